@@ -1,0 +1,96 @@
+//! The company and its founding.
+
+use crate::domain::dice::Dice;
+use crate::domain::event::{CompanyFounded, Event, UserRegistered};
+use crate::domain::id::{CompanyId, UserId};
+use crate::domain::pricing::PriceRange;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Role;
+use crate::domain::text;
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+
+/// What is fixed at founding.
+#[derive(Clone, Debug)]
+pub struct Company {
+    pub id: CompanyId,
+    pub name: String,
+    pub zone: Zone,
+    pub currency: String,
+    pub pricing: PriceRange,
+    /// The local date of the founding: the first business date.
+    pub first_date: BusinessDate,
+    pub test_clock: bool,
+}
+
+impl Company {
+    /// # Errors
+    /// [`Rejection::BadTimeZone`] if this build's time-zone database does not know the zone.
+    pub fn from_founding(founded: &CompanyFounded, at: EventTime) -> Result<Company, Rejection> {
+        let zone = named_zone(&founded.time_zone)?;
+        Ok(Company {
+            id: founded.company_id,
+            name: founded.name.clone(),
+            first_date: zone.date_of(at),
+            zone,
+            currency: founded.currency.clone(),
+            pricing: founded.pricing,
+            test_clock: founded.test_clock,
+        })
+    }
+}
+
+/// Founds a company together with its first admin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoundCompany {
+    pub name: String,
+    pub time_zone: String,
+    pub currency: String,
+    pub admin_login: String,
+    pub admin_name: String,
+    pub admin_email: String,
+    pub test_clock: bool,
+}
+
+impl FoundCompany {
+    /// `company.founded` and the admin's `user.registered`, in one batch.
+    ///
+    /// # Errors
+    /// A text that is not well formed.
+    pub fn decide(&self, at: EventTime, dice: &mut dyn Dice) -> Result<Vec<Event>, Rejection> {
+        let zone = named_zone(&self.time_zone)?;
+        if !has_two_minor_digits(&self.currency) {
+            return Err(Rejection::BadCurrency { currency: self.currency.clone() });
+        }
+        text::check_login(&self.admin_login)?;
+        let founded = CompanyFounded {
+            company_id: CompanyId::from_uuid(dice.uuid_v7(at)),
+            name: text::check_name(&self.name)?,
+            time_zone: zone.name().to_owned(),
+            currency: self.currency.clone(),
+            pricing: PriceRange::STANDARD,
+            test_clock: self.test_clock,
+        };
+        let admin = UserRegistered {
+            user_id: UserId::from_uuid(dice.uuid_v7(at)),
+            login: self.admin_login.clone(),
+            full_name: text::check_name(&self.admin_name)?,
+            email: text::check_email(&self.admin_email)?,
+            role: Role::Admin,
+        };
+        Ok(vec![founded.into(), admin.into()])
+    }
+}
+
+fn named_zone(name: &str) -> Result<Zone, Rejection> {
+    Zone::named(name).map_err(|_| Rejection::BadTimeZone { name: name.to_owned() })
+}
+
+/// ISO 4217 codes shaped right, less those whose minor unit is not a hundredth.
+fn has_two_minor_digits(currency: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "MGA", "MRU",
+        "OMR", "PYG", "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XDR", "XOF", "XPD", "XPF",
+        "XPT", "XTS", "XXX",
+    ];
+    currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()) && !OTHERS.contains(&currency)
+}

@@ -1,0 +1,531 @@
+//! The event catalogue: every fact the company records, as data.
+//!
+//! A fact is written once and read for ever. Members are never renamed; a new shape is a new
+//! version, and the old one is lifted to it when read (`event_log::upcast`).
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::id::{CompanyId, EntryId, EventId, PayoutId, Sequence, TaskId, UserId};
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::domain::pricing::PriceRange;
+use crate::domain::role::Role;
+use crate::domain::time::{BusinessDate, EventTime};
+
+/// A bounded context: who produces an event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Context {
+    Auth,
+    Tracker,
+    Accounting,
+    Analytics,
+    Notifier,
+}
+
+impl Context {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Context::Auth => "auth",
+            Context::Tracker => "tracker",
+            Context::Accounting => "accounting",
+            Context::Analytics => "analytics",
+            Context::Notifier => "notifier",
+        }
+    }
+}
+
+/// A reader of the log with a checkpoint and tables of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consumer {
+    /// The state index that commands decide from.
+    Tracker,
+    Accounting,
+    Analytics,
+    Notifier,
+}
+
+impl Consumer {
+    /// In the order in which `consume` runs them.
+    pub const ALL: [Consumer; 4] = [Consumer::Tracker, Consumer::Accounting, Consumer::Analytics, Consumer::Notifier];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Consumer::Tracker => "tracker",
+            Consumer::Accounting => "accounting",
+            Consumer::Analytics => "analytics",
+            Consumer::Notifier => "notifier",
+        }
+    }
+
+    pub const fn context(self) -> Context {
+        match self {
+            Consumer::Tracker => Context::Tracker,
+            Consumer::Accounting => Context::Accounting,
+            Consumer::Analytics => Context::Analytics,
+            Consumer::Notifier => Context::Notifier,
+        }
+    }
+}
+
+/// What an event is about: `user/<id>`, `task/<id>`, `day/<date>` or `company`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Subject {
+    User(UserId),
+    Task(TaskId),
+    Day(BusinessDate),
+    Company,
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Subject::User(id) => write!(f, "user/{id}"),
+            Subject::Task(id) => write!(f, "task/{id}"),
+            Subject::Day(date) => write!(f, "day/{date}"),
+            Subject::Company => f.write_str("company"),
+        }
+    }
+}
+
+/// Declares the event enum, its kinds and how each is named, produced and consumed.
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal v $version:literal by $context:ident for [$($consumer:ident)*])+) => {
+        /// The kind of an event in its current version.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum EventKind { $($(#[$doc])* $kind,)+ }
+
+        impl EventKind {
+            pub const ALL: &[EventKind] = &[$(EventKind::$kind),+];
+
+            /// The name without its version: `task.created`.
+            pub const fn name(self) -> &'static str {
+                match self { $(EventKind::$kind => $name,)+ }
+            }
+
+            /// The current version, counted from 1.
+            pub const fn version(self) -> u32 {
+                match self { $(EventKind::$kind => $version,)+ }
+            }
+
+            /// The CloudEvents `type`: `task.created.v2`.
+            pub const fn type_name(self) -> &'static str {
+                match self { $(EventKind::$kind => concat!($name, ".v", stringify!($version)),)+ }
+            }
+
+            /// The kind whose current version is called `type_name`.
+            pub fn of_type(type_name: &str) -> Option<EventKind> {
+                match type_name {
+                    $(concat!($name, ".v", stringify!($version)) => Some(EventKind::$kind),)+
+                    _ => None,
+                }
+            }
+
+            /// Who produces it. A dead letter's events are produced by the context of the consumer
+            /// they name; see [`Event::context`].
+            pub const fn context(self) -> Context {
+                match self { $(EventKind::$kind => Context::$context,)+ }
+            }
+
+            /// Who reads it.
+            pub const fn consumers(self) -> &'static [Consumer] {
+                match self { $(EventKind::$kind => &[$(Consumer::$consumer),*],)+ }
+            }
+        }
+
+        /// One fact, in the current version of its kind.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub enum Event { $($(#[$doc])* $kind($kind),)+ }
+
+        impl Event {
+            pub const fn kind(&self) -> EventKind {
+                match self { $(Event::$kind(_) => EventKind::$kind,)+ }
+            }
+
+            /// Reads the `data` member of an event of `kind`.
+            pub fn deserialize_data<'de, D: Deserializer<'de>>(kind: EventKind, data: D) -> Result<Event, D::Error> {
+                match kind { $(EventKind::$kind => $kind::deserialize(data).map(Event::$kind),)+ }
+            }
+        }
+
+        /// Writes the `data` member.
+        impl Serialize for Event {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self { $(Event::$kind(data) => data.serialize(serializer),)+ }
+            }
+        }
+
+        $(impl From<$kind> for Event {
+            fn from(data: $kind) -> Event {
+                Event::$kind(data)
+            }
+        })+
+    };
+}
+
+catalogue! {
+    /// The company exists; the first event of every log.
+    CompanyFounded = "company.founded" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// Somebody joined.
+    UserRegistered = "user.registered" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// A name or an address is another.
+    UserChanged = "user.changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// Somebody has another post.
+    UserRoleChanged = "user.role_changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// Somebody left.
+    UserDeactivated = "user.deactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// Somebody came back.
+    UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// A task appeared; its first assignment follows in the same batch.
+    TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting Notifier]
+    /// A task was handed to somebody.
+    TaskAssigned = "task.assigned" v 1 by Tracker for [Tracker Accounting]
+    /// A manager pressed the button; as many assignments follow in the batch.
+    TasksReshuffled = "tasks.reshuffled" v 1 by Tracker for []
+    /// The assignee finished a task.
+    TaskCompleted = "task.completed" v 1 by Tracker for [Tracker Accounting]
+    /// A task has its price, once and for all.
+    TaskPriced = "task.priced" v 1 by Accounting for [Accounting]
+    /// One entry of the ledger: the only event that moves money.
+    BalanceChanged = "balance.changed" v 1 by Accounting for [Accounting Analytics Notifier]
+    /// A finished task with all it cost, for analytics.
+    TaskSettled = "task.settled" v 1 by Accounting for [Analytics]
+    /// Somebody is paid for a date.
+    PayoutMade = "payout.made" v 1 by Accounting for [Accounting Analytics Notifier]
+    /// A date is closed and its totals are final.
+    DayClosed = "day.closed" v 1 by Accounting for [Accounting Analytics]
+    /// A pay mail went out.
+    MailSent = "mail.sent" v 1 by Notifier for [Accounting Notifier]
+    /// A pay mail could not go out.
+    MailFailed = "mail.failed" v 1 by Notifier for [Accounting Notifier]
+    /// An operator set an event aside that a consumer cannot apply.
+    EventSetAside = "event.set_aside" v 1 by Accounting for [Accounting Analytics Notifier]
+    /// A set-aside event is to be applied after all.
+    EventRetried = "event.retried" v 1 by Accounting for [Accounting Analytics Notifier]
+    /// A set-aside event will never be applied, for a stated reason.
+    EventSkipped = "event.skipped" v 1 by Accounting for [Accounting Analytics Notifier]
+}
+
+impl Event {
+    pub fn subject(&self) -> Subject {
+        match self {
+            Event::CompanyFounded(_) | Event::TasksReshuffled(_) => Subject::Company,
+            Event::UserRegistered(e) => Subject::User(e.user_id),
+            Event::UserChanged(e) => Subject::User(e.user_id),
+            Event::UserRoleChanged(e) => Subject::User(e.user_id),
+            Event::UserDeactivated(e) => Subject::User(e.user_id),
+            Event::UserReactivated(e) => Subject::User(e.user_id),
+            Event::TaskCreated(e) => Subject::Task(e.task_id),
+            Event::TaskAssigned(e) => Subject::Task(e.task_id),
+            Event::TaskCompleted(e) => Subject::Task(e.task_id),
+            Event::TaskPriced(e) => Subject::Task(e.task_id),
+            Event::BalanceChanged(e) => Subject::User(e.user_id),
+            Event::TaskSettled(e) => Subject::Task(e.task_id),
+            Event::PayoutMade(e) => Subject::User(e.user_id),
+            Event::DayClosed(e) => Subject::Day(e.business_date),
+            Event::MailSent(e) => Subject::User(e.user_id),
+            Event::MailFailed(e) => Subject::User(e.user_id),
+            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => Subject::Company,
+        }
+    }
+
+    /// The context that produces this event.
+    pub fn context(&self) -> Context {
+        match self {
+            Event::EventSetAside(e) => e.consumer.context(),
+            Event::EventRetried(e) => e.consumer.context(),
+            Event::EventSkipped(e) => e.consumer.context(),
+            other => other.kind().context(),
+        }
+    }
+}
+
+/// An event that has been decided and has its id, ready to be appended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    pub id: EventId,
+    /// The event that caused this one.
+    pub causation: Option<EventId>,
+    pub event: Event,
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Actor {
+    User(UserId),
+    System(Consumer),
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Actor::User(id) => write!(f, "user/{id}"),
+            Actor::System(consumer) => write!(f, "system/{}", consumer.name()),
+        }
+    }
+}
+
+impl std::str::FromStr for Actor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(id) = text.strip_prefix("user/") {
+            return id.parse().map(Actor::User).map_err(|_| ());
+        }
+        let name = text.strip_prefix("system/").ok_or(())?;
+        Consumer::ALL.into_iter().find(|c| c.name() == name).map(Actor::System).ok_or(())
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompanyFounded {
+    pub company_id: CompanyId,
+    pub name: String,
+    /// An IANA name, fixed for ever.
+    pub time_zone: String,
+    /// ISO 4217, of two minor digits.
+    pub currency: String,
+    pub pricing: PriceRange,
+    /// Whether clock and dice may be pinned in this store.
+    pub test_clock: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRegistered {
+    pub user_id: UserId,
+    pub login: String,
+    pub full_name: String,
+    pub email: String,
+    pub role: Role,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserChanged {
+    pub user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub full_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRoleChanged {
+    pub user_id: UserId,
+    pub old_role: Role,
+    pub new_role: Role,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserDeactivated {
+    pub user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserReactivated {
+    pub user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskCreated {
+    pub task_id: TaskId,
+    /// 1, 2, 3 … in the order of creation.
+    pub number: u64,
+    pub title: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jira_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    pub created_by: UserId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AssignmentReason {
+    Created,
+    Reshuffle,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskAssigned {
+    pub task_id: TaskId,
+    pub assignee_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous_assignee_id: Option<UserId>,
+    pub reason: AssignmentReason,
+    /// 1 at creation, one more at each reshuffle.
+    pub assignment_no: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TasksReshuffled {
+    pub open_tasks: u64,
+    pub eligible_users: u64,
+    /// Assignments that follow in the batch.
+    pub moved: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskCompleted {
+    pub task_id: TaskId,
+    pub completed_by: UserId,
+    pub assignment_no: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskPriced {
+    pub task_id: TaskId,
+    pub fee: Money,
+    pub reward: Money,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BalanceChanged {
+    pub entry_id: EntryId,
+    pub user_id: UserId,
+    pub kind: EntryKind,
+    /// Signed from the popug's side: a fee is negative, a reward positive.
+    pub amount: Money,
+    /// The user's previous balance in posting order plus `amount`.
+    pub balance: Money,
+    pub business_date: BusinessDate,
+    /// Whether the cause's own date was closed already.
+    pub late: bool,
+    /// When the cause happened.
+    pub occurred_at: EventTime,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause_sequence: Option<Sequence>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub task_id: Option<TaskId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assignment_no: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payout_id: Option<PayoutId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub corrects: Option<EntryId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSettled {
+    pub task_id: TaskId,
+    pub number: u64,
+    pub title: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jira_id: Option<String>,
+    pub completed_by: UserId,
+    pub completed_at: EventTime,
+    /// The local date of the completion, whatever is closed.
+    pub completed_on: BusinessDate,
+    pub completed_sequence: Sequence,
+    pub fee: Money,
+    pub reward: Money,
+    /// The sum of all fees charged for the task.
+    pub fees_charged: Money,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayoutMade {
+    pub payout_id: PayoutId,
+    pub entry_id: EntryId,
+    pub user_id: UserId,
+    /// Above zero; `opening + earned`.
+    pub amount: Money,
+    pub business_date: BusinessDate,
+    /// The balance at the end of the date before: zero or debt.
+    pub opening: Money,
+    /// The sum of the date's entries before the payout.
+    pub earned: Money,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayClosed {
+    pub business_date: BusinessDate,
+    /// The last sequence before this batch.
+    pub through_sequence: Sequence,
+    /// Entries of the date, its payouts included.
+    pub entries: u64,
+    pub late_entries: u64,
+    pub fees: Money,
+    pub rewards: Money,
+    /// Signed from the popugs' side.
+    pub corrections: Money,
+    /// `fees - rewards - corrections`.
+    pub management_earned: Money,
+    pub payouts_count: u64,
+    pub payouts_total: Money,
+    /// Users below zero at the end of the date, after its payouts.
+    pub accounts_negative: u64,
+    /// What they owe together, as a positive sum.
+    pub debt_carried: Money,
+    /// Events that were skipped since the previous close.
+    pub skipped_events: u64,
+}
+
+/// How a pay mail leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Written to `outbox/`.
+    File,
+    Smtp,
+    /// Simulated: recorded as sent, written nowhere.
+    None,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailSent {
+    pub payout_id: PayoutId,
+    pub user_id: UserId,
+    pub to: String,
+    pub message_id: String,
+    pub transport: Transport,
+    /// Counted from 1.
+    pub attempt: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailFailed {
+    pub payout_id: PayoutId,
+    pub user_id: UserId,
+    /// Counted from 1.
+    pub attempt: u32,
+    pub error: String,
+    pub permanent: bool,
+}
+
+macro_rules! resolution {
+    ($($name:ident)+) => {$(
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            pub consumer: Consumer,
+            pub target_sequence: Sequence,
+            pub target_id: EventId,
+            pub reason: String,
+        }
+    )+};
+}
+
+resolution! { EventSetAside EventRetried EventSkipped }

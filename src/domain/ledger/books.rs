@@ -1,0 +1,152 @@
+//! The fold of entries into balances.
+//!
+//! Held in memory are every user's balance and the dates that are still open; what is closed is
+//! final and never touched again, so the fold's size does not grow with the length of the log.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::domain::company::Company;
+use crate::domain::event::{BalanceChanged, DayClosed};
+use crate::domain::id::UserId;
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime};
+
+/// One user's entries of one date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UserDay {
+    /// Charged, as a positive sum.
+    pub fees: Money,
+    /// Credited, as a positive sum.
+    pub rewards: Money,
+    /// Signed from the popug's side.
+    pub corrections: Money,
+    /// Paid, as a positive sum.
+    pub payout: Money,
+    pub entries: u64,
+    pub late_entries: u64,
+}
+
+impl UserDay {
+    fn add(&mut self, entry: &BalanceChanged) {
+        match entry.kind {
+            EntryKind::Fee => self.fees -= entry.amount,
+            EntryKind::Reward => self.rewards += entry.amount,
+            EntryKind::Correction => self.corrections += entry.amount,
+            EntryKind::Payout => self.payout -= entry.amount,
+        }
+        self.entries += 1;
+        self.late_entries += u64::from(entry.late);
+    }
+
+    /// Fees, rewards and corrections together, signed from the popug's side.
+    pub fn earned(&self) -> Money {
+        self.rewards - self.fees + self.corrections
+    }
+
+    /// By how much the date moved the balance.
+    pub fn change(&self) -> Money {
+        self.earned() - self.payout
+    }
+}
+
+/// A user's standing outside the open dates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The sum of all entries, in posting order the last one's `balance`.
+    pub balance: Money,
+    /// The balance at the end of the last closed date.
+    pub carried: Money,
+}
+
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub company: Company,
+    pub(super) closed_through: Option<BusinessDate>,
+    pub(super) standings: BTreeMap<UserId, Standing>,
+    pub(super) open_days: BTreeMap<BusinessDate, HashMap<UserId, UserDay>>,
+    changed: BTreeSet<(BusinessDate, UserId)>,
+}
+
+impl Books {
+    pub fn new(company: Company) -> Books {
+        Books {
+            company,
+            closed_through: None,
+            standings: BTreeMap::new(),
+            open_days: BTreeMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Books as a consumer stored them: standings of all users, days after `closed_through` only.
+    pub fn resume(
+        company: Company,
+        closed_through: Option<BusinessDate>,
+        standings: impl IntoIterator<Item = (UserId, Standing)>,
+        open_days: impl IntoIterator<Item = (BusinessDate, UserId, UserDay)>,
+    ) -> Books {
+        let mut books = Books::new(company);
+        books.closed_through = closed_through;
+        books.standings.extend(standings);
+        for (date, user, day) in open_days {
+            books.open_days.entry(date).or_default().insert(user, day);
+        }
+        books
+    }
+
+    /// Follows an entry. Its date is open: no entry is dated into a closed date.
+    pub fn post(&mut self, entry: &BalanceChanged) {
+        debug_assert!(self.closed_through.is_none_or(|closed| entry.business_date > closed));
+        let day = self.open_days.entry(entry.business_date).or_default();
+        day.entry(entry.user_id).or_default().add(entry);
+        self.standings.entry(entry.user_id).or_default().balance += entry.amount;
+        self.changed.insert((entry.business_date, entry.user_id));
+    }
+
+    /// Follows a close: the date's change becomes part of what is carried.
+    pub fn close(&mut self, closed: &DayClosed) {
+        for (user, day) in self.open_days.remove(&closed.business_date).unwrap_or_default() {
+            self.standings.entry(user).or_default().carried += day.change();
+        }
+        self.closed_through = Some(closed.business_date);
+    }
+
+    pub fn closed_through(&self) -> Option<BusinessDate> {
+        self.closed_through
+    }
+
+    /// The first date that is not closed. Dates that the zone skips are passed over.
+    pub fn first_open_date(&self) -> BusinessDate {
+        let Some(closed) = self.closed_through else { return self.company.first_date };
+        let mut date = closed.next();
+        while !self.company.zone.has_date(date) {
+            date = date.next();
+        }
+        date
+    }
+
+    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether it is late.
+    pub fn business_date(&self, moment: EventTime) -> (BusinessDate, bool) {
+        let own = self.company.zone.date_of(moment);
+        match self.closed_through {
+            Some(closed) if own <= closed => (self.first_open_date(), true),
+            _ => (own, false),
+        }
+    }
+
+    /// The user's current balance, in posting order.
+    pub fn balance(&self, user: UserId) -> Money {
+        self.standings.get(&user).map_or(Money::ZERO, |standing| standing.balance)
+    }
+
+    /// Takes the rows that changed since the last call, for a consumer to store. A date must be
+    /// taken before it is closed: [`Books::close`] lets go of it.
+    pub fn take_changed(&mut self) -> Vec<(BusinessDate, UserId, UserDay)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .filter_map(|(date, user)| Some((date, user, *self.open_days.get(&date)?.get(&user)?)))
+            .collect()
+    }
+}

@@ -1,0 +1,135 @@
+//! Rules A4, A5 and A10: closing a date pays out whoever is in the black at its end.
+
+use crate::domain::event::{BalanceChanged, DayClosed, Fact, PayoutMade};
+use crate::domain::id::{EntryId, EventId, PayoutId, Sequence, UserId};
+use crate::domain::ledger::books::{Books, UserDay};
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::ledger::reaction::derived_id;
+use crate::domain::money::Money;
+use crate::domain::rejection::Rejection;
+use crate::domain::time::{BusinessDate, EventTime};
+
+/// What the batch of a close is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing {
+    /// When the close is made: the time of its batch.
+    pub at: EventTime,
+    /// The last sequence before the batch.
+    pub through_sequence: Sequence,
+    /// Events that were skipped since the previous close.
+    pub skipped_events: u64,
+}
+
+impl Books {
+    /// Whether `date` may be asked to be closed at the moment `now`. `Ok(false)`: it is closed.
+    ///
+    /// # Errors
+    /// [`Rejection::DateBeforeFounding`], [`Rejection::DateNotOver`]
+    pub fn closable(&self, date: BusinessDate, now: EventTime) -> Result<bool, Rejection> {
+        if date < self.company.first_date {
+            return Err(Rejection::DateBeforeFounding { date, founded: self.company.first_date });
+        }
+        if self.closed_through.is_some_and(|closed| date <= closed) {
+            return Ok(false);
+        }
+        let ends = self.company.zone.end_of(date);
+        if now < ends { Err(Rejection::DateNotOver { date, ends }) } else { Ok(true) }
+    }
+
+    /// The first open date if it is over at `now` and not after `last`.
+    pub fn next_to_close(&self, now: EventTime, last: Option<BusinessDate>) -> Option<BusinessDate> {
+        let date = self.first_open_date();
+        let wanted = last.is_none_or(|last| date <= last);
+        (wanted && now >= self.company.zone.end_of(date)).then_some(date)
+    }
+
+    /// Closes the first open date: a payout for everyone whose balance at its end is above zero,
+    /// in order of registration, then `day.closed`. The facts are posted to these books.
+    pub fn decide_close(&mut self, closing: &Closing) -> Vec<Fact> {
+        let date = self.first_open_date();
+        let mut facts = Vec::new();
+        for (user, opening, day) in self.due(date) {
+            facts.extend(self.pay(date, user, opening, day, closing.at));
+        }
+        let closed = self.totals(date, closing);
+        self.close(&closed);
+        let id = EventId::from_uuid(self.company.id.derive(&format!("day/{date}")));
+        facts.push(Fact { id, causation: None, event: closed.into() });
+        facts
+    }
+
+    /// Who is above zero at the end of `date`: user, balance before it, entries of it.
+    fn due(&self, date: BusinessDate) -> Vec<(UserId, Money, UserDay)> {
+        let day = self.open_days.get(&date);
+        let of = |user: &UserId| day.and_then(|day| day.get(user)).copied().unwrap_or_default();
+        self.standings
+            .iter()
+            .map(|(user, standing)| (*user, standing.carried, of(user)))
+            .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
+            .collect()
+    }
+
+    fn pay(&mut self, date: BusinessDate, user_id: UserId, opening: Money, day: UserDay, at: EventTime) -> [Fact; 2] {
+        let company = self.company.id;
+        let amount = opening + day.change();
+        let payout_id = PayoutId::from_uuid(company.derive(&format!("payout/{user_id}/{date}")));
+        let paid_id = EventId::from_uuid(derived_id(company, "payout.made", payout_id));
+        let entry_id = derived_id(company, "balance.changed", payout_id);
+        let paid = PayoutMade {
+            payout_id,
+            entry_id: EntryId::from_uuid(entry_id),
+            user_id,
+            amount,
+            business_date: date,
+            opening,
+            earned: day.change(),
+        };
+        let entry = BalanceChanged {
+            entry_id: paid.entry_id,
+            user_id,
+            kind: EntryKind::Payout,
+            amount: -amount,
+            balance: self.balance(user_id) - amount,
+            business_date: date,
+            late: false,
+            occurred_at: at,
+            cause_sequence: None,
+            task_id: None,
+            assignment_no: None,
+            payout_id: Some(payout_id),
+            corrects: None,
+            reason: None,
+        };
+        self.post(&entry);
+        [
+            Fact { id: paid_id, causation: None, event: paid.into() },
+            Fact { id: EventId::from_uuid(entry_id), causation: Some(paid_id), event: entry.into() },
+        ]
+    }
+
+    fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
+        let none = std::collections::HashMap::new();
+        let day = self.open_days.get(&date).unwrap_or(&none);
+        let sum = |part: fn(&UserDay) -> Money| day.values().map(part).sum::<Money>();
+        let (fees, rewards, corrections) = (sum(|d| d.fees), sum(|d| d.rewards), sum(|d| d.corrections));
+        let end = |(user, standing): (&UserId, &super::books::Standing)| {
+            standing.carried + day.get(user).map_or(Money::ZERO, UserDay::change)
+        };
+        let debts: Vec<Money> = self.standings.iter().map(end).filter(|balance| balance.is_negative()).collect();
+        DayClosed {
+            business_date: date,
+            through_sequence: closing.through_sequence,
+            entries: day.values().map(|d| d.entries).sum(),
+            late_entries: day.values().map(|d| d.late_entries).sum(),
+            fees,
+            rewards,
+            corrections,
+            management_earned: fees - rewards - corrections,
+            payouts_count: day.values().filter(|d| d.payout.is_positive()).count() as u64,
+            payouts_total: sum(|d| d.payout),
+            accounts_negative: debts.len() as u64,
+            debt_carried: -debts.into_iter().sum::<Money>(),
+            skipped_events: closing.skipped_events,
+        }
+    }
+}

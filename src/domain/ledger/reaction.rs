@@ -1,0 +1,105 @@
+//! Rules A1 and A2: what accounting owes for a task event.
+
+use crate::domain::event::{
+    BalanceChanged, Event, Fact, TaskAssigned, TaskCompleted, TaskCreated, TaskPriced, TaskSettled,
+};
+use crate::domain::id::{CompanyId, EntryId, EventId, Sequence, TaskId, UserId};
+use crate::domain::ledger::books::Books;
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::domain::pricing::{self, Price};
+use crate::domain::time::EventTime;
+
+/// What accounting knows of a task.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskAccount {
+    pub number: u64,
+    pub title: String,
+    pub jira_id: Option<String>,
+    pub price: Price,
+    /// The sum of the fees charged so far.
+    pub fees_charged: Money,
+}
+
+/// Where and when the causing event stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cause {
+    pub sequence: Sequence,
+    pub id: EventId,
+    pub time: EventTime,
+}
+
+/// The id of a fact that follows from `cause`: `<type without version>/<cause>`.
+pub fn derived_id(company: CompanyId, type_without_version: &str, cause: impl std::fmt::Display) -> uuid::Uuid {
+    company.derive(&format!("{type_without_version}/{cause}"))
+}
+
+impl Books {
+    /// A created task gets its price.
+    pub fn price_task(&self, cause: Cause, created: &TaskCreated) -> (Price, Fact) {
+        let price = pricing::price(self.company.id, created.task_id, &self.company.pricing);
+        let event = TaskPriced { task_id: created.task_id, fee: price.fee, reward: price.reward };
+        (price, self.derived("task.priced", cause.id, event.into()))
+    }
+
+    /// An assignment charges the task's fee to the new assignee.
+    pub fn charge_fee(&mut self, cause: Cause, assigned: &TaskAssigned, task: &mut TaskAccount) -> Fact {
+        task.fees_charged += task.price.fee;
+        let place = Place { task: assigned.task_id, assignment_no: assigned.assignment_no };
+        self.entry(cause, assigned.assignee_id, EntryKind::Fee, -task.price.fee, place)
+    }
+
+    /// A completion credits the reward and settles the task.
+    pub fn credit_reward(&mut self, cause: Cause, completed: &TaskCompleted, task: &TaskAccount) -> [Fact; 2] {
+        let place = Place { task: completed.task_id, assignment_no: completed.assignment_no };
+        let reward = self.entry(cause, completed.completed_by, EntryKind::Reward, task.price.reward, place);
+        let settled = TaskSettled {
+            task_id: completed.task_id,
+            number: task.number,
+            title: task.title.clone(),
+            jira_id: task.jira_id.clone(),
+            completed_by: completed.completed_by,
+            completed_at: cause.time,
+            completed_on: self.company.zone.date_of(cause.time),
+            completed_sequence: cause.sequence,
+            fee: task.price.fee,
+            reward: task.price.reward,
+            fees_charged: task.fees_charged,
+        };
+        [reward, self.derived("task.settled", cause.id, settled.into())]
+    }
+
+    fn entry(&mut self, cause: Cause, user_id: UserId, kind: EntryKind, amount: Money, place: Place) -> Fact {
+        let (business_date, late) = self.business_date(cause.time);
+        let id = derived_id(self.company.id, "balance.changed", cause.id);
+        let entry = BalanceChanged {
+            entry_id: EntryId::from_uuid(id),
+            user_id,
+            kind,
+            amount,
+            balance: self.balance(user_id) + amount,
+            business_date,
+            late,
+            occurred_at: cause.time,
+            cause_sequence: Some(cause.sequence),
+            task_id: Some(place.task),
+            assignment_no: Some(place.assignment_no),
+            payout_id: None,
+            corrects: None,
+            reason: None,
+        };
+        self.post(&entry);
+        Fact { id: EventId::from_uuid(id), causation: Some(cause.id), event: entry.into() }
+    }
+
+    fn derived(&self, type_without_version: &str, cause: EventId, event: Event) -> Fact {
+        let id = derived_id(self.company.id, type_without_version, cause);
+        Fact { id: EventId::from_uuid(id), causation: Some(cause), event }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    task: TaskId,
+    assignment_no: u32,
+}

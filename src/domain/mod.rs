@@ -1,0 +1,20 @@
+//! The business rules, pure: no I/O, clock, chance, async, JSON or floating point.
+//!
+//! Commands are decided (`decide`: state and command in, events or a [`rejection::Rejection`]
+//! out) and events are followed (`evolve`, `post`: never fails). Clock and dice come in as
+//! arguments.
+
+pub mod clock;
+pub mod company;
+pub mod dice;
+pub mod event;
+pub mod id;
+pub mod ledger;
+pub mod money;
+pub mod pricing;
+pub mod rejection;
+pub mod role;
+pub mod task;
+pub mod text;
+pub mod time;
+pub mod user;

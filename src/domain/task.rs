@@ -1,0 +1,123 @@
+//! Tasks: rules T1 to T5.
+
+use crate::domain::dice::Dice;
+use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
+use crate::domain::id::{TaskId, UserId};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::text::{self, Title};
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+
+/// What deciding about a task needs to know of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Task {
+    pub id: TaskId,
+    pub number: u64,
+    pub completed: bool,
+    pub assignee: UserId,
+    pub assignment_no: u32,
+}
+
+impl Task {
+    /// Follows an event that is about this task; any other leaves it as it is.
+    pub fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::TaskAssigned(e) => {
+                self.assignee = e.assignee_id;
+                self.assignment_no = e.assignment_no;
+            }
+            Event::TaskCompleted(_) => self.completed = true,
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Add {
+    pub title: String,
+    pub jira_id: Option<String>,
+    pub description: Option<String>,
+}
+
+impl Add {
+    /// `task.created` and its first `task.assigned`. `eligible` is in order of registration, so
+    /// that pinned dice draw the same user from the same log.
+    pub fn decide(
+        &self,
+        actor: &User,
+        number: u64,
+        eligible: &[UserId],
+        at: EventTime,
+        dice: &mut dyn Dice,
+    ) -> Result<Vec<Event>, Rejection> {
+        actor.require(Right::CreateTask)?;
+        if eligible.is_empty() {
+            return Err(Rejection::NobodyEligible);
+        }
+        let Title { title, jira_id, .. } = Title::from_input(&self.title, self.jira_id.as_deref())?;
+        let description = text::check_description(self.description.as_deref())?;
+        let task_id = TaskId::from_uuid(dice.uuid_v7(at));
+        let assigned = TaskAssigned {
+            task_id,
+            assignee_id: draw(eligible, dice),
+            previous_assignee_id: None,
+            reason: AssignmentReason::Created,
+            assignment_no: 1,
+        };
+        let created = TaskCreated { task_id, number, title, jira_id, description, created_by: actor.id };
+        Ok(vec![created.into(), assigned.into()])
+    }
+}
+
+/// Rule T2: uniform among the eligible.
+fn draw(eligible: &[UserId], dice: &mut dyn Dice) -> UserId {
+    eligible[dice.below(eligible.len())]
+}
+
+/// Completes several tasks, all or none.
+///
+/// `login_of` names an assignee in a refusal.
+pub fn complete(actor: &User, tasks: &[Task], login_of: impl Fn(UserId) -> String) -> Result<Vec<Event>, Rejection> {
+    actor.require(Right::CompleteTask)?;
+    if let Some(task) = tasks.iter().find(|task| task.assignee != actor.id) {
+        return Err(Rejection::NotTheAssignee { number: task.number, assignee: login_of(task.assignee) });
+    }
+    if let Some(task) = tasks.iter().find(|task| task.completed) {
+        return Err(Rejection::AlreadyCompleted { number: task.number });
+    }
+    let completed = |task: &Task| {
+        TaskCompleted { task_id: task.id, completed_by: actor.id, assignment_no: task.assignment_no }.into()
+    };
+    Ok(tasks.iter().map(completed).collect())
+}
+
+/// Rule T3. `open` is in order of task numbers.
+pub fn reshuffle(
+    actor: &User,
+    open: &[Task],
+    eligible: &[UserId],
+    dice: &mut dyn Dice,
+) -> Result<Vec<Event>, Rejection> {
+    actor.require(Right::Reshuffle)?;
+    if eligible.is_empty() && !open.is_empty() {
+        return Err(Rejection::NobodyEligible);
+    }
+    let head = TasksReshuffled {
+        open_tasks: open.len() as u64,
+        eligible_users: eligible.len() as u64,
+        moved: open.len() as u64,
+    };
+    let mut events = Vec::with_capacity(open.len() + 1);
+    events.push(head.into());
+    events.extend(open.iter().map(|task| {
+        Event::from(TaskAssigned {
+            task_id: task.id,
+            assignee_id: draw(eligible, dice),
+            previous_assignee_id: Some(task.assignee),
+            reason: AssignmentReason::Reshuffle,
+            assignment_no: task.assignment_no + 1,
+        })
+    }));
+    Ok(events)
+}

@@ -1,0 +1,254 @@
+//! Text that people type: logins, names, addresses, titles and jira ids.
+//!
+//! Control and bidirectional characters are kept as they are; whoever displays text escapes them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::domain::rejection::Rejection;
+
+pub const TITLE_CHARS_MAX: usize = 500;
+pub const NAME_CHARS_MAX: usize = 200;
+pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
+const EMAIL_BYTES_MAX: usize = 254;
+
+/// `^[a-z0-9][a-z0-9._-]{0,63}$`
+pub fn check_login(text: &str) -> Result<(), Rejection> {
+    let starts = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    if starts && text.len() <= 64 && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(Rejection::BadLogin { login: text.to_owned() })
+    }
+}
+
+/// 1..200 characters after trimming, on one line.
+pub fn check_name(text: &str) -> Result<String, Rejection> {
+    one_line("name", text, NAME_CHARS_MAX)
+}
+
+/// `local@domain` without spaces or control characters. Whether mail arrives is for the notifier.
+pub fn check_email(text: &str) -> Result<String, Rejection> {
+    let text = text.trim();
+    let shaped = text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+    });
+    let clean = text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>(),;:\"\\[]".contains(c));
+    if shaped && clean && text.len() <= EMAIL_BYTES_MAX {
+        Ok(text.to_owned())
+    } else {
+        Err(Rejection::BadEmail { email: text.to_owned() })
+    }
+}
+
+/// Up to 64 KiB of any text; empty is absent.
+pub fn check_description(text: Option<&str>) -> Result<Option<String>, Rejection> {
+    match text {
+        Some(text) if text.len() > DESCRIPTION_BYTES_MAX => Err(Rejection::TooLong {
+            what: "description",
+            unit: "bytes",
+            length: text.len(),
+            max: DESCRIPTION_BYTES_MAX,
+        }),
+        Some("") | None => Ok(None),
+        Some(text) => Ok(Some(text.to_owned())),
+    }
+}
+
+/// A stated reason: one line of at most 500 characters.
+pub fn check_reason(text: &str) -> Result<String, Rejection> {
+    one_line("reason", text, TITLE_CHARS_MAX)
+}
+
+fn one_line(what: &'static str, text: &str, max: usize) -> Result<String, Rejection> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length == 0 {
+        return Err(Rejection::Empty { what });
+    }
+    if length > max {
+        return Err(Rejection::TooLong { what, unit: "characters", length, max });
+    }
+    if text.contains(is_line_break) {
+        return Err(Rejection::LineBreak { what });
+    }
+    Ok(text.to_owned())
+}
+
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// `^[A-Z][A-Z0-9]*-\d+$`
+pub fn is_jira_id(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(project, number)| {
+        project.starts_with(|c: char| c.is_ascii_uppercase())
+            && project.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// A title and, apart from it, the jira id.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Title {
+    pub title: String,
+    pub jira_id: Option<String>,
+    /// Whether the id was split off the title, which the user is told.
+    pub split: bool,
+}
+
+impl Title {
+    /// Reads what a user typed. `[ID] Title`, `[ID] - Title`, `ID - Title`, `ID – Title` and
+    /// `ID — Title` are split; a bracket that is left over is refused, and so are two ids.
+    pub fn from_input(title: &str, jira_id: Option<&str>) -> Result<Title, Rejection> {
+        let trimmed = title.trim();
+        let (in_title, rest) = match split_jira_id(trimmed) {
+            Some((id, rest)) => (Some(id), rest),
+            None => (None, trimmed),
+        };
+        let given = jira_id.map(str::trim).filter(|id| !id.is_empty());
+        if let (Some(given), Some(in_title)) = (given, in_title) {
+            return Err(Rejection::TwoJiraIds { given: given.to_owned(), in_title: in_title.to_owned() });
+        }
+        if let Some(id) = given.filter(|id| !is_jira_id(id)) {
+            return Err(Rejection::BadJiraId { jira_id: id.to_owned() });
+        }
+        let title = one_line("title", rest, TITLE_CHARS_MAX)?;
+        if title.contains(['[', ']']) {
+            return Err(Rejection::BracketInTitle { title });
+        }
+        Ok(Title { title, jira_id: in_title.or(given).map(str::to_owned), split: in_title.is_some() })
+    }
+
+    /// Reads the title of a `task.created.v1` line: split where it parses, kept whole where not.
+    pub fn from_v1(title: String) -> Title {
+        match split_jira_id(&title) {
+            Some((id, rest)) if !rest.is_empty() => {
+                Title { title: rest.to_owned(), jira_id: Some(id.to_owned()), split: true }
+            }
+            _ => Title { title, jira_id: None, split: false },
+        }
+    }
+}
+
+/// The jira id in front of a title and what follows it.
+fn split_jira_id(text: &str) -> Option<(&str, &str)> {
+    if let Some(bracketed) = text.strip_prefix('[') {
+        let (id, rest) = bracketed.split_once(']')?;
+        let id = id.trim();
+        let rest = rest.trim_start();
+        let rest = rest.strip_prefix(DASHES).map_or(rest, str::trim_start);
+        return is_jira_id(id).then_some((id, rest));
+    }
+    let (id, rest) = text.split_once(char::is_whitespace)?;
+    let rest = rest.trim_start().strip_prefix(DASHES)?;
+    let separated = rest.is_empty() || rest.starts_with(char::is_whitespace);
+    (separated && is_jira_id(id)).then(|| (id, rest.trim_start()))
+}
+
+const DASHES: [char; 3] = ['-', '–', '—'];
+
+/// Text made safe for a terminal: control, bidirectional and invisible format characters appear
+/// as `\u{202e}` and cannot forge output.
+pub struct Displayed<'a>(pub &'a str);
+
+impl fmt::Display for Displayed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut plain_from = 0;
+        for (at, c) in self.0.char_indices().filter(|(_, c)| must_escape(*c)) {
+            f.write_str(&self.0[plain_from..at])?;
+            write!(f, "{}", c.escape_unicode())?;
+            plain_from = at + c.len_utf8();
+        }
+        f.write_str(&self.0[plain_from..])
+    }
+}
+
+fn must_escape(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'
+            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> (String, Option<String>) {
+        let title = Title::from_input(text, None).unwrap();
+        (title.title, title.jira_id)
+    }
+
+    #[test]
+    fn a_jira_id_in_front_of_a_title_is_split_off() {
+        for text in
+            ["[UP-7] Fix it", "[UP-7] - Fix it", "UP-7 - Fix it", "UP-7 – Fix it", "UP-7 — Fix it", "  [UP-7]Fix it "]
+        {
+            assert_eq!(split(text), ("Fix it".to_owned(), Some("UP-7".to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_title_that_only_looks_like_an_id_is_kept() {
+        for text in ["UTF-8 support", "UP-7: Fix it", "up-7 - Fix it", "UP-7 -Fix it", "UP-7", "X - Y"] {
+            assert_eq!(split(text), (text.to_owned(), None), "{text}");
+        }
+    }
+
+    #[test]
+    fn brackets_that_are_left_over_are_refused() {
+        for text in ["[urgent] Fix it", "Fix [it]", "[UP-7] [UP-8] Fix it"] {
+            assert!(matches!(Title::from_input(text, None), Err(Rejection::BracketInTitle { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_jira_id_beside_another_in_the_title_is_refused() {
+        let refused = Title::from_input("UP-7 - Fix it", Some("UP-8"));
+        assert_eq!(refused, Err(Rejection::TwoJiraIds { given: "UP-8".into(), in_title: "UP-7".into() }));
+        assert!(matches!(Title::from_input("Fix it", Some("up-8")), Err(Rejection::BadJiraId { .. })));
+    }
+
+    #[test]
+    fn a_v1_title_that_does_not_parse_is_kept_whole() {
+        assert_eq!(Title::from_v1("[x] odd".into()).title, "[x] odd");
+        assert_eq!(Title::from_v1("[UP-7] ".into()).title, "[UP-7] ");
+        let parsed = Title::from_v1("UP-7 - Fix it".into());
+        assert_eq!((parsed.title.as_str(), parsed.jira_id.as_deref()), ("Fix it", Some("UP-7")));
+    }
+
+    #[test]
+    fn titles_are_one_line_of_one_to_five_hundred_characters() {
+        assert!(matches!(Title::from_input(" \t ", None), Err(Rejection::Empty { .. })));
+        assert!(matches!(Title::from_input("a\nb", None), Err(Rejection::LineBreak { .. })));
+        assert!(Title::from_input(&"ж".repeat(500), None).is_ok());
+        assert!(matches!(Title::from_input(&"ж".repeat(501), None), Err(Rejection::TooLong { .. })));
+    }
+
+    #[test]
+    fn logins_follow_their_pattern() {
+        for login in ["a", "0", "anna.k", "a-b_c", &"a".repeat(64)] {
+            assert!(check_login(login).is_ok(), "{login}");
+        }
+        for login in ["", ".a", "-a", "Anna", "анна", "a b", &"a".repeat(65)] {
+            assert!(check_login(login).is_err(), "{login}");
+        }
+    }
+
+    #[test]
+    fn addresses_cannot_smuggle_headers() {
+        assert!(check_email("anna@popug.example").is_ok());
+        for email in ["", "anna", "@x", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "A <a@b>"] {
+            assert!(check_email(email).is_err(), "{email}");
+        }
+    }
+
+    #[test]
+    fn display_escapes_what_could_forge_output() {
+        assert_eq!(Displayed("ok \u{1b}[31m \u{202e}x\n").to_string(), "ok \\u{1b}[31m \\u{202e}x\\u{a}");
+        assert_eq!(Displayed("Анна 🦜").to_string(), "Анна 🦜");
+    }
+}

@@ -1,0 +1,291 @@
+//! Moments and business dates. Nothing here reads a clock.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment with microsecond precision, written as RFC 3339 UTC with six fraction digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EventTime(Timestamp);
+
+impl EventTime {
+    /// Whatever is finer than a microsecond is cut off.
+    pub fn new(moment: Timestamp) -> Self {
+        Self::from_micros(moment.as_microsecond()).expect("a timestamp cut to microseconds stays in range")
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years -9999..9999.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        Timestamp::from_microsecond(micros).ok().map(Self)
+    }
+
+    pub fn micros(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+
+    /// How far `self` lies behind `later`, in microseconds; negative when it is ahead.
+    pub fn micros_until(self, later: EventTime) -> i64 {
+        later.micros() - self.micros()
+    }
+}
+
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.0)
+    }
+}
+
+/// Accepts any RFC 3339 time with an offset.
+impl FromStr for EventTime {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<Timestamp>().map(Self::new)
+    }
+}
+
+/// The day an entry belongs to in the company's time zone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BusinessDate(Date);
+
+impl BusinessDate {
+    pub const fn new(date: Date) -> Self {
+        Self(date)
+    }
+
+    pub const fn civil(self) -> Date {
+        self.0
+    }
+
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.tomorrow().expect("dates end in the year 9999"))
+    }
+
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self(self.0.yesterday().expect("dates begin in the year -9999"))
+    }
+
+    #[must_use]
+    pub fn plus_days(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days.days()))
+    }
+
+    /// Days since 1970-01-01, the physical form of a date in DuckDB and Polars.
+    pub fn epoch_days(self) -> i32 {
+        let span = self.0.since(Date::constant(1970, 1, 1)).expect("both are in range");
+        span.get_days()
+    }
+
+    pub fn from_epoch_days(days: i32) -> Self {
+        Self(Date::constant(1970, 1, 1).saturating_add(days.days()))
+    }
+
+    /// `self`, `self + 1`, … up to and including `last`.
+    pub fn through(self, last: BusinessDate) -> impl Iterator<Item = BusinessDate> {
+        let mut next = (self <= last).then_some(self);
+        std::iter::from_fn(move || {
+            let date = next?;
+            next = (date < last).then(|| date.next());
+            Some(date)
+        })
+    }
+}
+
+impl fmt::Display for BusinessDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.to_string())
+    }
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not a date; write it like 2026-11-22")]
+pub struct ParseDateError {
+    text: String,
+}
+
+/// Exactly `YYYY-MM-DD`.
+impl FromStr for BusinessDate {
+    type Err = ParseDateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let shaped = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+        let date = shaped.then(|| text.parse::<Date>().ok()).flatten();
+        date.map(Self).ok_or_else(|| ParseDateError { text: text.to_owned() })
+    }
+}
+
+/// The company's time zone: which business date a moment belongs to, and when a date is over.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{name}` is not a time zone of the IANA database; write it like Europe/Moscow or UTC")]
+pub struct UnknownZone {
+    name: String,
+}
+
+impl Zone {
+    /// An IANA name such as `Europe/Moscow`. POSIX rules and fixed offsets are not names.
+    pub fn named(name: &str) -> Result<Self, UnknownZone> {
+        let unknown = || UnknownZone { name: name.to_owned() };
+        let zone = TimeZone::get(name).map_err(|_| unknown())?;
+        match zone.iana_name() {
+            Some(_) => Ok(Self(zone)),
+            None => Err(unknown()),
+        }
+    }
+
+    pub fn date_of(&self, moment: EventTime) -> BusinessDate {
+        BusinessDate(self.0.to_datetime(moment.0).date())
+    }
+
+    /// The first moment at which no local time of `date` or earlier is left: the moment a close
+    /// of `date` becomes possible. Where summer time repeats the hour before midnight, it is the
+    /// end of the second pass.
+    pub fn end_of(&self, date: BusinessDate) -> EventTime {
+        let midnight = date.next().0.to_zoned(self.0.clone()).expect("a date in range has a start");
+        let mut end = midnight.timestamp();
+        // A zone that turns its clock back across midnight visits the old date once more.
+        let horizon = end + 26.hours();
+        for transition in self.0.following(end).take_while(|t| t.timestamp() < horizon) {
+            let just_before = transition.offset().to_datetime(transition.timestamp()).date();
+            if just_before <= date.0 {
+                end = self.end_of_second_pass(transition.timestamp(), date);
+            }
+        }
+        EventTime::new(end)
+    }
+
+    fn end_of_second_pass(&self, turned_back: Timestamp, date: BusinessDate) -> Timestamp {
+        let local = self.0.to_datetime(turned_back);
+        let midnight = date.next().0.at(0, 0, 0, 0);
+        let left = midnight.duration_since(local);
+        turned_back + left
+    }
+
+    /// Whether the zone has any moment on `date`; Samoa had none on 2011-12-30.
+    pub fn has_date(&self, date: BusinessDate) -> bool {
+        let start = self.end_of(date.previous());
+        self.date_of(start) == date
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.iana_name().expect("only named zones are constructed")
+    }
+}
+
+macro_rules! serde_as_text {
+    ($name:ident, $expecting:literal) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expecting)
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+                    }
+                }
+                deserializer.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+serde_as_text!(EventTime, "an RFC 3339 time");
+serde_as_text!(BusinessDate, "a date YYYY-MM-DD");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> EventTime {
+        text.parse().unwrap()
+    }
+
+    fn on(text: &str) -> BusinessDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_time_always_has_six_fraction_digits() {
+        assert_eq!(at("2026-11-22T10:00:00Z").to_string(), "2026-11-22T10:00:00.000000Z");
+        assert_eq!(at("2026-11-22T13:00:00.1234567+03:00").to_string(), "2026-11-22T10:00:00.123456Z");
+    }
+
+    #[test]
+    fn the_business_date_is_the_local_one() {
+        let moscow = Zone::named("Europe/Moscow").unwrap();
+        assert_eq!(moscow.date_of(at("2026-11-22T20:59:59.999999Z")), on("2026-11-22"));
+        assert_eq!(moscow.date_of(at("2026-11-22T21:00:00Z")), on("2026-11-23"));
+        assert_eq!(moscow.end_of(on("2026-11-22")), at("2026-11-22T21:00:00Z"));
+    }
+
+    #[test]
+    fn a_date_whose_last_hour_repeats_ends_after_the_second_pass() {
+        // Azores, 2026-10-25: at 01:00 the clock goes back to 00:00; the date itself is not repeated.
+        let azores = Zone::named("Atlantic/Azores").unwrap();
+        assert_eq!(azores.end_of(on("2026-10-24")), at("2026-10-25T00:00:00Z"));
+        // Paraguay, 2024-03-24: at 00:00 the clock went back to 23:00 of the 23rd.
+        let asuncion = Zone::named("America/Asuncion").unwrap();
+        let end = asuncion.end_of(on("2024-03-23"));
+        assert_eq!(asuncion.date_of(end), on("2024-03-24"));
+        let last = EventTime::from_micros(end.micros() - 1).unwrap();
+        assert_eq!(asuncion.date_of(last), on("2024-03-23"));
+        assert_eq!(end, at("2024-03-24T04:00:00Z"));
+    }
+
+    #[test]
+    fn a_date_that_the_zone_skips_has_no_moment() {
+        let apia = Zone::named("Pacific/Apia").unwrap();
+        assert!(!apia.has_date(on("2011-12-30")));
+        assert!(apia.has_date(on("2011-12-29")));
+        assert!(apia.has_date(on("2011-12-31")));
+    }
+
+    #[test]
+    fn dates_round_trip_through_epoch_days() {
+        for text in ["1970-01-01", "2026-11-22", "1969-12-31", "2024-02-29"] {
+            assert_eq!(BusinessDate::from_epoch_days(on(text).epoch_days()), on(text));
+        }
+        assert_eq!(on("1970-01-02").epoch_days(), 1);
+    }
+
+    #[test]
+    fn only_plain_dates_and_named_zones_are_read() {
+        for text in ["2026-1-2", "20261122", "2026-11-22T00:00", "2026-02-30", ""] {
+            assert!(text.parse::<BusinessDate>().is_err(), "{text}");
+        }
+        for name in ["Mars/Olympus", "", "+03:00", "EST5EDT,M3.2.0,M11.1.0"] {
+            assert!(Zone::named(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_dates_has_both_ends() {
+        let dates: Vec<_> = on("2026-02-27").through(on("2026-03-01")).map(|d| d.to_string()).collect();
+        assert_eq!(dates, ["2026-02-27", "2026-02-28", "2026-03-01"]);
+        assert_eq!(on("2026-03-01").through(on("2026-02-27")).count(), 0);
+    }
+}

@@ -1,0 +1,172 @@
+//! The log in a directory of files.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::domain::id::Sequence;
+use crate::event_log::encode::Batch;
+use crate::event_log::error::LogError;
+use crate::event_log::hash::Hash;
+use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published};
+use crate::event_log::reader::Reader;
+use crate::event_log::recovery;
+use crate::event_log::segment::OwnedLine;
+use crate::event_log::storage::{Access, Disk, Storage};
+use crate::event_log::writer::Writer;
+use crate::event_log::{EventLog, Patience, segment};
+
+/// A new segment is begun before a batch that would make the current one longer.
+pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+
+pub struct FileLog {
+    storage: Box<dyn Storage>,
+    segment_bytes_max: u64,
+}
+
+impl FileLog {
+    /// A log on `storage`, which may be empty.
+    pub fn on(storage: Box<dyn Storage>) -> FileLog {
+        FileLog { storage, segment_bytes_max: SEGMENT_BYTES_MAX }
+    }
+
+    /// Makes segments longer or shorter than [`SEGMENT_BYTES_MAX`].
+    #[must_use]
+    pub fn with_segment_bytes_max(mut self, bytes: u64) -> FileLog {
+        self.segment_bytes_max = bytes;
+        self
+    }
+
+    /// Opens an existing log.
+    ///
+    /// # Errors
+    /// [`LogError::Missing`] if the directory is not there.
+    pub fn open(directory: &Path) -> Result<FileLog, LogError> {
+        if !directory.is_dir() {
+            return Err(LogError::Missing { path: directory.to_owned() });
+        }
+        Ok(FileLog::on(Box::new(Disk::new(directory))))
+    }
+
+    /// Creates the directory and an empty head, durably.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] if there is a log already.
+    pub fn create(directory: &Path) -> Result<FileLog, LogError> {
+        let io = |action, source| LogError::Io { action, path: directory.to_owned(), source };
+        std::fs::create_dir_all(directory).map_err(|source| io("create", source))?;
+        let log = FileLog::on(Box::new(Disk::new(directory)));
+        let used = log.storage.names().map_err(|source| io("list", source))?;
+        if used.iter().any(|name| name == HEAD_FILE || segment::first_sequence(name).is_some()) {
+            return Err(LogError::Exists { path: directory.to_owned() });
+        }
+        log.storage.open(HEAD_FILE, Access::Create).map_err(|source| io("create", source))?;
+        log.storage.sync_directory().map_err(|source| io("sync", source))?;
+        Ok(log)
+    }
+
+    /// Takes the writer lock, waiting as long as `patience` lasts, and recovers the tail.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] names who holds it.
+    pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
+        let head_file = match HeadFile::open(self.storage.as_ref(), Access::Write)? {
+            Some(file) => file,
+            None => self.recreate_head_file()?,
+        };
+        self.lock(&head_file, patience)?;
+        let writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
+        writer.name_holder(&patience.holder);
+        Ok(writer)
+    }
+
+    fn recreate_head_file(&self) -> Result<HeadFile, LogError> {
+        if segment::list(self.storage.as_ref())?.is_empty() {
+            return Err(LogError::Missing { path: self.storage.path("") });
+        }
+        let created = HeadFile::open(self.storage.as_ref(), Access::Create)?;
+        Ok(created.expect("created when it was missing"))
+    }
+
+    fn lock(&self, head_file: &HeadFile, patience: &Patience) -> Result<(), LogError> {
+        let began = Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            let taken = head_file.try_lock().map_err(|source| LogError::Io {
+                action: "lock",
+                path: self.storage.path(HEAD_FILE),
+                source,
+            })?;
+            let waited = began.elapsed();
+            if taken {
+                return Ok(());
+            }
+            if waited >= patience.wait {
+                return Err(LogError::Locked { holder: head_file.holder(), waited_millis: waited.as_millis() });
+            }
+            std::thread::sleep(pause.min(patience.wait.saturating_sub(waited)));
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+
+    /// A reader from `from` on, chained to what the line before states.
+    ///
+    /// # Errors
+    /// [`LogError::NotOnChain`] if the log ends before `from - 1`.
+    pub fn read(&self, from: Sequence) -> Result<Reader<'_>, LogError> {
+        Reader::from(self.storage.as_ref(), self.head()?, from)
+    }
+
+    /// A reader of what follows a checkpoint.
+    ///
+    /// # Errors
+    /// [`LogError::NotOnChain`] if the checkpoint was made from another log.
+    pub fn read_after(&self, checkpoint: Sequence, hash: &Hash) -> Result<Reader<'_>, LogError> {
+        Reader::after(self.storage.as_ref(), self.head()?, checkpoint, hash)
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// [`LogError::NotOnChain`] if there is none at `sequence`.
+    pub fn line(&self, sequence: Sequence) -> Result<OwnedLine, LogError> {
+        if sequence == Sequence::ZERO {
+            return Err(LogError::NotOnChain { sequence });
+        }
+        let mut reader = self.read(sequence)?;
+        let line = reader.next_line()?.ok_or(LogError::NotOnChain { sequence })?;
+        Ok(OwnedLine::from_line(&line))
+    }
+}
+
+impl EventLog for FileLog {
+    fn head(&self) -> Result<Head, LogError> {
+        let storage = self.storage.as_ref();
+        let published = match HeadFile::open(storage, Access::Read)? {
+            Some(file) => file.published(storage)?,
+            None if segment::list(storage)?.is_empty() => {
+                return Err(LogError::Missing { path: storage.path("") });
+            }
+            None => Published::Nothing { empty: true },
+        };
+        match published {
+            Published::Head { head, .. } => Ok(head),
+            Published::Nothing { .. } => recovery::find_head(storage).map(|tail| tail.head),
+        }
+    }
+
+    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience) -> Result<Head, LogError> {
+        self.writer(patience)?.append(expected, batch)
+    }
+
+    fn for_each(
+        &self,
+        from: Sequence,
+        visit: &mut dyn FnMut(&super::Line<'_>) -> Result<(), LogError>,
+    ) -> Result<Head, LogError> {
+        let mut reader = self.read(from)?;
+        while let Some(line) = reader.next_line()? {
+            visit(&line)?;
+        }
+        Ok(*reader.head())
+    }
+}

@@ -1,0 +1,167 @@
+//! The published head: up to where the log is acknowledged.
+//!
+//! `log/head` has two slots of 4096 bytes. A publication overwrites the older one, so a torn
+//! write leaves the newer intact. Each slot is one line of text:
+//!
+//! ```text
+//! popug-head 1 <sequence> <segment> <position> <hash> <checksum>
+//! ```
+//!
+//! with numbers of 20 digits, `segment` the first sequence of the segment, `position` the byte
+//! after the last acknowledged line in it, and `checksum` the first 16 hex digits of the SHA-256
+//! of the text before it. Behind the slots stands who holds the writer lock, for messages only.
+
+use crate::domain::id::Sequence;
+use crate::event_log::error::LogError;
+use crate::event_log::hash::Hash;
+use crate::event_log::storage::{Access, Storage, StorageFile};
+
+pub const HEAD_FILE: &str = "head";
+const SLOT_BYTES: usize = 4096;
+const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
+const FORMAT: &str = "popug-head 1";
+
+/// The last acknowledged event and where it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Head {
+    pub sequence: Sequence,
+    pub hash: Hash,
+    /// The first sequence of the segment that holds the last event.
+    pub segment: Sequence,
+    /// The byte after the last event in that segment.
+    pub position: u64,
+}
+
+impl Head {
+    /// Of a log without events.
+    pub const EMPTY: Head = Head { sequence: Sequence::ZERO, hash: Hash::ZERO, segment: Sequence::FIRST, position: 0 };
+
+    fn to_slot(self) -> [u8; SLOT_BYTES] {
+        let text =
+            format!("{FORMAT} {:020} {:020} {:020} {}", self.sequence.0, self.segment.0, self.position, self.hash);
+        let line = format!("{text} {}", checksum(&text));
+        let mut slot = [b' '; SLOT_BYTES];
+        slot[..line.len()].copy_from_slice(line.as_bytes());
+        slot[SLOT_BYTES - 1] = b'\n';
+        slot
+    }
+
+    fn from_slot(slot: &[u8]) -> Option<Head> {
+        let line = std::str::from_utf8(slot).ok()?.strip_suffix('\n')?.trim_end_matches(' ');
+        let (text, sum) = line.rsplit_once(' ')?;
+        let fields = text.strip_prefix(FORMAT)?.strip_prefix(' ')?;
+        let mut fields = fields.split(' ');
+        let mut number = || fields.next().filter(|field| field.len() == 20)?.parse().ok();
+        let (sequence, segment, position) = (Sequence(number()?), Sequence(number()?), number()?);
+        let hash = fields.next()?.parse().ok()?;
+        let whole = fields.next().is_none() && sum == checksum(text);
+        whole.then_some(Head { sequence, hash, segment, position })
+    }
+}
+
+fn checksum(text: &str) -> String {
+    Hash::of_bytes(text.as_bytes()).to_string()[..16].to_owned()
+}
+
+/// The open head file.
+pub(super) struct HeadFile {
+    file: Box<dyn StorageFile>,
+}
+
+/// What the two slots say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Published {
+    Head {
+        head: Head,
+        slot: usize,
+        both_valid: bool,
+    },
+    /// No slot is valid: the file is empty, or damaged in both.
+    Nothing {
+        empty: bool,
+    },
+}
+
+impl HeadFile {
+    /// `None` if there is no head file.
+    pub fn open(storage: &dyn Storage, access: Access) -> Result<Option<HeadFile>, LogError> {
+        match storage.open(HEAD_FILE, access) {
+            Ok(file) => Ok(Some(HeadFile { file })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LogError::Io { action: "open", path: storage.path(HEAD_FILE), source }),
+        }
+    }
+
+    pub fn try_lock(&self) -> std::io::Result<bool> {
+        self.file.try_lock()
+    }
+
+    pub fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+        let mut slots = vec![0; 2 * SLOT_BYTES];
+        let length = self.file.read_at(&mut slots, 0).map_err(|source| LogError::Io {
+            action: "read",
+            path: storage.path(HEAD_FILE),
+            source,
+        })?;
+        let newer_format = |slot: &[u8]| slot.starts_with(b"popug-head ") && !slot.starts_with(FORMAT.as_bytes());
+        if let Some(slot) = slots[..length].chunks(SLOT_BYTES).find(|slot| newer_format(slot)) {
+            let found = String::from_utf8_lossy(&slot[..14.min(slot.len())]).trim_end().to_owned();
+            return Err(LogError::TooNew { path: storage.path(HEAD_FILE), found });
+        }
+        let heads: Vec<_> = slots[..length].chunks(SLOT_BYTES).map(Head::from_slot).collect();
+        let valid = heads.iter().flatten().count();
+        let newest = heads.iter().enumerate().filter_map(|(slot, head)| Some((slot, (*head)?)));
+        Ok(match newest.max_by_key(|(_, head)| head.sequence) {
+            Some((slot, head)) => Published::Head { head, slot, both_valid: valid == 2 },
+            None => Published::Nothing { empty: length == 0 },
+        })
+    }
+
+    /// Overwrites `slot` and waits until it is durable.
+    pub fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
+        self.file.write_at(&head.to_slot(), (slot * SLOT_BYTES) as u64)?;
+        self.file.sync()
+    }
+
+    /// Tells others who holds the lock. Nothing depends on it, so it is not synced.
+    pub fn name_holder(&self, holder: &str) -> std::io::Result<()> {
+        let mut record: Vec<u8> = holder.bytes().filter(|b| !b.is_ascii_control()).take(400).collect();
+        record.resize(401, b' ');
+        record.push(b'\n');
+        self.file.write_at(&record, HOLDER_OFFSET)
+    }
+
+    pub fn holder(&self) -> String {
+        let mut record = [0; 402];
+        let length = self.file.read_at(&mut record, HOLDER_OFFSET).unwrap_or(0);
+        let text = String::from_utf8_lossy(&record[..length]).trim().to_owned();
+        if text.is_empty() { "unknown".to_owned() } else { text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        Head { sequence: Sequence(42), hash: Hash::of_bytes(b"x"), segment: Sequence(7), position: 9_000 }
+    }
+
+    #[test]
+    fn a_slot_reads_back_as_it_was_written() {
+        assert_eq!(Head::from_slot(&head().to_slot()), Some(head()));
+        assert_eq!(Head::from_slot(&Head::EMPTY.to_slot()), Some(Head::EMPTY));
+    }
+
+    #[test]
+    fn a_slot_with_any_flipped_bit_is_invalid_or_unchanged() {
+        let slot = head().to_slot();
+        for byte in 0..180 {
+            for bit in 0..8 {
+                let mut flipped = slot;
+                flipped[byte] ^= 1 << bit;
+                assert!(Head::from_slot(&flipped).is_none_or(|read| read == head()), "byte {byte} bit {bit}");
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One line of the log, read in place.
+//!
+//! The members stand in a fixed order, so the envelope is read by walking it once; only `data` is
+//! JSON to be parsed, and only when somebody wants it.
+
+use std::borrow::Cow;
+
+use crate::domain::event::{Actor, Event, EventKind};
+use crate::domain::id::{EventId, Sequence};
+use crate::domain::time::EventTime;
+use crate::event_log::error::LogError;
+use crate::event_log::hash::Hash;
+use crate::event_log::upcast;
+
+/// `,"hash":"` + 64 digits + `"}`
+pub(super) const HASH_SUFFIX_BYTES: usize = 75;
+
+/// The envelope of one event, borrowed from the bytes it was read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The line without its newline.
+    pub text: &'a str,
+    pub id: &'a str,
+    pub source: &'a str,
+    pub type_name: &'a str,
+    pub subject: &'a str,
+    pub time: &'a str,
+    pub sequence: Sequence,
+    /// Events of the same batch that still follow.
+    pub more: u64,
+    pub actor: &'a str,
+    /// The JSON string literal, quotes included.
+    command_id: &'a str,
+    pub command_hash: Option<&'a str>,
+    pub causation_id: Option<&'a str>,
+    pub data: &'a str,
+    pub hash: Hash,
+}
+
+/// What a line's type means to this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineKind {
+    /// Readable, if need be through an upcaster.
+    Known(EventKind),
+    /// A known name in a version that this program does not know.
+    UnknownVersion(EventKind),
+    /// A name that this program does not know.
+    Unknown,
+}
+
+impl<'a> Line<'a> {
+    /// Reads the envelope. `bytes` has no newline at its end.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(bytes: &'a [u8]) -> Result<Line<'a>, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
+        let mut at = Cursor { text, at: 0 };
+        at.expect(r#"{"specversion":"1.0","id":""#)?;
+        let id = at.until_quote()?;
+        at.expect(r#","source":""#)?;
+        let source = at.until_quote()?;
+        at.expect(r#","type":""#)?;
+        let type_name = at.until_quote()?;
+        at.expect(r#","subject":""#)?;
+        let subject = at.until_quote()?;
+        at.expect(r#","time":""#)?;
+        let time = at.until_quote()?;
+        at.expect(r#","sequence":""#)?;
+        let sequence = at.sequence()?;
+        at.expect(r#","more":"#)?;
+        let more = at.number()?;
+        at.expect(r#","actor":""#)?;
+        let actor = at.until_quote()?;
+        at.expect(r#","commandid":"#)?;
+        let command_id = at.string_literal()?;
+        let command_hash = at.optional(r#","commandhash":""#)?;
+        let causation_id = at.optional(r#","causationid":""#)?;
+        at.expect(r#","data":"#)?;
+        let (data, hash) = at.data_and_hash()?;
+        Ok(Line {
+            text,
+            id,
+            source,
+            type_name,
+            subject,
+            time,
+            sequence,
+            more,
+            actor,
+            command_id,
+            command_hash,
+            causation_id,
+            data,
+            hash,
+        })
+    }
+
+    /// The hash this line ought to have after a line with the hash `previous`.
+    pub fn computed_hash(&self, previous: &Hash) -> Hash {
+        let bytes = self.text.as_bytes();
+        Hash::of_line(previous, &bytes[..bytes.len() - HASH_SUFFIX_BYTES])
+    }
+
+    pub fn kind(&self) -> LineKind {
+        if let Some(kind) = EventKind::of_type(self.type_name).or_else(|| upcast::target(self.type_name)) {
+            return LineKind::Known(kind);
+        }
+        let name = self.type_name.rsplit_once(".v").map_or(self.type_name, |(name, _)| name);
+        match EventKind::ALL.iter().find(|kind| kind.name() == name) {
+            Some(kind) => LineKind::UnknownVersion(*kind),
+            None => LineKind::Unknown,
+        }
+    }
+
+    /// The event, lifted to its current version.
+    ///
+    /// # Errors
+    /// [`LogError::Undecodable`], [`LogError::UnknownVersion`]
+    pub fn event(&self) -> Result<Event, LogError> {
+        let decoded = match EventKind::of_type(self.type_name) {
+            Some(kind) => Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(self.data)),
+            None => match upcast::lift(self.type_name, self.data) {
+                Some(lifted) => lifted,
+                None => {
+                    let type_name = self.type_name.to_owned();
+                    return Err(LogError::UnknownVersion { sequence: self.sequence, type_name });
+                }
+            },
+        };
+        decoded.map_err(|error| self.undecodable(error))
+    }
+
+    /// # Errors
+    /// [`LogError::Undecodable`]
+    pub fn event_id(&self) -> Result<EventId, LogError> {
+        self.id.parse().map_err(|error| self.undecodable(error))
+    }
+
+    /// # Errors
+    /// [`LogError::Undecodable`]
+    pub fn event_time(&self) -> Result<EventTime, LogError> {
+        self.time.parse().map_err(|error| self.undecodable(error))
+    }
+
+    /// # Errors
+    /// [`LogError::Undecodable`]
+    pub fn acting(&self) -> Result<Actor, LogError> {
+        self.actor.parse().map_err(|()| self.undecodable(format!("`{}` is not an actor", self.actor)))
+    }
+
+    /// The idempotency key.
+    pub fn command_id(&self) -> Cow<'a, str> {
+        let inner = &self.command_id[1..self.command_id.len() - 1];
+        if inner.contains('\\') {
+            Cow::Owned(serde_json::from_str(self.command_id).unwrap_or_else(|_| inner.to_owned()))
+        } else {
+            Cow::Borrowed(inner)
+        }
+    }
+
+    /// Names this line in an error.
+    pub fn undecodable(&self, reason: impl ToString) -> LogError {
+        LogError::Undecodable {
+            sequence: self.sequence,
+            type_name: self.type_name.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn expect(&mut self, literal: &str) -> Result<(), String> {
+        if self.rest().starts_with(literal.as_bytes()) {
+            self.at += literal.len();
+            Ok(())
+        } else {
+            Err(format!("expected `{literal}` at column {}", self.at + 1))
+        }
+    }
+
+    /// The value of a member that never needs escapes, up to its closing quote.
+    fn until_quote(&mut self) -> Result<&'a str, String> {
+        let length = memchr::memchr2(b'"', b'\\', self.rest()).filter(|end| self.rest()[*end] == b'"');
+        let length = length.ok_or_else(|| format!("a text without end at column {}", self.at + 1))?;
+        let value = &self.text[self.at..self.at + length];
+        self.at += length + 1;
+        Ok(value)
+    }
+
+    fn optional(&mut self, literal: &str) -> Result<Option<&'a str>, String> {
+        if !self.rest().starts_with(literal.as_bytes()) {
+            return Ok(None);
+        }
+        self.at += literal.len();
+        self.until_quote().map(Some)
+    }
+
+    fn sequence(&mut self) -> Result<Sequence, String> {
+        let column = self.at + 1;
+        let digits = self.until_quote()?;
+        if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!("`{digits}` at column {column} is not a sequence of 20 digits"));
+        }
+        digits.parse().map(Sequence).map_err(|_| format!("the sequence at column {column} is too large"))
+    }
+
+    fn number(&mut self) -> Result<u64, String> {
+        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        let value = &self.text[self.at..self.at + digits];
+        let plain = !value.starts_with('0') || value.len() == 1;
+        let number = value.parse().ok().filter(|_| plain);
+        self.at += digits;
+        number.ok_or_else(|| format!("expected a number at column {}", self.at + 1))
+    }
+
+    /// A JSON string that may hold escapes, quotes included.
+    fn string_literal(&mut self) -> Result<&'a str, String> {
+        let start = self.at;
+        let mut bytes = self.rest().iter().enumerate().skip(1);
+        while let Some((offset, byte)) = bytes.next() {
+            match byte {
+                b'\\' => drop(bytes.next()),
+                b'"' => {
+                    self.at = start + offset + 1;
+                    return Ok(&self.text[start..self.at]).and_then(|literal: &str| {
+                        literal.starts_with('"').then_some(literal).ok_or_else(|| "expected a text".to_owned())
+                    });
+                }
+                _ => {}
+            }
+        }
+        Err(format!("a text without end at column {}", start + 1))
+    }
+
+    fn data_and_hash(&mut self) -> Result<(&'a str, Hash), String> {
+        let end = self.text.len().checked_sub(HASH_SUFFIX_BYTES).filter(|end| *end > self.at);
+        let end = end.ok_or("the line ends too early")?;
+        let suffix = &self.text.as_bytes()[end..];
+        if !suffix.starts_with(br#","hash":""#) || !suffix.ends_with(br#""}"#) {
+            return Err("expected the member `hash` at the end".to_owned());
+        }
+        let hash = Hash::from_ascii(&suffix[9..73]).expect("64 bytes");
+        // `end` is a character boundary: a comma stands there.
+        Ok((&self.text[self.at..end], hash))
+    }
+}

@@ -1,0 +1,69 @@
+//! The append-only, sequence-numbered, hash-chained log: the only truth of the company.
+//!
+//! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
+//! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
+//! acknowledged lines only, [`recovery`] settles what a crash left behind. [`storage`] is the only
+//! door to the disk. [`upcast`] lifts old versions.
+//!
+//! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
+
+pub mod encode;
+pub mod error;
+pub mod file_log;
+pub mod hash;
+pub mod head;
+mod line;
+pub mod reader;
+pub mod recovery;
+pub mod segment;
+pub mod storage;
+pub mod upcast;
+pub mod writer;
+
+use std::time::Duration;
+
+pub use encode::Batch;
+pub use error::LogError;
+pub use file_log::FileLog;
+pub use hash::Hash;
+pub use head::Head;
+pub use line::{Line, LineKind};
+pub use reader::Reader;
+pub use segment::OwnedLine;
+pub use writer::Writer;
+
+use crate::domain::id::Sequence;
+
+/// How long to wait for the writer lock, and as whom.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    pub wait: Duration,
+    /// Shown to whoever waits for us: process id and command.
+    pub holder: String,
+}
+
+/// A totally ordered log with optimistic appends. Files are the default; any broker that can
+/// append under an expected last sequence fits behind it.
+pub trait EventLog {
+    /// The last acknowledged event.
+    ///
+    /// # Errors
+    /// If the log is missing, damaged or unreadable.
+    fn head(&self) -> Result<Head, LogError>;
+
+    /// Appends a batch if `expected` still is the head.
+    ///
+    /// # Errors
+    /// [`LogError::HeadMoved`] if it is not.
+    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience) -> Result<Head, LogError>;
+
+    /// Visits every acknowledged event from `from` on; the head up to which it read.
+    ///
+    /// # Errors
+    /// The first damage, or what `visit` returned.
+    fn for_each(
+        &self,
+        from: Sequence,
+        visit: &mut dyn FnMut(&Line<'_>) -> Result<(), LogError>,
+    ) -> Result<Head, LogError>;
+}

@@ -1,0 +1,176 @@
+//! Reading acknowledged lines in order, each checked against the hash chain.
+
+use crate::domain::id::Sequence;
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::hash::Hash;
+use crate::event_log::head::Head;
+use crate::event_log::line::Line;
+use crate::event_log::segment::{self, Segment};
+use crate::event_log::storage::Storage;
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Gives the lines from a sequence up to the head it was opened with. Never writes.
+pub struct Reader<'s> {
+    storage: &'s dyn Storage,
+    head: Head,
+    segments: Vec<Sequence>,
+    current: Option<Segment>,
+    /// Offset in the segment of the first byte of `buffer`.
+    buffer_offset: u64,
+    buffer: Vec<u8>,
+    consumed: usize,
+    next: Sequence,
+    previous_hash: Hash,
+    /// `more` of the previous line, once one was read.
+    previous_more: Option<u64>,
+}
+
+impl<'s> Reader<'s> {
+    /// A reader whose first line is the one after `after`.
+    ///
+    /// # Errors
+    /// [`LogError::NotOnChain`] if the line `after` is not there or has another hash.
+    pub(super) fn after(storage: &'s dyn Storage, head: Head, after: Sequence, hash: &Hash) -> Result<Self, LogError> {
+        let mut reader = Reader::from(storage, head, after.next())?;
+        if reader.previous_hash != *hash {
+            return Err(LogError::NotOnChain { sequence: after });
+        }
+        reader.previous_more = None;
+        Ok(reader)
+    }
+
+    /// A reader whose first line is `from`; it is chained to the hash that the line before states.
+    pub(super) fn from(storage: &'s dyn Storage, head: Head, from: Sequence) -> Result<Self, LogError> {
+        if from > head.sequence.next() {
+            return Err(LogError::NotOnChain { sequence: Sequence(from.0 - 1) });
+        }
+        let mut reader = Reader {
+            storage,
+            head,
+            segments: segment::list(storage)?,
+            current: None,
+            buffer_offset: 0,
+            buffer: Vec::new(),
+            consumed: 0,
+            next: from,
+            previous_hash: Hash::ZERO,
+            previous_more: None,
+        };
+        if from > Sequence::FIRST {
+            reader.seek(from)?;
+        }
+        Ok(reader)
+    }
+
+    /// Positions behind the line before `from` and takes over its hash.
+    fn seek(&mut self, from: Sequence) -> Result<(), LogError> {
+        let before = Sequence(from.0 - 1);
+        let holder = self.segments.iter().rev().find(|first| **first <= before).copied();
+        let first = holder.ok_or_else(|| self.missing(Sequence::FIRST, before))?;
+        let segment = Segment::open(self.storage, first, &self.head)?;
+        let end = if from > self.head.sequence { self.head.position } else { segment.seek(from)? };
+        let line = segment.checked_line_before(end, before)?;
+        self.previous_hash = line.line().hash;
+        self.buffer_offset = end;
+        self.current = Some(segment);
+        Ok(())
+    }
+
+    fn missing(&self, first: Sequence, sequence: Sequence) -> LogError {
+        let place = Place { segment: segment::file_name(first), byte: 0, sequence };
+        LogError::Damaged { place, what: "no segment holds this sequence".into() }
+    }
+
+    /// The head up to which this reader reads.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The next line, or `None` at the head.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] at the first line that is not what the chain demands.
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>, LogError> {
+        if self.next > self.head.sequence {
+            return Ok(None);
+        }
+        let (start, end) = self.find_line()?;
+        let byte = self.buffer_offset + start as u64;
+        let (sequence, previous, more) = (self.next, self.previous_hash, self.previous_more);
+        let line = check_line(&self.buffer[start..end], sequence, &previous, more).map_err(|what| {
+            let segment = self.current.as_ref().expect("a line was found in it");
+            LogError::Damaged { place: segment.place(byte, sequence), what }
+        })?;
+        self.consumed = end + 1;
+        self.next = sequence.next();
+        self.previous_hash = line.hash;
+        self.previous_more = Some(line.more);
+        Ok(Some(line))
+    }
+
+    /// Makes the buffer hold one whole line; its start and the place of its newline.
+    fn find_line(&mut self) -> Result<(usize, usize), LogError> {
+        let mut searched = self.consumed;
+        loop {
+            if let Some(newline) = memchr::memchr(b'\n', &self.buffer[searched..]) {
+                return Ok((self.consumed, searched + newline));
+            }
+            searched = self.buffer.len() - self.consumed;
+            if !self.fill()? {
+                self.open_next()?;
+                searched = 0;
+            }
+        }
+    }
+
+    /// Reads on; false at the end of the segment.
+    fn fill(&mut self) -> Result<bool, LogError> {
+        self.buffer.drain(..self.consumed);
+        self.buffer_offset += self.consumed as u64;
+        self.consumed = 0;
+        let Some(segment) = &self.current else { return Ok(false) };
+        let held = self.buffer.len();
+        self.buffer.resize(held + CHUNK_BYTES, 0);
+        let length = segment.read_at(&mut self.buffer[held..], self.buffer_offset + held as u64)?;
+        self.buffer.truncate(held + length);
+        Ok(length > 0)
+    }
+
+    fn open_next(&mut self) -> Result<(), LogError> {
+        if let Some(segment) = &self.current {
+            if !self.buffer.is_empty() || segment.first == self.head.segment {
+                let what = "the segment ends in the middle of a line".to_owned();
+                return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
+            }
+        }
+        if self.segments.binary_search(&self.next).is_err() {
+            return Err(self.missing(self.next, self.next));
+        }
+        self.current = Some(Segment::open(self.storage, self.next, &self.head)?);
+        self.buffer_offset = 0;
+        Ok(())
+    }
+}
+
+/// One line against what must stand there.
+pub(super) fn check_line<'a>(
+    bytes: &'a [u8],
+    sequence: Sequence,
+    previous: &Hash,
+    previous_more: Option<u64>,
+) -> Result<Line<'a>, String> {
+    let line = Line::parse(bytes)?;
+    if line.sequence != sequence {
+        return Err(format!("found sequence {} instead", line.sequence));
+    }
+    if line.computed_hash(previous) != line.hash {
+        return Err("the hash does not match the line and the one before it".to_owned());
+    }
+    match previous_more {
+        Some(more) if more > 0 && line.more != more - 1 => {
+            Err(format!("the batch has {} events to come, but the line before promised {}", line.more, more - 1))
+        }
+        _ => Ok(line),
+    }
+}

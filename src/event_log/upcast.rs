@@ -1,0 +1,50 @@
+//! Old versions, lifted to the current one when they are read. Lines are never rewritten.
+
+use serde::Deserialize;
+
+use crate::domain::event::{Event, EventKind, TaskCreated};
+use crate::domain::id::{TaskId, UserId};
+use crate::domain::text::Title;
+
+/// Reads one historic type.
+pub struct Upcaster {
+    pub type_name: &'static str,
+    pub target: EventKind,
+    lift: fn(&str) -> Result<Event, serde_json::Error>,
+}
+
+/// Every historic type. A kind whose current version is n has n - 1 of them.
+pub const UPCASTERS: &[Upcaster] =
+    &[Upcaster { type_name: "task.created.v1", target: EventKind::TaskCreated, lift: lift_task_created_v1 }];
+
+fn upcaster(type_name: &str) -> Option<&'static Upcaster> {
+    UPCASTERS.iter().find(|upcaster| upcaster.type_name == type_name)
+}
+
+/// The kind that a historic type is lifted to.
+pub fn target(type_name: &str) -> Option<EventKind> {
+    upcaster(type_name).map(|upcaster| upcaster.target)
+}
+
+/// Reads the data of a historic type; `None` if the type is not one.
+pub fn lift(type_name: &str, data: &str) -> Option<Result<Event, serde_json::Error>> {
+    upcaster(type_name).map(|upcaster| (upcaster.lift)(data))
+}
+
+/// The first shape of `task.created`: the jira id, if any, stands in the title.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskCreatedV1 {
+    task_id: TaskId,
+    number: u64,
+    title: String,
+    #[serde(default)]
+    description: Option<String>,
+    created_by: UserId,
+}
+
+fn lift_task_created_v1(data: &str) -> Result<Event, serde_json::Error> {
+    let TaskCreatedV1 { task_id, number, title, description, created_by } = serde_json::from_str(data)?;
+    let Title { title, jira_id, .. } = Title::from_v1(title);
+    Ok(TaskCreated { task_id, number, title, jira_id, description, created_by }.into())
+}

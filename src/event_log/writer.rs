@@ -1,0 +1,233 @@
+//! Appending: write the batch, make it durable, publish the head, answer.
+
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+use crate::event_log::encode::{self, Batch};
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::head::{Head, HeadFile, Published};
+use crate::event_log::recovery::{self, Recovery, io_error};
+use crate::event_log::segment::{self, Segment};
+use crate::event_log::storage::{Access, Storage, StorageFile};
+
+/// The writer lock, held. Dropping it lets go of the lock.
+pub struct Writer<'s> {
+    storage: &'s dyn Storage,
+    head_file: HeadFile,
+    head: Head,
+    /// The slot that holds `head`.
+    slot: usize,
+    last_time: Option<EventTime>,
+    segment: Option<Box<dyn StorageFile>>,
+    segment_bytes_max: u64,
+    recovery: Recovery,
+    poisoned: bool,
+    scratch: Vec<u8>,
+}
+
+/// A batch that is durable in its segment and not acknowledged yet. Only publishing it gives the
+/// new head.
+#[must_use = "a batch that is not published was not appended"]
+struct Unpublished {
+    head: Head,
+    time: EventTime,
+}
+
+impl<'s> Writer<'s> {
+    /// Takes over a locked head file: recovers the tail, checks the last acknowledged line.
+    pub(super) fn open(
+        storage: &'s dyn Storage,
+        head_file: HeadFile,
+        segment_bytes_max: u64,
+    ) -> Result<Writer<'s>, LogError> {
+        let (head, slot, lost) = match head_file.published(storage)? {
+            Published::Head { head, slot, .. } => (head, slot, false),
+            Published::Nothing { .. } => (Head::EMPTY, 1, true),
+        };
+        let mut writer = Writer {
+            storage,
+            head_file,
+            head,
+            slot,
+            last_time: None,
+            segment: None,
+            segment_bytes_max,
+            recovery: Recovery::default(),
+            poisoned: false,
+            scratch: Vec::new(),
+        };
+        writer.recover(lost)?;
+        writer.last_time = writer.read_last_time()?;
+        Ok(writer)
+    }
+
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The time of the last event; the next is not earlier.
+    pub fn last_time(&self) -> Option<EventTime> {
+        self.last_time
+    }
+
+    /// What was done to the tail when the lock was taken.
+    pub fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// Says in the head file who holds the lock.
+    pub(super) fn name_holder(&self, holder: &str) {
+        // Only a message depends on it.
+        let _ = self.head_file.name_holder(holder);
+    }
+
+    fn recover(&mut self, head_lost: bool) -> Result<(), LogError> {
+        if !head_lost && !self.has_tail()? {
+            return Ok(());
+        }
+        let tail =
+            if head_lost { recovery::find_head(self.storage)? } else { recovery::examine(self.storage, self.head)? };
+        let published_events = tail.head.sequence.0 - self.head.sequence.0;
+        let outcome = self.cut_and_publish(&tail, head_lost);
+        self.poisoned = outcome.is_err();
+        outcome?;
+        self.recovery = Recovery { published_events, cut_bytes: tail.excess_bytes };
+        Ok(())
+    }
+
+    /// Cheap: the length of one file and the name of the next.
+    fn has_tail(&self) -> Result<bool, LogError> {
+        let first = self.head.segment;
+        let length = match self.storage.open(&segment::file_name(first), Access::Read) {
+            Ok(file) => file.len().map_err(|source| io_error(self.storage, "measure", first, source))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(source) => return Err(io_error(self.storage, "open", first, source)),
+        };
+        if length < self.head.position {
+            let place = Place { segment: segment::file_name(first), byte: length, sequence: self.head.sequence };
+            let what = format!("the segment ends here, but {} bytes are acknowledged", self.head.position);
+            return Err(LogError::Damaged { place, what });
+        }
+        let next = segment::file_name(self.head.sequence.next());
+        let rolled = self.head.sequence.next() != first && self.storage.open(&next, Access::Read).is_ok();
+        Ok(length > self.head.position || rolled)
+    }
+
+    fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {
+        for first in tail.excess_segments.iter().rev() {
+            let name = segment::file_name(*first);
+            self.storage.remove(&name).map_err(|source| io_error(self.storage, "remove", *first, source))?;
+        }
+        let first = tail.head.segment;
+        if tail.head.sequence > Sequence::ZERO {
+            let file = segment::open(self.storage, first, Access::Write)?;
+            let cut = file.truncate(tail.head.position).and_then(|()| file.sync());
+            cut.map_err(|source| io_error(self.storage, "truncate", first, source))?;
+        }
+        self.sync_directory()?;
+        if head_lost || tail.head != self.head {
+            self.publish(tail.head)?;
+        }
+        Ok(())
+    }
+
+    fn read_last_time(&self) -> Result<Option<EventTime>, LogError> {
+        if self.head.sequence == Sequence::ZERO {
+            return Ok(None);
+        }
+        let segment = Segment::open(self.storage, self.head.segment, &self.head)?;
+        let last = segment.checked_line_before(self.head.position, self.head.sequence)?;
+        let line = last.line();
+        if line.hash != self.head.hash {
+            let place = segment.place(self.head.position, self.head.sequence);
+            return Err(LogError::Damaged { place, what: "the last line is not the one the head names".into() });
+        }
+        line.event_time().map(Some)
+    }
+
+    /// Appends a batch: all its events become visible together, durably, or none does.
+    ///
+    /// # Errors
+    /// [`LogError::HeadMoved`] if `expected` is not the head; nothing is written. Any other error
+    /// poisons the writer: whether the batch reached the disk is decided by the next recovery.
+    ///
+    /// # Panics
+    /// On an empty batch and on a batch before the last event: both are bugs of the caller.
+    pub fn append(&mut self, expected: &Head, batch: &Batch) -> Result<Head, LogError> {
+        if self.poisoned {
+            return Err(LogError::Poisoned);
+        }
+        if *expected != self.head {
+            return Err(LogError::HeadMoved { expected: expected.sequence, actual: self.head.sequence });
+        }
+        assert!(!batch.facts.is_empty(), "a batch has events");
+        assert!(self.last_time.is_none_or(|last| batch.time >= last), "event times never decrease");
+        self.poisoned = true;
+        let unpublished = self.write(batch)?;
+        let Unpublished { head, time } = unpublished;
+        self.publish(head)?;
+        self.last_time = Some(time);
+        self.poisoned = false;
+        Ok(head)
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Unpublished, LogError> {
+        let first = self.head.sequence.next();
+        let mut lines = std::mem::take(&mut self.scratch);
+        lines.clear();
+        let hash = encode::encode(batch, first, self.head.hash, &mut lines);
+        let (segment_first, position) = self.place_for(lines.len() as u64);
+        let file = self.segment_file(segment_first)?;
+        let written = file.write_at(&lines, position).and_then(|()| file.sync());
+        written.map_err(|source| io_error(self.storage, "write", segment_first, source))?;
+        let head = Head {
+            sequence: self.head.sequence.plus(batch.facts.len() as u64),
+            hash,
+            segment: segment_first,
+            position: position + lines.len() as u64,
+        };
+        self.scratch = lines;
+        Ok(Unpublished { head, time: batch.time })
+    }
+
+    /// A batch never spans two segments.
+    fn place_for(&mut self, length: u64) -> (Sequence, u64) {
+        let full = self.head.position > 0 && self.head.position + length > self.segment_bytes_max;
+        if !full {
+            return (self.head.segment, self.head.position);
+        }
+        self.segment = None;
+        (self.head.sequence.next(), 0)
+    }
+
+    fn segment_file(&mut self, first: Sequence) -> Result<&dyn StorageFile, LogError> {
+        if self.segment.is_none() {
+            let is_new = self.head.position == 0 || first != self.head.segment;
+            let access = if is_new { Access::Create } else { Access::Write };
+            self.segment = Some(segment::open(self.storage, first, access)?);
+            if is_new {
+                self.sync_directory()?;
+            }
+        }
+        Ok(self.segment.as_deref().expect("opened above"))
+    }
+
+    fn sync_directory(&self) -> Result<(), LogError> {
+        self.storage.sync_directory().map_err(|source| LogError::Io {
+            action: "sync",
+            path: self.storage.path(""),
+            source,
+        })
+    }
+
+    fn publish(&mut self, head: Head) -> Result<(), LogError> {
+        let slot = 1 - self.slot;
+        self.head_file.publish(head, slot).map_err(|source| LogError::Io {
+            action: "publish",
+            path: self.storage.path(crate::event_log::head::HEAD_FILE),
+            source,
+        })?;
+        self.head = head;
+        self.slot = slot;
+        Ok(())
+    }
+}
