@@ -138,11 +138,11 @@ impl<'s> Reader<'s> {
     }
 
     fn open_next(&mut self) -> Result<(), LogError> {
-        if let Some(segment) = &self.current {
-            if !self.buffer.is_empty() || segment.first == self.head.segment {
-                let what = "the segment ends in the middle of a line".to_owned();
-                return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
-            }
+        if let Some(segment) = &self.current
+            && (!self.buffer.is_empty() || segment.first == self.head.segment)
+        {
+            let what = "the segment ends in the middle of a line".to_owned();
+            return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
         }
         if self.segments.binary_search(&self.next).is_err() {
             return Err(self.missing(self.next, self.next));
