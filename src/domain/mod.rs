@@ -18,3 +18,6 @@ pub mod task;
 pub mod text;
 pub mod time;
 pub mod user;
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,20 @@ use jiff::{Timestamp, ToSpan};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+const SECONDS_PER_DAY: i64 = 86_400;
+/// From -9999-01-01 to 9999-12-31: no two dates are further apart.
+const CALENDAR_DAYS: i64 = 7_304_483;
+
 /// A moment with microsecond precision, written as RFC 3339 UTC with six fraction digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EventTime(Timestamp);
 
 impl EventTime {
-    /// Whatever is finer than a microsecond is cut off.
+    /// Whatever is finer than a microsecond is cut off, before 1970 too.
     pub fn new(moment: Timestamp) -> Self {
-        Self::from_micros(moment.as_microsecond()).expect("a timestamp cut to microseconds stays in range")
+        let nanos = moment.as_nanosecond().div_euclid(1_000);
+        let micros = i64::try_from(nanos).expect("microseconds of a timestamp fit");
+        Self::from_micros(micros).expect("a timestamp cut to microseconds stays in range")
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years -9999..9999.
@@ -76,8 +82,10 @@ impl BusinessDate {
         Self(self.0.yesterday().expect("dates begin in the year -9999"))
     }
 
+    /// Stops at the ends of the calendar.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {
+        let days = days.clamp(-CALENDAR_DAYS, CALENDAR_DAYS);
         Self(self.0.saturating_add(days.days()))
     }
 
@@ -88,7 +96,7 @@ impl BusinessDate {
     }
 
     pub fn from_epoch_days(days: i32) -> Self {
-        Self(Date::constant(1970, 1, 1).saturating_add(days.days()))
+        Self(Date::constant(1970, 1, 1)).plus_days(days.into())
     }
 
     /// `self`, `self + 1`, … up to and including `last`.
@@ -152,26 +160,35 @@ impl Zone {
 
     /// The first moment at which no local time of `date` or earlier is left: the moment a close
     /// of `date` becomes possible. Where summer time repeats the hour before midnight, it is the
-    /// end of the second pass.
+    /// end of the second pass; where it leaves midnight out, the moment of the jump. At the very
+    /// end of the calendar it is the last moment there is.
     pub fn end_of(&self, date: BusinessDate) -> EventTime {
-        let midnight = date.next().0.to_zoned(self.0.clone()).expect("a date in range has a start");
-        let mut end = midnight.timestamp();
-        // A zone that turns its clock back across midnight visits the old date once more.
-        let horizon = end + 26.hours();
-        for transition in self.0.following(end).take_while(|t| t.timestamp() < horizon) {
-            let just_before = transition.offset().to_datetime(transition.timestamp()).date();
-            if just_before <= date.0 {
-                end = self.end_of_second_pass(transition.timestamp(), date);
+        let midnight = (i64::from(date.epoch_days()) + 1) * SECONDS_PER_DAY;
+        let mut end = midnight;
+        for stretch in self.stretches_around(midnight) {
+            // A stretch that begins on a later date has nothing of `date`, unless the clock goes back.
+            let local_midnight = midnight - stretch.offset_seconds;
+            if stretch.from < local_midnight {
+                end = local_midnight.min(stretch.until);
             }
         }
-        EventTime::new(end)
+        EventTime::new(nearest_timestamp(end))
     }
 
-    fn end_of_second_pass(&self, turned_back: Timestamp, date: BusinessDate) -> Timestamp {
-        let local = self.0.to_datetime(turned_back);
-        let midnight = date.next().0.at(0, 0, 0, 0);
-        let left = midnight.duration_since(local);
-        turned_back + left
+    /// The stretches of unchanged offset in the two days before and after `second`: no zone is,
+    /// and no clock was ever turned, further from UTC than that.
+    fn stretches_around(&self, second: i64) -> impl Iterator<Item = Stretch> {
+        let (opening, closing) = (second - 2 * SECONDS_PER_DAY, second + 2 * SECONDS_PER_DAY);
+        let start = nearest_timestamp(opening);
+        let changes = self.0.following(start).map(|change| (change.timestamp().as_second(), change.offset()));
+        let mut changes = changes.take_while(move |(at, _)| *at < closing);
+        let mut next = Some((opening, self.0.to_offset(start)));
+        std::iter::from_fn(move || {
+            let (from, offset) = next?;
+            next = changes.next();
+            let until = next.map_or(closing, |(at, _)| at);
+            Some(Stretch { from, until, offset_seconds: offset.seconds().into() })
+        })
     }
 
     /// Whether the zone has any moment on `date`; Samoa had none on 2011-12-30.
@@ -183,6 +200,19 @@ impl Zone {
     pub fn name(&self) -> &str {
         self.0.iana_name().expect("only named zones are constructed")
     }
+}
+
+/// A time during which a zone's offset stays the same, in seconds since 1970 UTC.
+struct Stretch {
+    from: i64,
+    until: i64,
+    /// East of UTC is positive.
+    offset_seconds: i64,
+}
+
+fn nearest_timestamp(second: i64) -> Timestamp {
+    let second = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(second).expect("clamped into range")
 }
 
 macro_rules! serde_as_text {

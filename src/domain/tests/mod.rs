@@ -1,0 +1,3 @@
+//! The business rules, proven one by one. A test is named after the rule it proves.
+
+mod time;
