@@ -1,5 +1,7 @@
 //! Tasks: rules T1 to T5.
 
+use std::collections::HashSet;
+
 use crate::domain::dice::Dice;
 use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
 use crate::domain::id::{TaskId, UserId};
@@ -75,7 +77,7 @@ fn draw(eligible: &[UserId], dice: &mut dyn Dice) -> UserId {
     eligible[dice.below(eligible.len())]
 }
 
-/// Completes several tasks, all or none.
+/// Completes several tasks, all or none. One that is named twice is completed once.
 ///
 /// `login_of` names an assignee in a refusal.
 pub fn complete(actor: &User, tasks: &[Task], login_of: impl Fn(UserId) -> String) -> Result<Vec<Event>, Rejection> {
@@ -89,7 +91,8 @@ pub fn complete(actor: &User, tasks: &[Task], login_of: impl Fn(UserId) -> Strin
     let completed = |task: &Task| {
         TaskCompleted { task_id: task.id, completed_by: actor.id, assignment_no: task.assignment_no }.into()
     };
-    Ok(tasks.iter().map(completed).collect())
+    let mut seen = HashSet::new();
+    Ok(tasks.iter().filter(|task| seen.insert(task.id)).map(completed).collect())
 }
 
 /// Rule T3. `open` is in order of task numbers.
