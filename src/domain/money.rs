@@ -124,9 +124,9 @@ fn parse_minor(text: &str) -> Option<i64> {
     if !all_digits(whole) || !all_digits(fraction) || fraction.len() > 2 {
         return None;
     }
-    let cents: i64 = fraction.parse::<i64>().ok()? * if fraction.len() == 1 { 10 } else { 1 };
-    let minor = whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents)?;
-    Some(if negative { -minor } else { minor })
+    let cents = fraction.parse::<i128>().ok()? * if fraction.len() == 1 { 10 } else { 1 };
+    let minor = whole.parse::<i128>().ok()?.checked_mul(100)?.checked_add(cents)?;
+    i64::try_from(if negative { -minor } else { minor }).ok()
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl Title {
 
     /// Reads the title of a `task.created.v1` line: split where it parses, kept whole where not.
     pub fn from_v1(title: String) -> Title {
-        match split_jira_id(&title) {
+        match split_jira_id(title.trim()) {
             Some((id, rest)) if !rest.is_empty() => {
                 Title { title: rest.to_owned(), jira_id: Some(id.to_owned()), split: true }
             }
@@ -140,13 +140,17 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
         let (id, rest) = bracketed.split_once(']')?;
         let id = id.trim();
         let rest = rest.trim_start();
-        let rest = rest.strip_prefix(DASHES).map_or(rest, str::trim_start);
-        return is_jira_id(id).then_some((id, rest));
+        return is_jira_id(id).then(|| (id, after_separator(rest).unwrap_or(rest)));
     }
     let (id, rest) = text.split_once(char::is_whitespace)?;
-    let rest = rest.trim_start().strip_prefix(DASHES)?;
-    let separated = rest.is_empty() || rest.starts_with(char::is_whitespace);
-    (separated && is_jira_id(id)).then(|| (id, rest.trim_start()))
+    let rest = after_separator(rest.trim_start())?;
+    is_jira_id(id).then_some((id, rest))
+}
+
+/// What follows a dash that stands alone. The dash of `-5 degrees` belongs to the title.
+fn after_separator(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(DASHES)?;
+    (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
 }
 
 const DASHES: [char; 3] = ['-', '–', '—'];
