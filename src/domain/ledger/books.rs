@@ -66,6 +66,8 @@ pub struct Books {
     pub(super) standings: BTreeMap<UserId, Standing>,
     pub(super) open_days: BTreeMap<BusinessDate, HashMap<UserId, UserDay>>,
     changed: BTreeSet<(BusinessDate, UserId)>,
+    /// Changed rows of dates that were closed before anybody took them.
+    changed_then_closed: Vec<(BusinessDate, UserId, UserDay)>,
 }
 
 impl Books {
@@ -76,6 +78,7 @@ impl Books {
             standings: BTreeMap::new(),
             open_days: BTreeMap::new(),
             changed: BTreeSet::new(),
+            changed_then_closed: Vec::new(),
         }
     }
 
@@ -106,10 +109,14 @@ impl Books {
 
     /// Follows a close: the date's change becomes part of what is carried.
     pub fn close(&mut self, closed: &DayClosed) {
-        for (user, day) in self.open_days.remove(&closed.business_date).unwrap_or_default() {
+        let date = closed.business_date;
+        for (user, day) in self.open_days.remove(&date).unwrap_or_default() {
             self.standings.entry(user).or_default().carried += day.change();
+            if self.changed.remove(&(date, user)) {
+                self.changed_then_closed.push((date, user, day));
+            }
         }
-        self.closed_through = Some(closed.business_date);
+        self.closed_through = Some(date);
     }
 
     pub fn closed_through(&self) -> Option<BusinessDate> {
@@ -126,12 +133,14 @@ impl Books {
         date
     }
 
-    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether it is late.
+    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether it is
+    /// late. A clock that is turned back over midnight just after the founding can show an earlier
+    /// date than the first one; that date is never closed, so the first one takes its entries.
     pub fn business_date(&self, moment: EventTime) -> (BusinessDate, bool) {
         let own = self.company.zone.date_of(moment);
         match self.closed_through {
             Some(closed) if own <= closed => (self.first_open_date(), true),
-            _ => (own, false),
+            _ => (own.max(self.company.first_date), false),
         }
     }
 
@@ -140,13 +149,13 @@ impl Books {
         self.standings.get(&user).map_or(Money::ZERO, |standing| standing.balance)
     }
 
-    /// Takes the rows that changed since the last call, for a consumer to store. A date must be
-    /// taken before it is closed: [`Books::close`] lets go of it.
+    /// Takes the rows that changed since the last call, each as it now is, for a consumer to
+    /// store; those of dates that were closed meanwhile too.
     pub fn take_changed(&mut self) -> Vec<(BusinessDate, UserId, UserDay)> {
-        let changed = std::mem::take(&mut self.changed);
-        changed
-            .into_iter()
-            .filter_map(|(date, user)| Some((date, user, *self.open_days.get(&date)?.get(&user)?)))
-            .collect()
+        let mut rows = std::mem::take(&mut self.changed_then_closed);
+        for (date, user) in std::mem::take(&mut self.changed) {
+            rows.push((date, user, self.open_days[&date][&user]));
+        }
+        rows
     }
 }

@@ -44,7 +44,7 @@ impl Books {
     }
 
     /// Closes the first open date: a payout for everyone whose balance at its end is above zero,
-    /// in order of registration, then `day.closed`. The facts are posted to these books.
+    /// in order of their ids, then `day.closed`. The facts are posted to these books.
     pub fn decide_close(&mut self, closing: &Closing) -> Vec<Fact> {
         let date = self.first_open_date();
         let mut facts = Vec::new();
