@@ -1,5 +1,7 @@
 //! Why a rule said no. The variants stand in order of precedence: the first that holds is the
-//! one a caller hears, so a refusal never depends on how a command happens to be written.
+//! one a caller hears, so a refusal never depends on how a command happens to be written. Two
+//! exceptions: a reused key is found before anything is decided, and of several ill-formed texts
+//! the first that the command names is heard.
 
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
@@ -32,10 +34,10 @@ pub enum Rejection {
     UnknownEntry { name: String },
 
     // The actor may not.
-    #[error("{} like `{login}` may not {}", with_article(*role), right.deed())]
-    RoleMayNot { login: String, role: Role, right: Right },
     #[error("`{login}` is deactivated and may do nothing")]
     ActorDeactivated { login: String },
+    #[error("{} like `{login}` may not {}", with_article(*role), right.deed())]
+    RoleMayNot { login: String, role: Role, right: Right },
     #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
     #[error("nobody corrects, sets aside or skips what touches his own account")]
@@ -54,10 +56,10 @@ pub enum Rejection {
     AlreadyCompleted { number: u64 },
     #[error("nobody can be handed a task: there is no active accountant, developer or worker")]
     NobodyEligible,
-    #[error("{date} is not over; it ends at {ends}")]
-    DateNotOver { date: BusinessDate, ends: EventTime },
     #[error("{date} lies before the company was founded ({founded})")]
     DateBeforeFounding { date: BusinessDate, founded: BusinessDate },
+    #[error("{date} is not over; it ends at {ends}")]
+    DateNotOver { date: BusinessDate, ends: EventTime },
     #[error("a {} entry cannot be corrected", kind.name())]
     NotCorrectable { kind: EntryKind },
     #[error("the entry has {remaining} left to correct; {asked} is more")]
@@ -72,18 +74,18 @@ pub enum Rejection {
     BadLogin { login: String },
     #[error("`{}` is not an e-mail address", Displayed(email))]
     BadEmail { email: String },
-    #[error("`{}` is not a jira id", Displayed(jira_id))]
-    BadJiraId { jira_id: String },
     #[error("the title carries the jira id {in_title} and `{}` is given beside it", Displayed(given))]
     TwoJiraIds { given: String, in_title: String },
-    #[error("the title `{}` holds a bracket", Displayed(title))]
-    BracketInTitle { title: String },
+    #[error("`{}` is not a jira id", Displayed(jira_id))]
+    BadJiraId { jira_id: String },
     #[error("the {what} is empty")]
     Empty { what: &'static str },
     #[error("the {what} has {length} {unit}; {max} are allowed")]
     TooLong { what: &'static str, unit: &'static str, length: usize, max: usize },
     #[error("the {what} has a line break")]
     LineBreak { what: &'static str },
+    #[error("the title `{}` holds a bracket", Displayed(title))]
+    BracketInTitle { title: String },
     #[error("the amount must be above zero, not {amount}")]
     NotPositive { amount: Money },
     #[error("`{}` is not a time zone of the IANA database", Displayed(name))]
@@ -165,6 +167,9 @@ impl Rejection {
             DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
             DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
+            CorrectionTooLarge { remaining, .. } if !remaining.is_positive() => {
+                "it is corrected in full already; `popug-cli report entries` shows its corrections".into()
+            }
             CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
             ClockBehind { before_jump, .. } => format!(
                 "set the clock; if it ran ahead, `popug-cli restore DIR --to-sequence {before_jump}` goes back before it"
