@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use crate::domain::dice::Dice;
-use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
+use crate::domain::event::{
+    AssignmentReason, Event, Subject, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled,
+};
 use crate::domain::id::{TaskId, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
@@ -24,6 +26,9 @@ pub struct Task {
 impl Task {
     /// Follows an event that is about this task; any other leaves it as it is.
     pub fn evolve(&mut self, event: &Event) {
+        if event.subject() != Subject::Task(self.id) {
+            return;
+        }
         match event {
             Event::TaskAssigned(e) => {
                 self.assignee = e.assignee_id;

@@ -1,7 +1,9 @@
 //! Users: rules U1 to U3.
 
 use crate::domain::dice::Dice;
-use crate::domain::event::{Event, UserChanged, UserDeactivated, UserReactivated, UserRegistered, UserRoleChanged};
+use crate::domain::event::{
+    Event, Subject, UserChanged, UserDeactivated, UserReactivated, UserRegistered, UserRoleChanged,
+};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::{Right, Role};
@@ -32,6 +34,9 @@ impl User {
 
     /// Follows an event that is about this user; any other leaves him as he is.
     pub fn evolve(&mut self, event: &Event) {
+        if event.subject() != Subject::User(self.id) {
+            return;
+        }
         match event {
             Event::UserChanged(e) => {
                 self.full_name = e.full_name.clone().unwrap_or_else(|| self.full_name.clone());
