@@ -1,3 +1,12 @@
 //! The business rules, proven one by one. A test is named after the rule it proves.
 
+mod dice;
+mod draw;
+mod facts;
+mod ledger;
+mod rejections;
+mod scenario;
+mod tasks;
+mod text;
 mod time;
+mod users;

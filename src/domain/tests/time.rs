@@ -6,15 +6,8 @@
 use jiff::{Timestamp, ToSpan, tz};
 use proptest::prelude::*;
 
+use crate::domain::tests::facts::{at, on};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-
-fn at(text: &str) -> EventTime {
-    text.parse().unwrap()
-}
-
-fn on(text: &str) -> BusinessDate {
-    text.parse().unwrap()
-}
 
 fn micros_later(moment: EventTime, micros: i64) -> EventTime {
     EventTime::from_micros(moment.micros() + micros).unwrap()
@@ -116,6 +109,8 @@ fn counting_days_beyond_the_calendar_stops_at_its_end() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_time_is_read_back_as_it_was_written(micros in Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond()) {
         let time = EventTime::from_micros(micros).unwrap();

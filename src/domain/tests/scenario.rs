@@ -1,0 +1,99 @@
+//! Given what happened, when somebody does something, then this happens or is refused.
+//!
+//! The state is the one that `evolve` builds from the given events, in memory; the dice are
+//! pinned. Users are named by login and tasks by number.
+
+use crate::domain::event::{Event, TaskCreated};
+use crate::domain::id::UserId;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Role;
+use crate::domain::task::{self, Add, Task};
+use crate::domain::tests::dice::PinnedDice;
+use crate::domain::tests::facts::now;
+use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, User};
+
+type Decision = Result<Vec<Event>, Rejection>;
+
+pub enum Command<'a> {
+    Register(Register),
+    Change(&'a str, Change),
+    SetRole(&'a str, &'a str),
+    Deactivate(&'a str),
+    Reactivate(&'a str),
+    Add(Add),
+    Complete(&'a [u64]),
+    Reshuffle,
+}
+
+/// Users in order of registration, tasks in order of their numbers.
+pub struct World {
+    pub users: Vec<User>,
+    pub tasks: Vec<Task>,
+    pub dice: PinnedDice,
+}
+
+pub fn given(events: impl IntoIterator<Item = Event>) -> World {
+    let mut world = World { users: Vec::new(), tasks: Vec::new(), dice: PinnedDice::new(1) };
+    events.into_iter().for_each(|event| world.evolve(&event));
+    world
+}
+
+impl World {
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::UserRegistered(e) => self.users.push(User::registered(e)),
+            Event::TaskCreated(TaskCreated { task_id: id, number, created_by: assignee, .. }) => {
+                // The assignment that follows names the assignee.
+                self.tasks.push(Task {
+                    id: *id,
+                    number: *number,
+                    completed: false,
+                    assignee: *assignee,
+                    assignment_no: 0,
+                });
+            }
+            _ => {
+                self.users.iter_mut().for_each(|user| user.evolve(event));
+                self.tasks.iter_mut().for_each(|task| task.evolve(event));
+            }
+        }
+    }
+
+    pub fn user(&self, login: &str) -> &User {
+        self.users.iter().find(|user| user.login == login).expect("a given user")
+    }
+
+    pub fn eligible(&self) -> Vec<UserId> {
+        self.users.iter().filter(|user| user.is_eligible()).map(|user| user.id).collect()
+    }
+
+    /// What `actor`'s command leads to, which then has happened.
+    pub fn when(&mut self, actor: &str, command: Command<'_>) -> Decision {
+        let mut dice = self.dice.clone();
+        let decision = self.decide(self.user(actor), command, &mut dice);
+        self.dice = dice;
+        decision.iter().flatten().for_each(|event| self.evolve(event));
+        decision
+    }
+
+    fn decide(&self, actor: &User, command: Command<'_>, dice: &mut PinnedDice) -> Decision {
+        let admins = self.users.iter().filter(|user| user.active && user.role == Role::Admin).count() as u64;
+        let reason = || Some("for a reason".to_owned());
+        match command {
+            Command::Register(c) => c.decide(actor, self.users.iter().any(|user| user.login == c.login), now(), dice),
+            Command::Change(login, c) => c.decide(actor, self.user(login)),
+            Command::SetRole(login, role) => SetRole { role: role.into() }.decide(actor, self.user(login), admins),
+            Command::Deactivate(login) => Deactivate { reason: reason() }.decide(actor, self.user(login), admins),
+            Command::Reactivate(login) => Reactivate { reason: reason() }.decide(actor, self.user(login)),
+            Command::Add(c) => c.decide(actor, self.tasks.len() as u64 + 1, &self.eligible(), now(), dice),
+            Command::Complete(numbers) => {
+                let tasks: Vec<_> = numbers.iter().map(|number| self.tasks[*number as usize - 1].clone()).collect();
+                task::complete(actor, &tasks, |id| self.users.iter().find(|u| u.id == id).expect("known").login.clone())
+            }
+            Command::Reshuffle => {
+                let open: Vec<_> = self.tasks.iter().filter(|task| !task.completed).cloned().collect();
+                task::reshuffle(actor, &open, &self.eligible(), dice)
+            }
+        }
+    }
+}
