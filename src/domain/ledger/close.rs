@@ -58,15 +58,24 @@ impl Books {
         facts
     }
 
+    /// Every user's balance before `date` and his entries of it.
+    fn standings_on(&self, date: BusinessDate) -> impl Iterator<Item = (UserId, Money, UserDay)> {
+        let day = self.open_days.get(&date);
+        self.standings.iter().map(move |(user, standing)| {
+            let entries = day.and_then(|day| day.get(user)).copied().unwrap_or_default();
+            (*user, standing.carried, entries)
+        })
+    }
+
     /// Who is above zero at the end of `date`: user, balance before it, entries of it.
     fn due(&self, date: BusinessDate) -> Vec<(UserId, Money, UserDay)> {
-        let day = self.open_days.get(&date);
-        let of = |user: &UserId| day.and_then(|day| day.get(user)).copied().unwrap_or_default();
-        self.standings
-            .iter()
-            .map(|(user, standing)| (*user, standing.carried, of(user)))
-            .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
-            .collect()
+        self.standings_on(date).filter(|(_, opening, day)| (*opening + day.change()).is_positive()).collect()
+    }
+
+    /// What the users below zero owe at the end of `date`, each as a positive amount.
+    fn debts(&self, date: BusinessDate) -> Vec<Money> {
+        let ends = self.standings_on(date).map(|(_, opening, day)| opening + day.change());
+        ends.filter(|end| end.is_negative()).map(|end| -end).collect()
     }
 
     fn pay(&mut self, date: BusinessDate, user_id: UserId, opening: Money, day: UserDay, at: EventTime) -> [Fact; 2] {
@@ -108,27 +117,23 @@ impl Books {
     }
 
     fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
-        let none = std::collections::HashMap::new();
-        let day = self.open_days.get(&date).unwrap_or(&none);
-        let sum = |part: fn(&UserDay) -> Money| day.values().map(part).sum::<Money>();
+        let days: Vec<&UserDay> = self.open_days.get(&date).into_iter().flat_map(|day| day.values()).collect();
+        let debts = self.debts(date);
+        let sum = |part: fn(&UserDay) -> Money| days.iter().map(|day| part(day)).sum::<Money>();
         let (fees, rewards, corrections) = (sum(|d| d.fees), sum(|d| d.rewards), sum(|d| d.corrections));
-        let end = |(user, standing): (&UserId, &super::books::Standing)| {
-            standing.carried + day.get(user).map_or(Money::ZERO, UserDay::change)
-        };
-        let debts: Vec<Money> = self.standings.iter().map(end).filter(|balance| balance.is_negative()).collect();
         DayClosed {
             business_date: date,
             through_sequence: closing.through_sequence,
-            entries: day.values().map(|d| d.entries).sum(),
-            late_entries: day.values().map(|d| d.late_entries).sum(),
+            entries: days.iter().map(|d| d.entries).sum(),
+            late_entries: days.iter().map(|d| d.late_entries).sum(),
             fees,
             rewards,
             corrections,
             management_earned: fees - rewards - corrections,
-            payouts_count: day.values().filter(|d| d.payout.is_positive()).count() as u64,
+            payouts_count: days.iter().filter(|d| d.payout.is_positive()).count() as u64,
             payouts_total: sum(|d| d.payout),
             accounts_negative: debts.len() as u64,
-            debt_carried: -debts.into_iter().sum::<Money>(),
+            debt_carried: debts.into_iter().sum(),
             skipped_events: closing.skipped_events,
         }
     }
