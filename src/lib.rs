@@ -2,3 +2,5 @@
 
 pub mod domain;
 pub mod event_log;
+#[cfg(feature = "cli")]
+pub mod mail;

@@ -1,0 +1,306 @@
+//! A payout as an RFC 5322 message.
+//!
+//! Nothing that people typed can forge a header: names are escaped and encoded, and whatever is
+//! not a mail address is refused. The bytes follow from the facts, the sender and the given time.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::address::Envelope;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, SinglePart};
+use lettre::{Address, address::AddressError};
+use url::Host;
+
+use crate::domain::id::PayoutId;
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::domain::text::Displayed;
+use crate::domain::time::{BusinessDate, EventTime};
+use crate::mail::letter;
+use crate::mail::settings::Sender;
+
+/// What somebody is told about his payout for one date.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PayMail {
+    pub payout_id: PayoutId,
+    pub company: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// The IANA name of the zone that the date is one of.
+    pub zone: String,
+    pub date: BusinessDate,
+    pub to_name: String,
+    pub to_address: String,
+    /// Above zero; `opening + earned`.
+    pub amount: Money,
+    /// The debt brought in: zero or below.
+    pub opening: Money,
+    /// The sum of `lines`.
+    pub earned: Money,
+    /// Every charge and credit of the date, in the order to show them.
+    pub lines: Vec<Line>,
+}
+
+/// One charge or credit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    pub kind: EntryKind,
+    pub task_number: u64,
+    pub jira_id: Option<String>,
+    pub title: String,
+    /// Signed from the popug's side: a fee is negative.
+    pub amount: Money,
+}
+
+/// A mail ready to leave by any transport.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ComposedMail {
+    pub payout_id: PayoutId,
+    pub date: BusinessDate,
+    /// The address alone, as `mail.sent` records it.
+    pub to: String,
+    pub message_id: String,
+    envelope: Envelope,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    #[error("`{}` is not an address that mail can be sent to: {source}", Displayed(address))]
+    BadAddress { address: String, source: AddressError },
+    #[error("the message cannot be built")]
+    Message(#[from] lettre::error::Error),
+}
+
+/// The Message-ID of a payout's mail, the same on every attempt. No host is named, so that a
+/// store that moves to another machine keeps it.
+pub fn message_id(payout: PayoutId) -> String {
+    format!("<{payout}@popug-cli.invalid>")
+}
+
+impl PayMail {
+    /// The message, dated `at`. A retry that gives the same `at` gets the same bytes.
+    ///
+    /// # Errors
+    /// [`ComposeError::BadAddress`], which no retry cures.
+    pub fn compose(&self, from: &Sender, at: EventTime) -> Result<ComposedMail, ComposeError> {
+        let to = self.recipient()?;
+        let envelope = Envelope::new(Some(from.mailbox().email.clone()), vec![to.email.clone()])?;
+        let message = Message::builder()
+            .date(UNIX_EPOCH + since_epoch(at))
+            .from(from.mailbox().clone())
+            .to(to)
+            .subject(format!("Payout of {} {} for {}", self.amount, Displayed(&self.currency), self.date))
+            .message_id(Some(message_id(self.payout_id)))
+            .raw_header(HeaderValue::new(
+                HeaderName::new_from_ascii_str("X-Popug-Payout-Id"),
+                self.payout_id.to_string(),
+            ))
+            .envelope(envelope.clone())
+            .singlepart(SinglePart::plain(letter::text(self)))?;
+        Ok(ComposedMail {
+            payout_id: self.payout_id,
+            date: self.date,
+            to: self.to_address.clone(),
+            message_id: message_id(self.payout_id),
+            envelope,
+            bytes: message.formatted(),
+        })
+    }
+
+    fn recipient(&self) -> Result<Mailbox, ComposeError> {
+        let email = address(&self.to_address)
+            .map_err(|source| ComposeError::BadAddress { address: self.to_address.clone(), source })?;
+        let name = self.to_name.trim();
+        Ok(Mailbox::new((!name.is_empty()).then(|| Displayed(name).to_string()), email))
+    }
+}
+
+impl ComposedMail {
+    /// The message as it is sent: CRLF line ends, ASCII but for the addresses.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+}
+
+/// A domain in another script is written in ASCII (punycode), which every server takes.
+fn address(text: &str) -> Result<Address, AddressError> {
+    let address: Address = text.parse()?;
+    match Host::parse(address.domain()) {
+        Ok(Host::Domain(ascii)) if !address.domain().is_ascii() => Address::new(address.user(), ascii),
+        _ => Ok(address),
+    }
+}
+
+/// Mail has no dates before 1970.
+fn since_epoch(at: EventTime) -> Duration {
+    Duration::from_micros(at.micros().try_into().unwrap_or(0))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use mail_parser::MessageParser;
+    use uuid::Uuid;
+
+    use super::*;
+
+    pub fn pay_mail() -> PayMail {
+        PayMail {
+            payout_id: PayoutId::from_uuid(Uuid::from_u128(0x1234)),
+            company: "UberPopug Inc.".into(),
+            currency: "EUR".into(),
+            zone: "Europe/Moscow".into(),
+            date: "2026-11-22".parse().unwrap(),
+            to_name: "Анна Кузнецова".into(),
+            to_address: "anna@popug.example".into(),
+            amount: Money::units(13),
+            opening: Money::units(-12),
+            earned: Money::units(25),
+            lines: vec![
+                Line {
+                    kind: EntryKind::Fee,
+                    task_number: 12,
+                    jira_id: Some("UP-7".into()),
+                    title: "Fix the login page".into(),
+                    amount: Money::units(-15),
+                },
+                Line {
+                    kind: EntryKind::Reward,
+                    task_number: 3,
+                    jira_id: None,
+                    title: "Накормить попугов".into(),
+                    amount: Money::units(40),
+                },
+            ],
+        }
+    }
+
+    pub fn composed(mail: &PayMail) -> ComposedMail {
+        mail.compose(&Sender::parse(None).unwrap(), "2026-11-23T00:05:00Z".parse().unwrap()).unwrap()
+    }
+
+    fn header_names(mail: &ComposedMail) -> Vec<String> {
+        let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+        parsed.headers().iter().map(|header| header.name().to_owned()).collect()
+    }
+
+    const HEADERS: [&str; 9] = [
+        "Date",
+        "From",
+        "To",
+        "Subject",
+        "Message-ID",
+        "X-Popug-Payout-Id",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+    ];
+
+    #[test]
+    fn another_parser_reads_back_what_was_composed() {
+        let mail = composed(&pay_mail());
+        let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+        let to = parsed.to().unwrap().first().unwrap();
+        assert_eq!((to.name(), to.address()), (Some("Анна Кузнецова"), Some("anna@popug.example")));
+        let from = parsed.from().unwrap().first().unwrap();
+        assert_eq!((from.name(), from.address()), (None, Some("popug-cli@localhost")));
+        assert_eq!(parsed.subject(), Some("Payout of 13.00 EUR for 2026-11-22"));
+        assert_eq!(parsed.date().unwrap().to_rfc3339(), "2026-11-23T00:05:00Z");
+        assert_eq!(parsed.message_id(), Some("00000000-0000-0000-0000-000000001234@popug-cli.invalid"));
+        let payout_id = parsed.header_raw("X-Popug-Payout-Id").unwrap().trim();
+        assert_eq!(payout_id, pay_mail().payout_id.to_string());
+        let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
+        assert_eq!(text.trim_end(), letter::text(&pay_mail()).trim_end());
+        let content_type = parsed.header_raw("Content-Type").unwrap().trim();
+        assert_eq!(content_type, "text/plain; charset=utf-8");
+        assert_eq!(header_names(&mail), HEADERS);
+    }
+
+    #[test]
+    fn composing_again_gives_the_same_bytes() {
+        assert_eq!(composed(&pay_mail()), composed(&pay_mail()));
+    }
+
+    #[test]
+    fn a_name_cannot_forge_headers_or_addresses() {
+        for (name, shown) in [
+            ("Anna\r\nBcc: eve@evil.example", "Anna\\u{d}\\u{a}Bcc: eve@evil.example"),
+            ("Anna\" <eve@evil.example>, \"", "Anna\" <eve@evil.example>, \""),
+            ("=?utf-8?q?Eve?= <eve@evil.example>", "=?utf-8?q?Eve?= <eve@evil.example>"),
+            ("Anna\u{202e}nimdA", "Anna\\u{202e}nimdA"),
+            ("Anna\0", "Anna\\u{0}"),
+            ("Anna \\ \"the popug\"", "Anna \\ \"the popug\""),
+            ("Попуг 🦜 Петрович", "Попуг 🦜 Петрович"),
+            ("O'Neil, John (temp); x", "O'Neil, John (temp); x"),
+        ] {
+            let mail = composed(&PayMail { to_name: name.into(), ..pay_mail() });
+            let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+            let recipients: Vec<_> = parsed.to().unwrap().iter().map(|to| (to.name(), to.address())).collect();
+            assert_eq!(recipients, [(Some(shown), Some("anna@popug.example"))]);
+            assert_eq!(header_names(&mail), HEADERS, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_longest_names_keep_every_line_within_the_limits_of_mail() {
+        for name in ["ж".repeat(200), "a".repeat(200), "Анна ".repeat(40), "🦜".repeat(200)] {
+            let mail = composed(&PayMail { to_name: name.clone(), ..pay_mail() });
+            let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+            assert_eq!(parsed.to().unwrap().first().unwrap().name(), Some(name.trim()));
+            assert_lines_fit(&mail);
+        }
+    }
+
+    #[test]
+    fn the_longest_titles_arrive_whole() {
+        for title in ["ж".repeat(500), "x".repeat(500), "🦜".repeat(500), ".\u{2028}".repeat(250)] {
+            let mut pay_mail = pay_mail();
+            pay_mail.lines[0].title = title.clone();
+            let mail = composed(&pay_mail);
+            let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+            let without_breaks = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            let text = without_breaks(&parsed.body_text(0).unwrap());
+            assert!(text.contains(&without_breaks(&Displayed(&title).to_string())), "{title}");
+            assert_lines_fit(&mail);
+        }
+    }
+
+    fn assert_lines_fit(mail: &ComposedMail) {
+        assert!(mail.bytes().is_ascii());
+        let text = std::str::from_utf8(mail.bytes()).unwrap();
+        for line in text.split("\r\n") {
+            assert!(line.len() <= 998 && !line.contains(['\r', '\n']), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_address_is_refused() {
+        for address in ["", "anna", "anna@", "a@b\r\nBcc: x@y", "anna@popug.example, eve@evil.example", "a b@c"] {
+            let mail = PayMail { to_address: address.into(), ..pay_mail() };
+            let refused = mail.compose(&Sender::parse(None).unwrap(), "2026-11-23T00:05:00Z".parse().unwrap());
+            assert!(matches!(refused, Err(ComposeError::BadAddress { .. })), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_domain_in_another_script_is_written_in_ascii() {
+        let mail = composed(&PayMail { to_address: "ivan@почта.рф".into(), ..pay_mail() });
+        let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+        assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some("ivan@xn--80a1acny.xn--p1ai"));
+        assert_eq!(mail.to, "ivan@почта.рф");
+    }
+
+    #[test]
+    fn a_configured_sender_may_have_a_name_in_any_script() {
+        let from = Sender::parse(Some("Бухгалтерия <pay@popug.example>")).unwrap();
+        let mail = pay_mail().compose(&from, "1969-12-31T00:00:00Z".parse().unwrap()).unwrap();
+        let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
+        let sender = parsed.from().unwrap().first().unwrap();
+        assert_eq!((sender.name(), sender.address()), (Some("Бухгалтерия"), Some("pay@popug.example")));
+        assert_eq!(parsed.date().unwrap().to_rfc3339(), "1970-01-01T00:00:00Z");
+    }
+}

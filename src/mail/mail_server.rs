@@ -1,0 +1,75 @@
+//! The real mail server of the tests: `scripts/mail-server`, started and stopped with a value.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde::Deserialize;
+
+/// Ends with its standard input, so that it does not outlive a test that is killed.
+pub(super) struct MailServer {
+    process: Child,
+    pub port: u16,
+    store: tempfile::TempDir,
+}
+
+/// A mail that the server took.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub envelope: TakenEnvelope,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Deserialize, Debug)]
+pub(super) struct TakenEnvelope {
+    pub from: String,
+    pub to: Vec<String>,
+    /// The client's port: one for each connection.
+    pub client: u16,
+    pub login: Option<String>,
+}
+
+impl MailServer {
+    /// `options` are those of the script.
+    pub fn start(options: &[&str]) -> MailServer {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let store = tempfile::tempdir().unwrap();
+        let mut process = Command::new(project.join("scripts/mail-server"))
+            .arg("--venv")
+            .arg(project.join("target/mail-server"))
+            .arg("--store")
+            .arg(store.path())
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is installed");
+        let mut first_line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+        let port = first_line.trim().parse().expect("the server says why on standard error");
+        MailServer { process, port, store }
+    }
+
+    pub fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// In the order of arrival.
+    pub fn taken(&self) -> Vec<Taken> {
+        let path = |number: usize, extension: &str| self.store.path().join(format!("{number}.{extension}"));
+        let envelopes = (1..).map_while(|number| fs::read(path(number, "json")).ok());
+        let taken = |(at, envelope): (usize, Vec<u8>)| Taken {
+            envelope: serde_json::from_slice(&envelope).unwrap(),
+            bytes: fs::read(path(at + 1, "eml")).unwrap(),
+        };
+        envelopes.enumerate().map(taken).collect()
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().unwrap();
+    }
+}

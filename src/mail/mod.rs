@@ -1,0 +1,25 @@
+//! Pay mails: what they say, how they leave, and when a failed one is tried again (rule A9).
+//!
+//! A mail is composed from facts alone, so composing it again gives the same bytes. A transport
+//! may therefore be asked for the same mail any number of times: a file is written once, and a
+//! mail server sees the same Message-ID. Nothing here reads the log, a clock or the environment,
+//! and nothing decides whether a mail is owed; that is the notifier's.
+
+pub mod compose;
+mod letter;
+#[cfg(test)]
+mod mail_server;
+pub mod outbox;
+pub mod schedule;
+pub mod settings;
+pub mod smtp;
+#[cfg(test)]
+mod smtp_tests;
+pub mod transport;
+
+pub use compose::{ComposeError, ComposedMail, Line, PayMail, message_id};
+pub use outbox::FileTransport;
+pub use schedule::{NextTry, after_failure};
+pub use settings::{BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer};
+pub use smtp::SmtpTransport;
+pub use transport::{Delivery, MailTransport, SendError};
