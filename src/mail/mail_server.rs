@@ -28,6 +28,7 @@ pub(super) struct TakenEnvelope {
     /// The client's port: one for each connection.
     pub client: u16,
     pub login: Option<String>,
+    pub encrypted: bool,
 }
 
 impl MailServer {
@@ -53,6 +54,11 @@ impl MailServer {
 
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// What `--tls` made.
+    pub fn certificate(&self) -> Vec<u8> {
+        fs::read(self.store.path().join("certificate.pem")).unwrap()
     }
 
     /// In the order of arrival.

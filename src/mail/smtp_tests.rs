@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use mail_parser::MessageParser;
 use uuid::Uuid;
 
@@ -153,6 +155,45 @@ fn required_encryption_that_is_not_offered_sends_nothing() {
     assert!(server.taken().is_empty());
     let opportunistic = transport(&format!("{}?tls=opportunistic", server.url()));
     assert_eq!(only(opportunistic.send_all(&[to("anna@popug.example", 1)])), Ok(Delivery::Sent));
+}
+
+/// Trusts the certificate that the server made for itself.
+fn trusting(server: &MailServer) -> TlsParameters {
+    let certificate = Certificate::from_pem(&server.certificate()).unwrap();
+    TlsParameters::builder("127.0.0.1".into()).add_root_certificate(certificate).build().unwrap()
+}
+
+#[test]
+fn mails_and_passwords_travel_encrypted() {
+    for (option, url) in [("starttls", "smtp://anna:right@127.0.0.1?tls=required"), ("always", "smtps://127.0.0.1")] {
+        let server = MailServer::start(&["--tls", option, "--login", "anna:right"]);
+        let mut settings = SmtpServer::parse(url).unwrap().with_patience(PATIENCE);
+        settings.port = server.port;
+        settings.credentials = Some(Credentials::new("anna".into(), "right".into()));
+        settings.tls = match settings.tls {
+            Tls::Required(_) => Tls::Required(trusting(&server)),
+            _ => Tls::Wrapper(trusting(&server)),
+        };
+        let transport = SmtpTransport::new(settings).unwrap();
+        assert_eq!(
+            transport.send_all(&[to("a@popug.example", 1), to("b@popug.example", 2)]),
+            [Ok(Delivery::Sent), Ok(Delivery::Sent)]
+        );
+        assert!(server.taken().iter().all(|mail| mail.envelope.encrypted), "{option}");
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+    for (option, scheme, query) in
+        [("starttls", "smtp", "?tls=required"), ("starttls", "smtp", "?tls=opportunistic"), ("always", "smtps", "")]
+    {
+        let server = MailServer::start(&["--tls", option]);
+        let url = format!("{scheme}://127.0.0.1:{}{query}", server.port);
+        let error = only(transport(&url).send_all(&[to("anna@popug.example", 1)])).unwrap_err();
+        assert!(!error.is_permanent() && error.to_string().contains("certificate"), "{error}");
+        assert!(server.taken().is_empty());
+    }
 }
 
 #[test]
