@@ -1,0 +1,128 @@
+//! What can go wrong with credentials. No text here ever contains a secret.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::credentials::issued::TokenId;
+use crate::domain::time::EventTime;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+
+    #[error("there are no credentials in {}", path.display())]
+    Missing { path: PathBuf },
+
+    #[error("there are credentials in {} already", path.display())]
+    Exists { path: PathBuf },
+
+    /// A secret that others on this machine may have read.
+    #[error("{} is open to other users (mode {mode:03o})", path.display())]
+    OpenToOthers { path: PathBuf, mode: u32, wanted: u32 },
+
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged { path: PathBuf, what: String, remedy: &'static str },
+
+    #[error("{} was written by a newer popug-cli (format {format})", path.display())]
+    TooNew { path: PathBuf, format: u32 },
+
+    #[error("another process has held {} for {waited_millis} ms", path.display())]
+    Locked { path: PathBuf, waited_millis: u128 },
+
+    #[error("the password has {characters} characters; it takes at least {min}")]
+    PasswordTooShort { characters: usize, min: usize },
+
+    #[error("the password has {bytes} bytes; at most {max} are allowed")]
+    PasswordTooLong { bytes: usize, max: usize },
+
+    #[error("{failures} wrong passwords in a row; the next attempt is possible in {wait_seconds} s")]
+    TooManyAttempts { failures: u32, wait_seconds: u64 },
+
+    #[error("this is not a token of popug-cli: {what}")]
+    TokenMalformed { what: &'static str },
+
+    /// Something that starts from a token of this store, but is not what was signed.
+    #[error("the token has been altered: its signature does not fit")]
+    TokenTampered,
+
+    #[error("the token was not issued by this store")]
+    TokenForeign,
+
+    #[error("the token expired at {expired_at}")]
+    TokenExpired { token_id: TokenId, expired_at: EventTime },
+
+    #[error("the token was revoked at {revoked_at}")]
+    TokenRevoked { token_id: TokenId, revoked_at: EventTime },
+
+    /// Signed by this store, but not (any more) among the tokens it knows.
+    #[error("the token {token_id} is signed by this store but not in its list of tokens")]
+    TokenNotListed { token_id: TokenId },
+
+    #[error("there is no token {token_id}")]
+    UnknownToken { token_id: TokenId },
+
+    #[error("`{text}` is not a time to live: {reason}")]
+    BadTtl { text: String, reason: String },
+
+    #[error("there is no place to keep a session: neither XDG_STATE_HOME nor HOME is an absolute path")]
+    NoStateHome,
+
+    #[error("cannot {action}: {reason}")]
+    Cryptography { action: &'static str, reason: String },
+}
+
+impl CredentialError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::OpenToOthers { path, wanted, .. } => {
+                return Some(format!("chmod {wanted:o} {}", shell_word(&path.display().to_string())));
+            }
+            Self::Damaged { remedy, .. } => remedy,
+            Self::Missing { .. } => {
+                "bring auth/ back from a backup made with --with-secrets, or restore the backup into a new store"
+            }
+            Self::TooNew { .. } => "use that version or a later one",
+            Self::Locked { .. } => "try again, or wait longer with --lock-wait",
+            Self::TooManyAttempts { .. } => "an admin can set a new password",
+            Self::TokenMalformed { .. } => "copy the whole line that `token issue` printed, or run `login`",
+            Self::TokenTampered => "copy the token again, or have a new one issued",
+            Self::TokenForeign => "check which store --store or POPUG_STORE names, or run `login` there",
+            Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
+                "run `login`, or have an admin issue a new token with `token issue`"
+            }
+            Self::TokenNotListed { .. } => {
+                "a store that was restored does not know older tokens: run `login` or have a new one issued"
+            }
+            Self::UnknownToken { .. } => "`token list` shows all tokens",
+            Self::BadTtl { .. } => "write it like 90d, 12h, 30m, 45s or 2w",
+            Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",
+            Self::Io { .. }
+            | Self::Exists { .. }
+            | Self::PasswordTooShort { .. }
+            | Self::PasswordTooLong { .. }
+            | Self::Cryptography { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Quotes a path, so that the command that a hint shows can be pasted.
+fn shell_word(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
+    if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_in_a_hint_can_be_pasted() {
+        let open = |path: &str| CredentialError::OpenToOthers { path: path.into(), mode: 0o644, wanted: 0o600 };
+        assert_eq!(open("/s/auth/key").hint().unwrap(), "chmod 600 /s/auth/key");
+        assert_eq!(open("/it's here/key").hint().unwrap(), r"chmod 600 '/it'\''s here/key'");
+        assert_eq!(open("/s/key").to_string(), "/s/key is open to other users (mode 644)");
+    }
+}

@@ -1,0 +1,218 @@
+//! The tokens that were issued: what `token list` shows and where a revocation is recorded.
+//!
+//! One file per token, in a directory named after the UTC date on which it expires. So looking
+//! one up costs the same however many there are, and forgetting old ones needs no reading.
+//!
+//! What must hold: a token without a record is not valid, so losing records can only lock out.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::credentials::auth_dir::{AuthDir, Locked};
+use crate::credentials::error::CredentialError;
+use crate::credentials::private_file::{self, Format, io_error};
+use crate::domain::id::UserId;
+use crate::domain::time::{BusinessDate, EventTime};
+
+const REMEDY: &str = "remove it: its token is refused from then on, and a new one can be issued";
+/// How long an expired token stays in the list.
+const KEPT_DAYS: i64 = 30;
+
+/// Names a token without giving it away.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TokenId(Uuid);
+
+impl TokenId {
+    /// A UUIDv7 of the moment `at`. Its random part is never pinned: two runs of a test store
+    /// with the same dice must not share a token.
+    pub(super) fn random(at: EventTime) -> TokenId {
+        let millis = u64::try_from(at.micros() / 1_000).unwrap_or_default();
+        TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid())
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+/// What a token was issued for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// For programs, in `POPUG_TOKEN`.
+    Token,
+    /// By `login`, for one person at one machine.
+    Session,
+}
+
+impl TokenKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            TokenKind::Token => "token",
+            TokenKind::Session => "session",
+        }
+    }
+}
+
+/// What the store knows about a token. It is not enough to make one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRecord {
+    pub token_id: TokenId,
+    pub user_id: UserId,
+    pub kind: TokenKind,
+    pub issued_at: EventTime,
+    pub expires_at: EventTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<EventTime>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenState {
+    Valid,
+    Expired,
+    Revoked,
+}
+
+impl TokenState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            TokenState::Valid => "valid",
+            TokenState::Expired => "expired",
+            TokenState::Revoked => "revoked",
+        }
+    }
+}
+
+impl TokenRecord {
+    pub fn state(&self, now: EventTime) -> TokenState {
+        match self.revoked_at {
+            Some(_) => TokenState::Revoked,
+            None if now >= self.expires_at => TokenState::Expired,
+            None => TokenState::Valid,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: Format,
+    token: TokenRecord,
+}
+
+/// The records of a store.
+#[derive(Clone, Copy)]
+pub struct Registry<'a> {
+    auth: &'a AuthDir,
+}
+
+impl<'a> Registry<'a> {
+    pub fn new(auth: &'a AuthDir) -> Self {
+        Registry { auth }
+    }
+
+    /// Records a token, or changes its record, durably.
+    pub fn put(self, record: &TokenRecord, _lock: &Locked) -> Result<(), CredentialError> {
+        let directory = self.directory_of(record.expires_at);
+        private_file::create_directory(&self.auth.tokens_directory())?;
+        private_file::create_directory(&directory)?;
+        let document = Document { format: Format::CURRENT, token: record.clone() };
+        private_file::replace_json(&directory.join(file_name(record.token_id)), &document)
+    }
+
+    /// The record of a token that expires at this moment.
+    pub fn get(self, token_id: TokenId, expires_at: EventTime) -> Result<Option<TokenRecord>, CredentialError> {
+        read_record(&self.directory_of(expires_at).join(file_name(token_id)), token_id)
+    }
+
+    /// The record of a token of which only the id is known.
+    pub fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
+        for (_, directory) in self.dates()? {
+            if let Some(record) = read_record(&directory.join(file_name(token_id)), token_id)? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every record, oldest first.
+    pub fn all(self) -> Result<Vec<TokenRecord>, CredentialError> {
+        let mut records = Vec::new();
+        for (_, directory) in self.dates()? {
+            for name in names_in(&directory)? {
+                if let Some(token_id) = name.strip_suffix(".json").and_then(|id| id.parse().ok()) {
+                    records.extend(read_record(&directory.join(&name), token_id)?);
+                }
+            }
+        }
+        records.sort_by_key(|record| (record.issued_at, record.token_id));
+        Ok(records)
+    }
+
+    /// Removes the records of tokens that expired long ago. They are refused without a record too.
+    pub fn forget_old(self, now: EventTime, _lock: &Locked) -> Result<(), CredentialError> {
+        let oldest = BusinessDate::new(utc_date(now)).plus_days(-KEPT_DAYS);
+        for (_, directory) in self.dates()?.into_iter().filter(|(date, _)| *date < oldest) {
+            std::fs::remove_dir_all(&directory).map_err(|source| io_error("remove", &directory, source))?;
+        }
+        Ok(())
+    }
+
+    fn directory_of(self, expires_at: EventTime) -> PathBuf {
+        self.auth.tokens_directory().join(utc_date(expires_at).to_string())
+    }
+
+    fn dates(self) -> Result<Vec<(BusinessDate, PathBuf)>, CredentialError> {
+        let root = self.auth.tokens_directory();
+        let dated = names_in(&root)?.into_iter().filter_map(|name| Some((name.parse().ok()?, root.join(name))));
+        Ok(dated.collect())
+    }
+}
+
+fn utc_date(moment: EventTime) -> Date {
+    Offset::UTC.to_datetime(moment.timestamp()).date()
+}
+
+fn file_name(token_id: TokenId) -> String {
+    format!("{token_id}.json")
+}
+
+fn read_record(path: &Path, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
+    let document: Option<Document> = private_file::read_json(path, REMEDY)?;
+    match document.map(|document| document.token) {
+        Some(record) if record.token_id != token_id => Err(CredentialError::Damaged {
+            path: path.to_owned(),
+            what: "it describes another token than its name says".to_owned(),
+            remedy: REMEDY,
+        }),
+        record => Ok(record),
+    }
+}
+
+/// What is not there has no names: the directory may go while others look.
+fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
+    let failed = |source| io_error("list", directory, source);
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+}

@@ -1,0 +1,161 @@
+//! Files that only their owner may read: JSON documents, replaced whole or not at all.
+//!
+//! What must hold: a reader sees the old contents or the new, never a mixture; when a write has
+//! returned, it is durable; a secret that others could read is refused, not used.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::credentials::error::CredentialError;
+
+pub const FILE_MODE: u32 = 0o600;
+pub const DIRECTORY_MODE: u32 = 0o700;
+const OTHERS: u32 = 0o077;
+const FORMAT: u32 = 1;
+
+/// The first member of every document; only the format that this version writes is read.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Format(u32);
+
+impl Format {
+    pub const CURRENT: Format = Format(FORMAT);
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            FORMAT => Ok(Format::CURRENT),
+            other => Err(D::Error::custom(format_args!("format {other} is not known"))),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct OnlyFormat {
+    format: u32,
+}
+
+pub fn io_error(action: &'static str, path: &Path, source: io::Error) -> CredentialError {
+    CredentialError::Io { action, path: path.to_owned(), source }
+}
+
+/// Reads the whole file; `None` if there is none.
+///
+/// # Errors
+/// [`CredentialError::OpenToOthers`] if group or others have any right to it.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error("open", path, source)),
+    };
+    let metadata = file.metadata().map_err(|source| io_error("look at", path, source))?;
+    refuse_others(path, metadata.permissions().mode(), FILE_MODE)?;
+    let mut bytes = Vec::with_capacity(1024);
+    file.read_to_end(&mut bytes).map_err(|source| io_error("read", path, source))?;
+    Ok(Some(bytes))
+}
+
+/// Reads a document whose first member is `format`. `remedy` is what to do if it is damaged.
+pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &'static str) -> Result<Option<T>, CredentialError> {
+    let Some(bytes) = read(path)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| match serde_json::from_slice::<OnlyFormat>(&bytes) {
+        Ok(found) if found.format > FORMAT => CredentialError::TooNew { path: path.to_owned(), format: found.format },
+        _ => CredentialError::Damaged { path: path.to_owned(), what: place_of(&error), remedy },
+    })
+}
+
+/// Where the text went wrong. What stands there may be a secret, so it is not quoted.
+fn place_of(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    let what = match error.classify() {
+        Category::Data => "it has not the members it should have",
+        Category::Eof => "it ends too early",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    format!("{what} (line {} column {})", error.line(), error.column())
+}
+
+pub fn replace_json(path: &Path, document: &impl Serialize) -> Result<(), CredentialError> {
+    let mut bytes = serde_json::to_vec_pretty(document).expect("the documents of this module are JSON");
+    bytes.push(b'\n');
+    replace(path, &bytes)
+}
+
+/// Puts `bytes` in the place of the file, or creates it, with mode 0600.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
+    let unfinished = unfinished_name(path);
+    let written = write_new(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
+    if let Err(source) = written {
+        // Whatever became of it, the error that counts is the first one.
+        let _ = std::fs::remove_file(&unfinished);
+        return Err(io_error("write", path, source));
+    }
+    sync_directory(parent_of(path))
+}
+
+/// Beside the file, since a rename works within one file system only.
+fn unfinished_name(path: &Path) -> PathBuf {
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()))
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Removes the file; whether there was one.
+pub fn remove(path: &Path) -> Result<bool, CredentialError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => sync_directory(parent_of(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(io_error("remove", path, source)),
+    }
+}
+
+/// Creates a directory for its owner alone; one that is there already is left as it is.
+pub fn create_directory(path: &Path) -> Result<(), CredentialError> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Ok(()) => sync_directory(parent_of(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(io_error("create", path, source)),
+    }
+}
+
+/// # Errors
+/// [`CredentialError::Missing`], or [`CredentialError::OpenToOthers`]
+pub fn check_directory(path: &Path) -> Result<(), CredentialError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => refuse_others(path, metadata.permissions().mode(), DIRECTORY_MODE),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CredentialError::Missing { path: path.into() }),
+        Err(source) => Err(io_error("look at", path, source)),
+    }
+}
+
+fn refuse_others(path: &Path, mode: u32, wanted: u32) -> Result<(), CredentialError> {
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    Err(CredentialError::OpenToOthers { path: path.to_owned(), mode: mode & 0o777, wanted })
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), CredentialError> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(|source| io_error("sync", path, source))
+}

@@ -1,0 +1,66 @@
+//! Secrets as types, so that printing one by accident shows that there is one, and no more.
+//!
+//! ```compile_fail
+//! use popug_cli::credentials::Password;
+//! println!("{}", Password::new("correct horse"));
+//! ```
+
+use std::fmt;
+
+/// What somebody typed as a password. Nothing is trimmed.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    pub fn new(text: impl Into<String>) -> Password {
+        Password(text.into())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(hidden)")
+    }
+}
+
+/// A token as text: whoever has it acts as its user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenText(String);
+
+impl TokenText {
+    /// The line break that a shell or an editor left at the end is cut off.
+    pub fn new(text: &str) -> TokenText {
+        TokenText(text.trim().to_owned())
+    }
+
+    /// For the one place that hands the token to its user.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        let shown = format!("{:?} {:?}", Password::new("hunter2222"), TokenText::new("v4.public.abc"));
+        assert_eq!(shown, "Password(hidden) TokenText(hidden)");
+    }
+
+    #[test]
+    fn a_token_loses_the_line_break_of_the_file_it_came_from() {
+        assert_eq!(TokenText::new("v4.public.abc\r\n").reveal(), "v4.public.abc");
+    }
+}
