@@ -4,6 +4,11 @@ use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 
+/// The present, handed to the rules from outside.
+pub trait Clock {
+    fn now(&self) -> EventTime;
+}
+
 const SILENT_MICROS: i64 = 1_000_000;
 const TOLERATED_MICROS: i64 = 600_000_000;
 

@@ -1,0 +1,86 @@
+//! Closing dates: catch up, decide, append payouts and `day.closed` as one batch.
+
+use crate::consumers::accounting::{Accounting, Proposal};
+use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::domain::event::{Actor, DayClosed, Event};
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::ledger::close::Closing;
+use crate::domain::time::BusinessDate;
+use crate::state::Recorded;
+
+/// Which dates to close, and as whom.
+#[derive(Clone, Debug)]
+pub struct CloseRequest {
+    pub by: UserId,
+    /// The last date to close; absent: every finished one.
+    pub through: Option<BusinessDate>,
+    /// The key of the imported row that asks for the close.
+    pub imported: Option<String>,
+}
+
+/// A date that was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Closed {
+    pub day: DayClosed,
+    /// Where its `day.closed` stands.
+    pub sequence: Sequence,
+}
+
+impl Accounting<'_> {
+    /// Closes every finished open date that is asked for, oldest first, and ends with nothing owed.
+    ///
+    /// # Errors
+    /// If `through` is not over or lies before the founding; nothing is closed then.
+    pub fn close<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        request: &CloseRequest,
+    ) -> Result<Vec<Closed>, ConsumeError> {
+        self.advance(around, pen, None)?;
+        if let Some(date) = request.through {
+            self.common.books().closable(date, around.clock.now())?;
+        }
+        let mut closed = Vec::new();
+        while self.common.books().next_to_close(around.clock.now(), request.through).is_some() {
+            closed.extend(pen.with_writer(around, |writer| {
+                let absorbed = self.absorb(around)?;
+                if self.touches_open_date(&absorbed) {
+                    return Ok(None);
+                }
+                let at = self.stamp(around, writer)?;
+                let through_sequence = self.position.sequence;
+                let closing = Closing { at, through_sequence, skipped_events: 0 };
+                let date = self.common.books().first_open_date();
+                let facts = self.common.books_mut().decide_close(&closing);
+                let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone()) else {
+                    unreachable!("a close ends with day.closed")
+                };
+                let actor = Actor::User(request.by);
+                let proposal = Proposal { actor, command_id: request.key(date), command_hash: None, facts };
+                let head = self.append(writer, at, proposal)?;
+                Ok(Some(Closed { day, sequence: head.sequence }))
+            })?);
+            self.advance(around, pen, None)?;
+        }
+        Ok(closed)
+    }
+
+    /// Whether an event that came in meanwhile belongs to the date that is about to be closed.
+    fn touches_open_date(&self, absorbed: &[Recorded<'_>]) -> bool {
+        let books = self.common.books();
+        let date = books.first_open_date();
+        let is_cause = |recorded: &&Recorded<'_>| super::reaction::is_cause(recorded.event.kind());
+        absorbed.iter().filter(is_cause).any(|recorded| books.company.zone.date_of(recorded.time) <= date)
+    }
+}
+
+impl CloseRequest {
+    /// The key of the batch that closes `date`.
+    fn key(&self, date: BusinessDate) -> String {
+        match &self.imported {
+            Some(row) => format!("{row}/{date}"),
+            None => format!("close/{date}"),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Accounting: the ledger.
+//!
+//! `catch_up` fills the tables from events alone. `reaction` decides the entries that task events
+//! are owed, `close` pays dates out, `correct` reverses entries; all three append under the
+//! writer lock after the books have followed everything up to the head.
+
+mod close;
+mod correct;
+mod reaction;
+mod tables;
+
+use std::time::Instant;
+
+pub use close::{CloseRequest, Closed};
+pub use correct::Correction;
+
+use crate::consumers::common_tables::CommonTables;
+use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, EventLog, Hash, Head, LineKind, Writer};
+use crate::state::{Checkpoint, Recorded};
+use crate::store::{Database, StoreError};
+use reaction::TaskAccounts;
+use tables::AccountingTables;
+
+/// How many events are held in memory before they are stored.
+const FLUSH_EVENTS: u64 = 100_000;
+
+/// The ledger's tables and books, somewhere on the way to the head.
+pub struct Accounting<'d> {
+    database: &'d Database,
+    common: CommonTables,
+    tables: AccountingTables,
+    accounts: TaskAccounts,
+    /// The last event that tables and books have followed.
+    position: Checkpoint,
+    /// Every task event up to here has its entries.
+    reacted_through: Sequence,
+    /// Task events that others appended while this process was reacting.
+    absorbed_causes: u64,
+    unflushed: u64,
+    applied: u64,
+    appended: u64,
+}
+
+/// A batch that is to be appended under the writer lock.
+struct Proposal {
+    actor: Actor,
+    command_id: String,
+    command_hash: Option<Hash>,
+    facts: Vec<Fact>,
+}
+
+impl<'d> Accounting<'d> {
+    pub fn resume(database: &'d Database) -> Result<Accounting<'d>, ConsumeError> {
+        Ok(Accounting {
+            common: CommonTables::load(database)?,
+            tables: AccountingTables::default(),
+            accounts: TaskAccounts::default(),
+            position: database.checkpoint()?,
+            reacted_through: load_reacted_through(database)?,
+            absorbed_causes: 0,
+            unflushed: 0,
+            applied: 0,
+            appended: 0,
+            database,
+        })
+    }
+
+    pub fn position(&self) -> &Checkpoint {
+        &self.position
+    }
+
+    /// Events read and events appended so far.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.applied, self.appended)
+    }
+
+    /// Projects and reacts until the head is reached and nothing is owed, or until `deadline`.
+    /// True when all is done.
+    pub fn advance<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumeError> {
+        let in_time = || deadline.is_none_or(|deadline| Instant::now() < deadline);
+        let done = loop {
+            if !self.catch_up(around, deadline)? || !self.react(around, pen, &in_time)? {
+                break false;
+            }
+            let at_head = around.log.head()?.sequence == self.position.sequence;
+            if at_head && self.reacted_through == self.position.sequence {
+                break true;
+            }
+        };
+        self.flush()?;
+        Ok(done)
+    }
+
+    /// Reads on to the head, or until `deadline`; never reacts. True at the head.
+    pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+        let after = self.position;
+        let total = around.log.head()?.sequence;
+        let at_head = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+            for recorded in &chunk.events {
+                self.project(recorded)?;
+            }
+            self.moved_to(chunk.through, chunk.lines)?;
+            around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
+            Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
+        })?;
+        self.flush()?;
+        Ok(at_head)
+    }
+
+    fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+        self.common.project(recorded)?;
+        self.tables.record(recorded);
+        if let Event::BalanceChanged(entry) = recorded.event.as_ref() {
+            self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn moved_to(&mut self, through: Checkpoint, events: u64) -> Result<(), ConsumeError> {
+        self.position = through;
+        self.applied += events;
+        self.unflushed += events;
+        if self.unflushed >= FLUSH_EVENTS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Under the writer lock: follows what others appended since. That may be anything but
+    /// accounting's own events, because accounting.lock keeps every other accountant out.
+    fn absorb(&mut self, around: &Surroundings<'_>) -> Result<Vec<Recorded<'static>>, ConsumeError> {
+        let mut absorbed = Vec::new();
+        let mut reader = around.log.read_after(self.position.sequence, &self.position.hash)?;
+        while let Some(line) = reader.next_line()? {
+            if line.source == "/popug/accounting" {
+                let reason = "another process posts to the books without holding accounting.lock".into();
+                let sequence = line.sequence;
+                return Err(ConsumeError::Stopped { consumer: Consumer::Accounting, sequence, reason });
+            }
+            if let LineKind::Known(kind) = line.kind()
+                && is_subscribed(kind)
+            {
+                let recorded = Recorded::from_line(&line)?;
+                self.project(&recorded)?;
+                self.absorbed_causes += u64::from(reaction::is_cause(kind));
+                absorbed.push(recorded);
+            }
+            self.position = Checkpoint { sequence: line.sequence, hash: line.hash };
+            self.applied += 1;
+            self.unflushed += 1;
+        }
+        Ok(absorbed)
+    }
+
+    /// Under the writer lock: appends what was decided and keeps its rows. The books have posted
+    /// the facts already; after an error they are ahead of the log and this value is of no use.
+    fn append(&mut self, writer: &mut Writer<'_>, time: EventTime, proposal: Proposal) -> Result<Head, ConsumeError> {
+        let Proposal { actor, command_id, command_hash, facts } = proposal;
+        let batch = Batch { time, actor, command_id, command_hash, facts };
+        let expected = *writer.head();
+        assert_eq!(expected.sequence, self.position.sequence, "the books have followed everything up to the head");
+        let head = writer.append(&expected, &batch)?;
+        for recorded in Recorded::of_batch(&batch, expected.sequence.next()) {
+            self.common.record(&recorded);
+            self.tables.record(&recorded);
+        }
+        let events = batch.facts.len() as u64;
+        self.appended += events;
+        self.moved_to(Checkpoint::from(&head), events)?;
+        Ok(head)
+    }
+
+    fn stamp(&self, around: &Surroundings<'_>, writer: &Writer<'_>) -> Result<EventTime, ConsumeError> {
+        Ok(stamp(writer, around.clock, around.notices)?.time)
+    }
+
+    /// Stores rows and checkpoint in one transaction.
+    pub fn flush(&mut self) -> Result<(), ConsumeError> {
+        self.database.begin()?;
+        self.common.flush(self.database)?;
+        self.tables.flush(self.database)?;
+        self.database.set_checkpoint(&self.position)?;
+        store_reacted_through(self.database, self.reacted_through)?;
+        self.database.commit()?;
+        self.unflushed = 0;
+        Ok(())
+    }
+}
+
+fn is_subscribed(kind: EventKind) -> bool {
+    kind.consumers().contains(&Consumer::Accounting)
+}
+
+fn load_reacted_through(database: &Database) -> Result<Sequence, StoreError> {
+    let through = database
+        .connection()
+        .query_row("SELECT coalesce(max(through), 0) FROM reaction", [], |row| row.get::<_, u64>(0))
+        .map_err(database.failed("read"))?;
+    Ok(Sequence(through))
+}
+
+fn store_reacted_through(database: &Database, through: Sequence) -> Result<(), StoreError> {
+    database.run("write", &format!("DELETE FROM reaction; INSERT INTO reaction VALUES ({through})"))
+}

@@ -1,0 +1,212 @@
+//! Task events become entries: read once more from where the last reaction ended, decide, append.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::consumers::accounting::{Accounting, Proposal};
+use crate::consumers::common_tables::money;
+use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
+use crate::domain::id::{EventId, Sequence, TaskId};
+use crate::domain::ledger::reaction::{Cause, TaskAccount};
+use crate::domain::money::Money;
+use crate::domain::pricing::Price;
+use crate::event_log::Hash;
+use crate::state::{Checkpoint, Recorded};
+use crate::store::tables::{WantedRow, WantedRows};
+use crate::store::{Database, StoreError};
+
+/// A reaction's batch has at most this many events.
+const BATCH_EVENTS_MAX: usize = 10_000;
+/// Tasks kept at hand between batches; beyond it they are looked up again.
+const ACCOUNTS_MAX: usize = 200_000;
+
+/// What is known of the tasks that the next causes are about.
+pub(super) type TaskAccounts = HashMap<TaskId, TaskAccount>;
+
+/// Facts that wait for the writer lock.
+#[derive(Default)]
+struct Pending {
+    facts: Vec<Fact>,
+    first_cause: Option<EventId>,
+    last_cause: Sequence,
+}
+
+pub(super) fn is_cause(kind: EventKind) -> bool {
+    matches!(kind, EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted)
+}
+
+impl Accounting<'_> {
+    /// Decides and appends the entries of all task events that have none, up to the position.
+    /// False if `in_time` ended it.
+    pub(super) fn react<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        in_time: &impl Fn() -> bool,
+    ) -> Result<bool, ConsumeError> {
+        let last = self.position.sequence;
+        if self.reacted_through >= last {
+            return Ok(true);
+        }
+        let absorbed_before = self.absorbed_causes;
+        let after = Checkpoint { sequence: self.reacted_through, hash: hash_at(around, self.reacted_through)? };
+        let mut pending = Pending::default();
+        let done = feed(around.log, &after, Some(last), is_cause, |chunk: Chunk| {
+            self.react_to_chunk(around, pen, &mut pending, &chunk)?;
+            around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
+            Ok::<_, ConsumeError>(in_time())
+        })?;
+        self.append_pending(around, pen, &mut pending)?;
+        if done {
+            // What was appended itself is no cause; only what others appended has to be looked at.
+            let only_own = self.absorbed_causes == absorbed_before;
+            self.reacted_through = if only_own { self.position.sequence } else { last };
+        }
+        Ok(done)
+    }
+
+    fn react_to_chunk<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        pending: &mut Pending,
+        chunk: &Chunk,
+    ) -> Result<(), ConsumeError> {
+        self.look_up_tasks(&chunk.events)?;
+        for recorded in &chunk.events {
+            self.owe(recorded, pending)?;
+            // A task's creation and first assignment stay in one batch, so that the last cause of
+            // an entry tells how far the reaction has come.
+            let is_cut = !matches!(*recorded.event, Event::TaskCreated(_));
+            if is_cut && pending.facts.len() + 3 > BATCH_EVENTS_MAX {
+                self.append_pending(around, pen, pending)?;
+            }
+        }
+        if pending.facts.is_empty() {
+            self.reacted_through = self.reacted_through.max(chunk.through.sequence);
+            if self.accounts.len() > ACCOUNTS_MAX {
+                self.accounts.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn owe(&mut self, recorded: &Recorded<'_>, pending: &mut Pending) -> Result<(), ConsumeError> {
+        let cause = Cause { sequence: recorded.sequence, id: recorded.id, time: recorded.time };
+        let books = self.common.books_mut();
+        match recorded.event.as_ref() {
+            Event::TaskCreated(created) => {
+                let (price, fact) = books.price_task(cause, created);
+                let account = TaskAccount {
+                    number: created.number,
+                    title: created.title.clone(),
+                    jira_id: created.jira_id.clone(),
+                    price,
+                    fees_charged: Money::ZERO,
+                };
+                self.accounts.insert(created.task_id, account);
+                pending.facts.push(fact);
+            }
+            Event::TaskAssigned(assigned) => {
+                let task = self.accounts.get_mut(&assigned.task_id).ok_or_else(|| unknown_task(recorded))?;
+                pending.facts.push(books.charge_fee(cause, assigned, task));
+            }
+            Event::TaskCompleted(completed) => {
+                let task = self.accounts.remove(&completed.task_id).ok_or_else(|| unknown_task(recorded))?;
+                pending.facts.extend(books.credit_reward(cause, completed, &task));
+            }
+            _ => unreachable!("only causes are fed to the reaction"),
+        }
+        pending.first_cause.get_or_insert(recorded.id);
+        pending.last_cause = recorded.sequence;
+        Ok(())
+    }
+
+    fn append_pending<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        pending: &mut Pending,
+    ) -> Result<(), ConsumeError> {
+        let Pending { facts, first_cause, last_cause } = std::mem::take(pending);
+        let Some(first_cause) = first_cause else { return Ok(()) };
+        let command_id = format!("accounting/{first_cause}");
+        let proposal = Proposal { actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts };
+        pen.with_writer(around, |writer| {
+            self.absorb(around)?;
+            let time = self.stamp(around, writer)?;
+            self.reacted_through = last_cause;
+            self.append(writer, time, proposal)
+        })?;
+        Ok(())
+    }
+
+    /// Looks up, in one query, the tasks that the events are about and that are not at hand.
+    fn look_up_tasks(&mut self, events: &[Recorded<'_>]) -> Result<(), ConsumeError> {
+        let mut created = HashSet::new();
+        let mut wanted = HashSet::new();
+        for recorded in events {
+            let task = match recorded.event.as_ref() {
+                Event::TaskCreated(e) => {
+                    created.insert(e.task_id);
+                    continue;
+                }
+                Event::TaskAssigned(e) => e.task_id,
+                Event::TaskCompleted(e) => e.task_id,
+                _ => continue,
+            };
+            if !created.contains(&task) && !self.accounts.contains_key(&task) {
+                wanted.insert(task);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        self.flush()?;
+        let found = load_accounts(self.database, &wanted)?;
+        self.accounts.extend(found);
+        Ok(())
+    }
+}
+
+fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
+    let reason = format!("{} was never created or has no price", recorded.event.subject());
+    ConsumeError::Stopped { consumer: Consumer::Accounting, sequence: recorded.sequence, reason }
+}
+
+fn hash_at(around: &Surroundings<'_>, sequence: Sequence) -> Result<Hash, ConsumeError> {
+    if sequence == Sequence::ZERO {
+        return Ok(Hash::ZERO);
+    }
+    Ok(around.log.line(sequence)?.line().hash)
+}
+
+fn load_accounts(database: &Database, wanted: &HashSet<TaskId>) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {
+    database.run("write", "CREATE OR REPLACE TEMP TABLE wanted (task_id UUID)")?;
+    let mut rows = WantedRows::default();
+    wanted.iter().for_each(|task| rows.push(WantedRow { task_id: task.uuid() }));
+    rows.flush(database)?;
+    let query = || -> Result<Vec<_>, duckdb::Error> {
+        let mut statement = database.connection().prepare(
+            "SELECT t.task_id::VARCHAR, t.number, t.title, t.jira_id, p.fee, p.reward, coalesce(e.fees, 0)::BIGINT
+             FROM wanted w JOIN tasks t USING (task_id) JOIN prices p USING (task_id)
+             LEFT JOIN (SELECT task_id, -sum(amount) AS fees FROM entries SEMI JOIN wanted USING (task_id)
+                        WHERE kind = 'fee' GROUP BY task_id) e USING (task_id)",
+        )?;
+        statement.query_map([], account)?.collect()
+    };
+    query().map_err(database.failed("read"))
+}
+
+fn account(row: &duckdb::Row<'_>) -> Result<(TaskId, TaskAccount), duckdb::Error> {
+    let id: String = row.get(0)?;
+    let account = TaskAccount {
+        number: row.get(1)?,
+        title: row.get(2)?,
+        jira_id: row.get(3)?,
+        price: Price { fee: money(row, 4)?, reward: money(row, 5)? },
+        fees_charged: money(row, 6)?,
+    };
+    Ok((id.parse().map_err(|_| duckdb::Error::InvalidQuery)?, account))
+}

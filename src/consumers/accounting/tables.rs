@@ -1,0 +1,113 @@
+//! The rows of `accounting.sql`.
+
+use crate::domain::event::{BalanceChanged, Event};
+use crate::state::Recorded;
+use crate::store::tables::{
+    AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow, MailRows, PriceRow,
+    PriceRows, TaskRow, TaskRows,
+};
+use crate::store::{Database, StoreError};
+
+#[derive(Default)]
+pub(super) struct AccountingTables {
+    tasks: TaskRows,
+    prices: PriceRows,
+    assignments: AssignmentRows,
+    completions: CompletionRows,
+    entries: EntryRows,
+    mails: MailRows,
+}
+
+impl AccountingTables {
+    pub fn record(&mut self, recorded: &Recorded<'_>) {
+        let sequence = recorded.sequence.0;
+        match recorded.event.as_ref() {
+            Event::TaskCreated(e) => self.tasks.push(TaskRow {
+                sequence,
+                task_id: e.task_id.uuid(),
+                number: e.number,
+                title: &e.title,
+                jira_id: e.jira_id.as_deref(),
+                description: e.description.as_deref(),
+                created_by: e.created_by.uuid(),
+                created_at: recorded.time,
+            }),
+            Event::TaskAssigned(e) => self.assignments.push(AssignmentRow {
+                sequence,
+                task_id: e.task_id.uuid(),
+                assignee_id: e.assignee_id.uuid(),
+                assignment_no: e.assignment_no,
+                assigned_at: recorded.time,
+            }),
+            Event::TaskCompleted(e) => self.completions.push(CompletionRow {
+                sequence,
+                task_id: e.task_id.uuid(),
+                completed_by: e.completed_by.uuid(),
+                completed_at: recorded.time,
+            }),
+            Event::TaskPriced(e) => {
+                self.prices.push(PriceRow { sequence, task_id: e.task_id.uuid(), fee: e.fee, reward: e.reward });
+            }
+            Event::BalanceChanged(e) => self.entries.push(entry_row(e, recorded)),
+            Event::MailSent(e) => self.mails.push(MailRow {
+                sequence,
+                payout_id: e.payout_id.uuid(),
+                sent: true,
+                mail_to: Some(&e.to),
+                attempt: e.attempt,
+            }),
+            Event::MailFailed(e) => self.mails.push(MailRow {
+                sequence,
+                payout_id: e.payout_id.uuid(),
+                sent: false,
+                mail_to: None,
+                attempt: e.attempt,
+            }),
+            // Kept by the tables that analytics has too, or by nobody.
+            Event::CompanyFounded(_)
+            | Event::UserRegistered(_)
+            | Event::UserChanged(_)
+            | Event::UserRoleChanged(_)
+            | Event::UserDeactivated(_)
+            | Event::UserReactivated(_)
+            | Event::TasksReshuffled(_)
+            | Event::TaskSettled(_)
+            | Event::PayoutMade(_)
+            | Event::DayClosed(_)
+            | Event::EventSetAside(_)
+            | Event::EventRetried(_)
+            | Event::EventSkipped(_) => {}
+        }
+    }
+
+    /// Stores the rows, inside the caller's transaction.
+    pub fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
+        self.tasks.flush(database)?;
+        self.prices.flush(database)?;
+        self.assignments.flush(database)?;
+        self.completions.flush(database)?;
+        self.entries.flush(database)?;
+        self.mails.flush(database)
+    }
+}
+
+fn entry_row<'a>(e: &'a BalanceChanged, recorded: &Recorded<'_>) -> EntryRow<'a> {
+    EntryRow {
+        sequence: recorded.sequence.0,
+        entry_id: e.entry_id.uuid(),
+        user_id: e.user_id.uuid(),
+        kind: e.kind.name(),
+        amount: e.amount,
+        balance: e.balance,
+        business_date: e.business_date,
+        late: e.late,
+        occurred_at: e.occurred_at,
+        posted_at: recorded.time,
+        cause_sequence: e.cause_sequence.map(|sequence| sequence.0),
+        task_id: e.task_id.map(|id| id.uuid()),
+        assignment_no: e.assignment_no,
+        payout_id: e.payout_id.map(|id| id.uuid()),
+        corrects: e.corrects.map(|id| id.uuid()),
+        reason: e.reason.as_deref(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Analytics: finished tasks, payouts and daily results, as management looks at them.
+
+use std::time::Instant;
+
+use crate::consumers::common_tables::CommonTables;
+use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::{ConsumeError, Surroundings};
+use crate::domain::event::{Consumer, Event, EventKind};
+use crate::state::{Checkpoint, Recorded};
+use crate::store::Database;
+use crate::store::tables::{SettledRow, SettledRows};
+
+/// How many events are held in memory before they are stored.
+const FLUSH_EVENTS: u64 = 100_000;
+
+pub struct Analytics<'d> {
+    database: &'d Database,
+    common: CommonTables,
+    settled: SettledRows,
+    position: Checkpoint,
+    unflushed: u64,
+}
+
+impl<'d> Analytics<'d> {
+    pub fn resume(database: &'d Database) -> Result<Analytics<'d>, ConsumeError> {
+        let common = CommonTables::load(database)?;
+        let position = database.checkpoint()?;
+        Ok(Analytics { database, common, settled: SettledRows::default(), position, unflushed: 0 })
+    }
+
+    pub fn position(&self) -> &Checkpoint {
+        &self.position
+    }
+
+    /// Reads on to the head, or until `deadline`. True at the head.
+    pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+        let after = self.position;
+        let total = crate::event_log::EventLog::head(around.log)?.sequence;
+        let at_head = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+            for recorded in &chunk.events {
+                self.project(recorded)?;
+            }
+            self.position = chunk.through;
+            self.unflushed += chunk.lines;
+            if self.unflushed >= FLUSH_EVENTS {
+                self.flush()?;
+            }
+            around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
+            Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
+        })?;
+        self.flush()?;
+        Ok(at_head)
+    }
+
+    fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+        self.common.project(recorded)?;
+        if let Event::TaskSettled(e) = recorded.event.as_ref() {
+            self.settled.push(SettledRow {
+                sequence: recorded.sequence.0,
+                task_id: e.task_id.uuid(),
+                number: e.number,
+                title: &e.title,
+                jira_id: e.jira_id.as_deref(),
+                completed_by: e.completed_by.uuid(),
+                completed_at: e.completed_at,
+                completed_on: e.completed_on,
+                completed_sequence: e.completed_sequence.0,
+                fee: e.fee,
+                reward: e.reward,
+                fees_charged: e.fees_charged,
+            });
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ConsumeError> {
+        if self.unflushed == 0 {
+            return Ok(());
+        }
+        self.database.begin()?;
+        self.common.flush(self.database)?;
+        self.settled.flush(self.database)?;
+        self.database.set_checkpoint(&self.position)?;
+        self.database.commit()?;
+        self.unflushed = 0;
+        Ok(())
+    }
+}
+
+fn is_subscribed(kind: EventKind) -> bool {
+    kind.consumers().contains(&Consumer::Analytics)
+}

@@ -1,0 +1,309 @@
+//! What accounting and analytics both keep: company, users, user days, payouts, closes.
+
+use std::collections::BTreeMap;
+
+use duckdb::Connection;
+
+use crate::domain::company::Company;
+use crate::domain::event::{Actor, CompanyFounded, DayClosed, Event, PayoutMade};
+use crate::domain::id::{CompanyId, UserId};
+use crate::domain::ledger::books::{Books, Standing, UserDay};
+use crate::domain::money::Money;
+use crate::domain::pricing::PriceRange;
+use crate::domain::rejection::Rejection;
+use crate::domain::time::{BusinessDate, EventTime};
+use crate::domain::user::User;
+use crate::state::Recorded;
+use crate::store::tables::{
+    CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserDayRow, UserDayRows, UserRow, UserRows,
+};
+use crate::store::{Database, StoreError};
+
+/// The books and the people, with the rows that are not stored yet.
+#[derive(Default)]
+pub struct CommonTables {
+    /// `None` before the company is founded.
+    books: Option<Books>,
+    users: BTreeMap<UserId, User>,
+    users_changed: bool,
+    days: BTreeMap<(BusinessDate, UserId), UserDay>,
+    company_rows: CompanyRows,
+    payout_rows: PayoutRows,
+    close_rows: CloseRows,
+}
+
+impl CommonTables {
+    /// What the file holds.
+    pub fn load(database: &Database) -> Result<CommonTables, StoreError> {
+        let connection = database.connection();
+        let read = || -> Result<Option<(CompanyFounded, EventTime)>, duckdb::Error> {
+            let mut statement = connection.prepare(
+                "SELECT company_id::VARCHAR, name, time_zone, currency, fee_min, fee_max, reward_min, reward_max,
+                 test_clock, epoch_us(founded_at) FROM company",
+            )?;
+            statement.query_map([], company)?.next().transpose()
+        };
+        let Some((founded, at)) = read().map_err(database.failed("read"))? else {
+            return Ok(CommonTables::default());
+        };
+        let company = Company::from_founding(&founded, at)
+            .map_err(|error| StoreError::Damaged { path: database.path().to_owned(), reason: error.to_string() })?;
+        let books = load_books(connection, company).map_err(database.failed("read"))?;
+        let users = load_users(connection).map_err(database.failed("read"))?;
+        Ok(CommonTables { books: Some(books), users, ..CommonTables::default() })
+    }
+
+    /// # Panics
+    /// Before the company is founded: the first event of every log founds it.
+    pub fn books(&self) -> &Books {
+        self.books.as_ref().expect("the first event founds the company")
+    }
+
+    /// # Panics
+    /// As [`CommonTables::books`].
+    pub fn books_mut(&mut self) -> &mut Books {
+        self.books.as_mut().expect("the first event founds the company")
+    }
+
+    /// Follows an event that somebody else decided: rows and books.
+    pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), Rejection> {
+        match recorded.event.as_ref() {
+            Event::CompanyFounded(founded) => {
+                self.books = Some(Books::new(Company::from_founding(founded, recorded.time)?));
+            }
+            Event::BalanceChanged(entry) => self.books_mut().post(entry),
+            Event::DayClosed(closed) => {
+                self.take_days();
+                self.books_mut().close(closed);
+            }
+            _ => {}
+        }
+        self.record(recorded);
+        Ok(())
+    }
+
+    /// Keeps the rows of an event that the books have followed already.
+    pub fn record(&mut self, recorded: &Recorded<'_>) {
+        match recorded.event.as_ref() {
+            Event::CompanyFounded(founded) => self.company_rows.push(company_row(founded, recorded.time)),
+            Event::UserRegistered(e) => {
+                self.users.insert(e.user_id, User::registered(e));
+                self.users_changed = true;
+            }
+            Event::UserChanged(e) => self.change_user(e.user_id, &recorded.event),
+            Event::UserRoleChanged(e) => self.change_user(e.user_id, &recorded.event),
+            Event::UserDeactivated(e) => self.change_user(e.user_id, &recorded.event),
+            Event::UserReactivated(e) => self.change_user(e.user_id, &recorded.event),
+            Event::PayoutMade(e) => self.payout_rows.push(payout_row(e, recorded)),
+            Event::DayClosed(e) => self.close_rows.push(close_row(e, recorded)),
+            _ => {}
+        }
+    }
+
+    fn change_user(&mut self, id: UserId, event: &Event) {
+        if let Some(user) = self.users.get_mut(&id) {
+            user.evolve(event);
+            self.users_changed = true;
+        }
+    }
+
+    /// Takes over the days that changed; to be called before the books close one.
+    pub fn take_days(&mut self) {
+        if let Some(books) = &mut self.books {
+            self.days.extend(books.take_changed().into_iter().map(|(date, user, day)| ((date, user), day)));
+        }
+    }
+
+    /// Stores what changed, inside the caller's transaction.
+    pub fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
+        self.take_days();
+        self.company_rows.flush(database)?;
+        self.payout_rows.flush(database)?;
+        self.close_rows.flush(database)?;
+        if std::mem::take(&mut self.users_changed) {
+            database.run("write", "DELETE FROM users")?;
+            let mut rows = UserRows::default();
+            self.users.values().for_each(|user| rows.push(user_row(user)));
+            rows.flush(database)?;
+        }
+        self.flush_days(database)
+    }
+
+    fn flush_days(&mut self, database: &Database) -> Result<(), StoreError> {
+        if self.days.is_empty() {
+            return Ok(());
+        }
+        let mut rows = UserDayRows::default();
+        for ((date, user), day) in std::mem::take(&mut self.days) {
+            rows.push(day_row(date, user, &day));
+        }
+        database.run("write", "CREATE OR REPLACE TEMP TABLE changed_days AS FROM user_days LIMIT 0")?;
+        rows.flush_into(database, "changed_days")?;
+        database.run(
+            "write",
+            "DELETE FROM user_days USING changed_days c
+                 WHERE user_days.business_date = c.business_date AND user_days.user_id = c.user_id;
+             INSERT INTO user_days FROM changed_days;",
+        )
+    }
+}
+
+fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb::Error> {
+    let closed: Option<i32> = connection.query_row(
+        "SELECT date_diff('day', DATE '1970-01-01', max(business_date))::INTEGER FROM closes",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut standings = connection.prepare(
+        "SELECT user_id::VARCHAR, sum(rewards - fees + corrections - payout)::BIGINT,
+             coalesce(sum(rewards - fees + corrections - payout)
+                 FILTER (business_date <= (SELECT max(business_date) FROM closes)), 0)::BIGINT
+         FROM user_days GROUP BY user_id",
+    )?;
+    let standings = standings
+        .query_map([], |row| {
+            let standing = Standing { balance: money(row, 1)?, carried: money(row, 2)? };
+            Ok((user_id(row, 0)?, standing))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut days = connection.prepare(
+        "SELECT date_diff('day', DATE '1970-01-01', business_date)::INTEGER, user_id::VARCHAR,
+             fees, rewards, corrections, payout, entries, late_entries
+         FROM user_days WHERE business_date > coalesce((SELECT max(business_date) FROM closes), DATE '0001-01-01')",
+    )?;
+    let days = days
+        .query_map([], |row| {
+            let day = UserDay {
+                fees: money(row, 2)?,
+                rewards: money(row, 3)?,
+                corrections: money(row, 4)?,
+                payout: money(row, 5)?,
+                entries: row.get(6)?,
+                late_entries: row.get(7)?,
+            };
+            Ok((BusinessDate::from_epoch_days(row.get(0)?), user_id(row, 1)?, day))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Books::resume(company, closed.map(BusinessDate::from_epoch_days), standings, days))
+}
+
+fn load_users(connection: &Connection) -> Result<BTreeMap<UserId, User>, duckdb::Error> {
+    let mut statement =
+        connection.prepare("SELECT user_id::VARCHAR, login, full_name, email, role, active FROM users")?;
+    let users = statement.query_map([], |row| {
+        let role: String = row.get(4)?;
+        let id = user_id(row, 0)?;
+        let role = role.parse().map_err(|_| duckdb::Error::InvalidQuery)?;
+        let user =
+            User { id, login: row.get(1)?, full_name: row.get(2)?, email: row.get(3)?, role, active: row.get(5)? };
+        Ok((id, user))
+    })?;
+    users.collect()
+}
+
+pub(super) fn user_id(row: &duckdb::Row<'_>, column: usize) -> Result<UserId, duckdb::Error> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|_| duckdb::Error::InvalidQuery)
+}
+
+pub(super) fn money(row: &duckdb::Row<'_>, column: usize) -> Result<Money, duckdb::Error> {
+    row.get(column).map(Money::from_minor)
+}
+
+fn company(row: &duckdb::Row<'_>) -> Result<(CompanyFounded, EventTime), duckdb::Error> {
+    let id: String = row.get(0)?;
+    let company_id: CompanyId = id.parse().map_err(|_| duckdb::Error::InvalidQuery)?;
+    let pricing = PriceRange {
+        fee_min: money(row, 4)?,
+        fee_max: money(row, 5)?,
+        reward_min: money(row, 6)?,
+        reward_max: money(row, 7)?,
+    };
+    let founded = CompanyFounded {
+        company_id,
+        name: row.get(1)?,
+        time_zone: row.get(2)?,
+        currency: row.get(3)?,
+        pricing,
+        test_clock: row.get(8)?,
+    };
+    let at = EventTime::from_micros(row.get(9)?).ok_or(duckdb::Error::InvalidQuery)?;
+    Ok((founded, at))
+}
+
+fn company_row(founded: &CompanyFounded, at: EventTime) -> CompanyRow<'_> {
+    CompanyRow {
+        company_id: founded.company_id.uuid(),
+        name: &founded.name,
+        time_zone: &founded.time_zone,
+        currency: &founded.currency,
+        fee_min: founded.pricing.fee_min,
+        fee_max: founded.pricing.fee_max,
+        reward_min: founded.pricing.reward_min,
+        reward_max: founded.pricing.reward_max,
+        test_clock: founded.test_clock,
+        founded_at: at,
+    }
+}
+
+fn user_row(user: &User) -> UserRow<'_> {
+    UserRow {
+        user_id: user.id.uuid(),
+        login: &user.login,
+        full_name: &user.full_name,
+        email: &user.email,
+        role: user.role.name(),
+        active: user.active,
+    }
+}
+
+fn day_row(date: BusinessDate, user: UserId, day: &UserDay) -> UserDayRow<'static> {
+    UserDayRow {
+        business_date: date,
+        user_id: user.uuid(),
+        fees: day.fees,
+        rewards: day.rewards,
+        corrections: day.corrections,
+        payout: day.payout,
+        entries: day.entries,
+        late_entries: day.late_entries,
+    }
+}
+
+fn payout_row(e: &PayoutMade, recorded: &Recorded<'_>) -> PayoutRow<'static> {
+    PayoutRow {
+        sequence: recorded.sequence.0,
+        payout_id: e.payout_id.uuid(),
+        entry_id: e.entry_id.uuid(),
+        user_id: e.user_id.uuid(),
+        amount: e.amount,
+        business_date: e.business_date,
+        opening: e.opening,
+        earned: e.earned,
+        paid_at: recorded.time,
+    }
+}
+
+fn close_row(e: &DayClosed, recorded: &Recorded<'_>) -> CloseRow<'static> {
+    CloseRow {
+        sequence: recorded.sequence.0,
+        business_date: e.business_date,
+        closed_at: recorded.time,
+        closed_by: match recorded.actor {
+            Actor::User(user) => user.uuid(),
+            Actor::System(_) => uuid::Uuid::nil(),
+        },
+        through_sequence: e.through_sequence.0,
+        entries: e.entries,
+        late_entries: e.late_entries,
+        fees: e.fees,
+        rewards: e.rewards,
+        corrections: e.corrections,
+        management_earned: e.management_earned,
+        payouts_count: e.payouts_count,
+        payouts_total: e.payouts_total,
+        accounts_negative: e.accounts_negative,
+        debt_carried: e.debt_carried,
+        skipped_events: e.skipped_events,
+    }
+}

@@ -1,0 +1,135 @@
+//! The consumers: each reads the log from its checkpoint and fills tables of its own.
+//!
+//! A projection is pure: rows follow from events alone. Accounting and the notifier also react:
+//! caught up with the head, they append events of their own and read them back like any other.
+//!
+//! Lock order: a consumer's process lock, then its DuckDB file, then the log's writer lock. The
+//! first two are never waited for while the third is held.
+
+pub mod accounting;
+pub mod analytics;
+mod common_tables;
+mod feed;
+pub mod process_lock;
+pub mod run;
+pub mod tracker;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::clock::{self, Clock, Stamp};
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::domain::rejection::Rejection;
+use crate::event_log::{FileLog, LogError, Patience, Writer};
+use crate::state::StateError;
+use crate::store::{StoreDirectory, StoreError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    #[error("{} is held by another process: {holder}", path.display())]
+    Locked { path: PathBuf, holder: String },
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// An event that cannot be applied; the checkpoint stays before it.
+    #[error("{} stops at event {sequence}: {reason}", consumer.name())]
+    Stopped { consumer: Consumer, sequence: Sequence, reason: String },
+    /// The consumer's tables were made from another log, or from one that was rolled back since.
+    #[error("{} has read up to event {checkpoint} of another log", consumer.name())]
+    ForeignTables { consumer: Consumer, checkpoint: Sequence },
+}
+
+/// What a consumer works with.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub directory: &'a StoreDirectory,
+    pub log: &'a FileLog,
+    pub clock: &'a dyn Clock,
+    pub lock_wait: Duration,
+    /// Shown to whoever waits for us.
+    pub holder: &'a str,
+    pub notices: &'a dyn Notices,
+}
+
+impl Surroundings<'_> {
+    pub fn patience(&self) -> Patience {
+        Patience { wait: self.lock_wait, holder: self.holder.to_owned() }
+    }
+}
+
+/// Told what happens on the way, for people.
+pub trait Notices {
+    fn warn(&self, message: &str);
+    /// `done` of `total` events are applied.
+    fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence);
+}
+
+/// What one run of a consumer did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Consumed {
+    pub consumer: Consumer,
+    pub from: Sequence,
+    pub to: Sequence,
+    /// Events read and, where subscribed, applied.
+    pub applied: u64,
+    /// Events that the consumer appended itself.
+    pub appended: u64,
+}
+
+/// The way to the writer lock: taken for each batch, or held by the caller all along.
+pub enum Pen<'p, 'l> {
+    ByLock,
+    Held(&'p mut Writer<'l>),
+}
+
+impl<'l> Pen<'_, 'l> {
+    /// Runs `write` under the writer lock.
+    pub fn with_writer<T>(
+        &mut self,
+        around: &Surroundings<'l>,
+        write: impl FnOnce(&mut Writer<'l>) -> Result<T, ConsumeError>,
+    ) -> Result<T, ConsumeError> {
+        match self {
+            Pen::Held(writer) => write(writer),
+            Pen::ByLock => {
+                let mut writer = around.log.writer(&around.patience())?;
+                report_recovery(&writer, around.notices);
+                write(&mut writer)
+            }
+        }
+    }
+}
+
+/// Tells what recovery did when the writer lock was taken, if it did anything.
+pub fn report_recovery(writer: &Writer<'_>, notices: &dyn Notices) {
+    let recovery = writer.recovery();
+    if recovery.happened() {
+        notices.warn(&format!(
+            "the log had an unfinished end: {} whole events were kept, {} bytes cut",
+            recovery.published_events, recovery.cut_bytes
+        ));
+    }
+}
+
+/// Stamps the next batch, warning of a clock that is behind.
+///
+/// # Errors
+/// [`Rejection::ClockBehind`]
+pub fn stamp(writer: &Writer<'_>, clock: &dyn Clock, notices: &dyn Notices) -> Result<Stamp, Rejection> {
+    let stamp = clock::stamp(clock.now(), writer.last_time())?;
+    if let Some(behind) = stamp.warn_behind_micros {
+        notices.warn(&format!(
+            "the clock is {} s behind the log's last event; the event takes that event's time",
+            behind / 1_000_000
+        ));
+    }
+    Ok(stamp)
+}

@@ -1,0 +1,54 @@
+//! One process at a time: a locked file that tells who holds it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::consumers::ConsumeError;
+
+/// Held until dropped. The file stays.
+pub struct ProcessLock {
+    _file: File,
+}
+
+impl ProcessLock {
+    /// Takes the lock at `path`, waiting up to `wait`.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Locked`] names the holder.
+    pub fn take(path: &Path, holder: &str, wait: Duration) -> Result<ProcessLock, ConsumeError> {
+        let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io("open"))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if began.elapsed() < wait => {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(ConsumeError::Locked { path: path.to_owned(), holder: read_holder(&mut file) });
+                }
+                Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
+            }
+        }
+        write_holder(&mut file, holder).map_err(io("write"))?;
+        Ok(ProcessLock { _file: file })
+    }
+}
+
+fn write_holder(file: &mut File, holder: &str) -> std::io::Result<()> {
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(holder.as_bytes())
+}
+
+fn read_holder(file: &mut File) -> String {
+    let mut holder = String::new();
+    match file.rewind().and_then(|()| file.read_to_string(&mut holder)) {
+        Ok(_) if !holder.is_empty() => holder,
+        _ => "unknown".to_owned(),
+    }
+}

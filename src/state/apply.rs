@@ -1,0 +1,114 @@
+//! How the index follows an event.
+
+use rusqlite::{Connection, params};
+
+use crate::domain::event::{Consumer, Event, EventKind, TaskAssigned, TaskCreated, UserChanged};
+use crate::domain::id::UserId;
+use crate::state::Recorded;
+use crate::state::row::Blob;
+
+/// Whether the index looks at events of this kind at all.
+pub fn is_subscribed(kind: EventKind) -> bool {
+    kind.consumers().contains(&Consumer::Tracker)
+}
+
+pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+    remember_key(db, recorded)?;
+    match recorded.event.as_ref() {
+        Event::CompanyFounded(founded) => {
+            let data = serde_json::to_string(founded).expect("events serialize");
+            execute(db, "INSERT INTO company VALUES (1, ?1, ?2)", params![recorded.time.micros(), data])
+        }
+        Event::UserRegistered(e) => execute(
+            db,
+            "INSERT INTO users (user_id, login, full_name, email, role, active) VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+            params![Blob::from(e.user_id), e.login, e.full_name, e.email, e.role.name()],
+        ),
+        Event::UserChanged(e) => change_user(db, e),
+        Event::UserRoleChanged(e) => execute(
+            db,
+            "UPDATE users SET role = ?2 WHERE user_id = ?1",
+            params![Blob::from(e.user_id), e.new_role.name()],
+        ),
+        Event::UserDeactivated(e) => set_active(db, e.user_id, false),
+        Event::UserReactivated(e) => set_active(db, e.user_id, true),
+        Event::TaskCreated(e) => create_task(db, recorded, e),
+        Event::TaskAssigned(e) => assign_task(db, recorded, e),
+        Event::TaskCompleted(e) => execute(
+            db,
+            "UPDATE tasks SET completed_at = ?2 WHERE task_id = ?1",
+            params![Blob::from(e.task_id), recorded.time.micros()],
+        ),
+        Event::TasksReshuffled(_)
+        | Event::TaskPriced(_)
+        | Event::BalanceChanged(_)
+        | Event::TaskSettled(_)
+        | Event::PayoutMade(_)
+        | Event::DayClosed(_)
+        | Event::MailSent(_)
+        | Event::MailFailed(_)
+        | Event::EventSetAside(_)
+        | Event::EventRetried(_)
+        | Event::EventSkipped(_) => Ok(()),
+    }
+}
+
+/// Follows what every batch carries, whatever its events are.
+pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+    let Some(hash) = recorded.command_hash else { return Ok(()) };
+    execute(
+        db,
+        "INSERT INTO commands VALUES (?1, ?2, ?3, ?4)",
+        params![recorded.command_id, hash.to_string(), recorded.sequence.0, recorded.more + 1],
+    )
+}
+
+fn change_user(db: &Connection, e: &UserChanged) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "UPDATE users SET full_name = coalesce(?2, full_name), email = coalesce(?3, email) WHERE user_id = ?1",
+        params![Blob::from(e.user_id), e.full_name, e.email],
+    )
+}
+
+fn set_active(db: &Connection, user: UserId, active: bool) -> rusqlite::Result<()> {
+    execute(db, "UPDATE users SET active = ?2 WHERE user_id = ?1", params![Blob::from(user), active])
+}
+
+/// The assignment that follows in the same batch fills in the assignee.
+fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?7, 0, NULL)",
+        params![
+            e.number,
+            Blob::from(e.task_id),
+            e.title,
+            e.jira_id,
+            e.description,
+            Blob::from(e.created_by),
+            recorded.time.micros(),
+            recorded.sequence.0,
+        ],
+    )
+}
+
+fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> rusqlite::Result<()> {
+    let number: u64 = db
+        .prepare_cached(
+            "UPDATE tasks SET assignee = ?2, assigned_at = ?3, assignment_no = ?4 WHERE task_id = ?1 RETURNING number",
+        )?
+        .query_row(
+            params![Blob::from(e.task_id), Blob::from(e.assignee_id), recorded.time.micros(), e.assignment_no],
+            |row| row.get(0),
+        )?;
+    execute(
+        db,
+        "INSERT INTO assignments VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![number, e.assignment_no, Blob::from(e.assignee_id), recorded.time.micros(), recorded.sequence.0],
+    )
+}
+
+fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute(params).map(drop)
+}

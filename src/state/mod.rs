@@ -1,0 +1,84 @@
+//! The state index: users, tasks and given keys in SQLite, for commands to decide from.
+//!
+//! It is a consumer like the others. Rows and checkpoint change in one transaction, it is never
+//! ahead of the log's head, and whoever reads it first brings it there, so a lagging index can
+//! never cause a wrong decision.
+
+mod apply;
+mod index;
+mod query;
+mod row;
+
+pub use index::{Opened, StateError, StateIndex};
+pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
+
+use std::borrow::Cow;
+
+use crate::domain::event::{Actor, Event};
+use crate::domain::id::{EventId, Sequence};
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, Hash, Head, Line, LogError};
+
+/// An event with its place in the log.
+#[derive(Clone, Debug)]
+pub struct Recorded<'a> {
+    pub sequence: Sequence,
+    pub id: EventId,
+    pub time: EventTime,
+    /// Events of the same batch that still follow.
+    pub more: u64,
+    pub actor: Actor,
+    pub command_id: Cow<'a, str>,
+    pub command_hash: Option<Hash>,
+    pub event: Cow<'a, Event>,
+}
+
+impl<'a> Recorded<'a> {
+    /// # Errors
+    /// If the line cannot be decoded.
+    pub fn from_line(line: &Line<'_>) -> Result<Recorded<'static>, LogError> {
+        Ok(Recorded {
+            sequence: line.sequence,
+            id: line.event_id()?,
+            time: line.event_time()?,
+            more: line.more,
+            actor: line.acting()?,
+            command_id: Cow::Owned(line.command_id().into_owned()),
+            command_hash: line.command_hash.and_then(|hash| hash.parse().ok()),
+            event: Cow::Owned(line.event()?),
+        })
+    }
+
+    /// The events of a batch that was appended up to `head`, or will be.
+    pub fn of_batch(batch: &'a Batch, first: Sequence) -> impl Iterator<Item = Recorded<'a>> {
+        let count = batch.facts.len() as u64;
+        batch.facts.iter().zip(0..).map(move |(fact, index)| Recorded {
+            sequence: first.plus(index),
+            id: fact.id,
+            time: batch.time,
+            more: count - 1 - index,
+            actor: batch.actor,
+            command_id: Cow::Borrowed(&batch.command_id),
+            command_hash: batch.command_hash.filter(|_| index == 0),
+            event: Cow::Borrowed(&fact.event),
+        })
+    }
+}
+
+/// Where a consumer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Checkpoint {
+    pub sequence: Sequence,
+    pub hash: Hash,
+}
+
+impl Checkpoint {
+    /// Before the first event.
+    pub const START: Checkpoint = Checkpoint { sequence: Sequence::ZERO, hash: Hash::ZERO };
+}
+
+impl From<&Head> for Checkpoint {
+    fn from(head: &Head) -> Checkpoint {
+        Checkpoint { sequence: head.sequence, hash: head.hash }
+    }
+}

@@ -1,0 +1,236 @@
+//! What commands and lists ask the index.
+
+use std::fmt;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::domain::company::Company;
+use crate::domain::event::CompanyFounded;
+use crate::domain::id::{Sequence, TaskId, UserId};
+use crate::domain::task::Task;
+use crate::domain::text::is_jira_id;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::Hash;
+use crate::state::StateError;
+use crate::state::index::StateIndex;
+use crate::state::row::{self, Blob};
+
+/// How somebody names a task: `12`, `T-12`, a jira id or an id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum TaskName {
+    Number(u64),
+    JiraId(String),
+    Id(TaskId),
+    /// Nothing that names a task.
+    Other(String),
+}
+
+impl TaskName {
+    pub fn parse(text: &str) -> TaskName {
+        let text = text.trim();
+        let number = text.strip_prefix("T-").or_else(|| text.strip_prefix("t-")).unwrap_or(text);
+        if let (true, Ok(number)) = (number.bytes().all(|b| b.is_ascii_digit()), number.parse()) {
+            return TaskName::Number(number);
+        }
+        if let Ok(id) = text.parse() {
+            return TaskName::Id(id);
+        }
+        if is_jira_id(text) { TaskName::JiraId(text.to_owned()) } else { TaskName::Other(text.to_owned()) }
+    }
+}
+
+impl fmt::Display for TaskName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaskName::Number(number) => number.fmt(f),
+            TaskName::Id(id) => id.fmt(f),
+            TaskName::JiraId(text) | TaskName::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The first use of an idempotency key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GivenCommand {
+    pub command_hash: Hash,
+    pub first: Sequence,
+    pub events: u64,
+}
+
+/// A task as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskRow {
+    pub task: Task,
+    pub title: String,
+    pub jira_id: Option<String>,
+    pub description: Option<String>,
+    pub created_by: String,
+    pub created_at: EventTime,
+    pub created_sequence: Sequence,
+    pub assignee: String,
+    pub assigned_at: EventTime,
+    pub completed_at: Option<EventTime>,
+}
+
+/// One hand-over of a task.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HandOver {
+    pub sequence: Sequence,
+    pub assignment_no: u32,
+    pub assignee: String,
+    pub at: EventTime,
+}
+
+const TASK_ROWS: &str = "SELECT t.*, c.login AS created_by_login, a.login AS assignee_login
+    FROM tasks t JOIN users c ON c.user_id = t.created_by JOIN users a ON a.user_id = t.assignee";
+
+impl StateIndex {
+    /// # Errors
+    /// If the index cannot be read; so for every query.
+    pub fn company(&self) -> Result<Option<Company>, StateError> {
+        let found: Option<(i64, String)> = self
+            .db()
+            .query_row("SELECT founded_at, data FROM company", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(self.failed("read the company"))?;
+        let Some((founded_at, data)) = found else { return Ok(None) };
+        let founded: CompanyFounded =
+            serde_json::from_str(&data).map_err(|error| StateError::Company { reason: error.to_string() })?;
+        let at = EventTime::from_micros(founded_at).expect("written from an event's time");
+        Company::from_founding(&founded, at)
+            .map(Some)
+            .map_err(|rejection| StateError::Company { reason: rejection.to_string() })
+    }
+
+    /// A user by login or id.
+    pub fn user_named(&self, name: &str) -> Result<Option<User>, StateError> {
+        match name.parse::<UserId>() {
+            Ok(id) => self.user(id),
+            Err(_) => self.optional("SELECT * FROM users WHERE login = ?1", params![name], row::user),
+        }
+    }
+
+    pub fn user(&self, id: UserId) -> Result<Option<User>, StateError> {
+        self.optional("SELECT * FROM users WHERE user_id = ?1", params![Blob::from(id)], row::user)
+    }
+
+    /// Everybody, in order of registration.
+    pub fn users(&self) -> Result<Vec<User>, StateError> {
+        self.all("SELECT * FROM users ORDER BY ordinal", [], row::user)
+    }
+
+    /// Rule T2: whom a task may be handed to, in order of registration.
+    pub fn eligible(&self) -> Result<Vec<UserId>, StateError> {
+        let sql =
+            "SELECT user_id FROM users WHERE active AND role IN ('accountant', 'developer', 'worker') ORDER BY ordinal";
+        self.all(sql, [], |row| row::user_id(row, "user_id"))
+    }
+
+    pub fn active_admins(&self) -> Result<u64, StateError> {
+        let sql = "SELECT count(*) FROM users WHERE active AND role = 'admin'";
+        Ok(self.optional(sql, [], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// The number that the next task gets.
+    pub fn next_number(&self) -> Result<u64, StateError> {
+        let last: Option<Option<u64>> = self.optional("SELECT max(number) FROM tasks", [], |row| row.get(0))?;
+        Ok(last.flatten().unwrap_or(0) + 1)
+    }
+
+    /// All tasks that `name` may mean; several only for a jira id.
+    pub fn tasks_named(&self, name: &TaskName) -> Result<Vec<Task>, StateError> {
+        let columns = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks";
+        match name {
+            TaskName::Number(number) => self.all(&format!("{columns} WHERE number = ?1"), [number], row::task),
+            TaskName::Id(id) => self.all(&format!("{columns} WHERE task_id = ?1"), params![Blob::from(*id)], row::task),
+            TaskName::JiraId(jira_id) => {
+                self.all(&format!("{columns} WHERE jira_id = ?1 ORDER BY number"), [jira_id], row::task)
+            }
+            TaskName::Other(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The task whose creation stands at `sequence`.
+    pub fn task_created_at(&self, sequence: Sequence) -> Result<Option<TaskId>, StateError> {
+        // Numbers and sequences of creations rise together.
+        let sql = "SELECT task_id, created_sequence FROM tasks WHERE created_sequence = ?1";
+        self.optional(sql, params![sequence.0], |row| row::task_id(row, "task_id"))
+    }
+
+    /// Open tasks in order of their numbers.
+    pub fn open_tasks(&self) -> Result<Vec<Task>, StateError> {
+        let sql = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks
+            WHERE completed_at IS NULL ORDER BY number";
+        self.all(sql, [], row::task)
+    }
+
+    /// Tasks with their texts, in order of their numbers.
+    pub fn task_rows(&self, open_only: bool, assignee: Option<UserId>) -> Result<Vec<TaskRow>, StateError> {
+        let open = if open_only { "t.completed_at IS NULL" } else { "TRUE" };
+        let sql = format!("{TASK_ROWS} WHERE {open} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number");
+        self.all(&sql, params![assignee.map(Blob::from)], task_row)
+    }
+
+    pub fn task_row(&self, number: u64) -> Result<Option<TaskRow>, StateError> {
+        self.optional(&format!("{TASK_ROWS} WHERE t.number = ?1"), [number], task_row)
+    }
+
+    pub fn hand_overs(&self, number: u64) -> Result<Vec<HandOver>, StateError> {
+        let sql = "SELECT h.*, u.login FROM assignments h JOIN users u ON u.user_id = h.assignee
+            WHERE h.number = ?1 ORDER BY h.assignment_no";
+        self.all(sql, [number], |row| {
+            Ok(HandOver {
+                sequence: Sequence(row.get("sequence")?),
+                assignment_no: row.get("assignment_no")?,
+                assignee: row.get("login")?,
+                at: row::time(row, "assigned_at")?,
+            })
+        })
+    }
+
+    pub fn given_command(&self, key: &str) -> Result<Option<GivenCommand>, StateError> {
+        let sql = "SELECT command_hash, first_sequence, events FROM commands WHERE command_id = ?1";
+        self.optional(sql, [key], |row| {
+            let hash: String = row.get(0)?;
+            let command_hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
+            Ok(GivenCommand { command_hash, first: Sequence(row.get(1)?), events: row.get(2)? })
+        })
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StateError> {
+        let collect = |db: &Connection| db.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<T>, _>>();
+        collect(self.db()).map_err(self.failed("query"))
+    }
+
+    fn optional<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StateError> {
+        let find = |db: &Connection| db.prepare_cached(sql)?.query_row(params, read).optional();
+        find(self.db()).map_err(self.failed("query"))
+    }
+}
+
+fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
+    let completed_at: Option<i64> = row.get("completed_at")?;
+    Ok(TaskRow {
+        task: row::task(row)?,
+        title: row.get("title")?,
+        jira_id: row.get("jira_id")?,
+        description: row.get("description")?,
+        created_by: row.get("created_by_login")?,
+        created_at: row::time(row, "created_at")?,
+        created_sequence: Sequence(row.get("created_sequence")?),
+        assignee: row.get("assignee_login")?,
+        assigned_at: row::time(row, "assigned_at")?,
+        completed_at: completed_at.and_then(EventTime::from_micros),
+    })
+}

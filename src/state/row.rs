@@ -1,0 +1,73 @@
+//! Between SQLite's values and the domain's.
+
+use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use uuid::Uuid;
+
+use crate::domain::id::{TaskId, UserId};
+use crate::domain::role::Role;
+use crate::domain::task::Task;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+
+/// An id as a 16-byte blob.
+pub struct Blob(pub [u8; 16]);
+
+impl ToSql for Blob {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for Blob {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Blob).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+impl From<UserId> for Blob {
+    fn from(id: UserId) -> Blob {
+        Blob(*id.bytes())
+    }
+}
+
+impl From<TaskId> for Blob {
+    fn from(id: TaskId) -> Blob {
+        Blob(*id.bytes())
+    }
+}
+
+pub fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
+    Ok(UserId::from_uuid(Uuid::from_bytes(row.get::<_, Blob>(column)?.0)))
+}
+
+pub fn task_id(row: &Row<'_>, column: &str) -> rusqlite::Result<TaskId> {
+    Ok(TaskId::from_uuid(Uuid::from_bytes(row.get::<_, Blob>(column)?.0)))
+}
+
+pub fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<EventTime> {
+    let micros: i64 = row.get(column)?;
+    EventTime::from_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, micros))
+}
+
+pub fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let role: String = row.get("role")?;
+    Ok(User {
+        id: user_id(row, "user_id")?,
+        login: row.get("login")?,
+        full_name: row.get("full_name")?,
+        email: row.get("email")?,
+        role: role.parse::<Role>().map_err(|_| rusqlite::Error::InvalidQuery)?,
+        active: row.get("active")?,
+    })
+}
+
+pub fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+    Ok(Task {
+        id: task_id(row, "task_id")?,
+        number: row.get("number")?,
+        completed: row.get::<_, Option<i64>>("completed_at")?.is_some(),
+        assignee: user_id(row, "assignee")?,
+        assignment_no: row.get("assignment_no")?,
+    })
+}

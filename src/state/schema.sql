@@ -1,0 +1,61 @@
+-- The state index: what commands decide from. Disposable; rebuilt from the log at any time.
+-- Ids are 16-byte blobs, times microseconds since 1970 UTC.
+
+CREATE TABLE checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    sequence INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    code_version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE company (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    founded_at INTEGER NOT NULL,
+    data TEXT NOT NULL -- company.founded as it stands in the log
+) STRICT;
+
+CREATE TABLE users (
+    ordinal INTEGER PRIMARY KEY, -- in order of registration
+    user_id BLOB NOT NULL UNIQUE,
+    login TEXT NOT NULL UNIQUE,
+    full_name TEXT NOT NULL,
+    email TEXT NOT NULL,
+    role TEXT NOT NULL,
+    active INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE tasks (
+    number INTEGER PRIMARY KEY,
+    task_id BLOB NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    jira_id TEXT,
+    description TEXT,
+    created_by BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_sequence INTEGER NOT NULL,
+    assignee BLOB NOT NULL,
+    assigned_at INTEGER NOT NULL,
+    assignment_no INTEGER NOT NULL,
+    completed_at INTEGER
+) STRICT;
+
+CREATE INDEX tasks_by_jira_id ON tasks (jira_id) WHERE jira_id IS NOT NULL;
+CREATE INDEX open_tasks ON tasks (number) WHERE completed_at IS NULL;
+
+-- Every hand-over, for the history of a task.
+CREATE TABLE assignments (
+    number INTEGER NOT NULL,
+    assignment_no INTEGER NOT NULL,
+    assignee BLOB NOT NULL,
+    assigned_at INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (number, assignment_no)
+) STRICT, WITHOUT ROWID;
+
+-- Idempotency keys that were given or imported, one row for each batch.
+CREATE TABLE commands (
+    command_id TEXT PRIMARY KEY,
+    command_hash TEXT NOT NULL,
+    first_sequence INTEGER NOT NULL,
+    events INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,247 @@
+//! Opening a DuckDB file, its checkpoint and its transactions.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use duckdb::{AccessMode, Config, Connection, params};
+
+use crate::domain::id::Sequence;
+use crate::event_log::Hash;
+use crate::state::Checkpoint;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("cannot {action} {}: {}", path.display(), first_line(source))]
+    DuckDb { action: &'static str, path: PathBuf, source: duckdb::Error },
+    #[error("{} has been in use for {waited_millis} ms: {holder}", path.display())]
+    Locked { path: PathBuf, holder: String, waited_millis: u128 },
+    /// DuckDB cannot read the file, or it lacks our tables.
+    #[error("{} is damaged or not ours: {reason}", path.display())]
+    Damaged { path: PathBuf, reason: String },
+    #[error("cannot {action} {}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+}
+
+fn first_line(error: &duckdb::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whose tables a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tables {
+    Accounting,
+    Analytics,
+}
+
+impl Tables {
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Tables::Accounting => "accounting.duckdb",
+            Tables::Analytics => "analytics.duckdb",
+        }
+    }
+
+    /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
+    pub const fn code_version(self) -> i32 {
+        match self {
+            Tables::Accounting | Tables::Analytics => 1,
+        }
+    }
+
+    fn schema(self) -> [&'static str; 2] {
+        let own = match self {
+            Tables::Accounting => include_str!("accounting.sql"),
+            Tables::Analytics => include_str!("analytics.sql"),
+        };
+        [include_str!("common.sql"), own]
+    }
+}
+
+/// An open file. Dropping it closes the file and lets go of its lock.
+pub struct Database {
+    connection: Connection,
+    path: PathBuf,
+    tables: Tables,
+}
+
+impl Database {
+    /// Opens a file for writing, creating it with its tables if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Locked`] after `wait`.
+    pub fn open(path: &Path, tables: Tables, wait: Duration) -> Result<Database, StoreError> {
+        let is_new = !path.exists();
+        let database = Database::connect(path, tables, wait, AccessMode::ReadWrite)?;
+        if is_new {
+            database.create_tables()?;
+        } else {
+            database.check_tables()?;
+        }
+        Ok(database)
+    }
+
+    /// Opens a file for reading; an empty one in memory if there is none yet.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_to_read(path: &Path, tables: Tables, wait: Duration) -> Result<Database, StoreError> {
+        if !path.exists() {
+            return Database::in_memory(tables);
+        }
+        let database = Database::connect(path, tables, wait, AccessMode::ReadOnly)?;
+        database.check_tables()?;
+        Ok(database)
+    }
+
+    /// Empty tables in memory.
+    ///
+    /// # Errors
+    /// If DuckDB fails.
+    pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
+        let path = PathBuf::from(tables.file_name());
+        let connection = Connection::open_in_memory().map_err(|source| StoreError::DuckDb {
+            action: "open",
+            path: path.clone(),
+            source,
+        })?;
+        let database = Database { connection, path, tables };
+        database.create_tables()?;
+        Ok(database)
+    }
+
+    fn connect(path: &Path, tables: Tables, wait: Duration, mode: AccessMode) -> Result<Database, StoreError> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let error = match try_connect(path, &mode) {
+                Ok(connection) => return Ok(Database { connection, path: path.to_owned(), tables }),
+                Err(error) => error,
+            };
+            let waited = began.elapsed();
+            match lock_holder(&error) {
+                Some(_) if waited < wait => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(5));
+                }
+                Some(holder) => {
+                    let waited_millis = waited.as_millis();
+                    return Err(StoreError::Locked { path: path.to_owned(), holder, waited_millis });
+                }
+                None => return Err(cannot_open(path, error)),
+            }
+        }
+    }
+
+    fn create_tables(&self) -> Result<(), StoreError> {
+        let start = Checkpoint::START;
+        self.run("create", "BEGIN TRANSACTION")?;
+        for schema in self.tables.schema() {
+            self.run("create", schema)?;
+        }
+        self.connection
+            .execute(
+                "INSERT INTO checkpoint VALUES (?, ?, ?)",
+                params![start.sequence.0, start.hash.to_string(), self.tables.code_version()],
+            )
+            .map_err(self.failed("create"))?;
+        self.run("create", "COMMIT")
+    }
+
+    fn check_tables(&self) -> Result<(), StoreError> {
+        self.checkpoint().map(drop).map_err(|error| match error {
+            StoreError::DuckDb { path, source, .. } => StoreError::Damaged { path, reason: first_line(&source) },
+            other => other,
+        })
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Wraps a DuckDB error with what was being done.
+    pub fn failed(&self, action: &'static str) -> impl Fn(duckdb::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::DuckDb { action, path: path.clone(), source }
+    }
+
+    pub fn run(&self, action: &'static str, sql: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(sql).map_err(self.failed(action))
+    }
+
+    pub fn begin(&self) -> Result<(), StoreError> {
+        self.run("write", "BEGIN TRANSACTION")
+    }
+
+    pub fn commit(&self) -> Result<(), StoreError> {
+        self.run("commit", "COMMIT")
+    }
+
+    /// Merges the write-ahead file into the database file.
+    pub fn checkpoint_file(&self) -> Result<(), StoreError> {
+        self.run("checkpoint", "CHECKPOINT")
+    }
+
+    pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        let row = self.connection.query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
+        });
+        let (sequence, hash) = row.map_err(self.failed("read"))?;
+        let hash: Hash = hash.parse().map_err(|()| StoreError::Damaged {
+            path: self.path.clone(),
+            reason: "the checkpoint's hash is not a hash".into(),
+        })?;
+        Ok(Checkpoint { sequence: Sequence(sequence), hash })
+    }
+
+    /// Whether the rows were made by this version of the code.
+    pub fn is_current(&self) -> Result<bool, StoreError> {
+        let version = self.connection.query_row("SELECT code_version FROM checkpoint", [], |row| row.get::<_, i32>(0));
+        Ok(version.map_err(self.failed("read"))? == self.tables.code_version())
+    }
+
+    pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        self.connection
+            .execute(
+                "UPDATE checkpoint SET sequence = ?, hash = ?",
+                params![checkpoint.sequence.0, checkpoint.hash.to_string()],
+            )
+            .map(drop)
+            .map_err(self.failed("write"))
+    }
+}
+
+fn try_connect(path: &Path, mode: &AccessMode) -> Result<Connection, duckdb::Error> {
+    let mode = match mode {
+        AccessMode::ReadOnly => AccessMode::ReadOnly,
+        _ => AccessMode::ReadWrite,
+    };
+    let config = Config::default()
+        .access_mode(mode)?
+        .threads(2)?
+        .max_memory("384MB")?
+        .enable_autoload_extension(false)?
+        .with("wal_autocheckpoint", "64MB")?;
+    Connection::open_with_flags(path, config)
+}
+
+/// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.
+fn lock_holder(error: &duckdb::Error) -> Option<String> {
+    let text = error.to_string();
+    let locked = text.contains("Could not set lock on file");
+    locked.then(|| {
+        let held = text.split_once("Conflicting lock is held in ").map(|(_, rest)| rest);
+        let holder = held.and_then(|rest| rest.split_once(". ")).map_or("another process", |(holder, _)| holder);
+        holder.to_owned()
+    })
+}
+
+fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
+    match std::fs::File::open(path) {
+        Ok(_) => StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) },
+        Err(source) => StoreError::Io { action: "open", path: path.to_owned(), source },
+    }
+}

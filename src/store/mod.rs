@@ -1,0 +1,12 @@
+//! DuckDB files: opening them with patience, their tables, and rows appended set-wise.
+//!
+//! DuckDB lets one process at a time write a file, and none read it meanwhile. So files are
+//! opened late and closed at once, and whoever finds one locked waits with backoff.
+
+pub mod database;
+pub mod directory;
+pub mod rows;
+pub mod tables;
+
+pub use database::{Database, StoreError, Tables};
+pub use directory::StoreDirectory;
