@@ -61,6 +61,9 @@ impl FileLog {
         }
         log.storage.open(HEAD_FILE, Access::Create).map_err(|source| io("create", source))?;
         log.storage.sync_directory().map_err(|source| io("sync", source))?;
+        if let Some(parent) = std::path::absolute(directory).ok().as_deref().and_then(Path::parent) {
+            Disk::new(parent).sync_directory().map_err(|source| io("sync", source))?;
+        }
         Ok(log)
     }
 
@@ -146,11 +149,11 @@ impl EventLog for FileLog {
             None if segment::list(storage)?.is_empty() => {
                 return Err(LogError::Missing { path: storage.path("") });
             }
-            None => Published::Nothing { empty: true },
+            None => None,
         };
         match published {
-            Published::Head { head, .. } => Ok(head),
-            Published::Nothing { .. } => recovery::find_head(storage).map(|tail| tail.head),
+            Some(Published { head, .. }) => Ok(head),
+            None => recovery::find_head(storage).map(|tail| tail.head),
         }
     }
 

@@ -47,16 +47,26 @@ impl Head {
     }
 
     fn from_slot(slot: &[u8]) -> Option<Head> {
-        let line = std::str::from_utf8(slot).ok()?.strip_suffix('\n')?.trim_end_matches(' ');
-        let (text, sum) = line.rsplit_once(' ')?;
-        let fields = text.strip_prefix(FORMAT)?.strip_prefix(' ')?;
+        let fields = checked_text(slot)?.strip_prefix(FORMAT)?.strip_prefix(' ')?;
         let mut fields = fields.split(' ');
         let mut number = || fields.next().filter(|field| field.len() == 20)?.parse().ok();
         let (sequence, segment, position) = (Sequence(number()?), Sequence(number()?), number()?);
         let hash = fields.next()?.parse().ok()?;
-        let whole = fields.next().is_none() && sum == checksum(text);
-        whole.then_some(Head { sequence, hash, segment, position })
+        fields.next().is_none().then_some(Head { sequence, hash, segment, position })
     }
+}
+
+/// The text of a slot whose checksum is right, in whatever format.
+fn checked_text(slot: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(slot).ok()?.strip_suffix('\n')?.trim_end_matches(' ');
+    let (text, sum) = line.rsplit_once(' ')?;
+    (sum == checksum(text)).then_some(text)
+}
+
+/// What a newer program calls its format, if it wrote this slot. All formats end with the checksum.
+fn newer_format(slot: &[u8]) -> Option<String> {
+    let format: Vec<_> = checked_text(slot)?.splitn(3, ' ').take(2).collect();
+    (format.first() == Some(&"popug-head") && format.join(" ") != FORMAT).then(|| format.join(" "))
 }
 
 fn checksum(text: &str) -> String {
@@ -68,18 +78,11 @@ pub(super) struct HeadFile {
     file: Box<dyn StorageFile>,
 }
 
-/// What the two slots say.
+/// The newer valid slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Published {
-    Head {
-        head: Head,
-        slot: usize,
-        both_valid: bool,
-    },
-    /// No slot is valid: the file is empty, or damaged in both.
-    Nothing {
-        empty: bool,
-    },
+pub(super) struct Published {
+    pub head: Head,
+    pub slot: usize,
 }
 
 impl HeadFile {
@@ -96,25 +99,20 @@ impl HeadFile {
         self.file.try_lock()
     }
 
-    pub fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+    /// `None` if no slot is valid: the file is empty, or damaged in both.
+    pub fn published(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
         let mut slots = vec![0; 2 * SLOT_BYTES];
         let length = self.file.read_at(&mut slots, 0).map_err(|source| LogError::Io {
             action: "read",
             path: storage.path(HEAD_FILE),
             source,
         })?;
-        let newer_format = |slot: &[u8]| slot.starts_with(b"popug-head ") && !slot.starts_with(FORMAT.as_bytes());
-        if let Some(slot) = slots[..length].chunks(SLOT_BYTES).find(|slot| newer_format(slot)) {
-            let found = String::from_utf8_lossy(&slot[..14.min(slot.len())]).trim_end().to_owned();
+        if let Some(found) = slots[..length].chunks(SLOT_BYTES).find_map(newer_format) {
             return Err(LogError::TooNew { path: storage.path(HEAD_FILE), found });
         }
-        let heads: Vec<_> = slots[..length].chunks(SLOT_BYTES).map(Head::from_slot).collect();
-        let valid = heads.iter().flatten().count();
-        let newest = heads.iter().enumerate().filter_map(|(slot, head)| Some((slot, (*head)?)));
-        Ok(match newest.max_by_key(|(_, head)| head.sequence) {
-            Some((slot, head)) => Published::Head { head, slot, both_valid: valid == 2 },
-            None => Published::Nothing { empty: length == 0 },
-        })
+        let heads = slots[..length].chunks(SLOT_BYTES).map(Head::from_slot).enumerate();
+        let newest = heads.filter_map(|(slot, head)| Some((slot, head?))).max_by_key(|(_, head)| head.sequence);
+        Ok(newest.map(|(slot, head)| Published { head, slot }))
     }
 
     /// Overwrites `slot` and waits until it is durable.

@@ -18,7 +18,9 @@ pub struct Reader<'s> {
     current: Option<Segment>,
     /// Offset in the segment of the first byte of `buffer`.
     buffer_offset: u64,
+    /// Holds file contents up to `filled`; those up to `consumed` were given out.
     buffer: Vec<u8>,
+    filled: usize,
     consumed: usize,
     next: Sequence,
     previous_hash: Hash,
@@ -42,6 +44,7 @@ impl<'s> Reader<'s> {
 
     /// A reader whose first line is `from`; it is chained to the hash that the line before states.
     pub(super) fn from(storage: &'s dyn Storage, head: Head, from: Sequence) -> Result<Self, LogError> {
+        let from = from.max(Sequence::FIRST);
         if from > head.sequence.next() {
             return Err(LogError::NotOnChain { sequence: Sequence(from.0 - 1) });
         }
@@ -52,6 +55,7 @@ impl<'s> Reader<'s> {
             current: None,
             buffer_offset: 0,
             buffer: Vec::new(),
+            filled: 0,
             consumed: 0,
             next: from,
             previous_hash: Hash::ZERO,
@@ -98,10 +102,12 @@ impl<'s> Reader<'s> {
         let (start, end) = self.find_line()?;
         let byte = self.buffer_offset + start as u64;
         let (sequence, previous, more) = (self.next, self.previous_hash, self.previous_more);
-        let line = check_line(&self.buffer[start..end], sequence, &previous, more).map_err(|what| {
-            let segment = self.current.as_ref().expect("a line was found in it");
-            LogError::Damaged { place: segment.place(byte, sequence), what }
-        })?;
+        let segment = self.current.as_ref().expect("a line was found in it");
+        let damaged = |what| LogError::Damaged { place: segment.place(byte, sequence), what };
+        let line = check_line(&self.buffer[start..end], sequence, &previous, more).map_err(damaged)?;
+        if sequence == self.head.sequence && line.hash != self.head.hash {
+            return Err(damaged("the last line is not the one the head names".to_owned()));
+        }
         self.consumed = end + 1;
         self.next = sequence.next();
         self.previous_hash = line.hash;
@@ -113,35 +119,40 @@ impl<'s> Reader<'s> {
     fn find_line(&mut self) -> Result<(usize, usize), LogError> {
         let mut searched = self.consumed;
         loop {
-            if let Some(newline) = memchr::memchr(b'\n', &self.buffer[searched..]) {
+            if let Some(newline) = memchr::memchr(b'\n', &self.buffer[searched..self.filled]) {
                 return Ok((self.consumed, searched + newline));
             }
-            searched = self.buffer.len() - self.consumed;
+            searched = self.filled - self.consumed;
             if !self.fill()? {
                 self.open_next()?;
-                searched = 0;
             }
         }
     }
 
     /// Reads on; false at the end of the segment.
     fn fill(&mut self) -> Result<bool, LogError> {
-        self.buffer.drain(..self.consumed);
+        self.buffer.copy_within(self.consumed..self.filled, 0);
         self.buffer_offset += self.consumed as u64;
+        self.filled -= self.consumed;
         self.consumed = 0;
         let Some(segment) = &self.current else { return Ok(false) };
-        let held = self.buffer.len();
-        self.buffer.resize(held + CHUNK_BYTES, 0);
-        let length = segment.read_at(&mut self.buffer[held..], self.buffer_offset + held as u64)?;
-        self.buffer.truncate(held + length);
+        if self.filled == self.buffer.len() {
+            let mut larger = vec![0; (self.filled * 2).max(CHUNK_BYTES)];
+            larger[..self.filled].copy_from_slice(&self.buffer);
+            self.buffer = larger;
+        }
+        let length = segment.read_at(&mut self.buffer[self.filled..], self.buffer_offset + self.filled as u64)?;
+        self.filled += length;
         Ok(length > 0)
     }
 
+    /// Goes on with the segment that begins with the next sequence. An empty one would begin with
+    /// it again and again.
     fn open_next(&mut self) -> Result<(), LogError> {
         if let Some(segment) = &self.current
-            && (!self.buffer.is_empty() || segment.first == self.head.segment)
+            && (self.filled > 0 || segment.first == self.head.segment || segment.first == self.next)
         {
-            let what = "the segment ends in the middle of a line".to_owned();
+            let what = "the segment ends before this line does".to_owned();
             return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
         }
         if self.segments.binary_search(&self.next).is_err() {

@@ -2,7 +2,6 @@
 
 use crate::domain::id::Sequence;
 use crate::event_log::error::{LogError, Place};
-use crate::event_log::hash::Hash;
 use crate::event_log::head::Head;
 use crate::event_log::reader::check_line;
 use crate::event_log::segment;
@@ -23,32 +22,35 @@ impl Recovery {
     }
 }
 
-/// The longest run of whole batches that continues `head`.
+/// The longest run of whole batches that continues the head it was examined from.
 pub(super) struct Tail {
     pub head: Head,
+    /// Where the batches of this run stand.
+    pub stretches: Vec<Stretch>,
     /// Bytes behind it, in its segment and in those that follow.
     pub excess_bytes: u64,
-    /// Whether a well-formed line follows the first bad one.
-    pub valid_after_bad: Option<Place>,
     /// Segments that begin behind `head`.
     pub excess_segments: Vec<Sequence>,
+    /// The first bad place and what is wrong there, if a well-formed line follows it.
+    valid_after_bad: Option<(Place, String)>,
+}
+
+/// Bytes of one segment.
+pub(super) struct Stretch {
+    pub segment: Sequence,
+    pub bytes: std::ops::Range<u64>,
 }
 
 /// Reads on from `head` without a published end.
 pub(super) fn examine(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
-    let mut scan = Scan { head, open: head, more: None, bad: None, valid_after_bad: None };
-    let segments = segment::list(storage)?;
-    if segments.binary_search(&head.segment).is_ok() {
-        scan.segment(storage, head.segment, head.position)?;
+    let segments: Vec<_> =
+        segment::list(storage)?.into_iter().filter(|first| *first == head.segment || *first > head.sequence).collect();
+    let mut scan = Scan { head, open: head, more: 0, bad: None, valid_after_bad: false };
+    for first in &segments {
+        let from = if *first == head.segment { head.position } else { 0 };
+        scan.segment(storage, *first, from)?;
     }
-    while scan.bad.is_none() && segments.binary_search(&scan.open.sequence.next()).is_ok() {
-        let first = scan.open.sequence.next();
-        if first == scan.open.segment {
-            break;
-        }
-        scan.segment(storage, first, 0)?;
-    }
-    scan.finish(storage, &segments)
+    scan.finish(storage, &segments, head)
 }
 
 struct Scan {
@@ -56,62 +58,75 @@ struct Scan {
     head: Head,
     /// The end of the last good line.
     open: Head,
-    more: Option<u64>,
-    bad: Option<Place>,
-    valid_after_bad: Option<Place>,
+    /// Events that the batch of the last good line still lacks.
+    more: u64,
+    bad: Option<(Place, String)>,
+    valid_after_bad: bool,
 }
 
 impl Scan {
     fn segment(&mut self, storage: &dyn Storage, first: Sequence, from: u64) -> Result<(), LogError> {
+        if first != self.open.segment && (first != self.open.sequence.next() || self.more > 0) {
+            self.bad(first, 0, "the segment does not continue the one before it".to_owned());
+        }
         let bytes = read_from(storage, first, from)?;
         let mut offset = 0;
         while let Some(length) = memchr::memchr(b'\n', &bytes[offset..]) {
             self.line(&bytes[offset..offset + length], first, from + offset as u64);
             offset += length + 1;
         }
-        if offset < bytes.len() && self.bad.is_none() {
-            self.bad = Some(self.place(first, from + offset as u64));
+        if offset < bytes.len() {
+            self.bad(first, from + offset as u64, "the line has no end".to_owned());
         }
         Ok(())
     }
 
-    fn place(&self, first: Sequence, byte: u64) -> Place {
-        Place { segment: segment::file_name(first), byte, sequence: self.open.sequence.next() }
+    /// Notes the first bad place.
+    fn bad(&mut self, first: Sequence, byte: u64, what: String) {
+        let sequence = self.open.sequence.next();
+        self.bad.get_or_insert_with(|| (Place { segment: segment::file_name(first), byte, sequence }, what));
     }
 
     fn line(&mut self, bytes: &[u8], first: Sequence, byte: u64) {
         if self.bad.is_some() {
-            if self.valid_after_bad.is_none() && super::line::Line::parse(bytes).is_ok() {
-                self.valid_after_bad = self.bad.clone();
-            }
+            self.valid_after_bad |= super::line::Line::parse(bytes).is_ok();
             return;
         }
-        let more = self.more.filter(|more| *more > 0);
+        let more = Some(self.more).filter(|more| *more > 0);
         match check_line(bytes, self.open.sequence.next(), &self.open.hash, more) {
             Ok(line) => {
                 let position = byte + bytes.len() as u64 + 1;
                 self.open = Head { sequence: line.sequence, hash: line.hash, segment: first, position };
-                self.more = Some(line.more);
+                self.more = line.more;
                 if line.more == 0 {
                     self.head = self.open;
                 }
             }
-            Err(_) => self.bad = Some(self.place(first, byte)),
+            Err(what) => self.bad(first, byte, what),
         }
     }
 
-    fn finish(self, storage: &dyn Storage, segments: &[Sequence]) -> Result<Tail, LogError> {
-        let mut excess_bytes = 0;
-        let mut excess_segments = Vec::new();
+    fn finish(self, storage: &dyn Storage, segments: &[Sequence], examined_from: Head) -> Result<Tail, LogError> {
+        let mut tail = Tail {
+            head: self.head,
+            stretches: Vec::new(),
+            excess_bytes: 0,
+            excess_segments: Vec::new(),
+            valid_after_bad: self.bad.filter(|_| self.valid_after_bad),
+        };
         for first in segments {
-            if *first == self.head.segment {
-                excess_bytes += length_of(storage, *first)?.saturating_sub(self.head.position);
-            } else if *first > self.head.sequence {
-                excess_bytes += length_of(storage, *first)?;
-                excess_segments.push(*first);
+            let length = length_of(storage, *first)?;
+            if *first > self.head.segment {
+                tail.excess_bytes += length;
+                tail.excess_segments.push(*first);
+                continue;
             }
+            let start = if *first == examined_from.segment { examined_from.position } else { 0 };
+            let end = if *first == self.head.segment { self.head.position } else { length };
+            tail.excess_bytes += length - end;
+            tail.stretches.push(Stretch { segment: *first, bytes: start..end });
         }
-        Ok(Tail { head: self.head, excess_bytes, valid_after_bad: self.valid_after_bad, excess_segments })
+        Ok(tail)
     }
 }
 
@@ -121,9 +136,9 @@ impl Scan {
 /// # Errors
 /// [`LogError::Damaged`] if a well-formed line follows a bad one.
 pub(super) fn find_head(storage: &dyn Storage) -> Result<Tail, LogError> {
-    let tail = examine(storage, Head { hash: Hash::ZERO, ..Head::EMPTY })?;
-    match tail.valid_after_bad {
-        Some(place) => Err(LogError::Damaged { place, what: "this line is bad, and good lines follow it".to_owned() }),
+    let mut tail = examine(storage, Head::EMPTY)?;
+    match tail.valid_after_bad.take() {
+        Some((place, what)) => Err(LogError::Damaged { place, what: format!("{what}, and good lines follow") }),
         None => Ok(tail),
     }
 }
@@ -133,7 +148,7 @@ fn length_of(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {
     file.len().map_err(|source| io_error(storage, "measure", first, source))
 }
 
-fn read_from(storage: &dyn Storage, first: Sequence, from: u64) -> Result<Vec<u8>, LogError> {
+pub(super) fn read_from(storage: &dyn Storage, first: Sequence, from: u64) -> Result<Vec<u8>, LogError> {
     let file = segment::open(storage, first, Access::Read)?;
     let length = file.len().map_err(|source| io_error(storage, "measure", first, source))?;
     let mut bytes = vec![0; usize::try_from(length.saturating_sub(from)).expect("a segment fits memory")];

@@ -40,8 +40,8 @@ impl<'s> Writer<'s> {
         segment_bytes_max: u64,
     ) -> Result<Writer<'s>, LogError> {
         let (head, slot, lost) = match head_file.published(storage)? {
-            Published::Head { head, slot, .. } => (head, slot, false),
-            Published::Nothing { .. } => (Head::EMPTY, 1, true),
+            Some(Published { head, slot }) => (head, slot, false),
+            None => (Head::EMPTY, 1, true),
         };
         let mut writer = Writer {
             storage,
@@ -107,9 +107,16 @@ impl<'s> Writer<'s> {
             let what = format!("the segment ends here, but {} bytes are acknowledged", self.head.position);
             return Err(LogError::Damaged { place, what });
         }
-        let next = segment::file_name(self.head.sequence.next());
-        let rolled = self.head.sequence.next() != first && self.storage.open(&next, Access::Read).is_ok();
-        Ok(length > self.head.position || rolled)
+        let next = self.head.sequence.next();
+        Ok(length > self.head.position || next != first && self.exists(next)?)
+    }
+
+    fn exists(&self, first: Sequence) -> Result<bool, LogError> {
+        match self.storage.open(&segment::file_name(first), Access::Read) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(io_error(self.storage, "open", first, source)),
+        }
     }
 
     fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {
@@ -117,17 +124,30 @@ impl<'s> Writer<'s> {
             let name = segment::file_name(*first);
             self.storage.remove(&name).map_err(|source| io_error(self.storage, "remove", *first, source))?;
         }
-        let first = tail.head.segment;
-        if tail.head.sequence > Sequence::ZERO {
-            let file = segment::open(self.storage, first, Access::Write)?;
-            let cut = file.truncate(tail.head.position).and_then(|()| file.sync());
-            cut.map_err(|source| io_error(self.storage, "truncate", first, source))?;
+        for stretch in &tail.stretches {
+            self.make_durable(stretch, head_lost)?;
         }
         self.sync_directory()?;
         if head_lost || tail.head != self.head {
             self.publish(tail.head)?;
         }
         Ok(())
+    }
+
+    /// Cuts a segment behind `stretch` and makes what is left durable. Whoever wrote it may have
+    /// died of a failed fsync, after which a second one succeeds without writing anything; so the
+    /// bytes that are to be published late are written again. With the head file lost that would
+    /// be the whole log, almost all of which was acknowledged once.
+    fn make_durable(&self, stretch: &recovery::Stretch, head_lost: bool) -> Result<(), LogError> {
+        let recovery::Stretch { segment: first, bytes } = stretch;
+        let file = segment::open(self.storage, *first, Access::Write)?;
+        let io = |source| io_error(self.storage, "recover", *first, source);
+        file.truncate(bytes.end).map_err(io)?;
+        if !head_lost && !bytes.is_empty() {
+            let again = recovery::read_from(self.storage, *first, bytes.start)?;
+            file.write_at(&again, bytes.start).map_err(io)?;
+        }
+        file.sync().map_err(io)
     }
 
     fn read_last_time(&self) -> Result<Option<EventTime>, LogError> {
