@@ -17,6 +17,8 @@ pub mod reader;
 pub mod recovery;
 pub mod segment;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 pub mod upcast;
 pub mod writer;
 

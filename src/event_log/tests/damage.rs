@@ -1,0 +1,132 @@
+//! Faults before the head are found and never repaired, guessed at or read over.
+
+use super::forgetful_disk::ForgetfulDisk;
+use super::sample::{AT_ONCE, append_all, batch, lines_of, read, read_from};
+use crate::event_log::{Batch, FileLog, LogError};
+
+fn batches() -> Vec<Batch> {
+    vec![batch(1, 2), batch(2, 1), batch(4, 2)]
+}
+
+/// A segment for each batch.
+fn log() -> (ForgetfulDisk, FileLog) {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
+    append_all(&log, &batches());
+    (disk, log)
+}
+
+const SEGMENTS: [&str; 3] =
+    ["00000000000000000001.ndjson", "00000000000000000003.ndjson", "00000000000000000004.ndjson"];
+
+#[test]
+fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
+    let (disk, log) = log();
+    let good = lines_of(&batches());
+    for name in SEGMENTS {
+        let whole = disk.bytes(name);
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            disk.put(name, &flipped);
+            let mut given = Vec::new();
+            let mut reader = log.read(crate::domain::id::Sequence::FIRST).unwrap();
+            let end = loop {
+                match reader.next_line() {
+                    Ok(Some(line)) => given.push(line.text.to_owned()),
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            assert!(matches!(end, Some(LogError::Damaged { .. })), "{name} bit {bit}: {end:?}");
+            assert!(good.starts_with(&given), "{name} bit {bit}");
+        }
+        disk.put(name, &whole);
+    }
+    assert_eq!(read(&log).unwrap(), good);
+}
+
+#[test]
+fn beginning_at_any_sequence_of_a_damaged_log_never_panics_and_never_gives_a_wrong_line() {
+    let (disk, log) = log();
+    let good = lines_of(&batches());
+    let whole = disk.bytes(SEGMENTS[2]);
+    for byte in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 0x10;
+        disk.put(SEGMENTS[2], &flipped);
+        for from in 4..=5 {
+            match read_from(&log, from) {
+                Ok(lines) => assert_eq!(lines, good[usize::try_from(from).unwrap() - 1..], "byte {byte}"),
+                Err(error) => assert!(matches!(error, LogError::Damaged { .. }), "byte {byte}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_names_its_segment_byte_and_sequence() {
+    let (disk, log) = log();
+    let mut bytes = disk.bytes(SEGMENTS[0]);
+    let second_line = lines_of(&batches())[0].len() + 1;
+    bytes[second_line + 300] ^= 1;
+    disk.put(SEGMENTS[0], &bytes);
+    let Err(LogError::Damaged { place, .. }) = read(&log) else { panic!("not found") };
+    assert_eq!((place.segment.as_str(), place.byte, place.sequence.0), (SEGMENTS[0], second_line as u64, 2));
+}
+
+#[test]
+fn a_missing_segment_is_damage() {
+    for name in SEGMENTS {
+        let (disk, log) = log();
+        disk.delete(name);
+        assert!(matches!(read(&log), Err(LogError::Damaged { .. })), "{name}");
+    }
+    let (disk, log) = log();
+    disk.delete(SEGMENTS[2]);
+    assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })));
+}
+
+#[test]
+fn a_segment_that_ends_too_early_is_damage() {
+    for name in SEGMENTS {
+        let (disk, log) = log();
+        let whole = disk.bytes(name);
+        for length in [0, 1, whole.len() / 2, whole.len() - 1] {
+            disk.put(name, &whole[..length]);
+            assert!(matches!(read(&log), Err(LogError::Damaged { .. })), "{name} cut to {length}");
+            let refused = matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. }));
+            assert_eq!(refused, name == SEGMENTS[2], "a writer looks at the last segment only");
+            assert_eq!(disk.bytes(name), whole[..length]);
+        }
+    }
+}
+
+#[test]
+fn lines_cut_swapped_repeated_or_of_another_log_are_damage() {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    let log = FileLog::on(Box::new(disk.clone()));
+    append_all(&log, &batches());
+    let lines = lines_of(&batches());
+    let length = disk.bytes(SEGMENTS[0]).len();
+    let foreign = lines_of(&[batch(7, 5)]);
+    let order = |order: &[usize]| order.iter().map(|index| lines[*index].clone()).collect::<Vec<_>>();
+    for spoiled in [order(&[0, 1, 3, 4]), order(&[1, 0, 2, 3, 4]), order(&[0, 1, 1, 2, 3, 4]), foreign] {
+        let mut bytes = (spoiled.join("\n") + "\n").into_bytes();
+        bytes.resize(length.max(bytes.len()), b'\n');
+        disk.put(SEGMENTS[0], &bytes);
+        assert!(matches!(read(&log), Err(LogError::Damaged { .. })));
+    }
+}
+
+#[test]
+fn a_log_whose_last_line_is_not_the_heads_is_damaged_even_if_its_chain_holds() {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    let log = FileLog::on(Box::new(disk.clone()));
+    append_all(&log, &[batch(1, 1)]);
+    let mut other = batch(1, 1);
+    other.command_id = other.command_id.replace('k', "K");
+    disk.put(SEGMENTS[0], (lines_of(&[other]).join("\n") + "\n").as_bytes());
+    assert!(matches!(read(&log), Err(LogError::Damaged { .. })));
+    assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })));
+}

@@ -1,0 +1,12 @@
+//! The log as a whole, on real files and on a disk that forgets, cuts and fails.
+
+mod any_event;
+mod appending;
+mod chain;
+mod crash;
+mod damage;
+mod forgetful_disk;
+mod reading;
+mod recovery;
+mod round_trip;
+mod sample;
