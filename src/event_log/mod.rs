@@ -15,6 +15,8 @@ pub mod head;
 mod line;
 pub mod reader;
 pub mod recovery;
+#[cfg(feature = "cli")]
+pub mod schema;
 pub mod segment;
 pub mod storage;
 #[cfg(test)]

@@ -6,7 +6,10 @@ mod chain;
 mod crash;
 mod damage;
 mod forgetful_disk;
+mod golden;
 mod reading;
 mod recovery;
 mod round_trip;
 mod sample;
+#[cfg(feature = "cli")]
+mod schemas;
