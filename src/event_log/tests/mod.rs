@@ -5,6 +5,8 @@ mod appending;
 mod chain;
 mod crash;
 mod damage;
+#[cfg(feature = "cli")]
+mod documents;
 mod forgetful_disk;
 mod golden;
 mod reading;
