@@ -67,7 +67,7 @@ fn read(log: &FileLog) {
 fn segments(path: &std::path::Path) -> Vec<u8> {
     let files = std::fs::read_dir(path).expect("a directory").map(|file| file.expect("an entry").path());
     let segments = files.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
-    segments.flat_map(|path| std::fs::read(path).expect("a segment")).collect()
+    segments.map(|path| std::fs::read(path).expect("a segment")).collect::<Vec<_>>().concat()
 }
 
 fn write_raw(path: &std::path::Path, lines: &[u8]) {

@@ -3,7 +3,7 @@
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
 //! acknowledged lines only, [`recovery`] settles what a crash left behind. [`storage`] is the only
-//! door to the disk. [`upcast`] lifts old versions.
+//! door to the disk. [`upcast`] lifts old versions; `schema` holds the JSON Schemas of all versions.
 //!
 //! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
 

@@ -20,8 +20,8 @@ pub fn batch(number: u64, events: u64) -> Batch {
             task_id: TaskId::from_uuid(id(2, index)),
             number: number * 1000 + index,
             title: format!("Почистить клетку {number}"),
-            jira_id: (index % 2 == 0).then(|| format!("UP-{index}")),
-            description: (number % 3 == 0).then(|| "с \"мылом\"\n".repeat(usize::try_from(number).unwrap())),
+            jira_id: index.is_multiple_of(2).then(|| format!("UP-{index}")),
+            description: number.is_multiple_of(3).then(|| "с \"мылом\"\n".repeat(usize::try_from(number).unwrap())),
             created_by: UserId::from_uuid(id(3, 0)),
         }
         .into(),
@@ -30,7 +30,7 @@ pub fn batch(number: u64, events: u64) -> Batch {
         time: EventTime::from_micros(1_700_000_000_000_000 + i64::try_from(number).unwrap()).unwrap(),
         actor: Actor::System(Consumer::Tracker),
         command_id: format!("key \"{number}\""),
-        command_hash: (number % 2 == 0).then(|| Hash::of_bytes(&number.to_be_bytes())),
+        command_hash: number.is_multiple_of(2).then(|| Hash::of_bytes(&number.to_be_bytes())),
         facts: (0..events).map(fact).collect(),
     }
 }
