@@ -1,6 +1,8 @@
 //! popug-cli: a company's task exchange and its books on one append-only log.
 
 #[cfg(feature = "cli")]
+pub mod app;
+#[cfg(feature = "cli")]
 pub mod consumers;
 #[cfg(feature = "cli")]
 pub mod credentials;

@@ -29,7 +29,6 @@ pub struct Writer<'s> {
 #[must_use = "a batch that is not published was not appended"]
 struct Unpublished {
     head: Head,
-    time: EventTime,
 }
 
 impl<'s> Writer<'s> {
@@ -173,40 +172,53 @@ impl<'s> Writer<'s> {
     /// # Panics
     /// On an empty batch and on a batch before the last event: both are bugs of the caller.
     pub fn append(&mut self, expected: &Head, batch: &Batch) -> Result<Head, LogError> {
+        self.append_group(expected, std::slice::from_ref(batch))
+    }
+
+    /// Appends several batches with one write and one publication. They become visible together;
+    /// a crash leaves some of them, in order, each whole.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    ///
+    /// # Panics
+    /// As [`Writer::append`].
+    pub fn append_group(&mut self, expected: &Head, batches: &[Batch]) -> Result<Head, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
         if *expected != self.head {
             return Err(LogError::HeadMoved { expected: expected.sequence, actual: self.head.sequence });
         }
-        assert!(!batch.facts.is_empty(), "a batch has events");
-        assert!(self.last_time.is_none_or(|last| batch.time >= last), "event times never decrease");
+        let mut last_time = self.last_time;
+        for batch in batches {
+            assert!(!batch.facts.is_empty(), "a batch has events");
+            assert!(last_time.is_none_or(|last| batch.time >= last), "event times never decrease");
+            last_time = Some(batch.time);
+        }
         self.poisoned = true;
-        let unpublished = self.write(batch)?;
-        let Unpublished { head, time } = unpublished;
+        let Unpublished { head } = self.write(batches)?;
         self.publish(head)?;
-        self.last_time = Some(time);
+        self.last_time = last_time;
         self.poisoned = false;
         Ok(head)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<Unpublished, LogError> {
-        let first = self.head.sequence.next();
+    fn write(&mut self, batches: &[Batch]) -> Result<Unpublished, LogError> {
         let mut lines = std::mem::take(&mut self.scratch);
         lines.clear();
-        let hash = encode::encode(batch, first, self.head.hash, &mut lines);
+        let (mut sequence, mut hash) = (self.head.sequence, self.head.hash);
+        for batch in batches {
+            hash = encode::encode(batch, sequence.next(), hash, &mut lines);
+            sequence = sequence.plus(batch.facts.len() as u64);
+        }
         let (segment_first, position) = self.place_for(lines.len() as u64);
         let file = self.segment_file(segment_first)?;
         let written = file.write_at(&lines, position).and_then(|()| file.sync());
         written.map_err(|source| io_error(self.storage, "write", segment_first, source))?;
-        let head = Head {
-            sequence: self.head.sequence.plus(batch.facts.len() as u64),
-            hash,
-            segment: segment_first,
-            position: position + lines.len() as u64,
-        };
+        let position = position + lines.len() as u64;
         self.scratch = lines;
-        Ok(Unpublished { head, time: batch.time })
+        Ok(Unpublished { head: Head { sequence, hash, segment: segment_first, position } })
     }
 
     /// A batch never spans two segments.

@@ -56,10 +56,14 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
 /// Follows what every batch carries, whatever its events are.
 pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     let Some(hash) = recorded.command_hash else { return Ok(()) };
+    let task = match recorded.event.as_ref() {
+        Event::TaskCreated(e) => Some(e.number),
+        _ => None,
+    };
     execute(
         db,
-        "INSERT INTO commands VALUES (?1, ?2, ?3, ?4)",
-        params![recorded.command_id, hash.to_string(), recorded.sequence.0, recorded.more + 1],
+        "INSERT INTO commands VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![recorded.command_id, hash.to_string(), recorded.sequence.0, recorded.more + 1, task],
     )
 }
 

@@ -1,11 +1,14 @@
 //! Opening the index, bringing it to the head, and its transactions.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use crate::domain::id::Sequence;
+use crate::domain::event::Subject;
+use crate::domain::id::{Sequence, UserId};
 use crate::event_log::{EventLog, FileLog, Hash, LineKind, LogError, Reader};
 use crate::state::{Checkpoint, Recorded, apply};
 
@@ -29,6 +32,8 @@ pub enum StateError {
 pub struct StateIndex {
     db: Connection,
     path: PathBuf,
+    /// Asked for by every new task; forgotten when a user changes.
+    eligible: RefCell<Option<Rc<[UserId]>>>,
 }
 
 /// What opening found.
@@ -87,7 +92,7 @@ impl StateIndex {
         // A lost tail of the index is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        Ok(StateIndex { db, path: path.to_owned() })
+        Ok(StateIndex { db, path: path.to_owned(), eligible: RefCell::new(None) })
     }
 
     /// A new, empty index at `path`. If another process makes one at the same time, either is good.
@@ -117,6 +122,10 @@ impl StateIndex {
         &self.db
     }
 
+    pub(super) fn eligible_cache(&self) -> &RefCell<Option<Rc<[UserId]>>> {
+        &self.eligible
+    }
+
     pub(super) fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError {
         let path = self.path.clone();
         move |source| match source.sqlite_error_code() {
@@ -136,6 +145,7 @@ impl StateIndex {
     }
 
     pub fn begin(&self) -> Result<(), StateError> {
+        self.eligible.take();
         self.db.execute_batch("BEGIN IMMEDIATE").map_err(self.failed("lock"))
     }
 
@@ -144,6 +154,7 @@ impl StateIndex {
     }
 
     pub fn rollback(&self) -> Result<(), StateError> {
+        self.eligible.take();
         self.db.execute_batch("ROLLBACK").map_err(self.failed("roll back"))
     }
 
@@ -189,6 +200,9 @@ impl StateIndex {
 
     /// Follows one event; the checkpoint is set apart from it.
     pub fn apply(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
+        if matches!(recorded.event.subject(), Subject::User(_)) {
+            self.eligible.take();
+        }
         apply::apply(&self.db, recorded).map_err(self.failed("write"))
     }
 

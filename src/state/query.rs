@@ -1,6 +1,7 @@
 //! What commands and lists ask the index.
 
 use std::fmt;
+use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -56,6 +57,8 @@ pub struct GivenCommand {
     pub command_hash: Hash,
     pub first: Sequence,
     pub events: u64,
+    /// The task that the batch created, if it did.
+    pub task_number: Option<u64>,
 }
 
 /// A task as lists show it.
@@ -121,10 +124,14 @@ impl StateIndex {
     }
 
     /// Rule T2: whom a task may be handed to, in order of registration.
-    pub fn eligible(&self) -> Result<Vec<UserId>, StateError> {
-        let sql =
-            "SELECT user_id FROM users WHERE active AND role IN ('accountant', 'developer', 'worker') ORDER BY ordinal";
-        self.all(sql, [], |row| row::user_id(row, "user_id"))
+    pub fn eligible(&self) -> Result<Rc<[UserId]>, StateError> {
+        if let Some(eligible) = self.eligible_cache().borrow().as_ref() {
+            return Ok(Rc::clone(eligible));
+        }
+        let users = self.users()?;
+        let eligible: Rc<[UserId]> = users.iter().filter(|user| user.is_eligible()).map(|user| user.id).collect();
+        *self.eligible_cache().borrow_mut() = Some(Rc::clone(&eligible));
+        Ok(eligible)
     }
 
     pub fn active_admins(&self) -> Result<u64, StateError> {
@@ -149,13 +156,6 @@ impl StateIndex {
             }
             TaskName::Other(_) => Ok(Vec::new()),
         }
-    }
-
-    /// The task whose creation stands at `sequence`.
-    pub fn task_created_at(&self, sequence: Sequence) -> Result<Option<TaskId>, StateError> {
-        // Numbers and sequences of creations rise together.
-        let sql = "SELECT task_id, created_sequence FROM tasks WHERE created_sequence = ?1";
-        self.optional(sql, params![sequence.0], |row| row::task_id(row, "task_id"))
     }
 
     /// Open tasks in order of their numbers.
@@ -190,11 +190,16 @@ impl StateIndex {
     }
 
     pub fn given_command(&self, key: &str) -> Result<Option<GivenCommand>, StateError> {
-        let sql = "SELECT command_hash, first_sequence, events FROM commands WHERE command_id = ?1";
+        let sql = "SELECT command_hash, first_sequence, events, task_number FROM commands WHERE command_id = ?1";
         self.optional(sql, [key], |row| {
             let hash: String = row.get(0)?;
             let command_hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
-            Ok(GivenCommand { command_hash, first: Sequence(row.get(1)?), events: row.get(2)? })
+            Ok(GivenCommand {
+                command_hash,
+                first: Sequence(row.get(1)?),
+                events: row.get(2)?,
+                task_number: row.get(3)?,
+            })
         })
     }
 

@@ -57,5 +57,6 @@ CREATE TABLE commands (
     command_id TEXT PRIMARY KEY,
     command_hash TEXT NOT NULL,
     first_sequence INTEGER NOT NULL,
-    events INTEGER NOT NULL
+    events INTEGER NOT NULL,
+    task_number INTEGER -- of the task that the batch created
 ) STRICT, WITHOUT ROWID;

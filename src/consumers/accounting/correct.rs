@@ -18,16 +18,25 @@ pub struct Correction<'a> {
     pub actor: &'a User,
     pub entry: EntryId,
     pub command: Correct,
-    pub command_id: String,
+    /// The idempotency key that was given.
+    pub key: Option<String>,
     pub command_hash: Option<Hash>,
-    /// Makes the id of the new entry once its time is known.
-    pub new_id: &'a mut dyn FnMut(EventTime, Sequence) -> EventId,
+    /// Makes the id of the new entry and, if none was given, a key, once time and place are known.
+    pub mint: &'a mut dyn FnMut(EventTime, Sequence) -> (EventId, String),
     /// Decide only; append nothing.
     pub dry_run: bool,
 }
 
+/// The correcting entry and where it stands, or would stand.
+pub struct Corrected {
+    pub entry: BalanceChanged,
+    pub sequence: Sequence,
+    /// The line that a dry run would have appended.
+    pub preview: Option<Vec<u8>>,
+}
+
 impl Accounting<'_> {
-    /// Appends the correcting entry; where it stands.
+    /// Appends the correcting entry.
     ///
     /// # Errors
     /// The rejection of rule A7 that holds first.
@@ -36,27 +45,30 @@ impl Accounting<'_> {
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
         correction: Correction<'_>,
-    ) -> Result<(BalanceChanged, Sequence), ConsumeError> {
+    ) -> Result<Corrected, ConsumeError> {
         self.advance(around, pen, None)?;
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
             let at = self.stamp(around, writer)?;
-            let id = (correction.new_id)(at, self.position.sequence.next());
+            let (id, minted) = (correction.mint)(at, self.position.sequence.next());
             let entry_id = EntryId::from_uuid(id.uuid());
             let books = self.common.books_mut();
             let entry = correction.command.decide(correction.actor, &original, books, entry_id, at)?;
-            if correction.dry_run {
-                return Ok((entry, self.position.sequence.next()));
-            }
-            books.post(&entry);
             let facts = vec![Fact { id, causation: Some(original_event(&original)), event: entry.clone().into() }];
             let actor = Actor::User(correction.actor.id);
-            let Correction { command_id, command_hash, .. } = correction;
-            let head = self.append(writer, at, Proposal { actor, command_id, command_hash, facts })?;
-            Ok((entry, head.sequence))
+            let command_id = correction.key.unwrap_or(minted);
+            let proposal = Proposal { actor, command_id, command_hash: correction.command_hash, facts };
+            if correction.dry_run {
+                let sequence = self.position.sequence.next();
+                return Ok(Corrected { entry, sequence, preview: Some(proposal.lines(writer, at)) });
+            }
+            books.post(&entry);
+            let head = self.append(writer, at, proposal)?;
+            Ok(Corrected { entry, sequence: head.sequence, preview: None })
         })
+        .and_then(|corrected| self.flush().map(|()| corrected))
     }
 }
 

@@ -12,7 +12,7 @@ mod tables;
 use std::time::Instant;
 
 pub use close::{CloseRequest, Closed};
-pub use correct::Correction;
+pub use correct::{Corrected, Correction};
 
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::{Chunk, feed};
@@ -20,7 +20,7 @@ use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, Hash, Head, LineKind, Writer};
+use crate::event_log::{Batch, EventLog, Hash, Head, LineKind, Writer, encode};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::{Database, StoreError};
 use reaction::TaskAccounts;
@@ -52,6 +52,20 @@ struct Proposal {
     command_id: String,
     command_hash: Option<Hash>,
     facts: Vec<Fact>,
+}
+
+impl Proposal {
+    fn into_batch(self, time: EventTime) -> Batch {
+        let Proposal { actor, command_id, command_hash, facts } = self;
+        Batch { time, actor, command_id, command_hash, facts }
+    }
+
+    /// The lines that appending it would write.
+    fn lines(self, writer: &Writer<'_>, time: EventTime) -> Vec<u8> {
+        let mut lines = Vec::new();
+        encode::encode(&self.into_batch(time), writer.head().sequence.next(), writer.head().hash, &mut lines);
+        lines
+    }
 }
 
 impl<'d> Accounting<'d> {
@@ -165,8 +179,7 @@ impl<'d> Accounting<'d> {
     /// Under the writer lock: appends what was decided and keeps its rows. The books have posted
     /// the facts already; after an error they are ahead of the log and this value is of no use.
     fn append(&mut self, writer: &mut Writer<'_>, time: EventTime, proposal: Proposal) -> Result<Head, ConsumeError> {
-        let Proposal { actor, command_id, command_hash, facts } = proposal;
-        let batch = Batch { time, actor, command_id, command_hash, facts };
+        let batch = proposal.into_batch(time);
         let expected = *writer.head();
         assert_eq!(expected.sequence, self.position.sequence, "the books have followed everything up to the head");
         let head = writer.append(&expected, &batch)?;

@@ -1,0 +1,91 @@
+//! Closing dates and correcting entries, as a caller.
+
+use std::str::FromStr;
+
+use crate::app::command::Command;
+use crate::app::identity::Caller;
+use crate::app::write::{Manner, Outcome, check_key};
+use crate::app::{App, AppError};
+use crate::consumers::accounting::{CloseRequest, Closed, Correction};
+use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
+use crate::consumers::{Consumed, Pen};
+use crate::domain::id::{EntryId, EventId, Sequence};
+use crate::domain::ledger::correct::Correct;
+use crate::domain::money::Money;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::time::{BusinessDate, EventTime};
+
+impl App<'_> {
+    /// Closes finished dates and leaves accounting and analytics at the head.
+    ///
+    /// # Errors
+    /// The role, a date that is not over, or whatever stops accounting.
+    pub fn close(&self, caller: &Caller, through: Option<BusinessDate>) -> Result<Vec<Closed>, AppError> {
+        let index = self.index()?;
+        self.check_pins(&self.company(&index)?)?;
+        caller.require(Right::Close)?;
+        let request = CloseRequest { by: caller.user.id, through, imported: None };
+        let around = self.around();
+        let closed = with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))?;
+        consume_analytics(&around)?;
+        Ok(closed)
+    }
+
+    /// Brings accounting to the head with nothing owed.
+    ///
+    /// # Errors
+    /// Whatever stops it.
+    pub fn consume_accounting(&self) -> Result<Consumed, AppError> {
+        let index = self.index()?;
+        self.check_pins(&self.company(&index)?)?;
+        Ok(consume_accounting(&self.around(), &mut Pen::ByLock)?)
+    }
+
+    /// Reverses a fee or reward entry, wholly or in part.
+    ///
+    /// # Errors
+    /// The rejection of rule A7 that holds first.
+    pub fn correct(
+        &self,
+        caller: &Caller,
+        entry: &str,
+        amount: Option<&str>,
+        reason: &str,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
+        let index = self.index()?;
+        let actor = self.actor(&index, caller.user.id)?;
+        let (text, reason) = (amount.map(str::to_owned), reason.to_owned());
+        let command = Command::CorrectEntry { entry: entry.to_owned(), amount: text, reason: reason.clone() };
+        if let Some(replayed) = self.replay(&index, &actor, &command, manner)? {
+            return Ok(replayed);
+        }
+        let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry { name: entry.to_owned() })?;
+        let command_hash = manner.key.as_ref().map(|_| command.hash(actor.id));
+        let amount = amount.map(parse_amount).transpose()?;
+        check_key(manner)?;
+        let mut mint = |at: EventTime, first: Sequence| {
+            let mut dice = self.environment.dice(&first.to_string());
+            (EventId::from_uuid(dice.uuid_v7(at)), dice.uuid_v7(at).to_string())
+        };
+        let correction = Correction {
+            actor: &actor,
+            entry,
+            command: Correct { amount, reason },
+            key: manner.key.clone(),
+            command_hash,
+            mint: &mut mint,
+            dry_run: manner.dry_run,
+        };
+        let around = self.around();
+        let corrected =
+            with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
+        let events = vec![(corrected.sequence, corrected.entry.into())];
+        Ok(Outcome { events, replayed: false, preview: corrected.preview })
+    }
+}
+
+fn parse_amount(text: &str) -> Result<Money, AppError> {
+    text.parse::<Money>().map_err(|error| AppError::Usage { message: error.to_string(), hint: None })
+}

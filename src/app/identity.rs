@@ -1,0 +1,79 @@
+//! Who is acting: password, token or session, and whether the log still lets him.
+
+use crate::app::{App, AppError};
+use crate::credentials::{AuthDir, Password, Sessions, TokenText};
+use crate::domain::id::UserId;
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::user::User;
+use crate::state::StateIndex;
+
+/// What the caller shows.
+pub enum Proof {
+    /// `--as LOGIN` with a password.
+    Password { login: String, password: Password },
+    /// `POPUG_TOKEN`.
+    Token(TokenText),
+    /// The session that `login` left.
+    Session(Sessions),
+}
+
+/// A caller who has proved who he is and whom the log lets act.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub user: User,
+}
+
+impl Caller {
+    /// # Errors
+    /// [`Rejection::RoleMayNot`]
+    pub fn require(&self, right: Right) -> Result<(), AppError> {
+        Ok(self.user.require(right)?)
+    }
+
+    pub fn may(&self, right: Right) -> bool {
+        self.user.require(right).is_ok()
+    }
+}
+
+impl App<'_> {
+    /// # Errors
+    /// If there are no credentials in the store.
+    pub fn auth(&self, index: &StateIndex) -> Result<AuthDir, AppError> {
+        let company = self.company(index)?;
+        Ok(AuthDir::open(self.directory.root(), company.id)?.with_lock_wait(self.lock_wait))
+    }
+
+    /// # Errors
+    /// Whatever is wrong with the proof; [`Rejection::ActorDeactivated`].
+    pub fn identify(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
+        let id = match proof {
+            Proof::Password { login, password } => self.check_password(index, login, password)?,
+            Proof::Token(token) => self.check_token(index, token)?,
+            Proof::Session(sessions) => {
+                let token = sessions.load()?.ok_or(AppError::NotLoggedIn)?;
+                self.check_token(index, &token)?
+            }
+        };
+        let user = index.user(id)?.ok_or_else(|| Rejection::UnknownUser { name: id.to_string() })?;
+        if !user.active {
+            return Err(Rejection::ActorDeactivated { login: user.login }.into());
+        }
+        Ok(Caller { user })
+    }
+
+    fn check_token(&self, index: &StateIndex, token: &TokenText) -> Result<UserId, AppError> {
+        let claims = self.auth(index)?.tokens().verify(token, self.environment.system_now())?;
+        Ok(claims.user_id)
+    }
+
+    /// Takes the same time for a login that nobody has.
+    fn check_password(&self, index: &StateIndex, login: &str, password: &Password) -> Result<UserId, AppError> {
+        let auth = self.auth(index)?;
+        let user = index.user_named(login)?;
+        let nobody = || UserId::from_uuid(auth.company().derive(&format!("login/{login}")));
+        let id = user.as_ref().map_or_else(nobody, |user| user.id);
+        let is_right = auth.passwords().verify(id, password, self.environment.system_now())?;
+        if is_right && user.is_some() { Ok(id) } else { Err(AppError::WrongPassword) }
+    }
+}

@@ -1,0 +1,112 @@
+//! Use cases: what a command line asks for, in terms of log, state and consumers.
+//!
+//! Rules live in the domain; this layer takes locks in the right order, loads what a decision
+//! needs, appends what was decided and says what happened. No terminal, clock or chance here:
+//! [`Environment`] brings them in.
+
+pub mod bookkeeping;
+pub mod command;
+pub mod error;
+pub mod founding;
+pub mod identity;
+pub mod write;
+
+use std::time::Duration;
+
+pub use error::AppError;
+
+use crate::consumers::{Notices, Surroundings, tracker};
+use crate::domain::clock::Clock;
+use crate::domain::company::Company;
+use crate::domain::dice::Dice;
+use crate::domain::time::EventTime;
+use crate::event_log::{FileLog, LogError};
+use crate::state::StateIndex;
+use crate::store::StoreDirectory;
+
+/// What comes from outside: clock and dice, pinned or real.
+pub trait Environment: Clock {
+    /// Dice for one batch. Pinned dice are a function of `salt`, so that a batch that is decided
+    /// again draws the same.
+    fn dice(&self, salt: &str) -> Box<dyn Dice>;
+
+    /// The variable that pins clock or dice, if one does.
+    fn pinned_by(&self) -> Option<&'static str>;
+
+    /// The machine's clock, which nothing pins: tokens are judged by it.
+    fn system_now(&self) -> EventTime;
+}
+
+/// An open store.
+pub struct App<'e> {
+    pub directory: StoreDirectory,
+    pub log: FileLog,
+    pub environment: &'e dyn Environment,
+    pub notices: &'e dyn Notices,
+    pub lock_wait: Duration,
+    /// Shown to whoever waits for us: process id and command.
+    pub holder: String,
+}
+
+/// How to open a store.
+pub struct Opening<'e> {
+    pub directory: StoreDirectory,
+    pub environment: &'e dyn Environment,
+    pub notices: &'e dyn Notices,
+    pub lock_wait: Duration,
+    pub holder: String,
+    /// A new segment of the log is begun at this size.
+    pub segment_bytes_max: u64,
+}
+
+impl<'e> App<'e> {
+    /// # Errors
+    /// [`AppError::NoStore`]
+    pub fn open(opening: Opening<'e>) -> Result<App<'e>, AppError> {
+        let Opening { directory, environment, notices, lock_wait, holder, segment_bytes_max } = opening;
+        let log = match FileLog::open(&directory.log()) {
+            Ok(log) => log.with_segment_bytes_max(segment_bytes_max),
+            Err(LogError::Missing { .. }) => return Err(AppError::NoStore { path: directory.root().to_owned() }),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(App { directory, log, environment, notices, lock_wait, holder })
+    }
+
+    pub fn around(&self) -> Surroundings<'_> {
+        Surroundings {
+            directory: &self.directory,
+            log: &self.log,
+            clock: self.environment,
+            lock_wait: self.lock_wait,
+            holder: &self.holder,
+            notices: self.notices,
+        }
+    }
+
+    /// The state index, at the head.
+    ///
+    /// # Errors
+    /// If it cannot be opened or the log cannot be read.
+    pub fn index(&self) -> Result<StateIndex, AppError> {
+        let index = tracker::open_index(&self.around())?;
+        index.catch_up(&self.log)?;
+        Ok(index)
+    }
+
+    /// # Errors
+    /// If the log has no founding event.
+    pub fn company(&self, index: &StateIndex) -> Result<Company, AppError> {
+        index.company()?.ok_or_else(|| AppError::NoStore { path: self.directory.root().to_owned() })
+    }
+
+    /// Refuses a write under a pinned clock or pinned dice where the company does not run on them.
+    ///
+    /// # Errors
+    /// [`AppError::Pinned`]
+    pub fn check_pins(&self, company: &Company) -> Result<(), AppError> {
+        match self.environment.pinned_by() {
+            Some(variable) if !company.test_clock => Err(AppError::Pinned { variable }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Carrying a command out: lock, know the state, replay or decide, append, follow.
+
+use crate::app::command::Command;
+use crate::app::{App, AppError};
+use crate::consumers::{self, report_recovery, tracker};
+use crate::domain::event::{Actor, Event, Fact};
+use crate::domain::id::{EventId, Sequence, UserId};
+use crate::domain::rejection::Rejection;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::{Batch, EventLog, FileLog, Writer, encode};
+use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex};
+
+/// Keys that popug-cli makes itself begin so.
+const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
+const KEY_BYTES_MAX: usize = 512;
+
+/// How a command is to be carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// The idempotency key that the caller gave.
+    pub key: Option<String>,
+    /// Decide and show, append nothing.
+    pub dry_run: bool,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The events of the batch, empty if nothing had to change.
+    pub events: Vec<(Sequence, Event)>,
+    /// The batch was appended by an earlier call with the same key.
+    pub replayed: bool,
+    /// The lines that a dry run would have appended.
+    pub preview: Option<Vec<u8>>,
+}
+
+impl App<'_> {
+    /// Carries `command` out as `caller`.
+    ///
+    /// # Errors
+    /// Refusals in the order: key known with other content, unknown id, role, state, text.
+    pub fn execute(&self, caller: UserId, command: &Command, manner: &Manner) -> Result<Outcome, AppError> {
+        let mut writer = self.log.writer(&self.around().patience())?;
+        report_recovery(&writer, self.notices);
+        let index = tracker::open_index(&self.around())?;
+        index.catch_up(&self.log)?;
+        let actor = self.actor(&index, caller)?;
+        if let Some(replayed) = self.replay(&index, &actor, command, manner)? {
+            return Ok(replayed);
+        }
+        let time = self.stamp(&writer)?;
+        let mut dice = self.environment.dice(&writer.head().sequence.next().to_string());
+        let events = command.decide(&index, &actor, time, dice.as_mut())?;
+        check_key(manner)?;
+        if events.is_empty() {
+            return Ok(Outcome { events: Vec::new(), replayed: false, preview: manner.dry_run.then(Vec::new) });
+        }
+        let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(time)));
+        let batch = Batch {
+            time,
+            actor: Actor::User(actor.id),
+            command_id: manner.key.clone().unwrap_or_else(|| dice.uuid_v7(time).to_string()),
+            command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
+            facts,
+        };
+        if manner.dry_run { Ok(preview(&writer, batch)) } else { append_and_follow(&mut writer, &index, batch) }
+    }
+
+    /// The caller as the log knows him, allowed to write at all.
+    pub(super) fn actor(&self, index: &StateIndex, caller: UserId) -> Result<User, AppError> {
+        self.check_pins(&self.company(index)?)?;
+        let actor = index.user(caller)?.ok_or_else(|| Rejection::UnknownUser { name: caller.to_string() })?;
+        if !actor.active {
+            return Err(Rejection::ActorDeactivated { login: actor.login }.into());
+        }
+        Ok(actor)
+    }
+
+    /// The first result again, if the key was used for the same content.
+    pub(super) fn replay(
+        &self,
+        index: &StateIndex,
+        actor: &User,
+        command: &Command,
+        manner: &Manner,
+    ) -> Result<Option<Outcome>, AppError> {
+        let Some(key) = &manner.key else { return Ok(None) };
+        let Some(given) = index.given_command(key)? else { return Ok(None) };
+        if given.command_hash != command.hash(actor.id) {
+            return Err(Rejection::KeyReused { key: key.clone(), first_sequence: given.first }.into());
+        }
+        let events = read_batch(&self.log, &given)?;
+        Ok(Some(Outcome { events, replayed: true, preview: manner.dry_run.then(Vec::new) }))
+    }
+
+    /// The time of the next batch.
+    ///
+    /// # Errors
+    /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+    pub(super) fn stamp(&self, writer: &Writer<'_>) -> Result<EventTime, AppError> {
+        match consumers::stamp(writer, self.environment, self.notices) {
+            Ok(stamp) => Ok(stamp.time),
+            Err(Rejection::ClockBehind { now, last, .. }) => {
+                let before_jump = last_event_before(&self.log, now)?;
+                Err(Rejection::ClockBehind { now, last, before_jump }.into())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// What a key that somebody gives must be like.
+///
+/// # Errors
+/// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::ReservedKey`]
+pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
+    let Some(key) = &manner.key else { return Ok(()) };
+    if key.trim().is_empty() {
+        return Err(Rejection::Empty { what: "key" });
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(Rejection::TooLong { what: "key", unit: "bytes", length: key.len(), max: KEY_BYTES_MAX });
+    }
+    if RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+        return Err(Rejection::ReservedKey { key: key.clone() });
+    }
+    Ok(())
+}
+
+/// Gives each event its id.
+pub(super) fn with_ids(events: Vec<Event>, mut id: impl FnMut() -> EventId) -> Vec<Fact> {
+    events.into_iter().map(|event| Fact { id: id(), causation: None, event }).collect()
+}
+
+/// The lines of a batch that is not appended.
+pub(super) fn preview(writer: &Writer<'_>, batch: Batch) -> Outcome {
+    let head = writer.head();
+    let mut lines = Vec::new();
+    encode::encode(&batch, head.sequence.next(), head.hash, &mut lines);
+    Outcome { events: numbered(batch, head.sequence.next()), replayed: false, preview: Some(lines) }
+}
+
+fn append_and_follow(writer: &mut Writer<'_>, index: &StateIndex, batch: Batch) -> Result<Outcome, AppError> {
+    let expected = *writer.head();
+    let head = writer.append(&expected, &batch)?;
+    // From here on the command has succeeded. An index that cannot follow is brought to the head
+    // by whoever needs it next.
+    let first = expected.sequence.next();
+    let follow = || {
+        index.begin()?;
+        Recorded::of_batch(&batch, first).try_for_each(|recorded| index.apply(&recorded))?;
+        index.set_checkpoint(&Checkpoint::from(&head))?;
+        index.commit()
+    };
+    if follow().is_err() {
+        let _ = index.rollback();
+    }
+    Ok(Outcome { events: numbered(batch, first), replayed: false, preview: None })
+}
+
+fn numbered(batch: Batch, first: Sequence) -> Vec<(Sequence, Event)> {
+    batch.facts.into_iter().zip(0..).map(|(fact, index)| (first.plus(index), fact.event)).collect()
+}
+
+fn read_batch(log: &FileLog, given: &GivenCommand) -> Result<Vec<(Sequence, Event)>, AppError> {
+    let mut reader = log.read(given.first)?;
+    let mut events = Vec::new();
+    while let Some(line) = reader.next_line()? {
+        events.push((line.sequence, line.event()?));
+        if line.more == 0 {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+/// The last event that is not later than `now`.
+fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, AppError> {
+    let mut last = Sequence::ZERO;
+    log.for_each(Sequence::FIRST, &mut |line| {
+        if line.event_time()? <= now {
+            last = line.sequence;
+        }
+        Ok(())
+    })?;
+    Ok(last)
+}
