@@ -11,6 +11,8 @@ pub mod event_log;
 #[cfg(feature = "cli")]
 pub mod mail;
 #[cfg(feature = "cli")]
+pub mod reports;
+#[cfg(feature = "cli")]
 pub mod state;
 #[cfg(feature = "cli")]
 pub mod store;

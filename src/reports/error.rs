@@ -1,0 +1,33 @@
+//! Why a report cannot be made.
+
+use std::io;
+
+/// Failures of loading, computing and rendering. Nothing here is about rights: who may see a
+/// report is decided before it is loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("the consumer has not read anything yet")]
+    NothingConsumed,
+    #[error("no user has the id {0}")]
+    UnknownUser(crate::domain::id::UserId),
+    #[error("a statement is of one user")]
+    UserMissing,
+    #[error("`{0}` is not a report")]
+    UnknownReport(String),
+    #[error("an entry in the tables has the kind `{0}`, which this build does not know")]
+    UnknownKind(String),
+    #[error("the period ends on {to}, before it begins on {from}")]
+    EndBeforeStart { from: crate::domain::time::BusinessDate, to: crate::domain::time::BusinessDate },
+    #[error("the time zone `{0}` in the tables is unknown to this build")]
+    UnknownZone(String),
+    #[error("column `{column}` has the type {found}, which no report reads")]
+    ColumnType { column: String, found: String },
+    #[error("column `{column}` holds {value}, more than a report can show")]
+    TooLarge { column: String, value: u64 },
+    #[error("reading the tables: {0}")]
+    Tables(#[from] duckdb::Error),
+    #[error("computing the report: {0}")]
+    Frames(#[from] polars::error::PolarsError),
+    #[error("writing the report: {0}")]
+    Write(#[from] io::Error),
+}

@@ -1,0 +1,97 @@
+//! One report in every format, with the text that breaks careless writers.
+
+use crate::domain::id::Sequence;
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::render::{Format, Options, render};
+use crate::reports::table::{Period, Report, Table, Value};
+
+fn sample() -> Report {
+    let date: BusinessDate = "2026-11-22".parse().unwrap();
+    let time: EventTime = "2026-11-22T10:00:00.5Z".parse().unwrap();
+    let titles = ["Чинить 🦜, «сейчас»", "=1+1|*b*", "say \"hi\"\nthere\t\\ \u{202e}x"];
+    let table = Table::builder()
+        .date("date", [Some(date), None, Some(date.next())])
+        .text("task_id", [Some("0190a0c8-1111-7000-8000-000000000001"), None, Some("'=x")])
+        .text("title", titles.map(Some))
+        .int("number", [Some(1), None, Some(300)])
+        .money("amount", [Some(Money::units(-12)), Some(Money::from_minor(5)), None])
+        .time("time", [Some(time), None, None])
+        .bool("late", [Some(true), Some(false), None])
+        .build()
+        .unwrap();
+    Report {
+        name: "statement",
+        as_of_sequence: Sequence(7),
+        head_sequence: Sequence(9),
+        zone: Zone::named("Europe/Moscow").unwrap(),
+        currency: "EUR".into(),
+        period: Period { from: None, to: Some(date) },
+        totals: vec![("amount", Value::Money(Money::from_minor(-1195))), ("entries", Value::Int(3))],
+        beside: vec![("login", Value::Text("anna".into()))],
+        table,
+    }
+}
+
+fn rendered(format: Format, width: Option<u16>) -> String {
+    let mut out = Vec::new();
+    render(&sample(), format, Options { width }, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn json_is_one_line_with_rows_last() {
+    insta::assert_snapshot!(rendered(Format::Json, None));
+}
+
+#[test]
+fn json_parses_and_ndjson_has_the_same_rows() {
+    let report: serde_json::Value = serde_json::from_str(&rendered(Format::Json, None)).unwrap();
+    let rows: Vec<serde_json::Value> =
+        rendered(Format::Ndjson, None).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(report["rows"], serde_json::Value::Array(rows));
+    assert_eq!(report["rows"][0]["amount"], "-12.00");
+    assert_eq!(report["totals"]["entries"], 3);
+    assert_eq!(report["period"]["from"], serde_json::Value::Null);
+}
+
+#[test]
+fn csv_quotes_and_disarms_formulas() {
+    insta::assert_snapshot!(rendered(Format::Csv, None));
+}
+
+#[test]
+fn plain_keeps_a_row_on_one_line() {
+    insta::assert_snapshot!(rendered(Format::Plain, None));
+}
+
+#[test]
+fn markdown_shows_text_as_it_is() {
+    insta::assert_snapshot!(rendered(Format::Markdown, None));
+}
+
+#[test]
+fn a_wide_terminal_shows_everything() {
+    insta::assert_snapshot!(rendered(Format::Table, Some(160)));
+}
+
+#[test]
+fn a_narrow_terminal_shortens_and_wraps() {
+    insta::assert_snapshot!(rendered(Format::Table, Some(80)));
+    let widest = rendered(Format::Table, Some(60)).lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 60), "{widest:?}");
+}
+
+#[test]
+fn parquet_has_real_types() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("statement.parquet");
+    let mut file = std::fs::File::create(&path).unwrap();
+    render(&sample(), Format::Parquet, Options::default(), &mut file).unwrap();
+    let connection = duckdb::Connection::open_in_memory().unwrap();
+    let sql = format!("SELECT column_type FROM (DESCRIBE SELECT * FROM read_parquet('{}'))", path.display());
+    let mut statement = connection.prepare(&sql).unwrap();
+    let types: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let expected = ["DATE", "VARCHAR", "VARCHAR", "BIGINT", "DECIMAL(18,2)", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"];
+    assert_eq!(types, expected);
+}

@@ -1,0 +1,106 @@
+//! JSON: one object around the rows, or one row a line. Money is a decimal string, absent is null.
+
+use std::io::{self, Write};
+
+use crate::reports::render::text::{write_lines, write_machine};
+use crate::reports::table::{Cell, Report, Value};
+
+/// The whole report, on one line.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut head = Vec::new();
+    write_head(report, &mut head)?;
+    out.write_all(&head)?;
+    let members = Members::of(report);
+    write_lines(report.table.height(), out, |row, line| {
+        if row > 0 {
+            line.push(b',');
+        }
+        members.write(row, line)
+    })?;
+    out.write_all(b"]}\n")
+}
+
+/// The rows alone, one object a line.
+pub fn write_rows(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let members = Members::of(report);
+    write_lines(report.table.height(), out, |row, line| {
+        members.write(row, line)?;
+        line.push(b'\n');
+        Ok(())
+    })
+}
+
+fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
+    let date = |date: Option<_>| date.map_or(Value::Null, Value::Date);
+    write_object(
+        to,
+        &[
+            ("report", Value::Text(report.name.to_owned())),
+            ("as_of_sequence", sequence(report.as_of_sequence.0)),
+            ("head_sequence", sequence(report.head_sequence.0)),
+            ("time_zone", Value::Text(report.zone.name().to_owned())),
+            ("currency", Value::Text(report.currency.clone())),
+        ],
+    )?;
+    // The object stays open for what follows.
+    to.pop();
+    to.extend_from_slice(b",\"period\":");
+    write_object(to, &[("from", date(report.period.from)), ("to", date(report.period.to))])?;
+    to.extend_from_slice(b",\"totals\":");
+    write_object(to, &report.totals)?;
+    for (name, value) in &report.beside {
+        write!(to, ",\"{name}\":")?;
+        write_value(value.cell(), to)?;
+    }
+    to.extend_from_slice(b",\"rows\":[");
+    Ok(())
+}
+
+fn sequence(sequence: u64) -> Value {
+    Value::Int(i64::try_from(sequence).expect("a sequence is below 2^63"))
+}
+
+fn write_object(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Result<()> {
+    to.push(b'{');
+    for (number, (name, value)) in members.iter().enumerate() {
+        let comma = if number > 0 { "," } else { "" };
+        write!(to, "{comma}\"{name}\":")?;
+        write_value(value.cell(), to)?;
+    }
+    to.push(b'}');
+    Ok(())
+}
+
+/// The members of a row, each with the bytes that come before its value.
+struct Members<'a>(Vec<(String, crate::reports::table::Reader<'a>)>);
+
+impl<'a> Members<'a> {
+    fn of(report: &'a Report) -> Members<'a> {
+        let names = report.table.columns().iter().enumerate();
+        let before = names.map(|(number, (name, _))| format!("{}\"{name}\":", if number == 0 { '{' } else { ',' }));
+        Members(before.zip(report.table.readers()).collect())
+    }
+
+    fn write(&self, row: usize, to: &mut Vec<u8>) -> io::Result<()> {
+        for (before, reader) in &self.0 {
+            to.extend_from_slice(before.as_bytes());
+            write_value(reader(row), to)?;
+        }
+        to.push(b'}');
+        Ok(())
+    }
+}
+
+fn write_value(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
+    match cell {
+        Cell::Null => to.write_all(b"null"),
+        Cell::Text(text) => Ok(serde_json::to_writer(to, text)?),
+        Cell::Int(_) | Cell::Bool(_) => write_machine(cell, to),
+        Cell::Money(_) | Cell::Date(_) | Cell::Time(_) => {
+            to.push(b'"');
+            write_machine(cell, to)?;
+            to.push(b'"');
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A pipe table, with the totals as its last row and other facts under it. Text is escaped so
+//! that it shows as it is and cannot become markup.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+
+use crate::domain::text::Displayed;
+use crate::reports::render::text::{footer, for_people, totals_row, write_lines, zone_of};
+use crate::reports::table::{Cell, ColumnKind, Report, Value};
+
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let zone = zone_of(report);
+    let columns = report.table.columns();
+    write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;
+    let align = |kind| if matches!(kind, ColumnKind::Int | ColumnKind::Money) { "---:" } else { "---" };
+    write_row(out, columns.iter().map(|(_, kind)| align(*kind).to_owned()))?;
+    let readers = report.table.readers();
+    write_lines(report.table.height(), out, |row, line| {
+        write_row(line, readers.iter().map(|reader| escaped(reader(row), &zone)))
+    })?;
+    if let Some(totals) = totals_row(report) {
+        let bold = |value: Option<&Value>| value.map_or(String::new(), |v| format!("**{}**", escaped(v.cell(), &zone)));
+        write_row(out, totals.into_iter().map(bold))?;
+    }
+    for (number, (name, value)) in footer(report).enumerate() {
+        let gap = if number == 0 { "\n" } else { "" };
+        writeln!(out, "{gap}- {name}: {}", escaped(value.cell(), &zone))?;
+    }
+    Ok(())
+}
+
+fn write_row(out: &mut (impl Write + ?Sized), cells: impl Iterator<Item = String>) -> io::Result<()> {
+    out.write_all(b"|")?;
+    for cell in cells {
+        write!(out, " {cell} |")?;
+    }
+    out.write_all(b"\n")
+}
+
+fn escaped(cell: Cell<'_>, zone: &TimeZone) -> String {
+    let Cell::Text(text) = cell else { return for_people(cell, zone) };
+    let lines: Vec<String> = text.lines().map(escape_line).collect();
+    lines.join("<br>")
+}
+
+fn escape_line(line: &str) -> String {
+    let displayed = Displayed(line).to_string();
+    let mut escaped = String::with_capacity(displayed.len());
+    for c in displayed.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '|' | '`' | '*' | '_' | '~' | '[' | ']' => escaped.extend(['\\', c]),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,58 @@
+//! Writes a report in one of the output formats.
+//!
+//! Every format reads the same [`Cell`](crate::reports::table::Cell)s, so none can show a value that another does not.
+//! All but `table` and `parquet` write row by row.
+
+mod csv;
+#[cfg(test)]
+mod golden;
+mod json;
+mod markdown;
+mod parquet;
+mod plain;
+mod terminal;
+mod text;
+
+use std::io::Write;
+
+use crate::reports::error::ReportError;
+use crate::reports::table::Report;
+
+pub use csv::unescape_formula;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For people, at a terminal.
+    Table,
+    /// Tab-separated, without a header.
+    Plain,
+    Csv,
+    /// One object with the rows inside.
+    Json,
+    /// One object per row.
+    Ndjson,
+    Markdown,
+    Parquet,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Columns of the terminal; absent: as wide as it takes. Only [`Format::Table`] looks at it.
+    pub width: Option<u16>,
+}
+
+/// Writes all of `report` to `out`, which need not be buffered.
+///
+/// # Errors
+/// [`ReportError::Write`] when `out` fails, [`ReportError::Frames`] from the Parquet writer.
+pub fn render(report: &Report, format: Format, options: Options, out: &mut dyn Write) -> Result<(), ReportError> {
+    match format {
+        Format::Table => Ok(terminal::write(report, options, out)?),
+        Format::Plain => Ok(plain::write(report, out)?),
+        Format::Csv => Ok(csv::write(report, out)?),
+        Format::Json => Ok(json::write(report, out)?),
+        Format::Ndjson => Ok(json::write_rows(report, out)?),
+        Format::Markdown => Ok(markdown::write(report, out)?),
+        Format::Parquet => parquet::write(report, out),
+    }
+}

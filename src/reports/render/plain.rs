@@ -1,0 +1,39 @@
+//! Tab-separated lines without a header, for pipes. Tabs, line breaks, backslashes and whatever
+//! could forge a terminal's output are escaped, so that a row is always one line.
+
+use std::io::{self, Write};
+
+use crate::domain::text::Displayed;
+use crate::reports::render::text::{write_lines, write_machine};
+use crate::reports::table::{Cell, Report};
+
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let readers = report.table.readers();
+    write_lines(report.table.height(), out, |row, line| {
+        for (column, reader) in readers.iter().enumerate() {
+            if column > 0 {
+                line.push(b'\t');
+            }
+            match reader(row) {
+                Cell::Text(text) => write_text(text, line)?,
+                other => write_machine(other, line)?,
+            }
+        }
+        line.push(b'\n');
+        Ok(())
+    })
+}
+
+fn write_text(text: &str, line: &mut Vec<u8>) -> io::Result<()> {
+    for piece in text.split_inclusive(['\t', '\n', '\r', '\\']) {
+        let (plain, escaped) = match piece.as_bytes().last() {
+            Some(b'\t') => (&piece[..piece.len() - 1], "\\t"),
+            Some(b'\n') => (&piece[..piece.len() - 1], "\\n"),
+            Some(b'\r') => (&piece[..piece.len() - 1], "\\r"),
+            Some(b'\\') => (&piece[..piece.len() - 1], "\\\\"),
+            _ => (piece, ""),
+        };
+        write!(line, "{}{escaped}", Displayed(plain))?;
+    }
+    Ok(())
+}

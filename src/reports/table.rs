@@ -1,0 +1,223 @@
+//! What every output is made from: typed columns over a frame, and a report around them.
+//!
+//! A frame holds physical values: text as strings, integers and money (minor units) as `Int64`,
+//! dates as `Int32` days since 1970-01-01, times as `Int64` microseconds since 1970-01-01T00:00Z.
+//! What a column means is said by its [`ColumnKind`]; renderers see nothing but [`Cell`]s.
+
+use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series};
+
+use crate::domain::id::Sequence;
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ColumnKind {
+    Text,
+    Int,
+    /// Minor units.
+    Money,
+    Date,
+    Time,
+    Bool,
+}
+
+/// One value of a table.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Cell<'a> {
+    Null,
+    Text(&'a str),
+    Int(i64),
+    Money(Money),
+    Date(BusinessDate),
+    Time(EventTime),
+    Bool(bool),
+}
+
+/// A value that stands outside the rows: a total, or a fact about the whole report.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    Null,
+    Text(String),
+    Int(i64),
+    Money(Money),
+    Date(BusinessDate),
+    Time(EventTime),
+    Bool(bool),
+}
+
+impl Value {
+    pub fn cell(&self) -> Cell<'_> {
+        match self {
+            Value::Null => Cell::Null,
+            Value::Text(text) => Cell::Text(text),
+            Value::Int(int) => Cell::Int(*int),
+            Value::Money(money) => Cell::Money(*money),
+            Value::Date(date) => Cell::Date(*date),
+            Value::Time(time) => Cell::Time(*time),
+            Value::Bool(flag) => Cell::Bool(*flag),
+        }
+    }
+
+    pub fn minor(minor: i64) -> Value {
+        Value::Money(Money::from_minor(minor))
+    }
+}
+
+pub type Named = (&'static str, Value);
+
+/// Reads one column by row number.
+pub type Reader<'a> = Box<dyn Fn(usize) -> Cell<'a> + 'a>;
+
+/// Rows in their final order.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<(&'static str, ColumnKind)>,
+    frame: DataFrame,
+}
+
+impl Table {
+    /// Takes `columns` out of `frame`, in this order.
+    ///
+    /// # Errors
+    /// A column that the frame lacks.
+    pub fn from_frame(columns: &[(&'static str, ColumnKind)], frame: &DataFrame) -> PolarsResult<Table> {
+        let mut frame = frame.select(columns.iter().map(|(name, _)| *name))?;
+        frame.rechunk_mut();
+        Ok(Table { columns: columns.to_vec(), frame })
+    }
+
+    pub fn builder() -> TableBuilder {
+        TableBuilder::default()
+    }
+
+    pub fn columns(&self) -> &[(&'static str, ColumnKind)] {
+        &self.columns
+    }
+
+    pub fn frame(&self) -> &DataFrame {
+        &self.frame
+    }
+
+    /// The number of rows.
+    pub fn height(&self) -> usize {
+        self.frame.height()
+    }
+
+    /// One reader for each column. A column of another physical type than its kind is a bug.
+    pub fn readers(&self) -> Vec<Reader<'_>> {
+        self.columns.iter().zip(self.frame.columns()).map(|((_, kind), column)| reader(*kind, column)).collect()
+    }
+}
+
+fn reader(kind: ColumnKind, column: &Column) -> Reader<'_> {
+    const PHYSICAL: &str = "a column has the physical type of its kind";
+    match kind {
+        ColumnKind::Text => {
+            let values = column.str().expect(PHYSICAL);
+            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Text))
+        }
+        ColumnKind::Int => {
+            let values = column.i64().expect(PHYSICAL);
+            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Int))
+        }
+        ColumnKind::Money => {
+            let values = column.i64().expect(PHYSICAL);
+            Box::new(|row| values.get(row).map_or(Cell::Null, |minor| Cell::Money(Money::from_minor(minor))))
+        }
+        ColumnKind::Date => {
+            let values = column.i32().expect(PHYSICAL);
+            Box::new(|row| values.get(row).map_or(Cell::Null, |days| Cell::Date(BusinessDate::from_epoch_days(days))))
+        }
+        ColumnKind::Time => {
+            let values = column.i64().expect(PHYSICAL);
+            Box::new(|row| values.get(row).and_then(EventTime::from_micros).map_or(Cell::Null, Cell::Time))
+        }
+        ColumnKind::Bool => {
+            let values = column.bool().expect(PHYSICAL);
+            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Bool))
+        }
+    }
+}
+
+/// Makes a table from plain values, column by column; all columns must be equally long.
+#[derive(Default)]
+pub struct TableBuilder {
+    kinds: Vec<(&'static str, ColumnKind)>,
+    columns: Vec<Column>,
+}
+
+impl TableBuilder {
+    #[must_use]
+    pub fn text<S: AsRef<str>>(self, name: &'static str, values: impl IntoIterator<Item = Option<S>>) -> Self {
+        let values: Vec<Option<S>> = values.into_iter().collect();
+        let texts: Vec<Option<&str>> = values.iter().map(|value| value.as_ref().map(AsRef::as_ref)).collect();
+        self.column(name, ColumnKind::Text, Series::new(name.into(), texts))
+    }
+
+    /// Whole numbers below 2^63; a larger one is a bug.
+    #[must_use]
+    pub fn int(self, name: &'static str, values: impl IntoIterator<Item = Option<u64>>) -> Self {
+        let signed = |value: u64| i64::try_from(value).expect("a count or sequence is below 2^63");
+        let ints: Vec<Option<i64>> = values.into_iter().map(|value| value.map(signed)).collect();
+        self.column(name, ColumnKind::Int, Series::new(name.into(), ints))
+    }
+
+    #[must_use]
+    pub fn money(self, name: &'static str, values: impl IntoIterator<Item = Option<Money>>) -> Self {
+        let minor: Vec<Option<i64>> = values.into_iter().map(|value| value.map(Money::minor)).collect();
+        self.column(name, ColumnKind::Money, Series::new(name.into(), minor))
+    }
+
+    #[must_use]
+    pub fn date(self, name: &'static str, values: impl IntoIterator<Item = Option<BusinessDate>>) -> Self {
+        let days: Vec<Option<i32>> = values.into_iter().map(|value| value.map(BusinessDate::epoch_days)).collect();
+        self.column(name, ColumnKind::Date, Series::new(name.into(), days))
+    }
+
+    #[must_use]
+    pub fn time(self, name: &'static str, values: impl IntoIterator<Item = Option<EventTime>>) -> Self {
+        let micros: Vec<Option<i64>> = values.into_iter().map(|value| value.map(EventTime::micros)).collect();
+        self.column(name, ColumnKind::Time, Series::new(name.into(), micros))
+    }
+
+    #[must_use]
+    pub fn bool(self, name: &'static str, values: impl IntoIterator<Item = Option<bool>>) -> Self {
+        let flags: Vec<Option<bool>> = values.into_iter().collect();
+        self.column(name, ColumnKind::Bool, Series::new(name.into(), flags))
+    }
+
+    fn column(mut self, name: &'static str, kind: ColumnKind, series: Series) -> Self {
+        self.kinds.push((name, kind));
+        self.columns.push(series.into_column());
+        self
+    }
+
+    /// # Errors
+    /// Columns of different lengths, or two of one name.
+    pub fn build(self) -> PolarsResult<Table> {
+        Ok(Table { columns: self.kinds, frame: DataFrame::new_infer_height(self.columns)? })
+    }
+}
+
+/// The dates a report covers; an open end is absent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Period {
+    pub from: Option<BusinessDate>,
+    pub to: Option<BusinessDate>,
+}
+
+/// A table with all that says what it is about.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub name: &'static str,
+    /// The lowest checkpoint that was read.
+    pub as_of_sequence: Sequence,
+    pub head_sequence: Sequence,
+    pub zone: Zone,
+    pub currency: String,
+    pub period: Period,
+    pub totals: Vec<Named>,
+    /// Members that stand beside the rows in JSON and under the table elsewhere.
+    pub beside: Vec<Named>,
+    pub table: Table,
+}
