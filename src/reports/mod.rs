@@ -3,7 +3,21 @@
 //! One file per report. A report only reads, and says as of which sequence it is. Whether the
 //! caller may see it is decided before.
 
+pub mod audit;
+pub mod balances;
+#[cfg(test)]
+mod check;
+pub mod closes;
+pub mod earnings;
 pub mod error;
 pub mod frame;
+pub mod name;
+pub mod negative;
+pub mod payouts;
+pub mod query;
 pub mod render;
+pub mod source;
 pub mod table;
+pub mod tasks;
+pub mod top_task;
+pub mod trial_balance;

@@ -65,7 +65,7 @@ pub fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
 }
 
 /// What is said under the table: facts beside the rows and totals that are of no column.
-pub fn footer<'a>(report: &'a Report) -> impl Iterator<Item = &'a (&'static str, Value)> {
+pub fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
     let is_column = |name: &str| report.table.columns().iter().any(|(column, _)| *column == name);
     report.beside.iter().chain(report.totals.iter().filter(move |(name, _)| !is_column(name)))
 }

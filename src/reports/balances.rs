@@ -1,0 +1,184 @@
+//! `balances`: what every person has, now or at the end of dates.
+//!
+//! Everyone but services has a row, also before his registration and without entries: zeros.
+
+use duckdb::Connection;
+use polars::prelude::{
+    Column, DataFrame, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, LazyFrame, NamedFrom, NewChunkedArray,
+    PolarsResult, Series, col, lit,
+};
+
+use crate::domain::time::BusinessDate;
+use crate::reports::error::ReportError;
+use crate::reports::query::{Dates, Query, dated, of_user};
+use crate::reports::source::{Source, money_totals};
+use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
+use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("date", Date),
+    ("user_id", Text),
+    ("login", Text),
+    ("name", Text),
+    ("role", Text),
+    ("active", Bool),
+    ("opening", Money),
+    ("fees", Money),
+    ("rewards", Money),
+    ("corrections", Money),
+    ("payout", Money),
+    ("balance", Money),
+    ("closed", Bool),
+];
+const SUMS: [&str; 4] = ["fees", "rewards", "corrections", "payout"];
+
+/// Reads accounting's tables.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
+    query.check()?;
+    let source = Source::open(connection)?;
+    let users = source.load(&users_sql(query))?;
+    let (dates, frame) = match query.dates {
+        Dates::Default => {
+            let now = [BusinessDate::from_epoch_days(0)];
+            (None, compute(&users, &source.load(NO_OPENINGS)?, &source.load(&current_sql(query))?, &now)?)
+        }
+        Dates::On(_) | Dates::Range { .. } => {
+            let (from, to) = query.closed_range(source.first_date);
+            let dates: Vec<BusinessDate> = from.through(to).collect();
+            let openings = source.load(&openings_sql(query, from))?;
+            let days = source.load(&days_sql(query, from, to))?;
+            let frame = compute(&users, &openings, &days, &dates)?;
+            (Some(dates), frame)
+        }
+    };
+    let frame = with_dates(frame, dates.as_deref(), &source)?;
+    let totals = totals(&frame, users.height())?;
+    let period = dates.as_deref().and_then(|dates| Some((*dates.first()?, *dates.last()?)));
+    let period = Period { from: period.map(|(from, _)| from), to: period.map(|(_, to)| to) };
+    Ok(source.report("balances", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+}
+
+fn users_sql(query: &Query) -> String {
+    format!(
+        "SELECT user_id, login, full_name AS name, role, active FROM users
+        WHERE role <> 'service' AND {} ORDER BY login",
+        of_user("user_id", query.user),
+    )
+}
+
+const NO_OPENINGS: &str = "SELECT user_id, 0::BIGINT AS opening FROM users WHERE false";
+
+fn openings_sql(query: &Query, from: BusinessDate) -> String {
+    format!(
+        "SELECT user_id, sum(rewards - fees + corrections - payout)::BIGINT AS opening FROM user_days
+        WHERE business_date < DATE '{from}' AND {} GROUP BY user_id",
+        of_user("user_id", query.user),
+    )
+}
+
+/// Everything since the founding, under one date that stands for now.
+fn current_sql(query: &Query) -> String {
+    format!(
+        "SELECT DATE '1970-01-01' AS date, user_id, sum(fees)::BIGINT AS fees, sum(rewards)::BIGINT AS rewards,
+            sum(corrections)::BIGINT AS corrections, sum(payout)::BIGINT AS payout
+        FROM user_days WHERE {} GROUP BY user_id",
+        of_user("user_id", query.user),
+    )
+}
+
+fn days_sql(query: &Query, from: BusinessDate, to: BusinessDate) -> String {
+    format!(
+        "SELECT business_date AS date, user_id, fees, rewards, corrections, payout FROM user_days WHERE {} AND {}",
+        dated("business_date", Period { from: Some(from), to: Some(to) }),
+        of_user("user_id", query.user),
+    )
+}
+
+/// One row for each date and user, in this order; `users` are in order of login.
+fn compute(
+    users: &DataFrame,
+    openings: &DataFrame,
+    days: &DataFrame,
+    dates: &[BusinessDate],
+) -> PolarsResult<DataFrame> {
+    let opened = join(users.clone().lazy(), openings.clone().lazy(), &["user_id"])
+        .with_column(col("opening").fill_null(lit(0_i64)).alias("before"))
+        .drop(polars::prelude::cols(["opening"]))
+        .with_row_index("user", None)
+        .collect()?;
+    let grid = grid(&opened, dates)?;
+    let change = col("rewards") - col("fees") + col("corrections") - col("payout");
+    let balance = col("change").cum_sum(false).over([col("user")])? + col("before");
+    join(grid.lazy(), days.clone().lazy(), &["date", "user_id"])
+        .with_columns(SUMS.map(|name| col(name).fill_null(lit(0_i64))))
+        .with_column(change.alias("change"))
+        .with_column(balance.alias("balance"))
+        .with_column((col("balance") - col("change")).alias("opening"))
+        .sort(["date", "user"], Default::default())
+        .collect()
+}
+
+fn join(left: LazyFrame, right: LazyFrame, on: &[&str]) -> LazyFrame {
+    let on: Vec<_> = on.iter().map(|name| col(*name)).collect();
+    left.join(right, &on, &on, JoinArgs::new(JoinType::Left))
+}
+
+/// All users for the first date, then all for the second, and so on.
+fn grid(users: &DataFrame, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
+    let height = IdxSize::try_from(users.height()).expect("fewer than 2^32 users");
+    let rows: Vec<IdxSize> = dates.iter().flat_map(|_| 0..height).collect();
+    let days: Vec<i32> = dates.iter().flat_map(|date| std::iter::repeat_n(date.epoch_days(), users.height())).collect();
+    let mut grid = users.take(&IdxCa::from_slice("".into(), &rows))?;
+    grid.with_column(Series::new("date".into(), days).into_column())?;
+    Ok(grid)
+}
+
+/// Says of each row whether its date is closed; without dates both are absent.
+fn with_dates(mut frame: DataFrame, dates: Option<&[BusinessDate]>, source: &Source<'_>) -> PolarsResult<DataFrame> {
+    let height = frame.height();
+    let closed: Column = if dates.is_some() {
+        let closed = |day| source.is_closed(BusinessDate::from_epoch_days(day));
+        let flags: Vec<Option<bool>> = frame.column("date")?.i32()?.iter().map(|day| day.map(closed)).collect();
+        Series::new("closed".into(), flags).into_column()
+    } else {
+        frame.with_column(Series::new("date".into(), vec![None::<i32>; height]).into_column())?;
+        Series::new("closed".into(), vec![None::<bool>; height]).into_column()
+    };
+    frame.with_column(closed)?;
+    Ok(frame)
+}
+
+/// Opening of the first date, balance of the last, and what happened in between.
+fn totals(frame: &DataFrame, users: usize) -> Result<Vec<Named>, ReportError> {
+    let edge = |name: &str, from: usize| -> Result<i64, ReportError> {
+        Ok(frame.column(name)?.i64()?.iter().skip(from).take(users).flatten().sum())
+    };
+    let mut totals = vec![("opening", Value::minor(edge("opening", 0)?))];
+    totals.extend(money_totals(frame, &SUMS)?);
+    totals.push(("balance", Value::minor(edge("balance", frame.height().saturating_sub(users))?)));
+    Ok(totals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balance_runs_from_the_opening_over_dates_without_entries() {
+        let users = polars::df!("user_id" => ["u1", "u2"], "login" => ["anna", "boris"]).unwrap();
+        let openings = polars::df!("user_id" => ["u2"], "opening" => [-500_i64]).unwrap();
+        let days = polars::df!(
+            "date" => [12_i32, 10], "user_id" => ["u2", "u1"], "fees" => [100_i64, 0], "rewards" => [900_i64, 700],
+            "corrections" => [0_i64, 50], "payout" => [300_i64, 0]
+        )
+        .unwrap();
+        let dates: Vec<BusinessDate> = (10..13).map(BusinessDate::from_epoch_days).collect();
+        let frame = compute(&users, &openings, &days, &dates).unwrap();
+        let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+        assert_eq!(of("balance"), [750, -500, 750, -500, 750, 0]);
+        assert_eq!(of("opening"), [0, -500, 750, -500, 750, -500]);
+    }
+}

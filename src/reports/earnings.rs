@@ -1,0 +1,174 @@
+//! `earnings`: what management earned on each date, what was paid out and what is owed to it.
+//!
+//! A date's row counts all that is dated into it, whatever is closed. By weeks or months every
+//! row is a whole period that touches the range; debts are those at the period's end.
+
+use duckdb::Connection;
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit, when,
+};
+
+use crate::domain::time::BusinessDate;
+use crate::reports::error::ReportError;
+use crate::reports::query::{Granularity, Query, dated};
+use crate::reports::source::{Source, count_totals, money_totals};
+use crate::reports::table::ColumnKind::{Bool, Date, Int, Money};
+use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+
+const FIGURES: [(&str, ColumnKind); 9] = [
+    ("fees", Money),
+    ("rewards", Money),
+    ("corrections", Money),
+    ("earned", Money),
+    ("popugs_negative", Int),
+    ("payouts", Money),
+    ("payouts_count", Int),
+    ("debt_carried", Money),
+    ("closed", Bool),
+];
+const SUMS: [&str; 5] = ["fees", "rewards", "corrections", "payouts", "payouts_count"];
+
+/// Reads the tables of analytics.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
+    query.check()?;
+    let source = Source::open(connection)?;
+    let (from, to) = query.closed_range(source.first_date);
+    let periods = query.granularity.unwrap_or(Granularity::Day).touching(from, to);
+    let (first, last) = match (periods.first(), periods.last()) {
+        (Some((first, _)), Some((_, last))) => (*first, *last),
+        _ => (from, to),
+    };
+    let daily = source.load(&daily_sql(first, last))?;
+    let changes = source.load(&changes_sql(first, last))?;
+    let frame = compute(&daily, &changes, &dates_frame(&periods, &source)?)?;
+    let dates: &[_] = match query.granularity {
+        None => &[("date", Date)],
+        Some(_) => &[("period_start", Date), ("period_end", Date)],
+    };
+    let table = Table::from_frame(&[dates, &FIGURES].concat(), &frame)?;
+    let period = Period { from: Some(from), to: Some(to) };
+    Ok(source.report("earnings", query, period, totals(&frame)?, table))
+}
+
+fn daily_sql(from: BusinessDate, to: BusinessDate) -> String {
+    format!(
+        "SELECT business_date AS date, sum(fees)::BIGINT AS fees, sum(rewards)::BIGINT AS rewards,
+            sum(corrections)::BIGINT AS corrections, sum(payout)::BIGINT AS payouts,
+            count(*) FILTER (payout > 0) AS payouts_count
+        FROM user_days WHERE {} GROUP BY business_date",
+        dated("business_date", Period { from: Some(from), to: Some(to) }),
+    )
+}
+
+/// By how much each date moved each balance; all before the range is one date.
+fn changes_sql(from: BusinessDate, to: BusinessDate) -> String {
+    format!(
+        "SELECT user_id, greatest(business_date, DATE '{}') AS date,
+            sum(rewards - fees + corrections - payout)::BIGINT AS change
+        FROM user_days WHERE business_date <= DATE '{to}' GROUP BY ALL",
+        from.previous(),
+    )
+}
+
+/// Every date of `periods` and one before, with the period it lies in and whether that is closed.
+fn dates_frame(periods: &[(BusinessDate, BusinessDate)], source: &Source<'_>) -> PolarsResult<DataFrame> {
+    let before = periods.first().map(|(start, _)| (start.previous(), None));
+    let within = periods.iter().flat_map(|period| period.0.through(period.1).map(move |date| (date, Some(*period))));
+    let dates: Vec<_> = before.into_iter().chain(within).collect();
+    let days = |date: BusinessDate| date.epoch_days();
+    let column = |of: fn((BusinessDate, BusinessDate)) -> BusinessDate| -> Vec<Option<i32>> {
+        dates.iter().map(|(_, period)| period.map(|period| days(of(period)))).collect()
+    };
+    polars::df!(
+        "date" => dates.iter().map(|(date, _)| days(*date)).collect::<Vec<i32>>(),
+        "period_start" => column(|period| period.0),
+        "period_end" => column(|period| period.1),
+        "closed" => dates.iter().map(|(_, period)| period.is_some_and(|p| source.is_closed(p.1))).collect::<Vec<bool>>(),
+    )
+}
+
+/// One row for each period.
+fn compute(daily: &DataFrame, changes: &DataFrame, dates: &DataFrame) -> PolarsResult<DataFrame> {
+    let on = [col("date")];
+    let left = || JoinArgs::new(JoinType::Left);
+    let zero = |name: &str| col(name).fill_null(lit(0_i64));
+    let by_date = dates
+        .clone()
+        .lazy()
+        .join(daily.clone().lazy(), &on, &on, left())
+        .join(debts(changes)?.lazy(), &on, &on, left())
+        .with_columns(SUMS.map(zero))
+        .with_columns(["popugs_negative", "debt_carried"].map(zero))
+        .sort(["date"], SortMultipleOptions::default())
+        .with_columns(["popugs_negative", "debt_carried"].map(|name| col(name).cum_sum(false)))
+        .filter(col("period_start").is_not_null());
+    let sums: Vec<Expr> = SUMS.iter().map(|name| col(*name).sum()).collect();
+    let last = ["period_end", "popugs_negative", "debt_carried", "closed"].map(|name| col(name).last());
+    by_date
+        .group_by_stable([col("period_start")])
+        .agg([&sums[..], &last[..]].concat())
+        .with_column((col("fees") - col("rewards") - col("corrections")).alias("earned"))
+        .with_column(col("period_start").alias("date"))
+        .collect()
+}
+
+/// By how much each date moved the number of users in the red and what they owe together.
+fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
+    let of_user = |expr: Expr| expr.over([col("user_id")]);
+    let moved = |name: &str| Ok(col(name) - of_user(col(name).shift(lit(1)))?.fill_null(lit(0_i64)));
+    let balance = of_user(col("change").cum_sum(false))?;
+    let owed = when(col("balance").lt(lit(0_i64))).then(lit(0_i64) - col("balance")).otherwise(lit(0_i64));
+    let red = col("balance").lt(lit(0_i64)).cast(DataType::Int64);
+    let moves: PolarsResult<Vec<Expr>> = ["debt_carried", "popugs_negative"].into_iter().map(moved).collect();
+    changes
+        .clone()
+        .lazy()
+        .sort(["user_id", "date"], SortMultipleOptions::default())
+        .with_column(balance.alias("balance"))
+        .with_columns([owed.alias("debt_carried"), red.alias("popugs_negative")])
+        .with_columns(moves?)
+        .group_by([col("date")])
+        .agg([col("debt_carried").sum(), col("popugs_negative").sum()])
+        .collect()
+}
+
+/// Sums over the rows; debts are those of the last.
+fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
+    let last = |name: &str| -> Result<i64, ReportError> { Ok(frame.column(name)?.i64()?.last().unwrap_or(0)) };
+    let mut totals = money_totals(frame, &["fees", "rewards", "corrections", "earned"])?;
+    totals.push(("popugs_negative", Value::Int(last("popugs_negative")?)));
+    totals.extend(money_totals(frame, &["payouts"])?);
+    totals.extend(count_totals(frame, &["payouts_count"])?);
+    totals.push(("debt_carried", Value::minor(last("debt_carried")?)));
+    Ok(totals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debts_are_carried_over_dates_without_entries() {
+        let daily = polars::df!(
+            "date" => [11_i32], "fees" => [1500_i64], "rewards" => [0_i64], "corrections" => [0_i64],
+            "payouts" => [0_i64], "payouts_count" => [0_i64]
+        )
+        .unwrap();
+        let changes =
+            polars::df!("user_id" => ["u", "v", "u"], "date" => [11_i32, 9, 9], "change" => [-1500_i64, -200, 700])
+                .unwrap();
+        let dates = polars::df!(
+            "date" => [9_i32, 10, 11, 12], "period_start" => [None, Some(10_i32), Some(11), Some(12)],
+            "period_end" => [None, Some(10_i32), Some(11), Some(12)], "closed" => [false; 4]
+        )
+        .unwrap();
+        let frame = compute(&daily, &changes, &dates).unwrap();
+        let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+        assert_eq!(of("debt_carried"), [200, 1000, 1000]);
+        assert_eq!(of("popugs_negative"), [1, 2, 2]);
+        assert_eq!(of("earned"), [0, 1500, 0]);
+    }
+}

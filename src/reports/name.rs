@@ -1,0 +1,115 @@
+//! The reports by name: which file each reads, whom it can be narrowed to, and how it is loaded.
+
+use std::str::FromStr;
+
+use duckdb::Connection;
+
+use crate::domain::event::Consumer;
+use crate::reports::error::ReportError;
+use crate::reports::query::Query;
+use crate::reports::table::Report;
+use crate::reports::{audit, balances, closes, earnings, negative, payouts, tasks, top_task, trial_balance};
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ReportName {
+    Balances,
+    Earnings,
+    Negative,
+    TopTask,
+    Payouts,
+    Statement,
+    Entries,
+    TrialBalance,
+    Closes,
+    Tasks,
+}
+
+impl ReportName {
+    pub const ALL: [ReportName; 10] = [
+        ReportName::Balances,
+        ReportName::Earnings,
+        ReportName::Negative,
+        ReportName::TopTask,
+        ReportName::Payouts,
+        ReportName::Statement,
+        ReportName::Entries,
+        ReportName::TrialBalance,
+        ReportName::Closes,
+        ReportName::Tasks,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            ReportName::Balances => "balances",
+            ReportName::Earnings => "earnings",
+            ReportName::Negative => "negative",
+            ReportName::TopTask => "top-task",
+            ReportName::Payouts => "payouts",
+            ReportName::Statement => "statement",
+            ReportName::Entries => "entries",
+            ReportName::TrialBalance => "trial-balance",
+            ReportName::Closes => "closes",
+            ReportName::Tasks => "tasks",
+        }
+    }
+
+    /// The consumer whose file it reads.
+    pub const fn reads(self) -> Consumer {
+        match self {
+            ReportName::Earnings | ReportName::Negative | ReportName::TopTask => Consumer::Analytics,
+            ReportName::Balances
+            | ReportName::Payouts
+            | ReportName::Statement
+            | ReportName::Entries
+            | ReportName::TrialBalance
+            | ReportName::Closes
+            | ReportName::Tasks => Consumer::Accounting,
+        }
+    }
+
+    /// Whether it can be narrowed to one user; of the others [`Query::user`] is not looked at.
+    pub const fn takes_user(self) -> bool {
+        match self {
+            ReportName::Earnings | ReportName::TopTask | ReportName::TrialBalance | ReportName::Closes => false,
+            ReportName::Balances
+            | ReportName::Negative
+            | ReportName::Payouts
+            | ReportName::Statement
+            | ReportName::Entries
+            | ReportName::Tasks => true,
+        }
+    }
+
+    /// Whether it has rows by whole periods.
+    pub const fn takes_granularity(self) -> bool {
+        matches!(self, ReportName::Earnings | ReportName::TopTask)
+    }
+
+    /// Loads the report from the file of [`ReportName::reads`].
+    ///
+    /// # Errors
+    /// [`ReportError`]
+    pub fn load(self, connection: &Connection, query: &Query) -> Result<Report, ReportError> {
+        match self {
+            ReportName::Balances => balances::load(connection, query),
+            ReportName::Earnings => earnings::load(connection, query),
+            ReportName::Negative => negative::load(connection, query),
+            ReportName::TopTask => top_task::load(connection, query),
+            ReportName::Payouts => payouts::load(connection, query),
+            ReportName::Statement => audit::load_statement(connection, query),
+            ReportName::Entries => audit::load_entries(connection, query),
+            ReportName::TrialBalance => trial_balance::load(connection, query),
+            ReportName::Closes => closes::load(connection, query),
+            ReportName::Tasks => tasks::load(connection, query),
+        }
+    }
+}
+
+impl FromStr for ReportName {
+    type Err = ReportError;
+
+    fn from_str(text: &str) -> Result<Self, ReportError> {
+        let found = ReportName::ALL.into_iter().find(|report| report.name() == text);
+        found.ok_or_else(|| ReportError::UnknownReport(text.to_owned()))
+    }
+}

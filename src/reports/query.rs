@@ -1,0 +1,148 @@
+//! What a report is asked for, and the dates it is asked about.
+
+use jiff::civil::Weekday;
+
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::time::BusinessDate;
+use crate::reports::error::ReportError;
+use crate::reports::table::Period;
+
+/// The dates a report is asked about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dates {
+    /// The report's own: now, today or everything.
+    #[default]
+    Default,
+    /// One date; of balances, at its end.
+    On(BusinessDate),
+    /// Both ends included; an absent one is open.
+    Range { from: Option<BusinessDate>, to: Option<BusinessDate> },
+}
+
+impl Dates {
+    pub fn period(self) -> Period {
+        match self {
+            Dates::Default => Period::default(),
+            Dates::On(date) => Period { from: Some(date), to: Some(date) },
+            Dates::Range { from, to } => Period { from, to },
+        }
+    }
+}
+
+/// Whole days, ISO weeks or calendar months.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Granularity {
+    Day,
+    Week,
+    Month,
+}
+
+impl Granularity {
+    /// The first and last date of the period that `date` lies in.
+    pub fn around(self, date: BusinessDate) -> (BusinessDate, BusinessDate) {
+        match self {
+            Granularity::Day => (date, date),
+            Granularity::Week => {
+                let since_monday = date.civil().weekday().since(Weekday::Monday);
+                let monday = date.plus_days(-i64::from(since_monday));
+                (monday, monday.plus_days(6))
+            }
+            Granularity::Month => {
+                (BusinessDate::new(date.civil().first_of_month()), BusinessDate::new(date.civil().last_of_month()))
+            }
+        }
+    }
+
+    /// Every period that touches `from..=to`, in order.
+    pub fn touching(self, from: BusinessDate, to: BusinessDate) -> Vec<(BusinessDate, BusinessDate)> {
+        let mut periods = Vec::new();
+        let mut next = from;
+        while next <= to {
+            let (start, end) = self.around(next);
+            periods.push((start, end));
+            next = end.next();
+        }
+        periods
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    pub dates: Dates,
+    /// Rows by whole periods; earnings and top-task know it.
+    pub granularity: Option<Granularity>,
+    /// Only what is this user's: balances, negative, payouts, statement (required), entries, tasks.
+    pub user: Option<UserId>,
+    /// The local date of the company now.
+    pub today: BusinessDate,
+    /// The head of the log, to be shown beside the sequence of the tables.
+    pub head_sequence: Sequence,
+}
+
+impl Query {
+    /// # Errors
+    /// [`ReportError::EndBeforeStart`]
+    pub fn check(&self) -> Result<(), ReportError> {
+        match self.dates {
+            Dates::Range { from: Some(from), to: Some(to) } if to < from => {
+                Err(ReportError::EndBeforeStart { from, to })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The dates asked about with open ends closed: from `first`, the company's first date, to
+    /// today; by default today alone.
+    pub fn closed_range(&self, first: BusinessDate) -> (BusinessDate, BusinessDate) {
+        match self.dates {
+            Dates::Default => (self.today, self.today),
+            Dates::On(date) => (date, date),
+            Dates::Range { from, to } => (from.unwrap_or(first), to.unwrap_or(self.today)),
+        }
+    }
+}
+
+/// SQL conditions. Dates and ids are typed values, so writing them into the text is safe and
+/// lets DuckDB prune by them.
+pub fn dated(column: &str, period: Period) -> String {
+    let from = period.from.map(|from| format!("{column} >= DATE '{from}'"));
+    let to = period.to.map(|to| format!("{column} <= DATE '{to}'"));
+    let conditions: Vec<String> = from.into_iter().chain(to).collect();
+    if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+}
+
+/// See [`dated`].
+pub fn of_user(column: &str, user: Option<UserId>) -> String {
+    user.map_or_else(|| "true".to_owned(), |user| format!("{column} = '{user}'::UUID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(text: &str) -> BusinessDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_on_the_first() {
+        assert_eq!(Granularity::Week.around(on("2026-11-22")), (on("2026-11-16"), on("2026-11-22")));
+        assert_eq!(Granularity::Week.around(on("2026-11-23")), (on("2026-11-23"), on("2026-11-29")));
+        assert_eq!(Granularity::Month.around(on("2024-02-10")), (on("2024-02-01"), on("2024-02-29")));
+    }
+
+    #[test]
+    fn every_period_that_touches_a_range_is_listed_once() {
+        let weeks = Granularity::Week.touching(on("2026-11-22"), on("2026-11-30"));
+        let starts: Vec<String> = weeks.iter().map(|(start, _)| start.to_string()).collect();
+        assert_eq!(starts, ["2026-11-16", "2026-11-23", "2026-11-30"]);
+        assert_eq!(Granularity::Day.touching(on("2026-11-22"), on("2026-11-21")), []);
+    }
+
+    #[test]
+    fn an_absent_bound_is_no_condition() {
+        assert_eq!(dated("d", Period::default()), "true");
+        let period = Period { from: Some(on("2026-11-22")), to: None };
+        assert_eq!(dated("d", period), "d >= DATE '2026-11-22'");
+    }
+}

@@ -1,0 +1,102 @@
+//! The tables a report reads, and what every report says about them.
+
+use duckdb::{Connection, OptionalExt};
+use polars::prelude::DataFrame;
+
+use crate::domain::id::Sequence;
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::error::ReportError;
+use crate::reports::frame;
+use crate::reports::query::Query;
+use crate::reports::table::{Named, Period, Report, Table, Value};
+
+/// One consumer's file with what its common tables say.
+pub struct Source<'a> {
+    connection: &'a Connection,
+    pub as_of_sequence: Sequence,
+    pub zone: Zone,
+    pub currency: String,
+    pub first_date: BusinessDate,
+    pub closed_through: Option<BusinessDate>,
+}
+
+const FACTS: &str = "
+    SELECT (SELECT max(sequence)::BIGINT FROM checkpoint), time_zone, currency, epoch_us(founded_at),
+           (SELECT date_diff('day', DATE '1970-01-01', max(business_date)) FROM closes)
+    FROM company";
+
+type Facts = (Option<i64>, String, String, i64, Option<i64>);
+
+impl<'a> Source<'a> {
+    /// # Errors
+    /// [`ReportError::NothingConsumed`] when the tables are empty.
+    pub fn open(connection: &'a Connection) -> Result<Source<'a>, ReportError> {
+        let facts = |row: &duckdb::Row<'_>| -> duckdb::Result<Facts> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        };
+        let found = connection.query_row(FACTS, [], facts).optional()?;
+        let Some((Some(sequence), zone_name, currency, founded, closed)) = found else {
+            return Err(ReportError::NothingConsumed);
+        };
+        let zone = Zone::named(&zone_name).map_err(|_| ReportError::UnknownZone(zone_name))?;
+        let founded_at = EventTime::from_micros(founded).ok_or(ReportError::NothingConsumed)?;
+        let date = |days: i64| i32::try_from(days).ok().map(BusinessDate::from_epoch_days);
+        Ok(Source {
+            connection,
+            as_of_sequence: Sequence(sequence.unsigned_abs()),
+            first_date: zone.date_of(founded_at),
+            zone,
+            currency,
+            closed_through: closed.and_then(date),
+        })
+    }
+
+    /// Whether nothing can be dated into `date` any more.
+    pub fn is_closed(&self, date: BusinessDate) -> bool {
+        self.first_date <= date && self.closed_through.is_some_and(|closed| date <= closed)
+    }
+
+    pub fn load(&self, sql: &str) -> Result<DataFrame, ReportError> {
+        frame::query(self.connection, sql, [])
+    }
+
+    pub fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    pub fn report(
+        &self,
+        name: &'static str,
+        query: &Query,
+        period: Period,
+        totals: Vec<Named>,
+        table: Table,
+    ) -> Report {
+        Report {
+            name,
+            as_of_sequence: self.as_of_sequence,
+            head_sequence: query.head_sequence,
+            zone: self.zone.clone(),
+            currency: self.currency.clone(),
+            period,
+            totals,
+            beside: Vec::new(),
+            table,
+        }
+    }
+}
+
+/// The sum of an integer column; zero without rows.
+pub fn sum(frame: &DataFrame, column: &str) -> Result<i64, ReportError> {
+    Ok(frame.column(column)?.i64()?.iter().flatten().sum())
+}
+
+/// The money columns of `names` as totals.
+pub fn money_totals(frame: &DataFrame, names: &[&'static str]) -> Result<Vec<Named>, ReportError> {
+    names.iter().map(|name| Ok((*name, Value::minor(sum(frame, name)?)))).collect()
+}
+
+/// The integer columns of `names` as totals.
+pub fn count_totals(frame: &DataFrame, names: &[&'static str]) -> Result<Vec<Named>, ReportError> {
+    names.iter().map(|name| Ok((*name, Value::Int(sum(frame, name)?)))).collect()
+}

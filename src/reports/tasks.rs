@@ -1,0 +1,89 @@
+//! `tasks`: every task with who holds or finished it and what it has cost so far.
+
+use duckdb::Connection;
+use polars::prelude::DataFrame;
+
+use crate::domain::time::{BusinessDate, Zone};
+use crate::reports::error::ReportError;
+use crate::reports::query::{Query, of_user};
+use crate::reports::source::{Source, money_totals};
+use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
+use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("task_id", Text),
+    ("number", Int),
+    ("title", Text),
+    ("jira_id", Text),
+    ("description", Text),
+    ("status", Text),
+    ("created_by", Text),
+    ("created_at", Time),
+    ("assignee", Text),
+    ("assigned_at", Time),
+    ("assignments", Int),
+    ("fee", Money),
+    ("reward", Money),
+    ("fees_charged", Money),
+    ("completed_at", Time),
+    ("completed_by", Text),
+];
+
+/// Reads accounting's tables. A range selects by the local date of creation, a user by who holds
+/// the task or held it last.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
+    query.check()?;
+    let source = Source::open(connection)?;
+    let period = query.dates.period();
+    let frame = source.load(&sql(query, &created(period, &source.zone)))?;
+    let totals = totals(&frame)?;
+    Ok(source.report("tasks", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+}
+
+fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
+    let statuses = frame.column("status")?.str()?;
+    let open = statuses.iter().flatten().filter(|status| *status == "open").count();
+    let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
+    let mut totals = money_totals(frame, &["fees_charged"])?;
+    totals.extend([("open", count(open)), ("completed", count(frame.height() - open))]);
+    Ok(totals)
+}
+
+/// The moments whose local date lies in `period`.
+fn created(period: Period, zone: &Zone) -> String {
+    let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
+    let from = period.from.map(|from| format!(" AND created_at >= {}", moment(from.previous())));
+    let to = period.to.map(|to| format!(" AND created_at < {}", moment(to)));
+    from.into_iter().chain(to).collect()
+}
+
+fn sql(query: &Query, created: &str) -> String {
+    format!(
+        "WITH chosen AS (SELECT * FROM tasks WHERE true{created}),
+        held AS (
+            SELECT task_id, arg_max(assignee_id, assignment_no) AS assignee_id,
+                arg_max(assigned_at, assignment_no) AS assigned_at, count(*) AS assignments
+            FROM assignments WHERE task_id IN (SELECT task_id FROM chosen) GROUP BY task_id),
+        charged AS (
+            SELECT task_id, (-sum(amount))::BIGINT AS fees_charged
+            FROM entries WHERE kind = 'fee' AND task_id IN (SELECT task_id FROM chosen) GROUP BY task_id)
+        SELECT t.task_id, t.number, t.title, t.jira_id, t.description,
+            CASE WHEN c.task_id IS NULL THEN 'open' ELSE 'completed' END AS status,
+            coalesce(creator.login, t.created_by::VARCHAR) AS created_by, t.created_at,
+            coalesce(holder.login, h.assignee_id::VARCHAR) AS assignee, h.assigned_at,
+            coalesce(h.assignments, 0) AS assignments, p.fee, p.reward,
+            coalesce(f.fees_charged, 0)::BIGINT AS fees_charged,
+            c.completed_at, coalesce(finisher.login, c.completed_by::VARCHAR) AS completed_by
+        FROM chosen t
+        LEFT JOIN prices p USING (task_id) LEFT JOIN held h USING (task_id)
+        LEFT JOIN completions c USING (task_id) LEFT JOIN charged f USING (task_id)
+        LEFT JOIN users creator ON creator.user_id = t.created_by
+        LEFT JOIN users holder ON holder.user_id = h.assignee_id
+        LEFT JOIN users finisher ON finisher.user_id = c.completed_by
+        WHERE {} ORDER BY t.number",
+        of_user("h.assignee_id", query.user),
+    )
+}
