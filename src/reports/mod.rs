@@ -11,6 +11,7 @@ pub mod closes;
 pub mod earnings;
 pub mod error;
 pub mod frame;
+pub mod journal;
 pub mod name;
 pub mod negative;
 pub mod payouts;

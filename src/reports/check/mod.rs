@@ -3,4 +3,6 @@
 
 mod figures;
 mod history;
+mod journals;
+mod speed;
 mod tables;
