@@ -60,16 +60,20 @@ fn created(period: Period, zone: &Zone) -> String {
     from.into_iter().chain(to).collect()
 }
 
+/// An assignment is found by its sequence: the latest has the highest.
 fn sql(query: &Query, created: &str) -> String {
+    let narrowed = if created.is_empty() { "true" } else { "task_id IN (SELECT task_id FROM chosen)" };
     format!(
         "WITH chosen AS (SELECT * FROM tasks WHERE true{created}),
+        latest AS (
+            SELECT max(sequence) AS sequence, count(*) AS assignments
+            FROM assignments WHERE {narrowed} GROUP BY task_id),
         held AS (
-            SELECT task_id, arg_max(assignee_id, assignment_no) AS assignee_id,
-                arg_max(assigned_at, assignment_no) AS assigned_at, count(*) AS assignments
-            FROM assignments WHERE task_id IN (SELECT task_id FROM chosen) GROUP BY task_id),
+            SELECT a.task_id, a.assignee_id, a.assigned_at, l.assignments
+            FROM latest l JOIN assignments a USING (sequence) WHERE {}),
         charged AS (
             SELECT task_id, (-sum(amount))::BIGINT AS fees_charged
-            FROM entries WHERE kind = 'fee' AND task_id IN (SELECT task_id FROM chosen) GROUP BY task_id)
+            FROM entries WHERE kind = 'fee' AND {narrowed} GROUP BY task_id)
         SELECT t.task_id, t.number, t.title, t.jira_id, t.description,
             CASE WHEN c.task_id IS NULL THEN 'open' ELSE 'completed' END AS status,
             coalesce(creator.login, t.created_by::VARCHAR) AS created_by, t.created_at,
@@ -84,6 +88,7 @@ fn sql(query: &Query, created: &str) -> String {
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by
         WHERE {} ORDER BY t.number",
+        of_user("a.assignee_id", query.user),
         of_user("h.assignee_id", query.user),
     )
 }

@@ -38,25 +38,31 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     };
     let first = periods.first().map(|(start, _)| *start);
     let last = periods.last().map(|(_, end)| *end);
-    let best = source.load(&best_of_each_date(Period { from: first, to: last }))?;
+    let best = best_of_each_date(&source, Period { from: first, to: last })?;
     let frame = compute(&best, &periods)?;
     let period = Period { from: Some(from), to: Some(to) };
     Ok(source.report("top-task", query, period, Vec::new(), Table::from_frame(COLUMNS, &frame)?))
 }
 
-fn best_of_each_date(period: Period) -> String {
+/// The best task of each date. Its completion is found first, over narrow columns; the wide row is
+/// then fetched by that sequence, which lets DuckDB skip all other rows.
+fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, ReportError> {
     let within = dated("completed_on", period);
-    format!(
+    let best = source.load(&format!(
         "WITH highest AS (
-            SELECT completed_on, max(reward) AS reward FROM settled WHERE {within} GROUP BY completed_on),
-        earliest AS (
-            SELECT min(s.completed_sequence) AS completed_sequence
-            FROM settled s JOIN highest USING (completed_on, reward) WHERE {within} GROUP BY completed_on)
-        SELECT s.task_id, s.number, s.jira_id, s.title, s.reward, s.completed_at, s.completed_on,
+            SELECT completed_on, max(reward) AS reward FROM settled WHERE {within} GROUP BY completed_on)
+        SELECT min(s.completed_sequence) AS sequence
+        FROM settled s JOIN highest USING (completed_on, reward) WHERE {within} GROUP BY completed_on"
+    ))?;
+    let sequences: Vec<String> = best.column("sequence")?.i64()?.iter().flatten().map(|s| s.to_string()).collect();
+    // A list may not be empty; no sequence is 0.
+    let list = if sequences.is_empty() { "0".to_owned() } else { sequences.join(", ") };
+    source.load(&format!(
+        "SELECT s.task_id, s.number, s.jira_id, s.title, s.reward, s.completed_at, s.completed_on,
             coalesce(u.login, s.completed_by::VARCHAR) AS completed_by, s.completed_sequence AS sequence
-        FROM settled s JOIN earliest USING (completed_sequence)
-        LEFT JOIN users u ON u.user_id = s.completed_by WHERE {within}"
-    )
+        FROM settled s LEFT JOIN users u ON u.user_id = s.completed_by
+        WHERE {within} AND s.completed_sequence IN ({list})"
+    ))
 }
 
 /// One row for each period; one without completions has its dates only.

@@ -102,8 +102,15 @@ impl History {
     }
 }
 
-fn user(number: usize, login: String, role: Role) -> User {
-    let id = UserId::from_uuid(Uuid::from_u128(0xabcd_0000 + number as u128));
+/// A UUIDv7 of the moment: DuckDB packs ids, and scans them, by how much their bits differ.
+fn uuid_v7(at: EventTime, what: &str, number: u64) -> Uuid {
+    let chance = Uuid::new_v5(&Uuid::nil(), format!("{what}{number}").as_bytes()).as_u128();
+    let millis = u128::from(at.micros().unsigned_abs() / 1000);
+    Uuid::from_u128(millis << 80 | 7 << 76 | chance & 0xfff << 64 | 2 << 62 | chance & ((1 << 62) - 1))
+}
+
+fn user(number: usize, at: EventTime, login: String, role: Role) -> User {
+    let id = UserId::from_uuid(uuid_v7(at, "user", number as u64));
     let email = format!("{login}@popug.example");
     User { id, full_name: format!("Попуг {login}, Jr."), login, email, role, active: number % 5 != 4 }
 }
@@ -121,10 +128,11 @@ impl Life {
             pricing: PriceRange::STANDARD,
             test_clock: true,
         };
-        let mut users = vec![user(0, "admin".into(), Role::Admin), user(1, "cron".into(), Role::Service)];
+        let mut users =
+            vec![user(0, founded_at, "admin".into(), Role::Admin), user(1, founded_at, "cron".into(), Role::Service)];
         users.extend((0..workers).map(|n| {
             let login = LOGINS.get(n).map_or_else(|| format!("popug{n:04}"), |login| (*login).to_owned());
-            user(n + 2, login, Role::Worker)
+            user(n + 2, founded_at, login, Role::Worker)
         }));
         let last_date = company.first_date;
         Life {
@@ -167,7 +175,7 @@ impl Life {
 
     fn cause(&mut self) -> Cause {
         let sequence = self.next_sequence();
-        let id = EventId::from_uuid(Uuid::from_u128(1 << 100 | u128::from(sequence)));
+        let id = EventId::from_uuid(uuid_v7(self.now, "event", sequence));
         Cause { sequence: Sequence(sequence), id, time: self.now }
     }
 
@@ -206,10 +214,10 @@ impl Life {
     fn create(&mut self) {
         let cause = self.cause();
         let number = self.history.created.len() as u64 + 1;
-        let task_id = TaskId::from_uuid(Uuid::from_u128(2 << 100 | u128::from(number)));
+        let task_id = TaskId::from_uuid(uuid_v7(self.now, "task", number));
         let title = TITLES[self.below(TITLES.len())].to_owned();
-        let jira_id = (number % 3 == 0).then(|| format!("UP-{number}"));
-        let description = (number % 4 == 0).then(|| "line one\nline two".to_owned());
+        let jira_id = number.is_multiple_of(3).then(|| format!("UP-{number}"));
+        let description = number.is_multiple_of(4).then(|| "line one\nline two".to_owned());
         let created_by = self.history.users[0].id;
         let created = TaskCreated { task_id, number, title, jira_id, description, created_by };
         let (price, fact) = self.books.price_task(cause, &created);
@@ -277,7 +285,7 @@ impl Life {
         let at = self.below(self.correctable.len());
         let entry = self.correctable.swap_remove(at);
         let half = Money::from_minor(entry.amount.abs().minor() / 2);
-        let correct = Correct { amount: (at % 2 == 0).then_some(half), reason: "wrong; \"really\"".into() };
+        let correct = Correct { amount: at.is_multiple_of(2).then_some(half), reason: "wrong; \"really\"".into() };
         let original = Original {
             entry_id: entry.entry_id,
             user_id: entry.user_id,

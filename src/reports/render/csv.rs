@@ -3,27 +3,40 @@
 
 use std::io::{self, Write};
 
-use crate::reports::render::text::write_machine;
+use crate::reports::render::text::{write_lines, write_machine};
 use crate::reports::table::{Cell, Report};
 
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(out);
-    csv.write_record(report.table.columns().iter().map(|(name, _)| name))?;
+    let names: Vec<&str> = report.table.columns().iter().map(|(name, _)| *name).collect();
+    writeln!(out, "{}", names.join(","))?;
     let readers = report.table.readers();
-    let mut field = Vec::new();
-    for row in 0..report.table.height() {
-        for reader in &readers {
-            field.clear();
-            let cell = reader(row);
-            if matches!(cell, Cell::Text(text) if looks_like_formula(text)) {
-                field.push(b'\'');
+    write_lines(report.table.height(), out, |row, line| {
+        for (column, reader) in readers.iter().enumerate() {
+            if column > 0 {
+                line.push(b',');
             }
-            write_machine(cell, &mut field)?;
-            csv.write_field(&field)?;
+            match reader(row) {
+                Cell::Text(text) => write_text(text, line),
+                other => write_machine(other, line)?,
+            }
         }
-        csv.write_record(None::<&[u8]>)?;
+        line.push(b'\n');
+        Ok(())
+    })
+}
+
+/// Quotes what needs it, and text that is empty: nothing at all is an absent value.
+fn write_text(text: &str, line: &mut Vec<u8>) {
+    let apostrophe = if looks_like_formula(text) { "'" } else { "" };
+    let quoted = text.is_empty() || text.contains([',', '"', '\n', '\r']);
+    if !quoted {
+        line.extend_from_slice(apostrophe.as_bytes());
+        return line.extend_from_slice(text.as_bytes());
     }
-    csv.flush()
+    line.push(b'"');
+    line.extend_from_slice(apostrophe.as_bytes());
+    line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+    line.push(b'"');
 }
 
 /// Whether a spreadsheet would run `text`, or would after its leading apostrophes are gone.

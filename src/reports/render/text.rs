@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime};
 use crate::reports::table::{Cell, Report, Value};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -31,11 +33,57 @@ pub fn write_machine(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
         Cell::Null => Ok(()),
         Cell::Text(text) => to.write_all(text.as_bytes()),
         Cell::Int(int) => write!(to, "{int}"),
-        Cell::Money(money) => write!(to, "{money}"),
-        Cell::Date(date) => write!(to, "{date}"),
-        Cell::Time(time) => write!(to, "{time}"),
+        Cell::Money(money) => write_money(money, to),
+        Cell::Date(date) => write_date(date, to),
+        Cell::Time(time) => write_time(time, to),
         Cell::Bool(flag) => write!(to, "{flag}"),
     }
+}
+
+// The same text as the types' own `Display`, at a third of the time: listings of a million rows
+// consist of little else.
+
+fn write_money(money: Money, to: &mut Vec<u8>) -> io::Result<()> {
+    let magnitude = money.minor().unsigned_abs();
+    let sign = if money.is_negative() { "-" } else { "" };
+    write!(to, "{sign}{}", magnitude / 100)?;
+    to.push(b'.');
+    push_digits(to, magnitude % 100, 2);
+    Ok(())
+}
+
+fn write_date(date: BusinessDate, to: &mut Vec<u8>) -> io::Result<()> {
+    let civil = date.civil();
+    let Ok(year) = u64::try_from(civil.year()) else { return write!(to, "{date}") };
+    push_digits(to, year, 4);
+    to.push(b'-');
+    push_digits(to, u64::from(civil.month().unsigned_abs()), 2);
+    to.push(b'-');
+    push_digits(to, u64::from(civil.day().unsigned_abs()), 2);
+    Ok(())
+}
+
+fn write_time(time: EventTime, to: &mut Vec<u8>) -> io::Result<()> {
+    const DAY_MICROS: i64 = 86_400_000_000;
+    let (days, micros) = (time.micros().div_euclid(DAY_MICROS), time.micros().rem_euclid(DAY_MICROS).unsigned_abs());
+    let Ok(days) = i32::try_from(days) else { return write!(to, "{time}") };
+    write_date(BusinessDate::from_epoch_days(days), to)?;
+    let seconds = micros / 1_000_000;
+    for (before, part, digits) in [
+        (b'T', seconds / 3600, 2),
+        (b':', seconds / 60 % 60, 2),
+        (b':', seconds % 60, 2),
+        (b'.', micros % 1_000_000, 6),
+    ] {
+        to.push(before);
+        push_digits(to, part, digits);
+    }
+    to.push(b'Z');
+    Ok(())
+}
+
+fn push_digits(to: &mut Vec<u8>, number: u64, digits: u32) {
+    to.extend((0..digits).rev().map(|place| b'0' + (number / 10_u64.pow(place) % 10) as u8));
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.
@@ -68,4 +116,26 @@ pub fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
 pub fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
     let is_column = |name: &str| report.table.columns().iter().any(|(column, _)| *column == name);
     report.beside.iter().chain(report.totals.iter().filter(move |(name, _)| !is_column(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machine_text_is_that_of_the_types_themselves() {
+        for micros in
+            [0, -1, 1_795_341_600_500_000, 951_782_399_999_999, -2_208_988_800_000_001, 253_402_200_000_000_000]
+        {
+            let time = EventTime::from_micros(micros).unwrap();
+            let date = BusinessDate::from_epoch_days((micros / 86_400_000_000) as i32);
+            let money = Money::from_minor(micros);
+            let mut text = Vec::new();
+            for cell in [Cell::Time(time), Cell::Date(date), Cell::Money(money)] {
+                write_machine(cell, &mut text).unwrap();
+                text.push(b' ');
+            }
+            assert_eq!(String::from_utf8(text).unwrap(), format!("{time} {date} {money} "));
+        }
+    }
 }
