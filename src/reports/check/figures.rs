@@ -401,3 +401,17 @@ fn a_report_refuses_empty_tables_a_turned_range_and_a_statement_of_nobody() {
     let turned = store.query(Dates::Range { from: Some(day), to: Some(day.previous()) });
     assert!(matches!(ReportName::Earnings.load(&store.connection, &turned), Err(ReportError::EndBeforeStart { .. })));
 }
+
+#[test]
+fn a_statement_fits_a_usual_terminal_and_says_what_it_leaves_out() {
+    let store = Store::of(15);
+    let anna = store.history.user("anna.k");
+    let query = Query { user: Some(anna.id), ..store.query(Dates::Default) };
+    let report = ReportName::Statement.load(&store.connection, &query).unwrap();
+    let mut out = Vec::new();
+    render(&report, Format::Table, Options { width: Some(120) }, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("│ 2026-")).count();
+    assert_eq!(rows, report.table.height(), "a row is one line:\n{text}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("too narrow for: ")), "{text}");
+}

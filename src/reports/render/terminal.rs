@@ -1,8 +1,8 @@
 //! A table for people: light borders, numbers to the right, times in the company's zone.
 //!
-//! When it is wider than the terminal it is made to fit in steps: ids are shortened, empty
-//! columns and then ids are left out (and named under the table), long text is cut, and only then
-//! do cells wrap.
+//! When it is wider than the terminal it is made to fit in steps: ids are shortened, empty columns
+//! go, long text is cut, ids and then the columns that matter least are left out (and named under
+//! the table), and only then do cells wrap.
 
 use std::io::{self, Write};
 
@@ -17,6 +17,27 @@ use crate::reports::table::{Cell, ColumnKind, Report};
 /// A shortened id: an ellipsis and this many of its last characters.
 const ID_CHARS: usize = 8;
 const TEXT_CHARS: usize = 32;
+/// What a narrow terminal does without, the first of these first.
+const EXPENDABLE: [&str; 18] = [
+    "posted_at",
+    "through_sequence",
+    "skipped_events",
+    "description",
+    "sequence",
+    "late_entries",
+    "mail_to",
+    "paid_at",
+    "closed_at",
+    "created_at",
+    "created_by",
+    "assigned_at",
+    "time",
+    "role",
+    "active",
+    "late",
+    "jira_id",
+    "closed_by",
+];
 
 pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let zone = zone_of(report);
@@ -49,6 +70,7 @@ impl Shown {
             && self.name != "jira_id"
     }
 
+    /// Without a word in any cell.
     fn is_empty(&self) -> bool {
         self.cells.iter().all(String::is_empty) && self.total.as_deref().is_none_or(str::is_empty)
     }
@@ -93,13 +115,19 @@ fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
         shown.iter_mut().filter(|column| column.is_id()).for_each(|column| column.each(short_id));
     }
     if !fits(shown) {
-        shown.retain(|column| !column.is_empty());
+        shown.retain(|column| column.cells.is_empty() || !column.is_empty());
     }
     if !fits(shown) {
         shown.iter_mut().filter(|c| c.kind == ColumnKind::Text).for_each(|column| column.each(cut));
     }
     if !fits(shown) {
         left_out.extend(shown.extract_if(.., |column| column.is_id()).map(|column| column.name));
+    }
+    for name in EXPENDABLE {
+        if fits(shown) {
+            break;
+        }
+        left_out.extend(shown.extract_if(.., |column| column.name == name).map(|column| column.name));
     }
     left_out
 }
