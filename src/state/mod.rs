@@ -7,10 +7,12 @@
 mod apply;
 mod index;
 mod query;
-mod row;
+pub(crate) mod row;
+mod sqlite_file;
 
-pub use index::{Opened, StateError, StateIndex};
+pub use index::StateIndex;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
+pub use sqlite_file::{Layout, Opened, SqliteFile, StateError};
 
 use std::borrow::Cow;
 

@@ -4,7 +4,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use uuid::Uuid;
 
-use crate::domain::id::{TaskId, UserId};
+use crate::domain::id::{CompanyId, EventId, PayoutId, TaskId, UserId};
 use crate::domain::role::Role;
 use crate::domain::task::Task;
 use crate::domain::time::EventTime;
@@ -25,24 +25,29 @@ impl FromSql for Blob {
     }
 }
 
-impl From<UserId> for Blob {
-    fn from(id: UserId) -> Blob {
-        Blob(*id.bytes())
-    }
+macro_rules! blob_from {
+    ($($id:ty)+) => {$(
+        impl From<$id> for Blob {
+            fn from(id: $id) -> Blob {
+                Blob(*id.bytes())
+            }
+        }
+    )+};
 }
 
-impl From<TaskId> for Blob {
-    fn from(id: TaskId) -> Blob {
-        Blob(*id.bytes())
-    }
+blob_from! { CompanyId EventId PayoutId TaskId UserId }
+
+/// The id that a column holds.
+pub fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
+    Ok(Uuid::from_bytes(row.get::<_, Blob>(column)?.0))
 }
 
 pub fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
-    Ok(UserId::from_uuid(Uuid::from_bytes(row.get::<_, Blob>(column)?.0)))
+    Ok(UserId::from_uuid(uuid(row, column)?))
 }
 
 pub fn task_id(row: &Row<'_>, column: &str) -> rusqlite::Result<TaskId> {
-    Ok(TaskId::from_uuid(Uuid::from_bytes(row.get::<_, Blob>(column)?.0)))
+    Ok(TaskId::from_uuid(uuid(row, column)?))
 }
 
 pub fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<EventTime> {

@@ -1,0 +1,219 @@
+//! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
+//!
+//! Such a file is disposable. One that is damaged is moved aside, one of another code version is
+//! replaced; either way the log fills it again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+use crate::domain::id::Sequence;
+use crate::event_log::{Hash, LogError};
+use crate::state::Checkpoint;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("cannot {action} {}", path.display())]
+    Sqlite { action: &'static str, path: PathBuf, source: rusqlite::Error },
+    #[error("{} is busy with another process", path.display())]
+    Busy { path: PathBuf },
+    #[error("cannot move the damaged {} aside", path.display())]
+    MoveAside { path: PathBuf, source: std::io::Error },
+    #[error("the company in the state index cannot be read: {reason}")]
+    Company { reason: String },
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// What a file is to hold.
+pub struct Layout {
+    /// With a table `checkpoint` of one row.
+    pub schema: &'static str,
+    /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
+    pub code_version: i64,
+}
+
+/// What opening found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Opened {
+    AsItWas,
+    /// There was none, or one of another code version.
+    Anew,
+    /// The file was damaged and is now called this.
+    MovedAside(PathBuf),
+}
+
+pub struct SqliteFile {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl SqliteFile {
+    /// Opens the file, creating or replacing it where needed. Its contents may lag behind.
+    ///
+    /// # Errors
+    /// If it can be neither opened nor replaced.
+    pub fn open(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
+        match SqliteFile::open_existing(path, layout, lock_wait) {
+            Ok(Some(file)) => Ok((file, Opened::AsItWas)),
+            Ok(None) => {
+                remove(path);
+                Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::Anew))
+            }
+            Err(StateError::Sqlite { source, .. }) if is_damage(&source) => {
+                let aside = move_aside(path)?;
+                Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::MovedAside(aside)))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// `None` if there is no file of this code version.
+    fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let file = SqliteFile::connect(path, lock_wait)?;
+        let tables: i64 = file
+            .db
+            .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'checkpoint'", [], |row| row.get(0))
+            .map_err(file.failed("open"))?;
+        if tables == 0 {
+            return Ok(None);
+        }
+        let version: Option<i64> = file
+            .db
+            .query_row("SELECT code_version FROM checkpoint", [], |row| row.get(0))
+            .optional()
+            .map_err(file.failed("read"))?;
+        Ok((version == Some(layout.code_version)).then_some(file))
+    }
+
+    fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
+        let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
+        let db = Connection::open(path).map_err(failed)?;
+        db.busy_timeout(lock_wait).map_err(failed)?;
+        db.set_prepared_statement_cache_capacity(64);
+        // A lost tail of the file is read again from the log, so commits need no fsync.
+        db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
+            .map_err(failed)?;
+        Ok(SqliteFile { db, path: path.to_owned() })
+    }
+
+    /// A new, empty file at `path`. If another process makes one at the same time, either is good.
+    fn create(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<SqliteFile, StateError> {
+        let file = SqliteFile::connect(path, lock_wait)?;
+        let schema = layout
+            .schema
+            .replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")
+            .replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
+        file.db.execute_batch(&format!("BEGIN IMMEDIATE; {schema}")).map_err(file.failed("create"))?;
+        file.db
+            .execute(
+                "INSERT OR IGNORE INTO checkpoint VALUES (1, 0, ?1, ?2)",
+                params![Hash::ZERO.to_string(), layout.code_version],
+            )
+            .map_err(file.failed("create"))?;
+        file.commit()?;
+        Ok(file)
+    }
+
+    /// A file in memory, for checking what a rebuild would give.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
+        SqliteFile::create(Path::new(":memory:"), layout, Duration::ZERO)
+    }
+
+    pub fn db(&self) -> &Connection {
+        &self.db
+    }
+
+    /// Wraps a SQLite error with what was being done.
+    pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
+        let path = self.path.clone();
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::Busy { path: path.clone() },
+            _ => StateError::Sqlite { action, path: path.clone(), source },
+        }
+    }
+
+    pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
+        self.db
+            .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
+                let hash: String = row.get(1)?;
+                let hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
+                Ok(Checkpoint { sequence: Sequence(row.get(0)?), hash })
+            })
+            .map_err(self.failed("read"))
+    }
+
+    pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
+        self.db
+            .prepare_cached("UPDATE checkpoint SET sequence = ?1, hash = ?2")
+            .and_then(|mut update| update.execute(params![checkpoint.sequence.0, checkpoint.hash.to_string()]))
+            .map(drop)
+            .map_err(self.failed("write"))
+    }
+
+    pub fn begin(&self) -> Result<(), StateError> {
+        self.db.execute_batch("BEGIN IMMEDIATE").map_err(self.failed("lock"))
+    }
+
+    pub fn commit(&self) -> Result<(), StateError> {
+        self.db.execute_batch("COMMIT").map_err(self.failed("commit"))
+    }
+
+    pub fn rollback(&self) -> Result<(), StateError> {
+        self.db.execute_batch("ROLLBACK").map_err(self.failed("roll back"))
+    }
+
+    /// Runs `work` in a transaction: all of it is kept, or after an error none of it.
+    ///
+    /// # Errors
+    /// Of SQLite, or what `work` returns.
+    pub fn transaction<T, E: From<StateError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.begin()?;
+        match work() {
+            Ok(value) => {
+                self.commit()?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.rollback()?;
+                Err(error)
+            }
+        }
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+        || matches!(error, rusqlite::Error::InvalidQuery | rusqlite::Error::InvalidColumnType(..))
+}
+
+/// The database and its two companions.
+fn files(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    })
+}
+
+fn remove(path: &Path) {
+    // What is not there need not be removed; what cannot be is met again when creating.
+    files(path).iter().for_each(|file| drop(std::fs::remove_file(file)));
+}
+
+fn move_aside(path: &Path) -> Result<PathBuf, StateError> {
+    let aside = (1..)
+        .map(|n| path.with_extension(format!("sqlite.damaged-{n}")))
+        .find(|aside| !aside.exists())
+        .expect("some number is free");
+    std::fs::rename(path, &aside).map_err(|source| StateError::MoveAside { path: path.to_owned(), source })?;
+    remove(path);
+    Ok(aside)
+}
