@@ -84,7 +84,7 @@ fn load_original(database: &Database, entry: EntryId) -> Result<Option<Original>
         Ok(Original {
             entry_id: entry,
             user_id: user_id(row, 0)?,
-            kind: parse_kind(&kind).ok_or(duckdb::Error::InvalidQuery)?,
+            kind: EntryKind::named(&kind).ok_or(duckdb::Error::InvalidQuery)?,
             amount: money(row, 2)?,
             task_id: task.and_then(|id| id.parse().ok()),
             assignment_no: row.get(4)?,
@@ -100,9 +100,4 @@ fn load_original(database: &Database, entry: EntryId) -> Result<Option<Original>
         statement.query_map([entry.to_string()], read)?.next().transpose()
     };
     query().map_err(database.failed("read"))
-}
-
-fn parse_kind(name: &str) -> Option<EntryKind> {
-    let kinds = [EntryKind::Fee, EntryKind::Reward, EntryKind::Payout, EntryKind::Correction];
-    kinds.into_iter().find(|kind| kind.name() == name)
 }

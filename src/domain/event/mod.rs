@@ -176,7 +176,7 @@ catalogue! {
     /// Somebody came back.
     UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
     /// A task appeared; its first assignment follows in the same batch.
-    TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting Notifier]
+    TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting]
     /// A task was handed to somebody.
     TaskAssigned = "task.assigned" v 1 by Tracker for [Tracker Accounting]
     /// A manager pressed the button; as many assignments follow in the batch.
@@ -186,7 +186,7 @@ catalogue! {
     /// A task has its price, once and for all.
     TaskPriced = "task.priced" v 1 by Accounting for [Accounting]
     /// One entry of the ledger: the only event that moves money.
-    BalanceChanged = "balance.changed" v 1 by Accounting for [Accounting Analytics Notifier]
+    BalanceChanged = "balance.changed" v 1 by Accounting for [Accounting Analytics]
     /// A finished task with all it cost, for analytics.
     TaskSettled = "task.settled" v 1 by Accounting for [Analytics]
     /// Somebody is paid for a date.

@@ -26,6 +26,11 @@ impl EntryKind {
             EntryKind::Correction => "correction",
         }
     }
+
+    pub fn named(name: &str) -> Option<EntryKind> {
+        let kinds = [EntryKind::Fee, EntryKind::Reward, EntryKind::Payout, EntryKind::Correction];
+        kinds.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// An account of the trial balance, without the popug's login.
