@@ -10,6 +10,7 @@ pub mod accounting;
 pub mod analytics;
 mod common_tables;
 mod feed;
+pub mod notifier;
 pub mod process_lock;
 pub mod run;
 pub mod tracker;
@@ -19,8 +20,9 @@ use std::time::Duration;
 
 use crate::domain::clock::{self, Clock, Stamp};
 use crate::domain::event::Consumer;
-use crate::domain::id::Sequence;
+use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
+use crate::domain::text::Displayed;
 use crate::event_log::{FileLog, LogError, Patience, Writer};
 use crate::state::StateError;
 use crate::store::{StoreDirectory, StoreError};
@@ -45,6 +47,11 @@ pub enum ConsumeError {
     /// The consumer's tables were made from another log, or from one that was rolled back since.
     #[error("{} has read up to event {checkpoint} of another log", consumer.name())]
     ForeignTables { consumer: Consumer, checkpoint: Sequence },
+    /// No payout's id begins so.
+    #[error("there is no mail `{}`", Displayed(name))]
+    UnknownMail { name: String },
+    #[error("`{}` may mean {} mails", Displayed(name), candidates.len())]
+    AmbiguousMail { name: String, candidates: Vec<PayoutId> },
 }
 
 /// What a consumer works with.

@@ -14,9 +14,9 @@ use crate::state::Checkpoint;
 use crate::store::{Database, StoreError, Tables};
 
 /// Locks are let go after this much work, so that others get their turn.
-const SLICE: Duration = Duration::from_secs(1);
+pub(super) const SLICE: Duration = Duration::from_secs(1);
 /// How long they stay free between two slices.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Brings accounting to the head with nothing owed.
 pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<Consumed, ConsumeError> {

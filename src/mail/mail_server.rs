@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde::Deserialize;
 
 /// Ends with its standard input, so that it does not outlive a test that is killed.
-pub(super) struct MailServer {
+pub(crate) struct MailServer {
     process: Child,
     pub port: u16,
     store: tempfile::TempDir,
@@ -16,13 +16,13 @@ pub(super) struct MailServer {
 
 /// A mail that the server took.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     pub envelope: TakenEnvelope,
     pub bytes: Vec<u8>,
 }
 
 #[derive(Deserialize, Debug)]
-pub(super) struct TakenEnvelope {
+pub(crate) struct TakenEnvelope {
     pub from: String,
     pub to: Vec<String>,
     /// The client's port: one for each connection.

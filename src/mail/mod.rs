@@ -8,7 +8,7 @@
 pub mod compose;
 mod letter;
 #[cfg(test)]
-mod mail_server;
+pub(crate) mod mail_server;
 pub mod outbox;
 pub mod schedule;
 pub mod settings;

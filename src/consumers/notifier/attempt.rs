@@ -1,0 +1,137 @@
+//! One attempt at each mail of a group: compose, send, record what became of it.
+//!
+//! Invariant: results are appended as one batch, and only of mails that nobody recorded an
+//! attempt of since they were found to be due. Killed between sending and appending, the next run
+//! composes the same bytes from the same facts and sends them again.
+
+use std::collections::HashMap;
+
+use crate::consumers::notifier::ledger::{Lines, load_lines};
+use crate::consumers::notifier::routes::MailRoutes;
+use crate::consumers::notifier::tables::{CompanyRow, MailTables, OwedMail};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
+use crate::domain::id::{EventId, PayoutId};
+use crate::domain::money::Money;
+use crate::event_log::{Batch, Writer};
+use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
+
+type Outcome = Result<Transport, SendError>;
+
+/// Sends the mails and appends what became of them. Returns the number of events appended.
+pub(super) fn attempt<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    routes: &MailRoutes,
+    tables: &MailTables,
+    mails: &[OwedMail],
+) -> Result<u64, ConsumeError> {
+    let company = tables.company()?;
+    let is_written = mails.iter().any(|mail| routes.transport(mail.imported).is_some());
+    let lines = if is_written { load_lines(around, pen, mails)? } else { Lines::new() };
+    let desk = Desk { company, sender: routes.sender(), lines };
+    let mut outcomes = HashMap::new();
+    for imported in [false, true] {
+        let mails: Vec<_> = mails.iter().filter(|mail| mail.imported == imported).collect();
+        outcomes.extend(desk.send(routes.transport(imported), &mails));
+    }
+    pen.with_writer(around, |writer| {
+        tables.catch_up(around)?;
+        let mut attempts = Vec::new();
+        for mail in mails {
+            let is_untouched = tables.unsent(mail.payout_id)?.is_some_and(|now| now.cause == mail.cause);
+            attempts.extend(outcomes.remove(&mail.payout_id).filter(|_| is_untouched).map(|outcome| (mail, outcome)));
+        }
+        record(around, writer, &desk.company, attempts)
+    })
+}
+
+/// Where mails are written.
+struct Desk<'a> {
+    company: CompanyRow,
+    sender: &'a Sender,
+    lines: Lines,
+}
+
+impl Desk<'_> {
+    /// What becomes of each mail. Without a transport it counts as sent.
+    fn send(&self, transport: Option<&dyn MailTransport>, mails: &[&OwedMail]) -> HashMap<PayoutId, Outcome> {
+        let Some(transport) = transport else {
+            return mails.iter().map(|mail| (mail.payout_id, Ok(Transport::None))).collect();
+        };
+        let mut outcomes = HashMap::new();
+        let mut composed = Vec::new();
+        for mail in mails {
+            match self.compose(mail) {
+                Ok(mail) => composed.push(mail),
+                Err(error) => drop(outcomes.insert(mail.payout_id, Err(error))),
+            }
+        }
+        if !composed.is_empty() {
+            let results = transport.send_all(&composed).into_iter().map(|result| result.map(|_| transport.kind()));
+            outcomes.extend(composed.iter().map(|mail| mail.payout_id).zip(results));
+        }
+        outcomes
+    }
+
+    fn compose(&self, mail: &OwedMail) -> Result<ComposedMail, SendError> {
+        let lines = self.lines.get(&mail.payout_id).cloned().unwrap_or_default();
+        let sum: Money = lines.iter().map(|line| line.amount).sum();
+        if sum != mail.earned {
+            let (date, earned) = (mail.date, mail.earned);
+            let reason = format!("accounting's entries of {date} add up to {sum}, not to {earned}; rebuild accounting");
+            return Err(SendError::Transient(reason));
+        }
+        let CompanyRow { name, zone, currency, .. } = &self.company;
+        let pay_mail = PayMail {
+            payout_id: mail.payout_id,
+            company: name.clone(),
+            currency: currency.clone(),
+            zone: zone.clone(),
+            date: mail.date,
+            to_name: mail.name.clone(),
+            to_address: mail.email.clone(),
+            amount: mail.amount,
+            opening: mail.opening,
+            earned: mail.earned,
+            lines,
+        };
+        // Dated as the payout, so that every attempt has the same bytes.
+        Ok(pay_mail.compose(self.sender, mail.made_at)?)
+    }
+}
+
+/// Under the writer lock: one batch, in the order of the payouts.
+fn record(
+    around: &Surroundings<'_>,
+    writer: &mut Writer<'_>,
+    company: &CompanyRow,
+    attempts: Vec<(&OwedMail, Outcome)>,
+) -> Result<u64, ConsumeError> {
+    let Some((first, _)) = attempts.first() else { return Ok(0) };
+    let command_id = format!("notifier/{}", first.cause);
+    let facts: Vec<_> = attempts.into_iter().map(|(mail, outcome)| fact(company, mail, outcome)).collect();
+    let events = facts.len() as u64;
+    let time = stamp(writer, around.clock, around.notices)?.time;
+    let actor = Actor::System(Consumer::Notifier);
+    let expected = *writer.head();
+    writer.append(&expected, &Batch { time, actor, command_id, command_hash: None, facts })?;
+    Ok(events)
+}
+
+fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
+    let (payout_id, user_id, attempt) = (mail.payout_id, mail.user_id, mail.attempts + 1);
+    let (name, event): (String, Event) = match outcome {
+        Ok(transport) => {
+            let (to, message_id) = (mail.email.clone(), message_id(payout_id));
+            let sent = MailSent { payout_id, user_id, to, message_id, transport, attempt };
+            (format!("mail/{payout_id}"), sent.into())
+        }
+        Err(error) => {
+            let (permanent, error) = (error.is_permanent(), error.to_string());
+            let failed = MailFailed { payout_id, user_id, attempt, error, permanent };
+            (format!("mail/{payout_id}/{attempt}"), failed.into())
+        }
+    };
+    Fact { id: EventId::from_uuid(company.id.derive(&name)), causation: Some(mail.cause), event }
+}

@@ -1,0 +1,79 @@
+//! The charges and credits that a mail lists, from accounting's tables.
+//!
+//! They are read, not kept a second time: see docs/decisions/0004-notifier-reads-the-ledger.md.
+
+use std::collections::HashMap;
+
+use crate::consumers::common_tables::money;
+use crate::consumers::notifier::tables::OwedMail;
+use crate::consumers::{ConsumeError, Pen, Surroundings, run};
+use crate::domain::event::Consumer;
+use crate::domain::id::{PayoutId, Sequence};
+use crate::domain::ledger::entry::EntryKind;
+use crate::mail::Line;
+use crate::store::{Database, StoreError, Tables};
+
+pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
+
+/// The lines of all these mails, read with one query. Accounting is brought up to the newest of
+/// their payouts first, if it is not there.
+pub(super) fn load_lines<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    mails: &[OwedMail],
+) -> Result<Lines, ConsumeError> {
+    let newest = mails.iter().map(|mail| mail.sequence).max().unwrap_or_default();
+    let database = match open_current(around, newest)? {
+        Some(database) => database,
+        None => {
+            run::consume_accounting(around, pen)?;
+            open(around)?
+        }
+    };
+    run::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
+    read_lines(&database, mails).map_err(|error| database.failed("read")(error).into())
+}
+
+/// `None` if the tables are damaged, of another code version or behind `sequence`: all of that
+/// accounting cures itself.
+fn open_current(around: &Surroundings<'_>, sequence: Sequence) -> Result<Option<Database>, ConsumeError> {
+    match open(around) {
+        Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => Ok(Some(database)),
+        Ok(_) | Err(StoreError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open(around: &Surroundings<'_>) -> Result<Database, StoreError> {
+    Database::open_to_read(&around.directory.database(Tables::Accounting), Tables::Accounting, around.lock_wait)
+}
+
+fn read_lines(database: &Database, mails: &[OwedMail]) -> Result<Lines, duckdb::Error> {
+    let ids = mails.iter().map(|mail| mail.payout_id.to_string()).collect::<Vec<_>>().join(",");
+    let mut statement = database.connection().prepare(
+        "SELECT p.payout_id::VARCHAR, e.kind, t.number, t.jira_id, t.title, e.amount
+         FROM (SELECT unnest(string_split(?, ','))::UUID AS payout_id) w JOIN payouts p USING (payout_id)
+         JOIN entries e ON e.user_id = p.user_id AND e.business_date = p.business_date AND e.kind <> 'payout'
+         JOIN tasks t ON t.task_id = e.task_id
+         ORDER BY e.sequence",
+    )?;
+    let mut lines = Lines::new();
+    for row in statement.query_map([ids], line)? {
+        let (payout, line) = row?;
+        lines.entry(payout).or_default().push(line);
+    }
+    Ok(lines)
+}
+
+fn line(row: &duckdb::Row<'_>) -> Result<(PayoutId, Line), duckdb::Error> {
+    let payout: String = row.get(0)?;
+    let kind: String = row.get(1)?;
+    let line = Line {
+        kind: EntryKind::named(&kind).ok_or(duckdb::Error::InvalidQuery)?,
+        task_number: row.get(2)?,
+        jira_id: row.get(3)?,
+        title: row.get(4)?,
+        amount: money(row, 5)?,
+    };
+    Ok((payout.parse().map_err(|_| duckdb::Error::InvalidQuery)?, line))
+}

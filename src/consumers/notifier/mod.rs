@@ -1,0 +1,169 @@
+//! The notifier: one pay mail for each payout (rule A9).
+//!
+//! [`projection`] follows payouts and what became of their mails, [`attempt`] sends those that are
+//! due and appends the outcome, [`routes`] says which way they leave, [`ledger`] what they list.
+//!
+//! Invariant: a mail is sent only by a process that holds notifier.lock and whose tables have
+//! followed the log to its head, so that no recorded mail is sent again. A failing mail holds no
+//! other. notifier.lock comes before accounting.lock.
+
+mod attempt;
+mod ledger;
+mod projection;
+mod routes;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+pub use routes::{MailRoutes, Outgoing};
+pub use tables::{MailRow, MailState};
+
+use crate::consumers::process_lock::ProcessLock;
+use crate::consumers::run::{PAUSE, SLICE};
+use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings};
+use crate::domain::clock;
+use crate::domain::event::Consumer;
+use crate::state::{Checkpoint, StateError};
+use attempt::attempt;
+use tables::{MailTables, OwedMail};
+
+/// Mails that are sent before their results are appended.
+const GROUP_MAILS: usize = 1_000;
+
+/// What came of asking for a mail again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Retried {
+    /// It went out earlier; nothing was done.
+    AlreadySent(MailRow),
+    /// One more attempt was made; the row tells how it ended.
+    Attempted(MailRow),
+}
+
+/// Brings the notifier to the head and sends mails until none is due.
+///
+/// # Errors
+/// A mail that fails is no error: it is recorded and tried again later.
+pub fn consume<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    routes: &MailRoutes,
+) -> Result<Consumed, ConsumeError> {
+    let mut lock = take_lock(around)?;
+    let tables = MailTables::open(around)?;
+    let from = tables.checkpoint()?.sequence;
+    let mut appended = 0;
+    let mut slice_ends = Instant::now() + SLICE;
+    loop {
+        let mails = due(around, pen, &tables)?;
+        if mails.is_empty() {
+            let to = tables.checkpoint()?.sequence;
+            return Ok(Consumed { consumer: Consumer::Notifier, from, to, applied: to.0 - from.0, appended });
+        }
+        appended += attempt(around, pen, routes, &tables, &mails)?;
+        if Instant::now() >= slice_ends {
+            drop(lock);
+            std::thread::sleep(PAUSE);
+            lock = take_lock(around)?;
+            slice_ends = Instant::now() + SLICE;
+        }
+    }
+}
+
+/// Makes the tables anew from the log. Sends nothing.
+///
+/// # Errors
+/// If an event cannot be read; the tables stay as they were.
+pub fn rebuild(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+    let _lock = take_lock(around)?;
+    MailTables::open(around)?.rebuild(around)
+}
+
+/// Every mail as of the head, by date and login.
+///
+/// # Errors
+/// If the tables cannot be brought to the head.
+pub fn list(around: &Surroundings<'_>) -> Result<Vec<MailRow>, ConsumeError> {
+    let tables = MailTables::open(around)?;
+    tables.catch_up(around)?;
+    Ok(tables.rows()?)
+}
+
+/// Makes one more attempt at a mail that was not sent, whether it is due or not. `payout` is the
+/// payout's id or how it begins.
+///
+/// # Errors
+/// [`ConsumeError::UnknownMail`], [`ConsumeError::AmbiguousMail`]. A mail that fails again is none.
+pub fn retry<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    routes: &MailRoutes,
+    payout: &str,
+) -> Result<Retried, ConsumeError> {
+    let _lock = take_lock(around)?;
+    let tables = MailTables::open(around)?;
+    tables.catch_up(around)?;
+    let row = row_named(&tables, payout)?;
+    let mail = ready_to_record(around, pen, &tables, || tables.unsent(row.payout_id))?;
+    let Some(mail) = mail else { return Ok(Retried::AlreadySent(row)) };
+    attempt(around, pen, routes, &tables, &[mail])?;
+    tables.catch_up(around)?;
+    row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
+}
+
+/// How far the tables have followed the log, without bringing them further.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError> {
+    if !around.directory.notifier().exists() {
+        return Ok(Checkpoint::START);
+    }
+    MailTables::open(around)?.checkpoint()
+}
+
+fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
+    ProcessLock::take(&around.directory.lock(Consumer::Notifier.name()), around.holder, around.lock_wait)
+}
+
+/// The next mails to be sent.
+fn due<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    tables: &MailTables,
+) -> Result<Vec<OwedMail>, ConsumeError> {
+    tables.catch_up(around)?;
+    if tables.due(around.clock.now(), 1)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    ready_to_record(around, pen, tables, || tables.due(around.clock.now(), GROUP_MAILS))
+}
+
+/// What `find` finds at the head, once it is sure that results could be appended now: no mail
+/// leaves while the log is locked, damaged or ahead of the clock.
+fn ready_to_record<'l, T>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    tables: &MailTables,
+    find: impl FnOnce() -> Result<T, StateError>,
+) -> Result<T, ConsumeError> {
+    pen.with_writer(around, |writer| {
+        tables.catch_up(around)?;
+        clock::stamp(around.clock.now(), writer.last_time())?;
+        Ok(find()?)
+    })
+}
+
+fn row_named(tables: &MailTables, payout: &str) -> Result<MailRow, ConsumeError> {
+    let mut rows = tables.rows_named(payout)?;
+    let name = payout.to_owned();
+    match rows.pop() {
+        None => Err(ConsumeError::UnknownMail { name }),
+        Some(row) if rows.is_empty() => Ok(row),
+        Some(last) => {
+            let candidates = rows.iter().chain([&last]).map(|row| row.payout_id).collect();
+            Err(ConsumeError::AmbiguousMail { name, candidates })
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! How the notifier's tables follow an event.
+//!
+//! Invariant: a row follows from events alone, so that a rebuild knows of every mail whether,
+//! when and as which attempt it is to be sent next.
+
+use rusqlite::{Connection, params};
+
+use crate::domain::event::{CompanyFounded, Consumer, Event, EventKind, MailFailed, MailSent, PayoutMade};
+use crate::mail::schedule::{NextTry, after_failure};
+use crate::state::Recorded;
+use crate::state::row::Blob;
+
+pub fn is_subscribed(kind: EventKind) -> bool {
+    kind.consumers().contains(&Consumer::Notifier)
+}
+
+pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+    match recorded.event.as_ref() {
+        Event::CompanyFounded(e) => found_company(db, e),
+        Event::UserRegistered(e) => execute(
+            db,
+            "INSERT INTO users VALUES (?1, ?2, ?3, ?4)",
+            params![Blob::from(e.user_id), e.login, e.full_name, e.email],
+        ),
+        Event::UserChanged(e) => execute(
+            db,
+            "UPDATE users SET full_name = coalesce(?2, full_name), email = coalesce(?3, email) WHERE user_id = ?1",
+            params![Blob::from(e.user_id), e.full_name, e.email],
+        ),
+        Event::PayoutMade(e) => owe_mail(db, recorded, e),
+        Event::MailSent(e) => mail_went_out(db, recorded, e),
+        Event::MailFailed(e) => mail_stayed(db, recorded, e),
+        // Whoever left or has another post is still told what he is paid.
+        Event::UserRoleChanged(_)
+        | Event::UserDeactivated(_)
+        | Event::UserReactivated(_)
+        | Event::TaskCreated(_)
+        | Event::TaskAssigned(_)
+        | Event::TasksReshuffled(_)
+        | Event::TaskCompleted(_)
+        | Event::TaskPriced(_)
+        | Event::BalanceChanged(_)
+        | Event::TaskSettled(_)
+        | Event::DayClosed(_)
+        | Event::EventSetAside(_)
+        | Event::EventRetried(_)
+        | Event::EventSkipped(_) => Ok(()),
+    }
+}
+
+fn found_company(db: &Connection, e: &CompanyFounded) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "INSERT INTO company VALUES (1, ?1, ?2, ?3, ?4)",
+        params![Blob::from(e.company_id), e.name, e.time_zone, e.currency],
+    )
+}
+
+fn owe_mail(db: &Connection, recorded: &Recorded<'_>, e: &PayoutMade) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "INSERT INTO payouts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 'pending', NULL, ?10, NULL, NULL)",
+        params![
+            recorded.sequence.0,
+            Blob::from(e.payout_id),
+            Blob::from(e.user_id),
+            e.amount.minor(),
+            e.business_date.epoch_days(),
+            e.opening.minor(),
+            e.earned.minor(),
+            recorded.time.micros(),
+            recorded.command_id.starts_with("import/"),
+            Blob::from(recorded.id),
+        ],
+    )
+}
+
+fn mail_went_out(db: &Connection, recorded: &Recorded<'_>, e: &MailSent) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "UPDATE payouts SET state = 'sent', attempts = ?2, next_try = NULL, cause = ?3, last_error = NULL, sent_to = ?4
+         WHERE payout_id = ?1",
+        params![Blob::from(e.payout_id), e.attempt, Blob::from(recorded.id), e.to],
+    )
+}
+
+fn mail_stayed(db: &Connection, recorded: &Recorded<'_>, e: &MailFailed) -> rusqlite::Result<()> {
+    let (state, next_try) = match after_failure(e.attempt, e.permanent, recorded.time) {
+        NextTry::At(time) => ("pending", Some(time.micros())),
+        NextTry::OnRequest => ("failed", None),
+    };
+    execute(
+        db,
+        "UPDATE payouts SET state = ?2, attempts = ?3, next_try = ?4, cause = ?5, last_error = ?6 WHERE payout_id = ?1",
+        params![Blob::from(e.payout_id), state, e.attempt, next_try, Blob::from(recorded.id), e.error],
+    )
+}
+
+fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute(params).map(drop)
+}

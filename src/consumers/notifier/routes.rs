@@ -1,0 +1,50 @@
+//! Which way a mail leaves: normal ones, and those of imported history or of a restored store.
+
+use crate::mail::{FileTransport, MailTransport, Sender, SmtpTransport};
+use crate::store::StoreDirectory;
+
+/// How mails leave where nothing speaks against it.
+pub enum Outgoing {
+    /// As files in the outbox.
+    Files,
+    Smtp(Box<SmtpTransport>),
+    /// Recorded as sent and written nowhere: played history.
+    Nowhere,
+}
+
+/// Rule A9: mails of imported history and of a restored store reach the outbox only, unless
+/// somebody asked for more: their recipients may have had them long ago.
+pub struct MailRoutes {
+    sender: Sender,
+    outgoing: Outgoing,
+    files: FileTransport,
+    hold_imported: bool,
+    hold_all: bool,
+}
+
+impl MailRoutes {
+    /// `send_imported` asks for more. Looks whether the store was restored.
+    pub fn new(directory: &StoreDirectory, sender: Sender, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
+        MailRoutes {
+            sender,
+            outgoing,
+            files: FileTransport::new(&directory.outbox()),
+            hold_imported: !send_imported,
+            hold_all: !send_imported && directory.restored_marker().exists(),
+        }
+    }
+
+    pub(super) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// `None`: the mail is not even written.
+    pub(super) fn transport(&self, imported: bool) -> Option<&dyn MailTransport> {
+        let held = self.hold_all || (imported && self.hold_imported);
+        match &self.outgoing {
+            Outgoing::Nowhere => None,
+            Outgoing::Smtp(smtp) if !held => Some(smtp.as_ref()),
+            Outgoing::Smtp(_) | Outgoing::Files => Some(&self.files),
+        }
+    }
+}

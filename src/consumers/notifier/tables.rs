@@ -1,0 +1,261 @@
+//! The notifier's file: opening it, bringing it to the head, and what is asked of it.
+
+use rusqlite::{OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::notifier::projection;
+use crate::consumers::{ConsumeError, Surroundings};
+use crate::domain::event::Consumer;
+use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime};
+use crate::event_log::{EventLog, LogError};
+use crate::state::row::{self, Blob};
+use crate::state::{Checkpoint, Layout, Opened, SqliteFile, StateError};
+
+const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
+/// Hexadecimal, without dashes.
+const ID_DIGITS: usize = 32;
+
+/// What became of a pay mail so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MailState {
+    /// Sent by itself, at once or when its next try comes.
+    Pending,
+    Sent,
+    /// Sent again only when asked for.
+    Failed,
+}
+
+impl MailState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            MailState::Pending => "pending",
+            MailState::Sent => "sent",
+            MailState::Failed => "failed",
+        }
+    }
+
+    fn named(name: &str) -> Option<MailState> {
+        [MailState::Pending, MailState::Sent, MailState::Failed].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// A pay mail as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailRow {
+    pub payout_id: PayoutId,
+    pub business_date: BusinessDate,
+    pub login: String,
+    pub name: String,
+    pub amount: Money,
+    /// Where it went, or would go now.
+    pub to: String,
+    pub state: MailState,
+    pub attempts: u32,
+    /// Only of a pending mail that has failed before.
+    pub next_try: Option<EventTime>,
+    pub last_error: Option<String>,
+    /// Where the payout stands in the log.
+    pub sequence: Sequence,
+}
+
+/// A mail that is to be sent now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct OwedMail {
+    pub payout_id: PayoutId,
+    pub sequence: Sequence,
+    pub user_id: UserId,
+    pub name: String,
+    pub email: String,
+    pub amount: Money,
+    pub date: BusinessDate,
+    pub opening: Money,
+    pub earned: Money,
+    pub made_at: EventTime,
+    pub imported: bool,
+    /// Attempts that were made and failed.
+    pub attempts: u32,
+    /// What the next attempt follows from.
+    pub cause: EventId,
+}
+
+/// What every mail says of the company.
+pub(super) struct CompanyRow {
+    pub id: CompanyId,
+    pub name: String,
+    pub zone: String,
+    pub currency: String,
+}
+
+pub(super) struct MailTables {
+    file: SqliteFile,
+}
+
+impl MailTables {
+    /// Opens the file, telling if it had to be replaced. Its contents may lag behind.
+    pub fn open(around: &Surroundings<'_>) -> Result<MailTables, ConsumeError> {
+        let path = around.directory.notifier();
+        let (file, opened) = SqliteFile::open(&path, &LAYOUT, around.lock_wait)?;
+        if let Opened::MovedAside(aside) = opened {
+            around.notices.warn(&format!(
+                "{} was damaged; it is kept as {} and rebuilt from the log",
+                path.display(),
+                aside.display()
+            ));
+        }
+        Ok(MailTables { file })
+    }
+
+    pub fn checkpoint(&self) -> Result<Checkpoint, ConsumeError> {
+        Ok(self.file.checkpoint()?)
+    }
+
+    /// Brings the tables to the head.
+    ///
+    /// # Errors
+    /// [`ConsumeError::ForeignTables`] if they were made from another log.
+    pub fn catch_up(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        if self.checkpoint()? == Checkpoint::from(&around.log.head()?) {
+            return Ok(());
+        }
+        self.file.transaction(|| self.follow(around))
+    }
+
+    /// Makes the tables anew from the first event; nobody sees them half filled.
+    pub fn rebuild(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        self.file.transaction(|| {
+            self.file
+                .db()
+                .execute_batch("DELETE FROM payouts; DELETE FROM users; DELETE FROM company;")
+                .map_err(self.file.failed("clear"))?;
+            self.file.set_checkpoint(&Checkpoint::START)?;
+            self.follow(around)
+        })
+    }
+
+    fn follow(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        let from = self.checkpoint()?;
+        let total = around.log.head()?.sequence;
+        let fed = feed(around.log, &from, None, projection::is_subscribed, |chunk: Chunk| {
+            for recorded in &chunk.events {
+                projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
+            }
+            self.file.set_checkpoint(&chunk.through)?;
+            around.notices.advanced(Consumer::Notifier, chunk.through.sequence, total);
+            Ok::<_, ConsumeError>(true)
+        });
+        match fed {
+            Ok(_) => Ok(()),
+            Err(ConsumeError::Log(LogError::NotOnChain { sequence })) => {
+                Err(ConsumeError::ForeignTables { consumer: Consumer::Notifier, checkpoint: sequence })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// # Panics
+    /// Before the company is founded: no mail is owed then.
+    pub fn company(&self) -> Result<CompanyRow, StateError> {
+        let read = |row: &Row<'_>| {
+            Ok(CompanyRow {
+                id: CompanyId::from_uuid(row::uuid(row, "company_id")?),
+                name: row.get("name")?,
+                zone: row.get("time_zone")?,
+                currency: row.get("currency")?,
+            })
+        };
+        let found = self.file.db().query_row("SELECT * FROM company", [], read).optional();
+        Ok(found.map_err(self.file.failed("read"))?.expect("the first event founds the company"))
+    }
+
+    /// The first mails, in the order of their payouts, that are to be sent at the moment `now`.
+    pub fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
+        let sql = "SELECT * FROM payouts JOIN users USING (user_id)
+            WHERE state = 'pending' AND (next_try IS NULL OR next_try <= ?1) ORDER BY sequence LIMIT ?2";
+        self.all(sql, params![now.micros(), mails_max], owed_mail)
+    }
+
+    /// The mail of a payout, unless it is sent.
+    pub fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
+        let sql = "SELECT * FROM payouts JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
+        Ok(self.all(sql, params![Blob::from(payout)], owed_mail)?.pop())
+    }
+
+    /// Every mail, by date and login.
+    pub fn rows(&self) -> Result<Vec<MailRow>, StateError> {
+        self.all("SELECT * FROM payouts JOIN users USING (user_id) ORDER BY business_date, login", [], mail_row)
+    }
+
+    /// The mails of payouts whose id begins so.
+    pub fn rows_named(&self, id_prefix: &str) -> Result<Vec<MailRow>, StateError> {
+        let digits: String = id_prefix.trim().chars().filter(|c| *c != '-').collect();
+        if !(1..=ID_DIGITS).contains(&digits.len()) {
+            return Ok(Vec::new());
+        }
+        // The ids that begin so are the ones between all zeros and all ones behind it.
+        let end = |filler: &str| Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())));
+        let (Ok(first), Ok(last)) = (end("0"), end("f")) else { return Ok(Vec::new()) };
+        let (first, last) = (Blob(first.into_bytes()), Blob(last.into_bytes()));
+        let sql = "SELECT * FROM payouts JOIN users USING (user_id)
+            WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
+        self.all(sql, params![first, last], mail_row)
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StateError> {
+        let db = self.file.db();
+        let collect = || db.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<T>, _>>();
+        collect().map_err(self.file.failed("read"))
+    }
+}
+
+fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
+    Ok(OwedMail {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        sequence: Sequence(row.get("sequence")?),
+        user_id: row::user_id(row, "user_id")?,
+        name: row.get("full_name")?,
+        email: row.get("email")?,
+        amount: money(row, "amount")?,
+        date: date(row)?,
+        opening: money(row, "opening")?,
+        earned: money(row, "earned")?,
+        made_at: row::time(row, "made_at")?,
+        imported: row.get("imported")?,
+        attempts: row.get("attempts")?,
+        cause: EventId::from_uuid(row::uuid(row, "cause")?),
+    })
+}
+
+fn mail_row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
+    let state: String = row.get("state")?;
+    let sent_to: Option<String> = row.get("sent_to")?;
+    let next_try: Option<i64> = row.get("next_try")?;
+    Ok(MailRow {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        business_date: date(row)?,
+        login: row.get("login")?,
+        name: row.get("full_name")?,
+        amount: money(row, "amount")?,
+        to: sent_to.map_or_else(|| row.get("email"), Ok)?,
+        state: MailState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?,
+        attempts: row.get("attempts")?,
+        next_try: next_try.and_then(EventTime::from_micros),
+        last_error: row.get("last_error")?,
+        sequence: Sequence(row.get("sequence")?),
+    })
+}
+
+fn money(row: &Row<'_>, column: &str) -> rusqlite::Result<Money> {
+    row.get(column).map(Money::from_minor)
+}
+
+fn date(row: &Row<'_>) -> rusqlite::Result<BusinessDate> {
+    row.get("business_date").map(BusinessDate::from_epoch_days)
+}

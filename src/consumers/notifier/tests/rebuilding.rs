@@ -1,0 +1,81 @@
+//! The notifier's file is disposable.
+
+use std::fs;
+
+use super::store::*;
+use crate::consumers::notifier;
+use crate::consumers::{ConsumeError, Surroundings};
+use crate::domain::event::{Event, UserChanged, UserDeactivated};
+use crate::state::Checkpoint;
+
+/// A sent mail, one that waits for its time, one that waits for somebody.
+fn with_mails_of_every_kind() -> Store {
+    let store = Store::with_two_payouts();
+    let changed = UserChanged { user_id: user("vera"), full_name: Some("Вера".into()), email: Some("no".into()) };
+    store.happened("2026-11-21T00:06:00Z", [Event::from(changed)]);
+    store.sent();
+    store.happened("2026-11-21T00:07:00Z", [UserDeactivated { user_id: user("petr"), reason: None }.into()]);
+    store.finished("2026-11-21T10:00:00Z", 3, "petr");
+    store.closed("2026-11-22T00:05:00Z");
+    fs::write(store.directory.outbox().join("2026-11-21"), "in the way").unwrap();
+    store.sent();
+    let states: Vec<_> = store.rows().iter().map(|row| row.state.name()).collect();
+    assert_eq!(states, ["sent", "failed", "pending"]);
+    store
+}
+
+#[test]
+fn a_rebuild_gives_what_following_step_by_step_gave() {
+    let store = with_mails_of_every_kind();
+    let (rows, head) = (store.rows(), notifier::checkpoint(&store.around()).unwrap());
+    notifier::rebuild(&store.around()).unwrap();
+    assert_eq!((store.rows(), notifier::checkpoint(&store.around()).unwrap()), (rows.clone(), head));
+    remove_sqlite(&store.directory.notifier());
+    assert_eq!(notifier::checkpoint(&store.around()).unwrap(), Checkpoint::START);
+    assert_eq!(store.rows(), rows);
+    assert_eq!(store.sent(), 0);
+}
+
+#[test]
+fn a_list_shows_what_happened_since_the_last_run() {
+    let store = Store::with_two_payouts();
+    let rows = store.rows();
+    let logins: Vec<_> = rows.iter().map(|row| row.login.as_str()).collect();
+    assert_eq!(logins, ["petr", "vera"]);
+    let row = &rows[1];
+    assert_eq!((row.amount, row.to.as_str(), row.name.as_str()), (gain(1), "vera@popug.example", "vera Popug"));
+    assert_eq!((row.state.name(), row.attempts, row.next_try), ("pending", 0, None));
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_and_made_anew() {
+    let store = with_mails_of_every_kind();
+    let rows = store.rows();
+    remove_sqlite(&store.directory.notifier());
+    fs::write(store.directory.notifier(), "this is no database, but it is long enough to be one").unwrap();
+    assert_eq!(store.rows(), rows);
+    assert!(store.directory.root().join("notifier.sqlite.damaged-1").exists());
+    assert!(store.warnings().iter().any(|warning| warning.contains("was damaged")), "{:?}", store.warnings());
+}
+
+#[test]
+fn tables_of_another_log_are_refused_until_they_are_rebuilt() {
+    let store = with_mails_of_every_kind();
+    let other = Store::founded();
+    let around = Surroundings { log: &other.log, ..store.around() };
+    let refused = notifier::list(&around);
+    assert!(matches!(refused, Err(ConsumeError::ForeignTables { .. })), "{refused:?}");
+    notifier::rebuild(&around).unwrap();
+    assert_eq!(notifier::list(&around).unwrap(), []);
+}
+
+#[test]
+fn a_log_without_events_owes_no_mail() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = crate::store::StoreDirectory::new(home.path());
+    let log = crate::event_log::FileLog::create(&directory.log()).unwrap();
+    let store = Store::founded();
+    let around = Surroundings { directory: &directory, log: &log, ..store.around() };
+    let consumed = notifier::consume(&around, &mut crate::consumers::Pen::ByLock, &store.files()).unwrap();
+    assert_eq!((consumed.to.0, consumed.appended), (0, 0));
+}
