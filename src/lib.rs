@@ -3,6 +3,8 @@
 #[cfg(feature = "cli")]
 pub mod app;
 #[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
 pub mod consumers;
 #[cfg(feature = "cli")]
 pub mod credentials;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod error;
 pub mod founding;
 pub mod identity;
+pub mod mailing;
 pub mod write;
 
 use std::time::Duration;

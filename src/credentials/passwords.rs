@@ -133,7 +133,11 @@ fn is_affordable_argon2id(hash: &PasswordHash) -> bool {
     costs && hash.algorithm.as_str() == "argon2id" && hash.salt.is_some() && hash.hash.is_some()
 }
 
-fn check_length(password: &Password) -> Result<(), CredentialError> {
+/// Whether a password may be set at all, before anything else is done for it.
+///
+/// # Errors
+/// [`CredentialError::PasswordTooShort`], [`CredentialError::PasswordTooLong`]
+pub fn check_length(password: &Password) -> Result<(), CredentialError> {
     let characters = password.text().chars().count();
     if characters < PASSWORD_CHARACTERS_MIN {
         return Err(CredentialError::PasswordTooShort { characters, min: PASSWORD_CHARACTERS_MIN });

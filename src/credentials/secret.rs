@@ -8,7 +8,7 @@
 use std::fmt;
 
 /// What somebody typed as a password. Nothing is trimmed.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {

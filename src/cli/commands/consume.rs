@@ -1,0 +1,140 @@
+//! `consume`
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::app::App;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation, list};
+use crate::cli::mail_settings;
+use crate::cli::signals::{Signal, Signals};
+use crate::consumers::notifier::MailRoutes;
+use crate::consumers::run::{consume_analytics, rebuild};
+use crate::consumers::{Consumed, tracker};
+use crate::domain::event::Consumer;
+use crate::event_log::EventLog;
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+use crate::store::Tables;
+
+/// How often `--follow` looks for new events.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+#[derive(Args, Debug)]
+pub struct Consume {
+    /// tracker, accounting, analytics or notifier; by default all of them
+    #[arg(value_parser = parse_consumer)]
+    consumers: Vec<Consumer>,
+    /// Go on as events come, until SIGINT or SIGTERM
+    #[arg(long)]
+    follow: bool,
+    /// Make the tables anew from the first event, beside the live ones
+    #[arg(long)]
+    rebuild: bool,
+    /// Send mails of imported and restored history as well, instead of leaving them in the outbox
+    #[arg(long)]
+    send_imported: bool,
+}
+
+fn parse_consumer(text: &str) -> Result<Consumer, String> {
+    let all = Consumer::ALL;
+    all.into_iter().find(|consumer| consumer.name() == text).ok_or_else(|| {
+        let names: Vec<_> = all.into_iter().map(Consumer::name).collect();
+        format!("the consumers are {}", names.join(", "))
+    })
+}
+
+impl Consume {
+    pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        if invocation.global.dry_run {
+            return Err(Failure::usage("`consume` has no dry run"));
+        }
+        if self.consumers.is_empty() {
+            self.consumers = Consumer::ALL.to_vec();
+        }
+        let desk = invocation.desk()?;
+        if self.rebuild {
+            for consumer in &self.consumers {
+                rebuild_one(&desk.app, *consumer)?;
+            }
+        }
+        let routes = mail_settings::routes(&desk.app, self.send_imported)?;
+        if self.follow {
+            return self.follow(invocation, &desk.app, &routes);
+        }
+        let consumed = self.until_at_head(&desk.app, &routes)?;
+        invocation.reporter.finish();
+        self.show(invocation, &desk, &consumed)?;
+        Ok(Exit::Done)
+    }
+
+    /// Runs every consumer, in order, until none of them has anything left: what accounting
+    /// appends is news to the others.
+    fn until_at_head(&self, app: &App<'_>, routes: &MailRoutes) -> Result<Vec<Consumed>, Failure> {
+        let mut total = Vec::new();
+        loop {
+            for (place, consumer) in self.consumers.iter().enumerate() {
+                let consumed = consume_one(app, *consumer, routes)?;
+                match total.get_mut(place) {
+                    None => total.push(consumed),
+                    Some(sum) => add(sum, &consumed),
+                }
+            }
+            let head = app.log.head().map_err(Failure::from)?.sequence;
+            if total.iter().all(|consumed| consumed.to == head) {
+                return Ok(total);
+            }
+        }
+    }
+
+    fn follow(&self, invocation: &Invocation<'_>, app: &App<'_>, routes: &MailRoutes) -> Result<Exit, Failure> {
+        let signals = Signals::listen()?;
+        loop {
+            self.until_at_head(app, routes)?;
+            invocation.reporter.finish();
+            match signals.wait(LOOK_AGAIN) {
+                None => {}
+                Some(Signal::Interrupt) => return Ok(Exit::Interrupted),
+                Some(Signal::Terminate) => return Ok(Exit::Terminated),
+            }
+        }
+    }
+
+    fn show(&self, invocation: &Invocation<'_>, desk: &Desk<'_>, rows: &[Consumed]) -> Result<(), Failure> {
+        let table = Table::builder()
+            .text("consumer", rows.iter().map(|row| Some(row.consumer.name())))
+            .int("from", rows.iter().map(|row| Some(row.from.0)))
+            .int("to", rows.iter().map(|row| Some(row.to.0)))
+            .int("applied", rows.iter().map(|row| Some(row.applied)))
+            .int("appended", rows.iter().map(|row| Some(row.appended)))
+            .build()
+            .map_err(ReportError::from)?;
+        invocation.emit(&list(desk, "consume", table, Vec::new())?)
+    }
+}
+
+fn add(sum: &mut Consumed, more: &Consumed) {
+    sum.to = more.to;
+    sum.applied += more.applied;
+    sum.appended += more.appended;
+}
+
+fn consume_one(app: &App<'_>, consumer: Consumer, routes: &MailRoutes) -> Result<Consumed, Failure> {
+    match consumer {
+        Consumer::Tracker => Ok(tracker::consume(&app.around(), false)?),
+        Consumer::Accounting => Ok(app.consume_accounting()?),
+        Consumer::Analytics => Ok(consume_analytics(&app.around())?),
+        Consumer::Notifier => Ok(app.consume_notifier(routes)?),
+    }
+}
+
+fn rebuild_one(app: &App<'_>, consumer: Consumer) -> Result<(), Failure> {
+    match consumer {
+        Consumer::Tracker => tracker::consume(&app.around(), true).map(drop)?,
+        Consumer::Accounting => rebuild(&app.around(), Tables::Accounting)?,
+        Consumer::Analytics => rebuild(&app.around(), Tables::Analytics)?,
+        Consumer::Notifier => app.rebuild_notifier()?,
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `export --dir` and `export journal`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use crate::cli::commands::report::{load, open_to_read, visible_user};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation, write_whole};
+use crate::domain::event::Consumer;
+use crate::domain::role::Right;
+use crate::event_log::EventLog;
+use crate::reports::journal::{self, Dialect};
+use crate::reports::name::ReportName;
+use crate::reports::query::{Dates, Granularity};
+use crate::reports::render::{Format, Options, render};
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct Export {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Every report that you may see as one file each, and manifest.json
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Of the report files
+    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
+    format: FileFormat,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// The books for plain-text accounting
+    Journal(Journal),
+}
+
+#[derive(Args, Debug)]
+struct Journal {
+    /// For which program
+    #[arg(long, value_enum)]
+    format: JournalFormat,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum FileFormat {
+    Csv,
+    Parquet,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum JournalFormat {
+    Hledger,
+    Beancount,
+}
+
+impl Export {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        match (self.what, self.dir) {
+            (Some(What::Journal(journal)), _) => journal.run(invocation, &desk),
+            (None, Some(dir)) => export_all(invocation, &desk, &dir, self.format),
+            (None, None) => Err(Failure::usage("say where to: --dir DIR, or `export journal`")),
+        }
+    }
+}
+
+impl Journal {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        desk.caller.require(Right::ExportJournal)?;
+        let dialect = match self.format {
+            JournalFormat::Hledger => Dialect::Hledger,
+            JournalFormat::Beancount => Dialect::Beancount,
+        };
+        let database = open_to_read(&desk.app, Consumer::Accounting)?;
+        invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, out)?))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(dir)
+        .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
+    let mut files = Vec::new();
+    for name in ReportName::ALL {
+        let Ok(user) = visible_user(desk, name, None) else { continue };
+        let granularity = name.takes_granularity().then_some(Granularity::Day);
+        // Of what is asked about dates: all of them, not only today.
+        let dates = if granularity.is_some() { Dates::Range { from: None, to: None } } else { Dates::Default };
+        let report = load(desk, name, dates, granularity, user)?;
+        let (extension, format) = match format {
+            FileFormat::Csv => ("csv", Format::Csv),
+            FileFormat::Parquet => ("parquet", Format::Parquet),
+        };
+        let file = format!("{}.{extension}", name.name());
+        write_whole(&dir.join(&file), |out| Ok(render(&report, format, Options::default(), out)?))?;
+        invocation.reporter.detail(&format!("{file}: {} rows", report.table.height()));
+        files.push(json!({
+            "file": file, "report": name.name(), "rows": report.table.height(),
+            "as_of_sequence": report.as_of_sequence,
+        }));
+    }
+    let manifest = json!({
+        "company": desk.company.name, "company_id": desk.company.id, "time_zone": desk.company.zone.name(),
+        "currency": desk.company.currency, "exported_at": desk.app.environment.now(),
+        "exported_by": desk.caller.user.login, "head_sequence": desk.app.log.head()?.sequence, "files": files,
+    });
+    write_whole(&dir.join("manifest.json"), |out| Ok(writeln!(out, "{manifest:#}")?))?;
+    invocation.reporter.note(&format!("{} reports are in {}", files.len(), dir.display()));
+    Ok(Exit::Done)
+}

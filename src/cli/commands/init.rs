@@ -1,0 +1,79 @@
+//! `init`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::Environment;
+use crate::app::founding::Founding;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::cli::prompt;
+use crate::domain::company::FoundCompany;
+use crate::domain::time::EventTime;
+
+#[derive(Args, Debug)]
+pub struct Init {
+    /// Name of the company
+    #[arg(long, value_name = "NAME")]
+    company: String,
+    /// IANA time zone of its business dates, such as Europe/Moscow; fixed for ever
+    #[arg(long, value_name = "TZ")]
+    time_zone: String,
+    /// ISO 4217 code of its currency, such as EUR; fixed for ever
+    #[arg(long, value_name = "CUR")]
+    currency: String,
+    /// Login of the first admin
+    #[arg(long, value_name = "LOGIN")]
+    admin_login: String,
+    /// Full name of the first admin
+    #[arg(long, value_name = "NAME")]
+    admin_name: String,
+    /// E-mail address of the first admin
+    #[arg(long, value_name = "EMAIL")]
+    admin_email: String,
+    /// When the company was founded, if not now (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    founded_at: Option<String>,
+    /// Read the admin's password from stdin
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Init {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let directory = invocation.directory();
+        if directory.log().exists() {
+            return Err(crate::app::AppError::StoreExists { path: directory.root().to_owned() }.into());
+        }
+        let founded_at = self.founded_at.as_deref().map(parse_time).transpose()?;
+        let admin_password = prompt::new_password(invocation.global, self.password_stdin, &self.admin_login)?;
+        let company = FoundCompany {
+            name: self.company,
+            time_zone: self.time_zone,
+            currency: self.currency,
+            admin_login: self.admin_login,
+            admin_name: self.admin_name,
+            admin_email: self.admin_email,
+            test_clock: invocation.environment.pinned_by().is_some(),
+        };
+        let name = company.name.trim().to_owned();
+        let founding = Founding { company, admin_password, founded_at };
+        let founded = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
+        let root = directory.root().display().to_string();
+        if invocation.wants_json() {
+            let object = json!({ "company_id": founded.company, "admin_id": founded.admin, "store": root });
+            invocation.emit_object(&object, "")?;
+        } else {
+            invocation.reporter.note(&format!("{name} is founded in {root}"));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// # Errors
+/// If it is not RFC 3339.
+pub fn parse_time(text: &str) -> Result<EventTime, Failure> {
+    text.parse().map_err(|_| {
+        Failure::usage(format!("`{text}` is not a time")).hint("write it like 2026-11-22T09:00:00Z or …+03:00")
+    })
+}

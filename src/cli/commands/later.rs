@@ -1,0 +1,47 @@
+//! Names that are taken and do nothing yet, so that no script comes to rely on another meaning.
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::{Exit, Failure};
+
+#[derive(Subcommand, Debug)]
+pub enum Later {
+    #[command(hide = true)]
+    Shell(Anything),
+    #[command(hide = true)]
+    Completions(Anything),
+    #[command(hide = true)]
+    Man(Anything),
+    #[command(hide = true)]
+    Doctor(Anything),
+    #[command(hide = true)]
+    Dlq(Anything),
+    #[command(hide = true)]
+    Repair(Anything),
+    #[command(hide = true)]
+    Backup(Anything),
+    #[command(hide = true)]
+    Restore(Anything),
+}
+
+#[derive(Args, Debug)]
+pub struct Anything {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    words: Vec<String>,
+}
+
+impl Later {
+    pub fn run(self) -> Result<Exit, Failure> {
+        let name = match self {
+            Later::Shell(_) => "shell",
+            Later::Completions(_) => "completions",
+            Later::Man(_) => "man",
+            Later::Doctor(_) => "doctor",
+            Later::Dlq(_) => "dlq",
+            Later::Repair(_) => "repair",
+            Later::Backup(_) => "backup",
+            Later::Restore(_) => "restore",
+        };
+        Err(Failure::usage(format!("`{name}` is not part of this version")).hint("`popug-cli --help` lists what is"))
+    }
+}

@@ -1,0 +1,207 @@
+//! `log tail`, `log show`, `log stats`
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation, list};
+use crate::domain::id::Sequence;
+use crate::domain::role::Right;
+use crate::event_log::{EventLog, FileLog, Line, LogError};
+use crate::reports::error::ReportError;
+use crate::reports::render::Format;
+use crate::reports::table::{Table, Value};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+#[derive(Subcommand, Debug)]
+pub enum Log {
+    /// The last events, or those from a sequence on, as they stand in the log
+    Tail(Tail),
+    /// One event
+    Show(Show),
+    /// How many events of which type
+    Stats(Stats),
+}
+
+#[derive(Args, Debug)]
+pub struct Tail {
+    /// Go on as events come
+    #[arg(short, long)]
+    follow: bool,
+    /// Only events of this type, with or without its version
+    #[arg(long = "type", value_name = "TYPE")]
+    type_name: Option<String>,
+    /// Only events about this subject, such as task/ID, day/DATE or company
+    #[arg(long)]
+    subject: Option<String>,
+    /// Begin at this sequence
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
+    /// At most so many events; by default the last 10, or all from --from on
+    #[arg(short = 'n', long = "count", value_name = "COUNT")]
+    count: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Its sequence
+    sequence: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct Stats {}
+
+impl Log {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        desk.caller.require(Right::Administer)?;
+        match self {
+            Log::Tail(command) => command.run(invocation, &desk),
+            Log::Show(command) => command.run(invocation, &desk),
+            Log::Stats(_) => stats(invocation, &desk),
+        }
+    }
+}
+
+impl Tail {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let log = &desk.app.log;
+        invocation.with_output(|out| {
+            let mut next = self.first_lines(log, out)?;
+            if !self.follow {
+                return Ok(());
+            }
+            loop {
+                out.flush()?;
+                std::thread::sleep(LOOK_AGAIN);
+                next = self.lines_from(log, next, out)?;
+            }
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn is_wanted(&self, line: &Line<'_>) -> bool {
+        let name = |wanted: &str| {
+            line.type_name == wanted || line.type_name.rsplit_once(".v").is_some_and(|(name, _)| name == wanted)
+        };
+        self.type_name.as_deref().is_none_or(name)
+            && self.subject.as_deref().is_none_or(|wanted| line.subject == wanted)
+    }
+
+    /// Prints what was asked for; the sequence to go on with.
+    fn first_lines(&self, log: &FileLog, out: &mut dyn Write) -> Result<Sequence, Failure> {
+        let head = log.head()?.sequence;
+        let has_filter = self.type_name.is_some() || self.subject.is_some();
+        if let Some(from) = self.from {
+            let from = Sequence(from.max(1));
+            if from > head.next() {
+                return Err(not_there(from.0, head));
+            }
+            return self.some_lines_from(log, from, self.count.unwrap_or(usize::MAX), out);
+        }
+        let count = self.count.unwrap_or(10);
+        let from = if has_filter { 1 } else { (head.0 + 1).saturating_sub(count as u64).max(1) };
+        let mut last = VecDeque::new();
+        log.for_each(Sequence(from), &mut |line| {
+            if self.is_wanted(line) {
+                last.push_back(line.text.to_owned());
+                if last.len() > count {
+                    last.pop_front();
+                }
+            }
+            Ok(())
+        })?;
+        for line in last {
+            writeln!(out, "{line}")?;
+        }
+        Ok(head.next())
+    }
+
+    fn some_lines_from(
+        &self,
+        log: &FileLog,
+        from: Sequence,
+        count: usize,
+        out: &mut dyn Write,
+    ) -> Result<Sequence, Failure> {
+        let mut reader = log.read(from)?;
+        let mut left = count;
+        while left > 0 {
+            let Some(line) = reader.next_line()? else { break };
+            if self.is_wanted(&line) {
+                left -= 1;
+                writeln!(out, "{}", line.text)?;
+            }
+        }
+        Ok(reader.head().sequence.next())
+    }
+
+    fn lines_from(&self, log: &FileLog, from: Sequence, out: &mut dyn Write) -> Result<Sequence, Failure> {
+        if log.head()?.sequence < from {
+            return Ok(from);
+        }
+        self.some_lines_from(log, from, usize::MAX, out)
+    }
+}
+
+fn not_there(sequence: u64, head: Sequence) -> Failure {
+    Failure::new(Exit::NotFound, "unknown_event", format!("there is no event {sequence}; the last is {head}"))
+}
+
+impl Show {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let head = desk.app.log.head()?.sequence;
+        let line = match desk.app.log.line(Sequence(self.sequence)) {
+            Err(LogError::NotOnChain { .. }) => return Err(not_there(self.sequence, head)),
+            other => other?,
+        };
+        let text = line.line().text.to_owned();
+        let is_for_people = invocation.format()? == Format::Table;
+        let shown = match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(value) if is_for_people => format!("{value:#}"),
+            _ => text,
+        };
+        invocation.with_output(|out| Ok(writeln!(out, "{shown}")?))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// What is counted of one type.
+#[derive(Default)]
+struct Count {
+    events: u64,
+    bytes: u64,
+    first: u64,
+    last: u64,
+}
+
+fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    let mut types: BTreeMap<String, Count> = BTreeMap::new();
+    desk.app.log.for_each(Sequence::FIRST, &mut |line| {
+        if !types.contains_key(line.type_name) {
+            types.insert(line.type_name.to_owned(), Count { first: line.sequence.0, ..Count::default() });
+        }
+        let count = types.get_mut(line.type_name).expect("inserted above");
+        count.events += 1;
+        count.bytes += line.text.len() as u64 + 1;
+        count.last = line.sequence.0;
+        Ok(())
+    })?;
+    let table = Table::builder()
+        .text("type", types.keys().map(Some))
+        .int("events", types.values().map(|count| Some(count.events)))
+        .int("bytes", types.values().map(|count| Some(count.bytes)))
+        .int("first_sequence", types.values().map(|count| Some(count.first)))
+        .int("last_sequence", types.values().map(|count| Some(count.last)))
+        .build()
+        .map_err(ReportError::from)?;
+    let sum =
+        |part: fn(&Count) -> u64| Value::Int(types.values().map(part).sum::<u64>().try_into().unwrap_or(i64::MAX));
+    let totals = vec![("events", sum(|count| count.events)), ("bytes", sum(|count| count.bytes))];
+    invocation.emit(&list(desk, "log-stats", table, totals)?)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,72 @@
+//! `mail list`, `mail retry`
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::cli::mail_settings;
+use crate::consumers::notifier::{MailRow, Retried};
+use crate::domain::role::Right;
+use crate::domain::text::Displayed;
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+
+#[derive(Subcommand, Debug)]
+pub enum Mail {
+    /// Every pay mail and what became of it
+    List(List),
+    /// Try a mail once more, now
+    Retry(Retry),
+}
+
+#[derive(Args, Debug)]
+pub struct List {}
+
+#[derive(Args, Debug)]
+pub struct Retry {
+    /// The payout's id, or the beginning of it
+    id: String,
+}
+
+impl Mail {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        desk.caller.require(Right::Mail)?;
+        match self {
+            Mail::List(_) => {
+                invocation.emit_list(&desk, "mails", table(&desk.app.mails()?)?)?;
+                Ok(Exit::Done)
+            }
+            Mail::Retry(Retry { id }) => {
+                let routes = mail_settings::routes(&desk.app, false)?;
+                let retried = desk.app.retry_mail(&routes, &id)?;
+                if matches!(retried, Retried::AlreadySent(_)) {
+                    invocation.reporter.note("it was sent already; nothing was done");
+                }
+                let (Retried::AlreadySent(row) | Retried::Attempted(row)) = retried;
+                let failed = row.last_error.clone().filter(|_| row.state.name() != "sent");
+                invocation.emit_list(&desk, "mails", table(&[row])?)?;
+                match failed {
+                    Some(error) => Err(Failure::new(Exit::Failure, "mail_failed", Displayed(&error).to_string())),
+                    None => Ok(Exit::Done),
+                }
+            }
+        }
+    }
+}
+
+fn table(rows: &[MailRow]) -> Result<Table, ReportError> {
+    Ok(Table::builder()
+        .date("date", rows.iter().map(|row| Some(row.business_date)))
+        .text("payout_id", rows.iter().map(|row| Some(row.payout_id.to_string())))
+        .text("login", rows.iter().map(|row| Some(&row.login)))
+        .text("name", rows.iter().map(|row| Some(&row.name)))
+        .money("amount", rows.iter().map(|row| Some(row.amount)))
+        .text("to", rows.iter().map(|row| Some(&row.to)))
+        .text("state", rows.iter().map(|row| Some(row.state.name())))
+        .int("attempts", rows.iter().map(|row| Some(u64::from(row.attempts))))
+        .time("next_try", rows.iter().map(|row| row.next_try))
+        .text("last_error", rows.iter().map(|row| row.last_error.as_deref()))
+        .int("sequence", rows.iter().map(|row| Some(row.sequence.0)))
+        .build()?)
+}

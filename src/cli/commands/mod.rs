@@ -1,0 +1,96 @@
+//! One file per command: what it takes (the doc comments are the help), then what it does with
+//! it. Rules never live here.
+
+mod account;
+mod close;
+mod consume;
+mod export;
+mod init;
+mod later;
+mod log;
+mod mail;
+mod report;
+mod schema;
+mod session;
+mod status;
+mod task;
+mod token;
+mod user;
+
+use clap::Subcommand;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Found a company: a new store with its first admin
+    Init(init::Init),
+    /// Log in; the session lasts twelve hours
+    Login(session::Login),
+    /// Forget the session
+    Logout(session::Logout),
+    /// Who is acting
+    Whoami(session::Whoami),
+    /// Tokens for cron and other programs
+    #[command(subcommand)]
+    Token(token::Token),
+    /// The people and programs of the company
+    #[command(subcommand)]
+    User(user::User),
+    /// The task exchange
+    #[command(subcommand)]
+    Task(task::Task),
+    /// Read the log into the tables: tracker, accounting, analytics, notifier
+    Consume(consume::Consume),
+    /// Close finished dates and pay out whoever is in the black
+    Close(close::Close),
+    /// The books by hand
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Balances, earnings, payouts, statements and the other reports
+    Report(report::ReportArgs),
+    /// Every report as a file, or the books for plain-text accounting
+    Export(export::Export),
+    /// The pay mails
+    #[command(subcommand)]
+    Mail(mail::Mail),
+    /// Look into the log
+    #[command(subcommand)]
+    Log(log::Log),
+    /// The head, and how far each consumer has come
+    Status(status::Status),
+    /// The JSON Schemas of the events
+    #[command(subcommand)]
+    Schema(schema::Schema),
+    #[command(flatten)]
+    Later(later::Later),
+}
+
+impl Command {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done, with the exit code it deserves.
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        match self {
+            Command::Init(command) => command.run(invocation),
+            Command::Login(command) => command.run(invocation),
+            Command::Logout(command) => command.run(invocation),
+            Command::Whoami(command) => command.run(invocation),
+            Command::Token(command) => command.run(invocation),
+            Command::User(command) => command.run(invocation),
+            Command::Task(command) => command.run(invocation),
+            Command::Consume(command) => command.run(invocation),
+            Command::Close(command) => command.run(invocation),
+            Command::Account(command) => command.run(invocation),
+            Command::Report(command) => command.run(invocation),
+            Command::Export(command) => command.run(invocation),
+            Command::Mail(command) => command.run(invocation),
+            Command::Log(command) => command.run(invocation),
+            Command::Status(command) => command.run(invocation),
+            Command::Schema(command) => command.run(invocation),
+            Command::Later(command) => command.run(),
+        }
+    }
+}

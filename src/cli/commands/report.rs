@@ -1,0 +1,179 @@
+//! `report`
+
+use clap::{Args, ValueEnum};
+
+use crate::app::App;
+use crate::app::command::known_user;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::consumers::run::check_on_chain;
+use crate::domain::event::Consumer;
+use crate::domain::id::UserId;
+use crate::domain::role::Right;
+use crate::domain::time::BusinessDate;
+use crate::event_log::EventLog;
+use crate::reports::name::ReportName;
+use crate::reports::query::{Dates, Granularity, Query};
+use crate::reports::table::{Report, Value};
+use crate::store::{Database, Tables};
+
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes or tasks
+    #[arg(value_parser = parse_name)]
+    name: ReportName,
+    #[command(flatten)]
+    dates: DateArgs,
+    /// Rows by whole days, ISO weeks or calendar months (earnings, top-task)
+    #[arg(long, value_enum)]
+    period: Option<PeriodArg>,
+    /// Only this user
+    #[arg(long, value_name = "LOGIN")]
+    user: Option<String>,
+}
+
+/// Business dates; both ends of a range are included.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct DateArgs {
+    /// One business date
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+    date: Option<BusinessDate>,
+    /// First business date
+    #[arg(long, value_name = "DATE")]
+    from: Option<BusinessDate>,
+    /// Last business date
+    #[arg(long, value_name = "DATE")]
+    to: Option<BusinessDate>,
+}
+
+impl DateArgs {
+    fn dates(self) -> Dates {
+        match (self.date, self.from, self.to) {
+            (Some(date), _, _) => Dates::On(date),
+            (None, None, None) => Dates::Default,
+            (None, from, to) => Dates::Range { from, to },
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum PeriodArg {
+    Day,
+    Week,
+    Month,
+}
+
+fn parse_name(text: &str) -> Result<ReportName, String> {
+    text.parse().map_err(|_| {
+        let names: Vec<_> = ReportName::ALL.into_iter().map(ReportName::name).collect();
+        format!("the reports are {}", names.join(", "))
+    })
+}
+
+impl ReportArgs {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        let asked = self.user.as_deref().map(|name| known_user(&desk.index, name)).transpose()?;
+        let user = visible_user(&desk, self.name, asked.map(|user| user.id))?;
+        let granularity = self.period.map(|period| match period {
+            PeriodArg::Day => Granularity::Day,
+            PeriodArg::Week => Granularity::Week,
+            PeriodArg::Month => Granularity::Month,
+        });
+        if granularity.is_some() && !self.name.takes_granularity() {
+            return Err(Failure::usage(format!("`report {}` has no --period", self.name.name())));
+        }
+        let report = load(&desk, self.name, self.dates.dates(), granularity, user)?;
+        say_if_behind(invocation, self.name, &report);
+        invocation.emit(&report)?;
+        Ok(if balances(&report) { Exit::Done } else { Exit::Findings })
+    }
+}
+
+/// Whose rows the caller gets to see: `None` is everybody's.
+///
+/// # Errors
+/// Exit 5 without the right.
+pub fn visible_user(desk: &Desk<'_>, name: ReportName, asked: Option<UserId>) -> Result<Option<UserId>, Failure> {
+    match name {
+        ReportName::Balances | ReportName::Payouts | ReportName::Statement => {
+            let own = desk.caller.user.id;
+            if desk.caller.may(Right::SeeAllMoney) {
+                return Ok(asked.or_else(|| (name == ReportName::Statement).then_some(own)));
+            }
+            desk.caller.require(Right::SeeOwnMoney)?;
+            if asked.is_some_and(|user| user != own) {
+                desk.caller.require(Right::SeeAllMoney)?;
+            }
+            Ok(Some(own))
+        }
+        ReportName::Earnings | ReportName::Entries | ReportName::TrialBalance | ReportName::Closes => {
+            desk.caller.require(Right::SeeBooks)?;
+            Ok(asked)
+        }
+        ReportName::Negative | ReportName::TopTask => {
+            desk.caller.require(Right::SeeAnalytics)?;
+            Ok(asked)
+        }
+        ReportName::Tasks => {
+            desk.caller.require(Right::SeeTasks)?;
+            Ok(asked)
+        }
+    }
+}
+
+/// Opens the consumer's file, loads the report and closes the file again.
+///
+/// # Errors
+/// Tables of another log, or that cannot be read.
+pub fn load(
+    desk: &Desk<'_>,
+    name: ReportName,
+    dates: Dates,
+    granularity: Option<Granularity>,
+    user: Option<UserId>,
+) -> Result<Report, Failure> {
+    if let (true, false) = (user.is_some(), name.takes_user()) {
+        return Err(Failure::usage(format!("`report {}` has no --user", name.name())));
+    }
+    let app = &desk.app;
+    let query = Query {
+        dates,
+        granularity,
+        user,
+        today: desk.company.zone.date_of(app.environment.now()),
+        head_sequence: app.log.head()?.sequence,
+    };
+    query.check()?;
+    let database = open_to_read(app, name.reads())?;
+    Ok(name.load(database.connection(), &query)?)
+}
+
+/// # Errors
+/// If the file is locked, damaged, or made from another log.
+pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
+    let tables = if consumer == Consumer::Analytics { Tables::Analytics } else { Tables::Accounting };
+    let database = Database::open_to_read(&app.directory.database(tables), tables, app.lock_wait)?;
+    check_on_chain(&app.around(), consumer, &database.checkpoint()?)?;
+    Ok(database)
+}
+
+fn say_if_behind(invocation: &Invocation<'_>, name: ReportName, report: &Report) {
+    if report.as_of_sequence < report.head_sequence {
+        invocation.reporter.note(&format!(
+            "as of event {} of {}; `popug-cli consume {}` catches up",
+            report.as_of_sequence,
+            report.head_sequence,
+            name.reads().name()
+        ));
+    }
+}
+
+/// A trial balance whose totals differ is a finding.
+fn balances(report: &Report) -> bool {
+    let total = |name: &str| report.totals.iter().find(|(total, _)| *total == name).map(|(_, value)| value);
+    match (report.name, total("debit"), total("credit")) {
+        ("trial-balance", Some(Value::Money(debit)), Some(Value::Money(credit))) => debit == credit,
+        _ => true,
+    }
+}

@@ -1,0 +1,89 @@
+//! `schema list`, `schema show`, `schema check`
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::event_log::schema::{self, SCHEMAS};
+
+#[derive(Subcommand, Debug)]
+pub enum Schema {
+    /// The event types with a schema
+    List(List),
+    /// The schema of one event type
+    Show(Show),
+    /// Check the schemas themselves, or every line of a file against them
+    Check(Check),
+}
+
+#[derive(Args, Debug)]
+pub struct List {}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The type with its version, like task.created.v2, or `envelope`
+    type_name: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Lines of a log (`-`: stdin)
+    file: Option<PathBuf>,
+}
+
+impl Schema {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        match self {
+            Schema::List(_) => {
+                let names: String = SCHEMAS.iter().map(|schema| schema.type_name() + "\n").collect();
+                invocation.with_output(|out| Ok(out.write_all(names.as_bytes())?))?;
+                Ok(Exit::Done)
+            }
+            Schema::Show(Show { type_name }) => show(invocation, &type_name),
+            Schema::Check(Check { file: None }) => report(invocation, &schema::lint()),
+            Schema::Check(Check { file: Some(file) }) => report(invocation, &check_lines(&file)?),
+        }
+    }
+}
+
+fn show(invocation: &Invocation<'_>, type_name: &str) -> Result<Exit, Failure> {
+    let text = match type_name {
+        "envelope" => Some(schema::ENVELOPE),
+        _ => schema::find(type_name).map(|schema| schema.text),
+    };
+    let text = text.ok_or_else(|| {
+        Failure::new(Exit::NotFound, "unknown_type", format!("there is no schema of `{type_name}`"))
+            .hint("`popug-cli schema list` shows all")
+    })?;
+    invocation.with_output(|out| Ok(writeln!(out, "{}", text.trim_end())?))?;
+    Ok(Exit::Done)
+}
+
+fn check_lines(file: &PathBuf) -> Result<Vec<String>, Failure> {
+    let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", file.display()));
+    let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(std::fs::File::open(file).map_err(unreadable)?))
+    };
+    let mut findings = Vec::new();
+    for (number, line) in (1..).zip(input.lines()) {
+        if let Err(reason) = schema::validate_line(&line.map_err(unreadable)?) {
+            findings.push(format!("line {number}: {reason}"));
+        }
+    }
+    Ok(findings)
+}
+
+fn report(invocation: &Invocation<'_>, findings: &[String]) -> Result<Exit, Failure> {
+    invocation.with_output(|out| {
+        for finding in findings {
+            writeln!(out, "{finding}")?;
+        }
+        Ok(())
+    })?;
+    Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
+}

@@ -1,0 +1,68 @@
+//! `login`, `logout`, `whoami`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::Environment;
+use crate::app::identity::Proof;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::cli::prompt;
+use crate::credentials::{TokenKind, Ttl};
+use crate::domain::text::Displayed;
+
+#[derive(Args, Debug)]
+pub struct Login {
+    /// Who logs in; the password comes from POPUG_PASSWORD or a prompt
+    login: String,
+}
+
+impl Login {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let app = invocation.app()?;
+        let index = app.index()?;
+        let password = prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
+        let caller = app.identify(&index, &Proof::Password { login: self.login, password })?;
+        let auth = app.auth(&index)?;
+        let now = invocation.environment.system_now();
+        let issued = auth.tokens().issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
+        invocation.sessions(auth.company()).save(&issued.token)?;
+        let expires = issued.record.expires_at;
+        invocation.reporter.note(&format!("{} is logged in until {expires}", caller.user.login));
+        Ok(Exit::Done)
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Logout {}
+
+impl Logout {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let app = invocation.app()?;
+        let index = app.index()?;
+        let auth = app.auth(&index)?;
+        let sessions = invocation.sessions(auth.company());
+        let now = invocation.environment.system_now();
+        if let Some(token) = sessions.load()?
+            && let Ok(claims) = auth.tokens().verify(&token, now)
+        {
+            auth.tokens().revoke(claims.token_id, now)?;
+        }
+        sessions.remove()?;
+        Ok(Exit::Done)
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Whoami {}
+
+impl Whoami {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let user = invocation.desk()?.caller.user;
+        let object = json!({
+            "user_id": user.id, "login": user.login, "name": user.full_name, "role": user.role, "active": user.active,
+        });
+        invocation.emit_object(&object, &format!("{}\t{}\t{}\n", user.login, user.role, Displayed(&user.full_name)))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,220 @@
+//! `task add`, `list`, `show`, `complete`, `reshuffle`
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
+
+use crate::app::command::{Command, known_task, known_user};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::domain::event::Event;
+use crate::domain::role::Right;
+use crate::domain::text::{Displayed, Title};
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+use crate::state::{HandOver, TaskRow};
+
+#[derive(Subcommand, Debug)]
+pub enum Task {
+    /// Create a task; it is handed to somebody drawn at random
+    Add(Add),
+    /// Tasks; by default the open ones of everybody
+    List(List),
+    /// One task with its history
+    Show(Show),
+    /// Complete tasks assigned to you: all of them or none
+    Complete(Complete),
+    /// Draw a new assignee for every open task
+    Reshuffle(Reshuffle),
+}
+
+#[derive(Args, Debug)]
+pub struct Add {
+    /// The title; a jira id in front of it, like `[UP-7] Fix it`, is split off
+    title: String,
+    /// The jira id, like UP-7
+    #[arg(long, value_name = "ID")]
+    jira_id: Option<String>,
+    /// Any text
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").args(["open", "all"])))]
+pub struct List {
+    /// Only those assigned to you
+    #[arg(long)]
+    mine: bool,
+    /// Only open ones (the default)
+    #[arg(long)]
+    open: bool,
+    /// Completed ones too
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Number (12, T-12), jira id or id
+    task: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Complete {
+    /// Numbers (12, T-12), jira ids or ids
+    #[arg(required = true)]
+    tasks: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Reshuffle {}
+
+impl Task {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        match self {
+            Task::Add(command) => command.run(invocation, &desk),
+            Task::List(command) => command.run(invocation, &desk),
+            Task::Show(command) => command.run(invocation, &desk),
+            Task::Complete(command) => command.run(invocation, &desk),
+            Task::Reshuffle(_) => reshuffle(invocation, &desk),
+        }
+    }
+}
+
+impl Add {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let split = Title::from_input(&self.title, self.jira_id.as_deref()).ok().filter(|title| title.split);
+        let Add { title, jira_id, description } = self;
+        let command = Command::AddTask { title, jira_id, description };
+        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        let [(sequence, Event::TaskCreated(created)), (_, Event::TaskAssigned(assigned))] = &outcome.events[..] else {
+            unreachable!("a task is created together with its first assignment")
+        };
+        if let Some(Title { title, jira_id: Some(jira_id), .. }) = split {
+            invocation.reporter.note(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
+        }
+        let assignee = known_user(&desk.index, &assigned.assignee_id.to_string())?.login;
+        invocation.emit_outcome(&outcome, || {
+            let object = json!({
+                "task_id": created.task_id, "number": created.number, "assignee": assignee, "sequence": sequence,
+                "replayed": outcome.replayed,
+            });
+            invocation.emit_object(&object, &format!("T-{}\t{assignee}\n", created.number))
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+impl List {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        desk.caller.require(Right::SeeTasks)?;
+        let rows = desk.index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?;
+        invocation.emit_list(desk, "tasks", table(&rows)?)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn table(rows: &[TaskRow]) -> Result<Table, ReportError> {
+    let status = |row: &TaskRow| Some(if row.task.completed { "completed" } else { "open" });
+    Ok(Table::builder()
+        .text("task_id", rows.iter().map(|row| Some(row.task.id.to_string())))
+        .int("number", rows.iter().map(|row| Some(row.task.number)))
+        .text("title", rows.iter().map(|row| Some(&row.title)))
+        .text("jira_id", rows.iter().map(|row| row.jira_id.as_deref()))
+        .text("description", rows.iter().map(|row| row.description.as_deref()))
+        .text("status", rows.iter().map(status))
+        .text("created_by", rows.iter().map(|row| Some(&row.created_by)))
+        .time("created_at", rows.iter().map(|row| Some(row.created_at)))
+        .text("assignee", rows.iter().map(|row| Some(&row.assignee)))
+        .time("assigned_at", rows.iter().map(|row| Some(row.assigned_at)))
+        .int("assignments", rows.iter().map(|row| Some(u64::from(row.task.assignment_no))))
+        .time("completed_at", rows.iter().map(|row| row.completed_at))
+        .text("completed_by", rows.iter().map(|row| row.task.completed.then_some(&row.assignee)))
+        .build()?)
+}
+
+impl Show {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        desk.caller.require(Right::SeeTasks)?;
+        let task = known_task(&desk.index, &self.task)?;
+        let row = desk.index.task_row(task.number)?.expect("the task was just found");
+        let hand_overs = desk.index.hand_overs(task.number)?;
+        invocation.emit_object(&as_object(&row, &hand_overs), &as_lines(&row, &hand_overs))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn as_object(row: &TaskRow, hand_overs: &[HandOver]) -> serde_json::Value {
+    let mut history = vec![json!({
+        "event": "created", "at": row.created_at, "by": row.created_by, "sequence": row.created_sequence,
+    })];
+    history.extend(hand_overs.iter().map(|hand_over| {
+        json!({
+            "event": "assigned", "at": hand_over.at, "assignee": hand_over.assignee,
+            "assignment_no": hand_over.assignment_no, "sequence": hand_over.sequence,
+        })
+    }));
+    history.extend(row.completed_at.map(|at| json!({ "event": "completed", "at": at, "by": row.assignee })));
+    json!({
+        "task_id": row.task.id, "number": row.task.number, "title": row.title, "jira_id": row.jira_id,
+        "description": row.description, "status": if row.task.completed { "completed" } else { "open" },
+        "created_by": row.created_by, "created_at": row.created_at, "assignee": row.assignee,
+        "assigned_at": row.assigned_at, "assignments": row.task.assignment_no, "completed_at": row.completed_at,
+        "completed_by": row.task.completed.then_some(&row.assignee), "history": history,
+    })
+}
+
+fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("T-{}  {}\n", row.task.number, Displayed(&row.title));
+    if let Some(jira_id) = &row.jira_id {
+        let _ = writeln!(text, "jira:     {jira_id}");
+    }
+    let status = if row.task.completed { "completed" } else { "open" };
+    let _ = writeln!(text, "status:   {status}\nassignee: {}\nid:       {}", row.assignee, row.task.id);
+    if let Some(description) = &row.description {
+        let _ = writeln!(text);
+        for line in description.lines() {
+            let _ = writeln!(text, "    {}", Displayed(line));
+        }
+    }
+    let _ = writeln!(text, "\n{}  created by {}", row.created_at, row.created_by);
+    for hand_over in hand_overs {
+        let _ = writeln!(text, "{}  assigned to {}", hand_over.at, hand_over.assignee);
+    }
+    if let Some(at) = row.completed_at {
+        let _ = writeln!(text, "{at}  completed by {}", row.assignee);
+    }
+    text
+}
+
+impl Complete {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let command = Command::CompleteTasks { tasks: self.tasks };
+        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        invocation.emit_outcome(&outcome, || {
+            let sequences: Vec<_> = outcome.events.iter().map(|(sequence, _)| *sequence).collect();
+            let object = json!({
+                "completed": sequences.len(), "sequence": sequences.first(), "replayed": outcome.replayed,
+            });
+            if invocation.wants_json() { invocation.emit_object(&object, "") } else { Ok(()) }
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    let outcome = desk.app.execute(desk.caller.user.id, &Command::Reshuffle, &invocation.manner())?;
+    let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
+        unreachable!("a reshuffle is headed by its own event")
+    };
+    invocation.emit_outcome(&outcome, || {
+        let object = json!({
+            "open_tasks": reshuffled.open_tasks, "eligible_users": reshuffled.eligible_users,
+            "moved": reshuffled.moved, "sequence": sequence, "replayed": outcome.replayed,
+        });
+        invocation.emit_object(&object, &format!("{}\n", reshuffled.moved))
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,122 @@
+//! `token issue`, `token list`, `token revoke`
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::app::Environment;
+use crate::app::command::known_user;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::credentials::{TokenKind, TokenRecord, Ttl};
+use crate::domain::role::Right;
+use crate::domain::user::User;
+use crate::reports::table::Table;
+
+#[derive(Subcommand, Debug)]
+pub enum Token {
+    /// Issue a token and print it, alone, on stdout
+    Issue(Issue),
+    /// Tokens and sessions that were issued
+    List(List),
+    /// Take a token back; it is refused from then on
+    Revoke(Revoke),
+}
+
+#[derive(Args, Debug)]
+pub struct Issue {
+    /// Whom it lets act
+    login: String,
+    /// How long it is good, such as 90d or 12h
+    #[arg(long, value_name = "TIME", default_value = "90d")]
+    ttl: String,
+}
+
+#[derive(Args, Debug)]
+pub struct List {}
+
+#[derive(Args, Debug)]
+pub struct Revoke {
+    /// The token's id, as `token list` shows it
+    id: String,
+}
+
+impl Token {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        match self {
+            Token::Issue(command) => command.run(invocation, &desk),
+            Token::List(_) => list(invocation, &desk),
+            Token::Revoke(command) => command.run(invocation, &desk),
+        }
+    }
+}
+
+/// One's own tokens are one's own business; those of others are an admin's.
+fn may_handle(desk: &Desk<'_>, user: &User) -> Result<(), Failure> {
+    if user.id != desk.caller.user.id {
+        desk.caller.require(Right::Administer)?;
+    }
+    Ok(())
+}
+
+impl Issue {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let user = known_user(&desk.index, &self.login)?;
+        may_handle(desk, &user)?;
+        if !user.active {
+            let message = format!("`{}` is deactivated; a token would be refused", user.login);
+            return Err(Failure::new(Exit::Conflict, "user_deactivated", message));
+        }
+        let ttl: Ttl = self.ttl.parse()?;
+        let auth = desk.app.auth(&desk.index)?;
+        let now = invocation.environment.system_now();
+        let issued = auth.tokens().issue(user.id, TokenKind::Token, ttl, now)?;
+        let record = &issued.record;
+        let object = json!({
+            "token": issued.token.reveal(), "token_id": record.token_id.to_string(), "login": user.login,
+            "expires_at": record.expires_at,
+        });
+        invocation.emit_object(&object, &format!("{}\n", issued.token.reveal()))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    let sees_all = desk.caller.may(Right::Administer);
+    let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
+    records.retain(|record| sees_all || record.user_id == desk.caller.user.id);
+    let users = desk.index.users()?;
+    let login =
+        |record: &TokenRecord| users.iter().find(|user| user.id == record.user_id).map(|user| user.login.clone());
+    let now = invocation.environment.system_now();
+    let table = Table::builder()
+        .text("token_id", records.iter().map(|r| Some(r.token_id.to_string())))
+        .text("login", records.iter().map(login))
+        .text("kind", records.iter().map(|r| Some(r.kind.name())))
+        .time("issued_at", records.iter().map(|r| Some(r.issued_at)))
+        .time("expires_at", records.iter().map(|r| Some(r.expires_at)))
+        .time("revoked_at", records.iter().map(|r| r.revoked_at))
+        .text("state", records.iter().map(|r| Some(r.state(now).name())))
+        .build()
+        .map_err(crate::reports::error::ReportError::from)?;
+    invocation.emit_list(desk, "tokens", table)?;
+    Ok(Exit::Done)
+}
+
+impl Revoke {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let auth = desk.app.auth(&desk.index)?;
+        let unknown = || {
+            Failure::new(Exit::NotFound, "unknown_token", format!("there is no token `{}`", self.id))
+                .hint("`popug-cli token list` shows the tokens")
+        };
+        let records = auth.tokens().list()?;
+        let record = records.iter().find(|record| record.token_id.to_string() == self.id).ok_or_else(unknown)?;
+        if record.user_id != desk.caller.user.id {
+            desk.caller.require(Right::Administer)?;
+        }
+        auth.tokens().revoke(record.token_id, invocation.environment.system_now())?;
+        invocation.reporter.note(&format!("token {} is revoked", self.id));
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,236 @@
+//! `user register`, `update`, `set-role`, `set-password`, `deactivate`, `reactivate`, `list`, `show`
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::app::command::{Command, known_user};
+use crate::app::write::Outcome;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::prompt;
+use crate::credentials::passwords::check_length;
+use crate::domain::event::Event;
+use crate::domain::id::UserId;
+use crate::domain::role::Right;
+use crate::domain::text::Displayed;
+use crate::domain::user::User as Person;
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+
+#[derive(Subcommand, Debug)]
+pub enum User {
+    /// Register somebody
+    Register(Register),
+    /// Change somebody's name or address
+    Update(Update),
+    /// Give somebody another role
+    SetRole(SetRole),
+    /// Set a password: one's own, or as an admin anybody's
+    SetPassword(SetPassword),
+    /// Take somebody out: no login, no tasks; what he earned is still paid
+    Deactivate(Deactivate),
+    /// Let somebody back in
+    Reactivate(Deactivate),
+    /// Everybody
+    List(List),
+    /// One user
+    Show(Show),
+}
+
+#[derive(Args, Debug)]
+pub struct Register {
+    /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`; never changes
+    #[arg(long)]
+    login: String,
+    /// Full name
+    #[arg(long)]
+    name: String,
+    /// E-mail address
+    #[arg(long)]
+    email: String,
+    /// admin, manager, accountant, developer, worker or service
+    #[arg(long)]
+    role: String,
+    /// Read a password from stdin; without one the user cannot log in
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Update {
+    /// Login or id
+    user: String,
+    /// New full name
+    #[arg(long)]
+    name: Option<String>,
+    /// New e-mail address
+    #[arg(long)]
+    email: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct SetRole {
+    /// Login or id
+    user: String,
+    /// admin, manager, accountant, developer, worker or service
+    role: String,
+}
+
+#[derive(Args, Debug)]
+pub struct SetPassword {
+    /// Login or id; by default one's own
+    user: Option<String>,
+    /// Read the password from stdin
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Deactivate {
+    /// Login or id
+    user: String,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct List {}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// Login or id
+    user: String,
+}
+
+impl User {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        match self {
+            User::Register(command) => command.run(invocation, &desk),
+            User::Update(Update { user, name, email }) => {
+                change(invocation, &desk, Command::ChangeUser { user, full_name: name, email })
+            }
+            User::SetRole(SetRole { user, role }) => change(invocation, &desk, Command::SetRole { user, role }),
+            User::SetPassword(command) => command.run(invocation, &desk),
+            User::Deactivate(Deactivate { user, reason }) => {
+                change(invocation, &desk, Command::DeactivateUser { user, reason })
+            }
+            User::Reactivate(Deactivate { user, reason }) => {
+                change(invocation, &desk, Command::ReactivateUser { user, reason })
+            }
+            User::List(_) => list(invocation, &desk),
+            User::Show(Show { user }) => show(invocation, &desk, &user),
+        }
+    }
+}
+
+impl Register {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let Register { login, name, email, role, password_stdin } = self;
+        let password = password_stdin.then(|| prompt::new_password(invocation.global, true, &login)).transpose()?;
+        if let Some(password) = &password {
+            check_length(password)?;
+        }
+        let command = Command::RegisterUser { login, full_name: name, email, role };
+        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
+            return Ok(Exit::Done);
+        };
+        if let (Some(password), None) = (&password, &outcome.preview) {
+            desk.app.auth(&desk.index)?.passwords().set_password(registered.user_id, password)?;
+        }
+        invocation.emit_outcome(&outcome, || {
+            let object = json!({
+                "user_id": registered.user_id, "login": registered.login, "sequence": sequence,
+                "replayed": outcome.replayed,
+            });
+            invocation.emit_object(&object, &format!("{}\n", registered.user_id))
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Result<Exit, Failure> {
+    let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+    invocation.emit_outcome(&outcome, || say_changed(invocation, &outcome))?;
+    Ok(Exit::Done)
+}
+
+fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Failure> {
+    let sequence = outcome.events.first().map(|(sequence, _)| *sequence);
+    if invocation.wants_json() {
+        let object = json!({ "changed": sequence.is_some(), "sequence": sequence, "replayed": outcome.replayed });
+        return invocation.emit_object(&object, "");
+    }
+    if sequence.is_none() {
+        invocation.reporter.note("nothing to change");
+    }
+    Ok(())
+}
+
+impl SetPassword {
+    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        let user: (UserId, String) = match &self.user {
+            Some(name) => {
+                let user = known_user(&desk.index, name)?;
+                (user.id, user.login)
+            }
+            None => (desk.caller.user.id, desk.caller.user.login.clone()),
+        };
+        if user.0 != desk.caller.user.id {
+            desk.caller.require(Right::Administer)?;
+        }
+        // POPUG_PASSWORD proves who acts under --as; it cannot be the new password as well.
+        let proves = invocation.global.act_as.is_some() && !self.password_stdin;
+        let password = if proves {
+            prompt::ask_new(invocation.global, &user.1)?
+        } else {
+            prompt::new_password(invocation.global, self.password_stdin, &user.1)?
+        };
+        desk.app.auth(&desk.index)?.passwords().set_password(user.0, &password)?;
+        invocation.reporter.note(&format!("the password of {} is set", user.1));
+        Ok(Exit::Done)
+    }
+}
+
+/// Addresses are shown to whoever may see them, and everybody his own.
+fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
+    let sees = desk.caller.may(Right::SeeEmails) || user.id == desk.caller.user.id;
+    sees.then(|| user.email.clone())
+}
+
+fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    let users = desk.index.users()?;
+    let table = Table::builder()
+        .text("user_id", users.iter().map(|user| Some(user.id.to_string())))
+        .text("login", users.iter().map(|user| Some(&user.login)))
+        .text("name", users.iter().map(|user| Some(&user.full_name)))
+        .text("email", users.iter().map(|user| email_for(desk, user)))
+        .text("role", users.iter().map(|user| Some(user.role.name())))
+        .bool("active", users.iter().map(|user| Some(user.active)))
+        .build()
+        .map_err(ReportError::from)?;
+    invocation.emit_list(desk, "users", table)?;
+    Ok(Exit::Done)
+}
+
+fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit, Failure> {
+    let user = known_user(&desk.index, name)?;
+    let email = email_for(desk, &user);
+    let object = json!({
+        "user_id": user.id, "login": user.login, "name": user.full_name, "email": email, "role": user.role,
+        "active": user.active,
+    });
+    let lines = format!(
+        "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",
+        user.login,
+        Displayed(&user.full_name),
+        Displayed(email.as_deref().unwrap_or("(not yours to see)")),
+        user.role,
+        if user.active { "yes" } else { "no" },
+        user.id
+    );
+    invocation.emit_object(&object, &lines)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,103 @@
+//! Clock, dice and environment variables. Nothing else in the program reads them.
+
+use std::env;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+use crate::app::Environment;
+use crate::cli::failure::Failure;
+use crate::domain::clock::Clock;
+use crate::domain::dice::Dice;
+use crate::domain::time::EventTime;
+
+const NOW: &str = "POPUG_NOW";
+const SEED: &str = "POPUG_SEED";
+
+/// The machine's clock and dice, or pinned ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEnvironment {
+    now: Option<EventTime>,
+    seed: Option<u64>,
+}
+
+impl SystemEnvironment {
+    /// # Errors
+    /// A variable that is set and cannot be read.
+    pub fn read() -> Result<SystemEnvironment, Failure> {
+        let now = variable(NOW)?
+            .map(|text| text.parse().map_err(|_| malformed(NOW, &text, "an RFC 3339 time like 2026-11-22T09:00:00Z")))
+            .transpose()?;
+        let seed = variable(SEED)?
+            .map(|text| text.parse().map_err(|_| malformed(SEED, &text, "a whole number")))
+            .transpose()?;
+        Ok(SystemEnvironment { now, seed })
+    }
+
+    /// The same clock with other dice, for a demo that was given a seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> SystemEnvironment {
+        SystemEnvironment { seed: Some(seed), ..self }
+    }
+}
+
+/// A variable; empty counts as unset.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
+    }
+}
+
+fn malformed(name: &str, text: &str, wanted: &str) -> Failure {
+    Failure::usage(format!("{name} is `{text}`, which is not {wanted}"))
+}
+
+impl Clock for SystemEnvironment {
+    fn now(&self) -> EventTime {
+        self.now.unwrap_or_else(|| self.system_now())
+    }
+}
+
+impl Environment for SystemEnvironment {
+    fn dice(&self, salt: &str) -> Box<dyn Dice> {
+        match self.seed {
+            Some(seed) => {
+                let digest = Sha256::digest(format!("{seed}/{salt}"));
+                Box::new(Shaken(ChaCha20Rng::from_seed(digest.into())))
+            }
+            None => Box::new(Shaken(rand::rng())),
+        }
+    }
+
+    fn pinned_by(&self) -> Option<&'static str> {
+        self.now.map(|_| NOW).or(self.seed.map(|_| SEED))
+    }
+
+    fn system_now(&self) -> EventTime {
+        EventTime::new(jiff::Timestamp::now())
+    }
+}
+
+struct Shaken<R>(R);
+
+impl<R: Rng> Dice for Shaken<R> {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0.random_range(0..bound)
+    }
+
+    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
+        let mut random = [0; 10];
+        self.0.fill_bytes(&mut random);
+        // Before 1970 there is no UUIDv7; such ids sort first.
+        let millis = u64::try_from(at.micros() / 1_000).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}

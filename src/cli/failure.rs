@@ -1,0 +1,271 @@
+//! The one error of the command line: heading, hints and exit code are decided here.
+
+use std::fmt::Write as _;
+use std::io;
+
+use serde_json::json;
+
+use crate::app::AppError;
+use crate::consumers::ConsumeError;
+use crate::credentials::CredentialError;
+use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::event_log::LogError;
+use crate::reports::error::ReportError;
+use crate::state::StateError;
+use crate::store::StoreError;
+
+/// Exit codes of the contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    Done = 0,
+    Failure = 1,
+    Usage = 2,
+    NotFound = 3,
+    Conflict = 4,
+    NotAllowed = 5,
+    Rejected = 6,
+    Findings = 7,
+    NoStore = 10,
+    Locked = 11,
+    Damaged = 12,
+    Bug = 70,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+/// What is told to whoever called.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    /// A stable name for programs.
+    pub code: String,
+    pub message: String,
+    pub hints: Vec<String>,
+    /// Reading stopped at the other end of a pipe: no failure at all.
+    pub is_closed_pipe: bool,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
+        Failure { exit, code: code.to_owned(), message: message.into(), hints: Vec::new(), is_closed_pipe: false }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, "usage", message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        for hint in &self.hints {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+        text
+    }
+
+    /// For programs: one object.
+    pub fn json(&self) -> String {
+        let error = json!({
+            "code": self.code, "exit": self.exit as i32, "message": self.message, "hints": self.hints,
+        });
+        format!("{}\n", json!({ "error": error }))
+    }
+}
+
+/// An error with what caused it: `cannot open x: permission denied`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let _ = write!(text, ": {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Failure {
+        let exit = match rejection.class() {
+            RejectionClass::NotFound => Exit::NotFound,
+            RejectionClass::NotAllowed => Exit::NotAllowed,
+            RejectionClass::Conflict => Exit::Conflict,
+            RejectionClass::Invalid => Exit::Rejected,
+        };
+        let mut failure = Failure::new(exit, &rejection.code(), rejection.to_string());
+        failure.hints.extend(rejection.hint());
+        failure
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Failure {
+        let message = chain(&error);
+        let damaged = |code| Failure::new(Exit::Damaged, code, message.clone());
+        match error {
+            LogError::Damaged { .. } => damaged("log_damaged")
+                .hint("nothing was changed; `popug-cli verify` checks every line")
+                .hint("restore the damaged segment from a backup"),
+            LogError::NotOnChain { .. } => {
+                damaged("not_on_chain").hint("`popug-cli consume NAME --rebuild` makes the tables anew from this log")
+            }
+            LogError::TooNew { .. } => damaged("log_too_new").hint("use the version of popug-cli that wrote it"),
+            LogError::UnknownVersion { .. } => {
+                damaged("unknown_version").hint("a newer popug-cli wrote this event; update this one")
+            }
+            LogError::Undecodable { .. } => damaged("undecodable").hint("`popug-cli verify` tells more"),
+            LogError::Missing { .. } => Failure::new(Exit::NoStore, "no_store", message),
+            LogError::Exists { .. } => Failure::new(Exit::Conflict, "store_exists", message),
+            LogError::Locked { .. } => {
+                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
+            }
+            LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
+            LogError::Io { .. } | LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
+                .hint("nothing that was acknowledged is lost; the next command recovers"),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        let message = chain(&error);
+        match error {
+            StoreError::Locked { .. } => {
+                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
+            }
+            StoreError::Damaged { .. } => Failure::new(Exit::Failure, "tables_damaged", message)
+                .hint("`popug-cli consume` moves the file aside and rebuilds it from the log"),
+            StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
+            StoreError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        match error {
+            StateError::Log(error) => error.into(),
+            StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
+                .hint("try again, or wait longer with --lock-wait 60s"),
+            other => Failure::new(Exit::Failure, "state_index", chain(&other))
+                .hint("`popug-cli consume tracker --rebuild` makes the index anew from the log"),
+        }
+    }
+}
+
+impl From<ConsumeError> for Failure {
+    fn from(error: ConsumeError) -> Failure {
+        let message = chain(&error);
+        match error {
+            ConsumeError::Log(error) => error.into(),
+            ConsumeError::Store(error) => error.into(),
+            ConsumeError::State(error) => error.into(),
+            ConsumeError::Rejected(rejection) => rejection.into(),
+            ConsumeError::Locked { .. } => {
+                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
+            }
+            ConsumeError::ForeignTables { consumer, .. } => Failure::new(Exit::Damaged, "foreign_tables", message)
+                .hint("the log was restored or replaced since")
+                .hint(format!("`popug-cli consume {} --rebuild` makes the tables anew from this log", consumer.name())),
+            ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
+                .hint(format!("`popug-cli log show {sequence}` shows the event")),
+            ConsumeError::UnknownMail { .. } => {
+                Failure::new(Exit::NotFound, "unknown_mail", message).hint("`popug-cli mail list` shows every mail")
+            }
+            ConsumeError::AmbiguousMail { candidates, .. } => {
+                let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+                Failure::new(Exit::Usage, "ambiguous", message)
+                    .hint(format!("it may be one of {}", candidates.join(", ")))
+            }
+            ConsumeError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+        }
+    }
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Failure {
+        use CredentialError as E;
+        let (exit, code) = match &error {
+            E::TokenMalformed { .. }
+            | E::TokenTampered
+            | E::TokenForeign
+            | E::TokenExpired { .. }
+            | E::TokenRevoked { .. }
+            | E::TokenNotListed { .. } => (Exit::NotAllowed, "token_refused"),
+            E::TooManyAttempts { .. } => (Exit::NotAllowed, "too_many_attempts"),
+            E::OpenToOthers { .. } => (Exit::NotAllowed, "open_to_others"),
+            E::PasswordTooShort { .. } | E::PasswordTooLong { .. } => (Exit::Rejected, "bad_password"),
+            E::BadTtl { .. } => (Exit::Usage, "bad_ttl"),
+            E::UnknownToken { .. } => (Exit::NotFound, "unknown_token"),
+            E::Exists { .. } => (Exit::Conflict, "credentials_exist"),
+            E::Locked { .. } => (Exit::Locked, "locked"),
+            E::TooNew { .. } => (Exit::Damaged, "credentials_too_new"),
+            _ => (Exit::Failure, "credentials"),
+        };
+        let mut failure = Failure::new(exit, code, chain(&error));
+        failure.hints.extend(error.hint());
+        failure
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Failure {
+        let message = chain(&error);
+        match error {
+            ReportError::Write(error) => error.into(),
+            ReportError::NothingConsumed => Failure::new(Exit::Failure, "nothing_consumed", message)
+                .hint("`popug-cli consume` reads the log into the tables"),
+            ReportError::UnknownUser(_) => Failure::new(Exit::NotFound, "unknown_user", message),
+            ReportError::UserMissing => Failure::usage(message).hint("name him: --user LOGIN"),
+            ReportError::UnknownReport(_) | ReportError::EndBeforeStart { .. } => Failure::usage(message),
+            _ => Failure::new(Exit::Failure, "report", message),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Failure { is_closed_pipe, ..Failure::new(Exit::Failure, "io", format!("cannot write: {error}")) }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Failure {
+        let message = chain(&error);
+        match error {
+            AppError::Rejected(rejection) => rejection.into(),
+            AppError::Log(error) => error.into(),
+            AppError::State(error) => error.into(),
+            AppError::Store(error) => error.into(),
+            AppError::Consume(error) => error.into(),
+            AppError::Credential(error) => error.into(),
+            AppError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+            AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
+                .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),
+            AppError::StoreExists { .. } => {
+                Failure::new(Exit::Conflict, "store_exists", message).hint("choose another directory with -C DIR")
+            }
+            AppError::Ambiguous { candidates, .. } => Failure::new(Exit::Usage, "ambiguous", message)
+                .hint(format!("name one of them by number: {}", candidates.join(", "))),
+            AppError::NotLoggedIn => Failure::new(Exit::NotAllowed, "not_logged_in", message)
+                .hint("`popug-cli login LOGIN`, or --as LOGIN, or a token in POPUG_TOKEN"),
+            AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message),
+            AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
+                .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
+            AppError::Usage { hint, .. } => {
+                let mut failure = Failure::usage(message);
+                failure.hints.extend(hint);
+                failure
+            }
+        }
+    }
+}

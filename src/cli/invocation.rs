@@ -1,0 +1,250 @@
+//! What every command works with: the options, the store, who is acting, and where output goes.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use crate::app::identity::{Caller, Proof};
+use crate::app::write::{Manner, Outcome};
+use crate::app::{App, Opening};
+use crate::cli::args::{Global, OutputFormat};
+use crate::cli::environment::{SystemEnvironment, variable};
+use crate::cli::failure::Failure;
+use crate::cli::prompt;
+use crate::cli::reporter::Reporter;
+use crate::credentials::{Sessions, TokenText};
+use crate::domain::company::Company;
+use crate::domain::id::CompanyId;
+use crate::event_log::file_log::SEGMENT_BYTES_MAX;
+use crate::event_log::{EventLog, Patience};
+use crate::reports::render::{self, Format, Options};
+use crate::reports::table::{Named, Period, Report, Table};
+use crate::state::StateIndex;
+use crate::store::StoreDirectory;
+
+pub struct Invocation<'a> {
+    pub global: &'a Global,
+    pub environment: &'a SystemEnvironment,
+    pub reporter: &'a Reporter,
+}
+
+/// An open store with its state at the head and a caller who may act.
+pub struct Desk<'a> {
+    pub app: App<'a>,
+    pub index: StateIndex,
+    pub company: Company,
+    pub caller: Caller,
+}
+
+impl<'a> Invocation<'a> {
+    pub fn directory(&self) -> StoreDirectory {
+        StoreDirectory::new(&self.global.store)
+    }
+
+    /// Shown to whoever waits for our locks.
+    fn holder(&self) -> String {
+        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).take(2).collect();
+        format!("process {}: popug-cli {}", std::process::id(), words.join(" "))
+    }
+
+    pub fn patience(&self) -> Patience {
+        Patience { wait: self.global.lock_wait, holder: self.holder() }
+    }
+
+    /// # Errors
+    /// If there is no store.
+    pub fn app(&self) -> Result<App<'a>, Failure> {
+        self.app_in(self.directory())
+    }
+
+    /// # Errors
+    /// If there is no store in `directory`.
+    pub fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
+        let segment_bytes_max = match variable("POPUG_SEGMENT_BYTES")? {
+            Some(text) => text.parse().map_err(|_| Failure::usage("POPUG_SEGMENT_BYTES is not a whole number"))?,
+            None => SEGMENT_BYTES_MAX,
+        };
+        Ok(App::open(Opening {
+            directory,
+            environment: self.environment,
+            notices: self.reporter,
+            lock_wait: self.global.lock_wait,
+            holder: self.holder(),
+            segment_bytes_max,
+        })?)
+    }
+
+    /// Opens the store and finds out who is acting.
+    ///
+    /// # Errors
+    /// If there is no store, or nobody is logged in.
+    pub fn desk(&self) -> Result<Desk<'a>, Failure> {
+        let app = self.app()?;
+        let index = app.index()?;
+        let company = app.company(&index)?;
+        let caller = app.identify(&index, &self.proof(company.id)?)?;
+        Ok(Desk { app, index, company, caller })
+    }
+
+    fn proof(&self, company: CompanyId) -> Result<Proof, Failure> {
+        if let Some(login) = &self.global.act_as {
+            let password = prompt::password(self.global, &format!("Password of {login}: "))?;
+            return Ok(Proof::Password { login: login.clone(), password });
+        }
+        Ok(match variable("POPUG_TOKEN")? {
+            Some(token) => Proof::Token(TokenText::new(&token)),
+            None => Proof::Session(self.sessions(company)),
+        })
+    }
+
+    pub fn sessions(&self, company: CompanyId) -> Sessions {
+        let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        Sessions::locate(path("XDG_STATE_HOME"), path("HOME"), company)
+    }
+
+    pub fn manner(&self) -> Manner {
+        Manner { key: self.global.key.clone(), dry_run: self.global.dry_run }
+    }
+
+    /// The format that was asked for, by name, by the file's extension, or by where output goes.
+    ///
+    /// # Errors
+    /// An extension that names no format.
+    pub fn format(&self) -> Result<Format, Failure> {
+        match (self.global.output, &self.global.out) {
+            (Some(format), _) => Ok(named_format(format)),
+            (None, Some(file)) => format_of(file),
+            (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
+            (None, None) => Ok(Format::Plain),
+        }
+    }
+
+    pub fn wants_json(&self) -> bool {
+        matches!(self.format(), Ok(Format::Json | Format::Ndjson))
+    }
+
+    /// Writes a report where it belongs.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn emit(&self, report: &Report) -> Result<(), Failure> {
+        let format = self.format()?;
+        let width = terminal_width();
+        self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
+    }
+
+    /// Writes a list as a report of its own.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn emit_list(&self, desk: &Desk<'_>, name: &'static str, table: Table) -> Result<(), Failure> {
+        self.emit(&list(desk, name, table, Vec::new())?)
+    }
+
+    /// Writes one object as JSON, or `lines` for people.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn emit_object(&self, object: &serde_json::Value, lines: &str) -> Result<(), Failure> {
+        let text = if self.wants_json() { format!("{object}\n") } else { lines.to_owned() };
+        self.with_output(|out| Ok(out.write_all(text.as_bytes())?))
+    }
+
+    /// After a write: its preview if it was a dry run, else whatever `say` prints.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn emit_outcome(&self, outcome: &Outcome, say: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        match &outcome.preview {
+            Some(lines) => self.with_output(|out| Ok(out.write_all(lines)?)),
+            None => say(),
+        }
+    }
+
+    /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn with_output(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+        match &self.global.out {
+            None => {
+                let mut out = BufWriter::new(io::stdout().lock());
+                write(&mut out)?;
+                Ok(out.flush()?)
+            }
+            Some(path) => write_whole(path, write),
+        }
+    }
+}
+
+/// Writes a file beside its place and renames it.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(crate::cli::failure::Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
+    };
+    let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
+    let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let mut out = BufWriter::new(File::create(&beside).map_err(failed)?);
+    let written = write(&mut out).and_then(|()| {
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+/// A list in the clothes of a report.
+///
+/// # Errors
+/// If the head cannot be read.
+pub fn list(desk: &Desk<'_>, name: &'static str, table: Table, totals: Vec<Named>) -> Result<Report, Failure> {
+    let head = desk.app.log.head()?.sequence;
+    Ok(Report {
+        name,
+        as_of_sequence: desk.index.checkpoint()?.sequence,
+        head_sequence: head,
+        zone: desk.company.zone.clone(),
+        currency: desk.company.currency.clone(),
+        period: Period::default(),
+        totals,
+        beside: Vec::new(),
+        table,
+    })
+}
+
+fn named_format(format: OutputFormat) -> Format {
+    match format {
+        OutputFormat::Table => Format::Table,
+        OutputFormat::Plain => Format::Plain,
+        OutputFormat::Csv => Format::Csv,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Ndjson => Format::Ndjson,
+        OutputFormat::Md => Format::Markdown,
+    }
+}
+
+fn format_of(path: &Path) -> Result<Format, Failure> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => Ok(Format::Csv),
+        Some("json") => Ok(Format::Json),
+        Some("ndjson") => Ok(Format::Ndjson),
+        Some("parquet") => Ok(Format::Parquet),
+        Some("md") => Ok(Format::Markdown),
+        _ => Err(Failure::usage(format!("the extension of {} names no format", path.display()))
+            .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
+    }
+}
+
+/// As wide as the terminal that stdout is, or as COLUMNS says.
+fn terminal_width() -> Option<u16> {
+    if io::stdout().is_terminal() {
+        return Some(indicatif::TermLike::width(&console::Term::stdout()));
+    }
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok())
+}

@@ -1,0 +1,26 @@
+//! How mails leave, from the environment.
+
+use crate::app::App;
+use crate::cli::environment::variable;
+use crate::cli::failure::{Exit, Failure};
+use crate::consumers::notifier::{MailRoutes, Outgoing};
+use crate::mail::{BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer, SmtpTransport};
+
+/// Files in the outbox, or SMTP where a server is named.
+///
+/// # Errors
+/// A setting that cannot be read.
+pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
+    let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
+    let outgoing = match variable(SMTP_URL_VARIABLE)? {
+        Some(url) => Outgoing::Smtp(Box::new(SmtpTransport::new(SmtpServer::parse(&url)?)?)),
+        None => Outgoing::Files,
+    };
+    Ok(MailRoutes::new(&app.directory, sender, outgoing, send_imported))
+}
+
+impl From<BadSetting> for Failure {
+    fn from(setting: BadSetting) -> Failure {
+        Failure::new(Exit::Usage, "bad_setting", setting.to_string())
+    }
+}

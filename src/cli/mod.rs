@@ -1,0 +1,68 @@
+//! The command line: words in, an exit code out. The only layer with terminal, clock, chance and
+//! environment.
+
+pub mod args;
+mod commands;
+mod environment;
+mod failure;
+mod invocation;
+mod mail_settings;
+mod prompt;
+mod reporter;
+mod signals;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use args::{CommandLine, OutputFormat};
+use environment::SystemEnvironment;
+use failure::{Exit, Failure};
+use invocation::Invocation;
+use reporter::Reporter;
+
+/// Runs one command line, its first word being the program's name. Everything a user is to see
+/// has been written when it returns the exit code. May be called many times in one process.
+pub fn run<I, T>(words: I) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let line = match CommandLine::read(words) {
+        Ok(line) => line,
+        Err(error) => return answer_clap(&error),
+    };
+    let wants_json = matches!(line.global.output, Some(OutputFormat::Json | OutputFormat::Ndjson));
+    let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(line)));
+    match outcome {
+        Ok(Ok(exit)) => exit as u8,
+        Ok(Err(failure)) if failure.is_closed_pipe => Exit::Done as u8,
+        Ok(Err(failure)) => tell(&failure, wants_json),
+        Err(_) => {
+            let failure = Failure::new(Exit::Bug, "bug", "this is a bug in popug-cli")
+                .hint("nothing that was acknowledged is lost; please report what is printed above");
+            tell(&failure, wants_json)
+        }
+    }
+}
+
+fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
+    let environment = SystemEnvironment::read()?;
+    let reporter = Reporter::new(&line.global);
+    let invocation = Invocation { global: &line.global, environment: &environment, reporter: &reporter };
+    let outcome = line.command.run(&invocation);
+    reporter.finish();
+    outcome
+}
+
+/// Help and version are answers; everything else is a usage error.
+fn answer_clap(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 }
+}
+
+fn tell(failure: &Failure, as_json: bool) -> u8 {
+    let text = if as_json { failure.json() } else { failure.text() };
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    failure.exit as u8
+}

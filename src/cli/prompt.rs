@@ -1,0 +1,69 @@
+//! Asking people. Nothing is asked unless stdin and stderr are terminals.
+
+use std::io::{BufRead, IsTerminal};
+
+use crate::cli::args::Global;
+use crate::cli::environment::variable;
+use crate::cli::failure::Failure;
+use crate::credentials::Password;
+
+const PASSWORD: &str = "POPUG_PASSWORD";
+
+fn may_ask(global: &Global) -> bool {
+    !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// The password of whoever acts: POPUG_PASSWORD or a prompt.
+///
+/// # Errors
+/// If there is neither.
+pub fn password(global: &Global, question: &str) -> Result<Password, Failure> {
+    if let Some(password) = variable(PASSWORD)? {
+        return Ok(Password::new(password));
+    }
+    ask(global, question)
+}
+
+/// A password to be set: the first line of stdin if `from_stdin`, else POPUG_PASSWORD, else a
+/// prompt, twice.
+///
+/// # Errors
+/// If there is none, or the two differ.
+pub fn new_password(global: &Global, from_stdin: bool, whose: &str) -> Result<Password, Failure> {
+    if from_stdin {
+        return read_line();
+    }
+    if let Some(password) = variable(PASSWORD)? {
+        return Ok(Password::new(password));
+    }
+    ask_new(global, whose)
+}
+
+/// Asks twice for a password to be set.
+///
+/// # Errors
+/// If nobody can be asked, or the two differ.
+pub fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
+    let first = ask(global, &format!("New password of {whose}: "))?;
+    let again = ask(global, "The same again: ")?;
+    if first == again { Ok(first) } else { Err(Failure::usage("the two passwords differ")) }
+}
+
+fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
+    if !may_ask(global) {
+        return Err(Failure::usage("a password is needed and nobody can be asked")
+            .hint(format!("set {PASSWORD}, or use --password-stdin where a command takes it")));
+    }
+    let typed = rpassword::prompt_password(question)
+        .map_err(|error| Failure::usage(format!("the password cannot be read: {error}")))?;
+    Ok(Password::new(typed))
+}
+
+fn read_line() -> Result<Password, Failure> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| Failure::usage(format!("the password cannot be read from stdin: {error}")))?;
+    Ok(Password::new(line.trim_end_matches(['\r', '\n'])))
+}

@@ -1,0 +1,133 @@
+//! Warnings, notes and progress, on stderr.
+
+use std::cell::{Cell, RefCell};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use serde_json::json;
+
+use crate::cli::args::{Global, ProgressStyle};
+use crate::consumers::Notices;
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+
+const EVERY: Duration = Duration::from_secs(1);
+
+pub struct Reporter {
+    is_quiet: bool,
+    is_verbose: bool,
+    style: Shown,
+    bar: RefCell<Option<(String, ProgressBar)>>,
+    last_line: Cell<Option<Instant>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Bar,
+    Plain,
+    Json,
+    Nothing,
+}
+
+impl Reporter {
+    pub fn new(global: &Global) -> Reporter {
+        let style = match global.progress {
+            ProgressStyle::Plain => Shown::Plain,
+            ProgressStyle::Json => Shown::Json,
+            ProgressStyle::Auto if !global.quiet && std::io::stderr().is_terminal() => Shown::Bar,
+            ProgressStyle::Auto | ProgressStyle::None => Shown::Nothing,
+        };
+        Reporter {
+            is_quiet: global.quiet,
+            is_verbose: global.verbose,
+            style,
+            bar: RefCell::new(None),
+            last_line: Cell::new(None),
+        }
+    }
+
+    /// A line for people that nobody needs to read.
+    pub fn note(&self, message: &str) {
+        if !self.is_quiet {
+            self.line(message);
+        }
+    }
+
+    /// A line only for whoever asked with `-v`.
+    pub fn detail(&self, message: &str) {
+        if self.is_verbose {
+            self.line(message);
+        }
+    }
+
+    /// Shows how far `what` has come.
+    pub fn progress(&self, what: &str, done: u64, total: u64) {
+        match self.style {
+            Shown::Nothing => {}
+            Shown::Bar => self.move_bar(what, done, total),
+            Shown::Plain | Shown::Json if !self.is_due(done >= total) => {}
+            Shown::Plain => self.line(&format!("{what}: {done} of {total}")),
+            Shown::Json => self.line(&json!({ "progress": what, "done": done, "total": total }).to_string()),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn is_due(&self, is_last: bool) -> bool {
+        let is_due = is_last || self.last_line.get().is_none_or(|last| last.elapsed() >= EVERY);
+        if is_due {
+            self.last_line.set(Some(Instant::now()));
+        }
+        is_due
+    }
+
+    fn move_bar(&self, what: &str, done: u64, total: u64) {
+        let mut shown = self.bar.borrow_mut();
+        if shown.as_ref().is_none_or(|(name, _)| name != what) {
+            if let Some((_, bar)) = shown.take() {
+                bar.finish_and_clear();
+            }
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let template = "{prefix:>12} [{bar:30}] {human_pos} of {human_len}  {per_sec}  {eta} left";
+            if let Ok(style) = BarStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.set_prefix(what.to_owned());
+            *shown = Some((what.to_owned(), bar));
+        }
+        if let Some((_, bar)) = shown.as_ref() {
+            bar.set_length(total.max(done));
+            bar.set_position(done);
+        }
+    }
+
+    fn line(&self, message: &str) {
+        let write = || {
+            // Nobody left to tell is no failure.
+            let _ = writeln!(std::io::stderr(), "{message}");
+        };
+        match self.bar.borrow().as_ref() {
+            Some((_, bar)) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Notices for Reporter {
+    fn warn(&self, message: &str) {
+        self.line(&format!("warning: {message}"));
+    }
+
+    fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence) {
+        // A few events are consumed before a bar could be seen.
+        if total.0 >= 20_000 {
+            self.progress(consumer.name(), done.0, total.0);
+        }
+    }
+}
