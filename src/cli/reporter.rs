@@ -47,8 +47,15 @@ impl Reporter {
         }
     }
 
-    /// A line for people that nobody needs to read.
+    /// A line for whoever sits at the terminal; scripts hear nothing on success.
     pub fn note(&self, message: &str) {
+        if !self.is_quiet && std::io::stderr().is_terminal() {
+            self.line(message);
+        }
+    }
+
+    /// A line that belongs to the result, wherever it goes: how far it reaches, how input was read.
+    pub fn remark(&self, message: &str) {
         if !self.is_quiet {
             self.line(message);
         }

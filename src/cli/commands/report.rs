@@ -160,7 +160,7 @@ pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failu
 
 fn say_if_behind(invocation: &Invocation<'_>, name: ReportName, report: &Report) {
     if report.as_of_sequence < report.head_sequence {
-        invocation.reporter.note(&format!(
+        invocation.reporter.remark(&format!(
             "as of event {} of {}; `popug-cli consume {}` catches up",
             report.as_of_sequence,
             report.head_sequence,

@@ -44,7 +44,7 @@ impl Status {
         });
         invocation.emit_object(&object, &lines(&standings, head.sequence, head_time, last_closed))?;
         if head_time > now {
-            invocation.reporter.note(&format!("the log's last event ({head_time}) is ahead of the clock ({now})"));
+            invocation.reporter.remark(&format!("the log's last event ({head_time}) is ahead of the clock ({now})"));
         }
         Ok(Exit::Done)
     }

@@ -92,7 +92,7 @@ impl Add {
             unreachable!("a task is created together with its first assignment")
         };
         if let Some(Title { title, jira_id: Some(jira_id), .. }) = split {
-            invocation.reporter.note(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
+            invocation.reporter.remark(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
         }
         let assignee = known_user(&desk.index, &assigned.assignee_id.to_string())?.login;
         invocation.emit_outcome(&outcome, || {
