@@ -18,6 +18,8 @@ pub struct Analytics<'d> {
     common: CommonTables,
     settled: SettledRows,
     position: Checkpoint,
+    /// Whether rows wait in an open transaction.
+    is_open: bool,
     unflushed: u64,
 }
 
@@ -25,7 +27,7 @@ impl<'d> Analytics<'d> {
     pub fn resume(database: &'d Database) -> Result<Analytics<'d>, ConsumeError> {
         let common = CommonTables::load(database)?;
         let position = database.checkpoint()?;
-        Ok(Analytics { database, common, settled: SettledRows::default(), position, unflushed: 0 })
+        Ok(Analytics { database, common, settled: SettledRows::default(), position, is_open: false, unflushed: 0 })
     }
 
     pub fn position(&self) -> &Checkpoint {
@@ -48,7 +50,7 @@ impl<'d> Analytics<'d> {
             around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
             Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
         })?;
-        self.flush()?;
+        self.commit()?;
         Ok(at_head)
     }
 
@@ -73,16 +75,23 @@ impl<'d> Analytics<'d> {
         Ok(())
     }
 
+    /// Hands the rows over to DuckDB, in a transaction that stays open.
     fn flush(&mut self) -> Result<(), ConsumeError> {
-        if self.unflushed == 0 {
-            return Ok(());
+        if !std::mem::replace(&mut self.is_open, true) {
+            self.database.begin()?;
         }
-        self.database.begin()?;
         self.common.flush(self.database)?;
         self.settled.flush(self.database)?;
+        self.unflushed = 0;
+        Ok(())
+    }
+
+    /// Stores rows and checkpoint in one transaction.
+    fn commit(&mut self) -> Result<(), ConsumeError> {
+        self.flush()?;
         self.database.set_checkpoint(&self.position)?;
         self.database.commit()?;
-        self.unflushed = 0;
+        self.is_open = false;
         Ok(())
     }
 }

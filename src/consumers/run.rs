@@ -85,7 +85,9 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     let database = Database::open(&beside, tables, around.lock_wait)?;
     match tables {
         Tables::Accounting => {
-            Accounting::resume(&database)?.catch_up(around, None)?;
+            let mut accounting = Accounting::resume(&database)?;
+            accounting.catch_up(around, None)?;
+            accounting.commit()?;
         }
         Tables::Analytics => {
             Analytics::resume(&database)?.catch_up(around, None)?;

@@ -226,20 +226,23 @@ impl<'a> Cursor<'a> {
     /// A JSON string that may hold escapes, quotes included.
     fn string_literal(&mut self) -> Result<&'a str, String> {
         let start = self.at;
-        let mut bytes = self.rest().iter().enumerate().skip(1);
-        while let Some((offset, byte)) = bytes.next() {
-            match byte {
-                b'\\' => drop(bytes.next()),
+        let unended = || format!("a text without end at column {}", start + 1);
+        if self.rest().first() != Some(&b'"') {
+            return Err(format!("expected a text at column {}", start + 1));
+        }
+        self.at += 1;
+        loop {
+            let offset = memchr::memchr2(b'"', b'\\', self.rest()).ok_or_else(unended)?;
+            match self.rest()[offset] {
                 b'"' => {
-                    self.at = start + offset + 1;
-                    return Ok(&self.text[start..self.at]).and_then(|literal: &str| {
-                        literal.starts_with('"').then_some(literal).ok_or_else(|| "expected a text".to_owned())
-                    });
+                    self.at += offset + 1;
+                    return Ok(&self.text[start..self.at]);
                 }
-                _ => {}
+                // Skips whatever is escaped; should that split a character, no quote follows it.
+                _ if self.rest().len() > offset + 2 => self.at += offset + 2,
+                _ => return Err(unended()),
             }
         }
-        Err(format!("a text without end at column {}", start + 1))
     }
 
     fn data_and_hash(&mut self) -> Result<(&'a str, Hash), String> {

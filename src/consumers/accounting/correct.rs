@@ -68,7 +68,7 @@ impl Accounting<'_> {
             let head = self.append(writer, at, proposal)?;
             Ok(Corrected { entry, sequence: head.sequence, preview: None })
         })
-        .and_then(|corrected| self.flush().map(|()| corrected))
+        .and_then(|corrected| self.commit().map(|()| corrected))
     }
 }
 

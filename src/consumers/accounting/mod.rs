@@ -41,6 +41,8 @@ pub struct Accounting<'d> {
     reacted_through: Sequence,
     /// Task events that others appended while this process was reacting.
     absorbed_causes: u64,
+    /// Whether rows wait in an open transaction.
+    is_open: bool,
     unflushed: u64,
     applied: u64,
     appended: u64,
@@ -77,6 +79,7 @@ impl<'d> Accounting<'d> {
             position: database.checkpoint()?,
             reacted_through: load_reacted_through(database)?,
             absorbed_causes: 0,
+            is_open: false,
             unflushed: 0,
             applied: 0,
             appended: 0,
@@ -111,24 +114,23 @@ impl<'d> Accounting<'d> {
                 break true;
             }
         };
-        self.flush()?;
+        self.commit()?;
         Ok(done)
     }
 
-    /// Reads on to the head, or until `deadline`; never reacts. True at the head.
+    /// Reads on to the head, or until `deadline`; never reacts. True at the head. What was read
+    /// waits for [`Accounting::commit`].
     pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = around.log.head()?.sequence;
-        let at_head = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+        feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
             for recorded in &chunk.events {
                 self.project(recorded)?;
             }
             self.moved_to(chunk.through, chunk.lines)?;
             around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
             Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
-        })?;
-        self.flush()?;
-        Ok(at_head)
+        })
     }
 
     fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
@@ -197,15 +199,24 @@ impl<'d> Accounting<'d> {
         Ok(stamp(writer, around.clock, around.notices)?.time)
     }
 
-    /// Stores rows and checkpoint in one transaction.
-    pub fn flush(&mut self) -> Result<(), ConsumeError> {
-        self.database.begin()?;
+    /// Hands the rows over to DuckDB, in a transaction that stays open.
+    fn flush(&mut self) -> Result<(), ConsumeError> {
+        if !std::mem::replace(&mut self.is_open, true) {
+            self.database.begin()?;
+        }
         self.common.flush(self.database)?;
         self.tables.flush(self.database)?;
+        self.unflushed = 0;
+        Ok(())
+    }
+
+    /// Stores rows and checkpoint in one transaction.
+    pub fn commit(&mut self) -> Result<(), ConsumeError> {
+        self.flush()?;
         self.database.set_checkpoint(&self.position)?;
         store_reacted_through(self.database, self.reacted_through)?;
         self.database.commit()?;
-        self.unflushed = 0;
+        self.is_open = false;
         Ok(())
     }
 }
