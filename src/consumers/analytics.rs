@@ -38,7 +38,7 @@ impl<'d> Analytics<'d> {
     pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = crate::event_log::EventLog::head(around.log)?.sequence;
-        let at_head = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+        let fed = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
             for recorded in &chunk.events {
                 self.project(recorded)?;
             }
@@ -49,9 +49,12 @@ impl<'d> Analytics<'d> {
             }
             around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
             Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
-        })?;
-        self.commit()?;
-        Ok(at_head)
+        });
+        // The log's errors come between chunks: what stands before the bad event is kept.
+        if matches!(fed, Ok(_) | Err(ConsumeError::Log(_))) {
+            self.commit()?;
+        }
+        fed
     }
 
     fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {

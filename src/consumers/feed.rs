@@ -51,7 +51,8 @@ fn drain<E: From<LogError>>(
     Ok(true)
 }
 
-/// Ends at `last`, at an error, or when nobody listens any more.
+/// Ends at `last`, at an error, or when nobody listens any more. What stands before an event that
+/// cannot be read is handed over, then the error: the reader is past that event and must not go on.
 fn produce(
     reader: &mut Reader<'_>,
     last: Sequence,
@@ -59,43 +60,56 @@ fn produce(
     sender: &SyncSender<Result<Chunk, LogError>>,
 ) {
     loop {
-        let chunk = next_chunk(reader, last, &wanted);
-        let is_end = !matches!(&chunk, Ok(Some(chunk)) if chunk.through.sequence < last);
-        let Some(chunk) = chunk.transpose() else { return };
-        if sender.send(chunk).is_err() || is_end {
+        let (chunk, error) = next_chunk(reader, last, &wanted);
+        let is_end = chunk.as_ref().is_none_or(|chunk| chunk.through.sequence >= last) || error.is_some();
+        for part in chunk.map(Ok).into_iter().chain(error.map(Err)) {
+            if sender.send(part).is_err() {
+                return;
+            }
+        }
+        if is_end {
             return;
         }
     }
 }
 
+/// The next lines, and what went wrong right behind them.
 fn next_chunk(
     reader: &mut Reader<'_>,
     last: Sequence,
     wanted: &impl Fn(EventKind) -> bool,
-) -> Result<Option<Chunk>, LogError> {
+) -> (Option<Chunk>, Option<LogError>) {
     let mut events = Vec::new();
     let mut through = None;
     let mut lines = 0;
+    let mut error = None;
     while lines < CHUNK_EVENTS && through.is_none_or(|through: Checkpoint| through.sequence < last) {
-        let Some(line) = reader.next_line()? else { break };
-        if line.sequence > last {
-            break;
+        match next_event(reader, last, wanted) {
+            Ok(None) => break,
+            Ok(Some((event, at))) => {
+                events.extend(event);
+                through = Some(at);
+                lines += 1;
+            }
+            Err(what) => {
+                error = Some(what);
+                break;
+            }
         }
-        match line.kind() {
-            LineKind::Known(kind) if wanted(kind) => match Recorded::from_line(&line) {
-                Ok(event) => events.push(event),
-                // What stands before a bad event is applied; the next run stops right at it.
-                Err(_) if through.is_some() => break,
-                Err(error) => return Err(error),
-            },
-            LineKind::UnknownVersion(kind) if wanted(kind) => match line.event() {
-                Err(error) if through.is_none() => return Err(error),
-                _ => break,
-            },
-            _ => {}
-        }
-        through = Some(Checkpoint { sequence: line.sequence, hash: line.hash });
-        lines += 1;
     }
-    Ok(through.map(|through| Chunk { events, through, lines }))
+    (through.map(|through| Chunk { events, through, lines }), error)
+}
+
+/// The next line up to `last`, decoded if it is wanted.
+fn next_event(
+    reader: &mut Reader<'_>,
+    last: Sequence,
+    wanted: &impl Fn(EventKind) -> bool,
+) -> Result<Option<(Option<Recorded<'static>>, Checkpoint)>, LogError> {
+    let Some(line) = reader.next_line()?.filter(|line| line.sequence <= last) else { return Ok(None) };
+    let event = match line.kind() {
+        LineKind::Known(kind) | LineKind::UnknownVersion(kind) if wanted(kind) => Some(Recorded::from_line(&line)?),
+        _ => None,
+    };
+    Ok(Some((event, Checkpoint { sequence: line.sequence, hash: line.hash })))
 }

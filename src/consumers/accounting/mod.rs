@@ -123,14 +123,19 @@ impl<'d> Accounting<'d> {
     pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = around.log.head()?.sequence;
-        feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+        let fed = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
             for recorded in &chunk.events {
                 self.project(recorded)?;
             }
             self.moved_to(chunk.through, chunk.lines)?;
             around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
             Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
-        })
+        });
+        // The log's errors come between chunks: what stands before the bad event is kept.
+        if matches!(fed, Err(ConsumeError::Log(_))) {
+            self.commit()?;
+        }
+        fed
     }
 
     fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {

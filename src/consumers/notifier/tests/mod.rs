@@ -5,3 +5,4 @@ mod rebuilding;
 mod routing;
 mod sending;
 mod store;
+mod unreadable;

@@ -1,0 +1,55 @@
+//! An event that this program cannot read stops the notifier; it is never passed over.
+
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use super::store::*;
+use crate::consumers::{ConsumeError, notifier, run};
+use crate::domain::event::{Event, UserChanged};
+use crate::event_log::LogError;
+use crate::store::Tables;
+
+const HASH_SUFFIX_BYTES: usize = 75;
+
+/// Makes the log one that a newer program wrote: `old` became `new`, and the chain is whole.
+fn rewrite(store: &Store, old: &str, new: &str) {
+    let path = store.directory.log().join(format!("{:020}.ndjson", 1));
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches(old).count(), 1);
+    let (mut previous, mut rewritten) = ("0".repeat(64), String::new());
+    for line in text.replace(old, new).lines() {
+        let unhashed = format!("{}}}", &line[..line.len() - HASH_SUFFIX_BYTES]);
+        let digest = Sha256::digest(format!("{previous}\n{unhashed}"));
+        previous = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        rewritten += &format!("{},\"hash\":\"{previous}\"}}\n", &unhashed[..unhashed.len() - 1]);
+    }
+    fs::write(path, rewritten).unwrap();
+    fs::remove_file(store.directory.log().join("head")).unwrap();
+}
+
+fn is_stopped_at(result: Result<impl Sized, ConsumeError>, sequence: u64) -> bool {
+    matches!(result, Err(ConsumeError::Log(LogError::UnknownVersion { sequence: at, .. })) if at.0 == sequence)
+}
+
+#[test]
+fn nothing_is_sent_or_passed_over_behind_an_event_of_a_newer_version() {
+    let store = Store::with_two_payouts();
+    store.sent();
+    let changed = UserChanged { user_id: user("vera"), full_name: None, email: Some("new@popug.example".into()) };
+    store.happened("2026-11-21T10:00:00Z", [Event::from(changed)]);
+    let bad = store.recorded().len() as u64;
+    store.finished("2026-11-21T11:00:00Z", 3, "petr");
+    rewrite(&store, "user.changed.v1", "user.changed.v9");
+    remove_sqlite(&store.directory.notifier());
+    fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
+    for _ in 0..2 {
+        assert!(is_stopped_at(store.sending(&store.files()), bad));
+        assert!(is_stopped_at(notifier::list(&store.around()), bad));
+        let around = store.around();
+        assert!(is_stopped_at(run::with_accounting(&around, |a| a.catch_up(&around, None)), bad));
+        let position = run::with_accounting(&around, |a| Ok(a.position().sequence.0)).unwrap();
+        assert_eq!(position, bad - 1);
+        assert!(is_stopped_at(run::consume_analytics(&around), bad));
+    }
+}
