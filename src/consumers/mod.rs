@@ -10,6 +10,8 @@ pub mod accounting;
 pub mod analytics;
 mod common_tables;
 mod feed;
+#[cfg(test)]
+mod fixture;
 pub mod notifier;
 pub mod process_lock;
 pub mod run;

@@ -8,6 +8,8 @@ mod close;
 mod correct;
 mod reaction;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 

@@ -30,6 +30,32 @@ struct Pending {
     facts: Vec<Fact>,
     first_cause: Option<EventId>,
     last_cause: Sequence,
+    /// The price of a task whose first assignment has not been met yet. It goes into one batch
+    /// with the fee, so that the cause of the last entry tells how far the reaction has come.
+    unassigned: Option<(Cause, Fact)>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.unassigned.is_none()
+    }
+
+    fn owe(&mut self, cause: Cause, facts: impl IntoIterator<Item = Fact>) {
+        self.include_unassigned();
+        self.add(cause, facts);
+    }
+
+    fn include_unassigned(&mut self) {
+        if let Some((cause, fact)) = self.unassigned.take() {
+            self.add(cause, [fact]);
+        }
+    }
+
+    fn add(&mut self, cause: Cause, facts: impl IntoIterator<Item = Fact>) {
+        self.facts.extend(facts);
+        self.first_cause.get_or_insert(cause.id);
+        self.last_cause = cause.sequence;
+    }
 }
 
 pub(super) fn is_cause(kind: EventKind) -> bool {
@@ -57,6 +83,9 @@ impl Accounting<'_> {
             around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
             Ok::<_, ConsumeError>(in_time())
         })?;
+        if done {
+            pending.include_unassigned();
+        }
         self.append_pending(around, pen, &mut pending)?;
         if done {
             // What was appended itself is no cause; only what others appended has to be looked at.
@@ -73,17 +102,14 @@ impl Accounting<'_> {
         pending: &mut Pending,
         chunk: &Chunk,
     ) -> Result<(), ConsumeError> {
-        self.look_up_tasks(&chunk.events)?;
+        self.look_up_tasks(around, pen, pending, &chunk.events)?;
         for recorded in &chunk.events {
             self.owe(recorded, pending)?;
-            // A task's creation and first assignment stay in one batch, so that the last cause of
-            // an entry tells how far the reaction has come.
-            let is_cut = !matches!(*recorded.event, Event::TaskCreated(_));
-            if is_cut && pending.facts.len() + 3 > BATCH_EVENTS_MAX {
+            if pending.facts.len() + 3 > BATCH_EVENTS_MAX {
                 self.append_pending(around, pen, pending)?;
             }
         }
-        if pending.facts.is_empty() {
+        if pending.is_empty() {
             self.reacted_through = self.reacted_through.max(chunk.through.sequence);
             if self.accounts.len() > ACCOUNTS_MAX {
                 self.accounts.clear();
@@ -106,20 +132,19 @@ impl Accounting<'_> {
                     fees_charged: Money::ZERO,
                 };
                 self.accounts.insert(created.task_id, account);
-                pending.facts.push(fact);
+                pending.include_unassigned();
+                pending.unassigned = Some((cause, fact));
             }
             Event::TaskAssigned(assigned) => {
                 let task = self.accounts.get_mut(&assigned.task_id).ok_or_else(|| unknown_task(recorded))?;
-                pending.facts.push(books.charge_fee(cause, assigned, task));
+                pending.owe(cause, [books.charge_fee(cause, assigned, task)]);
             }
             Event::TaskCompleted(completed) => {
                 let task = self.accounts.remove(&completed.task_id).ok_or_else(|| unknown_task(recorded))?;
-                pending.facts.extend(books.credit_reward(cause, completed, &task));
+                pending.owe(cause, books.credit_reward(cause, completed, &task));
             }
             _ => unreachable!("only causes are fed to the reaction"),
         }
-        pending.first_cause.get_or_insert(recorded.id);
-        pending.last_cause = recorded.sequence;
         Ok(())
     }
 
@@ -129,8 +154,8 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         pending: &mut Pending,
     ) -> Result<(), ConsumeError> {
-        let Pending { facts, first_cause, last_cause } = std::mem::take(pending);
-        let Some(first_cause) = first_cause else { return Ok(()) };
+        let Some(first_cause) = pending.first_cause.take() else { return Ok(()) };
+        let (facts, last_cause) = (std::mem::take(&mut pending.facts), pending.last_cause);
         let command_id = format!("accounting/{first_cause}");
         let proposal = Proposal { actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts };
         pen.with_writer(around, |writer| {
@@ -143,7 +168,13 @@ impl Accounting<'_> {
     }
 
     /// Looks up, in one query, the tasks that the events are about and that are not at hand.
-    fn look_up_tasks(&mut self, events: &[Recorded<'_>]) -> Result<(), ConsumeError> {
+    fn look_up_tasks<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        pending: &mut Pending,
+        events: &[Recorded<'_>],
+    ) -> Result<(), ConsumeError> {
         let mut created = HashSet::new();
         let mut wanted = HashSet::new();
         for recorded in events {
@@ -163,6 +194,8 @@ impl Accounting<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
+        // The books have posted what is pending. Their rows may be stored only when it is in the log.
+        self.append_pending(around, pen, pending)?;
         self.flush()?;
         let found = load_accounts(self.database, &wanted)?;
         self.accounts.extend(found);

@@ -1,7 +1,7 @@
 //! The notifier: one pay mail for each payout (rule A9).
 //!
-//! [`projection`] follows payouts and what became of their mails, [`attempt`] sends those that are
-//! due and appends the outcome, [`routes`] says which way they leave, [`ledger`] what they list.
+//! `projection` follows payouts and what became of their mails, `attempt` sends those that are
+//! due and appends the outcome, `routes` says which way they leave, `ledger` what they list.
 //!
 //! Invariant: a mail is sent only by a process that holds notifier.lock and whose tables have
 //! followed the log to its head, so that no recorded mail is sent again. A failing mail holds no

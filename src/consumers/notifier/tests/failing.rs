@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::store::*;
 use crate::consumers::ConsumeError;
+use crate::consumers::fixture::*;
 use crate::consumers::notifier::{MailState, Retried};
 use crate::domain::event::{Event, UserChanged};
 use crate::domain::time::EventTime;

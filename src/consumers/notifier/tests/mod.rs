@@ -4,5 +4,4 @@ mod failing;
 mod rebuilding;
 mod routing;
 mod sending;
-mod store;
 mod unreadable;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::store::*;
+use crate::consumers::fixture::*;
 use crate::consumers::notifier;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::{Event, UserChanged, UserDeactivated};

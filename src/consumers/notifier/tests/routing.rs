@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::store::*;
+use crate::consumers::fixture::*;
 use crate::consumers::notifier::MailState;
 use crate::domain::event::Transport;
 use crate::mail::mail_server::MailServer;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mail_parser::MessageParser;
 
-use super::store::*;
+use crate::consumers::fixture::*;
 use crate::consumers::notifier::{self, MailRoutes, MailState, Outgoing};
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::{ConsumeError, Pen, Surroundings, run};

@@ -4,7 +4,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use super::store::*;
+use crate::consumers::fixture::*;
 use crate::consumers::{ConsumeError, notifier, run};
 use crate::domain::event::{Event, UserChanged};
 use crate::event_log::LogError;

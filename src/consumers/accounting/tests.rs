@@ -1,0 +1,152 @@
+//! Accounting on real stores: what is interrupted leaves no trace and is done once.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::consumers::accounting::Correction;
+use crate::consumers::fixture::*;
+use crate::consumers::{ConsumeError, Pen, Surroundings, run};
+use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned};
+use crate::domain::id::EventId;
+use crate::domain::ledger::correct::Correct;
+use crate::domain::role::Role;
+use crate::domain::user::User;
+use crate::event_log::{FileLog, LogError};
+use crate::store::{Database, Tables};
+
+fn consume(store: &Store) -> Result<u64, ConsumeError> {
+    run::consume_accounting(&store.around(), &mut Pen::ByLock).map(|consumed| consumed.appended)
+}
+
+fn query(store: &Store, sql: &str) -> String {
+    let path = store.directory.database(Tables::Accounting);
+    let database = Database::open_to_read(&path, Tables::Accounting, Duration::from_secs(10)).unwrap();
+    database.connection().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Everything that is in a table, in an order of its own.
+fn contents(store: &Store) -> Vec<String> {
+    ["entries", "prices", "tasks", "user_days", "users", "payouts", "closes", "reaction"]
+        .map(|table| {
+            query(store, &format!("SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY t), '') FROM {table} t"))
+        })
+        .to_vec()
+}
+
+fn reassigned(number: u64, login: &str) -> Event {
+    TaskAssigned {
+        task_id: task(number),
+        assignee_id: user(login),
+        previous_assignee_id: Some(user("vera")),
+        reason: AssignmentReason::Reshuffle,
+        assignment_no: 2,
+    }
+    .into()
+}
+
+/// Entries and prices of every cause: never more than one.
+fn assert_nothing_is_decided_twice(store: &Store) {
+    let recorded = store.recorded();
+    let mut ids = HashMap::new();
+    for recorded in &recorded {
+        let before = ids.insert(recorded.id, recorded.sequence);
+        assert_eq!(before, None, "{} again at {}", recorded.event.kind().name(), recorded.sequence);
+    }
+    let count = |kind| recorded.iter().filter(|r| r.event.kind() == kind).count();
+    assert_eq!(count(EventKind::TaskPriced), count(EventKind::TaskCreated));
+}
+
+#[test]
+fn what_could_not_be_appended_leaves_no_trace_in_the_tables() {
+    const TASKS: u64 = 6_000;
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", (1..=TASKS).flat_map(|number| handed_over(number, "vera")));
+    consume(&store).unwrap();
+    // More tasks than one chunk has lines, none of them at hand in a new process.
+    store.happened("2026-11-20T10:00:00Z", (1..=TASKS).map(|number| reassigned(number, "petr")));
+    let elsewhere = FileLog::open(&store.directory.log()).unwrap();
+    let writing = elsewhere.writer(&store.around().patience()).unwrap();
+    let around = Surroundings { lock_wait: Duration::ZERO, ..store.around() };
+    let refused = run::consume_accounting(&around, &mut Pen::ByLock);
+    assert!(matches!(refused, Err(ConsumeError::Log(LogError::Locked { .. }))));
+    drop(writing);
+    assert_eq!(consume(&store).unwrap(), TASKS);
+    let fees = "SELECT sum(fees)::VARCHAR FROM user_days";
+    assert_eq!(query(&store, fees), query(&store, "SELECT (-sum(amount))::VARCHAR FROM entries"));
+    assert_nothing_is_decided_twice(&store);
+}
+
+#[test]
+fn killed_behind_a_batch_that_time_cut_short_no_task_is_priced_twice() {
+    let store = Store::founded();
+    // The first chunk of 4,096 lines ends with a creation, whose assignment is in the next.
+    store.happened("2026-11-20T09:00:00Z", [joined("ivan", Role::Worker)]);
+    store.happened("2026-11-20T09:00:00Z", (1..=2_100).flat_map(|number| handed_over(number, "vera")));
+    assert_eq!(store.recorded()[4_095].event.kind(), EventKind::TaskCreated);
+    let around = store.around();
+    run::with_accounting(&around, |accounting| accounting.catch_up(&around, None)).unwrap();
+    let path = store.directory.database(Tables::Accounting);
+    let before = fs::read(&path).unwrap();
+    let past = Some(Instant::now());
+    let done = run::with_accounting(&around, |accounting| accounting.advance(&around, &mut Pen::ByLock, past));
+    assert!(!done.unwrap());
+    fs::write(&path, before).unwrap();
+    consume(&store).unwrap();
+    assert_nothing_is_decided_twice(&store);
+    assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2100");
+    let tables = contents(&store);
+    run::rebuild(&around, Tables::Accounting).unwrap();
+    consume(&store).unwrap();
+    assert_eq!(contents(&store), tables);
+}
+
+#[test]
+fn a_rebuild_gives_what_consuming_step_by_step_gave() {
+    let store = Store::with_two_payouts();
+    store.sent();
+    store.happened("2026-11-21T09:00:00Z", handed_over(3, "vera"));
+    consume(&store).unwrap();
+    store.finished("2026-11-21T10:00:00Z", 4, "petr");
+    consume(&store).unwrap();
+    correct(&store, 4);
+    store.happened("2026-11-22T00:01:00Z", [reassigned(3, "petr"), completed(3, "petr")]);
+    store.closed("2026-11-22T00:05:00Z");
+    store.sent();
+    store.happened("2026-11-22T10:00:00Z", handed_over(5, "vera"));
+    consume(&store).unwrap();
+    assert_eq!(consume(&store).unwrap(), 0);
+    let tables = contents(&store);
+    assert!(tables.iter().all(|table| !table.is_empty()));
+    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    assert_eq!(consume(&store).unwrap(), 0);
+    assert_eq!(contents(&store), tables);
+    assert_nothing_is_decided_twice(&store);
+    let paid = query(&store, "SELECT string_agg(amount::VARCHAR, ' ' ORDER BY sequence) FROM payouts");
+    // The fee of the fourth task was given back before its date was closed; vera owes that of the third.
+    let last = price(4).reward.minor().to_string();
+    assert_eq!(paid.split(' ').skip(2).collect::<Vec<_>>(), [last]);
+}
+
+/// Anna gives the fee of a task back.
+fn correct(store: &Store, number: u64) {
+    let entry = query(
+        store,
+        &format!("SELECT entry_id::VARCHAR FROM entries WHERE task_id = '{}' AND kind = 'fee'", task(number)),
+    );
+    let around = store.around();
+    let anna = User::registered(&match joined("anna", Role::Admin) {
+        Event::UserRegistered(registered) => registered,
+        _ => unreachable!("joined registers"),
+    });
+    let correction = Correction {
+        actor: &anna,
+        entry: entry.parse().unwrap(),
+        command: Correct { amount: None, reason: "by mistake".into() },
+        command_id: "a correction".into(),
+        command_hash: None,
+        new_id: &mut |_, _| EventId::from_uuid(company().derive("correction")),
+        dry_run: false,
+    };
+    run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction)).unwrap();
+}
