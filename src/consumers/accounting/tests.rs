@@ -143,9 +143,9 @@ fn correct(store: &Store, number: u64) {
         actor: &anna,
         entry: entry.parse().unwrap(),
         command: Correct { amount: None, reason: "by mistake".into() },
-        command_id: "a correction".into(),
+        key: Some("a correction".into()),
         command_hash: None,
-        new_id: &mut |_, _| EventId::from_uuid(company().derive("correction")),
+        mint: &mut |_, _| (EventId::from_uuid(company().derive("correction")), "minted".into()),
         dry_run: false,
     };
     run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction)).unwrap();
