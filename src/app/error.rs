@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::app::import::BadRow;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
 use crate::domain::rejection::Rejection;
+use crate::domain::time::EventTime;
 use crate::event_log::LogError;
 use crate::state::StateError;
 use crate::store::StoreError;
@@ -39,6 +41,18 @@ pub enum AppError {
     /// Clock or dice are pinned in a store that was not founded under them.
     #[error("{variable} is set, but this store does not run on a pinned clock")]
     Pinned { variable: &'static str },
+    #[error("cannot {action}")]
+    Stream { action: &'static str, source: std::io::Error },
+
+    /// The file as a whole is no CSV of this kind.
+    #[error("{reason}")]
+    BadCsv { reason: String, hint: String },
+    /// Nothing was imported, because these rows cannot be.
+    #[error("{} of {rows} rows cannot be imported; nothing was", bad.len())]
+    BadRows { bad: Vec<BadRow>, rows: u64 },
+    /// A simulation would have to begin before the log's last event.
+    #[error("the log's last event is of {last}, but {days} finished days begin at {start}")]
+    NoRoom { days: u32, start: EventTime, last: EventTime },
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
 }

@@ -7,9 +7,14 @@
 pub mod bookkeeping;
 pub mod command;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod founding;
+mod history;
 pub mod identity;
+pub mod import;
 pub mod mailing;
+pub mod simulate;
 pub mod write;
 
 use std::time::Duration;

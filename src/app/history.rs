@@ -1,0 +1,196 @@
+//! Carrying out many timed commands under one writer lock, which imports and simulations do.
+//!
+//! A [`Rehearsal`] decides: it holds one transaction of the state index and follows each batch
+//! in it, so that every command sees what the ones before it did. A [`Performance`] appends: it
+//! gathers batches into groups that cost two fdatasyncs each, and closes dates in between, as of
+//! their moment in history. Lock order: `accounting.lock` and its tables first, the writer last.
+
+use std::cell::Cell;
+
+use crate::app::command::Command;
+use crate::app::write::with_ids;
+use crate::app::{App, AppError};
+use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
+use crate::consumers::run::with_accounting;
+use crate::consumers::{Pen, Surroundings, report_recovery};
+use crate::domain::clock::Clock;
+use crate::domain::dice::Dice;
+use crate::domain::event::{Actor, Event, Fact};
+use crate::domain::id::{EventId, Sequence};
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::{Batch, Hash, Head, Writer};
+use crate::state::{Checkpoint, Recorded, StateIndex};
+
+/// A group is appended when it has this many events or bytes.
+const GROUP_EVENTS_MAX: usize = 10_000;
+const GROUP_BYTES_MAX: usize = 8 << 20;
+/// What an event takes beside its longest texts.
+const EVENT_BYTES: usize = 700;
+
+/// A clock that shows the moment of history that is being carried out.
+pub(super) struct Playhead(Cell<EventTime>);
+
+impl Playhead {
+    pub fn new(at: EventTime) -> Playhead {
+        Playhead(Cell::new(at))
+    }
+}
+
+impl Clock for Playhead {
+    fn now(&self) -> EventTime {
+        self.0.get()
+    }
+}
+
+/// A command with its moment and whoever gives it.
+pub(super) struct Timed<'a> {
+    pub at: EventTime,
+    pub actor: &'a User,
+    pub command: &'a Command,
+    /// The idempotency key and the hash of actor and command; absent: a key is minted.
+    pub key: Option<(&'a str, Hash)>,
+}
+
+/// Deciding inside a transaction of the index, which ends unchanged unless it is committed.
+pub(super) struct Rehearsal<'i> {
+    index: &'i StateIndex,
+    next: Sequence,
+    open: bool,
+}
+
+impl<'i> Rehearsal<'i> {
+    /// The index is at `head`.
+    pub fn begin(index: &'i StateIndex, head: &Head) -> Result<Rehearsal<'i>, AppError> {
+        index.begin()?;
+        Ok(Rehearsal { index, next: head.sequence.next(), open: true })
+    }
+
+    /// Decides and follows a command; `None` if nothing has to change.
+    ///
+    /// # Errors
+    /// The rejection that stands first.
+    pub fn decide(&mut self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<Option<Batch>, AppError> {
+        let Timed { at, actor, command, key } = timed;
+        let events = command.decide(self.index, actor, *at, dice)?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let batch = Batch {
+            time: *at,
+            actor: Actor::User(actor.id),
+            facts: with_ids(events, || EventId::from_uuid(dice.uuid_v7(*at))),
+            command_id: key.map_or_else(|| dice.uuid_v7(*at).to_string(), |(key, _)| key.to_owned()),
+            command_hash: key.map(|(_, hash)| hash),
+        };
+        Recorded::of_batch(&batch, self.next).try_for_each(|recorded| self.index.apply(&recorded))?;
+        self.next = self.next.plus(batch.facts.len() as u64);
+        Ok(Some(batch))
+    }
+
+    /// Keeps what was followed, which is the log up to `head`.
+    pub fn commit(mut self, head: &Head) -> Result<(), AppError> {
+        self.index.set_checkpoint(&Checkpoint::from(head))?;
+        self.index.commit()?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Rehearsal<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // If even that fails, closing the connection does it.
+            let _ = self.index.rollback();
+        }
+    }
+}
+
+impl App<'_> {
+    /// Runs `work` as the only accounting process, if it is going to close dates.
+    pub(super) fn with_books<T>(
+        &self,
+        closes: bool,
+        work: impl FnOnce(Option<&mut Accounting<'_>>) -> Result<T, AppError>,
+    ) -> Result<T, AppError> {
+        if closes { with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))? } else { work(None) }
+    }
+}
+
+/// Appending under the writer lock, which is held all along.
+pub(super) struct Performance<'p, 'l, 'd> {
+    around: Surroundings<'l>,
+    playhead: &'l Playhead,
+    writer: Writer<'l>,
+    accounting: Option<&'p mut Accounting<'d>>,
+    began: Sequence,
+    group: Vec<Batch>,
+    group_events: usize,
+    group_bytes: usize,
+}
+
+impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
+    /// Takes the writer lock. `accounting` is there if dates are going to be closed.
+    pub fn open(
+        app: &'l App<'_>,
+        playhead: &'l Playhead,
+        accounting: Option<&'p mut Accounting<'d>>,
+    ) -> Result<Performance<'p, 'l, 'd>, AppError> {
+        let around = Surroundings { clock: playhead, ..app.around() };
+        let writer = app.log.writer(&around.patience())?;
+        report_recovery(&writer, app.notices);
+        let began = writer.head().sequence;
+        let group = Vec::new();
+        Ok(Performance { around, playhead, writer, accounting, began, group, group_events: 0, group_bytes: 0 })
+    }
+
+    pub fn writer(&self) -> &Writer<'l> {
+        &self.writer
+    }
+
+    /// Events that were appended so far.
+    pub fn appended(&self) -> u64 {
+        self.writer.head().sequence.0 - self.began.0
+    }
+
+    /// Appends the batch with its group, sooner or later.
+    pub fn append(&mut self, batch: Batch) -> Result<(), AppError> {
+        self.group_events += batch.facts.len();
+        self.group_bytes += batch.facts.iter().map(estimated_bytes).sum::<usize>();
+        self.group.push(batch);
+        let is_full = self.group_events >= GROUP_EVENTS_MAX || self.group_bytes >= GROUP_BYTES_MAX;
+        if is_full { self.flush() } else { Ok(()) }
+    }
+
+    /// Appends what is still waiting.
+    pub fn flush(&mut self) -> Result<(), AppError> {
+        if !self.group.is_empty() {
+            let expected = *self.writer.head();
+            self.writer.append_group(&expected, &self.group)?;
+            self.group.clear();
+            (self.group_events, self.group_bytes) = (0, 0);
+        }
+        Ok(())
+    }
+
+    /// Closes every date that is finished at `at` and still open, with everything before it
+    /// accounted for.
+    ///
+    /// # Panics
+    /// If the performance was opened without accounting.
+    pub fn close(&mut self, at: EventTime, request: &CloseRequest) -> Result<Vec<Closed>, AppError> {
+        self.flush()?;
+        self.playhead.0.set(at);
+        let accounting = self.accounting.as_deref_mut().expect("opened to close dates");
+        Ok(accounting.close(&self.around, &mut Pen::Held(&mut self.writer), request)?)
+    }
+}
+
+/// Near enough: only the size of a group depends on it.
+fn estimated_bytes(fact: &Fact) -> usize {
+    let texts = match &fact.event {
+        Event::TaskCreated(e) => e.title.len() + e.description.as_ref().map_or(0, String::len),
+        _ => 0,
+    };
+    EVENT_BYTES + texts
+}

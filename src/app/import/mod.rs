@@ -1,0 +1,210 @@
+//! Importing CSV files: users, tasks, and the whole history of another tracker.
+//!
+//! [`sheet`] reads the file, [`row`] says what a row asks for and under which key, [`plan`] decides
+//! every row before anything is appended. Rows carry idempotency keys that follow from their
+//! contents, so a file may be imported again, whole or extended, after a kill or by mistake.
+//!
+//! Invariant: what a row appends does not depend on which rows were appended by an earlier run.
+
+mod past;
+mod plan;
+mod row;
+mod sheet;
+#[cfg(test)]
+mod tests;
+
+use std::io::{Read, Write};
+
+use csv::StringRecord;
+
+use crate::app::history::{Performance, Playhead, Rehearsal};
+use crate::app::identity::Caller;
+use crate::app::{App, AppError};
+use crate::consumers::accounting::Accounting;
+use crate::consumers::tracker;
+use crate::domain::id::Sequence;
+use crate::domain::role::Right;
+use crate::domain::time::BusinessDate;
+use crate::event_log::{Batch, Head, encode};
+use plan::{Plan, Planner, Step};
+use sheet::Sheet;
+
+/// What a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImportKind {
+    /// `login,name,email,role`
+    Users,
+    /// `key,title,jira_id,description`
+    Tasks,
+    /// `at,action,key,actor,login,name,email,role,title,jira_id,description`
+    Activity,
+}
+
+/// What happens when rows are bad.
+pub enum OnError<'o> {
+    /// Nothing is imported.
+    Refuse,
+    /// The others are imported; the bad ones are written to `rejects` with line, column and reason.
+    Skip { rejects: Option<&'o mut dyn Write> },
+}
+
+pub struct ImportOptions<'o> {
+    pub on_error: OnError<'o>,
+    /// Decide only; append nothing.
+    pub dry_run: bool,
+}
+
+/// A row that cannot be imported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadRow {
+    /// Where the row begins, counted from 1.
+    pub line: u64,
+    /// The column at fault; empty if it is the whole row.
+    pub column: &'static str,
+    pub reason: String,
+    /// The row as it stands in the file.
+    pub record: StringRecord,
+}
+
+/// What an import did, or in a dry run would do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ImportSummary {
+    /// Rows of the file; the sum of the next three and the rejected ones.
+    pub rows: u64,
+    /// Rows that were carried out now.
+    pub imported: u64,
+    /// Rows that an earlier run carried out.
+    pub replayed: u64,
+    /// Rows that change nothing.
+    pub skipped: u64,
+    pub rejected: Vec<BadRow>,
+    /// Those of accounting included.
+    pub appended_events: u64,
+    pub closed_dates: Vec<BusinessDate>,
+    /// The lines that a dry run would have appended. What accounting makes of close rows is not
+    /// among them, so with close rows the sequences and hashes will be others.
+    pub preview: Option<Vec<u8>>,
+}
+
+impl App<'_> {
+    /// Imports a file as `caller`. `progress` is told the number of rows that are decided.
+    ///
+    /// # Errors
+    /// [`AppError::BadCsv`], [`AppError::BadRows`]: nothing is appended. After any other error
+    /// the same import goes on where it stopped.
+    pub fn import(
+        &self,
+        caller: &Caller,
+        kind: ImportKind,
+        input: impl Read,
+        options: ImportOptions<'_>,
+        progress: &dyn Fn(u64),
+    ) -> Result<ImportSummary, AppError> {
+        caller.require(Right::Administer)?;
+        // Read before any lock is taken: the input may be a pipe that nobody fills.
+        let sheet = Sheet::read(kind, input)?;
+        let closes = kind == ImportKind::Activity && row::asks_to_close(&sheet);
+        self.with_books(closes && !options.dry_run, |accounting| {
+            self.import_sheet(caller, kind, &sheet, options, accounting, progress)
+        })
+    }
+
+    fn import_sheet(
+        &self,
+        caller: &Caller,
+        kind: ImportKind,
+        sheet: &Sheet,
+        options: ImportOptions<'_>,
+        accounting: Option<&mut Accounting<'_>>,
+        progress: &dyn Fn(u64),
+    ) -> Result<ImportSummary, AppError> {
+        let playhead = Playhead::new(self.environment.now());
+        let mut performance = Performance::open(self, &playhead, accounting)?;
+        let index = tracker::open_index(&self.around())?;
+        index.catch_up(&self.log)?;
+        let importer = self.actor(&index, caller.user.id)?;
+        importer.require(Right::Administer)?;
+        let head = *performance.writer().head();
+        let rehearsal = Rehearsal::begin(&index, &head)?;
+        let mut planner = Planner::new(self, &index, sheet, importer, rehearsal, performance.writer());
+        if kind != ImportKind::Activity {
+            planner.at_once(self.stamp(performance.writer())?);
+        }
+        let (plan, rehearsal) = planner.decide_all(kind, progress)?;
+        let summary = settle(sheet, plan.summary, options.on_error)?;
+        if options.dry_run {
+            let preview = Some(preview(plan.steps, &head));
+            return Ok(ImportSummary { preview, ..summary });
+        }
+        perform(plan.steps, summary, &mut performance, rehearsal)
+    }
+}
+
+/// # Errors
+/// [`AppError::BadRows`] unless bad rows are to be skipped.
+fn settle(sheet: &Sheet, summary: ImportSummary, on_error: OnError<'_>) -> Result<ImportSummary, AppError> {
+    match on_error {
+        OnError::Refuse if !summary.rejected.is_empty() => {
+            Err(AppError::BadRows { rows: summary.rows, bad: summary.rejected })
+        }
+        OnError::Skip { rejects: Some(to) } => {
+            sheet.write_rejects(&summary.rejected, to)?;
+            Ok(summary)
+        }
+        OnError::Refuse | OnError::Skip { rejects: None } => Ok(summary),
+    }
+}
+
+fn perform(
+    steps: Vec<Step>,
+    mut summary: ImportSummary,
+    performance: &mut Performance<'_, '_, '_>,
+    rehearsal: Rehearsal<'_>,
+) -> Result<ImportSummary, AppError> {
+    // What accounting appends at a close shifts the sequences of what follows, so the index has to
+    // read them from the log.
+    let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
+    let rehearsal = if closes { None } else { Some(rehearsal) };
+    for step in steps {
+        match step {
+            Step::Append(batch) => performance.append(batch)?,
+            Step::Close(at, request) => {
+                performance.flush()?;
+                let before = performance.appended();
+                let closed = performance.close(at, &request)?;
+                summary.closed_dates.extend(closed.iter().map(|closed| closed.day.business_date));
+                if performance.appended() == before {
+                    summary.imported -= 1;
+                    summary.skipped += 1;
+                }
+            }
+        }
+    }
+    performance.flush()?;
+    summary.appended_events = performance.appended();
+    if let Some(rehearsal) = rehearsal {
+        // The import has succeeded; an index that cannot follow is brought to the head by whoever
+        // needs it next.
+        let _ = rehearsal.commit(performance.writer().head());
+    }
+    Ok(summary)
+}
+
+fn preview(steps: Vec<Step>, head: &Head) -> Vec<u8> {
+    let (mut lines, mut hash, mut first): (_, _, Sequence) = (Vec::new(), head.hash, head.sequence.next());
+    let batches = steps.into_iter().filter_map(|step| match step {
+        Step::Append(batch) => Some(batch),
+        Step::Close(..) => None,
+    });
+    batches.for_each(|batch: Batch| {
+        hash = encode::encode(&batch, first, hash, &mut lines);
+        first = first.plus(batch.facts.len() as u64);
+    });
+    lines
+}
+
+impl Plan {
+    fn empty(rows: u64) -> Plan {
+        Plan { steps: Vec::new(), summary: ImportSummary { rows, ..ImportSummary::default() } }
+    }
+}

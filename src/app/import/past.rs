@@ -1,0 +1,71 @@
+//! Who had which role at an earlier place in the log.
+//!
+//! A row that changed nothing left no trace. When its file is imported again, the present no
+//! longer tells that it changed nothing, but the log as it was at its place does.
+
+use std::collections::HashMap;
+
+use crate::app::AppError;
+use crate::app::command::Command;
+use crate::domain::event::{Event, EventKind, Subject};
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::role::Role;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::{EventLog, FileLog, LineKind};
+
+/// A place in history: behind every earlier event and behind everything up to `passed`.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub at: EventTime,
+    pub passed: Sequence,
+}
+
+pub(super) struct Past {
+    events: HashMap<UserId, Vec<(Sequence, EventTime, Event)>>,
+}
+
+impl Past {
+    pub fn read(log: &FileLog) -> Result<Past, AppError> {
+        let mut events: HashMap<UserId, Vec<_>> = HashMap::new();
+        log.for_each(Sequence::FIRST, &mut |line| {
+            let LineKind::Known(
+                EventKind::UserRegistered
+                | EventKind::UserRoleChanged
+                | EventKind::UserDeactivated
+                | EventKind::UserReactivated,
+            ) = line.kind()
+            else {
+                return Ok(());
+            };
+            let event = line.event()?;
+            if let Subject::User(user) = event.subject() {
+                events.entry(user).or_default().push((line.sequence, line.event_time()?, event));
+            }
+            Ok(())
+        })?;
+        Ok(Past { events })
+    }
+
+    /// Whether `command` would have changed nothing about `user` at `place`.
+    pub fn had_no_effect(&self, command: &Command, user: UserId, place: Place) -> bool {
+        match (command, self.user_at(user, place)) {
+            (Command::SetRole { role, .. }, Some(user)) => role.parse::<Role>() == Ok(user.role),
+            (Command::DeactivateUser { .. }, Some(user)) => !user.active,
+            _ => false,
+        }
+    }
+
+    fn user_at(&self, user: UserId, place: Place) -> Option<User> {
+        let is_before = |sequence: Sequence, time: EventTime| time < place.at || sequence <= place.passed;
+        let mut found: Option<User> = None;
+        for (sequence, time, event) in self.events.get(&user)? {
+            match event {
+                _ if !is_before(*sequence, *time) => break,
+                Event::UserRegistered(registered) => found = Some(User::registered(registered)),
+                change => found.iter_mut().for_each(|user| user.evolve(change)),
+            }
+        }
+        found
+    }
+}

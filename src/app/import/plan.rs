@@ -1,0 +1,348 @@
+//! Deciding a whole file: each row from the state that the rows before it lead to.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::app::command::Command;
+use crate::app::history::{Rehearsal, Timed};
+use crate::app::import::past::{Past, Place};
+use crate::app::import::row::{self, Action, Fault, Request, Rows};
+use crate::app::import::sheet::{Column, Sheet, SheetRow};
+use crate::app::import::{ImportKind, ImportSummary};
+use crate::app::{App, AppError};
+use crate::consumers::accounting::CloseRequest;
+use crate::domain::event::Subject;
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::task::Task;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::{Batch, Writer};
+use crate::state::{StateError, StateIndex, TaskName};
+
+/// `progress` is told after so many rows.
+const PROGRESS_ROWS: u64 = 1_000;
+
+/// What is to be done, in order.
+pub(super) enum Step {
+    Append(Batch),
+    Close(EventTime, CloseRequest),
+}
+
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+    pub summary: ImportSummary,
+}
+
+/// Why a row was not decided.
+enum Trouble {
+    Bad(Fault),
+    Stop(AppError),
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Bad(fault)
+    }
+}
+
+impl From<Rejection> for Trouble {
+    fn from(rejection: Rejection) -> Trouble {
+        Trouble::Bad(Fault::from_rejection(&rejection))
+    }
+}
+
+impl From<AppError> for Trouble {
+    fn from(error: AppError) -> Trouble {
+        match error {
+            AppError::Rejected(rejection) => rejection.into(),
+            other => Trouble::Stop(other),
+        }
+    }
+}
+
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Trouble {
+        Trouble::Stop(error.into())
+    }
+}
+
+pub(super) struct Planner<'a, 'e> {
+    app: &'a App<'e>,
+    index: &'a StateIndex,
+    sheet: &'a Sheet,
+    rehearsal: Rehearsal<'a>,
+    importer: Rc<User>,
+    people: People<'a>,
+    rows: Rows,
+    now: EventTime,
+    /// The time of every row, where the file has no times.
+    at_once: Option<EventTime>,
+    /// Of the log's last event, when the import began.
+    last: Option<EventTime>,
+    /// Of the last row that is new: the next is not earlier.
+    reached: Option<EventTime>,
+    /// The last event of the last row that an earlier run appended.
+    passed: Sequence,
+    /// Rows before this line were there when an earlier run came past them.
+    passed_line: u64,
+    past: Option<Past>,
+    plan: Plan,
+}
+
+impl<'a, 'e> Planner<'a, 'e> {
+    pub fn new(
+        app: &'a App<'e>,
+        index: &'a StateIndex,
+        sheet: &'a Sheet,
+        importer: User,
+        rehearsal: Rehearsal<'a>,
+        writer: &Writer<'_>,
+    ) -> Planner<'a, 'e> {
+        Planner {
+            app,
+            index,
+            sheet,
+            rehearsal,
+            importer: Rc::new(importer),
+            people: People { index, by_name: HashMap::new() },
+            rows: Rows::default(),
+            now: app.environment.now(),
+            at_once: None,
+            last: writer.last_time(),
+            reached: None,
+            passed: Sequence::ZERO,
+            passed_line: 0,
+            past: None,
+            plan: Plan::empty((sheet.rows.len() + sheet.malformed.len()) as u64),
+        }
+    }
+
+    /// Every row happens at `at`.
+    pub fn at_once(&mut self, at: EventTime) {
+        self.at_once = Some(at);
+    }
+
+    /// Decides all rows; a bad one leaves the state as it was before it.
+    ///
+    /// # Errors
+    /// What is not the fault of a row.
+    pub fn decide_all(mut self, kind: ImportKind, progress: &dyn Fn(u64)) -> Result<(Plan, Rehearsal<'a>), AppError> {
+        let sheet = self.sheet;
+        if kind == ImportKind::Activity {
+            self.passed_line = self.find_passed_line(kind)?;
+        }
+        for (row, done) in sheet.rows.iter().zip(1..) {
+            match self.decide(kind, row) {
+                Ok(()) => {}
+                Err(Trouble::Bad(fault)) => self.plan.summary.rejected.push(fault.into_bad_row(row)),
+                Err(Trouble::Stop(error)) => return Err(error),
+            }
+            if done % PROGRESS_ROWS == 0 {
+                progress(done);
+            }
+        }
+        progress(self.plan.summary.rows);
+        self.plan.summary.rejected.extend(sheet.malformed.iter().cloned());
+        self.plan.summary.rejected.sort_by_key(|row| row.line);
+        Ok((self.plan, self.rehearsal))
+    }
+
+    fn decide(&mut self, kind: ImportKind, row: &SheetRow) -> Result<(), Trouble> {
+        let request = self.rows.request(kind, self.sheet, row)?;
+        if request.action == Action::Close {
+            return self.close(&request, row);
+        }
+        let (actor, command) = self.read_command(&request, row)?;
+        let hash = command.hash(actor.id);
+        if let Some(given) = self.index.given_command(&request.row_key)? {
+            if given.command_hash != hash {
+                let rejection = Rejection::KeyReused { key: request.row_key, first_sequence: given.first };
+                return Err(Fault { column: key_column(kind), reason: rejection.to_string() }.into());
+            }
+            self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
+            self.plan.summary.replayed += 1;
+            return Ok(());
+        }
+        if self.had_no_effect(&request, &command)? {
+            self.plan.summary.skipped += 1;
+            return Ok(());
+        }
+        let at = self.time_of(&request)?;
+        let timed = Timed { at, actor: &actor, command: &command, key: Some((&request.row_key, hash)) };
+        let mut dice = self.app.environment.dice(&request.row_key);
+        match self.rehearsal.decide(&timed, dice.as_mut())? {
+            Some(batch) => self.carry_out(batch),
+            None => self.plan.summary.skipped += 1,
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, batch: Batch) {
+        if matches!(batch.facts[0].event.subject(), Subject::User(_)) {
+            self.people.by_name.clear();
+        }
+        self.reached = Some(batch.time);
+        self.plan.summary.imported += 1;
+        self.plan.summary.appended_events += batch.facts.len() as u64;
+        self.plan.steps.push(Step::Append(batch));
+    }
+
+    fn close(&mut self, request: &Request, row: &SheetRow) -> Result<(), Trouble> {
+        let actor = self.actor(row)?;
+        if self.is_passed(request) {
+            self.plan.summary.skipped += 1;
+            return Ok(());
+        }
+        let at = self.time_of(request)?;
+        actor.require(Right::Close)?;
+        let close = CloseRequest { by: actor.id, through: None, imported: Some(request.row_key.clone()) };
+        self.reached = Some(at);
+        self.plan.summary.imported += 1;
+        self.plan.steps.push(Step::Close(at, close));
+        Ok(())
+    }
+
+    /// Whether an earlier run, if there was one, has come past the row.
+    fn is_passed(&self, request: &Request) -> bool {
+        request.at.is_some() && (request.at < self.last || request.line < self.passed_line)
+    }
+
+    /// The last of the rows at the very time of the last event that is in the log already: their
+    /// times do not tell how far an earlier run came.
+    fn find_passed_line(&self, kind: ImportKind) -> Result<u64, AppError> {
+        let (mut rows, mut passed) = (Rows::default(), 0);
+        for row in &self.sheet.rows {
+            if row::time_of(self.sheet, row) == self.last
+                && let Ok(request) = rows.request(kind, self.sheet, row)
+                && self.index.given_command(&request.row_key)?.is_some()
+            {
+                passed = row.line;
+            }
+        }
+        Ok(passed)
+    }
+
+    /// The time of a row that is new.
+    fn time_of(&self, request: &Request) -> Result<EventTime, Fault> {
+        let Some(at) = request.at else { return Ok(self.at_once.expect("a file without times happens at once")) };
+        let reason = match (self.last, self.reached) {
+            _ if at > self.now => format!("{at} is later than now ({})", self.now),
+            (Some(last), _) if at < last => format!("{at} is earlier than the log's last event ({last})"),
+            _ if request.line < self.passed_line => {
+                format!("a later row, in line {}, is in the log already", self.passed_line)
+            }
+            (_, Some(reached)) if at < reached => format!("{at} is earlier than a row before it ({reached})"),
+            _ => return Ok(at),
+        };
+        Err(Fault::of(Column::At, reason))
+    }
+
+    /// Whether the row was passed because it changed nothing at its place in history.
+    fn had_no_effect(&mut self, request: &Request, command: &Command) -> Result<bool, Trouble> {
+        let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else { return Ok(false) };
+        let Some(at) = request.at.filter(|_| self.is_passed(request)) else { return Ok(false) };
+        let Some(user) = self.index.user_named(user)? else { return Ok(false) };
+        let past = match &mut self.past {
+            Some(past) => past,
+            unread => unread.insert(Past::read(&self.app.log)?),
+        };
+        Ok(past.had_no_effect(command, user.id, Place { at, passed: self.passed }))
+    }
+
+    fn cell<'r>(&'r self, row: &'r SheetRow, column: Column) -> &'r str {
+        self.sheet.cell(&row.record, column)
+    }
+
+    fn read_command(&mut self, request: &Request, row: &SheetRow) -> Result<(Rc<User>, Command), Trouble> {
+        if request.action == Action::Complete {
+            return self.completion(row);
+        }
+        let actor = self.actor(row)?;
+        let text = |column| self.cell(row, column).to_owned();
+        let optional = |column| Some(text(column)).filter(|text| !text.is_empty());
+        let command = match request.action {
+            Action::Register => Command::RegisterUser {
+                login: text(Column::Login),
+                full_name: text(Column::Name),
+                email: text(Column::Email),
+                role: text(Column::Role),
+            },
+            Action::SetRole => Command::SetRole { user: text(Column::Login), role: text(Column::Role) },
+            Action::Deactivate => Command::DeactivateUser { user: text(Column::Login), reason: None },
+            Action::Create => Command::AddTask {
+                title: text(Column::Title),
+                jira_id: optional(Column::JiraId),
+                description: optional(Column::Description),
+            },
+            Action::Reshuffle => Command::Reshuffle,
+            Action::Complete | Action::Close => unreachable!("handled before"),
+        };
+        Ok((actor, command))
+    }
+
+    fn actor(&mut self, row: &SheetRow) -> Result<Rc<User>, Trouble> {
+        let name = self.sheet.cell(&row.record, Column::Actor);
+        if name.is_empty() {
+            let importer = self.importer.id;
+            return self.people.by_id(importer);
+        }
+        self.people.named(name)
+    }
+
+    fn completion(&mut self, row: &SheetRow) -> Result<(Rc<User>, Command), Trouble> {
+        let task = self.task(self.sheet.cell(&row.record, Column::Key))?;
+        let is_holder = self.cell(row, Column::Actor).is_empty();
+        let actor = if is_holder { self.people.by_id(task.assignee)? } else { self.actor(row)? };
+        Ok((actor, Command::CompleteTasks { tasks: vec![task.number.to_string()] }))
+    }
+
+    /// The task that an import created under a foreign id.
+    fn task(&self, foreign_id: &str) -> Result<Task, Trouble> {
+        if foreign_id.is_empty() {
+            return Err(Fault::of(Column::Key, "the key is empty; it tells which task is completed").into());
+        }
+        let given = self.index.given_command(&row::create_key(foreign_id))?;
+        let tasks = match given.and_then(|given| given.task_number) {
+            Some(number) => self.index.tasks_named(&TaskName::Number(number))?,
+            None => Vec::new(),
+        };
+        let task = tasks.into_iter().next();
+        Ok(task.ok_or_else(|| Rejection::UnknownTask { name: foreign_id.to_owned() })?)
+    }
+}
+
+/// The column that makes the key of a row.
+const fn key_column(kind: ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Users => Column::Login.name(),
+        ImportKind::Tasks | ImportKind::Activity => Column::Key.name(),
+    }
+}
+
+/// The users that rows are carried out by, as they are at the moment.
+struct People<'a> {
+    index: &'a StateIndex,
+    by_name: HashMap<String, Rc<User>>,
+}
+
+impl People<'_> {
+    fn named(&mut self, name: &str) -> Result<Rc<User>, Trouble> {
+        if let Some(user) = self.by_name.get(name) {
+            return Ok(Rc::clone(user));
+        }
+        let Some(user) = self.index.user_named(name)? else {
+            let rejection = Rejection::UnknownUser { name: name.to_owned() };
+            return Err(Fault::of(Column::Actor, rejection.to_string()).into());
+        };
+        let user = Rc::new(user);
+        self.by_name.insert(name.to_owned(), Rc::clone(&user));
+        Ok(user)
+    }
+
+    fn by_id(&mut self, id: UserId) -> Result<Rc<User>, Trouble> {
+        let user = self.index.user(id)?;
+        Ok(Rc::new(user.ok_or_else(|| Rejection::UnknownUser { name: id.to_string() })?))
+    }
+}

@@ -1,0 +1,481 @@
+//! Imports into real stores, under a pinned clock and pinned dice.
+
+use std::cell::RefCell;
+
+use crate::app::AppError;
+use crate::app::fixture::{NOW, Store};
+use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
+use crate::domain::event::Event;
+use crate::event_log::EventLog;
+use crate::state::StateIndex;
+
+const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
+
+/// Two working days with everything that can happen in them.
+const ROWS: &str = "\
+2026-10-01T06:00:00Z,register,,,bob,Боб Ара,bob@popug.example,developer,,,
+2026-10-01T06:00:00Z,register,,,vera,Вера Кеа,vera@popug.example,worker,,,
+2026-10-01T06:00:00Z,register,,,max,Max Macaw,max@popug.example,manager,,,
+2026-10-01T06:00:00Z,register,,,acc,\"Nora \"\"N\"\" Lory\",acc@popug.example,accountant,,,
+2026-10-01T07:00:00Z,create,A,bob,,,,,Починить клетку 🦜,UP-1,\"две
+строки, с запятой\"
+2026-10-01T07:00:00Z,create,B,vera,,,,,[UP-2] Feed the parrots,,
+2026-10-01T07:00:00Z,create,,vera,,,,,No foreign id,,
+2026-10-01T07:00:00Z,create,,vera,,,,,No foreign id,,
+2026-10-01T07:30:00Z,set_role,,,bob,,,developer,,,
+2026-10-01T08:00:00+03:00,close,,,,,,,,,
+2026-10-01T11:00:00.5+03:00,complete,A,,,,,,,,
+2026-10-01T09:00:00Z,reshuffle,,max,,,,,,,
+2026-10-01T22:00:05Z,close,,acc,,,,,,,
+2026-10-02T06:00:00Z,set_role,,,bob,,,manager,,,
+2026-10-02T06:00:00Z,set_role,,,bob,,,developer,,,
+2026-10-02T06:30:00Z,complete,B,,,,,,,,
+2026-10-02T06:30:00Z,deactivate,,,vera,,,,,,
+2026-10-02T06:30:00Z,deactivate,,,vera,,,,,,
+2026-10-02T07:00:00Z,create,C,,,,,,Ещё одна,,
+2026-10-02T21:00:00Z,close,,,,,,,,,
+2026-10-02T21:00:01Z,close,,,,,,,,,
+2026-10-02T21:00:01Z,create,F,bob,,,,,At the time of a close,,
+2026-10-02T21:00:01Z,set_role,,,bob,,,developer,,,
+2026-10-02T21:00:01Z,set_role,,,bob,,,worker,,,
+2026-10-05T07:00:00Z,create,D,bob,,,,,After the close,,
+";
+
+fn activity() -> String {
+    format!("{HEADER}{ROWS}")
+}
+
+fn options() -> ImportOptions<'static> {
+    ImportOptions { on_error: OnError::Refuse, dry_run: false }
+}
+
+fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, AppError> {
+    store.app().import(&store.caller("anna"), kind, file.as_bytes(), options(), &|_| ())
+}
+
+fn history(store: &Store, rows: &str) -> Result<ImportSummary, AppError> {
+    import(store, ImportKind::Activity, &format!("{HEADER}{rows}"))
+}
+
+fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
+    let mut rejects = Vec::new();
+    let on_error = OnError::Skip { rejects: Some(&mut rejects) };
+    let file = format!("{HEADER}{rows}");
+    let options = ImportOptions { on_error, dry_run: false };
+    let summary = store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ());
+    (summary.unwrap(), String::from_utf8(rejects).unwrap())
+}
+
+/// Line, column and reason of what is refused; nothing may have been appended.
+fn refused(store: &Store, kind: ImportKind, file: &str) -> Vec<(u64, &'static str, String)> {
+    let before = store.log_bytes();
+    let Err(AppError::BadRows { bad, .. }) = import(store, kind, file) else { panic!("imported: {file}") };
+    assert_eq!(store.log_bytes(), before, "nothing is appended");
+    bad.into_iter().map(|BadRow { line, column, reason, .. }| (line, column, reason)).collect()
+}
+
+fn refused_row(row: &str) -> (&'static str, String) {
+    let store = populated();
+    let (line, column, reason) = refused(&store, ImportKind::Activity, &format!("{HEADER}{row}\n")).remove(0);
+    assert_eq!(line, 2);
+    (column, reason)
+}
+
+/// Anna, Bob the developer, Vera the worker, Max the manager, and task A.
+fn populated() -> Store {
+    let store = Store::new();
+    let rows: String = ROWS.lines().take(6).map(|line| format!("{line}\n")).collect();
+    history(&store, &rows).unwrap();
+    store
+}
+
+fn index(store: &Store) -> StateIndex {
+    store.app().index().unwrap()
+}
+
+#[test]
+fn a_history_is_replayed_with_its_own_times() {
+    let store = Store::new();
+    let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
+    let lines = store.history();
+    assert_eq!(summary.appended_events + 2, lines.len() as u64);
+    assert_eq!((summary.rows, summary.imported, summary.replayed, summary.skipped), (25, 20, 0, 5));
+    let dates: Vec<_> = summary.closed_dates.iter().map(ToString::to_string).collect();
+    assert_eq!(dates, ["2026-10-01", "2026-10-02"]);
+    let times = |kind: &str| -> Vec<&str> {
+        lines.iter().filter(|(name, _)| name == kind).map(|(_, time)| time.as_str()).collect()
+    };
+    assert_eq!(times("task.completed.v1"), ["2026-10-01T08:00:00.500000Z", "2026-10-02T06:30:00.000000Z"]);
+    assert_eq!(times("day.closed.v1"), ["2026-10-01T22:00:05.000000Z", "2026-10-02T21:00:00.000000Z"]);
+    let posted: std::collections::BTreeSet<_> = times("balance.changed.v1").into_iter().collect();
+    let closes = ["2026-10-01T05:00:00.000000Z", "2026-10-01T22:00:05.000000Z", "2026-10-02T21:00:00.000000Z"];
+    assert!(posted.iter().all(|time| closes.contains(time)), "accounting posts at the closes: {posted:?}");
+}
+
+#[test]
+fn texts_arrive_as_they_were_written() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let tasks = index(&store).task_rows(false, None).unwrap();
+    let first = &tasks[0];
+    assert_eq!((first.title.as_str(), first.jira_id.as_deref()), ("Починить клетку 🦜", Some("UP-1")));
+    assert_eq!(first.description.as_deref(), Some("две\nстроки, с запятой"));
+    assert_eq!((tasks[1].title.as_str(), tasks[1].jira_id.as_deref()), ("Feed the parrots", Some("UP-2")));
+    assert_eq!(index(&store).user_named("acc").unwrap().unwrap().full_name, "Nora \"N\" Lory");
+}
+
+#[test]
+fn a_file_that_is_imported_again_changes_nothing() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let before = store.log_bytes();
+    let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
+    assert_eq!(store.log_bytes(), before);
+    assert_eq!((summary.imported, summary.replayed, summary.skipped, summary.appended_events), (0, 18, 7, 0));
+}
+
+#[test]
+fn the_first_half_and_then_the_whole_file_give_the_same_log() {
+    let whole = Store::new();
+    import(&whole, ImportKind::Activity, &activity()).unwrap();
+    let records: Vec<_> = csv_rows(ROWS);
+    for rows in 1..records.len() {
+        let store = Store::new();
+        history(&store, &records[..rows].concat()).unwrap();
+        import(&store, ImportKind::Activity, &activity()).unwrap();
+        assert!(store.log_bytes() == whole.log_bytes(), "after {rows} rows");
+    }
+}
+
+/// Rows with their line breaks; one of them spans two lines.
+fn csv_rows(rows: &str) -> Vec<String> {
+    let mut records: Vec<String> = Vec::new();
+    for line in rows.split_inclusive('\n') {
+        match records.last_mut() {
+            Some(last) if last.matches('"').count() % 2 == 1 => last.push_str(line),
+            _ => records.push(line.to_owned()),
+        }
+    }
+    records
+}
+
+#[test]
+fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
+    let whole = Store::new();
+    let founding = whole.log_bytes().len();
+    import(&whole, ImportKind::Activity, &activity()).unwrap();
+    let bytes = whole.log_bytes();
+    let ends: Vec<_> = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+    assert!(ends.len() > 40);
+    for end in ends.into_iter().filter(|end| *end >= founding) {
+        let store = Store::with_log(&bytes[..end]);
+        // Whoever opens the log next keeps whole batches and cuts the rest.
+        import(&store, ImportKind::Activity, &activity()).unwrap();
+        assert!(store.log_bytes() == bytes, "killed at byte {end}");
+    }
+}
+
+#[test]
+fn an_extended_file_appends_only_what_is_new() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let file = format!("{}2026-10-06T07:00:00Z,create,E,bob,,,,,One more,,\n", activity());
+    let summary = import(&store, ImportKind::Activity, &file).unwrap();
+    assert_eq!((summary.imported, summary.appended_events), (1, 2));
+}
+
+#[test]
+fn the_index_follows_an_import_with_and_without_closes() {
+    for rows in [ROWS.to_owned(), csv_rows(ROWS)[..8].concat()] {
+        let store = Store::new();
+        history(&store, &rows).unwrap();
+        let (index, head) = (index(&store), store.app().log.head().unwrap());
+        assert_eq!(index.checkpoint().unwrap(), (&head).into());
+        let rebuilt = StateIndex::in_memory().unwrap();
+        rebuilt.catch_up(&store.app().log).unwrap();
+        assert_eq!(index.task_rows(false, None).unwrap(), rebuilt.task_rows(false, None).unwrap());
+        assert_eq!(index.users().unwrap(), rebuilt.users().unwrap());
+        for key in ["import/create/A", "import/create/B"] {
+            assert_eq!(index.given_command(key).unwrap(), rebuilt.given_command(key).unwrap());
+        }
+    }
+}
+
+#[test]
+fn all_bad_rows_are_reported_and_nothing_is_appended() {
+    let store = populated();
+    let file = format!(
+        "{HEADER}\
+2026-10-02T07:00:00Z,fly,,,,,,,,,
+tomorrow,reshuffle,,,,,,,,,
+2026-10-02T07:00:00Z,create,X,bob,,,,,fine,,
+short
+2026-10-02T07:00:00Z,register,,,zoe,Zoe,zoe@popug.example,plumber,,,
+"
+    );
+    let bad = refused(&store, ImportKind::Activity, &file);
+    let places: Vec<_> = bad.iter().map(|(line, column, _)| (*line, *column)).collect();
+    assert_eq!(places, [(2, "action"), (3, "at"), (5, ""), (6, "role")]);
+    assert_eq!(
+        bad[0].2,
+        "`fly` is not an action; the actions are register, set_role, deactivate, create, reshuffle, complete, close"
+    );
+    assert!(bad[3].2.starts_with("`plumber` is not a role; did you mean `worker`?"), "{}", bad[3].2);
+}
+
+#[test]
+fn each_row_is_checked_against_its_actors_role_at_that_moment() {
+    for (row, column, reason) in [
+        ("2026-10-02T07:00:00Z,reshuffle,,bob,,,,,,,", "actor", "a developer like `bob` may not reshuffle tasks"),
+        ("2026-10-02T07:00:00Z,close,,max,,,,,,,", "actor", "a manager like `max` may not close dates"),
+        ("2026-10-02T07:00:00Z,create,X,ghost,,,,,Boo,,", "actor", "there is no user `ghost`"),
+        (
+            "2026-10-02T07:00:00Z,set_role,,bob,vera,,,admin,,,",
+            "actor",
+            "a developer like `bob` may not administer the company",
+        ),
+        ("2026-10-02T07:00:00Z,set_role,,,ghost,,,admin,,,", "login", "there is no user `ghost`"),
+        (
+            "2026-10-02T07:00:00Z,deactivate,,,anna,,,,,,",
+            "login",
+            "`anna` is the last active admin and can be neither demoted nor deactivated",
+        ),
+        ("2026-10-02T07:00:00Z,register,,,bob,Bob,b@popug.example,worker,,,", "login", "the login `bob` is taken"),
+        ("2026-10-02T07:00:00Z,complete,Z,,,,,,,,", "key", "there is no task `Z`"),
+        ("2026-10-02T07:00:00Z,complete,A,anna,,,,,,,", "actor", "task 1 is assigned to"),
+        ("2026-10-02T07:00:00Z,complete,,,,,,,,,", "key", "the key is empty; it tells which task is completed"),
+        ("2026-10-02T07:00:00Z,create,X,,,,,,,,", "title", "the title is empty"),
+        (
+            "2026-09-30T07:00:00Z,reshuffle,,,,,,,,,",
+            "at",
+            "2026-09-30T07:00:00.000000Z is earlier than the log's last event",
+        ),
+        (
+            "2026-11-22T10:00:01Z,reshuffle,,,,,,,,,",
+            "at",
+            "2026-11-22T10:00:01.000000Z is later than now (2026-11-22T10:00:00.000000Z)",
+        ),
+        (
+            "2026-10-02T07:00:00Z,create,A,bob,,,,,Another title,,",
+            "key",
+            "the key `import/create/A` was used for another command",
+        ),
+    ] {
+        let (found_column, found_reason) = refused_row(row);
+        assert_eq!(found_column, column, "{row}");
+        assert!(found_reason.starts_with(reason), "{row}: {found_reason}");
+    }
+}
+
+#[test]
+fn roles_and_deactivations_count_from_their_row_on() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,set_role,,,bob,,,manager,,,
+2026-10-02T07:01:00Z,reshuffle,,bob,,,,,,,
+2026-10-02T07:02:00Z,deactivate,,,bob,,,,,,
+2026-10-02T07:03:00Z,reshuffle,,bob,,,,,,,
+";
+    let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{rows}"));
+    assert_eq!(bad, [(5, "actor", "`bob` is deactivated and may do nothing".to_owned())]);
+}
+
+#[test]
+fn times_that_go_backwards_are_bad() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,create,X,bob,,,,,one,,
+2026-10-02T06:59:59Z,create,Y,bob,,,,,two,,
+2026-10-02T06:59:59Z,close,,,,,,,,,
+";
+    let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{rows}"));
+    let reason = "2026-10-02T06:59:59.000000Z is earlier than a row before it (2026-10-02T07:00:00.000000Z)";
+    assert_eq!(bad, [(3, "at", reason.to_owned()), (4, "at", reason.to_owned())]);
+}
+
+#[test]
+fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,create,X,bob,,,,,[bad] title,,
+2026-10-02T07:00:00Z,create,Y,bob,,,,,good title,,
+2026-10-02T07:01:00Z,complete,X,,,,,,,,
+2026-10-02T07:01:00Z,complete,Y,,,,,,,,
+";
+    let (summary, rejects) = skipping(&store, rows);
+    assert_eq!((summary.rows, summary.imported, summary.rejected.len()), (4, 2, 2));
+    assert_eq!((summary.rejected[0].column, summary.rejected[1].column), ("title", "key"));
+    assert_eq!(
+        rejects,
+        "at,action,key,actor,login,name,email,role,title,jira_id,description,line,column,reason\n\
+         2026-10-02T07:00:00Z,create,X,bob,,,,,[bad] title,,,2,title,\"the title `[bad] title` holds a bracket; \
+         a jira id stands in front, like `[UP-7] Fix it`; elsewhere write round brackets\"\n\
+         2026-10-02T07:01:00Z,complete,X,,,,,,,,,4,key,there is no task `X`\n"
+    );
+}
+
+#[test]
+fn a_row_that_changed_nothing_changes_nothing_later_either() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,set_role,,,bob,,,developer,,,
+2026-10-02T07:00:00Z,set_role,,,bob,,,manager,,,
+";
+    let first = history(&store, rows).unwrap();
+    assert_eq!((first.imported, first.skipped), (1, 1));
+    let again = history(&store, rows).unwrap();
+    assert_eq!((again.imported, again.replayed, again.skipped), (0, 1, 1));
+    let inserted = "2026-10-01T12:00:00Z,set_role,,,vera,,,manager,,,\n";
+    let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{inserted}"));
+    assert_eq!((bad[0].0, bad[0].1), (2, "at"));
+}
+
+#[test]
+fn users_and_tasks_are_imported_now_and_once() {
+    let store = Store::new();
+    let users = "\u{feff}role,login,email,name\r\ndeveloper,bob,bob@popug.example,'=Боб\r\n";
+    let tasks = "key,title,description\nT1,'@home,\"a\nb\"\nT2,[UP-3] Two,\n";
+    assert_eq!(import(&store, ImportKind::Users, users).unwrap().imported, 1);
+    assert_eq!(import(&store, ImportKind::Tasks, tasks).unwrap().appended_events, 4);
+    assert_eq!(index(&store).user_named("bob").unwrap().unwrap().full_name, "=Боб");
+    let rows = index(&store).task_rows(false, None).unwrap();
+    assert_eq!((rows[0].title.as_str(), rows[0].description.as_deref()), ("@home", Some("a\nb")));
+    assert_eq!((rows[1].title.as_str(), rows[1].jira_id.as_deref()), ("Two", Some("UP-3")));
+    assert_eq!(rows[0].created_at.to_string(), "2026-11-22T10:00:00.000000Z");
+    let (bytes, later) = (store.log_bytes(), "2026-11-23T10:00:00Z");
+    store.environment.set(later);
+    assert_eq!(import(&store, ImportKind::Users, users).unwrap().replayed, 1);
+    assert_eq!(import(&store, ImportKind::Tasks, tasks).unwrap().replayed, 2);
+    assert_eq!(store.log_bytes(), bytes);
+    store.environment.set(NOW);
+    let bad = refused(&store, ImportKind::Tasks, "key,title\n,x\nT1,other\n");
+    assert_eq!((bad[0].1, bad[1].1), ("key", "key"));
+}
+
+#[test]
+fn a_task_that_was_imported_alone_is_completed_by_its_key() {
+    let store = populated();
+    store.environment.set("2026-10-03T07:00:00Z");
+    import(&store, ImportKind::Tasks, "key,title\nT1,x\n").unwrap();
+    let summary = history(&store, "2026-10-03T07:00:00Z,complete,T1,,,,,,,,\n").unwrap();
+    assert_eq!(summary.appended_events, 1);
+}
+
+#[test]
+fn a_dry_run_shows_the_lines_and_appends_nothing() {
+    let (store, real) = (Store::new(), Store::new());
+    let file = format!("{HEADER}{}", csv_rows(ROWS)[..8].concat());
+    let before = store.log_bytes();
+    let options = ImportOptions { on_error: OnError::Refuse, dry_run: true };
+    let app = store.app();
+    let summary = app.import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ()).unwrap();
+    assert_eq!(store.log_bytes(), before);
+    import(&real, ImportKind::Activity, &file).unwrap();
+    assert_eq!(summary.preview.unwrap(), real.log_bytes()[before.len()..]);
+    assert_eq!(index(&store).users().unwrap().len(), 1);
+}
+
+#[test]
+fn only_an_active_admin_imports() {
+    let store = populated();
+    for login in ["bob", "max"] {
+        let refused = store.app().import(&store.caller(login), ImportKind::Users, &b""[..], options(), &|_| ());
+        assert!(matches!(refused, Err(AppError::Rejected(_))), "{login}");
+    }
+}
+
+#[test]
+fn progress_tells_the_rows_that_are_decided() {
+    let store = populated();
+    let rows: String = (0..2_500).map(|n| format!("2026-10-02T07:00:00Z,create,N{n},bob,,,,,task {n},,\n")).collect();
+    let told = RefCell::new(Vec::new());
+    let file = format!("{HEADER}{rows}");
+    let progress = |rows| told.borrow_mut().push(rows);
+    store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options(), &progress).unwrap();
+    assert_eq!(*told.borrow(), [1_000, 2_000, 2_500]);
+}
+
+#[test]
+fn rows_without_a_foreign_id_are_told_apart_by_their_count() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let index = index(&store);
+    for nth in 1..=2 {
+        let key = format!("import/create/2026-10-01T07:00:00.000000Z/vera//{nth}");
+        assert!(index.given_command(&key).unwrap().is_some(), "{key}");
+    }
+}
+
+#[test]
+fn the_batch_of_a_close_row_carries_the_rows_key() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let mut keys = Vec::new();
+    let app = store.app();
+    app.log
+        .for_each(crate::domain::id::Sequence::FIRST, &mut |line| {
+            if let Ok(Event::DayClosed(_)) = line.event() {
+                keys.push(line.command_id().into_owned());
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(
+        keys,
+        [
+            "import/close/2026-10-01T22:00:05.000000Z/acc//1/2026-10-01",
+            "import/close/2026-10-02T21:00:00.000000Z///1/2026-10-02"
+        ]
+    );
+}
+
+/// `cargo test --release -- --ignored --nocapture rows_a_second`
+#[test]
+#[ignore = "a measurement"]
+fn rows_a_second() {
+    for closes in [false, true] {
+        let file = long_history(200_000, closes);
+        let rows = file.lines().count() - 1;
+        let store = Store::new();
+        let began = std::time::Instant::now();
+        let summary = import(&store, ImportKind::Activity, &file).unwrap();
+        let seconds = began.elapsed().as_secs_f64();
+        let events = summary.appended_events as f64;
+        println!(
+            "closes: {closes}: {rows} rows in {seconds:.2} s, {:.0} rows/s, {:.0} events/s, {} dates",
+            rows as f64 / seconds,
+            events / seconds,
+            summary.closed_dates.len()
+        );
+        if !closes {
+            let began = std::time::Instant::now();
+            let summary = import(&store, ImportKind::Activity, &file).unwrap();
+            let rate = rows as f64 / began.elapsed().as_secs_f64();
+            println!("again: {} replayed, {rate:.0} rows/s", summary.replayed);
+        }
+    }
+}
+
+/// Thirty days of tasks, each completed by its holder.
+fn long_history(tasks: u64, closes: bool) -> String {
+    let founded = crate::app::fixture::at("2026-10-01T06:00:00Z").micros();
+    let mut file = HEADER.to_owned();
+    let time = |micros: i64| crate::domain::time::EventTime::from_micros(micros).unwrap();
+    for user in 0..20 {
+        file += &format!("2026-10-01T06:00:00Z,register,,,popug{user},Попуг {user},p{user}@popug.example,worker,,,\n");
+    }
+    let step = 30 * 86_400_000_000 / tasks as i64;
+    let mut day = 0;
+    for n in 0..tasks {
+        let at = founded + step * n as i64;
+        if closes && (at - founded) / 86_400_000_000 > day {
+            day = (at - founded) / 86_400_000_000;
+            file += &format!("{},close,,,,,,,,,\n", time(at));
+        }
+        file += &format!("{},create,K{n},popug{},,,,,Задача номер {n} про попугаев,UP-{n},\n", time(at), n % 20);
+        if n >= 100 {
+            file += &format!("{},complete,K{},,,,,,,,\n", time(at), n - 100);
+        }
+    }
+    file
+}
