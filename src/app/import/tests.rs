@@ -429,6 +429,25 @@ fn the_batch_of_a_close_row_carries_the_rows_key() {
     );
 }
 
+/// As `data/README.md` says, with several draws of the dice.
+#[test]
+fn the_sample_files_are_valid_and_may_be_imported_twice() {
+    for founded in ["2026-10-26T00:00:00Z", "2026-10-25T21:30:00Z"] {
+        let store = Store::founded_at(founded);
+        for repeated in [false, true] {
+            for (kind, file, rows) in [
+                (ImportKind::Activity, include_str!("../../../data/activity.csv"), 309),
+                (ImportKind::Users, include_str!("../../../data/users.csv"), 12),
+                (ImportKind::Tasks, include_str!("../../../data/tasks.csv"), 10),
+            ] {
+                let summary = import(&store, kind, file).unwrap();
+                assert_eq!(summary.rows, rows, "{kind:?}");
+                assert_eq!(summary.appended_events == 0, repeated, "{kind:?}");
+            }
+        }
+    }
+}
+
 /// `cargo test --release -- --ignored --nocapture rows_a_second`
 #[test]
 #[ignore = "a measurement"]

@@ -1,1 +1,194 @@
-//! Simulating a company.
+//! A company at work: finished days of a made-up past, for demonstrations, load and benchmarks.
+//!
+//! Everything goes through the rules, under one writer lock: [`people`] are registered, think up
+//! [`errands`] and finish them in the course of [`day`]s, each of which is closed after midnight.
+//!
+//! Invariant: the same seed on the same store gives the same events, ids and times included.
+
+mod day;
+mod errands;
+mod people;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use uuid::{Builder, Uuid};
+
+use crate::app::history::{Performance, Playhead};
+use crate::app::identity::Caller;
+use crate::app::{App, AppError};
+use crate::consumers::accounting::Accounting;
+use crate::consumers::run::{consume_accounting, consume_analytics};
+use crate::consumers::{Pen, tracker};
+use crate::domain::company::Company;
+use crate::domain::dice::Dice;
+use crate::domain::id::Sequence;
+use crate::domain::role::Right;
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::event_log::Hash;
+use day::Office;
+
+/// What to play.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Simulation {
+    /// Finished days, the last of which is yesterday.
+    pub days: u32,
+    /// How many people are registered.
+    pub popugs: u32,
+    pub tasks_per_day: u32,
+    pub seed: u64,
+}
+
+/// What was played.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Simulated {
+    pub first_date: BusinessDate,
+    pub last_date: BusinessDate,
+    /// Commands that were carried out, closes not among them.
+    pub commands: u64,
+    /// Those of accounting included, those of `after` not.
+    pub appended_events: u64,
+    pub closed_dates: Vec<BusinessDate>,
+}
+
+impl App<'_> {
+    /// Plays the days of `simulation` as `caller` and leaves all consumers at the head. `after` is
+    /// called when everything is appended and no lock is held; it brings the notifier there.
+    /// `progress` is told the days that are done.
+    ///
+    /// # Errors
+    /// [`AppError::NoRoom`] if the days begin before the log's last event; nothing is appended.
+    pub fn simulate(
+        &self,
+        caller: &Caller,
+        simulation: &Simulation,
+        after: &dyn Fn(&App<'_>) -> Result<(), AppError>,
+        progress: &dyn Fn(u32),
+    ) -> Result<Simulated, AppError> {
+        caller.require(Right::Administer)?;
+        if simulation.days == 0 {
+            let message = "a simulation takes at least one day".to_owned();
+            return Err(AppError::Usage { message, hint: None });
+        }
+        let simulated = self.with_books(true, |accounting| {
+            self.play(caller, simulation, accounting.expect("asked for to close dates"), progress)
+        })?;
+        after(self)?;
+        consume_accounting(&self.around(), &mut Pen::ByLock)?;
+        consume_analytics(&self.around())?;
+        self.index()?;
+        Ok(simulated)
+    }
+
+    fn play(
+        &self,
+        caller: &Caller,
+        simulation: &Simulation,
+        accounting: &mut Accounting<'_>,
+        progress: &dyn Fn(u32),
+    ) -> Result<Simulated, AppError> {
+        let now = self.environment.now();
+        let playhead = Playhead::new(now);
+        let performance = Performance::open(self, &playhead, Some(accounting))?;
+        let index = tracker::open_index(&self.around())?;
+        index.catch_up(&self.log)?;
+        let admin = self.actor(&index, caller.user.id)?;
+        admin.require(Right::Administer)?;
+        let company = self.company(&index)?;
+        let period = Period::of(simulation.days, &company, now, performance.writer().last_time())?;
+        let dice = SeededDice::new(simulation.seed, performance.writer().head().sequence.next());
+        let taken: HashSet<String> = index.users()?.into_iter().map(|user| user.login).collect();
+        let mut office = Office::open(&index, performance, dice, Rc::new(admin), simulation.tasks_per_day);
+        office.hire(period.opens, simulation.popugs, people::Names::beside(taken))?;
+        for (date, done) in period.dates.iter().zip(1..) {
+            office.work(&Hours::of(*date, &company.zone, now))?;
+            progress(done);
+        }
+        Ok(Simulated {
+            first_date: period.dates[0],
+            last_date: period.dates[period.dates.len() - 1],
+            commands: office.commands,
+            appended_events: office.appended(),
+            closed_dates: office.closed_dates,
+        })
+    }
+}
+
+/// The dates to be played.
+struct Period {
+    dates: Vec<BusinessDate>,
+    opens: EventTime,
+}
+
+impl Period {
+    /// # Errors
+    /// [`AppError::NoRoom`]
+    fn of(days: u32, company: &Company, now: EventTime, last: Option<EventTime>) -> Result<Period, AppError> {
+        let zone = &company.zone;
+        let mut dates = Vec::new();
+        let mut date = zone.date_of(now).previous();
+        while dates.len() < days as usize {
+            if zone.has_date(date) {
+                dates.push(date);
+            }
+            date = date.previous();
+        }
+        dates.reverse();
+        let opens = zone.end_of(dates[0].previous());
+        match last {
+            Some(last) if last > opens => Err(AppError::NoRoom { days, start: opens, last }),
+            _ => Ok(Period { dates, opens }),
+        }
+    }
+}
+
+/// When a date is worked on.
+struct Hours {
+    date: BusinessDate,
+    /// Nine o'clock, and a night is never so short that it were not the same date.
+    begin: EventTime,
+    end: EventTime,
+    /// Between these two the date is closed.
+    over: EventTime,
+    now: EventTime,
+}
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+impl Hours {
+    fn of(date: BusinessDate, zone: &Zone, now: EventTime) -> Hours {
+        let midnight = zone.end_of(date.previous());
+        let at =
+            |hours: i64| EventTime::from_micros(midnight.micros() + hours * HOUR_MICROS).expect("within the calendar");
+        Hours { date, begin: at(9), end: at(19), over: zone.end_of(date), now }
+    }
+}
+
+/// Dice that a seed and a place in the log determine, so that a second simulation with the same
+/// seed makes no id twice.
+struct SeededDice(ChaCha12Rng);
+
+impl SeededDice {
+    fn new(seed: u64, first: Sequence) -> SeededDice {
+        let hash = Hash::of_bytes(format!("simulate/{seed}/{first}").as_bytes());
+        let seed: [u8; 32] = hash.ascii()[..32].try_into().expect("32 of 64 digits");
+        SeededDice(ChaCha12Rng::from_seed(seed))
+    }
+}
+
+impl Dice for SeededDice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0.random_range(0..bound)
+    }
+
+    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
+        let mut random = [0; 10];
+        self.0.fill_bytes(&mut random);
+        let millis = u64::try_from(at.micros() / 1_000).unwrap_or_default();
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+}
