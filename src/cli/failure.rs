@@ -248,7 +248,7 @@ impl From<AppError> for Failure {
             AppError::Store(error) => error.into(),
             AppError::Consume(error) => error.into(),
             AppError::Credential(error) => error.into(),
-            AppError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+            AppError::Io { .. } | AppError::Stream { .. } => Failure::new(Exit::Failure, "io", message),
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),
             AppError::StoreExists { .. } => {
@@ -261,6 +261,10 @@ impl From<AppError> for Failure {
             AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
+            AppError::BadCsv { hint, .. } => Failure::new(Exit::Rejected, "bad_csv", message).hint(hint),
+            AppError::BadRows { .. } => Failure::new(Exit::Rejected, "bad_rows", message),
+            AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
+                .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),
             AppError::Usage { hint, .. } => {
                 let mut failure = Failure::usage(message);
                 failure.hints.extend(hint);

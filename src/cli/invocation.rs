@@ -242,7 +242,7 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
 }
 
 /// As wide as the terminal that stdout is, or as COLUMNS says.
-fn terminal_width() -> Option<u16> {
+pub fn terminal_width() -> Option<u16> {
     if io::stdout().is_terminal() {
         return Some(indicatif::TermLike::width(&console::Term::stdout()));
     }

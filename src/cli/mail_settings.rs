@@ -19,6 +19,15 @@ pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure>
     Ok(MailRoutes::new(&app.directory, sender, outgoing, send_imported))
 }
 
+/// Files in the outbox, whatever server is named.
+///
+/// # Errors
+/// A setting that cannot be read.
+pub fn files_only(app: &App<'_>) -> Result<MailRoutes, Failure> {
+    let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
+    Ok(MailRoutes::new(&app.directory, sender, Outgoing::Files, false))
+}
+
 impl From<BadSetting> for Failure {
     fn from(setting: BadSetting) -> Failure {
         Failure::new(Exit::Usage, "bad_setting", setting.to_string())

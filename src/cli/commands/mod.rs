@@ -4,7 +4,9 @@
 mod account;
 mod close;
 mod consume;
+mod demo;
 mod export;
+mod import;
 mod init;
 mod later;
 mod log;
@@ -12,6 +14,7 @@ mod mail;
 mod report;
 mod schema;
 mod session;
+mod simulate;
 mod status;
 mod task;
 mod token;
@@ -26,6 +29,10 @@ use crate::cli::invocation::Invocation;
 pub enum Command {
     /// Found a company: a new store with its first admin
     Init(init::Init),
+    /// A company of 20 popugs over 30 days in a new store, with every report shown
+    Demo(demo::Demo),
+    /// Play finished days of a made-up company
+    Simulate(simulate::Simulate),
     /// Log in; the session lasts twelve hours
     Login(session::Login),
     /// Forget the session
@@ -52,6 +59,9 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Every report as a file, or the books for plain-text accounting
     Export(export::Export),
+    /// Take over people, tasks or a whole history from CSV
+    #[command(subcommand)]
+    Import(import::Import),
     /// The pay mails
     #[command(subcommand)]
     Mail(mail::Mail),
@@ -75,6 +85,8 @@ impl Command {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Command::Init(command) => command.run(invocation),
+            Command::Demo(command) => command.run(invocation),
+            Command::Simulate(command) => command.run(invocation),
             Command::Login(command) => command.run(invocation),
             Command::Logout(command) => command.run(invocation),
             Command::Whoami(command) => command.run(invocation),
@@ -86,6 +98,7 @@ impl Command {
             Command::Account(command) => command.run(invocation),
             Command::Report(command) => command.run(invocation),
             Command::Export(command) => command.run(invocation),
+            Command::Import(command) => command.run(invocation),
             Command::Mail(command) => command.run(invocation),
             Command::Log(command) => command.run(invocation),
             Command::Status(command) => command.run(invocation),

@@ -1,0 +1,159 @@
+//! `demo`: the whole main job in a new store, with every report shown.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::app::founding::Founding;
+use crate::app::identity::Caller;
+use crate::app::simulate::Simulation;
+use crate::app::{App, Environment};
+use crate::cli::commands::report::load;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation, terminal_width};
+use crate::cli::mail_settings;
+use crate::credentials::Password;
+use crate::domain::clock::Clock;
+use crate::domain::company::FoundCompany;
+use crate::domain::time::{BusinessDate, Zone};
+use crate::event_log::EventLog;
+use crate::reports::name::ReportName;
+use crate::reports::query::{Dates, Granularity};
+use crate::reports::render::{Format, Options, render};
+use crate::reports::table::{Report, Table};
+use crate::store::StoreDirectory;
+
+const TIME_ZONE: &str = "Europe/Moscow";
+const ADMIN: &str = "root";
+/// Of each report, so that all of them fit a screen or two.
+const ROWS_SHOWN: usize = 8;
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Where to make the store; by default a temporary directory, named at the end
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Finished days to play
+    #[arg(long, default_value_t = 30, value_name = "DAYS")]
+    days: u32,
+    /// Popugs of the company
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    popugs: u32,
+    /// Tasks created on each day
+    #[arg(long, default_value_t = 40, value_name = "N")]
+    tasks_per_day: u32,
+    /// Another seed, another history
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+}
+
+impl Demo {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let began = Instant::now();
+        let directory = StoreDirectory::new(self.place()?);
+        let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();
+        self.found(invocation, &directory, &password)?;
+        let desk = self.desk(invocation, directory.clone())?;
+        self.play(invocation, &desk)?;
+        let took = began.elapsed();
+        self.show(invocation, &desk)?;
+        invocation.with_output(|out| {
+            let events = desk.app.log.head()?.sequence;
+            let root = directory.root().display();
+            writeln!(out, "{events} events in {:.1} s, every one of them a line of {root}/log", took.as_secs_f64())?;
+            writeln!(out, "pay mails are in {root}/outbox")?;
+            writeln!(out, "\nlook around: POPUG_PASSWORD={password} popug-cli -C {root} --as {ADMIN} report balances")?;
+            Ok(())
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn place(&self) -> Result<PathBuf, Failure> {
+        match &self.dir {
+            Some(dir) => Ok(dir.clone()),
+            None => {
+                let name = format!("popug-demo-{}", std::process::id());
+                Ok(std::env::temp_dir().join(name))
+            }
+        }
+    }
+
+    /// Founds the company at the beginning of the first day to be played.
+    fn found(&self, invocation: &Invocation<'_>, directory: &StoreDirectory, password: &str) -> Result<(), Failure> {
+        let zone = Zone::named(TIME_ZONE).map_err(|error| Failure::usage(error.to_string()))?;
+        let today = zone.date_of(invocation.environment.now());
+        let first = today.plus_days(-i64::from(self.days));
+        let company = FoundCompany {
+            name: "UberPopug Inc.".into(),
+            time_zone: TIME_ZONE.into(),
+            currency: "EUR".into(),
+            admin_login: ADMIN.into(),
+            admin_name: "Корней Корнеев".into(),
+            admin_email: "root@popug.example".into(),
+            test_clock: invocation.environment.pinned_by().is_some(),
+        };
+        let founded_at = Some(zone.end_of(first.previous()));
+        let founding = Founding { company, admin_password: Password::new(password), founded_at };
+        founding.carry_out(directory, invocation.environment, &invocation.patience())?;
+        Ok(())
+    }
+
+    fn desk<'a>(&self, invocation: &Invocation<'a>, directory: StoreDirectory) -> Result<Desk<'a>, Failure> {
+        let app = invocation.app_in(directory)?;
+        let index = app.index()?;
+        let company = app.company(&index)?;
+        let user = index.user_named(ADMIN)?.expect("the admin was founded with the company");
+        Ok(Desk { app, index, company, caller: Caller { user } })
+    }
+
+    fn play(&self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<(), Failure> {
+        let simulation =
+            Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };
+        let routes = mail_settings::files_only(&desk.app)?;
+        let send = |app: &App<'_>| app.consume_notifier(&routes).map(drop);
+        let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
+        desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
+        invocation.reporter.finish();
+        Ok(())
+    }
+
+    fn show(&self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<(), Failure> {
+        let today = desk.company.zone.date_of(invocation.environment.now());
+        for name in ReportName::ALL {
+            let report = demo_report(desk, name, today)?;
+            let shown = first_rows(&report)?;
+            invocation.with_output(|out| {
+                writeln!(out, "── report {} ──", name.name())?;
+                render(&shown, Format::Table, Options { width: terminal_width() }, out)?;
+                let hidden = report.table.height().saturating_sub(ROWS_SHOWN);
+                if hidden > 0 {
+                    writeln!(out, "… and {hidden} rows more")?;
+                }
+                Ok(writeln!(out)?)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Each report with the dates that tell most.
+fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result<Report, Failure> {
+    let last_week = Dates::Range { from: Some(today.plus_days(-7)), to: Some(today.previous()) };
+    match name {
+        ReportName::Earnings => load(desk, name, last_week, None, None),
+        ReportName::TopTask => load(desk, name, last_week, Some(Granularity::Day), None),
+        ReportName::Statement => {
+            let users = desk.index.users()?;
+            let popug = users.iter().find(|user| user.is_eligible()).map(|user| user.id);
+            load(desk, name, Dates::Default, None, popug.or(Some(desk.caller.user.id)))
+        }
+        _ => load(desk, name, Dates::Default, None, None),
+    }
+}
+
+fn first_rows(report: &Report) -> Result<Report, Failure> {
+    let head = report.table.frame().head(Some(ROWS_SHOWN));
+    let table = Table::from_frame(report.table.columns(), &head).map_err(crate::reports::error::ReportError::from)?;
+    Ok(Report { table, ..report.clone() })
+}

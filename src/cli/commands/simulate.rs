@@ -1,0 +1,58 @@
+//! `simulate`
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::simulate::Simulation;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::consumers::notifier::{MailRoutes, Outgoing};
+use crate::mail::Sender;
+
+#[derive(Args, Debug)]
+pub struct Simulate {
+    /// Finished days to play, the last of them yesterday
+    #[arg(long, value_name = "N")]
+    days: u32,
+    /// Popugs to register
+    #[arg(long, value_name = "N")]
+    popugs: u32,
+    /// Tasks created on each day
+    #[arg(long, value_name = "N")]
+    tasks_per_day: u32,
+    /// The same seed on the same store plays the same history
+    #[arg(long, value_name = "N")]
+    seed: u64,
+}
+
+impl Simulate {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        if invocation.global.dry_run {
+            return Err(Failure::usage("`simulate` has no dry run"));
+        }
+        let desk = invocation.desk()?;
+        let simulation =
+            Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };
+        let routes = MailRoutes::new(&desk.app.directory, Sender::parse(None)?, Outgoing::Nowhere, true);
+        let send = |app: &crate::app::App<'_>| app.consume_notifier(&routes).map(drop);
+        let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
+        let played = desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
+        invocation.reporter.finish();
+        let object = json!({
+            "first_date": played.first_date, "last_date": played.last_date, "commands": played.commands,
+            "appended": played.appended_events, "closed_dates": played.closed_dates.len(),
+        });
+        if invocation.wants_json() {
+            invocation.emit_object(&object, "")?;
+        }
+        invocation.reporter.note(&format!(
+            "{} to {}: {} commands, {} events, {} dates closed",
+            played.first_date,
+            played.last_date,
+            played.commands,
+            played.appended_events,
+            played.closed_dates.len()
+        ));
+        Ok(Exit::Done)
+    }
+}
