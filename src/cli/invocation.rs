@@ -199,6 +199,15 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(),
     written
 }
 
+/// What a command did, as a list as of the head that it left.
+///
+/// # Errors
+/// If the head cannot be read.
+pub fn done(desk: &Desk<'_>, name: &'static str, table: Table) -> Result<Report, Failure> {
+    let report = list(desk, name, table, Vec::new())?;
+    Ok(Report { as_of_sequence: report.head_sequence, ..report })
+}
+
 /// A list in the clothes of a report.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Invocation, done};
 use crate::consumers::accounting::Closed;
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
@@ -26,7 +26,7 @@ impl Close {
         }
         let closed = desk.app.close(&desk.caller, self.date)?;
         let already = self.date.filter(|date| closed.last().is_none_or(|last| last.day.business_date < *date));
-        invocation.emit_list(&desk, "close", table(&closed, already)?)?;
+        invocation.emit(&done(&desk, "close", table(&closed, already)?)?)?;
         Ok(Exit::Done)
     }
 }

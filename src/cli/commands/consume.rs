@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::app::App;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation, list};
+use crate::cli::invocation::{Desk, Invocation, done};
 use crate::cli::mail_settings;
 use crate::cli::signals::{Signal, Signals};
 use crate::consumers::notifier::MailRoutes;
@@ -110,7 +110,7 @@ impl Consume {
             .int("appended", rows.iter().map(|row| Some(row.appended)))
             .build()
             .map_err(ReportError::from)?;
-        invocation.emit(&list(desk, "consume", table, Vec::new())?)
+        invocation.emit(&done(desk, "consume", table)?)
     }
 }
 
