@@ -1,9 +1,9 @@
 //! What proves who somebody is: passwords, and the tokens and sessions that stand in for them.
 //!
-//! [`auth_dir`] is the `auth/` directory of a store, its lock and its key pair ([`keys`]).
-//! [`passwords`] keeps Argon2id hashes and slows guessing down ([`attempts`]). [`tokens`] signs
-//! and verifies, [`issued`] remembers what was signed and what was revoked, [`ttl`] reads how long
-//! it lasts. [`sessions`] keeps the token of whoever logged in, outside the store. [`private_file`]
+//! [`auth_dir`] is the `auth/` directory of a store, its lock and its key pair (`keys`).
+//! [`passwords`] keeps Argon2id hashes and slows guessing down (`attempts`). [`tokens`] signs
+//! and verifies, `issued` remembers what was signed and what was revoked, [`ttl`] reads how long
+//! it lasts. [`sessions`] keeps the token of whoever logged in, outside the store. `private_file`
 //! is the only door to the disk, [`secret`] keeps secrets out of messages.
 //!
 //! Invariant: this module knows user ids and never roles. Whether a user exists, is active and
