@@ -117,6 +117,47 @@ fn main() {
     duration("report earnings, all dates", command(&large, &["report", "earnings", "--from", "2020-01-01"]), Some(100));
     duration("report trial-balance", command(&large, &["report", "trial-balance"]), Some(100));
     duration("--version", command(&large, &["--version"]), Some(8));
+
+    let listing = scratch.path().join("entries.csv");
+    let listing_words = ["report", "entries", "--out", listing.to_str().expect("a UTF-8 path")];
+    let took = command(&large, &listing_words);
+    let rows = std::fs::read_to_string(&listing).expect("the listing").lines().count() as u64 - 1;
+    rate("report entries, all rows to CSV, rows", rows, took, 300_000);
+    let (rows, took) = import(scratch.path());
+    rate("import activity without close rows, rows", rows, took, 30_000);
+    let verified = command(&large, &["verify"]);
+    let hashed = sha256sum(&large.join("log"));
+    duration("verify", verified, None);
+    duration("sha256sum of the same bytes", hashed, None);
+    println!("{:<44} {:>14.2} {:>14}", "  ratio", verified.as_secs_f64() / hashed.as_secs_f64(), 0.6);
+}
+
+/// Imports a made-up history into a new store, as a process of its own.
+fn import(scratch: &Path) -> (u64, Duration) {
+    const TASKS: u64 = 50_000;
+    let store = scratch.join("imported");
+    fill(&store, 0);
+    let mut csv = String::from("at,action,key,actor,login,name,email,role,title,jira_id,description\n");
+    for n in 0..TASKS {
+        let at = EventTime::from_micros(1_768_000_000_000_000 + n as i64 * 60_000_000).expect("a time");
+        csv.push_str(&format!("{at},create,K{n},,,,,,\"Проверить, что клетка {n} закрыта\",,\n"));
+        csv.push_str(&format!("{at},complete,K{n},,,,,,,,\n"));
+    }
+    let file = scratch.join("activity.csv");
+    std::fs::write(&file, csv).expect("the CSV is written");
+    let token = token(&store);
+    let words = ["import", "activity", file.to_str().expect("a UTF-8 path")];
+    let began = Instant::now();
+    run(&store, &words, &[("POPUG_TOKEN", &token)]);
+    (2 * TASKS, began.elapsed())
+}
+
+fn sha256sum(log: &Path) -> Duration {
+    median(5, || {
+        let script = format!("sha256sum {}/*.ndjson", log.display());
+        let output = Command::new("sh").args(["-c", &script]).output().expect("sha256sum runs");
+        assert!(output.status.success());
+    })
 }
 
 fn rate(what: &str, events: u64, took: Duration, budget: u64) {
