@@ -18,7 +18,7 @@ use crate::domain::role::Right;
 use crate::domain::task::Task;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, Writer};
+use crate::event_log::{Batch, Hash, Writer};
 use crate::state::{StateError, StateIndex, TaskName};
 
 /// `progress` is told after so many rows.
@@ -156,12 +156,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         }
         let (actor, command) = self.read_command(&request, row)?;
         let hash = command.hash(actor.id);
-        if let Some(given) = self.index.given_command(&request.row_key)? {
-            if given.command_hash != hash {
-                let rejection = Rejection::KeyReused { key: request.row_key, first_sequence: given.first };
-                return Err(Fault { column: key_column(kind), reason: rejection.to_string() }.into());
-            }
-            self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
+        if self.is_replayed(kind, &request, hash)? {
             self.plan.summary.replayed += 1;
             return Ok(());
         }
@@ -177,6 +172,17 @@ impl<'a, 'e> Planner<'a, 'e> {
             None => self.plan.summary.skipped += 1,
         }
         Ok(())
+    }
+
+    /// Whether the row's key is known, with the same content.
+    fn is_replayed(&mut self, kind: ImportKind, request: &Request, hash: Hash) -> Result<bool, Trouble> {
+        let Some(given) = self.index.given_command(&request.row_key)? else { return Ok(false) };
+        if given.command_hash != hash {
+            let rejection = Rejection::KeyReused { key: request.row_key.clone(), first_sequence: given.first };
+            return Err(Fault { column: key_column(kind), reason: rejection.to_string() }.into());
+        }
+        self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
+        Ok(true)
     }
 
     fn carry_out(&mut self, batch: Batch) {

@@ -1,5 +1,8 @@
 //! Imports into real stores, under a pinned clock and pinned dice.
 
+mod again;
+mod speed;
+
 use std::cell::RefCell;
 
 use crate::app::AppError;
@@ -124,29 +127,6 @@ fn texts_arrive_as_they_were_written() {
     assert_eq!(index(&store).user_named("acc").unwrap().unwrap().full_name, "Nora \"N\" Lory");
 }
 
-#[test]
-fn a_file_that_is_imported_again_changes_nothing() {
-    let store = Store::new();
-    import(&store, ImportKind::Activity, &activity()).unwrap();
-    let before = store.log_bytes();
-    let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
-    assert_eq!(store.log_bytes(), before);
-    assert_eq!((summary.imported, summary.replayed, summary.skipped, summary.appended_events), (0, 18, 7, 0));
-}
-
-#[test]
-fn the_first_half_and_then_the_whole_file_give_the_same_log() {
-    let whole = Store::new();
-    import(&whole, ImportKind::Activity, &activity()).unwrap();
-    let records: Vec<_> = csv_rows(ROWS);
-    for rows in 1..records.len() {
-        let store = Store::new();
-        history(&store, &records[..rows].concat()).unwrap();
-        import(&store, ImportKind::Activity, &activity()).unwrap();
-        assert!(store.log_bytes() == whole.log_bytes(), "after {rows} rows");
-    }
-}
-
 /// Rows with their line breaks; one of them spans two lines.
 fn csv_rows(rows: &str) -> Vec<String> {
     let mut records: Vec<String> = Vec::new();
@@ -157,31 +137,6 @@ fn csv_rows(rows: &str) -> Vec<String> {
         }
     }
     records
-}
-
-#[test]
-fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
-    let whole = Store::new();
-    let founding = whole.log_bytes().len();
-    import(&whole, ImportKind::Activity, &activity()).unwrap();
-    let bytes = whole.log_bytes();
-    let ends: Vec<_> = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
-    assert!(ends.len() > 40);
-    for end in ends.into_iter().filter(|end| *end >= founding) {
-        let store = Store::with_log(&bytes[..end]);
-        // Whoever opens the log next keeps whole batches and cuts the rest.
-        import(&store, ImportKind::Activity, &activity()).unwrap();
-        assert!(store.log_bytes() == bytes, "killed at byte {end}");
-    }
-}
-
-#[test]
-fn an_extended_file_appends_only_what_is_new() {
-    let store = Store::new();
-    import(&store, ImportKind::Activity, &activity()).unwrap();
-    let file = format!("{}2026-10-06T07:00:00Z,create,E,bob,,,,,One more,,\n", activity());
-    let summary = import(&store, ImportKind::Activity, &file).unwrap();
-    assert_eq!((summary.imported, summary.appended_events), (1, 2));
 }
 
 #[test]
@@ -315,22 +270,6 @@ fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
 }
 
 #[test]
-fn a_row_that_changed_nothing_changes_nothing_later_either() {
-    let store = populated();
-    let rows = "\
-2026-10-02T07:00:00Z,set_role,,,bob,,,developer,,,
-2026-10-02T07:00:00Z,set_role,,,bob,,,manager,,,
-";
-    let first = history(&store, rows).unwrap();
-    assert_eq!((first.imported, first.skipped), (1, 1));
-    let again = history(&store, rows).unwrap();
-    assert_eq!((again.imported, again.replayed, again.skipped), (0, 1, 1));
-    let inserted = "2026-10-01T12:00:00Z,set_role,,,vera,,,manager,,,\n";
-    let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{inserted}"));
-    assert_eq!((bad[0].0, bad[0].1), (2, "at"));
-}
-
-#[test]
 fn users_and_tasks_are_imported_now_and_once() {
     let store = Store::new();
     let users = "\u{feff}role,login,email,name\r\ndeveloper,bob,bob@popug.example,'=Боб\r\n";
@@ -427,74 +366,4 @@ fn the_batch_of_a_close_row_carries_the_rows_key() {
             "import/close/2026-10-02T21:00:00.000000Z///1/2026-10-02"
         ]
     );
-}
-
-/// As `data/README.md` says, with several draws of the dice.
-#[test]
-fn the_sample_files_are_valid_and_may_be_imported_twice() {
-    for founded in ["2026-10-26T00:00:00Z", "2026-10-25T21:30:00Z"] {
-        let store = Store::founded_at(founded);
-        for repeated in [false, true] {
-            for (kind, file, rows) in [
-                (ImportKind::Activity, include_str!("../../../data/activity.csv"), 309),
-                (ImportKind::Users, include_str!("../../../data/users.csv"), 12),
-                (ImportKind::Tasks, include_str!("../../../data/tasks.csv"), 10),
-            ] {
-                let summary = import(&store, kind, file).unwrap();
-                assert_eq!(summary.rows, rows, "{kind:?}");
-                assert_eq!(summary.appended_events == 0, repeated, "{kind:?}");
-            }
-        }
-    }
-}
-
-/// `cargo test --release -- --ignored --nocapture rows_a_second`
-#[test]
-#[ignore = "a measurement"]
-fn rows_a_second() {
-    for closes in [false, true] {
-        let file = long_history(200_000, closes);
-        let rows = file.lines().count() - 1;
-        let store = Store::new();
-        let began = std::time::Instant::now();
-        let summary = import(&store, ImportKind::Activity, &file).unwrap();
-        let seconds = began.elapsed().as_secs_f64();
-        let events = summary.appended_events as f64;
-        println!(
-            "closes: {closes}: {rows} rows in {seconds:.2} s, {:.0} rows/s, {:.0} events/s, {} dates",
-            rows as f64 / seconds,
-            events / seconds,
-            summary.closed_dates.len()
-        );
-        if !closes {
-            let began = std::time::Instant::now();
-            let summary = import(&store, ImportKind::Activity, &file).unwrap();
-            let rate = rows as f64 / began.elapsed().as_secs_f64();
-            println!("again: {} replayed, {rate:.0} rows/s", summary.replayed);
-        }
-    }
-}
-
-/// Thirty days of tasks, each completed by its holder.
-fn long_history(tasks: u64, closes: bool) -> String {
-    let founded = crate::app::fixture::at("2026-10-01T06:00:00Z").micros();
-    let mut file = HEADER.to_owned();
-    let time = |micros: i64| crate::domain::time::EventTime::from_micros(micros).unwrap();
-    for user in 0..20 {
-        file += &format!("2026-10-01T06:00:00Z,register,,,popug{user},Попуг {user},p{user}@popug.example,worker,,,\n");
-    }
-    let step = 30 * 86_400_000_000 / tasks as i64;
-    let mut day = 0;
-    for n in 0..tasks {
-        let at = founded + step * n as i64;
-        if closes && (at - founded) / 86_400_000_000 > day {
-            day = (at - founded) / 86_400_000_000;
-            file += &format!("{},close,,,,,,,,,\n", time(at));
-        }
-        file += &format!("{},create,K{n},popug{},,,,,Задача номер {n} про попугаев,UP-{n},\n", time(at), n % 20);
-        if n >= 100 {
-            file += &format!("{},complete,K{},,,,,,,,\n", time(at), n - 100);
-        }
-    }
-    file
 }

@@ -1,0 +1,88 @@
+//! Importing a file again: after a kill, extended, or by mistake.
+
+use crate::app::fixture::Store;
+use crate::app::import::ImportKind;
+use crate::app::import::tests::{HEADER, ROWS, activity, csv_rows, history, import, populated, refused};
+
+#[test]
+fn a_file_that_is_imported_again_changes_nothing() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let before = store.log_bytes();
+    let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
+    assert_eq!(store.log_bytes(), before);
+    assert_eq!((summary.imported, summary.replayed, summary.skipped, summary.appended_events), (0, 18, 7, 0));
+}
+
+#[test]
+fn the_first_half_and_then_the_whole_file_give_the_same_log() {
+    let whole = Store::new();
+    import(&whole, ImportKind::Activity, &activity()).unwrap();
+    let records: Vec<_> = csv_rows(ROWS);
+    for rows in 1..records.len() {
+        let store = Store::new();
+        history(&store, &records[..rows].concat()).unwrap();
+        import(&store, ImportKind::Activity, &activity()).unwrap();
+        assert!(store.log_bytes() == whole.log_bytes(), "after {rows} rows");
+    }
+}
+
+#[test]
+fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
+    let whole = Store::new();
+    let founding = whole.log_bytes().len();
+    import(&whole, ImportKind::Activity, &activity()).unwrap();
+    let bytes = whole.log_bytes();
+    let ends: Vec<_> = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+    assert!(ends.len() > 40);
+    for end in ends.into_iter().filter(|end| *end >= founding) {
+        let store = Store::with_log(&bytes[..end]);
+        // Whoever opens the log next keeps whole batches and cuts the rest.
+        import(&store, ImportKind::Activity, &activity()).unwrap();
+        assert!(store.log_bytes() == bytes, "killed at byte {end}");
+    }
+}
+
+#[test]
+fn an_extended_file_appends_only_what_is_new() {
+    let store = Store::new();
+    import(&store, ImportKind::Activity, &activity()).unwrap();
+    let file = format!("{}2026-10-06T07:00:00Z,create,E,bob,,,,,One more,,\n", activity());
+    let summary = import(&store, ImportKind::Activity, &file).unwrap();
+    assert_eq!((summary.imported, summary.appended_events), (1, 2));
+}
+
+#[test]
+fn a_row_that_changed_nothing_changes_nothing_later_either() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,set_role,,,bob,,,developer,,,
+2026-10-02T07:00:00Z,set_role,,,bob,,,manager,,,
+";
+    let first = history(&store, rows).unwrap();
+    assert_eq!((first.imported, first.skipped), (1, 1));
+    let again = history(&store, rows).unwrap();
+    assert_eq!((again.imported, again.replayed, again.skipped), (0, 1, 1));
+    let inserted = "2026-10-01T12:00:00Z,set_role,,,vera,,,manager,,,\n";
+    let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{inserted}"));
+    assert_eq!((bad[0].0, bad[0].1), (2, "at"));
+}
+
+/// As `data/README.md` says, with several draws of the dice.
+#[test]
+fn the_sample_files_are_valid_and_may_be_imported_twice() {
+    for founded in ["2026-10-26T00:00:00Z", "2026-10-25T21:30:00Z"] {
+        let store = Store::founded_at(founded);
+        for repeated in [false, true] {
+            for (kind, file, rows) in [
+                (ImportKind::Activity, include_str!("../../../../data/activity.csv"), 309),
+                (ImportKind::Users, include_str!("../../../../data/users.csv"), 12),
+                (ImportKind::Tasks, include_str!("../../../../data/tasks.csv"), 10),
+            ] {
+                let summary = import(&store, kind, file).unwrap();
+                assert_eq!(summary.rows, rows, "{kind:?}");
+                assert_eq!(summary.appended_events == 0, repeated, "{kind:?}");
+            }
+        }
+    }
+}
