@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::time::Instant;
 
 use popug_cli::domain::event::AssignmentReason;
@@ -15,6 +16,7 @@ use popug_cli::domain::id::{EntryId, EventId, Sequence, TaskId, UserId};
 use popug_cli::domain::ledger::entry::EntryKind;
 use popug_cli::domain::money::Money;
 use popug_cli::domain::time::{BusinessDate, EventTime};
+use popug_cli::event_log::audit::Depth;
 use popug_cli::event_log::{Batch, EventLog, FileLog, Patience};
 use uuid::Uuid;
 
@@ -26,11 +28,15 @@ fn main() {
     let batches: Vec<_> = (0..BATCHES).map(batch).collect();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (mut appends, mut raws, mut reads, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut chains, mut decodings, mut sums) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..RUNS {
         let path = directory.path().join(run.to_string());
         let log = FileLog::create(&path).expect("a new log");
         appends.push(seconds(|| append(&log, &batches)));
         reads.push(seconds(|| read(&log)));
+        chains.push(seconds(|| audit(&log, Depth::Chain)));
+        decodings.push(seconds(|| audit(&log, Depth::Decoding)));
+        sums.push(seconds(|| sha256sum(&path)));
         let lines = segments(&path);
         bytes = lines.len();
         raws.push(seconds(|| write_raw(&directory.path().join("raw"), &lines)));
@@ -43,6 +49,10 @@ fn main() {
     println!("raw write    {:>9.0} events/s  (same bytes, write and fdatasync for each batch)", events / raw);
     println!("append/raw   {:>9.2}", raw / append);
     println!("read, verify {:>9.0} events/s", events / read);
+    let (chain, decoding, sum) = (median(&mut chains), median(&mut decodings), median(&mut sums));
+    println!("sha256sum    {:>9.0} events/s  (the program of that name, one thread)", events / sum);
+    println!("audit, chain {:>9.0} events/s  (two threads), {:.2} of sha256sum's time", events / chain, chain / sum);
+    println!("audit, all   {:>9.0} events/s  (with decoding), {:.2} of it", events / decoding, decoding / sum);
 }
 
 fn append(log: &FileLog, batches: &[Batch]) {
@@ -52,6 +62,17 @@ fn append(log: &FileLog, batches: &[Batch]) {
     for batch in batches {
         head = writer.append(&head, batch).expect("appended");
     }
+}
+
+fn audit(log: &FileLog, depth: Depth) {
+    let audit = log.audit(depth, 2, &|_, _| {}).expect("audited");
+    assert_eq!((audit.events, audit.faults), (BATCHES * BATCH_EVENTS, vec![]));
+}
+
+fn sha256sum(log: &Path) {
+    let files = std::fs::read_dir(log).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let output = std::process::Command::new("sha256sum").args(files).output().expect("sha256sum runs");
+    assert!(output.status.success());
 }
 
 fn read(log: &FileLog) {

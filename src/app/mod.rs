@@ -15,6 +15,7 @@ pub mod identity;
 pub mod import;
 pub mod mailing;
 pub mod simulate;
+pub mod verify;
 pub mod write;
 
 use std::time::Duration;

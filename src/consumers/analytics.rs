@@ -6,6 +6,7 @@ use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::{Chunk, feed};
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::{Consumer, Event, EventKind};
+use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
 use crate::store::tables::{SettledRow, SettledRows};
@@ -36,9 +37,19 @@ impl<'d> Analytics<'d> {
 
     /// Reads on to the head, or until `deadline`. True at the head.
     pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+        self.project_through(around, None, deadline)
+    }
+
+    /// The same, up to `last` if that comes before the head.
+    pub fn project_through(
+        &mut self,
+        around: &Surroundings<'_>,
+        last: Option<Sequence>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = crate::event_log::EventLog::head(around.log)?.sequence;
-        let fed = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+        let fed = feed(around.log, &after, last, is_subscribed, |chunk: Chunk| {
             for recorded in &chunk.events {
                 self.project(recorded)?;
             }

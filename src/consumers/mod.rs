@@ -9,7 +9,7 @@
 pub mod accounting;
 pub mod analytics;
 mod common_tables;
-mod feed;
+pub mod feed;
 #[cfg(test)]
 mod fixture;
 pub mod notifier;

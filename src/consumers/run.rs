@@ -98,6 +98,20 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     swap(around, tables, &beside, &live)
 }
 
+/// Fills new tables with the log up to `last`, never reacting.
+pub fn project_through(
+    around: &Surroundings<'_>,
+    database: &Database,
+    tables: Tables,
+    last: Sequence,
+) -> Result<(), ConsumeError> {
+    match tables {
+        Tables::Accounting => Accounting::resume(database)?.project_through(around, Some(last), None)?,
+        Tables::Analytics => Analytics::resume(database)?.project_through(around, Some(last), None)?,
+    };
+    Ok(())
+}
+
 /// Under the locks of the live file: puts the new one in its place, durably.
 fn swap(around: &Surroundings<'_>, tables: Tables, beside: &Path, live: &Path) -> Result<(), ConsumeError> {
     let io = |action, path: &Path| {

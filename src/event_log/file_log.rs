@@ -29,6 +29,10 @@ impl FileLog {
         FileLog { storage, segment_bytes_max: SEGMENT_BYTES_MAX }
     }
 
+    pub(super) fn storage(&self) -> &dyn Storage {
+        self.storage.as_ref()
+    }
+
     /// Makes segments longer or shorter than [`SEGMENT_BYTES_MAX`].
     #[must_use]
     pub fn with_segment_bytes_max(mut self, bytes: u64) -> FileLog {

@@ -63,6 +63,28 @@ fn checked_text(slot: &[u8]) -> Option<&str> {
     (sum == checksum(text)).then_some(text)
 }
 
+/// What a slot of the head file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Slot {
+    /// Never written.
+    Empty,
+    Valid(Head),
+    /// Torn while it was written, or damaged since.
+    Bad,
+}
+
+impl Slot {
+    pub const BYTES: u64 = SLOT_BYTES as u64;
+
+    fn read(slot: &[u8]) -> Slot {
+        match Head::from_slot(slot) {
+            Some(head) => Slot::Valid(head),
+            None if slot.iter().all(|byte| *byte == 0) => Slot::Empty,
+            None => Slot::Bad,
+        }
+    }
+}
+
 /// What a newer program calls its format, if it wrote this slot. All formats end with the checksum.
 fn newer_format(slot: &[u8]) -> Option<String> {
     let format: Vec<_> = checked_text(slot)?.splitn(3, ' ').take(2).collect();
@@ -101,6 +123,16 @@ impl HeadFile {
 
     /// `None` if no slot is valid: the file is empty, or damaged in both.
     pub fn published(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
+        let slots = self.slots(storage)?.into_iter().enumerate();
+        let heads = slots.filter_map(|(slot, read)| match read {
+            Slot::Valid(head) => Some(Published { head, slot }),
+            Slot::Empty | Slot::Bad => None,
+        });
+        Ok(heads.max_by_key(|published| published.head.sequence))
+    }
+
+    /// Both slots.
+    pub fn slots(&self, storage: &dyn Storage) -> Result<[Slot; 2], LogError> {
         let mut slots = vec![0; 2 * SLOT_BYTES];
         let length = self.file.read_at(&mut slots, 0).map_err(|source| LogError::Io {
             action: "read",
@@ -110,9 +142,8 @@ impl HeadFile {
         if let Some(found) = slots[..length].chunks(SLOT_BYTES).find_map(newer_format) {
             return Err(LogError::TooNew { path: storage.path(HEAD_FILE), found });
         }
-        let heads = slots[..length].chunks(SLOT_BYTES).map(Head::from_slot).enumerate();
-        let newest = heads.filter_map(|(slot, head)| Some((slot, head?))).max_by_key(|(_, head)| head.sequence);
-        Ok(newest.map(|(slot, head)| Published { head, slot }))
+        let (first, second) = slots.split_at(SLOT_BYTES);
+        Ok([Slot::read(first), Slot::read(second)])
     }
 
     /// Overwrites `slot` and waits until it is durable.

@@ -112,7 +112,7 @@ impl Segment {
     }
 
     /// The start of the first line that begins at or after `offset`.
-    fn next_line_start(&self, offset: u64) -> Result<Option<u64>, LogError> {
+    pub fn next_line_start(&self, offset: u64) -> Result<Option<u64>, LogError> {
         if offset == 0 {
             return Ok(Some(0));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::domain::event::Subject;
-use crate::domain::id::UserId;
+use crate::domain::id::{Sequence, UserId};
 use crate::event_log::{EventLog, FileLog, LineKind, Reader};
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile, StateError};
 use crate::state::{Checkpoint, Recorded, apply};
@@ -26,6 +26,13 @@ impl StateIndex {
     pub fn open(path: &Path, lock_wait: Duration) -> Result<(StateIndex, Opened), StateError> {
         let (file, opened) = SqliteFile::open(path, &LAYOUT, lock_wait)?;
         Ok((StateIndex { file, eligible: RefCell::new(None) }, opened))
+    }
+
+    /// An index over a connection that was opened elsewhere; `None` if it holds none of this code version.
+    pub(super) fn over(db: Connection, path: &Path) -> Result<Option<StateIndex>, StateError> {
+        let file = SqliteFile::over(db, path);
+        let is_current = file.is_current(&LAYOUT)?;
+        Ok(is_current.then(|| StateIndex { file, eligible: RefCell::new(None) }))
     }
 
     /// An index in memory, for checking what a rebuild would give.
@@ -75,19 +82,25 @@ impl StateIndex {
 
     /// Brings the index to the head inside the caller's transaction.
     pub fn follow(&self, log: &FileLog) -> Result<u64, StateError> {
-        let from = self.checkpoint()?;
-        let mut reader = log.read_after(from.sequence, &from.hash)?;
-        let events = self.apply_lines(&mut reader)?;
-        if events > 0 {
-            self.set_checkpoint(&Checkpoint::from(reader.head()))?;
-        }
-        Ok(events)
+        self.follow_through(log, Sequence(u64::MAX))
     }
 
-    fn apply_lines(&self, reader: &mut Reader<'_>) -> Result<u64, StateError> {
-        let mut events = 0;
-        while let Some(line) = reader.next_line()? {
-            events += 1;
+    /// The same, up to `last` if that comes before the head.
+    pub fn follow_through(&self, log: &FileLog, last: Sequence) -> Result<u64, StateError> {
+        let from = self.checkpoint()?;
+        let mut reader = log.read_after(from.sequence, &from.hash)?;
+        let through = self.apply_lines(&mut reader, from, last)?;
+        if through != from {
+            self.set_checkpoint(&through)?;
+        }
+        Ok(through.sequence.0 - from.sequence.0)
+    }
+
+    fn apply_lines(&self, reader: &mut Reader<'_>, from: Checkpoint, last: Sequence) -> Result<Checkpoint, StateError> {
+        let mut through = from;
+        while through.sequence < last {
+            let Some(line) = reader.next_line()? else { break };
+            through = Checkpoint { sequence: line.sequence, hash: line.hash };
             match line.kind() {
                 LineKind::Known(kind) if apply::is_subscribed(kind) => self.apply(&Recorded::from_line(&line)?)?,
                 LineKind::UnknownVersion(kind) if apply::is_subscribed(kind) => line.event().map(drop)?,
@@ -95,7 +108,7 @@ impl StateIndex {
                 _ => {}
             }
         }
-        Ok(events)
+        Ok(through)
     }
 
     /// Follows one event; the checkpoint is set apart from it.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod index;
+mod inspect;
 mod query;
 pub(crate) mod row;
 mod sqlite_file;

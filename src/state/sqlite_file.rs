@@ -20,6 +20,8 @@ pub enum StateError {
     Busy { path: PathBuf },
     #[error("cannot move the damaged {} aside", path.display())]
     MoveAside { path: PathBuf, source: std::io::Error },
+    #[error("cannot copy {}", path.display())]
+    Copy { path: PathBuf, source: std::io::Error },
     #[error("the company in the state index cannot be read: {reason}")]
     Company { reason: String },
     #[error(transparent)]
@@ -75,19 +77,28 @@ impl SqliteFile {
             return Ok(None);
         }
         let file = SqliteFile::connect(path, lock_wait)?;
-        let tables: i64 = file
+        Ok(file.is_current(layout)?.then_some(file))
+    }
+
+    pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
+        SqliteFile { db, path: path.to_owned() }
+    }
+
+    /// Whether it has our tables, made by this version of the code.
+    pub(super) fn is_current(&self, layout: &Layout) -> Result<bool, StateError> {
+        let tables: i64 = self
             .db
             .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'checkpoint'", [], |row| row.get(0))
-            .map_err(file.failed("open"))?;
+            .map_err(self.failed("open"))?;
         if tables == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        let version: Option<i64> = file
+        let version: Option<i64> = self
             .db
             .query_row("SELECT code_version FROM checkpoint", [], |row| row.get(0))
             .optional()
-            .map_err(file.failed("read"))?;
-        Ok((version == Some(layout.code_version)).then_some(file))
+            .map_err(self.failed("read"))?;
+        Ok(version == Some(layout.code_version))
     }
 
     fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
@@ -98,7 +109,7 @@ impl SqliteFile {
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        Ok(SqliteFile { db, path: path.to_owned() })
+        Ok(SqliteFile::over(db, path))
     }
 
     /// A new, empty file at `path`. If another process makes one at the same time, either is good.

@@ -123,9 +123,19 @@ impl<'d> Accounting<'d> {
     /// Reads on to the head, or until `deadline`; never reacts. True at the head. What was read
     /// waits for [`Accounting::commit`].
     pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+        self.project_through(around, None, deadline)
+    }
+
+    /// The same, up to `last` if that comes before the head.
+    pub fn project_through(
+        &mut self,
+        around: &Surroundings<'_>,
+        last: Option<Sequence>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = around.log.head()?.sequence;
-        let fed = feed(around.log, &after, None, is_subscribed, |chunk: Chunk| {
+        let fed = feed(around.log, &after, last, is_subscribed, |chunk: Chunk| {
             for recorded in &chunk.events {
                 self.project(recorded)?;
             }

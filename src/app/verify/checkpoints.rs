@@ -1,0 +1,126 @@
+//! The files of the consumers: can they be read, and were they made from this log?
+
+use crate::app::verify::Findings;
+use crate::app::verify::scratch::Scratch;
+use crate::app::{App, AppError};
+use crate::domain::event::Consumer;
+use crate::event_log::LogError;
+use crate::state::{Checkpoint, StateError, StateIndex};
+use crate::store::{Database, StoreError, Tables};
+
+/// The files that can be compared with a rebuild, and up to where.
+pub(super) struct LiveFiles {
+    pub accounting: Option<(Database, Checkpoint)>,
+    pub analytics: Option<(Database, Checkpoint)>,
+    pub state: Option<(StateIndex, Checkpoint)>,
+}
+
+impl App<'_> {
+    pub(super) fn check_checkpoints(&self, scratch: &Scratch, findings: &mut Findings) -> Result<LiveFiles, AppError> {
+        Ok(LiveFiles {
+            state: self.state_file(scratch, findings)?,
+            accounting: self.duckdb_file(Tables::Accounting, Consumer::Accounting, findings)?,
+            analytics: self.duckdb_file(Tables::Analytics, Consumer::Analytics, findings)?,
+        })
+    }
+
+    fn duckdb_file(
+        &self,
+        tables: Tables,
+        consumer: Consumer,
+        findings: &mut Findings,
+    ) -> Result<Option<(Database, Checkpoint)>, AppError> {
+        let (path, name) = (self.directory.database(tables), tables.file_name());
+        if !path.exists() {
+            findings.notes.push(missing(name, consumer));
+            return Ok(None);
+        }
+        let read = || {
+            let database = Database::open_to_read(&path, tables, self.lock_wait)?;
+            let found = (database.is_current()?, database.checkpoint()?);
+            Ok((database, found))
+        };
+        match read() {
+            Ok((_, (false, _))) => {
+                findings.notes.push(outdated(name, consumer));
+                Ok(None)
+            }
+            Ok((database, (true, checkpoint))) => {
+                let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
+                Ok(is_ours.then_some((database, checkpoint)))
+            }
+            Err(error @ (StoreError::Damaged { .. } | StoreError::DuckDb { .. })) => {
+                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), error.to_string());
+                Ok(None)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn state_file(
+        &self,
+        scratch: &Scratch,
+        findings: &mut Findings,
+    ) -> Result<Option<(StateIndex, Checkpoint)>, AppError> {
+        let (path, name, consumer) = (self.directory.state_index(), "state.sqlite", Consumer::Tracker);
+        if !path.exists() {
+            findings.notes.push(missing(name, consumer));
+            return Ok(None);
+        }
+        let read = || {
+            let Some(index) = StateIndex::open_to_read(&path, scratch.path(), self.lock_wait)? else { return Ok(None) };
+            let checkpoint = index.checkpoint()?;
+            Ok(Some((index, checkpoint)))
+        };
+        match read() {
+            Ok(None) => {
+                findings.notes.push(outdated(name, consumer));
+                Ok(None)
+            }
+            Ok(Some((index, checkpoint))) => {
+                let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
+                Ok(is_ours.then_some((index, checkpoint)))
+            }
+            Err(StateError::Sqlite { source, .. }) => {
+                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), source.to_string());
+                Ok(None)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Whether the checkpoint is on this log's chain.
+    fn check_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        name: &str,
+        consumer: Consumer,
+        findings: &mut Findings,
+    ) -> Result<bool, AppError> {
+        let at = checkpoint.sequence;
+        let head = findings.head.map(|head| head.sequence).unwrap_or_default();
+        let what = match self.log.read_after(at, &checkpoint.hash) {
+            Ok(_) => return Ok(true),
+            Err(LogError::NotOnChain { .. }) if at > head => {
+                format!("it has read up to event {at}, but the log ends with {head}")
+            }
+            Err(LogError::NotOnChain { .. }) => format!("it has read up to event {at} of another log"),
+            Err(LogError::Damaged { .. }) => {
+                let note = format!("{name} was not compared with the log: event {at} cannot be read");
+                findings.notes.push(note);
+                return Ok(false);
+            }
+            Err(other) => return Err(other.into()),
+        };
+        findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), what);
+        Ok(false)
+    }
+}
+
+fn missing(name: &str, consumer: Consumer) -> String {
+    format!("{name} is not there; popug-cli consume {} makes it", consumer.name())
+}
+
+fn outdated(name: &str, consumer: Consumer) -> String {
+    format!("{name} is of another version of popug-cli; the next popug-cli consume {} rebuilds it", consumer.name())
+}

@@ -1,0 +1,106 @@
+//! What a verification found, in the words that people and scripts are told.
+
+use crate::event_log::Head;
+use crate::event_log::audit::{Audit, Fault, FaultKind};
+
+const RESTORE: &str = "restore the store from a backup: popug-cli -C NEW-DIR restore BACKUP-DIR";
+const REPORT: &str = "no command repairs this: keep the store as it is, restore a backup from before this event \
+                      (popug-cli -C NEW-DIR restore BACKUP-DIR) and find out which program wrote it";
+const HEAD: &str =
+    "the next write command writes the head file anew; if it was not killed while writing, check the disk";
+
+/// The result of a verification.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Findings {
+    pub checked_events: u64,
+    /// Of lines.
+    pub checked_bytes: u64,
+    /// `None` if nothing tells where the log ends.
+    pub head: Option<Head>,
+    /// Worth knowing, nothing is wrong.
+    pub notes: Vec<String>,
+    /// What was acknowledged is not there any more, or not as it was: exit 12.
+    pub damage: Vec<Damage>,
+    /// Whatever else contradicts the rules: exit 7.
+    pub violations: Vec<Violation>,
+}
+
+/// A bad place in the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// The segment's file name.
+    pub segment: String,
+    /// Offset of the line's first byte.
+    pub byte: u64,
+    /// The sequence that the line has or should have.
+    pub sequence: u64,
+    pub what: String,
+    pub remedy: String,
+}
+
+/// A rule that does not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// `I1` to `I14` of the domain; `head`, `envelope`, `decoding`, `schema` or `checkpoint`.
+    pub invariant: &'static str,
+    /// An event, a file or a table's row.
+    pub place: String,
+    pub what: String,
+    pub remedy: String,
+}
+
+impl Findings {
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty() && self.violations.is_empty()
+    }
+
+    pub(super) fn of_audit(audit: Audit) -> Findings {
+        let mut findings = Findings {
+            checked_events: audit.events,
+            checked_bytes: audit.bytes,
+            head: audit.head,
+            notes: audit.notes,
+            ..Findings::default()
+        };
+        for fault in audit.faults {
+            findings.take(fault);
+        }
+        if audit.unlisted_faults > 0 {
+            findings.notes.push(format!("{} further faults of lines are not listed", audit.unlisted_faults));
+        }
+        findings
+    }
+
+    fn take(&mut self, Fault { kind, place, what }: Fault) {
+        let (invariant, remedy) = match kind {
+            FaultKind::Damage => {
+                let (segment, byte, sequence) = (place.segment, place.byte, place.sequence.0);
+                return self.damage.push(Damage { segment, byte, sequence, what, remedy: RESTORE.to_owned() });
+            }
+            FaultKind::Head => ("head", HEAD),
+            FaultKind::Envelope => ("envelope", REPORT),
+            FaultKind::Decoding => ("decoding", REPORT),
+            FaultKind::Schema => ("schema", REPORT),
+            FaultKind::Identity => ("I10", REPORT),
+        };
+        let place = if kind == FaultKind::Head {
+            format!("log/{} byte {}", place.segment, place.byte)
+        } else {
+            place.to_string()
+        };
+        self.violations.push(Violation { invariant, place, what, remedy: remedy.to_owned() });
+    }
+
+    /// A file that `popug-cli consume NAME --rebuild` makes anew.
+    pub(super) fn rebuildable(&mut self, invariant: &'static str, consumer: &str, place: String, what: String) {
+        let remedy = format!("popug-cli consume {consumer} --rebuild");
+        self.violations.push(Violation { invariant, place, what, remedy });
+    }
+}
+
+impl Violation {
+    /// An event that contradicts the rules although its hash is right.
+    pub(super) fn of_event(invariant: &'static str, sequence: u64, what: String) -> Violation {
+        Violation { invariant, place: format!("event {sequence}"), what, remedy: REPORT.to_owned() }
+    }
+}

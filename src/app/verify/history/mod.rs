@@ -1,0 +1,217 @@
+//! The whole history against the invariants, in one pass over the log.
+//!
+//! Everything is computed anew from the events, in plain sums that share no code with the books
+//! of `domain::ledger`: a fault there would otherwise confirm itself. Memory grows with users,
+//! tasks and payouts, not with the length of the log.
+//!
+//! What a set-aside event holds up is owed, not missing; so is what comes after accounting's last
+//! entry. [`tasks`] checks I11, [`entries`] I1, I4, I9 and I14, [`prices`] I3, [`payouts`] I5 and
+//! I6, [`closes`] I2, I7 and I13, [`settlements`] I12, [`corrections`] the rest of I4. I10 is
+//! checked line by line, I8 against a rebuild.
+
+mod closes;
+mod corrections;
+mod entries;
+mod payouts;
+mod prices;
+mod settlements;
+mod tasks;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::app::verify::{Progress, Step, Violation};
+use crate::consumers::feed::feed;
+use crate::consumers::{ConsumeError, Surroundings};
+use crate::domain::company::Company;
+use crate::domain::event::{Consumer, Event};
+use crate::domain::id::{EntryId, Sequence, TaskId, UserId};
+use crate::domain::time::BusinessDate;
+use crate::event_log::{EventLog, FileLog, LogError};
+use crate::state::{Checkpoint, Recorded};
+use closes::Totals;
+use corrections::Correction;
+use entries::{Cause, Day};
+use payouts::Paying;
+use tasks::{Person, Task, Tasks};
+
+/// Amounts are summed in more bits than they have, so that no crafted amount overflows.
+type Minor = i128;
+
+/// More violations than these are not told: one wrong price would name every later balance.
+const VIOLATIONS_MAX: usize = 1_000;
+
+#[derive(Default)]
+pub struct History {
+    company: Option<Company>,
+    people: HashMap<UserId, Person>,
+    tasks: Tasks,
+    /// Assignments and completions that have no entry yet.
+    owed: BTreeMap<Sequence, Cause>,
+    /// Targets that accounting was told to set aside.
+    set_aside: HashMap<Sequence, Option<TaskId>>,
+    skipped_since_close: u64,
+    /// The last event that accounting made an entry for.
+    reacted_through: Sequence,
+    /// Current balances, in posting order.
+    balances: HashMap<UserId, Minor>,
+    /// Balances at the end of the last closed date, none of them zero.
+    carried: HashMap<UserId, Minor>,
+    days: BTreeMap<BusinessDate, HashMap<UserId, Day>>,
+    closed_through: Option<BusinessDate>,
+    paid: HashSet<(UserId, BusinessDate)>,
+    /// Payouts whose entries have not come yet.
+    paying: HashMap<EntryId, Paying>,
+    corrections: Vec<Correction>,
+    totals: Totals,
+    /// The first event of the current batch.
+    batch_first: Sequence,
+    last_more: u64,
+    read: u64,
+    found: Vec<Violation>,
+    untold: u64,
+}
+
+impl History {
+    /// Reads the log from its first event to its head.
+    ///
+    /// # Errors
+    /// The first event that cannot be read; what was seen before it stays.
+    pub fn follow(&mut self, around: &Surroundings<'_>, progress: Progress<'_>) -> Result<(), ConsumeError> {
+        let head = around.log.head()?.sequence;
+        feed(
+            around.log,
+            &Checkpoint::START,
+            None,
+            |_| true,
+            |chunk| {
+                for recorded in &chunk.events {
+                    self.event(recorded);
+                }
+                self.read = chunk.through.sequence.0;
+                progress(Step::History, self.read, head.0);
+                Ok::<_, ConsumeError>(true)
+            },
+        )?;
+        Ok(())
+    }
+
+    pub fn read_through(&self) -> Sequence {
+        Sequence(self.read)
+    }
+
+    pub fn is_founded(&self) -> bool {
+        self.company.is_some()
+    }
+
+    /// What holds only of a whole history, and everything that was found.
+    ///
+    /// # Errors
+    /// If the log, which corrections are looked up in again, cannot be read.
+    pub fn end(mut self, log: &FileLog) -> Result<Vec<Violation>, LogError> {
+        self.check_nothing_missing();
+        self.check_prices_there();
+        self.check_trial_balance();
+        self.check_corrections(log)?;
+        if self.untold > 0 {
+            let what = format!("{} further violations are not listed", self.untold);
+            self.found.push(Violation::of_event("I1", self.read, what));
+        }
+        Ok(self.found)
+    }
+
+    fn violates(&mut self, invariant: &'static str, at: Sequence, what: impl Into<String>) {
+        if self.found.len() < VIOLATIONS_MAX {
+            self.found.push(Violation::of_event(invariant, at.0, what.into()));
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    fn event(&mut self, recorded: &Recorded<'_>) {
+        if self.last_more == 0 {
+            self.batch_first = recorded.sequence;
+        }
+        self.last_more = recorded.more;
+        self.tasks_before(recorded);
+        let at = recorded.sequence;
+        match recorded.event.as_ref() {
+            Event::CompanyFounded(e) => match Company::from_founding(e, recorded.time) {
+                Ok(company) => self.company = Some(company),
+                Err(error) => self.violates("I13", at, error.to_string()),
+            },
+            Event::UserRegistered(e) => drop(self.people.insert(e.user_id, Person { role: e.role, is_active: true })),
+            Event::UserRoleChanged(e) => self.change(e.user_id, |person| person.role = e.new_role),
+            Event::UserDeactivated(e) => self.change(e.user_id, |person| person.is_active = false),
+            Event::UserReactivated(e) => self.change(e.user_id, |person| person.is_active = true),
+            Event::TaskCreated(e) => self.task_created(recorded, e),
+            Event::TaskAssigned(e) => self.task_assigned(recorded, e),
+            Event::TasksReshuffled(e) => self.tasks_reshuffled(at, e),
+            Event::TaskCompleted(e) => self.task_completed(recorded, e),
+            Event::TaskPriced(e) => self.task_priced(recorded, e),
+            Event::BalanceChanged(e) => self.balance_changed(recorded, e),
+            Event::TaskSettled(e) => self.task_settled(recorded, e),
+            Event::PayoutMade(e) => self.payout_made(recorded, e),
+            Event::DayClosed(e) => self.day_closed(recorded, e),
+            Event::MailSent(e) => self.check_id(recorded, || format!("mail/{}", e.payout_id)),
+            Event::MailFailed(e) => self.check_id(recorded, || format!("mail/{}/{}", e.payout_id, e.attempt)),
+            Event::EventSetAside(e) if e.consumer == Consumer::Accounting => self.set_aside(e.target_sequence),
+            Event::EventRetried(e) if e.consumer == Consumer::Accounting => {
+                self.set_aside.remove(&e.target_sequence);
+            }
+            Event::EventSkipped(e) if e.consumer == Consumer::Accounting => self.skipped(e.target_sequence),
+            Event::UserChanged(_) | Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
+        }
+        if recorded.more == 0 {
+            self.tasks_after(at);
+        }
+    }
+
+    fn change(&mut self, user: UserId, change: impl FnOnce(&mut Person)) {
+        if let Some(person) = self.people.get_mut(&user) {
+            change(person);
+        }
+    }
+
+    fn set_aside(&mut self, target: Sequence) {
+        let task = self.owed.get(&target).map(|cause| cause.task).or_else(|| self.tasks.created_at(target));
+        self.set_aside.insert(target, task);
+    }
+
+    fn skipped(&mut self, target: Sequence) {
+        self.set_aside.remove(&target);
+        self.owed.remove(&target);
+        self.skipped_since_close += 1;
+    }
+
+    /// Whether a set-aside event holds `cause` up.
+    fn is_waiting(&self, at: Sequence, cause: &Cause) -> bool {
+        self.set_aside.iter().any(|(target, task)| *target == at || *target < at && *task == Some(cause.task))
+    }
+
+    /// I9: an id that follows from a cause is the one that the cause gives, so that doing it twice
+    /// gives the same event twice.
+    fn check_id(&mut self, recorded: &Recorded<'_>, name: impl FnOnce() -> String) {
+        let Some(company) = &self.company else { return };
+        let name = name();
+        if company.id.derive(&name) != recorded.id.uuid() {
+            let what = format!("the id is not the one derived from `{name}`");
+            self.violates("I9", recorded.sequence, what);
+        }
+    }
+}
+
+fn money(minor: Minor) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", minor.abs() / 100, minor.abs() % 100)
+}
+
+fn minor(amount: crate::domain::money::Money) -> Minor {
+    amount.minor().into()
+}
+
+/// A task known so far, by its id.
+impl Tasks {
+    fn get(&self, id: TaskId) -> Option<&Task> {
+        self.known.get(&id)
+    }
+}

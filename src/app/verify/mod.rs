@@ -1,0 +1,84 @@
+//! `verify`: is the log what was acknowledged, and do the tables say what the log says?
+//!
+//! Every line, the head, and the checkpoints are always checked ([`crate::event_log::audit`],
+//! [`checkpoints`]). A deep verification also holds every line against its JSON Schema, the whole
+//! history against the invariants of the books ([`history`]) and every table against a rebuild
+//! ([`tables`]), made in a directory of its own.
+//!
+//! Invariant: the store is only read. Nothing in it is created, changed, repaired or locked for
+//! writing, so a store on a read-only medium can be verified.
+
+mod checkpoints;
+mod findings;
+mod history;
+mod scratch;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use findings::{Damage, Findings, Violation};
+
+use crate::app::{App, AppError};
+use crate::consumers::ConsumeError;
+use crate::event_log::LogError;
+use crate::event_log::audit::Depth;
+use history::History;
+use scratch::Scratch;
+
+/// What is being checked; progress is counted in bytes of lines, else in events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    Lines,
+    History,
+    Tables,
+}
+
+/// Told how much of a step is done, of how much.
+pub type Progress<'a> = &'a (dyn Fn(Step, u64, u64) + Sync);
+
+/// Lines are checked on this many threads.
+const THREADS: usize = 2;
+
+impl App<'_> {
+    /// Verifies the store.
+    ///
+    /// # Errors
+    /// If something cannot be read at all, was written by a newer program, or is in use by another
+    /// process for longer than the lock wait. Whatever is found wrong is a finding, not an error.
+    pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
+        let depth = if deep { Depth::Schemas } else { Depth::Decoding };
+        let audit = self.log.audit(depth, THREADS, &|done, total| progress(Step::Lines, done, total))?;
+        let mut findings = Findings::of_audit(audit);
+        let scratch = Scratch::new()?;
+        if findings.head.is_none() {
+            return Ok(findings);
+        }
+        let files = self.check_checkpoints(&scratch, &mut findings)?;
+        if deep && self.check_history(&mut findings, progress)? {
+            self.check_tables(&files, &scratch, &mut findings, progress)?;
+        }
+        Ok(findings)
+    }
+
+    /// False if the history could not be read to its end.
+    fn check_history(&self, findings: &mut Findings, progress: Progress<'_>) -> Result<bool, AppError> {
+        let mut history = History::default();
+        let read = history.follow(&self.around(), progress);
+        let (read_through, is_founded) = (history.read_through(), history.is_founded());
+        findings.violations.extend(history.end(&self.log)?);
+        match read {
+            Ok(()) if is_founded => Ok(true),
+            Ok(()) => {
+                findings.notes.push("no company was founded in this log: there are no tables to compare".to_owned());
+                Ok(false)
+            }
+            Err(ConsumeError::Log(error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }))) => {
+                findings.notes.push(format!(
+                    "the deep checks end after event {read_through}, and tables were not compared: {error}"
+                ));
+                Ok(false)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A directory outside the store for what a verification has to write, removed when it ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::app::AppError;
+
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// # Errors
+    /// If the system's directory for temporary files cannot be written.
+    pub fn new() -> Result<Scratch, AppError> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("popug-cli-verify-{}-{number}", std::process::id()));
+        // Left behind by a killed process that had our number.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
+        Ok(Scratch(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Temporary files that stay are a nuisance, not a failure.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

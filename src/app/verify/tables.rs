@@ -1,0 +1,181 @@
+//! Invariants I8 and I12: tables are what the log gives, and analytics agrees with accounting.
+
+use std::path::Path;
+
+use crate::app::verify::checkpoints::LiveFiles;
+use crate::app::verify::scratch::Scratch;
+use crate::app::verify::{Findings, Progress, Step};
+use crate::app::{App, AppError};
+use crate::consumers::{Notices, Surroundings, run};
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::state::{Checkpoint, StateIndex};
+use crate::store::{Database, StoreError, Tables};
+
+/// Tells the progress of a rebuild and nothing else.
+struct Rebuilding<'a>(Progress<'a>);
+
+impl Notices for Rebuilding<'_> {
+    fn warn(&self, _: &str) {}
+
+    fn advanced(&self, _: Consumer, done: Sequence, total: Sequence) {
+        (self.0)(Step::Tables, done.0, total.0);
+    }
+}
+
+impl App<'_> {
+    pub(super) fn check_tables(
+        &self,
+        files: &LiveFiles,
+        scratch: &Scratch,
+        findings: &mut Findings,
+        progress: Progress<'_>,
+    ) -> Result<(), AppError> {
+        let notices = Rebuilding(progress);
+        let around = Surroundings { notices: &notices, ..self.around() };
+        if let Some((live, checkpoint)) = &files.state {
+            check_state(&around, live, checkpoint, scratch, findings)?;
+        }
+        for (file, tables, consumer) in [
+            (&files.accounting, Tables::Accounting, Consumer::Accounting),
+            (&files.analytics, Tables::Analytics, Consumer::Analytics),
+        ] {
+            let Some((live, checkpoint)) = file else { continue };
+            let rebuilt = scratch.path().join(tables.file_name());
+            rebuild(&around, &rebuilt, tables, checkpoint)?;
+            for difference in differences(live, &rebuilt, scratch.path())? {
+                let place = format!("{} table {}", tables.file_name(), difference.table);
+                findings.rebuildable("I8", consumer.name(), place, difference.what);
+            }
+        }
+        if let (Some((accounting, at)), Some((analytics, same))) = (&files.accounting, &files.analytics)
+            && at == same
+        {
+            check_totals(accounting, analytics, findings)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_state(
+    around: &Surroundings<'_>,
+    live: &StateIndex,
+    checkpoint: &Checkpoint,
+    scratch: &Scratch,
+    findings: &mut Findings,
+) -> Result<(), AppError> {
+    let (rebuilt, _) = StateIndex::open(&scratch.path().join("rebuilt.sqlite"), around.lock_wait)?;
+    rebuilt.begin()?;
+    rebuilt.follow_through(around.log, checkpoint.sequence)?;
+    rebuilt.commit()?;
+    for (table, what) in live.differences(&rebuilt)? {
+        findings.rebuildable("I8", Consumer::Tracker.name(), format!("state.sqlite table {table}"), what);
+    }
+    Ok(())
+}
+
+fn rebuild(around: &Surroundings<'_>, path: &Path, tables: Tables, to: &Checkpoint) -> Result<(), AppError> {
+    let database = Database::open(path, tables, around.lock_wait)?;
+    run::project_through(around, &database, tables, to.sequence)?;
+    Ok(database.checkpoint_file()?)
+}
+
+struct Difference {
+    table: String,
+    what: String,
+}
+
+/// Every table of `rebuilt` against the live one, as multisets of rows.
+fn differences(live: &Database, rebuilt: &Path, scratch: &Path) -> Result<Vec<Difference>, StoreError> {
+    let quoted = |path: &Path| path.to_string_lossy().replace('\'', "''");
+    let attach =
+        format!("SET temp_directory = '{}'; ATTACH '{}' AS rebuilt (READ_ONLY)", quoted(scratch), quoted(rebuilt));
+    live.run("compare", &attach)?;
+    let names = || -> Result<Vec<String>, duckdb::Error> {
+        // How far the reaction came is no fact about the log: it skips what it looked at in vain.
+        let mut statement = live.connection().prepare(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'rebuilt' AND table_name <> 'reaction'
+             ORDER BY table_name",
+        )?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    };
+    let mut found = Vec::new();
+    for table in names().map_err(live.failed("compare"))? {
+        match compare(live, &table) {
+            Ok(None) => {}
+            Ok(Some(what)) => found.push(Difference { table, what }),
+            Err(error) => {
+                found.push(Difference { table, what: error.to_string().lines().next().unwrap_or_default().to_owned() });
+            }
+        }
+    }
+    live.run("compare", "DETACH rebuilt")?;
+    Ok(found)
+}
+
+/// Equal counts and equal sums of row hashes: equal. Only else are rows looked for.
+fn compare(live: &Database, table: &str) -> Result<Option<String>, duckdb::Error> {
+    let connection = live.connection();
+    let digest = |of: &str| -> Result<(u64, String), duckdb::Error> {
+        let sql = format!("SELECT count(*)::UBIGINT, coalesce(sum(hash(r)::HUGEINT), 0)::VARCHAR FROM {of}{table} r");
+        connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    };
+    if digest("")? == digest("rebuilt.")? {
+        return Ok(None);
+    }
+    let only_in = |one: &str, other: &str| -> Result<(u64, Option<String>), duckdb::Error> {
+        let sql = format!(
+            "WITH d AS (FROM {one}{table} EXCEPT ALL FROM {other}{table})
+             SELECT count(*)::UBIGINT, min(r::VARCHAR) FROM d r"
+        );
+        connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    };
+    let ((extra, extra_row), (lacking, lacking_row)) = (only_in("", "rebuilt.")?, only_in("rebuilt.", "")?);
+    let row = |row: Option<String>| row.map(|row| format!(", such as {row}")).unwrap_or_default();
+    Ok(Some(format!(
+        "{extra} rows are not what the log gives{}; {lacking} rows of the log are not there{}",
+        row(extra_row),
+        row(lacking_row)
+    )))
+}
+
+/// What both files can tell, each from its own tables: name, and what analytics and accounting say.
+const TOTALS: [(&str, &str, &str); 3] = [
+    (
+        "fees, rewards, corrections and payouts by date",
+        "SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY business_date), '') FROM (SELECT business_date,
+         sum(fees) AS fees, sum(rewards) AS rewards, sum(corrections) AS corrections, sum(payout) AS payouts
+         FROM user_days GROUP BY business_date) t",
+        "SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY business_date), '') FROM (SELECT business_date,
+         coalesce(-sum(amount) FILTER (kind = 'fee'), 0) AS fees,
+         coalesce(sum(amount) FILTER (kind = 'reward'), 0) AS rewards,
+         coalesce(sum(amount) FILTER (kind = 'correction'), 0) AS corrections,
+         coalesce(-sum(amount) FILTER (kind = 'payout'), 0) AS payouts
+         FROM entries GROUP BY business_date) t",
+    ),
+    (
+        "payouts by user",
+        "SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY user_id), '') FROM (SELECT user_id, count(*) AS payouts,
+         sum(amount) AS paid FROM payouts GROUP BY user_id) t",
+        "SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY user_id), '') FROM (SELECT user_id, count(*) AS payouts,
+         -sum(amount) AS paid FROM entries WHERE kind = 'payout' GROUP BY user_id) t",
+    ),
+    (
+        "rewards of finished tasks",
+        "SELECT (count(*), coalesce(sum(reward), 0))::VARCHAR FROM settled",
+        "SELECT (count(*), coalesce(sum(amount), 0))::VARCHAR FROM entries WHERE kind = 'reward'",
+    ),
+];
+
+fn check_totals(accounting: &Database, analytics: &Database, findings: &mut Findings) -> Result<(), AppError> {
+    for (name, of_analytics, of_accounting) in TOTALS {
+        let ask = |database: &Database, sql: &str| -> Result<String, StoreError> {
+            database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))
+        };
+        if ask(analytics, of_analytics)? != ask(accounting, of_accounting)? {
+            let what = format!("{name}: analytics and accounting disagree at the same checkpoint");
+            findings.rebuildable("I12", Consumer::Analytics.name(), "analytics.duckdb".to_owned(), what);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! The lines of one chunk, each against the line before it.
+
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+use crate::event_log::audit::content::Contents;
+use crate::event_log::audit::plan::{Plan, Task};
+use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, identity};
+use crate::event_log::error::LogError;
+use crate::event_log::hash::Hash;
+use crate::event_log::head::Head;
+use crate::event_log::line::{HASH_SUFFIX_BYTES, Line};
+use crate::event_log::segment::Segment;
+use crate::event_log::storage::Storage;
+
+#[derive(Default)]
+pub(super) struct Checked {
+    pub events: u64,
+    pub bytes: u64,
+    pub faults: Vec<Fault>,
+    pub unlisted_faults: u64,
+    /// Events of unknown types.
+    pub unknown: u64,
+    /// Fingerprints of all ids.
+    pub ids: Vec<u64>,
+    /// Fingerprints of the keys, one for each batch.
+    pub keys: Vec<u64>,
+}
+
+/// What the next line must continue.
+#[derive(Clone, Copy)]
+struct Track {
+    sequence: Sequence,
+    hash: Hash,
+    /// What the line before ought to state, if that is not what it states.
+    computed: Option<Hash>,
+    /// What follows a bad line is no further fault where the bad line explains it.
+    is_sure: bool,
+    more: u64,
+    key: u64,
+    time: Option<EventTime>,
+    time_text: [u8; TIME_BYTES],
+}
+
+const TIME_BYTES: usize = 27;
+
+impl Track {
+    const START: Track = Track {
+        sequence: Sequence::ZERO,
+        hash: Hash::ZERO,
+        computed: None,
+        is_sure: true,
+        more: 0,
+        key: 0,
+        time: None,
+        time_text: [0; TIME_BYTES],
+    };
+}
+
+pub(super) fn check(
+    storage: &dyn Storage,
+    plan: &Plan,
+    task: &Task,
+    depth: Depth,
+    buffer: &mut Vec<u8>,
+) -> Result<Checked, LogError> {
+    let segment = open(storage, plan, task.segment)?;
+    let track = track_before(storage, plan, task)?;
+    let length = usize::try_from(task.bytes.end - task.bytes.start).expect("a chunk fits memory");
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    let read = segment.read_at(&mut buffer[..length], task.bytes.start)?;
+    let contents = Contents::new(depth);
+    let mut chunk = Chunk { head: &plan.head, segment: &segment, depth, contents, track, checked: Checked::default() };
+    chunk.checked.bytes = length as u64;
+    chunk.lines(&buffer[..read], task.bytes.start);
+    chunk.checked.ids.sort_unstable();
+    chunk.checked.keys.sort_unstable();
+    Ok(chunk.checked)
+}
+
+/// A segment up to the head, or to where it ends if that is earlier: the plan has said so.
+pub(super) fn open(storage: &dyn Storage, plan: &Plan, first: Sequence) -> Result<Segment, LogError> {
+    match Segment::open(storage, first, &plan.head) {
+        Err(LogError::Damaged { place, .. }) => {
+            Segment::open(storage, first, &Head { position: place.byte, ..plan.head })
+        }
+        other => other,
+    }
+}
+
+fn track_before(storage: &dyn Storage, plan: &Plan, task: &Task) -> Result<Option<Track>, LogError> {
+    let Some((segment, end)) = task.before else {
+        return Ok((task.first == Some(Sequence::FIRST)).then_some(Track::START));
+    };
+    match open(storage, plan, segment)?.line_before(end) {
+        Ok((_, bytes)) => Ok(Line::parse(&bytes).ok().map(|line| track_of(&line))),
+        Err(LogError::Damaged { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn track_of(line: &Line<'_>) -> Track {
+    Track {
+        sequence: line.sequence,
+        hash: line.hash,
+        computed: None,
+        is_sure: true,
+        more: line.more,
+        key: identity::of_key(&line.command_id()),
+        time: line.event_time().ok(),
+        time_text: line.time.as_bytes().try_into().unwrap_or_default(),
+    }
+}
+
+struct Chunk<'a> {
+    head: &'a Head,
+    segment: &'a Segment,
+    depth: Depth,
+    contents: Contents,
+    track: Option<Track>,
+    checked: Checked,
+}
+
+impl Chunk<'_> {
+    fn lines(&mut self, bytes: &[u8], offset: u64) {
+        let mut start = 0;
+        while let Some(length) = memchr::memchr(b'\n', &bytes[start..]) {
+            self.line(&bytes[start..start + length], offset + start as u64);
+            start += length + 1;
+        }
+        let is_cut = self.segment.first == self.head.segment && self.segment.end < self.head.position;
+        if start < bytes.len() && !is_cut {
+            self.damaged(offset + start as u64, "the line has no end");
+        }
+    }
+
+    fn expected(&self) -> Sequence {
+        self.track.map_or(self.segment.first, |track| track.sequence.next())
+    }
+
+    fn damaged(&mut self, byte: u64, what: impl Into<String>) {
+        let sequence = self.expected();
+        self.fault(FaultKind::Damage, byte, sequence, what.into());
+    }
+
+    fn fault(&mut self, kind: FaultKind, byte: u64, sequence: Sequence, what: String) {
+        if self.checked.faults.len() == FAULTS_MAX {
+            self.checked.unlisted_faults += 1;
+            return;
+        }
+        self.checked.faults.push(Fault { kind, place: self.segment.place(byte, sequence), what });
+    }
+
+    fn line(&mut self, bytes: &[u8], byte: u64) {
+        self.checked.events += 1;
+        let line = match Line::parse(bytes) {
+            Ok(line) => line,
+            Err(what) => return self.lose(bytes, byte, what),
+        };
+        let computed = self.track.map(|track| line.computed_hash(&track.hash));
+        let fault = self.chain_fault(&line, computed);
+        let is_sound = fault.is_none();
+        if let Some(what) = fault {
+            self.damaged(byte, what);
+        }
+        let key = self.key(&line, byte, is_sound);
+        let time = self.time(&line, byte, is_sound);
+        // A sequence that is too high may be a flipped digit; one that is too low, a repeated line.
+        let sequence = if is_sound { line.sequence } else { line.sequence.min(self.expected()) };
+        self.track = Some(Track {
+            sequence,
+            hash: line.hash,
+            computed: computed.filter(|_| !is_sound),
+            is_sure: is_sound,
+            more: line.more,
+            key,
+            time,
+            time_text: line.time.as_bytes().try_into().unwrap_or_default(),
+        });
+        if is_sound && self.depth > Depth::Chain {
+            self.content(&line, byte);
+        }
+    }
+
+    /// Goes on behind a line that cannot be read: its last bytes may still state its hash.
+    fn lose(&mut self, bytes: &[u8], byte: u64, what: String) {
+        self.damaged(byte, what);
+        let stated = bytes.len().checked_sub(HASH_SUFFIX_BYTES).map(|at| &bytes[at + 9..at + 73]);
+        let stated = stated.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| hex.parse().ok());
+        self.track = match (self.track, stated) {
+            (Some(track), Some(hash)) => {
+                let sequence = track.sequence.next();
+                Some(Track { sequence, hash, computed: None, is_sure: false, ..track })
+            }
+            _ => None,
+        };
+    }
+
+    fn chain_fault(&self, line: &Line<'_>, computed: Option<Hash>) -> Option<String> {
+        let (Some(track), Some(computed)) = (&self.track, computed) else { return None };
+        let is_next = line.sequence == track.sequence.next();
+        if !is_next && (track.is_sure || line.sequence <= track.sequence) {
+            return Some(format!("found sequence {} instead", line.sequence));
+        }
+        let continues_truth = || track.computed.is_some_and(|truth| line.computed_hash(&truth) == line.hash);
+        if computed != line.hash && !continues_truth() {
+            return Some("the hash does not match the line and the one before it".to_owned());
+        }
+        if track.is_sure && track.more > 0 && line.more != track.more - 1 {
+            let promised = track.more - 1;
+            return Some(format!(
+                "the batch has {} events to come, but the line before promised {promised}",
+                line.more
+            ));
+        }
+        if line.sequence != self.head.sequence {
+            return None;
+        }
+        if line.hash != self.head.hash {
+            return Some("the last line is not the one the head names".to_owned());
+        }
+        (line.more > 0).then(|| format!("the log ends with a batch that lacks {} events", line.more))
+    }
+
+    /// The key's fingerprint; one key for each batch, and one batch for each key.
+    fn key(&mut self, line: &Line<'_>, byte: u64, is_sound: bool) -> u64 {
+        let key = identity::of_key(&line.command_id());
+        match self.track {
+            Some(track) if track.is_sure && is_sound && track.more > 0 => {
+                if key != track.key {
+                    let what = "the batch has another idempotency key on the line before".to_owned();
+                    self.fault(FaultKind::Identity, byte, line.sequence, what);
+                }
+                if line.command_hash.is_some() {
+                    let what = "a command hash stands on an event that does not begin a batch".to_owned();
+                    self.fault(FaultKind::Envelope, byte, line.sequence, what);
+                }
+            }
+            // Behind a bad line nobody knows where a batch begins.
+            Some(track) if track.is_sure && is_sound => self.checked.keys.push(key),
+            _ => {}
+        }
+        key
+    }
+
+    /// Most lines have the time of the line before, to the byte.
+    fn time(&mut self, line: &Line<'_>, byte: u64, is_sound: bool) -> Option<EventTime> {
+        if let Some(track) = &self.track
+            && track.time_text == line.time.as_bytes()
+        {
+            return track.time;
+        }
+        let time = line.event_time().ok();
+        let what = match (time, self.track.and_then(|track| track.time)) {
+            (Some(time), _) if time.to_string() != line.time => {
+                format!("the time {} is not written in UTC with six fraction digits", line.time)
+            }
+            (Some(time), Some(before)) if time < before => {
+                format!("the time {} is earlier than that of the event before, {before}", line.time)
+            }
+            (None, _) => format!("`{}` is not a time", line.time),
+            _ => return time,
+        };
+        if is_sound {
+            self.fault(FaultKind::Envelope, byte, line.sequence, what);
+        }
+        time
+    }
+
+    fn content(&mut self, line: &Line<'_>, byte: u64) {
+        match line.id.parse::<uuid::Uuid>() {
+            Ok(id) => self.checked.ids.push(identity::of_id(id)),
+            Err(error) => {
+                let what = format!("the id `{}` is not a UUID: {error}", line.id);
+                self.fault(FaultKind::Envelope, byte, line.sequence, what);
+            }
+        }
+        match self.contents.check(line) {
+            Ok(is_known) => self.checked.unknown += u64::from(!is_known),
+            Err((kind, what)) => self.fault(kind, byte, line.sequence, what),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What one line says, taken by itself: envelope against event, data against what is written.
+
+use std::fmt::Write;
+
+use crate::domain::event::{Event, EventKind};
+use crate::event_log::audit::{Depth, FaultKind};
+use crate::event_log::line::{Line, LineKind};
+
+/// Scratch memory for the checks of many lines.
+pub(super) struct Contents {
+    depth: Depth,
+    text: String,
+    data: Vec<u8>,
+}
+
+type Wrong = (FaultKind, String);
+
+impl Contents {
+    pub fn new(depth: Depth) -> Contents {
+        Contents { depth, text: String::new(), data: Vec::new() }
+    }
+
+    /// Whether the event's type is known; or the first thing that is wrong.
+    pub fn check(&mut self, line: &Line<'_>) -> Result<bool, Wrong> {
+        self.envelope(line)?;
+        if !matches!(line.kind(), LineKind::Known(_)) {
+            let json = serde_json::from_str::<serde::de::IgnoredAny>(line.data);
+            return json
+                .map(|_| false)
+                .map_err(|error| (FaultKind::Decoding, format!("the data is not JSON: {error}")));
+        }
+        let event = line.event().map_err(|error| (FaultKind::Decoding, error.to_string()))?;
+        self.agreement(line, &event)?;
+        if EventKind::of_type(line.type_name).is_some() {
+            self.data.clear();
+            serde_json::to_writer(&mut self.data, &event).expect("events serialize into memory");
+            if self.data != line.data.as_bytes() {
+                let what = "the data is not written as this program writes it".to_owned();
+                return Err((FaultKind::Decoding, what));
+            }
+        }
+        self.schema(line)?;
+        Ok(true)
+    }
+
+    fn envelope(&mut self, line: &Line<'_>) -> Result<(), Wrong> {
+        let wrong = |what: String| Err((FaultKind::Envelope, what));
+        for id in [Some(line.id), line.causation_id].into_iter().flatten() {
+            let lower = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
+            if !lower || id.len() != 36 || uuid::Uuid::try_parse(id).is_err() {
+                return wrong(format!("`{id}` is not a UUID in lower case"));
+            }
+        }
+        let is_hex = |hash: &str| hash.parse::<crate::event_log::Hash>().is_ok();
+        if line.command_hash.is_some_and(|hash| !is_hex(hash)) {
+            return wrong("the command hash is not a hash".to_owned());
+        }
+        let Ok(actor) = line.acting() else { return wrong(format!("`{}` is not an actor", line.actor)) };
+        if !self.reads(&actor, line.actor) {
+            return wrong(format!("the actor is written `{}` instead of `{actor}`", line.actor));
+        }
+        Ok(())
+    }
+
+    /// Source and subject follow from the event.
+    fn agreement(&mut self, line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
+        let context = event.context().name();
+        if line.source.strip_prefix("/popug/") != Some(context) {
+            let what = format!("the source is `{}`, the event is one of {context}", line.source);
+            return Err((FaultKind::Envelope, what));
+        }
+        let subject = event.subject();
+        if !self.reads(&subject, line.subject) {
+            let what = format!("the subject is `{}`, the event is about {subject}", line.subject);
+            return Err((FaultKind::Envelope, what));
+        }
+        Ok(())
+    }
+
+    fn reads(&mut self, value: &impl std::fmt::Display, text: &str) -> bool {
+        self.text.clear();
+        write!(self.text, "{value}").expect("memory takes every write");
+        self.text == text
+    }
+
+    #[cfg(feature = "cli")]
+    fn schema(&self, line: &Line<'_>) -> Result<(), Wrong> {
+        if self.depth < Depth::Schemas {
+            return Ok(());
+        }
+        crate::event_log::schema::validate_line(line.text).map_err(|what| (FaultKind::Schema, what))
+    }
+
+    #[cfg(not(feature = "cli"))]
+    fn schema(&self, _: &Line<'_>) -> Result<(), Wrong> {
+        debug_assert!(self.depth <= Depth::Decoding);
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! Invariant I10: event ids are unique and an idempotency key belongs to one batch.
+//!
+//! Eight bytes are kept of each id and key. Sorted, equal neighbours are suspects; only if there
+//! are any is the log read once more, to compare what they really say. So a log of five million
+//! events needs 40 MB and one pass, and a chance collision costs time, never a wrong finding.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::id::Sequence;
+use crate::event_log::audit::plan::Plan;
+use crate::event_log::audit::{Audit, FaultKind, chunk};
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::line::Line;
+use crate::event_log::segment;
+use crate::event_log::storage::Storage;
+
+/// Spreads bits so that neither the time in a UUIDv7 nor its version matter.
+fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word ^ (word >> 29)
+}
+
+pub(super) fn of_id(id: uuid::Uuid) -> u64 {
+    let (high, low) = id.as_u64_pair();
+    mix(high).rotate_left(23) ^ mix(low ^ 0x5bd1_e995)
+}
+
+pub(super) fn of_key(key: &str) -> u64 {
+    key.as_bytes().chunks(8).fold(key.len() as u64, |sum, bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        mix(sum.rotate_left(17) ^ u64::from_le_bytes(word))
+    })
+}
+
+/// Fingerprints that occur twice. The input is a row of sorted runs, which the sort makes use of.
+fn suspects(mut fingerprints: Vec<u64>) -> HashSet<u64> {
+    fingerprints.sort();
+    fingerprints.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+pub(super) fn check(
+    storage: &dyn Storage,
+    plan: &Plan,
+    ids: Vec<u64>,
+    keys: Vec<u64>,
+    audit: &mut Audit,
+) -> Result<(), LogError> {
+    let (ids, keys) = (suspects(ids), suspects(keys));
+    if ids.is_empty() && keys.is_empty() {
+        return Ok(());
+    }
+    let mut seen = Seen { ids, keys, first_ids: HashMap::new(), first_keys: HashMap::new(), more: 0 };
+    for task in &plan.chunks {
+        let segment = chunk::open(storage, plan, task.segment)?;
+        let mut bytes = vec![0; usize::try_from(task.bytes.end - task.bytes.start).expect("a chunk fits memory")];
+        let read = segment.read_at(&mut bytes, task.bytes.start)?;
+        let mut start = 0;
+        while let Some(length) = memchr::memchr(b'\n', &bytes[start..read]) {
+            if let Ok(line) = Line::parse(&bytes[start..start + length]) {
+                seen.line(&line, task.segment, task.bytes.start + start as u64, audit);
+            }
+            start += length + 1;
+        }
+    }
+    Ok(())
+}
+
+struct Seen {
+    ids: HashSet<u64>,
+    keys: HashSet<u64>,
+    first_ids: HashMap<String, Sequence>,
+    first_keys: HashMap<String, Sequence>,
+    more: u64,
+}
+
+impl Seen {
+    fn line(&mut self, line: &Line<'_>, segment: Sequence, byte: u64, audit: &mut Audit) {
+        let place = || Place { segment: segment::file_name(segment), byte, sequence: line.sequence };
+        if line.id.parse().is_ok_and(|id| self.ids.contains(&of_id(id))) {
+            let first = *self.first_ids.entry(line.id.to_owned()).or_insert(line.sequence);
+            if first != line.sequence {
+                audit.fault(FaultKind::Identity, place(), format!("event {first} has the id {} too", line.id));
+            }
+        }
+        let begins = self.more == 0;
+        self.more = line.more;
+        let key = line.command_id();
+        if begins && self.keys.contains(&of_key(&key)) {
+            let first = *self.first_keys.entry(key.clone().into_owned()).or_insert(line.sequence);
+            if first != line.sequence {
+                let what = format!("the batch of event {first} has the idempotency key `{key}` too");
+                audit.fault(FaultKind::Identity, place(), what);
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Auditing the whole log: every line, every segment, the head. Nothing is written or locked.
+//!
+//! [`plan`] checks how the segments fit together and cuts them into chunks at line borders,
+//! [`chunk`] checks the lines of one chunk, [`identity`] that ids and keys are used once. What a
+//! line must continue stands in the line before it, so chunks are checked independently on
+//! several threads. Unlike a reader, an audit goes on behind a bad place.
+//!
+//! Invariant: a sound log has no fault, and an audit never ends before the last segment does.
+
+mod chunk;
+mod content;
+mod identity;
+mod plan;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::event_log::FileLog;
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::head::Head;
+use crate::event_log::storage::Storage;
+use chunk::Checked;
+use plan::Plan;
+
+/// More faults than these are counted only: a lost disk need not be listed line by line.
+const FAULTS_MAX: usize = 1_000;
+
+/// How much of each line is checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Depth {
+    /// Hash chain, sequences, batches, the form of the envelope.
+    Chain,
+    /// Also every member of the envelope, and that data is exactly what the program writes.
+    Decoding,
+    /// Also the JSON Schemas.
+    #[cfg(feature = "cli")]
+    Schemas,
+}
+
+/// What kind of thing is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum FaultKind {
+    /// What was acknowledged is not there any more, or not as it was.
+    Damage,
+    /// The head file is missing or has a bad slot.
+    Head,
+    /// A member of the envelope contradicts the event, or the lines before.
+    Envelope,
+    /// The data cannot be read, or is not what this program would write.
+    Decoding,
+    /// The line does not conform to its JSON Schema.
+    Schema,
+    /// An id or a key is used twice: invariant I10.
+    Identity,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub place: Place,
+    pub what: String,
+}
+
+/// What an audit saw.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Audit {
+    /// Up to where the log is acknowledged; `None` if nothing tells.
+    pub head: Option<Head>,
+    pub events: u64,
+    pub bytes: u64,
+    /// Nothing is wrong with these.
+    pub notes: Vec<String>,
+    /// In order of their places.
+    pub faults: Vec<Fault>,
+    /// Faults beyond those that are listed.
+    pub unlisted_faults: u64,
+}
+
+impl FileLog {
+    /// Audits the log on `threads` threads. `progress` is told the bytes checked and all bytes.
+    ///
+    /// # Errors
+    /// If a file cannot be read, the log is missing, or it was written by a newer program.
+    pub fn audit(&self, depth: Depth, threads: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Audit, LogError> {
+        let storage = self.storage();
+        let mut audit = Audit::default();
+        let Some(plan) = Plan::make(storage, &mut audit)? else { return Ok(audit.in_order()) };
+        let checked = check_chunks(storage, &plan, depth, threads, progress)?;
+        audit.take(checked, &plan, storage)?;
+        Ok(audit.in_order())
+    }
+}
+
+impl Audit {
+    fn fault(&mut self, kind: FaultKind, place: Place, what: impl Into<String>) {
+        self.faults.push(Fault { kind, place, what: what.into() });
+    }
+
+    /// Joins what the chunks tell.
+    fn take(&mut self, checked: Vec<Checked>, plan: &Plan, storage: &dyn Storage) -> Result<(), LogError> {
+        let (mut ids, mut keys, mut unknown) = (Vec::new(), Vec::new(), 0);
+        for chunk in checked {
+            self.events += chunk.events;
+            self.bytes += chunk.bytes;
+            self.faults.extend(chunk.faults);
+            self.unlisted_faults += chunk.unlisted_faults;
+            unknown += chunk.unknown;
+            ids.extend(chunk.ids);
+            keys.extend(chunk.keys);
+        }
+        if unknown > 0 {
+            self.notes.push(format!("{unknown} events are of types that this version does not know"));
+        }
+        identity::check(storage, plan, ids, keys, self)
+    }
+
+    fn in_order(mut self) -> Audit {
+        self.faults.sort_by(|a, b| {
+            (a.place.sequence, &a.place.segment, a.place.byte, a.kind).cmp(&(
+                b.place.sequence,
+                &b.place.segment,
+                b.place.byte,
+                b.kind,
+            ))
+        });
+        self.unlisted_faults += self.faults.len().saturating_sub(FAULTS_MAX) as u64;
+        self.faults.truncate(FAULTS_MAX);
+        self
+    }
+}
+
+/// Checks all chunks, each on whatever thread is free.
+fn check_chunks(
+    storage: &dyn Storage,
+    plan: &Plan,
+    depth: Depth,
+    threads: usize,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Vec<Checked>, LogError> {
+    let total = plan.chunks.iter().map(|chunk| chunk.bytes.end - chunk.bytes.start).sum();
+    let (next, done, results) = (AtomicUsize::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
+    let work = || -> Result<(), LogError> {
+        let mut buffer = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = plan.chunks.get(at) else { return Ok(()) };
+            let checked = chunk::check(storage, plan, task, depth, &mut buffer)?;
+            let bytes = done.fetch_add(checked.bytes, Ordering::Relaxed) + checked.bytes;
+            progress(bytes, total);
+            results.lock().expect("no thread panics holding it").push((at, checked));
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a chunk is checked without panics"))
+    })?;
+    let mut results = results.into_inner().expect("no thread panics holding it");
+    results.sort_unstable_by_key(|(at, _)| *at);
+    Ok(results.into_iter().map(|(_, checked)| checked).collect())
+}

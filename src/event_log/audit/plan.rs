@@ -1,0 +1,201 @@
+//! How the segments fit together, and how they are cut into chunks.
+
+use std::ops::Range;
+
+use crate::domain::id::Sequence;
+use crate::event_log::audit::{Audit, FaultKind};
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Slot};
+use crate::event_log::line::Line;
+use crate::event_log::recovery;
+use crate::event_log::segment::{self, Segment};
+use crate::event_log::storage::{Access, Storage};
+
+/// Small enough to stay in a core's cache between reading and hashing.
+const CHUNK_BYTES: u64 = 2 << 20;
+
+pub(super) struct Plan {
+    pub head: Head,
+    pub chunks: Vec<Task>,
+}
+
+/// Whole lines of one segment.
+pub(super) struct Task {
+    pub segment: Sequence,
+    pub bytes: Range<u64>,
+    /// Where the line before ends: in this segment, or in one before it. `None` before the first
+    /// line, and where the line before is lost.
+    pub before: Option<(Sequence, u64)>,
+    /// What the file name promises of its first line.
+    pub first: Option<Sequence>,
+}
+
+impl Plan {
+    /// `None` if there is nothing to go by.
+    pub fn make(storage: &dyn Storage, audit: &mut Audit) -> Result<Option<Plan>, LogError> {
+        let segments = segment::list(storage)?;
+        let Some(head) = find_head(storage, &segments, audit)? else { return Ok(None) };
+        audit.head = Some(head);
+        let mut plan = Plan { head, chunks: Vec::new() };
+        let mut walk = Walk { expected: Some(Sequence::FIRST), before: None };
+        for first in segments.iter().filter(|first| **first <= head.sequence) {
+            plan.take_segment(storage, *first, &mut walk, audit)?;
+        }
+        plan.check_end(&walk, audit);
+        note_excess(storage, &segments, &head, audit)?;
+        Ok(Some(plan))
+    }
+
+    fn take_segment(
+        &mut self,
+        storage: &dyn Storage,
+        first: Sequence,
+        walk: &mut Walk,
+        audit: &mut Audit,
+    ) -> Result<(), LogError> {
+        let segment = open(storage, first, &self.head, audit)?;
+        let place = segment.place(0, first);
+        match walk.expected {
+            Some(expected) if first < expected => {
+                let what = "the segment stands where other segments hold these sequences already: a copy, or misnamed";
+                audit.fault(FaultKind::Damage, place, what);
+                return Ok(());
+            }
+            Some(expected) if first > expected => {
+                audit.fault(FaultKind::Damage, missing(expected), lost(expected, first));
+                walk.before = None;
+            }
+            _ => {}
+        }
+        if segment.end == 0 {
+            audit.fault(FaultKind::Damage, place, "the segment is empty");
+            *walk = Walk { expected: None, before: None };
+            return Ok(());
+        }
+        self.cut(&segment, first, walk.before)?;
+        walk.before = Some((first, segment.end));
+        walk.expected = last_sequence(&segment)?.map(Sequence::next);
+        Ok(())
+    }
+
+    /// Cuts a segment at line borders.
+    fn cut(&mut self, segment: &Segment, first: Sequence, before: Option<(Sequence, u64)>) -> Result<(), LogError> {
+        let mut start = 0;
+        while start < segment.end {
+            let border = segment.next_line_start(start + CHUNK_BYTES)?.unwrap_or(segment.end).min(segment.end);
+            let before = if start == 0 { before } else { Some((first, start)) };
+            let first = (start == 0).then_some(first);
+            self.chunks.push(Task { segment: segment.first, bytes: start..border, before, first });
+            start = border;
+        }
+        Ok(())
+    }
+
+    /// Segments that are gone at the end of the log.
+    fn check_end(&self, walk: &Walk, audit: &mut Audit) {
+        let Some(expected) = walk.expected else { return };
+        if expected <= self.head.sequence && walk.before.is_none_or(|(segment, _)| segment < self.head.segment) {
+            audit.fault(FaultKind::Damage, missing(expected), lost(expected, self.head.sequence.next()));
+        }
+    }
+}
+
+struct Walk {
+    /// The sequence with which the next segment begins; `None` behind a torn end.
+    expected: Option<Sequence>,
+    before: Option<(Sequence, u64)>,
+}
+
+fn missing(first: Sequence) -> Place {
+    Place { segment: segment::file_name(first), byte: 0, sequence: first }
+}
+
+fn lost(from: Sequence, to: Sequence) -> String {
+    let last = to.0 - 1;
+    format!("sequences {from} to {last} are missing: their segment is gone, or the one before was cut")
+}
+
+/// A segment that may be shorter than the head says.
+fn open(storage: &dyn Storage, first: Sequence, head: &Head, audit: &mut Audit) -> Result<Segment, LogError> {
+    match Segment::open(storage, first, head) {
+        Err(LogError::Damaged { place, what }) => {
+            let shorter = Head { position: place.byte, ..*head };
+            audit.fault(FaultKind::Damage, place, what);
+            Segment::open(storage, first, &shorter)
+        }
+        other => other,
+    }
+}
+
+/// `None` if the last line is torn or not readable.
+fn last_sequence(segment: &Segment) -> Result<Option<Sequence>, LogError> {
+    match segment.line_before(segment.end) {
+        Ok((_, bytes)) => Ok(Line::parse(&bytes).ok().map(|line| line.sequence)),
+        Err(LogError::Damaged { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// The published head; without one, what recovery would take for it.
+fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) -> Result<Option<Head>, LogError> {
+    let place = |byte| Place { segment: HEAD_FILE.to_owned(), byte, sequence: Sequence::ZERO };
+    let Some(file) = HeadFile::open(storage, Access::Read)? else {
+        if segments.is_empty() {
+            return Err(LogError::Missing { path: storage.path("") });
+        }
+        audit.fault(FaultKind::Head, place(0), "the head file is missing");
+        return reconstruct(storage, segments, audit);
+    };
+    let slots = file.slots(storage)?;
+    for index in (0..slots.len()).filter(|index| slots[*index] == Slot::Bad) {
+        let byte = index as u64 * Slot::BYTES;
+        audit.fault(FaultKind::Head, place(byte), format!("slot {index} of the head file is not readable"));
+    }
+    let newest = slots.iter().filter_map(|slot| if let Slot::Valid(head) = slot { Some(*head) } else { None });
+    match newest.max_by_key(|head| head.sequence) {
+        Some(head) => Ok(Some(head)),
+        None if segments.is_empty() && slots.iter().all(|slot| matches!(slot, Slot::Empty)) => Ok(Some(Head::EMPTY)),
+        None => reconstruct(storage, segments, audit),
+    }
+}
+
+/// The end of the longest run of whole batches; if damage ends it early, of the last segment.
+fn reconstruct(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) -> Result<Option<Head>, LogError> {
+    match recovery::find_head(storage) {
+        Ok(tail) => {
+            audit.notes.push(format!("without a head the log ends with sequence {}", tail.head.sequence));
+            Ok(Some(tail.head))
+        }
+        Err(LogError::Damaged { .. }) => last_line(storage, segments),
+        Err(other) => Err(other),
+    }
+}
+
+fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head>, LogError> {
+    let Some(first) = segments.last() else { return Ok(None) };
+    let segment = Segment::open(storage, *first, &Head::EMPTY)?;
+    let Ok((_, bytes)) = segment.line_before(segment.end) else { return Ok(None) };
+    let head = Line::parse(&bytes).ok().map(|line| Head {
+        sequence: line.sequence,
+        hash: line.hash,
+        segment: *first,
+        position: segment.end,
+    });
+    Ok(head)
+}
+
+/// Bytes beyond the head were never acknowledged.
+fn note_excess(storage: &dyn Storage, segments: &[Sequence], head: &Head, audit: &mut Audit) -> Result<(), LogError> {
+    let mut excess = 0;
+    for first in segments.iter().filter(|first| **first == head.segment || **first > head.sequence) {
+        let file = segment::open(storage, *first, Access::Read)?;
+        let length = file.len().map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
+        excess += if *first == head.segment { length.saturating_sub(head.position) } else { length };
+    }
+    if excess > 0 {
+        audit.notes.push(format!(
+            "{excess} bytes stand beyond the head: never acknowledged, the next write command settles them"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Looking at an index without touching it: read-only opening, and comparing two.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Statement};
+
+use crate::state::{StateError, StateIndex};
+
+/// Every table with the order in which its rows are compared.
+const TABLES: [(&str, &str); 5] = [
+    ("company", "one"),
+    ("users", "ordinal"),
+    ("tasks", "number"),
+    ("assignments", "number, assignment_no"),
+    ("commands", "command_id"),
+];
+
+impl StateIndex {
+    /// Opens an index to read only; `None` if it is none of this code version. Neither it nor its
+    /// directory is written: while another process has it open, or died with it, SQLite would
+    /// write beside it, so a copy in `scratch` is opened then.
+    ///
+    /// # Errors
+    /// [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
+    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<StateIndex>, StateError> {
+        let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
+        let file = if wal_of(path).exists() { copy(path, scratch, lock_wait)? } else { path.to_owned() };
+        let db = if file == path {
+            let encoded: String = percent_encoding::utf8_percent_encode(&file.to_string_lossy(), RESERVED).collect();
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
+        } else {
+            Connection::open(&file)
+        };
+        StateIndex::over(db.map_err(failed)?, path)
+    }
+
+    /// The tables that differ, each with the first row that does.
+    pub fn differences(&self, rebuilt: &StateIndex) -> Result<Vec<(&'static str, String)>, StateError> {
+        let mut found = Vec::new();
+        for (table, order) in TABLES {
+            let sql = format!("SELECT * FROM {table} ORDER BY {order}");
+            let mut ours = self.db().prepare(&sql).map_err(self.failed("read"))?;
+            let mut theirs = rebuilt.db().prepare(&sql).map_err(rebuilt.failed("read"))?;
+            let difference = first_difference(&mut ours, &mut theirs).map_err(self.failed("read"))?;
+            found.extend(difference.map(|what| (table, what)));
+        }
+        Ok(found)
+    }
+}
+
+const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%').add(b'?').add(b'#');
+
+fn first_difference(ours: &mut Statement<'_>, theirs: &mut Statement<'_>) -> rusqlite::Result<Option<String>> {
+    let columns = (ours.column_count(), theirs.column_count());
+    let (mut ours, mut theirs) = (ours.query([])?, theirs.query([])?);
+    loop {
+        let read = |row: Option<&rusqlite::Row<'_>>, columns: usize| -> rusqlite::Result<Option<Vec<Value>>> {
+            row.map(|row| (0..columns).map(|column| row.get(column)).collect()).transpose()
+        };
+        let (our_row, their_row) = (read(ours.next()?, columns.0)?, read(theirs.next()?, columns.1)?);
+        if our_row == their_row && our_row.is_none() {
+            return Ok(None);
+        }
+        if our_row != their_row {
+            let text = |row: Option<Vec<Value>>| row.map_or("nothing".to_owned(), |row| row_text(&row));
+            return Ok(Some(format!("it holds {} where the log gives {}", text(our_row), text(their_row))));
+        }
+    }
+}
+
+fn row_text(row: &[Value]) -> String {
+    let cells: Vec<String> = row.iter().map(cell_text).collect();
+    format!("({})", cells.join(", "))
+}
+
+fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) => format!("'{text}'"),
+        Value::Blob(bytes) => uuid::Uuid::from_slice(bytes).map_or("?".to_owned(), |id| id.to_string()),
+    }
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// Copies database and write-ahead file until both stayed the same meanwhile.
+fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, StateError> {
+    let io = |source| StateError::Copy { path: path.to_owned(), source };
+    let (to, began) = (scratch.join("state.sqlite"), Instant::now());
+    loop {
+        let before = stamps(path);
+        std::fs::copy(path, &to).map_err(io)?;
+        match std::fs::copy(wal_of(path), wal_of(&to)) {
+            // The other process has just closed the index.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            other => drop(other.map_err(io)?),
+        }
+        if stamps(path) == before {
+            return Ok(to);
+        }
+        if began.elapsed() >= lock_wait {
+            return Err(StateError::Busy { path: path.to_owned() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn stamps(path: &Path) -> [Option<(u64, SystemTime)>; 2] {
+    [path.to_owned(), wal_of(path)].map(|file| {
+        let metadata = std::fs::metadata(file).ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    })
+}
