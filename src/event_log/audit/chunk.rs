@@ -168,6 +168,10 @@ impl Chunk<'_> {
         let time = self.time(&line, byte, is_sound);
         // A sequence that is too high may be a flipped digit; one that is too low, a repeated line.
         let sequence = if is_sound { line.sequence } else { line.sequence.min(self.expected()) };
+        // Nor is anything held against the time of a damaged line.
+        let before = self.track.map_or((None, Track::START.time_text), |track| (track.time, track.time_text));
+        let stated = (time, line.time.as_bytes().try_into().unwrap_or_default());
+        let (time, time_text) = if is_sound { stated } else { before };
         self.track = Some(Track {
             sequence,
             hash: line.hash,
@@ -176,7 +180,7 @@ impl Chunk<'_> {
             more: line.more,
             key,
             time,
-            time_text: line.time.as_bytes().try_into().unwrap_or_default(),
+            time_text,
         });
         if is_sound && self.depth > Depth::Chain {
             self.content(&line, byte);

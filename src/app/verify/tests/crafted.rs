@@ -1,0 +1,239 @@
+//! Logs whose hashes are right and whose history is wrong in one way.
+
+use uuid::Uuid;
+
+use crate::app::verify::Findings;
+use crate::app::verify::tests::broken;
+use crate::app::verify::tests::store::Store;
+use crate::domain::event::{AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated};
+use crate::domain::id::{EntryId, EventId, TaskId};
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::event_log::Batch;
+
+fn verified(batches: &[Batch]) -> Findings {
+    let findings = Store::craft(batches).verify(true);
+    assert_eq!(findings.damage, [], "{findings:#?}");
+    findings
+}
+
+/// Changes the last fact that `change` accepts. Its sequence, and what is found.
+fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
+    let mut batches = Store::sound().batches();
+    let mut sequence: u64 = batches.iter().map(|batch| batch.facts.len() as u64).sum();
+    for fact in batches.iter_mut().rev().flat_map(|batch| batch.facts.iter_mut().rev()) {
+        if change(fact) {
+            return (sequence, verified(&batches));
+        }
+        sequence -= 1;
+    }
+    panic!("no such event")
+}
+
+/// Appends a batch of these events. The sequence of the last, and what is found.
+fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
+    let mut batches = Store::sound().batches();
+    let facts = make(&batches);
+    let like = batches.last().unwrap();
+    batches.push(Batch { command_id: "crafted".into(), command_hash: None, facts, ..like.clone() });
+    (batches.iter().map(|batch| batch.facts.len() as u64).sum(), verified(&batches))
+}
+
+fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -> T {
+    batches.iter().rev().flat_map(|batch| batch.facts.iter().rev()).find_map(|fact| pick(&fact.event)).unwrap()
+}
+
+fn fact(number: u128, event: impl Into<Event>) -> Fact {
+    Fact { id: EventId::from_uuid(Uuid::from_u128(number)), causation: None, event: event.into() }
+}
+
+#[track_caller]
+fn expect(findings: &Findings, expected: &[(&'static str, u64)]) {
+    let places: Vec<_> = expected.iter().map(|(invariant, at)| (*invariant, format!("event {at}"))).collect();
+    let mut expected: Vec<_> = places.iter().map(|(invariant, place)| (*invariant, place.as_str())).collect();
+    expected.sort_unstable();
+    assert_eq!(broken(findings), expected, "{findings:#?}");
+}
+
+#[test]
+fn the_same_log_written_again_is_sound() {
+    expect(&verified(&Store::sound().batches()), &[]);
+}
+
+#[test]
+fn i1_a_balance_that_is_not_the_sum_of_the_entries() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::BalanceChanged(e) => {
+            e.balance += Money::from_minor(1);
+            true
+        }
+        _ => false,
+    });
+    expect(&findings, &[("I1", at)]);
+}
+
+#[test]
+fn i2_and_i7_wrong_totals_of_a_close() {
+    for (invariant, fees) in [("I2", 0), ("I7", 1)] {
+        let (at, findings) = changed(|fact| match &mut fact.event {
+            Event::DayClosed(e) => {
+                e.fees += Money::from_minor(fees);
+                e.management_earned += Money::from_minor(1 - fees);
+                true
+            }
+            _ => false,
+        });
+        expect(&findings, &[(invariant, at)]);
+    }
+}
+
+#[test]
+fn i3_a_price_that_is_not_the_drawn_one() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::TaskPriced(e) => {
+            e.fee += Money::units(1);
+            true
+        }
+        _ => false,
+    });
+    // The fee was charged by the right price.
+    expect(&findings, &[("I3", at), ("I4", at + 1)]);
+}
+
+#[test]
+fn i4_a_task_that_is_completed_twice() {
+    let (at, findings) = appended(|batches| {
+        let completed = last_of(batches, |event| match event {
+            Event::TaskCompleted(e) => Some(e.clone()),
+            _ => None,
+        });
+        vec![fact(1, completed)]
+    });
+    expect(&findings, &[("I4", at)]);
+}
+
+#[test]
+fn i5_a_date_that_is_paid_twice() {
+    let (at, findings) = appended(|batches| {
+        let paid = last_of(batches, |event| match event {
+            Event::PayoutMade(e) => Some(e.clone()),
+            _ => None,
+        });
+        vec![fact(1, paid)]
+    });
+    expect(&findings, &[("I5", at), ("I9", at)]);
+}
+
+#[test]
+fn i6_a_payout_that_is_not_what_was_earned() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::PayoutMade(e) => {
+            e.earned += Money::from_minor(1);
+            e.amount += Money::from_minor(1);
+            true
+        }
+        _ => false,
+    });
+    expect(&findings, &[("I6", at), ("I6", at + 1)]);
+}
+
+#[test]
+fn i9_an_id_that_is_not_derived_from_its_cause() {
+    let (at, findings) = changed(|fact| {
+        fact.id = EventId::from_uuid(Uuid::from_u128(1));
+        matches!(fact.event, Event::DayClosed(_))
+    });
+    expect(&findings, &[("I9", at)]);
+}
+
+#[test]
+fn i10_an_id_or_a_key_that_is_used_twice() {
+    let mut batches = Store::sound().batches();
+    let key = batches[2].command_id.clone();
+    batches.last_mut().unwrap().command_id = key;
+    let findings = verified(&batches);
+    let rules: Vec<_> = findings.violations.iter().map(|v| v.invariant).collect();
+    assert_eq!(rules, ["I10"], "{findings:#?}");
+    let mut batches = Store::sound().batches();
+    batches[3].facts[0].id = batches[2].facts[0].id;
+    let findings = verified(&batches);
+    let rules: Vec<_> = findings.violations.iter().map(|v| v.invariant).collect();
+    assert_eq!(rules, ["I10"], "{findings:#?}");
+}
+
+#[test]
+fn i11_an_assignee_who_is_not_drawn() {
+    let (at, findings) = appended(|batches| {
+        let boss = last_of(batches, |event| match event {
+            Event::UserRegistered(e) if e.login == "boss" => Some(e.user_id),
+            _ => None,
+        });
+        let task_id = TaskId::from_uuid(Uuid::from_u128(5));
+        let created =
+            TaskCreated { task_id, number: 99, title: "x".into(), jira_id: None, description: None, created_by: boss };
+        let assigned = TaskAssigned {
+            task_id,
+            assignee_id: boss,
+            previous_assignee_id: None,
+            reason: AssignmentReason::Created,
+            assignment_no: 1,
+        };
+        vec![fact(1, created), fact(2, assigned)]
+    });
+    expect(&findings, &[("I11", at)]);
+}
+
+#[test]
+fn i11_a_reshuffle_that_moved_another_number_of_tasks() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::TasksReshuffled(e) => {
+            e.moved += 1;
+            true
+        }
+        _ => false,
+    });
+    expect(&findings, &[("I11", at)]);
+}
+
+#[test]
+fn i12_a_settlement_that_is_not_the_ledgers() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::TaskSettled(e) => {
+            e.fees_charged += Money::from_minor(1);
+            true
+        }
+        _ => false,
+    });
+    expect(&findings, &[("I12", at)]);
+}
+
+#[test]
+fn i13_an_entry_that_is_late_without_reason() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::BalanceChanged(e) if e.kind == EntryKind::Fee => {
+            e.late = !e.late;
+            true
+        }
+        _ => false,
+    });
+    assert!(broken(&findings).contains(&("I13", format!("event {at}").as_str())), "{findings:#?}");
+    let others = findings.violations.iter().filter(|v| v.invariant != "I13");
+    assert!(others.into_iter().all(|v| v.what.contains("late_entries")), "{findings:#?}");
+}
+
+#[test]
+fn i14_an_entry_that_is_dated_into_a_closed_date() {
+    let (at, findings) = appended(|batches| {
+        let entry = last_of(batches, |event| match event {
+            Event::BalanceChanged(e) if e.kind == EntryKind::Correction => Some(e.clone()),
+            _ => None,
+        });
+        let balance = last_of(batches, |event| match event {
+            Event::BalanceChanged(e) if e.user_id == entry.user_id => Some(e.balance),
+            _ => None,
+        });
+        let id = EntryId::from_uuid(Uuid::from_u128(1));
+        vec![fact(1, BalanceChanged { entry_id: id, balance: balance + entry.amount, ..entry })]
+    });
+    expect(&findings, &[("I14", at)]);
+}

@@ -1,0 +1,312 @@
+//! A company of a few days, made with the use cases once and copied for each test.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use tempfile::TempDir;
+use uuid::{Builder, Uuid};
+
+use crate::app::command::Command;
+use crate::app::founding::Founding;
+use crate::app::identity::Caller;
+use crate::app::verify::Findings;
+use crate::app::write::Manner;
+use crate::app::{App, Environment, Opening};
+use crate::consumers::Notices;
+use crate::credentials::Password;
+use crate::domain::clock::Clock;
+use crate::domain::company::FoundCompany;
+use crate::domain::dice::Dice;
+use crate::domain::event::{Consumer, Event, Fact};
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::ledger::entry::EntryKind;
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, EventLog, FileLog, Head, Patience};
+use crate::store::StoreDirectory;
+
+struct Pinned(AtomicI64);
+
+impl Pinned {
+    fn at(text: &str) -> Pinned {
+        Pinned(AtomicI64::new(text.parse::<EventTime>().unwrap().micros()))
+    }
+
+    fn pass(&self, hours: i64) {
+        self.0.fetch_add(hours * 3_600_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Pinned {
+    fn now(&self) -> EventTime {
+        EventTime::from_micros(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+impl Environment for Pinned {
+    fn dice(&self, salt: &str) -> Box<dyn Dice> {
+        let seed = salt.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+        Box::new(Seeded(ChaCha12Rng::seed_from_u64(seed)))
+    }
+
+    fn pinned_by(&self) -> Option<&'static str> {
+        Some("POPUG_NOW")
+    }
+
+    fn system_now(&self) -> EventTime {
+        self.now()
+    }
+}
+
+struct Seeded(ChaCha12Rng);
+
+impl Dice for Seeded {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0.random_range(0..bound)
+    }
+
+    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
+        let mut random = [0; 10];
+        self.0.fill_bytes(&mut random);
+        Builder::from_unix_timestamp_millis(u64::try_from(at.micros() / 1_000).unwrap(), &random).into_uuid()
+    }
+}
+
+struct Silent;
+
+impl Notices for Silent {
+    fn warn(&self, _: &str) {}
+    fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
+}
+
+const AT_ONCE: Patience = Patience { wait: Duration::ZERO, holder: String::new() };
+/// So small that the log has several segments.
+const SEGMENT_BYTES_MAX: u64 = 20_000;
+
+pub struct Store {
+    directory: TempDir,
+}
+
+impl Store {
+    /// A copy of the company.
+    pub fn sound() -> Store {
+        static MADE: OnceLock<Store> = OnceLock::new();
+        let store = Store { directory: tempfile::tempdir().unwrap() };
+        copy(&MADE.get_or_init(Store::make).root(), &store.root());
+        store
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    fn make() -> Store {
+        let store = Store { directory: tempfile::tempdir().unwrap() };
+        let clock = Pinned::at("2026-10-20T08:00:00Z");
+        let company = FoundCompany {
+            name: "UberPopug".into(),
+            time_zone: "Europe/Moscow".into(),
+            currency: "RUB".into(),
+            admin_login: "boss".into(),
+            admin_name: "Boss".into(),
+            admin_email: "boss@popug.example".into(),
+            test_clock: true,
+        };
+        let founding = Founding { company, admin_password: Password::new("correct horse battery"), founded_at: None };
+        founding.carry_out(&StoreDirectory::new(store.root()), &clock, &AT_ONCE).unwrap();
+        let days = Days { app: store.app(&clock), clock: &clock };
+        days.live();
+        store
+    }
+
+    fn app<'e>(&self, clock: &'e Pinned) -> App<'e> {
+        let opening = Opening {
+            directory: StoreDirectory::new(self.root()),
+            environment: clock,
+            notices: &Silent,
+            lock_wait: Duration::from_secs(5),
+            holder: "a test".into(),
+            segment_bytes_max: SEGMENT_BYTES_MAX,
+        };
+        App::open(opening).unwrap()
+    }
+
+    pub fn verify(&self, deep: bool) -> Findings {
+        self.app(&Pinned::at("2026-11-22T10:00:00Z")).verify(deep, &|_, _, _| {}).unwrap()
+    }
+
+    /// A write that no consumer has followed.
+    pub fn complete_somebodys_task(&self) {
+        let clock = Pinned::at("2026-11-22T10:00:00Z");
+        Days { app: self.app(&clock), clock: &clock }.complete(1);
+    }
+
+    pub fn segments(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.path("log")).unwrap().map(|entry| entry.unwrap().path());
+        let mut segments: Vec<_> = files.filter(|path| path.extension().is_some()).collect();
+        segments.sort();
+        segments
+    }
+
+    pub fn log_bytes(&self) -> u64 {
+        self.segments().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum()
+    }
+
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(name)).unwrap();
+    }
+
+    /// Every file with its contents.
+    pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut contents = BTreeMap::new();
+        let mut directories = vec![self.root()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else {
+                    contents.insert(path.clone(), std::fs::read(path).unwrap());
+                }
+            }
+        }
+        contents
+    }
+
+    pub fn log(&self) -> FileLog {
+        FileLog::open(&self.path("log")).unwrap().with_segment_bytes_max(SEGMENT_BYTES_MAX)
+    }
+
+    pub fn batches(&self) -> Vec<Batch> {
+        let (mut batches, mut facts) = (Vec::new(), Vec::new());
+        let mut first = None;
+        let read = |line: &crate::event_log::Line<'_>| {
+            first = first.or(line.command_hash.map(|hash| hash.parse().unwrap()));
+            let causation = line.causation_id.map(|id| id.parse().unwrap());
+            facts.push(Fact { id: line.event_id()?, causation, event: line.event()? });
+            if line.more == 0 {
+                batches.push(Batch {
+                    time: line.event_time()?,
+                    actor: line.acting()?,
+                    command_id: line.command_id().into_owned(),
+                    command_hash: first.take(),
+                    facts: std::mem::take(&mut facts),
+                });
+            }
+            Ok(())
+        };
+        let mut read = read;
+        self.log().for_each(Sequence::FIRST, &mut read).unwrap();
+        batches
+    }
+
+    /// Replaces the log by one of these batches, with right hashes, and drops all tables.
+    pub fn craft(batches: &[Batch]) -> Store {
+        let store = Store { directory: tempfile::tempdir().unwrap() };
+        let log = FileLog::create(&store.path("log")).unwrap();
+        let mut writer = log.writer(&AT_ONCE).unwrap();
+        batches.iter().fold(Head::EMPTY, |head, batch| writer.append(&head, batch).unwrap());
+        store
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The company's life.
+struct Days<'a> {
+    app: App<'a>,
+    clock: &'a Pinned,
+}
+
+impl Days<'_> {
+    fn live(&self) {
+        for (login, role) in [
+            ("mary", "manager"),
+            ("anna", "accountant"),
+            ("dima", "developer"),
+            ("wanda", "worker"),
+            ("cron", "service"),
+        ] {
+            let (login, role, email) = (login.to_owned(), role.to_owned(), format!("{login}@popug.example"));
+            self.execute("boss", Command::RegisterUser { full_name: login.clone(), login, email, role });
+        }
+        for day in 0..4 {
+            (0..6).for_each(|n| self.add(&format!("[UP-{day}{n}] Почистить клетку {n}")));
+            self.clock.pass(1);
+            self.complete(5);
+            self.execute("mary", Command::Reshuffle);
+            self.app.consume_accounting().unwrap();
+            self.clock.pass(23);
+            self.app.close(&self.caller("anna"), None).unwrap();
+            self.correct(EntryKind::Reward);
+        }
+        let wanda = "wanda".to_owned();
+        self.execute("boss", Command::DeactivateUser { user: wanda.clone(), reason: Some("moult".into()) });
+        self.add("Plain");
+        self.execute("boss", Command::ReactivateUser { user: wanda, reason: None });
+        self.clock.pass(48);
+        self.app.close(&self.caller("anna"), None).unwrap();
+    }
+
+    fn user(&self, login: &str) -> UserId {
+        self.app.index().unwrap().user_named(login).unwrap().unwrap().id
+    }
+
+    fn caller(&self, login: &str) -> Caller {
+        Caller { user: self.app.index().unwrap().user_named(login).unwrap().unwrap() }
+    }
+
+    fn execute(&self, login: &str, command: Command) {
+        let head = self.app.log.head().unwrap().sequence;
+        let manner = Manner { key: Some(format!("key-{head}")), dry_run: false };
+        self.app.execute(self.user(login), &command, &manner).unwrap();
+    }
+
+    fn add(&self, title: &str) {
+        self.execute("dima", Command::AddTask { title: title.into(), jira_id: None, description: None });
+    }
+
+    fn complete(&self, count: usize) {
+        let index = self.app.index().unwrap();
+        for task in index.open_tasks().unwrap().into_iter().take(count) {
+            let assignee = index.user(task.assignee).unwrap().unwrap().login;
+            self.execute(&assignee, Command::CompleteTasks { tasks: vec![task.number.to_string()] });
+        }
+    }
+
+    /// A part of the last entry of `kind`, by somebody whose account it is not.
+    fn correct(&self, kind: EntryKind) {
+        let mut found = None;
+        let boss = self.caller("boss");
+        let look = &mut |line: &crate::event_log::Line<'_>| {
+            if let Event::BalanceChanged(e) = line.event()?
+                && e.kind == kind
+            {
+                found = Some(e.entry_id);
+            }
+            Ok(())
+        };
+        self.app.log.for_each(Sequence::FIRST, look).unwrap();
+        let entry = found.unwrap().to_string();
+        self.app.correct(&boss, &entry, Some("1.50"), "half done", &Manner::default()).unwrap();
+    }
+}

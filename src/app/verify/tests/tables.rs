@@ -1,0 +1,125 @@
+//! Tables and checkpoints, spoiled in one way at a time.
+
+use crate::app::verify::tests::broken;
+use crate::app::verify::tests::store::Store;
+
+fn duckdb(store: &Store, file: &str, sql: &str) {
+    let connection = duckdb::Connection::open(store.path(file)).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+fn sqlite(store: &Store, sql: &str) {
+    rusqlite::Connection::open(store.path("state.sqlite")).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_changed_row_of_any_table_of_accounting_is_found() {
+    for (table, change) in [
+        ("entries", "UPDATE entries SET amount = amount + 1 WHERE sequence = (SELECT max(sequence) FROM entries)"),
+        ("user_days", "UPDATE user_days SET fees = fees + 100 WHERE fees = (SELECT max(fees) FROM user_days)"),
+        ("users", "UPDATE users SET role = 'admin' WHERE login = 'dima'"),
+        ("tasks", "DELETE FROM tasks WHERE number = 1"),
+        ("prices", "INSERT INTO prices FROM prices LIMIT 1"),
+        ("closes", "UPDATE closes SET debt_carried = 1"),
+        ("payouts", "UPDATE payouts SET amount = 1"),
+        ("company", "UPDATE company SET name = 'x'"),
+        ("assignments", "UPDATE assignments SET assignment_no = 9"),
+        ("completions", "DELETE FROM completions"),
+    ] {
+        let store = Store::sound();
+        duckdb(&store, "accounting.duckdb", change);
+        let findings = store.verify(true);
+        let place = format!("accounting.duckdb table {table}");
+        let mut expected = vec![("I8", place.as_str())];
+        if table == "entries" {
+            expected.insert(0, ("I12", "analytics.duckdb"));
+        }
+        assert_eq!(broken(&findings), expected, "{findings:#?}");
+        let of_table = findings.violations.iter().find(|v| v.invariant == "I8").unwrap();
+        assert_eq!(of_table.remedy, "popug-cli consume accounting --rebuild");
+    }
+}
+
+#[test]
+fn a_shallow_verification_does_not_look_at_rows() {
+    let store = Store::sound();
+    duckdb(&store, "accounting.duckdb", "DELETE FROM entries");
+    assert!(store.verify(false).is_sound());
+}
+
+#[test]
+fn how_far_the_reaction_came_is_not_compared() {
+    let store = Store::sound();
+    duckdb(&store, "accounting.duckdb", "UPDATE reaction SET through = 1");
+    assert!(store.verify(true).is_sound());
+}
+
+#[test]
+fn analytics_that_disagrees_with_accounting_is_found_twice() {
+    for (table, change) in [
+        ("user_days", "UPDATE user_days SET rewards = rewards + 100 WHERE rewards > 0"),
+        ("settled", "DELETE FROM settled WHERE number = 1"),
+        ("payouts", "DELETE FROM payouts WHERE sequence = (SELECT min(sequence) FROM payouts)"),
+    ] {
+        let store = Store::sound();
+        duckdb(&store, "analytics.duckdb", change);
+        let findings = store.verify(true);
+        let place = format!("analytics.duckdb table {table}");
+        assert_eq!(broken(&findings), [("I12", "analytics.duckdb"), ("I8", place.as_str())], "{findings:#?}");
+    }
+}
+
+#[test]
+fn a_changed_row_of_the_state_index_is_found() {
+    for (table, change) in [
+        ("users", "UPDATE users SET active = 0 WHERE login = 'dima'"),
+        ("tasks", "UPDATE tasks SET completed_at = NULL"),
+        ("assignments", "DELETE FROM assignments WHERE number = 1"),
+        ("commands", "UPDATE commands SET events = 9 WHERE first_sequence = 3"),
+        ("company", "UPDATE company SET founded_at = 0"),
+    ] {
+        let store = Store::sound();
+        sqlite(&store, change);
+        let findings = store.verify(true);
+        assert_eq!(broken(&findings), [("I8", format!("state.sqlite table {table}").as_str())], "{findings:#?}");
+        assert_eq!(findings.violations[0].remedy, "popug-cli consume tracker --rebuild");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_log_or_ahead_of_this_one_is_found() {
+    for change in ["hash = repeat('a', 64)", "sequence = sequence + 1000"] {
+        let store = Store::sound();
+        duckdb(&store, "accounting.duckdb", &format!("UPDATE checkpoint SET {change}"));
+        duckdb(&store, "analytics.duckdb", &format!("UPDATE checkpoint SET {change}"));
+        sqlite(
+            &store,
+            &format!("UPDATE checkpoint SET {}", change.replace("repeat('a', 64)", &format!("'{}'", "a".repeat(64)))),
+        );
+        let expected =
+            [("checkpoint", "accounting.duckdb"), ("checkpoint", "analytics.duckdb"), ("checkpoint", "state.sqlite")];
+        assert_eq!(broken(&store.verify(false)), expected, "{change}");
+    }
+}
+
+#[test]
+fn files_that_are_no_databases_are_found() {
+    let store = Store::sound();
+    for file in ["state.sqlite", "accounting.duckdb", "analytics.duckdb"] {
+        std::fs::write(store.path(file), "no database").unwrap();
+    }
+    let findings = store.verify(true);
+    let expected =
+        [("checkpoint", "accounting.duckdb"), ("checkpoint", "analytics.duckdb"), ("checkpoint", "state.sqlite")];
+    assert_eq!(broken(&findings), expected);
+}
+
+#[test]
+fn an_index_that_somebody_has_open_is_read_from_a_copy() {
+    let store = Store::sound();
+    let connection = rusqlite::Connection::open(store.path("state.sqlite")).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET active = 0 WHERE login = 'dima'").unwrap();
+    assert!(store.path("state.sqlite-wal").exists());
+    let findings = store.verify(true);
+    assert_eq!(broken(&findings), [("I8", "state.sqlite table users")], "{findings:#?}");
+}
