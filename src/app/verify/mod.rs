@@ -72,7 +72,9 @@ impl App<'_> {
                 findings.notes.push("no company was founded in this log: there are no tables to compare".to_owned());
                 Ok(false)
             }
-            Err(ConsumeError::Log(error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }))) => {
+            Err(ConsumeError::Log(
+                error @ (LogError::Damaged { .. } | LogError::Undecodable { .. } | LogError::UnknownVersion { .. }),
+            )) => {
                 findings.notes.push(format!(
                     "the deep checks end after event {read_through}, and tables were not compared: {error}"
                 ));

@@ -32,7 +32,7 @@ use closes::Totals;
 use corrections::Correction;
 use entries::{Cause, Day};
 use payouts::Paying;
-use tasks::{Person, Task, Tasks};
+use tasks::{Person, Tasks};
 
 /// Amounts are summed in more bits than they have, so that no crafted amount overflows.
 type Minor = i128;
@@ -207,11 +207,4 @@ fn money(minor: Minor) -> String {
 
 fn minor(amount: crate::domain::money::Money) -> Minor {
     amount.minor().into()
-}
-
-/// A task known so far, by its id.
-impl Tasks {
-    fn get(&self, id: TaskId) -> Option<&Task> {
-        self.known.get(&id)
-    }
 }

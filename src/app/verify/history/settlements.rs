@@ -7,7 +7,7 @@ use crate::state::Recorded;
 
 impl History {
     pub(super) fn task_settled(&mut self, recorded: &Recorded<'_>, e: &TaskSettled) {
-        let fault = self.settlement_fault(recorded, e);
+        let fault = self.settlement_fault(e);
         if let Some(what) = fault {
             self.violates("I12", recorded.sequence, what);
         }
@@ -16,8 +16,8 @@ impl History {
         }
     }
 
-    fn settlement_fault(&self, _: &Recorded<'_>, e: &TaskSettled) -> Option<String> {
-        let task = self.tasks.get(e.task_id);
+    fn settlement_fault(&self, e: &TaskSettled) -> Option<String> {
+        let task = self.tasks.known.get(&e.task_id);
         let Some((task, done)) = task.and_then(|task| Some((task, task.completed?))) else {
             return Some("the settled task was never completed".to_owned());
         };
