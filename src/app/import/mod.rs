@@ -1,6 +1,6 @@
 //! Importing CSV files: users, tasks, and the whole history of another tracker.
 //!
-//! [`sheet`] reads the file, [`row`] says what a row asks for and under which key, [`plan`] decides
+//! `sheet` reads the file, `row` says what a row asks for and under which key, `plan` decides
 //! every row before anything is appended. Rows carry idempotency keys that follow from their
 //! contents, so a file may be imported again, whole or extended, after a kill or by mistake.
 //!

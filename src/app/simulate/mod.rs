@@ -1,7 +1,7 @@
 //! A company at work: finished days of a made-up past, for demonstrations, load and benchmarks.
 //!
-//! Everything goes through the rules, under one writer lock: [`people`] are registered, think up
-//! [`errands`] and finish them in the course of [`day`]s, each of which is closed after midnight.
+//! Everything goes through the rules, under one writer lock: `people` are registered, think up
+//! `errands` and finish them in the course of `day`s, each of which is closed after midnight.
 //!
 //! Invariant: the same seed on the same store gives the same events, ids and times included.
 
