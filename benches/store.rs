@@ -266,7 +266,7 @@ impl Script {
         let created_by = self.users[self.dice.below(USERS)];
         let task_id = TaskId::from_uuid(self.dice.uuid_v7(self.now));
         let title = format!("Починить отчёт о выплатах номер {number}");
-        let jira_id = (number % 3 == 0).then(|| format!("UP-{number}"));
+        let jira_id = number.is_multiple_of(3).then(|| format!("UP-{number}"));
         let created = TaskCreated { task_id, number, title, jira_id, description: None, created_by };
         let reason = AssignmentReason::Created;
         let assigned = TaskAssigned { task_id, assignee_id, previous_assignee_id: None, reason, assignment_no: 1 };

@@ -9,7 +9,7 @@ use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::LogError;
+use crate::event_log::{EventLog, LogError};
 use crate::state::Checkpoint;
 use crate::store::{Database, StoreError, Tables};
 
@@ -83,16 +83,7 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     let beside = live.with_extension("duckdb.new");
     remove_database(&beside)?;
     let database = Database::open(&beside, tables, around.lock_wait)?;
-    match tables {
-        Tables::Accounting => {
-            let mut accounting = Accounting::resume(&database)?;
-            accounting.catch_up(around, None)?;
-            accounting.commit()?;
-        }
-        Tables::Analytics => {
-            Analytics::resume(&database)?.catch_up(around, None)?;
-        }
-    }
+    project_through(around, &database, tables, around.log.head()?.sequence)?;
     database.checkpoint_file()?;
     drop(database);
     swap(around, tables, &beside, &live)
@@ -106,10 +97,13 @@ pub fn project_through(
     last: Sequence,
 ) -> Result<(), ConsumeError> {
     match tables {
-        Tables::Accounting => Accounting::resume(database)?.project_through(around, Some(last), None)?,
-        Tables::Analytics => Analytics::resume(database)?.project_through(around, Some(last), None)?,
-    };
-    Ok(())
+        Tables::Accounting => {
+            let mut accounting = Accounting::resume(database)?;
+            accounting.project_through(around, Some(last), None)?;
+            accounting.commit()
+        }
+        Tables::Analytics => Analytics::resume(database)?.project_through(around, Some(last), None).map(drop),
+    }
 }
 
 /// Under the locks of the live file: puts the new one in its place, durably.

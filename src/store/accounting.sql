@@ -1,10 +1,5 @@
 -- accounting.duckdb, beside the common tables. Money is in minor units, times are UTC.
 
--- One row: up to which sequence every task event has its entries.
-CREATE TABLE reaction (
-    through UBIGINT NOT NULL
-);
-
 CREATE TABLE tasks (
     sequence UBIGINT NOT NULL,
     task_id UUID NOT NULL,

@@ -53,6 +53,10 @@ impl Consume {
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();
         }
+        if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
+            // Who is acting is read from the index, so one that cannot follow the log is made anew first.
+            tracker::consume(&invocation.app()?.around(), true)?;
+        }
         let desk = invocation.desk()?;
         if self.rebuild {
             for consumer in &self.consumers {
@@ -131,7 +135,7 @@ fn consume_one(app: &App<'_>, consumer: Consumer, routes: &MailRoutes) -> Result
 
 fn rebuild_one(app: &App<'_>, consumer: Consumer) -> Result<(), Failure> {
     match consumer {
-        Consumer::Tracker => tracker::consume(&app.around(), true).map(drop)?,
+        Consumer::Tracker => {}
         Consumer::Accounting => rebuild(&app.around(), Tables::Accounting)?,
         Consumer::Analytics => rebuild(&app.around(), Tables::Analytics)?,
         Consumer::Notifier => app.rebuild_notifier()?,

@@ -19,6 +19,7 @@ mod status;
 mod task;
 mod token;
 mod user;
+mod verify;
 
 use clap::Subcommand;
 
@@ -70,6 +71,8 @@ pub enum Command {
     Log(log::Log),
     /// The head, and how far each consumer has come
     Status(status::Status),
+    /// Check every line of the log, the checkpoints and, with --deep, everything that follows from it
+    Verify(verify::Verify),
     /// The JSON Schemas of the events
     #[command(subcommand)]
     Schema(schema::Schema),
@@ -102,6 +105,7 @@ impl Command {
             Command::Mail(command) => command.run(invocation),
             Command::Log(command) => command.run(invocation),
             Command::Status(command) => command.run(invocation),
+            Command::Verify(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
             Command::Later(command) => command.run(),
         }

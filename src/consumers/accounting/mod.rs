@@ -41,8 +41,8 @@ pub struct Accounting<'d> {
     position: Checkpoint,
     /// Every task event up to here has its entries.
     reacted_through: Sequence,
-    /// Task events that others appended while this process was reacting.
-    absorbed_causes: u64,
+    /// The last task event that was projected.
+    last_cause: Sequence,
     /// Whether rows wait in an open transaction.
     is_open: bool,
     unflushed: u64,
@@ -79,8 +79,8 @@ impl<'d> Accounting<'d> {
             tables: AccountingTables::default(),
             accounts: TaskAccounts::default(),
             position: database.checkpoint()?,
-            reacted_through: load_reacted_through(database)?,
-            absorbed_causes: 0,
+            reacted_through: last_sequence(database, "SELECT max(cause_sequence) FROM entries")?,
+            last_cause: last_sequence(database, LAST_CAUSE)?,
             is_open: false,
             unflushed: 0,
             applied: 0,
@@ -112,7 +112,7 @@ impl<'d> Accounting<'d> {
                 break false;
             }
             let at_head = around.log.head()?.sequence == self.position.sequence;
-            if at_head && self.reacted_through == self.position.sequence {
+            if at_head && self.reacted_through >= self.last_cause {
                 break true;
             }
         };
@@ -155,6 +155,8 @@ impl<'d> Accounting<'d> {
         self.tables.record(recorded);
         if let Event::BalanceChanged(entry) = recorded.event.as_ref() {
             self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
+        } else if reaction::is_cause(recorded.event.kind()) {
+            self.last_cause = recorded.sequence;
         }
         Ok(())
     }
@@ -185,7 +187,6 @@ impl<'d> Accounting<'d> {
             {
                 let recorded = Recorded::from_line(&line)?;
                 self.project(&recorded)?;
-                self.absorbed_causes += u64::from(reaction::is_cause(kind));
                 absorbed.push(recorded);
             }
             self.position = Checkpoint { sequence: line.sequence, hash: line.hash };
@@ -231,7 +232,6 @@ impl<'d> Accounting<'d> {
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database.set_checkpoint(&self.position)?;
-        store_reacted_through(self.database, self.reacted_through)?;
         self.database.commit()?;
         self.is_open = false;
         Ok(())
@@ -242,14 +242,11 @@ fn is_subscribed(kind: EventKind) -> bool {
     kind.consumers().contains(&Consumer::Accounting)
 }
 
-fn load_reacted_through(database: &Database) -> Result<Sequence, StoreError> {
-    let through = database
-        .connection()
-        .query_row("SELECT coalesce(max(through), 0) FROM reaction", [], |row| row.get::<_, u64>(0))
-        .map_err(database.failed("read"))?;
-    Ok(Sequence(through))
-}
+const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
+    UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";
 
-fn store_reacted_through(database: &Database, through: Sequence) -> Result<(), StoreError> {
-    database.run("write", &format!("DELETE FROM reaction; INSERT INTO reaction VALUES ({through})"))
+fn last_sequence(database: &Database, sql: &str) -> Result<Sequence, StoreError> {
+    let last: Option<u64> =
+        database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
+    Ok(Sequence(last.unwrap_or(0)))
 }

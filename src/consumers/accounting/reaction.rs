@@ -71,11 +71,10 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         in_time: &impl Fn() -> bool,
     ) -> Result<bool, ConsumeError> {
-        let last = self.position.sequence;
+        let last = self.last_cause;
         if self.reacted_through >= last {
             return Ok(true);
         }
-        let absorbed_before = self.absorbed_causes;
         let after = Checkpoint { sequence: self.reacted_through, hash: hash_at(around, self.reacted_through)? };
         let mut pending = Pending::default();
         let done = feed(around.log, &after, Some(last), is_cause, |chunk: Chunk| {
@@ -88,9 +87,7 @@ impl Accounting<'_> {
         }
         self.append_pending(around, pen, &mut pending)?;
         if done {
-            // What was appended itself is no cause; only what others appended has to be looked at.
-            let only_own = self.absorbed_causes == absorbed_before;
-            self.reacted_through = if only_own { self.position.sequence } else { last };
+            self.reacted_through = last;
         }
         Ok(done)
     }

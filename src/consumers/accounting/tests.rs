@@ -27,7 +27,7 @@ fn query(store: &Store, sql: &str) -> String {
 
 /// Everything that is in a table, in an order of its own.
 fn contents(store: &Store) -> Vec<String> {
-    ["entries", "prices", "tasks", "user_days", "users", "payouts", "closes", "reaction"]
+    ["entries", "prices", "tasks", "user_days", "users", "payouts", "closes"]
         .map(|table| {
             query(store, &format!("SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY t), '') FROM {table} t"))
         })

@@ -1,0 +1,74 @@
+//! `verify`
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::verify::{Findings, Step};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::domain::text::Displayed;
+
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Also every line against its JSON Schema, the invariants, and the tables against a rebuild
+    #[arg(long)]
+    deep: bool,
+}
+
+impl Verify {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let app = invocation.app()?;
+        let began = Instant::now();
+        let findings = app.verify(self.deep, &|_: Step, _, _| {})?;
+        let seconds = began.elapsed().as_secs_f64();
+        invocation.emit_object(&as_object(&findings), &as_lines(&findings, seconds))?;
+        Ok(match (findings.damage.is_empty(), findings.is_sound()) {
+            (false, _) => Exit::Damaged,
+            (true, false) => Exit::Findings,
+            (true, true) => Exit::Done,
+        })
+    }
+}
+
+fn as_object(findings: &Findings) -> serde_json::Value {
+    json!({
+        "checked_events": findings.checked_events,
+        "checked_bytes": findings.checked_bytes,
+        "head": findings.head.map(|head| json!({ "sequence": head.sequence, "hash": head.hash.to_string() })),
+        "sound": findings.is_sound(),
+        "notes": findings.notes,
+        "damage": findings.damage.iter().map(|damage| json!({
+            "segment": damage.segment, "byte": damage.byte, "sequence": damage.sequence, "what": damage.what,
+            "remedy": damage.remedy,
+        })).collect::<Vec<_>>(),
+        "violations": findings.violations.iter().map(|violation| json!({
+            "invariant": violation.invariant, "place": violation.place, "what": violation.what,
+            "remedy": violation.remedy,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn as_lines(findings: &Findings, seconds: f64) -> String {
+    let mut text = String::new();
+    for damage in &findings.damage {
+        let (segment, byte, sequence) = (&damage.segment, damage.byte, damage.sequence);
+        let what = Displayed(&damage.what);
+        let _ = writeln!(text, "damage: log/{segment} byte {byte}, sequence {sequence}: {what}");
+        let _ = writeln!(text, "        {}", Displayed(&damage.remedy));
+    }
+    for violation in &findings.violations {
+        let (place, what) = (Displayed(&violation.place), Displayed(&violation.what));
+        let _ = writeln!(text, "{}: {place}: {what}", violation.invariant);
+        let _ = writeln!(text, "    {}", Displayed(&violation.remedy));
+    }
+    for note in &findings.notes {
+        let _ = writeln!(text, "note: {}", Displayed(note));
+    }
+    let verdict = if findings.is_sound() { "sound" } else { "NOT sound" };
+    let mebibytes = findings.checked_bytes as f64 / f64::from(1 << 20);
+    let _ = writeln!(text, "{verdict}: {} events, {mebibytes:.1} MiB, {seconds:.1} s", findings.checked_events);
+    text
+}
