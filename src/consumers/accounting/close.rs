@@ -37,10 +37,12 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         request: &CloseRequest,
     ) -> Result<Vec<Closed>, ConsumeError> {
-        self.advance(around, pen, None)?;
+        // Refused before anything is appended.
+        self.catch_up(around, None)?;
         if let Some(date) = request.through {
             self.common.books().closable(date, around.clock.now())?;
         }
+        self.advance(around, pen, None)?;
         let mut closed = Vec::new();
         while self.common.books().next_to_close(around.clock.now(), request.through).is_some() {
             closed.extend(pen.with_writer(around, |writer| {

@@ -46,7 +46,8 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         correction: Correction<'_>,
     ) -> Result<Corrected, ConsumeError> {
-        self.advance(around, pen, None)?;
+        // Entries that task events are still owed can wait: a refusal or a dry run appends nothing.
+        self.catch_up(around, None)?;
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {
