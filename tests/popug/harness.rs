@@ -1,0 +1,319 @@
+//! The built program in a sealed world: a temporary home, a store of its own, pinned clock and
+//! dice, and nothing of the machine's environment.
+//!
+//! Nothing can be run without saying what status, stdout and stderr are expected.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Monday morning, three weeks before the clocks of the company's zone go forward.
+pub const FOUNDED: &str = "2026-03-02T08:00:00Z";
+pub const ZONE: &str = "Europe/Berlin";
+pub const PASSWORD: &str = "a long enough password";
+
+/// Login and role of everybody in the store that [`World::new`] begins with.
+pub const PEOPLE: [(&str, &str); 7] = [
+    ("ada", "admin"),
+    ("mara", "manager"),
+    ("axel", "accountant"),
+    ("dora", "developer"),
+    ("dan", "developer"),
+    ("walt", "worker"),
+    ("cron", "service"),
+];
+
+/// What a stream is to hold.
+#[derive(Clone, Copy)]
+pub enum Text<'a> {
+    Any,
+    Nothing,
+    Is(&'a str),
+    Has(&'a str),
+}
+
+use Text::{Any, Nothing};
+
+impl Text<'_> {
+    fn check(self, stream: &str, found: &str, shown: &str) {
+        let holds = match self {
+            Any => true,
+            Nothing => found.is_empty(),
+            Text::Is(wanted) => found == wanted,
+            Text::Has(wanted) => found.contains(wanted),
+        };
+        let wanted = match self {
+            Any | Nothing => "nothing".to_owned(),
+            Text::Is(wanted) => format!("exactly {wanted:?}"),
+            Text::Has(wanted) => format!("something with {wanted:?}"),
+        };
+        assert!(holds, "{stream} was to hold {wanted}\n{shown}");
+    }
+}
+
+/// What a run wrote.
+pub struct Output {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Stdout as one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+/// A temporary home with a store in it.
+pub struct World {
+    home: TempDir,
+    /// In the form of POPUG_NOW.
+    now: String,
+    tokens: Vec<(String, String)>,
+}
+
+impl World {
+    /// A home without a store.
+    pub fn empty() -> World {
+        let home = tempfile::Builder::new().prefix("popug home ").tempdir().expect("a temporary directory");
+        World { home, now: FOUNDED.to_owned(), tokens: Vec::new() }
+    }
+
+    /// A company with all of [`PEOPLE`], each with a token. It is founded once and copied.
+    pub fn new() -> World {
+        static TEMPLATE: OnceLock<World> = OnceLock::new();
+        TEMPLATE.get_or_init(|| World::founded(ZONE, FOUNDED)).copied()
+    }
+
+    /// The same world once more; whatever happens in one of them does not happen in the other.
+    pub fn copied(&self) -> World {
+        let home = World::empty().home;
+        copy(&self.store(), &home.path().join("the store"));
+        World { home, now: self.now.clone(), tokens: self.tokens.clone() }
+    }
+
+    /// The company of [`World::new`] in another zone and at another time.
+    pub fn founded(zone: &str, now: &str) -> World {
+        let mut world = World::empty();
+        let _ = world.at(now);
+        let _ = world
+            .anonymous(&INIT.map(|word| if word == ZONE { zone } else { word }))
+            .arg("--password-stdin")
+            .stdin(PASSWORD)
+            .expect(0, Nothing, Nothing);
+        let ada = ["token", "issue", "ada", "--as", "ada", "--ttl", "1d"];
+        let token = world.anonymous(&ada).env("POPUG_PASSWORD", PASSWORD).expect(0, Any, Nothing).stdout;
+        world.tokens.push(("ada".to_owned(), token.trim().to_owned()));
+        for (login, role) in PEOPLE.into_iter().skip(1) {
+            world.register(login, role);
+            world.issue_token(login);
+        }
+        world
+    }
+
+    /// Registers somebody, as the admin.
+    pub fn register(&self, login: &str, role: &str) -> String {
+        let (name, email) = (format!("{login} Popug"), format!("{login}@popug.example"));
+        let words = ["user", "register", "--login", login, "--name", &name, "--email", &email, "--role", role];
+        self.call("ada", &words).expect(0, Any, Nothing).stdout.trim().to_owned()
+    }
+
+    /// Lets somebody act in this world.
+    pub fn issue_token(&mut self, login: &str) {
+        let token = self.call("ada", &["token", "issue", login, "--ttl", "1d"]).expect(0, Any, Nothing).stdout;
+        self.tokens.push((login.to_owned(), token.trim().to_owned()));
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.home.path().join("the store")
+    }
+
+    pub fn now(&self) -> &str {
+        &self.now
+    }
+
+    /// From now on it is `now`.
+    pub fn at(&mut self, now: &str) -> &World {
+        now.clone_into(&mut self.now);
+        self
+    }
+
+    /// The program with nobody logged in.
+    pub fn anonymous(&self, words: &[&str]) -> Call<'_> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_popug-cli"));
+        command.args(words).current_dir(self.home()).env_clear();
+        // A build that links a shared DuckDB finds it by this.
+        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+            command.env("LD_LIBRARY_PATH", path);
+        }
+        let fixed = [("LC_ALL", "C"), ("COLUMNS", "100"), ("POPUG_SEED", "7"), ("POPUG_NOW", &self.now)];
+        command.envs(fixed).env("HOME", self.home()).env("POPUG_STORE", self.store());
+        Call { world: self, command, stdin: Vec::new() }
+    }
+
+    /// The program as `login`.
+    pub fn call(&self, login: &str, words: &[&str]) -> Call<'_> {
+        let token = self.token(login);
+        self.anonymous(words).env("POPUG_TOKEN", token)
+    }
+
+    pub fn token(&self, login: &str) -> &str {
+        let found = self.tokens.iter().find(|(name, _)| name == login);
+        &found.unwrap_or_else(|| panic!("{login} has no token")).1
+    }
+
+    /// Does it, without a word on stderr, and gives what is on stdout.
+    pub fn does(&self, login: &str, words: &[&str]) -> String {
+        self.call(login, words).expect(0, Any, Nothing).stdout
+    }
+
+    /// Asks with `-o json` and gives the answer.
+    pub fn json(&self, login: &str, words: &[&str]) -> Value {
+        self.call(login, &[words, &["-o", "json"]].concat()).expect(0, Any, Nothing).json()
+    }
+
+    /// The rows of a report or list.
+    pub fn rows(&self, login: &str, words: &[&str]) -> Vec<Value> {
+        self.json(login, words)["rows"].as_array().expect("rows").clone()
+    }
+
+    /// It is refused with this exit code and this name, nothing is shown and nothing appended.
+    pub fn refused(&self, login: &str, words: &[&str], exit: i32, code: &str) -> Value {
+        let before = self.log_bytes();
+        let output = self.call(login, &[words, &["-o", "json"]].concat()).expect(exit, Nothing, Any);
+        let object = last_error(&output);
+        assert_eq!(object["code"], code, "{words:?} by {login}: {object}");
+        assert_eq!(object["exit"], exit);
+        assert!(before == self.log_bytes(), "{words:?} by {login} was refused and changed the log");
+        object
+    }
+
+    /// Every segment of the log, one after the other.
+    pub fn log_bytes(&self) -> Vec<u8> {
+        let directory = std::fs::read_dir(self.store().join("log")).expect("a log");
+        let mut segments: Vec<PathBuf> = directory.map(|entry| entry.expect("an entry").path()).collect();
+        segments.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
+        segments.sort();
+        segments.iter().flat_map(|path| std::fs::read(path).expect("a segment")).collect()
+    }
+
+    pub fn log_lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.log_bytes()).expect("UTF-8");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Every event as it stands in the log.
+    pub fn events(&self) -> Vec<Value> {
+        self.log_lines().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+/// The founding of [`World::new`]; the password comes on stdin.
+pub const INIT: [&str; 13] = [
+    "init",
+    "--company",
+    "UberPopug Inc.",
+    "--time-zone",
+    ZONE,
+    "--currency",
+    "EUR",
+    "--admin-login",
+    "ada",
+    "--admin-name=Ada Lovelace",
+    "--admin-email",
+    "ada@popug.example",
+    "--no-input",
+];
+
+/// The error object that a refused call left at the end of stderr.
+pub fn last_error(output: &Output) -> Value {
+    let line = output.stderr.lines().last().unwrap_or_default();
+    let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", output.stderr));
+    object["error"].clone()
+}
+
+/// A run that has not begun.
+#[must_use = "a call runs when it is told what to expect"]
+pub struct Call<'w> {
+    world: &'w World,
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Call<'_> {
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub fn arg(mut self, word: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(word);
+        self
+    }
+
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = text.as_bytes().to_vec();
+        self
+    }
+
+    /// Runs to the end and checks all three.
+    pub fn expect(mut self, status: i32, stdout: Text<'_>, stderr: Text<'_>) -> Output {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program starts");
+        // It need not read what it is given.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), &self.stdin);
+        let finished = child.wait_with_output().expect("the program ends");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
+        let output = Output {
+            status: finished.status.code().unwrap_or(-1),
+            stdout: text(finished.stdout),
+            stderr: text(finished.stderr),
+        };
+        let shown = self.shown(&output);
+        assert_eq!(output.status, status, "the exit code\n{shown}");
+        assert!(!output.stderr.contains("panicked"), "{shown}");
+        stdout.check("stdout", &output.stdout, &shown);
+        stderr.check("stderr", &output.stderr, &shown);
+        output
+    }
+
+    /// Begins and leaves it running. Whoever calls this waits for the child and checks its end.
+    pub fn spawn(mut self) -> Child {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.spawn().expect("the program starts")
+    }
+
+    fn shown(&self, output: &Output) -> String {
+        let words: Vec<_> = self.command.get_args().map(|word| word.to_string_lossy()).collect();
+        let Output { status, stdout, stderr } = output;
+        format!("$ popug-cli {}\n({})\nstatus {status}\n{stdout}--\n{stderr}", words.join(" "), self.world.now)
+    }
+}
+
+/// Copies a directory with all that is in it, modes included.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    std::fs::set_permissions(to, std::fs::metadata(from).expect("a directory").permissions()).expect("its mode");
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}

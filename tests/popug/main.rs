@@ -1,0 +1,21 @@
+//! The program as its users meet it: the built binary, real stores, nothing mocked.
+//!
+//! One target, because DuckDB and Polars are linked into each. What must hold: the suite is
+//! deterministic, needs no network and leaves nothing behind.
+
+mod books;
+mod chain;
+mod concurrency;
+mod day;
+mod errors;
+mod follow;
+mod harness;
+mod help;
+mod keys;
+mod old_log;
+mod project;
+mod rebuild;
+mod recount;
+mod refusals;
+mod rights;
+mod streams;

@@ -1,0 +1,316 @@
+//! The project checked by its own suite: which layer may know which, what must not be in the
+//! source, and that nothing lies around unwired.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::harness::Text::{Any, Nothing};
+use crate::harness::World;
+
+const FILE_LINES_MAX: usize = 500;
+
+/// Layers from left to right; each may use all to its right.
+const LAYERS: [&[&str]; 6] = [
+    &["bin"],
+    &["cli"],
+    &["app"],
+    &["consumers", "reports"],
+    &["event_log", "state", "store", "credentials", "mail"],
+    &["domain"],
+];
+
+/// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that
+/// of the index, a sequence and a hash of the log.
+const PEERS: [(&str, &str); 3] = [("state", "event_log"), ("store", "event_log"), ("store", "state")];
+
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Everything in `src`, paths relative to it.
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    let relative = |path: &Path| path.strip_prefix(&src).expect("inside src").to_owned();
+    files(&src, "rs").into_iter().map(|path| Source { text: read(&path), path: relative(&path) }).collect()
+}
+
+impl Source {
+    /// The top-level module that the file belongs to.
+    fn module(&self) -> &str {
+        let first = self.path.iter().next().and_then(|name| name.to_str()).expect("UTF-8");
+        first.trim_end_matches(".rs")
+    }
+
+    /// Files that only tests have.
+    fn is_test(&self) -> bool {
+        let parts: Vec<_> = self.path.iter().filter_map(|part| part.to_str()).collect();
+        let named = |part: &&str| {
+            ["tests", "check"].contains(part) || part.ends_with("tests.rs") || part.ends_with("golden.rs")
+        };
+        let name = parts.last().copied().unwrap_or_default();
+        parts.iter().any(named) || ["fixture.rs", "mail_server.rs"].contains(&name)
+    }
+
+    /// What is compiled into the program: neither tests nor comments.
+    fn product(&self) -> Vec<(usize, &str)> {
+        if self.is_test() {
+            return Vec::new();
+        }
+        let lines = self.text.lines().enumerate();
+        // Test modules stand at the end of a file.
+        let before_tests = lines.take_while(|(_, line)| *line != "#[cfg(test)]" || self.text.contains("mod tests;"));
+        before_tests.filter(|(_, line)| !line.trim_start().starts_with("//")).collect()
+    }
+}
+
+/// The top-level modules that a line names after `crate::`, those of a brace group included.
+fn used(line: &str) -> Vec<&str> {
+    let mut modules = Vec::new();
+    for rest in line.split("crate::").skip(1) {
+        let (names, count) = rest.strip_prefix('{').map_or((rest, 1), |group| (group, usize::MAX));
+        let names = names.split([',', '}']).map(str::trim).take(count);
+        modules.extend(names.filter_map(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next()));
+    }
+    modules.retain(|name| !name.is_empty());
+    modules
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// Why `from` may not use `to`, if so.
+fn forbidden(from: &str, to: &str) -> Option<String> {
+    let (Some(left), Some(right)) = (layer(from), layer(to)) else { return None };
+    let is_allowed = from == to || left < right || PEERS.contains(&(from, to));
+    (!is_allowed).then(|| format!("{from} uses {to}"))
+}
+
+#[test]
+fn imports_point_one_way() {
+    let mut arrows = Vec::new();
+    for source in sources() {
+        let from = if source.path.starts_with("bin") { "bin" } else { source.module() };
+        for (number, line) in source.product() {
+            let wrong = used(line).into_iter().filter_map(|to| forbidden(from, to));
+            arrows.extend(wrong.map(|arrow| format!("src/{}:{}: {arrow}", source.path.display(), number + 1)));
+        }
+    }
+    assert!(arrows.is_empty(), "{}", arrows.join("\n"));
+}
+
+#[test]
+fn the_check_of_imports_sees_a_wrong_arrow() {
+    assert_eq!(used("use crate::cli::args::Global;"), ["cli"]);
+    assert_eq!(used("use crate::{app, domain::id::UserId};"), ["app", "domain"]);
+    assert_eq!(used("    fn f(x: crate::store::Tables) -> crate::state::Row {"), ["store", "state"]);
+    for (from, to) in [("domain", "event_log"), ("consumers", "reports"), ("event_log", "state"), ("mail", "cli")] {
+        assert!(forbidden(from, to).is_some(), "{from} {to}");
+    }
+    for (from, to) in [("cli", "domain"), ("store", "state"), ("bin", "cli"), ("app", "app")] {
+        assert!(forbidden(from, to).is_none(), "{from} {to}");
+    }
+}
+
+#[test]
+fn every_module_of_the_crate_has_a_layer() {
+    let modules: BTreeSet<String> = sources().iter().map(|source| source.module().to_owned()).collect();
+    let without: Vec<_> = modules.iter().filter(|module| *module != "lib" && layer(module).is_none()).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::io",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+        "Timestamp::now",
+        "serde_json",
+        "rand::",
+        "duckdb",
+        "rusqlite",
+        "polars",
+        "tokio",
+        "async ",
+        "f32",
+        "f64",
+        "println!",
+        "eprintln!",
+    ];
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| source.module() == "domain") {
+        for (number, line) in source.product() {
+            let named = impure.iter().filter(|word| line.contains(**word));
+            found.extend(named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn money_is_never_a_float() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let floats = source.product().into_iter().filter(|(_, line)| line.contains("f64") || line.contains("f32"));
+        found.extend(floats.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = ["TODO", "FIXME", "HACK", "todo!(", "unimplemented!(", "dbg!("];
+    let mut found = Vec::new();
+    for source in sources() {
+        for (number, line) in source.text.lines().enumerate() {
+            let named = words.iter().filter(|word| line.contains(**word));
+            found.extend(named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_program_does_not_unwrap() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let unwraps = source.product().into_iter().filter(|(_, line)| line.contains(".unwrap()"));
+        found.extend(unwraps.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn files_stay_readable() {
+    let long = sources().into_iter().filter(|source| source.text.lines().count() > FILE_LINES_MAX);
+    let long: Vec<_> = long.map(|source| source.path).collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<_> =
+        sources().into_iter().filter(|source| !source.text.starts_with("//!")).map(|source| source.path).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn every_file_is_part_of_a_module() {
+    for source in sources() {
+        let name = source.path.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8");
+        let directory = source.path.parent().expect("a parent");
+        if ["lib", "mod"].contains(&name) && directory.as_os_str().is_empty() || directory.starts_with("bin") {
+            continue;
+        }
+        let (name, directory) = match name {
+            "mod" => (
+                directory.file_name().and_then(|name| name.to_str()).expect("UTF-8"),
+                directory.parent().expect("a parent"),
+            ),
+            _ => (name, directory),
+        };
+        let src = root().join("src").join(directory);
+        let beside = src.with_extension("rs");
+        let parents = [src.join("mod.rs"), src.join("lib.rs"), beside];
+        // Or a file beside it names its path.
+        let named = || files(&src, "rs").iter().any(|path| read(path).contains(&format!("#[path = \"{name}.rs\"]")));
+        let declared = parents.iter().filter(|path| path.exists()).any(|path| declares(path, name)) || named();
+        assert!(declared, "src/{} is part of nothing", source.path.display());
+    }
+}
+
+fn declares(path: &Path, module: &str) -> bool {
+    let text = read(path);
+    text.contains(&format!("mod {module};"))
+}
+
+#[test]
+fn every_file_of_this_suite_is_wired() {
+    let suite = root().join("tests/popug");
+    let main = read(&suite.join("main.rs"));
+    for file in files(&suite, "rs") {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8").to_owned();
+        assert!(name == "main" || main.contains(&format!("mod {name};")), "tests/popug/{name}.rs is not run");
+    }
+    for file in files(&suite, "snap") {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8").to_owned();
+        let (module, _) = name.trim_start_matches("popug__").split_once("__").expect("module and name");
+        assert!(main.contains(&format!("mod {module};")), "{name} belongs to no module");
+    }
+}
+
+#[test]
+fn every_event_type_has_a_golden_line_and_a_schema() {
+    let world = World::empty();
+    let golden = read(&root().join("tests/golden/v1/log/00000000000000000001.ndjson"));
+    let listed = world.anonymous(&["schema", "list"]).expect(0, Any, Nothing).stdout;
+    assert!(listed.lines().count() > 15);
+    for name in listed.lines() {
+        assert!(golden.contains(&format!("\"type\":\"{name}\"")), "{name} has no golden line");
+        let (stem, version) = name.rsplit_once('.').expect("a version");
+        assert!(root().join("schemas").join(stem).join(format!("{version}.json")).exists(), "{name} has no schema");
+    }
+    for event in World::new().events() {
+        let name = event["type"].as_str().expect("a type").to_owned();
+        assert!(listed.lines().any(|listed| listed == name), "{name} is written and not listed");
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let readme = root().join("README.md");
+    if !readme.exists() {
+        return;
+    }
+    let bin = Path::new(env!("CARGO_BIN_EXE_popug-cli")).parent().expect("a directory");
+    for block in blocks(&read(&readme)) {
+        let world = World::empty();
+        let path = format!("{}:/usr/bin:/bin", bin.display());
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-eu", "-c", &block])
+            .current_dir(world.home())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", world.home());
+        shell.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
+        let output = shell.output().expect("a shell");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{block}\n{told}");
+    }
+}
+
+/// What stands between ```` ```sh ```` and the end of the block.
+fn blocks(text: &str) -> Vec<String> {
+    let parts = text.split("\n```sh\n").skip(1);
+    parts.map(|part| part.split("\n```").next().unwrap_or_default().to_owned()).collect()
+}
