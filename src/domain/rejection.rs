@@ -48,7 +48,7 @@ pub enum Rejection {
     KeyReused { key: String, first_sequence: Sequence },
     #[error("the login `{login}` is taken")]
     LoginTaken { login: String },
-    #[error("`{login}` is a service user; nobody becomes or ceases to be one")]
+    #[error("`{login}` cannot change so: nobody becomes or ceases to be a service user")]
     ServiceRoleFixed { login: String },
     #[error("`{login}` is the last active admin and can be neither demoted nor deactivated")]
     LastAdmin { login: String },
