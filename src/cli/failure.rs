@@ -149,14 +149,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
+
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
         match error {
+            StateError::Log(error @ LogError::NotOnChain { .. }) => {
+                Failure::new(Exit::Damaged, "not_on_chain", chain(&error)).hint(REBUILD_INDEX)
+            }
             StateError::Log(error) => error.into(),
             StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
                 .hint("try again, or wait longer with --lock-wait 60s"),
-            other => Failure::new(Exit::Failure, "state_index", chain(&other))
-                .hint("`popug-cli consume tracker --rebuild` makes the index anew from the log"),
+            other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
         }
     }
 }
