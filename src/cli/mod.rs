@@ -28,9 +28,10 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let line = match CommandLine::read(words) {
+    let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+    let line = match CommandLine::read(words.iter().cloned()) {
         Ok(line) => line,
-        Err(error) => return answer_clap(&error),
+        Err(error) => return answer_clap(&error, asks_for_json(&words)),
     };
     let wants_json = matches!(line.global.output, Some(OutputFormat::Json | OutputFormat::Ndjson));
     let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(line)));
@@ -56,9 +57,31 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
 }
 
 /// Help and version are answers; everything else is a usage error.
-fn answer_clap(error: &clap::Error) -> u8 {
+fn answer_clap(error: &clap::Error, as_json: bool) -> u8 {
+    if error.use_stderr() && as_json {
+        return tell(&Failure::usage(first_paragraph(error)), true);
+    }
     let _ = error.print();
     if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 }
+}
+
+/// What is wrong, without the usage that clap puts below it.
+fn first_paragraph(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "the command is not complete; `--help` shows how it goes on".to_owned();
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    first.trim_start_matches("error: ").to_owned()
+}
+
+/// Whether a command line that cannot be read asks for JSON, as far as one can tell.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let is_json = |word: &str| word == "json" || word == "ndjson";
+    let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+    let apart = words.windows(2).any(|pair| ["-o", "--output"].contains(&pair[0]) && is_json(pair[1]));
+    apart
+        || words.iter().any(|word| ["-o=", "--output=", "-o"].iter().any(|o| word.strip_prefix(o).is_some_and(is_json)))
 }
 
 fn tell(failure: &Failure, as_json: bool) -> u8 {
