@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::harness::Text::{Any, Nothing};
-use crate::harness::{Call, INIT, PASSWORD, World};
+use crate::harness::{Call, INIT, PASSWORD, World, last_error};
 
 const ENTRY: &str = "0198f3a2-0000-7000-8000-000000000000";
 
@@ -257,4 +257,22 @@ fn a_jira_id_of_several_tasks_lists_them() {
     }
     let error = world.refused("mara", &["task", "show", "UP-7"], 2, "ambiguous");
     assert_eq!(error["hints"][0], "name one of them by number: T-1, T-2");
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_an_object_too_if_json_is_asked_for() {
+    let world = World::empty();
+    let cases: [(&[&str], &str); 4] = [
+        (&["taks", "-o", "json"], "unrecognized subcommand 'taks'"),
+        (&["--output=json", "task", "show"], "the following required arguments were not provided"),
+        (&["report", "profits", "-ojson"], "invalid value 'profits' for '<NAME>'"),
+        (&["task", "-o", "ndjson"], "'popug-cli task' requires a subcommand"),
+    ];
+    for (words, message) in cases {
+        let output = world.anonymous(words).expect(2, Nothing, Any);
+        let error = last_error(&output);
+        assert_eq!((&error["exit"], &error["code"]), (&serde_json::json!(2), &serde_json::json!("usage")));
+        assert!(error["message"].as_str().is_some_and(|found| found.starts_with(message)), "{error}");
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    }
 }

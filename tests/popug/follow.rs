@@ -70,7 +70,8 @@ fn a_killed_follower_leaves_nothing_that_the_next_run_cannot_finish() {
 #[test]
 fn the_tail_of_the_log_follows_too() {
     let world = World::new();
-    let mut child = world.call("ada", &["log", "tail", "-f", "-n", "0"]).spawn();
+    let next = (world.log_lines().len() + 1).to_string();
+    let mut child = world.call("ada", &["log", "tail", "-f", "--from", &next]).spawn();
     let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
     let _ = world.does("mara", &["task", "add", "Seen at once"]);
     let mut first = String::new();

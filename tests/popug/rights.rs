@@ -124,6 +124,31 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
 }
 
 #[test]
+fn only_an_admin_imports_and_simulates() {
+    let world = World::new();
+    let users = "login,name,email,role\nimp,Imp,imp@popug.example,worker\n";
+    let tasks = "key,title,jira_id,description\n1,Imported,,\n";
+    let activity = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
+    for (login, role) in PEOPLE {
+        for (kind, text) in [("users", users), ("tasks", tasks), ("activity", activity)] {
+            let import = world.call(login, &["import", kind, "-", "-o", "json"]).stdin(text);
+            if role == "admin" {
+                let _ = import.expect(0, Any, Any);
+            } else {
+                let before = world.log_bytes();
+                let output = import.expect(5, Nothing, Any);
+                assert_eq!(last_error(&output)["code"], "role_may_not", "{login} {kind}");
+                assert!(world.log_bytes() == before);
+            }
+        }
+        if role != "admin" {
+            let simulate = ["simulate", "--days", "1", "--popugs", "2", "--tasks-per-day", "3", "--seed", "1"];
+            let _ = world.refused(login, &simulate, 5, "role_may_not");
+        }
+    }
+}
+
+#[test]
 fn a_right_is_judged_by_the_role_of_now_and_not_of_the_token() {
     let world = World::new();
     let _ = world.does("ada", &["user", "set-role", "mara", "worker"]);
