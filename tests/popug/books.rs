@@ -33,7 +33,7 @@ fn play() -> World {
     for (day, (evening, morning)) in evenings.into_iter().zip(mornings).enumerate() {
         let evening = format!("2026-03-{evening}Z");
         add_tasks(world.at(&evening), day);
-        if day % 2 == 0 {
+        if day.is_multiple_of(2) {
             let _ = world.does("mara", &["task", "reshuffle"]);
         }
         complete_some(&world, day, 2);
@@ -68,7 +68,7 @@ fn add_tasks(world: &World, day: usize) {
 fn complete_some(world: &World, day: usize, each: u64) {
     for row in world.rows("mara", &["task", "list"]) {
         let (login, number) = (row["assignee"].as_str().expect("a login"), row["number"].as_u64().expect("a number"));
-        if number % each == 0 && !(day >= 3 && login == "petr") {
+        if number.is_multiple_of(each) && !(day >= 3 && login == "petr") {
             let _ = world.does(login, &["task", "complete", &number.to_string()]);
         }
     }
@@ -90,11 +90,11 @@ fn happen(world: &World, day: usize) {
 fn correct_something(world: &World, day: usize) {
     let _ = world.does("ada", &["consume", "accounting"]);
     let entries = world.rows("ada", &["report", "entries"]);
-    let kind = if day % 2 == 0 { "fee" } else { "reward" };
+    let kind = if day.is_multiple_of(2) { "fee" } else { "reward" };
     let Some(entry) = entries.iter().rev().find(|row| row["kind"] == kind) else { return };
     let id = entry["entry_id"].as_str().expect("an id");
     let words = ["account", "correct", id, "--reason", "counted wrongly"];
-    let amount = if day % 2 == 0 { &["--amount", "5.55"][..] } else { &[] };
+    let amount = if day.is_multiple_of(2) { &["--amount", "5.55"][..] } else { &[] };
     let _ = world.does("ada", &[&words, amount].concat());
 }
 
