@@ -1,9 +1,9 @@
 //! `verify`: is the log what was acknowledged, and do the tables say what the log says?
 //!
 //! Every line, the head, and the checkpoints are always checked ([`crate::event_log::audit`],
-//! [`checkpoints`]). A deep verification also holds every line against its JSON Schema, the whole
-//! history against the invariants of the books ([`history`]) and every table against a rebuild
-//! ([`tables`]), made in a directory of its own.
+//! `checkpoints`). A deep verification also holds every line against its JSON Schema, the whole
+//! history against the invariants of the books (`history`) and every table against a rebuild
+//! (`tables`), made in a directory of its own.
 //!
 //! Invariant: the store is only read. Nothing in it is created, changed, repaired or locked for
 //! writing, so a store on a read-only medium can be verified.

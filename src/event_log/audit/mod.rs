@@ -1,7 +1,7 @@
 //! Auditing the whole log: every line, every segment, the head. Nothing is written or locked.
 //!
-//! [`plan`] checks how the segments fit together and cuts them into chunks at line borders,
-//! [`chunk`] checks the lines of one chunk, [`identity`] that ids and keys are used once. What a
+//! `plan` checks how the segments fit together and cuts them into chunks at line borders,
+//! `chunk` checks the lines of one chunk, `identity` that ids and keys are used once. What a
 //! line must continue stands in the line before it, so chunks are checked independently on
 //! several threads. Unlike a reader, an audit goes on behind a bad place.
 //!
