@@ -99,11 +99,9 @@ impl Database {
     /// If DuckDB fails.
     pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
         let path = PathBuf::from(tables.file_name());
-        let connection = Connection::open_in_memory().map_err(|source| StoreError::DuckDb {
-            action: "open",
-            path: path.clone(),
-            source,
-        })?;
+        let connection = config(AccessMode::ReadWrite)
+            .and_then(Connection::open_in_memory_with_flags)
+            .map_err(|source| StoreError::DuckDb { action: "open", path: path.clone(), source })?;
         let database = Database { connection, path, tables };
         database.create_tables()?;
         Ok(database)
@@ -219,13 +217,17 @@ fn try_connect(path: &Path, mode: &AccessMode) -> Result<Connection, duckdb::Err
         AccessMode::ReadOnly => AccessMode::ReadOnly,
         _ => AccessMode::ReadWrite,
     };
-    let config = Config::default()
+    Connection::open_with_flags(path, config(mode)?)
+}
+
+/// Never fetches an extension from anywhere.
+fn config(mode: AccessMode) -> Result<Config, duckdb::Error> {
+    Config::default()
         .access_mode(mode)?
         .threads(2)?
         .max_memory("384MB")?
         .enable_autoload_extension(false)?
-        .with("wal_autocheckpoint", "64MB")?;
-    Connection::open_with_flags(path, config)
+        .with("wal_autocheckpoint", "64MB")
 }
 
 /// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.

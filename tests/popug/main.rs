@@ -18,4 +18,5 @@ mod rebuild;
 mod recount;
 mod refusals;
 mod rights;
+mod scripts;
 mod streams;
