@@ -6,8 +6,10 @@ use crate::app::AppError;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event};
 use crate::domain::id::UserId;
+use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::task::{self, Task};
+use crate::domain::text::Title;
 use crate::domain::time::EventTime;
 use crate::domain::user::{self, User};
 use crate::event_log::Hash;
@@ -30,9 +32,34 @@ pub enum Command {
 }
 
 impl Command {
+    /// The same request in one spelling: `T-1` is `1`, `[UP-7] Fix it` is a title and a jira id,
+    /// `5` is `5.00`. What cannot be read stays as it was said.
+    fn canonical(&self) -> Command {
+        match self {
+            Command::CompleteTasks { tasks } => {
+                Command::CompleteTasks { tasks: tasks.iter().map(|name| TaskName::parse(name).to_string()).collect() }
+            }
+            Command::AddTask { title, jira_id, description } => match Title::from_input(title, jira_id.as_deref()) {
+                Ok(read) => Command::AddTask {
+                    title: read.title,
+                    jira_id: read.jira_id,
+                    description: description.clone().filter(|text| !text.is_empty()),
+                },
+                Err(_) => self.clone(),
+            },
+            Command::CorrectEntry { entry, amount, reason } => {
+                let read =
+                    |text: &String| text.parse::<Money>().map_or_else(|_| text.clone(), |money| money.to_string());
+                let amount = amount.as_ref().map(read);
+                Command::CorrectEntry { entry: entry.clone(), amount, reason: reason.trim().to_owned() }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// SHA-256 of the actor and the canonical command.
     pub fn hash(&self, actor: UserId) -> Hash {
-        let command = serde_json::to_string(self).expect("commands serialize");
+        let command = serde_json::to_string(&self.canonical()).expect("commands serialize");
         Hash::of_bytes(format!("{}\n{command}", Actor::User(actor)).as_bytes())
     }
 

@@ -5,10 +5,10 @@ use crate::app::{App, AppError};
 use crate::consumers::{self, report_recovery, tracker};
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, EventLog, FileLog, Writer, encode};
+use crate::event_log::{Batch, FileLog, Writer, encode};
 use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex};
 
 /// Keys that popug-cli makes itself begin so.
@@ -49,9 +49,10 @@ impl App<'_> {
         if let Some(replayed) = self.replay(&index, &actor, command, manner)? {
             return Ok(replayed);
         }
-        let time = self.stamp(&writer)?;
+        let stamped = self.stamp(&writer);
+        let time = stamped.as_ref().ok().copied().or(writer.last_time()).unwrap_or_else(|| self.environment.now());
         let mut dice = self.environment.dice(&writer.head().sequence.next().to_string());
-        let events = command.decide(&index, &actor, time, dice.as_mut())?;
+        let events = in_order(stamped, command.decide(&index, &actor, time, dice.as_mut()))?;
         check_key(manner)?;
         if events.is_empty() {
             return Ok(Outcome { events: Vec::new(), replayed: false, preview: manner.dry_run.then(Vec::new) });
@@ -99,14 +100,26 @@ impl App<'_> {
     /// # Errors
     /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
     pub(super) fn stamp(&self, writer: &Writer<'_>) -> Result<EventTime, AppError> {
-        match consumers::stamp(writer, self.environment, self.notices) {
-            Ok(stamp) => Ok(stamp.time),
-            Err(Rejection::ClockBehind { now, last, .. }) => {
-                let before_jump = last_event_before(&self.log, now)?;
-                Err(Rejection::ClockBehind { now, last, before_jump }.into())
-            }
-            Err(other) => Err(other.into()),
+        Ok(consumers::stamp(writer, &self.around())?)
+    }
+}
+
+/// A clock that is behind is a matter of state: it is heard after what does not exist and what is
+/// not allowed, and before anything else.
+fn in_order(
+    stamped: Result<EventTime, AppError>,
+    decided: Result<Vec<Event>, AppError>,
+) -> Result<Vec<Event>, AppError> {
+    let comes_first = |refused: &AppError| match refused {
+        AppError::Rejected(rejection) => {
+            matches!(rejection.class(), RejectionClass::NotFound | RejectionClass::NotAllowed)
         }
+        _ => true,
+    };
+    match (stamped, decided) {
+        (Ok(_), decided) => decided,
+        (Err(_), Err(refused)) if comes_first(&refused) => Err(refused),
+        (Err(clock), _) => Err(clock),
     }
 }
 
@@ -173,16 +186,4 @@ fn read_batch(log: &FileLog, given: &GivenCommand) -> Result<Vec<(Sequence, Even
         }
     }
     Ok(events)
-}
-
-/// The last event that is not later than `now`.
-fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, AppError> {
-    let mut last = Sequence::ZERO;
-    log.for_each(Sequence::FIRST, &mut |line| {
-        if line.event_time()? <= now {
-            last = line.sequence;
-        }
-        Ok(())
-    })?;
-    Ok(last)
 }

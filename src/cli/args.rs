@@ -62,6 +62,9 @@ pub struct Global {
     /// A write prints the events it would append, as ndjson, and appends nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// The command as it was read, without its options: `task add`
+    #[arg(skip)]
+    pub command_path: String,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +105,7 @@ impl CommandLine {
         let matches = CommandLine::definition().try_get_matches_from(words)?;
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
+        line.global.command_path = command_path(&matches);
         Ok(line)
     }
 
@@ -137,6 +141,13 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
 fn dry_run_below(matches: &ArgMatches) -> bool {
     let here = matches.try_get_one::<bool>(DRY_RUN).ok().flatten().copied().unwrap_or(false);
     here || matches.subcommand().is_some_and(|(_, below)| dry_run_below(below))
+}
+
+fn command_path(matches: &ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, below)) => format!("{name} {}", command_path(below)).trim_end().to_owned(),
+        None => String::new(),
+    }
 }
 
 /// `10s`, `500ms`, `2m`.

@@ -10,7 +10,7 @@ use crate::app::write::{Manner, Outcome};
 use crate::app::{App, Opening};
 use crate::cli::args::{Global, OutputFormat};
 use crate::cli::environment::{SystemEnvironment, variable};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::credentials::{Sessions, TokenText};
@@ -44,8 +44,18 @@ impl<'a> Invocation<'a> {
 
     /// Shown to whoever waits for our locks.
     fn holder(&self) -> String {
-        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).take(2).collect();
-        format!("process {}: popug-cli {}", std::process::id(), words.join(" "))
+        format!("process {}: popug-cli {}", std::process::id(), self.global.command_path)
+    }
+
+    /// For what cannot be shown beforehand.
+    ///
+    /// # Errors
+    /// If a dry run was asked for.
+    pub fn refuse_dry_run(&self) -> Result<(), Failure> {
+        if self.global.dry_run {
+            return Err(Failure::usage(format!("`{}` has no dry run", self.global.command_path)));
+        }
+        Ok(())
     }
 
     pub fn patience(&self) -> Patience {
@@ -178,14 +188,20 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// Writes a file beside its place and renames it.
+/// Writes a file beside its place and renames it. A link stays and what it names is replaced; a
+/// pipe or device is written to.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(crate::cli::failure::Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
-    };
+    let failed =
+        |error: io::Error| Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()));
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
+        write(&mut out)?;
+        return out.flush().map_err(failed);
+    }
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
     let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let mut out = BufWriter::new(File::create(&beside).map_err(failed)?);

@@ -20,12 +20,13 @@ pub mod tracker;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::clock::{self, Clock, Stamp};
+use crate::domain::clock::{self, Clock};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::Displayed;
-use crate::event_log::{FileLog, LogError, Patience, Writer};
+use crate::domain::time::EventTime;
+use crate::event_log::{EventLog, FileLog, LogError, Patience, Writer};
 use crate::state::StateError;
 use crate::store::{StoreDirectory, StoreError};
 
@@ -131,14 +132,32 @@ pub fn report_recovery(writer: &Writer<'_>, notices: &dyn Notices) {
 /// Stamps the next batch, warning of a clock that is behind.
 ///
 /// # Errors
-/// [`Rejection::ClockBehind`]
-pub fn stamp(writer: &Writer<'_>, clock: &dyn Clock, notices: &dyn Notices) -> Result<Stamp, Rejection> {
-    let stamp = clock::stamp(clock.now(), writer.last_time())?;
+/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+pub fn stamp(writer: &Writer<'_>, around: &Surroundings<'_>) -> Result<EventTime, ConsumeError> {
+    let stamp = match clock::stamp(around.clock.now(), writer.last_time()) {
+        Err(Rejection::ClockBehind { now, last, .. }) => {
+            let before_jump = last_event_before(around.log, now)?;
+            return Err(Rejection::ClockBehind { now, last, before_jump }.into());
+        }
+        other => other?,
+    };
     if let Some(behind) = stamp.warn_behind_micros {
-        notices.warn(&format!(
+        around.notices.warn(&format!(
             "the clock is {} s behind the log's last event; the event takes that event's time",
             behind / 1_000_000
         ));
     }
-    Ok(stamp)
+    Ok(stamp.time)
+}
+
+/// The last event that is not later than `now`.
+fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, LogError> {
+    let mut last = Sequence::ZERO;
+    log.for_each(Sequence::FIRST, &mut |line| {
+        if line.event_time()? <= now {
+            last = line.sequence;
+        }
+        Ok(())
+    })?;
+    Ok(last)
 }

@@ -97,7 +97,13 @@ impl Query {
         match self.dates {
             Dates::Default => (self.today, self.today),
             Dates::On(date) => (date, date),
-            Dates::Range { from, to } => (from.unwrap_or(first), to.unwrap_or(self.today)),
+            Dates::Range { from: Some(from), to: Some(to) } => (from, to),
+            // An open end never lies on the wrong side of the one that was given.
+            Dates::Range { from: Some(from), to: None } => (from, self.today.max(from)),
+            Dates::Range { from: None, to } => {
+                let to = to.unwrap_or(self.today);
+                (first.min(to), to)
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod books;
 mod chain;
 mod concurrency;
 mod day;
+mod edges;
 mod errors;
 mod follow;
 mod harness;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::commands::report::parse_date;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, done};
 use crate::consumers::accounting::Closed;
@@ -12,18 +13,14 @@ use crate::reports::table::Table;
 #[derive(Args, Debug)]
 pub struct Close {
     /// Close open dates up to and including this one; by default every finished one
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     date: Option<BusinessDate>,
 }
 
 impl Close {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        if invocation.global.dry_run {
-            return Err(
-                Failure::usage("`close` has no dry run").hint("`popug-cli report balances` shows who is owed what")
-            );
-        }
+        invocation.refuse_dry_run()?;
         let closed = desk.app.close(&desk.caller, self.date)?;
         let already = self.date.filter(|date| closed.last().is_none_or(|last| last.day.business_date < *date));
         invocation.emit(&done(&desk, "close", table(&closed, already)?)?)?;

@@ -47,9 +47,7 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 
 impl Consume {
     pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        if invocation.global.dry_run {
-            return Err(Failure::usage("`consume` has no dry run"));
-        }
+        invocation.refuse_dry_run()?;
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();
         }

@@ -35,7 +35,7 @@ pub struct Demo {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Finished days to play
-    #[arg(long, default_value_t = 30, value_name = "DAYS")]
+    #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
     /// Popugs of the company
     #[arg(long, default_value_t = 20, value_name = "N")]
@@ -50,6 +50,7 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let began = Instant::now();
         let directory = StoreDirectory::new(self.place()?);
         let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::cli::commands::report::{load, open_to_read, visible_user};
+use crate::cli::commands::report::{load, open_for_report, visible_user};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, write_whole};
 use crate::domain::event::Consumer;
@@ -72,7 +72,7 @@ impl Journal {
             JournalFormat::Hledger => Dialect::Hledger,
             JournalFormat::Beancount => Dialect::Beancount,
         };
-        let database = open_to_read(&desk.app, Consumer::Accounting)?;
+        let database = open_for_report(&desk.app, Consumer::Accounting)?;
         invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, out)?))?;
         Ok(Exit::Done)
     }

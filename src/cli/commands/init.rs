@@ -41,6 +41,7 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let directory = invocation.directory();
         if directory.log().exists() {
             return Err(crate::app::AppError::StoreExists { path: directory.root().to_owned() }.into());

@@ -6,9 +6,9 @@ use crate::app::App;
 use crate::app::command::known_user;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
-use crate::consumers::run::check_on_chain;
+use crate::consumers::run::{check_on_chain, project_through};
 use crate::domain::event::Consumer;
-use crate::domain::id::UserId;
+use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::EventLog;
@@ -36,14 +36,26 @@ pub struct ReportArgs {
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DateArgs {
     /// One business date
-    #[arg(long, value_name = "DATE", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
     date: Option<BusinessDate>,
     /// First business date
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     from: Option<BusinessDate>,
     /// Last business date
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     to: Option<BusinessDate>,
+}
+
+/// A date that books can have: far from both ends of the calendar.
+///
+/// # Errors
+/// In words.
+pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
+    let date: BusinessDate = text.parse().map_err(|error: crate::domain::time::ParseDateError| error.to_string())?;
+    match date.civil().year() {
+        1900..=2999 => Ok(date),
+        _ => Err("books are kept between the years 1900 and 2999".to_owned()),
+    }
 }
 
 impl DateArgs {
@@ -145,17 +157,39 @@ pub fn load(
         head_sequence: app.log.head()?.sequence,
     };
     query.check()?;
-    let database = open_to_read(app, name.reads())?;
+    let database = open_for_report(app, name.reads())?;
     Ok(name.load(database.connection(), &query)?)
+}
+
+/// The company and its first admin.
+const FOUNDED: Sequence = Sequence(2);
+
+/// The tables of a report: as of the founding before the first `consume`.
+///
+/// # Errors
+/// As [`open_to_read`].
+pub fn open_for_report(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
+    let database = open_to_read(app, consumer)?;
+    if database.checkpoint()?.sequence == Sequence::ZERO {
+        project_through(&app.around(), &database, tables_of(consumer), FOUNDED)?;
+    }
+    Ok(database)
 }
 
 /// # Errors
 /// If the file is locked, damaged, or made from another log.
 pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
-    let tables = if consumer == Consumer::Analytics { Tables::Analytics } else { Tables::Accounting };
+    let tables = tables_of(consumer);
     let database = Database::open_to_read(&app.directory.database(tables), tables, app.lock_wait)?;
     check_on_chain(&app.around(), consumer, &database.checkpoint()?)?;
     Ok(database)
+}
+
+const fn tables_of(consumer: Consumer) -> Tables {
+    match consumer {
+        Consumer::Analytics => Tables::Analytics,
+        Consumer::Tracker | Consumer::Accounting | Consumer::Notifier => Tables::Accounting,
+    }
 }
 
 fn say_if_behind(invocation: &Invocation<'_>, name: ReportName, report: &Report) {

@@ -19,6 +19,7 @@ pub struct Login {
 
 impl Login {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let app = invocation.app()?;
         let index = app.index()?;
         let password = prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
@@ -38,6 +39,7 @@ pub struct Logout {}
 
 impl Logout {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let app = invocation.app()?;
         let index = app.index()?;
         let auth = app.auth(&index)?;

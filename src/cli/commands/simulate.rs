@@ -12,7 +12,7 @@ use crate::mail::Sender;
 #[derive(Args, Debug)]
 pub struct Simulate {
     /// Finished days to play, the last of them yesterday
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
     /// Popugs to register
     #[arg(long, value_name = "N")]
@@ -27,9 +27,7 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        if invocation.global.dry_run {
-            return Err(Failure::usage("`simulate` has no dry run"));
-        }
+        invocation.refuse_dry_run()?;
         let desk = invocation.desk()?;
         let simulation =
             Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };

@@ -61,6 +61,7 @@ fn may_handle(desk: &Desk<'_>, user: &User) -> Result<(), Failure> {
 
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let user = known_user(&desk.index, &self.login)?;
         may_handle(desk, &user)?;
         if !user.active {
@@ -105,6 +106,7 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
 
 impl Revoke {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let auth = desk.app.auth(&desk.index)?;
         let unknown = || {
             Failure::new(Exit::NotFound, "unknown_token", format!("there is no token `{}`", self.id))

@@ -171,6 +171,7 @@ fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Fai
 
 impl SetPassword {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+        invocation.refuse_dry_run()?;
         let user: (UserId, String) = match &self.user {
             Some(name) => {
                 let user = known_user(&desk.index, name)?;

@@ -214,7 +214,7 @@ impl<'d> Accounting<'d> {
     }
 
     fn stamp(&self, around: &Surroundings<'_>, writer: &Writer<'_>) -> Result<EventTime, ConsumeError> {
-        Ok(stamp(writer, around.clock, around.notices)?.time)
+        stamp(writer, around)
     }
 
     /// Hands the rows over to DuckDB, in a transaction that stays open.
