@@ -41,18 +41,31 @@ impl App<'_> {
     /// # Errors
     /// Refusals in the order: key known with other content, unknown id, role, state, text.
     pub fn execute(&self, caller: UserId, command: &Command, manner: &Manner) -> Result<Outcome, AppError> {
+        self.execute_on(&tracker::open_index(&self.around())?, caller, command, manner)
+    }
+
+    /// The same with an index that is open already, wherever it stands.
+    ///
+    /// # Errors
+    /// As [`App::execute`].
+    pub fn execute_on(
+        &self,
+        index: &StateIndex,
+        caller: UserId,
+        command: &Command,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
         let mut writer = self.log.writer(&self.around().patience())?;
         report_recovery(&writer, self.notices);
-        let index = tracker::open_index(&self.around())?;
         index.catch_up(&self.log)?;
-        let actor = self.actor(&index, caller)?;
-        if let Some(replayed) = self.replay(&index, &actor, command, manner)? {
+        let actor = self.actor(index, caller)?;
+        if let Some(replayed) = self.replay(index, &actor, command, manner)? {
             return Ok(replayed);
         }
         let stamped = self.stamp(&writer);
         let time = stamped.as_ref().ok().copied().or(writer.last_time()).unwrap_or_else(|| self.environment.now());
         let mut dice = self.environment.dice(&writer.head().sequence.next().to_string());
-        let events = in_order(stamped, command.decide(&index, &actor, time, dice.as_mut()))?;
+        let events = in_order(stamped, command.decide(index, &actor, time, dice.as_mut()))?;
         check_key(manner)?;
         if events.is_empty() {
             return Ok(Outcome { events: Vec::new(), replayed: false, preview: manner.dry_run.then(Vec::new) });
@@ -65,7 +78,7 @@ impl App<'_> {
             command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
             facts,
         };
-        if manner.dry_run { Ok(preview(&writer, batch)) } else { append_and_follow(&mut writer, &index, batch) }
+        if manner.dry_run { Ok(preview(&writer, batch)) } else { append_and_follow(&mut writer, index, batch) }
     }
 
     /// The caller as the log knows him, allowed to write at all.

@@ -73,6 +73,8 @@ impl StateIndex {
     /// Brings the index to the head in a transaction of its own, if it is not there. Returns the
     /// number of events it read.
     pub fn catch_up(&self, log: &FileLog) -> Result<u64, StateError> {
+        // Another process may have brought the file on since this one looked.
+        self.eligible.take();
         let head = log.head()?;
         if self.checkpoint()? == Checkpoint::from(&head) {
             return Ok(0);

@@ -87,7 +87,7 @@ impl Add {
         let split = Title::from_input(&self.title, self.jira_id.as_deref()).ok().filter(|title| title.split);
         let Add { title, jira_id, description } = self;
         let command = Command::AddTask { title, jira_id, description };
-        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
         let [(sequence, Event::TaskCreated(created)), (_, Event::TaskAssigned(assigned))] = &outcome.events[..] else {
             unreachable!("a task is created together with its first assignment")
         };
@@ -192,7 +192,7 @@ fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
 impl Complete {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let command = Command::CompleteTasks { tasks: self.tasks };
-        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
         invocation.emit_outcome(&outcome, || {
             let sequences: Vec<_> = outcome.events.iter().map(|(sequence, _)| *sequence).collect();
             let object = json!({
@@ -205,7 +205,7 @@ impl Complete {
 }
 
 fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute(desk.caller.user.id, &Command::Reshuffle, &invocation.manner())?;
+    let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &Command::Reshuffle, &invocation.manner())?;
     let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
         unreachable!("a reshuffle is headed by its own event")
     };

@@ -133,7 +133,7 @@ impl Register {
             check_length(password)?;
         }
         let command = Command::RegisterUser { login, full_name: name, email, role };
-        let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
         let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
             return Ok(Exit::Done);
         };
@@ -152,7 +152,7 @@ impl Register {
 }
 
 fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute(desk.caller.user.id, &command, &invocation.manner())?;
+    let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
     invocation.emit_outcome(&outcome, || say_changed(invocation, &outcome))?;
     Ok(Exit::Done)
 }
