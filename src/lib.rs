@@ -1,4 +1,9 @@
 //! popug-cli: a company's task exchange and its books on one append-only log.
+//!
+//! The map, each layer using only those below it: `cli` (words in, exit code out), `app` (use
+//! cases), `consumers` and `reports` (tables filled from the log, and read), `event_log`, `state`,
+//! `store`, `credentials` and `mail` (what lies on disk or leaves the house), `domain` (the rules,
+//! pure). Without the feature `cli` there are `domain` and `event_log` alone.
 
 #[cfg(feature = "cli")]
 pub mod app;
