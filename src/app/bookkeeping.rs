@@ -6,7 +6,7 @@ use crate::app::command::Command;
 use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
-use crate::consumers::accounting::{CloseRequest, Closed, Correction};
+use crate::consumers::accounting::{CloseRequest, Closes, Correction};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
 use crate::consumers::{Consumed, Pen};
 use crate::domain::id::{EntryId, EventId, Sequence};
@@ -21,15 +21,15 @@ impl App<'_> {
     ///
     /// # Errors
     /// The role, a date that is not over, or whatever stops accounting.
-    pub fn close(&self, caller: &Caller, through: Option<BusinessDate>) -> Result<Vec<Closed>, AppError> {
+    pub fn close(&self, caller: &Caller, through: Option<BusinessDate>) -> Result<Closes, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
         caller.require(Right::Close)?;
         let request = CloseRequest { by: caller.user.id, through, imported: None };
         let around = self.around();
-        let closed = with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))?;
+        let closes = with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))?;
         consume_analytics(&around)?;
-        Ok(closed)
+        Ok(closes)
     }
 
     /// Brings accounting to the head with nothing owed.

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::app::AppError;
 use crate::domain::dice::Dice;
-use crate::domain::event::{Actor, Event};
-use crate::domain::id::UserId;
+use crate::domain::event::{Actor, Consumer, Event};
+use crate::domain::id::{Sequence, UserId};
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::task::{self, Task};
@@ -29,6 +29,9 @@ pub enum Command {
     CompleteTasks { tasks: Vec<String> },
     Reshuffle,
     CorrectEntry { entry: String, amount: Option<String>, reason: String },
+    SetAside { consumer: Consumer, event: Sequence, reason: Option<String> },
+    RetryEvent { consumer: Consumer, event: Sequence, reason: String },
+    SkipEvent { consumer: Consumer, event: Sequence, reason: String },
 }
 
 impl Command {
@@ -104,6 +107,9 @@ impl Command {
             Command::CompleteTasks { tasks } => complete(index, actor, tasks),
             Command::Reshuffle => Ok(task::reshuffle(actor, &index.open_tasks()?, &index.eligible()?, dice)?),
             Command::CorrectEntry { .. } => unreachable!("accounting decides about entries"),
+            Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
+                unreachable!("decided under the lock of the consumer")
+            }
         }
     }
 }

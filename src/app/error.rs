@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crate::app::import::BadRow;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::event_log::LogError;
@@ -34,6 +36,9 @@ pub enum AppError {
     StoreExists { path: PathBuf },
     #[error("`{name}` may be one of several tasks")]
     Ambiguous { name: String, candidates: Vec<String> },
+    /// Which consumer is meant has to be said.
+    #[error("event {sequence} is a dead letter of several consumers")]
+    SeveralConsumers { sequence: Sequence, consumers: Vec<Consumer> },
     #[error("you are not logged in")]
     NotLoggedIn,
     #[error("wrong login or password")]

@@ -182,7 +182,8 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
         self.flush()?;
         self.playhead.0.set(at);
         let accounting = self.accounting.as_deref_mut().expect("opened to close dates");
-        Ok(accounting.close(&self.around, &mut Pen::Held(&mut self.writer), request)?)
+        let closes = accounting.close(&self.around, &mut Pen::Held(&mut self.writer), request)?;
+        Ok(closes.unblocked()?)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod bookkeeping;
 pub mod command;
+pub mod dead_letters;
 pub mod error;
 #[cfg(test)]
 mod fixture;

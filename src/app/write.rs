@@ -3,6 +3,7 @@
 use crate::app::command::Command;
 use crate::app::{App, AppError};
 use crate::consumers::{self, report_recovery, tracker};
+use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::rejection::{Rejection, RejectionClass};
@@ -55,6 +56,18 @@ impl App<'_> {
         command: &Command,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
+        self.execute_deciding(index, caller, command, manner, |actor, at, dice| command.decide(index, actor, at, dice))
+    }
+
+    /// The same, with `decide` in place of the command's own decision.
+    pub(super) fn execute_deciding(
+        &self,
+        index: &StateIndex,
+        caller: UserId,
+        command: &Command,
+        manner: &Manner,
+        decide: impl FnOnce(&User, EventTime, &mut dyn Dice) -> Result<Vec<Event>, AppError>,
+    ) -> Result<Outcome, AppError> {
         let mut writer = self.log.writer(&self.around().patience())?;
         report_recovery(&writer, self.notices);
         index.catch_up(&self.log)?;
@@ -65,7 +78,7 @@ impl App<'_> {
         let stamped = self.stamp(&writer);
         let time = stamped.as_ref().ok().copied().or(writer.last_time()).unwrap_or_else(|| self.environment.now());
         let mut dice = self.environment.dice(&writer.head().sequence.next().to_string());
-        let events = in_order(stamped, command.decide(index, &actor, time, dice.as_mut()))?;
+        let events = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
         check_key(manner)?;
         if events.is_empty() {
             return Ok(Outcome { events: Vec::new(), replayed: false, preview: manner.dry_run.then(Vec::new) });

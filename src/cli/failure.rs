@@ -180,7 +180,8 @@ impl From<ConsumeError> for Failure {
                 .hint("the log was restored or replaced since")
                 .hint(format!("`popug-cli consume {} --rebuild` makes the tables anew from this log", consumer.name())),
             ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
-                .hint(format!("`popug-cli log show {sequence}` shows the event")),
+                .hint(format!("`popug-cli dlq show {sequence}` shows the event"))
+                .hint(format!("`popug-cli dlq set-aside {sequence}` lets everything else go on without it")),
             ConsumeError::UnknownMail { .. } => {
                 Failure::new(Exit::NotFound, "unknown_mail", message).hint("`popug-cli mail list` shows every mail")
             }
@@ -260,6 +261,11 @@ impl From<AppError> for Failure {
             }
             AppError::Ambiguous { candidates, .. } => Failure::new(Exit::Usage, "ambiguous", message)
                 .hint(format!("name one of them by number: {}", candidates.join(", "))),
+            AppError::SeveralConsumers { consumers, .. } => {
+                let names: Vec<_> = consumers.iter().map(|consumer| consumer.name()).collect();
+                Failure::new(Exit::Usage, "ambiguous", message)
+                    .hint(format!("say which with --consumer: {}", names.join(", ")))
+            }
             AppError::NotLoggedIn => Failure::new(Exit::NotAllowed, "not_logged_in", message)
                 .hint("`popug-cli login LOGIN`, or --as LOGIN, or a token in POPUG_TOKEN"),
             AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message),

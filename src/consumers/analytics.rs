@@ -1,11 +1,13 @@
 //! Analytics: finished tasks, payouts and daily results, as management looks at them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
-use crate::domain::event::{Consumer, Event, EventKind};
+use crate::domain::event::{Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
@@ -18,6 +20,7 @@ pub struct Analytics<'d> {
     database: &'d Database,
     common: CommonTables,
     settled: SettledRows,
+    withheld: Arc<Withheld>,
     position: Checkpoint,
     /// Whether rows wait in an open transaction.
     is_open: bool,
@@ -25,10 +28,10 @@ pub struct Analytics<'d> {
 }
 
 impl<'d> Analytics<'d> {
-    pub fn resume(database: &'d Database) -> Result<Analytics<'d>, ConsumeError> {
-        let common = CommonTables::load(database)?;
+    pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Analytics<'d>, ConsumeError> {
+        let (common, settled, withheld) = (CommonTables::load(database)?, SettledRows::default(), Arc::new(withheld));
         let position = database.checkpoint()?;
-        Ok(Analytics { database, common, settled: SettledRows::default(), position, is_open: false, unflushed: 0 })
+        Ok(Analytics { database, common, settled, withheld, position, is_open: false, unflushed: 0 })
     }
 
     pub fn position(&self) -> &Checkpoint {
@@ -49,20 +52,28 @@ impl<'d> Analytics<'d> {
     ) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = crate::event_log::EventLog::head(around.log)?.sequence;
-        let fed = feed(around.log, &after, last, is_subscribed, |chunk: Chunk| {
-            for recorded in &chunk.events {
-                self.project(recorded)?;
-            }
-            self.position = chunk.through;
-            self.unflushed += chunk.lines;
-            if self.unflushed >= FLUSH_EVENTS {
-                self.flush()?;
-            }
-            around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
-            Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
-        });
+        let withheld = Arc::clone(&self.withheld);
+        let fed = feed(
+            around.log,
+            &after,
+            last,
+            |line| withheld.read(line),
+            |chunk: Chunk| {
+                for recorded in &chunk.events {
+                    self.project(recorded)?;
+                }
+                self.position = chunk.through;
+                self.unflushed += chunk.lines;
+                if self.unflushed >= FLUSH_EVENTS {
+                    self.flush()?;
+                }
+                around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
+                let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                Ok::<_, ConsumeError>(!(is_late && withheld.may_rest_at(self.position.sequence)))
+            },
+        );
         // The log's errors come between chunks: what stands before the bad event is kept.
-        if matches!(fed, Ok(_) | Err(ConsumeError::Log(_))) {
+        if matches!(fed, Ok(_) | Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
             self.commit()?;
         }
         fed
@@ -108,8 +119,4 @@ impl<'d> Analytics<'d> {
         self.is_open = false;
         Ok(())
     }
-}
-
-fn is_subscribed(kind: EventKind) -> bool {
-    kind.consumers().contains(&Consumer::Analytics)
 }

@@ -2,9 +2,8 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::domain::event::EventKind;
 use crate::domain::id::Sequence;
-use crate::event_log::{FileLog, LineKind, LogError, Reader};
+use crate::event_log::{FileLog, Line, LogError, Reader};
 use crate::state::{Checkpoint, Recorded};
 
 const CHUNK_EVENTS: u64 = 4096;
@@ -19,7 +18,7 @@ pub struct Chunk {
 }
 
 /// Hands every chunk after `after` to `sink`, up to the head or to `last`, until `sink` returns
-/// false. Returns false if it was stopped so.
+/// false. `read` decodes the lines that are wanted. Returns false if it was stopped so.
 ///
 /// # Errors
 /// Damage, an event that cannot be decoded, or what `sink` returns.
@@ -27,14 +26,14 @@ pub fn feed<E: From<LogError>>(
     log: &FileLog,
     after: &Checkpoint,
     last: Option<Sequence>,
-    wanted: impl Fn(EventKind) -> bool + Send,
+    read: impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError> + Send,
     mut sink: impl FnMut(Chunk) -> Result<bool, E>,
 ) -> Result<bool, E> {
     let mut reader = log.read_after(after.sequence, &after.hash)?;
     let last = last.unwrap_or(reader.head().sequence);
     std::thread::scope(|scope| {
         let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        scope.spawn(move || produce(&mut reader, last, wanted, &sender));
+        scope.spawn(move || produce(&mut reader, last, read, &sender));
         drain(chunks, &mut sink)
     })
 }
@@ -56,11 +55,11 @@ fn drain<E: From<LogError>>(
 fn produce(
     reader: &mut Reader<'_>,
     last: Sequence,
-    wanted: impl Fn(EventKind) -> bool,
+    read: impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
     sender: &SyncSender<Result<Chunk, LogError>>,
 ) {
     loop {
-        let (chunk, error) = next_chunk(reader, last, &wanted);
+        let (chunk, error) = next_chunk(reader, last, &read);
         let is_end = chunk.as_ref().is_none_or(|chunk| chunk.through.sequence >= last) || error.is_some();
         for part in chunk.map(Ok).into_iter().chain(error.map(Err)) {
             if sender.send(part).is_err() {
@@ -77,14 +76,14 @@ fn produce(
 fn next_chunk(
     reader: &mut Reader<'_>,
     last: Sequence,
-    wanted: &impl Fn(EventKind) -> bool,
+    read: &impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
 ) -> (Option<Chunk>, Option<LogError>) {
     let mut events = Vec::new();
     let mut through = None;
     let mut lines = 0;
     let mut error = None;
     while lines < CHUNK_EVENTS && through.is_none_or(|through: Checkpoint| through.sequence < last) {
-        match next_event(reader, last, wanted) {
+        match next_event(reader, last, read) {
             Ok(None) => break,
             Ok(Some((event, at))) => {
                 events.extend(event);
@@ -104,12 +103,9 @@ fn next_chunk(
 fn next_event(
     reader: &mut Reader<'_>,
     last: Sequence,
-    wanted: &impl Fn(EventKind) -> bool,
+    read: &impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
 ) -> Result<Option<(Option<Recorded<'static>>, Checkpoint)>, LogError> {
     let Some(line) = reader.next_line()?.filter(|line| line.sequence <= last) else { return Ok(None) };
-    let event = match line.kind() {
-        LineKind::Known(kind) | LineKind::UnknownVersion(kind) if wanted(kind) => Some(Recorded::from_line(&line)?),
-        _ => None,
-    };
+    let event = read(&line)?;
     Ok(Some((event, Checkpoint { sequence: line.sequence, hash: line.hash })))
 }

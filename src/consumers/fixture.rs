@@ -184,7 +184,7 @@ impl Store {
         let around = self.around();
         let request = CloseRequest { by: user("anna"), through: None, imported: imported.map(str::to_owned) };
         let closed = run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request)).unwrap();
-        assert!(!closed.is_empty());
+        assert!(!closed.closed.is_empty());
     }
 
     pub fn around(&self) -> Surroundings<'_> {

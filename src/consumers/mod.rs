@@ -16,11 +16,13 @@ pub mod notifier;
 pub mod process_lock;
 pub mod run;
 pub mod tracker;
+pub mod withheld;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::clock::{self, Clock};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
@@ -55,6 +57,20 @@ pub enum ConsumeError {
     UnknownMail { name: String },
     #[error("`{}` may mean {} mails", Displayed(name), candidates.len())]
     AmbiguousMail { name: String, candidates: Vec<PayoutId> },
+}
+
+impl ConsumeError {
+    /// The event that its consumer cannot apply, now or ever. `None` if trying again may help.
+    pub fn stop(&self) -> Option<Stop> {
+        let (sequence, reason) = match self {
+            ConsumeError::Stopped { sequence, reason, .. } => (*sequence, reason.clone()),
+            ConsumeError::Log(
+                error @ (LogError::Undecodable { sequence, .. } | LogError::UnknownVersion { sequence, .. }),
+            ) => (*sequence, error.to_string()),
+            _ => return None,
+        };
+        Some(Stop { sequence, reason })
+    }
 }
 
 /// What a consumer works with.

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings};
+use crate::consumers::withheld::Withheld;
+use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, notifier};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{EventLog, LogError};
@@ -49,8 +51,16 @@ pub fn with_accounting<T>(
 ) -> Result<T, ConsumeError> {
     let lock = around.directory.lock(Consumer::Accounting.name());
     let _lock = ProcessLock::take(&lock, around.holder, around.lock_wait)?;
-    let database = open_tables(around, Tables::Accounting)?;
-    let mut accounting = Accounting::resume(&database)?;
+    on_accounting(around, work)
+}
+
+/// The same, with the lock in hand.
+fn on_accounting<T>(
+    around: &Surroundings<'_>,
+    work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
+) -> Result<T, ConsumeError> {
+    let (database, withheld) = open_tables(around, Tables::Accounting)?;
+    let mut accounting = Accounting::resume(&database, withheld)?;
     work(&mut accounting)
 }
 
@@ -69,49 +79,73 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
 }
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
-    let database = open_tables(around, Tables::Analytics)?;
-    let mut analytics = Analytics::resume(&database)?;
+    let (database, withheld) = open_tables(around, Tables::Analytics)?;
+    let mut analytics = Analytics::resume(&database, withheld)?;
     let from = analytics.position().sequence;
     let at_head = analytics.catch_up(around, Some(Instant::now() + SLICE))?;
     Ok((from, analytics.position().sequence, at_head))
 }
 
-/// Projects the whole log into a new file beside the live one and swaps them. A reader sees the
-/// old tables or the new ones; killed anywhere before the swap, it changed nothing.
-pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
-    let live = around.directory.database(tables);
-    let beside = live.with_extension("duckdb.new");
-    remove_database(&beside)?;
-    let database = Database::open(&beside, tables, around.lock_wait)?;
-    project_through(around, &database, tables, around.log.head()?.sequence)?;
-    database.checkpoint_file()?;
-    drop(database);
-    swap(around, tables, &beside, &live)
+/// Runs `decide` under the lock of `consumer`, so that nothing is decided about dead letters while it runs.
+///
+/// # Errors
+/// If the lock is held for too long, or what `decide` returns.
+pub fn with_lock<T, E: From<ConsumeError>>(
+    around: &Surroundings<'_>,
+    consumer: Consumer,
+    decide: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    if consumer == Consumer::Analytics {
+        let path = around.directory.database(Tables::Analytics);
+        let _database = Database::open(&path, Tables::Analytics, around.lock_wait).map_err(ConsumeError::from)?;
+        return decide();
+    }
+    let _lock = ProcessLock::take(&around.directory.lock(consumer.name()), around.holder, around.lock_wait)?;
+    decide()
 }
 
-/// Fills new tables with the log up to `last`, never reacting.
-pub fn project_through(
+/// Brings `consumer` on as far as it gets, sending nothing, and runs `decide` with the event that
+/// stops it, if one does. No other process of this consumer comes in between.
+///
+/// # Errors
+/// What stops it for now only, or what `decide` returns.
+pub fn while_stopped<T, E: From<ConsumeError>>(
     around: &Surroundings<'_>,
-    database: &Database,
-    tables: Tables,
-    last: Sequence,
-) -> Result<(), ConsumeError> {
-    match tables {
-        Tables::Accounting => {
-            let mut accounting = Accounting::resume(database)?;
-            accounting.project_through(around, Some(last), None)?;
-            accounting.commit()
+    consumer: Consumer,
+    decide: impl FnOnce(Option<Stop>) -> Result<T, E>,
+) -> Result<T, E> {
+    let stop = |result: Result<(), ConsumeError>| match result {
+        Ok(()) => Ok(None),
+        Err(error) => error.stop().map_or(Err(error), |stop| Ok(Some(stop))),
+    };
+    match consumer {
+        Consumer::Tracker => unreachable!("the state index cannot set aside"),
+        Consumer::Notifier => notifier::while_caught_up(around, |caught_up| decide(stop(caught_up)?)),
+        Consumer::Accounting => {
+            let lock = around.directory.lock(consumer.name());
+            let _lock = ProcessLock::take(&lock, around.holder, around.lock_wait)?;
+            let advance =
+                |accounting: &mut Accounting<'_>| accounting.advance(around, &mut Pen::ByLock, None).map(drop);
+            decide(stop(on_accounting(around, advance))?)
         }
-        Tables::Analytics => Analytics::resume(database)?.project_through(around, Some(last), None).map(drop),
+        Consumer::Analytics => match open_tables(around, Tables::Analytics) {
+            Err(error) => decide(stop(Err(error))?),
+            Ok((database, withheld)) => {
+                let caught_up =
+                    Analytics::resume(&database, withheld).and_then(|mut analytics| analytics.catch_up(around, None));
+                decide(stop(caught_up.map(drop))?)
+            }
+        },
     }
 }
 
-/// Under the locks of the live file: puts the new one in its place, durably.
-fn swap(around: &Surroundings<'_>, tables: Tables, beside: &Path, live: &Path) -> Result<(), ConsumeError> {
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| ConsumeError::Io { action, path, source }
-    };
+/// Projects the whole log into a new file beside the live one and swaps them. A reader sees the
+/// old tables or the new ones; killed anywhere before the swap, it changed nothing.
+///
+/// # Errors
+/// If an event cannot be applied, or the live file stays locked; the live tables stay as they were.
+pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
+    let beside = build_beside(around, tables)?;
     let _lock = match tables {
         Tables::Accounting => {
             let lock = around.directory.lock(Consumer::Accounting.name());
@@ -119,47 +153,96 @@ fn swap(around: &Surroundings<'_>, tables: Tables, beside: &Path, live: &Path) -
         }
         Tables::Analytics => None,
     };
+    replace_live(around, tables, &beside)
+}
+
+fn build_beside(around: &Surroundings<'_>, tables: Tables) -> Result<PathBuf, ConsumeError> {
+    let beside = around.directory.database(tables).with_extension("duckdb.new");
+    remove_database(&beside)?;
+    let withheld = Withheld::load(around, consumer_of(tables))?;
+    let database = Database::open(&beside, tables, around.lock_wait)?;
+    project_through(around, &database, tables, withheld, around.log.head()?.sequence)?;
+    database.checkpoint_file()?;
+    Ok(beside)
+}
+
+/// Fills new tables with the log up to `last`, never reacting.
+///
+/// # Errors
+/// If an event cannot be applied.
+pub fn project_through(
+    around: &Surroundings<'_>,
+    database: &Database,
+    tables: Tables,
+    withheld: Withheld,
+    last: Sequence,
+) -> Result<(), ConsumeError> {
+    match tables {
+        Tables::Accounting => {
+            let mut accounting = Accounting::resume(database, withheld)?;
+            accounting.project_through(around, Some(last), None)?;
+            accounting.commit()
+        }
+        Tables::Analytics => Analytics::resume(database, withheld)?.project_through(around, Some(last), None).map(drop),
+    }
+}
+
+/// Puts new tables in the place of the live ones, durably. For accounting the caller holds its lock.
+fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Result<(), ConsumeError> {
+    let live = around.directory.database(tables);
+    let io = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| ConsumeError::Io { action, path, source }
+    };
     // Waits until nobody has the live file open. A damaged one cannot be open anywhere.
-    match Database::open(live, tables, around.lock_wait) {
+    match Database::open(&live, tables, around.lock_wait) {
         Ok(database) => database.checkpoint_file()?,
         Err(StoreError::Damaged { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let wal = wal_of(live);
+    let wal = wal_of(&live);
     if wal.exists() {
         std::fs::remove_file(&wal).map_err(io("remove", &wal))?;
     }
     std::fs::File::open(beside).and_then(|file| file.sync_all()).map_err(io("sync", beside))?;
-    std::fs::rename(beside, live).map_err(io("replace", live))?;
+    std::fs::rename(beside, &live).map_err(io("replace", &live))?;
     let root = around.directory.root();
     std::fs::File::open(root).and_then(|directory| directory.sync_all()).map_err(io("sync", root))
 }
 
-/// Opens a consumer's file for writing. A damaged one is moved aside, one of another code version
-/// is begun anew; one that was made from another log is refused.
-fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Database, ConsumeError> {
+/// Opens a consumer's file for writing, with what the consumer leaves out. A damaged file is moved
+/// aside; one of another code version, or made without a decision about a dead letter, is
+/// replaced by a rebuild; one that was made from another log is refused.
+pub(super) fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<(Database, Withheld), ConsumeError> {
     let path = around.directory.database(tables);
-    let database = match Database::open(&path, tables, around.lock_wait) {
-        Ok(database) if database.is_current()? => database,
-        Ok(outdated) => {
-            drop(outdated);
-            remove_database(&path)?;
-            Database::open(&path, tables, around.lock_wait)?
+    let database = open_or_move_aside(around, tables, &path)?;
+    if database.is_current()? {
+        let checkpoint = database.checkpoint()?;
+        check_on_chain(around, consumer_of(tables), &checkpoint)?;
+        let withheld = Withheld::load(around, consumer_of(tables))?;
+        if withheld.may_rest_at(checkpoint.sequence) {
+            return Ok((database, withheld));
         }
+    }
+    drop(database);
+    let beside = build_beside(around, tables)?;
+    replace_live(around, tables, &beside)?;
+    Ok((Database::open(&path, tables, around.lock_wait)?, Withheld::load(around, consumer_of(tables))?))
+}
+
+fn open_or_move_aside(around: &Surroundings<'_>, tables: Tables, path: &Path) -> Result<Database, ConsumeError> {
+    match Database::open(path, tables, around.lock_wait) {
         Err(StoreError::Damaged { reason, .. }) => {
-            let aside = move_aside(&path)?;
+            let aside = move_aside(path)?;
             around.notices.warn(&format!(
                 "{} was damaged ({reason}); it is kept as {} and rebuilt from the log",
                 path.display(),
                 aside.display()
             ));
-            Database::open(&path, tables, around.lock_wait)?
+            Ok(Database::open(path, tables, around.lock_wait)?)
         }
-        Err(error) => return Err(error.into()),
-    };
-    let checkpoint = database.checkpoint()?;
-    check_on_chain(around, consumer_of(tables), &checkpoint)?;
-    Ok(database)
+        other => Ok(other?),
+    }
 }
 
 /// # Errors

@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod company;
+pub mod dead_letter;
 pub mod dice;
 pub mod event;
 pub mod id;

@@ -3,6 +3,7 @@
 //! exceptions: a reused key is found before anything is decided, and of several ill-formed texts
 //! the first that the command names is heard.
 
+use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
@@ -32,6 +33,8 @@ pub enum Rejection {
     UnknownTask { name: String },
     #[error("there is no entry `{}`", Displayed(name))]
     UnknownEntry { name: String },
+    #[error("the log has no event {sequence}")]
+    UnknownEvent { sequence: Sequence },
 
     // The actor may not.
     #[error("`{login}` is deactivated and may do nothing")]
@@ -60,6 +63,16 @@ pub enum Rejection {
     DateBeforeFounding { date: BusinessDate, founded: BusinessDate },
     #[error("{date} is not over; it ends at {ends}")]
     DateNotOver { date: BusinessDate, ends: EventTime },
+    #[error("{date} cannot be closed: event {sequence} is set aside")]
+    DateBlocked { date: BusinessDate, sequence: Sequence },
+    #[error("{} does not stop at event {sequence}", consumer.name())]
+    NotStopped { consumer: Consumer, sequence: Sequence, at: Option<Sequence> },
+    #[error("event {sequence} is not set aside for {}", consumer.name())]
+    NotSetAside { consumer: Consumer, sequence: Sequence },
+    #[error("event {sequence} still cannot be read: {reason}")]
+    StillUnreadable { sequence: Sequence, reason: String },
+    #[error("event {sequence} belongs to the books and is never skipped")]
+    BooksAreNotSkipped { sequence: Sequence },
     #[error("a {} entry cannot be corrected", kind.name())]
     NotCorrectable { kind: EntryKind },
     #[error("the entry has {remaining} left to correct; {asked} is more")]
@@ -100,7 +113,9 @@ impl Rejection {
     pub const fn class(&self) -> RejectionClass {
         use Rejection::*;
         match self {
-            UnknownUser { .. } | UnknownTask { .. } | UnknownEntry { .. } => RejectionClass::NotFound,
+            UnknownUser { .. } | UnknownTask { .. } | UnknownEntry { .. } | UnknownEvent { .. } => {
+                RejectionClass::NotFound
+            }
             RoleMayNot { .. } | ActorDeactivated { .. } | NotTheAssignee { .. } | OwnAccount => {
                 RejectionClass::NotAllowed
             }
@@ -112,6 +127,11 @@ impl Rejection {
             | NobodyEligible
             | DateNotOver { .. }
             | DateBeforeFounding { .. }
+            | DateBlocked { .. }
+            | NotStopped { .. }
+            | NotSetAside { .. }
+            | StillUnreadable { .. }
+            | BooksAreNotSkipped { .. }
             | NotCorrectable { .. }
             | CorrectionTooLarge { .. }
             | ClockBehind { .. } => RejectionClass::Conflict,
@@ -152,6 +172,7 @@ impl Rejection {
             UnknownUser { .. } => "`popug-cli user list` shows everybody".into(),
             UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
             UnknownEntry { .. } => "`popug-cli report entries` shows every entry with its id".into(),
+            UnknownEvent { .. } => "`popug-cli status` tells the log's last event".into(),
             RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),
             ActorDeactivated { login } => format!("an admin can undo it: `popug-cli user reactivate {login}`"),
             NotTheAssignee { number, .. } => format!("`popug-cli task show {number}` tells its history"),
@@ -166,6 +187,18 @@ impl Rejection {
             NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
             DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
             DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
+            DateBlocked { sequence, .. } => format!(
+                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it, then close again"
+            ),
+            NotStopped { consumer, at: Some(at), .. } => {
+                format!("{} stops at event {at}; that one can be set aside", consumer.name())
+            }
+            NotStopped { consumer, at: None, .. } => {
+                format!("only an event that stops its consumer is set aside, and {} runs", consumer.name())
+            }
+            NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
+            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
+            BooksAreNotSkipped { sequence } => format!("`popug-cli dlq retry {sequence}` when it can be read"),
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
             CorrectionTooLarge { remaining, .. } if !remaining.is_positive() => {
                 "it is corrected in full already; `popug-cli report entries` shows its corrections".into()

@@ -52,7 +52,7 @@ impl Role {
             Right::SeeEmails => matches!(self, Accountant | Admin),
             Right::ExportJournal | Right::Close => matches!(self, Accountant | Admin | Service),
             Right::Backup => matches!(self, Admin | Service),
-            Right::SeeAnalytics | Right::Administer => matches!(self, Admin),
+            Right::SeeAnalytics | Right::Administer | Right::SkipDeadLetters => matches!(self, Admin),
         }
     }
 }
@@ -74,6 +74,7 @@ pub enum Right {
     ExportJournal,
     Close,
     DeadLetters,
+    SkipDeadLetters,
     Mail,
     /// Negative, top-task and what else management looks at.
     SeeAnalytics,
@@ -84,7 +85,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Right; 16] = [
+    pub const ALL: [Right; 17] = [
         Right::CreateTask,
         Right::CompleteTask,
         Right::SeeTasks,
@@ -96,6 +97,7 @@ impl Right {
         Right::ExportJournal,
         Right::Close,
         Right::DeadLetters,
+        Right::SkipDeadLetters,
         Right::Mail,
         Right::SeeAnalytics,
         Right::Administer,
@@ -117,6 +119,7 @@ impl Right {
             Right::ExportJournal => "export the journal",
             Right::Close => "close dates",
             Right::DeadLetters => "handle dead letters",
+            Right::SkipDeadLetters => "skip events",
             Right::Mail => "see or retry pay mails",
             Right::SeeAnalytics => "see management's analytics",
             Right::Administer => "administer the company",

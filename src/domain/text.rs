@@ -62,6 +62,12 @@ pub fn check_reason(text: &str) -> Result<String, Rejection> {
     one_line("reason", text, TITLE_CHARS_MAX)
 }
 
+/// What a program says of a failure, as a reason: on one line, cut where it is too long.
+pub fn as_reason(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(TITLE_CHARS_MAX).collect()
+}
+
 fn one_line(what: &'static str, text: &str, max: usize) -> Result<String, Rejection> {
     let text = text.trim();
     let length = text.chars().count();

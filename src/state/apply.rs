@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use crate::domain::event::{Consumer, Event, EventKind, TaskAssigned, TaskCreated, UserChanged};
 use crate::domain::id::UserId;
 use crate::state::Recorded;
+use crate::state::resolutions::{self, Resolution};
 use crate::state::row::Blob;
 
 /// Whether the index looks at events of this kind at all.
@@ -46,10 +47,10 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         | Event::PayoutMade(_)
         | Event::DayClosed(_)
         | Event::MailSent(_)
-        | Event::MailFailed(_)
-        | Event::EventSetAside(_)
-        | Event::EventRetried(_)
-        | Event::EventSkipped(_) => Ok(()),
+        | Event::MailFailed(_) => Ok(()),
+        Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {
+            Resolution::of(recorded).map_or(Ok(()), |resolution| resolutions::insert(db, &resolution))
+        }
     }
 }
 

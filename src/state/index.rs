@@ -13,7 +13,7 @@ use crate::event_log::{EventLog, FileLog, LineKind, Reader};
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile, StateError};
 use crate::state::{Checkpoint, Recorded, apply};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
+const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2 };
 
 pub struct StateIndex {
     file: SqliteFile,
@@ -131,8 +131,7 @@ impl StateIndex {
 
     /// Empties the index inside the caller's transaction, to be filled from sequence 1.
     pub fn clear(&self) -> Result<(), StateError> {
-        let sql =
-            "DELETE FROM commands; DELETE FROM assignments; DELETE FROM tasks; DELETE FROM users; DELETE FROM company;";
+        let sql = "DELETE FROM resolutions; DELETE FROM commands; DELETE FROM assignments; DELETE FROM tasks; DELETE FROM users; DELETE FROM company;";
         self.db().execute_batch(sql).map_err(self.failed("clear"))?;
         self.set_checkpoint(&Checkpoint::START)
     }

@@ -9,12 +9,13 @@ use rusqlite::{Connection, OpenFlags, Statement};
 use crate::state::{StateError, StateIndex};
 
 /// Every table with the order in which its rows are compared.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 6] = [
     ("company", "one"),
     ("users", "ordinal"),
     ("tasks", "number"),
     ("assignments", "number, assignment_no"),
     ("commands", "command_id"),
+    ("resolutions", "sequence"),
 ];
 
 impl StateIndex {

@@ -8,11 +8,13 @@ mod apply;
 mod index;
 mod inspect;
 mod query;
+mod resolutions;
 pub(crate) mod row;
 mod sqlite_file;
 
 pub use index::StateIndex;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
+pub use resolutions::Resolution;
 pub use sqlite_file::{Layout, Opened, SqliteFile, StateError};
 
 use std::borrow::Cow;

@@ -60,3 +60,14 @@ CREATE TABLE commands (
     events INTEGER NOT NULL,
     task_number INTEGER -- of the task that the batch created
 ) STRICT, WITHOUT ROWID;
+
+-- What operators decided about events that a consumer cannot apply.
+CREATE TABLE resolutions (
+    sequence INTEGER PRIMARY KEY, -- of the decision
+    consumer TEXT NOT NULL,
+    target_sequence INTEGER NOT NULL,
+    standing TEXT NOT NULL CHECK (standing IN ('set_aside', 'retried', 'skipped')),
+    reason TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    decided_at INTEGER NOT NULL
+) STRICT;

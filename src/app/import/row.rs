@@ -94,6 +94,12 @@ const fn column_of(rejection: &Rejection) -> &'static str {
         // About the company or the ledger: no cell is to blame.
         NobodyEligible
         | UnknownEntry { .. }
+        | UnknownEvent { .. }
+        | DateBlocked { .. }
+        | NotStopped { .. }
+        | NotSetAside { .. }
+        | StillUnreadable { .. }
+        | BooksAreNotSkipped { .. }
         | OwnAccount
         | NotCorrectable { .. }
         | CorrectionTooLarge { .. }

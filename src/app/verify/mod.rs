@@ -20,8 +20,10 @@ pub use findings::{Damage, Findings, Violation};
 
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
-use crate::event_log::LogError;
+use crate::domain::id::Sequence;
 use crate::event_log::audit::Depth;
+use crate::event_log::{EventLog, LogError};
+use crate::state::{Recorded, Resolution};
 use history::History;
 use scratch::Scratch;
 
@@ -54,15 +56,41 @@ impl App<'_> {
             return Ok(findings);
         }
         let files = self.check_checkpoints(&scratch, &mut findings)?;
-        if deep && self.check_history(&mut findings, progress)? {
-            self.check_tables(&files, &scratch, &mut findings, progress)?;
+        if deep {
+            let decisions = self.decisions()?;
+            if self.check_history(&decisions, &mut findings, progress)? {
+                self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
+            }
         }
         Ok(findings)
     }
 
+    /// What was decided about dead letters up to where the log can be read. It is read from the log:
+    /// the state index may be what is wrong.
+    fn decisions(&self) -> Result<Vec<Resolution>, AppError> {
+        let mut decisions = Vec::new();
+        let read = self.log.for_each(Sequence::FIRST, &mut |line| {
+            if line.type_name.starts_with("event.") {
+                decisions.extend(Resolution::of(&Recorded::from_line(line)?));
+            }
+            Ok(())
+        });
+        match read {
+            Ok(_) | Err(LogError::Damaged { .. } | LogError::Undecodable { .. } | LogError::UnknownVersion { .. }) => {
+                Ok(decisions)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// False if the history could not be read to its end.
-    fn check_history(&self, findings: &mut Findings, progress: Progress<'_>) -> Result<bool, AppError> {
-        let mut history = History::default();
+    fn check_history(
+        &self,
+        decisions: &[Resolution],
+        findings: &mut Findings,
+        progress: Progress<'_>,
+    ) -> Result<bool, AppError> {
+        let mut history = History::with_decisions(decisions.to_vec());
         let read = history.follow(&self.around(), progress);
         let (read_through, is_founded) = (history.read_through(), history.is_founded());
         findings.violations.extend(history.end(&self.log)?);

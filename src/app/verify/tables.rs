@@ -6,10 +6,11 @@ use crate::app::verify::checkpoints::LiveFiles;
 use crate::app::verify::scratch::Scratch;
 use crate::app::verify::{Findings, Progress, Step};
 use crate::app::{App, AppError};
+use crate::consumers::withheld::Withheld;
 use crate::consumers::{Notices, Surroundings, run};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::state::{Checkpoint, StateIndex};
+use crate::state::{Checkpoint, Resolution, StateIndex};
 use crate::store::{Database, StoreError, Tables};
 
 /// Tells the progress of a rebuild and nothing else.
@@ -27,6 +28,7 @@ impl App<'_> {
     pub(super) fn check_tables(
         &self,
         files: &LiveFiles,
+        decisions: &[Resolution],
         scratch: &Scratch,
         findings: &mut Findings,
         progress: Progress<'_>,
@@ -42,7 +44,9 @@ impl App<'_> {
         ] {
             let Some((live, checkpoint)) = file else { continue };
             let rebuilt = scratch.path().join(tables.file_name());
-            rebuild(&around, &rebuilt, tables, checkpoint)?;
+            let known = decisions.partition_point(|decision| decision.sequence <= checkpoint.sequence);
+            let withheld = Withheld::of(&around, consumer, &decisions[..known])?;
+            rebuild(&around, &rebuilt, tables, withheld, checkpoint)?;
             for difference in differences(live, &rebuilt, scratch.path())? {
                 let place = format!("{} table {}", tables.file_name(), difference.table);
                 findings.rebuildable("I8", consumer.name(), place, difference.what);
@@ -74,9 +78,15 @@ fn check_state(
     Ok(())
 }
 
-fn rebuild(around: &Surroundings<'_>, path: &Path, tables: Tables, to: &Checkpoint) -> Result<(), AppError> {
+fn rebuild(
+    around: &Surroundings<'_>,
+    path: &Path,
+    tables: Tables,
+    withheld: Withheld,
+    to: &Checkpoint,
+) -> Result<(), AppError> {
     let database = Database::open(path, tables, around.lock_wait)?;
-    run::project_through(around, &database, tables, to.sequence)?;
+    run::project_through(around, &database, tables, withheld, to.sequence)?;
     Ok(database.checkpoint_file()?)
 }
 

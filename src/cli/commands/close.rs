@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::commands::report::parse_date;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, done};
-use crate::consumers::accounting::Closed;
+use crate::consumers::accounting::Closes;
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
 use crate::reports::table::Table;
@@ -21,22 +21,29 @@ impl Close {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         invocation.refuse_dry_run()?;
-        let closed = desk.app.close(&desk.caller, self.date)?;
-        let already = self.date.filter(|date| closed.last().is_none_or(|last| last.day.business_date < *date));
-        invocation.emit(&done(&desk, "close", table(&closed, already)?)?)?;
+        let closes = desk.app.close(&desk.caller, self.date)?;
+        invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?)?;
+        closes.unblocked()?;
         Ok(Exit::Done)
     }
 }
 
-fn table(closed: &[Closed], already: Option<BusinessDate>) -> Result<Table, ReportError> {
-    let dates = closed.iter().map(|closed| Some(closed.day.business_date)).chain(already.map(Some));
-    let results = closed.iter().map(|_| Some("closed")).chain(already.map(|_| Some("already_closed")));
-    let none = || already.map(|_| None);
+/// The dates that were closed, then the one at which the run ended.
+fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportError> {
+    let closed = &closes.closed;
+    let is_closed = |date: &BusinessDate| closed.last().is_none_or(|last| last.day.business_date < *date);
+    let end = match closes.blocked {
+        Some((date, _)) => Some((date, "blocked")),
+        None => asked.filter(is_closed).map(|date| (date, "already_closed")),
+    };
+    let dates = closed.iter().map(|closed| Some(closed.day.business_date)).chain(end.map(|(date, _)| Some(date)));
+    let results = closed.iter().map(|_| Some("closed")).chain(end.map(|(_, result)| Some(result)));
+    let none = || end.map(|_| None);
     Ok(Table::builder()
         .date("date", dates)
         .text("result", results)
         .int("payouts_count", closed.iter().map(|closed| Some(closed.day.payouts_count)).chain(none()))
-        .money("payouts_total", closed.iter().map(|closed| Some(closed.day.payouts_total)).chain(already.map(|_| None)))
+        .money("payouts_total", closed.iter().map(|closed| Some(closed.day.payouts_total)).chain(end.map(|_| None)))
         .int("sequence", closed.iter().map(|closed| Some(closed.sequence.0)).chain(none()))
         .build()?)
 }

@@ -15,8 +15,6 @@ pub enum Later {
     #[command(hide = true)]
     Doctor(Anything),
     #[command(hide = true)]
-    Dlq(Anything),
-    #[command(hide = true)]
     Repair(Anything),
     #[command(hide = true)]
     Backup(Anything),
@@ -37,7 +35,6 @@ impl Later {
             Later::Completions(_) => "completions",
             Later::Man(_) => "man",
             Later::Doctor(_) => "doctor",
-            Later::Dlq(_) => "dlq",
             Later::Repair(_) => "repair",
             Later::Backup(_) => "backup",
             Later::Restore(_) => "restore",

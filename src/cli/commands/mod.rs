@@ -5,6 +5,7 @@ mod account;
 mod close;
 mod consume;
 mod demo;
+mod dlq;
 mod export;
 mod import;
 mod init;
@@ -66,6 +67,9 @@ pub enum Command {
     /// The pay mails
     #[command(subcommand)]
     Mail(mail::Mail),
+    /// Events that a consumer cannot apply
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
     /// Look into the log
     #[command(subcommand)]
     Log(log::Log),
@@ -103,6 +107,7 @@ impl Command {
             Command::Export(command) => command.run(invocation),
             Command::Import(command) => command.run(invocation),
             Command::Mail(command) => command.run(invocation),
+            Command::Dlq(command) => command.run(invocation),
             Command::Log(command) => command.run(invocation),
             Command::Status(command) => command.run(invocation),
             Command::Verify(command) => command.run(invocation),

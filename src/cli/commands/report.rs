@@ -7,6 +7,7 @@ use crate::app::command::known_user;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::run::{check_on_chain, project_through};
+use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
@@ -171,7 +172,7 @@ const FOUNDED: Sequence = Sequence(2);
 pub fn open_for_report(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
     let database = open_to_read(app, consumer)?;
     if database.checkpoint()?.sequence == Sequence::ZERO {
-        project_through(&app.around(), &database, tables_of(consumer), FOUNDED)?;
+        project_through(&app.around(), &database, tables_of(consumer), Withheld::nothing(consumer), FOUNDED)?;
     }
     Ok(database)
 }

@@ -5,6 +5,7 @@ use crate::consumers::{ConsumeError, Pen, Surroundings};
 use crate::domain::event::{Actor, DayClosed, Event};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::close::Closing;
+use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
 use crate::state::Recorded;
 
@@ -26,6 +27,27 @@ pub struct Closed {
     pub sequence: Sequence,
 }
 
+/// What came of closing dates.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Closes {
+    pub closed: Vec<Closed>,
+    /// The date at which the run ended early, and the event that is set aside.
+    pub blocked: Option<(BusinessDate, Sequence)>,
+}
+
+impl Closes {
+    /// The dates that were closed.
+    ///
+    /// # Errors
+    /// [`Rejection::DateBlocked`]; what was closed before stays closed.
+    pub fn unblocked(self) -> Result<Vec<Closed>, Rejection> {
+        match self.blocked {
+            Some((date, sequence)) => Err(Rejection::DateBlocked { date, sequence }),
+            None => Ok(self.closed),
+        }
+    }
+}
+
 impl Accounting<'_> {
     /// Closes every finished open date that is asked for, oldest first, and ends with nothing owed.
     ///
@@ -36,24 +58,28 @@ impl Accounting<'_> {
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
         request: &CloseRequest,
-    ) -> Result<Vec<Closed>, ConsumeError> {
+    ) -> Result<Closes, ConsumeError> {
         // Refused before anything is appended.
         self.catch_up(around, None)?;
         if let Some(date) = request.through {
             self.common.books().closable(date, around.clock.now())?;
         }
         self.advance(around, pen, None)?;
-        let mut closed = Vec::new();
-        while self.common.books().next_to_close(around.clock.now(), request.through).is_some() {
-            closed.extend(pen.with_writer(around, |writer| {
+        let mut closes = Closes::default();
+        while let Some(date) = self.common.books().next_to_close(around.clock.now(), request.through) {
+            if let Some(sequence) = self.what_blocks(date) {
+                closes.blocked = Some((date, sequence));
+                break;
+            }
+            closes.closed.extend(pen.with_writer(around, |writer| {
                 let absorbed = self.absorb(around)?;
                 if self.touches_open_date(&absorbed) {
                     return Ok(None);
                 }
                 let at = self.stamp(around, writer)?;
                 let through_sequence = self.position.sequence;
-                let closing = Closing { at, through_sequence, skipped_events: 0 };
-                let date = self.common.books().first_open_date();
+                let skipped_events = self.withheld.skipped_on(date, &self.common.books().company.zone);
+                let closing = Closing { at, through_sequence, skipped_events };
                 let facts = self.common.books_mut().decide_close(&closing);
                 let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone()) else {
                     unreachable!("a close ends with day.closed")
@@ -65,7 +91,12 @@ impl Accounting<'_> {
             })?);
             self.advance(around, pen, None)?;
         }
-        Ok(closed)
+        Ok(closes)
+    }
+
+    fn what_blocks(&self, date: BusinessDate) -> Option<Sequence> {
+        let zone = &self.common.books().company.zone;
+        self.withheld.missing_from_the_books().or_else(|| self.withheld.blocks(date, zone))
     }
 
     /// Whether an event that came in meanwhile belongs to the date that is about to be closed.

@@ -11,18 +11,20 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
-pub use close::{CloseRequest, Closed};
+pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
 
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
-use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
+use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, Hash, Head, LineKind, Writer, encode};
+use crate::event_log::{Batch, EventLog, Hash, Head, Writer, encode};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::{Database, StoreError};
 use reaction::TaskAccounts;
@@ -37,6 +39,7 @@ pub struct Accounting<'d> {
     common: CommonTables,
     tables: AccountingTables,
     accounts: TaskAccounts,
+    withheld: Arc<Withheld>,
     /// The last event that tables and books have followed.
     position: Checkpoint,
     /// Every task event up to here has its entries.
@@ -73,14 +76,15 @@ impl Proposal {
 }
 
 impl<'d> Accounting<'d> {
-    pub fn resume(database: &'d Database) -> Result<Accounting<'d>, ConsumeError> {
+    pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Accounting<'d>, ConsumeError> {
         Ok(Accounting {
             common: CommonTables::load(database)?,
             tables: AccountingTables::default(),
             accounts: TaskAccounts::default(),
             position: database.checkpoint()?,
-            reacted_through: last_sequence(database, "SELECT max(cause_sequence) FROM entries")?,
+            reacted_through: last_sequence(database, if withheld.is_empty() { LAST_ENTERED } else { LAST_REACTED })?,
             last_cause: last_sequence(database, LAST_CAUSE)?,
+            withheld: Arc::new(withheld),
             is_open: false,
             unflushed: 0,
             applied: 0,
@@ -108,7 +112,15 @@ impl<'d> Accounting<'d> {
     ) -> Result<bool, ConsumeError> {
         let in_time = || deadline.is_none_or(|deadline| Instant::now() < deadline);
         let done = loop {
-            if !self.catch_up(around, deadline)? || !self.react(around, pen, &in_time)? {
+            if !self.catch_up(around, deadline)? {
+                break false;
+            }
+            if let Some(missing) = self.withheld.missing_from_the_books() {
+                let waits = "nothing is charged, credited or paid until";
+                around.notices.warn(&format!("{waits} event {missing} of the books is retried"));
+                break true;
+            }
+            if !self.react(around, pen, &in_time)? {
                 break false;
             }
             let at_head = around.log.head()?.sequence == self.position.sequence;
@@ -135,16 +147,24 @@ impl<'d> Accounting<'d> {
     ) -> Result<bool, ConsumeError> {
         let after = self.position;
         let total = around.log.head()?.sequence;
-        let fed = feed(around.log, &after, last, is_subscribed, |chunk: Chunk| {
-            for recorded in &chunk.events {
-                self.project(recorded)?;
-            }
-            self.moved_to(chunk.through, chunk.lines)?;
-            around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
-            Ok::<_, ConsumeError>(deadline.is_none_or(|deadline| Instant::now() < deadline))
-        });
+        let withheld = Arc::clone(&self.withheld);
+        let fed = feed(
+            around.log,
+            &after,
+            last,
+            |line| withheld.read(line),
+            |chunk: Chunk| {
+                for recorded in &chunk.events {
+                    self.project(recorded)?;
+                }
+                self.moved_to(chunk.through, chunk.lines)?;
+                around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
+                let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                Ok::<_, ConsumeError>(!(is_late && withheld.may_rest_at(self.position.sequence)))
+            },
+        );
         // The log's errors come between chunks: what stands before the bad event is kept.
-        if matches!(fed, Err(ConsumeError::Log(_))) {
+        if matches!(fed, Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
             self.commit()?;
         }
         fed
@@ -182,10 +202,7 @@ impl<'d> Accounting<'d> {
                 let sequence = line.sequence;
                 return Err(ConsumeError::Stopped { consumer: Consumer::Accounting, sequence, reason });
             }
-            if let LineKind::Known(kind) = line.kind()
-                && is_subscribed(kind)
-            {
-                let recorded = Recorded::from_line(&line)?;
+            if let Some(recorded) = self.withheld.read(&line)? {
                 self.project(&recorded)?;
                 absorbed.push(recorded);
             }
@@ -238,9 +255,11 @@ impl<'d> Accounting<'d> {
     }
 }
 
-fn is_subscribed(kind: EventKind) -> bool {
-    kind.consumers().contains(&Consumer::Accounting)
-}
+const LAST_ENTERED: &str = "SELECT max(cause_sequence) FROM entries";
+
+/// A price stands apart from its first fee where the assignment waits for something set aside.
+const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
+    UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 
 const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
     UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";

@@ -1,6 +1,7 @@
 //! Task events become entries: read once more from where the last reaction ended, decide, append.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::money;
@@ -11,7 +12,7 @@ use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing::Price;
-use crate::event_log::Hash;
+use crate::event_log::{Hash, Line};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::tables::{WantedRow, WantedRows};
 use crate::store::{Database, StoreError};
@@ -71,13 +72,16 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         in_time: &impl Fn() -> bool,
     ) -> Result<bool, ConsumeError> {
+        self.react_to_released(around, pen)?;
         let last = self.last_cause;
         if self.reacted_through >= last {
             return Ok(true);
         }
         let after = Checkpoint { sequence: self.reacted_through, hash: hash_at(around, self.reacted_through)? };
         let mut pending = Pending::default();
-        let done = feed(around.log, &after, Some(last), is_cause, |chunk: Chunk| {
+        let withheld = Arc::clone(&self.withheld);
+        let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
+        let done = feed(around.log, &after, Some(last), read, |chunk: Chunk| {
             self.react_to_chunk(around, pen, &mut pending, &chunk)?;
             around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
             Ok::<_, ConsumeError>(in_time())
@@ -90,6 +94,23 @@ impl Accounting<'_> {
             self.reacted_through = last;
         }
         Ok(done)
+    }
+
+    /// Events that were left out when later ones were reacted to, and are not any more.
+    fn react_to_released<'l>(&mut self, around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<(), ConsumeError> {
+        if self.withheld.is_empty() {
+            return Ok(());
+        }
+        self.flush()?;
+        let released = without_entries(self.database, self.reacted_through)?;
+        let Some(last) = released.last() else { return Ok(()) };
+        let through = Checkpoint { sequence: *last, hash: hash_at(around, *last)? };
+        let read = |sequence: &Sequence| Ok(Recorded::from_line(&around.log.line(*sequence)?.line())?);
+        let events = released.iter().map(read).collect::<Result<Vec<_>, ConsumeError>>()?;
+        let mut pending = Pending::default();
+        self.react_to_chunk(around, pen, &mut pending, &Chunk { lines: events.len() as u64, events, through })?;
+        pending.include_unassigned();
+        self.append_pending(around, pen, &mut pending)
     }
 
     fn react_to_chunk<'l>(
@@ -158,7 +179,7 @@ impl Accounting<'_> {
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
             let time = self.stamp(around, writer)?;
-            self.reacted_through = last_cause;
+            self.reacted_through = self.reacted_through.max(last_cause);
             self.append(writer, time, proposal)
         })?;
         Ok(())
@@ -210,6 +231,19 @@ fn hash_at(around: &Surroundings<'_>, sequence: Sequence) -> Result<Hash, Consum
         return Ok(Hash::ZERO);
     }
     Ok(around.log.line(sequence)?.line().hash)
+}
+
+/// The causes up to `last` that neither a price nor an entry follows from.
+fn without_entries(database: &Database, last: Sequence) -> Result<Vec<Sequence>, StoreError> {
+    let sql = "SELECT sequence FROM (
+            SELECT sequence FROM tasks ANTI JOIN prices USING (task_id) UNION ALL
+            SELECT sequence FROM (SELECT sequence FROM assignments UNION ALL SELECT sequence FROM completions)
+                ANTI JOIN (SELECT cause_sequence AS sequence FROM entries) USING (sequence))
+        WHERE sequence <= ? ORDER BY sequence";
+    let query = || -> Result<Vec<Sequence>, duckdb::Error> {
+        database.connection().prepare(sql)?.query_map([last.0], |row| row.get(0).map(Sequence))?.collect()
+    };
+    query().map_err(database.failed("read"))
 }
 
 fn load_accounts(database: &Database, wanted: &HashSet<TaskId>) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {

@@ -1,5 +1,7 @@
 //! Accounting on real stores: what is interrupted leaves no trace and is done once.
 
+mod dead_letters;
+
 use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};

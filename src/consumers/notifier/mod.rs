@@ -123,6 +123,19 @@ pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError>
     MailTables::open(around)?.checkpoint()
 }
 
+/// Brings the tables as far as they get, sending nothing, and runs `work` with how that ended while
+/// no other process may send.
+///
+/// # Errors
+/// If the lock is held for too long, or what `work` returns.
+pub fn while_caught_up<T, E: From<ConsumeError>>(
+    around: &Surroundings<'_>,
+    work: impl FnOnce(Result<(), ConsumeError>) -> Result<T, E>,
+) -> Result<T, E> {
+    let _lock = take_lock(around)?;
+    work(MailTables::open(around).and_then(|tables| tables.catch_up(around)))
+}
+
 fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
     ProcessLock::take(&around.directory.lock(Consumer::Notifier.name()), around.holder, around.lock_wait)
 }

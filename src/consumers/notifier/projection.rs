@@ -5,14 +5,10 @@
 
 use rusqlite::{Connection, params};
 
-use crate::domain::event::{CompanyFounded, Consumer, Event, EventKind, MailFailed, MailSent, PayoutMade};
+use crate::domain::event::{CompanyFounded, Event, MailFailed, MailSent, PayoutMade};
 use crate::mail::schedule::{NextTry, after_failure};
 use crate::state::Recorded;
 use crate::state::row::Blob;
-
-pub fn is_subscribed(kind: EventKind) -> bool {
-    kind.consumers().contains(&Consumer::Notifier)
-}
 
 pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     match recorded.event.as_ref() {

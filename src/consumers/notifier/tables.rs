@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use crate::consumers::feed::{Chunk, feed};
 use crate::consumers::notifier::projection;
-use crate::consumers::{ConsumeError, Surroundings};
+use crate::consumers::withheld::Withheld;
+use crate::consumers::{ConsumeError, Surroundings, run};
 use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::EventLog;
 use crate::state::row::{self, Blob};
 use crate::state::{Checkpoint, Layout, Opened, SqliteFile, StateError};
 
@@ -117,42 +118,50 @@ impl MailTables {
     /// # Errors
     /// [`ConsumeError::ForeignTables`] if they were made from another log.
     pub fn catch_up(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
-        if self.checkpoint()? == Checkpoint::from(&around.log.head()?) {
+        let checkpoint = self.checkpoint()?;
+        if checkpoint == Checkpoint::from(&around.log.head()?) {
             return Ok(());
         }
-        self.file.transaction(|| self.follow(around))
+        run::check_on_chain(around, Consumer::Notifier, &checkpoint)?;
+        let withheld = Withheld::load(around, Consumer::Notifier)?;
+        if !withheld.may_rest_at(checkpoint.sequence) {
+            return self.rebuild(around);
+        }
+        self.file.transaction(|| self.follow(around, &withheld))
     }
 
     /// Makes the tables anew from the first event; nobody sees them half filled.
     pub fn rebuild(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        let withheld = Withheld::load(around, Consumer::Notifier)?;
         self.file.transaction(|| {
             self.file
                 .db()
                 .execute_batch("DELETE FROM payouts; DELETE FROM users; DELETE FROM company;")
                 .map_err(self.file.failed("clear"))?;
             self.file.set_checkpoint(&Checkpoint::START)?;
-            self.follow(around)
+            self.follow(around, &withheld)
         })
     }
 
-    fn follow(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+    /// Up to the head or not at all, so that the checkpoint rests behind every decision.
+    fn follow(&self, around: &Surroundings<'_>, withheld: &Withheld) -> Result<(), ConsumeError> {
         let from = self.checkpoint()?;
         let total = around.log.head()?.sequence;
-        let fed = feed(around.log, &from, None, projection::is_subscribed, |chunk: Chunk| {
-            for recorded in &chunk.events {
-                projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
-            }
-            self.file.set_checkpoint(&chunk.through)?;
-            around.notices.advanced(Consumer::Notifier, chunk.through.sequence, total);
-            Ok::<_, ConsumeError>(true)
-        });
-        match fed {
-            Ok(_) => Ok(()),
-            Err(ConsumeError::Log(LogError::NotOnChain { sequence })) => {
-                Err(ConsumeError::ForeignTables { consumer: Consumer::Notifier, checkpoint: sequence })
-            }
-            Err(error) => Err(error),
-        }
+        let fed = feed(
+            around.log,
+            &from,
+            None,
+            |line| withheld.read(line),
+            |chunk: Chunk| {
+                for recorded in &chunk.events {
+                    projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
+                }
+                self.file.set_checkpoint(&chunk.through)?;
+                around.notices.advanced(Consumer::Notifier, chunk.through.sequence, total);
+                Ok::<_, ConsumeError>(true)
+            },
+        );
+        fed.map(drop)
     }
 
     /// # Panics

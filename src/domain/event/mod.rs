@@ -198,11 +198,11 @@ catalogue! {
     /// A pay mail could not go out.
     MailFailed = "mail.failed" v 1 by Notifier for [Accounting Notifier]
     /// An operator set an event aside that a consumer cannot apply.
-    EventSetAside = "event.set_aside" v 1 by Accounting for [Accounting Analytics Notifier]
+    EventSetAside = "event.set_aside" v 1 by Accounting for [Tracker]
     /// A set-aside event is to be applied after all.
-    EventRetried = "event.retried" v 1 by Accounting for [Accounting Analytics Notifier]
+    EventRetried = "event.retried" v 1 by Accounting for [Tracker]
     /// A set-aside event will never be applied, for a stated reason.
-    EventSkipped = "event.skipped" v 1 by Accounting for [Accounting Analytics Notifier]
+    EventSkipped = "event.skipped" v 1 by Accounting for [Tracker]
 }
 
 impl Event {

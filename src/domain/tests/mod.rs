@@ -1,5 +1,6 @@
 //! The business rules, proven one by one. A test is named after the rule it proves.
 
+mod dead_letters;
 mod dice;
 mod draw;
 mod facts;

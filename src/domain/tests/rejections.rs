@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::domain::clock;
 use crate::domain::company::FoundCompany;
+use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
@@ -37,6 +38,7 @@ fn one_of_each() -> Vec<Rejection> {
         Rejection::UnknownUser { name: "nobody".into() },
         Rejection::UnknownTask { name: "T-99".into() },
         Rejection::UnknownEntry { name: "99".into() },
+        Rejection::UnknownEvent { sequence: Sequence(99) },
         Rejection::ActorDeactivated { login: login() },
         Rejection::RoleMayNot { login: login(), role: Role::Accountant, right: Right::Reshuffle },
         Rejection::NotTheAssignee { number: 12, assignee: "wanda".into() },
@@ -49,6 +51,11 @@ fn one_of_each() -> Vec<Rejection> {
         Rejection::NobodyEligible,
         Rejection::DateBeforeFounding { date: on("2026-10-19"), founded: on("2026-10-20") },
         Rejection::DateNotOver { date: on("2026-11-22"), ends: at("2026-11-23T00:00:00Z") },
+        Rejection::DateBlocked { date: on("2026-11-20"), sequence: Sequence(42) },
+        Rejection::NotStopped { consumer: Consumer::Analytics, sequence: Sequence(42), at: None },
+        Rejection::NotSetAside { consumer: Consumer::Accounting, sequence: Sequence(42) },
+        Rejection::StillUnreadable { sequence: Sequence(42), reason: "it has the type task.completed.v9".into() },
+        Rejection::BooksAreNotSkipped { sequence: Sequence(42) },
         Rejection::NotCorrectable { kind: EntryKind::Payout },
         Rejection::CorrectionTooLarge { asked: Money::units(12), remaining: Money::units(7) },
         clock::stamp(now(), Some(at("2026-11-22T11:00:00Z"))).unwrap_err(),

@@ -49,7 +49,6 @@ impl History {
         self.check_nothing_owed(recorded, date);
         self.days.remove(&date);
         self.closed_through = Some(date);
-        self.skipped_since_close = 0;
         self.totals.debt = minor(e.debt_carried);
     }
 
@@ -58,6 +57,8 @@ impl History {
         let day = self.sum_of(e.business_date);
         let earned = day.fees - day.rewards - day.corrections;
         let debts: Vec<Minor> = self.carried.values().filter(|balance| **balance < 0).map(|balance| -balance).collect();
+        let skipped =
+            self.company.as_ref().map_or(0, |company| self.withheld.skipped_on(e.business_date, &company.zone));
         let through = Minor::from(self.batch_first.0) - 1;
         let wrong: Vec<String> = [
             ("through_sequence", Minor::from(e.through_sequence.0), through),
@@ -70,7 +71,7 @@ impl History {
             ("payouts_total", minor(e.payouts_total), day.payouts),
             ("accounts_negative", e.accounts_negative.into(), debts.len() as Minor),
             ("debt_carried", minor(e.debt_carried), debts.iter().sum()),
-            ("skipped_events", e.skipped_events.into(), self.skipped_since_close.into()),
+            ("skipped_events", e.skipped_events.into(), skipped.into()),
         ]
         .into_iter()
         .filter(|(_, said, is)| said != is)
@@ -115,8 +116,9 @@ impl History {
         if recorded.time < zone.end_of(date) {
             self.violates("I13", at, format!("{date} was not over when it was closed"));
         }
+        let of_the_date = self.owed.iter().filter(|(_, cause)| zone.date_of(cause.time) <= date);
         let owed: Vec<Sequence> =
-            self.owed.iter().filter(|(_, cause)| zone.date_of(cause.time) <= date).map(|(at, _)| *at).collect();
+            of_the_date.filter(|(at, cause)| !self.is_withheld(**at, cause)).map(|(at, _)| *at).collect();
         if let Some(first) = owed.first() {
             let what =
                 format!("{date} was closed while {} of its events had no entry, first event {first}", owed.len());

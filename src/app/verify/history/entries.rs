@@ -83,6 +83,7 @@ impl History {
         self.check_date(at, e, when);
         self.days.entry(e.business_date).or_default().entry(e.user_id).or_default().add(e);
         self.totals.post(e);
+        self.last_entry = at;
     }
 
     /// I4: the entry is what its cause asks for. The time by which it is dated.
@@ -177,7 +178,7 @@ impl History {
         let missing: Vec<_> = self
             .owed
             .range(..self.reacted_through)
-            .filter(|(at, cause)| !self.is_waiting(**at, cause))
+            .filter(|(at, cause)| !self.is_withheld(**at, cause) && !self.is_released(**at, cause))
             .map(|(at, cause)| (*at, cause.kind))
             .collect();
         for (at, kind) in missing {

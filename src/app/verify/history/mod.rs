@@ -21,13 +21,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::app::verify::{Progress, Step, Violation};
 use crate::consumers::feed::feed;
+use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::company::Company;
-use crate::domain::event::{Consumer, Event};
-use crate::domain::id::{EntryId, Sequence, TaskId, UserId};
+use crate::domain::event::{Consumer, Event, Subject};
+use crate::domain::id::{EntryId, Sequence, UserId};
 use crate::domain::time::BusinessDate;
-use crate::event_log::{EventLog, FileLog, LogError};
-use crate::state::{Checkpoint, Recorded};
+use crate::event_log::{EventLog, FileLog, Line, LineKind, LogError};
+use crate::state::{Checkpoint, Recorded, Resolution};
 use closes::Totals;
 use corrections::Correction;
 use entries::{Cause, Day};
@@ -40,16 +41,19 @@ type Minor = i128;
 /// More violations than these are not told: one wrong price would name every later balance.
 const VIOLATIONS_MAX: usize = 1_000;
 
-#[derive(Default)]
 pub struct History {
     company: Option<Company>,
     people: HashMap<UserId, Person>,
     tasks: Tasks,
     /// Assignments and completions that have no entry yet.
     owed: BTreeMap<Sequence, Cause>,
-    /// Targets that accounting was told to set aside.
-    set_aside: HashMap<Sequence, Option<TaskId>>,
-    skipped_since_close: u64,
+    /// Everything that was decided about dead letters, and how much of it up to now.
+    decisions: Vec<Resolution>,
+    decided: usize,
+    /// What accounting leaves out for that.
+    withheld: Withheld,
+    /// Accounting's last entry.
+    last_entry: Sequence,
     /// The last event that accounting made an entry for.
     reacted_through: Sequence,
     /// Current balances, in posting order.
@@ -72,26 +76,64 @@ pub struct History {
 }
 
 impl History {
+    /// A history with these decisions about dead letters, in their order.
+    pub fn with_decisions(decisions: Vec<Resolution>) -> History {
+        History {
+            decisions,
+            decided: 0,
+            withheld: Withheld::nothing(Consumer::Accounting),
+            company: None,
+            people: HashMap::new(),
+            tasks: Tasks::default(),
+            owed: BTreeMap::new(),
+            last_entry: Sequence::ZERO,
+            reacted_through: Sequence::ZERO,
+            balances: HashMap::new(),
+            carried: HashMap::new(),
+            days: BTreeMap::new(),
+            closed_through: None,
+            paid: HashSet::new(),
+            paying: HashMap::new(),
+            corrections: Vec::new(),
+            totals: Totals::default(),
+            batch_first: Sequence::ZERO,
+            last_more: 0,
+            read: 0,
+            found: Vec::new(),
+            untold: 0,
+        }
+    }
+
     /// Reads the log from its first event to its head.
     ///
     /// # Errors
     /// The first event that cannot be read; what was seen before it stays.
     pub fn follow(&mut self, around: &Surroundings<'_>, progress: Progress<'_>) -> Result<(), ConsumeError> {
         let head = around.log.head()?.sequence;
-        feed(
-            around.log,
-            &Checkpoint::START,
-            None,
-            |_| true,
-            |chunk| {
-                for recorded in &chunk.events {
-                    self.event(recorded);
-                }
-                self.read = chunk.through.sequence.0;
-                progress(Step::History, self.read, head.0);
-                Ok::<_, ConsumeError>(true)
-            },
-        )?;
+        let set_aside: HashSet<Sequence> = self.decisions.iter().map(|decision| decision.target).collect();
+        let read = |line: &Line<'_>| match Recorded::from_line(line) {
+            Err(_) if line.kind() == LineKind::Unknown || set_aside.contains(&line.sequence) => Ok(None),
+            read => read.map(Some),
+        };
+        feed(around.log, &Checkpoint::START, None, read, |chunk| {
+            for recorded in &chunk.events {
+                self.decided_before(around, recorded.sequence)?;
+                self.event(recorded);
+            }
+            self.read = chunk.through.sequence.0;
+            progress(Step::History, self.read, head.0);
+            Ok::<_, ConsumeError>(true)
+        })?;
+        Ok(())
+    }
+
+    /// What was decided about dead letters up to `at`, the event that comes now.
+    fn decided_before(&mut self, around: &Surroundings<'_>, at: Sequence) -> Result<(), ConsumeError> {
+        let known = self.decisions.partition_point(|decision| decision.sequence <= at);
+        if known > self.decided {
+            self.decided = known;
+            self.withheld = Withheld::of(around, Consumer::Accounting, &self.decisions[..known])?;
+        }
         Ok(())
     }
 
@@ -154,11 +196,6 @@ impl History {
             Event::DayClosed(e) => self.day_closed(recorded, e),
             Event::MailSent(e) => self.check_id(recorded, || format!("mail/{}", e.payout_id)),
             Event::MailFailed(e) => self.check_id(recorded, || format!("mail/{}/{}", e.payout_id, e.attempt)),
-            Event::EventSetAside(e) if e.consumer == Consumer::Accounting => self.set_aside(e.target_sequence),
-            Event::EventRetried(e) if e.consumer == Consumer::Accounting => {
-                self.set_aside.remove(&e.target_sequence);
-            }
-            Event::EventSkipped(e) if e.consumer == Consumer::Accounting => self.skipped(e.target_sequence),
             Event::UserChanged(_) | Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
         }
         if recorded.more == 0 {
@@ -172,20 +209,16 @@ impl History {
         }
     }
 
-    fn set_aside(&mut self, target: Sequence) {
-        let task = self.owed.get(&target).map(|cause| cause.task).or_else(|| self.tasks.created_at(target));
-        self.set_aside.insert(target, task);
+    /// Whether accounting leaves `cause` out.
+    fn is_withheld(&self, at: Sequence, cause: &Cause) -> bool {
+        subjects(cause).any(|subject| self.withheld.withholds(at, &subject))
     }
 
-    fn skipped(&mut self, target: Sequence) {
-        self.set_aside.remove(&target);
-        self.owed.remove(&target);
-        self.skipped_since_close += 1;
-    }
-
-    /// Whether a set-aside event holds `cause` up.
-    fn is_waiting(&self, at: Sequence, cause: &Cause) -> bool {
-        self.set_aside.iter().any(|(target, task)| *target == at || *target < at && *task == Some(cause.task))
+    /// Whether accounting has to catch up with a decision about `cause`.
+    fn is_released(&self, at: Sequence, cause: &Cause) -> bool {
+        subjects(cause)
+            .filter_map(|subject| self.withheld.last_decision(at, &subject))
+            .any(|last| last > self.last_entry)
     }
 
     /// I9: an id that follows from a cause is the one that the cause gives, so that doing it twice
@@ -198,6 +231,11 @@ impl History {
             self.violates("I9", recorded.sequence, what);
         }
     }
+}
+
+/// What the entry of a cause waits for.
+fn subjects(cause: &Cause) -> impl Iterator<Item = String> {
+    [Subject::Task(cause.task), Subject::User(cause.user)].into_iter().map(|subject| subject.to_string())
 }
 
 fn money(minor: Minor) -> String {

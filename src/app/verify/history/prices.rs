@@ -39,7 +39,7 @@ impl History {
 
     /// Whatever was created before accounting's last cause has its price.
     pub(super) fn check_prices_there(&mut self) {
-        let is_missing = |at| at < self.reacted_through && !self.set_aside.contains_key(&at);
+        let is_missing = |at| at < self.reacted_through && self.withheld.last_decision(at, "").is_none();
         let tasks = self.tasks.known.values().filter(|task| task.price.is_none() && is_missing(task.created_at));
         let mut places: Vec<_> = tasks.filter(|task| task.fees_charged != 0).map(|task| task.created_at).collect();
         places.sort_unstable();

@@ -59,13 +59,6 @@ struct Reshuffle {
     seen: HashSet<TaskId>,
 }
 
-impl Tasks {
-    /// The task that the event at `sequence` created. Asked for only when one is set aside.
-    pub fn created_at(&self, sequence: Sequence) -> Option<TaskId> {
-        self.known.iter().find(|(_, task)| task.created_at == sequence).map(|(id, _)| *id)
-    }
-}
-
 pub(super) fn words(title: &str, jira_id: Option<&str>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (title, jira_id).hash(&mut hasher);

@@ -1,0 +1,238 @@
+//! Dead letters, as a caller: which events their consumers cannot apply, and deciding about them.
+//!
+//! A decision is an event of the log like any other. It is made under the consumer's lock, so that
+//! a run that goes on knows every decision there is; the next run follows it.
+
+use serde_json::Value;
+
+use crate::app::command::Command;
+use crate::app::identity::Caller;
+use crate::app::write::{Manner, Outcome};
+use crate::app::{App, AppError};
+use crate::consumers::withheld::{is_of_the_books, waits_with};
+use crate::consumers::{Surroundings, run, tracker};
+use crate::domain::dead_letter::{Standing, Stop, Target};
+use crate::domain::event::{Consumer, Event};
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::user::User;
+use crate::event_log::{EventLog, LogError, OwnedLine};
+use crate::state::{Recorded, Resolution, StateIndex};
+
+/// The consumers that can set an event aside; the state index cannot.
+pub const CONSUMERS: [Consumer; 3] = [Consumer::Accounting, Consumer::Analytics, Consumer::Notifier];
+
+/// An event about which something was decided, with the last decision.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeadLetter {
+    pub resolution: Resolution,
+    pub type_name: String,
+    pub subject: String,
+    /// When the event happened, RFC 3339.
+    pub time: String,
+    /// Later events that wait for it.
+    pub waiting: u64,
+}
+
+/// A later event that waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    pub sequence: Sequence,
+    pub type_name: String,
+    /// RFC 3339.
+    pub time: String,
+}
+
+impl App<'_> {
+    /// Every event about which something was decided, by sequence and consumer.
+    ///
+    /// # Errors
+    /// The role; if the log cannot be read.
+    pub fn dead_letters(&self, caller: &Caller, index: &StateIndex) -> Result<Vec<DeadLetter>, AppError> {
+        caller.require(Right::DeadLetters)?;
+        let mut last: Vec<Resolution> = Vec::new();
+        for resolution in index.resolutions()? {
+            last.retain(|other| (other.target, other.consumer) != (resolution.target, resolution.consumer));
+            last.push(resolution);
+        }
+        last.sort_by_key(|resolution| (resolution.target, resolution.consumer));
+        last.into_iter().map(|resolution| self.dead_letter(resolution)).collect()
+    }
+
+    fn dead_letter(&self, resolution: Resolution) -> Result<DeadLetter, AppError> {
+        let line = self.event(resolution.target)?;
+        let line = line.line();
+        let waiting = match resolution.standing {
+            Standing::SetAside => self.waiting_for(resolution.consumer, resolution.target)?.len() as u64,
+            Standing::Retried | Standing::Skipped => 0,
+        };
+        let (type_name, subject, time) = (line.type_name.to_owned(), line.subject.to_owned(), line.time.to_owned());
+        Ok(DeadLetter { resolution, type_name, subject, time, waiting })
+    }
+
+    /// The line of an event.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownEvent`]
+    pub fn event(&self, sequence: Sequence) -> Result<OwnedLine, AppError> {
+        match self.log.line(sequence) {
+            Err(LogError::NotOnChain { .. }) => Err(Rejection::UnknownEvent { sequence }.into()),
+            line => Ok(line?),
+        }
+    }
+
+    /// What `consumer` would leave waiting for the event, if it is set aside.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownEvent`]; if the log cannot be read.
+    pub fn waiting_for(&self, consumer: Consumer, target: Sequence) -> Result<Vec<Waiting>, AppError> {
+        let subject = self.event(target)?.line().subject.to_owned();
+        let mut waiting = Vec::new();
+        self.log.for_each(target.next(), &mut |line| {
+            if waits_with(consumer, line, &subject) {
+                let (type_name, time) = (line.type_name.to_owned(), line.time.to_owned());
+                waiting.push(Waiting { sequence: line.sequence, type_name, time });
+            }
+            Ok(())
+        })?;
+        Ok(waiting)
+    }
+
+    /// Sets aside the event that stops a consumer. Without `consumer`, the one that stops there.
+    ///
+    /// # Errors
+    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    pub fn set_aside(
+        &self,
+        caller: &Caller,
+        consumer: Option<Consumer>,
+        sequence: Sequence,
+        reason: Option<&str>,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
+        caller.require(Right::DeadLetters)?;
+        let consumer = self.meant(consumer, sequence, |consumer| self.stops_at(consumer, sequence))?;
+        let command = Command::SetAside { consumer, event: sequence, reason: reason.map(str::to_owned) };
+        run::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
+            self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
+                target.set_aside(actor, stop.as_ref(), reason)
+            })
+        })
+    }
+
+    fn stops_at(&self, consumer: Consumer, sequence: Sequence) -> Result<bool, AppError> {
+        run::while_stopped(&self.around(), consumer, |stop| Ok(stop.is_some_and(|stop| stop.sequence == sequence)))
+    }
+
+    /// Has a set-aside or skipped event applied by the consumer's next run.
+    ///
+    /// # Errors
+    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    pub fn retry_event(
+        &self,
+        caller: &Caller,
+        consumer: Option<Consumer>,
+        sequence: Sequence,
+        reason: &str,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
+        caller.require(Right::DeadLetters)?;
+        let open = [Standing::SetAside, Standing::Skipped];
+        let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
+        let command = Command::RetryEvent { consumer, event: sequence, reason: reason.to_owned() };
+        run::with_lock(&self.around(), consumer, || {
+            let unreadable = Recorded::from_line(&self.event(sequence)?.line()).err().map(|error| error.to_string());
+            self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
+                target.retry(actor, unreadable, reason)
+            })
+        })
+    }
+
+    /// Leaves a set-aside event out for ever.
+    ///
+    /// # Errors
+    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    pub fn skip_event(
+        &self,
+        caller: &Caller,
+        consumer: Option<Consumer>,
+        sequence: Sequence,
+        reason: &str,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
+        caller.require(Right::SkipDeadLetters)?;
+        let open = [Standing::SetAside];
+        let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
+        let command = Command::SkipEvent { consumer, event: sequence, reason: reason.to_owned() };
+        run::with_lock(&self.around(), consumer, || {
+            self.decide(caller, consumer, sequence, &command, manner, |target, actor| target.skip(actor, reason))
+        })
+    }
+
+    fn stands(&self, consumer: Consumer, sequence: Sequence, standings: &[Standing]) -> Result<bool, AppError> {
+        let standing = standing(&self.index()?.resolutions()?, consumer, sequence);
+        Ok(standing.is_some_and(|standing| standings.contains(&standing)))
+    }
+
+    /// The consumer that was named, or the only one that fits; accounting if none does.
+    fn meant(
+        &self,
+        named: Option<Consumer>,
+        sequence: Sequence,
+        fits: impl Fn(Consumer) -> Result<bool, AppError>,
+    ) -> Result<Consumer, AppError> {
+        self.event(sequence)?;
+        if let Some(named) = named {
+            return Ok(named);
+        }
+        let mut fitting = Vec::new();
+        for consumer in CONSUMERS {
+            if fits(consumer)? {
+                fitting.push(consumer);
+            }
+        }
+        match fitting[..] {
+            [] => Ok(Consumer::Accounting),
+            [only] => Ok(only),
+            _ => Err(AppError::SeveralConsumers { sequence, consumers: fitting }),
+        }
+    }
+
+    fn decide(
+        &self,
+        caller: &Caller,
+        consumer: Consumer,
+        sequence: Sequence,
+        command: &Command,
+        manner: &Manner,
+        decide: impl FnOnce(&Target, &User) -> Result<Vec<Event>, Rejection>,
+    ) -> Result<Outcome, AppError> {
+        let index = tracker::open_index(&self.around())?;
+        self.execute_deciding(&index, caller.user.id, command, manner, |actor, _, _| {
+            let target = target(&self.around(), &index, consumer, sequence)?;
+            Ok(decide(&target, actor)?)
+        })
+    }
+}
+
+fn standing(resolutions: &[Resolution], consumer: Consumer, sequence: Sequence) -> Option<Standing> {
+    let about = |resolution: &&Resolution| (resolution.consumer, resolution.target) == (consumer, sequence);
+    resolutions.iter().rev().find(about).map(|resolution| resolution.standing)
+}
+
+fn target(
+    around: &Surroundings<'_>,
+    index: &StateIndex,
+    consumer: Consumer,
+    sequence: Sequence,
+) -> Result<Target, AppError> {
+    let line = around.log.line(sequence)?;
+    let line = line.line();
+    let data: Value = serde_json::from_str(line.data).unwrap_or_default();
+    let members = ["user_id", "assignee_id", "completed_by"].iter().filter_map(|member| data[member].as_str());
+    let touches: Vec<UserId> =
+        members.chain(line.subject.strip_prefix("user/")).filter_map(|id| id.parse().ok()).collect();
+    let standing = standing(&index.resolutions()?, consumer, sequence);
+    Ok(Target { consumer, sequence, id: line.event_id()?, is_of_the_books: is_of_the_books(&line), touches, standing })
+}

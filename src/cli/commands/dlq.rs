@@ -1,0 +1,163 @@
+//! `dlq list`, `dlq show`, `dlq set-aside`, `dlq retry`, `dlq skip`
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::app::dead_letters::{CONSUMERS, DeadLetter};
+use crate::app::write::Outcome;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::domain::dead_letter::Standing;
+use crate::domain::event::{Actor, Consumer, Event};
+use crate::domain::id::Sequence;
+use crate::domain::role::Right;
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+use crate::state::StateIndex;
+
+#[derive(Subcommand, Debug)]
+pub enum Dlq {
+    /// Every event about which something was decided
+    List(List),
+    /// One of them: the event as it stands in the log, what was decided, and what waits for it
+    Show(Show),
+    /// Let a consumer go on without the event that stops it; later events of the same task or user wait
+    SetAside(SetAside),
+    /// Have the event applied in its own place by the consumer's next run
+    Retry(Decide),
+    /// Leave the event out for ever; what waited for it goes on
+    Skip(Decide),
+}
+
+#[derive(Args, Debug)]
+pub struct List {}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The event's sequence
+    sequence: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct SetAside {
+    /// The event's sequence
+    sequence: u64,
+    /// accounting, analytics or notifier; by default the one that stops there
+    #[arg(long, value_parser = parse_consumer)]
+    consumer: Option<Consumer>,
+    /// Why; by default what stops the consumer
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Decide {
+    /// The event's sequence
+    sequence: u64,
+    /// accounting, analytics or notifier; by default the one that has it set aside
+    #[arg(long, value_parser = parse_consumer)]
+    consumer: Option<Consumer>,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+fn parse_consumer(text: &str) -> Result<Consumer, String> {
+    let found = CONSUMERS.into_iter().find(|consumer| consumer.name() == text);
+    found.ok_or_else(|| "an event is set aside for accounting, analytics or notifier".to_owned())
+}
+
+impl Dlq {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        let (app, caller, manner) = (&desk.app, &desk.caller, invocation.manner());
+        let outcome = match self {
+            Dlq::List(_) => {
+                let letters = app.dead_letters(caller, &desk.index)?;
+                invocation.emit_list(&desk, "dead-letters", table(&desk.index, &letters)?)?;
+                return Ok(Exit::Done);
+            }
+            Dlq::Show(Show { sequence }) => return show(invocation, &desk, Sequence(sequence)),
+            Dlq::SetAside(SetAside { sequence, consumer, reason }) => {
+                app.set_aside(caller, consumer, Sequence(sequence), reason.as_deref(), &manner)?
+            }
+            Dlq::Retry(Decide { sequence, consumer, reason }) => {
+                let reason = reason.as_deref().unwrap_or("it can be applied now");
+                app.retry_event(caller, consumer, Sequence(sequence), reason, &manner)?
+            }
+            Dlq::Skip(Decide { sequence, consumer, reason }) => {
+                // An empty reason is refused by the rule, in its place among the others.
+                let reason = reason.as_deref().unwrap_or_default();
+                app.skip_event(caller, consumer, Sequence(sequence), reason, &manner)?
+            }
+        };
+        invocation.emit_outcome(&outcome, || decided(invocation, &desk, &outcome))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// The dead letter as it stands after the decision.
+fn decided(invocation: &Invocation<'_>, desk: &Desk<'_>, outcome: &Outcome) -> Result<(), Failure> {
+    let (consumer, target) = match outcome.events.first() {
+        Some((_, Event::EventSetAside(e))) => (e.consumer, e.target_sequence),
+        Some((_, Event::EventRetried(e))) => (e.consumer, e.target_sequence),
+        Some((_, Event::EventSkipped(e))) => (e.consumer, e.target_sequence),
+        _ => unreachable!("a decision is one event"),
+    };
+    let index = desk.app.index()?;
+    let letters = desk.app.dead_letters(&desk.caller, &index)?;
+    let is_this = |letter: &DeadLetter| (letter.resolution.consumer, letter.resolution.target) == (consumer, target);
+    let letters: Vec<DeadLetter> = letters.into_iter().filter(is_this).collect();
+    invocation.emit_list(desk, "dead-letters", table(&index, &letters)?)?;
+    invocation.reporter.note(&format!("`popug-cli consume {}` goes on", consumer.name()));
+    Ok(())
+}
+
+fn table(index: &StateIndex, letters: &[DeadLetter]) -> Result<Table, Failure> {
+    let login = |letter: &DeadLetter| match letter.resolution.by {
+        Actor::User(id) => index.user(id).ok().flatten().map(|user| user.login),
+        Actor::System(consumer) => Some(consumer.name().to_owned()),
+    };
+    let table = Table::builder()
+        .int("sequence", letters.iter().map(|letter| Some(letter.resolution.target.0)))
+        .text("consumer", letters.iter().map(|letter| Some(letter.resolution.consumer.name())))
+        .text("standing", letters.iter().map(|letter| Some(letter.resolution.standing.name())))
+        .text("type", letters.iter().map(|letter| Some(&letter.type_name)))
+        .text("subject", letters.iter().map(|letter| Some(&letter.subject)))
+        .text("time", letters.iter().map(|letter| Some(&letter.time)))
+        .int("waiting", letters.iter().map(|letter| Some(letter.waiting)))
+        .text("reason", letters.iter().map(|letter| Some(&letter.resolution.reason)))
+        .text("decided_by", letters.iter().map(login))
+        .time("decided_at", letters.iter().map(|letter| Some(letter.resolution.at)))
+        .int("decided_sequence", letters.iter().map(|letter| Some(letter.resolution.sequence.0)))
+        .build()
+        .map_err(ReportError::from)?;
+    Ok(table)
+}
+
+/// The event, every decision about it, and what waits, as one JSON object.
+fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Result<Exit, Failure> {
+    desk.caller.require(Right::DeadLetters)?;
+    let line = desk.app.event(sequence)?;
+    let event: Value = serde_json::from_str(line.line().text).unwrap_or_default();
+    let decisions: Vec<_> = desk.index.resolutions()?.into_iter().filter(|made| made.target == sequence).collect();
+    let mut waiting = Vec::new();
+    for consumer in CONSUMERS {
+        let last = decisions.iter().rev().find(|made| made.consumer == consumer);
+        if last.is_some_and(|made| made.standing == Standing::SetAside) {
+            waiting.extend(desk.app.waiting_for(consumer, sequence)?.into_iter().map(|event| (consumer, event)));
+        }
+    }
+    let object = json!({
+        "event": event,
+        "decisions": decisions.iter().map(|made| json!({
+            "consumer": made.consumer, "standing": made.standing.name(), "reason": made.reason,
+            "by": made.by.to_string(), "at": made.at, "sequence": made.sequence,
+        })).collect::<Vec<_>>(),
+        "waiting": waiting.iter().map(|(consumer, event)| json!({
+            "consumer": consumer, "sequence": event.sequence, "type": event.type_name, "time": event.time,
+        })).collect::<Vec<_>>(),
+    });
+    invocation.emit_object(&object, &format!("{object:#}\n"))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,184 @@
+//! What is set aside holds up its own task or user and nothing else, and every table is what a
+//! rebuild gives, whatever was decided and when.
+
+use super::*;
+use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::domain::dead_letter::Standing;
+use crate::domain::event::{Consumer, DayClosed, EventRetried, EventSetAside, EventSkipped, UserChanged};
+use crate::domain::id::Sequence;
+use crate::domain::rejection::Rejection;
+
+/// The decision, as an operator makes it.
+fn decided(store: &Store, time: &str, standing: Standing, target: u64) {
+    let target_id = store.recorded()[target as usize - 1].id;
+    let (consumer, target_sequence, reason) = (Consumer::Accounting, Sequence(target), "a test".to_owned());
+    store.happened(
+        time,
+        [match standing {
+            Standing::SetAside => EventSetAside { consumer, target_sequence, target_id, reason }.into(),
+            Standing::Retried => EventRetried { consumer, target_sequence, target_id, reason }.into(),
+            Standing::Skipped => EventSkipped { consumer, target_sequence, target_id, reason }.into(),
+        }],
+    );
+}
+
+fn last(store: &Store) -> u64 {
+    store.recorded().len() as u64
+}
+
+fn stopped_at(store: &Store) -> Option<u64> {
+    consume(store).err().and_then(|error| error.stop()).map(|stop| stop.sequence.0)
+}
+
+fn close(store: &Store, time: &str) -> Closes {
+    store.set_clock(time);
+    let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
+    run::with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request)).unwrap()
+}
+
+fn entries(store: &Store) -> String {
+    query(
+        store,
+        "SELECT coalesce(string_agg(kind || ' ' || (cause_sequence::VARCHAR) || if(late, ' late', ''), ', '
+         ORDER BY sequence), '') FROM entries WHERE kind IN ('fee', 'reward')",
+    )
+}
+
+/// The tables are what a rebuild gives.
+fn assert_rebuilds_alike(store: &Store) {
+    let tables = contents(store);
+    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    assert_eq!(contents(store), tables);
+    assert_eq!(consume(store).unwrap(), 0, "nothing is owed");
+    assert_eq!(contents(store), tables);
+    assert_nothing_is_decided_twice(store);
+}
+
+#[test]
+fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_skipped() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", [completed(99, "vera")]);
+    let bad = last(&store);
+    store.finished("2026-11-20T10:00:00Z", 1, "petr");
+    assert_eq!(stopped_at(&store), Some(bad));
+    assert_eq!(stopped_at(&store), Some(bad), "it stops there again");
+    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
+    consume(&store).unwrap();
+    assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2", "petr has his fee and his reward");
+    let blocked = close(&store, "2026-11-22T00:05:00Z");
+    assert_eq!(blocked, Closes { closed: Vec::new(), blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))) });
+    assert!(matches!(blocked.unblocked(), Err(Rejection::DateBlocked { .. })));
+    decided(&store, "2026-11-22T01:00:00Z", Standing::Skipped, bad);
+    let closes = close(&store, "2026-11-22T01:05:00Z");
+    let skipped = |(date, count): (&DayClosed, u64)| (date.business_date.to_string(), count);
+    let counted: Vec<_> =
+        closes.closed.iter().map(|closed| skipped((&closed.day, closed.day.skipped_events))).collect();
+    assert_eq!(counted, [("2026-11-20".to_owned(), 1), ("2026-11-21".to_owned(), 0)]);
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_retried() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
+    let assigned = last(&store);
+    store.happened("2026-11-20T09:30:00Z", [reassigned(1, "petr"), completed(1, "petr")]);
+    store.finished("2026-11-20T10:00:00Z", 2, "vera");
+    decided(&store, "2026-11-20T10:30:00Z", Standing::SetAside, assigned);
+    consume(&store).unwrap();
+    let others = format!("fee {}, reward {}", assigned + 4, assigned + 5);
+    assert_eq!(entries(&store), others, "the first task waits as a whole, the second does not");
+    assert_rebuilds_alike(&store);
+    decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, assigned);
+    consume(&store).unwrap();
+    let released = format!("fee {assigned}, fee {}, reward {}", assigned + 1, assigned + 2);
+    assert_eq!(entries(&store), format!("{others}, {released}"));
+    assert_rebuilds_alike(&store);
+    assert_eq!(close(&store, "2026-11-21T00:05:00Z").closed.len(), 1);
+}
+
+#[test]
+fn what_is_retried_after_its_date_was_closed_is_late() {
+    let store = Store::founded();
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    let done = last(&store);
+    decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, done);
+    consume(&store).unwrap();
+    decided(&store, "2026-11-20T11:00:00Z", Standing::Skipped, done);
+    assert_eq!(close(&store, "2026-11-21T00:05:00Z").closed[0].day.skipped_events, 1);
+    decided(&store, "2026-11-21T10:00:00Z", Standing::Retried, done);
+    consume(&store).unwrap();
+    assert_eq!(entries(&store), format!("fee {}, reward {done} late", done - 1));
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn the_money_of_a_user_waits_with_an_event_of_his_own() {
+    let store = Store::founded();
+    let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
+    store.happened("2026-11-20T08:30:00Z", [changed.into()]);
+    let change = last(&store);
+    decided(&store, "2026-11-20T08:40:00Z", Standing::SetAside, change);
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    store.finished("2026-11-20T10:00:00Z", 2, "petr");
+    consume(&store).unwrap();
+    assert_eq!(query(&store, "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"), "1");
+    assert_rebuilds_alike(&store);
+    decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, change);
+    consume(&store).unwrap();
+    assert_eq!(query(&store, "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"), "2");
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn nothing_is_decided_on_books_that_lack_an_entry() {
+    let store = Store::founded();
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    consume(&store).unwrap();
+    let of_the_books = |r: &crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
+    let entry = store.recorded().iter().find(|recorded| of_the_books(recorded)).unwrap().sequence.0;
+    decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, entry);
+    store.finished("2026-11-20T11:00:00Z", 2, "petr");
+    assert_eq!(consume(&store).unwrap(), 0);
+    assert!(store.warnings().iter().any(|warning| warning.contains("nothing is charged")), "{:?}", store.warnings());
+    assert_eq!(close(&store, "2026-11-21T00:05:00Z").blocked.map(|(_, at)| at), Some(Sequence(entry)));
+    decided(&store, "2026-11-21T01:00:00Z", Standing::Retried, entry);
+    assert_eq!(close(&store, "2026-11-21T01:05:00Z").closed.len(), 1);
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn a_second_bad_event_in_front_of_the_decision_about_the_first_is_set_aside_as_well() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", [completed(98, "vera")]);
+    let first = last(&store);
+    store.happened("2026-11-20T09:10:00Z", [completed(99, "vera")]);
+    let second = last(&store);
+    store.finished("2026-11-20T10:00:00Z", 1, "petr");
+    for bad in [first, second] {
+        assert_eq!(stopped_at(&store), Some(bad));
+        decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
+    }
+    consume(&store).unwrap();
+    assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2");
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
+    let store = Store::founded();
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
+    store.happened("2026-11-21T08:30:00Z", [changed.into()]);
+    let change = last(&store);
+    decided(&store, "2026-11-21T08:40:00Z", Standing::SetAside, change);
+    store.finished("2026-11-21T09:00:00Z", 2, "vera");
+    let closes = close(&store, "2026-11-22T00:05:00Z");
+    assert_eq!(closes.closed.len(), 1);
+    assert_eq!(closes.closed[0].day.payouts_total, gain(1));
+    assert_eq!(closes.blocked, Some(("2026-11-21".parse().unwrap(), Sequence(change))));
+    assert_rebuilds_alike(&store);
+    decided(&store, "2026-11-22T01:00:00Z", Standing::Retried, change);
+    assert_eq!(close(&store, "2026-11-22T01:05:00Z").closed[0].day.payouts_total, gain(2));
+    assert_rebuilds_alike(&store);
+}

@@ -1,0 +1,224 @@
+//! What a consumer leaves out: events that were set aside or skipped, and what waits for them.
+//!
+//! Decisions are read before any run, so that a rebuild applies a retried event in its own place.
+//! They are made under the consumer's lock ([`crate::consumers::run`]), so none is made while a run
+//! goes on.
+//!
+//! Invariant: a checkpoint never rests between an event and the last decision about it. Tables whose
+//! checkpoint lies before a decision and at or behind its event were made without it, and are made anew.
+
+use std::collections::BTreeMap;
+
+use crate::consumers::{ConsumeError, Surroundings, tracker};
+use crate::domain::dead_letter::Standing;
+use crate::domain::event::{Consumer, Event, EventKind, Subject};
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::event_log::{EventLog, Line, LineKind, LogError, Reader};
+use crate::state::{Checkpoint, Recorded, Resolution};
+
+/// An event that something was decided about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Letter {
+    standing: Standing,
+    /// Where the last decision stands.
+    decided: Sequence,
+    subject: String,
+    time: EventTime,
+    is_of_the_books: bool,
+}
+
+/// What one consumer leaves out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Withheld {
+    consumer: Consumer,
+    letters: BTreeMap<Sequence, Letter>,
+}
+
+impl Withheld {
+    /// Everything that was decided for `consumer` so far.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn load(around: &Surroundings<'_>, consumer: Consumer) -> Result<Withheld, ConsumeError> {
+        Withheld::of(around, consumer, &decisions(around)?)
+    }
+
+    /// The same, of decisions that are known.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn of(
+        around: &Surroundings<'_>,
+        consumer: Consumer,
+        resolutions: &[Resolution],
+    ) -> Result<Withheld, ConsumeError> {
+        let mut letters = BTreeMap::new();
+        // A decision about what comes later, or never, is none.
+        let is_about_the_past =
+            |resolution: &&Resolution| Sequence::FIRST <= resolution.target && resolution.target < resolution.sequence;
+        let ours = resolutions.iter().filter(|resolution| resolution.consumer == consumer);
+        for resolution in ours.filter(is_about_the_past) {
+            let line = around.log.line(resolution.target)?;
+            let line = line.line();
+            let letter = Letter {
+                standing: resolution.standing,
+                decided: resolution.sequence,
+                subject: line.subject.to_owned(),
+                time: line.event_time()?,
+                is_of_the_books: is_of_the_books(&line),
+            };
+            letters.insert(resolution.target, letter);
+        }
+        Ok(Withheld { consumer, letters })
+    }
+
+    /// Whether nothing was ever decided.
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// The event of a line that the consumer subscribes to and that is not withheld.
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn read(&self, line: &Line<'_>) -> Result<Option<Recorded<'static>>, LogError> {
+        self.read_if(line, |kind| kind.consumers().contains(&self.consumer))
+    }
+
+    /// The same, of the kinds that are wanted.
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn read_if(
+        &self,
+        line: &Line<'_>,
+        is_wanted: impl Fn(EventKind) -> bool,
+    ) -> Result<Option<Recorded<'static>>, LogError> {
+        match line.kind() {
+            LineKind::Known(kind) | LineKind::UnknownVersion(kind) if is_wanted(kind) => {}
+            _ => return Ok(None),
+        }
+        if self.letters.is_empty() {
+            return Recorded::from_line(line).map(Some);
+        }
+        // What accounting recorded itself while others' events waited does not wait for them.
+        if self.consumer == Consumer::Accounting && is_of_the_books(line) {
+            let withheld = self.is_withheld(line.sequence, line.subject, |letter| letter.is_of_the_books);
+            return if withheld { Ok(None) } else { Recorded::from_line(line).map(Some) };
+        }
+        if self.withholds(line.sequence, line.subject) {
+            return Ok(None);
+        }
+        // A user's money waits with him: what he is handed and finishes is charged and credited when
+        // his own events are applied.
+        let recorded = Recorded::from_line(line)?;
+        let user = user_of(recorded.event.as_ref()).map(|user| Subject::User(user).to_string());
+        let waits = user.is_some_and(|user| self.withholds(recorded.sequence, &user));
+        Ok(if waits { None } else { Some(recorded) })
+    }
+
+    /// Whether the event is left out, or waits for an earlier one with this subject.
+    pub fn withholds(&self, sequence: Sequence, subject: &str) -> bool {
+        self.is_withheld(sequence, subject, |_| true)
+    }
+
+    fn is_withheld(&self, sequence: Sequence, subject: &str, counts: impl Fn(&Letter) -> bool) -> bool {
+        let is_left_out = self.letters.get(&sequence).is_some_and(|letter| letter.standing != Standing::Retried);
+        let holds_up =
+            |target: Sequence, letter: &Letter| target < sequence && letter.subject == subject && counts(letter);
+        is_left_out || self.set_aside().any(|(target, letter)| holds_up(target, letter))
+    }
+
+    /// The last decision about this event or an earlier one with this subject.
+    pub fn last_decision(&self, sequence: Sequence, subject: &str) -> Option<Sequence> {
+        let concerns =
+            |target: Sequence, letter: &Letter| target == sequence || target < sequence && letter.subject == subject;
+        let all = self.letters.iter().filter(|(target, letter)| concerns(**target, letter));
+        all.map(|(_, letter)| letter.decided).max()
+    }
+
+    fn set_aside(&self) -> impl Iterator<Item = (Sequence, &Letter)> {
+        let all = self.letters.iter().map(|(target, letter)| (*target, letter));
+        all.filter(|(_, letter)| letter.standing == Standing::SetAside)
+    }
+
+    /// Nothing.
+    pub fn nothing(consumer: Consumer) -> Withheld {
+        Withheld { consumer, letters: BTreeMap::new() }
+    }
+
+    /// Whether a checkpoint may be kept here; tables that have it were made without a decision else.
+    pub fn may_rest_at(&self, checkpoint: Sequence) -> bool {
+        self.letters.iter().all(|(target, letter)| checkpoint < *target || letter.decided <= checkpoint)
+    }
+
+    /// The event that keeps `date` from being closed.
+    pub fn blocks(&self, date: BusinessDate, zone: &Zone) -> Option<Sequence> {
+        self.set_aside().find(|(_, letter)| zone.date_of(letter.time) <= date).map(|(target, _)| target)
+    }
+
+    /// An event of the books that is set aside: nothing is decided on books that lack it.
+    pub fn missing_from_the_books(&self) -> Option<Sequence> {
+        self.set_aside().find(|(_, letter)| letter.is_of_the_books).map(|(target, _)| target)
+    }
+
+    /// How many events of `date` are skipped.
+    pub fn skipped_on(&self, date: BusinessDate, zone: &Zone) -> u64 {
+        let skipped = self.letters.values().filter(|letter| letter.standing == Standing::Skipped);
+        skipped.filter(|letter| zone.date_of(letter.time) == date).count() as u64
+    }
+}
+
+/// Whether a later event waits when one with this subject is set aside for `consumer`.
+pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
+    let is_read = match line.kind() {
+        LineKind::Known(kind) | LineKind::UnknownVersion(kind) => kind.consumers().contains(&consumer),
+        LineKind::Unknown => false,
+    };
+    let is_his = || {
+        let user = Recorded::from_line(line).ok().and_then(|recorded| user_of(recorded.event.as_ref()));
+        user.is_some_and(|user| Subject::User(user).to_string() == subject)
+    };
+    is_read && (line.subject == subject || subject.starts_with("user/") && is_his())
+}
+
+/// Every decision in the log. The state index knows them; where it cannot follow the log, or has
+/// followed another, what it lacks is read from the log.
+fn decisions(around: &Surroundings<'_>) -> Result<Vec<Resolution>, ConsumeError> {
+    let index = tracker::open_index(around)?;
+    // One that stays behind is no reason to stop: it stops whoever decides from it.
+    let _ = index.catch_up(around.log);
+    let checkpoint = index.checkpoint()?;
+    if checkpoint == Checkpoint::from(&around.log.head()?) {
+        return Ok(index.resolutions()?);
+    }
+    match around.log.read_after(checkpoint.sequence, &checkpoint.hash) {
+        Err(LogError::NotOnChain { .. }) => read_decisions(around.log.read(Sequence::FIRST)?, Vec::new()),
+        reader => read_decisions(reader?, index.resolutions()?),
+    }
+}
+
+fn read_decisions(mut reader: Reader<'_>, mut known: Vec<Resolution>) -> Result<Vec<Resolution>, ConsumeError> {
+    while let Some(line) = reader.next_line()? {
+        if line.type_name.starts_with("event.") {
+            known.extend(Resolution::of(&Recorded::from_line(&line)?));
+        }
+    }
+    Ok(known)
+}
+
+/// Whether accounting appended the event itself, not merely what is decided in its name.
+pub fn is_of_the_books(line: &Line<'_>) -> bool {
+    line.source == "/popug/accounting" && !line.type_name.starts_with("event.")
+}
+
+/// Whose account an event of a task touches.
+fn user_of(event: &Event) -> Option<UserId> {
+    match event {
+        Event::TaskAssigned(e) => Some(e.assignee_id),
+        Event::TaskCompleted(e) => Some(e.completed_by),
+        Event::TaskSettled(e) => Some(e.completed_by),
+        _ => None,
+    }
+}

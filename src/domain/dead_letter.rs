@@ -1,0 +1,122 @@
+//! Events that a consumer cannot apply, and what an operator decides about them.
+//!
+//! A dead letter is a pointer to an event of the log, never a copy. Set aside, it waits, and later
+//! events of the same task or user wait with it; retried, it is applied in its own place; skipped,
+//! it is left out for ever and nothing waits for it any more. The last decision holds.
+//!
+//! Invariant: no event of the books is skipped, so that every cent stays where it was posted.
+
+use crate::domain::event::{Consumer, Event, EventRetried, EventSetAside, EventSkipped};
+use crate::domain::id::{EventId, Sequence, UserId};
+use crate::domain::rejection::Rejection;
+use crate::domain::role::Right;
+use crate::domain::text;
+use crate::domain::user::User;
+
+/// What was decided last about an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    SetAside,
+    Retried,
+    Skipped,
+}
+
+impl Standing {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Standing::SetAside => "set_aside",
+            Standing::Retried => "retried",
+            Standing::Skipped => "skipped",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Standing> {
+        [Standing::SetAside, Standing::Retried, Standing::Skipped].into_iter().find(|standing| standing.name() == name)
+    }
+}
+
+/// The event in question, as its envelope and what was decided before tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    pub consumer: Consumer,
+    pub sequence: Sequence,
+    pub id: EventId,
+    /// Whether accounting appended it.
+    pub is_of_the_books: bool,
+    /// Whose accounts it touches.
+    pub touches: Vec<UserId>,
+    /// `None` if nothing was ever decided about it.
+    pub standing: Option<Standing>,
+}
+
+/// Where a consumer stops, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stop {
+    pub sequence: Sequence,
+    pub reason: String,
+}
+
+impl Target {
+    /// Sets the event aside. `stop` is where the consumer stops now; its reason stands in where
+    /// the operator gives none.
+    ///
+    /// # Errors
+    /// [`Rejection::RoleMayNot`], [`Rejection::OwnAccount`], [`Rejection::NotStopped`], a bad reason
+    pub fn set_aside(&self, actor: &User, stop: Option<&Stop>, reason: Option<&str>) -> Result<Vec<Event>, Rejection> {
+        self.check_actor(actor, Right::DeadLetters)?;
+        let Some(stop) = stop.filter(|stop| stop.sequence == self.sequence) else {
+            let at = stop.map(|stop| stop.sequence);
+            return Err(Rejection::NotStopped { consumer: self.consumer, sequence: self.sequence, at });
+        };
+        let reason = match reason {
+            Some(given) => text::check_reason(given)?,
+            None => text::as_reason(&stop.reason),
+        };
+        let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
+        Ok(vec![EventSetAside { consumer, target_sequence, target_id, reason }.into()])
+    }
+
+    /// Has the event applied after all. `unreadable` is why it still cannot be read, if so.
+    ///
+    /// # Errors
+    /// [`Rejection::RoleMayNot`], [`Rejection::NotSetAside`], [`Rejection::StillUnreadable`], a bad reason
+    pub fn retry(&self, actor: &User, unreadable: Option<String>, reason: &str) -> Result<Vec<Event>, Rejection> {
+        actor.require(Right::DeadLetters)?;
+        self.check_standing(&[Standing::SetAside, Standing::Skipped])?;
+        if let Some(reason) = unreadable {
+            return Err(Rejection::StillUnreadable { sequence: self.sequence, reason });
+        }
+        let reason = text::check_reason(reason)?;
+        let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
+        Ok(vec![EventRetried { consumer, target_sequence, target_id, reason }.into()])
+    }
+
+    /// Leaves the event out for ever.
+    ///
+    /// # Errors
+    /// [`Rejection::RoleMayNot`], [`Rejection::OwnAccount`], [`Rejection::NotSetAside`],
+    /// [`Rejection::BooksAreNotSkipped`], a bad reason
+    pub fn skip(&self, actor: &User, reason: &str) -> Result<Vec<Event>, Rejection> {
+        self.check_actor(actor, Right::SkipDeadLetters)?;
+        self.check_standing(&[Standing::SetAside])?;
+        if self.is_of_the_books {
+            return Err(Rejection::BooksAreNotSkipped { sequence: self.sequence });
+        }
+        let reason = text::check_reason(reason)?;
+        let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
+        Ok(vec![EventSkipped { consumer, target_sequence, target_id, reason }.into()])
+    }
+
+    /// Rule A10.
+    fn check_actor(&self, actor: &User, right: Right) -> Result<(), Rejection> {
+        actor.require(right)?;
+        if self.touches.contains(&actor.id) { Err(Rejection::OwnAccount) } else { Ok(()) }
+    }
+
+    fn check_standing(&self, expected: &[Standing]) -> Result<(), Rejection> {
+        match self.standing {
+            Some(standing) if expected.contains(&standing) => Ok(()),
+            _ => Err(Rejection::NotSetAside { consumer: self.consumer, sequence: self.sequence }),
+        }
+    }
+}
