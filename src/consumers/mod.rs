@@ -91,6 +91,18 @@ impl Surroundings<'_> {
     }
 }
 
+impl<'l> Surroundings<'l> {
+    /// Takes the writer lock, telling what was recovered.
+    ///
+    /// # Errors
+    /// If another process holds it for longer than the lock wait, or the log is damaged.
+    pub fn writer(&self) -> Result<Writer<'l>, LogError> {
+        let writer = self.log.writer(&self.patience())?;
+        report_recovery(&writer, self.notices);
+        Ok(writer)
+    }
+}
+
 /// Told what happens on the way, for people.
 pub trait Notices {
     fn warn(&self, message: &str);
@@ -125,11 +137,7 @@ impl<'l> Pen<'_, 'l> {
     ) -> Result<T, ConsumeError> {
         match self {
             Pen::Held(writer) => write(writer),
-            Pen::ByLock => {
-                let mut writer = around.log.writer(&around.patience())?;
-                report_recovery(&writer, around.notices);
-                write(&mut writer)
-            }
+            Pen::ByLock => write(&mut around.writer()?),
         }
     }
 }

@@ -217,24 +217,35 @@ impl<'d> Accounting<'d> {
     /// the facts already; after an error they are ahead of the log and this value is of no use.
     fn append(&mut self, writer: &mut Writer<'_>, time: EventTime, proposal: Proposal) -> Result<Head, ConsumeError> {
         let batch = proposal.into_batch(time);
+        self.check_at_head(writer);
         let expected = *writer.head();
-        assert_eq!(expected.sequence, self.position.sequence, "the books have followed everything up to the head");
         let head = writer.append(&expected, &batch)?;
-        for recorded in Recorded::of_batch(&batch, expected.sequence.next()) {
+        self.keep(&batch, &head)?;
+        Ok(head)
+    }
+
+    fn check_at_head(&self, writer: &Writer<'_>) {
+        let head = writer.head().sequence;
+        assert_eq!(head, self.position.sequence, "the books have followed everything up to the head");
+    }
+
+    /// Keeps the rows of a batch that the log has up to `head` and the books have posted.
+    fn keep(&mut self, batch: &Batch, head: &Head) -> Result<(), ConsumeError> {
+        for recorded in Recorded::of_batch(batch, self.position.sequence.next()) {
             self.common.record(&recorded);
             self.tables.record(&recorded);
         }
         let events = batch.facts.len() as u64;
         self.appended += events;
-        self.moved_to(Checkpoint::from(&head), events)?;
-        Ok(head)
+        self.moved_to(Checkpoint::from(head), events)
     }
 
     fn stamp(&self, around: &Surroundings<'_>, writer: &Writer<'_>) -> Result<EventTime, ConsumeError> {
         stamp(writer, around)
     }
 
-    /// Hands the rows over to DuckDB, in a transaction that stays open.
+    /// Hands the rows over to DuckDB, in a transaction that stays open. The days among them may
+    /// show entries of a batch that the log does not have yet.
     fn flush(&mut self) -> Result<(), ConsumeError> {
         if !std::mem::replace(&mut self.is_open, true) {
             self.database.begin()?;
@@ -245,7 +256,7 @@ impl<'d> Accounting<'d> {
         Ok(())
     }
 
-    /// Stores rows and checkpoint in one transaction.
+    /// Stores rows and checkpoint in one transaction. No batch is on its way.
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database.set_checkpoint(&self.position)?;

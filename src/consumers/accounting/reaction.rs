@@ -1,7 +1,12 @@
 //! Task events become entries: read once more from where the last reaction ended, decide, append.
+//!
+//! While one batch is encoded, written and synced on a thread of its own, the next is decided.
+//! Until the log has a batch, its rows are not kept; what the books posted for it stays in the
+//! open transaction, which an error ends without a commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::money;
@@ -12,7 +17,7 @@ use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing::Price;
-use crate::event_log::{Hash, Line};
+use crate::event_log::{Batch, Hash, Head, Line, LogError, Writer};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::tables::{WantedRow, WantedRows};
 use crate::store::{Database, StoreError};
@@ -26,17 +31,30 @@ const ACCOUNTS_MAX: usize = 200_000;
 pub(super) type TaskAccounts = HashMap<TaskId, TaskAccount>;
 
 /// Facts that wait for the writer lock.
-#[derive(Default)]
-struct Pending {
+struct Pending<'s, 'e> {
     facts: Vec<Fact>,
     first_cause: Option<EventId>,
     last_cause: Sequence,
     /// The price of a task whose first assignment has not been met yet. It goes into one batch
     /// with the fee, so that the cause of the last entry tells how far the reaction has come.
     unassigned: Option<(Cause, Fact)>,
+    /// Where a batch is appended while the next is decided.
+    threads: &'s Scope<'s, 'e>,
+    underway: Option<ScopedJoinHandle<'s, Result<(Batch, Head), LogError>>>,
 }
 
-impl Pending {
+impl<'s, 'e> Pending<'s, 'e> {
+    fn new(threads: &'s Scope<'s, 'e>) -> Self {
+        Pending {
+            facts: Vec::new(),
+            first_cause: None,
+            last_cause: Sequence::ZERO,
+            unassigned: None,
+            threads,
+            underway: None,
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.unassigned.is_none()
     }
@@ -78,18 +96,22 @@ impl Accounting<'_> {
             return Ok(true);
         }
         let after = Checkpoint { sequence: self.reacted_through, hash: hash_at(around, self.reacted_through)? };
-        let mut pending = Pending::default();
         let withheld = Arc::clone(&self.withheld);
         let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
-        let done = feed(around.log, &after, Some(last), read, |chunk: Chunk| {
-            self.react_to_chunk(around, pen, &mut pending, &chunk)?;
-            around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
-            Ok::<_, ConsumeError>(in_time())
+        let done = std::thread::scope(|threads| {
+            let mut pending = Pending::new(threads);
+            let done = feed(around.log, &after, Some(last), read, |chunk: Chunk| {
+                self.react_to_chunk(around, pen, &mut pending, &chunk)?;
+                around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
+                Ok::<_, ConsumeError>(in_time())
+            })?;
+            if done {
+                pending.include_unassigned();
+            }
+            self.append_pending(around, pen, &mut pending)?;
+            self.keep_underway(&mut pending)?;
+            Ok::<_, ConsumeError>(done)
         })?;
-        if done {
-            pending.include_unassigned();
-        }
-        self.append_pending(around, pen, &mut pending)?;
         if done {
             self.reacted_through = last;
         }
@@ -107,17 +129,21 @@ impl Accounting<'_> {
         let through = Checkpoint { sequence: *last, hash: hash_at(around, *last)? };
         let read = |sequence: &Sequence| Ok(Recorded::from_line(&around.log.line(*sequence)?.line())?);
         let events = released.iter().map(read).collect::<Result<Vec<_>, ConsumeError>>()?;
-        let mut pending = Pending::default();
-        self.react_to_chunk(around, pen, &mut pending, &Chunk { lines: events.len() as u64, events, through })?;
-        pending.include_unassigned();
-        self.append_pending(around, pen, &mut pending)
+        let chunk = Chunk { lines: events.len() as u64, events, through };
+        std::thread::scope(|threads| {
+            let mut pending = Pending::new(threads);
+            self.react_to_chunk(around, pen, &mut pending, &chunk)?;
+            pending.include_unassigned();
+            self.append_pending(around, pen, &mut pending)?;
+            self.keep_underway(&mut pending)
+        })
     }
 
-    fn react_to_chunk<'l>(
+    fn react_to_chunk<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending,
+        pending: &mut Pending<'s, '_>,
         chunk: &Chunk,
     ) -> Result<(), ConsumeError> {
         self.look_up_tasks(around, pen, pending, &chunk.events)?;
@@ -136,7 +162,7 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    fn owe(&mut self, recorded: &Recorded<'_>, pending: &mut Pending) -> Result<(), ConsumeError> {
+    fn owe(&mut self, recorded: &Recorded<'_>, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
         let cause = Cause { sequence: recorded.sequence, id: recorded.id, time: recorded.time };
         let books = self.common.books_mut();
         match recorded.event.as_ref() {
@@ -166,31 +192,66 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    fn append_pending<'l>(
+    /// Sends what is pending on its way, after the batch before has arrived.
+    fn append_pending<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending,
+        pending: &mut Pending<'s, '_>,
     ) -> Result<(), ConsumeError> {
         let Some(first_cause) = pending.first_cause.take() else { return Ok(()) };
-        let (facts, last_cause) = (std::mem::take(&mut pending.facts), pending.last_cause);
+        self.keep_underway(pending)?;
+        let facts = std::mem::take(&mut pending.facts);
         let command_id = format!("accounting/{first_cause}");
         let proposal = Proposal { actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts };
-        pen.with_writer(around, |writer| {
-            self.absorb(around)?;
-            let time = self.stamp(around, writer)?;
-            self.reacted_through = self.reacted_through.max(last_cause);
-            self.append(writer, time, proposal)
-        })?;
-        Ok(())
+        self.reacted_through = self.reacted_through.max(pending.last_cause);
+        match pen {
+            Pen::Held(writer) => {
+                let batch = self.follow_and_stamp(around, writer, proposal)?;
+                let expected = *writer.head();
+                let head = writer.append(&expected, &batch)?;
+                self.keep(&batch, &head)
+            }
+            Pen::ByLock => {
+                let mut writer = around.writer()?;
+                let batch = self.follow_and_stamp(around, &writer, proposal)?;
+                // The lock goes with the thread, and is let go as soon as the log has the batch.
+                pending.underway = Some(pending.threads.spawn(move || {
+                    let expected = *writer.head();
+                    let head = writer.append(&expected, &batch)?;
+                    Ok((batch, head))
+                }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the rows of the batch on its way, once the log has it.
+    fn keep_underway(&mut self, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
+        let Some(thread) = pending.underway.take() else { return Ok(()) };
+        let (batch, head) = thread.join().expect("appending does not panic")?;
+        self.keep(&batch, &head)
+    }
+
+    /// Under the writer lock: what is proposed, ready to be appended.
+    fn follow_and_stamp(
+        &mut self,
+        around: &Surroundings<'_>,
+        writer: &Writer<'_>,
+        proposal: Proposal,
+    ) -> Result<Batch, ConsumeError> {
+        self.absorb(around)?;
+        let time = self.stamp(around, writer)?;
+        self.check_at_head(writer);
+        Ok(proposal.into_batch(time))
     }
 
     /// Looks up, in one query, the tasks that the events are about and that are not at hand.
-    fn look_up_tasks<'l>(
+    fn look_up_tasks<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending,
+        pending: &mut Pending<'s, '_>,
         events: &[Recorded<'_>],
     ) -> Result<(), ConsumeError> {
         let mut created = HashSet::new();
@@ -212,8 +273,9 @@ impl Accounting<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        // The books have posted what is pending. Their rows may be stored only when it is in the log.
+        // Found are the rows of what is in the log.
         self.append_pending(around, pen, pending)?;
+        self.keep_underway(pending)?;
         self.flush()?;
         let found = load_accounts(self.database, &wanted)?;
         self.accounts.extend(found);
