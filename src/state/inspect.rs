@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use crate::state::sqlite_file::wal_of;
 use crate::state::{StateError, StateIndex};
 
 /// Every table with the order in which its rows are compared.
@@ -20,22 +21,21 @@ const TABLES: [(&str, &str); 6] = [
 
 impl StateIndex {
     /// Opens an index to read only; `None` if it is none of this code version. Neither it nor its
-    /// directory is written: while another process has it open, or died with it, SQLite would
-    /// write beside it, so a copy in `scratch` is opened then.
+    /// directory is written: of a write-ahead file beside it SQLite makes its own index in memory,
+    /// and one that cannot be read so, because another process is at it, is copied to `scratch`.
     ///
     /// # Errors
     /// [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
     pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<StateIndex>, StateError> {
         let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
-        let file = if wal_of(path).exists() { copy(path, scratch, lock_wait)? } else { path.to_owned() };
-        let db = if file == path {
-            let encoded: String = percent_encoding::utf8_percent_encode(&file.to_string_lossy(), RESERVED).collect();
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
+        let db = if !wal_of(path).exists() {
+            open_as(path, "immutable=1").map_err(failed)?
+        } else if let Ok(db) = open_as(path, "readonly_shm=1").and_then(pinned) {
+            db
         } else {
-            Connection::open(&file)
+            Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
         };
-        StateIndex::over(db.map_err(failed)?, path)
+        StateIndex::over(db, path)
     }
 
     /// The tables that differ, each with the first row that does.
@@ -50,6 +50,18 @@ impl StateIndex {
         }
         Ok(found)
     }
+}
+
+fn open_as(path: &Path, how: &str) -> rusqlite::Result<Connection> {
+    let encoded: String = percent_encoding::utf8_percent_encode(&path.to_string_lossy(), RESERVED).collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{encoded}?{how}"), flags)
+}
+
+/// From now on shows what it shows now, whatever others write.
+fn pinned(db: Connection) -> rusqlite::Result<Connection> {
+    db.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master;")?;
+    Ok(db)
 }
 
 const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%').add(b'?').add(b'#');
@@ -85,12 +97,6 @@ fn cell_text(value: &Value) -> String {
         Value::Text(text) => format!("'{text}'"),
         Value::Blob(bytes) => uuid::Uuid::from_slice(bytes).map_or("?".to_owned(), |id| id.to_string()),
     }
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }
 
 /// Copies database and write-ahead file until both stayed the same meanwhile.

@@ -32,6 +32,7 @@ fn a_sound_store_has_no_finding() {
 #[test]
 fn verifying_writes_nothing() {
     let store = Store::sound();
+    assert!(store.path("state.sqlite-wal").exists(), "the index was left as commands leave it");
     let before = store.contents();
     store.verify(true);
     assert_eq!(store.contents(), before);

@@ -108,7 +108,7 @@ fn files_that_are_no_databases_are_found() {
 }
 
 #[test]
-fn an_index_that_somebody_has_open_is_read_from_a_copy() {
+fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
     let store = Store::sound();
     let connection = rusqlite::Connection::open(store.path("state.sqlite")).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET active = 0 WHERE login = 'dima'").unwrap();
