@@ -36,7 +36,7 @@ pub enum Step {
 }
 
 /// Told how much of a step is done, of how much.
-pub type Progress<'a> = &'a (dyn Fn(Step, u64, u64) + Sync);
+pub type Progress<'a> = &'a dyn Fn(Step, u64, u64);
 
 /// Lines are checked on this many threads.
 const THREADS: usize = 2;

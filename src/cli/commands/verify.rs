@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::app::verify::{Findings, Step};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
+use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
 
 #[derive(Args, Debug)]
@@ -22,7 +23,8 @@ impl Verify {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         let began = Instant::now();
-        let findings = app.verify(self.deep, &|_: Step, _, _| {})?;
+        let findings = app.verify(self.deep, &|step, done, total| show(invocation.reporter, step, done, total))?;
+        invocation.reporter.finish();
         let seconds = began.elapsed().as_secs_f64();
         invocation.emit_object(&as_object(&findings), &as_lines(&findings, seconds))?;
         Ok(match (findings.damage.is_empty(), findings.is_sound()) {
@@ -30,6 +32,18 @@ impl Verify {
             (true, false) => Exit::Findings,
             (true, true) => Exit::Done,
         })
+    }
+}
+
+/// What takes less than a moment needs no bar.
+fn show(reporter: &Reporter, step: Step, done: u64, total: u64) {
+    let (what, least) = match step {
+        Step::Lines => ("bytes", 16 << 20),
+        Step::History => ("history", 20_000),
+        Step::Tables => ("tables", 20_000),
+    };
+    if total >= least {
+        reporter.progress(what, done, total);
     }
 }
 

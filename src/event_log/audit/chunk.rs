@@ -74,8 +74,6 @@ pub(super) fn check(
     let mut chunk = Chunk { head: &plan.head, segment: &segment, depth, contents, track, checked: Checked::default() };
     chunk.checked.bytes = length as u64;
     chunk.lines(&buffer[..read], task.bytes.start);
-    chunk.checked.ids.sort_unstable();
-    chunk.checked.keys.sort_unstable();
     Ok(chunk.checked)
 }
 

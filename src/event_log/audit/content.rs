@@ -11,13 +11,15 @@ pub(super) struct Contents {
     depth: Depth,
     text: String,
     data: Vec<u8>,
+    /// The last actor that was well written; most lines have the one of the line before.
+    actor: String,
 }
 
 type Wrong = (FaultKind, String);
 
 impl Contents {
     pub fn new(depth: Depth) -> Contents {
-        Contents { depth, text: String::new(), data: Vec::new() }
+        Contents { depth, text: String::new(), data: Vec::new(), actor: String::new() }
     }
 
     /// Whether the event's type is known; or the first thing that is wrong.
@@ -55,10 +57,14 @@ impl Contents {
         if line.command_hash.is_some_and(|hash| !is_hex(hash)) {
             return wrong("the command hash is not a hash".to_owned());
         }
+        if line.actor == self.actor {
+            return Ok(());
+        }
         let Ok(actor) = line.acting() else { return wrong(format!("`{}` is not an actor", line.actor)) };
         if !self.reads(&actor, line.actor) {
             return wrong(format!("the actor is written `{}` instead of `{actor}`", line.actor));
         }
+        line.actor.clone_into(&mut self.actor);
         Ok(())
     }
 

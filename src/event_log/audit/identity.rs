@@ -33,9 +33,20 @@ pub(super) fn of_key(key: &str) -> u64 {
     })
 }
 
-/// Fingerprints that occur twice. The input is a row of sorted runs, which the sort makes use of.
-fn suspects(mut fingerprints: Vec<u64>) -> HashSet<u64> {
-    fingerprints.sort();
+/// Fingerprints that occur twice. Those with a high first bit are sorted on a thread of their own:
+/// nothing else is left to be done meanwhile.
+fn suspects(fingerprints: Vec<u64>) -> HashSet<u64> {
+    let (high, low): (Vec<_>, Vec<_>) = fingerprints.into_iter().partition(|fingerprint| fingerprint >> 63 == 1);
+    std::thread::scope(|scope| {
+        let high = scope.spawn(|| repeated(high));
+        let mut found = repeated(low);
+        found.extend(high.join().expect("sorting does not panic"));
+        found
+    })
+}
+
+fn repeated(mut fingerprints: Vec<u64>) -> HashSet<u64> {
+    fingerprints.sort_unstable();
     fingerprints.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 

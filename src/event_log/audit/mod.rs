@@ -12,8 +12,8 @@ mod content;
 mod identity;
 mod plan;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 
 use crate::event_log::FileLog;
 use crate::event_log::error::{LogError, Place};
@@ -81,7 +81,7 @@ impl FileLog {
     ///
     /// # Errors
     /// If a file cannot be read, the log is missing, or it was written by a newer program.
-    pub fn audit(&self, depth: Depth, threads: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Audit, LogError> {
+    pub fn audit(&self, depth: Depth, threads: usize, progress: &dyn Fn(u64, u64)) -> Result<Audit, LogError> {
         let storage = self.storage();
         let mut audit = Audit::default();
         let Some(plan) = Plan::make(storage, &mut audit)? else { return Ok(audit.in_order()) };
@@ -129,32 +129,40 @@ impl Audit {
     }
 }
 
-/// Checks all chunks, each on whatever thread is free.
+/// Checks all chunks, each on whatever thread is free; this one tells of the progress.
 fn check_chunks(
     storage: &dyn Storage,
     plan: &Plan,
     depth: Depth,
     threads: usize,
-    progress: &(dyn Fn(u64, u64) + Sync),
+    progress: &dyn Fn(u64, u64),
 ) -> Result<Vec<Checked>, LogError> {
     let total = plan.chunks.iter().map(|chunk| chunk.bytes.end - chunk.bytes.start).sum();
-    let (next, done, results) = (AtomicUsize::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
-    let work = || -> Result<(), LogError> {
-        let mut buffer = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = plan.chunks.get(at) else { return Ok(()) };
-            let checked = chunk::check(storage, plan, task, depth, &mut buffer)?;
-            let bytes = done.fetch_add(checked.bytes, Ordering::Relaxed) + checked.bytes;
-            progress(bytes, total);
-            results.lock().expect("no thread panics holding it").push((at, checked));
+    let next = AtomicUsize::new(0);
+    let (sender, results) = channel();
+    let mut checked = std::thread::scope(|scope| {
+        for sender in vec![sender; threads.max(1)] {
+            scope.spawn(|| {
+                // Dropped with the thread: the results end when the last one is done.
+                let sender = sender;
+                let mut buffer = Vec::new();
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(task) = plan.chunks.get(at) else { return };
+                    let checked = chunk::check(storage, plan, task, depth, &mut buffer);
+                    if sender.send(checked.map(|checked| (at, checked))).is_err() {
+                        return;
+                    }
+                }
+            });
         }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a chunk is checked without panics"))
+        let mut done = 0;
+        let told = results.into_iter().inspect(|result| {
+            done += result.as_ref().map_or(0, |(_, checked)| checked.bytes);
+            progress(done, total);
+        });
+        told.collect::<Result<Vec<_>, LogError>>()
     })?;
-    let mut results = results.into_inner().expect("no thread panics holding it");
-    results.sort_unstable_by_key(|(at, _)| *at);
-    Ok(results.into_iter().map(|(_, checked)| checked).collect())
+    checked.sort_unstable_by_key(|(at, _)| *at);
+    Ok(checked.into_iter().map(|(_, checked)| checked).collect())
 }

@@ -12,7 +12,7 @@ use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::{Access, Storage};
 
 /// Small enough to stay in a core's cache between reading and hashing.
-const CHUNK_BYTES: u64 = 2 << 20;
+const CHUNK_BYTES: u64 = 512 << 10;
 
 pub(super) struct Plan {
     pub head: Head,
