@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app::AppError;
 use crate::consumers::ConsumeError;
@@ -45,6 +45,15 @@ pub struct Failure {
     pub is_closed_pipe: bool,
 }
 
+/// Its members stand in the order of the contract.
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    code: &'a str,
+    exit: i32,
+    message: &'a str,
+    hints: &'a [String],
+}
+
 impl Failure {
     pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
         Failure { exit, code: code.to_owned(), message: message.into(), hints: Vec::new(), is_closed_pipe: false }
@@ -71,10 +80,10 @@ impl Failure {
 
     /// For programs: one object.
     pub fn json(&self) -> String {
-        let error = json!({
-            "code": self.code, "exit": self.exit as i32, "message": self.message, "hints": self.hints,
-        });
-        format!("{}\n", json!({ "error": error }))
+        let error =
+            ErrorObject { code: &self.code, exit: self.exit as i32, message: &self.message, hints: &self.hints };
+        let text = serde_json::to_string(&error).expect("texts and a number are JSON");
+        format!("{{\"error\":{text}}}\n")
     }
 }
 

@@ -19,7 +19,7 @@ use crate::domain::id::CompanyId;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::{EventLog, Patience};
 use crate::reports::render::{self, Format, Options};
-use crate::reports::table::{Named, Period, Report, Table};
+use crate::reports::table::{Named, Report, Table};
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 
@@ -130,10 +130,6 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    pub fn wants_json(&self) -> bool {
-        matches!(self.format(), Ok(Format::Json | Format::Ndjson))
-    }
-
     /// Writes a report where it belongs.
     ///
     /// # Errors
@@ -150,15 +146,6 @@ impl<'a> Invocation<'a> {
     /// If it cannot be written.
     pub fn emit_list(&self, desk: &Desk<'_>, name: &'static str, table: Table) -> Result<(), Failure> {
         self.emit(&list(desk, name, table, Vec::new())?)
-    }
-
-    /// Writes one object as JSON, or `lines` for people.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn emit_object(&self, object: &serde_json::Value, lines: &str) -> Result<(), Failure> {
-        let text = if self.wants_json() { format!("{object}\n") } else { lines.to_owned() };
-        self.with_output(|out| Ok(out.write_all(text.as_bytes())?))
     }
 
     /// After a write: its preview if it was a dry run, else whatever `say` prints.
@@ -236,10 +223,8 @@ pub fn list(desk: &Desk<'_>, name: &'static str, table: Table, totals: Vec<Named
         head_sequence: head,
         zone: desk.company.zone.clone(),
         currency: desk.company.currency.clone(),
-        period: Period::default(),
         totals,
-        beside: Vec::new(),
-        table,
+        ..Report::alone(table)
     })
 }
 

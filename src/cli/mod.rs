@@ -1,10 +1,12 @@
 //! The command line: words in, an exit code out. The only layer with terminal, clock, chance and
 //! environment.
 
+mod answer;
 pub mod args;
 mod commands;
 mod environment;
 mod failure;
+mod indented;
 mod invocation;
 mod mail_settings;
 mod prompt;

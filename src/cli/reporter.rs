@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::args::{Global, ProgressStyle};
 use crate::consumers::Notices;
@@ -20,6 +20,14 @@ pub struct Reporter {
     style: Shown,
     bar: RefCell<Option<(String, ProgressBar)>>,
     last_line: Cell<Option<Instant>>,
+}
+
+/// A line of `--progress json`.
+#[derive(Serialize)]
+struct Step<'a> {
+    progress: &'a str,
+    done: u64,
+    total: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +83,10 @@ impl Reporter {
             Shown::Bar => self.move_bar(what, done, total),
             Shown::Plain | Shown::Json if !self.is_due(done >= total) => {}
             Shown::Plain => self.line(&format!("{what}: {done} of {total}")),
-            Shown::Json => self.line(&json!({ "progress": what, "done": done, "total": total }).to_string()),
+            Shown::Json => {
+                let step = Step { progress: what, done, total };
+                self.line(&serde_json::to_string(&step).expect("a name and two numbers are JSON"));
+            }
         }
     }
 

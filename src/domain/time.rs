@@ -144,6 +144,10 @@ pub struct UnknownZone {
 }
 
 impl Zone {
+    pub fn utc() -> Self {
+        Self(TimeZone::UTC)
+    }
+
     /// An IANA name such as `Europe/Moscow`. POSIX rules and fixed offsets are not names.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {
         let unknown = || UnknownZone { name: name.to_owned() };

@@ -221,3 +221,20 @@ pub struct Report {
     pub beside: Vec<Named>,
     pub table: Table,
 }
+
+impl Report {
+    /// A table that is about no consumer and no dates.
+    pub fn alone(table: Table) -> Report {
+        Report {
+            name: "",
+            as_of_sequence: Sequence::ZERO,
+            head_sequence: Sequence::ZERO,
+            zone: Zone::utc(),
+            currency: String::new(),
+            period: Period::default(),
+            totals: Vec::new(),
+            beside: Vec::new(),
+            table,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! One target, because DuckDB and Polars are linked into each. What must hold: the suite is
 //! deterministic, needs no network and leaves nothing behind.
 
+mod answers;
 mod books;
 mod chain;
 mod concurrency;

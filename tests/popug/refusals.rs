@@ -150,7 +150,7 @@ fn a_clock_that_is_a_little_behind_warns_and_one_far_behind_refuses() {
     let error = world.at("2026-03-02T09:49:59Z").refused("mara", &["task", "add", "Never"], 4, "clock_behind");
     assert!(error["hints"][0].as_str().expect("a hint").contains("--to-sequence 8"), "{error}");
     let status = world.call("ada", &["status"]).expect(0, Any, Has("is ahead of the clock"));
-    assert!(status.stdout.starts_with("head        14"), "{}", status.stdout);
+    assert!(status.stdout.starts_with("tracker\t14\t0\t"), "{}", status.stdout);
     crate::chain::check(&world.log_lines());
 }
 

@@ -1,5 +1,7 @@
 //! What a verification found, in the words that people and scripts are told.
 
+use serde::Serialize;
+
 use crate::event_log::Head;
 use crate::event_log::audit::{Audit, Fault, FaultKind};
 
@@ -26,7 +28,7 @@ pub struct Findings {
 }
 
 /// A bad place in the log.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Damage {
     /// The segment's file name.
     pub segment: String,
@@ -39,7 +41,7 @@ pub struct Damage {
 }
 
 /// A rule that does not hold.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Violation {
     /// `I1` to `I14` of the domain; `head`, `envelope`, `decoding`, `schema` or `checkpoint`.
     pub invariant: &'static str,

@@ -1,11 +1,12 @@
 //! `account correct`
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::domain::event::Event;
+use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
 pub enum Account {
@@ -34,12 +35,15 @@ impl Account {
             let Some((sequence, Event::BalanceChanged(entry))) = outcome.events.first() else {
                 unreachable!("a correction is one entry")
             };
-            let object = json!({
-                "entry_id": entry.entry_id, "corrects": entry.corrects, "amount": entry.amount.to_string(),
-                "balance": entry.balance.to_string(), "business_date": entry.business_date, "sequence": sequence,
-                "replayed": outcome.replayed,
-            });
-            invocation.emit_object(&object, &format!("{}\t{}\n", entry.entry_id, entry.amount))
+            let row = Table::builder()
+                .text("entry_id", [Some(entry.entry_id.to_string())])
+                .text("corrects", [entry.corrects.map(|corrected| corrected.to_string())])
+                .money("amount", [Some(entry.amount)])
+                .money("balance", [Some(entry.balance)])
+                .date("business_date", [Some(entry.business_date)])
+                .int("sequence", [Some(sequence.0)])
+                .bool("replayed", [Some(outcome.replayed)]);
+            invocation.answer(&Answer::done(row, format!("{}\t{}\n", entry.entry_id, entry.amount))?)
         })?;
         Ok(Exit::Done)
     }

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::commands::report::{load, open_for_report, visible_user};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, write_whole};
 use crate::domain::event::Consumer;
+use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Right;
+use crate::domain::time::EventTime;
 use crate::event_log::EventLog;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
@@ -78,6 +80,27 @@ impl Journal {
     }
 }
 
+/// What says what the files of an export are and how far they reach.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    company: &'a str,
+    company_id: CompanyId,
+    time_zone: &'a str,
+    currency: &'a str,
+    exported_at: EventTime,
+    exported_by: &'a str,
+    head_sequence: Sequence,
+    files: Vec<Exported>,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    file: String,
+    report: &'static str,
+    rows: usize,
+    as_of_sequence: Sequence,
+}
+
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
     std::fs::create_dir_all(dir)
         .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
@@ -95,17 +118,23 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
         let file = format!("{}.{extension}", name.name());
         write_whole(&dir.join(&file), |out| Ok(render(&report, format, Options::default(), out)?))?;
         invocation.reporter.detail(&format!("{file}: {} rows", report.table.height()));
-        files.push(json!({
-            "file": file, "report": name.name(), "rows": report.table.height(),
-            "as_of_sequence": report.as_of_sequence,
-        }));
+        let (rows, as_of_sequence) = (report.table.height(), report.as_of_sequence);
+        files.push(Exported { file, report: name.name(), rows, as_of_sequence });
     }
-    let manifest = json!({
-        "company": desk.company.name, "company_id": desk.company.id, "time_zone": desk.company.zone.name(),
-        "currency": desk.company.currency, "exported_at": desk.app.environment.now(),
-        "exported_by": desk.caller.user.login, "head_sequence": desk.app.log.head()?.sequence, "files": files,
-    });
-    write_whole(&dir.join("manifest.json"), |out| Ok(writeln!(out, "{manifest:#}")?))?;
-    invocation.reporter.note(&format!("{} reports are in {}", files.len(), dir.display()));
+    let manifest = Manifest {
+        company: &desk.company.name,
+        company_id: desk.company.id,
+        time_zone: desk.company.zone.name(),
+        currency: &desk.company.currency,
+        exported_at: desk.app.environment.now(),
+        exported_by: &desk.caller.user.login,
+        head_sequence: desk.app.log.head()?.sequence,
+        files,
+    };
+    write_whole(&dir.join("manifest.json"), |out| {
+        serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
+        Ok(writeln!(out)?)
+    })?;
+    invocation.reporter.note(&format!("{} reports are in {}", manifest.files.len(), dir.display()));
     Ok(Exit::Done)
 }

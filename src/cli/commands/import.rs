@@ -5,13 +5,14 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
 
 use crate::app::AppError;
 use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, write_whole};
 use crate::domain::text::Displayed;
+use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
 pub enum Import {
@@ -148,11 +149,6 @@ fn say(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failu
     for row in &summary.rejected {
         invocation.reporter.remark(&format!("left out: {}", place_and_reason(row)));
     }
-    let object = json!({
-        "rows": summary.rows, "imported": summary.imported, "replayed": summary.replayed,
-        "skipped": summary.skipped, "rejected": summary.rejected.len(), "appended": summary.appended_events,
-        "closed_dates": summary.closed_dates,
-    });
     let text = format!(
         "{} rows: {} imported, {} there already, {} without effect, {} left out; {} events appended, {} dates closed",
         summary.rows,
@@ -163,9 +159,14 @@ fn say(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failu
         summary.appended_events,
         summary.closed_dates.len()
     );
-    if invocation.wants_json() {
-        return invocation.emit_object(&object, "");
-    }
+    let row = Table::builder()
+        .int("rows", [Some(summary.rows)])
+        .int("imported", [Some(summary.imported)])
+        .int("replayed", [Some(summary.replayed)])
+        .int("skipped", [Some(summary.skipped)])
+        .int("rejected", [Some(summary.rejected.len() as u64)])
+        .int("appended", [Some(summary.appended_events)]);
+    invocation.answer(&Answer::done(row, "")?.with_member("closed_dates", &summary.closed_dates)?)?;
     invocation.reporter.note(&text);
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! `init`
 
 use clap::Args;
-use serde_json::json;
 
 use crate::app::Environment;
 use crate::app::founding::Founding;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::domain::company::FoundCompany;
 use crate::domain::time::EventTime;
+use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Init {
@@ -61,12 +62,12 @@ impl Init {
         let founding = Founding { company, admin_password, founded_at };
         let founded = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
         let root = directory.root().display().to_string();
-        if invocation.wants_json() {
-            let object = json!({ "company_id": founded.company, "admin_id": founded.admin, "store": root });
-            invocation.emit_object(&object, "")?;
-        } else {
-            invocation.reporter.note(&format!("{name} is founded in {root}"));
-        }
+        let row = Table::builder()
+            .text("company_id", [Some(founded.company.to_string())])
+            .text("admin_id", [Some(founded.admin.to_string())])
+            .text("store", [Some(&root)]);
+        invocation.answer(&Answer::done(row, "")?)?;
+        invocation.reporter.note(&format!("{name} is founded in {root}"));
         Ok(Exit::Done)
     }
 }

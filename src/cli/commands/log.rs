@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::indented::indented;
 use crate::cli::invocation::{Desk, Invocation, list};
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::event_log::{EventLog, FileLog, Line, LogError};
 use crate::reports::error::ReportError;
 use crate::reports::render::Format;
-use crate::reports::table::{Table, Value};
+use crate::reports::table::{Table, TableBuilder, Value};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -159,15 +161,33 @@ impl Show {
             Err(LogError::NotOnChain { .. }) => return Err(not_there(self.sequence, head)),
             other => other?,
         };
-        let text = line.line().text.to_owned();
-        let is_for_people = invocation.format()? == Format::Table;
-        let shown = match serde_json::from_str::<serde_json::Value>(&text) {
-            Ok(value) if is_for_people => format!("{value:#}"),
-            _ => text,
-        };
-        invocation.with_output(|out| Ok(writeln!(out, "{shown}")?))?;
+        let line = line.line();
+        match invocation.format()? {
+            Format::Plain | Format::Json | Format::Ndjson => {
+                invocation.with_output(|out| Ok(writeln!(out, "{}", line.text)?))?;
+            }
+            Format::Table | Format::Csv | Format::Markdown | Format::Parquet => {
+                let answer = Answer::shown(row(&line)?, indented(line.text))?;
+                invocation.answer(&answer.in_zone(&desk.company.zone))?;
+            }
+        }
         Ok(Exit::Done)
     }
+}
+
+/// The event's envelope, with its data as JSON.
+fn row(line: &Line<'_>) -> Result<TableBuilder, Failure> {
+    Ok(Table::builder()
+        .int("sequence", [Some(line.sequence.0)])
+        .time("time", [Some(line.event_time()?)])
+        .text("type", [Some(line.type_name)])
+        .text("source", [Some(line.source)])
+        .text("subject", [Some(line.subject)])
+        .text("actor", [Some(line.actor)])
+        .text("commandid", [Some(line.command_id())])
+        .text("causationid", [line.causation_id])
+        .text("id", [Some(line.id)])
+        .text("data", [Some(line.data)]))
 }
 
 /// What is counted of one type.

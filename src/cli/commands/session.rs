@@ -1,15 +1,16 @@
 //! `login`, `logout`, `whoami`
 
 use clap::Args;
-use serde_json::json;
 
 use crate::app::Environment;
 use crate::app::identity::Proof;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::credentials::{TokenKind, Ttl};
 use crate::domain::text::Displayed;
+use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Login {
@@ -61,10 +62,14 @@ pub struct Whoami {}
 impl Whoami {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let user = invocation.desk()?.caller.user;
-        let object = json!({
-            "user_id": user.id, "login": user.login, "name": user.full_name, "role": user.role, "active": user.active,
-        });
-        invocation.emit_object(&object, &format!("{}\t{}\t{}\n", user.login, user.role, Displayed(&user.full_name)))?;
+        let row = Table::builder()
+            .text("user_id", [Some(user.id.to_string())])
+            .text("login", [Some(&user.login)])
+            .text("name", [Some(&user.full_name)])
+            .text("role", [Some(user.role.name())])
+            .bool("active", [Some(user.active)]);
+        let line = format!("{} ({}), {}\n", Displayed(&user.full_name), user.login, user.role);
+        invocation.answer(&Answer::shown(row, line)?)?;
         Ok(Exit::Done)
     }
 }

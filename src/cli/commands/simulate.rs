@@ -1,13 +1,14 @@
 //! `simulate`
 
 use clap::Args;
-use serde_json::json;
 
 use crate::app::simulate::Simulation;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::consumers::notifier::{MailRoutes, Outgoing};
 use crate::mail::Sender;
+use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Simulate {
@@ -36,13 +37,13 @@ impl Simulate {
         let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
         let played = desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
-        let object = json!({
-            "first_date": played.first_date, "last_date": played.last_date, "commands": played.commands,
-            "appended": played.appended_events, "closed_dates": played.closed_dates.len(),
-        });
-        if invocation.wants_json() {
-            invocation.emit_object(&object, "")?;
-        }
+        let row = Table::builder()
+            .date("first_date", [Some(played.first_date)])
+            .date("last_date", [Some(played.last_date)])
+            .int("commands", [Some(played.commands)])
+            .int("appended", [Some(played.appended_events)])
+            .int("closed_dates", [Some(played.closed_dates.len() as u64)]);
+        invocation.answer(&Answer::done(row, "")?)?;
         invocation.reporter.note(&format!(
             "{} to {}: {} commands, {} events, {} dates closed",
             played.first_date,

@@ -1,8 +1,9 @@
 //! `status`
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use crate::cli::answer::Answer;
 use crate::cli::commands::report::open_to_read;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
@@ -10,17 +11,37 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::EventLog;
+use crate::reports::table::{Table, TableBuilder};
 use crate::store::Database;
 
 #[derive(Args, Debug)]
 pub struct Status {}
 
+/// The whole answer, its members in the order of the contract.
+#[derive(Serialize)]
+struct Shown {
+    head: HeadShown,
+    consumers: Vec<Standing>,
+    last_closed_date: Option<BusinessDate>,
+    clock_behind_seconds: i64,
+}
+
+#[derive(Serialize)]
+struct HeadShown {
+    sequence: Sequence,
+    hash: String,
+    time: EventTime,
+}
+
 /// How far one consumer has come.
+#[derive(Serialize)]
 struct Standing {
     name: &'static str,
     /// `None` if its tables cannot be read now.
     sequence: Option<Sequence>,
+    lag_events: Option<u64>,
     lag_seconds: i64,
+    set_aside: u64,
     last_error: Option<String>,
 }
 
@@ -36,13 +57,14 @@ impl Status {
             let read = checkpoint(&desk, consumer, &mut last_closed);
             standings.push(standing(&desk, consumer, read, head.sequence, now)?);
         }
-        let object = json!({
-            "head": { "sequence": head.sequence, "hash": head.hash.to_string(), "time": head_time },
-            "consumers": standings.iter().map(|s| s.object(head.sequence)).collect::<Vec<_>>(),
-            "last_closed_date": last_closed,
-            "clock_behind_seconds": (head_time.micros() - now.micros()).max(0) / 1_000_000,
-        });
-        invocation.emit_object(&object, &lines(&standings, head.sequence, head_time, last_closed))?;
+        let shown = Shown {
+            head: HeadShown { sequence: head.sequence, hash: head.hash.to_string(), time: head_time },
+            consumers: standings,
+            last_closed_date: last_closed,
+            clock_behind_seconds: (head_time.micros() - now.micros()).max(0) / 1_000_000,
+        };
+        let answer = Answer::shown(shown.table(), shown.lines())?.in_zone(&desk.company.zone).with_object(&shown)?;
+        invocation.answer(&answer)?;
         if head_time > now {
             invocation.reporter.remark(&format!("the log's last event ({head_time}) is ahead of the clock ({now})"));
         }
@@ -86,45 +108,59 @@ fn standing(
     head: Sequence,
     now: EventTime,
 ) -> Result<Standing, Failure> {
-    let name = consumer.name();
+    let mut standing = Standing {
+        name: consumer.name(),
+        sequence: None,
+        lag_events: None,
+        lag_seconds: 0,
+        set_aside: 0,
+        last_error: None,
+    };
     match read {
-        Ok(sequence) if sequence < head => {
-            let waiting_since = time_of(desk, sequence.next())?;
-            let lag_seconds = (now.micros() - waiting_since.micros()).max(0) / 1_000_000;
-            Ok(Standing { name, sequence: Some(sequence), lag_seconds, last_error: None })
-        }
-        Ok(sequence) => Ok(Standing { name, sequence: Some(sequence), lag_seconds: 0, last_error: None }),
-        Err(failure) => Ok(Standing { name, sequence: None, lag_seconds: 0, last_error: Some(failure.message) }),
-    }
-}
-
-impl Standing {
-    fn lag(&self, head: Sequence) -> Option<u64> {
-        self.sequence.map(|sequence| head.0.saturating_sub(sequence.0))
-    }
-
-    fn object(&self, head: Sequence) -> Value {
-        json!({
-            "name": self.name, "sequence": self.sequence, "lag_events": self.lag(head),
-            "lag_seconds": self.lag_seconds, "set_aside": 0, "last_error": self.last_error,
-        })
-    }
-}
-
-fn lines(standings: &[Standing], head: Sequence, at: EventTime, last_closed: Option<BusinessDate>) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("head        {head}  ({at})\n");
-    for standing in standings {
-        let _ = match (standing.sequence, &standing.last_error) {
-            (Some(sequence), _) if sequence == head => writeln!(text, "{:<11} {sequence}  at the head", standing.name),
-            (Some(sequence), _) => {
-                let lag = head.0.saturating_sub(sequence.0);
-                writeln!(text, "{:<11} {sequence}  {lag} events behind, {} s", standing.name, standing.lag_seconds)
+        Ok(sequence) => {
+            standing.sequence = Some(sequence);
+            standing.lag_events = Some(head.0.saturating_sub(sequence.0));
+            if sequence < head {
+                let waiting_since = time_of(desk, sequence.next())?;
+                standing.lag_seconds = (now.micros() - waiting_since.micros()).max(0) / 1_000_000;
             }
-            (None, error) => writeln!(text, "{:<11} -  {}", standing.name, error.as_deref().unwrap_or_default()),
-        };
+        }
+        Err(failure) => standing.last_error = Some(failure.message),
     }
-    let closed = last_closed.map_or_else(|| "none".to_owned(), |date| date.to_string());
-    let _ = writeln!(text, "last close  {closed}");
-    text
+    Ok(standing)
+}
+
+impl Shown {
+    /// A row for each consumer, the head beside it.
+    fn table(&self) -> TableBuilder {
+        let rows = &self.consumers;
+        Table::builder()
+            .text("name", rows.iter().map(|row| Some(row.name)))
+            .int("sequence", rows.iter().map(|row| row.sequence.map(|sequence| sequence.0)))
+            .int("lag_events", rows.iter().map(|row| row.lag_events))
+            .int("lag_seconds", rows.iter().map(|row| Some(row.lag_seconds.unsigned_abs())))
+            .int("set_aside", rows.iter().map(|row| Some(row.set_aside)))
+            .text("last_error", rows.iter().map(|row| row.last_error.as_deref()))
+            .int("head_sequence", rows.iter().map(|_| Some(self.head.sequence.0)))
+            .time("head_time", rows.iter().map(|_| Some(self.head.time)))
+            .date("last_closed_date", rows.iter().map(|_| self.last_closed_date))
+    }
+
+    fn lines(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = format!("head        {}  ({})\n", self.head.sequence, self.head.time);
+        for standing in &self.consumers {
+            let name = standing.name;
+            let _ = match (standing.sequence, standing.lag_events.unwrap_or_default(), &standing.last_error) {
+                (Some(sequence), 0, _) => writeln!(text, "{name:<11} {sequence}  at the head"),
+                (Some(sequence), lag, _) => {
+                    writeln!(text, "{name:<11} {sequence}  {lag} events behind, {} s", standing.lag_seconds)
+                }
+                (None, _, error) => writeln!(text, "{name:<11} -  {}", error.as_deref().unwrap_or_default()),
+            };
+        }
+        let closed = self.last_closed_date.map_or_else(|| "none".to_owned(), |date| date.to_string());
+        let _ = writeln!(text, "last close  {closed}");
+        text
+    }
 }

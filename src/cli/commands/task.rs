@@ -1,16 +1,19 @@
 //! `task add`, `list`, `show`, `complete`, `reshuffle`
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app::command::{Command, known_task, known_user};
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::domain::event::Event;
+use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::text::{Displayed, Title};
+use crate::domain::time::EventTime;
 use crate::reports::error::ReportError;
-use crate::reports::table::Table;
+use crate::reports::table::{Table, TableBuilder};
 use crate::state::{HandOver, TaskRow};
 
 #[derive(Subcommand, Debug)]
@@ -96,11 +99,13 @@ impl Add {
         }
         let assignee = known_user(&desk.index, &assigned.assignee_id.to_string())?.login;
         invocation.emit_outcome(&outcome, || {
-            let object = json!({
-                "task_id": created.task_id, "number": created.number, "assignee": assignee, "sequence": sequence,
-                "replayed": outcome.replayed,
-            });
-            invocation.emit_object(&object, &format!("T-{}\t{assignee}\n", created.number))
+            let row = Table::builder()
+                .text("task_id", [Some(created.task_id.to_string())])
+                .int("number", [Some(created.number)])
+                .text("assignee", [Some(&assignee)])
+                .int("sequence", [Some(sequence.0)])
+                .bool("replayed", [Some(outcome.replayed)]);
+            invocation.answer(&Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?)
         })?;
         Ok(Exit::Done)
     }
@@ -110,14 +115,14 @@ impl List {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         desk.caller.require(Right::SeeTasks)?;
         let rows = desk.index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?;
-        invocation.emit_list(desk, "tasks", table(&rows)?)?;
+        invocation.emit_list(desk, "tasks", table(&rows).build().map_err(ReportError::from)?)?;
         Ok(Exit::Done)
     }
 }
 
-fn table(rows: &[TaskRow]) -> Result<Table, ReportError> {
+fn table(rows: &[TaskRow]) -> TableBuilder {
     let status = |row: &TaskRow| Some(if row.task.completed { "completed" } else { "open" });
-    Ok(Table::builder()
+    Table::builder()
         .text("task_id", rows.iter().map(|row| Some(row.task.id.to_string())))
         .int("number", rows.iter().map(|row| Some(row.task.number)))
         .text("title", rows.iter().map(|row| Some(&row.title)))
@@ -131,7 +136,6 @@ fn table(rows: &[TaskRow]) -> Result<Table, ReportError> {
         .int("assignments", rows.iter().map(|row| Some(u64::from(row.task.assignment_no))))
         .time("completed_at", rows.iter().map(|row| row.completed_at))
         .text("completed_by", rows.iter().map(|row| row.task.completed.then_some(&row.assignee)))
-        .build()?)
 }
 
 impl Show {
@@ -140,29 +144,33 @@ impl Show {
         let task = known_task(&desk.index, &self.task)?;
         let row = desk.index.task_row(task.number)?.expect("the task was just found");
         let hand_overs = desk.index.hand_overs(task.number)?;
-        invocation.emit_object(&as_object(&row, &hand_overs), &as_lines(&row, &hand_overs))?;
+        let answer = Answer::shown(table(std::slice::from_ref(&row)), as_lines(&row, &hand_overs))?;
+        let answer = answer.in_zone(&desk.company.zone).with_member("history", &history(&row, &hand_overs))?;
+        invocation.answer(&answer)?;
         Ok(Exit::Done)
     }
 }
 
-fn as_object(row: &TaskRow, hand_overs: &[HandOver]) -> serde_json::Value {
-    let mut history = vec![json!({
-        "event": "created", "at": row.created_at, "by": row.created_by, "sequence": row.created_sequence,
-    })];
-    history.extend(hand_overs.iter().map(|hand_over| {
-        json!({
-            "event": "assigned", "at": hand_over.at, "assignee": hand_over.assignee,
-            "assignment_no": hand_over.assignment_no, "sequence": hand_over.sequence,
-        })
+/// What happened to a task, as JSON.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Happened<'a> {
+    Created { at: EventTime, by: &'a str, sequence: Sequence },
+    Assigned { at: EventTime, assignee: &'a str, assignment_no: u32, sequence: Sequence },
+    Completed { at: EventTime, by: &'a str },
+}
+
+fn history<'a>(row: &'a TaskRow, hand_overs: &'a [HandOver]) -> Vec<Happened<'a>> {
+    let mut history =
+        vec![Happened::Created { at: row.created_at, by: &row.created_by, sequence: row.created_sequence }];
+    history.extend(hand_overs.iter().map(|hand_over| Happened::Assigned {
+        at: hand_over.at,
+        assignee: &hand_over.assignee,
+        assignment_no: hand_over.assignment_no,
+        sequence: hand_over.sequence,
     }));
-    history.extend(row.completed_at.map(|at| json!({ "event": "completed", "at": at, "by": row.assignee })));
-    json!({
-        "task_id": row.task.id, "number": row.task.number, "title": row.title, "jira_id": row.jira_id,
-        "description": row.description, "status": if row.task.completed { "completed" } else { "open" },
-        "created_by": row.created_by, "created_at": row.created_at, "assignee": row.assignee,
-        "assigned_at": row.assigned_at, "assignments": row.task.assignment_no, "completed_at": row.completed_at,
-        "completed_by": row.task.completed.then_some(&row.assignee), "history": history,
-    })
+    history.extend(row.completed_at.map(|at| Happened::Completed { at, by: &row.assignee }));
+    history
 }
 
 fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
@@ -194,11 +202,11 @@ impl Complete {
         let command = Command::CompleteTasks { tasks: self.tasks };
         let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
         invocation.emit_outcome(&outcome, || {
-            let sequences: Vec<_> = outcome.events.iter().map(|(sequence, _)| *sequence).collect();
-            let object = json!({
-                "completed": sequences.len(), "sequence": sequences.first(), "replayed": outcome.replayed,
-            });
-            if invocation.wants_json() { invocation.emit_object(&object, "") } else { Ok(()) }
+            let row = Table::builder()
+                .int("completed", [Some(outcome.events.len() as u64)])
+                .int("sequence", [outcome.events.first().map(|(sequence, _)| sequence.0)])
+                .bool("replayed", [Some(outcome.replayed)]);
+            invocation.answer(&Answer::done(row, "")?)
         })?;
         Ok(Exit::Done)
     }
@@ -210,11 +218,13 @@ fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failu
         unreachable!("a reshuffle is headed by its own event")
     };
     invocation.emit_outcome(&outcome, || {
-        let object = json!({
-            "open_tasks": reshuffled.open_tasks, "eligible_users": reshuffled.eligible_users,
-            "moved": reshuffled.moved, "sequence": sequence, "replayed": outcome.replayed,
-        });
-        invocation.emit_object(&object, &format!("{}\n", reshuffled.moved))
+        let row = Table::builder()
+            .int("open_tasks", [Some(reshuffled.open_tasks)])
+            .int("eligible_users", [Some(reshuffled.eligible_users)])
+            .int("moved", [Some(reshuffled.moved)])
+            .int("sequence", [Some(sequence.0)])
+            .bool("replayed", [Some(outcome.replayed)]);
+        invocation.answer(&Answer::done(row, format!("{}\n", reshuffled.moved))?)
     })?;
     Ok(Exit::Done)
 }

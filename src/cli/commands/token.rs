@@ -1,10 +1,10 @@
 //! `token issue`, `token list`, `token revoke`
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use crate::app::Environment;
 use crate::app::command::known_user;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::credentials::{TokenKind, TokenRecord, Ttl};
@@ -73,11 +73,13 @@ impl Issue {
         let now = invocation.environment.system_now();
         let issued = auth.tokens().issue(user.id, TokenKind::Token, ttl, now)?;
         let record = &issued.record;
-        let object = json!({
-            "token": issued.token.reveal(), "token_id": record.token_id.to_string(), "login": user.login,
-            "expires_at": record.expires_at,
-        });
-        invocation.emit_object(&object, &format!("{}\n", issued.token.reveal()))?;
+        let row = Table::builder()
+            .text("token", [Some(issued.token.reveal())])
+            .text("token_id", [Some(record.token_id.to_string())])
+            .text("login", [Some(&user.login)])
+            .time("expires_at", [Some(record.expires_at)]);
+        let answer = Answer::done(row, format!("{}\n", issued.token.reveal()))?;
+        invocation.answer(&answer.in_zone(&desk.company.zone))?;
         Ok(Exit::Done)
     }
 }

@@ -1,10 +1,10 @@
 //! `user register`, `update`, `set-role`, `set-password`, `deactivate`, `reactivate`, `list`, `show`
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use crate::app::command::{Command, known_user};
 use crate::app::write::Outcome;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::prompt;
@@ -15,7 +15,7 @@ use crate::domain::role::Right;
 use crate::domain::text::Displayed;
 use crate::domain::user::User as Person;
 use crate::reports::error::ReportError;
-use crate::reports::table::Table;
+use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Subcommand, Debug)]
 pub enum User {
@@ -141,11 +141,12 @@ impl Register {
             desk.app.auth(&desk.index)?.passwords().set_password(registered.user_id, password)?;
         }
         invocation.emit_outcome(&outcome, || {
-            let object = json!({
-                "user_id": registered.user_id, "login": registered.login, "sequence": sequence,
-                "replayed": outcome.replayed,
-            });
-            invocation.emit_object(&object, &format!("{}\n", registered.user_id))
+            let row = Table::builder()
+                .text("user_id", [Some(registered.user_id.to_string())])
+                .text("login", [Some(&registered.login)])
+                .int("sequence", [Some(sequence.0)])
+                .bool("replayed", [Some(outcome.replayed)]);
+            invocation.answer(&Answer::done(row, format!("{}\n", registered.user_id))?)
         })?;
         Ok(Exit::Done)
     }
@@ -159,14 +160,14 @@ fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Res
 
 fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Failure> {
     let sequence = outcome.events.first().map(|(sequence, _)| *sequence);
-    if invocation.wants_json() {
-        let object = json!({ "changed": sequence.is_some(), "sequence": sequence, "replayed": outcome.replayed });
-        return invocation.emit_object(&object, "");
-    }
     if sequence.is_none() {
         invocation.reporter.note("nothing to change");
     }
-    Ok(())
+    let row = Table::builder()
+        .bool("changed", [Some(sequence.is_some())])
+        .int("sequence", [sequence.map(|sequence| sequence.0)])
+        .bool("replayed", [Some(outcome.replayed)]);
+    invocation.answer(&Answer::done(row, "")?)
 }
 
 impl SetPassword {
@@ -202,27 +203,24 @@ fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
 }
 
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let users = desk.index.users()?;
-    let table = Table::builder()
+    let table = table(desk, &desk.index.users()?).build().map_err(ReportError::from)?;
+    invocation.emit_list(desk, "users", table)?;
+    Ok(Exit::Done)
+}
+
+fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
+    Table::builder()
         .text("user_id", users.iter().map(|user| Some(user.id.to_string())))
         .text("login", users.iter().map(|user| Some(&user.login)))
         .text("name", users.iter().map(|user| Some(&user.full_name)))
         .text("email", users.iter().map(|user| email_for(desk, user)))
         .text("role", users.iter().map(|user| Some(user.role.name())))
         .bool("active", users.iter().map(|user| Some(user.active)))
-        .build()
-        .map_err(ReportError::from)?;
-    invocation.emit_list(desk, "users", table)?;
-    Ok(Exit::Done)
 }
 
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit, Failure> {
     let user = known_user(&desk.index, name)?;
     let email = email_for(desk, &user);
-    let object = json!({
-        "user_id": user.id, "login": user.login, "name": user.full_name, "email": email, "role": user.role,
-        "active": user.active,
-    });
     let lines = format!(
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",
         user.login,
@@ -232,6 +230,6 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit
         if user.active { "yes" } else { "no" },
         user.id
     );
-    invocation.emit_object(&object, &lines)?;
+    invocation.answer(&Answer::shown(table(desk, std::slice::from_ref(&user)), lines)?)?;
     Ok(Exit::Done)
 }

@@ -4,13 +4,16 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::app::verify::{Findings, Step};
+use crate::app::verify::{Damage, Findings, Step, Violation};
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::reporter::Reporter;
+use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
+use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
 pub struct Verify {
@@ -26,7 +29,8 @@ impl Verify {
         let findings = app.verify(self.deep, &|step, done, total| show(invocation.reporter, step, done, total))?;
         invocation.reporter.finish();
         let seconds = began.elapsed().as_secs_f64();
-        invocation.emit_object(&as_object(&findings), &as_lines(&findings, seconds))?;
+        let answer = Answer::done(as_table(&findings), as_lines(&findings, seconds))?;
+        invocation.answer(&answer.with_object(&Shown::of(&findings))?)?;
         Ok(match (findings.damage.is_empty(), findings.is_sound()) {
             (false, _) => Exit::Damaged,
             (true, false) => Exit::Findings,
@@ -47,22 +51,54 @@ fn show(reporter: &Reporter, step: Step, done: u64, total: u64) {
     }
 }
 
-fn as_object(findings: &Findings) -> serde_json::Value {
-    json!({
-        "checked_events": findings.checked_events,
-        "checked_bytes": findings.checked_bytes,
-        "head": findings.head.map(|head| json!({ "sequence": head.sequence, "hash": head.hash.to_string() })),
-        "sound": findings.is_sound(),
-        "notes": findings.notes,
-        "damage": findings.damage.iter().map(|damage| json!({
-            "segment": damage.segment, "byte": damage.byte, "sequence": damage.sequence, "what": damage.what,
-            "remedy": damage.remedy,
-        })).collect::<Vec<_>>(),
-        "violations": findings.violations.iter().map(|violation| json!({
-            "invariant": violation.invariant, "place": violation.place, "what": violation.what,
-            "remedy": violation.remedy,
-        })).collect::<Vec<_>>(),
-    })
+/// The findings as one object.
+#[derive(Serialize)]
+struct Shown<'a> {
+    checked_events: u64,
+    checked_bytes: u64,
+    head: Option<HeadShown>,
+    sound: bool,
+    notes: &'a [String],
+    damage: &'a [Damage],
+    violations: &'a [Violation],
+}
+
+#[derive(Serialize)]
+struct HeadShown {
+    sequence: Sequence,
+    hash: String,
+}
+
+impl Shown<'_> {
+    fn of(findings: &Findings) -> Shown<'_> {
+        Shown {
+            checked_events: findings.checked_events,
+            checked_bytes: findings.checked_bytes,
+            head: findings.head.map(|head| HeadShown { sequence: head.sequence, hash: head.hash.to_string() }),
+            sound: findings.is_sound(),
+            notes: &findings.notes,
+            damage: &findings.damage,
+            violations: &findings.violations,
+        }
+    }
+}
+
+/// A row for each finding, damage first.
+fn as_table(findings: &Findings) -> TableBuilder {
+    let mut rows: Vec<[Option<String>; 4]> = Vec::new();
+    for damage in &findings.damage {
+        let place = format!("log/{} byte {}, sequence {}", damage.segment, damage.byte, damage.sequence);
+        rows.push(["damage".into(), place, damage.what.clone(), damage.remedy.clone()].map(Some));
+    }
+    for violation in &findings.violations {
+        let Violation { invariant, place, what, remedy } = violation.clone();
+        rows.push([invariant.to_owned(), place, what, remedy].map(Some));
+    }
+    rows.extend(findings.notes.iter().map(|note| [Some("note".into()), None, Some(note.clone()), None]));
+    ["finding", "place", "what", "remedy"]
+        .into_iter()
+        .enumerate()
+        .fold(Table::builder(), |table, (column, name)| table.text(name, rows.iter().map(|row| row[column].as_deref())))
 }
 
 fn as_lines(findings: &Findings, seconds: f64) -> String {
