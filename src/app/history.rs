@@ -88,6 +88,14 @@ impl<'i> Rehearsal<'i> {
         Ok(Some(batch))
     }
 
+    /// Whether a command could be carried out now. Nothing is followed.
+    ///
+    /// # Errors
+    /// The rejection that stands first.
+    pub fn check(&self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<(), AppError> {
+        timed.command.decide(self.index, timed.actor, timed.at, dice).map(drop)
+    }
+
     /// Keeps what was followed, which is the log up to `head`.
     pub fn commit(mut self, head: &Head) -> Result<(), AppError> {
         self.index.set_checkpoint(&Checkpoint::from(head))?;

@@ -62,6 +62,16 @@ fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_a_failure_and_its_name_no_help_to_whoever_may_not_import() {
+    let world = World::new();
+    for file in ["missing.csv", "the store"] {
+        let error = world.refused("ada", &["import", "tasks", file], 1, "io");
+        assert!(error["message"].as_str().expect("text").starts_with(&format!("cannot read {file}: ")), "{error}");
+        world.refused("mara", &["import", "tasks", file], 5, "role_may_not");
+    }
+}
+
+#[test]
 fn a_link_named_by_out_stays_and_what_it_names_is_written() {
     let world = World::new();
     world.does("ada", &["consume"]);

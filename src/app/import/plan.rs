@@ -13,7 +13,7 @@ use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
-use crate::domain::rejection::Rejection;
+use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::role::Right;
 use crate::domain::task::Task;
 use crate::domain::time::EventTime;
@@ -85,7 +85,7 @@ pub(super) struct Planner<'a, 'e> {
     reached: Option<EventTime>,
     /// The last event of the last row that an earlier run appended.
     passed: Sequence,
-    /// Rows before this line were there when an earlier run came past them.
+    /// Rows before this line were passed by an earlier run, unless they were inserted since.
     passed_line: u64,
     past: Option<Past>,
     plan: Plan,
@@ -164,9 +164,15 @@ impl<'a, 'e> Planner<'a, 'e> {
             self.plan.summary.skipped += 1;
             return Ok(());
         }
-        let at = self.time_of(&request)?;
-        let timed = Timed { at, actor: &actor, command: &command, key: Some((&request.row_key, hash)) };
         let mut dice = self.app.environment.dice(&request.row_key);
+        let at = match self.time_of(&request) {
+            Ok(at) => at,
+            Err(late) => {
+                let timed = Timed { at: self.now, actor: &actor, command: &command, key: None };
+                return Err(also(self.rehearsal.check(&timed, dice.as_mut()), late)?);
+            }
+        };
+        let timed = Timed { at, actor: &actor, command: &command, key: Some((&request.row_key, hash)) };
         match self.rehearsal.decide(&timed, dice.as_mut())? {
             Some(batch) => self.carry_out(batch),
             None => self.plan.summary.skipped += 1,
@@ -236,9 +242,6 @@ impl<'a, 'e> Planner<'a, 'e> {
         let reason = match (self.last, self.reached) {
             _ if at > self.now => format!("{at} is later than now ({})", self.now),
             (Some(last), _) if at < last => format!("{at} is earlier than the log's last event ({last})"),
-            _ if request.line < self.passed_line => {
-                format!("a later row, in line {}, is in the log already", self.passed_line)
-            }
             (_, Some(reached)) if at < reached => format!("{at} is earlier than a row before it ({reached})"),
             _ => return Ok(at),
         };
@@ -316,6 +319,19 @@ impl<'a, 'e> Planner<'a, 'e> {
         };
         let task = tasks.into_iter().next();
         Ok(task.ok_or_else(|| Rejection::UnknownTask { name: foreign_id.to_owned() })?)
+    }
+}
+
+/// What is wrong with a row that comes too late: its own fault first, which an earlier run may have found.
+fn also(checked: Result<(), AppError>, late: Fault) -> Result<Trouble, Trouble> {
+    match checked {
+        // What the state forbids now says nothing about the row's own time.
+        Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => {
+            let own = Fault::from_rejection(&rejection);
+            Ok(Fault { column: own.column, reason: format!("{}; also, {}", own.reason, late.reason) }.into())
+        }
+        Ok(()) | Err(AppError::Rejected(_)) => Ok(late.into()),
+        Err(other) => Err(other.into()),
     }
 }
 

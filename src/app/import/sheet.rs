@@ -69,8 +69,14 @@ impl ImportKind {
     }
 }
 
+/// What a rejects file has behind the columns of its import.
+const REJECT_COLUMNS: [&str; 3] = ["line", "column", "reason"];
+
 pub(super) struct Sheet {
+    /// Without the columns of a rejects file.
     header: StringRecord,
+    /// Cells of a row, those of a rejects file included.
+    width: usize,
     /// Where each known column stands, by `Column as usize`.
     places: [Option<usize>; 11],
     pub rows: Vec<SheetRow>,
@@ -99,9 +105,17 @@ impl Sheet {
         if !read(kind, &mut reader, &mut record)? {
             return Err(bad_csv(kind, "the file is empty; a header row is required".into()));
         }
-        let header = StringRecord::from_byte_record(record.clone())
+        let mut header = StringRecord::from_byte_record(record.clone())
             .map_err(|_| bad_csv(kind, "the header row is not UTF-8".into()))?;
-        let mut sheet = Sheet { places: places(kind, &header)?, header, rows: Vec::new(), malformed: Vec::new() };
+        let width = header.len();
+        // Our own rejects file, mended, is imported as it is.
+        if let Some(own) = width.checked_sub(REJECT_COLUMNS.len())
+            && header.iter().skip(own).eq(REJECT_COLUMNS)
+        {
+            header.truncate(own);
+        }
+        let places = places(kind, &header)?;
+        let mut sheet = Sheet { header, width, places, rows: Vec::new(), malformed: Vec::new() };
         let mut last = 0;
         while read(kind, &mut reader, &mut record)? {
             last = record.position().map_or(0, csv::Position::byte);
@@ -117,12 +131,18 @@ impl Sheet {
 
     fn take(&mut self, line: u64, record: &ByteRecord) {
         let (cells, columns) = (record.len(), self.header.len());
+        let without_rejects = |mut record: StringRecord| {
+            record.truncate(columns + cells.saturating_sub(self.width));
+            record
+        };
         let fault = match StringRecord::from_byte_record(record.clone()) {
-            Ok(record) if cells == columns => return self.rows.push(SheetRow { line, record }),
-            Ok(_) => format!("the row has {cells} cells, the header {columns}"),
+            Ok(record) if cells == self.width => {
+                return self.rows.push(SheetRow { line, record: without_rejects(record) });
+            }
+            Ok(_) => format!("the row has {cells} cells, the header {}", self.width),
             Err(_) => "the row is not UTF-8".to_owned(),
         };
-        let record = StringRecord::from_byte_record_lossy(record.clone());
+        let record = without_rejects(StringRecord::from_byte_record_lossy(record.clone()));
         self.malformed.push(BadRow { line, column: "", reason: fault, record });
     }
 
@@ -139,7 +159,7 @@ impl Sheet {
     pub fn write_rejects(&self, bad: &[BadRow], to: &mut dyn Write) -> Result<(), AppError> {
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
         let mut write = || {
-            writer.write_record(self.header.iter().chain(["line", "column", "reason"]))?;
+            writer.write_record(self.header.iter().chain(REJECT_COLUMNS))?;
             for row in bad {
                 let missing = self.header.len().saturating_sub(row.record.len());
                 let cells = row.record.iter().chain(std::iter::repeat_n("", missing));
@@ -256,6 +276,18 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
+        let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
+        let sheet = Sheet::read(ImportKind::Tasks, &file[..]).unwrap();
+        let cells: Vec<Vec<_>> = sheet.rows.iter().map(|row| row.record.iter().collect()).collect();
+        assert_eq!(cells, [["A", "one"]]);
+        let mut rejects = Vec::new();
+        sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
+        let wanted = "key,title,line,column,reason\nB,two,3,,\"the row has 2 cells, the header 5\"\n";
+        assert_eq!(String::from_utf8(rejects).unwrap(), wanted);
+    }
+
     fn refused(kind: ImportKind, file: &str) -> (String, String) {
         match Sheet::read(kind, file.as_bytes()) {
             Err(AppError::BadCsv { reason, hint }) => (reason, hint),
@@ -270,6 +302,8 @@ mod tests {
         for (file, reason) in [
             ("", "the file is empty; a header row is required"),
             ("key,title,colour\n", "there is no column `colour`"),
+            ("key,title,reason\n", "there is no column `reason`"),
+            ("line,column,reason,key,title\n", "there is no column `line`"),
             ("key,title,key\n", "the column `key` appears twice"),
             ("title\nx\n", "the column `key` is missing"),
             ("key,title\nA,one\nB,\"two\nC,three\n", "a quoted cell of the row in line 3 has no end"),

@@ -11,6 +11,7 @@ use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnErr
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, write_whole};
+use crate::domain::role::Right;
 use crate::domain::text::Displayed;
 use crate::reports::table::Table;
 
@@ -45,6 +46,8 @@ enum OnErrorArg {
 impl Import {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
+        // Whoever may not import learns nothing about files.
+        desk.caller.require(Right::Administer)?;
         match self {
             Import::Users(source) => source.run(invocation, &desk, ImportKind::Users),
             Import::Tasks(source) => source.run(invocation, &desk, ImportKind::Tasks),
@@ -107,10 +110,14 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
     if path.as_os_str() == "-" {
         return Ok((Box::new(io::stdin().lock()), 0));
     }
-    let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let failed = |why: &str| Failure::new(Exit::Failure, "io", format!("cannot read {}: {why}", path.display()));
+    let unreadable = |error: io::Error| failed(&error.to_string());
     let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    Ok((Box::new(BufReader::new(file)), length))
+    let found = file.metadata().map_err(unreadable)?;
+    if found.is_dir() {
+        return Err(failed("it is a directory"));
+    }
+    Ok((Box::new(BufReader::new(file)), found.len()))
 }
 
 /// Counts the bytes that were read.

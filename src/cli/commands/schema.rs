@@ -63,7 +63,7 @@ fn show(invocation: &Invocation<'_>, type_name: &str) -> Result<Exit, Failure> {
 }
 
 fn check_lines(file: &PathBuf) -> Result<Vec<String>, Failure> {
-    let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", file.display()));
+    let unreadable = |error| Failure::new(Exit::Failure, "io", format!("cannot read {}: {error}", file.display()));
     let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
         Box::new(std::io::stdin().lock())
     } else {

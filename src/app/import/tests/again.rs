@@ -2,7 +2,9 @@
 
 use crate::app::fixture::Store;
 use crate::app::import::ImportKind;
-use crate::app::import::tests::{HEADER, ROWS, activity, csv_rows, history, import, populated, refused};
+use crate::app::import::tests::{
+    HEADER, ROWS, activity, csv_rows, history, import, index, populated, refused, skipping,
+};
 
 #[test]
 fn a_file_that_is_imported_again_changes_nothing() {
@@ -66,6 +68,48 @@ fn a_row_that_changed_nothing_changes_nothing_later_either() {
     let inserted = "2026-10-01T12:00:00Z,set_role,,,vera,,,manager,,,\n";
     let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{inserted}"));
     assert_eq!((bad[0].0, bad[0].1), (2, "at"));
+}
+
+#[test]
+fn a_row_inserted_between_rows_of_the_last_instant_is_appended() {
+    let store = populated();
+    let create = |key: &str| format!("2026-10-02T07:00:00Z,create,{key},bob,,,,,Task {key},,\n");
+    history(&store, &[create("X"), create("Z")].concat()).unwrap();
+    let again = history(&store, &[create("X"), create("Y"), create("Z")].concat()).unwrap();
+    assert_eq!((again.imported, again.replayed, again.appended_events), (1, 2, 2));
+}
+
+#[test]
+fn a_row_that_was_left_out_is_bad_for_the_same_reason_later() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,create,X,bob,,,,,One [half,,
+2026-10-02T07:00:00Z,complete,A,max,,,,,,,
+2026-10-02T07:00:01Z,create,Y,bob,,,,,Another,,
+";
+    let (first, _) = skipping(&store, rows);
+    let (again, _) = skipping(&store, rows);
+    assert_eq!((first.imported, again.imported, again.replayed), (1, 0, 1));
+    for (first, again) in first.rejected.iter().zip(&again.rejected) {
+        assert_eq!(first.column, again.column);
+        assert!(again.reason.starts_with(&format!("{}; also, 2026-10-02T07:00:00", first.reason)), "{}", again.reason);
+    }
+}
+
+#[test]
+fn a_rejects_file_is_imported_once_its_rows_are_mended() {
+    let store = populated();
+    let rows = "\
+2026-10-02T07:00:00Z,create,X,bob,,,,,=1+1 [half,,
+2026-10-02T07:00:00Z,create,Y,nobody,,,,,\"Another, with a comma\",,
+";
+    let (summary, rejects) = skipping(&store, rows);
+    assert_eq!((summary.imported, summary.rejected.len()), (0, 2));
+    let mended = rejects.replace(" [half", " whole").replace(",nobody,", ",bob,");
+    let summary = import(&store, ImportKind::Activity, &mended).unwrap();
+    assert_eq!(summary.imported, 2);
+    let titles: Vec<_> = index(&store).task_rows(false, None).unwrap().into_iter().map(|row| row.title).collect();
+    assert_eq!(titles[1..], ["=1+1 whole", "Another, with a comma"]);
 }
 
 /// As `data/README.md` says, with several draws of the dice.
