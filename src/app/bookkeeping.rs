@@ -63,7 +63,7 @@ impl App<'_> {
         }
         let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry { name: entry.to_owned() })?;
         let command_hash = manner.key.as_ref().map(|_| command.hash(actor.id));
-        let amount = amount.map(parse_amount).transpose()?;
+        let (amount, malformed) = read_amount(amount);
         check_key(manner)?;
         let mut mint = |at: EventTime, first: Sequence| {
             let mut dice = self.environment.dice(&first.to_string());
@@ -76,16 +76,25 @@ impl App<'_> {
             key: manner.key.clone(),
             command_hash,
             mint: &mut mint,
-            dry_run: manner.dry_run,
+            // An amount that cannot be read is heard of last.
+            dry_run: manner.dry_run || malformed.is_some(),
         };
         let around = self.around();
         let corrected =
             with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
+        if let Some(malformed) = malformed {
+            return Err(malformed.into());
+        }
         let events = vec![(corrected.sequence, corrected.entry.into())];
         Ok(Outcome { events, replayed: false, preview: corrected.preview })
     }
 }
 
-fn parse_amount(text: &str) -> Result<Money, AppError> {
-    text.parse::<Money>().map_err(|error| AppError::Usage { message: error.to_string(), hint: None })
+/// The amount that was given, or what is wrong with it.
+fn read_amount(text: Option<&str>) -> (Option<Money>, Option<Rejection>) {
+    match text.map(|text| text.parse::<Money>().map_err(|_| Rejection::BadAmount { text: text.to_owned() })) {
+        None => (None, None),
+        Some(Ok(amount)) => (Some(amount), None),
+        Some(Err(malformed)) => (None, Some(malformed)),
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::app::write::with_ids;
 use crate::app::{AppError, Environment};
 use crate::credentials::{AuthDir, Password};
-use crate::domain::company::FoundCompany;
+use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::{Actor, Event};
 use crate::domain::id::{CompanyId, EventId, UserId};
 use crate::domain::time::EventTime;
@@ -45,10 +45,7 @@ impl Founding {
         }
         let now = environment.now();
         let at = self.founded_at.unwrap_or(now);
-        if at > now {
-            let message = format!("a company cannot be founded in the future ({at})");
-            return Err(AppError::Usage { message, hint: Some(format!("the clock says {now}")) });
-        }
+        company::check_founded(at, now)?;
         let mut dice = environment.dice("1");
         let events = self.company.decide(at, dice.as_mut())?;
         let founded = founded(&events);

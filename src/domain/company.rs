@@ -81,6 +81,22 @@ impl FoundCompany {
     }
 }
 
+/// No company is founded earlier: a close of its whole past would go through tens of thousands of dates.
+const EARLIEST: &str = "2000-01-01T00:00:00Z";
+
+/// # Errors
+/// [`Rejection::FoundedInFuture`], [`Rejection::FoundedTooEarly`]
+pub fn check_founded(founded: EventTime, now: EventTime) -> Result<(), Rejection> {
+    let earliest: EventTime = EARLIEST.parse().expect("a constant time");
+    if founded > now {
+        return Err(Rejection::FoundedInFuture { founded, now });
+    }
+    if founded < earliest {
+        return Err(Rejection::FoundedTooEarly { founded, earliest });
+    }
+    Ok(())
+}
+
 fn named_zone(name: &str) -> Result<Zone, Rejection> {
     Zone::named(name).map_err(|_| Rejection::BadTimeZone { name: name.to_owned() })
 }

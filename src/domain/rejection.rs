@@ -3,6 +3,8 @@
 //! exceptions: a reused key is found before anything is decided, and of several ill-formed texts
 //! the first that the command names is heard.
 
+mod hint;
+
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
@@ -77,6 +79,8 @@ pub enum Rejection {
     NotCorrectable { kind: EntryKind },
     #[error("the entry has {remaining} left to correct; {asked} is more")]
     CorrectionTooLarge { asked: Money, remaining: Money },
+    #[error("the entry is corrected in full already")]
+    CorrectedInFull,
     #[error("the clock says {now}, but the log's last event is of {last}")]
     ClockBehind { now: EventTime, last: EventTime, before_jump: Sequence },
 
@@ -101,6 +105,12 @@ pub enum Rejection {
     BracketInTitle { title: String },
     #[error("the amount must be above zero, not {amount}")]
     NotPositive { amount: Money },
+    #[error("`{}` is not an amount", Displayed(text))]
+    BadAmount { text: String },
+    #[error("a company cannot be founded in the future ({founded})")]
+    FoundedInFuture { founded: EventTime, now: EventTime },
+    #[error("{founded} is too long ago for a company to be founded")]
+    FoundedTooEarly { founded: EventTime, earliest: EventTime },
     #[error("`{}` is not a time zone of the IANA database", Displayed(name))]
     BadTimeZone { name: String },
     #[error("`{}` is not a currency with two minor digits", Displayed(currency))]
@@ -134,6 +144,7 @@ impl Rejection {
             | BooksAreNotSkipped { .. }
             | NotCorrectable { .. }
             | CorrectionTooLarge { .. }
+            | CorrectedInFull
             | ClockBehind { .. } => RejectionClass::Conflict,
             UnknownRole { .. }
             | BadLogin { .. }
@@ -145,6 +156,9 @@ impl Rejection {
             | TooLong { .. }
             | LineBreak { .. }
             | NotPositive { .. }
+            | BadAmount { .. }
+            | FoundedInFuture { .. }
+            | FoundedTooEarly { .. }
             | BadTimeZone { .. }
             | BadCurrency { .. }
             | ReservedKey { .. } => RejectionClass::Invalid,
@@ -163,75 +177,6 @@ impl Rejection {
             code.push(c.to_ascii_lowercase());
         }
         code
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        use Rejection::*;
-        Some(match self {
-            UnknownUser { .. } => "`popug-cli user list` shows everybody".into(),
-            UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
-            UnknownEntry { .. } => "`popug-cli report entries` shows every entry with its id".into(),
-            UnknownEvent { .. } => "`popug-cli status` tells the log's last event".into(),
-            RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),
-            ActorDeactivated { login } => format!("an admin can undo it: `popug-cli user reactivate {login}`"),
-            NotTheAssignee { number, .. } => format!("`popug-cli task show {number}` tells its history"),
-            OwnAccount => "ask another accountant or an admin".into(),
-            KeyReused { first_sequence, .. } => {
-                format!("choose another --key; `popug-cli log show {first_sequence}` shows the first use")
-            }
-            LoginTaken { login } => format!("`popug-cli user show {login}` tells who has it"),
-            ServiceRoleFixed { .. } => "register another user for it".into(),
-            LastAdmin { .. } => "make somebody else admin first: `popug-cli user set-role LOGIN admin`".into(),
-            AlreadyCompleted { number } => format!("`popug-cli task show {number}` tells when"),
-            NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
-            DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
-            DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
-            DateBlocked { sequence, .. } => format!(
-                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it, then close again"
-            ),
-            NotStopped { consumer, at: Some(at), .. } => {
-                format!("{} stops at event {at}; that one can be set aside", consumer.name())
-            }
-            NotStopped { consumer, at: None, .. } => {
-                format!("only an event that stops its consumer is set aside, and {} runs", consumer.name())
-            }
-            NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
-            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
-            BooksAreNotSkipped { sequence } => format!("`popug-cli dlq retry {sequence}` when it can be read"),
-            NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
-            CorrectionTooLarge { remaining, .. } if !remaining.is_positive() => {
-                "it is corrected in full already; `popug-cli report entries` shows its corrections".into()
-            }
-            CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
-            ClockBehind { before_jump, .. } => format!(
-                "set the clock; if it ran ahead, `popug-cli restore DIR --to-sequence {before_jump}` goes back before it"
-            ),
-            UnknownRole { suggestion, .. } => {
-                let all: Vec<_> = Role::ALL.into_iter().map(Role::name).collect();
-                format!("did you mean `{suggestion}`? The roles are {}", all.join(", "))
-            }
-            BadLogin { .. } => {
-                "a login is 1 to 64 of a-z, 0-9, `.`, `_` and `-`, and begins with a letter or digit".into()
-            }
-            BadEmail { .. } => "write it like anna@popug.example".into(),
-            BadJiraId { .. } => "a jira id looks like UP-7: capital letters and digits, a dash, a number".into(),
-            TwoJiraIds { .. } => "give it once: in front of the title or with --jira-id".into(),
-            BracketInTitle { .. } => {
-                "a jira id stands in front, like `[UP-7] Fix it`; elsewhere write round brackets".into()
-            }
-            Empty { what } => format!("give a {what}"),
-            TooLong { what: "title", .. } => "the rest belongs into --description".into(),
-            TooLong { what, .. } => format!("shorten the {what}"),
-            LineBreak { what: "title" } => "write it on one line; the rest belongs into --description".into(),
-            LineBreak { .. } => "write it on one line".into(),
-            NotPositive { .. } => "the direction follows from the entry; give the size alone".into(),
-            BadTimeZone { .. } => "write it like Europe/Moscow or UTC".into(),
-            BadCurrency { .. } => "write its three-letter code, like EUR, USD or RUB".into(),
-            ReservedKey { .. } => {
-                "keys that begin with accounting/, close/, notifier/ or import/ belong to popug-cli".into()
-            }
-        })
     }
 }
 

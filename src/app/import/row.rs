@@ -103,6 +103,10 @@ const fn column_of(rejection: &Rejection) -> &'static str {
         | OwnAccount
         | NotCorrectable { .. }
         | CorrectionTooLarge { .. }
+        | CorrectedInFull
+        | BadAmount { .. }
+        | FoundedInFuture { .. }
+        | FoundedTooEarly { .. }
         | NotPositive { .. }
         | BadTimeZone { .. }
         | BadCurrency { .. } => "",

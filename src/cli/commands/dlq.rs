@@ -1,19 +1,25 @@
 //! `dlq list`, `dlq show`, `dlq set-aside`, `dlq retry`, `dlq skip`
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::app::dead_letters::{CONSUMERS, DeadLetter};
 use crate::app::write::Outcome;
+use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
+use crate::domain::text::Displayed;
+use crate::domain::time::EventTime;
 use crate::reports::error::ReportError;
 use crate::reports::table::Table;
-use crate::state::StateIndex;
+use crate::state::{Resolution, StateIndex};
 
 #[derive(Subcommand, Debug)]
 pub enum Dlq {
@@ -135,29 +141,99 @@ fn table(index: &StateIndex, letters: &[DeadLetter]) -> Result<Table, Failure> {
     Ok(table)
 }
 
-/// The event, every decision about it, and what waits, as one JSON object.
+/// A dead letter with everything that is known of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    /// As it stands in the log.
+    event: &'a RawValue,
+    decisions: Vec<Decision<'a>>,
+    waiting: Vec<Waits>,
+}
+
+#[derive(Serialize)]
+struct Decision<'a> {
+    consumer: Consumer,
+    standing: &'static str,
+    reason: &'a str,
+    by: String,
+    at: EventTime,
+    sequence: Sequence,
+}
+
+#[derive(Serialize)]
+struct Waits {
+    consumer: Consumer,
+    sequence: Sequence,
+    #[serde(rename = "type")]
+    type_name: String,
+    time: String,
+}
+
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Result<Exit, Failure> {
     desk.caller.require(Right::DeadLetters)?;
     let line = desk.app.event(sequence)?;
-    let event: Value = serde_json::from_str(line.line().text).unwrap_or_default();
     let decisions: Vec<_> = desk.index.resolutions()?.into_iter().filter(|made| made.target == sequence).collect();
+    let waiting = waiting(desk, &decisions, sequence)?;
+    let shown = Shown {
+        event: serde_json::from_str(line.line().text).map_err(std::io::Error::from)?,
+        decisions: decisions.iter().map(Decision::of).collect(),
+        waiting,
+    };
+    let table = Table::builder()
+        .int("sequence", [Some(sequence.0)])
+        .text("type", [Some(line.line().type_name)])
+        .text("subject", [Some(line.line().subject)])
+        .text("time", [Some(line.line().time)])
+        .int("waiting", [Some(shown.waiting.len() as u64)])
+        .text("event", [Some(line.line().text)]);
+    let lines = lines(&shown);
+    invocation.answer(&Answer::shown(table, lines)?.with_object(&shown)?)?;
+    Ok(Exit::Done)
+}
+
+fn waiting(desk: &Desk<'_>, decisions: &[Resolution], sequence: Sequence) -> Result<Vec<Waits>, Failure> {
     let mut waiting = Vec::new();
     for consumer in CONSUMERS {
         let last = decisions.iter().rev().find(|made| made.consumer == consumer);
         if last.is_some_and(|made| made.standing == Standing::SetAside) {
-            waiting.extend(desk.app.waiting_for(consumer, sequence)?.into_iter().map(|event| (consumer, event)));
+            let events = desk.app.waiting_for(consumer, sequence)?;
+            waiting.extend(events.into_iter().map(|event| {
+                let (type_name, time) = (event.type_name, event.time);
+                Waits { consumer, sequence: event.sequence, type_name, time }
+            }));
         }
     }
-    let object = json!({
-        "event": event,
-        "decisions": decisions.iter().map(|made| json!({
-            "consumer": made.consumer, "standing": made.standing.name(), "reason": made.reason,
-            "by": made.by.to_string(), "at": made.at, "sequence": made.sequence,
-        })).collect::<Vec<_>>(),
-        "waiting": waiting.iter().map(|(consumer, event)| json!({
-            "consumer": consumer, "sequence": event.sequence, "type": event.type_name, "time": event.time,
-        })).collect::<Vec<_>>(),
-    });
-    invocation.emit_object(&object, &format!("{object:#}\n"))?;
-    Ok(Exit::Done)
+    Ok(waiting)
+}
+
+impl Decision<'_> {
+    fn of(made: &Resolution) -> Decision<'_> {
+        let Resolution { sequence, consumer, standing, reason, by, at, .. } = made;
+        let (standing, by) = (standing.name(), by.to_string());
+        Decision { consumer: *consumer, standing, reason, by, at: *at, sequence: *sequence }
+    }
+}
+
+/// For people: the event, then what was decided, then what waits.
+fn lines(shown: &Shown<'_>) -> String {
+    let mut text = format!("{}\n", Displayed(shown.event.get()));
+    for made in &shown.decisions {
+        let _ = write!(text, "\n{}  {} for {}, by {}: ", made.at, made.standing, made.consumer.name(), made.by);
+        let _ = write!(text, "{}", Displayed(made.reason));
+    }
+    if shown.decisions.is_empty() {
+        text.push_str("\nnothing was decided about it");
+    }
+    for event in &shown.waiting {
+        let _ = write!(
+            text,
+            "\nwaits for {}: event {}, {} of {}",
+            event.consumer.name(),
+            event.sequence,
+            event.type_name,
+            event.time
+        );
+    }
+    text.push('\n');
+    text
 }

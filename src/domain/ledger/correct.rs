@@ -72,7 +72,10 @@ impl Correct {
             return Err(Rejection::NotCorrectable { kind: original.kind });
         }
         let remaining = original.amount.abs() - original.corrected;
-        let asked = self.amount.unwrap_or(if remaining.is_positive() { remaining } else { original.amount.abs() });
+        if !remaining.is_positive() {
+            return Err(Rejection::CorrectedInFull);
+        }
+        let asked = self.amount.unwrap_or(remaining);
         if asked > remaining {
             return Err(Rejection::CorrectionTooLarge { asked, remaining });
         }

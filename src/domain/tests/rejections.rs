@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::domain::clock;
-use crate::domain::company::FoundCompany;
+use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
@@ -58,6 +58,7 @@ fn one_of_each() -> Vec<Rejection> {
         Rejection::BooksAreNotSkipped { sequence: Sequence(42) },
         Rejection::NotCorrectable { kind: EntryKind::Payout },
         Rejection::CorrectionTooLarge { asked: Money::units(12), remaining: Money::units(7) },
+        Rejection::CorrectedInFull,
         clock::stamp(now(), Some(at("2026-11-22T11:00:00Z"))).unwrap_err(),
         crate::domain::user::parse_role("develper").unwrap_err(),
         text::check_login("Not A Login").unwrap_err(),
@@ -69,6 +70,9 @@ fn one_of_each() -> Vec<Rejection> {
         title("Fix\nit", None),
         title("[urgent] Fix it", None),
         Rejection::NotPositive { amount: Money::ZERO },
+        Rejection::BadAmount { text: "5.005".into() },
+        company::check_founded(at("2026-11-23T12:00:00Z"), now()).unwrap_err(),
+        company::check_founded(at("1999-12-31T23:59:59Z"), now()).unwrap_err(),
         founding("Mars/Olympus", "EUR"),
         founding("UTC", "JPY"),
         Rejection::ReservedKey { key: "close/2026-11-22".into() },

@@ -1,0 +1,104 @@
+//! What to do after a refusal, in words. Every rejection has a hint; the tests know all of them.
+
+use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::role::Role;
+
+impl Rejection {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self.class() {
+            RejectionClass::NotFound | RejectionClass::NotAllowed => self.whom_to_ask(),
+            RejectionClass::Conflict => self.way_out(),
+            RejectionClass::Invalid => self.right_form(),
+        }
+    }
+
+    /// Where what was named may be found, or who may do it.
+    fn whom_to_ask(&self) -> Option<String> {
+        use Rejection::*;
+        Some(match self {
+            UnknownUser { .. } => "`popug-cli user list` shows everybody".into(),
+            UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
+            UnknownEntry { .. } => "`popug-cli report entries` shows every entry with its id".into(),
+            UnknownEvent { .. } => "`popug-cli status` tells the log's last event".into(),
+            RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),
+            ActorDeactivated { login } => format!("an admin can undo it: `popug-cli user reactivate {login}`"),
+            NotTheAssignee { number, .. } => format!("`popug-cli task show {number}` tells its history"),
+            OwnAccount => "ask another accountant or an admin".into(),
+            _ => return None,
+        })
+    }
+
+    /// What the state allows instead.
+    fn way_out(&self) -> Option<String> {
+        use Rejection::*;
+        Some(match self {
+            KeyReused { first_sequence, .. } => {
+                format!("choose another --key; `popug-cli log show {first_sequence}` shows the first use")
+            }
+            LoginTaken { login } => format!("`popug-cli user show {login}` tells who has it"),
+            ServiceRoleFixed { .. } => "register another user for it".into(),
+            LastAdmin { .. } => "make somebody else admin first: `popug-cli user set-role LOGIN admin`".into(),
+            AlreadyCompleted { number } => format!("`popug-cli task show {number}` tells when"),
+            NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
+            DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
+            DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
+            DateBlocked { sequence, .. } => format!(
+                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it, then close again"
+            ),
+            NotStopped { consumer, at: Some(at), .. } => {
+                format!("{} stops at event {at}; that one can be set aside", consumer.name())
+            }
+            NotStopped { consumer, at: None, .. } => {
+                format!("only an event that stops its consumer is set aside, and {} runs", consumer.name())
+            }
+            NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
+            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
+            BooksAreNotSkipped { sequence } => format!("`popug-cli dlq retry {sequence}` when it can be read"),
+            NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
+            CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
+            CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
+            ClockBehind { before_jump, .. } => format!(
+                "set the clock; if it ran ahead, `popug-cli restore DIR --to-sequence {before_jump}` goes back before it"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// How it is written.
+    fn right_form(&self) -> Option<String> {
+        use Rejection::*;
+        Some(match self {
+            UnknownRole { suggestion, .. } => {
+                let all: Vec<_> = Role::ALL.into_iter().map(Role::name).collect();
+                format!("did you mean `{suggestion}`? The roles are {}", all.join(", "))
+            }
+            BadLogin { .. } => {
+                "a login is 1 to 64 of a-z, 0-9, `.`, `_` and `-`, and begins with a letter or digit".into()
+            }
+            BadEmail { .. } => "write it like anna@popug.example".into(),
+            BadJiraId { .. } => "a jira id looks like UP-7: capital letters and digits, a dash, a number".into(),
+            TwoJiraIds { .. } => "give it once: in front of the title or with --jira-id".into(),
+            BracketInTitle { .. } => {
+                "a jira id stands in front, like `[UP-7] Fix it`; elsewhere write round brackets".into()
+            }
+            Empty { what } => format!("give a {what}"),
+            TooLong { what: "title", .. } => "the rest belongs into --description".into(),
+            TooLong { what, .. } => format!("shorten the {what}"),
+            LineBreak { what: "title" } => "write it on one line; the rest belongs into --description".into(),
+            LineBreak { .. } => "write it on one line".into(),
+            NotPositive { .. } => "the direction follows from the entry; give the size alone".into(),
+            BadAmount { .. } => "write it like 12, 12.5 or 12.50".into(),
+            FoundedInFuture { now, .. } => format!("the clock says {now}"),
+            FoundedTooEarly { earliest, .. } => {
+                format!("every date since is closed one by one; the earliest founding is {earliest}")
+            }
+            BadTimeZone { .. } => "write it like Europe/Moscow or UTC".into(),
+            BadCurrency { .. } => "write its three-letter code, like EUR, USD or RUB".into(),
+            ReservedKey { .. } => {
+                "keys that begin with accounting/, close/, notifier/ or import/ belong to popug-cli".into()
+            }
+            _ => return None,
+        })
+    }
+}
