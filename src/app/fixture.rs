@@ -4,10 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha12Rng;
 use tempfile::TempDir;
-use uuid::{Builder, Uuid};
 
 use crate::app::founding::Founding;
 use crate::app::identity::Caller;
@@ -19,6 +16,7 @@ use crate::domain::company::FoundCompany;
 use crate::domain::dice::Dice;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
+use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
 use crate::event_log::{EventLog, FileLog, Hash, Patience};
 use crate::store::StoreDirectory;
@@ -51,26 +49,11 @@ impl Clock for Pinned {
     }
 }
 
-struct PinnedDice(ChaCha12Rng);
-
-impl Dice for PinnedDice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0.random_range(0..bound)
-    }
-
-    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
-        let mut random = [0; 10];
-        self.0.fill_bytes(&mut random);
-        let millis = u64::try_from(at.micros() / 1_000).expect("after 1970");
-        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
-    }
-}
-
 impl Environment for Pinned {
     fn dice(&self, salt: &str) -> Box<dyn Dice> {
         let hash = Hash::of_bytes(salt.as_bytes());
         let seed: [u8; 32] = hash.ascii()[..32].try_into().unwrap();
-        Box::new(PinnedDice(ChaCha12Rng::from_seed(seed)))
+        Box::new(PinnedDice::from_seed(seed))
     }
 
     fn pinned_by(&self) -> Option<&'static str> {

@@ -21,4 +21,4 @@ pub mod time;
 pub mod user;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,6 +14,10 @@ impl PinnedDice {
     pub fn new(seed: u64) -> PinnedDice {
         PinnedDice(ChaCha12Rng::seed_from_u64(seed))
     }
+
+    pub fn from_seed(seed: [u8; 32]) -> PinnedDice {
+        PinnedDice(ChaCha12Rng::from_seed(seed))
+    }
 }
 
 impl Dice for PinnedDice {

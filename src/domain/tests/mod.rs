@@ -1,7 +1,7 @@
 //! The business rules, proven one by one. A test is named after the rule it proves.
 
 mod dead_letters;
-mod dice;
+pub(crate) mod dice;
 mod draw;
 mod facts;
 mod ledger;

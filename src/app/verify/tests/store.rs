@@ -6,10 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha12Rng;
 use tempfile::TempDir;
-use uuid::{Builder, Uuid};
 
 use crate::app::command::Command;
 use crate::app::founding::Founding;
@@ -25,6 +22,7 @@ use crate::domain::dice::Dice;
 use crate::domain::event::{Consumer, Event, Fact};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
+use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, EventLog, FileLog, Head, Patience};
 use crate::store::StoreDirectory;
@@ -50,7 +48,7 @@ impl Clock for Pinned {
 impl Environment for Pinned {
     fn dice(&self, salt: &str) -> Box<dyn Dice> {
         let seed = salt.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
-        Box::new(Seeded(ChaCha12Rng::seed_from_u64(seed)))
+        Box::new(PinnedDice::new(seed))
     }
 
     fn pinned_by(&self) -> Option<&'static str> {
@@ -59,20 +57,6 @@ impl Environment for Pinned {
 
     fn system_now(&self) -> EventTime {
         self.now()
-    }
-}
-
-struct Seeded(ChaCha12Rng);
-
-impl Dice for Seeded {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0.random_range(0..bound)
-    }
-
-    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
-        let mut random = [0; 10];
-        self.0.fill_bytes(&mut random);
-        Builder::from_unix_timestamp_millis(u64::try_from(at.micros() / 1_000).unwrap(), &random).into_uuid()
     }
 }
 
