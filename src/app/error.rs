@@ -32,6 +32,9 @@ pub enum AppError {
 
     #[error("there is no store in {}", path.display())]
     NoStore { path: PathBuf },
+    /// Credentials are of no use without it.
+    #[error("the log of the store is missing: there is no {}, though auth/ is beside it", path.display())]
+    LogMissing { path: PathBuf },
     #[error("{} exists already", path.display())]
     StoreExists { path: PathBuf },
     #[error("`{name}` may be one of several tasks")]

@@ -19,6 +19,7 @@ pub mod simulate;
 pub mod verify;
 pub mod write;
 
+use std::path::Path;
 use std::time::Duration;
 
 pub use error::AppError;
@@ -74,9 +75,12 @@ impl<'e> App<'e> {
         let Opening { directory, environment, notices, lock_wait, holder, segment_bytes_max } = opening;
         let log = match FileLog::open(&directory.log()) {
             Ok(log) => log.with_segment_bytes_max(segment_bytes_max),
-            Err(LogError::Missing { .. }) => return Err(AppError::NoStore { path: directory.root().to_owned() }),
+            Err(LogError::Missing { .. }) => return Err(without_log(&directory)),
             Err(error) => return Err(error.into()),
         };
+        if is_empty(&directory.log()) {
+            return Err(without_log(&directory));
+        }
         Ok(App { directory, log, environment, notices, lock_wait, holder })
     }
 
@@ -117,4 +121,17 @@ impl<'e> App<'e> {
             _ => Ok(()),
         }
     }
+}
+
+/// A directory without a log: no store, or what is left of one.
+fn without_log(directory: &StoreDirectory) -> AppError {
+    if directory.auth().exists() {
+        AppError::LogMissing { path: directory.log() }
+    } else {
+        AppError::NoStore { path: directory.root().to_owned() }
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }

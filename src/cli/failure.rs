@@ -265,6 +265,8 @@ impl From<AppError> for Failure {
             AppError::Io { .. } | AppError::Stream { .. } => Failure::new(Exit::Failure, "io", message),
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),
+            AppError::LogMissing { .. } => Failure::new(Exit::Damaged, "log_missing", message)
+                .hint("bring log/ back, or restore a backup: `popug-cli -C NEW-DIR restore BACKUP-DIR`"),
             AppError::StoreExists { .. } => {
                 Failure::new(Exit::Conflict, "store_exists", message).hint("choose another directory with -C DIR")
             }

@@ -49,19 +49,8 @@ pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
 ) -> Result<T, ConsumeError> {
-    let lock = around.directory.lock(Consumer::Accounting.name());
-    let _lock = ProcessLock::take(&lock, around.holder, around.lock_wait)?;
-    on_accounting(around, work)
-}
-
-/// The same, with the lock in hand.
-fn on_accounting<T>(
-    around: &Surroundings<'_>,
-    work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
-) -> Result<T, ConsumeError> {
-    let (database, withheld) = open_tables(around, Tables::Accounting)?;
-    let mut accounting = Accounting::resume(&database, withheld)?;
-    work(&mut accounting)
+    let Opened { _lock, database, withheld } = open_tables(around, Tables::Accounting)?;
+    work(&mut Accounting::resume(&database, withheld)?)
 }
 
 /// Brings analytics to the head.
@@ -79,7 +68,7 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
 }
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
-    let (database, withheld) = open_tables(around, Tables::Analytics)?;
+    let Opened { database, withheld, .. } = open_tables(around, Tables::Analytics)?;
     let mut analytics = Analytics::resume(&database, withheld)?;
     let from = analytics.position().sequence;
     let at_head = analytics.catch_up(around, Some(Instant::now() + SLICE))?;
@@ -121,16 +110,17 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
     match consumer {
         Consumer::Tracker => unreachable!("the state index cannot set aside"),
         Consumer::Notifier => notifier::while_caught_up(around, |caught_up| decide(stop(caught_up)?)),
-        Consumer::Accounting => {
-            let lock = around.directory.lock(consumer.name());
-            let _lock = ProcessLock::take(&lock, around.holder, around.lock_wait)?;
-            let advance =
-                |accounting: &mut Accounting<'_>| accounting.advance(around, &mut Pen::ByLock, None).map(drop);
-            decide(stop(on_accounting(around, advance))?)
-        }
+        Consumer::Accounting => match open_tables(around, Tables::Accounting) {
+            Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
+            Ok(Opened { _lock, database, withheld }) => {
+                let advanced = Accounting::resume(&database, withheld)
+                    .and_then(|mut accounting| accounting.advance(around, &mut Pen::ByLock, None));
+                decide(stop(advanced.map(drop))?)
+            }
+        },
         Consumer::Analytics => match open_tables(around, Tables::Analytics) {
-            Err(error) => decide(stop(Err(error))?),
-            Ok((database, withheld)) => {
+            Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
+            Ok(Opened { database, withheld, .. }) => {
                 let caught_up =
                     Analytics::resume(&database, withheld).and_then(|mut analytics| analytics.catch_up(around, None));
                 decide(stop(caught_up.map(drop))?)
@@ -145,25 +135,49 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
 /// # Errors
 /// If an event cannot be applied, or the live file stays locked; the live tables stay as they were.
 pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
-    let beside = build_beside(around, tables)?;
-    let _lock = match tables {
-        Tables::Accounting => {
-            let lock = around.directory.lock(Consumer::Accounting.name());
-            Some(ProcessLock::take(&lock, around.holder, around.lock_wait)?)
-        }
-        Tables::Analytics => None,
-    };
-    replace_live(around, tables, &beside)
-}
-
-fn build_beside(around: &Surroundings<'_>, tables: Tables) -> Result<PathBuf, ConsumeError> {
-    let beside = around.directory.database(tables).with_extension("duckdb.new");
+    let beside = beside(&around.directory.database(tables));
+    let _alone = ProcessLock::take(&rebuild_lock(around, tables), around.holder, around.lock_wait)?;
     remove_database(&beside)?;
     let withheld = Withheld::load(around, consumer_of(tables))?;
     let database = Database::open(&beside, tables, around.lock_wait)?;
     project_through(around, &database, tables, withheld, around.log.head()?.sequence)?;
     database.checkpoint_file()?;
-    Ok(beside)
+    drop(database);
+    let _lock = process_lock(around, tables)?;
+    replace_live(around, tables, &beside)
+}
+
+/// Analytics only projects: its file's own lock is enough.
+fn process_lock(around: &Surroundings<'_>, tables: Tables) -> Result<Option<ProcessLock>, ConsumeError> {
+    match tables {
+        Tables::Accounting => {
+            let lock = around.directory.lock(Consumer::Accounting.name());
+            ProcessLock::take(&lock, around.holder, around.lock_wait).map(Some)
+        }
+        Tables::Analytics => Ok(None),
+    }
+}
+
+fn beside(live: &Path) -> PathBuf {
+    live.with_extension("duckdb.new")
+}
+
+/// Held as long as a rebuild needs the file beside the live one.
+fn rebuild_lock(around: &Surroundings<'_>, tables: Tables) -> PathBuf {
+    around.directory.lock(&format!("{}-rebuild", consumer_of(tables).name()))
+}
+
+/// Removes what a rebuild that was killed has left behind, unless one is at work.
+fn remove_leftover(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
+    let beside = beside(&around.directory.database(tables));
+    if !beside.exists() && !wal_of(&beside).exists() {
+        return Ok(());
+    }
+    match ProcessLock::take(&rebuild_lock(around, tables), around.holder, Duration::ZERO) {
+        Ok(_alone) => remove_database(&beside),
+        Err(ConsumeError::Locked { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Fills new tables with the log up to `last`, never reacting.
@@ -210,24 +224,33 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
     std::fs::File::open(root).and_then(|directory| directory.sync_all()).map_err(io("sync", root))
 }
 
-/// Opens a consumer's file for writing, with what the consumer leaves out. A damaged file is moved
-/// aside; one of another code version, or made without a decision about a dead letter, is
-/// replaced by a rebuild; one that was made from another log is refused.
-pub(super) fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<(Database, Withheld), ConsumeError> {
-    let path = around.directory.database(tables);
-    let database = open_or_move_aside(around, tables, &path)?;
-    if database.is_current()? {
-        let checkpoint = database.checkpoint()?;
-        check_on_chain(around, consumer_of(tables), &checkpoint)?;
-        let withheld = Withheld::load(around, consumer_of(tables))?;
-        if withheld.may_rest_at(checkpoint.sequence) {
-            return Ok((database, withheld));
+/// A consumer's live file, open for writing, and what the consumer leaves out. As long as it is
+/// open no other process of the consumer works, and nothing is decided about dead letters.
+struct Opened {
+    database: Database,
+    withheld: Withheld,
+    _lock: Option<ProcessLock>,
+}
+
+/// Opens a consumer's file for writing. A damaged one is moved aside; one of another code version, or
+/// made without a decision about a dead letter, is replaced by a rebuild, for which the locks are
+/// let go; one that was made from another log is refused.
+fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, ConsumeError> {
+    remove_leftover(around, tables)?;
+    loop {
+        let _lock = process_lock(around, tables)?;
+        let database = open_or_move_aside(around, tables, &around.directory.database(tables))?;
+        if database.is_current()? {
+            let checkpoint = database.checkpoint()?;
+            check_on_chain(around, consumer_of(tables), &checkpoint)?;
+            let withheld = Withheld::load(around, consumer_of(tables))?;
+            if withheld.may_rest_at(checkpoint.sequence) {
+                return Ok(Opened { database, withheld, _lock });
+            }
         }
+        drop((database, _lock));
+        rebuild(around, tables)?;
     }
-    drop(database);
-    let beside = build_beside(around, tables)?;
-    replace_live(around, tables, &beside)?;
-    Ok((Database::open(&path, tables, around.lock_wait)?, Withheld::load(around, consumer_of(tables))?))
 }
 
 fn open_or_move_aside(around: &Surroundings<'_>, tables: Tables, path: &Path) -> Result<Database, ConsumeError> {

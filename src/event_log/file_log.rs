@@ -82,7 +82,9 @@ impl FileLog {
         };
         self.lock(&head_file, patience)?;
         let writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
-        writer.name_holder(&patience.holder);
+        if !patience.holder.is_empty() {
+            writer.name_holder(&patience.holder);
+        }
         Ok(writer)
     }
 

@@ -44,7 +44,7 @@ use crate::domain::id::Sequence;
 #[derive(Clone, Debug)]
 pub struct Patience {
     pub wait: Duration,
-    /// Shown to whoever waits for us: process id and command.
+    /// Shown to whoever waits for us: process id and command. Empty: nothing is written.
     pub holder: String,
 }
 

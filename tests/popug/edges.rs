@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde_json::Value;
 
 use crate::harness::Text::{Any, Nothing};
-use crate::harness::{World, copy};
+use crate::harness::{World, copy, last_error};
 
 #[test]
 fn a_range_that_lies_outside_the_books_is_a_range_without_entries() {
@@ -59,6 +59,36 @@ fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_changes_nothing() {
         let _ = world.call("ada", words).stdin("another password\n").expect(2, Nothing, Any);
     }
     assert!(world.log_bytes() == before && !world.home().join("nowhere").exists());
+}
+
+#[test]
+fn a_dry_run_changes_no_byte_of_the_log() {
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let head = || std::fs::read(world.store().join("log/head")).expect("a head");
+    let before = (head(), world.log_bytes());
+    for words in [&["task", "add", "one", "-n"][..], &["task", "reshuffle", "-n"], &["user", "deactivate", "dan", "-n"]]
+    {
+        let _ = world.call("ada", words).expect(0, Any, Nothing);
+        assert!((head(), world.log_bytes()) == before, "{words:?}");
+    }
+}
+
+#[test]
+fn a_store_whose_log_is_gone_is_damaged_and_not_absent() {
+    let world = World::new();
+    let log = world.store().join("log");
+    std::fs::rename(&log, world.home().join("elsewhere")).expect("moved");
+    let refused = || {
+        let output = world.call("ada", &["task", "list", "-o", "json"]).expect(12, Nothing, Any);
+        assert_eq!(last_error(&output)["code"], "log_missing");
+        assert!(output.stderr.contains(" restore "), "{}", output.stderr);
+    };
+    refused();
+    std::fs::create_dir(&log).expect("made");
+    refused();
+    std::fs::remove_dir_all(world.store()).expect("removed");
+    let _ = world.call("ada", &["task", "list"]).expect(10, Nothing, Any);
 }
 
 #[test]

@@ -172,3 +172,27 @@ fn a_log_in_many_segments_reads_the_same() {
     assert_eq!(world.does("ada", &["report", "entries", "-o", "json"]), before);
     assert_eq!(world.does("ada", &["log", "tail", "--from", "1"]).lines().count(), world.log_lines().len());
 }
+
+#[test]
+fn what_a_killed_rebuild_left_behind_is_removed_by_the_next_consume() {
+    let world = World::new();
+    for (consumer, name) in [("accounting", "accounting.duckdb.new"), ("analytics", "analytics.duckdb.new")] {
+        let leftovers = [world.store().join(name), world.store().join(format!("{name}.wal"))];
+        leftovers.iter().for_each(|path| std::fs::write(path, "half").expect("written"));
+        world.does("ada", &["consume", consumer]);
+        assert!(leftovers.iter().all(|path| !path.exists()), "{consumer}");
+    }
+}
+
+#[test]
+fn a_rebuild_at_work_keeps_its_file() {
+    let world = World::new();
+    let lock = std::fs::File::create(world.store().join("accounting-rebuild.lock")).expect("created");
+    lock.lock().expect("locked");
+    let beside = world.store().join("accounting.duckdb.new");
+    std::fs::write(&beside, "half").expect("written");
+    world.does("ada", &["consume", "accounting"]);
+    assert!(beside.exists());
+    let words = ["consume", "accounting", "--rebuild", "--lock-wait", "10ms"];
+    let _ = world.call("ada", &words).expect(11, Nothing, Has("accounting-rebuild.lock"));
+}
