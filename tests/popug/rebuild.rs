@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::books::played;
 use crate::chain;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{World, copy};
+use crate::played::played;
 
 const REPORTS: [&[&str]; 14] = [
     &["balances"],
