@@ -2,12 +2,13 @@
 //!
 //! When it is wider than the terminal it is made to fit in steps: ids are shortened, empty columns
 //! go, long text is cut, ids and then the columns that matter least are left out (and named under
-//! the table), and only then do cells wrap.
+//! the table), and only then do cells wrap: between words, and never an amount, a number or a time.
 
 use std::io::{self, Write};
 
 use comfy_table::{Cell as Printed, CellAlignment, ContentArrangement, Table as Grid, presets};
 use jiff::tz::TimeZone;
+use textwrap::core::display_width;
 
 use crate::domain::text::Displayed;
 use crate::reports::render::Options;
@@ -39,12 +40,29 @@ const EXPENDABLE: [&str; 18] = [
     "closed_by",
 ];
 
+/// What is left out next, where even wrapped text does not fit beside the figures.
+const DISPENSABLE: [&str; 9] = [
+    "completed_at",
+    "completed_on",
+    "closed",
+    "payouts_count",
+    "corrections",
+    "opening",
+    "mail_status",
+    "popugs_negative",
+    "entries",
+];
+/// A longer word may be broken.
+const WORD_CHARS: usize = 16;
+
 pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let zone = zone_of(report);
     let mut shown = printed_columns(report, &zone);
     let left_out = options.width.map_or(Vec::new(), |width| fit(&mut shown, usize::from(width)));
     if !shown.is_empty() {
-        writeln!(out, "{}", grid(&shown, report.table.height(), options))?;
+        let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
+        shown.iter_mut().zip(&widths).for_each(|(column, width)| column.wrap(*width));
+        writeln!(out, "{}", grid(&shown, &widths, report.table.height(), options))?;
     }
     for (name, value) in footer(report) {
         writeln!(out, "{name}: {}", displayed(value.cell(), &zone))?;
@@ -76,8 +94,44 @@ impl Shown {
     }
 
     fn width(&self) -> usize {
-        let texts = self.cells.iter().chain(&self.total).map(|cell| cell.chars().count());
-        texts.max().unwrap_or(0).max(self.name.len())
+        self.content().map(display_width).max().unwrap_or(0).max(self.name.len())
+    }
+
+    /// The narrowest that it can be: words of text and of the name stay whole, and so does everything else.
+    fn least_width(&self) -> usize {
+        let name = self.name.split_inclusive('_').map(str::len).max().unwrap_or(0);
+        let content = match self.kind {
+            ColumnKind::Text => {
+                let words = self.content().flat_map(str::split_whitespace).map(display_width);
+                words.max().unwrap_or(0).min(WORD_CHARS)
+            }
+            _ => self.content().map(display_width).max().unwrap_or(0),
+        };
+        name.max(content)
+    }
+
+    fn content(&self) -> impl Iterator<Item = &str> {
+        self.cells.iter().chain(&self.total).map(String::as_str)
+    }
+
+    fn heading(&self, width: usize) -> String {
+        let mut heading = String::new();
+        let mut line = 0;
+        for word in self.name.split_inclusive('_') {
+            if line > 0 && line + word.len() > width {
+                heading.push('\n');
+                line = 0;
+            }
+            heading.push_str(word);
+            line += word.len();
+        }
+        heading
+    }
+
+    fn wrap(&mut self, width: usize) {
+        if self.kind == ColumnKind::Text {
+            self.each(|cell| (display_width(cell) > width).then(|| textwrap::wrap(cell, width).join("\n")));
+        }
     }
 
     fn each(&mut self, change: impl Fn(&str) -> Option<String>) {
@@ -123,13 +177,45 @@ fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
     if !fits(shown) {
         left_out.extend(shown.extract_if(.., |column| column.is_id()).map(|column| column.name));
     }
-    for name in EXPENDABLE {
+    leave_out(shown, &EXPENDABLE, fits, &mut left_out);
+    let fits_wrapped = |shown: &[Shown]| shown.iter().map(|column| column.least_width() + 3).sum::<usize>() < width;
+    leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
+    left_out
+}
+
+/// Leaves out columns, the first of `names` first, until the others fit.
+fn leave_out(
+    shown: &mut Vec<Shown>,
+    names: &[&str],
+    fits: impl Fn(&[Shown]) -> bool,
+    left_out: &mut Vec<&'static str>,
+) {
+    for name in names {
         if fits(shown) {
             break;
         }
-        left_out.extend(shown.extract_if(.., |column| column.name == name).map(|column| column.name));
+        left_out.extend(shown.extract_if(.., |column| column.name == *name).map(|column| column.name));
     }
-    left_out
+}
+
+/// How wide each column is: as wide as it wants, or text shares what the others leave.
+fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
+    let mut widths: Vec<usize> = shown.iter().map(Shown::width).collect();
+    let frame = 3 * shown.len() + 1;
+    if widths.iter().sum::<usize>() + frame <= width {
+        return widths;
+    }
+    let mut places: Vec<usize> = (0..shown.len()).collect();
+    places.sort_by_key(|place| (shown[*place].kind == ColumnKind::Text, widths[*place]));
+    let least: Vec<usize> = shown.iter().map(Shown::least_width).collect();
+    let mut left = width.saturating_sub(frame);
+    for (done, place) in places.iter().enumerate() {
+        let is_text = shown[*place].kind == ColumnKind::Text;
+        let share = left / (places.len() - done);
+        widths[*place] = if is_text { widths[*place].min(share.max(least[*place])) } else { least[*place] };
+        left = left.saturating_sub(widths[*place]);
+    }
+    widths
 }
 
 fn short_id(id: &str) -> Option<String> {
@@ -142,9 +228,10 @@ fn cut(text: &str) -> Option<String> {
     (text.chars().count() > TEXT_CHARS).then(|| format!("{}…", &text[..at]))
 }
 
-fn grid(shown: &[Shown], height: usize, options: Options) -> Grid {
+fn grid(shown: &[Shown], widths: &[usize], height: usize, options: Options) -> Grid {
     let mut grid = Grid::new();
-    grid.load_style(presets::UTF8_FULL_CONDENSED).set_header(shown.iter().map(|column| column.name));
+    let headings = shown.iter().zip(widths).map(|(column, width)| column.heading(*width));
+    grid.load_style(presets::UTF8_FULL_CONDENSED).set_header(headings);
     if let Some(width) = options.width {
         grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
