@@ -48,6 +48,8 @@ impl Accounting<'_> {
     ) -> Result<Corrected, ConsumeError> {
         // Entries that task events are still owed can wait: a refusal or a dry run appends nothing.
         self.catch_up(around, None)?;
+        // The original, and what is corrected of it already, may be among what was just read.
+        self.flush()?;
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {

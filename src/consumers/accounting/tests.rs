@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::consumers::accounting::Correction;
+use crate::consumers::accounting::{Corrected, Correction};
 use crate::consumers::fixture::*;
 use crate::consumers::{ConsumeError, Pen, Surroundings, run};
 use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned};
 use crate::domain::id::EventId;
 use crate::domain::ledger::correct::Correct;
+use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::user::User;
 use crate::event_log::{FileLog, LogError};
@@ -130,12 +131,44 @@ fn a_rebuild_gives_what_consuming_step_by_step_gave() {
     assert_eq!(paid.split(' ').skip(2).collect::<Vec<_>>(), [last]);
 }
 
+#[test]
+fn a_correction_whose_row_was_not_stored_counts_for_the_next_one() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
+    consume(&store).unwrap();
+    let path = store.directory.database(Tables::Accounting);
+    let before = fs::read(&path).unwrap();
+    correct(&store, 1);
+    // Killed between the append and the commit.
+    fs::write(&path, before).unwrap();
+    let refused = try_to_correct(&store, 1, "a second key");
+    assert!(matches!(refused, Err(ConsumeError::Rejected(Rejection::CorrectionTooLarge { .. }))));
+}
+
+#[test]
+fn an_entry_that_was_not_stored_can_be_corrected() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
+    consume(&store).unwrap();
+    let entry = fee_of(&store, 1);
+    fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
+    correct_entry(&store, &entry, "a key").unwrap();
+}
+
 /// Anna gives the fee of a task back.
 fn correct(store: &Store, number: u64) {
-    let entry = query(
-        store,
-        &format!("SELECT entry_id::VARCHAR FROM entries WHERE task_id = '{}' AND kind = 'fee'", task(number)),
-    );
+    try_to_correct(store, number, "a correction").unwrap();
+}
+
+fn try_to_correct(store: &Store, number: u64, key: &str) -> Result<Corrected, ConsumeError> {
+    correct_entry(store, &fee_of(store, number), key)
+}
+
+fn fee_of(store: &Store, number: u64) -> String {
+    query(store, &format!("SELECT entry_id::VARCHAR FROM entries WHERE task_id = '{}' AND kind = 'fee'", task(number)))
+}
+
+fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, ConsumeError> {
     let around = store.around();
     let anna = User::registered(&match joined("anna", Role::Admin) {
         Event::UserRegistered(registered) => registered,
@@ -145,10 +178,10 @@ fn correct(store: &Store, number: u64) {
         actor: &anna,
         entry: entry.parse().unwrap(),
         command: Correct { amount: None, reason: "by mistake".into() },
-        key: Some("a correction".into()),
+        key: Some(key.into()),
         command_hash: None,
-        mint: &mut |_, _| (EventId::from_uuid(company().derive("correction")), "minted".into()),
+        mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
         dry_run: false,
     };
-    run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction)).unwrap();
+    run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))
 }
