@@ -64,7 +64,6 @@ impl App<'_> {
         let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry { name: entry.to_owned() })?;
         let command_hash = manner.key.as_ref().map(|_| command.hash(actor.id));
         let (amount, malformed) = read_amount(amount);
-        check_key(manner)?;
         let mut mint = |at: EventTime, first: Sequence| {
             let mut dice = self.environment.dice(&first.to_string());
             (EventId::from_uuid(dice.uuid_v7(at)), dice.uuid_v7(at).to_string())
@@ -73,18 +72,15 @@ impl App<'_> {
             actor: &actor,
             entry,
             command: Correct { amount, reason },
-            key: manner.key.clone(),
+            // An amount that cannot be read is heard of as late as a key.
+            key: malformed.map_or_else(|| check_key(manner), Err).map(|()| manner.key.clone()),
             command_hash,
             mint: &mut mint,
-            // An amount that cannot be read is heard of last.
-            dry_run: manner.dry_run || malformed.is_some(),
+            dry_run: manner.dry_run,
         };
         let around = self.around();
         let corrected =
             with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
-        if let Some(malformed) = malformed {
-            return Err(malformed.into());
-        }
         let events = vec![(corrected.sequence, corrected.entry.into())];
         Ok(Outcome { events, replayed: false, preview: corrected.preview })
     }

@@ -6,7 +6,7 @@ use crate::consumers::{self, report_recovery, tracker};
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
-use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, FileLog, Writer, encode};
@@ -137,9 +137,7 @@ fn in_order(
     decided: Result<Vec<Event>, AppError>,
 ) -> Result<Vec<Event>, AppError> {
     let comes_first = |refused: &AppError| match refused {
-        AppError::Rejected(rejection) => {
-            matches!(rejection.class(), RejectionClass::NotFound | RejectionClass::NotAllowed)
-        }
+        AppError::Rejected(rejection) => rejection.precedes_clock(),
         _ => true,
     };
     match (stamped, decided) {

@@ -165,6 +165,11 @@ impl Rejection {
         }
     }
 
+    /// Whether it is heard before that the clock is behind, which is a matter of state.
+    pub const fn precedes_clock(&self) -> bool {
+        matches!(self.class(), RejectionClass::NotFound | RejectionClass::NotAllowed)
+    }
+
     /// A stable name for programs: `already_completed`.
     pub fn code(&self) -> String {
         let debug = format!("{self:?}");

@@ -18,8 +18,8 @@ pub struct Correction<'a> {
     pub actor: &'a User,
     pub entry: EntryId,
     pub command: Correct,
-    /// The idempotency key that was given.
-    pub key: Option<String>,
+    /// The idempotency key that was given, or what is wrong with it: the last that is heard.
+    pub key: Result<Option<String>, Rejection>,
     pub command_hash: Option<Hash>,
     /// Makes the id of the new entry and, if none was given, a key, once time and place are known.
     pub mint: &'a mut dyn FnMut(EventTime, Sequence) -> (EventId, String),
@@ -54,14 +54,16 @@ impl Accounting<'_> {
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
-            let at = self.stamp(around, writer)?;
+            let stamped = self.stamp(around, writer);
+            let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
             let (id, minted) = (correction.mint)(at, self.position.sequence.next());
             let entry_id = EntryId::from_uuid(id.uuid());
             let books = self.common.books_mut();
-            let entry = correction.command.decide(correction.actor, &original, books, entry_id, at)?;
+            let decided = correction.command.decide(correction.actor, &original, books, entry_id, at);
+            let entry = in_order(stamped, decided)?;
+            let command_id = correction.key?.unwrap_or(minted);
             let facts = vec![Fact { id, causation: Some(original_event(&original)), event: entry.clone().into() }];
             let actor = Actor::User(correction.actor.id);
-            let command_id = correction.key.unwrap_or(minted);
             let proposal = Proposal { actor, command_id, command_hash: correction.command_hash, facts };
             if correction.dry_run {
                 let sequence = self.position.sequence.next();
@@ -72,6 +74,18 @@ impl Accounting<'_> {
             Ok(Corrected { entry, sequence: head.sequence, preview: None })
         })
         .and_then(|corrected| self.commit().map(|()| corrected))
+    }
+}
+
+/// What does not exist or is not allowed is heard before a clock that is behind, all else after it.
+fn in_order(
+    stamped: Result<EventTime, ConsumeError>,
+    decided: Result<BalanceChanged, Rejection>,
+) -> Result<BalanceChanged, ConsumeError> {
+    match (stamped, decided) {
+        (Err(_), Err(refused)) if refused.precedes_clock() => Err(refused.into()),
+        (Err(clock), _) => Err(clock),
+        (Ok(_), decided) => Ok(decided?),
     }
 }
 

@@ -178,7 +178,7 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, Con
         actor: &anna,
         entry: entry.parse().unwrap(),
         command: Correct { amount: None, reason: "by mistake".into() },
-        key: Some(key.into()),
+        key: Ok(Some(key.into())),
         command_hash: None,
         mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
         dry_run: false,
