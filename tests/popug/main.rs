@@ -15,6 +15,7 @@ mod harness;
 mod help;
 mod keys;
 mod management;
+mod model;
 mod old_log;
 mod played;
 mod project;

@@ -1,0 +1,339 @@
+//! Everything the company knows, in plain vectors: users, tasks, entries, closed dates. Nothing is
+//! stored that can be added up, so that there is nothing to get out of step.
+//!
+//! [`Books::follow`] takes in a line of the log that was found to be as it should.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use popug_cli::app::command::Command;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::calendar::{Calendar, micros};
+
+#[derive(Clone)]
+pub struct User {
+    pub id: String,
+    pub login: String,
+    pub name: String,
+    pub email: String,
+    pub role: String,
+    pub active: bool,
+}
+
+impl User {
+    /// Rule T2.
+    pub fn is_eligible(&self) -> bool {
+        self.active && ["accountant", "developer", "worker"].contains(&self.role.as_str())
+    }
+}
+
+#[derive(Clone)]
+pub struct Task {
+    pub id: String,
+    pub number: u64,
+    pub title: String,
+    pub jira_id: Option<String>,
+    pub description: Option<String>,
+    pub created_by: String,
+    pub created_at: i64,
+    pub assignee: String,
+    pub assigned_at: i64,
+    pub assignments: u64,
+    /// Minor units, as all money here.
+    pub fee: i64,
+    pub reward: i64,
+    pub completion: Option<Completion>,
+}
+
+#[derive(Clone)]
+pub struct Completion {
+    pub by: String,
+    pub at: i64,
+    pub sequence: u64,
+}
+
+/// A task event that accounting owes something.
+#[derive(Clone)]
+pub struct Cause {
+    pub sequence: u64,
+    pub id: String,
+    pub at: i64,
+    pub task: String,
+    pub what: Owed,
+}
+
+#[derive(Clone)]
+pub enum Owed {
+    Price,
+    Fee { user: String, assignment_no: u64 },
+    Reward { user: String, assignment_no: u64 },
+}
+
+#[derive(Clone)]
+pub struct Entry {
+    pub sequence: u64,
+    pub id: String,
+    pub user: String,
+    pub kind: String,
+    /// Signed from the popug's side.
+    pub amount: i64,
+    /// The sum of his entries so far, this one included.
+    pub balance: i64,
+    pub date: Date,
+    pub late: bool,
+    pub occurred_at: i64,
+    pub posted_at: i64,
+    pub task: Option<String>,
+    pub assignment_no: Option<u64>,
+    pub corrects: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Closed {
+    pub date: Date,
+    pub at: i64,
+    pub by: String,
+    pub sequence: u64,
+    /// The members of `day.closed`.
+    pub data: Value,
+}
+
+/// The first use of an idempotency key.
+#[derive(Clone)]
+pub struct Given {
+    pub by: String,
+    pub command: Command,
+    pub sequences: Vec<u64>,
+}
+
+#[derive(Clone)]
+pub struct Books {
+    pub calendar: Calendar,
+    pub company: Uuid,
+    pub first_date: Date,
+    pub head: u64,
+    pub last_time: i64,
+    pub users: Vec<User>,
+    pub tasks: Vec<Task>,
+    pub owed: Vec<Cause>,
+    pub entries: Vec<Entry>,
+    /// The lines of `payout.made`.
+    pub payouts: Vec<Value>,
+    pub closes: Vec<Closed>,
+    pub ids: BTreeSet<String>,
+    pub keys: BTreeMap<String, Given>,
+}
+
+impl Books {
+    /// The books of a company that has just been founded, by its first two lines.
+    pub fn founded(lines: &[Value]) -> Books {
+        let calendar = Calendar::named(lines[0]["data"]["time_zone"].as_str().expect("a zone"));
+        let at = micros(&text(&lines[0]["time"]));
+        let mut books = Books {
+            company: text(&lines[0]["data"]["company_id"]).parse().expect("a UUID"),
+            first_date: calendar.date_of(at),
+            calendar,
+            head: 0,
+            last_time: at,
+            users: vec![],
+            tasks: vec![],
+            owed: vec![],
+            entries: vec![],
+            payouts: vec![],
+            closes: vec![],
+            ids: BTreeSet::new(),
+            keys: BTreeMap::new(),
+        };
+        lines.iter().for_each(|line| books.follow(line));
+        books
+    }
+
+    pub fn user(&self, id: &str) -> &User {
+        self.users.iter().find(|user| user.id == id).expect("somebody who is registered")
+    }
+
+    pub fn task(&self, id: &str) -> &Task {
+        self.tasks.iter().find(|task| task.id == id).expect("a task that was created")
+    }
+
+    pub fn closed_through(&self) -> Option<Date> {
+        self.closes.last().map(|closed| closed.date)
+    }
+
+    /// Rule A5: the first date that is not closed.
+    pub fn first_open_date(&self) -> Date {
+        self.closed_through().map_or(self.first_date, |closed| self.calendar.after(closed))
+    }
+
+    /// Rule A6: where an entry belongs whose cause happened at `moment`, and whether it is late.
+    pub fn dated(&self, moment: i64) -> (Date, bool) {
+        let own = self.calendar.date_of(moment);
+        if self.closed_through().is_some_and(|closed| own <= closed) {
+            return (self.first_open_date(), true);
+        }
+        (own.max(self.first_date), false)
+    }
+
+    /// The sum of a user's entries that `wanted` picks.
+    pub fn sum(&self, user: &str, wanted: impl Fn(&Entry) -> bool) -> i64 {
+        self.entries.iter().filter(|entry| entry.user == user && wanted(entry)).map(|entry| entry.amount).sum()
+    }
+
+    pub fn balance(&self, user: &str) -> i64 {
+        self.sum(user, |_| true)
+    }
+
+    /// Rule A4.
+    pub fn balance_at_end_of(&self, user: &str, date: Date) -> i64 {
+        self.sum(user, |entry| entry.date <= date)
+    }
+
+    pub fn fees_charged(&self, task: &str) -> i64 {
+        let fees = self.entries.iter().filter(|entry| entry.kind == "fee" && entry.task.as_deref() == Some(task));
+        -fees.map(|entry| entry.amount).sum::<i64>()
+    }
+
+    /// Rule A1.
+    pub fn price(&self, task: &str) -> (i64, i64) {
+        let task: Uuid = task.parse().expect("a UUID");
+        let hash = Sha256::new().chain_update(self.company.as_bytes()).chain_update(task.as_bytes()).finalize();
+        let number = |from: usize| u64::from_be_bytes(hash[from..from + 8].try_into().expect("eight bytes"));
+        let whole = |units: u64| i64::try_from(units).expect("a small number") * 100;
+        (whole(10 + number(0) % 11), whole(20 + number(8) % 21))
+    }
+
+    /// Ids of derived facts.
+    pub fn derived(&self, name: &str) -> String {
+        Uuid::new_v5(&self.company, name.as_bytes()).to_string()
+    }
+
+    pub fn follow(&mut self, line: &Value) {
+        let (data, at) = (&line["data"], micros(&text(&line["time"])));
+        self.head = text(&line["sequence"]).parse().expect("a sequence");
+        self.last_time = at;
+        self.ids.insert(text(&line["id"]));
+        match line["type"].as_str().expect("a type") {
+            "company.founded.v1" | "tasks.reshuffled.v1" | "task.settled.v1" => {}
+            "task.created.v2" => self.follow_created(line, at),
+            "task.assigned.v1" => self.follow_assigned(line, at),
+            "task.completed.v1" => self.follow_completed(line, at),
+            "task.priced.v1" => self.owed.retain(|cause| line["causationid"] != cause.id.as_str()),
+            "balance.changed.v1" => self.follow_entry(data, at),
+            "payout.made.v1" => self.payouts.push(line.clone()),
+            "day.closed.v1" => self.closes.push(Closed {
+                date: date(&data["business_date"]),
+                at,
+                by: text(&line["actor"]).trim_start_matches("user/").to_owned(),
+                sequence: self.head,
+                data: data.clone(),
+            }),
+            of_user => self.follow_user(of_user, data),
+        }
+    }
+
+    fn follow_user(&mut self, kind: &str, data: &Value) {
+        let id = text(&data["user_id"]);
+        if kind == "user.registered.v1" {
+            let of = |name: &str| text(&data[name]);
+            let (login, name, email, role) = (of("login"), of("full_name"), of("email"), of("role"));
+            return self.users.push(User { id, login, name, email, role, active: true });
+        }
+        let user = self.users.iter_mut().find(|user| user.id == id).expect("somebody who is registered");
+        match kind {
+            "user.changed.v1" => {
+                user.name = optional(&data["full_name"]).unwrap_or_else(|| user.name.clone());
+                user.email = optional(&data["email"]).unwrap_or_else(|| user.email.clone());
+            }
+            "user.role_changed.v1" => user.role = text(&data["new_role"]),
+            "user.deactivated.v1" => user.active = false,
+            "user.reactivated.v1" => user.active = true,
+            other => panic!("{other} is written by nobody here"),
+        }
+    }
+
+    fn follow_created(&mut self, line: &Value, at: i64) {
+        let data = &line["data"];
+        let id = text(&data["task_id"]);
+        let (fee, reward) = self.price(&id);
+        self.owe(line, Owed::Price);
+        self.tasks.push(Task {
+            id,
+            number: data["number"].as_u64().expect("a number"),
+            title: text(&data["title"]),
+            jira_id: optional(&data["jira_id"]),
+            description: optional(&data["description"]),
+            created_by: text(&data["created_by"]),
+            created_at: at,
+            assignee: String::new(),
+            assigned_at: at,
+            assignments: 0,
+            fee,
+            reward,
+            completion: None,
+        });
+    }
+
+    fn follow_assigned(&mut self, line: &Value, at: i64) {
+        let assignee = text(&line["data"]["assignee_id"]);
+        let task = self.task_mut(line);
+        (task.assignee, task.assigned_at) = (assignee.clone(), at);
+        task.assignments += 1;
+        let assignment_no = task.assignments;
+        self.owe(line, Owed::Fee { user: assignee, assignment_no });
+    }
+
+    fn follow_completed(&mut self, line: &Value, at: i64) {
+        let (by, sequence) = (text(&line["data"]["completed_by"]), self.head);
+        let task = self.task_mut(line);
+        task.completion = Some(Completion { by: by.clone(), at, sequence });
+        let assignment_no = task.assignments;
+        self.owe(line, Owed::Reward { user: by, assignment_no });
+    }
+
+    fn task_mut(&mut self, line: &Value) -> &mut Task {
+        let id = line["data"]["task_id"].as_str().expect("an id");
+        self.tasks.iter_mut().find(|task| task.id == id).expect("a task that was created")
+    }
+
+    fn owe(&mut self, line: &Value, what: Owed) {
+        let (id, task, sequence) = (text(&line["id"]), text(&line["data"]["task_id"]), self.head);
+        self.owed.push(Cause { sequence, id, at: self.last_time, task, what });
+    }
+
+    fn follow_entry(&mut self, data: &Value, posted_at: i64) {
+        let cause = data["cause_sequence"].as_u64();
+        self.owed.retain(|owed| Some(owed.sequence) != cause);
+        self.entries.push(Entry {
+            sequence: self.head,
+            id: text(&data["entry_id"]),
+            user: text(&data["user_id"]),
+            kind: text(&data["kind"]),
+            amount: data["amount"].as_i64().expect("minor units"),
+            balance: data["balance"].as_i64().expect("minor units"),
+            date: date(&data["business_date"]),
+            late: data["late"].as_bool().expect("a flag"),
+            occurred_at: micros(&text(&data["occurred_at"])),
+            posted_at,
+            task: optional(&data["task_id"]),
+            assignment_no: data["assignment_no"].as_u64(),
+            corrects: optional(&data["corrects"]),
+            reason: optional(&data["reason"]),
+        });
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    optional(value).unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn optional(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+pub fn date(value: &Value) -> Date {
+    text(value).parse().expect("a date")
+}

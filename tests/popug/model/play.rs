@@ -1,0 +1,291 @@
+//! Plays a history on the product and on the model side by side and compares them after each step.
+
+use jiff::civil::Date;
+use popug_cli::app::AppError;
+use popug_cli::app::command::Command;
+use popug_cli::app::identity::Caller;
+use popug_cli::app::write::{Manner, Outcome};
+use popug_cli::consumers::accounting::Closed;
+use popug_cli::domain::event::{Actor, Event, EventKind, Fact};
+use popug_cli::domain::time::{BusinessDate, EventTime};
+use popug_cli::event_log::Batch;
+use serde_json::Value;
+
+use super::bookkeeping::Hand;
+use super::books::Books;
+use super::calendar::{DAY, MINUTE, micros};
+use super::rules::{Refusal, Verdict};
+use super::steps::{Crash, FOUNDINGS, History, Step, Stop, Timed, Wait};
+use super::store::{Store, agrees, refusal};
+
+/// What differs, in words.
+pub type Checked = Result<(), String>;
+
+pub struct Play {
+    pub store: Store,
+    pub books: Books,
+    /// Orders that carried a key.
+    keyed: Vec<(String, Command, String)>,
+    /// Where `day.closed` stands of dates that were closed while events of theirs had no entry.
+    closed_too_soon: Vec<String>,
+}
+
+/// Everybody who is there from the beginning, besides the admin.
+const PEOPLE: [(&str, &str); 6] = [
+    ("mara", "manager"),
+    ("axel", "accountant"),
+    ("dora", "developer"),
+    ("dan", "developer"),
+    ("walt", "worker"),
+    ("cron", "service"),
+];
+
+/// # Errors
+/// The first difference.
+pub fn play(history: &History) -> Checked {
+    let (zone, founded) = FOUNDINGS[history.founding];
+    let store = Store::found(zone, micros(founded), history.seed);
+    let books = Books::founded(&store.lines_after(0));
+    let mut play = Play { store, books, keyed: Vec::new(), closed_too_soon: Vec::new() };
+    for (login, role) in PEOPLE {
+        let ada = play.books.users[0].id.clone();
+        play.order(&ada, &registration(login, role), None, None)?;
+    }
+    for (number, timed) in history.steps.iter().enumerate() {
+        play.step(timed).map_err(|what| format!("step {number}, {timed:?}: {what}"))?;
+    }
+    play.end()
+}
+
+pub fn registration(login: &str, role: &str) -> Command {
+    Command::RegisterUser {
+        login: login.to_owned(),
+        full_name: format!("The {login}"),
+        email: format!("{}@popug.example", login.trim()),
+        role: role.to_owned(),
+    }
+}
+
+impl Play {
+    fn step(&mut self, Timed { wait, step }: &Timed) -> Checked {
+        self.wait(wait);
+        match step {
+            Step::Order { who, deed, key, crash } => {
+                let (by, command) = self.books.resolve(*who, deed);
+                let key = key.map(|n| if n == 7 { "close/mine".to_owned() } else { format!("key {n}") });
+                if let Some(key) = &key {
+                    self.keyed.push((by.clone(), command.clone(), key.clone()));
+                }
+                self.order(&by, &command, key.as_deref(), *crash)
+            }
+            Step::Again { which } if !self.keyed.is_empty() => {
+                let (by, command, key) = self.keyed[usize::from(*which) % self.keyed.len()].clone();
+                self.order(&by, &command, Some(&key), None)
+            }
+            Step::Consume { stop, crash } => self.consume(*stop, *crash),
+            Step::Close { who, days, crash } => {
+                let date = days.map(|days| self.books.first_open_date().saturating_add(jiff::Span::new().days(days)));
+                self.close(&self.books.closer(*who), date, *crash)
+            }
+            Step::CloseElsewhere => self.close_elsewhere(),
+            Step::Lose(derived) => {
+                self.store.lose(*derived);
+                Ok(())
+            }
+            Step::Reports => self.reports(),
+            Step::Again { .. } => Ok(()),
+        }
+    }
+
+    fn wait(&self, wait: &Wait) {
+        let now = self.store.now();
+        self.store.set_clock(match wait {
+            Wait::Minutes(minutes) => now + minutes * MINUTE,
+            Wait::Days(days) => now + days * DAY,
+            Wait::Midnight(micros) => self.books.calendar.next_change_of_date(now) + micros,
+            Wait::Back(micros) => now - micros,
+        });
+    }
+
+    fn order(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
+        let (result, found) = self.killed_at(crash, |store| execute(store, by, command, key));
+        let (now, warnings) = (self.store.now(), self.store.take_warnings());
+        let verdict = self.books.verdict(by, command, key, now, &found);
+        match (&result, verdict) {
+            (Err(error), Err(expected)) => same_refusal(error, expected, &found),
+            (Ok(outcome), Ok(Verdict::Replay(sequences))) => {
+                same("sequences of a replay", &sequences_of(outcome), &sequences)?;
+                same("replayed, appended", &(outcome.replayed, found.len()), &(true, 0))
+            }
+            (Ok(outcome), Ok(Verdict::Append(drafts))) => {
+                let at = self.books.stamp(now).expect("refused otherwise");
+                let expected = self.books.lines(drafts, &Hand::User { id: by, key }, at, &found);
+                self.appended(&expected, &found, crash.is_none())?;
+                same("replayed", &outcome.replayed, &false)?;
+                same("sequences", &sequences_of(outcome).len(), &expected.len())?;
+                let warned = warnings.iter().any(|warning| warning.starts_with("the clock is"));
+                if crash.is_none() {
+                    same("warns of the clock", &warned, &self.books.warns_of_clock(now))?;
+                }
+                self.follow(&found, Some((by, command, key)));
+                Ok(())
+            }
+            (Ok(_), Err(expected)) => Err(format!("{command:?} was to be refused with {expected:?}")),
+            (Err(error), Ok(_)) => Err(format!("{command:?} was refused with {error:?}")),
+        }
+    }
+
+    pub fn consume(&mut self, stop: Stop, crash: Option<Crash>) -> Checked {
+        let (result, found) = self.killed_at(crash, |store| store.consume(stop));
+        let stamp = if self.books.owed.is_empty() { Ok(0) } else { self.books.stamp(self.store.now()) };
+        let reaches_end = matches!(stop, Stop::AtHead);
+        match (&result, stamp) {
+            (Err(error), Err(expected)) => same_refusal(error, expected, &found),
+            (Err(error), Ok(_)) => Err(format!("accounting was refused with {error:?}")),
+            (Ok(()), Err(expected)) if reaches_end => Err(format!("accounting was to be refused with {expected:?}")),
+            (Ok(()), Err(_)) => same("appended", &found.len(), &0),
+            (Ok(()), Ok(at)) => {
+                let expected = self.books.reaction(at, &found);
+                self.appended(&expected, &found, reaches_end && crash.is_none())?;
+                self.follow(&found, None);
+                Ok(())
+            }
+        }
+    }
+
+    fn close(&mut self, by: &str, through: Option<Date>, crash: Option<Crash>) -> Checked {
+        let (result, found) = self.killed_at(crash, |store| close(store, by, through));
+        match (&result, self.books.close(by, through, self.store.now(), &found)) {
+            (Err(error), Err(expected)) => same_refusal(error, expected, &found),
+            (Ok(_), Err(expected)) => Err(format!("the close was to be refused with {expected:?}")),
+            (Err(error), Ok(_)) => Err(format!("the close was refused with {error:?}")),
+            (Ok(closed), Ok(expected)) => {
+                self.appended(&expected, &found, crash.is_none())?;
+                let days = expected.iter().filter(|line| line["type"] == "day.closed.v1");
+                let told = closed.iter().map(|closed| (closed.day.business_date.to_string(), closed.sequence.0));
+                let wanted = days.map(|line| (line["data"]["business_date"].as_str().expect("a date"), sequence(line)));
+                let wanted = wanted.map(|(date, sequence)| (date.to_owned(), sequence));
+                same("dates that were closed", &told.collect::<Vec<_>>(), &wanted.collect())?;
+                self.follow(&found, None);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is owed meanwhile is late afterwards.
+    fn close_elsewhere(&mut self) -> Checked {
+        let (now, date) = (self.store.now(), self.books.first_open_date());
+        let Ok(at) = self.books.stamp(now) else { return Ok(()) };
+        if !self.books.calendar.is_over(date, now) {
+            return Ok(());
+        }
+        let by = self.books.users[0].id.clone();
+        let expected = self.books.closing(&by, at, &[]);
+        let facts = expected.iter().map(fact).collect();
+        let time = EventTime::from_micros(at).expect("in range");
+        let actor = Actor::User(by.parse().expect("an id"));
+        let batch = Batch { time, actor, command_id: format!("close/{date}"), command_hash: None, facts };
+        let app = self.store.app();
+        let mut writer = app.log.writer(&app.around().patience()).expect("the writer lock");
+        let head = *writer.head();
+        writer.append(&head, &batch).expect("an append");
+        drop(writer);
+        let found = self.store.lines_after(self.books.head);
+        self.appended(&expected, &found, true)?;
+        if self.books.owed.iter().any(|cause| self.books.calendar.date_of(cause.at) <= date) {
+            self.closed_too_soon.push(format!("event {}", found.last().map_or(0, sequence)));
+        }
+        self.follow(&found, None);
+        Ok(())
+    }
+
+    /// Runs `work`, leaves the files as if it had been killed, and reads what is new in the log.
+    fn killed_at<T>(&self, crash: Option<Crash>, work: impl FnOnce(&Store) -> T) -> (T, Vec<Value>) {
+        self.store.take_warnings();
+        let before = crash.map(|crash| (crash, self.store.before()));
+        let result = work(&self.store);
+        if let Some((crash, before)) = before {
+            self.store.crash(crash, &before);
+        }
+        (result, self.store.lines_after(self.books.head))
+    }
+
+    /// What was found is what was expected; of a run that did not reach its end, the beginning.
+    fn appended(&self, expected: &[Value], found: &[Value], is_whole: bool) -> Checked {
+        let is_long_enough = expected.len() == found.len() || (!is_whole && found.len() < expected.len());
+        for (expected, found) in expected.iter().zip(found) {
+            same("a line", found, expected)?;
+        }
+        same("lines as many as expected", &(is_long_enough, found.len(), expected.len()), &{
+            (true, found.len(), expected.len())
+        })
+    }
+
+    fn follow(&mut self, found: &[Value], given: Option<(&str, &Command, Option<&str>)>) {
+        found.iter().for_each(|line| self.books.follow(line));
+        if let (Some((by, command, Some(key))), false) = (given, found.is_empty()) {
+            self.books.give(key, by, command, found.iter().map(sequence).collect());
+        }
+    }
+
+    /// With the clock set right, everything can be brought to its end, and a deep verification finds
+    /// what another program did and nothing else.
+    fn end(&mut self) -> Checked {
+        self.store.set_clock(self.store.now().max(self.books.last_time));
+        self.reports()?;
+        let findings = self.store.app().verify(true, &|_, _, _| {}).map_err(|error| format!("{error:?}"))?;
+        same("damage", &findings.damage, &Vec::new())?;
+        let too_soon = self.closed_too_soon.iter().map(|place| ("I13", place.as_str()));
+        let found = findings.violations.iter().map(|found| (found.invariant, found.place.as_str()));
+        same("violations", &found.collect::<Vec<_>>(), &too_soon.collect())
+            .map_err(|what| format!("{what}\n{:?}", findings.violations))
+    }
+}
+
+fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Result<Outcome, AppError> {
+    let (app, manner) = (store.app(), Manner { key: key.map(str::to_owned), dry_run: false });
+    let Command::CorrectEntry { entry, amount, reason } = command else {
+        return app.execute(by.parse().expect("an id"), command, &manner);
+    };
+    let caller = caller(&app, by)?;
+    app.correct(&caller, entry, amount.as_deref(), reason, &manner)
+}
+
+fn close(store: &Store, by: &str, through: Option<Date>) -> Result<Vec<Closed>, AppError> {
+    let app = store.app();
+    let caller = caller(&app, by)?;
+    app.close(&caller, through.map(BusinessDate::new))
+}
+
+fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {
+    let user = app.index()?.user(id.parse().expect("an id"))?;
+    Ok(Caller { user: user.expect("somebody who is registered") })
+}
+
+/// A line as an event that can be appended.
+fn fact(line: &Value) -> Fact {
+    let kind = EventKind::of_type(line["type"].as_str().expect("a type")).expect("a known type");
+    let event = Event::deserialize_data(kind, line["data"].clone()).expect("an event");
+    let id = |name: &str| line[name].as_str().map(|id| id.parse().expect("an id"));
+    Fact { id: id("id").expect("an id"), causation: id("causationid"), event }
+}
+
+fn sequence(line: &Value) -> u64 {
+    line["sequence"].as_str().expect("a sequence").parse().expect("digits")
+}
+
+fn sequences_of(outcome: &Outcome) -> Vec<u64> {
+    outcome.events.iter().map(|(sequence, _)| sequence.0).collect()
+}
+
+fn same_refusal(error: &AppError, expected: Refusal, found: &[Value]) -> Checked {
+    let told = refusal(error);
+    if !agrees(&told, expected) {
+        return Err(format!("refused with {told:?}, which was to be {expected:?}"));
+    }
+    same("appended by a refusal", &found.len(), &0)
+}
+
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Checked {
+    if found == expected { Ok(()) } else { Err(format!("{what}\n   found: {found:?}\nexpected: {expected:?}")) }
+}

@@ -1,0 +1,136 @@
+//! From numbers to people and things: an abstract step in the company as it is now.
+
+use popug_cli::app::command::Command;
+
+use super::books::{Books, Entry, Given, Task, User};
+use super::play::registration;
+use super::reports::money;
+use super::steps::{Deed, ROLES, Size, TITLES, Who};
+
+const NOBODY: &str = "nobody";
+
+impl Books {
+    /// Who gives which order.
+    pub fn resolve(&self, who: Who, deed: &Deed) -> (String, Command) {
+        let command = match deed {
+            Deed::Register { login: 7, role } => registration("no login", role_name(*role)),
+            Deed::Register { login, role } => registration(&format!("u{login}"), role_name(*role)),
+            Deed::Rename { user, name } => {
+                let full_name = Some(format!("Name {name}"));
+                Command::ChangeUser { user: self.login(*user), full_name, email: None }
+            }
+            Deed::SetRole { user, role } => {
+                Command::SetRole { user: self.login(*user), role: role_name(*role).to_owned() }
+            }
+            Deed::Deactivate { user } => Command::DeactivateUser { user: self.login(*user), reason: None },
+            Deed::Reactivate { user } => Command::ReactivateUser { user: self.login(*user), reason: None },
+            Deed::Add { title, described } => {
+                let (title, jira_id, _) = *pick(&TITLES, *title);
+                let description = described.then(|| "with care".to_owned());
+                Command::AddTask { title: title.to_owned(), jira_id: jira_id.map(str::to_owned), description }
+            }
+            Deed::Complete { tasks, spelling } => Command::CompleteTasks { tasks: self.spelt(who, tasks, *spelling) },
+            Deed::Reshuffle => Command::Reshuffle,
+            Deed::Correct { entry, size } => self.correction(*entry, *size),
+        };
+        let by = match who {
+            Who::Any(number) => pick(&self.users, number),
+            Who::Fit => self.fit(&command),
+        };
+        (by.id.clone(), command)
+    }
+
+    /// Who closes.
+    pub fn closer(&self, who: Who) -> String {
+        match who {
+            Who::Any(number) => pick(&self.users, number).id.clone(),
+            Who::Fit => self.active(&["service", "accountant", "admin"]).id.clone(),
+        }
+    }
+
+    /// Keeps the first use of a key.
+    pub fn give(&mut self, key: &str, by: &str, command: &Command, sequences: Vec<u64>) {
+        self.keys.insert(key.to_owned(), Given { by: by.to_owned(), command: command.clone(), sequences });
+    }
+
+    fn fit(&self, command: &Command) -> &User {
+        match command {
+            Command::AddTask { .. } => pick(&self.users, u8::try_from(self.tasks.len() % 200).expect("small")),
+            Command::CompleteTasks { tasks } => {
+                let holds = |task: &&Task| tasks.iter().any(|name| *name == task.id || is_number(name, task.number));
+                let task = self.tasks.iter().find(holds);
+                task.map_or(&self.users[0], |task| self.user(&task.assignee))
+            }
+            Command::Reshuffle => self.active(&["manager", "admin"]),
+            Command::CorrectEntry { entry, .. } => {
+                let owner = self.entries.iter().find(|posted| posted.id == *entry).map(|posted| posted.user.as_str());
+                let fits = |user: &&User| user.active && user.role == "accountant" && Some(user.id.as_str()) != owner;
+                self.users.iter().find(fits).unwrap_or_else(|| self.active(&["admin"]))
+            }
+            _ => self.active(&["admin"]),
+        }
+    }
+
+    /// Rule U3: there is an active admin.
+    fn active(&self, roles: &[&str]) -> &User {
+        let has = |role: &&str| self.users.iter().find(|user| user.active && user.role == **role);
+        roles.iter().find_map(has).expect("an active admin")
+    }
+
+    fn login(&self, number: u8) -> String {
+        if number == u8::MAX { NOBODY.to_owned() } else { pick(&self.users, number).login.clone() }
+    }
+
+    /// Names of tasks. Whoever is fit names open tasks of one assignee; others name anything.
+    fn spelt(&self, who: Who, numbers: &[u8], spelling: u8) -> Vec<String> {
+        let open: Vec<&Task> = self.tasks.iter().filter(|task| task.completion.is_none()).collect();
+        let candidates: Vec<&Task> = match (who, open.is_empty()) {
+            (Who::Fit, false) => {
+                let holder = &pick(&open, numbers[0]).assignee;
+                open.iter().copied().filter(|task| task.assignee == *holder).collect()
+            }
+            _ => self.tasks.iter().collect(),
+        };
+        let name = |number: &u8| match candidates.is_empty() || *number == u8::MAX {
+            true => "9999".to_owned(),
+            false => spelling_of(pick::<&Task>(&candidates, *number), spelling),
+        };
+        numbers.iter().map(name).collect()
+    }
+
+    fn correction(&self, number: u8, size: Size) -> Command {
+        let entry = if self.entries.is_empty() || number == u8::MAX { None } else { Some(pick(&self.entries, number)) };
+        let whole = entry.map_or(1_000, |entry: &Entry| entry.amount.abs());
+        let amount = match size {
+            Size::Rest | Size::WithoutReason => None,
+            Size::Whole => Some(money(whole)),
+            Size::Part => Some("3.5".to_owned()),
+            Size::TooMuch => Some(money(whole + 1)),
+            Size::Nothing => Some("0".to_owned()),
+        };
+        let reason = if matches!(size, Size::WithoutReason) { "  " } else { " agreed " };
+        let entry = entry.map_or_else(|| self.company.to_string(), |entry| entry.id.clone());
+        Command::CorrectEntry { entry, amount, reason: reason.to_owned() }
+    }
+}
+
+fn role_name(number: u8) -> &'static str {
+    pick::<&str>(&ROLES, number)
+}
+
+fn pick<T>(from: &[T], number: u8) -> &T {
+    &from[usize::from(number) % from.len()]
+}
+
+fn is_number(name: &str, number: u64) -> bool {
+    name.trim_start_matches("T-").parse() == Ok(number)
+}
+
+fn spelling_of(task: &Task, spelling: u8) -> String {
+    match (spelling % 4, &task.jira_id) {
+        (0, _) => format!("T-{}", task.number),
+        (1, _) => task.id.clone(),
+        (2, Some(jira_id)) => jira_id.clone(),
+        _ => task.number.to_string(),
+    }
+}

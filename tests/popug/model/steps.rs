@@ -1,0 +1,252 @@
+//! What may happen to a company, drawn by chance and free of any state: people and things are
+//! numbers that are taken modulo what there is, so that a history stays one when parts of it are
+//! left out.
+
+use popug_cli::app::command::Command;
+use proptest::prelude::*;
+
+use super::calendar::MINUTE;
+use super::rules::Refusal;
+
+/// Zones and moments at which clocks did something odd within the days that follow.
+pub const FOUNDINGS: [(&str, &str); 10] = [
+    ("UTC", "2026-11-20T22:00:00Z"),
+    // The clock goes forward at 02:00, back at 03:00.
+    ("Europe/Berlin", "2026-03-27T12:00:00Z"),
+    ("Europe/Berlin", "2026-10-23T21:30:00Z"),
+    // Left out 2011-12-30 by moving over the date line.
+    ("Pacific/Apia", "2011-12-28T23:00:00Z"),
+    // Half an hour back.
+    ("Australia/Lord_Howe", "2026-04-03T06:00:00Z"),
+    // A minute after midnight back to 23:01 of the date before.
+    ("America/St_Johns", "2010-11-05T20:00:00Z"),
+    // At midnight back to 23:00.
+    ("America/Asuncion", "2024-03-22T22:00:00Z"),
+    // At midnight forward: the date begins at 01:00.
+    ("America/Havana", "2026-03-06T23:00:00Z"),
+    ("Asia/Kathmandu", "2026-11-20T18:00:00Z"),
+    ("Pacific/Kiritimati", "2026-12-30T09:59:00Z"),
+];
+
+#[derive(Clone, Debug)]
+pub struct History {
+    pub founding: usize,
+    /// Of the dice.
+    pub seed: u64,
+    pub steps: Vec<Timed>,
+}
+
+/// A step and how the clock moves before it.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    pub wait: Wait,
+    pub step: Step,
+}
+
+#[derive(Clone, Debug)]
+pub enum Wait {
+    Minutes(i64),
+    Days(i64),
+    /// To the next change of the local date, and so many microseconds more or less.
+    Midnight(i64),
+    /// The clock is turned back, in microseconds.
+    Back(i64),
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Order {
+        who: Who,
+        deed: Deed,
+        key: Option<u8>,
+        crash: Option<Crash>,
+    },
+    /// An order that carried a key is given once more.
+    Again {
+        which: u8,
+    },
+    Consume {
+        stop: Stop,
+        crash: Option<Crash>,
+    },
+    /// Finished dates, or those up to the first open one and so many days.
+    Close {
+        who: Who,
+        days: Option<i64>,
+        crash: Option<Crash>,
+    },
+    /// A date is closed by another program that follows the rules, but has not posted what task
+    /// events are owed.
+    CloseElsewhere,
+    /// A file that can be made anew is gone.
+    Lose(Derived),
+    /// Everything is consumed, and every report is read.
+    Reports,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    /// Somebody who is likely to be allowed.
+    Fit,
+    Any(u8),
+}
+
+#[derive(Clone, Debug)]
+pub enum Deed {
+    Register { login: u8, role: u8 },
+    Rename { user: u8, name: u8 },
+    SetRole { user: u8, role: u8 },
+    Deactivate { user: u8 },
+    Reactivate { user: u8 },
+    Add { title: u8, described: bool },
+    Complete { tasks: Vec<u8>, spelling: u8 },
+    Reshuffle,
+    Correct { entry: u8, size: Size },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Size {
+    Rest,
+    Whole,
+    Part,
+    TooMuch,
+    Nothing,
+    WithoutReason,
+}
+
+/// Where a process is killed; what it did up to there is on the disk.
+#[derive(Clone, Copy, Debug)]
+pub enum Crash {
+    /// After the head, before index and tables have followed.
+    BeforeCommit,
+    /// After the batches, before the head.
+    BeforeHead,
+    /// In the middle of the batches: so many 256ths of the bytes are written.
+    Torn(u8),
+}
+
+/// Where accounting stops.
+#[derive(Clone, Copy, Debug)]
+pub enum Stop {
+    AtHead,
+    /// Its time is up at once.
+    OutOfTime,
+    /// It has projected so many 256ths of what there is, and stored them.
+    Projected(u8),
+    /// It has projected everything and is killed before storing it.
+    Unstored,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Derived {
+    Index,
+    Accounting,
+    Analytics,
+}
+
+pub const ROLES: [&str; 7] = ["developer", "worker", "accountant", "manager", "admin", "service", "plumber"];
+
+/// Whether it is an error, and otherwise how a title and a jira id are understood.
+type Read = Result<(&'static str, Option<&'static str>), &'static str>;
+
+/// What people type, and how it is to be read.
+pub const TITLES: [(&str, Option<&str>, Read); 14] = [
+    ("Feed the popugs", None, Ok(("Feed the popugs", None))),
+    ("[UP-7] Fix the perch", None, Ok(("Fix the perch", Some("UP-7")))),
+    ("[UP-8] - Накормить попугов", None, Ok(("Накормить попугов", Some("UP-8")))),
+    ("UP-9 - Clean the cage", None, Ok(("Clean the cage", Some("UP-9")))),
+    ("UP-9 – Clean the cage", None, Ok(("Clean the cage", Some("UP-9")))),
+    ("UP-10 — Open the window", None, Ok(("Open the window", Some("UP-10")))),
+    ("UTF-8 support", None, Ok(("UTF-8 support", None))),
+    ("  Buy seeds ", None, Ok(("Buy seeds", None))),
+    ("Fix the perch", Some("UP-7"), Ok(("Fix the perch", Some("UP-7")))),
+    ("[UP-7] Fix the perch", Some("UP-8"), Err("two_jira_ids")),
+    ("Fix the [old] perch", None, Err("bracket_in_title")),
+    ("Fix the perch", Some("up-7"), Err("bad_jira_id")),
+    ("   ", None, Err("empty")),
+    ("Two\nlines", None, Err("line_break")),
+];
+
+/// Title, jira id and description of a new task.
+pub fn titled(command: &Command) -> Result<(&'static str, Option<&'static str>, Option<String>), Refusal> {
+    let Command::AddTask { title, jira_id, description } = command else { unreachable!("only tasks have titles") };
+    let is_typed = |(typed, id, _): &&(&str, Option<&str>, Read)| typed == title && *id == jira_id.as_deref();
+    let (_, _, read) = TITLES.iter().find(is_typed).expect("one of the list");
+    let (title, jira_id) = (*read).map_err(|code| (6, code))?;
+    Ok((title, jira_id, description.clone().filter(|text| !text.is_empty())))
+}
+
+pub fn history() -> impl Strategy<Value = History> {
+    let steps = prop::collection::vec((wait(), step()).prop_map(|(wait, step)| Timed { wait, step }), 1..60);
+    (0..FOUNDINGS.len(), any::<u64>(), steps).prop_map(|(founding, seed, steps)| History { founding, seed, steps })
+}
+
+fn wait() -> impl Strategy<Value = Wait> {
+    let second = 1_000_000_i64;
+    prop_oneof![
+        12 => (0..90_i64).prop_map(Wait::Minutes),
+        4 => (-90 * second..90 * second).prop_map(Wait::Midnight),
+        2 => (-1..=1_i64).prop_map(Wait::Midnight),
+        2 => (1..4_i64).prop_map(Wait::Days),
+        1 => (4..25_i64).prop_map(Wait::Days),
+        1 => (0..second).prop_map(Wait::Back),
+        2 => (second..=10 * MINUTE).prop_map(Wait::Back),
+        1 => (10 * MINUTE + 1..90 * MINUTE).prop_map(Wait::Back),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let order = (who(), deed(), prop::option::weighted(0.3, 0..8_u8), crash());
+    prop_oneof![
+        24 => order.prop_map(|(who, deed, key, crash)| Step::Order { who, deed, key, crash }),
+        3 => any::<u8>().prop_map(|which| Step::Again { which }),
+        6 => (stop(), crash()).prop_map(|(stop, crash)| Step::Consume { stop, crash }),
+        5 => (who(), prop::option::weighted(0.4, -3..5_i64), crash())
+            .prop_map(|(who, days, crash)| Step::Close { who, days, crash }),
+        1 => Just(Step::CloseElsewhere),
+        1 => prop_oneof![Just(Derived::Index), Just(Derived::Accounting), Just(Derived::Analytics)]
+            .prop_map(Step::Lose),
+        1 => Just(Step::Reports),
+    ]
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![4 => Just(Who::Fit), 1 => any::<u8>().prop_map(Who::Any)]
+}
+
+fn crash() -> impl Strategy<Value = Option<Crash>> {
+    let crash = prop_oneof![Just(Crash::BeforeCommit), Just(Crash::BeforeHead), any::<u8>().prop_map(Crash::Torn)];
+    prop::option::weighted(0.12, crash)
+}
+
+fn stop() -> impl Strategy<Value = Stop> {
+    prop_oneof![
+        3 => Just(Stop::AtHead),
+        2 => Just(Stop::OutOfTime),
+        2 => any::<u8>().prop_map(Stop::Projected),
+        1 => Just(Stop::Unstored),
+    ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let size = prop_oneof![
+        Just(Size::Rest),
+        Just(Size::Whole),
+        Just(Size::Part),
+        Just(Size::TooMuch),
+        Just(Size::Nothing),
+        Just(Size::WithoutReason),
+    ];
+    prop_oneof![
+        2 => (0..8_u8, any::<u8>()).prop_map(|(login, role)| Deed::Register { login, role }),
+        1 => (any::<u8>(), 0..3_u8).prop_map(|(user, name)| Deed::Rename { user, name }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(user, role)| Deed::SetRole { user, role }),
+        1 => any::<u8>().prop_map(|user| Deed::Deactivate { user }),
+        1 => any::<u8>().prop_map(|user| Deed::Reactivate { user }),
+        10 => (any::<u8>(), any::<bool>()).prop_map(|(title, described)| Deed::Add { title, described }),
+        9 => (prop::collection::vec(any::<u8>(), 1..4), any::<u8>())
+            .prop_map(|(tasks, spelling)| Deed::Complete { tasks, spelling }),
+        3 => Just(Deed::Reshuffle),
+        4 => (any::<u8>(), size).prop_map(|(entry, size)| Deed::Correct { entry, size }),
+    ]
+}
