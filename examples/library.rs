@@ -116,7 +116,7 @@ fn register(app: &App<'_>, by: &Caller, login: &str, name: &str) -> Outcome<()> 
 /// called again.
 fn add_task(app: &App<'_>, by: &Caller, title: &str, key: &str) -> Outcome<String> {
     let command = Command::AddTask { title: title.to_owned(), jira_id: None, description: None };
-    let manner = Manner { key: Some(format!("{key}/{title}")), dry_run: false };
+    let manner = Manner { key: Some(format!("{key}/{title}")) };
     let first = app.execute(by.user.id, &command, &manner)?;
     let again = app.execute(by.user.id, &command, &manner)?;
     assert!(again.replayed && again.events == first.events, "the same key gives the same result");

@@ -28,7 +28,9 @@ impl App<'_> {
         let request = CloseRequest { by: caller.user.id, through, imported: None };
         let around = self.around();
         let closes = with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))?;
-        consume_analytics(&around)?;
+        if !self.log.is_draft() {
+            consume_analytics(&around)?;
+        }
         Ok(closes)
     }
 
@@ -76,13 +78,12 @@ impl App<'_> {
             key: malformed.map_or_else(|| check_key(manner), Err).map(|()| manner.key.clone()),
             command_hash,
             mint: &mut mint,
-            dry_run: manner.dry_run,
         };
         let around = self.around();
         let corrected =
             with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
         let events = vec![(corrected.sequence, corrected.entry.into())];
-        Ok(Outcome { events, replayed: false, preview: corrected.preview })
+        Ok(Outcome { events, replayed: false })
     }
 }
 

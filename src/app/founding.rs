@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::app::write::with_ids;
 use crate::app::{AppError, Environment};
+use crate::credentials::passwords::check_length;
 use crate::credentials::{AuthDir, Password};
 use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::{Actor, Event};
-use crate::domain::id::{CompanyId, EventId, UserId};
+use crate::domain::id::{CompanyId, EventId, Sequence, UserId};
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, FileLog, Head, Patience};
+use crate::event_log::{Batch, FileLog, Hash, Head, Patience, encode};
 use crate::store::StoreDirectory;
 
 /// What `init` is told.
@@ -40,6 +41,28 @@ impl Founding {
         patience: &Patience,
     ) -> Result<Founded, AppError> {
         let root = directory.root();
+        let (batch, founded) = self.decide(root, environment)?;
+        let beside = beside(root)?;
+        let moved = self.build(&beside, &batch, founded, patience).and_then(|()| move_into_place(&beside, root));
+        if moved.is_err() {
+            // What was begun is no store and of no use to anybody.
+            let _ = std::fs::remove_dir_all(&beside);
+        }
+        moved.map(|()| founded)
+    }
+
+    /// The lines that the log would begin with. Nothing is made.
+    ///
+    /// # Errors
+    /// As [`Founding::carry_out`].
+    pub fn draft(&self, directory: &StoreDirectory, environment: &dyn Environment) -> Result<Vec<u8>, AppError> {
+        let (batch, _) = self.decide(directory.root(), environment)?;
+        let mut lines = Vec::new();
+        encode::encode(&batch, Sequence::FIRST, Hash::ZERO, &mut lines);
+        Ok(lines)
+    }
+
+    fn decide(&self, root: &Path, environment: &dyn Environment) -> Result<(Batch, Founded), AppError> {
         if !is_free(root) {
             return Err(AppError::StoreExists { path: root.to_owned() });
         }
@@ -52,14 +75,8 @@ impl Founding {
         let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(at)));
         let actor = Actor::User(founded.admin);
         let command_id = dice.uuid_v7(at).to_string();
-        let batch = Batch { time: at, actor, command_id, command_hash: None, facts };
-        let beside = beside(root)?;
-        let moved = self.build(&beside, &batch, founded, patience).and_then(|()| move_into_place(&beside, root));
-        if moved.is_err() {
-            // What was begun is no store and of no use to anybody.
-            let _ = std::fs::remove_dir_all(&beside);
-        }
-        moved.map(|()| founded)
+        check_length(&self.admin_password)?;
+        Ok((Batch { time: at, actor, command_id, command_hash: None, facts }, founded))
     }
 
     fn build(&self, root: &Path, batch: &Batch, founded: Founded, patience: &Patience) -> Result<(), AppError> {

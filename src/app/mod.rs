@@ -84,6 +84,14 @@ impl<'e> App<'e> {
         Ok(App { directory, log, environment, notices, lock_wait, holder })
     }
 
+    /// The same store for a dry run: commands decide and append as ever, but only in memory, where
+    /// [`FileLog::for_each_drafted`] finds it, and no table stores what follows from it. It holds
+    /// the writer lock from its first write on, so it is meant for one command.
+    #[must_use]
+    pub fn draft(self) -> App<'e> {
+        App { log: self.log.draft(), ..self }
+    }
+
     pub fn around(&self) -> Surroundings<'_> {
         Surroundings {
             directory: &self.directory,

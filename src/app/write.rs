@@ -9,7 +9,7 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, FileLog, Writer, encode};
+use crate::event_log::{Batch, FileLog, Writer};
 use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex};
 
 /// Keys that popug-cli makes itself begin so.
@@ -21,8 +21,6 @@ const KEY_BYTES_MAX: usize = 512;
 pub struct Manner {
     /// The idempotency key that the caller gave.
     pub key: Option<String>,
-    /// Decide and show, append nothing.
-    pub dry_run: bool,
 }
 
 /// What a command did.
@@ -32,8 +30,6 @@ pub struct Outcome {
     pub events: Vec<(Sequence, Event)>,
     /// The batch was appended by an earlier call with the same key.
     pub replayed: bool,
-    /// The lines that a dry run would have appended.
-    pub preview: Option<Vec<u8>>,
 }
 
 impl App<'_> {
@@ -81,7 +77,7 @@ impl App<'_> {
         let events = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
         check_key(manner)?;
         if events.is_empty() {
-            return Ok(Outcome { events: Vec::new(), replayed: false, preview: manner.dry_run.then(Vec::new) });
+            return Ok(Outcome { events: Vec::new(), replayed: false });
         }
         let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(time)));
         let batch = Batch {
@@ -91,7 +87,7 @@ impl App<'_> {
             command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
             facts,
         };
-        if manner.dry_run { Ok(preview(&writer, batch)) } else { append_and_follow(&mut writer, index, batch) }
+        append_and_follow(&mut writer, index, batch)
     }
 
     /// The caller as the log knows him, allowed to write at all.
@@ -118,7 +114,7 @@ impl App<'_> {
             return Err(Rejection::KeyReused { key: key.clone(), first_sequence: given.first }.into());
         }
         let events = read_batch(&self.log, &given)?;
-        Ok(Some(Outcome { events, replayed: true, preview: manner.dry_run.then(Vec::new) }))
+        Ok(Some(Outcome { events, replayed: true }))
     }
 
     /// The time of the next batch.
@@ -170,14 +166,6 @@ pub(super) fn with_ids(events: Vec<Event>, mut id: impl FnMut() -> EventId) -> V
     events.into_iter().map(|event| Fact { id: id(), causation: None, event }).collect()
 }
 
-/// The lines of a batch that is not appended.
-pub(super) fn preview(writer: &Writer<'_>, batch: Batch) -> Outcome {
-    let head = writer.head();
-    let mut lines = Vec::new();
-    encode::encode(&batch, head.sequence.next(), head.hash, &mut lines);
-    Outcome { events: numbered(batch, head.sequence.next()), replayed: false, preview: Some(lines) }
-}
-
 fn append_and_follow(writer: &mut Writer<'_>, index: &StateIndex, batch: Batch) -> Result<Outcome, AppError> {
     let expected = *writer.head();
     let head = writer.append(&expected, &batch)?;
@@ -193,7 +181,7 @@ fn append_and_follow(writer: &mut Writer<'_>, index: &StateIndex, batch: Batch) 
     if follow().is_err() {
         let _ = index.rollback();
     }
-    Ok(Outcome { events: numbered(batch, first), replayed: false, preview: None })
+    Ok(Outcome { events: numbered(batch, first), replayed: false })
 }
 
 fn numbered(batch: Batch, first: Sequence) -> Vec<(Sequence, Event)> {

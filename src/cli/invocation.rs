@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use crate::app::identity::{Caller, Proof};
-use crate::app::write::{Manner, Outcome};
+use crate::app::write::Manner;
 use crate::app::{App, Opening};
 use crate::cli::args::{Global, OutputFormat};
 use crate::cli::environment::{SystemEnvironment, variable};
@@ -42,11 +42,8 @@ impl<'a> Invocation<'a> {
         StoreDirectory::new(&self.global.store)
     }
 
-    /// Shown to whoever waits for our locks. Nobody's name is written for a dry run, which changes no byte.
+    /// Shown to whoever waits for our locks.
     fn holder(&self) -> String {
-        if self.global.dry_run {
-            return String::new();
-        }
         format!("process {}: popug-cli {}", std::process::id(), self.global.command_path)
     }
 
@@ -78,14 +75,16 @@ impl<'a> Invocation<'a> {
             Some(text) => text.parse().map_err(|_| Failure::usage("POPUG_SEGMENT_BYTES is not a whole number"))?,
             None => SEGMENT_BYTES_MAX,
         };
-        Ok(App::open(Opening {
+        let app = App::open(Opening {
             directory,
             environment: self.environment,
             notices: self.reporter,
             lock_wait: self.global.lock_wait,
             holder: self.holder(),
             segment_bytes_max,
-        })?)
+        })?;
+        // Whatever a command does, in a dry run the log cannot be changed by it.
+        Ok(if self.global.dry_run { app.draft() } else { app })
     }
 
     /// Opens the store and finds out who is acting.
@@ -117,7 +116,7 @@ impl<'a> Invocation<'a> {
     }
 
     pub fn manner(&self) -> Manner {
-        Manner { key: self.global.key.clone(), dry_run: self.global.dry_run }
+        Manner { key: self.global.key.clone() }
     }
 
     /// The format that was asked for, by name, by the file's extension, or by where output goes.
@@ -151,15 +150,31 @@ impl<'a> Invocation<'a> {
         self.emit(&list(desk, name, table, Vec::new())?)
     }
 
-    /// After a write: its preview if it was a dry run, else whatever `say` prints.
+    /// After a write: in a dry run the events it would have appended, else whatever `say` prints.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn emit_outcome(&self, outcome: &Outcome, say: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-        match &outcome.preview {
-            Some(lines) => self.with_output(|out| Ok(out.write_all(lines)?)),
-            None => say(),
+    pub fn emit_outcome(&self, desk: &Desk<'_>, say: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        if self.global.dry_run { self.emit_draft(desk) } else { say() }
+    }
+
+    /// The events that a dry run would have appended. Locks are let go of first: whoever reads
+    /// may be slow.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn emit_draft(&self, desk: &Desk<'_>) -> Result<(), Failure> {
+        desk.index.forget()?;
+        desk.app.log.end_draft();
+        self.with_output(|out| desk.app.log.for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?)))
+    }
+
+    /// Whether this is a dry run, in which `would` is said instead of done.
+    pub fn only_says(&self, would: impl FnOnce() -> String) -> bool {
+        if self.global.dry_run {
+            self.reporter.remark(&would());
         }
+        self.global.dry_run
     }
 
     /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all.

@@ -22,7 +22,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Brings accounting to the head with nothing owed.
 pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<Consumed, ConsumeError> {
-    let is_alone = matches!(pen, Pen::Held(_));
+    // A draft of the log holds the writer lock and does not wait for the others again.
+    let is_alone = matches!(pen, Pen::Held(_)) || around.log.is_draft();
     let mut total: Option<Consumed> = None;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
@@ -71,7 +72,8 @@ fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, boo
     let Opened { database, withheld, .. } = open_tables(around, Tables::Analytics)?;
     let mut analytics = Analytics::resume(&database, withheld)?;
     let from = analytics.position().sequence;
-    let at_head = analytics.catch_up(around, Some(Instant::now() + SLICE))?;
+    let deadline = (!around.log.is_draft()).then(|| Instant::now() + SLICE);
+    let at_head = analytics.catch_up(around, deadline)?;
     Ok((from, analytics.position().sequence, at_head))
 }
 
@@ -245,6 +247,9 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
             check_on_chain(around, consumer_of(tables), &checkpoint)?;
             let withheld = Withheld::load(around, consumer_of(tables))?;
             if withheld.may_rest_at(checkpoint.sequence) {
+                if around.log.is_draft() {
+                    database.never_commit()?;
+                }
                 return Ok(Opened { database, withheld, _lock });
             }
         }

@@ -12,6 +12,9 @@ pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError>
             .notices
             .warn(&format!("the state index was damaged; it is kept as {} and rebuilt from the log", aside.display()));
     }
+    if around.log.has_drafted() {
+        index.never_commit()?;
+    }
     Ok(index)
 }
 

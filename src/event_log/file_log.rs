@@ -1,9 +1,11 @@
 //! The log in a directory of files.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::id::Sequence;
+use crate::event_log::draft::Draft;
 use crate::event_log::encode::Batch;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
@@ -13,20 +15,65 @@ use crate::event_log::recovery;
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::writer::Writer;
-use crate::event_log::{EventLog, Patience, segment};
+use crate::event_log::{EventLog, Line, Patience, segment};
 
 /// A new segment is begun before a batch that would make the current one longer.
 pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
 pub struct FileLog {
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     segment_bytes_max: u64,
+    /// The storage once more, if this is a draft.
+    draft: Option<Arc<Draft>>,
 }
 
 impl FileLog {
     /// A log on `storage`, which may be empty.
     pub fn on(storage: Box<dyn Storage>) -> FileLog {
-        FileLog { storage, segment_bytes_max: SEGMENT_BYTES_MAX }
+        FileLog { storage: Arc::from(storage), segment_bytes_max: SEGMENT_BYTES_MAX, draft: None }
+    }
+
+    /// This log for a dry run: whoever appends to it appends in memory, behind the true head. The
+    /// first writer takes the real lock and the draft holds it until [`FileLog::end_draft`].
+    #[must_use]
+    pub fn draft(self) -> FileLog {
+        let draft = Arc::new(Draft::over(self.storage));
+        FileLog { storage: Arc::clone(&draft) as Arc<dyn Storage>, draft: Some(draft), ..self }
+    }
+
+    /// Whether what is appended stays in memory.
+    pub fn is_draft(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    /// Whether this log may hold events that are not on the disk: it is a draft and was written
+    /// to. Nobody may store what follows from them.
+    pub fn has_drafted(&self) -> bool {
+        self.draft.as_ref().is_some_and(|draft| draft.began().is_some())
+    }
+
+    /// Lets go of the lock; nothing more can be appended under it.
+    pub fn end_draft(&self) {
+        if let Some(draft) = &self.draft {
+            draft.end();
+        }
+    }
+
+    /// Visits every event that was appended to a draft. What recovery would publish is not among
+    /// them: an earlier command appended it.
+    ///
+    /// # Errors
+    /// What `visit` returned.
+    pub fn for_each_drafted<E: From<LogError>>(
+        &self,
+        mut visit: impl FnMut(&Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(began) = self.draft.as_ref().and_then(|draft| draft.began()) else { return Ok(()) };
+        let mut reader = self.read_after(began.sequence, &began.hash)?;
+        while let Some(line) = reader.next_line()? {
+            visit(&line)?;
+        }
+        Ok(())
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {
@@ -81,9 +128,14 @@ impl FileLog {
             None => self.recreate_head_file()?,
         };
         self.lock(&head_file, patience)?;
-        let writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
-        if !patience.holder.is_empty() {
-            writer.name_holder(&patience.holder);
+        let mut writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
+        match &self.draft {
+            Some(draft) => {
+                writer.forget_recovery();
+                let path = self.storage.path(HEAD_FILE);
+                draft.begin(*writer.head()).map_err(|source| LogError::Io { action: "read", path, source })?;
+            }
+            None => writer.name_holder(&patience.holder),
         }
         Ok(writer)
     }

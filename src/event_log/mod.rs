@@ -3,12 +3,14 @@
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
 //! acknowledged lines only, [`audit`] checks all of them and the head, [`recovery`] settles what a
-//! crash left behind. [`storage`] is the only door to the disk. [`upcast`] lifts old versions;
+//! crash left behind. [`storage`] is the only door to the disk; `draft` stands before it in a dry
+//! run. [`upcast`] lifts old versions;
 //! `schema` holds the JSON Schemas of all versions.
 //!
 //! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
 
 pub mod audit;
+mod draft;
 pub mod encode;
 pub mod error;
 pub mod file_log;

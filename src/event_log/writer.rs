@@ -73,6 +73,11 @@ impl<'s> Writer<'s> {
         self.recovery
     }
 
+    /// In a draft nothing was really done to the tail.
+    pub(super) fn forget_recovery(&mut self) {
+        self.recovery = Recovery::default();
+    }
+
     /// Says in the head file who holds the lock.
     pub(super) fn name_holder(&self, holder: &str) {
         // Only a message depends on it.

@@ -70,11 +70,25 @@ impl StateIndex {
         self.file.rollback()
     }
 
+    /// From now on nothing that the index follows is stored.
+    pub fn never_commit(&self) -> Result<(), StateError> {
+        self.file.never_commit()
+    }
+
+    /// Goes back to what is stored, letting others store.
+    pub fn forget(&self) -> Result<(), StateError> {
+        self.eligible.take();
+        self.file.forget()
+    }
+
     /// Brings the index to the head in a transaction of its own, if it is not there. Returns the
     /// number of events it read.
     pub fn catch_up(&self, log: &FileLog) -> Result<u64, StateError> {
         // Another process may have brought the file on since this one looked.
         self.eligible.take();
+        if log.has_drafted() {
+            self.never_commit()?;
+        }
         let head = log.head()?;
         if self.checkpoint()? == Checkpoint::from(&head) {
             return Ok(0);

@@ -3,6 +3,7 @@
 //! Such a file is disposable. One that is damaged is moved aside, one of another code version is
 //! replaced; either way the log fills it again.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub enum Opened {
 pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
+    /// Transactions nest in one that is never committed.
+    never_commits: Cell<bool>,
 }
 
 /// A write-ahead file of up to this many bytes stays when the file is closed.
@@ -98,7 +101,7 @@ impl SqliteFile {
     }
 
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        SqliteFile { db, path: path.to_owned() }
+        SqliteFile { db, path: path.to_owned(), never_commits: Cell::new(false) }
     }
 
     /// Whether it has our tables, made by this version of the code.
@@ -186,16 +189,40 @@ impl SqliteFile {
             .map_err(self.failed("write"))
     }
 
+    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
+    /// that [`SqliteFile::forget`] or closing the file rolls back.
+    ///
+    /// # Errors
+    /// If the file is locked.
+    pub fn never_commit(&self) -> Result<(), StateError> {
+        if !self.never_commits.get() {
+            self.begin()?;
+            self.never_commits.set(true);
+        }
+        Ok(())
+    }
+
+    /// Undoes what was not to be stored and stores again.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn forget(&self) -> Result<(), StateError> {
+        if self.never_commits.replace(false) { self.rollback() } else { Ok(()) }
+    }
+
     pub fn begin(&self) -> Result<(), StateError> {
-        self.db.execute_batch("BEGIN IMMEDIATE").map_err(self.failed("lock"))
+        let sql = if self.never_commits.get() { "SAVEPOINT part" } else { "BEGIN IMMEDIATE" };
+        self.db.execute_batch(sql).map_err(self.failed("lock"))
     }
 
     pub fn commit(&self) -> Result<(), StateError> {
-        self.db.execute_batch("COMMIT").map_err(self.failed("commit"))
+        let sql = if self.never_commits.get() { "RELEASE part" } else { "COMMIT" };
+        self.db.execute_batch(sql).map_err(self.failed("commit"))
     }
 
     pub fn rollback(&self) -> Result<(), StateError> {
-        self.db.execute_batch("ROLLBACK").map_err(self.failed("roll back"))
+        let sql = if self.never_commits.get() { "ROLLBACK TO part; RELEASE part" } else { "ROLLBACK" };
+        self.db.execute_batch(sql).map_err(self.failed("roll back"))
     }
 
     /// Runs `work` in a transaction: all of it is kept, or after an error none of it.

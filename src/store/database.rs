@@ -1,5 +1,6 @@
 //! Opening a DuckDB file, its checkpoint and its transactions.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,8 @@ pub struct Database {
     connection: Connection,
     path: PathBuf,
     tables: Tables,
+    /// Transactions are parts of one that is never committed.
+    never_commits: Cell<bool>,
 }
 
 impl Database {
@@ -102,7 +105,7 @@ impl Database {
         let connection = config(AccessMode::ReadWrite)
             .and_then(Connection::open_in_memory_with_flags)
             .map_err(|source| StoreError::DuckDb { action: "open", path: path.clone(), source })?;
-        let database = Database { connection, path, tables };
+        let database = Database { connection, path, tables, never_commits: Cell::new(false) };
         database.create_tables()?;
         Ok(database)
     }
@@ -112,7 +115,10 @@ impl Database {
         let mut pause = Duration::from_millis(1);
         loop {
             let error = match try_connect(path, &mode) {
-                Ok(connection) => return Ok(Database { connection, path: path.to_owned(), tables }),
+                Ok(connection) => {
+                    let path = path.to_owned();
+                    return Ok(Database { connection, path, tables, never_commits: Cell::new(false) });
+                }
                 Err(error) => error,
             };
             let waited = began.elapsed();
@@ -170,12 +176,23 @@ impl Database {
         self.connection.execute_batch(sql).map_err(self.failed(action))
     }
 
+    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
+    /// that closing the file rolls back.
+    ///
+    /// # Errors
+    /// If DuckDB fails.
+    pub fn never_commit(&self) -> Result<(), StoreError> {
+        self.begin()?;
+        self.never_commits.set(true);
+        Ok(())
+    }
+
     pub fn begin(&self) -> Result<(), StoreError> {
-        self.run("write", "BEGIN TRANSACTION")
+        if self.never_commits.get() { Ok(()) } else { self.run("write", "BEGIN TRANSACTION") }
     }
 
     pub fn commit(&self) -> Result<(), StoreError> {
-        self.run("commit", "COMMIT")
+        if self.never_commits.get() { Ok(()) } else { self.run("commit", "COMMIT") }
     }
 
     /// Merges the write-ahead file into the database file.

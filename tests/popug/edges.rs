@@ -1,4 +1,4 @@
-//! What people and scripts do at the edges: dates without data, odd paths, dry runs, other spellings.
+//! What people and scripts do at the edges: dates without data, odd paths, other spellings.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -43,35 +43,6 @@ fn a_store_may_have_a_name_that_is_no_text() {
     let odd = world.home().join(OsStr::from_bytes(b"store \xff"));
     copy(&world.store(), &odd);
     let _ = world.call("ada", &["task", "list"]).without("POPUG_STORE").arg("-C").arg(&odd).expect(0, Any, Nothing);
-}
-
-#[test]
-fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_changes_nothing() {
-    let world = World::new();
-    let before = world.log_bytes();
-    for words in [
-        &["close", "-n"][..],
-        &["consume", "-n"],
-        &["token", "issue", "ada", "-n"],
-        &["user", "set-password", "dora", "--password-stdin", "-n"],
-        &["demo", "-n", "--dir", "nowhere"],
-    ] {
-        let _ = world.call("ada", words).stdin("another password\n").expect(2, Nothing, Any);
-    }
-    assert!(world.log_bytes() == before && !world.home().join("nowhere").exists());
-}
-
-#[test]
-fn a_dry_run_changes_no_byte_of_the_log() {
-    let world = World::new();
-    world.does("ada", &["consume"]);
-    let head = || std::fs::read(world.store().join("log/head")).expect("a head");
-    let before = (head(), world.log_bytes());
-    for words in [&["task", "add", "one", "-n"][..], &["task", "reshuffle", "-n"], &["user", "deactivate", "dan", "-n"]]
-    {
-        let _ = world.call("ada", words).expect(0, Any, Nothing);
-        assert!((head(), world.log_bytes()) == before, "{words:?}");
-    }
 }
 
 #[test]

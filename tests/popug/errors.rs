@@ -231,7 +231,7 @@ fn what_is_said_wrongly() {
         &["task", "list", "--lock-wait", "soon"],
         &["token", "issue", "ada", "--ttl", "a while"],
         &["task", "list", "--open", "--all"],
-        &["close", "-n"],
+        &["consume", "--rebuild", "-n"],
         &["shell"],
     ];
     for words in cases {

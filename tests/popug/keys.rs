@@ -1,8 +1,7 @@
-//! Idempotency keys and dry runs: what was done once is done once.
+//! Idempotency keys: what was done once is done once.
 
 use serde_json::json;
 
-use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 
 #[test]
@@ -86,36 +85,4 @@ fn a_correction_that_is_refused_or_dry_posts_nothing_that_others_are_owed() {
     let _ = world.does("ada", &["consume"]);
     assert_eq!(world.rows("ada", &["report", "entries"]).len(), 3);
     crate::chain::check(&world.log_lines());
-}
-
-#[test]
-fn a_dry_run_shows_the_events_and_appends_nothing() {
-    let world = World::new();
-    let task = world.json("mara", &["task", "add", "Dry"]);
-    let assignee = task["assignee"].as_str().expect("a login").to_owned();
-    let _ = world.does("ada", &["consume"]);
-    let fee = world.rows("ada", &["report", "entries"])[0]["entry_id"].as_str().expect("an id").to_owned();
-    let before = world.log_bytes();
-    let writes: [(&str, &[&str], &[&str]); 7] = [
-        ("mara", &["task", "add", "Wet", "-n"], &["task.created.v2", "task.assigned.v1"]),
-        ("mara", &["-n", "task", "reshuffle"], &["tasks.reshuffled.v1", "task.assigned.v1"]),
-        (&assignee, &["task", "complete", "1", "--dry-run"], &["task.completed.v1"]),
-        ("ada", &["user", "set-role", "dora", "worker", "-n"], &["user.role_changed.v1"]),
-        ("ada", &["user", "deactivate", "dora", "-n"], &["user.deactivated.v1"]),
-        ("ada", &["user", "update", "dora", "--name", "D", "-n"], &["user.changed.v1"]),
-        ("ada", &["account", "correct", &fee, "--reason", "slip", "-n"], &["balance.changed.v1"]),
-    ];
-    for (login, words, types) in writes {
-        let shown = world.does(login, words);
-        let found: Vec<serde_json::Value> =
-            shown.lines().map(|line| serde_json::from_str(line).expect("ndjson")).collect();
-        assert_eq!(found.iter().map(|event| &event["type"]).collect::<Vec<_>>(), types, "{words:?}");
-        assert!(world.log_bytes() == before, "{words:?}");
-    }
-    let _ = world.call("ada", &["close", "-n"]).expect(2, Nothing, Has("no dry run"));
-    let _ = world.call("ada", &["consume", "-n"]).expect(2, Nothing, Has("no dry run"));
-    // With the clock and dice pinned, what a dry run shows is what is then appended.
-    let shown = world.does("mara", &["task", "add", "Wet", "-n", "--key", "wet"]);
-    let _ = world.call("mara", &["task", "add", "Wet", "--key", "wet"]).expect(0, Any, Nothing);
-    assert!(String::from_utf8(world.log_bytes()).expect("UTF-8").ends_with(&shown));
 }

@@ -8,6 +8,7 @@ mod books;
 mod chain;
 mod concurrency;
 mod day;
+mod dry_runs;
 mod edges;
 mod errors;
 mod follow;

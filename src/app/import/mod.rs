@@ -22,10 +22,8 @@ use crate::app::identity::Caller;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::tracker;
-use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
-use crate::event_log::{Batch, Head, encode};
 use plan::{Plan, Planner, Step};
 use sheet::Sheet;
 
@@ -50,8 +48,6 @@ pub enum OnError<'o> {
 
 pub struct ImportOptions<'o> {
     pub on_error: OnError<'o>,
-    /// Decide only; append nothing.
-    pub dry_run: bool,
 }
 
 /// A row that cannot be imported.
@@ -66,7 +62,7 @@ pub struct BadRow {
     pub record: StringRecord,
 }
 
-/// What an import did, or in a dry run would do.
+/// What an import did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportSummary {
     /// Rows of the file; the sum of the next three and the rejected ones.
@@ -81,9 +77,6 @@ pub struct ImportSummary {
     /// Those of accounting included.
     pub appended_events: u64,
     pub closed_dates: Vec<BusinessDate>,
-    /// The lines that a dry run would have appended. What accounting makes of close rows is not
-    /// among them, so with close rows the sequences and hashes will be others.
-    pub preview: Option<Vec<u8>>,
 }
 
 impl App<'_> {
@@ -104,9 +97,7 @@ impl App<'_> {
         // Read before any lock is taken: the input may be a pipe that nobody fills.
         let sheet = Sheet::read(kind, input)?;
         let closes = kind == ImportKind::Activity && row::asks_to_close(&sheet);
-        self.with_books(closes && !options.dry_run, |accounting| {
-            self.import_sheet(caller, kind, &sheet, options, accounting, progress)
-        })
+        self.with_books(closes, |accounting| self.import_sheet(caller, kind, &sheet, options, accounting, progress))
     }
 
     fn import_sheet(
@@ -132,10 +123,6 @@ impl App<'_> {
         }
         let (plan, rehearsal) = planner.decide_all(kind, progress)?;
         let summary = settle(sheet, plan.summary, options.on_error)?;
-        if options.dry_run {
-            let preview = Some(preview(plan.steps, &head));
-            return Ok(ImportSummary { preview, ..summary });
-        }
         perform(plan.steps, summary, &mut performance, rehearsal)
     }
 }
@@ -188,19 +175,6 @@ fn perform(
         let _ = rehearsal.commit(performance.writer().head());
     }
     Ok(summary)
-}
-
-fn preview(steps: Vec<Step>, head: &Head) -> Vec<u8> {
-    let (mut lines, mut hash, mut first): (_, _, Sequence) = (Vec::new(), head.hash, head.sequence.next());
-    let batches = steps.into_iter().filter_map(|step| match step {
-        Step::Append(batch) => Some(batch),
-        Step::Close(..) => None,
-    });
-    batches.for_each(|batch: Batch| {
-        hash = encode::encode(&batch, first, hash, &mut lines);
-        first = first.plus(batch.facts.len() as u64);
-    });
-    lines
 }
 
 impl Plan {

@@ -57,7 +57,8 @@ pub struct Simulated {
 
 impl App<'_> {
     /// Plays the days of `simulation` as `caller` and leaves all consumers at the head. `after` is
-    /// called when everything is appended and no lock is held; it brings the notifier there.
+    /// called when everything is appended and no lock is held; it brings the notifier there. In a
+    /// draft the consumers stay where they are.
     /// `progress` is told the days that are done.
     ///
     /// # Errors
@@ -77,6 +78,9 @@ impl App<'_> {
         let simulated = self.with_books(true, |accounting| {
             self.play(caller, simulation, accounting.expect("asked for to close dates"), progress)
         })?;
+        if self.log.is_draft() {
+            return Ok(simulated);
+        }
         after(self)?;
         consume_accounting(&self.around(), &mut Pen::ByLock)?;
         consume_analytics(&self.around())?;

@@ -31,7 +31,7 @@ impl Account {
         let Account::Correct(Correct { entry, amount, reason }) = self;
         let desk = invocation.desk()?;
         let outcome = desk.app.correct(&desk.caller, &entry, amount.as_deref(), &reason, &invocation.manner())?;
-        invocation.emit_outcome(&outcome, || {
+        invocation.emit_outcome(&desk, || {
             let Some((sequence, Event::BalanceChanged(entry))) = outcome.events.first() else {
                 unreachable!("a correction is one entry")
             };

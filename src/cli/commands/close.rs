@@ -20,9 +20,8 @@ pub struct Close {
 impl Close {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        invocation.refuse_dry_run()?;
         let closes = desk.app.close(&desk.caller, self.date)?;
-        invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?)?;
+        invocation.emit_outcome(&desk, || invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?))?;
         closes.unblocked()?;
         Ok(Exit::Done)
     }

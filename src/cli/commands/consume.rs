@@ -21,7 +21,12 @@ use crate::store::Tables;
 /// How often `--follow` looks for new events.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+const DRY_RUN: &str = "\
+With -n nothing is stored, no mail is sent, and what accounting would append is printed. What the
+notifier would append is not: whether a mail goes out is known only by sending it.";
+
 #[derive(Args, Debug)]
+#[command(after_help = DRY_RUN)]
 pub struct Consume {
     /// tracker, accounting, analytics or notifier; by default all of them
     #[arg(value_parser = parse_consumer)]
@@ -47,9 +52,11 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 
 impl Consume {
     pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();
+        }
+        if invocation.global.dry_run {
+            return self.show_beforehand(invocation);
         }
         if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
             // Who is acting is read from the index, so one that cannot follow the log is made anew first.
@@ -68,6 +75,24 @@ impl Consume {
         let consumed = self.until_at_head(&desk.app, &routes)?;
         invocation.reporter.finish();
         self.show(invocation, &desk, &consumed)?;
+        Ok(Exit::Done)
+    }
+
+    /// What accounting would append. The tracker and analytics append nothing, and what the
+    /// notifier appends is known only when the mails are sent.
+    fn show_beforehand(&self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        if self.rebuild {
+            return Err(Failure::usage("a rebuild appends nothing, so it has no dry run"));
+        }
+        if self.follow {
+            return Err(Failure::usage("a dry run appends nothing, so it has nothing to follow"));
+        }
+        let desk = invocation.desk()?;
+        if self.consumers.contains(&Consumer::Accounting) {
+            desk.app.consume_accounting()?;
+        }
+        invocation.reporter.finish();
+        invocation.emit_outcome(&desk, || Ok(()))?;
         Ok(Exit::Done)
     }
 

@@ -50,7 +50,8 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
+        let why = "its company decides from what it has itself written; `popug-cli simulate -n` shows as much of one";
+        invocation.refuse_dry_run().map_err(|refused| refused.hint(why))?;
         let began = Instant::now();
         let directory = StoreDirectory::new(self.place()?);
         let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();

@@ -97,7 +97,7 @@ impl Dlq {
                 app.skip_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
         };
-        invocation.emit_outcome(&outcome, || decided(invocation, &desk, &outcome))?;
+        invocation.emit_outcome(&desk, || decided(invocation, &desk, &outcome))?;
         Ok(Exit::Done)
     }
 }

@@ -76,7 +76,7 @@ impl Source {
             None => self.import(invocation, desk, kind, OnError::Refuse)?,
         };
         invocation.reporter.finish();
-        say(invocation, &summary)?;
+        say(invocation, desk, &summary)?;
         Ok(Exit::Done)
     }
 
@@ -90,7 +90,7 @@ impl Source {
         let (input, bytes) = open(&self.file)?;
         let read = std::cell::Cell::new(0);
         let input = Counted { input, read: &read };
-        let options = ImportOptions { on_error, dry_run: invocation.global.dry_run };
+        let options = ImportOptions { on_error };
         let progress = |rows: u64| {
             if rows.is_multiple_of(256) {
                 invocation.reporter.progress("import", read.get(), bytes.max(read.get()));
@@ -149,13 +149,14 @@ fn place_and_reason(row: &BadRow) -> String {
     }
 }
 
-fn say(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failure> {
-    if let Some(lines) = &summary.preview {
-        return invocation.with_output(|out| Ok(out.write_all(lines)?));
-    }
+fn say(invocation: &Invocation<'_>, desk: &Desk<'_>, summary: &ImportSummary) -> Result<(), Failure> {
     for row in &summary.rejected {
         invocation.reporter.remark(&format!("left out: {}", place_and_reason(row)));
     }
+    invocation.emit_outcome(desk, || say_done(invocation, summary))
+}
+
+fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failure> {
     let text = format!(
         "{} rows: {} imported, {} there already, {} without effect, {} left out; {} events appended, {} dates closed",
         summary.rows,

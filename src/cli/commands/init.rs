@@ -42,7 +42,6 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let directory = invocation.directory();
         if directory.log().exists() {
             return Err(crate::app::AppError::StoreExists { path: directory.root().to_owned() }.into());
@@ -60,6 +59,11 @@ impl Init {
         };
         let name = company.name.trim().to_owned();
         let founding = Founding { company, admin_password, founded_at };
+        if invocation.global.dry_run {
+            let lines = founding.draft(&directory, invocation.environment)?;
+            invocation.with_output(|out| Ok(out.write_all(&lines)?))?;
+            return Ok(Exit::Done);
+        }
         let founded = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
         let root = directory.root().display().to_string();
         let row = Table::builder()

@@ -23,6 +23,7 @@ pub enum Mail {
 pub struct List {}
 
 #[derive(Args, Debug)]
+#[command(after_help = "With -n the mail is looked up and not sent: what becomes of it is known only by sending it.")]
 pub struct Retry {
     /// The payout's id, or the beginning of it
     id: String,
@@ -40,10 +41,13 @@ impl Mail {
             Mail::Retry(Retry { id }) => {
                 let routes = mail_settings::routes(&desk.app, false)?;
                 let retried = desk.app.retry_mail(&routes, &id)?;
+                if invocation.only_says(|| would_do(&retried)) {
+                    return Ok(Exit::Done);
+                }
                 if matches!(retried, Retried::AlreadySent(_)) {
                     invocation.reporter.note("it was sent already; nothing was done");
                 }
-                let (Retried::AlreadySent(row) | Retried::Attempted(row)) = retried;
+                let (Retried::AlreadySent(row) | Retried::Attempted(row) | Retried::Owed(row)) = retried;
                 let failed = row.last_error.clone().filter(|_| row.state.name() != "sent");
                 invocation.emit_list(&desk, "mails", table(&[row])?)?;
                 match failed {
@@ -51,6 +55,17 @@ impl Mail {
                     None => Ok(Exit::Done),
                 }
             }
+        }
+    }
+}
+
+/// What a dry run tells of a mail: whether it goes out is known only by sending it.
+fn would_do(retried: &Retried) -> String {
+    match retried {
+        Retried::AlreadySent(_) => "it was sent already; nothing would be done".to_owned(),
+        Retried::Attempted(row) | Retried::Owed(row) => {
+            let attempt = row.attempts + 1;
+            format!("mail {} would be sent to {}, attempt {attempt}", row.payout_id, Displayed(&row.to))
         }
     }
 }

@@ -20,11 +20,13 @@ pub struct Login {
 
 impl Login {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let app = invocation.app()?;
         let index = app.index()?;
         let password = prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
         let caller = app.identify(&index, &Proof::Password { login: self.login, password })?;
+        if invocation.only_says(|| format!("{} would be logged in", caller.user.login)) {
+            return Ok(Exit::Done);
+        }
         let auth = app.auth(&index)?;
         let now = invocation.environment.system_now();
         let issued = auth.tokens().issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
@@ -40,13 +42,19 @@ pub struct Logout {}
 
 impl Logout {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let app = invocation.app()?;
         let index = app.index()?;
         let auth = app.auth(&index)?;
         let sessions = invocation.sessions(auth.company());
+        let session = sessions.load()?;
+        if invocation.only_says(|| match session {
+            Some(_) => "the session would be forgotten".to_owned(),
+            None => "there is no session to be forgotten".to_owned(),
+        }) {
+            return Ok(Exit::Done);
+        }
         let now = invocation.environment.system_now();
-        if let Some(token) = sessions.load()?
+        if let Some(token) = session
             && let Ok(claims) = auth.tokens().verify(&token, now)
         {
             auth.tokens().revoke(claims.token_id, now)?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::app::simulate::Simulation;
+use crate::app::simulate::{Simulated, Simulation};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
@@ -28,7 +28,6 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let desk = invocation.desk()?;
         let simulation =
             Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };
@@ -37,21 +36,26 @@ impl Simulate {
         let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
         let played = desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
-        let row = Table::builder()
-            .date("first_date", [Some(played.first_date)])
-            .date("last_date", [Some(played.last_date)])
-            .int("commands", [Some(played.commands)])
-            .int("appended", [Some(played.appended_events)])
-            .int("closed_dates", [Some(played.closed_dates.len() as u64)]);
-        invocation.answer(&Answer::done(row, "")?)?;
-        invocation.reporter.note(&format!(
-            "{} to {}: {} commands, {} events, {} dates closed",
-            played.first_date,
-            played.last_date,
-            played.commands,
-            played.appended_events,
-            played.closed_dates.len()
-        ));
+        invocation.emit_outcome(&desk, || say(invocation, &played))?;
         Ok(Exit::Done)
     }
+}
+
+fn say(invocation: &Invocation<'_>, played: &Simulated) -> Result<(), Failure> {
+    let row = Table::builder()
+        .date("first_date", [Some(played.first_date)])
+        .date("last_date", [Some(played.last_date)])
+        .int("commands", [Some(played.commands)])
+        .int("appended", [Some(played.appended_events)])
+        .int("closed_dates", [Some(played.closed_dates.len() as u64)]);
+    invocation.answer(&Answer::done(row, "")?)?;
+    invocation.reporter.note(&format!(
+        "{} to {}: {} commands, {} events, {} dates closed",
+        played.first_date,
+        played.last_date,
+        played.commands,
+        played.appended_events,
+        played.closed_dates.len()
+    ));
+    Ok(())
 }

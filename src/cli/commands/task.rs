@@ -98,7 +98,7 @@ impl Add {
             invocation.reporter.remark(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
         }
         let assignee = known_user(&desk.index, &assigned.assignee_id.to_string())?.login;
-        invocation.emit_outcome(&outcome, || {
+        invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .text("task_id", [Some(created.task_id.to_string())])
                 .int("number", [Some(created.number)])
@@ -201,7 +201,7 @@ impl Complete {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let command = Command::CompleteTasks { tasks: self.tasks };
         let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
-        invocation.emit_outcome(&outcome, || {
+        invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .int("completed", [Some(outcome.events.len() as u64)])
                 .int("sequence", [outcome.events.first().map(|(sequence, _)| sequence.0)])
@@ -217,7 +217,7 @@ fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failu
     let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
         unreachable!("a reshuffle is headed by its own event")
     };
-    invocation.emit_outcome(&outcome, || {
+    invocation.emit_outcome(desk, || {
         let row = Table::builder()
             .int("open_tasks", [Some(reshuffled.open_tasks)])
             .int("eligible_users", [Some(reshuffled.eligible_users)])

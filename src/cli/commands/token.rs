@@ -61,7 +61,6 @@ fn may_handle(desk: &Desk<'_>, user: &User) -> Result<(), Failure> {
 
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let user = known_user(&desk.index, &self.login)?;
         may_handle(desk, &user)?;
         if !user.active {
@@ -70,6 +69,9 @@ impl Issue {
         }
         let ttl: Ttl = self.ttl.parse()?;
         let auth = desk.app.auth(&desk.index)?;
+        if invocation.only_says(|| format!("a token for {} would be issued, good for {}", user.login, self.ttl)) {
+            return Ok(Exit::Done);
+        }
         let now = invocation.environment.system_now();
         let issued = auth.tokens().issue(user.id, TokenKind::Token, ttl, now)?;
         let record = &issued.record;
@@ -108,7 +110,6 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
 
 impl Revoke {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let auth = desk.app.auth(&desk.index)?;
         let unknown = || {
             Failure::new(Exit::NotFound, "unknown_token", format!("there is no token `{}`", self.id))
@@ -118,6 +119,9 @@ impl Revoke {
         let record = records.iter().find(|record| record.token_id.to_string() == self.id).ok_or_else(unknown)?;
         if record.user_id != desk.caller.user.id {
             desk.caller.require(Right::Administer)?;
+        }
+        if invocation.only_says(|| format!("token {} would be revoked", self.id)) {
+            return Ok(Exit::Done);
         }
         auth.tokens().revoke(record.token_id, invocation.environment.system_now())?;
         invocation.reporter.note(&format!("token {} is revoked", self.id));

@@ -137,10 +137,10 @@ impl Register {
         let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
             return Ok(Exit::Done);
         };
-        if let (Some(password), None) = (&password, &outcome.preview) {
+        if let (Some(password), false) = (&password, invocation.global.dry_run) {
             desk.app.auth(&desk.index)?.passwords().set_password(registered.user_id, password)?;
         }
-        invocation.emit_outcome(&outcome, || {
+        invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .text("user_id", [Some(registered.user_id.to_string())])
                 .text("login", [Some(&registered.login)])
@@ -154,7 +154,7 @@ impl Register {
 
 fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Result<Exit, Failure> {
     let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
-    invocation.emit_outcome(&outcome, || say_changed(invocation, &outcome))?;
+    invocation.emit_outcome(desk, || say_changed(invocation, &outcome))?;
     Ok(Exit::Done)
 }
 
@@ -172,7 +172,6 @@ fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Fai
 
 impl SetPassword {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        invocation.refuse_dry_run()?;
         let user: (UserId, String) = match &self.user {
             Some(name) => {
                 let user = known_user(&desk.index, name)?;
@@ -190,6 +189,10 @@ impl SetPassword {
         } else {
             prompt::new_password(invocation.global, self.password_stdin, &user.1)?
         };
+        check_length(&password)?;
+        if invocation.only_says(|| format!("the password of {} would be set", user.1)) {
+            return Ok(Exit::Done);
+        }
         desk.app.auth(&desk.index)?.passwords().set_password(user.0, &password)?;
         invocation.reporter.note(&format!("the password of {} is set", user.1));
         Ok(Exit::Done)

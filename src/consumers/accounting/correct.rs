@@ -23,16 +23,12 @@ pub struct Correction<'a> {
     pub command_hash: Option<Hash>,
     /// Makes the id of the new entry and, if none was given, a key, once time and place are known.
     pub mint: &'a mut dyn FnMut(EventTime, Sequence) -> (EventId, String),
-    /// Decide only; append nothing.
-    pub dry_run: bool,
 }
 
-/// The correcting entry and where it stands, or would stand.
+/// The correcting entry and where it stands.
 pub struct Corrected {
     pub entry: BalanceChanged,
     pub sequence: Sequence,
-    /// The line that a dry run would have appended.
-    pub preview: Option<Vec<u8>>,
 }
 
 impl Accounting<'_> {
@@ -46,7 +42,7 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         correction: Correction<'_>,
     ) -> Result<Corrected, ConsumeError> {
-        // Entries that task events are still owed can wait: a refusal or a dry run appends nothing.
+        // Entries that task events are still owed can wait: a refusal appends nothing.
         self.catch_up(around, None)?;
         // The original, and what is corrected of it already, may be among what was just read.
         self.flush()?;
@@ -65,13 +61,9 @@ impl Accounting<'_> {
             let facts = vec![Fact { id, causation: Some(original_event(&original)), event: entry.clone().into() }];
             let actor = Actor::User(correction.actor.id);
             let proposal = Proposal { actor, command_id, command_hash: correction.command_hash, facts };
-            if correction.dry_run {
-                let sequence = self.position.sequence.next();
-                return Ok(Corrected { entry, sequence, preview: Some(proposal.lines(writer, at)) });
-            }
             books.post(&entry);
             let head = self.append(writer, at, proposal)?;
-            Ok(Corrected { entry, sequence: head.sequence, preview: None })
+            Ok(Corrected { entry, sequence: head.sequence })
         })
         .and_then(|corrected| self.commit().map(|()| corrected))
     }

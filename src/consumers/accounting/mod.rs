@@ -24,7 +24,7 @@ use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, Hash, Head, Writer, encode};
+use crate::event_log::{Batch, EventLog, Hash, Head, Writer};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::{Database, StoreError};
 use reaction::TaskAccounts;
@@ -65,13 +65,6 @@ impl Proposal {
     fn into_batch(self, time: EventTime) -> Batch {
         let Proposal { actor, command_id, command_hash, facts } = self;
         Batch { time, actor, command_id, command_hash, facts }
-    }
-
-    /// The lines that appending it would write.
-    fn lines(self, writer: &Writer<'_>, time: EventTime) -> Vec<u8> {
-        let mut lines = Vec::new();
-        encode::encode(&self.into_batch(time), writer.head().sequence.next(), writer.head().hash, &mut lines);
-        lines
     }
 }
 

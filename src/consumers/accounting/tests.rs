@@ -181,7 +181,6 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, Con
         key: Ok(Some(key.into())),
         command_hash: None,
         mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
-        dry_run: false,
     };
     run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))
 }

@@ -106,6 +106,9 @@ impl MailTables {
                 aside.display()
             ));
         }
+        if around.log.has_drafted() {
+            file.never_commit()?;
+        }
         Ok(MailTables { file })
     }
 

@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 #[cfg(feature = "cli")]
 mod documents;
+mod draft;
 mod forgetful_disk;
 mod golden;
 mod reading;

@@ -243,7 +243,7 @@ impl Play {
 }
 
 fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Result<Outcome, AppError> {
-    let (app, manner) = (store.app(), Manner { key: key.map(str::to_owned), dry_run: false });
+    let (app, manner) = (store.app(), Manner { key: key.map(str::to_owned) });
     let Command::CorrectEntry { entry, amount, reason } = command else {
         return app.execute(by.parse().expect("an id"), command, &manner);
     };
@@ -254,7 +254,7 @@ fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Res
 fn close(store: &Store, by: &str, through: Option<Date>) -> Result<Vec<Closed>, AppError> {
     let app = store.app();
     let caller = caller(&app, by)?;
-    app.close(&caller, through.map(BusinessDate::new))
+    Ok(app.close(&caller, through.map(BusinessDate::new))?.unblocked()?)
 }
 
 fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {

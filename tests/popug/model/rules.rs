@@ -86,6 +86,9 @@ impl Books {
             Command::CorrectEntry { entry, amount, reason } => {
                 self.correct(actor, entry, amount.as_deref(), reason, now, found)
             }
+            Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
+                unreachable!("these histories have no dead letters")
+            }
         }
     }
 

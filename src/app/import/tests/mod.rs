@@ -9,7 +9,7 @@ use crate::app::AppError;
 use crate::app::fixture::{NOW, Store};
 use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
 use crate::domain::event::Event;
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, LogError};
 use crate::state::StateIndex;
 
 const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
@@ -49,7 +49,7 @@ fn activity() -> String {
 }
 
 fn options() -> ImportOptions<'static> {
-    ImportOptions { on_error: OnError::Refuse, dry_run: false }
+    ImportOptions { on_error: OnError::Refuse }
 }
 
 fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, AppError> {
@@ -64,7 +64,7 @@ fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
     let mut rejects = Vec::new();
     let on_error = OnError::Skip { rejects: Some(&mut rejects) };
     let file = format!("{HEADER}{rows}");
-    let options = ImportOptions { on_error, dry_run: false };
+    let options = ImportOptions { on_error };
     let summary = store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ());
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
@@ -303,14 +303,20 @@ fn a_task_that_was_imported_alone_is_completed_by_its_key() {
 #[test]
 fn a_dry_run_shows_the_lines_and_appends_nothing() {
     let (store, real) = (Store::new(), Store::new());
-    let file = format!("{HEADER}{}", csv_rows(ROWS)[..8].concat());
     let before = store.log_bytes();
-    let options = ImportOptions { on_error: OnError::Refuse, dry_run: true };
-    let app = store.app();
-    let summary = app.import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ()).unwrap();
+    let app = store.app().draft();
+    let planned = app.import(&store.caller("anna"), ImportKind::Activity, activity().as_bytes(), options(), &|_| ());
+    let mut lines = String::new();
+    let read = app.log.for_each_drafted(|line| {
+        lines.extend([line.text, "\n"]);
+        Ok::<_, LogError>(())
+    });
+    read.unwrap();
+    drop(app);
     assert_eq!(store.log_bytes(), before);
-    import(&real, ImportKind::Activity, &file).unwrap();
-    assert_eq!(summary.preview.unwrap(), real.log_bytes()[before.len()..]);
+    assert_eq!(planned.unwrap(), import(&real, ImportKind::Activity, &activity()).unwrap());
+    assert!(lines.contains("day.closed.v1"));
+    assert_eq!(lines.as_bytes(), &real.log_bytes()[before.len()..]);
     assert_eq!(index(&store).users().unwrap().len(), 1);
 }
 

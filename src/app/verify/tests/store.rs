@@ -261,7 +261,7 @@ impl Days<'_> {
 
     fn execute(&self, login: &str, command: Command) {
         let head = self.app.log.head().unwrap().sequence;
-        let manner = Manner { key: Some(format!("key-{head}")), dry_run: false };
+        let manner = Manner { key: Some(format!("key-{head}")) };
         self.app.execute(self.user(login), &command, &manner).unwrap();
     }
 
