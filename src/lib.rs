@@ -5,6 +5,9 @@
 //! `store`, `credentials` and `mail` (what lies on disk or leaves the house), `domain` (the rules,
 //! pure). Without the feature `cli` there are `domain` and `event_log` alone.
 
+#[macro_use]
+mod failpoint;
+
 #[cfg(feature = "cli")]
 pub mod app;
 #[cfg(feature = "cli")]

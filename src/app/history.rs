@@ -177,6 +177,7 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
             self.writer.append_group(&expected, &self.group)?;
             self.group.clear();
             (self.group_events, self.group_bytes) = (0, 0);
+            failpoint!("import.between_groups");
         }
         Ok(())
     }

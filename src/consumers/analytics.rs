@@ -115,6 +115,7 @@ impl<'d> Analytics<'d> {
     fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database.set_checkpoint(&self.position)?;
+        failpoint!("analytics.before_commit");
         self.database.commit()?;
         self.is_open = false;
         Ok(())

@@ -221,7 +221,9 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
         std::fs::remove_file(&wal).map_err(io("remove", &wal))?;
     }
     std::fs::File::open(beside).and_then(|file| file.sync_all()).map_err(io("sync", beside))?;
+    failpoint!("rebuild.before_swap");
     std::fs::rename(beside, &live).map_err(io("replace", &live))?;
+    failpoint!("rebuild.after_swap");
     let root = around.directory.root();
     std::fs::File::open(root).and_then(|directory| directory.sync_all()).map_err(io("sync", root))
 }

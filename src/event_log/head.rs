@@ -148,8 +148,13 @@ impl HeadFile {
 
     /// Overwrites `slot` and waits until it is durable.
     pub fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
-        self.file.write_at(&head.to_slot(), (slot * SLOT_BYTES) as u64)?;
-        self.file.sync()
+        let offset = (slot * SLOT_BYTES) as u64;
+        failpoint!("head.mid_slot", self.file.write_at(&head.to_slot()[..100], offset));
+        self.file.write_at(&head.to_slot(), offset)?;
+        failpoint!("head.before_sync");
+        self.file.sync()?;
+        failpoint!("head.published");
+        Ok(())
     }
 
     /// Tells others who holds the lock. Nothing depends on it, so it is not synced.

@@ -124,6 +124,7 @@ impl<'s> Writer<'s> {
     }
 
     fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {
+        failpoint!("recovery.before_cut");
         for first in tail.excess_segments.iter().rev() {
             let name = segment::file_name(*first);
             self.storage.remove(&name).map_err(|source| io_error(self.storage, "remove", *first, source))?;
@@ -132,6 +133,7 @@ impl<'s> Writer<'s> {
             self.make_durable(stretch, head_lost)?;
         }
         self.sync_directory()?;
+        failpoint!("recovery.before_publish");
         if head_lost || tail.head != self.head {
             self.publish(tail.head)?;
         }
@@ -219,8 +221,14 @@ impl<'s> Writer<'s> {
         }
         let (segment_first, position) = self.place_for(lines.len() as u64);
         let file = self.segment_file(segment_first)?;
-        let written = file.write_at(&lines, position).and_then(|()| file.sync());
+        failpoint!("log.before_write");
+        failpoint!("log.mid_line", file.write_at(&lines[..lines.len() / 2], position));
+        let written = file.write_at(&lines, position).and_then(|()| {
+            failpoint!("log.before_sync");
+            file.sync()
+        });
         written.map_err(|source| io_error(self.storage, "write", segment_first, source))?;
+        failpoint!("log.before_publish");
         let position = position + lines.len() as u64;
         self.scratch = lines;
         Ok(Unpublished { head: Head { sequence, hash, segment: segment_first, position } })
@@ -242,6 +250,7 @@ impl<'s> Writer<'s> {
             let access = if is_new { Access::Create } else { Access::Write };
             self.segment = Some(segment::open(self.storage, first, access)?);
             if is_new {
+                failpoint!("log.new_segment");
                 self.sync_directory()?;
             }
         }

@@ -46,6 +46,7 @@ impl FileTransport {
         fs::create_dir_all(&directory).map_err(|error| failed("create", &directory, &error))?;
         let unfinished = path.with_extension("eml.tmp");
         write_synced(&unfinished, mail.bytes()).map_err(|error| failed("write", &unfinished, &error))?;
+        failpoint!("mail.before_rename");
         fs::rename(&unfinished, &path).map_err(|error| failed("write", &path, &error))?;
         Ok(delivery)
     }

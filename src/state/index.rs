@@ -140,7 +140,9 @@ impl StateIndex {
     }
 
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
-        self.file.set_checkpoint(checkpoint)
+        self.file.set_checkpoint(checkpoint)?;
+        failpoint!("index.before_commit");
+        Ok(())
     }
 
     /// Empties the index inside the caller's transaction, to be filled from sequence 1.

@@ -10,13 +10,15 @@ use crate::harness::World;
 const FILE_LINES_MAX: usize = 500;
 
 /// Layers from left to right; each may use all to its right.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["bin"],
     &["cli"],
     &["app"],
     &["consumers", "reports"],
     &["event_log", "state", "store", "credentials", "mail"],
     &["domain"],
+    // A macro that only torture builds have.
+    &["failpoint"],
 ];
 
 /// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that

@@ -87,6 +87,7 @@ impl Accounting<'_> {
                 let actor = Actor::User(request.by);
                 let proposal = Proposal { actor, command_id: request.key(date), command_hash: None, facts };
                 let head = self.append(writer, at, proposal)?;
+                failpoint!("close.after_append");
                 Ok(Some(Closed { day, sequence: head.sequence }))
             })?);
             self.advance(around, pen, None)?;

@@ -63,6 +63,7 @@ impl Accounting<'_> {
             let proposal = Proposal { actor, command_id, command_hash: correction.command_hash, facts };
             books.post(&entry);
             let head = self.append(writer, at, proposal)?;
+            failpoint!("correction.after_append");
             Ok(Corrected { entry, sequence: head.sequence })
         })
         .and_then(|corrected| self.commit().map(|()| corrected))

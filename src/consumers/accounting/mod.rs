@@ -253,6 +253,7 @@ impl<'d> Accounting<'d> {
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database.set_checkpoint(&self.position)?;
+        failpoint!("accounting.before_commit");
         self.database.commit()?;
         self.is_open = false;
         Ok(())

@@ -230,6 +230,7 @@ impl Accounting<'_> {
     fn keep_underway(&mut self, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
         let Some(thread) = pending.underway.take() else { return Ok(()) };
         let (batch, head) = thread.join().expect("appending does not panic")?;
+        failpoint!("reaction.after_append");
         self.keep(&batch, &head)
     }
 

@@ -35,6 +35,7 @@ pub(super) fn attempt<'l>(
         let mails: Vec<_> = mails.iter().filter(|mail| mail.imported == imported).collect();
         outcomes.extend(desk.send(routes.transport(imported), &mails));
     }
+    failpoint!("notifier.after_send");
     pen.with_writer(around, |writer| {
         tables.catch_up(around)?;
         let mut attempts = Vec::new();

@@ -160,6 +160,7 @@ impl MailTables {
                     projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
                 }
                 self.file.set_checkpoint(&chunk.through)?;
+                failpoint!("notifier.before_commit");
                 around.notices.advanced(Consumer::Notifier, chunk.through.sequence, total);
                 Ok::<_, ConsumeError>(true)
             },

@@ -1,0 +1,52 @@
+//! Places where the process can be killed on purpose, in builds with the feature `failpoints`.
+//!
+//! `POPUG_FAILPOINT=NAME` or `NAME:N` kills the process with SIGKILL at its first or N-th passing
+//! of that place: no destructor runs, nothing is flushed. Without the feature a place compiles to
+//! nothing. `scripts/torture` reads the names from the sources and visits all of them.
+//!
+//! This is the one file beside `cli/environment.rs` that reads a variable.
+
+/// Names a place. The second form does something before it dies, such as half of what comes next.
+macro_rules! failpoint {
+    ($name:literal) => {
+        failpoint!($name, ())
+    };
+    ($name:literal, $last_act:expr) => {
+        #[cfg(feature = "failpoints")]
+        {
+            if crate::failpoint::is_struck($name) {
+                let _ = $last_act;
+                crate::failpoint::die();
+            }
+        }
+    };
+}
+
+#[cfg(feature = "failpoints")]
+mod strike {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static PASSINGS: AtomicU64 = AtomicU64::new(0);
+
+    /// Whether this passing of `name` is the one to die at.
+    pub fn is_struck(name: &str) -> bool {
+        static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
+        let chosen = CHOSEN.get_or_init(|| {
+            let text = std::env::var("POPUG_FAILPOINT").ok()?;
+            let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
+            Some((name.to_owned(), nth.parse().expect("POPUG_FAILPOINT is NAME or NAME:N")))
+        });
+        let Some((chosen, nth)) = chosen else { return false };
+        chosen == name && PASSINGS.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+    }
+
+    pub fn die() -> ! {
+        // SAFETY: raise takes a plain number and touches no memory of ours.
+        unsafe { libc::raise(libc::SIGKILL) };
+        unreachable!("nobody survives SIGKILL")
+    }
+}
+
+#[cfg(feature = "failpoints")]
+pub use strike::{die, is_struck};
