@@ -2,9 +2,10 @@
 //!
 //! `POPUG_FAILPOINT=NAME` or `NAME:N` kills the process with SIGKILL at its first or N-th passing
 //! of that place: no destructor runs, nothing is flushed. Without the feature a place compiles to
-//! nothing. `scripts/torture` reads the names from the sources and visits all of them.
+//! nothing. `POPUG_FAILPOINT_TRACE=FILE` gets the name of each place that is passed, a line each, so
+//! that `scripts/torture` knows where a command can die.
 //!
-//! This is the one file beside `cli/environment.rs` that reads a variable.
+//! This is the one file beside `cli/environment.rs` that reads variables.
 
 /// Names a place. The second form does something before it dies, such as half of what comes next.
 macro_rules! failpoint {
@@ -24,6 +25,8 @@ macro_rules! failpoint {
 
 #[cfg(feature = "failpoints")]
 mod strike {
+    use std::fs::OpenOptions;
+    use std::io::Write;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,6 +35,10 @@ mod strike {
     /// Whether this passing of `name` is the one to die at.
     pub fn is_struck(name: &str) -> bool {
         static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
+        if let Some(file) = std::env::var_os("POPUG_FAILPOINT_TRACE") {
+            let file = OpenOptions::new().create(true).append(true).open(file);
+            let _ = file.and_then(|mut file| writeln!(file, "{name}"));
+        }
         let chosen = CHOSEN.get_or_init(|| {
             let text = std::env::var("POPUG_FAILPOINT").ok()?;
             let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
