@@ -146,7 +146,7 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
     ) -> Result<Performance<'p, 'l, 'd>, AppError> {
         let around = Surroundings { clock: playhead, ..app.around() };
         let writer = app.log.writer(&around.patience())?;
-        report_recovery(&writer, app.notices);
+        report_recovery(writer.recovery(), app.notices);
         let began = writer.head().sequence;
         let group = Vec::new();
         Ok(Performance { around, playhead, writer, accounting, began, group, group_events: 0, group_bytes: 0 })

@@ -65,7 +65,7 @@ impl App<'_> {
         decide: impl FnOnce(&User, EventTime, &mut dyn Dice) -> Result<Vec<Event>, AppError>,
     ) -> Result<Outcome, AppError> {
         let mut writer = self.log.writer(&self.around().patience())?;
-        report_recovery(&writer, self.notices);
+        report_recovery(writer.recovery(), self.notices);
         index.catch_up(&self.log)?;
         let actor = self.actor(index, caller)?;
         if let Some(replayed) = self.replay(index, &actor, command, manner)? {

@@ -28,6 +28,7 @@ use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::Displayed;
 use crate::domain::time::EventTime;
+use crate::event_log::recovery::Recovery;
 use crate::event_log::{EventLog, FileLog, LogError, Patience, Writer};
 use crate::state::StateError;
 use crate::store::{StoreDirectory, StoreError};
@@ -98,7 +99,7 @@ impl<'l> Surroundings<'l> {
     /// If another process holds it for longer than the lock wait, or the log is damaged.
     pub fn writer(&self) -> Result<Writer<'l>, LogError> {
         let writer = self.log.writer(&self.patience())?;
-        report_recovery(&writer, self.notices);
+        report_recovery(writer.recovery(), self.notices);
         Ok(writer)
     }
 }
@@ -142,9 +143,8 @@ impl<'l> Pen<'_, 'l> {
     }
 }
 
-/// Tells what recovery did when the writer lock was taken, if it did anything.
-pub fn report_recovery(writer: &Writer<'_>, notices: &dyn Notices) {
-    let recovery = writer.recovery();
+/// Tells what recovery did, if it did anything.
+pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
     if recovery.happened() {
         notices.warn(&format!(
             "the log had an unfinished end: {} whole events were kept, {} bytes cut",

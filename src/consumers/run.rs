@@ -7,7 +7,7 @@ use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, notifier};
+use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, notifier, report_recovery};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -243,6 +243,11 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
     remove_leftover(around, tables)?;
     loop {
         let _lock = process_lock(around, tables)?;
+        if tables == Tables::Accounting && !around.log.is_draft() {
+            // Entries of an accountant who was killed before he could publish them belong to the
+            // books before anything is decided. From here on nobody else posts any.
+            report_recovery(around.log.settle(&around.patience())?, around.notices);
+        }
         let database = open_or_move_aside(around, tables, &around.directory.database(tables))?;
         if database.is_current()? {
             let checkpoint = database.checkpoint()?;

@@ -11,7 +11,7 @@ use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published};
 use crate::event_log::reader::Reader;
-use crate::event_log::recovery;
+use crate::event_log::recovery::{self, Recovery};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::writer::Writer;
@@ -138,6 +138,18 @@ impl FileLog {
             None => writer.name_holder(&patience.holder),
         }
         Ok(writer)
+    }
+
+    /// Recovers what a crash may have left beyond the head, if there is anything, so that readers
+    /// see it. A writer at work looks the same from outside; it is waited for.
+    ///
+    /// # Errors
+    /// As [`FileLog::writer`].
+    pub fn settle(&self, patience: &Patience) -> Result<Recovery, LogError> {
+        if recovery::has_tail(self.storage(), &self.head()?)? {
+            return Ok(self.writer(patience)?.recovery());
+        }
+        Ok(Recovery::default())
     }
 
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {

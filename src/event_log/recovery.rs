@@ -41,6 +41,29 @@ pub(super) struct Stretch {
     pub bytes: std::ops::Range<u64>,
 }
 
+/// Whether anything stands beyond the head. Cheap: the length of one file and the name of the next.
+///
+/// # Errors
+/// [`LogError::Damaged`] if the log ends before the head.
+pub(super) fn has_tail(storage: &dyn Storage, head: &Head) -> Result<bool, LogError> {
+    let length = length_if_there(storage, head.segment)?.unwrap_or(0);
+    if length < head.position {
+        let place = Place { segment: segment::file_name(head.segment), byte: length, sequence: head.sequence };
+        let what = format!("the segment ends here, but {} bytes are acknowledged", head.position);
+        return Err(LogError::Damaged { place, what });
+    }
+    let next = head.sequence.next();
+    Ok(length > head.position || next != head.segment && length_if_there(storage, next)?.is_some())
+}
+
+fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>, LogError> {
+    match storage.open(&segment::file_name(first), Access::Read) {
+        Ok(file) => file.len().map(Some).map_err(|source| io_error(storage, "measure", first, source)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error(storage, "open", first, source)),
+    }
+}
+
 /// Reads on from `head` without a published end.
 pub(super) fn examine(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
     let segments: Vec<_> =

@@ -3,7 +3,7 @@
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::encode::{self, Batch};
-use crate::event_log::error::{LogError, Place};
+use crate::event_log::error::LogError;
 use crate::event_log::head::{Head, HeadFile, Published};
 use crate::event_log::recovery::{self, Recovery, io_error};
 use crate::event_log::segment::{self, Segment};
@@ -85,7 +85,7 @@ impl<'s> Writer<'s> {
     }
 
     fn recover(&mut self, head_lost: bool) -> Result<(), LogError> {
-        if !head_lost && !self.has_tail()? {
+        if !head_lost && !recovery::has_tail(self.storage, &self.head)? {
             return Ok(());
         }
         let tail =
@@ -96,31 +96,6 @@ impl<'s> Writer<'s> {
         outcome?;
         self.recovery = Recovery { published_events, cut_bytes: tail.excess_bytes };
         Ok(())
-    }
-
-    /// Cheap: the length of one file and the name of the next.
-    fn has_tail(&self) -> Result<bool, LogError> {
-        let first = self.head.segment;
-        let length = match self.storage.open(&segment::file_name(first), Access::Read) {
-            Ok(file) => file.len().map_err(|source| io_error(self.storage, "measure", first, source))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-            Err(source) => return Err(io_error(self.storage, "open", first, source)),
-        };
-        if length < self.head.position {
-            let place = Place { segment: segment::file_name(first), byte: length, sequence: self.head.sequence };
-            let what = format!("the segment ends here, but {} bytes are acknowledged", self.head.position);
-            return Err(LogError::Damaged { place, what });
-        }
-        let next = self.head.sequence.next();
-        Ok(length > self.head.position || next != first && self.exists(next)?)
-    }
-
-    fn exists(&self, first: Sequence) -> Result<bool, LogError> {
-        match self.storage.open(&segment::file_name(first), Access::Read) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(io_error(self.storage, "open", first, source)),
-        }
     }
 
     fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {

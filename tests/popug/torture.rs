@@ -16,7 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
 use crate::chain;
-use crate::harness::Text::{Any, Nothing};
+use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 use crate::kills::{Death, Ended, Tally};
 use crate::play::{Play, Step};
@@ -179,6 +179,22 @@ fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) 
             let name = path.strip_prefix(home).expect("inside").display().to_string();
             found.insert(name, std::fs::read(&path).expect("a file"));
         }
+    }
+}
+
+#[test]
+fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_decided() {
+    for words in [&["consume"][..], &["close"]] {
+        let world = World::new();
+        let _ = world.does("mara", &["task", "add", "Posted once"]);
+        let head = std::fs::read(world.store().join("log/head")).expect("a head");
+        let killed = world.copied();
+        let _ = killed.does("ada", &["consume", "accounting"]);
+        let (log, published) = (world.store().join("log"), killed.log_bytes());
+        crate::harness::copy(&killed.store().join("log"), &log);
+        std::fs::write(log.join("head"), head).expect("written");
+        let _ = world.call("ada", words).expect(0, Any, Has("3 whole events were kept, 0 bytes cut"));
+        assert!(world.log_bytes() == published);
     }
 }
 

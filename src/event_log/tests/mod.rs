@@ -8,6 +8,7 @@ mod damage;
 #[cfg(feature = "cli")]
 mod documents;
 mod draft;
+mod flips;
 mod forgetful_disk;
 mod golden;
 mod reading;
@@ -16,3 +17,4 @@ mod round_trip;
 mod sample;
 #[cfg(feature = "cli")]
 mod schemas;
+mod tail;
