@@ -12,7 +12,7 @@ use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::event_log::LogError;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
-use crate::store::StoreError;
+use crate::store::{StoreError, is_full_disk};
 
 /// Exit codes of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +67,13 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
         self
+    }
+
+    /// What to do, if it is a full disk that keeps from writing.
+    #[must_use]
+    fn hint_of_room(self, source: &io::Error) -> Failure {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
+        if full.contains(&source.kind()) { self.hint(MAKE_ROOM) } else { self }
     }
 
     /// For people.
@@ -137,7 +144,10 @@ impl From<LogError> for Failure {
                 Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
             }
             LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
-            LogError::Io { .. } | LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
+            LogError::Io { source, .. } => Failure::new(Exit::Failure, "io", message)
+                .hint("nothing that was acknowledged is lost; the next command recovers")
+                .hint_of_room(&source),
+            LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers"),
         }
     }
@@ -152,12 +162,16 @@ impl From<StoreError> for Failure {
             }
             StoreError::Damaged { .. } => Failure::new(Exit::Failure, "tables_damaged", message)
                 .hint("`popug-cli consume` moves the file aside and rebuilds it from the log"),
+            StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
+                Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
+            }
             StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
-            StoreError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+            StoreError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_room(&source),
         }
     }
 }
 
+const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 
 impl From<StateError> for Failure {
@@ -169,6 +183,7 @@ impl From<StateError> for Failure {
             StateError::Log(error) => error.into(),
             StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
                 .hint("try again, or wait longer with --lock-wait 60s"),
+            full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
             other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
         }
     }
@@ -199,7 +214,7 @@ impl From<ConsumeError> for Failure {
                 Failure::new(Exit::Usage, "ambiguous", message)
                     .hint(format!("it may be one of {}", candidates.join(", ")))
             }
-            ConsumeError::Io { .. } => Failure::new(Exit::Failure, "io", message),
+            ConsumeError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_room(&source),
         }
     }
 }

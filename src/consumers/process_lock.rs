@@ -34,7 +34,8 @@ impl ProcessLock {
                 Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
             }
         }
-        write_holder(&mut file, holder).map_err(io("write"))?;
+        // Only a message depends on it; a full disk stops nobody here.
+        let _ = write_holder(&mut file, holder);
         Ok(ProcessLock { _file: file })
     }
 }

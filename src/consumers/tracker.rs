@@ -7,10 +7,17 @@ use crate::state::{Opened, StateIndex};
 /// Opens the state index, telling if it had to be replaced.
 pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError> {
     let (index, opened) = StateIndex::open(&around.directory.state_index(), around.lock_wait)?;
-    if let Opened::MovedAside(aside) = opened {
-        around
+    match opened {
+        Opened::MovedAside(aside) => around
             .notices
-            .warn(&format!("the state index was damaged; it is kept as {} and rebuilt from the log", aside.display()));
+            .warn(&format!("the state index was damaged; it is kept as {} and rebuilt from the log", aside.display())),
+        Opened::InMemory => {
+            let index = around.directory.state_index();
+            around
+                .notices
+                .warn(&format!("the disk of {} is full; the log is read into memory instead", index.display()));
+        }
+        Opened::AsItWas | Opened::Anew => {}
     }
     if around.log.has_drafted() {
         index.never_commit()?;

@@ -93,7 +93,11 @@ impl StateIndex {
         if self.checkpoint()? == Checkpoint::from(&head) {
             return Ok(0);
         }
-        self.file.transaction(|| self.follow(log))
+        let follow = || self.file.transaction(|| self.follow(log));
+        match follow() {
+            Err(error) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
+            done => done,
+        }
     }
 
     /// Brings the index to the head inside the caller's transaction.

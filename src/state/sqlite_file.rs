@@ -1,14 +1,15 @@
 //! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
 //!
 //! Such a file is disposable. One that is damaged is moved aside, one of another code version is
-//! replaced; either way the log fills it again.
+//! replaced; either way the log fills it again. On a full disk its place is taken by one in memory, so that
+//! reading goes on; that one is filled from the first event.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::{Hash, LogError};
@@ -30,6 +31,13 @@ pub enum StateError {
     Log(#[from] LogError),
 }
 
+impl StateError {
+    /// Whether the disk takes no more.
+    pub fn is_full_disk(&self) -> bool {
+        matches!(self, StateError::Sqlite { source, .. } if is_full_disk(source))
+    }
+}
+
 /// What a file is to hold.
 pub struct Layout {
     /// With a table `checkpoint` of one row.
@@ -37,6 +45,9 @@ pub struct Layout {
     /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
     pub code_version: i64,
 }
+
+/// SQLite counts in milliseconds of 31 bits: 24 days.
+const LOCK_WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// What opening found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +57,8 @@ pub enum Opened {
     Anew,
     /// The file was damaged and is now called this.
     MovedAside(PathBuf),
+    /// The disk is full. The file was left as it is.
+    InMemory,
 }
 
 pub struct SqliteFile {
@@ -53,6 +66,8 @@ pub struct SqliteFile {
     path: PathBuf,
     /// Transactions nest in one that is never committed.
     never_commits: Cell<bool>,
+    /// Takes the place of `db` once the disk turned out to be full.
+    memory: OnceCell<Box<SqliteFile>>,
 }
 
 /// A write-ahead file of up to this many bytes stays when the file is closed.
@@ -87,6 +102,7 @@ impl SqliteFile {
                 let aside = move_aside(path)?;
                 Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::MovedAside(aside)))
             }
+            Err(error) if error.is_full_disk() => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
             Err(other) => Err(other),
         }
     }
@@ -101,7 +117,7 @@ impl SqliteFile {
     }
 
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        SqliteFile { db, path: path.to_owned(), never_commits: Cell::new(false) }
+        SqliteFile { db, path: path.to_owned(), never_commits: Cell::new(false), memory: OnceCell::new() }
     }
 
     /// Whether it has our tables, made by this version of the code.
@@ -124,7 +140,7 @@ impl SqliteFile {
     fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
         let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
         let db = Connection::open(path).map_err(failed)?;
-        db.busy_timeout(lock_wait).map_err(failed)?;
+        db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX)).map_err(failed)?;
         db.set_prepared_statement_cache_capacity(64);
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
@@ -159,7 +175,15 @@ impl SqliteFile {
     }
 
     pub fn db(&self) -> &Connection {
-        &self.db
+        self.memory.get().map_or(&self.db, |memory| &memory.db)
+    }
+
+    /// From here on an empty database in memory takes the place of the file. False if it did before.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn go_on_in_memory(&self, layout: &Layout) -> Result<bool, StateError> {
+        Ok(self.memory.set(Box::new(SqliteFile::in_memory(layout)?)).is_ok())
     }
 
     /// Wraps a SQLite error with what was being done.
@@ -172,7 +196,7 @@ impl SqliteFile {
     }
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
-        self.db
+        self.db()
             .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
                 let hash: String = row.get(1)?;
                 let hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
@@ -182,7 +206,7 @@ impl SqliteFile {
     }
 
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
-        self.db
+        self.db()
             .prepare_cached("UPDATE checkpoint SET sequence = ?1, hash = ?2")
             .and_then(|mut update| update.execute(params![checkpoint.sequence.0, checkpoint.hash.to_string()]))
             .map(drop)
@@ -212,17 +236,17 @@ impl SqliteFile {
 
     pub fn begin(&self) -> Result<(), StateError> {
         let sql = if self.never_commits.get() { "SAVEPOINT part" } else { "BEGIN IMMEDIATE" };
-        self.db.execute_batch(sql).map_err(self.failed("lock"))
+        self.db().execute_batch(sql).map_err(self.failed("lock"))
     }
 
     pub fn commit(&self) -> Result<(), StateError> {
         let sql = if self.never_commits.get() { "RELEASE part" } else { "COMMIT" };
-        self.db.execute_batch(sql).map_err(self.failed("commit"))
+        self.db().execute_batch(sql).map_err(self.failed("commit"))
     }
 
     pub fn rollback(&self) -> Result<(), StateError> {
         let sql = if self.never_commits.get() { "ROLLBACK TO part; RELEASE part" } else { "ROLLBACK" };
-        self.db.execute_batch(sql).map_err(self.failed("roll back"))
+        self.db().execute_batch(sql).map_err(self.failed("roll back"))
     }
 
     /// Runs `work` in a transaction: all of it is kept, or after an error none of it.
@@ -237,11 +261,25 @@ impl SqliteFile {
                 Ok(value)
             }
             Err(error) => {
-                self.rollback()?;
+                // A full disk has ended the transaction already.
+                let _ = self.rollback();
                 Err(error)
             }
         }
     }
+}
+
+fn is_full_disk(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(failure, _) = error else { return false };
+    let of_writing = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMOPEN,
+        ffi::SQLITE_IOERR_SHMSIZE,
+        ffi::SQLITE_IOERR_SHMMAP,
+    ];
+    failure.code == ErrorCode::DiskFull || of_writing.contains(&failure.extended_code)
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

@@ -258,7 +258,16 @@ fn lock_holder(error: &duckdb::Error) -> Option<String> {
     })
 }
 
+/// Whether the disk takes no more. DuckDB says so only in words.
+pub fn is_full_disk(error: &duckdb::Error) -> bool {
+    let text = error.to_string();
+    ["No space left on device", "File too large", "Disk quota exceeded"].iter().any(|words| text.contains(words))
+}
+
 fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
+    if is_full_disk(&error) {
+        return StoreError::DuckDb { action: "open", path: path.to_owned(), source: error };
+    }
     match std::fs::File::open(path) {
         Ok(_) => StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) },
         Err(source) => StoreError::Io { action: "open", path: path.to_owned(), source },

@@ -8,5 +8,5 @@ pub mod directory;
 pub mod rows;
 pub mod tables;
 
-pub use database::{Database, StoreError, Tables};
+pub use database::{Database, StoreError, Tables, is_full_disk};
 pub use directory::StoreDirectory;

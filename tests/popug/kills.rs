@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::harness::Call;
+use crate::harness::{Call, Output};
 use crate::project::{files, read, root};
 
 const SIGKILL: i32 = 9;
@@ -28,6 +28,13 @@ pub enum Ended {
         stdout: String,
         stderr: String,
     },
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        let Output { status, stdout, stderr } = output;
+        Ended::Finished { status, stdout, stderr }
+    }
 }
 
 /// Every name that the sources give to a place.

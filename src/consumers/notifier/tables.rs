@@ -99,12 +99,15 @@ impl MailTables {
     pub fn open(around: &Surroundings<'_>) -> Result<MailTables, ConsumeError> {
         let path = around.directory.notifier();
         let (file, opened) = SqliteFile::open(&path, &LAYOUT, around.lock_wait)?;
-        if let Opened::MovedAside(aside) = opened {
-            around.notices.warn(&format!(
-                "{} was damaged; it is kept as {} and rebuilt from the log",
-                path.display(),
-                aside.display()
-            ));
+        let name = path.display();
+        match opened {
+            Opened::MovedAside(aside) => around
+                .notices
+                .warn(&format!("{name} was damaged; it is kept as {} and rebuilt from the log", aside.display())),
+            Opened::InMemory => {
+                around.notices.warn(&format!("the disk of {name} is full; the log is read into memory instead"));
+            }
+            Opened::AsItWas | Opened::Anew => {}
         }
         if around.log.has_drafted() {
             file.never_commit()?;
@@ -130,7 +133,11 @@ impl MailTables {
         if !withheld.may_rest_at(checkpoint.sequence) {
             return self.rebuild(around);
         }
-        self.file.transaction(|| self.follow(around, &withheld))
+        let follow = || self.file.transaction(|| self.follow(around, &withheld));
+        match follow() {
+            Err(ConsumeError::State(error)) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
+            done => done,
+        }
     }
 
     /// Makes the tables anew from the first event; nobody sees them half filled.

@@ -1,0 +1,206 @@
+//! Real faults: a disk without room, a file that may not grow, calls that the kernel is made to
+//! fail. Nothing acknowledged is lost, reading goes on, and work resumes by itself.
+//!
+//! Needs `strace`, and `unshare` and `prlimit` of util-linux.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::chain;
+use crate::harness::Text::{Any, Has};
+use crate::harness::{Output, World};
+use crate::recount::Recount;
+
+const ROOM: &str = "hint: make room on its disk: nothing is lost, and work goes on by itself";
+
+/// Keys of all batches, each as often as there is one.
+fn keys(world: &World) -> Vec<String> {
+    let commits = world.events().into_iter().filter(|event| event["more"] == 0);
+    commits.map(|event| event["commandid"].as_str().expect("a key").to_owned()).collect()
+}
+
+fn assert_once(world: &World, key: &str) {
+    assert_eq!(keys(world).iter().filter(|found| *found == key).count(), 1, "{key}");
+}
+
+/// Takes all room of a disk but so much.
+struct Ballast(PathBuf);
+
+impl Ballast {
+    fn leave(directory: &Path, kib: u64) -> Ballast {
+        let path = directory.join("ballast");
+        let mut file = File::create(&path).expect("a file");
+        while file.write_all(&[1; 4096]).is_ok() {}
+        let length = file.metadata().expect("its length").len();
+        file.set_len(length.saturating_sub(kib << 10)).expect("shorter");
+        Ballast(path)
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).expect("removed");
+    }
+}
+
+/// In a mount namespace of its own, whose temporary directory is a small disk.
+#[test]
+fn on_a_full_disk_reading_goes_on_and_work_resumes_by_itself() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let script = r#"mount -t tmpfs -o size=24m small "$TMPDIR" && exec "$0" --exact faults::a_small_disk_fills_up --ignored --nocapture"#;
+    let mut inner = Command::new("unshare");
+    inner.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    inner.arg(std::env::current_exe().expect("this test")).env("TMPDIR", directory.path());
+    let output = inner.output().expect("unshare of util-linux starts");
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n--\n{told}");
+}
+
+#[test]
+#[ignore = "needs a small disk, which the test above makes"]
+fn a_small_disk_fills_up() {
+    for kib in [0, 40, 200, 1_500] {
+        let mut world = World::new();
+        for n in 0..4 {
+            let _ = world.does("mara", &["task", "add", &format!("Before {n}")]);
+        }
+        let _ = world.does("ada", &["consume"]);
+        let _ = world.at("2026-03-04T08:00:00Z");
+        let ballast = Ballast::leave(world.home(), kib);
+        let done = use_up(&world, kib);
+        drop(ballast);
+        resume(&world, &done);
+    }
+}
+
+/// Goes on writing; the keys that were acknowledged.
+fn use_up(world: &World, kib: u64) -> Vec<String> {
+    let long = "x".repeat(20_000);
+    let mut done = Vec::new();
+    let mut refused = 0;
+    for n in 0..12 {
+        let key = format!("full/{n}");
+        let add = ["task", "add", "More", "--description", &long, "--key", &key];
+        let others: [&[&str]; 5] = [
+            &["consume"],
+            &["close"],
+            &["consume", "--rebuild"],
+            &["task", "reshuffle", "--key", &key],
+            &["consume", "accounting"],
+        ];
+        let (login, words) = if n % 2 == 0 { ("mara", &add[..]) } else { ("ada", others[n / 2 % 5]) };
+        let output = world.call(login, words).run();
+        match output.status {
+            0 if words.contains(&"--key") => done.push(key),
+            0 => {}
+            1 => {
+                refused += 1;
+                assert_tells(&output, world, words);
+            }
+            other => panic!("{kib} KiB: {words:?} ended with {other}\n{}", output.stderr),
+        }
+        assert_readable(world);
+    }
+    assert!(refused > 0 || kib > 1_000, "{kib} KiB were enough for everything");
+    done
+}
+
+fn assert_tells(output: &Output, world: &World, words: &[&str]) {
+    let store = world.store().display().to_string();
+    assert!(output.stderr.contains(ROOM) && output.stderr.contains(&store), "{words:?}\n{}", output.stderr);
+}
+
+fn assert_readable(world: &World) {
+    let readings: [&[&str]; 4] =
+        [&["task", "list", "-o", "json"], &["report", "balances"], &["verify"], &["log", "tail", "-n", "3"]];
+    for words in readings {
+        let output = world.call("ada", words).run();
+        assert_eq!(output.status, 0, "{words:?}\n{}\n{}", output.stdout, output.stderr);
+    }
+}
+
+fn resume(world: &World, done: &[String]) {
+    let _ = world.call("mara", &["task", "add", "After"]).expect(0, Any, Any);
+    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
+    let _ = world.call("cron", &["close"]).expect(0, Any, Any);
+    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
+    let _ = world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
+    chain::check(&world.log_lines());
+    let _ = Recount::of(&world.events());
+    done.iter().for_each(|key| assert_once(world, key));
+}
+
+#[test]
+fn a_log_that_may_not_grow_refuses_a_batch_and_goes_on_when_it_may() {
+    let world = World::new();
+    for n in 0..25 {
+        let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+    }
+    for _ in 0..5 {
+        let _ = world.does("mara", &["task", "reshuffle"]);
+    }
+    let before = world.log_bytes();
+    let limit = format!("--fsize={}", before.len() + 1_000);
+    let press = ["task", "reshuffle", "--key", "too large"];
+    let ignoring = ["env", "--ignore-signal=XFSZ", "prlimit", &limit];
+    let refused = world.call("mara", &press).through(&ignoring).run();
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains(".ndjson: File too large") && refused.stderr.contains(ROOM), "{}", refused.stderr);
+    assert_eq!(world.log_bytes().len(), before.len() + 1_000, "the write was cut short");
+    // Whoever does not ignore the signal dies of it.
+    let died = world.call("mara", &press).through(&["prlimit", &limit]).run();
+    assert_eq!(died.status, -1, "{}", died.stderr);
+    let _ = world.call("mara", &["task", "list"]).expect(0, Any, Any);
+    let _ = world.call("mara", &press).expect(0, Any, Has("bytes cut"));
+    assert!(world.log_bytes().starts_with(&before));
+    chain::check(&world.log_lines());
+    assert_once(&world, "too large");
+}
+
+/// Makes the `nth` such call of a command fail. What it did from there on to the log; `None` if
+/// there was no such call.
+fn with_fault(world: &World, call: &str, error: &str, nth: usize, words: &[&str]) -> Option<(Output, Vec<String>)> {
+    let trace = world.home().join("trace");
+    let inject = format!("inject={call}:error={error}:when={nth}");
+    let calls = "trace=pwrite64,fdatasync,fsync,ftruncate";
+    let file = trace.to_str().expect("UTF-8");
+    let strace = ["strace", "-f", "-y", "-s", "0", "-o", file, "-e", calls, "-e", &inject];
+    let output = world.call("mara", words).through(&strace).run();
+    let text =
+        std::fs::read_to_string(&trace).unwrap_or_else(|_| panic!("strace cannot trace here: {}", output.stderr));
+    let from_there: Vec<_> = text.lines().skip_while(|line| !line.ends_with("(INJECTED)")).map(str::to_owned).collect();
+    (!from_there.is_empty()).then_some((output, from_there))
+}
+
+#[test]
+fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
+    let touches_log = |line: &String| line.contains("/log/");
+    for (call, error) in [("fdatasync", "EIO"), ("fdatasync", "ENOSPC"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC")] {
+        let world = World::new();
+        let mut struck = 0;
+        for nth in 1.. {
+            let key = format!("{call}/{error}/{nth}");
+            let add = ["task", "add", "Struck", "--key", &key, "-o", "json"];
+            let before = world.log_bytes();
+            let Some((output, calls)) = with_fault(&world, call, error, nth, &add) else { break };
+            let message_only = calls[0].contains("/log/head>") && calls[0].contains(", 8192)");
+            if touches_log(&calls[0]) && !message_only {
+                struck += 1;
+                assert_eq!(output.status, 1, "{}\n{}", calls[0], output.stderr);
+                assert!(output.stdout.is_empty());
+                let told = &output.stderr;
+                assert!(told.contains("/log/") && told.contains("nothing that was acknowledged is lost"), "{told}");
+                let after: Vec<_> = calls.iter().skip(1).filter(|line| touches_log(line)).collect();
+                assert!(after.is_empty(), "{call} {nth}: {after:?}");
+            }
+            assert!(world.log_bytes().starts_with(&before));
+            let _ = world.call("mara", &["task", "list"]).expect(0, Any, Any);
+            let _ = world.call("mara", &add).expect(0, Any, Any);
+            assert_once(&world, &key);
+        }
+        assert!(struck >= 2, "{call} {error}: the batch and the head were to be struck");
+        chain::check(&world.log_lines());
+    }
+}
