@@ -151,7 +151,7 @@ fn command_path(matches: &ArgMatches) -> String {
 }
 
 /// `10s`, `500ms`, `2m`.
-fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| "write it like 10s, 500ms or 2m".to_owned())?;

@@ -12,6 +12,8 @@ mod mail_settings;
 mod prompt;
 mod reporter;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::io::Write;

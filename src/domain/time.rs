@@ -27,7 +27,8 @@ impl EventTime {
 
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years -9999..9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
-        Timestamp::from_microsecond(micros).ok().map(Self)
+        // Its own conversion from microseconds stops short of the last second of the calendar.
+        Timestamp::from_nanosecond(i128::from(micros) * 1_000).ok().map(Self)
     }
 
     pub fn micros(self) -> i64 {

@@ -159,6 +159,16 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Whether the key is written the one way that this program writes it.
+    pub(super) fn is_command_id_plain(&self) -> bool {
+        let inner = &self.command_id.as_bytes()[1..self.command_id.len() - 1];
+        if inner.iter().all(|byte| *byte >= b' ' && *byte != b'\\') {
+            return true;
+        }
+        let key = serde_json::from_str::<String>(self.command_id);
+        key.is_ok_and(|key| serde_json::to_string(&key).is_ok_and(|written| written == self.command_id))
+    }
+
     /// Names this line in an error.
     pub fn undecodable(&self, reason: impl ToString) -> LogError {
         LogError::Undecodable {

@@ -119,3 +119,12 @@ fn reports_before_the_first_consume_are_empty_and_say_so() {
     assert_eq!(report["totals"]["balance"], "0.00");
     assert!(output.stderr.contains("popug-cli consume accounting"), "{}", output.stderr);
 }
+
+#[test]
+fn whoever_is_ready_to_wait_for_ages_is_served_like_anybody() {
+    let world = World::new();
+    for wait in ["9999999s", "18446744073709551615m"] {
+        let _ = world.does("ada", &["consume", "--lock-wait", wait]);
+        let _ = world.does("mara", &["task", "add", "Patience", "--lock-wait", wait]);
+    }
+}

@@ -152,6 +152,11 @@ impl Sheet {
         unescape_formula(place.and_then(|place| record.get(place)).unwrap_or_default())
     }
 
+    #[cfg(test)]
+    pub fn has(&self, column: Column) -> bool {
+        self.places[column as usize].is_some()
+    }
+
     /// Writes the bad rows as they were, each with its fault in three more columns.
     ///
     /// # Errors

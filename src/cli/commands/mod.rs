@@ -12,7 +12,7 @@ mod init;
 mod later;
 mod log;
 mod mail;
-mod report;
+pub(super) mod report;
 mod schema;
 mod session;
 mod simulate;

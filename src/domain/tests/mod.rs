@@ -5,6 +5,7 @@ pub(crate) mod dice;
 mod draw;
 mod facts;
 mod ledger;
+pub(crate) mod mutation;
 mod rejections;
 mod scenario;
 mod tasks;

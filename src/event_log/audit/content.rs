@@ -57,6 +57,9 @@ impl Contents {
         if line.command_hash.is_some_and(|hash| !is_hex(hash)) {
             return wrong("the command hash is not a hash".to_owned());
         }
+        if !line.is_command_id_plain() {
+            return wrong("the idempotency key is not written as this program writes it".to_owned());
+        }
         if line.actor == self.actor {
             return Ok(());
         }

@@ -10,6 +10,7 @@ mod documents;
 mod draft;
 mod flips;
 mod forgetful_disk;
+mod fuzz;
 mod golden;
 mod reading;
 mod recovery;

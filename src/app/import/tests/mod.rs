@@ -1,6 +1,7 @@
 //! Imports into real stores, under a pinned clock and pinned dice.
 
 mod again;
+mod fuzz;
 mod speed;
 
 use std::cell::RefCell;

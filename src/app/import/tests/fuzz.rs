@@ -1,0 +1,119 @@
+//! Files spoilt on purpose: none makes an import panic, and what is read from one is what is read
+//! from it again once it is written by the book.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::{HEADER, ROWS};
+use crate::app::import::ImportKind;
+use crate::app::import::row::Rows;
+use crate::app::import::sheet::{Column, Sheet};
+use crate::domain::tests::mutation::mutated;
+use crate::domain::time::EventTime;
+
+const WORDS: &[&str] = &[
+    "\"",
+    "\"\"",
+    "'",
+    "'=",
+    ",",
+    ",,",
+    "\n",
+    "\r",
+    "\r\n",
+    "\n\n",
+    "\u{feff}",
+    "\0",
+    ";",
+    "at",
+    "key",
+    "title,",
+    "close",
+    "=1+1",
+    "2026-13-40T25:61:61Z",
+    "9999-12-31T23:59:59.9999999Z",
+    "+99:99",
+    "ж",
+];
+
+fn files() -> impl Strategy<Value = (ImportKind, Vec<u8>)> {
+    let good = [
+        (
+            ImportKind::Users,
+            "login,name,email,role\nbob,Боб,bob@p.example,developer\nvera,\"V, \"\"K\"\"\",v@p.example,worker\n"
+                .to_owned(),
+        ),
+        (
+            ImportKind::Tasks,
+            "\u{feff}key,title,jira_id,description\r\nA,Feed,UP-1,\"two\r\nlines\"\r\nB,'=1+1,,\r\n".to_owned(),
+        ),
+        (ImportKind::Activity, format!("{HEADER}{ROWS}")),
+    ];
+    select(good.to_vec()).prop_flat_map(|(kind, text)| (Just(kind), mutated(Just(text.into_bytes()), WORDS)))
+}
+
+/// Header and good rows, quoted wherever that is needed.
+fn written(kind: ImportKind, sheet: &Sheet) -> Vec<u8> {
+    let columns: Vec<_> = ALL.into_iter().filter(|column| sheet.has(*column)).collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns.iter().map(|column| column.name())).unwrap();
+    for row in &sheet.rows {
+        // Guarded as exports guard: exactly one quote comes off again.
+        let cells = columns.iter().map(|column| guarded(sheet.cell(&row.record, *column)));
+        writer.write_record(cells).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+    }
+    writer.into_inner().unwrap()
+}
+
+fn guarded(cell: &str) -> String {
+    let is_formula = cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula { format!("'{cell}") } else { cell.to_owned() }
+}
+
+const ALL: [Column; 11] = [
+    Column::At,
+    Column::Action,
+    Column::Key,
+    Column::Actor,
+    Column::Login,
+    Column::Name,
+    Column::Email,
+    Column::Role,
+    Column::Title,
+    Column::JiraId,
+    Column::Description,
+];
+
+fn cells(sheet: &Sheet) -> Vec<Vec<String>> {
+    let of_row = |record| ALL.into_iter().map(|column| sheet.cell(record, column).to_owned()).collect();
+    sheet.rows.iter().map(|row| of_row(&row.record)).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_file_reads_the_same_once_it_is_written_again((kind, bytes) in files()) {
+        let Ok(sheet) = Sheet::read(kind, &bytes[..]) else { return Ok(()) };
+        let again = written(kind, &sheet);
+        let read = Sheet::read(kind, &again[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert!(read.malformed.is_empty());
+        prop_assert_eq!(cells(&read), cells(&sheet));
+    }
+
+    #[test]
+    fn the_rows_of_any_file_ask_for_something_or_are_bad((kind, bytes) in files()) {
+        let Ok(sheet) = Sheet::read(kind, &bytes[..]) else { return Ok(()) };
+        let mut rows = Rows::default();
+        let mut keys = std::collections::BTreeSet::new();
+        for row in &sheet.rows {
+            let Ok(request) = rows.request(kind, &sheet, row) else { continue };
+            if let Some(at) = request.at {
+                prop_assert_eq!(at.to_string().parse::<EventTime>().unwrap(), at);
+            }
+            // Rows without a key of their own are told apart by their count.
+            let is_counted = kind == ImportKind::Activity && sheet.cell(&row.record, Column::Key).is_empty();
+            prop_assert!(!is_counted || keys.insert(request.row_key.clone()), "{}", request.row_key);
+        }
+        let mut rejects = Vec::new();
+        sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
+    }
+}
