@@ -8,7 +8,7 @@ use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{CloseRequest, Closes, Correction};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
-use crate::consumers::{Consumed, Pen};
+use crate::consumers::{ConsumeError, Consumed, Pen};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::Correct;
 use crate::domain::money::Money;
@@ -70,6 +70,11 @@ impl App<'_> {
             let mut dice = self.environment.dice(&first.to_string());
             (EventId::from_uuid(dice.uuid_v7(at)), dice.uuid_v7(at).to_string())
         };
+        let is_key_taken = || -> Result<bool, ConsumeError> {
+            let Some(key) = &manner.key else { return Ok(false) };
+            index.catch_up(&self.log)?;
+            Ok(index.given_command(key)?.is_some())
+        };
         let correction = Correction {
             actor: &actor,
             entry,
@@ -78,10 +83,15 @@ impl App<'_> {
             key: malformed.map_or_else(|| check_key(manner), Err).map(|()| manner.key.clone()),
             command_hash,
             mint: &mut mint,
+            is_key_taken: &is_key_taken,
         };
         let around = self.around();
         let corrected =
             with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
+        let Some(corrected) = corrected else {
+            let replayed = self.replay(&index, &actor, &command, manner)?;
+            return Ok(replayed.expect("a key that is taken is known"));
+        };
         let events = vec![(corrected.sequence, corrected.entry.into())];
         Ok(Outcome { events, replayed: false })
     }

@@ -23,6 +23,8 @@ pub struct Correction<'a> {
     pub command_hash: Option<Hash>,
     /// Makes the id of the new entry and, if none was given, a key, once time and place are known.
     pub mint: &'a mut dyn FnMut(EventTime, Sequence) -> (EventId, String),
+    /// Whether the key was used meanwhile. Asked under the writer lock.
+    pub is_key_taken: &'a dyn Fn() -> Result<bool, ConsumeError>,
 }
 
 /// The correcting entry and where it stands.
@@ -32,7 +34,8 @@ pub struct Corrected {
 }
 
 impl Accounting<'_> {
-    /// Appends the correcting entry.
+    /// Appends the correcting entry; `None` if the key is taken, which only the log's tail or another
+    /// process can have done since the caller looked.
     ///
     /// # Errors
     /// The rejection of rule A7 that holds first.
@@ -41,15 +44,21 @@ impl Accounting<'_> {
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
         correction: Correction<'_>,
-    ) -> Result<Corrected, ConsumeError> {
+    ) -> Result<Option<Corrected>, ConsumeError> {
         // Entries that task events are still owed can wait: a refusal appends nothing.
         self.catch_up(around, None)?;
         // The original, and what is corrected of it already, may be among what was just read.
         self.flush()?;
+        if (correction.is_key_taken)()? {
+            return self.commit().map(|()| None);
+        }
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
+            if (correction.is_key_taken)()? {
+                return Ok(None);
+            }
             let stamped = self.stamp(around, writer);
             let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
             let (id, minted) = (correction.mint)(at, self.position.sequence.next());
@@ -64,7 +73,7 @@ impl Accounting<'_> {
             books.post(&entry);
             let head = self.append(writer, at, proposal)?;
             failpoint!("correction.after_append");
-            Ok(Corrected { entry, sequence: head.sequence })
+            Ok(Some(Corrected { entry, sequence: head.sequence }))
         })
         .and_then(|corrected| self.commit().map(|()| corrected))
     }

@@ -181,6 +181,9 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, Con
         key: Ok(Some(key.into())),
         command_hash: None,
         mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
+        is_key_taken: &|| Ok(false),
     };
-    run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))
+    let corrected =
+        run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction));
+    corrected.map(|corrected| corrected.expect("the key is not taken"))
 }
