@@ -73,8 +73,8 @@ impl<'w> Crowd<'w> {
                 Ended::Finished { status: 0, stdout, .. } => return Some(stdout),
                 // Others live a day later already.
                 Ended::Finished { status: 4, stderr, .. } if stderr.contains("the clock") => {}
-                // The task was handed over or completed meanwhile.
-                Ended::Finished { status: 4 | 5, .. } if words[..2] == ["task", "complete"] => return None,
+                // There is no such task yet, it is somebody else's, or completed.
+                Ended::Finished { status: 3..=5, .. } if words[..2] == ["task", "complete"] => return None,
                 Ended::Finished { status, stderr, .. } => {
                     panic!("{words:?} ended with {status} after {:?}\n{stderr}", began.elapsed())
                 }
