@@ -49,7 +49,9 @@ pub struct Asked {
 
 impl Asked {
     pub fn read() -> Asked {
-        assert!(cfg!(feature = "failpoints"), "without the feature `failpoints` nobody dies at a named place");
+        if !cfg!(feature = "failpoints") {
+            panic!("without the feature `failpoints` nobody dies at a named place; use scripts/torture");
+        }
         let number = |name: &str| {
             let text = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
             text.parse().unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
@@ -175,7 +177,7 @@ fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) 
     for path in entries.map(|entry| entry.expect("an entry").path()) {
         if path.is_dir() {
             gather(home, &path, found);
-        } else if !path.extension().is_some_and(|extension| extension == "tmp") {
+        } else if path.extension().is_none_or(|extension| extension != "tmp") {
             let name = path.strip_prefix(home).expect("inside").display().to_string();
             found.insert(name, std::fs::read(&path).expect("a file"));
         }

@@ -49,7 +49,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         batch.facts.truncate(1);
         let line = lines_of(&[batch]).swap_remove(0);
         let end = line.rfind(",\"hash\":\"").unwrap();
-        line[..end].as_bytes().to_vec()
+        line.as_bytes()[..end].to_vec()
     })
 }
 

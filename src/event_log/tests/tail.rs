@@ -72,12 +72,16 @@ fn a_log_cut_at_any_byte_has_all_that_was_acknowledged_or_is_damaged() {
     }
 }
 
+/// What becomes of the byte at a place.
+type Spoiler<'a> = (&'a str, &'a dyn Fn(usize, u8) -> u8);
+
 #[test]
 fn a_tail_that_is_blank_or_garbage_from_any_byte_on_keeps_the_whole_batches_before_it() {
     let interrupted = small();
     let garbage = |at: usize, byte: u8| byte ^ u8::try_from(at * 131 % 254 + 1).unwrap();
-    let spoilers: [(&str, &dyn Fn(usize, u8) -> u8); 3] =
-        [("zeros", &|_, _| 0), ("garbage", &garbage), ("one bit", &|_, byte| byte ^ 4)];
+    let zeros = |_, _| 0;
+    let one_bit = |_, byte| byte ^ 4;
+    let spoilers: [Spoiler<'_>; 3] = [("zeros", &zeros), ("garbage", &garbage), ("one bit", &one_bit)];
     for (name, spoil) in spoilers {
         for from in interrupted.acknowledged_bytes()..interrupted.bytes.len() {
             let mut found = interrupted.bytes.clone();
