@@ -1,5 +1,7 @@
 //! Founding a company: a new store, whole or not at all.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::app::write::with_ids;
@@ -110,11 +112,9 @@ fn parent_of(root: &Path) -> &Path {
 fn beside(root: &Path) -> Result<PathBuf, AppError> {
     let name = root.file_name().map_or_else(|| "store".into(), |name| name.to_string_lossy().into_owned());
     let beside = parent_of(root).join(format!(".{name}.founding-{}", std::process::id()));
-    std::fs::create_dir_all(&beside).map_err(|source| AppError::Io {
-        action: "create",
-        path: beside.clone(),
-        source,
-    })?;
+    // Nobody else looks into a store, however its files were made.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&beside);
+    made.map_err(|source| AppError::Io { action: "create", path: beside.clone(), source })?;
     Ok(beside)
 }
 

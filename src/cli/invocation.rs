@@ -11,6 +11,7 @@ use crate::app::{App, Opening};
 use crate::cli::args::{Global, OutputFormat};
 use crate::cli::environment::{SystemEnvironment, variable};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::file_modes;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::credentials::{Sessions, TokenText};
@@ -193,31 +194,47 @@ impl<'a> Invocation<'a> {
     }
 }
 
-/// Writes a file beside its place and renames it. A link stays and what it names is replaced; a
-/// pipe or device is written to.
+/// Writes the file that the user named. A link stays and what it names is replaced; a pipe or
+/// device is written to.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed =
-        |error: io::Error| Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()));
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let failed = |error| cannot_write(path, &error);
         let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
         write(&mut out)?;
         return out.flush().map_err(failed);
     }
-    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    replace_whole(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), write)
+}
+
+/// Writes a file beside its place and renames it, so that it appears whole or not at all. A link
+/// that stands there is replaced and not followed. A file that is replaced keeps its mode.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    let failed = |error: io::Error| cannot_write(path, &error);
+    let replaced = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
     let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
     let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    let mut out = BufWriter::new(File::create(&beside).map_err(failed)?);
+    // Left behind by a killed process that had our number. What is there afterwards, we made.
+    let _ = std::fs::remove_file(&beside);
+    let mut out = BufWriter::new(File::create_new(&beside).map_err(failed)?);
     let written = write(&mut out).and_then(|()| {
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file_modes::open_as_user_wants(&file, replaced.map(|found| found.permissions())).map_err(failed)?;
         file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
     });
     if written.is_err() {
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
 }
 
 /// What a command did, as a list as of the head that it left.

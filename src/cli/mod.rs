@@ -6,6 +6,7 @@ pub mod args;
 mod commands;
 mod environment;
 mod failure;
+mod file_modes;
 mod indented;
 mod invocation;
 mod mail_settings;
@@ -32,6 +33,7 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
+    file_modes::keep_to_owner();
     let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
     let line = match CommandLine::read(words.iter().cloned()) {
         Ok(line) => line,

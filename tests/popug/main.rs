@@ -20,6 +20,7 @@ mod keys;
 mod kills;
 mod management;
 mod model;
+mod modes;
 mod old_log;
 mod play;
 mod played;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::cli::commands::report::{load, open_for_report, visible_user};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation, write_whole};
+use crate::cli::file_modes;
+use crate::cli::invocation::{Desk, Invocation, replace_whole};
 use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Right;
@@ -102,7 +103,7 @@ struct Exported {
 }
 
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(dir)
+    file_modes::make_directory_for_user(dir)
         .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
     let mut files = Vec::new();
     for name in ReportName::ALL {
@@ -116,7 +117,7 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
             FileFormat::Parquet => ("parquet", Format::Parquet),
         };
         let file = format!("{}.{extension}", name.name());
-        write_whole(&dir.join(&file), |out| Ok(render(&report, format, Options::default(), out)?))?;
+        replace_whole(&dir.join(&file), |out| Ok(render(&report, format, Options::default(), out)?))?;
         invocation.reporter.detail(&format!("{file}: {} rows", report.table.height()));
         let (rows, as_of_sequence) = (report.table.height(), report.as_of_sequence);
         files.push(Exported { file, report: name.name(), rows, as_of_sequence });
@@ -131,7 +132,7 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
         head_sequence: desk.app.log.head()?.sequence,
         files,
     };
-    write_whole(&dir.join("manifest.json"), |out| {
+    replace_whole(&dir.join("manifest.json"), |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
         Ok(writeln!(out)?)
     })?;

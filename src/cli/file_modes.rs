@@ -1,0 +1,50 @@
+//! Who may read what the program writes. Everything it makes belongs to its owner alone, whatever
+//! his umask says: log, tables with all that DuckDB and SQLite put beside them, locks, mails, keys.
+//! Only what the user asked for by name, a report or an export, is as open as he wants his files.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::Mode;
+use rustix::process::umask;
+
+const FILE: u32 = 0o666;
+const DIRECTORY: u32 = 0o777;
+
+/// What the user's umask was before it was narrowed. It belongs to the process, as a umask does.
+static UMASK: OnceLock<u32> = OnceLock::new();
+
+/// From here on group and others get no right to what is created. To be called before the first
+/// file is made; once more does no harm.
+pub fn keep_to_owner() {
+    UMASK.get_or_init(|| umask(Mode::RWXG | Mode::RWXO).as_raw_mode());
+}
+
+fn as_the_user_wants(mode: u32) -> Permissions {
+    Permissions::from_mode(mode & !UMASK.get().copied().unwrap_or(0o077))
+}
+
+/// Opens a finished file to whom the user opens his files, or to whom `replaced` was open.
+///
+/// # Errors
+/// If the system refuses.
+pub fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Result<()> {
+    file.set_permissions(replaced.unwrap_or_else(|| as_the_user_wants(FILE)))
+}
+
+/// Makes a directory for the user, and those above it that are missing; one that is there stays as
+/// it is.
+///
+/// # Errors
+/// If the system refuses, or something else is there.
+pub fn make_directory_for_user(path: &Path) -> io::Result<()> {
+    let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists() && *path != Path::new("")).collect();
+    for directory in missing.into_iter().rev() {
+        DirBuilder::new().mode(DIRECTORY).create(directory)?;
+        std::fs::set_permissions(directory, as_the_user_wants(DIRECTORY))?;
+    }
+    if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
