@@ -7,6 +7,7 @@
 pub mod bookkeeping;
 pub mod command;
 pub mod dead_letters;
+pub mod doctor;
 pub mod error;
 #[cfg(test)]
 mod fixture;

@@ -40,6 +40,24 @@ impl ProcessLock {
     }
 }
 
+/// Who holds the lock at `path`, in his own words; `None` if nobody does. It is tried and let go at
+/// once.
+///
+/// # Errors
+/// [`ConsumeError::Io`]
+pub fn holder_of(path: &Path) -> Result<Option<String>, ConsumeError> {
+    let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(io("open"))?,
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
+        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
+    }
+}
+
 fn write_holder(file: &mut File, holder: &str) -> std::io::Result<()> {
     file.rewind()?;
     file.set_len(0)?;

@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::credentials::attempts::Attempts;
 use crate::credentials::error::CredentialError;
 use crate::credentials::keys::{KEY_FILE, Keys};
 use crate::credentials::passwords::Passwords;
@@ -84,6 +85,13 @@ impl AuthDir {
 
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(self)
+    }
+
+    /// Everything that keeps these credentials from being used. Nothing is changed.
+    pub fn faults(&self) -> Vec<CredentialError> {
+        let attempts = || Attempts::load(self, &self.lock()?).map(drop);
+        let checks = [self.keys().map(drop), self.passwords().check(), attempts(), self.tokens().list().map(drop)];
+        checks.into_iter().filter_map(Result::err).collect()
     }
 
     pub fn company(&self) -> CompanyId {

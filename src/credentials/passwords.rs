@@ -97,6 +97,11 @@ impl<'a> Passwords<'a> {
         Ok(false)
     }
 
+    /// Whether the file can be read at all.
+    pub(super) fn check(self) -> Result<(), CredentialError> {
+        self.load().map(drop)
+    }
+
     pub fn has_password(self, user: UserId) -> Result<bool, CredentialError> {
         Ok(self.load()?.contains_key(&user))
     }

@@ -19,7 +19,8 @@ use crate::event_log::storage::{Access, Storage, StorageFile};
 pub const HEAD_FILE: &str = "head";
 const SLOT_BYTES: usize = 4096;
 const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
-const FORMAT: &str = "popug-head 1";
+/// How the head file and with it the log is written.
+pub const FORMAT: &str = "popug-head 1";
 
 /// The last acknowledged event and where it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

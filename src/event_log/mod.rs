@@ -2,9 +2,9 @@
 //!
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
-//! acknowledged lines only, [`audit`] checks all of them and the head, [`recovery`] settles what a
-//! crash left behind. [`storage`] is the only door to the disk; `draft` stands before it in a dry
-//! run. [`upcast`] lifts old versions;
+//! acknowledged lines only, [`ending`] tells how the log ends, [`audit`] checks all of them and the
+//! head, [`recovery`] settles what a crash left behind. [`storage`] is the only door to the disk;
+//! `draft` stands before it in a dry run. [`upcast`] lifts old versions;
 //! `schema` holds the JSON Schemas of all versions.
 //!
 //! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
@@ -12,6 +12,7 @@
 pub mod audit;
 mod draft;
 pub mod encode;
+pub mod ending;
 pub mod error;
 pub mod file_log;
 pub mod hash;
@@ -31,6 +32,7 @@ pub mod writer;
 use std::time::Duration;
 
 pub use encode::Batch;
+pub use ending::{Ending, HeadFileState};
 pub use error::LogError;
 pub use file_log::FileLog;
 pub use hash::Hash;

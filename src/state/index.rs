@@ -13,7 +13,7 @@ use crate::event_log::{EventLog, FileLog, LineKind, Reader};
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile, StateError};
 use crate::state::{Checkpoint, Recorded, apply};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2 };
+pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2 };
 
 pub struct StateIndex {
     file: SqliteFile,
@@ -25,19 +25,17 @@ impl StateIndex {
     /// Opens the index, creating or replacing it where needed. Its contents may lag behind.
     pub fn open(path: &Path, lock_wait: Duration) -> Result<(StateIndex, Opened), StateError> {
         let (file, opened) = SqliteFile::open(path, &LAYOUT, lock_wait)?;
-        Ok((StateIndex { file, eligible: RefCell::new(None) }, opened))
+        Ok((StateIndex::on(file), opened))
     }
 
-    /// An index over a connection that was opened elsewhere; `None` if it holds none of this code version.
-    pub(super) fn over(db: Connection, path: &Path) -> Result<Option<StateIndex>, StateError> {
-        let file = SqliteFile::over(db, path);
-        let is_current = file.is_current(&LAYOUT)?;
-        Ok(is_current.then(|| StateIndex { file, eligible: RefCell::new(None) }))
+    /// The index in a file that was opened elsewhere.
+    pub(super) fn on(file: SqliteFile) -> StateIndex {
+        StateIndex { file, eligible: RefCell::new(None) }
     }
 
     /// An index in memory, for checking what a rebuild would give.
     pub fn in_memory() -> Result<StateIndex, StateError> {
-        Ok(StateIndex { file: SqliteFile::in_memory(&LAYOUT)?, eligible: RefCell::new(None) })
+        Ok(StateIndex::on(SqliteFile::in_memory(&LAYOUT)?))
     }
 
     pub(super) fn db(&self) -> &Connection {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use crate::state::index::LAYOUT;
 use crate::state::sqlite_file::wal_of;
-use crate::state::{StateError, StateIndex};
+use crate::state::{Layout, SqliteFile, StateError, StateIndex};
 
 /// Every table with the order in which its rows are compared.
 const TABLES: [(&str, &str); 6] = [
@@ -19,14 +20,19 @@ const TABLES: [(&str, &str); 6] = [
     ("resolutions", "sequence"),
 ];
 
-impl StateIndex {
-    /// Opens an index to read only; `None` if it is none of this code version. Neither it nor its
+impl SqliteFile {
+    /// Opens a file to read only; `None` if it is none of this code version. Neither it nor its
     /// directory is written: of a write-ahead file beside it SQLite makes its own index in memory,
     /// and one that cannot be read so, because another process is at it, is copied to `scratch`.
     ///
     /// # Errors
     /// [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
-    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<StateIndex>, StateError> {
+    pub fn open_to_read(
+        path: &Path,
+        layout: &Layout,
+        scratch: &Path,
+        lock_wait: Duration,
+    ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
         let db = if !wal_of(path).exists() {
             open_as(path, "immutable=1").map_err(failed)?
@@ -35,7 +41,18 @@ impl StateIndex {
         } else {
             Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
         };
-        StateIndex::over(db, path)
+        let file = SqliteFile::over(db, path);
+        Ok(file.is_current(layout)?.then_some(file))
+    }
+}
+
+impl StateIndex {
+    /// Opens an index to read only, as [`SqliteFile::open_to_read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<StateIndex>, StateError> {
+        Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(StateIndex::on))
     }
 
     /// The tables that differ, each with the first row that does.
@@ -102,7 +119,7 @@ fn cell_text(value: &Value) -> String {
 /// Copies database and write-ahead file until both stayed the same meanwhile.
 fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, StateError> {
     let io = |source| StateError::Copy { path: path.to_owned(), source };
-    let (to, began) = (scratch.join("state.sqlite"), Instant::now());
+    let (to, began) = (scratch.join("copy.sqlite"), Instant::now());
     loop {
         let before = stamps(path);
         std::fs::copy(path, &to).map_err(io)?;

@@ -15,7 +15,7 @@ mod sqlite_file;
 pub use index::StateIndex;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
 pub use resolutions::Resolution;
-pub use sqlite_file::{Layout, Opened, SqliteFile, StateError};
+pub use sqlite_file::{Layout, Opened, SqliteFile, StateError, sqlite_version};
 
 use std::borrow::Cow;
 

@@ -282,6 +282,11 @@ fn is_full_disk(error: &rusqlite::Error) -> bool {
     failure.code == ErrorCode::DiskFull || of_writing.contains(&failure.extended_code)
 }
 
+/// The version of SQLite that is linked in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
         || matches!(error, rusqlite::Error::InvalidQuery | rusqlite::Error::InvalidColumnType(..))

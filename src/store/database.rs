@@ -229,6 +229,16 @@ impl Database {
     }
 }
 
+/// The version of DuckDB that is linked.
+///
+/// # Errors
+/// If it cannot be asked.
+pub fn duckdb_version() -> Result<String, StoreError> {
+    let failed = |source| StoreError::DuckDb { action: "ask", path: PathBuf::from("DuckDB"), source };
+    let connection = config(AccessMode::ReadWrite).and_then(Connection::open_in_memory_with_flags).map_err(failed)?;
+    connection.query_row("SELECT version()", [], |row| row.get(0)).map_err(failed)
+}
+
 fn try_connect(path: &Path, mode: &AccessMode) -> Result<Connection, duckdb::Error> {
     let mode = match mode {
         AccessMode::ReadOnly => AccessMode::ReadOnly,

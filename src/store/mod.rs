@@ -5,6 +5,7 @@
 
 pub mod database;
 pub mod directory;
+pub mod disk;
 pub mod rows;
 pub mod tables;
 

@@ -9,6 +9,7 @@ mod chain;
 mod concurrency;
 mod crowd;
 mod day;
+mod doctor;
 mod dry_runs;
 mod edges;
 mod errors;

@@ -11,7 +11,7 @@
 mod checkpoints;
 mod findings;
 mod history;
-mod scratch;
+pub(super) mod scratch;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,6 @@ pub enum Later {
     #[command(hide = true)]
     Man(Anything),
     #[command(hide = true)]
-    Doctor(Anything),
-    #[command(hide = true)]
     Repair(Anything),
     #[command(hide = true)]
     Backup(Anything),
@@ -34,7 +32,6 @@ impl Later {
             Later::Shell(_) => "shell",
             Later::Completions(_) => "completions",
             Later::Man(_) => "man",
-            Later::Doctor(_) => "doctor",
             Later::Repair(_) => "repair",
             Later::Backup(_) => "backup",
             Later::Restore(_) => "restore",

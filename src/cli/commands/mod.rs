@@ -6,6 +6,7 @@ mod close;
 mod consume;
 mod demo;
 mod dlq;
+mod doctor;
 mod export;
 mod import;
 mod init;
@@ -77,6 +78,8 @@ pub enum Command {
     Status(status::Status),
     /// Check every line of the log, the checkpoints and, with --deep, everything that follows from it
     Verify(verify::Verify),
+    /// Look at what the store needs to work: permissions, clock, disk, locks, tables, mails
+    Doctor(doctor::Doctor),
     /// The JSON Schemas of the events
     #[command(subcommand)]
     Schema(schema::Schema),
@@ -111,6 +114,7 @@ impl Command {
             Command::Log(command) => command.run(invocation),
             Command::Status(command) => command.run(invocation),
             Command::Verify(command) => command.run(invocation),
+            Command::Doctor(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
             Command::Later(command) => command.run(),
         }

@@ -9,6 +9,7 @@
 
 mod attempt;
 mod ledger;
+mod outlook;
 mod projection;
 mod routes;
 mod tables;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::time::Instant;
 
+pub use outlook::{Outlook, outlook};
 pub use routes::{MailRoutes, Outgoing};
 pub use tables::{MailRow, MailState};
 

@@ -15,7 +15,7 @@ use crate::event_log::EventLog;
 use crate::state::row::{self, Blob};
 use crate::state::{Checkpoint, Layout, Opened, SqliteFile, StateError};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
+pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
 

@@ -1,0 +1,67 @@
+//! Keys, passwords, tokens and the caller's session: usable, closed to others, not about to end.
+
+use crate::app::App;
+use crate::app::doctor::{Check, counted, in_full};
+use crate::credentials::{AuthDir, CredentialError, Sessions, TokenKind, TokenRecord, TokenState};
+use crate::domain::id::CompanyId;
+use crate::domain::time::EventTime;
+
+/// A token for programs that ends sooner than this should be followed by another.
+const SOON_MICROS: i64 = 14 * 24 * 60 * 60 * 1_000_000;
+const REMEDY: &str = "bring auth/ back from a backup made with --with-secrets";
+
+impl App<'_> {
+    pub(super) fn credential_checks(
+        &self,
+        company: Option<CompanyId>,
+        sessions: &dyn Fn(CompanyId) -> Sessions,
+    ) -> Vec<Check> {
+        // Nothing but signatures depends on the company, and none is checked here.
+        let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
+        let auth = AuthDir::open(self.directory.root(), id).map(|auth| auth.with_lock_wait(self.lock_wait));
+        let mut checks = match auth {
+            Ok(auth) => [faults(&auth), vec![tokens(&auth, self.environment.system_now())]].concat(),
+            Err(error) => vec![fault("credentials", &error)],
+        };
+        checks.extend(company.map(|company| session(&sessions(company))));
+        checks
+    }
+}
+
+fn fault(name: &'static str, error: &CredentialError) -> Check {
+    Check::problem(name, in_full(error), error.hint().unwrap_or_else(|| REMEDY.to_owned()))
+}
+
+fn faults(auth: &AuthDir) -> Vec<Check> {
+    let faults = auth.faults();
+    if faults.is_empty() {
+        return vec![Check::ok("credentials", "keys, passwords and tokens can be read, by their owner alone")];
+    }
+    faults.iter().map(|error| fault("credentials", error)).collect()
+}
+
+/// Tokens for programs; sessions end every day.
+fn tokens(auth: &AuthDir, now: EventTime) -> Check {
+    const NAME: &str = "tokens";
+    let Ok(records) = auth.tokens().list() else {
+        return Check::warning(NAME, "the list of tokens cannot be read", "mend auth/ first");
+    };
+    let is_valid = |record: &&TokenRecord| record.kind == TokenKind::Token && record.state(now) == TokenState::Valid;
+    let valid: Vec<_> = records.iter().filter(is_valid).collect();
+    let ending = valid.iter().filter(|record| now.micros_until(record.expires_at) < SOON_MICROS);
+    let ending: Vec<String> = ending.map(|record| format!("{} at {}", record.token_id, record.expires_at)).collect();
+    let count = counted(valid.len() as u64, "token for programs is valid", "tokens for programs are valid");
+    if ending.is_empty() {
+        return Check::ok(NAME, count);
+    }
+    let detail = format!("{count}; {} soon: {}", counted(ending.len() as u64, "ends", "end"), ending.join(", "));
+    Check::warning(NAME, detail, "`popug-cli token list` tells whose; `popug-cli token issue LOGIN` issues the next")
+}
+
+fn session(sessions: &Sessions) -> Check {
+    match sessions.load() {
+        Ok(Some(_)) => Check::ok("session", "there is one, for its owner alone"),
+        Ok(None) => Check::ok("session", "there is none for this account"),
+        Err(error) => fault("session", &error),
+    }
+}

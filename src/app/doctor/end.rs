@@ -1,0 +1,107 @@
+//! The log's end: can it be read, is anything beyond the head, and do clock and zone fit it?
+
+use crate::app::doctor::{Check, counted, in_full};
+use crate::app::{App, AppError};
+use crate::domain::clock;
+use crate::domain::company::Company;
+use crate::domain::event::Event;
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+use crate::event_log::{Ending, HeadFileState, LogError};
+
+const VERIFY: &str = "`popug-cli verify` checks every line and says what to do";
+
+pub struct End {
+    pub company: Option<Company>,
+    /// Why there is none.
+    founding: Result<(), AppError>,
+    ending: Result<Ending, LogError>,
+}
+
+impl End {
+    pub fn read(app: &App<'_>) -> End {
+        let (company, founding) = match company(app) {
+            Ok(company) => (Some(company), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        End { company, founding, ending: app.log.ending() }
+    }
+
+    /// `None` if the log does not tell.
+    pub fn head(&self) -> Option<Sequence> {
+        self.ending.as_ref().ok().map(|ending| ending.head.sequence)
+    }
+
+    pub fn checks(&self, app: &App<'_>) -> Vec<Check> {
+        let mut checks = vec![self.zone()];
+        match &self.ending {
+            Ok(ending) => {
+                checks.extend([head(ending), tail(ending, app), clock(ending, app.environment.now())]);
+            }
+            Err(error) => checks.push(Check::problem("log", in_full(error), VERIFY)),
+        }
+        checks
+    }
+
+    fn zone(&self) -> Check {
+        match (&self.company, &self.founding) {
+            (Some(company), _) => Check::ok("time-zone", format!("{} is known", company.zone.name())),
+            (None, Err(error)) => Check::problem("time-zone", in_full(error), VERIFY),
+            (None, Ok(())) => Check::problem("time-zone", "the log does not tell", VERIFY),
+        }
+    }
+}
+
+/// As the first event of the log tells it.
+fn company(app: &App<'_>) -> Result<Company, AppError> {
+    let first = app.log.line(Sequence::FIRST)?;
+    let line = first.line();
+    match line.event()? {
+        Event::CompanyFounded(founded) => Ok(Company::from_founding(&founded, line.event_time()?)?),
+        other => Err(line.undecodable(format!("the log begins with {:?} and no founding", other.kind())).into()),
+    }
+}
+
+fn head(ending: &Ending) -> Check {
+    let detail = format!("the head is event {}", ending.head.sequence);
+    match ending.head_file {
+        HeadFileState::Sound => Check::ok("log", detail),
+        HeadFileState::Missing => Check::problem("log", format!("{detail}, but log/head is missing"), VERIFY),
+        HeadFileState::OneSlotBad => {
+            Check::warning("log", format!("{detail}; one of the two slots of log/head is torn"), VERIFY)
+        }
+    }
+}
+
+/// What no writer has settled yet. One that is at work just now makes such a tail too.
+fn tail(ending: &Ending, app: &App<'_>) -> Check {
+    const NAME: &str = "tail";
+    if ending.unpublished_events == 0 && ending.torn_bytes == 0 {
+        return Check::ok(NAME, "nothing stands beyond the head");
+    }
+    let events = counted(ending.unpublished_events, "whole event", "whole events");
+    let detail = format!("{events} and {} torn bytes stand beyond the head", ending.torn_bytes);
+    match app.log.writer_lock_holder() {
+        Ok(Some(holder)) => Check::ok(NAME, format!("{detail}; {holder} is writing")),
+        _ => Check::warning(NAME, detail, "the next write keeps what is whole, cuts the rest and says so"),
+    }
+}
+
+fn clock(ending: &Ending, now: EventTime) -> Check {
+    const NAME: &str = "clock";
+    let last = match ending.last.as_ref().map(|last| last.line().event_time()).transpose() {
+        Ok(last) => last,
+        Err(error) => return Check::problem(NAME, in_full(&error), VERIFY),
+    };
+    let Some(at) = last else { return Check::ok(NAME, format!("{now}; the log has no events")) };
+    let detail = format!("{now}; the log's last event is of {at}");
+    match clock::stamp(now, last) {
+        Ok(stamp) if stamp.warn_behind_micros.is_none() => Check::ok(NAME, detail),
+        Ok(_) => Check::warning(NAME, detail, "set the clock: new events take the time of the last one meanwhile"),
+        Err(_) => Check::problem(
+            NAME,
+            format!("{detail}: writes are refused"),
+            "set the clock; if it ran ahead, a refused write names the event to go back to with `popug-cli restore`",
+        ),
+    }
+}

@@ -1,0 +1,204 @@
+//! The store's files: who may read them, whose they are, room for more, what lies about.
+
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::app::doctor::{Check, counted};
+use crate::event_log::file_log::SEGMENT_BYTES_MAX;
+use crate::store::{StoreDirectory, disk};
+
+/// Below this there is no room for the next segment of the log.
+const ROOM_BYTES_MIN: u64 = SEGMENT_BYTES_MAX;
+const ROOM_BYTES_LITTLE: u64 = 16 * SEGMENT_BYTES_MAX;
+const ROOM_FILES_LITTLE: u64 = 1_000;
+/// Names that are shown of a longer list.
+const NAMES_SHOWN: usize = 3;
+
+/// Everything in the store with what the system knows of it. Links are not followed; what goes
+/// meanwhile is left out.
+fn everything(root: &Path) -> Vec<(PathBuf, Metadata)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        if metadata.is_dir()
+            && let Ok(entries) = std::fs::read_dir(&path)
+        {
+            waiting.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        found.push((path, metadata));
+    }
+    found
+}
+
+fn is_open(metadata: &Metadata) -> bool {
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+/// Whether others can get at names, money and mails. That `auth/` is closed is checked with what is
+/// in it.
+pub fn modes(root: &Path) -> Check {
+    const NAME: &str = "permissions";
+    let found = everything(root);
+    // Into a directory that is closed to them, others get nowhere.
+    let is_closed = std::fs::metadata(root).is_ok_and(|metadata| !is_open(&metadata));
+    let open: Vec<_> = found.iter().filter(|(_, metadata)| is_open(metadata) && !metadata.is_symlink()).collect();
+    if is_closed || open.is_empty() {
+        return Check::ok(NAME, format!("the store is closed to other users ({} files)", found.len()));
+    }
+    let detail = format!("{} open to other users: {}", are(open.len()), names(root, open.iter().map(|(path, _)| path)));
+    Check::warning(NAME, detail, format!("chmod -R go= {}", shell_word(root)))
+}
+
+/// Whether one account owns all of it, and whether it is the one that asks.
+pub fn owners(root: &Path) -> Check {
+    const NAME: &str = "owner";
+    let Ok(owner) = std::fs::metadata(root).map(|metadata| metadata.uid()) else {
+        return Check::problem(NAME, "the store's directory cannot be looked at", "check the path and its parents");
+    };
+    let found = everything(root);
+    let foreign: Vec<_> = found.iter().filter(|(_, metadata)| metadata.uid() != owner).collect();
+    if !foreign.is_empty() {
+        let shown = names(root, foreign.iter().map(|(path, _)| path));
+        let detail = format!("{} not of the account that owns the store (uid {owner}): {shown}", are(foreign.len()));
+        return Check::problem(NAME, detail, format!("chown -R -h {owner} {}", shell_word(root)));
+    }
+    let me = rustix::process::geteuid().as_raw();
+    if me == owner {
+        return Check::ok(NAME, format!("all of it belongs to this account (uid {owner})"));
+    }
+    let detail = format!("the store belongs to uid {owner}, and you are uid {me}");
+    Check::warning(NAME, detail, format!("work as its owner: sudo -u '#{owner}' popug-cli …"))
+}
+
+/// Whether the next segment fits.
+pub fn room(root: &Path) -> Check {
+    const NAME: &str = "room";
+    const HINT: &str = "make room: nothing that was acknowledged is lost, but writes are refused when the disk is full";
+    let room = match disk::room(root) {
+        Ok(room) => room,
+        Err(error) => return Check::warning(NAME, format!("the file system does not tell: {error}"), "look at `df`"),
+    };
+    let files = room.files.map_or_else(String::new, |files| format!(" and {files} files"));
+    let detail = format!("{} MiB{files} are free", room.bytes >> 20);
+    let few_files = |limit: u64| room.files.is_some_and(|files| files < limit);
+    if room.bytes < ROOM_BYTES_MIN || few_files(1) {
+        let segment = ROOM_BYTES_MIN >> 20;
+        return Check::problem(NAME, format!("{detail}; a segment of the log takes up to {segment} MiB"), HINT);
+    }
+    if room.bytes < ROOM_BYTES_LITTLE || few_files(ROOM_FILES_LITTLE) {
+        return Check::warning(NAME, detail, HINT);
+    }
+    Check::ok(NAME, detail)
+}
+
+/// Whether the disk takes a file and makes it durable.
+pub fn disk(root: &Path) -> Check {
+    match disk::try_writing(root) {
+        Ok(()) => Check::ok("disk", "a file was written, synced and removed"),
+        Err(error) => Check::problem(
+            "disk",
+            format!("a file in the store could not be written and synced: {error}"),
+            "check that the file system is mounted for writing, has room and no errors, and that the store is yours",
+        ),
+    }
+}
+
+/// What a stopped run or a moved-aside file left.
+pub fn leftovers(directory: &StoreDirectory) -> Check {
+    const NAME: &str = "leftovers";
+    let root = directory.root();
+    let found = everything(root);
+    let left: Vec<_> = found.iter().map(|(path, _)| path).filter(|path| is_leftover(path)).collect();
+    if left.is_empty() {
+        return Check::ok(NAME, "nothing lies about");
+    }
+    let detail = format!("{} left by something that was stopped or damaged: {}", are(left.len()), names(root, left));
+    let hint = "if no popug-cli is running, remove what you do not want to look into; the log does not need it";
+    Check::warning(NAME, detail, hint)
+}
+
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let ends = [".duckdb.new", ".duckdb.new.wal", ".eml.tmp"];
+    ends.iter().any(|end| name.ends_with(end))
+        || name.contains(".damaged-")
+        || name.starts_with(disk::PROBE_PREFIX)
+        || (name.starts_with('.') && name.ends_with(".new"))
+}
+
+fn are(count: usize) -> String {
+    let is = if count == 1 { "is" } else { "are" };
+    format!("{} {is}", counted(count as u64, "file", "files"))
+}
+
+/// The first few, relative to the store.
+fn names<'p>(root: &Path, paths: impl IntoIterator<Item = &'p PathBuf>) -> String {
+    let shown = |path: &PathBuf| match path.strip_prefix(root) {
+        Ok(inside) if inside != Path::new("") => inside.display().to_string(),
+        _ => path.display().to_string(),
+    };
+    let mut all: Vec<String> = paths.into_iter().map(shown).collect();
+    all.sort();
+    let hidden = all.len().saturating_sub(NAMES_SHOWN);
+    all.truncate(NAMES_SHOWN);
+    let rest = if hidden > 0 { format!(" and {hidden} more") } else { String::new() };
+    format!("{}{rest}", all.join(", "))
+}
+
+/// Quotes a path, so that the command of a hint can be pasted.
+fn shell_word(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::doctor::Health;
+
+    fn store() -> (tempfile::TempDir, StoreDirectory) {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("log")).unwrap();
+        std::fs::write(home.path().join("log/head"), "x").unwrap();
+        let directory = StoreDirectory::new(home.path());
+        (home, directory)
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn files_behind_a_closed_directory_are_no_finding_and_open_ones_are_named() {
+        let (home, _) = store();
+        set_mode(home.path(), 0o700);
+        set_mode(&home.path().join("log/head"), 0o644);
+        assert_eq!(modes(home.path()).health, Health::Ok);
+        set_mode(home.path(), 0o755);
+        let check = modes(home.path());
+        assert_eq!(check.health, Health::Warning);
+        assert!(check.detail.contains("log/head"), "{check:?}");
+        assert!(check.hint.unwrap().starts_with("chmod -R go= '"));
+    }
+
+    #[test]
+    fn whatever_was_left_behind_is_named_and_nothing_else() {
+        let (home, directory) = store();
+        assert_eq!(leftovers(&directory).health, Health::Ok);
+        for name in ["accounting.duckdb.new", "state.sqlite.damaged-1", ".probe-7", ".passwords.json.0f.new"] {
+            std::fs::write(home.path().join(name), "").unwrap();
+            let check = leftovers(&directory);
+            assert!(check.health == Health::Warning && check.detail.contains(name), "{check:?}");
+            std::fs::remove_file(home.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_disk_that_takes_files_is_left_as_it_was() {
+        let (home, _) = store();
+        assert_eq!(disk(home.path()).health, Health::Ok);
+        assert_eq!(everything(home.path()).len(), 3);
+        assert_eq!(disk(&home.path().join("missing")).health, Health::Problem);
+    }
+}

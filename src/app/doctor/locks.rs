@@ -1,0 +1,68 @@
+//! Who holds the locks between processes.
+
+use crate::app::App;
+use crate::app::doctor::{Check, in_full};
+use crate::consumers::process_lock::holder_of;
+use crate::domain::event::Consumer;
+
+const HELD: &str = "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
+
+impl App<'_> {
+    pub(super) fn lock_checks(&self) -> Vec<Check> {
+        let lock = |consumer: Consumer| holder_of(&self.directory.lock(consumer.name()));
+        vec![
+            check("writer-lock", self.log.writer_lock_holder()),
+            check("accounting-lock", lock(Consumer::Accounting)),
+            check("notifier-lock", lock(Consumer::Notifier)),
+        ]
+    }
+}
+
+fn check<E: std::error::Error>(name: &'static str, holder: Result<Option<String>, E>) -> Check {
+    match holder {
+        Ok(None) => Check::ok(name, "free"),
+        Ok(Some(holder)) => held(name, &holder),
+        Err(error) => {
+            Check::problem(name, in_full(&error), "check that the store is yours and its disk supports locks")
+        }
+    }
+}
+
+/// Being held is what locks are for. By a process that is gone, something else keeps the file.
+fn held(name: &'static str, holder: &str) -> Check {
+    match process_of(holder) {
+        Some(process) if is_gone(process) => {
+            let detail = format!("held, but {holder} is not running on this machine any more");
+            Check::warning(name, detail, HELD)
+        }
+        _ => Check::ok(name, format!("held by {holder}")),
+    }
+}
+
+/// `process 12: popug-cli close`
+fn process_of(holder: &str) -> Option<rustix::process::Pid> {
+    let number = holder.strip_prefix("process ")?.split(':').next()?;
+    rustix::process::Pid::from_raw(number.parse().ok()?)
+}
+
+/// One that belongs to somebody else is there, and may not be asked.
+fn is_gone(process: rustix::process::Pid) -> bool {
+    rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::doctor::Health;
+
+    #[test]
+    fn a_holder_that_lives_is_fine_and_one_that_is_gone_is_not() {
+        let me = format!("process {}: popug-cli close", std::process::id());
+        assert_eq!(held("writer-lock", &me), Check::ok("writer-lock", format!("held by {me}")));
+        let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let gone = format!("process {}: popug-cli close", child.id());
+        child.wait().unwrap();
+        assert_eq!(held("writer-lock", &gone).health, Health::Warning);
+        assert_eq!(held("writer-lock", "unknown").health, Health::Ok);
+    }
+}

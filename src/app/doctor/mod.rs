@@ -1,0 +1,105 @@
+//! `doctor`: is everything around the log as it must be for work to go on? Whether the contents
+//! are right is for `verify`.
+//!
+//! Invariant: nothing is changed. Tables are opened to read only, locks tried and let go at once;
+//! one small file is written beside the log and removed, to see whether the disk takes it.
+//! Invariant: no check keeps the others from being made, whatever is damaged or missing, and no
+//! secret is in what they say.
+
+mod credentials;
+mod end;
+mod files;
+mod locks;
+mod tables;
+
+use crate::app::App;
+use crate::app::doctor::end::End;
+use crate::credentials::Sessions;
+use crate::domain::company::Company;
+use crate::domain::id::{CompanyId, Sequence};
+
+/// How a check ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Health {
+    Ok,
+    /// Work goes on, but somebody should look.
+    Warning,
+    /// Something does not work now, or soon will not.
+    Problem,
+}
+
+impl Health {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Health::Ok => "ok",
+            Health::Warning => "warning",
+            Health::Problem => "problem",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Check {
+    pub name: &'static str,
+    pub health: Health,
+    pub detail: String,
+    /// What to do, unless all is well.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Check {
+        Check { name, health: Health::Ok, detail: detail.into(), hint: None }
+    }
+
+    fn warning(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
+        Check { name, health: Health::Warning, detail: detail.into(), hint: Some(hint.into()) }
+    }
+
+    fn problem(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
+        Check { name, health: Health::Problem, detail: detail.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// Every check that was made, and what the log told on the way.
+pub struct Examination {
+    pub checks: Vec<Check>,
+    /// Zero if the log does not tell.
+    pub head: Sequence,
+    pub company: Option<Company>,
+}
+
+impl App<'_> {
+    /// Makes every check. `sessions` is where the caller's session with a company would be.
+    pub fn examine(&self, sessions: &dyn Fn(CompanyId) -> Sessions) -> Examination {
+        let end = End::read(self);
+        let company_id = end.company.as_ref().map(|company| company.id);
+        let mut checks = vec![files::modes(self.directory.root()), files::owners(self.directory.root())];
+        checks.extend(self.credential_checks(company_id, sessions));
+        checks.extend(end.checks(self));
+        checks.extend([files::room(self.directory.root()), files::disk(self.directory.root())]);
+        checks.extend(self.lock_checks());
+        checks.extend(self.table_checks(end.head()));
+        checks.extend([files::leftovers(&self.directory), tables::versions()]);
+        Examination { checks, head: end.head().unwrap_or_default(), company: end.company }
+    }
+}
+
+/// An error with what caused it.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// A count with its noun.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}

@@ -1,0 +1,178 @@
+//! The tables of the consumers: there, of this version, of this log, not far behind; mails that wait.
+
+use std::path::Path;
+
+use crate::app::doctor::{Check, counted, in_full};
+use crate::app::verify::scratch::Scratch;
+use crate::app::{App, AppError};
+use crate::consumers::notifier::{Outlook, outlook};
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::event_log::LogError;
+use crate::event_log::head::FORMAT;
+use crate::state::{Checkpoint, StateError, StateIndex, sqlite_version};
+use crate::store::database::duckdb_version;
+use crate::store::{Database, StoreError, Tables};
+
+/// A consumer that has not looked for a day has been forgotten.
+const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
+
+/// What a look at a consumer's file gave.
+enum Found {
+    Nothing,
+    OfAnotherVersion,
+    UpTo(Checkpoint),
+}
+
+impl From<Option<Checkpoint>> for Found {
+    fn from(checkpoint: Option<Checkpoint>) -> Found {
+        checkpoint.map_or(Found::OfAnotherVersion, Found::UpTo)
+    }
+}
+
+impl App<'_> {
+    /// `head` is `None` if the log cannot be read to its end.
+    pub(super) fn table_checks(&self, head: Option<Sequence>) -> Vec<Check> {
+        let scratch = match Scratch::new() {
+            Ok(scratch) => scratch,
+            Err(error) => {
+                let hint = "check the directory for temporary files, or name another in TMPDIR";
+                return vec![Check::problem("tables", in_full(&error), hint)];
+            }
+        };
+        let mails = self.outlook(scratch.path());
+        let notifier = match &mails {
+            Ok(Some(None)) => Ok(Found::OfAnotherVersion),
+            Ok(Some(Some(outlook))) => Ok(Found::UpTo(outlook.checkpoint)),
+            Ok(None) => Ok(Found::Nothing),
+            Err(error) => Err(in_full(error)),
+        };
+        let text = |found: Result<Found, AppError>| found.map_err(|error| in_full(&error));
+        let mut checks = vec![
+            self.consumer(Consumer::Tracker, text(self.state_index(scratch.path())), head),
+            self.consumer(Consumer::Accounting, text(self.duckdb(Tables::Accounting)), head),
+            self.consumer(Consumer::Analytics, text(self.duckdb(Tables::Analytics)), head),
+            self.consumer(Consumer::Notifier, notifier, head),
+        ];
+        checks.extend(mails.ok().flatten().flatten().map(|outlook| waiting_mails(&outlook)));
+        checks
+    }
+
+    fn state_index(&self, scratch: &Path) -> Result<Found, AppError> {
+        let path = self.directory.state_index();
+        if !path.exists() {
+            return Ok(Found::Nothing);
+        }
+        let index = StateIndex::open_to_read(&path, scratch, self.lock_wait)?;
+        Ok(index.map(|index| index.checkpoint()).transpose()?.into())
+    }
+
+    fn duckdb(&self, tables: Tables) -> Result<Found, AppError> {
+        let path = self.directory.database(tables);
+        if !path.exists() {
+            return Ok(Found::Nothing);
+        }
+        let database = Database::open_to_read(&path, tables, self.lock_wait)?;
+        Ok(if database.is_current()? { Found::UpTo(database.checkpoint()?) } else { Found::OfAnotherVersion })
+    }
+
+    fn outlook(&self, scratch: &Path) -> Result<Option<Option<Outlook>>, StateError> {
+        if !self.directory.notifier().exists() {
+            return Ok(None);
+        }
+        outlook(&self.directory, scratch, self.lock_wait).map(Some)
+    }
+
+    fn consumer(&self, consumer: Consumer, found: Result<Found, String>, head: Option<Sequence>) -> Check {
+        let name = consumer.name();
+        match found {
+            Ok(Found::UpTo(checkpoint)) => self.standing(consumer, checkpoint, head),
+            Ok(Found::Nothing) => self.standing(consumer, Checkpoint::START, head),
+            Ok(Found::OfAnotherVersion) => Check::warning(
+                name,
+                "its tables were made by another version of popug-cli",
+                format!("`popug-cli consume {name}` makes them anew"),
+            ),
+            Err(what) => Check::problem(
+                name,
+                what,
+                format!("`popug-cli consume {name}` moves a damaged file aside and makes the tables anew"),
+            ),
+        }
+    }
+
+    /// How far behind the head a checkpoint is, if it is of this log at all.
+    fn standing(&self, consumer: Consumer, checkpoint: Checkpoint, head: Option<Sequence>) -> Check {
+        let (name, at) = (consumer.name(), checkpoint.sequence);
+        match (self.log.read_after(at, &checkpoint.hash), head) {
+            (Err(LogError::NotOnChain { .. }), _) => Check::problem(
+                name,
+                format!("it has read up to event {at} of another log, or of one that was rolled back"),
+                format!("`popug-cli consume {name} --rebuild` makes its tables anew from this log"),
+            ),
+            (Ok(_), Some(head)) if at == head => Check::ok(name, "at the head"),
+            (Ok(_), Some(head)) => self.lag(consumer, at, head),
+            (Err(_), _) | (_, None) => {
+                Check::warning(name, format!("at event {at}; the log could not be read on from there"), "see log above")
+            }
+        }
+    }
+
+    fn lag(&self, consumer: Consumer, at: Sequence, head: Sequence) -> Check {
+        let name = consumer.name();
+        let Ok(Ok(since)) = self.log.line(at.next()).map(|line| line.line().event_time()) else {
+            return Check::warning(name, format!("event {} cannot be read", at.next()), "see log above");
+        };
+        let seconds = since.micros_until(self.environment.now()).max(0) / 1_000_000;
+        let behind = counted(head.0.saturating_sub(at.0), "event", "events");
+        let detail = format!("{behind} behind, the oldest of {since}");
+        // Whoever needs the index brings it to the head himself.
+        if consumer == Consumer::Tracker || seconds < FORGOTTEN_SECONDS {
+            return Check::ok(name, detail);
+        }
+        Check::warning(name, detail, format!("`popug-cli consume {name}` catches up; is there a cron job for it?"))
+    }
+}
+
+fn waiting_mails(outlook: &Outlook) -> Check {
+    const NAME: &str = "mails";
+    let Outlook { untried, retrying, failed, .. } = outlook;
+    let next = outlook.next_try.map_or_else(String::new, |at| format!(", next at {at}"));
+    let error = outlook.last_error.as_deref().map_or_else(String::new, |error| format!("; {error}"));
+    let detail = format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} failed{error}");
+    if *failed > 0 {
+        return Check::warning(
+            NAME,
+            detail,
+            "`popug-cli mail list` tells which and `popug-cli mail retry ID` tries again",
+        );
+    }
+    if *retrying > 0 {
+        return Check::warning(
+            NAME,
+            detail,
+            "`popug-cli mail list` tells why; `popug-cli consume notifier` tries again",
+        );
+    }
+    Check::ok(NAME, detail)
+}
+
+/// Of the program and of what its files are written by.
+pub fn versions() -> Check {
+    let versions = |duckdb: String| {
+        let (program, accounting, analytics) =
+            (env!("CARGO_PKG_VERSION"), Tables::Accounting.code_version(), Tables::Analytics.code_version());
+        format!(
+            "popug-cli {program}, log {FORMAT}, tables of accounting {accounting}, of analytics {analytics}, \
+             DuckDB {duckdb}, SQLite {}",
+            sqlite_version()
+        )
+    };
+    match duckdb_version() {
+        Ok(duckdb) => Check::ok("versions", versions(duckdb)),
+        Err(error @ (StoreError::DuckDb { .. } | StoreError::Io { .. })) => {
+            Check::problem("versions", in_full(&error), "DuckDB does not work here: install popug-cli anew")
+        }
+        Err(other) => Check::problem("versions", in_full(&other), "install popug-cli anew"),
+    }
+}

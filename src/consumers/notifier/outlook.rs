@@ -1,0 +1,54 @@
+//! What the notifier's tables say without being touched: how far they are, which mails wait.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::consumers::notifier::tables::LAYOUT;
+use crate::domain::time::EventTime;
+use crate::state::{Checkpoint, SqliteFile, StateError};
+use crate::store::StoreDirectory;
+
+/// Mails that are not sent, as of a checkpoint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outlook {
+    pub checkpoint: Checkpoint,
+    /// Sent by the next `consume notifier`.
+    pub untried: u64,
+    /// Failed before and tried again by themselves, the first of them at `next_try`.
+    pub retrying: u64,
+    pub next_try: Option<EventTime>,
+    /// Not tried again unless somebody asks for it.
+    pub failed: u64,
+    pub last_error: Option<String>,
+}
+
+const WAITING: &str = "
+    SELECT count(*) FILTER (WHERE state = 'pending' AND attempts = 0),
+        count(*) FILTER (WHERE state = 'pending' AND attempts > 0),
+        min(next_try) FILTER (WHERE state = 'pending'),
+        count(*) FILTER (WHERE state = 'failed'),
+        max(last_error) FILTER (WHERE state <> 'sent')
+    FROM payouts";
+
+/// Reads the tables, or a copy of them in `scratch` while they are in use; `None` if they were made
+/// by another code version.
+///
+/// # Errors
+/// If the file is damaged or stays busy.
+pub fn outlook(directory: &StoreDirectory, scratch: &Path, lock_wait: Duration) -> Result<Option<Outlook>, StateError> {
+    let Some(file) = SqliteFile::open_to_read(&directory.notifier(), &LAYOUT, scratch, lock_wait)? else {
+        return Ok(None);
+    };
+    let checkpoint = file.checkpoint()?;
+    let read = file.db().query_row(WAITING, [], |row| {
+        Ok(Outlook {
+            checkpoint,
+            untried: row.get(0)?,
+            retrying: row.get(1)?,
+            next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),
+            failed: row.get(3)?,
+            last_error: row.get(4)?,
+        })
+    });
+    read.map(Some).map_err(file.failed("read"))
+}

@@ -1,0 +1,41 @@
+//! The disk that a store lies on: how much room it has, and whether it keeps what is written.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What is free for whoever runs the program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    pub bytes: u64,
+    /// `None` on a file system that does not count files.
+    pub files: Option<u64>,
+}
+
+/// Begins the names of the files that [`try_writing`] makes, so that one that was left behind is known.
+pub const PROBE_PREFIX: &str = ".probe-";
+
+/// # Errors
+/// If the file system does not tell.
+pub fn room(path: &Path) -> io::Result<Room> {
+    let found = rustix::fs::statvfs(path)?;
+    let files = (found.f_files > 0).then_some(found.f_favail);
+    Ok(Room { bytes: found.f_bavail.saturating_mul(found.f_frsize), files })
+}
+
+/// Makes a small file in `directory`, waits until it is durable, and removes it.
+///
+/// # Errors
+/// Whatever the disk has against it.
+pub fn try_writing(directory: &Path) -> io::Result<()> {
+    let path = directory.join(format!("{PROBE_PREFIX}{}", std::process::id()));
+    // Left behind by a killed process that had our number.
+    let _ = std::fs::remove_file(&path);
+    let written = File::create_new(&path).and_then(|mut file| {
+        file.write_all(&[b'x'; 4096])?;
+        file.sync_all()
+    });
+    let removed = std::fs::remove_file(&path);
+    written.and(removed)?;
+    File::open(directory)?.sync_all()
+}
