@@ -6,9 +6,12 @@ use std::io;
 use serde::Serialize;
 
 use crate::app::AppError;
+use crate::cli::terminal_guard::harmless_json;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
+use crate::credentials::secret::without_tokens;
 use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::text::Displayed;
 use crate::event_log::LogError;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
@@ -51,7 +54,7 @@ struct ErrorObject<'a> {
     code: &'a str,
     exit: i32,
     message: &'a str,
-    hints: &'a [String],
+    hints: &'a [Cow<'a, str>],
 }
 
 impl Failure {
@@ -76,21 +79,23 @@ impl Failure {
         if full.contains(&source.kind()) { self.hint(MAKE_ROOM) } else { self }
     }
 
-    /// For people.
+    /// For people. What users typed and what the disk holds is in these words, so they are made
+    /// safe here once more, and a token that was given where it does not belong is not repeated.
     pub fn text(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", Displayed(&without_tokens(&self.message)));
         for hint in &self.hints {
-            let _ = writeln!(text, "hint: {hint}");
+            let _ = writeln!(text, "hint: {}", Displayed(&without_tokens(hint)));
         }
         text
     }
 
     /// For programs: one object.
     pub fn json(&self) -> String {
-        let error =
-            ErrorObject { code: &self.code, exit: self.exit as i32, message: &self.message, hints: &self.hints };
+        let message = without_tokens(&self.message);
+        let hints = self.hints.iter().map(|hint| without_tokens(hint)).collect::<Vec<_>>();
+        let error = ErrorObject { code: &self.code, exit: self.exit as i32, message: &message, hints: &hints };
         let text = serde_json::to_string(&error).expect("texts and a number are JSON");
-        format!("{{\"error\":{text}}}\n")
+        harmless_json(&format!("{{\"error\":{text}}}\n"))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::file_modes;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
+use crate::cli::terminal_guard::TerminalGuard;
 use crate::credentials::{Sessions, TokenText};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
@@ -184,6 +185,12 @@ impl<'a> Invocation<'a> {
     /// If it cannot be written.
     pub fn with_output(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
         match &self.global.out {
+            None if io::stdout().is_terminal() => {
+                let is_table = matches!(self.format(), Ok(Format::Table));
+                let mut out = BufWriter::new(TerminalGuard::new(io::stdout().lock(), is_table));
+                write(&mut out)?;
+                Ok(out.flush()?)
+            }
             None => {
                 let mut out = BufWriter::new(io::stdout().lock());
                 write(&mut out)?;

@@ -13,6 +13,7 @@ mod mail_settings;
 mod prompt;
 mod reporter;
 mod signals;
+mod terminal_guard;
 #[cfg(test)]
 mod tests;
 

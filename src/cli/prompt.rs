@@ -6,6 +6,7 @@ use crate::cli::args::Global;
 use crate::cli::environment::variable;
 use crate::cli::failure::Failure;
 use crate::credentials::Password;
+use crate::domain::text::Displayed;
 
 const PASSWORD: &str = "POPUG_PASSWORD";
 
@@ -54,7 +55,7 @@ fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
         return Err(Failure::usage("a password is needed and nobody can be asked")
             .hint(format!("set {PASSWORD}, or use --password-stdin where a command takes it")));
     }
-    let typed = rpassword::prompt_password(question)
+    let typed = rpassword::prompt_password(Displayed(question).to_string())
         .map_err(|error| Failure::usage(format!("the password cannot be read: {error}")))?;
     Ok(Password::new(typed))
 }

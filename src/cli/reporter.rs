@@ -11,6 +11,7 @@ use crate::cli::args::{Global, ProgressStyle};
 use crate::consumers::Notices;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
+use crate::domain::text::Displayed;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -128,7 +129,7 @@ impl Reporter {
     fn line(&self, message: &str) {
         let write = || {
             // Nobody left to tell is no failure.
-            let _ = writeln!(std::io::stderr(), "{message}");
+            let _ = writeln!(std::io::stderr(), "{}", Displayed(message));
         };
         match self.bar.borrow().as_ref() {
             Some((_, bar)) => bar.suspend(write),

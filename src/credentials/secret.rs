@@ -5,6 +5,7 @@
 //! println!("{}", Password::new("correct horse"));
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What somebody typed as a password. Nothing is trimmed.
@@ -49,6 +50,25 @@ impl fmt::Debug for TokenText {
     }
 }
 
+/// How every token of this program begins.
+const TOKEN_HEADER: &str = "v4.public.";
+
+/// The text without the secret part of any token in it, for messages that repeat what was typed.
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    if !text.contains(TOKEN_HEADER) {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split(TOKEN_HEADER);
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let rest = piece.trim_start_matches(is_of_token);
+        let hidden = if rest.len() < piece.len() { "…" } else { "" };
+        shown.push_str(&[TOKEN_HEADER, hidden, rest].concat());
+    }
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +77,14 @@ mod tests {
     fn secrets_do_not_show_in_debug_output() {
         let shown = format!("{:?} {:?}", Password::new("hunter2222"), TokenText::new("v4.public.abc"));
         assert_eq!(shown, "Password(hidden) TokenText(hidden)");
+    }
+
+    #[test]
+    fn a_token_that_was_typed_elsewhere_is_not_repeated() {
+        let hide = |text| without_tokens(text).into_owned();
+        assert_eq!(hide("there is no user `v4.public.ab-C_9`, is it?"), "there is no user `v4.public.…`, is it?");
+        assert_eq!(hide("v4.public.av4.public.b v4.public."), "v4.public.…v4.public.… v4.public.");
+        assert_eq!(hide("it does not begin with v4.public"), "it does not begin with v4.public");
     }
 
     #[test]

@@ -168,7 +168,7 @@ pub struct Displayed<'a>(pub &'a str);
 impl fmt::Display for Displayed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut plain_from = 0;
-        for (at, c) in self.0.char_indices().filter(|(_, c)| must_escape(*c)) {
+        for (at, c) in self.0.char_indices().filter(|(_, c)| can_forge(*c)) {
             f.write_str(&self.0[plain_from..at])?;
             write!(f, "{}", c.escape_unicode())?;
             plain_from = at + c.len_utf8();
@@ -177,10 +177,27 @@ impl fmt::Display for Displayed<'_> {
     }
 }
 
-fn must_escape(c: char) -> bool {
+/// Whether a character can move the cursor, change the order of what stands beside it, or hide: two
+/// names that look the same must not be two. Joiners stay, which Persian and emoji are written with.
+pub fn can_forge(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a spreadsheet would run `text`, or would after its leading apostrophes are gone. Some
+/// take the wide forms of the signs too.
+pub fn looks_like_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+}
+
+/// Takes off the apostrophe that stands before a formula in our CSV; any other text is as it was.
+pub fn unescape_formula(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(rest) if looks_like_formula(rest) => rest,
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -260,5 +277,8 @@ mod tests {
     fn display_escapes_what_could_forge_output() {
         assert_eq!(Displayed("ok \u{1b}[31m \u{202e}x\n").to_string(), "ok \\u{1b}[31m \\u{202e}x\\u{a}");
         assert_eq!(Displayed("Анна 🦜").to_string(), "Анна 🦜");
+        assert_eq!(Displayed("ad\u{200b}a\u{9b}2J\u{e0041}").to_string(), "ad\\u{200b}a\\u{9b}2J\\u{e0041}");
+        let joined = "👩\u{200d}🔧 می\u{200c}خواهم";
+        assert_eq!(Displayed(joined).to_string(), joined);
     }
 }

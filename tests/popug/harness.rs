@@ -265,13 +265,23 @@ impl Call<'_> {
     }
 
     /// Under another umask than that of the suite.
-    pub fn under_umask(mut self, mask: &str) -> Self {
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &format!("umask {mask} && exec \"$0\" \"$@\"")]);
-        shell.arg(self.command.get_program()).args(self.command.get_args());
-        shell.current_dir(self.world.home()).env_clear();
-        shell.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.command = shell;
+    pub fn under_umask(self, mask: &str) -> Self {
+        self.through(&["/bin/sh", "-c", &format!("umask {mask} && exec \"$0\" \"$@\"")])
+    }
+
+    /// With a terminal for all three streams; what it shows comes on stdout.
+    pub fn on_a_terminal(self) -> Self {
+        let spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        self.through(&["python3", "-c", spawn])
+    }
+
+    /// By another program, which is given the command line.
+    fn through(mut self, words: &[&str]) -> Self {
+        let mut outer = Command::new(words[0]);
+        outer.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        outer.current_dir(self.world.home()).env_clear();
+        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = outer;
         self
     }
 

@@ -9,6 +9,7 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 use crate::app::AppError;
 use crate::app::import::{BadRow, ImportKind};
+use crate::domain::text::unescape_formula;
 
 /// The columns that imports know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,13 +200,6 @@ fn places(kind: ImportKind, header: &StringRecord) -> Result<[Option<usize>; 11]
 
 fn bad_csv(kind: ImportKind, reason: String) -> AppError {
     AppError::BadCsv { reason, hint: kind.hint() }
-}
-
-/// Takes off the one `'` that exports put before text that a spreadsheet would run.
-fn unescape_formula(text: &str) -> &str {
-    let Some(rest) = text.strip_prefix('\'') else { return text };
-    let is_guarded = rest.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_guarded { rest } else { text }
 }
 
 /// Line numbers of ascending places. A position that the reader reports may still stand before

@@ -1,8 +1,9 @@
 //! RFC 4180 with a header and LF. Text that a spreadsheet would run as a formula gets one
-//! leading apostrophe, which [`unescape_formula`] takes off again.
+//! leading apostrophe, which the imports take off again.
 
 use std::io::{self, Write};
 
+use crate::domain::text::looks_like_formula;
 use crate::reports::render::text::{write_lines, write_machine};
 use crate::reports::table::{Cell, Report};
 
@@ -39,29 +40,20 @@ fn write_text(text: &str, line: &mut Vec<u8>) {
     line.push(b'"');
 }
 
-/// Whether a spreadsheet would run `text`, or would after its leading apostrophes are gone.
-fn looks_like_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
-
-/// Takes off the apostrophe that stands before a formula in our CSV; any other text is as it was.
-pub fn unescape_formula(text: &str) -> &str {
-    match text.strip_prefix('\'') {
-        Some(rest) if looks_like_formula(rest) => rest,
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::text::unescape_formula;
 
     #[test]
     fn escaping_a_formula_and_unescaping_it_gives_the_text_back() {
-        for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'=1", "''=1", "'quoted'", "plain", "", "'", "a=1"] {
+        for text in [
+            "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1", "'＠x", "'=1", "''=1", "'quoted'", "plain", "", "'",
+            "a=1",
+        ] {
             let escaped = if looks_like_formula(text) { format!("'{text}") } else { text.to_owned() };
             assert_eq!(unescape_formula(&escaped), text, "{text:?}");
-            let safe = !escaped.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            let safe = !escaped.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＠']);
             assert!(safe, "{escaped:?}");
         }
     }

@@ -67,7 +67,7 @@ fn a_csv_reader_gets_the_cells_back() {
     let text = rendered(Format::Csv, None);
     let mut csv = csv::Reader::from_reader(text.as_bytes());
     let titles: Vec<String> =
-        csv.records().map(|row| crate::reports::render::unescape_formula(&row.unwrap()[2]).to_owned()).collect();
+        csv.records().map(|row| crate::domain::text::unescape_formula(&row.unwrap()[2]).to_owned()).collect();
     assert_eq!(titles, ["Чинить 🦜, «сейчас»", "=1+1|*b*", "say \"hi\"\nthere\t\\ \u{202e}x"]);
 }
 

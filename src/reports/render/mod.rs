@@ -18,8 +18,6 @@ use std::io::Write;
 use crate::reports::error::ReportError;
 use crate::reports::table::Report;
 
-pub use csv::unescape_formula;
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     /// For people, at a terminal.
