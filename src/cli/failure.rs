@@ -1,5 +1,6 @@
 //! The one error of the command line: heading, hints and exit code are decided here.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 

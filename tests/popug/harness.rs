@@ -275,16 +275,6 @@ impl Call<'_> {
         self.through(&["python3", "-c", spawn])
     }
 
-    /// By another program, which is given the command line.
-    fn through(mut self, words: &[&str]) -> Self {
-        let mut outer = Command::new(words[0]);
-        outer.args(&words[1..]).arg(self.command.get_program()).args(self.command.get_args());
-        outer.current_dir(self.world.home()).env_clear();
-        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        self.command = outer;
-        self
-    }
-
     pub fn stdin(mut self, text: &str) -> Self {
         self.stdin = text.as_bytes().to_vec();
         self
