@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::app::backup::BackupError;
 use crate::app::import::BadRow;
+use crate::app::repair::RepairError;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
 use crate::domain::event::Consumer;
@@ -27,6 +29,10 @@ pub enum AppError {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
 

@@ -1,11 +1,9 @@
 //! Founding a company: a new store, whole or not at all.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::app::write::with_ids;
-use crate::app::{AppError, Environment};
+use crate::app::{AppError, Environment, new_store};
 use crate::credentials::passwords::check_length;
 use crate::credentials::{AuthDir, Password};
 use crate::domain::company::{self, FoundCompany};
@@ -31,8 +29,7 @@ pub struct Founded {
 }
 
 impl Founding {
-    /// Makes the store beside its place and moves it there when it is complete, so that a store
-    /// is never half founded.
+    /// Makes the store; it is never half founded.
     ///
     /// # Errors
     /// [`AppError::StoreExists`]; a founding in the future; a text that is not well formed.
@@ -44,13 +41,8 @@ impl Founding {
     ) -> Result<Founded, AppError> {
         let root = directory.root();
         let (batch, founded) = self.decide(root, environment)?;
-        let beside = beside(root)?;
-        let moved = self.build(&beside, &batch, founded, patience).and_then(|()| move_into_place(&beside, root));
-        if moved.is_err() {
-            // What was begun is no store and of no use to anybody.
-            let _ = std::fs::remove_dir_all(&beside);
-        }
-        moved.map(|()| founded)
+        new_store::build_and_move(root, "founding", |beside| self.build(beside, &batch, founded, patience))?;
+        Ok(founded)
     }
 
     /// The lines that the log would begin with. Nothing is made.
@@ -65,9 +57,7 @@ impl Founding {
     }
 
     fn decide(&self, root: &Path, environment: &dyn Environment) -> Result<(Batch, Founded), AppError> {
-        if !is_free(root) {
-            return Err(AppError::StoreExists { path: root.to_owned() });
-        }
+        new_store::check_free(root)?;
         let now = environment.now();
         let at = self.founded_at.unwrap_or(now);
         company::check_founded(at, now)?;
@@ -95,35 +85,4 @@ fn founded(events: &[Event]) -> Founded {
         unreachable!("a founding is a company and its first admin")
     };
     Founded { company: company.company_id, admin: admin.user_id }
-}
-
-/// Nothing there, or an empty directory.
-fn is_free(root: &Path) -> bool {
-    match std::fs::read_dir(root) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    }
-}
-
-fn parent_of(root: &Path) -> &Path {
-    root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn beside(root: &Path) -> Result<PathBuf, AppError> {
-    let name = root.file_name().map_or_else(|| "store".into(), |name| name.to_string_lossy().into_owned());
-    let beside = parent_of(root).join(format!(".{name}.founding-{}", std::process::id()));
-    // Nobody else looks into a store, however its files were made.
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&beside);
-    made.map_err(|source| AppError::Io { action: "create", path: beside.clone(), source })?;
-    Ok(beside)
-}
-
-fn move_into_place(beside: &Path, root: &Path) -> Result<(), AppError> {
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| AppError::Io { action, path, source }
-    };
-    std::fs::rename(beside, root).map_err(io("create", root))?;
-    let parent = parent_of(root);
-    std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(io("sync", parent))
 }

@@ -4,6 +4,7 @@
 //! needs, appends what was decided and says what happened. No terminal, clock or chance here:
 //! [`Environment`] brings them in.
 
+pub mod backup;
 pub mod bookkeeping;
 pub mod command;
 pub mod dead_letters;
@@ -16,6 +17,8 @@ mod history;
 pub mod identity;
 pub mod import;
 pub mod mailing;
+pub mod new_store;
+pub mod repair;
 pub mod simulate;
 pub mod verify;
 pub mod write;

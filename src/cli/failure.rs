@@ -7,6 +7,8 @@ use std::io;
 use serde::Serialize;
 
 use crate::app::AppError;
+use crate::app::backup::BackupError;
+use crate::app::repair::RepairError;
 use crate::cli::terminal_guard::harmless_json;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
@@ -135,7 +137,7 @@ impl From<LogError> for Failure {
         match error {
             LogError::Damaged { .. } => damaged("log_damaged")
                 .hint("nothing was changed; `popug-cli verify` checks every line")
-                .hint("restore the damaged segment from a backup"),
+                .hint("`popug-cli repair --from BACKUP_DIR` replaces what is damaged by a backup's bytes"),
             LogError::NotOnChain { .. } => {
                 damaged("not_on_chain").hint("`popug-cli consume NAME --rebuild` makes the tables anew from this log")
             }
@@ -273,6 +275,49 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Failure {
+        let message = chain(&error);
+        match error {
+            BackupError::Missing { .. } => {
+                Failure::new(Exit::NotFound, "no_backup", message).hint("`popug-cli backup DIR` makes one")
+            }
+            BackupError::Damaged { .. } => Failure::new(Exit::Damaged, "backup_damaged", message)
+                .hint("nothing was changed; use another backup, and make a new one in an empty directory"),
+            BackupError::TooNew { .. } => Failure::new(Exit::Damaged, "backup_too_new", message)
+                .hint("use the version of popug-cli that wrote it"),
+            BackupError::NotEmpty { .. } => Failure::new(Exit::Conflict, "not_empty", message)
+                .hint("name a directory that is not there yet, or one with a backup of this company"),
+            BackupError::OtherCompany { .. } => Failure::new(Exit::Conflict, "other_company", message)
+                .hint("each company has a backup directory of its own"),
+            BackupError::Diverged { .. } => Failure::new(Exit::Damaged, "backup_diverged", message)
+                .hint("the log was restored, replaced or cut since; the backup was not touched")
+                .hint("keep it, and back up into a new directory"),
+            BackupError::BeforeFounding { sequence, .. } => Failure::new(Exit::Conflict, "before_founding", message)
+                .hint(format!("the earliest end is --to-sequence {sequence}")),
+        }
+    }
+}
+
+const RESTORE: &str = "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a store of what the backup holds";
+
+impl From<RepairError> for Failure {
+    fn from(error: RepairError) -> Failure {
+        let message = chain(&error);
+        let damaged = |code| Failure::new(Exit::Damaged, code, message.clone());
+        match error {
+            RepairError::NeedsBackup { .. } => damaged("log_damaged")
+                .hint("nothing was changed; `popug-cli verify` lists every place")
+                .hint("`popug-cli repair --from BACKUP_DIR` puts a backup's bytes there"),
+            RepairError::BeyondBackup { .. } => damaged("beyond_backup")
+                .hint("nothing was changed; try a later backup")
+                .hint(format!("{RESTORE}; what came after it is lost then")),
+            RepairError::Foreign { .. } => damaged("foreign_backup").hint("nothing was changed").hint(RESTORE),
+            RepairError::Changed => Failure::new(Exit::Conflict, "changed", message).hint("try again"),
+        }
+    }
+}
+
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Failure {
         let message = chain(&error);
@@ -283,6 +328,8 @@ impl From<AppError> for Failure {
             AppError::Store(error) => error.into(),
             AppError::Consume(error) => error.into(),
             AppError::Credential(error) => error.into(),
+            AppError::Backup(error) => error.into(),
+            AppError::Repair(error) => error.into(),
             AppError::Io { .. } | AppError::Stream { .. } => Failure::new(Exit::Failure, "io", message),
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),

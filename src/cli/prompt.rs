@@ -1,6 +1,6 @@
 //! Asking people. Nothing is asked unless stdin and stderr are terminals.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::args::Global;
 use crate::cli::environment::variable;
@@ -48,6 +48,17 @@ pub fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
     let first = ask(global, &format!("New password of {whose}: "))?;
     let again = ask(global, "The same again: ")?;
     if first == again { Ok(first) } else { Err(Failure::usage("the two passwords differ")) }
+}
+
+/// Whether somebody could be asked and said yes.
+pub fn confirm(global: &Global, question: &str) -> bool {
+    if !may_ask(global) {
+        return false;
+    }
+    let mut answer = String::new();
+    let asked = std::io::stderr().write_all(question.as_bytes());
+    let answered = asked.and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    answered.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes" | "Yes")
 }
 
 fn ask(global: &Global, question: &str) -> Result<Password, Failure> {

@@ -25,12 +25,14 @@ pub struct FileLog {
     segment_bytes_max: u64,
     /// The storage once more, if this is a draft.
     draft: Option<Arc<Draft>>,
+    /// Given instead of what a head file says.
+    given_head: Option<Head>,
 }
 
 impl FileLog {
     /// A log on `storage`, which may be empty.
     pub fn on(storage: Box<dyn Storage>) -> FileLog {
-        FileLog { storage: Arc::from(storage), segment_bytes_max: SEGMENT_BYTES_MAX, draft: None }
+        FileLog { storage: Arc::from(storage), segment_bytes_max: SEGMENT_BYTES_MAX, draft: None, given_head: None }
     }
 
     /// This log for a dry run: whoever appends to it appends in memory, behind the true head. The
@@ -74,6 +76,12 @@ impl FileLog {
             visit(&line)?;
         }
         Ok(())
+    }
+
+    /// A log that is read up to `head`, whatever stands behind it, and never written: a copy, or
+    /// the past of a log.
+    pub fn as_of(storage: Box<dyn Storage>, head: Head) -> FileLog {
+        FileLog { given_head: Some(head), ..FileLog::on(storage) }
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {
@@ -123,11 +131,7 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Locked`] names who holds it.
     pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
-        let head_file = match HeadFile::open(self.storage.as_ref(), Access::Write)? {
-            Some(file) => file,
-            None => self.recreate_head_file()?,
-        };
-        self.lock(&head_file, patience)?;
+        let head_file = self.locked_head_file(patience)?;
         let mut writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
         match &self.draft {
             Some(draft) => {
@@ -138,6 +142,16 @@ impl FileLog {
             None => writer.name_holder(&patience.holder),
         }
         Ok(writer)
+    }
+
+    pub(super) fn locked_head_file(&self, patience: &Patience) -> Result<HeadFile, LogError> {
+        assert!(self.given_head.is_none(), "a log as of some head is not written");
+        let head_file = match HeadFile::open(self.storage.as_ref(), Access::Write)? {
+            Some(file) => file,
+            None => self.recreate_head_file()?,
+        };
+        self.lock(&head_file, patience)?;
+        Ok(head_file)
     }
 
     /// Recovers what a crash may have left beyond the head, if there is anything, so that readers
@@ -213,6 +227,9 @@ impl FileLog {
 
 impl EventLog for FileLog {
     fn head(&self) -> Result<Head, LogError> {
+        if let Some(head) = self.given_head {
+            return Ok(head);
+        }
         let storage = self.storage.as_ref();
         let published = match HeadFile::open(storage, Access::Read)? {
             Some(file) => file.published(storage)?,

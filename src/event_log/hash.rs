@@ -30,7 +30,7 @@ impl Hash {
         Hash::from_digest(Sha256::digest(bytes).into())
     }
 
-    fn from_digest(digest: [u8; 32]) -> Hash {
+    pub(super) fn from_digest(digest: [u8; 32]) -> Hash {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut hex = [0; 64];
         for (pair, byte) in hex.chunks_exact_mut(2).zip(digest) {

@@ -3,13 +3,15 @@
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
 //! acknowledged lines only, [`ending`] tells how the log ends, [`audit`] checks all of them and the
-//! head, [`recovery`] settles what a crash left behind. [`storage`] is the only door to the disk;
-//! `draft` stands before it in a dry run. [`upcast`] lifts old versions;
-//! `schema` holds the JSON Schemas of all versions.
+//! head, [`recovery`] settles what a crash left behind, [`settle`] says beforehand what that would
+//! be. [`copy`] copies what is acknowledged, [`mended`] shows a log as it would be with parts of a
+//! copy in it. [`storage`] is the only door to the disk; `draft` stands before it in a dry run.
+//! [`upcast`] lifts old versions; `schema` holds the JSON Schemas of all versions.
 //!
 //! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
 
 pub mod audit;
+pub mod copy;
 mod draft;
 pub mod encode;
 pub mod ending;
@@ -18,11 +20,13 @@ pub mod file_log;
 pub mod hash;
 pub mod head;
 mod line;
+pub mod mended;
 pub mod reader;
 pub mod recovery;
 #[cfg(feature = "cli")]
 pub mod schema;
 pub mod segment;
+pub mod settle;
 pub mod storage;
 #[cfg(test)]
 mod tests;

@@ -91,6 +91,11 @@ impl<'s> Reader<'s> {
         &self.head
     }
 
+    /// The segment of the last line and the byte after it.
+    pub fn position(&self) -> Option<(Sequence, u64)> {
+        self.current.as_ref().map(|segment| (segment.first, self.buffer_offset + self.consumed as u64))
+    }
+
     /// The next line, or `None` at the head.
     ///
     /// # Errors

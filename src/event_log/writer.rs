@@ -98,6 +98,17 @@ impl<'s> Writer<'s> {
         Ok(())
     }
 
+    /// Settles also what no append would have met yet: segments further behind the head, and a
+    /// bad slot of the head.
+    pub(super) fn settle_the_rest(&mut self, has_bad_slot: bool) -> Result<(), LogError> {
+        let tail = recovery::examine(self.storage, self.head)?;
+        if tail.excess_bytes > 0 || !tail.excess_segments.is_empty() {
+            self.cut_and_publish(&tail, false)?;
+            self.recovery.cut_bytes += tail.excess_bytes;
+        }
+        if has_bad_slot { self.publish(self.head) } else { Ok(()) }
+    }
+
     fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {
         failpoint!("recovery.before_cut");
         for first in tail.excess_segments.iter().rev() {

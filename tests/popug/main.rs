@@ -4,6 +4,7 @@
 //! deterministic, needs no network and leaves nothing behind.
 
 mod answers;
+mod backup;
 mod books;
 mod chain;
 mod concurrency;
@@ -31,6 +32,7 @@ mod project;
 mod rebuild;
 mod recount;
 mod refusals;
+mod repair;
 mod rights;
 mod scripts;
 mod secrets;

@@ -5,7 +5,7 @@ use crate::harness::Text::{Any, Nothing};
 use crate::harness::{PEOPLE, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 43] = [
+const TABLE: [(&str, &[&str]); 44] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -24,6 +24,7 @@ const TABLE: [(&str, &[&str]); 43] = [
     ("acs", &["export", "journal", "--format", "hledger"]),
     ("acs", &["export", "journal", "--format", "beancount"]),
     ("acs", &["close"]),
+    ("as", &["backup", "a backup"]),
     ("ac", &["mail", "list"]),
     ("a", &["report", "negative"]),
     ("a", &["report", "top-task"]),

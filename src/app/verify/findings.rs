@@ -5,11 +5,12 @@ use serde::Serialize;
 use crate::event_log::Head;
 use crate::event_log::audit::{Audit, Fault, FaultKind};
 
-const RESTORE: &str = "restore the store from a backup: popug-cli -C NEW-DIR restore BACKUP-DIR";
+const RESTORE: &str = "popug-cli repair --from BACKUP_DIR puts a backup's bytes there, if they reach the head; \
+                       otherwise make a new store of the backup: popug-cli -C NEW-DIR restore BACKUP_DIR";
 const REPORT: &str = "no command repairs this: keep the store as it is, restore a backup from before this event \
-                      (popug-cli -C NEW-DIR restore BACKUP-DIR) and find out which program wrote it";
-const HEAD: &str =
-    "the next write command writes the head file anew; if it was not killed while writing, check the disk";
+                      (popug-cli -C NEW-DIR restore BACKUP_DIR) and find out which program wrote it";
+const HEAD: &str = "popug-cli repair writes the head file anew, as the next write command would; \
+                    if no writer was killed, check the disk";
 
 /// The result of a verification.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

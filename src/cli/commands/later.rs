@@ -12,12 +12,6 @@ pub enum Later {
     Completions(Anything),
     #[command(hide = true)]
     Man(Anything),
-    #[command(hide = true)]
-    Repair(Anything),
-    #[command(hide = true)]
-    Backup(Anything),
-    #[command(hide = true)]
-    Restore(Anything),
 }
 
 #[derive(Args, Debug)]
@@ -32,9 +26,6 @@ impl Later {
             Later::Shell(_) => "shell",
             Later::Completions(_) => "completions",
             Later::Man(_) => "man",
-            Later::Repair(_) => "repair",
-            Later::Backup(_) => "backup",
-            Later::Restore(_) => "restore",
         };
         Err(Failure::usage(format!("`{name}` is not part of this version")).hint("`popug-cli --help` lists what is"))
     }

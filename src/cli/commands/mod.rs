@@ -2,6 +2,7 @@
 //! it. Rules never live here.
 
 mod account;
+mod backup;
 mod close;
 mod consume;
 mod demo;
@@ -13,7 +14,9 @@ mod init;
 mod later;
 mod log;
 mod mail;
+mod repair;
 pub(super) mod report;
+mod restore;
 mod schema;
 mod session;
 mod simulate;
@@ -80,6 +83,12 @@ pub enum Command {
     Verify(verify::Verify),
     /// Look at what the store needs to work: permissions, clock, disk, locks, tables, mails
     Doctor(doctor::Doctor),
+    /// Cut an unfinished end of the log, find a lost head, replace damage from a backup
+    Repair(repair::Repair),
+    /// Copy the log into a directory, while others write
+    Backup(backup::Backup),
+    /// Make a new store (-C) of a backup, up to its end or an earlier moment
+    Restore(restore::Restore),
     /// The JSON Schemas of the events
     #[command(subcommand)]
     Schema(schema::Schema),
@@ -115,6 +124,9 @@ impl Command {
             Command::Status(command) => command.run(invocation),
             Command::Verify(command) => command.run(invocation),
             Command::Doctor(command) => command.run(invocation),
+            Command::Repair(command) => command.run(invocation),
+            Command::Backup(command) => command.run(invocation),
+            Command::Restore(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
             Command::Later(command) => command.run(),
         }

@@ -59,7 +59,7 @@ impl Rejection {
             CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
             CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
             ClockBehind { before_jump, .. } => format!(
-                "set the clock; if it ran ahead, `popug-cli restore DIR --to-sequence {before_jump}` goes back before it"
+                "set the clock; if it ran ahead, `popug-cli -C NEW-DIR restore BACKUP_DIR --to-sequence {before_jump}` goes back before it"
             ),
             _ => return None,
         })

@@ -154,8 +154,12 @@ fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) ->
     let newest = slots.iter().filter_map(|slot| if let Slot::Valid(head) = slot { Some(*head) } else { None });
     match newest.max_by_key(|head| head.sequence) {
         Some(head) => Ok(Some(head)),
-        None if segments.is_empty() && slots.iter().all(|slot| matches!(slot, Slot::Empty)) => Ok(Some(Head::EMPTY)),
-        None => reconstruct(storage, segments, audit),
+        None if slots.contains(&Slot::Bad) => reconstruct(storage, segments, audit),
+        None if segments.is_empty() => Ok(Some(Head::EMPTY)),
+        None => {
+            audit.fault(FaultKind::Head, place(0), "the head file is empty");
+            reconstruct(storage, segments, audit)
+        }
     }
 }
 
@@ -166,14 +170,22 @@ fn reconstruct(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) 
             audit.notes.push(format!("without a head the log ends with sequence {}", tail.head.sequence));
             Ok(Some(tail.head))
         }
-        Err(LogError::Damaged { .. }) => last_line(storage, segments),
+        Err(LogError::Damaged { place, what }) => {
+            let head = last_line(storage, segments)?;
+            if head.is_none() {
+                // Nothing tells where the log ends, so its lines cannot be checked one by one.
+                audit.fault(FaultKind::Damage, place, what);
+            }
+            Ok(head)
+        }
         Err(other) => Err(other),
     }
 }
 
 fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head>, LogError> {
     let Some(first) = segments.last() else { return Ok(None) };
-    let segment = Segment::open(storage, *first, &Head::EMPTY)?;
+    let unbounded = Head { segment: Sequence::ZERO, ..Head::EMPTY };
+    let segment = Segment::open(storage, *first, &unbounded)?;
     let Ok((_, bytes)) = segment.line_before(segment.end) else { return Ok(None) };
     let head = Line::parse(&bytes).ok().map(|line| Head {
         sequence: line.sequence,
@@ -194,7 +206,7 @@ fn note_excess(storage: &dyn Storage, segments: &[Sequence], head: &Head, audit:
     }
     if excess > 0 {
         audit.notes.push(format!(
-            "{excess} bytes stand beyond the head: never acknowledged, the next write command settles them"
+            "{excess} bytes stand beyond the head: never acknowledged; the next write command settles them, or popug-cli repair"
         ));
     }
     Ok(())

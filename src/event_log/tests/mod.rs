@@ -3,6 +3,7 @@
 mod any_event;
 mod appending;
 mod chain;
+mod copying;
 mod crash;
 mod damage;
 #[cfg(feature = "cli")]

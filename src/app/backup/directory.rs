@@ -1,0 +1,183 @@
+//! The directory of a backup.
+//!
+//! ```text
+//! manifest.json   written last, by a rename: until then the former backup counts
+//! log/            segments; those that are finished never change again
+//! auth/<n>/       secrets of the n-th backup that has some
+//! backup.lock     held while a backup is written
+//! ```
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::app::AppError;
+use crate::app::backup::BackupError;
+use crate::app::backup::manifest::{FORMAT, FileRecord, Manifest};
+use crate::consumers::process_lock::ProcessLock;
+use crate::credentials::SecretFile;
+use crate::credentials::archive::put_secret_files;
+use crate::event_log::storage::Disk;
+use crate::event_log::{Hash, copy};
+
+const MANIFEST: &str = "manifest.json";
+const LOCK: &str = "backup.lock";
+
+pub struct BackupDirectory {
+    root: PathBuf,
+}
+
+fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
+    move |source| AppError::Io { action, path: path.to_owned(), source }
+}
+
+fn sync(path: &Path) -> Result<(), AppError> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(io("sync", path))
+}
+
+fn create_private(path: &Path) -> Result<(), AppError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("create", path))
+}
+
+impl BackupDirectory {
+    /// A directory to read a backup from.
+    pub fn at(root: &Path) -> BackupDirectory {
+        BackupDirectory { root: root.to_owned() }
+    }
+
+    /// A directory to write a backup into, created if need be, with the lock that keeps others
+    /// from writing there.
+    ///
+    /// # Errors
+    /// [`BackupError::NotEmpty`] if something else is in it.
+    pub fn claim(root: &Path, holder: &str, wait: Duration) -> Result<(BackupDirectory, ProcessLock), AppError> {
+        let is_ours = root.join(MANIFEST).exists() || root.join(LOCK).exists();
+        match std::fs::read_dir(root).map(|mut entries| entries.next().is_none()) {
+            Ok(is_empty) if is_empty || is_ours => {}
+            Ok(_) => return Err(BackupError::NotEmpty { path: root.to_owned() }.into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => create_private(root)?,
+            Err(error) => return Err(io("list", root)(error)),
+        }
+        let directory = BackupDirectory::at(root);
+        let lock = ProcessLock::take(&root.join(LOCK), holder, wait)?;
+        create_private(&directory.path("log"))?;
+        sync(root)?;
+        if let Some(parent) = std::path::absolute(root).ok().as_deref().and_then(Path::parent) {
+            sync(parent)?;
+        }
+        Ok((directory, lock))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub fn log(&self) -> Disk {
+        Disk::new(&self.path("log"))
+    }
+
+    /// # Errors
+    /// [`BackupError::Missing`]; [`BackupError::Damaged`] if it cannot be read.
+    pub fn manifest(&self) -> Result<Manifest, AppError> {
+        let path = self.path(MANIFEST);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(BackupError::Missing { path: self.root.clone() }.into());
+            }
+            Err(error) => return Err(io("read", &path)(error)),
+        };
+        let format = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+        let format = format.and_then(|manifest| manifest["format"].as_u64()).and_then(|n| u32::try_from(n).ok());
+        if let Some(format) = format.filter(|format| *format > FORMAT) {
+            return Err(BackupError::TooNew { path, format }.into());
+        }
+        serde_json::from_slice(&bytes).map_err(|error| self.damaged(MANIFEST, error.to_string()))
+    }
+
+    pub fn damaged(&self, name: &str, what: impl Into<String>) -> AppError {
+        BackupError::Damaged { path: self.path(name), what: what.into() }.into()
+    }
+
+    /// What the log of this backup holds, as its manifest says.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`]
+    pub fn extent(&self, manifest: &Manifest) -> Result<copy::Extent, AppError> {
+        manifest.extent().map_err(|what| self.damaged(MANIFEST, what))
+    }
+
+    /// Replaces the manifest: from now on this is the backup.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the former one counts.
+    pub fn publish(&self, manifest: &Manifest) -> Result<(), AppError> {
+        let (path, beside) = (self.path(MANIFEST), self.path(".manifest.json.new"));
+        let mut bytes = serde_json::to_vec_pretty(manifest).expect("a manifest is JSON");
+        bytes.push(b'\n');
+        let mut open = OpenOptions::new();
+        let open = open.write(true).create(true).truncate(true).mode(0o600);
+        let written = open.open(&beside).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+        written.and_then(|()| std::fs::rename(&beside, &path)).map_err(io("write", &path))?;
+        sync(&self.root)
+    }
+
+    /// Writes secrets beside those that the former manifest names.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn put_secrets(&self, generation: u64, files: &[SecretFile]) -> Result<Vec<FileRecord>, AppError> {
+        let auth = self.path("auth");
+        create_private(&auth)?;
+        put_secret_files(&auth.join(generation.to_string()), files)?;
+        sync(&auth)?;
+        sync(&self.root)?;
+        let record = |file: &SecretFile| FileRecord {
+            path: format!("auth/{generation}/{}", file.path),
+            bytes: file.bytes.len() as u64,
+            sha256: Hash::of_bytes(&file.bytes).to_string(),
+        };
+        Ok(files.iter().map(record).collect())
+    }
+
+    /// Removes secrets that the manifest does not name; `kept` is the one that it does.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub fn forget_secrets(&self, kept: Option<u64>) -> Result<(), AppError> {
+        let auth = self.path("auth");
+        let entries = match std::fs::read_dir(&auth) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(io("list", &auth)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(io("list", &auth))?;
+            let is_generation = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+            if is_generation.is_some_and(|generation| Some(generation) != kept) {
+                std::fs::remove_dir_all(entry.path()).map_err(io("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The secrets that the manifest names, each against its hash.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`]
+    pub fn secrets(&self, manifest: &Manifest) -> Result<Vec<SecretFile>, AppError> {
+        let mut files = Vec::new();
+        for record in &manifest.files {
+            let Some((_, below)) = record.secret() else { continue };
+            let read = std::fs::read(self.path(&record.path));
+            let bytes = read.map_err(|error| self.damaged(&record.path, error.to_string()))?;
+            if bytes.len() as u64 != record.bytes || Hash::of_bytes(&bytes).to_string() != record.sha256 {
+                return Err(self.damaged(&record.path, "it is not what the manifest says"));
+            }
+            files.push(SecretFile { path: below.to_owned(), bytes });
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,28 @@
+//! What can be wrong with a backup, or with putting one somewhere.
+
+use std::path::PathBuf;
+
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("there is no backup in {}", path.display())]
+    Missing { path: PathBuf },
+    /// What the manifest says and what is there differ.
+    #[error("the backup is damaged: {}: {what}", path.display())]
+    Damaged { path: PathBuf, what: String },
+    #[error("{} was written by a newer popug-cli (format {format})", path.display())]
+    TooNew { path: PathBuf, format: u32 },
+    /// Something else is in the directory, which a backup would mix with.
+    #[error("{} is not empty and not a backup", path.display())]
+    NotEmpty { path: PathBuf },
+    #[error("{} holds a backup of another company, {company}", path.display())]
+    OtherCompany { path: PathBuf, company: String },
+    /// The backup is not the past of this log.
+    #[error("{} holds a backup up to event {sequence}, which is not in this log", path.display())]
+    Diverged { path: PathBuf, sequence: Sequence },
+    /// Nothing is left of the company.
+    #[error("the first batch of the backup ends with event {sequence} at {time}: nothing is as old as that")]
+    BeforeFounding { sequence: Sequence, time: EventTime },
+}

@@ -1,0 +1,142 @@
+//! The manifest of a backup: what it holds, and the proof of it. A backup is what its manifest says.
+//!
+//! What must hold: paths in a manifest never lead out of the backup, whoever wrote them.
+
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{CompanyId, Sequence};
+use crate::domain::time::EventTime;
+use crate::event_log::copy::{Extent, Piece};
+use crate::event_log::{Hash, Head, segment};
+
+pub const FORMAT: u32 = 1;
+
+/// As it stands in `manifest.json`.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct Manifest {
+    pub format: u32,
+    pub company_id: CompanyId,
+    /// Its name when the backup was made, for people.
+    pub company: String,
+    pub made_at: EventTime,
+    pub head: HeadRecord,
+    pub with_secrets: bool,
+    /// Segments in order, then secrets.
+    pub files: Vec<FileRecord>,
+}
+
+/// The last event of the backup.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct HeadRecord {
+    pub sequence: Sequence,
+    pub hash: String,
+    pub time: EventTime,
+}
+
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct FileRecord {
+    /// Below the backup's directory, with slashes.
+    pub path: String,
+    /// Only these count: a segment may have grown since in a backup that was killed.
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+impl FileRecord {
+    pub fn of_piece(piece: &Piece) -> FileRecord {
+        let path = format!("log/{}", segment::file_name(piece.segment));
+        FileRecord { path, bytes: piece.bytes, sha256: piece.sha256.to_string() }
+    }
+
+    fn piece(&self) -> Option<Result<Piece, String>> {
+        let segment = segment::first_sequence(self.path.strip_prefix("log/")?)?;
+        let sha256 = self.sha256.parse().map_err(|()| format!("{} has no SHA-256", self.path));
+        Some(sha256.map(|sha256| Piece { segment, bytes: self.bytes, sha256 }))
+    }
+
+    /// The path below `auth/`, and the directory in the backup that stands for `auth/`.
+    pub fn secret(&self) -> Option<(u64, &str)> {
+        let (generation, path) = self.path.strip_prefix("auth/")?.split_once('/')?;
+        let is_plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        Some((generation.parse().ok()?, path)).filter(|_| is_plain && !path.is_empty())
+    }
+}
+
+impl Manifest {
+    /// The files' paths and hashes in the terms of the log.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn extent(&self) -> Result<Extent, String> {
+        let mut pieces = Vec::new();
+        for file in &self.files {
+            match (file.piece(), file.secret()) {
+                (Some(piece), _) => pieces.push(piece?),
+                (None, Some(_)) if self.with_secrets => {}
+                (None, _) => return Err(format!("`{}` is no file of a backup", file.path)),
+            }
+        }
+        let is_ordered = pieces.windows(2).all(|pair| pair[0].segment < pair[1].segment);
+        let last = pieces.last().filter(|_| is_ordered).ok_or("its segments are not in order")?;
+        let hash: Hash = self.head.hash.parse().map_err(|()| "the head has no hash".to_owned())?;
+        let head = Head { sequence: self.head.sequence, hash, segment: last.segment, position: last.bytes };
+        Ok(Extent { head, pieces })
+    }
+
+    /// Which of the directories below `auth/` counts; 0 before there was one.
+    pub fn generation(&self) -> u64 {
+        self.files.iter().filter_map(FileRecord::secret).map(|(generation, _)| generation).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> FileRecord {
+        FileRecord { path: path.to_owned(), bytes: 1, sha256: Hash::of_bytes(b"x").to_string() }
+    }
+
+    fn manifest(paths: &[&str], with_secrets: bool) -> Manifest {
+        let time = "2026-11-22T10:00:00Z".parse().unwrap();
+        Manifest {
+            format: FORMAT,
+            company_id: CompanyId::from_uuid(uuid::Uuid::from_u128(1)),
+            company: "UberPopug".to_owned(),
+            made_at: time,
+            head: HeadRecord { sequence: Sequence(2), hash: Hash::ZERO.to_string(), time },
+            with_secrets,
+            files: paths.iter().map(|path| file(path)).collect(),
+        }
+    }
+
+    const SEGMENT: &str = "log/00000000000000000001.ndjson";
+
+    #[test]
+    fn segments_and_secrets_are_what_a_backup_may_hold() {
+        let whole = manifest(&[SEGMENT, "auth/3/tokens/2026-01-01/x.json"], true);
+        assert_eq!(whole.extent().unwrap().pieces.len(), 1);
+        assert_eq!(whole.generation(), 3);
+        assert_eq!(manifest(&[SEGMENT], false).generation(), 0);
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_makes_the_manifest_worthless() {
+        for path in ["auth/3/../../x", "auth/3//etc/passwd", "../log/x", "/etc/passwd", "log/../../x", "auth/x/y", "x"]
+        {
+            assert!(manifest(&[SEGMENT, path], true).extent().is_err(), "{path}");
+        }
+        assert!(manifest(&[SEGMENT, "auth/3/key"], false).extent().is_err(), "secrets that are not announced");
+    }
+
+    #[test]
+    fn segments_out_of_order_and_none_at_all_are_refused() {
+        let second = "log/00000000000000000005.ndjson";
+        assert!(manifest(&[SEGMENT, second], false).extent().is_ok());
+        assert!(manifest(&[second, SEGMENT], false).extent().is_err());
+        assert!(manifest(&[SEGMENT, SEGMENT], false).extent().is_err());
+        assert!(manifest(&[], false).extent().is_err());
+    }
+}

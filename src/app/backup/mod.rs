@@ -1,0 +1,132 @@
+//! Backups: the log, and on demand the secrets, in a directory of their own.
+//!
+//! `manifest` says what a backup holds, `directory` where it lies, `restore` makes a store of it.
+//! Tables, the state index, locks and the outbox follow from the log, or belong to one machine:
+//! they are in no backup.
+//!
+//! Invariant: a backup never holds a line that does not continue the chain of the lines before.
+//! Invariant: killed anywhere, the backup that was there before can be restored.
+
+mod directory;
+mod error;
+mod manifest;
+pub mod restore;
+
+use std::path::Path;
+
+pub use directory::BackupDirectory;
+pub use error::BackupError;
+pub use manifest::Manifest;
+
+use crate::app::{App, AppError};
+use crate::credentials::AuthDir;
+use crate::domain::company::Company;
+use crate::domain::id::Sequence;
+use crate::event_log::copy::{Copied, Extent, Progress};
+use crate::event_log::{Hash, LogError, segment};
+use manifest::{FORMAT, FileRecord, HeadRecord};
+
+/// What a backup did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BackedUp {
+    pub sequence: Sequence,
+    pub hash: Hash,
+    /// Segments and secrets that were written.
+    pub files_copied: u64,
+    pub bytes_copied: u64,
+    pub with_secrets: bool,
+}
+
+impl App<'_> {
+    /// Brings the backup in `root` up to the head as it is now. Nobody waits for it, and it waits
+    /// for nobody but another backup into the same directory.
+    ///
+    /// # Errors
+    /// [`BackupError`] if the directory is not for this log, [`LogError::Damaged`] if the log is
+    /// not what was acknowledged. The former backup stays.
+    pub fn back_up(
+        &self,
+        company: &Company,
+        root: &Path,
+        with_secrets: bool,
+        progress: Progress<'_>,
+    ) -> Result<BackedUp, AppError> {
+        let (directory, _lock) = BackupDirectory::claim(root, &self.holder, self.lock_wait)?;
+        let former = match directory.manifest() {
+            Ok(manifest) => Some(manifest),
+            Err(AppError::Backup(BackupError::Missing { .. })) => None,
+            Err(error) => return Err(error),
+        };
+        let extent = former.as_ref().map(|former| directory.extent(former)).transpose()?;
+        if let Some(former) = former.as_ref().filter(|former| former.company_id != company.id) {
+            let company = former.company.clone();
+            return Err(BackupError::OtherCompany { path: root.to_owned(), company }.into());
+        }
+        let copied = self.copy_log(&directory, root, extent.as_ref(), progress)?;
+        let generation = former.as_ref().map_or(0, Manifest::generation) + 1;
+        let secrets = if with_secrets { self.copy_secrets(&directory, company, generation)? } else { Vec::new() };
+        let backed_up = BackedUp {
+            sequence: copied.extent.head.sequence,
+            hash: copied.extent.head.hash,
+            files_copied: copied.segments + secrets.len() as u64,
+            bytes_copied: copied.bytes + secrets.iter().map(|file| file.bytes).sum::<u64>(),
+            with_secrets,
+        };
+        directory.publish(&self.manifest(company, &copied.extent, secrets, with_secrets)?)?;
+        directory.forget_secrets(with_secrets.then_some(generation))?;
+        Ok(backed_up)
+    }
+
+    fn copy_log(
+        &self,
+        directory: &BackupDirectory,
+        root: &Path,
+        extent: Option<&Extent>,
+        progress: Progress<'_>,
+    ) -> Result<Copied, AppError> {
+        let copied = match (self.log.copy_to(&directory.log(), extent, progress), extent) {
+            (Err(LogError::NotOnChain { .. }), Some(extent)) => {
+                return Err(BackupError::Diverged { path: root.to_owned(), sequence: extent.head.sequence }.into());
+            }
+            (copied, _) => copied?,
+        };
+        for renewed in &copied.renewed {
+            let name = segment::file_name(*renewed);
+            self.notices.warn(&format!("the backup's log/{name} was damaged; it was copied once more"));
+        }
+        Ok(copied)
+    }
+
+    fn copy_secrets(
+        &self,
+        directory: &BackupDirectory,
+        company: &Company,
+        generation: u64,
+    ) -> Result<Vec<FileRecord>, AppError> {
+        let auth = AuthDir::open(self.directory.root(), company.id)?.with_lock_wait(self.lock_wait);
+        // Left by a backup that was killed before its manifest was written.
+        directory.forget_secrets(Some(generation - 1))?;
+        directory.put_secrets(generation, &auth.files()?)
+    }
+
+    fn manifest(
+        &self,
+        company: &Company,
+        extent: &Extent,
+        secrets: Vec<FileRecord>,
+        with_secrets: bool,
+    ) -> Result<Manifest, AppError> {
+        let head = extent.head;
+        let time = self.log.line(head.sequence)?.line().event_time()?;
+        let segments = extent.pieces.iter().map(FileRecord::of_piece);
+        Ok(Manifest {
+            format: FORMAT,
+            company_id: company.id,
+            company: company.name.clone(),
+            made_at: self.environment.now(),
+            head: HeadRecord { sequence: head.sequence, hash: head.hash.to_string(), time },
+            with_secrets,
+            files: segments.chain(secrets).collect(),
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! `restore`: a new store from a backup, as it was at its end or at an earlier moment.
+//!
+//! What must hold: everything that the backup says of itself is checked before the store appears,
+//! the part that is not restored included; the store appears whole or not at all.
+
+use std::path::Path;
+
+use crate::app::backup::{BackupDirectory, BackupError, Manifest};
+use crate::app::{AppError, new_store};
+use crate::credentials::{AuthDir, Password, SecretFile};
+use crate::domain::event::Event;
+use crate::domain::id::{CompanyId, Sequence};
+use crate::domain::role::Role;
+use crate::domain::time::EventTime;
+use crate::domain::user::User;
+use crate::event_log::copy::{Extent, Progress, publish_first_head};
+use crate::event_log::storage::Disk;
+use crate::event_log::{FileLog, Head, Line, LogError, segment};
+use crate::store::StoreDirectory;
+
+/// Up to where to restore: the last whole batch that does not lie behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Until {
+    End,
+    Sequence(Sequence),
+    Time(EventTime),
+}
+
+/// A backup that was checked to its end.
+pub struct Restorable {
+    directory: BackupDirectory,
+    pub manifest: Manifest,
+    /// Where the restored log will end.
+    pub end: Head,
+    pub end_time: EventTime,
+    /// Whoever can log in with a new password: the first admin who is active at `end`.
+    pub first_admin: User,
+    secrets: Vec<SecretFile>,
+}
+
+impl Restorable {
+    /// Checks every file against the manifest and every line against the chain.
+    ///
+    /// # Errors
+    /// [`BackupError`]
+    pub fn examine(backup: &Path, until: Until, progress: Progress<'_>) -> Result<Restorable, AppError> {
+        let directory = BackupDirectory::at(backup);
+        let manifest = directory.manifest()?;
+        let extent = directory.extent(&manifest)?;
+        check_files(&directory, &extent, progress)?;
+        let secrets = directory.secrets(&manifest)?;
+        let history = History::read(&directory, &extent, until)?;
+        let Some((end, end_time)) = history.end else {
+            let (sequence, time) = history.founding.expect("a log that was read has a first batch");
+            return Err(BackupError::BeforeFounding { sequence, time }.into());
+        };
+        if history.company != Some(manifest.company_id) {
+            return Err(directory.damaged("manifest.json", "its log is that of another company"));
+        }
+        let first_admin = history.users.into_iter().find(|user| user.active && user.role == Role::Admin);
+        let first_admin = first_admin.ok_or_else(|| directory.damaged("log", "no admin is active at that moment"))?;
+        Ok(Restorable { directory, manifest, end, end_time, first_admin, secrets })
+    }
+
+    /// Whether nobody can log in to the restored store without a new password.
+    pub fn needs_password(&self) -> bool {
+        !self.manifest.with_secrets
+    }
+
+    /// Makes the store. Without secrets in the backup it gets new keys and `password` for the
+    /// first admin.
+    ///
+    /// # Errors
+    /// [`AppError::StoreExists`]; whatever kept it from being written. Then nothing stays.
+    ///
+    /// # Panics
+    /// Without a password that is needed.
+    pub fn restore(&self, root: &Path, password: Option<&Password>, progress: Progress<'_>) -> Result<(), AppError> {
+        new_store::build_and_move(root, "restoring", |beside| {
+            self.put_log(beside, progress)?;
+            self.put_credentials(beside, password)?;
+            self.mark(beside)
+        })
+    }
+
+    fn put_log(&self, beside: &Path, progress: Progress<'_>) -> Result<(), AppError> {
+        let path = beside.join("log");
+        std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
+        let target = Disk::new(&path);
+        let copied = FileLog::as_of(Box::new(self.directory.log()), self.end).copy_to(&target, None, progress);
+        copied.map_err(|error| in_backup(&self.directory, error))?;
+        Ok(publish_first_head(&target, self.end)?)
+    }
+
+    fn put_credentials(&self, beside: &Path, password: Option<&Password>) -> Result<(), AppError> {
+        if !self.needs_password() {
+            return Ok(AuthDir::put_files(beside, &self.secrets)?);
+        }
+        let password = password.expect("a password is given where it is needed");
+        let auth = AuthDir::create(beside, self.manifest.company_id)?;
+        Ok(auth.passwords().set_password(self.first_admin.id, password)?)
+    }
+
+    /// Keeps the mails of this store in its outbox.
+    fn mark(&self, beside: &Path) -> Result<(), AppError> {
+        let path = StoreDirectory::new(beside).restored_marker();
+        let text = format!("from a backup of {}, up to event {}\n", self.manifest.made_at, self.end.sequence);
+        let written = std::fs::write(&path, text).and_then(|()| std::fs::File::open(&path)?.sync_all());
+        written.map_err(|source| AppError::Io { action: "write", path, source })
+    }
+}
+
+/// # Errors
+/// [`BackupError::Damaged`] names the first segment that is not what the manifest says.
+pub fn check_files(directory: &BackupDirectory, extent: &Extent, progress: Progress<'_>) -> Result<(), AppError> {
+    match extent.lacking(&directory.log(), progress)?.first() {
+        None => Ok(()),
+        Some(piece) => {
+            let name = format!("log/{}", segment::file_name(piece.segment));
+            Err(directory.damaged(&name, "it is not what the manifest says"))
+        }
+    }
+}
+
+/// Damage of a log that is a backup's.
+fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
+    match error {
+        LogError::Damaged { place, what } => directory.damaged(
+            &format!("log/{}", place.segment),
+            format!("byte {}, event {}: {what}", place.byte, place.sequence),
+        ),
+        LogError::NotOnChain { sequence } => directory.damaged("log", format!("it does not reach event {sequence}")),
+        other => other.into(),
+    }
+}
+
+/// What the log of a backup tells about the store that will be.
+struct History {
+    until: Until,
+    company: Option<CompanyId>,
+    /// The end of the first batch.
+    founding: Option<(Sequence, EventTime)>,
+    /// The end of the last batch that is wanted.
+    end: Option<(Head, EventTime)>,
+    /// As of `end`, in the order in which they came.
+    users: Vec<User>,
+}
+
+impl History {
+    /// Reads all of it, behind the wanted end too.
+    fn read(directory: &BackupDirectory, extent: &Extent, until: Until) -> Result<History, AppError> {
+        let log = FileLog::as_of(Box::new(directory.log()), extent.head);
+        let mut history = History { until, company: None, founding: None, end: None, users: Vec::new() };
+        history.follow(&log).map_err(|error| in_backup(directory, error))?;
+        Ok(history)
+    }
+
+    fn follow(&mut self, log: &FileLog) -> Result<(), LogError> {
+        let mut reader = log.read(Sequence::FIRST)?;
+        while let Some(line) = reader.next_line()? {
+            let time = line.event_time()?;
+            let is_wanted = self.is_wanted(&line, time);
+            if is_wanted {
+                self.take(&line)?;
+            }
+            let (sequence, hash, is_last) = (line.sequence, line.hash, line.more == 0);
+            if is_last {
+                self.founding.get_or_insert((sequence, time));
+            }
+            if is_last && is_wanted {
+                let (segment, position) = reader.position().expect("a line was read");
+                self.end = Some((Head { sequence, hash, segment, position }, time));
+            }
+        }
+        Ok(())
+    }
+
+    /// All events of a batch have one time, and say how many follow: so a batch is wanted or not as
+    /// a whole.
+    fn is_wanted(&self, line: &Line<'_>, time: EventTime) -> bool {
+        match self.until {
+            Until::End => true,
+            Until::Sequence(last) => line.sequence.plus(line.more) <= last,
+            Until::Time(last) => time <= last,
+        }
+    }
+
+    fn take(&mut self, line: &Line<'_>) -> Result<(), LogError> {
+        if !line.type_name.starts_with("user.") && !line.type_name.starts_with("company.") {
+            return Ok(());
+        }
+        let event = line.event()?;
+        match &event {
+            Event::CompanyFounded(founded) => self.company = Some(founded.company_id),
+            Event::UserRegistered(registered) => self.users.push(User::registered(registered)),
+            _ => self.users.iter_mut().for_each(|user| user.evolve(&event)),
+        }
+        Ok(())
+    }
+}

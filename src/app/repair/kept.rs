@@ -1,0 +1,72 @@
+//! `damaged-<n>/` in a store: what a repair replaced or cut, as it was.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::app::AppError;
+
+pub struct Kept {
+    path: PathBuf,
+}
+
+fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
+    move |source| AppError::Io { action, path: path.to_owned(), source }
+}
+
+pub fn sync(directory: &Path) -> Result<(), AppError> {
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync", directory))
+}
+
+impl Kept {
+    /// The first of the store's numbers that is free.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn create(store: &Path) -> Result<Kept, AppError> {
+        let path = (1..).map(|n| store.join(format!("damaged-{n}"))).find(|path| !path.exists());
+        let path = path.expect("some number is free");
+        std::fs::create_dir(&path).map_err(io("create", &path))?;
+        sync(store)?;
+        Ok(Kept { path })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps what a file holds from `byte` on, durably; nothing if there is no such file.
+    ///
+    /// # Errors
+    /// If it cannot be copied.
+    pub fn keep(&self, file: &Path, byte: u64) -> Result<(), AppError> {
+        let mut from = match File::open(file) {
+            Ok(from) => from,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(io("open", file)(error)),
+        };
+        let name = file.file_name().expect("a file has a name").to_string_lossy();
+        let name = if byte == 0 { name.into_owned() } else { format!("{name}.from-byte-{byte}") };
+        let path = self.path.join(name);
+        from.seek(SeekFrom::Start(byte)).map_err(io("read", file))?;
+        self.write(&path, &mut from)?;
+        sync(&self.path)
+    }
+
+    /// Puts what `contents` reads in the place of `file` by a rename, durably.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the file is as it was.
+    pub fn replace(&self, file: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
+        let beside = self.path.join(".unfinished");
+        self.write(&beside, contents)?;
+        std::fs::rename(&beside, file).map_err(io("replace", file))?;
+        sync(file.parent().expect("a file lies in a directory"))?;
+        sync(&self.path)
+    }
+
+    fn write(&self, path: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
+        let mut file = File::create(path).map_err(io("create", path))?;
+        std::io::copy(contents, &mut file).and_then(|_| file.sync_all()).map_err(io("write", path))
+    }
+}

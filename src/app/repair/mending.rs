@@ -1,0 +1,139 @@
+//! Carrying a repair out, under the writer lock.
+//!
+//! What must hold: killed anywhere, the log is no worse than before and can be repaired again.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::app::backup::BackupDirectory;
+use crate::app::repair::kept::{self, Kept};
+use crate::app::repair::{RepairError, RepairPlan, Repaired, damage_of};
+use crate::app::{App, AppError};
+use crate::event_log::audit::Depth;
+use crate::event_log::settle::HeadFileState;
+use crate::event_log::storage::{Access, Storage, StorageFile};
+use crate::event_log::{Patience, segment};
+
+impl App<'_> {
+    /// Does what `plan` says, if that is still what is to be done, and writes a report into the store.
+    ///
+    /// # Errors
+    /// [`RepairError::Changed`]; whatever kept it from being done. The originals are kept.
+    pub fn repair(&self, plan: &RepairPlan, from: Option<&Path>) -> Result<Repaired, AppError> {
+        let patience = Patience { wait: self.lock_wait, holder: self.holder.clone() };
+        let locked = self.log.lock_unsettled(&patience)?;
+        if self.plan_repair(from)? != *plan {
+            return Err(RepairError::Changed.into());
+        }
+        let kept = Kept::create(self.directory.root())?;
+        self.keep_originals(plan, &kept)?;
+        if let Some(from) = from.filter(|_| !plan.replacements.is_empty()) {
+            self.put_replacements(plan, &BackupDirectory::at(from), &kept)?;
+        }
+        self.remove_strays(plan)?;
+        locked.settle()?;
+        let damage = damage_of(self.log.audit(Depth::Chain, super::THREADS, &|_, _| {})?);
+        assert!(damage.listed.is_empty(), "a repaired log is whole: {:?}", damage.listed);
+        let report = self.write_report(plan, from, &kept)?;
+        Ok(Repaired { kept: kept.path().to_owned(), report })
+    }
+
+    fn log_file(&self, name: &str) -> PathBuf {
+        self.directory.log().join(name)
+    }
+
+    fn keep_originals(&self, plan: &RepairPlan, kept: &Kept) -> Result<(), AppError> {
+        for name in plan.replacements.iter().map(super::Replacement::file_name).chain(plan.strays.iter().cloned()) {
+            kept.keep(&self.log_file(&name), 0)?;
+        }
+        for cut in &plan.unsettled.cuts {
+            kept.keep(&self.log_file(&segment::file_name(cut.segment)), cut.byte)?;
+        }
+        match plan.unsettled.head_file {
+            HeadFileState::Sound => Ok(()),
+            HeadFileState::HalfBad | HeadFileState::Lost => kept.keep(&self.log_file("head"), 0),
+        }
+    }
+
+    fn put_replacements(&self, plan: &RepairPlan, backup: &BackupDirectory, kept: &Kept) -> Result<(), AppError> {
+        let mended = self.mended(backup, &plan.replacements, &plan.strays);
+        for replaced in &plan.replacements {
+            let name = replaced.file_name();
+            let path = self.log_file(&name);
+            let open = |source| AppError::Io { action: "open", path: path.clone(), source };
+            let file = mended.open(&name, Access::Read).map_err(open)?;
+            kept.replace(&path, &mut Contents { file, at: 0 })?;
+        }
+        Ok(())
+    }
+
+    fn remove_strays(&self, plan: &RepairPlan) -> Result<(), AppError> {
+        for name in &plan.strays {
+            let path = self.log_file(name);
+            std::fs::remove_file(&path).map_err(|source| AppError::Io { action: "remove", path, source })?;
+        }
+        if plan.strays.is_empty() { Ok(()) } else { kept::sync(&self.directory.log()) }
+    }
+
+    fn write_report(&self, plan: &RepairPlan, from: Option<&Path>, kept: &Kept) -> Result<PathBuf, AppError> {
+        let now = self.environment.now();
+        let text = json!({
+            "format": 1,
+            "repaired_at": now,
+            "backup": from.map(|from| from.display().to_string()),
+            "kept_in": kept.path().display().to_string(),
+            "plan": plan.object(),
+        });
+        let stem = format!("repair-{now}").replace(':', "-");
+        let names = (1..).map(|n| if n == 1 { format!("{stem}.json") } else { format!("{stem}-{n}.json") });
+        let path = names.map(|name| self.directory.root().join(name)).find(|path| !path.exists());
+        let path = path.expect("some name is free");
+        kept.replace(&path, &mut format!("{text:#}\n").as_bytes())?;
+        Ok(path)
+    }
+}
+
+impl RepairPlan {
+    /// For reports and scripts.
+    pub fn object(&self) -> Value {
+        let unsettled = &self.unsettled;
+        json!({
+            "damage": self.damage.iter().map(|fault| json!({
+                "segment": fault.place.segment, "byte": fault.place.byte,
+                "sequence": fault.place.sequence, "what": fault.what,
+            })).collect::<Vec<_>>(),
+            "replaced": self.replacements.iter().map(|replaced| json!({
+                "segment": replaced.file_name(), "bytes_from_backup": replaced.from_backup, "bytes_kept": replaced.stay.unwrap_or(0),
+            })).collect::<Vec<_>>(),
+            "removed": self.strays,
+            "cut": unsettled.cuts.iter().map(|cut| json!({
+                "segment": segment::file_name(cut.segment), "byte": cut.byte, "bytes": cut.bytes,
+                "first_sequence": cut.sequences.map(|(first, _)| first),
+                "last_sequence": cut.sequences.map(|(_, last)| last),
+            })).collect::<Vec<_>>(),
+            "published_events": unsettled.late_events,
+            "head_file": match unsettled.head_file {
+                HeadFileState::Sound => "sound",
+                HeadFileState::HalfBad => "half_bad",
+                HeadFileState::Lost => "lost",
+            },
+            "head": { "sequence": unsettled.head.sequence, "hash": unsettled.head.hash.to_string() },
+        })
+    }
+}
+
+/// A file of a storage, from its first byte to its last.
+struct Contents {
+    file: Box<dyn StorageFile>,
+    at: u64,
+}
+
+impl Read for Contents {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

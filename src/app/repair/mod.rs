@@ -1,0 +1,191 @@
+//! `repair`: what it would do, then doing it.
+//!
+//! Bytes behind the head were never acknowledged and are settled. A lost head is found again from
+//! the segments. What is damaged before the head is replaced by a backup's bytes, if with them every
+//! line up to the present head continues the chain: nothing is guessed.
+//!
+//! Invariant: planning writes nothing and takes no lock.
+//! Invariant: whatever is replaced or cut is kept outside the log first.
+
+mod error;
+mod kept;
+mod mending;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub use error::RepairError;
+
+use crate::app::backup::restore::check_files;
+use crate::app::backup::{BackupDirectory, Manifest};
+use crate::app::{App, AppError};
+use crate::domain::event::Event;
+use crate::domain::id::{CompanyId, Sequence};
+use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
+use crate::event_log::copy::Extent;
+use crate::event_log::mended::{Beginning, Mended};
+use crate::event_log::settle::{HeadFileState, Unsettled};
+use crate::event_log::storage::Disk;
+use crate::event_log::{EventLog, FileLog, LogError, segment};
+
+const THREADS: usize = 2;
+
+/// What is wrong with the log, and what would be done about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RepairPlan {
+    /// What was acknowledged and is not there any more, or not as it was.
+    pub damage: Vec<Fault>,
+    pub replacements: Vec<Replacement>,
+    /// Files that look like segments and hold nothing of this log's own.
+    pub strays: Vec<String>,
+    /// What stands behind the head once the damage is gone, and the state of the head file.
+    pub unsettled: Unsettled,
+}
+
+/// A segment whose beginning is taken from a backup.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replacement {
+    pub segment: Sequence,
+    /// Bytes of the backup.
+    pub from_backup: u64,
+    /// Bytes behind them that stay as they are; `None` if the backup holds the whole segment.
+    pub stay: Option<u64>,
+}
+
+impl Replacement {
+    pub fn file_name(&self) -> String {
+        segment::file_name(self.segment)
+    }
+}
+
+impl RepairPlan {
+    pub fn is_nothing(&self) -> bool {
+        self.damage.is_empty() && self.unsettled.is_nothing()
+    }
+}
+
+/// What a repair did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repaired {
+    /// Where the bytes are that were replaced or cut.
+    pub kept: PathBuf,
+    pub report: PathBuf,
+}
+
+impl App<'_> {
+    /// Looks for whatever is wrong with the log and what can be done about it, with the backup in
+    /// `from` if there is one.
+    ///
+    /// # Errors
+    /// [`RepairError`] if the log cannot be made whole so.
+    pub fn plan_repair(&self, from: Option<&Path>) -> Result<RepairPlan, AppError> {
+        let damage = damage_of(self.log.audit(Depth::Chain, THREADS, &|_, _| {})?);
+        let Some(first) = damage.listed.first() else {
+            let unsettled = self.log.unsettled()?;
+            return Ok(RepairPlan { damage: Vec::new(), replacements: Vec::new(), strays: Vec::new(), unsettled });
+        };
+        let Some(from) = from else {
+            let (place, what) = (first.place.clone(), first.what.clone());
+            return Err(RepairError::NeedsBackup { place, what, others: damage.count - 1 }.into());
+        };
+        self.plan_with_backup(damage.listed, from)
+    }
+
+    fn plan_with_backup(&self, damage: Vec<Fault>, from: &Path) -> Result<RepairPlan, AppError> {
+        let backup = BackupDirectory::at(from);
+        let manifest = backup.manifest()?;
+        let extent = backup.extent(&manifest)?;
+        check_files(&backup, &extent, &|_, _| {})?;
+        let log = self.log_files();
+        let listed = segment::list(&log)?;
+        // Of the segment that the backup ends in, the log may have got more since.
+        let goes_on = |segment| segment == extent.head.segment && !listed.contains(&extent.head.sequence.next());
+        let lacking = extent.lacking(&log, &|_, _| {})?.into_iter();
+        let replacements = lacking.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
+        let replacements: Vec<_> = replacements.collect();
+        let strays = listed.iter().copied().filter(|first| *first <= extent.head.sequence);
+        let strays = strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
+        let strays: Vec<String> = strays.map(segment::file_name).collect();
+        let mended = FileLog::on(Box::new(self.mended(&backup, &replacements, &strays)));
+        check_mended(&mended, &extent, from)?;
+        let unsettled = mended.unsettled()?;
+        if unsettled.head_file == HeadFileState::Lost {
+            self.check_company(&manifest, from)?;
+        }
+        Ok(RepairPlan { damage, replacements, strays, unsettled })
+    }
+
+    fn log_files(&self) -> Disk {
+        Disk::new(&self.directory.log())
+    }
+
+    fn replacement(&self, segment: Sequence, from_backup: u64, goes_on: bool) -> Replacement {
+        let path = self.directory.log().join(segment::file_name(segment));
+        let length = std::fs::metadata(path).map_or(0, |found| found.len());
+        Replacement { segment, from_backup, stay: goes_on.then_some(length.saturating_sub(from_backup)) }
+    }
+
+    fn mended(&self, backup: &BackupDirectory, replacements: &[Replacement], strays: &[String]) -> Mended {
+        let beginning = |of: &Replacement| Beginning { bytes: of.from_backup, goes_on: of.stay.is_some() };
+        let beginnings = replacements.iter().map(|replaced| (replaced.file_name(), beginning(replaced)));
+        Mended {
+            log: Box::new(self.log_files()),
+            copy: Box::new(backup.log()),
+            beginnings: beginnings.collect::<BTreeMap<_, _>>(),
+            strays: strays.iter().cloned().collect::<BTreeSet<_>>(),
+        }
+    }
+
+    /// With a head its hash proves whose log it is. Without one the first line has to.
+    fn check_company(&self, manifest: &Manifest, from: &Path) -> Result<(), AppError> {
+        let what = match self.founded_company() {
+            Some(company) if company == manifest.company_id => return Ok(()),
+            Some(_) => "it is of another company",
+            None => "neither head nor first event tell whose log this is",
+        };
+        Err(RepairError::Foreign { path: from.to_owned(), what: what.to_owned() }.into())
+    }
+
+    fn founded_company(&self) -> Option<CompanyId> {
+        let text = std::fs::read(self.directory.log().join(segment::file_name(Sequence::FIRST))).ok()?;
+        let first = text.split(|byte| *byte == b'\n').next()?;
+        match crate::event_log::Line::parse(first).ok()?.event().ok()? {
+            Event::CompanyFounded(founded) => Some(founded.company_id),
+            _ => None,
+        }
+    }
+}
+
+struct DamageFound {
+    listed: Vec<Fault>,
+    count: u64,
+}
+
+fn damage_of(audit: Audit) -> DamageFound {
+    let listed: Vec<_> = audit.faults.into_iter().filter(|fault| fault.kind == FaultKind::Damage).collect();
+    let count = listed.len() as u64 + audit.unlisted_faults;
+    DamageFound { listed, count }
+}
+
+/// The mended log must be whole up to the present head, and hold the backup.
+fn check_mended(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
+    let audit = mended.audit(Depth::Chain, THREADS, &|_, _| {})?;
+    let head = audit.head.map_or(extent.head.sequence, |head| head.sequence);
+    if let Some(Fault { place, what, .. }) = damage_of(audit).listed.into_iter().next() {
+        if head < extent.head.sequence {
+            return Err(foreign(extent, from, head));
+        }
+        return Err(RepairError::BeyondBackup { backup: extent.head.sequence, head, place, what }.into());
+    }
+    match mended.read_after(extent.head.sequence, &extent.head.hash) {
+        Ok(_) => Ok(()),
+        Err(LogError::NotOnChain { .. }) => Err(foreign(extent, from, mended.head()?.sequence)),
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn foreign(extent: &Extent, from: &Path, head: Sequence) -> AppError {
+    let what =
+        format!("it ends with event {}, which this log (up to event {head}) does not have", extent.head.sequence);
+    RepairError::Foreign { path: from.to_owned(), what }.into()
+}

@@ -1,0 +1,42 @@
+//! `backup`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::{Invocation, done};
+use crate::domain::role::Right;
+use crate::reports::error::ReportError;
+use crate::reports::table::Table;
+
+#[derive(Args, Debug)]
+pub struct Backup {
+    /// Where to; created if need be. The second backup into it copies only what is new
+    dir: PathBuf,
+    /// Also password hashes, keys and tokens: whoever has them can be anybody
+    #[arg(long)]
+    with_secrets: bool,
+}
+
+impl Backup {
+    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let desk = invocation.desk()?;
+        desk.caller.require(Right::Backup)?;
+        invocation.refuse_dry_run()?;
+        let progress = |done, total| invocation.reporter.progress("backing up", done, total);
+        let made = desk.app.back_up(&desk.company, &self.dir, self.with_secrets, &progress)?;
+        invocation.reporter.finish();
+        let table = Table::builder()
+            .text("dir", [Some(self.dir.display().to_string())])
+            .int("sequence", [Some(made.sequence.0)])
+            .text("hash", [Some(made.hash.to_string())])
+            .int("files_copied", [Some(made.files_copied)])
+            .int("bytes_copied", [Some(made.bytes_copied)])
+            .bool("with_secrets", [Some(made.with_secrets)])
+            .build()
+            .map_err(ReportError::from)?;
+        invocation.emit(&done(&desk, "backup", table)?)?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,110 @@
+//! A log as it would be if the beginnings of some segments were those of a copy. Nothing is
+//! written: so it can be checked to its end before anything is replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+
+use crate::event_log::storage::{Access, Storage, StorageFile};
+
+/// A log, and what stands in for parts of it.
+pub struct Mended {
+    pub log: Box<dyn Storage>,
+    pub copy: Box<dyn Storage>,
+    /// Segments that begin as they do in the copy.
+    pub beginnings: BTreeMap<String, Beginning>,
+    /// Files that do not count.
+    pub strays: BTreeSet<String>,
+}
+
+/// What of a segment is the copy's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beginning {
+    pub bytes: u64,
+    /// Whether the log's own bytes follow behind as many.
+    pub goes_on: bool,
+}
+
+fn read_only<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "a mended log is only looked at"))
+}
+
+impl Storage for Mended {
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names: BTreeSet<String> = self.log.names()?.into_iter().collect();
+        names.extend(self.beginnings.keys().cloned());
+        Ok(names.difference(&self.strays).cloned().collect())
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
+        if access != Access::Read {
+            return read_only();
+        }
+        let Some(beginning) = self.beginnings.get(name) else { return self.log.open(name, access) };
+        let rest = match self.log.open(name, access) {
+            Ok(file) => Some(file).filter(|_| beginning.goes_on),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Box::new(Spliced { beginning: self.copy.open(name, access)?, bytes: beginning.bytes, rest }))
+    }
+
+    fn remove(&self, _: &str) -> io::Result<()> {
+        read_only()
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        read_only()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.log.path(name)
+    }
+}
+
+/// The first bytes of one file, then what another has behind as many.
+struct Spliced {
+    beginning: Box<dyn StorageFile>,
+    bytes: u64,
+    rest: Option<Box<dyn StorageFile>>,
+}
+
+impl StorageFile for Spliced {
+    fn len(&self) -> io::Result<u64> {
+        let rest = self.rest.as_ref().map_or(Ok(0), |rest| rest.len())?;
+        Ok(self.bytes.max(rest))
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        if offset < self.bytes {
+            let wanted = usize::try_from(self.bytes - offset).unwrap_or(usize::MAX).min(into.len());
+            filled = self.beginning.read_at(&mut into[..wanted], offset)?;
+            if filled < wanted {
+                return Ok(filled);
+            }
+        }
+        match &self.rest {
+            Some(rest) if filled < into.len() => {
+                Ok(filled + rest.read_at(&mut into[filled..], offset + filled as u64)?)
+            }
+            _ => Ok(filled),
+        }
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        read_only()
+    }
+
+    fn truncate(&self, _: u64) -> io::Result<()> {
+        read_only()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        read_only()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        read_only()
+    }
+}

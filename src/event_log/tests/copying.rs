@@ -1,0 +1,115 @@
+//! Copies on a disk that forgets what was not synced and stops at any call.
+
+use super::forgetful_disk::{Fault, ForgetfulDisk};
+use super::sample::{append_all, batch, lines_of, read};
+use crate::domain::id::Sequence;
+use crate::event_log::copy::{Extent, publish_first_head};
+use crate::event_log::{Batch, FileLog, LogError};
+
+const SEEDS: u64 = 5;
+
+fn batches() -> Vec<Batch> {
+    (1..=8).map(|number| batch(number, number % 3 + 1)).collect()
+}
+
+/// A log with some of the batches, in several segments.
+fn log_with(count: usize) -> (ForgetfulDisk, FileLog) {
+    let disk = ForgetfulDisk::with_empty_log(512);
+    let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(3_000);
+    append_all(&log, &batches()[..count]);
+    (disk, log)
+}
+
+fn holds(disk: &ForgetfulDisk, extent: &Extent) -> bool {
+    extent.lacking(disk, &|_, _| {}).unwrap().is_empty()
+}
+
+fn lines_in(disk: &ForgetfulDisk, extent: &Extent) -> Vec<String> {
+    read(&FileLog::as_of(Box::new(disk.clone()), extent.head)).unwrap()
+}
+
+#[test]
+fn stopped_at_any_call_a_copy_still_holds_what_it_held_and_is_completed_later() {
+    let former = log_with(4).1;
+    let (_, log) = log_with(8);
+    let clean = ForgetfulDisk::with_empty_log(512);
+    let extent = former.copy_to(&clean, None, &|_, _| {}).unwrap().extent;
+    let began = clean.changes();
+    let wanted = log.copy_to(&clean, Some(&extent), &|_, _| {}).unwrap().extent;
+    let calls = clean.changes() - began;
+    assert!(calls > 5, "{calls}");
+    for call in 0..calls {
+        for fault in [Fault::Fail, Fault::Crash] {
+            let target = ForgetfulDisk::with_empty_log(512);
+            former.copy_to(&target, None, &|_, _| {}).unwrap();
+            target.fail_at(began + call, fault);
+            assert!(log.copy_to(&target, Some(&extent), &|_, _| {}).is_err(), "call {call}");
+            for seed in 0..SEEDS {
+                let found = target.after_crash(seed);
+                assert!(holds(&found, &extent), "call {call}, seed {seed}");
+                let copied = log.copy_to(&found, Some(&extent), &|_, _| {}).unwrap();
+                assert_eq!(copied.extent, wanted);
+                // What it says it holds survives a crash right after.
+                assert!(holds(&found.after_crash(seed), &wanted), "call {call}, seed {seed}");
+            }
+        }
+    }
+    assert_eq!(lines_in(&clean, &wanted), lines_of(&batches()));
+}
+
+#[test]
+fn a_copy_can_end_with_any_batch_and_becomes_a_log_of_its_own() {
+    let (_, log) = log_with(8);
+    for count in 1..=8 {
+        let part = log_with(count).1;
+        let end = part.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent.head;
+        let (disk, _) = log_with(8);
+        let target = ForgetfulDisk::with_empty_log(512);
+        let past = FileLog::as_of(Box::new(disk), end);
+        assert_eq!(past.copy_to(&target, None, &|_, _| {}).unwrap().extent.head, end);
+        publish_first_head(&target, end).unwrap();
+        let own = FileLog::on(Box::new(target.after_crash(1))).with_segment_bytes_max(3_000);
+        assert_eq!(read(&own).unwrap(), lines_of(&batches()[..count]));
+        append_all(&own, &batches()[count..]);
+        assert_eq!(read(&own).unwrap(), read(&log).unwrap());
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_what_is_new_reaches_a_copy() {
+    let extent = log_with(5).1.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent;
+    let (disk, log) = log_with(8);
+    let head = log.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent;
+    let piece = head.pieces.iter().find(|piece| piece.segment > extent.head.segment).expect("it is new");
+    let name = crate::event_log::segment::file_name(piece.segment);
+    let whole = disk.bytes(&name);
+    for bit in (0..whole.len() * 8).step_by(3) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        disk.put(&name, &flipped);
+        let target = ForgetfulDisk::with_empty_log(512);
+        log_with(5).1.copy_to(&target, None, &|_, _| {}).unwrap();
+        let refused = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap_err();
+        assert!(matches!(refused, LogError::Damaged { .. }), "bit {bit}: {refused}");
+        assert!(holds(&target, &extent), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_copy_of_another_log_is_not_gone_on_with() {
+    let target = ForgetfulDisk::with_empty_log(512);
+    let extent = log_with(6).1.copy_to(&target, None, &|_, _| {}).unwrap().extent;
+    for other in [log_with(3).1, other_log()] {
+        let refused = other.copy_to(&target, Some(&extent), &|_, _| {}).unwrap_err();
+        assert!(matches!(refused, LogError::NotOnChain { sequence } if sequence == extent.head.sequence), "{refused}");
+        assert!(holds(&target, &extent));
+    }
+    assert!(extent.head.sequence > Sequence(3));
+}
+
+/// Longer than six of the batches, and other than they.
+fn other_log() -> FileLog {
+    let log = FileLog::on(Box::new(ForgetfulDisk::with_empty_log(512)));
+    append_all(&log, &(11..=20).map(|number| batch(number, 2)).collect::<Vec<_>>());
+    log
+}
