@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use crate::state::index::LAYOUT;
-use crate::state::sqlite_file::wal_of;
+use crate::state::sqlite_file::{check_header, wal_of};
 use crate::state::{Layout, SqliteFile, StateError, StateIndex};
 
 /// Every table with the order in which its rows are compared.
@@ -34,6 +34,7 @@ impl SqliteFile {
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
+        check_header(path)?;
         let db = if !wal_of(path).exists() {
             open_as(path, "immutable=1").map_err(failed)?
         } else if let Ok(db) = open_as(path, "readonly_shm=1").and_then(pinned) {

@@ -5,6 +5,8 @@
 //! reading goes on; that one is filled from the first event.
 
 use std::cell::{Cell, OnceCell};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,6 +114,7 @@ impl SqliteFile {
         if !path.exists() {
             return Ok(None);
         }
+        check_header(path)?;
         let file = SqliteFile::connect(path, lock_wait)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
@@ -285,6 +288,19 @@ fn is_full_disk(error: &rusqlite::Error) -> bool {
 /// The version of SQLite that is linked in.
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
+}
+
+/// A write-ahead file may hold all that opening looks at, and hide that the rest is no database.
+pub(super) fn check_header(path: &Path) -> Result<(), StateError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut header = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut header));
+    // What cannot be read, SQLite says better.
+    if read.is_err() || header.is_empty() || header == MAGIC {
+        return Ok(());
+    }
+    let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), None);
+    Err(StateError::Sqlite { action: "open", path: path.to_owned(), source })
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

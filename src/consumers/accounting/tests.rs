@@ -142,7 +142,7 @@ fn a_correction_whose_row_was_not_stored_counts_for_the_next_one() {
     // Killed between the append and the commit.
     fs::write(&path, before).unwrap();
     let refused = try_to_correct(&store, 1, "a second key");
-    assert!(matches!(refused, Err(ConsumeError::Rejected(Rejection::CorrectionTooLarge { .. }))));
+    assert!(matches!(refused, Err(ConsumeError::Rejected(Rejection::CorrectedInFull))));
 }
 
 #[test]
