@@ -27,13 +27,17 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
     let mut total: Option<Consumed> = None;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
-        let (slice, done) = with_accounting(around, |accounting| {
+        let sliced = with_accounting(around, |accounting| {
             let from = accounting.position().sequence;
             let done = accounting.advance(around, pen, deadline)?;
             let (applied, appended) = accounting.counts();
             let to = accounting.position().sequence;
             Ok((Consumed { consumer: Consumer::Accounting, from, to, applied, appended }, done))
-        })?;
+        });
+        if matches!(sliced, Err(ConsumeError::Stopped { .. })) {
+            keep_what_was_read(around)?;
+        }
+        let (slice, done) = sliced?;
         let sum = total.get_or_insert(Consumed { applied: 0, appended: 0, ..slice });
         sum.to = slice.to;
         sum.applied += slice.applied;
@@ -43,6 +47,14 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Tables that have followed the log tell how much is owed, and from which event on.
+fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+    with_accounting(around, |accounting| {
+        accounting.catch_up(around, None)?;
+        accounting.commit()
+    })
 }
 
 /// Runs `work` as the only accounting process, on the ledger's file.

@@ -148,12 +148,15 @@ fn a_damaged_log_is_a_problem_and_everything_else_is_still_looked_at() {
 }
 
 #[test]
-fn an_empty_directory_where_the_log_should_be_is_a_problem() {
-    let world = World::empty();
-    std::fs::create_dir_all(world.store().join("log")).expect("a directory");
-    let rows = examined(&world, 7);
-    let _ = detail(&rows, "log", "problem");
-    assert!(detail(&rows, "credentials", "problem").contains("there are no credentials"));
+fn an_empty_directory_where_the_log_should_be_is_damage_where_credentials_are_and_else_no_store() {
+    let world = World::new();
+    let log = world.store().join("log");
+    std::fs::remove_dir_all(&log).expect("removed");
+    std::fs::create_dir(&log).expect("a directory");
+    let output = world.anonymous(&["doctor", "-o", "json"]).expect(12, Nothing, Any);
+    assert_eq!(crate::harness::last_error(&output)["code"], "log_missing");
+    std::fs::remove_dir_all(world.store().join("auth")).expect("removed");
+    let _ = world.anonymous(&["doctor"]).expect(10, Nothing, Any);
 }
 
 #[test]

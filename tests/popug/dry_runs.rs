@@ -169,7 +169,7 @@ fn a_founding_is_shown_without_making_anything() {
     let _ = init(&[]).expect(0, Nothing, Nothing);
     assert_eq!(world.log_bytes(), shown.as_bytes());
     let _ = init(&["-n"]).expect(4, Nothing, Any);
-    let _ = init(&["-n", "-C", "other", "--founded-at", "2030-01-01T00:00:00Z"]).expect(2, Nothing, Any);
+    let _ = init(&["-n", "-C", "other", "--founded-at", "2030-01-01T00:00:00Z"]).expect(6, Nothing, Any);
     let short = world.anonymous(&[&INIT[..], &["--password-stdin", "-n", "-C", "other"]].concat()).stdin("short");
     let _ = short.expect(6, Nothing, Any);
 }

@@ -83,7 +83,7 @@ fn nothing_typed_or_stored_forges_an_error() {
         (&["token", "revoke", NASTY], 3),
         (&["schema", "show", NASTY], 3),
         (&["user", "set-role", "dora", NASTY], 6),
-        (&["import", "users", NASTY], 2),
+        (&["import", "users", NASTY], 1),
         (&["status", "-C", &directory], 10),
         (&["report", "closes", "--out", &format!("{directory}/x.csv")], 1),
     ];

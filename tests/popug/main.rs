@@ -10,6 +10,7 @@ mod chain;
 mod concurrency;
 mod crowd;
 mod day;
+mod dead_letters;
 mod doctor;
 mod dry_runs;
 mod edges;

@@ -1,5 +1,7 @@
 //! `status`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -7,8 +9,12 @@ use crate::cli::answer::Answer;
 use crate::cli::commands::report::open_to_read;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
+use crate::consumers::accounting::first_owed;
+use crate::consumers::withheld::Withheld;
+use crate::domain::dead_letter;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
+use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::EventLog;
 use crate::reports::table::{Table, TableBuilder};
@@ -76,22 +82,34 @@ fn time_of(desk: &Desk<'_>, sequence: Sequence) -> Result<EventTime, Failure> {
     Ok(desk.app.log.line(sequence)?.line().event_time()?)
 }
 
+/// How far a consumer has come, and the event that it may have stopped at.
 fn checkpoint(
     desk: &Desk<'_>,
     consumer: Consumer,
     last_closed: &mut Option<BusinessDate>,
-) -> Result<Sequence, Failure> {
-    match consumer {
-        Consumer::Tracker => Ok(desk.index.checkpoint()?.sequence),
-        Consumer::Notifier => Ok(desk.app.notifier_checkpoint()?.sequence),
+) -> Result<(Sequence, Option<String>), Failure> {
+    let sequence = match consumer {
+        Consumer::Tracker => desk.index.checkpoint()?.sequence,
+        Consumer::Notifier => desk.app.notifier_checkpoint()?.sequence,
         Consumer::Accounting | Consumer::Analytics => {
             let database = open_to_read(&desk.app, consumer)?;
+            let sequence = database.checkpoint()?.sequence;
             if consumer == Consumer::Accounting {
                 *last_closed = last_closed_date(&database)?;
+                let owed = |first| format!("event {first} is neither charged nor credited yet");
+                return Ok((sequence, first_owed(&database)?.map(owed)));
             }
-            Ok(database.checkpoint()?.sequence)
+            sequence
         }
-    }
+    };
+    Ok((sequence, None))
+}
+
+/// Why the event right behind a checkpoint cannot be read, if the consumer has to read it.
+fn unreadable(desk: &Desk<'_>, consumer: Consumer, sequence: Sequence) -> Result<Option<String>, Failure> {
+    let line = desk.app.log.line(sequence)?;
+    let read = Withheld::nothing(consumer).read(&line.line());
+    Ok(read.err().map(|error| error.to_string()))
 }
 
 fn last_closed_date(database: &Database) -> Result<Option<BusinessDate>, Failure> {
@@ -101,10 +119,21 @@ fn last_closed_date(database: &Database) -> Result<Option<BusinessDate>, Failure
     Ok(days.map(BusinessDate::from_epoch_days))
 }
 
+/// How many events are set aside for a consumer now.
+fn set_aside(desk: &Desk<'_>, consumer: Consumer) -> Result<u64, Failure> {
+    let mut last = BTreeMap::new();
+    for resolution in desk.index.resolutions()? {
+        if resolution.consumer == consumer {
+            last.insert(resolution.target, resolution.standing);
+        }
+    }
+    Ok(last.values().filter(|standing| **standing == dead_letter::Standing::SetAside).count() as u64)
+}
+
 fn standing(
     desk: &Desk<'_>,
     consumer: Consumer,
-    read: Result<Sequence, Failure>,
+    read: Result<(Sequence, Option<String>), Failure>,
     head: Sequence,
     now: EventTime,
 ) -> Result<Standing, Failure> {
@@ -113,16 +142,18 @@ fn standing(
         sequence: None,
         lag_events: None,
         lag_seconds: 0,
-        set_aside: 0,
+        set_aside: set_aside(desk, consumer)?,
         last_error: None,
     };
     match read {
-        Ok(sequence) => {
+        Ok((sequence, last_error)) => {
+            standing.last_error = last_error;
             standing.sequence = Some(sequence);
             standing.lag_events = Some(head.0.saturating_sub(sequence.0));
             if sequence < head {
                 let waiting_since = time_of(desk, sequence.next())?;
                 standing.lag_seconds = (now.micros() - waiting_since.micros()).max(0) / 1_000_000;
+                standing.last_error = unreadable(desk, consumer, sequence.next())?.or(standing.last_error);
             }
         }
         Err(failure) => standing.last_error = Some(failure.message),
@@ -151,12 +182,19 @@ impl Shown {
         let mut text = format!("head        {}  ({})\n", self.head.sequence, self.head.time);
         for standing in &self.consumers {
             let name = standing.name;
-            let _ = match (standing.sequence, standing.lag_events.unwrap_or_default(), &standing.last_error) {
-                (Some(sequence), 0, _) => writeln!(text, "{name:<11} {sequence}  at the head"),
-                (Some(sequence), lag, _) => {
-                    writeln!(text, "{name:<11} {sequence}  {lag} events behind, {} s", standing.lag_seconds)
+            let _ = match (standing.sequence, standing.lag_events.unwrap_or_default()) {
+                (Some(sequence), 0) => write!(text, "{name:<11} {sequence}  at the head"),
+                (Some(sequence), lag) => {
+                    write!(text, "{name:<11} {sequence}  {lag} events behind, {} s", standing.lag_seconds)
                 }
-                (None, _, error) => writeln!(text, "{name:<11} -  {}", error.as_deref().unwrap_or_default()),
+                (None, _) => write!(text, "{name:<11} -"),
+            };
+            if standing.set_aside > 0 {
+                let _ = write!(text, "; {} set aside", standing.set_aside);
+            }
+            let _ = match &standing.last_error {
+                Some(error) => writeln!(text, "; {}", Displayed(error)),
+                None => writeln!(text),
             };
         }
         let closed = self.last_closed_date.map_or_else(|| "none".to_owned(), |date| date.to_string());

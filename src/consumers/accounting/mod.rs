@@ -260,6 +260,19 @@ impl<'d> Accounting<'d> {
     }
 }
 
+/// The first event that still has no entry, as far as the tables know.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn first_owed(database: &Database) -> Result<Option<Sequence>, StoreError> {
+    let sql = format!(
+        "SELECT min(sequence) FROM (SELECT sequence FROM tasks UNION ALL SELECT sequence FROM assignments
+            UNION ALL SELECT sequence FROM completions) WHERE sequence > coalesce(({LAST_REACTED}), 0)"
+    );
+    let first = last_sequence(database, &sql)?;
+    Ok(Some(first).filter(|first| *first > Sequence::ZERO))
+}
+
 const LAST_ENTERED: &str = "SELECT max(cause_sequence) FROM entries";
 
 /// A price stands apart from its first fee where the assignment waits for something set aside.

@@ -1,0 +1,77 @@
+//! An event that accounting cannot apply, from the stop to the close: what the operators see and do.
+
+use serde_json::{Value, json};
+
+use crate::chain;
+use crate::harness::Text::{Any, Has, Nothing};
+use crate::harness::World;
+
+const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
+
+/// Somebody else's program writes that a task was completed that nobody created. Its sequence.
+fn with_an_event_that_stops_accounting(world: &World) -> u64 {
+    let lines = world.log_lines();
+    let last: Value = serde_json::from_str(lines.last().expect("a line")).expect("JSON");
+    let sequence = lines.len() as u64 + 1;
+    let body = format!(
+        "{{\"specversion\":\"1.0\",\"id\":\"01a1b2c3-0000-7000-8000-000000000002\",\"source\":\"/popug/tracker\",\
+         \"type\":\"task.completed.v1\",\"subject\":\"task/{UNKNOWN_TASK}\",\"time\":{},\
+         \"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":{},\"commandid\":\"from outside\",\
+         \"data\":{{\"task_id\":\"{UNKNOWN_TASK}\",\"completed_by\":\"{}\",\"assignment_no\":1}}}}",
+        last["time"],
+        last["actor"],
+        world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id"),
+    );
+    let hash = chain::hash(chain::split(lines.last().expect("a line")).1, &body);
+    let line = format!("{},\"hash\":\"{hash}\"}}\n", &body[..body.len() - 1]);
+    let segment = world.store().join("log/00000000000000000001.ndjson");
+    let text = std::fs::read_to_string(&segment).expect("read") + &line;
+    std::fs::write(&segment, text).expect("written");
+    sequence
+}
+
+#[test]
+fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
+    let mut world = World::new();
+    world.does("mara", &["task", "add", "One"]);
+    world.does("ada", &["consume"]);
+    let bad = with_an_event_that_stops_accounting(&world).to_string();
+    let _ = world.call("mara", &["task", "add", "Two"]).expect(0, Any, Has("1 whole events were kept"));
+
+    let stopped =
+        world.call("ada", &["consume", "accounting"]).expect(1, Nothing, Has(&format!("stops at event {bad}")));
+    assert!(stopped.stderr.contains(&format!("dlq set-aside {bad}")), "{}", stopped.stderr);
+    let status = world.json("ada", &["status"]);
+    let accounting = &status["consumers"][1];
+    assert_eq!((&accounting["name"], &accounting["set_aside"]), (&json!("accounting"), &json!(0)));
+    assert!(accounting["last_error"].as_str().is_some_and(|error| error.contains(&bad)), "{accounting}");
+
+    world.refused("mara", &["dlq", "list"], 5, "role_may_not");
+    world.refused("ada", &["dlq", "set-aside", "1"], 4, "not_stopped");
+    world.refused("ada", &["dlq", "set-aside", "999999"], 3, "unknown_event");
+    world.refused("ada", &["dlq", "skip", &bad, "--reason", "x"], 4, "not_set_aside");
+    let shown = world.does("ada", &["dlq", "set-aside", &bad, "-n"]);
+    assert!(shown.contains("event.set_aside.v1"), "{shown}");
+    let set_aside = world.rows("ada", &["dlq", "set-aside", &bad, "--key", "k", "-q"]);
+    assert_eq!((&set_aside[0]["standing"], &set_aside[0]["consumer"]), (&json!("set_aside"), &json!("accounting")));
+    let again = world.rows("ada", &["dlq", "set-aside", &bad, "--key", "k", "-q"]);
+    assert_eq!(again, set_aside, "the same key gives the first result again");
+
+    world.does("ada", &["consume"]);
+    assert_eq!(world.json("ada", &["status"])["consumers"][1]["set_aside"], 1);
+    assert_eq!(world.json("ada", &["dlq", "show", &bad])["event"]["type"], "task.completed.v1");
+
+    world.at("2026-03-03T08:00:00Z");
+    let blocked = world.call("ada", &["close", "-o", "json"]).expect(4, Has("\"result\":\"blocked\""), Any);
+    assert!(blocked.stderr.contains(&format!("event {bad} is set aside")), "{}", blocked.stderr);
+    world.refused("ada", &["dlq", "skip", &bad], 6, "empty");
+    world.does("ada", &["dlq", "skip", &bad, "--reason", "no such task", "-q"]);
+    world.does("ada", &["close"]);
+    let closes = world.rows("ada", &["report", "closes"]);
+    assert_eq!(closes[0]["skipped_events"], 1);
+    let before = world.does("ada", &["report", "entries", "-o", "json"]);
+    world.does("ada", &["consume", "--rebuild"]);
+    assert_eq!(world.does("ada", &["report", "entries", "-o", "json"]), before);
+    let listed = world.rows("ada", &["dlq", "list"]);
+    assert_eq!((listed.len(), &listed[0]["standing"]), (1, &json!("skipped")));
+}
