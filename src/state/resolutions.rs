@@ -1,5 +1,7 @@
 //! What operators decided about dead letters, as the index knows it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::dead_letter::Standing;
@@ -47,6 +49,18 @@ impl StateIndex {
             select.query_map([], resolution)?.collect()
         };
         read().map_err(self.failed("read"))
+    }
+
+    /// The last decision about each event that is set aside now, by event.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
+        let mut last = BTreeMap::new();
+        for resolution in self.resolutions()? {
+            last.insert((resolution.target, resolution.consumer), resolution);
+        }
+        Ok(last.into_values().filter(|resolution| resolution.standing == Standing::SetAside).collect())
     }
 }
 

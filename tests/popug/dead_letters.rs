@@ -59,6 +59,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
 
     world.does("ada", &["consume"]);
     assert_eq!(world.json("ada", &["status"])["consumers"][1]["set_aside"], 1);
+    let _ = world.anonymous(&["doctor"]).expect(0, Has("dead-letters\twarning\t1 event is set aside"), Nothing);
     assert_eq!(world.json("ada", &["dlq", "show", &bad])["event"]["type"], "task.completed.v1");
 
     world.at("2026-03-03T08:00:00Z");

@@ -54,6 +54,7 @@ impl App<'_> {
             self.consumer(Consumer::Analytics, text(self.duckdb(Tables::Analytics)), head),
             self.consumer(Consumer::Notifier, notifier, head),
         ];
+        checks.extend(self.set_aside_check(scratch.path()));
         checks.extend(mails.ok().flatten().flatten().map(|outlook| waiting_mails(&outlook)));
         checks
     }
@@ -65,6 +66,21 @@ impl App<'_> {
         }
         let index = StateIndex::open_to_read(&path, scratch, self.lock_wait)?;
         Ok(index.map(|index| index.checkpoint()).transpose()?.into())
+    }
+
+    /// `None` if the state index, which knows them, cannot be read; that is told of the tracker.
+    fn set_aside_check(&self, scratch: &Path) -> Option<Check> {
+        let index = StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait).ok()??;
+        let set_aside = index.set_aside().ok()?;
+        let Some(first) = set_aside.first() else { return Some(Check::ok("dead-letters", "nothing is set aside")) };
+        let detail = format!(
+            "{} set aside, first event {} for {}",
+            counted(set_aside.len() as u64, "event is", "events are"),
+            first.target,
+            first.consumer.name()
+        );
+        let hint = format!("`popug-cli dlq show {}` tells why; retry it, or let an admin skip it", first.target);
+        Some(Check::warning("dead-letters", detail, hint))
     }
 
     fn duckdb(&self, tables: Tables) -> Result<Found, AppError> {

@@ -1,7 +1,5 @@
 //! `status`
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use serde::Serialize;
 
@@ -11,7 +9,6 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::accounting::first_owed;
 use crate::consumers::withheld::Withheld;
-use crate::domain::dead_letter;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
@@ -119,17 +116,6 @@ fn last_closed_date(database: &Database) -> Result<Option<BusinessDate>, Failure
     Ok(days.map(BusinessDate::from_epoch_days))
 }
 
-/// How many events are set aside for a consumer now.
-fn set_aside(desk: &Desk<'_>, consumer: Consumer) -> Result<u64, Failure> {
-    let mut last = BTreeMap::new();
-    for resolution in desk.index.resolutions()? {
-        if resolution.consumer == consumer {
-            last.insert(resolution.target, resolution.standing);
-        }
-    }
-    Ok(last.values().filter(|standing| **standing == dead_letter::Standing::SetAside).count() as u64)
-}
-
 fn standing(
     desk: &Desk<'_>,
     consumer: Consumer,
@@ -142,7 +128,7 @@ fn standing(
         sequence: None,
         lag_events: None,
         lag_seconds: 0,
-        set_aside: set_aside(desk, consumer)?,
+        set_aside: desk.index.set_aside()?.iter().filter(|letter| letter.consumer == consumer).count() as u64,
         last_error: None,
     };
     match read {
