@@ -1,5 +1,7 @@
 //! Moments and business dates. Nothing here reads a clock.
 
+mod log_form;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,7 +49,10 @@ impl EventTime {
 
 impl fmt::Display for EventTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}", self.0)
+        match log_form::written(self.micros()) {
+            Some(text) => f.write_str(std::str::from_utf8(&text).expect("digits are ASCII")),
+            None => write!(f, "{:.6}", self.0),
+        }
     }
 }
 
@@ -56,7 +61,10 @@ impl FromStr for EventTime {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<Timestamp>().map(Self::new)
+        match log_form::read(text.as_bytes()).and_then(Self::from_micros) {
+            Some(time) => Ok(time),
+            None => text.parse::<Timestamp>().map(Self::new),
+        }
     }
 }
 

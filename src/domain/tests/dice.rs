@@ -15,6 +15,7 @@ impl PinnedDice {
         PinnedDice(ChaCha12Rng::seed_from_u64(seed))
     }
 
+    #[cfg(feature = "cli")]
     pub fn from_seed(seed: [u8; 32]) -> PinnedDice {
         PinnedDice(ChaCha12Rng::from_seed(seed))
     }
