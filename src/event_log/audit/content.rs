@@ -48,8 +48,7 @@ impl Contents {
     fn envelope(&mut self, line: &Line<'_>) -> Result<(), Wrong> {
         let wrong = |what: String| Err((FaultKind::Envelope, what));
         for id in [Some(line.id), line.causation_id].into_iter().flatten() {
-            let lower = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
-            if !lower || id.len() != 36 || uuid::Uuid::try_parse(id).is_err() {
+            if !is_uuid(id.as_bytes()) {
                 return wrong(format!("`{id}` is not a UUID in lower case"));
             }
         }
@@ -105,4 +104,13 @@ impl Contents {
         debug_assert!(self.depth <= Depth::Decoding);
         Ok(())
     }
+}
+
+/// Whether it is a UUID in the one form that is written: lower case, with its four dashes.
+fn is_uuid(text: &[u8]) -> bool {
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == 36 && text.iter().enumerate().all(fits)
 }
