@@ -283,6 +283,58 @@ fn every_file_of_this_suite_is_wired() {
     }
 }
 
+/// `scripts/sabotage` takes each of these guards out and expects its test to fail.
+#[test]
+fn every_guard_stands_in_its_place_once_and_has_its_test() {
+    let list = read(&root().join("scripts/guards.txt"));
+    let lines: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    let reliability = read(&root().join("docs/RELIABILITY.md"));
+    let text = lines.join("\n");
+    let guards: Vec<Vec<&str>> = text.split("\n\n").map(|block| block.trim().lines().collect()).collect();
+    assert!(guards.len() > 40, "{} guards", guards.len());
+    for guard in guards {
+        let [name, file, test, change @ ..] = &guard[..] else { panic!("{guard:?} is no guard") };
+        let file = file.strip_prefix("file ").expect("a file");
+        let test = test.strip_prefix("test ").expect("a test");
+        let removed: Vec<&str> = change.iter().filter_map(|line| line.strip_prefix('-')).collect();
+        let found = read(&root().join(file)).matches(&removed.join("\n")).count();
+        assert!(!removed.is_empty() && found == 1, "{name}: its lines stand in {file} {found} times");
+        assert!(is_test(test), "{name}: there is no test {test}");
+        let row = format!("| {name} | `{file}` | `{test}` |");
+        assert!(reliability.contains(&row), "docs/RELIABILITY.md lacks the row\n{row}");
+    }
+}
+
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let reliability = read(&root().join("docs/RELIABILITY.md"));
+    let named: Vec<&str> =
+        reliability.split('`').skip(1).step_by(2).filter(|name| name.contains("::") && !name.contains(' ')).collect();
+    assert!(named.len() > 60, "{} tests", named.len());
+    for test in named {
+        assert!(is_test(test), "there is no test {test}");
+    }
+}
+
+/// Whether there is such a test: of the crate, with its whole path, or of this suite.
+fn is_test(path: &str) -> bool {
+    let (module, name) = path.rsplit_once("::").expect("a module and a name");
+    let stem = match module.strip_prefix("popug_cli::") {
+        Some(module) => root().join("src").join(module.replace("::", "/")),
+        None => root().join("tests/popug").join(module.replace("::", "/")),
+    };
+    // Tests stand in the file of their module, in its mod.rs, or in `mod tests` of the file above.
+    let above = stem.parent().map(|above| above.with_extension("rs")).filter(|_| module.ends_with("::tests"));
+    let places = [Some(stem.with_extension("rs")), Some(stem.join("mod.rs")), above];
+    let texts = places.into_iter().flatten().filter(|place| place.exists()).map(|place| read(&place));
+    let declared = format!("fn {name}(");
+    texts.into_iter().any(|text| {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let found = lines.iter().position(|line| line.starts_with(&declared));
+        found.is_some_and(|at| lines[..at].iter().rev().take(3).any(|line| *line == "#[test]"))
+    })
+}
+
 #[test]
 fn every_event_type_has_a_golden_line_and_a_schema() {
     let world = World::empty();

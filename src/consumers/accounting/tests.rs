@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::consumers::accounting::{Corrected, Correction};
 use crate::consumers::fixture::*;
 use crate::consumers::{ConsumeError, Pen, Surroundings, run};
-use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned};
+use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned, TaskPriced};
 use crate::domain::id::EventId;
 use crate::domain::ledger::correct::Correct;
 use crate::domain::rejection::Rejection;
@@ -153,6 +153,25 @@ fn an_entry_that_was_not_stored_can_be_corrected() {
     let entry = fee_of(&store, 1);
     fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
     correct_entry(&store, &entry, "a key").unwrap();
+}
+
+#[test]
+fn an_accountant_stops_where_another_posted_without_the_lock() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
+    let around = store.around();
+    let absorbed = run::with_accounting(&around, |accounting| {
+        accounting.catch_up(&around, None)?;
+        let price = price(1);
+        let priced = TaskPriced { task_id: task(1), fee: price.fee, reward: price.reward };
+        store.happened("2026-11-20T09:01:00Z", [priced.into()]);
+        accounting.absorb(&around).map(drop)
+    });
+    assert!(matches!(absorbed, Err(ConsumeError::Stopped { sequence, .. }) if sequence.0 == last_sequence(&store)));
+}
+
+fn last_sequence(store: &Store) -> u64 {
+    store.recorded().len() as u64
 }
 
 /// Anna gives the fee of a task back.

@@ -109,6 +109,20 @@ fn a_failed_call_poisons_the_writer_and_the_next_one_recovers() {
 }
 
 #[test]
+fn a_publication_leaves_the_slot_of_the_former_head_as_it_was() {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    let log = FileLog::on(Box::new(disk.clone()));
+    append_all(&log, &[batch(1, 1)]);
+    for number in 2..6 {
+        let (hash, before) = (log.head().unwrap().hash.to_string(), disk.bytes("head"));
+        let states = |slot: &[u8]| String::from_utf8_lossy(slot).contains(&hash);
+        let slot = before.chunks(4096).position(states).unwrap();
+        append_all(&log, &[batch(number, 1)]);
+        assert_eq!(disk.bytes("head").chunks(4096).nth(slot), before.chunks(4096).nth(slot));
+    }
+}
+
+#[test]
 fn an_old_program_leaves_a_newer_log_alone() {
     let directory = tempfile::tempdir().unwrap();
     let log = FileLog::create(directory.path()).unwrap();

@@ -67,7 +67,11 @@ fn a_copy_can_end_with_any_batch_and_becomes_a_log_of_its_own() {
         let target = ForgetfulDisk::with_empty_log(512);
         let past = FileLog::as_of(Box::new(disk), end);
         assert_eq!(past.copy_to(&target, None, &|_, _| {}).unwrap().extent.head, end);
+        target.delete("head");
         publish_first_head(&target, end).unwrap();
+        for seed in 0..SEEDS {
+            assert_eq!(target.after_crash(seed).bytes("head"), target.bytes("head"));
+        }
         let own = FileLog::on(Box::new(target.after_crash(1))).with_segment_bytes_max(3_000);
         assert_eq!(read(&own).unwrap(), lines_of(&batches()[..count]));
         append_all(&own, &batches()[count..]);

@@ -2,7 +2,9 @@
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read, read_from};
-use crate::event_log::{Batch, FileLog, LogError};
+use crate::domain::id::Sequence;
+use crate::event_log::audit::Depth;
+use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError, encode};
 
 fn batches() -> Vec<Batch> {
     vec![batch(1, 2), batch(2, 1), batch(4, 2)]
@@ -129,4 +131,54 @@ fn a_log_whose_last_line_is_not_the_heads_is_damaged_even_if_its_chain_holds() {
     disk.put(SEGMENTS[0], (lines_of(&[other]).join("\n") + "\n").as_bytes());
     assert!(matches!(read(&log), Err(LogError::Damaged { .. })));
     assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })));
+}
+
+/// Batches that follow each other with right hashes, each beginning with the sequence it is given,
+/// of each so many lines; and the head that the last of them would have.
+fn forged(batches: &[(Batch, u64, usize)]) -> (Vec<u8>, Head) {
+    let (mut bytes, mut head) = (Vec::new(), Head::EMPTY);
+    for (batch, first, lines) in batches {
+        let mut encoded = Vec::new();
+        encode::encode(batch, Sequence(*first), head.hash, &mut encoded);
+        for line in encoded.split_inclusive(|byte| *byte == b'\n').take(*lines) {
+            bytes.extend_from_slice(line);
+            let hash = Line::parse(&line[..line.len() - 1]).unwrap().hash;
+            head = Head { sequence: head.sequence.next(), hash, position: bytes.len() as u64, ..head };
+        }
+    }
+    (bytes, head)
+}
+
+fn assert_damaged((bytes, head): (Vec<u8>, Head)) {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    disk.put(SEGMENTS[0], &bytes);
+    let log = FileLog::as_of(Box::new(disk), head);
+    assert!(matches!(read(&log), Err(LogError::Damaged { .. })));
+    assert!(!log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_wrong_sequence_is_damage_even_if_the_chain_holds() {
+    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 3, 1)]));
+    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 1, 1)]));
+}
+
+#[test]
+fn reading_does_not_begin_behind_a_gap_even_if_the_chain_holds() {
+    let (bytes, head) = forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 3, 1)]);
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    disk.put(SEGMENTS[0], &bytes);
+    let log = FileLog::as_of(Box::new(disk), Head { sequence: Sequence(3), ..head });
+    assert!(matches!(read_from(&log, 3), Err(LogError::Damaged { .. })));
+}
+
+#[test]
+fn a_batch_without_its_end_is_damage_even_if_the_chain_holds() {
+    assert_damaged(forged(&[(batch(1, 3), 1, 1), (batch(2, 1), 2, 1)]));
+}
+
+#[test]
+fn a_last_line_that_the_head_does_not_name_is_damage_even_if_the_chain_holds() {
+    let (bytes, head) = forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 2, 1)]);
+    assert_damaged((bytes, Head { hash: Hash::of_bytes(b"another line"), ..head }));
 }

@@ -111,6 +111,18 @@ fn a_segment_that_was_begun_but_not_acknowledged_is_published_or_removed() {
 }
 
 #[test]
+fn a_segment_that_recovery_removed_does_not_come_back_after_a_crash() {
+    let tail = bytes_of(&all()).split_off(bytes_of(&published()).len());
+    let name = "00000000000000000006.ndjson";
+    for seed in 0..8 {
+        let (disk, log) = log_with(&published(), &[(name, &tail[..tail.len() / 2])]);
+        drop(log.writer(&AT_ONCE).unwrap());
+        let names = crate::event_log::segment::list(&disk.after_crash(seed)).unwrap();
+        assert_eq!(names.into_iter().map(|first| first.0).collect::<Vec<_>>(), [1], "seed {seed}");
+    }
+}
+
+#[test]
 fn without_a_head_file_the_longest_prefix_of_whole_batches_is_the_log() {
     let whole = bytes_of(&all());
     let acknowledged = bytes_of(&published()).len();
@@ -193,6 +205,14 @@ fn without_a_head_file_a_missing_segment_is_damage_and_nothing_is_removed() {
     for missing in [0, 1] {
         assert_damaged_and_untouched(headless_segments(|disk, names| disk.delete(&names[missing])));
     }
+}
+
+#[test]
+fn without_a_head_file_a_segment_by_another_name_is_damage_and_nothing_is_removed() {
+    assert_damaged_and_untouched(headless_segments(|disk, names| {
+        disk.put("00000000000000000004.ndjson", &disk.bytes(&names[1]));
+        disk.delete(&names[1]);
+    }));
 }
 
 #[test]

@@ -22,10 +22,6 @@ fn decided(store: &Store, time: &str, standing: Standing, target: u64) {
     );
 }
 
-fn last(store: &Store) -> u64 {
-    store.recorded().len() as u64
-}
-
 fn stopped_at(store: &Store) -> Option<u64> {
     consume(store).err().and_then(|error| error.stop()).map(|stop| stop.sequence.0)
 }
@@ -58,7 +54,7 @@ fn assert_rebuilds_alike(store: &Store) {
 fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_skipped() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", [completed(99, "vera")]);
-    let bad = last(&store);
+    let bad = last_sequence(&store);
     store.finished("2026-11-20T10:00:00Z", 1, "petr");
     assert_eq!(stopped_at(&store), Some(bad));
     assert_eq!(stopped_at(&store), Some(bad), "it stops there again");
@@ -81,7 +77,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
 fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_retried() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
-    let assigned = last(&store);
+    let assigned = last_sequence(&store);
     store.happened("2026-11-20T09:30:00Z", [reassigned(1, "petr"), completed(1, "petr")]);
     store.finished("2026-11-20T10:00:00Z", 2, "vera");
     decided(&store, "2026-11-20T10:30:00Z", Standing::SetAside, assigned);
@@ -101,7 +97,7 @@ fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_ret
 fn what_is_retried_after_its_date_was_closed_is_late() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
-    let done = last(&store);
+    let done = last_sequence(&store);
     decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, done);
     consume(&store).unwrap();
     decided(&store, "2026-11-20T11:00:00Z", Standing::Skipped, done);
@@ -117,7 +113,7 @@ fn the_money_of_a_user_waits_with_an_event_of_his_own() {
     let store = Store::founded();
     let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
     store.happened("2026-11-20T08:30:00Z", [changed.into()]);
-    let change = last(&store);
+    let change = last_sequence(&store);
     decided(&store, "2026-11-20T08:40:00Z", Standing::SetAside, change);
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
@@ -151,9 +147,9 @@ fn nothing_is_decided_on_books_that_lack_an_entry() {
 fn a_second_bad_event_in_front_of_the_decision_about_the_first_is_set_aside_as_well() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", [completed(98, "vera")]);
-    let first = last(&store);
+    let first = last_sequence(&store);
     store.happened("2026-11-20T09:10:00Z", [completed(99, "vera")]);
-    let second = last(&store);
+    let second = last_sequence(&store);
     store.finished("2026-11-20T10:00:00Z", 1, "petr");
     for bad in [first, second] {
         assert_eq!(stopped_at(&store), Some(bad));
@@ -170,7 +166,7 @@ fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
     store.happened("2026-11-21T08:30:00Z", [changed.into()]);
-    let change = last(&store);
+    let change = last_sequence(&store);
     decided(&store, "2026-11-21T08:40:00Z", Standing::SetAside, change);
     store.finished("2026-11-21T09:00:00Z", 2, "vera");
     let closes = close(&store, "2026-11-22T00:05:00Z");
