@@ -4,7 +4,7 @@
 //! What must hold: nobody waits in vain, reports balance at every moment, and in the end
 //! everything that was acknowledged is in the log exactly once, under the sequence that was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -157,9 +157,13 @@ impl<'w> Crowd<'w> {
         chain::check(&lines);
         let events = self.world.events();
         let _ = Recount::of(&events);
+        let mut batches: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for event in &events {
+            batches.entry(event["commandid"].as_str().expect("a key")).or_default().push(event);
+        }
         for (key, answer) in &*self.acknowledged.lock().expect("no panic while it is held") {
             let sequence = answer["sequence"].as_u64().unwrap_or_else(|| panic!("{key}: {answer}"));
-            let batch: Vec<_> = events.iter().filter(|event| event["commandid"] == **key).collect();
+            let batch = batches.get(key.as_str()).map_or(&[][..], Vec::as_slice);
             let told = format!("{sequence:020}");
             assert!(batch.iter().any(|event| event["sequence"] == *told), "{key} was acknowledged: {answer}");
             if let Some(task) = answer["task_id"].as_str() {
