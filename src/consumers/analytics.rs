@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::consumers::common_tables::CommonTables;
-use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
-use crate::domain::event::{Consumer, Event};
+use crate::domain::event::Event;
 use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
@@ -50,28 +50,15 @@ impl<'d> Analytics<'d> {
         last: Option<Sequence>,
         deadline: Option<Instant>,
     ) -> Result<bool, ConsumeError> {
-        let after = self.position;
-        let total = crate::event_log::EventLog::head(around.log)?.sequence;
-        let withheld = Arc::clone(&self.withheld);
-        let fed = feed(
-            around.log,
-            &after,
-            last,
-            |line| withheld.read(line),
-            |chunk: Chunk| {
-                for recorded in &chunk.events {
-                    self.project(recorded)?;
-                }
-                self.position = chunk.through;
-                self.unflushed += chunk.lines;
-                if self.unflushed >= FLUSH_EVENTS {
-                    self.flush()?;
-                }
-                around.notices.advanced(Consumer::Analytics, self.position.sequence, total);
-                let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-                Ok::<_, ConsumeError>(!(is_late && withheld.may_rest_at(self.position.sequence)))
-            },
-        );
+        let (after, withheld) = (self.position, Arc::clone(&self.withheld));
+        let fed = follow(around, &withheld, &after, last, deadline, |chunk| {
+            for recorded in &chunk.events {
+                self.project(recorded)?;
+            }
+            self.position = chunk.through;
+            self.unflushed += chunk.lines;
+            if self.unflushed >= FLUSH_EVENTS { self.flush() } else { Ok(()) }
+        });
         // The log's errors come between chunks: what stands before the bad event is kept.
         if matches!(fed, Ok(_) | Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
             self.commit()?;

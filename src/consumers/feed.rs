@@ -1,9 +1,12 @@
 //! Reading, checking and decoding on one thread while tables are filled on another.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
 
+use crate::consumers::withheld::Withheld;
+use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::id::Sequence;
-use crate::event_log::{FileLog, Line, LogError, Reader};
+use crate::event_log::{EventLog, FileLog, Line, LogError, Reader};
 use crate::state::{Checkpoint, Recorded};
 
 const CHUNK_EVENTS: u64 = 4096;
@@ -35,6 +38,29 @@ pub fn feed<E: From<LogError>>(
         let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
         scope.spawn(move || produce(&mut reader, last, read, &sender));
         drain(chunks, &mut sink)
+    })
+}
+
+/// Hands what `withheld` lets through to `project`, up to the head or to `last`, or until `deadline`
+/// has passed where a checkpoint may rest. False if time ended it.
+///
+/// # Errors
+/// Damage, an event that cannot be decoded, or what `project` returns.
+pub fn follow(
+    around: &Surroundings<'_>,
+    withheld: &Withheld,
+    after: &Checkpoint,
+    last: Option<Sequence>,
+    deadline: Option<Instant>,
+    mut project: impl FnMut(&Chunk) -> Result<(), ConsumeError>,
+) -> Result<bool, ConsumeError> {
+    let total = around.log.head()?.sequence;
+    let read = |line: &Line<'_>| withheld.read(line);
+    feed(around.log, after, last, read, |chunk: Chunk| {
+        project(&chunk)?;
+        around.notices.advanced(withheld.consumer(), chunk.through.sequence, total);
+        let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        Ok(!(is_late && withheld.may_rest_at(chunk.through.sequence)))
     })
 }
 

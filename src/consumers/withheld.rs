@@ -73,6 +73,10 @@ impl Withheld {
         Ok(Withheld { consumer, letters })
     }
 
+    pub fn consumer(&self) -> Consumer {
+        self.consumer
+    }
+
     /// Whether nothing was ever decided.
     pub fn is_empty(&self) -> bool {
         self.letters.is_empty()

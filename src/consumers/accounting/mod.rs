@@ -18,7 +18,7 @@ pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
 
 use crate::consumers::common_tables::CommonTables;
-use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
@@ -138,24 +138,13 @@ impl<'d> Accounting<'d> {
         last: Option<Sequence>,
         deadline: Option<Instant>,
     ) -> Result<bool, ConsumeError> {
-        let after = self.position;
-        let total = around.log.head()?.sequence;
-        let withheld = Arc::clone(&self.withheld);
-        let fed = feed(
-            around.log,
-            &after,
-            last,
-            |line| withheld.read(line),
-            |chunk: Chunk| {
-                for recorded in &chunk.events {
-                    self.project(recorded)?;
-                }
-                self.moved_to(chunk.through, chunk.lines)?;
-                around.notices.advanced(Consumer::Accounting, self.position.sequence, total);
-                let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-                Ok::<_, ConsumeError>(!(is_late && withheld.may_rest_at(self.position.sequence)))
-            },
-        );
+        let (after, withheld) = (self.position, Arc::clone(&self.withheld));
+        let fed = follow(around, &withheld, &after, last, deadline, |chunk| {
+            for recorded in &chunk.events {
+                self.project(recorded)?;
+            }
+            self.moved_to(chunk.through, chunk.lines)
+        });
         // The log's errors come between chunks: what stands before the bad event is kept.
         if matches!(fed, Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
             self.commit()?;

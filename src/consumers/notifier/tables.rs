@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::feed::follow;
 use crate::consumers::notifier::projection;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings, run};
@@ -156,22 +156,14 @@ impl MailTables {
     /// Up to the head or not at all, so that the checkpoint rests behind every decision.
     fn follow(&self, around: &Surroundings<'_>, withheld: &Withheld) -> Result<(), ConsumeError> {
         let from = self.checkpoint()?;
-        let total = around.log.head()?.sequence;
-        let fed = feed(
-            around.log,
-            &from,
-            None,
-            |line| withheld.read(line),
-            |chunk: Chunk| {
-                for recorded in &chunk.events {
-                    projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
-                }
-                self.file.set_checkpoint(&chunk.through)?;
-                failpoint!("notifier.before_commit");
-                around.notices.advanced(Consumer::Notifier, chunk.through.sequence, total);
-                Ok::<_, ConsumeError>(true)
-            },
-        );
+        let fed = follow(around, withheld, &from, None, None, |chunk| {
+            for recorded in &chunk.events {
+                projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
+            }
+            self.file.set_checkpoint(&chunk.through)?;
+            failpoint!("notifier.before_commit");
+            Ok(())
+        });
         fed.map(drop)
     }
 
