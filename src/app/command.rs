@@ -29,9 +29,9 @@ pub enum Command {
     CompleteTasks { tasks: Vec<String> },
     Reshuffle,
     CorrectEntry { entry: String, amount: Option<String>, reason: String },
-    SetAside { consumer: Consumer, event: Sequence, reason: Option<String> },
-    RetryEvent { consumer: Consumer, event: Sequence, reason: String },
-    SkipEvent { consumer: Consumer, event: Sequence, reason: String },
+    SetAside { consumer: Option<Consumer>, event: Sequence, reason: Option<String> },
+    RetryEvent { consumer: Option<Consumer>, event: Sequence, reason: String },
+    SkipEvent { consumer: Option<Consumer>, event: Sequence, reason: String },
 }
 
 impl Command {

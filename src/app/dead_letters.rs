@@ -51,24 +51,32 @@ impl App<'_> {
     /// The role; if the log cannot be read.
     pub fn dead_letters(&self, caller: &Caller, index: &StateIndex) -> Result<Vec<DeadLetter>, AppError> {
         caller.require(Right::DeadLetters)?;
-        let mut last: Vec<Resolution> = Vec::new();
-        for resolution in index.resolutions()? {
-            last.retain(|other| (other.target, other.consumer) != (resolution.target, resolution.consumer));
-            last.push(resolution);
+        let mut letters = Vec::new();
+        for resolution in index.last_resolutions()? {
+            let line = self.event(resolution.target)?;
+            let line = line.line();
+            let (type_name, subject, time) = (line.type_name.to_owned(), line.subject.to_owned(), line.time.to_owned());
+            letters.push(DeadLetter { resolution, type_name, subject, time, waiting: 0 });
         }
-        last.sort_by_key(|resolution| (resolution.target, resolution.consumer));
-        last.into_iter().map(|resolution| self.dead_letter(resolution)).collect()
+        self.count_waiting(&mut letters)?;
+        Ok(letters)
     }
 
-    fn dead_letter(&self, resolution: Resolution) -> Result<DeadLetter, AppError> {
-        let line = self.event(resolution.target)?;
-        let line = line.line();
-        let waiting = match resolution.standing {
-            Standing::SetAside => self.waiting_for(resolution.consumer, resolution.target)?.len() as u64,
-            Standing::Retried | Standing::Skipped => 0,
-        };
-        let (type_name, subject, time) = (line.type_name.to_owned(), line.subject.to_owned(), line.time.to_owned());
-        Ok(DeadLetter { resolution, type_name, subject, time, waiting })
+    /// Reads on behind the first event that is set aside, once for all of them.
+    fn count_waiting(&self, letters: &mut [DeadLetter]) -> Result<(), AppError> {
+        let mut set_aside: Vec<&mut DeadLetter> =
+            letters.iter_mut().filter(|letter| letter.resolution.standing == Standing::SetAside).collect();
+        let Some(first) = set_aside.first().map(|letter| letter.resolution.target) else { return Ok(()) };
+        self.log.for_each(first.next(), &mut |line| {
+            for letter in &mut set_aside {
+                let is_later = line.sequence > letter.resolution.target;
+                if is_later && waits_with(letter.resolution.consumer, line, &letter.subject) {
+                    letter.waiting += 1;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// The line of an event.
@@ -112,8 +120,10 @@ impl App<'_> {
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
         caller.require(Right::DeadLetters)?;
-        let consumer = self.meant(consumer, sequence, |consumer| self.stops_at(consumer, sequence))?;
+        // Finding the stop lets accounting go on, which appends.
+        self.check_pins(&self.company(&self.index()?)?)?;
         let command = Command::SetAside { consumer, event: sequence, reason: reason.map(str::to_owned) };
+        let consumer = self.meant(consumer, sequence, |consumer| self.stops_at(consumer, sequence))?;
         run::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
             self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
                 target.set_aside(actor, stop.as_ref(), reason)
@@ -138,9 +148,9 @@ impl App<'_> {
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
         caller.require(Right::DeadLetters)?;
+        let command = Command::RetryEvent { consumer, event: sequence, reason: reason.to_owned() };
         let open = [Standing::SetAside, Standing::Skipped];
         let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
-        let command = Command::RetryEvent { consumer, event: sequence, reason: reason.to_owned() };
         run::with_lock(&self.around(), consumer, || {
             let unreadable = Recorded::from_line(&self.event(sequence)?.line()).err().map(|error| error.to_string());
             self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
@@ -162,9 +172,9 @@ impl App<'_> {
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
         caller.require(Right::SkipDeadLetters)?;
+        let command = Command::SkipEvent { consumer, event: sequence, reason: reason.to_owned() };
         let open = [Standing::SetAside];
         let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
-        let command = Command::SkipEvent { consumer, event: sequence, reason: reason.to_owned() };
         run::with_lock(&self.around(), consumer, || {
             self.decide(caller, consumer, sequence, &command, manner, |target, actor| target.skip(actor, reason))
         })

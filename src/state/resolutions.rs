@@ -51,16 +51,26 @@ impl StateIndex {
         read().map_err(self.failed("read"))
     }
 
-    /// The last decision about each event that is set aside now, by event.
+    /// The last decision about each event, by event and consumer.
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
+    pub fn last_resolutions(&self) -> Result<Vec<Resolution>, StateError> {
         let mut last = BTreeMap::new();
         for resolution in self.resolutions()? {
             last.insert((resolution.target, resolution.consumer), resolution);
         }
-        Ok(last.into_values().filter(|resolution| resolution.standing == Standing::SetAside).collect())
+        Ok(last.into_values().collect())
+    }
+
+    /// Those of events that are set aside now.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
+        let mut last = self.last_resolutions()?;
+        last.retain(|resolution| resolution.standing == Standing::SetAside);
+        Ok(last)
     }
 }
 

@@ -8,26 +8,30 @@ use crate::harness::World;
 
 const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
 
-/// Somebody else's program writes that a task was completed that nobody created. Its sequence.
-fn with_an_event_that_stops_accounting(world: &World) -> u64 {
+/// Another program writes an event about a task that nobody created. Its sequence.
+fn written_from_outside(world: &World, source: &str, type_name: &str, data: &str) -> String {
     let lines = world.log_lines();
-    let last: Value = serde_json::from_str(lines.last().expect("a line")).expect("JSON");
+    let last_line = lines.last().expect("a line");
+    let last: Value = serde_json::from_str(last_line).expect("JSON");
     let sequence = lines.len() as u64 + 1;
     let body = format!(
-        "{{\"specversion\":\"1.0\",\"id\":\"01a1b2c3-0000-7000-8000-000000000002\",\"source\":\"/popug/tracker\",\
-         \"type\":\"task.completed.v1\",\"subject\":\"task/{UNKNOWN_TASK}\",\"time\":{},\
-         \"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":{},\"commandid\":\"from outside\",\
-         \"data\":{{\"task_id\":\"{UNKNOWN_TASK}\",\"completed_by\":\"{}\",\"assignment_no\":1}}}}",
-        last["time"],
-        last["actor"],
-        world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id"),
+        "{{\"specversion\":\"1.0\",\"id\":\"01a1b2c3-0000-7000-8000-000000000002\",\"source\":\"/popug/{source}\",\
+         \"type\":\"{type_name}\",\"subject\":\"task/{UNKNOWN_TASK}\",\"time\":{},\
+         \"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":{},\"commandid\":\"from outside\",\"data\":{data}}}",
+        last["time"], last["actor"],
     );
-    let hash = chain::hash(chain::split(lines.last().expect("a line")).1, &body);
+    let hash = chain::hash(chain::split(last_line).1, &body);
     let line = format!("{},\"hash\":\"{hash}\"}}\n", &body[..body.len() - 1]);
     let segment = world.store().join("log/00000000000000000001.ndjson");
     let text = std::fs::read_to_string(&segment).expect("read") + &line;
     std::fs::write(&segment, text).expect("written");
-    sequence
+    sequence.to_string()
+}
+
+fn with_an_event_that_stops_accounting(world: &World) -> String {
+    let dora = world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id").to_owned();
+    let data = format!("{{\"task_id\":\"{UNKNOWN_TASK}\",\"completed_by\":\"{dora}\",\"assignment_no\":1}}");
+    written_from_outside(world, "tracker", "task.completed.v1", &data)
 }
 
 #[test]
@@ -35,7 +39,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     let mut world = World::new();
     world.does("mara", &["task", "add", "One"]);
     world.does("ada", &["consume"]);
-    let bad = with_an_event_that_stops_accounting(&world).to_string();
+    let bad = with_an_event_that_stops_accounting(&world);
     let _ = world.call("mara", &["task", "add", "Two"]).expect(0, Any, Has("1 whole events were kept"));
 
     let stopped =
@@ -75,4 +79,26 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     assert_eq!(world.does("ada", &["report", "entries", "-o", "json"]), before);
     let listed = world.rows("ada", &["dlq", "list"]);
     assert_eq!((listed.len(), &listed[0]["standing"]), (1, &json!("skipped")));
+}
+
+#[test]
+fn an_event_of_the_books_that_analytics_cannot_read_is_set_aside_and_never_skipped() {
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let bad = written_from_outside(&world, "accounting", "task.settled.v9", "{}");
+    let _ = world.call("mara", &["task", "add", "One"]).expect(0, Any, Has("1 whole events were kept"));
+    let _ = world.call("ada", &["consume"]).expect(12, Nothing, Any);
+    let once = ["dlq", "set-aside", &bad, "--key", "k", "-q"];
+    let set_aside = world.rows("ada", &once);
+    assert_eq!(set_aside[0]["consumer"], "analytics");
+    assert_eq!(world.rows("ada", &once), set_aside, "the key is known, whichever consumer it was");
+    world.does("ada", &["consume"]);
+    world.refused(
+        "ada",
+        &["dlq", "skip", &bad, "--consumer", "analytics", "--reason", "x"],
+        4,
+        "books_are_not_skipped",
+    );
+    world.refused("ada", &["dlq", "retry", &bad], 4, "still_unreadable");
+    assert_eq!(world.json("ada", &["status"])["consumers"][2]["set_aside"], 1);
 }
