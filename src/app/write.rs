@@ -122,7 +122,7 @@ impl App<'_> {
     /// # Errors
     /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
     pub(super) fn stamp(&self, writer: &Writer<'_>) -> Result<EventTime, AppError> {
-        Ok(consumers::stamp(writer, &self.around())?)
+        Ok(consumers::stamp(writer.last_time(), &self.around())?)
     }
 }
 

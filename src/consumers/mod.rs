@@ -157,8 +157,8 @@ pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
 ///
 /// # Errors
 /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
-pub fn stamp(writer: &Writer<'_>, around: &Surroundings<'_>) -> Result<EventTime, ConsumeError> {
-    let stamp = match clock::stamp(around.clock.now(), writer.last_time()) {
+pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<EventTime, ConsumeError> {
+    let stamp = match clock::stamp(around.clock.now(), last) {
         Err(Rejection::ClockBehind { now, last, .. }) => {
             let before_jump = last_event_before(around.log, now)?;
             return Err(Rejection::ClockBehind { now, last, before_jump }.into());

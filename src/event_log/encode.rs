@@ -1,4 +1,4 @@
-//! Writing a batch as lines.
+//! Writing batches as lines.
 
 use std::io::Write;
 
@@ -6,6 +6,7 @@ use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::hash::Hash;
+use crate::event_log::head::Head;
 
 /// Facts that are appended together: all of them or none.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,6 +19,57 @@ pub struct Batch {
     /// The hash of actor and command, if the key was given or imported.
     pub command_hash: Option<Hash>,
     pub facts: Vec<Fact>,
+}
+
+/// The lines of batches, chained to the event that they follow. That is most of the work of an
+/// append, and needs no lock: if another event comes in between, the lines are of no use.
+pub struct Encoded {
+    pub(super) follows: (Sequence, Hash),
+    pub(super) last: (Sequence, Hash),
+    pub(super) first_time: EventTime,
+    pub(super) last_time: EventTime,
+    pub(super) lines: Vec<u8>,
+}
+
+impl Encoded {
+    /// Encodes batches to stand behind the event with this sequence and hash.
+    ///
+    /// # Panics
+    /// On no batch, on an empty one, and on one before the batch in front of it: bugs of the caller.
+    pub fn behind(sequence: Sequence, hash: Hash, batches: &[Batch]) -> Encoded {
+        Encoded::into_buffer(sequence, hash, batches, Vec::new())
+    }
+
+    /// The same, into memory that was used before.
+    pub(super) fn into_buffer(sequence: Sequence, hash: Hash, batches: &[Batch], mut lines: Vec<u8>) -> Encoded {
+        let first_time = batches.first().expect("there is a batch").time;
+        let follows = (sequence, hash);
+        let (mut last, mut last_time) = (follows, first_time);
+        lines.clear();
+        for batch in batches {
+            assert!(!batch.facts.is_empty(), "a batch has events");
+            assert!(batch.time >= last_time, "event times never decrease");
+            let (sequence, hash) = last;
+            let hash = encode(batch, sequence.next(), hash, &mut lines);
+            last = (sequence.plus(batch.facts.len() as u64), hash);
+            last_time = batch.time;
+        }
+        Encoded { follows, last, first_time, last_time, lines }
+    }
+
+    /// Sequence and hash of the last event.
+    pub fn last(&self) -> (Sequence, Hash) {
+        self.last
+    }
+
+    pub fn last_time(&self) -> EventTime {
+        self.last_time
+    }
+
+    /// Whether the lines can be appended where the log ends now.
+    pub fn follows(&self, head: &Head) -> bool {
+        self.follows == (head.sequence, head.hash)
+    }
 }
 
 /// Appends the lines of `batch` to `out`. Returns the hash of the last line.

@@ -2,7 +2,7 @@
 
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::encode::{self, Batch};
+use crate::event_log::encode::{Batch, Encoded};
 use crate::event_log::error::LogError;
 use crate::event_log::head::{Head, HeadFile, Published};
 use crate::event_log::recovery::{self, Recovery, io_error};
@@ -177,46 +177,50 @@ impl<'s> Writer<'s> {
     /// # Panics
     /// As [`Writer::append`].
     pub fn append_group(&mut self, expected: &Head, batches: &[Batch]) -> Result<Head, LogError> {
+        let scratch = std::mem::take(&mut self.scratch);
+        let encoded = Encoded::into_buffer(expected.sequence, expected.hash, batches, scratch);
+        let head = self.append_encoded(&encoded)?;
+        self.scratch = encoded.lines;
+        Ok(head)
+    }
+
+    /// Appends lines that are ready.
+    ///
+    /// # Errors
+    /// [`LogError::HeadMoved`] if the head is not the event they follow; nothing is written.
+    /// Otherwise as [`Writer::append`].
+    ///
+    /// # Panics
+    /// If they are before the last event.
+    pub fn append_encoded(&mut self, encoded: &Encoded) -> Result<Head, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
-        if *expected != self.head {
-            return Err(LogError::HeadMoved { expected: expected.sequence, actual: self.head.sequence });
+        if !encoded.follows(&self.head) {
+            return Err(LogError::HeadMoved { expected: encoded.follows.0, actual: self.head.sequence });
         }
-        let mut last_time = self.last_time;
-        for batch in batches {
-            assert!(!batch.facts.is_empty(), "a batch has events");
-            assert!(last_time.is_none_or(|last| batch.time >= last), "event times never decrease");
-            last_time = Some(batch.time);
-        }
+        assert!(self.last_time.is_none_or(|last| encoded.first_time >= last), "event times never decrease");
         self.poisoned = true;
-        let Unpublished { head } = self.write(batches)?;
+        let Unpublished { head } = self.write(encoded)?;
         self.publish(head)?;
-        self.last_time = last_time;
+        self.last_time = Some(encoded.last_time);
         self.poisoned = false;
         Ok(head)
     }
 
-    fn write(&mut self, batches: &[Batch]) -> Result<Unpublished, LogError> {
-        let mut lines = std::mem::take(&mut self.scratch);
-        lines.clear();
-        let (mut sequence, mut hash) = (self.head.sequence, self.head.hash);
-        for batch in batches {
-            hash = encode::encode(batch, sequence.next(), hash, &mut lines);
-            sequence = sequence.plus(batch.facts.len() as u64);
-        }
+    fn write(&mut self, encoded: &Encoded) -> Result<Unpublished, LogError> {
+        let Encoded { last: (sequence, hash), ref lines, .. } = *encoded;
         let (segment_first, position) = self.place_for(lines.len() as u64);
         let file = self.segment_file(segment_first)?;
         failpoint!("log.before_write");
         failpoint!("log.mid_line", file.write_at(&lines[..lines.len() / 2], position));
-        let written = file.write_at(&lines, position).and_then(|()| {
+        let written = file.write_at(lines, position).and_then(|()| {
             failpoint!("log.before_sync");
             file.sync()
         });
         written.map_err(|source| io_error(self.storage, "write", segment_first, source))?;
         failpoint!("log.before_publish");
         let position = position + lines.len() as u64;
-        self.scratch = lines;
         Ok(Unpublished { head: Head { sequence, hash, segment: segment_first, position } })
     }
 

@@ -129,6 +129,15 @@ impl StateIndex {
         Ok(through)
     }
 
+    /// Moves on from `from` to `to`, between which nothing concerns the index. False if it does not
+    /// stand at `from`.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn pass_over(&self, from: &Checkpoint, to: &Checkpoint) -> Result<bool, StateError> {
+        self.file.move_checkpoint(from, to)
+    }
+
     /// Follows one event; the checkpoint is set apart from it.
     pub fn apply(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
         if matches!(recorded.event.subject(), Subject::User(_)) {

@@ -216,6 +216,16 @@ impl SqliteFile {
             .map_err(self.failed("write"))
     }
 
+    /// Sets the checkpoint to `to` if it is `from`.
+    pub fn move_checkpoint(&self, from: &Checkpoint, to: &Checkpoint) -> Result<bool, StateError> {
+        let parameters = params![to.sequence.0, to.hash.to_string(), from.sequence.0, from.hash.to_string()];
+        self.db()
+            .prepare_cached("UPDATE checkpoint SET sequence = ?1, hash = ?2 WHERE sequence = ?3 AND hash = ?4")
+            .and_then(|mut update| update.execute(parameters))
+            .map(|moved| moved > 0)
+            .map_err(self.failed("write"))
+    }
+
     /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
     /// that [`SqliteFile::forget`] or closing the file rolls back.
     ///

@@ -254,7 +254,8 @@ fn config(mode: AccessMode) -> Result<Config, duckdb::Error> {
         .threads(2)?
         .max_memory("384MB")?
         .enable_autoload_extension(false)?
-        .with("wal_autocheckpoint", "64MB")
+        // A commit of more than this goes into the file at once, and is not written twice.
+        .with("wal_autocheckpoint", "1MB")
 }
 
 /// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.

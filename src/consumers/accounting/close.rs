@@ -1,7 +1,7 @@
 //! Closing dates: catch up, decide, append payouts and `day.closed` as one batch.
 
 use crate::consumers::accounting::{Accounting, Proposal};
-use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, DayClosed, Event};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::close::Closing;
@@ -76,7 +76,7 @@ impl Accounting<'_> {
                 if self.touches_open_date(&absorbed) {
                     return Ok(None);
                 }
-                let at = self.stamp(around, writer)?;
+                let at = stamp(writer.last_time(), around)?;
                 let through_sequence = self.position.sequence;
                 let skipped_events = self.withheld.skipped_on(date, &self.common.books().company.zone);
                 let closing = Closing { at, through_sequence, skipped_events };

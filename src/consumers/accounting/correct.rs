@@ -2,7 +2,7 @@
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};
-use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, BalanceChanged, Fact};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::{Correct, Original};
@@ -59,7 +59,7 @@ impl Accounting<'_> {
             if (correction.is_key_taken)()? {
                 return Ok(None);
             }
-            let stamped = self.stamp(around, writer);
+            let stamped = stamp(writer.last_time(), around);
             let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
             let (id, minted) = (correction.mint)(at, self.position.sequence.next());
             let entry_id = EntryId::from_uuid(id.uuid());

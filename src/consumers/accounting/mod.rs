@@ -20,7 +20,7 @@ pub use correct::{Corrected, Correction};
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::consumers::{ConsumeError, Pen, Surroundings};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -202,7 +202,7 @@ impl<'d> Accounting<'d> {
         self.check_at_head(writer);
         let expected = *writer.head();
         let head = writer.append(&expected, &batch)?;
-        self.keep(&batch, &head)?;
+        self.keep(&batch, Checkpoint::from(&head))?;
         Ok(head)
     }
 
@@ -211,23 +211,19 @@ impl<'d> Accounting<'d> {
         assert_eq!(head, self.position.sequence, "the books have followed everything up to the head");
     }
 
-    /// Keeps the rows of a batch that the log has up to `head` and the books have posted.
-    fn keep(&mut self, batch: &Batch, head: &Head) -> Result<(), ConsumeError> {
+    /// Keeps the rows of a batch that ends at `through` and that the books have posted.
+    fn keep(&mut self, batch: &Batch, through: Checkpoint) -> Result<(), ConsumeError> {
         for recorded in Recorded::of_batch(batch, self.position.sequence.next()) {
             self.common.record(&recorded);
             self.tables.record(&recorded);
         }
         let events = batch.facts.len() as u64;
         self.appended += events;
-        self.moved_to(Checkpoint::from(head), events)
+        self.moved_to(through, events)
     }
 
-    fn stamp(&self, around: &Surroundings<'_>, writer: &Writer<'_>) -> Result<EventTime, ConsumeError> {
-        stamp(writer, around)
-    }
-
-    /// Hands the rows over to DuckDB, in a transaction that stays open. The days among them may
-    /// show entries of a batch that the log does not have yet.
+    /// Hands the rows over to DuckDB, in a transaction that stays open. The log may not have all
+    /// of them yet.
     fn flush(&mut self) -> Result<(), ConsumeError> {
         if !std::mem::replace(&mut self.is_open, true) {
             self.database.begin()?;
@@ -238,7 +234,7 @@ impl<'d> Accounting<'d> {
         Ok(())
     }
 
-    /// Stores rows and checkpoint in one transaction. No batch is on its way.
+    /// Stores rows and checkpoint in one transaction. The log has all of them: no batch is on its way.
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database.set_checkpoint(&self.position)?;

@@ -1,8 +1,7 @@
 //! Task events become entries: read once more from where the last reaction ended, decide, append.
 //!
-//! While one batch is encoded, written and synced on a thread of its own, the next is decided.
-//! Until the log has a batch, its rows are not kept; what the books posted for it stays in the
-//! open transaction, which an error ends without a commit.
+//! While one batch is written and synced on a thread of its own, the next is decided and encoded.
+//! Until the log has a batch, its rows wait in a transaction that an error ends without a commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,14 +10,15 @@ use std::thread::{Scope, ScopedJoinHandle};
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
-use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp, tracker};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing::Price;
-use crate::event_log::{Batch, Hash, Head, Line, LogError, Writer};
-use crate::state::{Checkpoint, Recorded};
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, Encoded, Hash, Head, Line, LogError};
+use crate::state::{Checkpoint, Recorded, StateIndex};
 use crate::store::tables::{WantedRow, WantedRows};
 use crate::store::{Database, StoreError};
 
@@ -40,7 +40,18 @@ struct Pending<'s, 'e> {
     unassigned: Option<(Cause, Fact)>,
     /// Where a batch is appended while the next is decided.
     threads: &'s Scope<'s, 'e>,
-    underway: Option<ScopedJoinHandle<'s, Result<(Batch, Head), LogError>>>,
+    underway: Option<Underway<'s>>,
+    /// What commands decide from goes along, so that none of them has to read all these entries.
+    index: Option<StateIndex>,
+}
+
+/// A batch on its way into the log.
+struct Underway<'s> {
+    /// The event in front of it, and its last one.
+    before: Checkpoint,
+    last: Checkpoint,
+    time: EventTime,
+    thread: ScopedJoinHandle<'s, Result<Head, LogError>>,
 }
 
 impl<'s, 'e> Pending<'s, 'e> {
@@ -52,6 +63,7 @@ impl<'s, 'e> Pending<'s, 'e> {
             unassigned: None,
             threads,
             underway: None,
+            index: None,
         }
     }
 
@@ -109,7 +121,7 @@ impl Accounting<'_> {
                 pending.include_unassigned();
             }
             self.append_pending(around, pen, &mut pending)?;
-            self.keep_underway(&mut pending)?;
+            arrive(around, &mut pending)?;
             Ok::<_, ConsumeError>(done)
         })?;
         if done {
@@ -135,7 +147,7 @@ impl Accounting<'_> {
             self.react_to_chunk(around, pen, &mut pending, &chunk)?;
             pending.include_unassigned();
             self.append_pending(around, pen, &mut pending)?;
-            self.keep_underway(&mut pending)
+            arrive(around, &mut pending)
         })
     }
 
@@ -192,7 +204,7 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    /// Sends what is pending on its way, after the batch before has arrived.
+    /// Sends what is pending on its way into the log.
     fn append_pending<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
@@ -200,51 +212,48 @@ impl Accounting<'_> {
         pending: &mut Pending<'s, '_>,
     ) -> Result<(), ConsumeError> {
         let Some(first_cause) = pending.first_cause.take() else { return Ok(()) };
-        self.keep_underway(pending)?;
         let facts = std::mem::take(&mut pending.facts);
         let command_id = format!("accounting/{first_cause}");
         let proposal = Proposal { actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts };
         self.reacted_through = self.reacted_through.max(pending.last_cause);
         match pen {
             Pen::Held(writer) => {
-                let batch = self.follow_and_stamp(around, writer, proposal)?;
-                let expected = *writer.head();
-                let head = writer.append(&expected, &batch)?;
-                self.keep(&batch, &head)
+                self.absorb(around)?;
+                let time = stamp(writer.last_time(), around)?;
+                self.append(writer, time, proposal).map(drop)
             }
-            Pen::ByLock => {
-                let mut writer = around.writer()?;
-                let batch = self.follow_and_stamp(around, &writer, proposal)?;
-                // The lock goes with the thread, and is let go as soon as the log has the batch.
-                pending.underway = Some(pending.threads.spawn(move || {
-                    let expected = *writer.head();
-                    let head = writer.append(&expected, &batch)?;
-                    Ok((batch, head))
-                }));
-                Ok(())
-            }
+            Pen::ByLock => self.send(around, pending, proposal),
         }
     }
 
-    /// Keeps the rows of the batch on its way, once the log has it.
-    fn keep_underway(&mut self, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
-        let Some(thread) = pending.underway.take() else { return Ok(()) };
-        let (batch, head) = thread.join().expect("appending does not panic")?;
-        failpoint!("reaction.after_append");
-        self.keep(&batch, &head)
-    }
-
-    /// Under the writer lock: what is proposed, ready to be appended.
-    fn follow_and_stamp(
+    /// Appends a proposal on a thread of its own, after the batch before has arrived, and keeps its rows.
+    fn send<'s, 'l: 's>(
         &mut self,
-        around: &Surroundings<'_>,
-        writer: &Writer<'_>,
+        around: &Surroundings<'l>,
+        pending: &mut Pending<'s, '_>,
         proposal: Proposal,
-    ) -> Result<Batch, ConsumeError> {
+    ) -> Result<(), ConsumeError> {
+        // Encoded while the batch before is written, in the hope that nobody comes in between.
+        let before = pending.underway.as_ref();
+        let mut batch = proposal.into_batch(stamp(before.map(|before| before.time), around)?);
+        let hoped = before.map(|before| encoded_behind(&before.last, &batch));
+        arrive(around, pending)?;
+        let mut writer = around.writer()?;
         self.absorb(around)?;
-        let time = self.stamp(around, writer)?;
-        self.check_at_head(writer);
-        Ok(proposal.into_batch(time))
+        self.check_at_head(&writer);
+        let encoded = match hoped.filter(|encoded| encoded.follows(writer.head())) {
+            Some(encoded) => encoded,
+            None => {
+                batch.time = stamp(writer.last_time(), around)?;
+                encoded_behind(&self.position, &batch)
+            }
+        };
+        let (sequence, hash) = encoded.last();
+        let last = Checkpoint { sequence, hash };
+        // The lock goes with the thread, and is let go as soon as the log has the batch.
+        let thread = pending.threads.spawn(move || writer.append_encoded(&encoded));
+        pending.underway = Some(Underway { before: self.position, last, time: batch.time, thread });
+        self.keep(&batch, last)
     }
 
     /// Looks up, in one query, the tasks that the events are about and that are not at hand.
@@ -276,12 +285,32 @@ impl Accounting<'_> {
         }
         // Found are the rows of what is in the log.
         self.append_pending(around, pen, pending)?;
-        self.keep_underway(pending)?;
+        arrive(around, pending)?;
         self.flush()?;
         let found = load_accounts(self.database, &wanted)?;
         self.accounts.extend(found);
         Ok(())
     }
+}
+
+fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Encoded {
+    Encoded::behind(last.sequence, last.hash, std::slice::from_ref(batch))
+}
+
+/// Waits until the log has the batch on its way.
+fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
+    let Some(Underway { before, last, thread, .. }) = pending.underway.take() else { return Ok(()) };
+    thread.join().expect("appending does not panic")?;
+    failpoint!("reaction.after_append");
+    let index = match pending.index.take() {
+        Some(index) => index,
+        None => tracker::open_index(around)?,
+    };
+    if !index.pass_over(&before, &last)? {
+        index.catch_up(around.log)?;
+    }
+    pending.index = Some(index);
+    Ok(())
 }
 
 fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {

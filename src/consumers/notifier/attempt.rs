@@ -113,7 +113,7 @@ fn record(
     let command_id = format!("notifier/{}", first.cause);
     let facts: Vec<_> = attempts.into_iter().map(|(mail, outcome)| fact(company, mail, outcome)).collect();
     let events = facts.len() as u64;
-    let time = stamp(writer, around)?;
+    let time = stamp(writer.last_time(), around)?;
     let actor = Actor::System(Consumer::Notifier);
     let expected = *writer.head();
     writer.append(&expected, &Batch { time, actor, command_id, command_hash: None, facts })?;
