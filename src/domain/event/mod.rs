@@ -79,9 +79,9 @@ pub enum Subject {
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Subject::User(id) => write!(f, "user/{id}"),
-            Subject::Task(id) => write!(f, "task/{id}"),
-            Subject::Day(date) => write!(f, "day/{date}"),
+            Subject::User(id) => f.write_str("user/").and_then(|()| id.fmt(f)),
+            Subject::Task(id) => f.write_str("task/").and_then(|()| id.fmt(f)),
+            Subject::Day(date) => f.write_str("day/").and_then(|()| date.fmt(f)),
             Subject::Company => f.write_str("company"),
         }
     }

@@ -105,7 +105,7 @@ fn track_of(line: &Line<'_>) -> Track {
         computed: None,
         is_sure: true,
         more: line.more,
-        key: identity::of_key(&line.command_id()),
+        key: identity::fingerprint(&line.command_id()),
         time: line.event_time().ok(),
         time_text: line.time.as_bytes().try_into().unwrap_or_default(),
     }
@@ -227,7 +227,7 @@ impl Chunk<'_> {
 
     /// The key's fingerprint; one key for each batch, and one batch for each key.
     fn key(&mut self, line: &Line<'_>, byte: u64, is_sound: bool) -> u64 {
-        let key = identity::of_key(&line.command_id());
+        let key = identity::fingerprint(&line.command_id());
         match self.track {
             Some(track) if track.is_sure && is_sound && track.more > 0 => {
                 if key != track.key {
@@ -271,13 +271,7 @@ impl Chunk<'_> {
     }
 
     fn content(&mut self, line: &Line<'_>, byte: u64) {
-        match line.id.parse::<uuid::Uuid>() {
-            Ok(id) => self.checked.ids.push(identity::of_id(id)),
-            Err(error) => {
-                let what = format!("the id `{}` is not a UUID: {error}", line.id);
-                self.fault(FaultKind::Envelope, byte, line.sequence, what);
-            }
-        }
+        self.checked.ids.push(identity::fingerprint(line.id));
         match self.contents.check(line) {
             Ok(is_known) => self.checked.unknown += u64::from(!is_known),
             Err((kind, what)) => self.fault(kind, byte, line.sequence, what),

@@ -1,16 +1,13 @@
 //! What one line says, taken by itself: envelope against event, data against what is written.
 
-use std::fmt::Write;
-
 use crate::domain::event::{Event, EventKind};
+use crate::event_log::audit::written::{is_displayed, is_written};
 use crate::event_log::audit::{Depth, FaultKind};
 use crate::event_log::line::{Line, LineKind};
 
-/// Scratch memory for the checks of many lines.
+/// What is known from line to line.
 pub(super) struct Contents {
     depth: Depth,
-    text: String,
-    data: Vec<u8>,
     /// The last actor that was well written; most lines have the one of the line before.
     actor: String,
 }
@@ -19,7 +16,7 @@ type Wrong = (FaultKind, String);
 
 impl Contents {
     pub fn new(depth: Depth) -> Contents {
-        Contents { depth, text: String::new(), data: Vec::new(), actor: String::new() }
+        Contents { depth, actor: String::new() }
     }
 
     /// Whether the event's type is known; or the first thing that is wrong.
@@ -32,14 +29,10 @@ impl Contents {
                 .map_err(|error| (FaultKind::Decoding, format!("the data is not JSON: {error}")));
         }
         let event = line.event().map_err(|error| (FaultKind::Decoding, error.to_string()))?;
-        self.agreement(line, &event)?;
-        if EventKind::of_type(line.type_name).is_some() {
-            self.data.clear();
-            serde_json::to_writer(&mut self.data, &event).expect("events serialize into memory");
-            if self.data != line.data.as_bytes() {
-                let what = "the data is not written as this program writes it".to_owned();
-                return Err((FaultKind::Decoding, what));
-            }
+        agreement(line, &event)?;
+        if EventKind::of_type(line.type_name).is_some() && !is_written(&event, line.data) {
+            let what = "the data is not written as this program writes it".to_owned();
+            return Err((FaultKind::Decoding, what));
         }
         self.schema(line)?;
         Ok(true)
@@ -63,32 +56,11 @@ impl Contents {
             return Ok(());
         }
         let Ok(actor) = line.acting() else { return wrong(format!("`{}` is not an actor", line.actor)) };
-        if !self.reads(&actor, line.actor) {
+        if !is_displayed(&actor, line.actor) {
             return wrong(format!("the actor is written `{}` instead of `{actor}`", line.actor));
         }
         line.actor.clone_into(&mut self.actor);
         Ok(())
-    }
-
-    /// Source and subject follow from the event.
-    fn agreement(&mut self, line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
-        let context = event.context().name();
-        if line.source.strip_prefix("/popug/") != Some(context) {
-            let what = format!("the source is `{}`, the event is one of {context}", line.source);
-            return Err((FaultKind::Envelope, what));
-        }
-        let subject = event.subject();
-        if !self.reads(&subject, line.subject) {
-            let what = format!("the subject is `{}`, the event is about {subject}", line.subject);
-            return Err((FaultKind::Envelope, what));
-        }
-        Ok(())
-    }
-
-    fn reads(&mut self, value: &impl std::fmt::Display, text: &str) -> bool {
-        self.text.clear();
-        write!(self.text, "{value}").expect("memory takes every write");
-        self.text == text
     }
 
     #[cfg(feature = "cli")]
@@ -104,6 +76,21 @@ impl Contents {
         debug_assert!(self.depth <= Depth::Decoding);
         Ok(())
     }
+}
+
+/// Source and subject follow from the event.
+fn agreement(line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
+    let context = event.context().name();
+    if line.source.strip_prefix("/popug/") != Some(context) {
+        let what = format!("the source is `{}`, the event is one of {context}", line.source);
+        return Err((FaultKind::Envelope, what));
+    }
+    let subject = event.subject();
+    if !is_displayed(&subject, line.subject) {
+        let what = format!("the subject is `{}`, the event is about {subject}", line.subject);
+        return Err((FaultKind::Envelope, what));
+    }
+    Ok(())
 }
 
 /// Whether it is a UUID in the one form that is written: lower case, with its four dashes.

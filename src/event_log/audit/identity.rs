@@ -14,19 +14,15 @@ use crate::event_log::line::Line;
 use crate::event_log::segment;
 use crate::event_log::storage::Storage;
 
-/// Spreads bits so that neither the time in a UUIDv7 nor its version matter.
+/// Spreads bits.
 fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     word ^ (word >> 29)
 }
 
-pub(super) fn of_id(id: uuid::Uuid) -> u64 {
-    let (high, low) = id.as_u64_pair();
-    mix(high).rotate_left(23) ^ mix(low ^ 0x5bd1_e995)
-}
-
-pub(super) fn of_key(key: &str) -> u64 {
-    key.as_bytes().chunks(8).fold(key.len() as u64, |sum, bytes| {
+/// The fingerprint of an id or a key.
+pub(super) fn fingerprint(text: &str) -> u64 {
+    text.as_bytes().chunks(8).fold(text.len() as u64, |sum, bytes| {
         let mut word = [0; 8];
         word[..bytes.len()].copy_from_slice(bytes);
         mix(sum.rotate_left(17) ^ u64::from_le_bytes(word))
@@ -88,7 +84,7 @@ struct Seen {
 impl Seen {
     fn line(&mut self, line: &Line<'_>, segment: Sequence, byte: u64, audit: &mut Audit) {
         let place = || Place { segment: segment::file_name(segment), byte, sequence: line.sequence };
-        if line.id.parse().is_ok_and(|id| self.ids.contains(&of_id(id))) {
+        if self.ids.contains(&fingerprint(line.id)) {
             let first = *self.first_ids.entry(line.id.to_owned()).or_insert(line.sequence);
             if first != line.sequence {
                 audit.fault(FaultKind::Identity, place(), format!("event {first} has the id {} too", line.id));
@@ -97,7 +93,7 @@ impl Seen {
         let begins = self.more == 0;
         self.more = line.more;
         let key = line.command_id();
-        if begins && self.keys.contains(&of_key(&key)) {
+        if begins && self.keys.contains(&fingerprint(&key)) {
             let first = *self.first_keys.entry(key.clone().into_owned()).or_insert(line.sequence);
             if first != line.sequence {
                 let what = format!("the batch of event {first} has the idempotency key `{key}` too");

@@ -11,6 +11,7 @@ mod chunk;
 mod content;
 mod identity;
 mod plan;
+mod written;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;

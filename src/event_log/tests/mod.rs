@@ -1,6 +1,6 @@
 //! The log as a whole, on real files and on a disk that forgets, cuts and fails.
 
-mod any_event;
+pub(super) mod any_event;
 mod appending;
 mod chain;
 mod copying;
