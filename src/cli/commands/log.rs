@@ -1,17 +1,19 @@
 //! `log tail`, `log show`, `log stats`
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::app::command::{known_task, known_user};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::indented::indented;
 use crate::cli::invocation::{Desk, Invocation, list};
+use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
+use crate::event_log::schema::SCHEMAS;
 use crate::event_log::{EventLog, FileLog, Line, LogError};
 use crate::reports::error::ReportError;
 use crate::reports::render::Format;
@@ -37,7 +39,7 @@ pub struct Tail {
     /// Only events of this type, with or without its version
     #[arg(long = "type", value_name = "TYPE")]
     type_name: Option<String>,
-    /// Only events about this subject, such as task/ID, day/DATE or company
+    /// Only events about this task or user, named as ever, or about day/DATE or company
     #[arg(long)]
     subject: Option<String>,
     /// Begin at this sequence
@@ -62,40 +64,84 @@ impl Log {
         let desk = invocation.desk()?;
         desk.caller.require(Right::Administer)?;
         match self {
-            Log::Tail(command) => command.run(invocation, &desk),
+            Log::Tail(command) => command.resolved(&desk)?.run(invocation, &desk),
             Log::Show(command) => command.run(invocation, &desk),
             Log::Stats(_) => stats(invocation, &desk),
         }
     }
 }
 
+/// What is done with the text of a line.
+type Visit<'v> = dyn FnMut(&str) -> Result<(), Failure> + 'v;
+
 impl Tail {
+    /// With the type and the subject as they stand in the log.
+    fn resolved(self, desk: &Desk<'_>) -> Result<Tail, Failure> {
+        if let Some(name) = self.type_name.as_deref()
+            && !SCHEMAS.iter().any(|schema| is_type(&schema.type_name(), name))
+            && !self.occurs(&desk.app.log)?
+        {
+            let failure = Failure::new(Exit::NotFound, "unknown_type", format!("there is no event type `{name}`"));
+            return Err(failure.hint("`popug-cli schema list` shows all"));
+        }
+        let subject = self.subject.as_deref().map(|name| subject(desk, name)).transpose()?;
+        Ok(Tail { subject, ..self })
+    }
+
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let log = &desk.app.log;
+        let format = invocation.format()?;
+        if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
+            self.lines(invocation, &desk.app.log)?;
+        } else if self.follow {
+            return Err(
+                Failure::usage("--follow writes one line after the other").hint("leave -o out, or say -o ndjson")
+            );
+        } else {
+            let mut lines = Vec::new();
+            self.first_lines(&desk.app.log, &mut |line| {
+                lines.push(line.to_owned());
+                Ok(())
+            })?;
+            let lines: Vec<_> =
+                lines.iter().map(|line| Line::parse(line.as_bytes()).expect("parsed when it was read")).collect();
+            let table = rows(&lines)?.build().map_err(ReportError::from)?;
+            invocation.emit(&list(desk, "log-tail", table, vec![])?)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The lines as they stand in the log.
+    fn lines(&self, invocation: &Invocation<'_>, log: &FileLog) -> Result<(), Failure> {
         invocation.with_output(|out| {
-            let mut next = self.first_lines(log, out)?;
+            let mut next = self.first_lines(log, &mut |line| Ok(writeln!(out, "{line}")?))?;
             if !self.follow {
                 return Ok(());
             }
             loop {
                 out.flush()?;
                 std::thread::sleep(LOOK_AGAIN);
-                next = self.lines_from(log, next, out)?;
+                next = self.lines_from(log, next, &mut |line| Ok(writeln!(out, "{line}")?))?;
             }
+        })
+    }
+
+    /// Whether the log has what is asked for; other programs may write types of their own.
+    fn occurs(&self, log: &FileLog) -> Result<bool, Failure> {
+        let mut found = false;
+        log.for_each(Sequence::FIRST, &mut |line| {
+            found |= self.type_name.as_deref().is_some_and(|wanted| is_type(line.type_name, wanted));
+            Ok(())
         })?;
-        Ok(Exit::Done)
+        Ok(found)
     }
 
     fn is_wanted(&self, line: &Line<'_>) -> bool {
-        let name = |wanted: &str| {
-            line.type_name == wanted || line.type_name.rsplit_once(".v").is_some_and(|(name, _)| name == wanted)
-        };
-        self.type_name.as_deref().is_none_or(name)
+        self.type_name.as_deref().is_none_or(|wanted| is_type(line.type_name, wanted))
             && self.subject.as_deref().is_none_or(|wanted| line.subject == wanted)
     }
 
-    /// Prints what was asked for; the sequence to go on with.
-    fn first_lines(&self, log: &FileLog, out: &mut dyn Write) -> Result<Sequence, Failure> {
+    /// Visits what was asked for; the sequence to go on with.
+    fn first_lines(&self, log: &FileLog, visit: &mut Visit<'_>) -> Result<Sequence, Failure> {
         let head = log.head()?.sequence;
         let has_filter = self.type_name.is_some() || self.subject.is_some();
         if let Some(from) = self.from {
@@ -103,7 +149,7 @@ impl Tail {
             if from > head.next() {
                 return Err(not_there(from.0, head));
             }
-            return self.some_lines_from(log, from, self.count.unwrap_or(usize::MAX), out);
+            return self.some_lines_from(log, from, self.count.unwrap_or(usize::MAX), visit);
         }
         let count = self.count.unwrap_or(10);
         let from = if has_filter { 1 } else { (head.0 + 1).saturating_sub(count as u64).max(1) };
@@ -118,7 +164,7 @@ impl Tail {
             Ok(())
         })?;
         for line in last {
-            writeln!(out, "{line}")?;
+            visit(&line)?;
         }
         Ok(head.next())
     }
@@ -128,7 +174,7 @@ impl Tail {
         log: &FileLog,
         from: Sequence,
         count: usize,
-        out: &mut dyn Write,
+        visit: &mut Visit<'_>,
     ) -> Result<Sequence, Failure> {
         let mut reader = log.read(from)?;
         let mut left = count;
@@ -136,22 +182,41 @@ impl Tail {
             let Some(line) = reader.next_line()? else { break };
             if self.is_wanted(&line) {
                 left -= 1;
-                writeln!(out, "{}", line.text)?;
+                visit(line.text)?;
             }
         }
         Ok(reader.head().sequence.next())
     }
 
-    fn lines_from(&self, log: &FileLog, from: Sequence, out: &mut dyn Write) -> Result<Sequence, Failure> {
+    fn lines_from(&self, log: &FileLog, from: Sequence, visit: &mut Visit<'_>) -> Result<Sequence, Failure> {
         if log.head()?.sequence < from {
             return Ok(from);
         }
-        self.some_lines_from(log, from, usize::MAX, out)
+        self.some_lines_from(log, from, usize::MAX, visit)
+    }
+}
+
+/// Whether a type is the wanted one, which may lack a version.
+fn is_type(type_name: &str, wanted: &str) -> bool {
+    type_name == wanted || type_name.rsplit_once(".v").is_some_and(|(name, _)| name == wanted)
+}
+
+fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
+    if name == "company" || ["task/", "user/", "day/"].iter().any(|kind| name.starts_with(kind)) {
+        return Ok(name.to_owned());
+    }
+    match known_task(&desk.index, name) {
+        Ok(task) => Ok(Subject::Task(task.id).to_string()),
+        Err(no_task) => match known_user(&desk.index, name) {
+            Ok(user) => Ok(Subject::User(user.id).to_string()),
+            Err(_) => Err(no_task.into()),
+        },
     }
 }
 
 fn not_there(sequence: u64, head: Sequence) -> Failure {
     Failure::new(Exit::NotFound, "unknown_event", format!("there is no event {sequence}; the last is {head}"))
+        .hint("`popug-cli log tail` shows the last ones")
 }
 
 impl Show {
@@ -167,7 +232,7 @@ impl Show {
                 invocation.with_output(|out| Ok(writeln!(out, "{}", line.text)?))?;
             }
             Format::Table | Format::Csv | Format::Markdown | Format::Parquet => {
-                let answer = Answer::shown(row(&line)?, indented(line.text))?;
+                let answer = Answer::shown(rows(&[line])?, indented(line.text))?;
                 invocation.answer(&answer.in_zone(&desk.company.zone))?;
             }
         }
@@ -175,19 +240,20 @@ impl Show {
     }
 }
 
-/// The event's envelope, with its data as JSON.
-fn row(line: &Line<'_>) -> Result<TableBuilder, Failure> {
+/// The events' envelopes, with their data as JSON.
+fn rows(lines: &[Line<'_>]) -> Result<TableBuilder, Failure> {
+    let times = lines.iter().map(|line| line.event_time().map(Some)).collect::<Result<Vec<_>, _>>()?;
     Ok(Table::builder()
-        .int("sequence", [Some(line.sequence.0)])
-        .time("time", [Some(line.event_time()?)])
-        .text("type", [Some(line.type_name)])
-        .text("source", [Some(line.source)])
-        .text("subject", [Some(line.subject)])
-        .text("actor", [Some(line.actor)])
-        .text("commandid", [Some(line.command_id())])
-        .text("causationid", [line.causation_id])
-        .text("id", [Some(line.id)])
-        .text("data", [Some(line.data)]))
+        .int("sequence", lines.iter().map(|line| Some(line.sequence.0)))
+        .time("time", times)
+        .text("type", lines.iter().map(|line| Some(line.type_name)))
+        .text("source", lines.iter().map(|line| Some(line.source)))
+        .text("subject", lines.iter().map(|line| Some(line.subject)))
+        .text("actor", lines.iter().map(|line| Some(line.actor)))
+        .text("commandid", lines.iter().map(|line| Some(line.command_id())))
+        .text("causationid", lines.iter().map(|line| line.causation_id))
+        .text("id", lines.iter().map(|line| Some(line.id)))
+        .text("data", lines.iter().map(|line| Some(line.data))))
 }
 
 /// What is counted of one type.

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::event_log::schema::{self, SCHEMAS};
+use crate::reports::error::ReportError;
+use crate::reports::table::{Report, Table};
 
 #[derive(Subcommand, Debug)]
 pub enum Schema {
@@ -38,8 +40,9 @@ impl Schema {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Schema::List(_) => {
-                let names: String = SCHEMAS.iter().map(|schema| schema.type_name() + "\n").collect();
-                invocation.with_output(|out| Ok(out.write_all(names.as_bytes())?))?;
+                let types = SCHEMAS.iter().map(|schema| Some(schema.type_name()));
+                let table = Table::builder().text("type", types).build().map_err(ReportError::from)?;
+                invocation.emit(&Report { name: "schemas", ..Report::alone(table) })?;
                 Ok(Exit::Done)
             }
             Schema::Show(Show { type_name }) => show(invocation, &type_name),
