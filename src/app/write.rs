@@ -199,3 +199,69 @@ fn read_batch(log: &FileLog, given: &GivenCommand) -> Result<Vec<(Sequence, Even
     }
     Ok(events)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixture::Store;
+    use crate::domain::event::{TaskAssigned, TaskCompleted, UserDeactivated};
+
+    /// A task of `dora`, and an event that a process appended before it died: the index has not read it.
+    fn behind(event: impl FnOnce(&TaskAssigned) -> Event) -> (Store, UserId, Vec<u8>) {
+        let store = Store::new();
+        let app = store.app();
+        let (anna, manner) = (store.caller("anna").user.id, Manner::default());
+        let text = |text: &str| text.to_owned();
+        let register = Command::RegisterUser {
+            login: text("dora"),
+            full_name: text("Dora"),
+            email: text("dora@popug.example"),
+            role: text("developer"),
+        };
+        app.execute(anna, &register, &manner).unwrap();
+        let add = Command::AddTask { title: text("One"), jira_id: None, description: None };
+        let added = app.execute(anna, &add, &manner).unwrap();
+        let [_, (_, Event::TaskAssigned(assigned))] = &added.events[..] else { panic!("{added:?}") };
+        let mut writer = app.log.writer(&app.around().patience()).unwrap();
+        let batch = Batch {
+            time: writer.last_time().unwrap(),
+            actor: Actor::User(assigned.assignee_id),
+            command_id: text("somebody else's"),
+            command_hash: None,
+            facts: with_ids(vec![event(assigned)], || EventId::from_uuid(uuid::Uuid::max())),
+        };
+        let head = *writer.head();
+        let _ = writer.append(&head, &batch).unwrap();
+        drop(writer);
+        let assignee = assigned.assignee_id;
+        drop(app);
+        let log = store.log_bytes();
+        (store, assignee, log)
+    }
+
+    #[test]
+    fn a_command_is_decided_on_all_that_the_log_has() {
+        let completed = |assigned: &TaskAssigned| {
+            let (task_id, completed_by, assignment_no) = (assigned.task_id, assigned.assignee_id, 1);
+            TaskCompleted { task_id, completed_by, assignment_no }.into()
+        };
+        let (store, dora, log) = behind(completed);
+        let again = Command::CompleteTasks { tasks: vec!["1".into()] };
+        let refused = store.app().execute(dora, &again, &Manner::default());
+        assert!(matches!(refused, Err(AppError::Rejected(Rejection::AlreadyCompleted { number: 1 }))), "{refused:?}");
+        assert!(store.log_bytes() == log);
+    }
+
+    #[test]
+    fn whoever_was_deactivated_a_moment_ago_writes_nothing() {
+        let (store, dora, log) =
+            behind(|assigned| UserDeactivated { user_id: assigned.assignee_id, reason: None }.into());
+        let complete = Command::CompleteTasks { tasks: vec!["1".into()] };
+        let refused = store.app().execute(dora, &complete, &Manner::default());
+        assert!(
+            matches!(refused, Err(AppError::Rejected(Rejection::ActorDeactivated { ref login })) if login == "dora"),
+            "{refused:?}"
+        );
+        assert!(store.log_bytes() == log);
+    }
+}

@@ -49,9 +49,6 @@ impl Accounting<'_> {
         self.catch_up(around, None)?;
         // The original, and what is corrected of it already, may be among what was just read.
         self.flush()?;
-        if (correction.is_key_taken)()? {
-            return self.commit().map(|()| None);
-        }
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
         pen.with_writer(around, |writer| {

@@ -62,7 +62,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
     consume(&store).unwrap();
     assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2", "petr has his fee and his reward");
     let blocked = close(&store, "2026-11-22T00:05:00Z");
-    assert_eq!(blocked, Closes { closed: Vec::new(), blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))) });
+    assert_eq!(blocked, Closes { blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))), ..Closes::default() });
     assert!(matches!(blocked.unblocked(), Err(Rejection::DateBlocked { .. })));
     decided(&store, "2026-11-22T01:00:00Z", Standing::Skipped, bad);
     let closes = close(&store, "2026-11-22T01:05:00Z");
@@ -130,16 +130,18 @@ fn the_money_of_a_user_waits_with_an_event_of_his_own() {
 fn nothing_is_decided_on_books_that_lack_an_entry() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    // Its entries are of a later date than itself, and of the date to be closed all the same.
+    store.set_clock("2026-11-21T09:00:00Z");
     consume(&store).unwrap();
     let of_the_books = |r: &crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
     let entry = store.recorded().iter().find(|recorded| of_the_books(recorded)).unwrap().sequence.0;
-    decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, entry);
-    store.finished("2026-11-20T11:00:00Z", 2, "petr");
+    decided(&store, "2026-11-21T10:00:00Z", Standing::SetAside, entry);
+    store.finished("2026-11-21T11:00:00Z", 2, "petr");
     assert_eq!(consume(&store).unwrap(), 0);
     assert!(store.warnings().iter().any(|warning| warning.contains("nothing is charged")), "{:?}", store.warnings());
-    assert_eq!(close(&store, "2026-11-21T00:05:00Z").blocked.map(|(_, at)| at), Some(Sequence(entry)));
-    decided(&store, "2026-11-21T01:00:00Z", Standing::Retried, entry);
-    assert_eq!(close(&store, "2026-11-21T01:05:00Z").closed.len(), 1);
+    assert_eq!(close(&store, "2026-11-21T12:00:00Z").blocked.map(|(_, at)| at), Some(Sequence(entry)));
+    decided(&store, "2026-11-21T13:00:00Z", Standing::Retried, entry);
+    assert_eq!(close(&store, "2026-11-21T14:00:00Z").closed.len(), 1);
     assert_rebuilds_alike(&store);
 }
 
