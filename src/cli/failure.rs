@@ -75,11 +75,17 @@ impl Failure {
         self
     }
 
-    /// What to do, if it is a full disk that keeps from writing.
+    /// What to do about what the system says.
     #[must_use]
-    fn hint_of_room(self, source: &io::Error) -> Failure {
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
-        if full.contains(&source.kind()) { self.hint(MAKE_ROOM) } else { self }
+    fn hint_of_cause(self, source: &io::Error) -> Failure {
+        use io::ErrorKind as Kind;
+        match source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => self.hint(MAKE_ROOM),
+            Kind::PermissionDenied => self.hint(RIGHTS),
+            Kind::ReadOnlyFilesystem => self.hint("its disk can only be read; use a directory on another one"),
+            Kind::NotFound => self.hint("nothing is there; check the path"),
+            _ => self,
+        }
     }
 
     /// For people. What users typed and what the disk holds is in these words, so they are made
@@ -154,7 +160,7 @@ impl From<LogError> for Failure {
             LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
             LogError::Io { source, .. } => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers")
-                .hint_of_room(&source),
+                .hint_of_cause(&source),
             LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers"),
         }
@@ -174,11 +180,12 @@ impl From<StoreError> for Failure {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }
             StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
-            StoreError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_room(&source),
+            StoreError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_cause(&source),
         }
     }
 }
 
+const RIGHTS: &str = "only the owner of a store gets at its files; `ls -ld` tells who that is, `id` who you are";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 
@@ -191,6 +198,9 @@ impl From<StateError> for Failure {
             StateError::Log(error) => error.into(),
             StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
                 .hint("try again, or wait longer with --lock-wait 60s"),
+            refused if refused.is_forbidden() => {
+                Failure::new(Exit::Failure, "state_index", chain(&refused)).hint(RIGHTS)
+            }
             full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
             other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
         }
@@ -222,7 +232,7 @@ impl From<ConsumeError> for Failure {
                 Failure::new(Exit::Usage, "ambiguous", message)
                     .hint(format!("it may be one of {}", candidates.join(", ")))
             }
-            ConsumeError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_room(&source),
+            ConsumeError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_cause(&source),
         }
     }
 }
@@ -249,7 +259,10 @@ impl From<CredentialError> for Failure {
         };
         let mut failure = Failure::new(exit, code, chain(&error));
         failure.hints.extend(error.hint());
-        failure
+        match error {
+            E::Io { source, .. } => failure.hint_of_cause(&source),
+            _ => failure,
+        }
     }
 }
 
@@ -260,9 +273,11 @@ impl From<ReportError> for Failure {
             ReportError::Write(error) => error.into(),
             ReportError::NothingConsumed => Failure::new(Exit::Failure, "nothing_consumed", message)
                 .hint("`popug-cli consume` reads the log into the tables"),
-            ReportError::UnknownUser(_) => Failure::new(Exit::NotFound, "unknown_user", message),
             ReportError::UserMissing => Failure::usage(message).hint("name him: --user LOGIN"),
-            ReportError::UnknownReport(_) | ReportError::EndBeforeStart { .. } => Failure::usage(message),
+            ReportError::UnknownReport(_) => Failure::usage(message),
+            ReportError::EndBeforeStart { .. } => {
+                Failure::usage(message).hint("--from is the first date, --to the last")
+            }
             _ => Failure::new(Exit::Failure, "report", message),
         }
     }
@@ -330,7 +345,9 @@ impl From<AppError> for Failure {
             AppError::Credential(error) => error.into(),
             AppError::Backup(error) => error.into(),
             AppError::Repair(error) => error.into(),
-            AppError::Io { .. } | AppError::Stream { .. } => Failure::new(Exit::Failure, "io", message),
+            AppError::Io { source, .. } | AppError::Stream { source, .. } => {
+                Failure::new(Exit::Failure, "io", message).hint_of_cause(&source)
+            }
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),
             AppError::LogMissing { .. } => Failure::new(Exit::Damaged, "log_missing", message)
@@ -347,7 +364,8 @@ impl From<AppError> for Failure {
             }
             AppError::NotLoggedIn => Failure::new(Exit::NotAllowed, "not_logged_in", message)
                 .hint("`popug-cli login LOGIN`, or --as LOGIN, or a token in POPUG_TOKEN"),
-            AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message),
+            AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message)
+                .hint("an admin gives a new one with `popug-cli user set-password LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
             AppError::BadCsv { hint, .. } => Failure::new(Exit::Rejected, "bad_csv", message).hint(hint),

@@ -98,11 +98,9 @@ impl CredentialError {
             Self::UnknownToken { .. } => "`token list` shows all tokens",
             Self::BadTtl { .. } => "write it like 90d, 12h, 30m, 45s or 2w",
             Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",
-            Self::Io { .. }
-            | Self::Exists { .. }
-            | Self::PasswordTooShort { .. }
-            | Self::PasswordTooLong { .. }
-            | Self::Cryptography { .. } => return None,
+            Self::PasswordTooShort { .. } => "a few words in a row are long enough, and easy to remember",
+            Self::PasswordTooLong { .. } => "shorten it",
+            Self::Io { .. } | Self::Exists { .. } | Self::Cryptography { .. } => return None,
         };
         Some(hint.to_owned())
     }

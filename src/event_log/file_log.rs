@@ -100,10 +100,14 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Missing`] if the directory is not there.
     pub fn open(directory: &Path) -> Result<FileLog, LogError> {
-        if !directory.is_dir() {
-            return Err(LogError::Missing { path: directory.to_owned() });
+        let path = || directory.to_owned();
+        match std::fs::metadata(directory) {
+            Ok(found) if found.is_dir() => Ok(FileLog::on(Box::new(Disk::new(directory)))),
+            Err(source) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(LogError::Io { action: "look into", path: path(), source })
+            }
+            _ => Err(LogError::Missing { path: path() }),
         }
-        Ok(FileLog::on(Box::new(Disk::new(directory))))
     }
 
     /// Creates the directory and an empty head, durably.

@@ -44,10 +44,11 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
     Ok(source.report("entries", query, period, totals, Table::from_frame(&columns, &frame)?))
 }
 
-/// The entries of one user; `balance` runs in the order of the rows, from what he had before.
+/// The entries of one user; `balance` runs in the order of the rows, from what he had before. Of a
+/// user whom the tables do not know yet there are none, and his id stands for his login.
 ///
 /// # Errors
-/// [`ReportError::UserMissing`] without a user, [`ReportError::UnknownUser`] for one without a row.
+/// [`ReportError::UserMissing`] without a user.
 pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     query.check()?;
     let source = Source::open(connection)?;
@@ -65,7 +66,7 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
 fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
     let sql = format!("SELECT login FROM users WHERE {}", of_user("user_id", Some(user)));
     let found = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
-    found.ok_or(ReportError::UnknownUser(user))
+    Ok(found.unwrap_or_else(|| user.to_string()))
 }
 
 /// The balance at the end of the date before the period.

@@ -8,8 +8,6 @@ use std::io;
 pub enum ReportError {
     #[error("the consumer has not read anything yet")]
     NothingConsumed,
-    #[error("no user has the id {0}")]
-    UnknownUser(crate::domain::id::UserId),
     #[error("a statement is of one user")]
     UserMissing,
     #[error("`{0}` is not a report")]

@@ -51,9 +51,10 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Whether nothing can be dated into `date` any more.
+    /// Whether `date` was closed; one that the zone skips never is.
     pub fn is_closed(&self, date: BusinessDate) -> bool {
-        self.first_date <= date && self.closed_through.is_some_and(|closed| date <= closed)
+        let is_over = self.closed_through.is_some_and(|closed| date <= closed);
+        self.first_date <= date && is_over && self.zone.has_date(date)
     }
 
     pub fn load(&self, sql: &str) -> Result<DataFrame, ReportError> {

@@ -37,8 +37,8 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         Event::TaskAssigned(e) => assign_task(db, recorded, e),
         Event::TaskCompleted(e) => execute(
             db,
-            "UPDATE tasks SET completed_at = ?2 WHERE task_id = ?1",
-            params![Blob::from(e.task_id), recorded.time.micros()],
+            "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3 WHERE task_id = ?1",
+            params![Blob::from(e.task_id), recorded.time.micros(), recorded.sequence.0],
         ),
         Event::TasksReshuffled(_)
         | Event::TaskPriced(_)
@@ -84,7 +84,7 @@ fn set_active(db: &Connection, user: UserId, active: bool) -> rusqlite::Result<(
 fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rusqlite::Result<()> {
     execute(
         db,
-        "INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?7, 0, NULL)",
+        "INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?7, 0, NULL, NULL)",
         params![
             e.number,
             Blob::from(e.task_id),

@@ -13,7 +13,7 @@ use crate::event_log::{EventLog, FileLog, LineKind, Reader};
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile, StateError};
 use crate::state::{Checkpoint, Recorded, apply};
 
-pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2 };
+pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 3 };
 
 pub struct StateIndex {
     file: SqliteFile,

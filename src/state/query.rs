@@ -74,6 +74,7 @@ pub struct TaskRow {
     pub assignee: String,
     pub assigned_at: EventTime,
     pub completed_at: Option<EventTime>,
+    pub completed_sequence: Option<Sequence>,
 }
 
 /// One hand-over of a task.
@@ -237,5 +238,6 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         assignee: row.get("assignee_login")?,
         assigned_at: row::time(row, "assigned_at")?,
         completed_at: completed_at.and_then(EventTime::from_micros),
+        completed_sequence: row.get::<_, Option<u64>>("completed_sequence")?.map(Sequence),
     })
 }

@@ -36,7 +36,8 @@ CREATE TABLE tasks (
     assignee BLOB NOT NULL,
     assigned_at INTEGER NOT NULL,
     assignment_no INTEGER NOT NULL,
-    completed_at INTEGER
+    completed_at INTEGER,
+    completed_sequence INTEGER
 ) STRICT;
 
 CREATE INDEX tasks_by_jira_id ON tasks (jira_id) WHERE jira_id IS NOT NULL;

@@ -38,6 +38,13 @@ impl StateError {
     pub fn is_full_disk(&self) -> bool {
         matches!(self, StateError::Sqlite { source, .. } if is_full_disk(source))
     }
+
+    /// Whether the file may not be written, or not be opened at all.
+    pub fn is_forbidden(&self) -> bool {
+        let forbidden = [ErrorCode::ReadOnly, ErrorCode::PermissionDenied, ErrorCode::CannotOpen];
+        matches!(self, StateError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, _), .. }
+            if forbidden.contains(&failure.code))
+    }
 }
 
 /// What a file is to hold.

@@ -184,8 +184,9 @@ impl<'a, 'e> Planner<'a, 'e> {
     fn is_replayed(&mut self, kind: ImportKind, request: &Request, hash: Hash) -> Result<bool, Trouble> {
         let Some(given) = self.index.given_command(&request.row_key)? else { return Ok(false) };
         if given.command_hash != hash {
-            let rejection = Rejection::KeyReused { key: request.row_key.clone(), first_sequence: given.first };
-            return Err(Fault { column: key_column(kind), reason: rejection.to_string() }.into());
+            let column = key_column(kind);
+            let reason = format!("event {} was imported from a row with this {column} and other content", given.first);
+            return Err(Fault { column, reason }.into());
         }
         self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
         Ok(true)

@@ -172,8 +172,12 @@ pub(super) fn create_key(foreign_id: &str) -> String {
 }
 
 fn parse_time(text: &str) -> Result<EventTime, Fault> {
-    let parsed = text.trim().parse();
-    parsed.map_err(|_| Fault::of(Column::At, format!("`{text}` is not a time; write it like 2026-11-22T10:00:00Z")))
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Fault::of(Column::At, "the time is missing; write it like 2026-11-22T10:00:00Z"));
+    }
+    text.parse()
+        .map_err(|_| Fault::of(Column::At, format!("`{text}` is not a time; write it like 2026-11-22T10:00:00Z")))
 }
 
 /// The time of a row, if it has a good one.

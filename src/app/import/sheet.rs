@@ -125,7 +125,9 @@ impl Sheet {
         // The reader takes everything up to the end of the file for the cell.
         if memchr::memchr_iter(b'"', &text[as_index(last)..]).count() % 2 == 1 {
             let line = lines.line_of(last);
-            return Err(bad_csv(kind, format!("a quoted cell of the row in line {line} has no end")));
+            let reason = format!("a quoted cell of the row in line {line} has no end");
+            let hint = "it takes all that follows; close it, and write a quote inside of it twice".to_owned();
+            return Err(AppError::BadCsv { reason, hint });
         }
         Ok(sheet)
     }
@@ -305,10 +307,12 @@ mod tests {
             ("line,column,reason,key,title\n", "there is no column `line`"),
             ("key,title,key\n", "the column `key` appears twice"),
             ("title\nx\n", "the column `key` is missing"),
-            ("key,title\nA,one\nB,\"two\nC,three\n", "a quoted cell of the row in line 3 has no end"),
         ] {
             assert_eq!(refused(ImportKind::Tasks, file), (reason.to_owned(), columns.to_owned()));
         }
+        let (reason, hint) = refused(ImportKind::Tasks, "key,title\nA,one\nB,\"two\nC,three\n");
+        assert_eq!(reason, "a quoted cell of the row in line 3 has no end");
+        assert!(hint.starts_with("it takes all that follows"), "{hint}");
         assert_eq!(refused(ImportKind::Users, "login,name,email\n").0, "the column `role` is missing");
         assert_eq!(refused(ImportKind::Activity, "at,key\n").0, "the column `action` is missing");
     }

@@ -19,7 +19,7 @@ pub struct Correct {
     /// The entry's id, as `report entries` shows it
     entry: String,
     /// How much of it to reverse; by default all that is left
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     amount: Option<String>,
     /// Why
     #[arg(long)]

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::commands::report::parse_date;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, done};
-use crate::consumers::accounting::Closes;
+use crate::consumers::accounting::{Closed, Closes};
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
 use crate::reports::table::Table;
@@ -35,14 +35,20 @@ fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportEr
         Some((date, _)) => Some((date, "blocked")),
         None => asked.filter(is_closed).map(|date| (date, "already_closed")),
     };
+    let before = closes.already_closed.as_ref().filter(|_| end.is_some_and(|(_, result)| result == "already_closed"));
     let dates = closed.iter().map(|closed| Some(closed.day.business_date)).chain(end.map(|(date, _)| Some(date)));
     let results = closed.iter().map(|_| Some("closed")).chain(end.map(|(_, result)| Some(result)));
-    let none = || end.map(|_| None);
+    // What was paid when, so that a script that asks again hears what it would have heard at first.
+    let then = |part: fn(&Closed) -> u64| end.map(|_| before.map(part));
+    let then_paid = end.map(|_| before.map(|closed| closed.day.payouts_total));
     Ok(Table::builder()
         .date("date", dates)
         .text("result", results)
-        .int("payouts_count", closed.iter().map(|closed| Some(closed.day.payouts_count)).chain(none()))
-        .money("payouts_total", closed.iter().map(|closed| Some(closed.day.payouts_total)).chain(end.map(|_| None)))
-        .int("sequence", closed.iter().map(|closed| Some(closed.sequence.0)).chain(none()))
+        .int(
+            "payouts_count",
+            closed.iter().map(|closed| Some(closed.day.payouts_count)).chain(then(|closed| closed.day.payouts_count)),
+        )
+        .money("payouts_total", closed.iter().map(|closed| Some(closed.day.payouts_total)).chain(then_paid))
+        .int("sequence", closed.iter().map(|closed| Some(closed.sequence.0)).chain(then(|closed| closed.sequence.0)))
         .build()?)
 }

@@ -157,7 +157,7 @@ impl Show {
 enum Happened<'a> {
     Created { at: EventTime, by: &'a str, sequence: Sequence },
     Assigned { at: EventTime, assignee: &'a str, assignment_no: u32, sequence: Sequence },
-    Completed { at: EventTime, by: &'a str },
+    Completed { at: EventTime, by: &'a str, sequence: Sequence },
 }
 
 fn history<'a>(row: &'a TaskRow, hand_overs: &'a [HandOver]) -> Vec<Happened<'a>> {
@@ -169,7 +169,8 @@ fn history<'a>(row: &'a TaskRow, hand_overs: &'a [HandOver]) -> Vec<Happened<'a>
         assignment_no: hand_over.assignment_no,
         sequence: hand_over.sequence,
     }));
-    history.extend(row.completed_at.map(|at| Happened::Completed { at, by: &row.assignee }));
+    let completed = row.completed_at.zip(row.completed_sequence);
+    history.extend(completed.map(|(at, sequence)| Happened::Completed { at, by: &row.assignee, sequence }));
     history
 }
 

@@ -27,7 +27,7 @@ pub struct Issue {
     /// Whom it lets act
     login: String,
     /// How long it is good, such as 90d or 12h
-    #[arg(long, value_name = "TIME", default_value = "90d")]
+    #[arg(long, value_name = "TIME", default_value = "90d", allow_hyphen_values = true)]
     ttl: String,
 }
 

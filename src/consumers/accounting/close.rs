@@ -31,6 +31,8 @@ pub struct Closed {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Closes {
     pub closed: Vec<Closed>,
+    /// How the date that was asked for had been closed before.
+    pub already_closed: Option<Closed>,
     /// The date at which the run ended early, and the event that is set aside.
     pub blocked: Option<(BusinessDate, Sequence)>,
 }
@@ -92,7 +94,22 @@ impl Accounting<'_> {
             })?);
             self.advance(around, pen, None)?;
         }
+        if let Some(date) = request.through.filter(|_| closes.closed.is_empty()) {
+            closes.already_closed = self.earlier_close(around, date)?;
+        }
         Ok(closes)
+    }
+
+    fn earlier_close(&self, around: &Surroundings<'_>, date: BusinessDate) -> Result<Option<Closed>, ConsumeError> {
+        let sql = format!("SELECT coalesce(max(sequence), 0) FROM closes WHERE business_date = DATE '{date}'");
+        let sequence = super::last_sequence(self.database, &sql)?;
+        if sequence == Sequence::ZERO {
+            return Ok(None);
+        }
+        match around.log.line(sequence)?.line().event()? {
+            Event::DayClosed(day) => Ok(Some(Closed { day, sequence })),
+            _ => Ok(None),
+        }
     }
 
     fn what_blocks(&self, date: BusinessDate) -> Option<Sequence> {

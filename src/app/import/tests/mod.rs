@@ -214,7 +214,7 @@ fn each_row_is_checked_against_its_actors_role_at_that_moment() {
         (
             "2026-10-02T07:00:00Z,create,A,bob,,,,,Another title,,",
             "key",
-            "the key `import/create/A` was used for another command",
+            "event 7 was imported from a row with this key and other content",
         ),
     ] {
         let (found_column, found_reason) = refused_row(row);
