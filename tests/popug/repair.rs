@@ -13,7 +13,7 @@ type Spoil<F> = (&'static str, F);
 type SpoilLog = fn(&[PathBuf]);
 type SpoilLines = fn(&mut Vec<&str>);
 
-fn log(world: &World) -> Vec<PathBuf> {
+pub fn log(world: &World) -> Vec<PathBuf> {
     segments(&world.store().join("log"))
 }
 
@@ -21,7 +21,7 @@ fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).expect("a name")
 }
 
-fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+pub fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = std::fs::read(path).expect("a file");
     change(&mut bytes);
     std::fs::write(path, bytes).expect("written");
@@ -73,6 +73,7 @@ fn repaired(world: &World, words: &[&str]) -> Value {
     let report = std::fs::read_to_string(done["report"].as_str().expect("a path")).expect("a report");
     let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["plan"]["cut"], done["cut"]);
+    assert!(report["repaired_at"].as_str() >= report["begun_at"].as_str() && report["begun_at"].is_string());
     done
 }
 
@@ -157,6 +158,30 @@ fn a_lost_or_spoiled_head_is_written_anew_from_the_segments() {
         assert_eq!(done["head"]["hash"], published, "{what}");
         assert!(what == "gone" || world.store().join("damaged-1/head").exists(), "{what}");
         is_sound(&world);
+    }
+}
+
+/// Without a head a bad or missing end of the segments looks like one that was never acknowledged.
+#[test]
+fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
+    let spoil: [Spoil<SpoilLog>; 3] = [
+        ("a bad end", |log| edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = 0)),
+        ("a missing end", |log| std::fs::remove_file(log.last().expect("a segment")).expect("removed")),
+        ("nothing", |_| {}),
+    ];
+    let sound = busy_world();
+    let _ = back_up(&sound, "backup");
+    for (what, spoil) in spoil {
+        for slots in [&[0, 4096][..], &[0], &[4096]] {
+            let world = sound.copied();
+            copy(&sound.home().join("backup"), &world.home().join("backup"));
+            edit(&world.store().join("log/head"), |bytes| slots.iter().for_each(|slot| bytes[slot + 20] ^= 1));
+            spoil(&log(&world));
+            let done = repaired(&world, &["--from", "backup"]);
+            assert_eq!(done["cut"], Value::Array(Vec::new()), "{what}, {slots:?}");
+            assert!(world.log_bytes() == sound.log_bytes(), "{what}, {slots:?}");
+            is_sound(&world);
+        }
     }
 }
 

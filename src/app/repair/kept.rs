@@ -50,6 +50,7 @@ impl Kept {
         let path = self.path.join(name);
         from.seek(SeekFrom::Start(byte)).map_err(io("read", file))?;
         self.write(&path, &mut from)?;
+        failpoint!("repair.between_kept");
         sync(&self.path)
     }
 
@@ -60,6 +61,7 @@ impl Kept {
     pub fn replace(&self, file: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
         let beside = self.path.join(".unfinished");
         self.write(&beside, contents)?;
+        failpoint!("repair.before_rename");
         std::fs::rename(&beside, file).map_err(io("replace", file))?;
         sync(file.parent().expect("a file lies in a directory"))?;
         sync(&self.path)

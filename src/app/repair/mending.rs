@@ -1,6 +1,7 @@
 //! Carrying a repair out, under the writer lock.
 //!
-//! What must hold: killed anywhere, the log is no worse than before and can be repaired again.
+//! What must hold: killed anywhere, the log is no worse than before and can be repaired again; what
+//! was changed by then is kept, and a report says what was to be done.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use crate::app::backup::BackupDirectory;
 use crate::app::repair::kept::{self, Kept};
 use crate::app::repair::{RepairError, RepairPlan, Repaired, damage_of};
 use crate::app::{App, AppError};
+use crate::domain::time::EventTime;
 use crate::event_log::audit::Depth;
+use crate::event_log::copy::Progress;
 use crate::event_log::settle::HeadFileState;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::event_log::{Patience, segment};
@@ -21,23 +24,28 @@ impl App<'_> {
     ///
     /// # Errors
     /// [`RepairError::Changed`]; whatever kept it from being done. The originals are kept.
-    pub fn repair(&self, plan: &RepairPlan, from: Option<&Path>) -> Result<Repaired, AppError> {
+    pub fn repair(&self, plan: &RepairPlan, from: Option<&Path>, progress: Progress<'_>) -> Result<Repaired, AppError> {
         let patience = Patience { wait: self.lock_wait, holder: self.holder.clone() };
         let locked = self.log.lock_unsettled(&patience)?;
-        if self.plan_repair(from)? != *plan {
+        if self.plan_repair(from, progress)? != *plan {
             return Err(RepairError::Changed.into());
         }
         let kept = Kept::create(self.directory.root())?;
         self.keep_originals(plan, &kept)?;
+        let report = Report { begun_at: self.environment.now(), plan, from, kept: &kept };
+        let path = report.begin(self.directory.root())?;
+        failpoint!("repair.before_change");
         if let Some(from) = from.filter(|_| !plan.replacements.is_empty()) {
             self.put_replacements(plan, &BackupDirectory::at(from), &kept)?;
         }
         self.remove_strays(plan)?;
+        failpoint!("repair.before_settle");
         locked.settle()?;
-        let damage = damage_of(self.log.audit(Depth::Chain, super::THREADS, &|_, _| {})?);
+        let damage = damage_of(self.log.audit(Depth::Chain, super::THREADS, progress)?);
         assert!(damage.listed.is_empty(), "a repaired log is whole: {:?}", damage.listed);
-        let report = self.write_report(plan, from, &kept)?;
-        Ok(Repaired { kept: kept.path().to_owned(), report })
+        failpoint!("repair.before_report");
+        report.write(&path, Some(self.environment.now()))?;
+        Ok(Repaired { kept: kept.path().to_owned(), report: path })
     }
 
     fn log_file(&self, name: &str) -> PathBuf {
@@ -65,6 +73,7 @@ impl App<'_> {
             let open = |source| AppError::Io { action: "open", path: path.clone(), source };
             let file = mended.open(&name, Access::Read).map_err(open)?;
             kept.replace(&path, &mut Contents { file, at: 0 })?;
+            failpoint!("repair.between_segments");
         }
         Ok(())
     }
@@ -73,25 +82,42 @@ impl App<'_> {
         for name in &plan.strays {
             let path = self.log_file(name);
             std::fs::remove_file(&path).map_err(|source| AppError::Io { action: "remove", path, source })?;
+            failpoint!("repair.between_strays");
         }
         if plan.strays.is_empty() { Ok(()) } else { kept::sync(&self.directory.log()) }
     }
+}
 
-    fn write_report(&self, plan: &RepairPlan, from: Option<&Path>, kept: &Kept) -> Result<PathBuf, AppError> {
-        let now = self.environment.now();
+/// `repair-<time>.json` in a store.
+struct Report<'r> {
+    begun_at: EventTime,
+    plan: &'r RepairPlan,
+    from: Option<&'r Path>,
+    kept: &'r Kept,
+}
+
+impl Report<'_> {
+    /// Writes it before anything is changed, so that what is kept is explained if nobody comes to
+    /// the end.
+    fn begin(&self, store: &Path) -> Result<PathBuf, AppError> {
+        let stem = format!("repair-{}", self.begun_at).replace(':', "-");
+        let names = (1..).map(|n| if n == 1 { format!("{stem}.json") } else { format!("{stem}-{n}.json") });
+        let path = names.map(|name| store.join(name)).find(|path| !path.exists());
+        let path = path.expect("some name is free");
+        self.write(&path, None)?;
+        Ok(path)
+    }
+
+    fn write(&self, path: &Path, repaired_at: Option<EventTime>) -> Result<(), AppError> {
         let text = json!({
             "format": 1,
-            "repaired_at": now,
-            "backup": from.map(|from| from.display().to_string()),
-            "kept_in": kept.path().display().to_string(),
-            "plan": plan.object(),
+            "begun_at": self.begun_at,
+            "repaired_at": repaired_at,
+            "backup": self.from.map(|from| from.display().to_string()),
+            "kept_in": self.kept.path().display().to_string(),
+            "plan": self.plan.object(),
         });
-        let stem = format!("repair-{now}").replace(':', "-");
-        let names = (1..).map(|n| if n == 1 { format!("{stem}.json") } else { format!("{stem}-{n}.json") });
-        let path = names.map(|name| self.directory.root().join(name)).find(|path| !path.exists());
-        let path = path.expect("some name is free");
-        kept.replace(&path, &mut format!("{text:#}\n").as_bytes())?;
-        Ok(path)
+        self.kept.replace(path, &mut format!("{text:#}\n").as_bytes())
     }
 }
 

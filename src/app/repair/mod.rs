@@ -22,7 +22,7 @@ use crate::app::{App, AppError};
 use crate::domain::event::Event;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
-use crate::event_log::copy::Extent;
+use crate::event_log::copy::{Extent, Progress};
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::settle::{HeadFileState, Unsettled};
 use crate::event_log::storage::Disk;
@@ -74,41 +74,64 @@ pub struct Repaired {
 
 impl App<'_> {
     /// Looks for whatever is wrong with the log and what can be done about it, with the backup in
-    /// `from` if there is one.
+    /// `from` if there is one. `progress` is told the bytes that are checked, of the log and of the
+    /// backup in turn.
     ///
     /// # Errors
     /// [`RepairError`] if the log cannot be made whole so.
-    pub fn plan_repair(&self, from: Option<&Path>) -> Result<RepairPlan, AppError> {
-        let damage = damage_of(self.log.audit(Depth::Chain, THREADS, &|_, _| {})?);
-        let Some(first) = damage.listed.first() else {
-            let unsettled = self.log.unsettled()?;
-            return Ok(RepairPlan { damage: Vec::new(), replacements: Vec::new(), strays: Vec::new(), unsettled });
-        };
-        let Some(from) = from else {
-            let (place, what) = (first.place.clone(), first.what.clone());
-            return Err(RepairError::NeedsBackup { place, what, others: damage.count - 1 }.into());
-        };
-        self.plan_with_backup(damage.listed, from)
+    pub fn plan_repair(&self, from: Option<&Path>, progress: Progress<'_>) -> Result<RepairPlan, AppError> {
+        let damage = damage_of(self.log.audit(Depth::Chain, THREADS, progress)?);
+        match (damage.listed.first(), from) {
+            (Some(first), None) => {
+                let (place, what) = (first.place.clone(), first.what.clone());
+                Err(RepairError::NeedsBackup { place, what, others: damage.count - 1 }.into())
+            }
+            (Some(_), Some(from)) => self.plan_with_backup(damage.listed, from, progress),
+            (None, from) => self.plan_without_damage(from, progress),
+        }
     }
 
-    fn plan_with_backup(&self, damage: Vec<Fault>, from: &Path) -> Result<RepairPlan, AppError> {
+    /// A head that is sound says what was acknowledged. Otherwise the segments do, and what looks
+    /// like a torn tail of theirs may be in the backup.
+    fn plan_without_damage(&self, from: Option<&Path>, progress: Progress<'_>) -> Result<RepairPlan, AppError> {
+        let unsettled = self.log.unsettled()?;
+        match from {
+            Some(from) if unsettled.head_file != HeadFileState::Sound => {
+                self.plan_with_backup(Vec::new(), from, progress)
+            }
+            _ => Ok(RepairPlan { damage: Vec::new(), replacements: Vec::new(), strays: Vec::new(), unsettled }),
+        }
+    }
+
+    fn plan_with_backup(
+        &self,
+        damage: Vec<Fault>,
+        from: &Path,
+        progress: Progress<'_>,
+    ) -> Result<RepairPlan, AppError> {
         let backup = BackupDirectory::at(from);
         let manifest = backup.manifest()?;
         let extent = backup.extent(&manifest)?;
-        check_files(&backup, &extent, &|_, _| {})?;
+        check_files(&backup, &extent, progress)?;
         let log = self.log_files();
         let listed = segment::list(&log)?;
         // Of the segment that the backup ends in, the log may have got more since.
         let goes_on = |segment| segment == extent.head.segment && !listed.contains(&extent.head.sequence.next());
-        let lacking = extent.lacking(&log, &|_, _| {})?.into_iter();
+        let lacking = extent.lacking(&log, progress)?.into_iter();
         let replacements = lacking.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
         let replacements: Vec<_> = replacements.collect();
         let strays = listed.iter().copied().filter(|first| *first <= extent.head.sequence);
         let strays = strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
         let strays: Vec<String> = strays.map(segment::file_name).collect();
-        let mended = FileLog::on(Box::new(self.mended(&backup, &replacements, &strays)));
-        check_mended(&mended, &extent, from)?;
-        let unsettled = mended.unsettled()?;
+        let mended = || Box::new(self.mended(&backup, &replacements, &strays));
+        let whole = FileLog::on(mended());
+        check_mended(&whole, &extent, from, progress)?;
+        let unsettled = whole.unsettled()?;
+        let ends = match unsettled.head_file {
+            HeadFileState::Sound => whole,
+            HeadFileState::HalfBad | HeadFileState::Lost => FileLog::as_of(mended(), unsettled.head),
+        };
+        check_past(&ends, &extent, from)?;
         if unsettled.head_file == HeadFileState::Lost {
             self.check_company(&manifest, from)?;
         }
@@ -167,9 +190,9 @@ fn damage_of(audit: Audit) -> DamageFound {
     DamageFound { listed, count }
 }
 
-/// The mended log must be whole up to the present head, and hold the backup.
-fn check_mended(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
-    let audit = mended.audit(Depth::Chain, THREADS, &|_, _| {})?;
+/// The mended log must be whole up to the present head.
+fn check_mended(mended: &FileLog, extent: &Extent, from: &Path, progress: Progress<'_>) -> Result<(), AppError> {
+    let audit = mended.audit(Depth::Chain, THREADS, progress)?;
     let head = audit.head.map_or(extent.head.sequence, |head| head.sequence);
     if let Some(Fault { place, what, .. }) = damage_of(audit).listed.into_iter().next() {
         if head < extent.head.sequence {
@@ -177,6 +200,11 @@ fn check_mended(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), Ap
         }
         return Err(RepairError::BeyondBackup { backup: extent.head.sequence, head, place, what }.into());
     }
+    Ok(())
+}
+
+/// It must hold the backup.
+fn check_past(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
     match mended.read_after(extent.head.sequence, &extent.head.hash) {
         Ok(_) => Ok(()),
         Err(LogError::NotOnChain { .. }) => Err(foreign(extent, from, mended.head()?.sequence)),

@@ -11,6 +11,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
+use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
 use crate::event_log::segment;
 use crate::event_log::settle::{Cut, HeadFileState};
@@ -27,7 +28,10 @@ impl Repair {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         let from = self.from.as_deref();
-        let plan = app.plan_repair(from)?;
+        let reporter = invocation.reporter;
+        let progress = |done, total| show(reporter, done, total);
+        let plan = app.plan_repair(from, &progress)?;
+        reporter.finish();
         let mut object = plan.object();
         object["repaired"] = false.into();
         if plan.is_nothing() {
@@ -37,10 +41,11 @@ impl Repair {
         let mut lines = as_lines(&plan);
         if invocation.global.dry_run || !self.is_agreed(invocation, &lines) {
             tell(invocation, &object, &lines)?;
-            invocation.reporter.remark("nothing was changed; `--yes` does it");
+            reporter.remark("nothing was changed; `--yes` does it");
             return Ok(Exit::Findings);
         }
-        let repaired = app.repair(&plan, from)?;
+        let repaired = app.repair(&plan, from, &progress)?;
+        reporter.finish();
         let (kept, report) = (repaired.kept.display().to_string(), repaired.report.display().to_string());
         let _ = writeln!(lines, "repaired; what was there before is in {kept}\nreport: {report}");
         object["repaired"] = true.into();
@@ -52,6 +57,13 @@ impl Repair {
 
     fn is_agreed(&self, invocation: &Invocation<'_>, lines: &str) -> bool {
         invocation.global.yes || prompt::confirm(invocation.global, &format!("{lines}Do this? [y/N] "))
+    }
+}
+
+/// What takes less than a moment needs no bar.
+fn show(reporter: &Reporter, done: u64, total: u64) {
+    if total >= 16 << 20 {
+        reporter.progress("bytes", done, total);
     }
 }
 
