@@ -49,6 +49,7 @@ pub fn put_secret_files(directory: &Path, files: &[SecretFile]) -> Result<(), Cr
         let path = below(directory, &file.path)?;
         create_directories(directory, &file.path)?;
         private_file::replace(&path, &file.bytes)?;
+        failpoint!("secrets.between_files");
     }
     Ok(())
 }

@@ -259,6 +259,7 @@ impl<'s> Copying<'s> {
         self.advance(written);
         if sheet.written > 0 {
             sheet.file.sync().map_err(|source| sheet.failed(self.target, source))?;
+            failpoint!("copy.segment_done");
             self.copied.segments += 1;
             self.copied.bytes += sheet.written;
         }
@@ -300,6 +301,7 @@ impl Sheet {
     }
 
     fn write(&mut self, target: &dyn Storage) -> Result<u64, LogError> {
+        failpoint!("copy.mid_segment", self.file.write_at(&self.waiting[..self.waiting.len() / 2], self.end));
         self.file.write_at(&self.waiting, self.end).map_err(|source| self.failed(target, source))?;
         self.digest.update(&self.waiting);
         let bytes = self.waiting.len() as u64;

@@ -120,7 +120,9 @@ impl BackupDirectory {
         let mut open = OpenOptions::new();
         let open = open.write(true).create(true).truncate(true).mode(0o600);
         let written = open.open(&beside).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+        failpoint!("backup.before_publish");
         written.and_then(|()| std::fs::rename(&beside, &path)).map_err(io("write", &path))?;
+        failpoint!("backup.published");
         sync(&self.root)
     }
 

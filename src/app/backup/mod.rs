@@ -72,6 +72,7 @@ impl App<'_> {
             bytes_copied: copied.bytes + secrets.iter().map(|file| file.bytes).sum::<u64>(),
             with_secrets,
         };
+        failpoint!("backup.before_manifest");
         directory.publish(&self.manifest(company, &copied.extent, secrets, with_secrets)?)?;
         directory.forget_secrets(with_secrets.then_some(generation))?;
         Ok(backed_up)

@@ -78,7 +78,9 @@ impl Restorable {
     pub fn restore(&self, root: &Path, password: Option<&Password>, progress: Progress<'_>) -> Result<(), AppError> {
         new_store::build_and_move(root, "restoring", |beside| {
             self.put_log(beside, progress)?;
+            failpoint!("restore.before_credentials");
             self.put_credentials(beside, password)?;
+            failpoint!("restore.before_marker");
             self.mark(beside)
         })
     }
@@ -89,6 +91,7 @@ impl Restorable {
         let target = Disk::new(&path);
         let copied = FileLog::as_of(Box::new(self.directory.log()), self.end).copy_to(&target, None, progress);
         copied.map_err(|error| in_backup(&self.directory, error))?;
+        failpoint!("restore.before_head");
         Ok(publish_first_head(&target, self.end)?)
     }
 
