@@ -9,7 +9,7 @@ use crate::chain;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{World, copy, last_error};
 
-const NEW_PASSWORD: &str = "a password of after the fire";
+pub const NEW_PASSWORD: &str = "a password of after the fire";
 /// Segments of a batch or two.
 const SMALL_SEGMENTS: &str = "3000";
 
@@ -58,7 +58,7 @@ pub fn segments(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn bytes_in(log: &Path) -> Vec<u8> {
+pub fn bytes_in(log: &Path) -> Vec<u8> {
     segments(log).iter().flat_map(|path| std::fs::read(path).expect("a segment")).collect()
 }
 
@@ -68,7 +68,7 @@ fn lines_in(store: &Path) -> Vec<String> {
 }
 
 /// Runs as the admin with the new password in the store `name`.
-fn in_store(world: &World, name: &str, words: &[&str]) -> String {
+pub fn in_store(world: &World, name: &str, words: &[&str]) -> String {
     let call = world.anonymous(&[words, &["-C", name, "--as", "ada"]].concat());
     call.env("POPUG_PASSWORD", NEW_PASSWORD).expect(0, Any, Any).stdout
 }

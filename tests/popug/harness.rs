@@ -96,6 +96,13 @@ impl World {
         World { home, now: self.now.clone(), tokens: self.tokens.clone() }
     }
 
+    /// This world once more, with all that lies in its home.
+    pub fn twin(&self) -> World {
+        let home = World::empty().home;
+        copy(self.home(), home.path());
+        World { home, now: self.now.clone(), tokens: self.tokens.clone() }
+    }
+
     /// The company of [`World::new`] in another zone and at another time.
     pub fn founded(zone: &str, now: &str) -> World {
         let mut world = World::empty();

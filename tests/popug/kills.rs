@@ -87,13 +87,12 @@ impl Tally {
         self.0.lock().expect("no panic while it is held").values().sum()
     }
 
-    /// One line for each place, and the places where nobody died.
-    pub fn lines(&self) -> String {
+    /// One line for each place, and those of `meant` where nobody died.
+    pub fn lines(&self, meant: &[String]) -> String {
         let struck = self.0.lock().expect("no panic while it is held");
         let mut lines: Vec<_> = struck.iter().map(|(name, count)| format!("  {count:6} {name}")).collect();
-        lines.extend(
-            places().iter().filter(|place| !struck.contains_key(*place)).map(|place| format!("       0 {place}")),
-        );
+        lines
+            .extend(meant.iter().filter(|place| !struck.contains_key(*place)).map(|place| format!("       0 {place}")));
         lines.join("\n")
     }
 }

@@ -34,6 +34,7 @@ mod rebuild;
 mod recount;
 mod refusals;
 mod repair;
+mod rescue;
 mod rights;
 mod scripts;
 mod secrets;

@@ -169,7 +169,7 @@ impl<'d> Play<'d> {
 }
 
 /// Each line with how often it was there so far.
-fn numbered(lines: &str) -> Vec<String> {
+pub fn numbered(lines: &str) -> Vec<String> {
     let mut counts = BTreeMap::new();
     let number = |line: &str| {
         let count: &mut u64 = counts.entry(line.to_owned()).or_default();

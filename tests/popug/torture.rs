@@ -18,8 +18,9 @@ use serde_json::Value;
 use crate::chain;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
-use crate::kills::{Death, Ended, Tally};
+use crate::kills::{self, Death, Ended, Tally};
 use crate::play::{Play, Step};
+use crate::rescue;
 
 const COMMANDS: usize = 6;
 /// How often each piece is played again.
@@ -141,7 +142,9 @@ impl Torture {
 
     fn summary(&self) -> String {
         let (rounds, commands) = (self.rounds.load(Ordering::Relaxed), self.commands.load(Ordering::Relaxed));
-        let (kills, lines) = (self.tally.total(), self.tally.lines());
+        let mut meant = kills::places();
+        meant.retain(|place| !rescue::is_of_rescue(place));
+        let (kills, lines) = (self.tally.total(), self.tally.lines(&meant));
         format!("{lines}\nrounds {rounds}, commands {commands}, kills {kills}, losses 0")
     }
 }
