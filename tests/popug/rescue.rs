@@ -246,21 +246,25 @@ fn jobs() -> Vec<Job> {
 type Spoil = fn(&World, &[PathBuf]);
 
 fn repairs(sound: &World, whole: &[u8]) -> Vec<Job> {
-    let spoilings: [(&'static str, &'static [&'static str], Spoil); 6] = [
+    let spoilings: [(&'static str, &'static [&'static str], Spoil); 7] = [
         ("a torn tail", REPAIR, torn),
         ("a lost head", REPAIR, |world, _| spoil_head(world, &[0, 4096])),
         ("damage in many places", REPAIR_FROM, damaged),
-        ("damage and a lost head", REPAIR_FROM, |world, log| {
+        ("damage in many places and a lost head", REPAIR_FROM, |world, log| {
             spoil_head(world, &[0, 4096]);
             damaged(world, log);
         }),
-        ("damage and a bad slot", REPAIR_FROM, |world, log| {
-            spoil_head(world, &[0]);
-            damaged(world, log);
+        ("a lost head, damage and a bad end", REPAIR_FROM, |world, log| {
+            spoil_head(world, &[0, 4096]);
+            damaged_twice(world, log);
         }),
-        ("damage and the other slot", REPAIR_FROM, |world, log| {
+        ("a bad slot, damage and a bad end", REPAIR_FROM, |world, log| {
+            spoil_head(world, &[0]);
+            damaged_twice(world, log);
+        }),
+        ("the other slot, damage and a bad end", REPAIR_FROM, |world, log| {
             spoil_head(world, &[4096]);
-            damaged(world, log);
+            damaged_twice(world, log);
         }),
     ];
     let job = |(name, words, spoil): (&'static str, &'static [&'static str], Spoil)| {
@@ -293,6 +297,12 @@ fn damaged(_: &World, log: &[PathBuf]) {
     edit(&log[3], |bytes| bytes[200] ^= 1);
     std::fs::remove_file(&log[2]).expect("removed");
     std::fs::copy(&log[4], log[4].with_file_name("00000000000000000012.ndjson")).expect("copied");
+    edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = b'x');
+}
+
+/// Once the first place is repaired and no head tells more, the end looks like a torn tail.
+fn damaged_twice(_: &World, log: &[PathBuf]) {
+    edit(&log[1], |bytes| bytes[400] ^= 0x20);
     edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = b'x');
 }
 
@@ -353,13 +363,14 @@ fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
 fn rescuers_killed_anywhere_for_long() {
     let asked = Asked::read();
     let (rescue, jobs, began) = (Rescue::default(), jobs(), Instant::now());
-    // Once at each place at least, then as it comes.
-    let everywhere: Vec<_> = jobs.iter().flat_map(|job| job.passed.iter().map(move |place| (job, place))).collect();
+    // In each job at the first passing of each place, then as it comes.
+    let places = |job: &Job| job.passed.iter().filter(|place| place.ends_with(":1")).cloned().collect::<Vec<_>>();
+    let everywhere: Vec<_> = jobs.iter().flat_map(|job| places(job).into_iter().map(move |at| (job, at))).collect();
     let (at_first, next) = (AtomicU64::new(0), AtomicU64::new(asked.seed));
     let work = || {
         let turn = || usize::try_from(at_first.fetch_add(1, Ordering::Relaxed)).ok();
         while let Some((job, place)) = turn().and_then(|turn| everywhere.get(turn)) {
-            rescue.round(job, &[Death::At((*place).clone())], asked.seed);
+            rescue.round(job, &[Death::At(place.clone())], asked.seed);
         }
         while began.elapsed() < asked.duration {
             rescue.random_round(&jobs, next.fetch_add(1, Ordering::Relaxed));
