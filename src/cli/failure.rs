@@ -158,6 +158,9 @@ impl From<LogError> for Failure {
                 Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
             }
             LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
+            LogError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Failure::new(Exit::Failure, "io", message).hint(RIGHTS)
+            }
             LogError::Io { source, .. } => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers")
                 .hint_of_cause(&source),
