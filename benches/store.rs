@@ -86,6 +86,8 @@ fn main() {
 
     let app = open(&large);
     let around = app.around();
+    // Commands keep the index at the head; what was written without them has to be followed first.
+    tracker::consume(&around, false).expect("the index follows");
     let began = Instant::now();
     let consumed = consume_accounting(&around, &mut Pen::ByLock).expect("accounting runs");
     rate("accounting, first run, task events", made, began.elapsed(), 150_000);

@@ -5,7 +5,7 @@
 //! What accounting wrote is not believed: prices are drawn again, and every entry is derived from
 //! the event that caused it before it is compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -87,6 +87,10 @@ pub struct Recount {
     pub closes: Vec<Closed>,
     causes: BTreeMap<u64, Cause>,
     answered: BTreeSet<u64>,
+    /// Where a task or an entry stands in its list, by id.
+    places: HashMap<String, usize>,
+    /// Everybody's balance in posting order.
+    balances: HashMap<String, i64>,
 }
 
 fn text(value: &Value) -> String {
@@ -117,6 +121,8 @@ impl Recount {
             closes: Vec::new(),
             causes: BTreeMap::new(),
             answered: BTreeSet::new(),
+            places: HashMap::new(),
+            balances: HashMap::new(),
         };
         recount.first_date = recount.local_date(&text(&lines[0]["time"]));
         for line in lines {
@@ -168,7 +174,7 @@ impl Recount {
     }
 
     fn task(&mut self, id: &str) -> &mut Task {
-        self.tasks.iter_mut().find(|task| task.id == id).expect("a known task")
+        &mut self.tasks[self.places[id]]
     }
 
     /// Rule A1: fee and reward are drawn from SHA-256 of company and task.
@@ -186,6 +192,7 @@ impl Recount {
     fn create(&mut self, data: &Value, time: String) {
         let id = text(&data["task_id"]);
         let (fee, reward) = self.price(&id);
+        self.places.insert(id.clone(), self.tasks.len());
         self.tasks.push(Task {
             number: number(&data["number"]),
             title: text(&data["title"]),
@@ -246,7 +253,10 @@ impl Recount {
             // Compared when the date is closed.
             None => assert_eq!((stated.kind.as_str(), stated.late), ("payout", false)),
         }
-        assert_eq!(data["balance"].as_i64(), Some(self.balance_now(&stated.user) + stated.amount), "{data}");
+        let balance = self.balances.entry(stated.user.clone()).or_default();
+        *balance += stated.amount;
+        assert_eq!(data["balance"].as_i64(), Some(*balance), "{data}");
+        self.places.insert(stated.id.clone(), self.entries.len());
         self.entries.push(stated);
     }
 
@@ -270,7 +280,7 @@ impl Recount {
     /// Rule A7.
     fn check_correction(&self, stated: &Entry, time: &str) {
         let corrected = stated.corrects.as_ref().expect("what it corrects");
-        let original = self.entries.iter().find(|entry| entry.id == *corrected).expect("an entry");
+        let original = &self.entries[self.places[corrected]];
         let before = self.entries.iter().filter(|entry| entry.corrects.as_ref() == Some(corrected));
         let sum = before.map(|entry| entry.amount).sum::<i64>() + stated.amount;
         assert!(["fee", "reward"].contains(&original.kind.as_str()) && original.user == stated.user);
@@ -284,23 +294,25 @@ impl Recount {
         let closing = date(&stated["business_date"]);
         assert_eq!(closing, self.open_date(), "dates are closed in order");
         let through = number(&stated["through_sequence"]);
-        for user in self.users.keys() {
-            let of_user = |entry: &&Entry| entry.user == *user && entry.date <= closing;
-            let is_of_this_close = |entry: &&Entry| entry.sequence > through;
-            let before: i64 =
-                self.entries.iter().filter(of_user).filter(|e| !is_of_this_close(e)).map(|e| e.amount).sum();
-            let paid: Vec<&Entry> = self.entries.iter().filter(of_user).filter(is_of_this_close).collect();
-            let paid_amounts: Vec<i64> = paid.iter().map(|entry| entry.amount).collect();
-            let due = if before > 0 { vec![-before] } else { Vec::new() };
-            assert_eq!(paid_amounts, due, "{} on {closing}", self.users[user].login);
-            assert!(paid.iter().all(|entry| entry.kind == "payout" && entry.date == closing));
+        let mut before: BTreeMap<&str, i64> = self.users.keys().map(|user| (user.as_str(), 0)).collect();
+        let mut paid: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.date <= closing) {
+            if entry.sequence <= through {
+                *before.get_mut(entry.user.as_str()).expect("a known user") += entry.amount;
+            } else {
+                assert!(entry.kind == "payout" && entry.date == closing, "{entry:?}");
+                paid.entry(&entry.user).or_default().push(entry.amount);
+            }
         }
+        let due: BTreeMap<_, _> =
+            before.into_iter().filter(|(_, sum)| *sum > 0).map(|(user, sum)| (user, vec![-sum])).collect();
+        assert_eq!(paid, due, "the payouts of {closing}");
         let by = text(&line["actor"]).trim_start_matches("user/").to_owned();
         self.closes.push(Closed { date: closing, sequence, by });
     }
 
     pub fn balance_now(&self, user: &str) -> i64 {
-        self.entries.iter().filter(|entry| entry.user == user).map(|entry| entry.amount).sum()
+        self.balances.get(user).copied().unwrap_or(0)
     }
 
     /// At the end of a date.
