@@ -123,13 +123,19 @@ impl Sheet {
             sheet.take(lines.line_of(last), &record);
         }
         // The reader takes everything up to the end of the file for the cell.
-        if memchr::memchr_iter(b'"', &text[as_index(last)..]).count() % 2 == 1 {
-            let line = lines.line_of(last);
-            let reason = format!("a quoted cell of the row in line {line} has no end");
-            let hint = "it takes all that follows; close it, and write a quote inside of it twice".to_owned();
-            return Err(AppError::BadCsv { reason, hint });
+        if last > 0 && memchr::memchr_iter(b'"', &text[as_index(last)..]).count() % 2 == 1 {
+            sheet.take_back(lines.line_of(last));
         }
         Ok(sheet)
+    }
+
+    /// The row in `line`, the last one, is none.
+    fn take_back(&mut self, line: u64) {
+        let read = self.rows.pop_if(|row| row.line == line).map(|row| row.record);
+        let record = read.or_else(|| self.malformed.pop_if(|row| row.line == line).map(|row| row.record));
+        let reason = "a quoted cell has no end and takes all that follows; a quote inside of one is written twice";
+        let record = record.unwrap_or_default();
+        self.malformed.push(BadRow { line, column: "", reason: reason.to_owned(), record });
     }
 
     fn take(&mut self, line: u64, record: &ByteRecord) {
@@ -278,6 +284,21 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
+        for (file, cells) in
+            [("B,\"two\nC,three\n", ["B", "two\nC,three\n"]), ("\"B,two\nC,three", ["B,two\nC,three", ""])]
+        {
+            let file = format!("key,title\nA,one\nX\n{file}");
+            let sheet = Sheet::read(ImportKind::Tasks, file.as_bytes()).unwrap();
+            assert_eq!(sheet.rows.len(), 1);
+            let [short, open] = &sheet.malformed[..] else { panic!("{} bad rows", sheet.malformed.len()) };
+            assert_eq!((short.line, open.line), (3, 4));
+            assert!(open.reason.starts_with("a quoted cell has no end"), "{}", open.reason);
+            assert!(open.record.iter().eq(cells.into_iter().filter(|cell| !cell.is_empty())), "{:?}", open.record);
+        }
+    }
+
+    #[test]
     fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
         let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
         let sheet = Sheet::read(ImportKind::Tasks, &file[..]).unwrap();
@@ -310,9 +331,6 @@ mod tests {
         ] {
             assert_eq!(refused(ImportKind::Tasks, file), (reason.to_owned(), columns.to_owned()));
         }
-        let (reason, hint) = refused(ImportKind::Tasks, "key,title\nA,one\nB,\"two\nC,three\n");
-        assert_eq!(reason, "a quoted cell of the row in line 3 has no end");
-        assert!(hint.starts_with("it takes all that follows"), "{hint}");
         assert_eq!(refused(ImportKind::Users, "login,name,email\n").0, "the column `role` is missing");
         assert_eq!(refused(ImportKind::Activity, "at,key\n").0, "the column `action` is missing");
     }
