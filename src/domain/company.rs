@@ -101,7 +101,7 @@ fn named_zone(name: &str) -> Result<Zone, Rejection> {
     Zone::named(name).map_err(|_| Rejection::BadTimeZone { name: name.to_owned() })
 }
 
-/// ISO 4217, list one of 2026: the codes with two minor digits.
+/// The codes of ISO 4217 with two minor digits.
 const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD \
     CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD \
     HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU \

@@ -62,10 +62,6 @@ impl Encoded {
         self.last
     }
 
-    pub fn last_time(&self) -> EventTime {
-        self.last_time
-    }
-
     /// Whether the lines can be appended where the log ends now.
     pub fn follows(&self, head: &Head) -> bool {
         self.follows == (head.sequence, head.hash)

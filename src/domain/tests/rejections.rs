@@ -130,7 +130,7 @@ fn every_rejection_says_what_is_wrong_and_what_to_do() {
 
 #[test]
 fn currencies_have_two_minor_digits() {
-    for currency in ["JPY", "KWD", "eur", "EURO", "", "XXX"] {
+    for currency in ["JPY", "KWD", "AAA", "eur", "EURO", "", "EUR USD", "XXX"] {
         assert_eq!(founding("UTC", currency), Rejection::BadCurrency { currency: currency.into() });
     }
 }

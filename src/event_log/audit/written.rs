@@ -1,8 +1,8 @@
 //! Whether a JSON text stands there exactly as serialization would write it: the order of the
 //! members, no space between them, no needless escape; or a text as it is displayed.
 //!
-//! A serializer that writes nothing and compares instead, several times as fast as writing and
-//! comparing afterwards. It knows what events consist of; a test holds it against `serde_json`.
+//! A serializer that writes nothing and compares instead, which costs less than to write and
+//! compare afterwards. It knows what events consist of; a test holds it against `serde_json`.
 
 use std::fmt::{self, Write};
 
