@@ -8,6 +8,8 @@
 #[macro_use]
 mod failpoint;
 
+mod durable;
+
 #[cfg(feature = "cli")]
 pub mod app;
 #[cfg(feature = "cli")]

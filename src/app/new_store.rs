@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
+use crate::durable::sync_directory;
 
 /// # Errors
 /// [`AppError::StoreExists`] unless nothing is at `root`, or an empty directory.
@@ -77,12 +78,12 @@ fn move_into_place(beside: &Path, root: &Path) -> Result<(), AppError> {
         let path = path.to_owned();
         move |source| AppError::Io { action, path, source }
     };
-    std::fs::File::open(beside).and_then(|directory| directory.sync_all()).map_err(io("sync", beside))?;
+    sync_directory(beside).map_err(io("sync", beside))?;
     failpoint!("new_store.before_move");
     std::fs::rename(beside, root).map_err(io("create", root))?;
     failpoint!("new_store.after_move");
     let parent = parent_of(root);
-    std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(io("sync", parent))
+    sync_directory(parent).map_err(io("sync", parent))
 }
 
 #[cfg(test)]

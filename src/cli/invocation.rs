@@ -18,6 +18,7 @@ use crate::cli::terminal_guard::TerminalGuard;
 use crate::credentials::{Sessions, TokenText};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
+use crate::durable::sync_directory;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::{EventLog, Patience};
 use crate::reports::render::{self, Format, Options};
@@ -232,7 +233,8 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(
     let written = write(&mut out).and_then(|()| {
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         file_modes::open_as_user_wants(&file, replaced.map(|found| found.permissions())).map_err(failed)?;
-        file.sync_all().and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+        let moved = file.sync_all().and_then(|()| std::fs::rename(&beside, path));
+        moved.and_then(|()| sync_directory(path.parent().unwrap_or(Path::new("")))).map_err(failed)
     });
     if written.is_err() {
         let _ = std::fs::remove_file(&beside);

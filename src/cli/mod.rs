@@ -18,7 +18,7 @@ mod terminal_guard;
 mod tests;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use args::{CommandLine, OutputFormat};
@@ -26,6 +26,8 @@ use environment::SystemEnvironment;
 use failure::{Exit, Failure};
 use invocation::Invocation;
 use reporter::Reporter;
+
+use crate::credentials::secret::without_tokens;
 
 /// Runs one command line, its first word being the program's name. Everything a user is to see
 /// has been written when it returns the exit code. May be called many times in one process.
@@ -68,8 +70,17 @@ fn answer_clap(error: &clap::Error, as_json: bool) -> u8 {
     if error.use_stderr() && as_json {
         return tell(&Failure::usage(first_paragraph(error)), true);
     }
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 }
+    let text = error.render().to_string();
+    let printed = match without_tokens(&text) {
+        // Somebody typed a token where a word belongs.
+        hidden if hidden != text => std::io::stderr().write_all(hidden.as_bytes()),
+        _ => error.print(),
+    };
+    match printed {
+        _ if error.use_stderr() => Exit::Usage as u8,
+        Err(broken) if broken.kind() != ErrorKind::BrokenPipe => tell(&broken.into(), false),
+        _ => Exit::Done as u8,
+    }
 }
 
 /// What is wrong, without the usage that clap puts below it.

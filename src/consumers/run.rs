@@ -11,6 +11,7 @@ use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, notifier, repo
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
+use crate::durable::sync_directory;
 use crate::event_log::{EventLog, LogError};
 use crate::state::Checkpoint;
 use crate::store::{Database, StoreError, Tables};
@@ -237,7 +238,7 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
     std::fs::rename(beside, &live).map_err(io("replace", &live))?;
     failpoint!("rebuild.after_swap");
     let root = around.directory.root();
-    std::fs::File::open(root).and_then(|directory| directory.sync_all()).map_err(io("sync", root))
+    sync_directory(root).map_err(io("sync", root))
 }
 
 /// A consumer's live file, open for writing, and what the consumer leaves out. As long as it is

@@ -22,6 +22,8 @@ const DELAY_SECONDS_MAX: u64 = 60;
 const SECOND_MICROS: u64 = 1_000_000;
 /// Failures older than this are forgotten, so that the file does not grow.
 const REMEMBERED_MICROS: u64 = 24 * 60 * 60 * SECOND_MICROS;
+/// Counted at a time, also those that nobody has.
+const LOGINS_MAX: usize = 1_000;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,7 +87,18 @@ impl Attempts {
         self.failures.retain(|_, failures| failures.age_micros(now) < REMEMBERED_MICROS);
         let before = self.failures.get(&user).map_or(0, |failures| failures.count);
         self.failures.insert(user, Failures { count: before.saturating_add(1), last_at: now });
+        self.forget_the_least(user);
         self.save()
+    }
+
+    /// Makes room where somebody tries made-up logins by the thousand: what they count is little, so
+    /// that no login that is guessed at in earnest gets off.
+    fn forget_the_least(&mut self, but: UserId) {
+        let others = || self.failures.iter().filter(|(user, _)| **user != but);
+        let least = others().min_by_key(|(_, failures)| (failures.count, failures.last_at)).map(|(user, _)| *user);
+        if let Some(user) = least.filter(|_| self.failures.len() > LOGINS_MAX) {
+            self.failures.remove(&user);
+        }
     }
 
     /// Writes nothing if nothing had failed.
@@ -142,6 +155,26 @@ mod tests {
         assert!(load().check(user(2), at(4)).is_ok());
         load().failed(user(2), at(4 + 86_400)).unwrap();
         assert_eq!(load().failures.keys().copied().collect::<Vec<_>>(), [user(2)]);
+    }
+
+    #[test]
+    fn made_up_logins_push_out_each_other_and_nobody_who_is_guessed_at() {
+        let (_directory, auth) = store();
+        let lock = auth.lock().unwrap();
+        let load = || Attempts::load(&auth, &lock).unwrap();
+        for second in 0..6 {
+            load().failed(user(0), at(second)).unwrap();
+        }
+        let logins = LOGINS_MAX as u128;
+        let full = (1..logins).map(|n| (user(n), Failures { count: 1, last_at: at(6) }));
+        let mut attempts = load();
+        attempts.failures.extend(full);
+        attempts.save().unwrap();
+        for n in logins..logins + 3 {
+            load().failed(user(n), at(7)).unwrap();
+            assert!(load().failures.len() == LOGINS_MAX && load().failures.contains_key(&user(n)));
+        }
+        assert_eq!(load().failures[&user(0)].count, 6);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::credentials::error::CredentialError;
+use crate::durable::sync_directory;
 
 pub const FILE_MODE: u32 = 0o600;
 pub const DIRECTORY_MODE: u32 = 0o700;
@@ -99,7 +100,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
         let _ = std::fs::remove_file(&unfinished);
         return Err(io_error("write", path, source));
     }
-    sync_directory(parent_of(path))
+    sync_names(parent_of(path))
 }
 
 /// Beside the file, since a rename works within one file system only.
@@ -117,7 +118,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Removes the file; whether there was one.
 pub fn remove(path: &Path) -> Result<bool, CredentialError> {
     match std::fs::remove_file(path) {
-        Ok(()) => sync_directory(parent_of(path)).map(|()| true),
+        Ok(()) => sync_names(parent_of(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(io_error("remove", path, source)),
     }
@@ -126,7 +127,7 @@ pub fn remove(path: &Path) -> Result<bool, CredentialError> {
 /// Creates a directory for its owner alone; one that is there already is left as it is.
 pub fn create_directory(path: &Path) -> Result<(), CredentialError> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Ok(()) => sync_directory(parent_of(path)),
+        Ok(()) => sync_names(parent_of(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(source) => Err(io_error("create", path, source)),
     }
@@ -156,6 +157,6 @@ fn parent_of(path: &Path) -> &Path {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<(), CredentialError> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(|source| io_error("sync", path, source))
+fn sync_names(directory: &Path) -> Result<(), CredentialError> {
+    sync_directory(directory).map_err(|source| io_error("sync", directory, source))
 }

@@ -110,7 +110,8 @@ impl FileLog {
         }
     }
 
-    /// Creates the directory and an empty head, durably.
+    /// Creates the directory and an empty head. Durable is what is in it with the first append, and
+    /// the directory itself when whoever made it has synced its parent.
     ///
     /// # Errors
     /// [`LogError::Exists`] if there is a log already.
@@ -123,10 +124,6 @@ impl FileLog {
             return Err(LogError::Exists { path: directory.to_owned() });
         }
         log.storage.open(HEAD_FILE, Access::Create).map_err(|source| io("create", source))?;
-        log.storage.sync_directory().map_err(|source| io("sync", source))?;
-        if let Some(parent) = std::path::absolute(directory).ok().as_deref().and_then(Path::parent) {
-            Disk::new(parent).sync_directory().map_err(|source| io("sync", source))?;
-        }
         Ok(log)
     }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::durable::sync_directory;
+
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
     /// The names of the files in it, in no order.
@@ -72,7 +74,7 @@ impl Storage for Disk {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        File::open(&self.directory)?.sync_all()
+        sync_directory(&self.directory)
     }
 
     fn path(&self, name: &str) -> PathBuf {

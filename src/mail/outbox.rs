@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::event::Transport;
 use crate::domain::time::BusinessDate;
+use crate::durable::sync_directory;
 use crate::mail::compose::ComposedMail;
 use crate::mail::transport::{Delivery, MailTransport, SendError};
 
@@ -85,10 +86,6 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 /// Disks are emptied and permissions given back: never permanent.

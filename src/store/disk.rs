@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::durable::sync_directory;
+
 /// What is free for whoever runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Room {
@@ -37,5 +39,5 @@ pub fn try_writing(directory: &Path) -> io::Result<()> {
     });
     let removed = std::fs::remove_file(&path);
     written.and(removed)?;
-    File::open(directory)?.sync_all()
+    sync_directory(directory)
 }

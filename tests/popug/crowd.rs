@@ -174,8 +174,8 @@ impl<'w> Crowd<'w> {
     }
 }
 
-/// Lets the crowd in for so long; what it did.
-fn visit(seed: u64, duration: Duration) -> String {
+/// Lets the crowd into a new company for so long; what it did, under the names of [`FIGURES`].
+fn visit(seed: u64, duration: Duration) -> [u64; 5] {
     let world = World::new();
     let _told = Seeded { seed, world: &world };
     let crowd = Crowd::of(&world);
@@ -193,15 +193,26 @@ fn visit(seed: u64, duration: Duration) -> String {
         crowd.stop.store(true, Ordering::Relaxed);
     });
     crowd.check();
-    let acknowledged = crowd.acknowledged.lock().expect("no panic while it is held").len();
-    let (events, days) = (world.log_lines().len(), crowd.days.load(Ordering::Relaxed));
-    let (kills, reports) = (crowd.tally.total(), crowd.reports.load(Ordering::Relaxed));
-    format!("acknowledged {acknowledged}, events {events}, days {days}, readings {reports}, kills {kills}, losses 0")
+    let acknowledged = crowd.acknowledged.lock().expect("no panic while it is held").len() as u64;
+    let (days, reports) = (crowd.days.load(Ordering::Relaxed), crowd.reports.load(Ordering::Relaxed));
+    [acknowledged, world.log_lines().len() as u64, days, reports, crowd.tally.total()]
 }
+
+const FIGURES: [&str; 5] = ["acknowledged", "events", "days", "readings", "kills"];
+/// As long as the whole history of a company fits into the memory of whoever checks it.
+const VISIT_MAX: Duration = Duration::from_secs(120);
 
 #[test]
 #[ignore = "as long as one likes: scripts/torture"]
 fn a_crowd_loses_nothing_doubles_nothing_and_gets_stuck_nowhere() {
     let asked = Asked::read();
-    println!("crowd: seed {}\n{}", asked.seed, visit(asked.seed, asked.duration));
+    let (mut left, mut companies, mut sums) = (asked.duration, 0, [0; 5]);
+    while !left.is_zero() {
+        let duration = left.min(VISIT_MAX);
+        let figures = visit(asked.seed + companies, duration);
+        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        (left, companies) = (left - duration, companies + 1);
+    }
+    let sums: Vec<_> = FIGURES.iter().zip(sums).map(|(name, sum)| format!("{name} {sum}")).collect();
+    println!("crowd: seed {}\ncompanies {companies}, {}, losses 0", asked.seed, sums.join(", "));
 }

@@ -11,7 +11,6 @@ use std::process::Command;
 use crate::chain;
 use crate::harness::Text::{Any, Has};
 use crate::harness::{Output, World};
-use crate::project::read;
 use crate::recount::Recount;
 
 const ROOM: &str = "hint: make room on its disk: nothing is lost, and work goes on by itself";
@@ -203,38 +202,5 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
         }
         assert!(struck >= 2, "{call} {error}: the batch and the head were to be struck");
         chain::check(&world.log_lines());
-    }
-}
-
-/// The calls of a command that sync and rename, in order.
-fn syncs_and_renames(world: &World, words: &[&str]) -> Vec<String> {
-    let trace = world.home().join("trace");
-    let file = trace.to_str().expect("UTF-8");
-    let calls = "trace=fsync,fdatasync,rename,renameat,renameat2";
-    let strace = ["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", calls];
-    let _ = world.call("ada", words).through(&strace).expect(0, Any, Any);
-    read(&trace).lines().map(str::to_owned).collect()
-}
-
-#[test]
-fn what_is_moved_into_its_place_is_on_the_disk_before_and_its_name_after() {
-    let world = World::new();
-    let _ = world.does("ada", &["consume"]);
-    let store = world.store();
-    let backup = world.home().join("backup");
-    let moves: [(&[&str], &Path, &str, &str); 3] = [
-        (&["consume", "accounting", "--rebuild"], &store, "accounting.duckdb.new", "accounting.duckdb"),
-        (&["consume", "analytics", "--rebuild"], &store, "analytics.duckdb.new", "analytics.duckdb"),
-        (&["backup", "backup"], &backup, ".manifest.json.new", "manifest.json"),
-    ];
-    for (words, directory, beside, place) in moves {
-        let calls = syncs_and_renames(&world, words);
-        let place = format!("{place}\"");
-        let moved = calls.iter().position(|call| call.contains("rename") && call.contains(&place));
-        let moved = moved.unwrap_or_else(|| panic!("{words:?} moves nothing to {place}: {calls:#?}"));
-        let syncs = |call: &String, what: &str| call.contains("sync(") && call.contains(&format!("{what}>"));
-        assert!(calls[..moved].iter().any(|call| syncs(call, beside)), "{words:?}: {calls:#?}");
-        let name = directory.file_name().expect("a name").to_str().expect("UTF-8");
-        assert!(calls[moved..].iter().any(|call| syncs(call, &format!("/{name}"))), "{words:?}: {calls:#?}");
     }
 }

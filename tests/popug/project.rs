@@ -17,8 +17,8 @@ const LAYERS: [&[&str]; 7] = [
     &["consumers", "reports"],
     &["event_log", "state", "store", "credentials", "mail"],
     &["domain"],
-    // A macro that only torture builds have.
-    &["failpoint"],
+    // A macro that only torture builds have; a call that every layer needs.
+    &["failpoint", "durable"],
 ];
 
 /// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that

@@ -15,12 +15,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
-use crate::backup::{NEW_PASSWORD, add_tasks, busy_world, bytes_in, segments};
+use crate::backup::{add_tasks, busy_world, bytes_in, segments};
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{Call, World, last_error};
 use crate::kills::{self, Death, Ended, Tally};
 use crate::play::numbered;
 use crate::repair::{edit, log};
+use crate::restore::NEW_PASSWORD;
 use crate::torture::{Asked, Seeded};
 
 /// Whether a place is one that only these commands pass.

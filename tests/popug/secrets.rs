@@ -66,6 +66,10 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
     for (words, exit) in [
         // A token where its id or a name belongs.
         (&["token", "revoke", token][..], 3),
+        (&[token], 2),
+        (&["task", token], 2),
+        (&["task", "list", "--role", token], 2),
+        (&["task", "list", token, "-o", "json"], 2),
         (&["user", "show", token], 3),
         (&["task", "show", token], 3),
         (&["report", "statement", "--user", token], 3),

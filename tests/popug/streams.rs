@@ -36,6 +36,18 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn what_cannot_be_shown_is_a_failure() {
+    let world = World::new();
+    let _ = world.does("ada", &["consume"]);
+    for words in
+        [&["task", "list"][..], &["report", "balances"], &["status"], &["--help"], &["--version"], &["schema", "list"]]
+    {
+        let full = world.call("ada", words).through(&["/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]);
+        let _ = full.expect(1, Nothing, Has("No space left on device"));
+    }
+}
+
+#[test]
 fn control_and_bidirectional_characters_are_escaped_for_people_and_kept_for_programs() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", NASTY, "--description", NASTY]);

@@ -7,7 +7,7 @@
 //! backup.lock     held while a backup is written
 //! ```
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use crate::app::backup::manifest::{FORMAT, FileRecord, Manifest};
 use crate::consumers::process_lock::ProcessLock;
 use crate::credentials::SecretFile;
 use crate::credentials::archive::put_secret_files;
+use crate::durable::sync_directory;
 use crate::event_log::storage::Disk;
 use crate::event_log::{Hash, copy};
 
@@ -34,7 +35,7 @@ fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -
 }
 
 fn sync(path: &Path) -> Result<(), AppError> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(io("sync", path))
+    sync_directory(path).map_err(io("sync", path))
 }
 
 fn create_private(path: &Path) -> Result<(), AppError> {

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
+use crate::durable::sync_directory;
 
 pub struct Kept {
     path: PathBuf,
@@ -15,7 +16,7 @@ fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -
 }
 
 pub fn sync(directory: &Path) -> Result<(), AppError> {
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync", directory))
+    sync_directory(directory).map_err(io("sync", directory))
 }
 
 impl Kept {

@@ -1,5 +1,6 @@
 //! Accounting on real stores: what is interrupted leaves no trace and is done once.
 
+mod closing;
 mod dead_letters;
 
 use std::collections::HashMap;

@@ -4,7 +4,8 @@ use super::forgetful_disk::{Fault, ForgetfulDisk};
 use super::sample::{append_all, batch, lines_of, read};
 use crate::domain::id::Sequence;
 use crate::event_log::copy::{Extent, publish_first_head};
-use crate::event_log::{Batch, FileLog, LogError};
+use crate::event_log::reader::Reader;
+use crate::event_log::{Batch, EventLog, FileLog, Head, LogError};
 
 const SEEDS: u64 = 5;
 
@@ -100,6 +101,42 @@ fn no_flipped_bit_of_what_is_new_reaches_a_copy() {
 }
 
 #[test]
+fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
+    let (_, log) = log_with(8);
+    let target = ForgetfulDisk::with_empty_log(512);
+    let extent = log.copy_to(&target, None, &|_, _| {}).unwrap().extent;
+    for piece in &extent.pieces {
+        let name = crate::event_log::segment::file_name(piece.segment);
+        let whole = target.bytes(&name);
+        for bit in (0..whole.len() * 8).step_by(3) {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            target.put(&name, &flipped);
+            assert_eq!(extent.lacking(&target, &|_, _| {}).unwrap(), [piece], "bit {bit} of {name}");
+        }
+        let renewed = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap().renewed;
+        assert!(renewed == [piece.segment] && target.bytes(&name) == whole);
+    }
+}
+
+#[test]
+fn a_copy_does_not_end_within_a_batch() {
+    let (disk, log) = log_with(8);
+    let mut reader = Reader::from(log.storage(), log.head().unwrap(), Sequence::FIRST).unwrap();
+    let mut within = Vec::new();
+    while let Some((sequence, hash, more)) = reader.next_line().unwrap().map(|l| (l.sequence, l.hash, l.more)) {
+        let (segment, position) = reader.position().unwrap();
+        within.extend((more > 0).then_some(Head { sequence, hash, segment, position }));
+    }
+    assert!(within.len() > 3);
+    for head in within {
+        let past = FileLog::as_of(Box::new(disk.clone()), head);
+        let refused = past.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap_err();
+        assert!(matches!(refused, LogError::Damaged { .. }), "{refused}");
+    }
+}
+
+#[test]
 fn a_copy_of_another_log_is_not_gone_on_with() {
     let target = ForgetfulDisk::with_empty_log(512);
     let extent = log_with(6).1.copy_to(&target, None, &|_, _| {}).unwrap().extent;
@@ -107,6 +144,11 @@ fn a_copy_of_another_log_is_not_gone_on_with() {
         let refused = other.copy_to(&target, Some(&extent), &|_, _| {}).unwrap_err();
         assert!(matches!(refused, LogError::NotOnChain { sequence } if sequence == extent.head.sequence), "{refused}");
         assert!(holds(&target, &extent));
+        // What the copy has lost is not put in its place from another log.
+        let spoilt = target.after_crash(0);
+        spoilt.delete(&crate::event_log::segment::file_name(extent.pieces[1].segment));
+        assert!(other.copy_to(&spoilt, Some(&extent), &|_, _| {}).is_err());
+        assert_eq!(extent.lacking(&spoilt, &|_, _| {}).unwrap(), [&extent.pieces[1]]);
     }
     assert!(extent.head.sequence > Sequence(3));
 }

@@ -4,6 +4,7 @@ use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read, read_from};
 use crate::domain::id::Sequence;
 use crate::event_log::audit::Depth;
+use crate::event_log::copy::publish_first_head;
 use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError, encode};
 
 fn batches() -> Vec<Batch> {
@@ -149,18 +150,21 @@ fn forged(batches: &[(Batch, u64, usize)]) -> (Vec<u8>, Head) {
     (bytes, head)
 }
 
-fn assert_damaged((bytes, head): (Vec<u8>, Head)) {
+/// Readers refuse it, and an audit says `what`.
+fn assert_damaged((bytes, head): (Vec<u8>, Head), what: &str) {
     let disk = ForgetfulDisk::with_empty_log(4096);
     disk.put(SEGMENTS[0], &bytes);
-    let log = FileLog::as_of(Box::new(disk), head);
+    publish_first_head(&disk, head).unwrap();
+    let log = FileLog::on(Box::new(disk));
     assert!(matches!(read(&log), Err(LogError::Damaged { .. })));
-    assert!(!log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults.is_empty());
+    let faults = log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
+    assert!(faults.iter().any(|fault| fault.what.contains(what)), "{faults:?}");
 }
 
 #[test]
 fn a_wrong_sequence_is_damage_even_if_the_chain_holds() {
-    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 3, 1)]));
-    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 1, 1)]));
+    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 3, 1)]), "found sequence 3 instead");
+    assert_damaged(forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 1, 1)]), "found sequence 1 instead");
 }
 
 #[test]
@@ -174,11 +178,12 @@ fn reading_does_not_begin_behind_a_gap_even_if_the_chain_holds() {
 
 #[test]
 fn a_batch_without_its_end_is_damage_even_if_the_chain_holds() {
-    assert_damaged(forged(&[(batch(1, 3), 1, 1), (batch(2, 1), 2, 1)]));
+    assert_damaged(forged(&[(batch(1, 3), 1, 1), (batch(2, 1), 2, 1)]), "the line before promised");
 }
 
 #[test]
 fn a_last_line_that_the_head_does_not_name_is_damage_even_if_the_chain_holds() {
     let (bytes, head) = forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 2, 1)]);
-    assert_damaged((bytes, Head { hash: Hash::of_bytes(b"another line"), ..head }));
+    let head = Head { hash: Hash::of_bytes(b"another line"), ..head };
+    assert_damaged((bytes, head), "the last line is not the one the head names");
 }

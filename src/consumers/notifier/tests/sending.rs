@@ -250,6 +250,22 @@ fn a_ledger_that_contradicts_the_payout_sends_nothing_until_it_is_rebuilt() {
 }
 
 #[test]
+fn a_ledger_of_another_log_sends_nothing() {
+    let store = Store::with_two_payouts();
+    let other = Store::founded();
+    // The same payouts, with another event before them.
+    other.happened("2026-11-20T09:00:00Z", [joined("ivan", Role::Worker)]);
+    other.finished("2026-11-20T10:00:00Z", 1, "vera");
+    other.finished("2026-11-20T11:00:00Z", 2, "petr");
+    other.closed("2026-11-21T00:05:00Z");
+    let [from, to] = [&other, &store].map(|store| store.directory.database(Tables::Accounting));
+    fs::copy(from, to).unwrap();
+    let refused = store.sending(&store.files());
+    assert!(matches!(refused, Err(ConsumeError::ForeignTables { consumer: Consumer::Accounting, .. })), "{refused:?}");
+    assert!(!store.directory.outbox().exists());
+}
+
+#[test]
 fn played_history_is_recorded_and_written_nowhere() {
     let store = Store::with_two_payouts();
     fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
