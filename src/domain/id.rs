@@ -90,6 +90,8 @@ impl Sequence {
     /// Before the first event: the head of an empty log, the checkpoint of a new consumer.
     pub const ZERO: Sequence = Sequence(0);
     pub const FIRST: Sequence = Sequence(1);
+    /// Nobody gets there: whatever says more was not written by this program.
+    pub const MAX: Sequence = Sequence(i64::MAX as u64);
 
     #[must_use]
     pub const fn next(self) -> Self {

@@ -144,7 +144,7 @@ fn remove_strays(target: &dyn Storage, pieces: &[Piece]) -> Result<(), LogError>
 pub fn publish_first_head(storage: &dyn Storage, head: Head) -> Result<(), LogError> {
     let failed = |source| LogError::Io { action: "write the head in", path: storage.path(""), source };
     let file = HeadFile::open(storage, Access::Create)?.expect("created if it was missing");
-    file.publish(head, 0).and_then(|()| storage.sync_directory()).map_err(failed)
+    file.publish(head, 0).and_then(|()| file.publish(head, 1)).and_then(|()| storage.sync_directory()).map_err(failed)
 }
 
 struct Copying<'s> {

@@ -2,7 +2,7 @@
 
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
-use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Slot};
+use crate::event_log::head::{HEAD_FILE, Head, HeadFile};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::Access;
 use crate::event_log::{EventLog, FileLog, recovery};
@@ -36,15 +36,22 @@ impl FileLog {
     pub fn ending(&self) -> Result<Ending, LogError> {
         let (head, head_file) = (self.head()?, self.head_file_state()?);
         let last = (head.sequence > Sequence::ZERO).then(|| self.line(head.sequence)).transpose()?;
-        let tail = recovery::examine(self.storage(), head)?;
+        let tail = match head_file {
+            HeadFileState::OneSlotBad => recovery::whole_behind_what_is_left(self.storage(), head)?,
+            HeadFileState::Sound | HeadFileState::Missing => recovery::examine(self.storage(), head)?,
+        };
         let unpublished_events = tail.head.sequence.0 - head.sequence.0;
         Ok(Ending { head, last, head_file, unpublished_events, torn_bytes: tail.excess_bytes })
     }
 
     fn head_file_state(&self) -> Result<HeadFileState, LogError> {
         let Some(file) = HeadFile::open(self.storage(), Access::Read)? else { return Ok(HeadFileState::Missing) };
-        let is_bad = file.slots(self.storage())?.contains(&Slot::Bad);
-        Ok(if is_bad { HeadFileState::OneSlotBad } else { HeadFileState::Sound })
+        let published = file.published(self.storage())?;
+        Ok(if published.is_some_and(|published| published.is_alone) {
+            HeadFileState::OneSlotBad
+        } else {
+            HeadFileState::Sound
+        })
     }
 
     /// Who holds the writer lock, in his own words; `None` if nobody does. The lock is tried and let

@@ -14,7 +14,7 @@ use crate::event_log::reader::Reader;
 use crate::event_log::recovery::{self, Recovery};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
-use crate::event_log::writer::Writer;
+use crate::event_log::writer::{Cutting, Writer};
 use crate::event_log::{EventLog, Line, Patience, segment};
 
 /// A new segment is begun before a batch that would make the current one longer.
@@ -133,7 +133,7 @@ impl FileLog {
     /// [`LogError::Locked`] names who holds it.
     pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
         let head_file = self.locked_head_file(patience)?;
-        let mut writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max)?;
+        let mut writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max, Cutting::Unasked)?;
         match &self.draft {
             Some(draft) => {
                 writer.forget_recovery();

@@ -1,7 +1,8 @@
 //! The published head: up to where the log is acknowledged.
 //!
-//! `log/head` has two slots of 4096 bytes. A publication overwrites the older one, so a torn
-//! write leaves the newer intact. Each slot is one line of text:
+//! `log/head` has two slots of 4096 bytes, both written when the log is begun. A publication
+//! overwrites the older one, so a torn write leaves the newer intact, and a slot that cannot be
+//! read may always have been the newer one. Each slot is one line of text:
 //!
 //! ```text
 //! popug-head 1 <sequence> <segment> <position> <hash> <checksum>
@@ -53,7 +54,8 @@ impl Head {
         let mut number = || fields.next().filter(|field| field.len() == 20)?.parse().ok();
         let (sequence, segment, position) = (Sequence(number()?), Sequence(number()?), number()?);
         let hash = fields.next()?.parse().ok()?;
-        fields.next().is_none().then_some(Head { sequence, hash, segment, position })
+        let is_possible = sequence <= Sequence::MAX && segment <= Sequence::MAX.next() && position <= Sequence::MAX.0;
+        (is_possible && fields.next().is_none()).then_some(Head { sequence, hash, segment, position })
     }
 }
 
@@ -106,6 +108,8 @@ pub(super) struct HeadFile {
 pub(super) struct Published {
     pub head: Head,
     pub slot: usize,
+    /// The other slot cannot be read. What it said may have been newer.
+    pub is_alone: bool,
 }
 
 impl HeadFile {
@@ -124,9 +128,10 @@ impl HeadFile {
 
     /// `None` if no slot is valid: the file is empty, or damaged in both.
     pub fn published(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
-        let slots = self.slots(storage)?.into_iter().enumerate();
-        let heads = slots.filter_map(|(slot, read)| match read {
-            Slot::Valid(head) => Some(Published { head, slot }),
+        let slots = self.slots(storage)?;
+        let is_alone = slots.iter().any(|read| !matches!(read, Slot::Valid(_)));
+        let heads = slots.into_iter().enumerate().filter_map(|(slot, read)| match read {
+            Slot::Valid(head) => Some(Published { head, slot, is_alone }),
             Slot::Empty | Slot::Bad => None,
         });
         Ok(heads.max_by_key(|published| published.head.sequence))

@@ -221,14 +221,15 @@ impl<'a> Cursor<'a> {
         if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("`{digits}` at column {column} is not a sequence of 20 digits"));
         }
-        digits.parse().map(Sequence).map_err(|_| format!("the sequence at column {column} is too large"))
+        let sequence = digits.parse().ok().map(Sequence).filter(|sequence| *sequence <= Sequence::MAX);
+        sequence.ok_or_else(|| format!("the sequence at column {column} is too large"))
     }
 
     fn number(&mut self) -> Result<u64, String> {
         let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
         let value = &self.text[self.at..self.at + digits];
         let plain = !value.starts_with('0') || value.len() == 1;
-        let number = value.parse().ok().filter(|_| plain);
+        let number = value.parse().ok().filter(|number| plain && *number <= Sequence::MAX.0);
         self.at += digits;
         number.ok_or_else(|| format!("expected a number at column {}", self.at + 1))
     }

@@ -9,6 +9,8 @@ use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::Storage;
 
 const CHUNK_BYTES: usize = 1 << 20;
+/// Far longer than any line: what goes on longer has lost its line breaks.
+const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// Gives the lines from a sequence up to the head it was opened with. Never writes.
 pub struct Reader<'s> {
@@ -141,6 +143,10 @@ impl<'s> Reader<'s> {
         self.filled -= self.consumed;
         self.consumed = 0;
         let Some(segment) = &self.current else { return Ok(false) };
+        if self.filled >= LINE_BYTES_MAX {
+            let what = "the line has no end".to_owned();
+            return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
+        }
         if self.filled == self.buffer.len() {
             let mut larger = vec![0; (self.filled * 2).max(CHUNK_BYTES)];
             larger[..self.filled].copy_from_slice(&self.buffer);

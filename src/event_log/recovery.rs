@@ -35,6 +35,13 @@ pub(super) struct Tail {
     valid_after_bad: Option<(Place, String)>,
 }
 
+impl Tail {
+    /// Whether all that was written are whole batches.
+    fn is_whole(&self) -> bool {
+        self.excess_bytes == 0 && self.excess_segments.is_empty()
+    }
+}
+
 /// Bytes of one segment.
 pub(super) struct Stretch {
     pub segment: Sequence,
@@ -159,11 +166,37 @@ impl Scan {
 /// # Errors
 /// [`LogError::Damaged`] if a well-formed line follows a bad one.
 pub(super) fn find_head(storage: &dyn Storage) -> Result<Tail, LogError> {
-    let mut tail = examine(storage, Head::EMPTY)?;
+    behind_what_is_left(storage, Head::EMPTY)
+}
+
+/// The tail behind a head whose newer one may be lost, so that whole batches of it may have been
+/// acknowledged.
+///
+/// # Errors
+/// As [`find_head`].
+pub(super) fn behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
+    let mut tail = examine(storage, head)?;
     match tail.valid_after_bad.take() {
         Some((place, what)) => Err(LogError::Damaged { place, what: format!("{what}, and good lines follow") }),
         None => Ok(tail),
     }
+}
+
+/// The same for whoever would cut it without asking. One crash tears either a slot of the head or
+/// the end of the log: where both are unreadable, something acknowledged may be.
+///
+/// # Errors
+/// [`LogError::Damaged`] unless it is made of whole batches.
+pub(super) fn whole_behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
+    let tail = behind_what_is_left(storage, head)?;
+    if tail.is_whole() {
+        return Ok(tail);
+    }
+    let Head { segment, position: byte, sequence, .. } = tail.head;
+    let place = Place { segment: segment::file_name(segment), byte, sequence: sequence.next() };
+    let what =
+        "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
+    Err(LogError::Damaged { place, what: what.to_owned() })
 }
 
 fn length_of(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {
@@ -174,7 +207,11 @@ fn length_of(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {
 pub(super) fn read_from(storage: &dyn Storage, first: Sequence, from: u64) -> Result<Vec<u8>, LogError> {
     let file = segment::open(storage, first, Access::Read)?;
     let length = file.len().map_err(|source| io_error(storage, "measure", first, source))?;
-    let mut bytes = vec![0; usize::try_from(length.saturating_sub(from)).expect("a segment fits memory")];
+    let mut bytes = Vec::new();
+    let length = usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX);
+    let room = bytes.try_reserve_exact(length).map_err(|_| std::io::ErrorKind::OutOfMemory.into());
+    room.map_err(|source| io_error(storage, "read", first, source))?;
+    bytes.resize(length, 0);
     let read = file.read_at(&mut bytes, from).map_err(|source| io_error(storage, "read", first, source))?;
     bytes.truncate(read);
     Ok(bytes)

@@ -6,11 +6,11 @@
 
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
-use crate::event_log::head::{Head, HeadFile, Slot};
+use crate::event_log::head::{Head, HeadFile};
 use crate::event_log::line::Line;
 use crate::event_log::recovery::{self, Recovery};
 use crate::event_log::storage::{Access, Storage};
-use crate::event_log::writer::Writer;
+use crate::event_log::writer::{Cutting, Writer};
 use crate::event_log::{FileLog, Patience, segment};
 
 /// What settling would do.
@@ -60,7 +60,8 @@ impl FileLog {
     /// What settling would do now. Nothing is written and no lock is taken.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] if the head is lost and the log damaged, so that nothing tells where it ends.
+    /// [`LogError::Damaged`] if the head or a slot of it is lost and the log damaged behind what is
+    /// left of it, so that nothing tells where it ends.
     pub fn unsettled(&self) -> Result<Unsettled, LogError> {
         let storage = self.storage();
         let Some(head_file) = HeadFile::open(storage, Access::Read)? else {
@@ -70,10 +71,12 @@ impl FileLog {
             return behind_lost_head(storage);
         };
         let Some(published) = head_file.published(storage)? else { return behind_lost_head(storage) };
-        let has_bad_slot = head_file.slots(storage)?.contains(&Slot::Bad);
-        let state = if has_bad_slot { HeadFileState::HalfBad } else { HeadFileState::Sound };
         let head = published.head;
-        let tail = recovery::examine(storage, head)?;
+        let (state, tail) = if published.is_alone {
+            (HeadFileState::HalfBad, recovery::behind_what_is_left(storage, head)?)
+        } else {
+            (HeadFileState::Sound, recovery::examine(storage, head)?)
+        };
         Ok(Unsettled {
             head_file: state,
             late_events: tail.head.sequence.0 - head.sequence.0,
@@ -129,9 +132,8 @@ impl LockedLog<'_> {
     /// # Errors
     /// If the log is damaged or cannot be written.
     pub fn settle(self) -> Result<(Head, Recovery), LogError> {
-        let has_bad_slot = self.head_file.slots(self.log.storage())?.contains(&Slot::Bad);
-        let mut writer = Writer::open(self.log.storage(), self.head_file, u64::MAX)?;
-        writer.settle_the_rest(has_bad_slot)?;
+        let mut writer = Writer::open(self.log.storage(), self.head_file, u64::MAX, Cutting::Approved)?;
+        writer.settle_the_rest()?;
         Ok((*writer.head(), writer.recovery()))
     }
 }

@@ -55,15 +55,31 @@ impl Disk {
     }
 }
 
+/// A directory holds no lines, and whoever opened a pipe would wait for ever.
+fn is_no_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
 impl Storage for Disk {
     fn names(&self) -> io::Result<Vec<String>> {
         let entries = std::fs::read_dir(&self.directory)?;
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let (kind, name) = (entry.file_type()?, entry.file_name());
+            if kind.is_file() || kind.is_symlink() && !is_no_file(&entry.path()) {
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         let write = access != Access::Read;
         let path = self.directory.join(name);
+        if is_no_file(&path) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it is not a file"));
+        }
         let file =
             OpenOptions::new().read(true).write(write).create(access == Access::Create).truncate(false).open(path)?;
         Ok(Box::new(file))

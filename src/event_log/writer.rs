@@ -4,7 +4,9 @@ use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::encode::{Batch, Encoded};
 use crate::event_log::error::LogError;
+use crate::event_log::hash::Hash;
 use crate::event_log::head::{Head, HeadFile, Published};
+use crate::event_log::reader::check_line;
 use crate::event_log::recovery::{self, Recovery, io_error};
 use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::{Access, Storage, StorageFile};
@@ -24,6 +26,24 @@ pub struct Writer<'s> {
     scratch: Vec<u8>,
 }
 
+/// What a writer may cut when it takes over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cutting {
+    /// Only what certainly was never acknowledged.
+    Unasked,
+    /// Also what may have been: somebody has seen it and kept a copy.
+    Approved,
+}
+
+/// What recovery has to do without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lost {
+    Nothing,
+    /// One slot of the head, which may have been the newer one.
+    Slot,
+    Head,
+}
+
 /// A batch that is durable in its segment and not acknowledged yet. Only publishing it gives the
 /// new head.
 #[must_use = "a batch that is not published was not appended"]
@@ -37,11 +57,10 @@ impl<'s> Writer<'s> {
         storage: &'s dyn Storage,
         head_file: HeadFile,
         segment_bytes_max: u64,
+        cutting: Cutting,
     ) -> Result<Writer<'s>, LogError> {
-        let (head, slot, lost) = match head_file.published(storage)? {
-            Some(Published { head, slot }) => (head, slot, false),
-            None => (Head::EMPTY, 1, true),
-        };
+        let published = head_file.published(storage)?;
+        let (head, slot) = published.map_or((Head::EMPTY, 1), |published| (published.head, published.slot));
         let mut writer = Writer {
             storage,
             head_file,
@@ -54,7 +73,7 @@ impl<'s> Writer<'s> {
             poisoned: false,
             scratch: Vec::new(),
         };
-        writer.recover(lost)?;
+        writer.recover(published, cutting)?;
         writer.last_time = writer.read_last_time()?;
         Ok(writer)
     }
@@ -84,58 +103,65 @@ impl<'s> Writer<'s> {
         let _ = self.head_file.name_holder(holder);
     }
 
-    fn recover(&mut self, head_lost: bool) -> Result<(), LogError> {
-        if !head_lost && !recovery::has_tail(self.storage, &self.head)? {
-            return Ok(());
-        }
-        let tail =
-            if head_lost { recovery::find_head(self.storage)? } else { recovery::examine(self.storage, self.head)? };
+    fn recover(&mut self, published: Option<Published>, cutting: Cutting) -> Result<(), LogError> {
+        let lost = match published {
+            None => Lost::Head,
+            Some(Published { is_alone: true, .. }) => Lost::Slot,
+            Some(_) if recovery::has_tail(self.storage, &self.head)? => Lost::Nothing,
+            Some(_) => return Ok(()),
+        };
+        let tail = match lost {
+            Lost::Head => recovery::find_head(self.storage)?,
+            Lost::Slot if cutting == Cutting::Unasked => recovery::whole_behind_what_is_left(self.storage, self.head)?,
+            Lost::Slot | Lost::Nothing => recovery::examine(self.storage, self.head)?,
+        };
         let published_events = tail.head.sequence.0 - self.head.sequence.0;
-        let outcome = self.cut_and_publish(&tail, head_lost);
+        let outcome = self.cut_and_publish(&tail, lost);
         self.poisoned = outcome.is_err();
         outcome?;
         self.recovery = Recovery { published_events, cut_bytes: tail.excess_bytes };
         Ok(())
     }
 
-    /// Settles also what no append would have met yet: segments further behind the head, and a
-    /// bad slot of the head.
-    pub(super) fn settle_the_rest(&mut self, has_bad_slot: bool) -> Result<(), LogError> {
+    /// Settles also what no append would have met yet: segments further behind the head.
+    pub(super) fn settle_the_rest(&mut self) -> Result<(), LogError> {
         let tail = recovery::examine(self.storage, self.head)?;
         if tail.excess_bytes > 0 || !tail.excess_segments.is_empty() {
-            self.cut_and_publish(&tail, false)?;
+            self.cut_and_publish(&tail, Lost::Nothing)?;
             self.recovery.cut_bytes += tail.excess_bytes;
         }
-        if has_bad_slot { self.publish(self.head) } else { Ok(()) }
+        Ok(())
     }
 
-    fn cut_and_publish(&mut self, tail: &recovery::Tail, head_lost: bool) -> Result<(), LogError> {
+    fn cut_and_publish(&mut self, tail: &recovery::Tail, lost: Lost) -> Result<(), LogError> {
         failpoint!("recovery.before_cut");
         for first in tail.excess_segments.iter().rev() {
             let name = segment::file_name(*first);
             self.storage.remove(&name).map_err(|source| io_error(self.storage, "remove", *first, source))?;
         }
         for stretch in &tail.stretches {
-            self.make_durable(stretch, head_lost)?;
+            self.make_durable(stretch, lost)?;
         }
         self.sync_directory()?;
         failpoint!("recovery.before_publish");
-        if head_lost || tail.head != self.head {
+        if lost != Lost::Nothing || tail.head != self.head {
             self.publish(tail.head)?;
         }
-        Ok(())
+        // Both slots are written before anything is appended, so that one that cannot be read is
+        // always one that was lost.
+        if lost == Lost::Head { self.publish(tail.head) } else { Ok(()) }
     }
 
     /// Cuts a segment behind `stretch` and makes what is left durable. Whoever wrote it may have
     /// died of a failed fsync, after which a second one succeeds without writing anything; so the
     /// bytes that are to be published late are written again. With the head file lost that would
     /// be the whole log, almost all of which was acknowledged once.
-    fn make_durable(&self, stretch: &recovery::Stretch, head_lost: bool) -> Result<(), LogError> {
+    fn make_durable(&self, stretch: &recovery::Stretch, lost: Lost) -> Result<(), LogError> {
         let recovery::Stretch { segment: first, bytes } = stretch;
         let file = segment::open(self.storage, *first, Access::Write)?;
         let io = |source| io_error(self.storage, "recover", *first, source);
         file.truncate(bytes.end).map_err(io)?;
-        if !head_lost && !bytes.is_empty() {
+        if lost != Lost::Head && !bytes.is_empty() {
             let again = recovery::read_from(self.storage, *first, bytes.start)?;
             file.write_at(&again, bytes.start).map_err(io)?;
         }
@@ -147,13 +173,27 @@ impl<'s> Writer<'s> {
             return Ok(None);
         }
         let segment = Segment::open(self.storage, self.head.segment, &self.head)?;
-        let last = segment.checked_line_before(self.head.position, self.head.sequence)?;
-        let line = last.line();
+        let (start, bytes) = segment.line_before(self.head.position)?;
+        let damaged = |what| LogError::Damaged { place: segment.place(start, self.head.sequence), what };
+        let previous = self.hash_before_last(&segment, start)?;
+        let line = check_line(&bytes, self.head.sequence, &previous, None).map_err(damaged)?;
         if line.hash != self.head.hash {
-            let place = segment.place(self.head.position, self.head.sequence);
-            return Err(LogError::Damaged { place, what: "the last line is not the one the head names".into() });
+            return Err(damaged("the last line is not the one the head names".to_owned()));
         }
         line.event_time().map(Some)
+    }
+
+    /// What the line before the last one states, which begins at `start` of `segment`.
+    fn hash_before_last(&self, segment: &Segment, start: u64) -> Result<Hash, LogError> {
+        let Some(sequence) = self.head.sequence.0.checked_sub(1).filter(|before| *before > 0).map(Sequence) else {
+            return Ok(Hash::ZERO);
+        };
+        if start > 0 {
+            return Ok(segment.checked_line_before(start, sequence)?.line().hash);
+        }
+        let earlier = segment::list(self.storage)?.into_iter().rev().find(|first| *first < segment.first);
+        let earlier = Segment::open(self.storage, earlier.unwrap_or(Sequence::FIRST), &self.head)?;
+        Ok(earlier.checked_line_before(earlier.end, sequence)?.line().hash)
     }
 
     /// Appends a batch: all its events become visible together, durably, or none does.

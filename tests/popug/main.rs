@@ -20,6 +20,7 @@ mod faults;
 mod follow;
 mod forgery;
 mod harness;
+mod head_slots;
 mod help;
 mod keys;
 mod kills;

@@ -68,7 +68,7 @@ fn head(ending: &Ending) -> Check {
         HeadFileState::Sound => Check::ok("log", detail),
         HeadFileState::Missing => Check::problem("log", format!("{detail}, but log/head is missing"), VERIFY),
         HeadFileState::OneSlotBad => {
-            Check::warning("log", format!("{detail}; one of the two slots of log/head is torn"), VERIFY)
+            Check::warning("log", format!("{detail}; one of the two slots of log/head cannot be read"), VERIFY)
         }
     }
 }

@@ -28,7 +28,6 @@ impl Kept {
         let path = (1..).map(|n| store.join(format!("damaged-{n}"))).find(|path| !path.exists());
         let path = path.expect("some number is free");
         std::fs::create_dir(&path).map_err(io("create", &path))?;
-        sync(store)?;
         Ok(Kept { path })
     }
 
@@ -36,7 +35,8 @@ impl Kept {
         &self.path
     }
 
-    /// Keeps what a file holds from `byte` on, durably; nothing if there is no such file.
+    /// Keeps what a file holds from `byte` on; nothing if there is no such file. Its name is durable
+    /// with the next [`Kept::replace`] in the store, before which nothing is changed.
     ///
     /// # Errors
     /// If it cannot be copied.
@@ -52,7 +52,7 @@ impl Kept {
         from.seek(SeekFrom::Start(byte)).map_err(io("read", file))?;
         self.write(&path, &mut from)?;
         failpoint!("repair.between_kept");
-        sync(&self.path)
+        Ok(())
     }
 
     /// Puts what `contents` reads in the place of `file` by a rename, durably.

@@ -51,18 +51,28 @@ impl App<'_> {
         let depth = if deep { Depth::Schemas } else { Depth::Decoding };
         let audit = self.log.audit(depth, THREADS, &|done, total| progress(Step::Lines, done, total))?;
         let mut findings = Findings::of_audit(audit);
-        let scratch = Scratch::new()?;
-        if findings.head.is_none() {
-            return Ok(findings);
-        }
-        let files = self.check_checkpoints(&scratch, &mut findings)?;
-        if deep {
-            let decisions = self.decisions()?;
-            if self.check_history(&decisions, &mut findings, progress)? {
-                self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
+        match findings.head {
+            // A slot of the head is lost, and the lines tell more than the other one.
+            Some(head) if self.log.head().is_ok_and(|published| published.sequence < head.sequence) => {
+                self.as_of(head).check_what_follows(deep, &mut findings, progress)?;
             }
+            Some(_) => self.check_what_follows(deep, &mut findings, progress)?,
+            None => {}
         }
         Ok(findings)
+    }
+
+    /// Checks what was made of the lines.
+    fn check_what_follows(&self, deep: bool, findings: &mut Findings, progress: Progress<'_>) -> Result<(), AppError> {
+        let scratch = Scratch::new()?;
+        let files = self.check_checkpoints(&scratch, findings)?;
+        if deep {
+            let decisions = self.decisions()?;
+            if self.check_history(&decisions, findings, progress)? {
+                self.check_tables(&files, &decisions, &scratch, findings, progress)?;
+            }
+        }
+        Ok(())
     }
 
     /// What was decided about dead letters up to where the log can be read. It is read from the log:

@@ -98,7 +98,11 @@ fn as_lines(plan: &RepairPlan) -> String {
             unsettled.late_events, unsettled.head.sequence
         );
     }
-    unsettled.cuts.iter().for_each(|cut| text.push_str(&cut_line(cut)));
+    let acknowledged = match unsettled.head_file {
+        HeadFileState::Sound => "never acknowledged",
+        HeadFileState::HalfBad | HeadFileState::Lost => "perhaps acknowledged: a backup may have it (--from)",
+    };
+    unsettled.cuts.iter().for_each(|cut| text.push_str(&cut_line(cut, acknowledged)));
     let _ = match unsettled.head_file {
         HeadFileState::Sound => Ok(()),
         HeadFileState::HalfBad => writeln!(text, "write: log/head: one of its slots cannot be read"),
@@ -111,12 +115,12 @@ fn as_lines(plan: &RepairPlan) -> String {
     text
 }
 
-fn cut_line(cut: &Cut) -> String {
+fn cut_line(cut: &Cut, acknowledged: &str) -> String {
     let lines = match cut.sequences {
         Some((first, last)) if first == last => format!("event {first}"),
         Some((first, last)) => format!("events {first} to {last}"),
         None => "no whole event".to_owned(),
     };
     let name = segment::file_name(cut.segment);
-    format!("cut: log/{name} from byte {}: {} bytes, {lines}, never acknowledged\n", cut.byte, cut.bytes)
+    format!("cut: log/{name} from byte {}: {} bytes, {lines}, {acknowledged}\n", cut.byte, cut.bytes)
 }

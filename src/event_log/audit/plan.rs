@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::domain::id::Sequence;
 use crate::event_log::audit::{Audit, FaultKind};
 use crate::event_log::error::{LogError, Place};
-use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Slot};
+use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published, Slot};
 use crate::event_log::line::Line;
-use crate::event_log::recovery;
+use crate::event_log::recovery::{self, Tail};
 use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::{Access, Storage};
 
@@ -144,30 +144,44 @@ fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) ->
             return Err(LogError::Missing { path: storage.path("") });
         }
         audit.fault(FaultKind::Head, place(0), "the head file is missing");
-        return reconstruct(storage, segments, audit);
+        return reconstruct(storage, segments, recovery::find_head(storage), audit);
     };
     let slots = file.slots(storage)?;
-    for index in (0..slots.len()).filter(|index| slots[*index] == Slot::Bad) {
+    let published = file.published(storage)?;
+    for index in (0..slots.len()).filter(|index| is_lost(slots[*index], published)) {
         let byte = index as u64 * Slot::BYTES;
         audit.fault(FaultKind::Head, place(byte), format!("slot {index} of the head file is not readable"));
     }
-    let newest = slots.iter().filter_map(|slot| if let Slot::Valid(head) = slot { Some(*head) } else { None });
-    match newest.max_by_key(|head| head.sequence) {
-        Some(head) => Ok(Some(head)),
-        None if slots.contains(&Slot::Bad) => reconstruct(storage, segments, audit),
+    match published {
+        Some(Published { head, is_alone: true, .. }) => {
+            let tail = recovery::behind_what_is_left(storage, head);
+            reconstruct(storage, segments, tail, audit)
+        }
+        Some(Published { head, .. }) => Ok(Some(head)),
+        None if slots.contains(&Slot::Bad) => reconstruct(storage, segments, recovery::find_head(storage), audit),
         None if segments.is_empty() => Ok(Some(Head::EMPTY)),
         None => {
             audit.fault(FaultKind::Head, place(0), "the head file is empty");
-            reconstruct(storage, segments, audit)
+            reconstruct(storage, segments, recovery::find_head(storage), audit)
         }
     }
 }
 
+/// Both slots are written before the first event is.
+fn is_lost(slot: Slot, published: Option<Published>) -> bool {
+    slot == Slot::Bad || slot == Slot::Empty && published.is_some()
+}
+
 /// The end of the longest run of whole batches; if damage ends it early, of the last segment.
-fn reconstruct(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) -> Result<Option<Head>, LogError> {
-    match recovery::find_head(storage) {
+fn reconstruct(
+    storage: &dyn Storage,
+    segments: &[Sequence],
+    tail: Result<Tail, LogError>,
+    audit: &mut Audit,
+) -> Result<Option<Head>, LogError> {
+    match tail {
         Ok(tail) => {
-            audit.notes.push(format!("without a head the log ends with sequence {}", tail.head.sequence));
+            audit.notes.push(format!("as far as its lines tell, the log ends with sequence {}", tail.head.sequence));
             Ok(Some(tail.head))
         }
         Err(LogError::Damaged { place, what }) => {
@@ -204,9 +218,14 @@ fn note_excess(storage: &dyn Storage, segments: &[Sequence], head: &Head, audit:
         let length = file.len().map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
         excess += if *first == head.segment { length.saturating_sub(head.position) } else { length };
     }
+    let acknowledged = if audit.faults.iter().any(|fault| fault.kind == FaultKind::Head) {
+        "whether they were acknowledged, the damaged head file does not tell"
+    } else {
+        "never acknowledged"
+    };
     if excess > 0 {
         audit.notes.push(format!(
-            "{excess} bytes stand beyond the head: never acknowledged; the next write command settles them, or popug-cli repair"
+            "{excess} bytes stand beyond the head: {acknowledged}; the next write command settles them, or popug-cli repair"
         ));
     }
     Ok(())

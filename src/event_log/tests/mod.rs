@@ -19,4 +19,5 @@ mod round_trip;
 mod sample;
 #[cfg(feature = "cli")]
 mod schemas;
+mod slots;
 mod tail;

@@ -1,0 +1,82 @@
+//! A log whose head file lost a slot, or whose segments are no files: what commands make of it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::backup::{back_up, busy_world};
+use crate::harness::Text::{Any, Has, Nothing};
+use crate::harness::World;
+use crate::repair::{edit, log};
+
+const SLOT_BYTES: usize = 4096;
+
+/// Loses the slot that was written last. Numbers of fixed width are in the order of their text.
+fn lose_newer_slot(store: &Path) {
+    edit(&store.join("log/head"), |head| {
+        let slot = if head[..40] < head[SLOT_BYTES..SLOT_BYTES + 40] { SLOT_BYTES } else { 0 };
+        head[slot..slot + SLOT_BYTES].fill(0);
+    });
+}
+
+/// The checks that found something.
+fn found(world: &World) -> Vec<Value> {
+    let found = world.anonymous(&["verify", "--deep", "-o", "json"]).expect(7, Any, Any).json();
+    assert_eq!(found["damage"], serde_json::json!([]), "{found}");
+    found["violations"].as_array().expect("violations").iter().map(|found| found["invariant"].clone()).collect()
+}
+
+#[test]
+fn a_lost_slot_of_the_head_stops_nobody_and_hides_nothing() {
+    let whole = busy_world();
+    let _ = whole.does("ada", &["consume"]);
+    for words in [&["task", "list"][..], &["consume"], &["report", "balances"], &["task", "add", "Life goes on"]] {
+        let world = whole.copied();
+        lose_newer_slot(&world.store());
+        assert_eq!(found(&world), ["head"], "nothing else is wrong");
+        let _ = world.call("mara", words).expect(0, Any, Has("kept"));
+        assert!(world.log_bytes().starts_with(&whole.log_bytes()), "{words:?}");
+        let _ = world.does("ada", &["verify", "--deep"]);
+    }
+}
+
+#[test]
+fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
+    let world = busy_world();
+    let _ = world.does("ada", &["consume"]);
+    let _ = back_up(&world, "backup");
+    let whole = world.log_bytes();
+    lose_newer_slot(&world.store());
+    // Of the last batch, a byte of the last line: no good line follows.
+    let last = log(&world).pop().expect("a segment");
+    edit(&last, |bytes| {
+        let end = bytes.len();
+        bytes[end - 90] ^= 1;
+    });
+    let spoilt = world.log_bytes();
+    for words in [&["task", "list"][..], &["consume"], &["task", "add", "Not yet"]] {
+        let _ = world.call("mara", words).expect(12, Nothing, Has("a slot of the head cannot be read"));
+        assert!(world.log_bytes() == spoilt, "{words:?}");
+    }
+    let _ = world.anonymous(&["repair"]).expect(7, Has("perhaps acknowledged"), Any);
+    let _ = world.anonymous(&["repair", "--yes", "--from", "backup"]).expect(0, Any, Any);
+    assert!(world.log_bytes() == whole);
+    let _ = world.does("ada", &["verify", "--deep"]);
+}
+
+#[test]
+fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
+    for make in ["mkdir", "mkfifo"] {
+        let world = busy_world();
+        let _ = back_up(&world, "backup");
+        let segment = log(&world)[1].clone();
+        std::fs::remove_file(&segment).expect("removed");
+        assert!(std::process::Command::new(make).arg(&segment).status().expect("it starts").success());
+        let name = segment.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let found = world.anonymous(&["verify", "-o", "json"]).expect(12, Any, Nothing).json();
+        let damage = &found["damage"][0];
+        assert!(damage["segment"] == *name && damage["byte"] == 0, "{make}: {found}");
+        let _ = world.call("cron", &["backup", "elsewhere"]).expect(12, Nothing, Has(&name));
+        let _ = world.anonymous(&["repair"]).expect(12, Nothing, Has(&name));
+    }
+}
