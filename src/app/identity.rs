@@ -14,6 +14,8 @@ pub enum Proof {
     Password { login: String, password: Password },
     /// `POPUG_TOKEN`.
     Token(TokenText),
+    /// A password that was right earlier in this process.
+    Earlier(UserId),
     /// The session that `login` left.
     Session(Sessions),
 }
@@ -49,6 +51,7 @@ impl App<'_> {
     pub fn identify(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
         let id = match proof {
             Proof::Password { login, password } => self.check_password(index, login, password)?,
+            Proof::Earlier(user) => *user,
             Proof::Token(token) => self.check_token(index, token)?,
             Proof::Session(sessions) => {
                 let token = sessions.load()?.ok_or(AppError::NotLoggedIn)?;

@@ -1,13 +1,19 @@
 //! The command line as clap sees it. What a command takes stands beside the command.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, ValueEnum,
 };
 
 use crate::cli::commands::Command;
+use crate::cli::failure::Failure;
+use crate::cli::shell::host::Host;
 
 /// Runs a company's task exchange and its books on one append-only log.
 #[derive(Parser, Debug)]
@@ -65,6 +71,31 @@ pub struct Global {
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,
+    /// Of a shell: its global options as words, for every line of it
+    #[arg(skip)]
+    pub given: Vec<OsString>,
+    /// The shell that the line was given to
+    #[arg(skip)]
+    pub host: Option<Rc<Host>>,
+}
+
+impl Global {
+    /// Whether errors are JSON.
+    pub fn wants_json(&self) -> bool {
+        matches!(self.output, Some(OutputFormat::Json | OutputFormat::Ndjson))
+    }
+
+    /// For what reads stdin.
+    ///
+    /// # Errors
+    /// In a shell that reads its lines there.
+    pub fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
+        if self.host.as_ref().is_some_and(|host| host.reads_script) {
+            let message = format!("{what} reads stdin, which is the script of the shell");
+            return Err(Failure::usage(message).hint("run it in a process of its own"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,19 +124,25 @@ pub enum ProgressStyle {
 }
 
 impl CommandLine {
-    /// Reads a command line; its first word is the program's name.
+    /// Reads a command line, of a shell if there is a `host`; its first word is the program's name.
     ///
     /// # Errors
     /// What clap has to say, help and version included.
-    pub fn read<I, T>(words: I) -> Result<CommandLine, clap::Error>
+    pub fn read_within<I, T>(host: Option<&Rc<Host>>, words: I) -> Result<CommandLine, clap::Error>
     where
         I: IntoIterator<Item = T>,
-        T: Into<std::ffi::OsString> + Clone,
+        T: Into<OsString> + Clone,
     {
-        let matches = CommandLine::definition().try_get_matches_from(words)?;
+        // The options of a shell stand before the line's own, which count.
+        let mut definition = CommandLine::definition().args_override_self(host.is_some());
+        let matches = definition.try_get_matches_from_mut(words)?;
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
         line.global.command_path = command_path(&matches);
+        line.global.host = host.cloned();
+        if matches!(line.command, Command::Shell(_)) {
+            line.global.given = given(&definition, &matches, line.global.dry_run);
+        }
         Ok(line)
     }
 
@@ -138,6 +175,26 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
     )
 }
 
+/// The global options that stood on the line, as words.
+fn given(definition: &ClapCommand, matches: &ArgMatches, dry_run: bool) -> Vec<OsString> {
+    let stood = |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let mut words = Vec::new();
+    for arg in definition.get_arguments().filter(|arg| arg.is_global_set()).filter(stood) {
+        let name = format!("--{}", arg.get_long().unwrap_or_default());
+        if !arg.get_action().takes_values() {
+            words.push(name.into());
+            continue;
+        }
+        for value in matches.get_raw(arg.get_id().as_str()).into_iter().flatten() {
+            let mut word = OsString::from(format!("{name}="));
+            word.push(value);
+            words.push(word);
+        }
+    }
+    words.extend(dry_run.then(|| "--dry-run".into()));
+    words
+}
+
 fn dry_run_below(matches: &ArgMatches) -> bool {
     let here = matches.try_get_one::<bool>(DRY_RUN).ok().flatten().copied().unwrap_or(false);
     here || matches.subcommand().is_some_and(|(_, below)| dry_run_below(below))
@@ -147,6 +204,31 @@ fn command_path(matches: &ArgMatches) -> String {
     match matches.subcommand() {
         Some((name, below)) => format!("{name} {}", command_path(below)).trim_end().to_owned(),
         None => String::new(),
+    }
+}
+
+/// A parser of names that lets completion know them; errors are its own.
+#[derive(Clone)]
+pub struct Named<T> {
+    parse: fn(&str) -> Result<T, String>,
+    names: Vec<&'static str>,
+}
+
+impl<T> Named<T> {
+    pub fn new(parse: fn(&str) -> Result<T, String>, names: impl Into<Vec<&'static str>>) -> Named<T> {
+        Named { parse, names: names.into() }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &ClapCommand, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        self.parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
     }
 }
 
@@ -179,14 +261,47 @@ mod tests {
             &["popug-cli", "task", "add", "Title", "-n", "-C", "x"],
             &["popug-cli", "task", "-C", "x", "add", "--dry-run", "Title"],
         ] {
-            let read = CommandLine::read(line).unwrap();
+            let read = CommandLine::read_within(None, line).unwrap();
             assert!(read.global.dry_run && read.global.store == std::path::Path::new("x"), "{line:?}");
         }
     }
 
     #[test]
+    fn the_options_of_a_shell_are_kept_as_words_wherever_they_stood() {
+        let words = ["popug-cli", "-Cx y", "-q", "shell", "--as", "ada", "--keep-going", "-o", "json", "-n"];
+        let read = CommandLine::read_within(None, words).unwrap();
+        assert_eq!(read.global.given, ["--store=x y", "--output=json", "--as=ada", "--quiet", "--dry-run"]);
+    }
+
+    #[test]
+    fn every_global_option_is_kept_for_the_lines_of_a_shell() {
+        let definition = CommandLine::definition();
+        let globals: Vec<_> = definition.get_arguments().filter(|arg| arg.is_global_set()).collect();
+        assert!(globals.len() > 10);
+        for arg in globals {
+            let name = format!("--{}", arg.get_long().unwrap());
+            let possible = arg.get_possible_values();
+            let value = possible.first().map_or("1s", |value| value.get_name());
+            let word = if arg.get_action().takes_values() { format!("{name}={value}") } else { name };
+            let read = CommandLine::read_within(None, ["popug-cli", "shell", &word]).unwrap();
+            assert_eq!(read.global.given, [word.as_str()]);
+        }
+    }
+
+    #[test]
+    fn in_a_shell_an_option_of_the_line_counts_and_not_that_of_the_shell() {
+        let host = Rc::new(Host { reads_script: true, proven: None });
+        let shell = ["popug-cli", "--store=x", "--quiet", "--as=ada"];
+        for line in [&["-C", "y", "-q", "task", "list"][..], &["task", "list", "-C", "y"]] {
+            let read = CommandLine::read_within(Some(&host), shell.iter().chain(line)).unwrap();
+            assert_eq!(read.global.store, std::path::Path::new("y"), "{line:?}");
+            assert_eq!(read.global.act_as.as_deref(), Some("ada"));
+        }
+    }
+
+    #[test]
     fn in_log_tail_the_letter_n_counts_lines() {
-        let read = CommandLine::read(["popug-cli", "log", "tail", "-n", "3"]).unwrap();
+        let read = CommandLine::read_within(None, ["popug-cli", "log", "tail", "-n", "3"]).unwrap();
         assert!(!read.global.dry_run);
     }
 

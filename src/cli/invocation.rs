@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
@@ -15,7 +15,7 @@ use crate::cli::file_modes;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::cli::terminal_guard::TerminalGuard;
-use crate::credentials::{Sessions, TokenText};
+use crate::credentials::{Sessions, TokenText, sessions};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
 use crate::durable::sync_directory;
@@ -104,6 +104,9 @@ impl<'a> Invocation<'a> {
 
     fn proof(&self, company: CompanyId) -> Result<Proof, Failure> {
         if let Some(login) = &self.global.act_as {
+            if let Some(user) = self.global.host.as_ref().and_then(|host| host.proven(company, login)) {
+                return Ok(Proof::Earlier(user));
+            }
             let password = prompt::password(self.global, &format!("Password of {login}: "))?;
             return Ok(Proof::Password { login: login.clone(), password });
         }
@@ -114,8 +117,13 @@ impl<'a> Invocation<'a> {
     }
 
     pub fn sessions(&self, company: CompanyId) -> Sessions {
+        Sessions::in_directory(self.state_directory(), company)
+    }
+
+    /// Where this user of the machine keeps what belongs to no store.
+    pub fn state_directory(&self) -> Option<PathBuf> {
         let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        Sessions::locate(path("XDG_STATE_HOME"), path("HOME"), company)
+        sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"))
     }
 
     pub fn manner(&self) -> Manner {

@@ -12,6 +12,7 @@ mod invocation;
 mod mail_settings;
 mod prompt;
 mod reporter;
+mod shell;
 mod signals;
 mod terminal_guard;
 #[cfg(test)]
@@ -20,12 +21,14 @@ mod tests;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
-use args::{CommandLine, OutputFormat};
+use args::CommandLine;
 use environment::SystemEnvironment;
 use failure::{Exit, Failure};
 use invocation::Invocation;
 use reporter::Reporter;
+use shell::host::Host;
 
 use crate::credentials::secret::without_tokens;
 
@@ -37,16 +40,34 @@ where
     T: Into<OsString> + Clone,
 {
     file_modes::keep_to_owner();
-    let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-    let line = match CommandLine::read(words.iter().cloned()) {
+    run_words(words.into_iter().map(Into::into).collect(), None).exit as u8
+}
+
+/// How a command line ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ended {
+    exit: Exit,
+    /// Nobody reads the output any more.
+    is_closed_pipe: bool,
+}
+
+impl From<Exit> for Ended {
+    fn from(exit: Exit) -> Ended {
+        Ended { exit, is_closed_pipe: false }
+    }
+}
+
+/// Runs one command line, which may be one of a shell.
+fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
+    let line = match CommandLine::read_within(host, words.iter().cloned()) {
         Ok(line) => line,
         Err(error) => return answer_clap(&error, asks_for_json(&words)),
     };
-    let wants_json = matches!(line.global.output, Some(OutputFormat::Json | OutputFormat::Ndjson));
+    let wants_json = line.global.wants_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(line)));
     match outcome {
-        Ok(Ok(exit)) => exit as u8,
-        Ok(Err(failure)) if failure.is_closed_pipe => Exit::Done as u8,
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) if failure.is_closed_pipe => Ended { exit: Exit::Done, is_closed_pipe: true },
         Ok(Err(failure)) => tell(&failure, wants_json),
         Err(_) => {
             let failure = Failure::new(Exit::Bug, "bug", "this is a bug in popug-cli")
@@ -66,7 +87,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
 }
 
 /// Help and version are answers; everything else is a usage error.
-fn answer_clap(error: &clap::Error, as_json: bool) -> u8 {
+fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
     if error.use_stderr() && as_json {
         return tell(&Failure::usage(first_paragraph(error)), true);
     }
@@ -77,9 +98,9 @@ fn answer_clap(error: &clap::Error, as_json: bool) -> u8 {
         _ => error.print(),
     };
     match printed {
-        _ if error.use_stderr() => Exit::Usage as u8,
+        _ if error.use_stderr() => Exit::Usage.into(),
         Err(broken) if broken.kind() != ErrorKind::BrokenPipe => tell(&broken.into(), false),
-        _ => Exit::Done as u8,
+        _ => Exit::Done.into(),
     }
 }
 
@@ -102,8 +123,8 @@ fn asks_for_json(words: &[OsString]) -> bool {
         || words.iter().any(|word| ["-o=", "--output=", "-o"].iter().any(|o| word.strip_prefix(o).is_some_and(is_json)))
 }
 
-fn tell(failure: &Failure, as_json: bool) -> u8 {
+fn tell(failure: &Failure, as_json: bool) -> Ended {
     let text = if as_json { failure.json() } else { failure.text() };
     let _ = std::io::stderr().write_all(text.as_bytes());
-    failure.exit as u8
+    failure.exit.into()
 }

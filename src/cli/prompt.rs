@@ -32,6 +32,7 @@ pub fn password(global: &Global, question: &str) -> Result<Password, Failure> {
 /// If there is none, or the two differ.
 pub fn new_password(global: &Global, from_stdin: bool, whose: &str) -> Result<Password, Failure> {
     if from_stdin {
+        global.refuse_stdin_of_script("--password-stdin")?;
         return read_line();
     }
     if let Some(password) = variable(PASSWORD)? {

@@ -1,11 +1,18 @@
 //! SIGINT and SIGTERM as something to look at between two pieces of work.
+//!
+//! What must hold: they end the process as soon as nobody listens any more, as if nobody ever had.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
@@ -13,11 +20,22 @@ pub enum Signal {
     Terminate,
 }
 
-/// From here on the signals no longer end the process.
+impl Signal {
+    /// How a command ends that was stopped by it.
+    pub fn exit(self) -> Exit {
+        match self {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+        }
+    }
+}
+
+/// While it lives the signals do not end the process.
 pub struct Signals {
     runtime: Runtime,
     interrupt: std::cell::RefCell<tokio::signal::unix::Signal>,
     terminate: std::cell::RefCell<tokio::signal::unix::Signal>,
+    unheard: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -25,11 +43,13 @@ impl Signals {
     /// If the system refuses.
     pub fn listen() -> Result<Signals, Failure> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        let unheard = unheard()?;
+        unheard.store(false, Ordering::SeqCst);
         let (interrupt, terminate) = {
             let _inside = runtime.enter();
             (signal(SignalKind::interrupt())?.into(), signal(SignalKind::terminate())?.into())
         };
-        Ok(Signals { runtime, interrupt, terminate })
+        Ok(Signals { runtime, interrupt, terminate, unheard })
     }
 
     /// Waits for a signal, or until `patience` is over. One that came meanwhile counts.
@@ -44,4 +64,24 @@ impl Signals {
             }
         })
     }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.unheard.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Whether nobody listens. Handlers that were once installed stay for the life of the process; under this one they do
+/// what the system would.
+fn unheard() -> io::Result<Arc<AtomicBool>> {
+    static UNHEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(unheard) = UNHEARD.get() {
+        return Ok(Arc::clone(unheard));
+    }
+    let unheard = Arc::clone(UNHEARD.get_or_init(Arc::default));
+    for signal in [SIGINT, SIGTERM] {
+        register_conditional_default(signal, Arc::clone(&unheard))?;
+    }
+    Ok(unheard)
 }

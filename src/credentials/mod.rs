@@ -21,7 +21,7 @@ mod fixture;
 mod issued;
 mod keys;
 pub mod passwords;
-mod private_file;
+pub mod private_file;
 pub mod secret;
 pub mod sessions;
 pub mod tokens;

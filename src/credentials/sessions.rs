@@ -15,6 +15,14 @@ use crate::domain::id::CompanyId;
 const DIRECTORY: &str = "popug-cli";
 const REMEDY: &str = "remove it and run `login`";
 
+/// The program's directory below the values of `XDG_STATE_HOME` or `HOME`. Empty and relative ones count as unset, as
+/// the XDG specification wants it.
+pub fn state_directory(xdg_state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    let state_home = absolute(xdg_state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")));
+    state_home.map(|state| state.join(DIRECTORY))
+}
+
 /// The session of one person with one company.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -22,12 +30,9 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Takes the values of `XDG_STATE_HOME` and `HOME`. Empty and relative ones count as unset, as
-    /// the XDG specification wants it.
-    pub fn locate(xdg_state_home: Option<OsString>, home: Option<OsString>, company: CompanyId) -> Sessions {
-        let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
-        let state_home = absolute(xdg_state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")));
-        Sessions { path: state_home.map(|state| state.join(DIRECTORY).join(company.to_string())) }
+    /// In the directory that [`state_directory`] gives, if any.
+    pub fn in_directory(directory: Option<PathBuf>, company: CompanyId) -> Sessions {
+        Sessions { path: directory.map(|directory| directory.join(company.to_string())) }
     }
 
     /// # Errors
@@ -62,9 +67,11 @@ impl Sessions {
     }
 }
 
+/// Makes a directory and those above it that are missing.
+///
 /// The state directory may be older than this program and is left as it is; what is made, is
 /// made for its owner alone.
-fn create_with_parents(directory: &Path) -> Result<(), CredentialError> {
+pub fn create_with_parents(directory: &Path) -> Result<(), CredentialError> {
     let missing: Vec<_> = directory.ancestors().take_while(|path| !path.exists()).collect();
     missing.into_iter().rev().try_for_each(private_file::create_directory)?;
     if directory.is_dir() {
@@ -80,9 +87,13 @@ mod tests {
     use super::*;
     use crate::credentials::fixture::company;
 
+    fn located_by(xdg_state_home: Option<OsString>, home: Option<OsString>) -> Sessions {
+        Sessions::in_directory(state_directory(xdg_state_home, home), company())
+    }
+
     fn located() -> (tempfile::TempDir, Sessions) {
         let home = tempfile::tempdir().unwrap();
-        let sessions = Sessions::locate(None, Some(home.path().into()), company());
+        let sessions = located_by(None, Some(home.path().into()));
         (home, sessions)
     }
 
@@ -105,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_state_home_of_the_environment_comes_first_if_it_is_absolute() {
-        let path = |xdg: &str, home: &str| Sessions::locate(Some(xdg.into()), Some(home.into()), company()).path;
+        let path = |xdg: &str, home: &str| located_by(Some(xdg.into()), Some(home.into())).path;
         let expected = |state: &str| Some(PathBuf::from(format!("{state}/popug-cli/{}", company())));
         assert_eq!(path("/state", "/home/anna"), expected("/state"));
         assert_eq!(path("", "/home/anna"), expected("/home/anna/.local/state"));
@@ -114,7 +125,7 @@ mod tests {
 
     #[test]
     fn without_a_home_nobody_is_logged_in_and_only_a_login_fails() {
-        let sessions = Sessions::locate(None, Some("".into()), company());
+        let sessions = located_by(None, Some("".into()));
         assert_eq!(sessions.load().unwrap(), None);
         assert!(!sessions.remove().unwrap());
         let refused = sessions.save(&TokenText::new("v4.public.x")).unwrap_err();
@@ -142,7 +153,7 @@ mod tests {
     fn a_state_home_that_is_a_file_is_an_error_that_names_it() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("popug-cli"), "").unwrap();
-        let sessions = Sessions::locate(Some(home.path().into()), None, company());
+        let sessions = located_by(Some(home.path().into()), None);
         let refused = sessions.save(&TokenText::new("v4.public.x")).unwrap_err();
         assert!(refused.to_string().ends_with("popug-cli"), "{refused}");
     }

@@ -124,6 +124,12 @@ impl StateIndex {
         self.all("SELECT * FROM users ORDER BY ordinal", [], row::user)
     }
 
+    /// Logins that begin with `prefix`, in their order, at most `max`.
+    pub fn logins_beginning(&self, prefix: &str, max: usize) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT login FROM users WHERE login >= ?1 AND login < ?1 || char(1114111) ORDER BY login LIMIT ?2";
+        self.all(sql, params![prefix, max], |row| row.get(0))
+    }
+
     /// Rule T2: whom a task may be handed to, in order of registration.
     pub fn eligible(&self) -> Result<Rc<[UserId]>, StateError> {
         if let Some(eligible) = self.eligible_cache().borrow().as_ref() {
@@ -164,6 +170,18 @@ impl StateIndex {
         let sql = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks
             WHERE completed_at IS NULL ORDER BY number";
         self.all(sql, [], row::task)
+    }
+
+    /// Numbers and titles of open tasks whose number begins with `digits`, in order, at most `max`.
+    pub fn open_tasks_beginning(
+        &self,
+        digits: &str,
+        assignee: Option<UserId>,
+        max: usize,
+    ) -> Result<Vec<(u64, String)>, StateError> {
+        let sql = "SELECT number, title FROM tasks WHERE completed_at IS NULL AND (?2 IS NULL OR assignee = ?2)
+            AND substr(number, 1, length(?1)) = ?1 ORDER BY number LIMIT ?3";
+        self.all(sql, params![digits, assignee.map(Blob::from), max], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Tasks with their texts, in order of their numbers.

@@ -232,7 +232,7 @@ fn what_is_said_wrongly() {
         &["token", "issue", "ada", "--ttl", "a while"],
         &["task", "list", "--open", "--all"],
         &["consume", "--rebuild", "-n"],
-        &["shell"],
+        &["shell", "--key", "k"],
     ];
     for words in cases {
         transcript.refused(&world, "ada", words, 2);

@@ -334,6 +334,25 @@ impl Call<'_> {
         self.command.spawn().expect("the program starts")
     }
 
+    /// Begins and leaves it running with a pipe for each stream, to be talked to.
+    pub fn talk(mut self) -> Child {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.spawn().expect("the program starts")
+    }
+
+    /// As the words of a command that begins with an empty environment.
+    pub fn sealed_words(self) -> Vec<std::ffi::OsString> {
+        let variables = self.command.get_envs().filter_map(|(name, value)| {
+            let mut word = name.to_owned();
+            word.push("=");
+            word.push(value?);
+            Some(word)
+        });
+        let begin = ["env".into(), "-i".into()].into_iter().chain(variables);
+        let words = begin.chain([self.command.get_program().to_owned()]);
+        words.chain(self.command.get_args().map(std::ffi::OsStr::to_owned)).collect()
+    }
+
     fn shown(&self, output: &Output) -> String {
         let words: Vec<_> = self.command.get_args().map(|word| word.to_string_lossy()).collect();
         let Output { status, stdout, stderr } = output;

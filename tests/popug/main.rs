@@ -41,5 +41,7 @@ mod restore;
 mod rights;
 mod scripts;
 mod secrets;
+mod shell;
 mod streams;
 mod torture;
+mod typing;

@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::App;
+use crate::cli::args::Named;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, done};
 use crate::cli::mail_settings;
-use crate::cli::signals::{Signal, Signals};
+use crate::cli::signals::Signals;
 use crate::consumers::notifier::MailRoutes;
 use crate::consumers::run::{consume_analytics, rebuild};
 use crate::consumers::{Consumed, tracker};
@@ -29,7 +30,7 @@ notifier would append is not: whether a mail goes out is known only by sending i
 #[command(after_help = DRY_RUN)]
 pub struct Consume {
     /// tracker, accounting, analytics or notifier; by default all of them
-    #[arg(value_parser = parse_consumer)]
+    #[arg(value_parser = Named::new(parse_consumer, Consumer::ALL.map(Consumer::name)), hide_possible_values = true)]
     consumers: Vec<Consumer>,
     /// Go on as events come, until SIGINT or SIGTERM
     #[arg(long)]
@@ -120,10 +121,8 @@ impl Consume {
         loop {
             self.until_at_head(app, routes)?;
             invocation.reporter.finish();
-            match signals.wait(LOOK_AGAIN) {
-                None => {}
-                Some(Signal::Interrupt) => return Ok(Exit::Interrupted),
-                Some(Signal::Terminate) => return Ok(Exit::Terminated),
+            if let Some(signal) = signals.wait(LOOK_AGAIN) {
+                return Ok(signal.exit());
             }
         }
     }

@@ -87,7 +87,7 @@ impl Source {
         kind: ImportKind,
         on_error: OnError<'_>,
     ) -> Result<ImportSummary, Failure> {
-        let (input, bytes) = open(&self.file)?;
+        let (input, bytes) = open(invocation, &self.file)?;
         let read = std::cell::Cell::new(0);
         let input = Counted { input, read: &read };
         let options = ImportOptions { on_error };
@@ -106,8 +106,9 @@ impl Source {
 }
 
 /// The file and its length, 0 where that is unknown.
-fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+fn open(invocation: &Invocation<'_>, path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
     if path.as_os_str() == "-" {
+        invocation.global.refuse_stdin_of_script("`import … -`")?;
         return Ok((Box::new(io::stdin().lock()), 0));
     }
     let failed = |why: &str| Failure::new(Exit::Failure, "io", format!("cannot read {}: {why}", path.display()));

@@ -7,8 +7,6 @@ use crate::cli::failure::{Exit, Failure};
 #[derive(Subcommand, Debug)]
 pub enum Later {
     #[command(hide = true)]
-    Shell(Anything),
-    #[command(hide = true)]
     Completions(Anything),
     #[command(hide = true)]
     Man(Anything),
@@ -23,7 +21,6 @@ pub struct Anything {
 impl Later {
     pub fn run(self) -> Result<Exit, Failure> {
         let name = match self {
-            Later::Shell(_) => "shell",
             Later::Completions(_) => "completions",
             Later::Man(_) => "man",
         };

@@ -10,6 +10,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::indented::indented;
 use crate::cli::invocation::{Desk, Invocation, list};
+use crate::cli::signals::Signals;
 use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
@@ -91,7 +92,7 @@ impl Tail {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let format = invocation.format()?;
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
-            self.lines(invocation, &desk.app.log)?;
+            return self.lines(invocation, &desk.app.log);
         } else if self.follow {
             return Err(
                 Failure::usage("--follow writes one line after the other").hint("leave -o out, or say -o ndjson")
@@ -111,18 +112,29 @@ impl Tail {
     }
 
     /// The lines as they stand in the log.
-    fn lines(&self, invocation: &Invocation<'_>, log: &FileLog) -> Result<(), Failure> {
+    fn lines(&self, invocation: &Invocation<'_>, log: &FileLog) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
         invocation.with_output(|out| {
             let mut next = self.first_lines(log, &mut |line| Ok(writeln!(out, "{line}")?))?;
             if !self.follow {
                 return Ok(());
             }
+            // In a process of its own the first signal ends it; the shell goes on after it.
+            let signals = invocation.global.host.is_some().then(Signals::listen).transpose()?;
             loop {
                 out.flush()?;
-                std::thread::sleep(LOOK_AGAIN);
+                match signals.as_ref().map(|signals| signals.wait(LOOK_AGAIN)) {
+                    None => std::thread::sleep(LOOK_AGAIN),
+                    Some(None) => {}
+                    Some(Some(signal)) => {
+                        exit = signal.exit();
+                        return Ok(());
+                    }
+                }
                 next = self.lines_from(log, next, &mut |line| Ok(writeln!(out, "{line}")?))?;
             }
-        })
+        })?;
+        Ok(exit)
     }
 
     /// Whether the log has what is asked for; other programs may write types of their own.

@@ -19,6 +19,7 @@ pub(super) mod report;
 mod restore;
 mod schema;
 mod session;
+mod shell;
 mod simulate;
 mod status;
 mod task;
@@ -92,6 +93,8 @@ pub enum Command {
     /// The JSON Schemas of the events
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// Command lines one after the other: typed with history and completion, or from a script on stdin
+    Shell(shell::Shell),
     #[command(flatten)]
     Later(later::Later),
 }
@@ -128,6 +131,7 @@ impl Command {
             Command::Backup(command) => command.run(invocation),
             Command::Restore(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
+            Command::Shell(command) => command.run(invocation),
             Command::Later(command) => command.run(),
         }
     }

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::App;
 use crate::app::command::known_user;
+use crate::cli::args::Named;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::run::{check_on_chain, project_through};
@@ -21,7 +22,7 @@ use crate::store::{Database, Tables};
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes or tasks
-    #[arg(value_parser = parse_name)]
+    #[arg(value_parser = Named::new(parse_name, ReportName::ALL.map(ReportName::name)), hide_possible_values = true)]
     name: ReportName,
     #[command(flatten)]
     dates: DateArgs,

@@ -47,7 +47,7 @@ impl Schema {
             }
             Schema::Show(Show { type_name }) => show(invocation, &type_name),
             Schema::Check(Check { file: None }) => report(invocation, &schema::lint()),
-            Schema::Check(Check { file: Some(file) }) => report(invocation, &check_lines(&file)?),
+            Schema::Check(Check { file: Some(file) }) => report(invocation, &check_lines(invocation, &file)?),
         }
     }
 }
@@ -65,9 +65,10 @@ fn show(invocation: &Invocation<'_>, type_name: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn check_lines(file: &PathBuf) -> Result<Vec<String>, Failure> {
+fn check_lines(invocation: &Invocation<'_>, file: &PathBuf) -> Result<Vec<String>, Failure> {
     let unreadable = |error| Failure::new(Exit::Failure, "io", format!("cannot read {}: {error}", file.display()));
     let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
+        invocation.global.refuse_stdin_of_script("`schema check -`")?;
         Box::new(std::io::stdin().lock())
     } else {
         Box::new(BufReader::new(std::fs::File::open(file).map_err(unreadable)?))

@@ -1,0 +1,257 @@
+//! What may stand at a place of a line, from the definition of the command line.
+//!
+//! Pure: names that only a store or a directory knows are asked for by their kind, and `names` looks them up.
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use crate::domain::role::Role;
+
+/// Words of the shell itself.
+const OWN_WORDS: [&str; 3] = ["exit", "help", "quit"];
+
+/// What may stand at the cursor.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// What of the unfinished word stays in front of every choice: `--user=`.
+    pub stem: String,
+    pub words: Vec<String>,
+    pub names: Option<NameKind>,
+}
+
+/// Names that are looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameKind {
+    Login,
+    OpenTask,
+    /// An open task of whoever acts.
+    OwnTask,
+    Path,
+}
+
+/// What may follow `words` where `word` is begun. `root` is the built command tree.
+pub fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
+    let words = words.strip_prefix(&[root.get_name().to_owned()]).unwrap_or(words);
+    let asks_for_help = words.first().is_some_and(|first| first == "help");
+    let mut place = Place { root, command: root, waiting: None, values: 0, only_values: false };
+    for word in &words[usize::from(asks_for_help)..] {
+        place.pass(word);
+    }
+    let mut wanted = place.wanted(word);
+    if words.is_empty() && !word.starts_with('-') {
+        wanted.words.extend(OWN_WORDS.map(str::to_owned));
+    }
+    let begun = word.strip_prefix(&*wanted.stem).unwrap_or(word);
+    wanted.words.retain(|choice| choice.starts_with(begun));
+    wanted.words.sort_unstable();
+    wanted
+}
+
+/// How far a line has been read.
+struct Place<'c> {
+    root: &'c Command,
+    command: &'c Command,
+    /// The option that takes the next word.
+    waiting: Option<&'c Arg>,
+    /// How many words stood that belong to no option.
+    values: usize,
+    /// After `--`.
+    only_values: bool,
+}
+
+impl<'c> Place<'c> {
+    fn pass(&mut self, word: &str) {
+        if self.waiting.take().is_some() {
+            return;
+        }
+        if !self.only_values {
+            if word == "--" {
+                self.only_values = true;
+                return;
+            }
+            if word.starts_with('-') && word.len() > 1 {
+                self.waiting = self.option_waiting_after(word);
+                return;
+            }
+            if self.values == 0
+                && let Some(command) = self.command.find_subcommand(word)
+            {
+                self.command = command;
+                return;
+            }
+        }
+        self.values += 1;
+    }
+
+    /// The option at the end of `--name` or `-xyz`, if its value is still to come.
+    fn option_waiting_after(&self, word: &str) -> Option<&'c Arg> {
+        if word.starts_with("--") {
+            return self.long(word).filter(takes_value);
+        }
+        let mut letters = word.chars().skip(1);
+        let first_with_value = letters.by_ref().find_map(|letter| {
+            let arg = self.command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
+            Some(arg).filter(takes_value)
+        });
+        first_with_value.filter(|_| letters.next().is_none())
+    }
+
+    fn long(&self, word: &str) -> Option<&'c Arg> {
+        let name = word.strip_prefix("--")?;
+        self.command.get_arguments().find(|arg| arg.get_long() == Some(name))
+    }
+
+    fn wanted(&self, word: &str) -> Wanted {
+        if let Some(option) = self.waiting {
+            return self.values_of(option);
+        }
+        if word.starts_with('-') && !self.only_values {
+            return match word.split_once('=') {
+                Some((name, _)) => {
+                    let values = self.long(name).filter(takes_value).map(|option| self.values_of(option));
+                    Wanted { stem: format!("{name}="), ..values.unwrap_or_default() }
+                }
+                None => self.options(),
+            };
+        }
+        let mut wanted = self.value().map(|arg| self.values_of(arg)).unwrap_or_default();
+        if self.values == 0 && !self.only_values {
+            wanted.words.extend(self.commands());
+        }
+        wanted
+    }
+
+    fn options(&self) -> Wanted {
+        let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let words = shown.filter_map(Arg::get_long).map(|name| format!("--{name}")).collect();
+        Wanted { words, ..Wanted::default() }
+    }
+
+    fn commands(&self) -> impl Iterator<Item = String> {
+        let is_root = std::ptr::eq(self.command, self.root);
+        let shown = self.command.get_subcommands().filter(|command| !command.is_hide_set());
+        shown.map(Command::get_name).filter(move |name| !(is_root && *name == "shell")).map(str::to_owned)
+    }
+
+    /// What takes the next word that belongs to no option.
+    fn value(&self) -> Option<&'c Arg> {
+        let last = self.command.get_positionals().last().filter(|arg| matches!(arg.get_action(), ArgAction::Append));
+        self.command.get_positionals().nth(self.values).or(last)
+    }
+
+    fn values_of(&self, arg: &Arg) -> Wanted {
+        let possible = arg.get_possible_values();
+        let words = possible.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_owned());
+        let mut wanted = Wanted { words: words.collect(), ..Wanted::default() };
+        match arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()) {
+            // That of somebody who is to be registered is new.
+            Some("LOGIN") if arg.get_long().is_some_and(|long| long.ends_with("login")) => {}
+            Some("LOGIN" | "USER") => wanted.names = Some(NameKind::Login),
+            Some("TASKS") => wanted.names = Some(NameKind::OwnTask),
+            Some("TASK") => wanted.names = Some(NameKind::OpenTask),
+            Some("ROLE") => wanted.words.extend(Role::ALL.map(|role| role.name().to_owned())),
+            _ if is_path(arg) => wanted.names = Some(NameKind::Path),
+            _ => {}
+        }
+        wanted
+    }
+}
+
+fn takes_value(arg: &&Arg) -> bool {
+    arg.get_action().takes_values()
+}
+
+fn is_path(arg: &Arg) -> bool {
+    matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::CommandLine;
+    use crate::cli::shell::line;
+
+    fn at(text: &str) -> Wanted {
+        let mut root = CommandLine::definition();
+        root.build();
+        let typed = line::typed(text).unwrap();
+        wanted(&root, &typed.words, &typed.word)
+    }
+
+    fn words(text: &str) -> String {
+        at(text).words.join(" ")
+    }
+
+    #[test]
+    fn commands_are_completed_wherever_one_may_stand() {
+        assert_eq!(words("ta"), "task");
+        assert_eq!(words("popug-cli ta"), "task");
+        assert_eq!(words("task "), "add complete list reshuffle show");
+        assert_eq!(words("-C x -q --as=ada task co"), "complete");
+        assert_eq!(words("help task sh"), "show");
+        assert_eq!(words("e"), "exit export");
+        for text in ["she", "man", "complet", "task list li", "-- ta", "task add ta"] {
+            assert_eq!(words(text), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_the_command_and_the_global_ones() {
+        assert_eq!(words("task list --m"), "--mine");
+        assert_eq!(words("task list --lock"), "--lock-wait");
+        assert_eq!(words("task list --dry"), "--dry-run");
+        assert_eq!(words("report balances --p"), "--period --progress");
+        assert_eq!(words("task list -- --m"), "");
+    }
+
+    #[test]
+    fn values_are_those_that_an_option_or_argument_takes() {
+        assert_eq!(words("-o "), "csv json md ndjson plain table");
+        assert_eq!(words("task list -qo j"), "json");
+        assert_eq!(words("task list -ojson"), "");
+        assert_eq!(words("report earnings --period "), "day month week");
+        assert_eq!(words("report ba"), "balances");
+        assert_eq!(words("consume accounting an"), "analytics");
+        assert_eq!(words("user set-role ada m"), "manager");
+        let joined = at("task list --output=c");
+        assert_eq!((joined.stem.as_str(), joined.words.join(" ").as_str()), ("--output=", "csv"));
+    }
+
+    /// Whatever names the definition takes, by the place where it takes them.
+    fn places(command: &Command, path: &str, found: &mut Vec<String>) {
+        for arg in command.get_arguments().filter(|arg| !arg.is_global_set() || path.is_empty()) {
+            let place = Place { root: command, command, waiting: None, values: 0, only_values: false };
+            if let Some(kind) = place.values_of(arg).names {
+                found.push(format!("{path} {}: {kind:?}", arg.get_id()).trim_start().to_owned());
+            }
+        }
+        for sub in command.get_subcommands() {
+            places(sub, format!("{path} {}", sub.get_name()).trim_start(), found);
+        }
+    }
+
+    #[test]
+    fn the_places_of_names_are_as_agreed() {
+        let mut root = CommandLine::definition();
+        root.build();
+        let mut found = Vec::new();
+        places(&root, "", &mut found);
+        insta::assert_snapshot!(found.join("\n"));
+    }
+
+    #[test]
+    fn names_stand_after_options_and_as_arguments() {
+        for (text, kind) in [
+            ("login ", Some(NameKind::Login)),
+            ("--as ", Some(NameKind::Login)),
+            ("report statement --user=a", Some(NameKind::Login)),
+            ("task complete 1 2 ", Some(NameKind::OwnTask)),
+            ("task show ", Some(NameKind::OpenTask)),
+            ("task show 1 ", None),
+            ("import users ", Some(NameKind::Path)),
+            ("user register --login ", None),
+            ("task add ", None),
+        ] {
+            assert_eq!(at(text).names, kind, "{text}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The shell: command lines one after the other, in one process.
+//!
+//! A line goes the way of every command line ([`crate::cli::run`]) with the global options of the shell before its
+//! words, so exit codes, errors and rights are the same. Lines are typed at a [`terminal`] or come from a [`script`].
+//! What must hold: between two lines no file of the store is open and no lock is held, and whatever fails in a prompt,
+//! in the history or in a completion never ends the shell.
+
+mod complete;
+mod history;
+pub mod host;
+pub mod line;
+mod names;
+mod script;
+mod terminal;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::rc::Rc;
+
+use crate::app::identity::Proof;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::cli::{Ended, prompt, run_words, tell};
+
+use host::{Host, Proven};
+
+/// A shell that reads lines.
+struct Shell<'a> {
+    invocation: &'a Invocation<'a>,
+    host: Rc<Host>,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    /// It was empty or a comment.
+    Nothing,
+    Ended(Ended),
+    /// `exit`
+    Leave,
+}
+
+/// Reads lines until they end.
+///
+/// # Errors
+/// Options that make no sense for a shell, a wrong password, and the first failure of a script.
+pub fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failure> {
+    refuse_what_belongs_to_one_command(invocation)?;
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let proven = if is_terminal { prove(invocation)? } else { None };
+    let host = Rc::new(Host { reads_script: !is_terminal, proven });
+    let shell = Shell { invocation, host };
+    if is_terminal { terminal::run(&shell) } else { script::run(&shell, keep_going) }
+}
+
+fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(), Failure> {
+    let global = invocation.global;
+    if global.host.is_some() {
+        return Err(Failure::usage("this is the shell").hint("`exit` leaves it"));
+    }
+    for (option, is_given) in [("--key", global.key.is_some()), ("--out", global.out.is_some())] {
+        if is_given {
+            return Err(Failure::usage(format!("{option} belongs to one command")).hint("give it on that line"));
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the password of `--as` once.
+fn prove(invocation: &Invocation<'_>) -> Result<Option<Proven>, Failure> {
+    let Some(login) = &invocation.global.act_as else { return Ok(None) };
+    let app = invocation.app()?;
+    let index = app.index()?;
+    let company = app.company(&index)?.id;
+    let password = prompt::password(invocation.global, &format!("Password of {login}: "))?;
+    let user = app.identify(&index, &Proof::Password { login: login.clone(), password })?.user.id;
+    Ok(Some(Proven { company, login: login.clone(), user }))
+}
+
+impl Shell<'_> {
+    /// Carries one line out. Everything a user is to see has been written then.
+    fn carry_out(&self, line: &str) -> Step {
+        let mut words = match line::split(line) {
+            Ok(words) => words,
+            Err(error) => return Step::Ended(self.refuse(&Failure::usage(error.to_string()).hint(error.hint()))),
+        };
+        if words.first().is_some_and(|word| word == PROGRAM) {
+            words.remove(0);
+        }
+        match words.first().map(String::as_str) {
+            None => return Step::Nothing,
+            Some("exit" | "quit") if words.len() == 1 => return Step::Leave,
+            Some("help") => {
+                words.remove(0);
+                words.push("--help".to_owned());
+            }
+            Some(_) => {}
+        }
+        let given = self.invocation.global.given.iter().cloned();
+        let all = std::iter::once(OsString::from(PROGRAM)).chain(given).chain(words.into_iter().map(OsString::from));
+        Step::Ended(run_words(all.collect(), Some(&self.host)))
+    }
+
+    /// Says why a line was not carried out, or what became of it, in the form that was asked for.
+    fn refuse(&self, failure: &Failure) -> Ended {
+        tell(failure, self.invocation.global.wants_json())
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_PKG_NAME");

@@ -1,0 +1,160 @@
+//! What a prompt shows and a completion offers out of a store: who acts, logins, open tasks, and paths.
+//!
+//! It comes from the state index, as for every command; DuckDB stays shut. What must hold: nobody sees a name who could
+//! not list it, nothing waits for long or asks anything, and whatever fails gives nothing.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::cli::args::Global;
+use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::shell::Shell;
+use crate::cli::shell::complete::NameKind;
+use crate::domain::role::Right;
+use crate::domain::text::{Displayed, can_forge};
+
+/// Longer lists help nobody.
+const NAMES_MAX: usize = 200;
+
+const COMPANY_CHARS_MAX: usize = 24;
+
+const TITLE_CHARS_MAX: usize = 50;
+
+/// How long a prompt or a completion may wait for a lock.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A word that may stand at the cursor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
+    pub word: String,
+    /// What the list of choices shows.
+    pub shown: String,
+    /// Whether more may follow in the same word.
+    pub goes_on: bool,
+}
+
+impl Name {
+    pub fn plain(word: String) -> Name {
+        Name { shown: word.clone(), word, goes_on: false }
+    }
+}
+
+pub struct Names<'s> {
+    shell: &'s Shell<'s>,
+    global: Global,
+}
+
+impl<'s> Names<'s> {
+    pub fn of(shell: &'s Shell<'s>) -> Names<'s> {
+        let global = Global {
+            lock_wait: PATIENCE,
+            dry_run: false,
+            no_input: true,
+            host: Some(shell.host.clone()),
+            ..shell.invocation.global.clone()
+        };
+        Names { shell, global }
+    }
+
+    fn desk(&self) -> Option<Desk<'_>> {
+        Invocation { global: &self.global, ..*self.shell.invocation }.desk().ok()
+    }
+
+    /// `UberPopug Inc.:ada> `; without a store or somebody who acts, the program's name.
+    pub fn prompt(&self) -> String {
+        let Some(desk) = self.desk() else { return "popug-cli> ".to_owned() };
+        format!("{}:{}> ", cut(&desk.company.name, COMPANY_CHARS_MAX), desk.caller.user.login)
+    }
+
+    /// Names of a kind that begin with `begun`.
+    pub fn beginning(&self, kind: NameKind, begun: &str) -> Vec<Name> {
+        match kind {
+            NameKind::Login => self.logins(begun),
+            NameKind::OpenTask => self.tasks(begun, false),
+            NameKind::OwnTask => self.tasks(begun, true),
+            NameKind::Path => paths(begun),
+        }
+        .unwrap_or_default()
+    }
+
+    fn logins(&self, begun: &str) -> Option<Vec<Name>> {
+        let logins = self.desk()?.index.logins_beginning(begun, NAMES_MAX).ok()?;
+        Some(logins.into_iter().map(Name::plain).collect())
+    }
+
+    /// By number, as they are typed: `1` or `T-1`.
+    fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Name>> {
+        let desk = self.desk()?;
+        desk.caller.require(Right::SeeTasks).ok()?;
+        let digits = begun.trim_start_matches(['T', 't']).trim_start_matches('-');
+        let before = &begun[..begun.len() - digits.len()];
+        let before = if before.is_empty() { "" } else { "T-" };
+        let assignee = only_own.then_some(desk.caller.user.id);
+        let tasks = desk.index.open_tasks_beginning(digits, assignee, NAMES_MAX).ok()?;
+        let name = |(number, title): (u64, String)| {
+            let word = format!("{before}{number}");
+            Name { shown: format!("{word}  {}", cut(&title, TITLE_CHARS_MAX)), word, goes_on: false }
+        };
+        Some(tasks.into_iter().map(name).collect())
+    }
+}
+
+/// Made safe for a terminal, and short.
+fn cut(text: &str, chars_max: usize) -> String {
+    let cut: String = text.chars().take(chars_max).collect();
+    let dots = if cut.len() < text.len() { "…" } else { "" };
+    format!("{}{dots}", Displayed(&cut))
+}
+
+fn paths(begun: &str) -> Option<Vec<Name>> {
+    let (directory, name) = begun.rfind('/').map_or(("", begun), |slash| begun.split_at(slash + 1));
+    let entries = fs::read_dir(if directory.is_empty() { "." } else { directory }).ok()?;
+    let mut found: Vec<Name> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let found = entry.file_name().into_string().ok()?;
+            // Hidden ones only for whoever asks, and none that cannot be typed or shown.
+            let is_wanted = found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            (is_wanted && !found.contains(can_forge)).then(|| Name {
+                word: format!("{directory}{found}{slash}"),
+                shown: format!("{found}{slash}"),
+                goes_on: !slash.is_empty(),
+            })
+        })
+        .take(NAMES_MAX)
+        .collect();
+    found.sort_by(|a, b| a.word.cmp(&b.word));
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_directory_with_hidden_ones_on_request() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("data")).unwrap();
+        for file in ["day one.csv", "dawn.md", ".hidden", "forged\u{1b}[2J"] {
+            fs::write(home.path().join(file), "").unwrap();
+        }
+        let begun = |name: &str| format!("{}/{name}", home.path().display());
+        let shown =
+            |name: &str| -> Vec<String> { paths(&begun(name)).unwrap().into_iter().map(|found| found.shown).collect() };
+        assert_eq!(shown(""), ["data/", "dawn.md", "day one.csv"]);
+        assert_eq!(shown("day"), ["day one.csv"]);
+        assert_eq!(shown(".h"), [".hidden"]);
+        assert_eq!(
+            paths(&begun("dat")).unwrap(),
+            [Name { word: begun("data/"), shown: "data/".into(), goes_on: true }]
+        );
+        assert_eq!(paths("/there/is/nothing/"), None);
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_cannot_forge() {
+        assert_eq!(cut("Uber\u{202e}Popug", 24), "Uber\\u{202e}Popug");
+        assert_eq!(cut("Жили-были попуги", 4), "Жили…");
+    }
+}
