@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use crate::harness::{Call, PASSWORD, World};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const SETTINGS: &str = "set -g remain-on-exit on\nset -sg escape-time 0\n";
+const SETTINGS: &str = "set -sg escape-time 0\n";
+/// Says how the program ended, which a terminal does not. Ctrl-C is for the program alone.
+const AROUND: &str = r#"trap : INT; "$@"; echo "[ended with $?]"; sleep 600"#;
 const PROMPT: &str = "UberPopug Inc.:ada> ";
 
 /// A terminal in which a program runs.
@@ -27,7 +29,7 @@ impl Terminal {
         let words = call.env("TERM", "screen").sealed_words();
         let mut tmux = tmux(&socket);
         let _ = tmux.arg("-f").arg(settings).args(["new-session", "-d", "-x", "100", "-y", "40", "-c"]);
-        let _ = succeeded(tmux.arg(world.home()).args(words));
+        let _ = succeeded(tmux.arg(world.home()).args(["sh", "-c", AROUND, "sh"]).args(words));
         Terminal { socket }
     }
 
@@ -44,8 +46,10 @@ impl Terminal {
         let _ = self.does(&["send-keys", key]);
     }
 
+    /// Types a line and ends it when it is to be seen, so that the next prompt is a new one.
     fn enters(&self, line: &str) {
         self.types(line);
+        let _ = self.shows(line, |screen| screen.trim_end().lines().last().is_some_and(|last| last.ends_with(line)));
         self.presses("Enter");
     }
 
@@ -75,14 +79,34 @@ impl Terminal {
         let _ = self.shows(line, |screen| screen.trim_end().lines().last() == Some(line.trim_end()));
     }
 
+    /// Empties the line. What is typed before the next prompt may be lost, as in every editor of lines.
+    fn starts_over(&self) {
+        self.presses("C-c");
+        self.ends_with(PROMPT);
+    }
+
+    /// Answers a question for a password once nothing that is typed is shown.
+    fn answers(&self, question: &str, password: &str) {
+        let _ = self.has(question);
+        let tty = self.ask("#{pane_tty}");
+        let hides = || {
+            let settings = succeeded(Command::new("stty").args(["-a", "-F", &tty])).stdout;
+            String::from_utf8_lossy(&settings).contains("-echo ")
+        };
+        let _ = self.shows("a hidden question", |_| hides());
+        self.types(password);
+        self.presses("Enter");
+    }
+
     fn ask(&self, what: &str) -> String {
         self.does(&["display-message", "-p", what]).trim().to_owned()
     }
 
-    /// Waits for the end of the program: its exit code, or the signal.
-    fn ended(&self) -> String {
-        let _ = self.shows("the end", |_| self.ask("#{pane_dead}") == "1");
-        self.ask("#{pane_dead_status}/#{pane_dead_signal}")
+    /// Waits for the end of the program: its exit code, or 128 and the signal.
+    fn ended(&self) -> i32 {
+        let screen = self.has("[ended with ");
+        let (_, rest) = screen.rsplit_once("[ended with ").expect("it was just seen");
+        rest.split(']').next().and_then(|code| code.parse().ok()).expect("a number")
     }
 }
 
@@ -140,18 +164,18 @@ fn tab_completes_commands_options_logins_and_tasks() {
     terminal.presses("Tab");
     terminal.presses("Tab");
     let _ = terminal.has("--out     --output");
-    terminal.presses("C-c");
+    terminal.starts_over();
     terminal.types("user show d");
     terminal.presses("Tab");
     terminal.presses("Tab");
     let _ = terminal.shows("both", |screen| screen.lines().any(|line| line.starts_with("dan   dora")));
-    terminal.presses("C-c");
+    terminal.starts_over();
     terminal.types("task show ");
     terminal.presses("Tab");
     terminal.presses("Tab");
     let _ = terminal.has("1  Feed the parrots");
     let _ = terminal.has("2  Forged\\u{202e}title");
-    terminal.presses("C-c");
+    terminal.starts_over();
     terminal.types("task show T-2");
     terminal.presses("Tab");
     terminal.presses("Enter");
@@ -182,12 +206,11 @@ fn ctrl_c_empties_the_line_and_ctrl_d_leaves() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
     terminal.types("task add 'Never");
-    terminal.presses("C-c");
-    terminal.ends_with(PROMPT);
+    terminal.starts_over();
     terminal.enters("status -o plain");
     let _ = terminal.shows("its rows", |screen| screen.lines().any(|line| line.starts_with("accounting ")));
     terminal.presses("C-d");
-    assert_eq!(terminal.ended(), "0/");
+    assert_eq!(terminal.ended(), 0);
 }
 
 #[test]
@@ -214,7 +237,7 @@ fn the_next_shell_remembers_the_lines_but_for_those_that_begin_with_a_blank() {
         terminal.ends_with(PROMPT);
     }
     terminal.enters("exit");
-    assert_eq!(terminal.ended(), "0/");
+    assert_eq!(terminal.ended(), 0);
     drop(terminal);
     let file = world.home().join(".local/state/popug-cli/history");
     assert_eq!(std::fs::read_to_string(&file).expect("a history"), "task list --mine\nwhoami\nexit\n");
@@ -244,23 +267,20 @@ fn without_a_place_for_a_history_the_shell_says_so_once_and_works() {
 fn the_password_of_as_is_asked_for_once() {
     let world = World::new();
     let terminal = Terminal::with(&world, world.anonymous(&["shell", "--as", "ada"]));
-    let _ = terminal.has("Password of ada:");
-    terminal.enters(PASSWORD);
+    terminal.answers("Password of ada:", PASSWORD);
     terminal.ends_with(PROMPT);
     terminal.enters("task add One");
     let _ = terminal.shows("the task", |screen| screen.contains("T-1"));
     terminal.enters("whoami --as dora");
-    let _ = terminal.has("Password of dora:");
-    terminal.enters("a wrong password");
+    terminal.answers("Password of dora:", "a wrong password");
     terminal.ends_with(PROMPT);
     assert!(!terminal.screen().contains(PASSWORD));
     terminal.presses("C-d");
-    assert_eq!(terminal.ended(), "0/");
+    assert_eq!(terminal.ended(), 0);
     drop(terminal);
     let terminal = Terminal::with(&world, world.anonymous(&["shell", "--as", "ada"]));
-    let _ = terminal.has("Password of ada:");
-    terminal.enters("a wrong password");
-    assert_eq!(terminal.ended(), "5/");
+    terminal.answers("Password of ada:", "a wrong password");
+    assert_eq!(terminal.ended(), 5);
 }
 
 #[test]
@@ -283,7 +303,7 @@ fn ctrl_c_stops_what_follows_and_ends_any_other_command_with_the_shell() {
     let _ = terminal.has("--lock-wait 60s\n");
     std::thread::sleep(Duration::from_millis(300));
     terminal.presses("C-c");
-    assert_eq!(terminal.ended(), "/2");
+    assert_eq!(terminal.ended(), 130);
     head.unlock().expect("let go");
     assert_eq!(world.rows("ada", &["task", "list"]).len(), 3);
 }
@@ -306,7 +326,9 @@ fn lines_that_are_pasted_wait_for_enter_and_stop_at_a_failure() {
 fn a_shell_whose_terminal_goes_away_ends() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
-    let process = PathBuf::from(format!("/proc/{}", terminal.ask("#{pane_pid}")));
+    let around = terminal.ask("#{pane_pid}");
+    let children = std::fs::read_to_string(format!("/proc/{around}/task/{around}/children")).expect("a process");
+    let process = PathBuf::from(format!("/proc/{}", children.trim()));
     assert!(process.exists());
     drop(terminal);
     let began = Instant::now();
