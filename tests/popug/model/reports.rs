@@ -62,8 +62,10 @@ impl Books {
         people
     }
 
+    /// Rule A5: a date that the zone leaves out never is.
     fn is_closed(&self, date: Date) -> bool {
-        self.first_date <= date && self.closed_through().is_some_and(|closed| date <= closed)
+        let is_passed = self.first_date <= date && self.closed_through().is_some_and(|closed| date <= closed);
+        is_passed && self.calendar.exists(date)
     }
 
     /// Entries of a kind within dates, as a sum signed from the popug's side.

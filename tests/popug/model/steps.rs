@@ -51,6 +51,8 @@ pub enum Wait {
     Midnight(i64),
     /// The clock is turned back, in microseconds.
     Back(i64),
+    /// For this one step the clock shows so many microseconds less than the log's last event.
+    Slip(i64),
 }
 
 #[derive(Clone, Debug)]
@@ -192,7 +194,15 @@ fn wait() -> impl Strategy<Value = Wait> {
         1 => (0..second).prop_map(Wait::Back),
         2 => (second..=10 * MINUTE).prop_map(Wait::Back),
         1 => (10 * MINUTE + 1..90 * MINUTE).prop_map(Wait::Back),
+        4 => slip(second),
     ]
+}
+
+/// To where a clock that is behind is warned of, and to where it is refused.
+fn slip(second: i64) -> impl Strategy<Value = Wait> {
+    let edge = prop_oneof![1 => Just(second), 4 => Just(10 * MINUTE)];
+    let beside = prop_oneof![Just(-second), Just(-1_i64), Just(0), Just(1), Just(second)];
+    (edge, beside).prop_map(|(edge, beside)| Wait::Slip(edge + beside))
 }
 
 fn step() -> impl Strategy<Value = Step> {
