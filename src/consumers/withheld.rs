@@ -167,6 +167,14 @@ impl Withheld {
         self.set_aside().find(|(_, letter)| letter.is_of_the_books).map(|(target, _)| target)
     }
 
+    /// Whether entries, payouts or closes wait, so that the consumer's sums are not those of the log.
+    pub fn may_lack_money(&self) -> bool {
+        match self.consumer {
+            Consumer::Accounting => self.missing_from_the_books().is_some(),
+            _ => self.set_aside().next().is_some(),
+        }
+    }
+
     /// How many events of `date` are skipped.
     pub fn skipped_on(&self, date: BusinessDate, zone: &Zone) -> u64 {
         let skipped = self.letters.values().filter(|letter| letter.standing == Standing::Skipped);

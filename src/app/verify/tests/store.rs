@@ -15,12 +15,13 @@ use crate::app::verify::Findings;
 use crate::app::write::Manner;
 use crate::app::{App, Environment, Opening};
 use crate::consumers::Notices;
+use crate::consumers::run::consume_analytics;
 use crate::credentials::Password;
 use crate::domain::clock::Clock;
 use crate::domain::company::FoundCompany;
 use crate::domain::dice::Dice;
-use crate::domain::event::{Consumer, Event, Fact};
-use crate::domain::id::{Sequence, UserId};
+use crate::domain::event::{Consumer, Event, EventSetAside, Fact};
+use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
@@ -131,6 +132,28 @@ impl Store {
     pub fn complete_somebodys_task(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         Days { app: self.app(&clock), clock: &clock }.complete(1);
+    }
+
+    /// Somebody works with a version whose analytics cannot read the last entry, and sets it aside.
+    /// This version's accounting and analytics follow.
+    pub fn set_an_entry_aside_for_analytics(&self) {
+        let clock = Pinned::at("2026-11-22T10:00:00Z");
+        let app = self.app(&clock);
+        let batches = self.batches();
+        let is_entry = |fact: &&Fact| matches!(fact.event, Event::BalanceChanged(_));
+        let (at, entry) =
+            (1..).zip(batches.iter().flat_map(|batch| &batch.facts)).filter(|(_, fact)| is_entry(fact)).last().unwrap();
+        let (consumer, target_sequence, target_id) = (Consumer::Analytics, Sequence(at), entry.id);
+        let event = EventSetAside { consumer, target_sequence, target_id, reason: "unreadable".into() };
+        let fact = Fact { id: EventId::from_uuid(uuid::Uuid::max()), causation: None, event: event.into() };
+        let like = batches.into_iter().last().unwrap();
+        let batch = Batch { command_id: "an old version".into(), command_hash: None, facts: vec![fact], ..like };
+        let mut writer = app.log.writer(&AT_ONCE).unwrap();
+        let head = *writer.head();
+        writer.append(&head, &batch).unwrap();
+        drop(writer);
+        app.consume_accounting().unwrap();
+        consume_analytics(&app.around()).unwrap();
     }
 
     pub fn segments(&self) -> Vec<PathBuf> {

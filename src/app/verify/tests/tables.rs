@@ -63,6 +63,14 @@ fn analytics_that_disagrees_with_accounting_is_found_twice() {
 }
 
 #[test]
+fn what_waits_for_a_decision_is_no_disagreement() {
+    let store = Store::sound();
+    store.set_an_entry_aside_for_analytics();
+    let findings = store.verify(true);
+    assert!(findings.is_sound(), "{findings:#?}");
+}
+
+#[test]
 fn a_changed_row_of_the_state_index_is_found() {
     for (table, change) in [
         ("users", "UPDATE users SET active = 0 WHERE login = 'dima'"),
