@@ -119,16 +119,36 @@ impl App<'_> {
         reason: Option<&str>,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        caller.require(Right::DeadLetters)?;
-        // Finding the stop lets accounting go on, which appends.
-        self.check_pins(&self.company(&self.index()?)?)?;
         let command = Command::SetAside { consumer, event: sequence, reason: reason.map(str::to_owned) };
+        // Finding the stop lets accounting go on, which appends.
+        if let Some(replayed) = self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)? {
+            return Ok(replayed);
+        }
         let consumer = self.meant(consumer, sequence, |consumer| self.stops_at(consumer, sequence))?;
         run::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
             self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
                 target.set_aside(actor, stop.as_ref(), reason)
             })
         })
+    }
+
+    /// The refusals that come before everything about the event, in their order.
+    fn replayed_or_allowed(
+        &self,
+        caller: &Caller,
+        right: Right,
+        sequence: Sequence,
+        command: &Command,
+        manner: &Manner,
+    ) -> Result<Option<Outcome>, AppError> {
+        let index = self.index()?;
+        let actor = self.actor(&index, caller.user.id)?;
+        if let Some(replayed) = self.replay(&index, &actor, command, manner)? {
+            return Ok(Some(replayed));
+        }
+        self.event(sequence)?;
+        actor.require(right)?;
+        Ok(None)
     }
 
     fn stops_at(&self, consumer: Consumer, sequence: Sequence) -> Result<bool, AppError> {
@@ -147,8 +167,10 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        caller.require(Right::DeadLetters)?;
         let command = Command::RetryEvent { consumer, event: sequence, reason: reason.to_owned() };
+        if let Some(replayed) = self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)? {
+            return Ok(replayed);
+        }
         let open = [Standing::SetAside, Standing::Skipped];
         let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
         run::with_lock(&self.around(), consumer, || {
@@ -171,8 +193,10 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        caller.require(Right::SkipDeadLetters)?;
         let command = Command::SkipEvent { consumer, event: sequence, reason: reason.to_owned() };
+        if let Some(replayed) = self.replayed_or_allowed(caller, Right::SkipDeadLetters, sequence, &command, manner)? {
+            return Ok(replayed);
+        }
         let open = [Standing::SetAside];
         let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
         run::with_lock(&self.around(), consumer, || {
@@ -192,7 +216,6 @@ impl App<'_> {
         sequence: Sequence,
         fits: impl Fn(Consumer) -> Result<bool, AppError>,
     ) -> Result<Consumer, AppError> {
-        self.event(sequence)?;
         if let Some(named) = named {
             return Ok(named);
         }

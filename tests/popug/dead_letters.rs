@@ -51,6 +51,8 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     assert!(accounting["last_error"].as_str().is_some_and(|error| error.contains(&bad)), "{accounting}");
 
     world.refused("mara", &["dlq", "list"], 5, "role_may_not");
+    world.refused("mara", &["dlq", "set-aside", &bad], 5, "role_may_not");
+    world.refused("mara", &["dlq", "set-aside", "999999"], 3, "unknown_event");
     world.refused("ada", &["dlq", "set-aside", "1"], 4, "not_stopped");
     world.refused("ada", &["dlq", "set-aside", "999999"], 3, "unknown_event");
     world.refused("ada", &["dlq", "skip", &bad, "--reason", "x"], 4, "not_set_aside");
