@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::books::{Books, Cause, Owed, Task};
 use super::calendar::written;
+use super::letters::ACCOUNTING;
 use super::rules::{Draft, Refusal, draft};
 
 /// How a batch is named and who is behind it.
@@ -16,6 +17,22 @@ pub enum Hand<'a> {
     Closer { id: &'a str, date: Date },
     /// Accounting, in batches as it likes: each is named after the first event that caused it.
     Accounting,
+    /// As accounting.
+    Notifier,
+}
+
+/// What is appended, and what ended it early.
+pub struct Course {
+    pub lines: Vec<Value>,
+    pub ended: Option<Ended>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Ended {
+    /// Accounting cannot apply this event.
+    Stopped(u64),
+    /// The date cannot be closed while this event is set aside.
+    Blocked(Date, u64),
 }
 
 impl Books {
@@ -30,7 +47,7 @@ impl Books {
                 let in_one = count - place;
                 let stated_length = stated.and_then(|line| line["more"].as_u64()).map(|more| more as usize + 1);
                 batch_ends += match hand {
-                    Hand::Accounting => stated_length.unwrap_or(in_one).min(in_one),
+                    Hand::Accounting | Hand::Notifier => stated_length.unwrap_or(in_one).min(in_one),
                     _ => in_one,
                 };
                 command = command_of(hand, &draft, stated);
@@ -66,11 +83,12 @@ impl Books {
         if is_v7 && !self.ids.contains(id) { json!(id) } else { json!("a new UUIDv7") }
     }
 
-    /// Rules A1 and A2: what is owed, in the order of the causes. None of it is in these books yet.
+    /// Rules A1 and A2: what is owed, in the order of the causes, up to where accounting stops. None
+    /// of it is in these books yet.
     pub fn reaction(&self, at: i64, found: &[Value]) -> Vec<Value> {
         let mut ahead = self.clone();
         let mut lines = Vec::new();
-        for cause in self.owed.clone() {
+        for cause in self.postable() {
             let drafts = ahead.owed_to(&cause);
             // Followed one by one, because each entry carries the balance after the one before.
             let loose = ahead.lines(drafts, &Hand::Accounting, at, found.get(lines.len()..).unwrap_or_default());
@@ -79,6 +97,12 @@ impl Books {
         }
         let drafts = lines.into_iter().map(unplaced).collect();
         self.lines(drafts, &Hand::Accounting, at, found)
+    }
+
+    /// What is due before the event at which accounting stops.
+    pub fn postable(&self) -> Vec<Cause> {
+        let stop = self.stop().unwrap_or(u64::MAX);
+        self.due().into_iter().take_while(|cause| cause.sequence < stop).collect()
     }
 
     fn owed_to(&self, cause: &Cause) -> Vec<Draft> {
@@ -128,7 +152,7 @@ impl Books {
 
     /// Rules A5 and A10: what `close` appends when the clock shows `now`, the entries that are owed
     /// before included.
-    pub fn close(&self, by: &str, through: Option<Date>, now: i64, found: &[Value]) -> Result<Vec<Value>, Refusal> {
+    pub fn close(&self, by: &str, through: Option<Date>, now: i64, found: &[Value]) -> Result<Course, Refusal> {
         let actor = self.user(by);
         if !actor.active {
             return Err((5, "actor_deactivated"));
@@ -136,21 +160,29 @@ impl Books {
         if !["accountant", "admin", "service"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
+        let seen = self.seen_by(ACCOUNTING);
         if let Some(date) = through {
-            self.closable(date, now)?;
+            seen.closable(date, now)?;
+        }
+        let lines = if self.postable().is_empty() { vec![] } else { self.reaction(self.stamp(now)?, found) };
+        if let Some(stop) = self.stop() {
+            return Ok(Course { lines, ended: Some(Ended::Stopped(stop)) });
         }
         let mut ahead = self.clone();
-        let mut lines = if self.owed.is_empty() { vec![] } else { self.reaction(self.stamp(now)?, found) };
         lines.iter().for_each(|line| ahead.follow(line));
+        let mut course = Course { lines, ended: None };
         loop {
-            let date = ahead.first_open_date();
+            let date = if self.missing_from_the_books().is_some() { &seen } else { &ahead }.first_open_date();
             if through.is_some_and(|through| date > through) || !self.calendar.is_over(date, now) {
-                return Ok(lines);
+                return Ok(course);
             }
-            let found = found.get(lines.len()..).unwrap_or_default();
+            if let Some(sequence) = self.blocks(date) {
+                return Ok(Course { ended: Some(Ended::Blocked(date, sequence)), ..course });
+            }
+            let found = found.get(course.lines.len()..).unwrap_or_default();
             let closed = ahead.closing(by, self.stamp(now)?, found);
             closed.iter().for_each(|line| ahead.follow(line));
-            lines.extend(closed);
+            course.lines.extend(closed);
         }
     }
 
@@ -217,7 +249,7 @@ impl Books {
             "late_entries": day().filter(|entry| entry.late).count(), "fees": fees, "rewards": rewards,
             "corrections": corrections, "management_earned": fees - rewards - corrections,
             "payouts_count": day().filter(|entry| entry.kind == "payout").count(), "payouts_total": -sum("payout"),
-            "accounts_negative": debts.len(), "debt_carried": debts.iter().sum::<i64>(), "skipped_events": 0,
+            "accounts_negative": debts.len(), "debt_carried": debts.iter().sum::<i64>(), "skipped_events": self.skipped_on(date),
         })
     }
 }
@@ -226,6 +258,7 @@ fn actor_of(hand: &Hand<'_>) -> String {
     match hand {
         Hand::User { id, .. } | Hand::Closer { id, .. } => format!("user/{id}"),
         Hand::Accounting => "system/accounting".to_owned(),
+        Hand::Notifier => "system/notifier".to_owned(),
     }
 }
 
@@ -239,6 +272,7 @@ fn command_of(hand: &Hand<'_>, first: &Draft, stated: Option<&Value>) -> Value {
         }
         Hand::Closer { date, .. } => json!(format!("close/{date}")),
         Hand::Accounting => json!(format!("accounting/{}", first.cause.as_deref().unwrap_or_default())),
+        Hand::Notifier => json!(format!("notifier/{}", first.cause.as_deref().unwrap_or_default())),
     }
 }
 

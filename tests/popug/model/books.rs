@@ -4,6 +4,7 @@
 //! [`Books::follow`] takes in a line of the log that was found to be as it should.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use jiff::civil::Date;
 use popug_cli::app::command::Command;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::calendar::{Calendar, micros};
+use super::letters::Letter;
 
 #[derive(Clone)]
 pub struct User {
@@ -45,6 +47,8 @@ pub struct Task {
     /// Minor units, as all money here.
     pub fee: i64,
     pub reward: i64,
+    /// Whether accounting has recorded the price.
+    pub is_priced: bool,
     pub completion: Option<Completion>,
 }
 
@@ -52,7 +56,6 @@ pub struct Task {
 pub struct Completion {
     pub by: String,
     pub at: i64,
-    pub sequence: u64,
 }
 
 /// A task event that accounting owes something.
@@ -119,11 +122,20 @@ pub struct Books {
     pub last_time: i64,
     pub users: Vec<User>,
     pub tasks: Vec<Task>,
+    /// Task events without what they are owed, in their order.
     pub owed: Vec<Cause>,
     pub entries: Vec<Entry>,
     /// The lines of `payout.made`.
     pub payouts: Vec<Value>,
     pub closes: Vec<Closed>,
+    /// The data of `task.settled`.
+    pub settled: Vec<Value>,
+    /// The data of `mail.sent`.
+    pub mails: Vec<Value>,
+    /// Decisions about dead letters.
+    pub letters: Vec<Letter>,
+    /// All that was followed.
+    pub lines: Vec<Rc<Value>>,
     pub ids: BTreeSet<String>,
     pub keys: BTreeMap<String, Given>,
 }
@@ -133,23 +145,37 @@ impl Books {
     pub fn founded(lines: &[Value]) -> Books {
         let calendar = Calendar::named(lines[0]["data"]["time_zone"].as_str().expect("a zone"));
         let at = micros(&text(&lines[0]["time"]));
-        let mut books = Books {
-            company: text(&lines[0]["data"]["company_id"]).parse().expect("a UUID"),
-            first_date: calendar.date_of(at),
+        let company = text(&lines[0]["data"]["company_id"]).parse().expect("a UUID");
+        let mut books = Books::of(company, calendar.date_of(at), calendar);
+        lines.iter().for_each(|line| books.follow(line));
+        books
+    }
+
+    /// The company's books before the first event.
+    pub fn empty(&self) -> Books {
+        Books::of(self.company, self.first_date, self.calendar.clone())
+    }
+
+    fn of(company: Uuid, first_date: Date, calendar: Calendar) -> Books {
+        Books {
+            company,
+            first_date,
             calendar,
             head: 0,
-            last_time: at,
+            last_time: i64::MIN,
             users: vec![],
             tasks: vec![],
             owed: vec![],
             entries: vec![],
             payouts: vec![],
             closes: vec![],
+            settled: vec![],
+            mails: vec![],
+            letters: vec![],
+            lines: vec![],
             ids: BTreeSet::new(),
             keys: BTreeMap::new(),
-        };
-        lines.iter().for_each(|line| books.follow(line));
-        books
+        }
     }
 
     pub fn user(&self, id: &str) -> &User {
@@ -216,12 +242,20 @@ impl Books {
         self.head = text(&line["sequence"]).parse().expect("a sequence");
         self.last_time = at;
         self.ids.insert(text(&line["id"]));
+        self.lines.push(Rc::new(line.clone()));
         match line["type"].as_str().expect("a type") {
-            "company.founded.v1" | "tasks.reshuffled.v1" | "task.settled.v1" => {}
+            "company.founded.v1" | "tasks.reshuffled.v1" => {}
+            "task.settled.v1" => self.settled.push(data.clone()),
+            "mail.sent.v1" => self.mails.push(data.clone()),
+            kind if kind.starts_with("event.") => self.letters.push(Letter {
+                consumer: text(&data["consumer"]),
+                target: data["target_sequence"].as_u64().expect("a sequence"),
+                kind: kind.to_owned(),
+            }),
             "task.created.v2" => self.follow_created(line, at),
             "task.assigned.v1" => self.follow_assigned(line, at),
             "task.completed.v1" => self.follow_completed(line, at),
-            "task.priced.v1" => self.owed.retain(|cause| line["causationid"] != cause.id.as_str()),
+            "task.priced.v1" => self.follow_priced(line),
             "balance.changed.v1" => self.follow_entry(data, at),
             "payout.made.v1" => self.payouts.push(line.clone()),
             "day.closed.v1" => self.closes.push(Closed {
@@ -242,7 +276,7 @@ impl Books {
             let (login, name, email, role) = (of("login"), of("full_name"), of("email"), of("role"));
             return self.users.push(User { id, login, name, email, role, active: true });
         }
-        let user = self.users.iter_mut().find(|user| user.id == id).expect("somebody who is registered");
+        let Some(user) = self.users.iter_mut().find(|user| user.id == id) else { return };
         match kind {
             "user.changed.v1" => {
                 user.name = optional(&data["full_name"]).unwrap_or_else(|| user.name.clone());
@@ -273,13 +307,14 @@ impl Books {
             assignments: 0,
             fee,
             reward,
+            is_priced: false,
             completion: None,
         });
     }
 
     fn follow_assigned(&mut self, line: &Value, at: i64) {
         let assignee = text(&line["data"]["assignee_id"]);
-        let task = self.task_mut(line);
+        let Some(task) = self.task_mut(line) else { return };
         (task.assignee, task.assigned_at) = (assignee.clone(), at);
         task.assignments += 1;
         let assignment_no = task.assignments;
@@ -287,16 +322,24 @@ impl Books {
     }
 
     fn follow_completed(&mut self, line: &Value, at: i64) {
-        let (by, sequence) = (text(&line["data"]["completed_by"]), self.head);
-        let task = self.task_mut(line);
-        task.completion = Some(Completion { by: by.clone(), at, sequence });
+        let by = text(&line["data"]["completed_by"]);
+        let Some(task) = self.task_mut(line) else { return };
+        task.completion = Some(Completion { by: by.clone(), at });
         let assignment_no = task.assignments;
         self.owe(line, Owed::Reward { user: by, assignment_no });
     }
 
-    fn task_mut(&mut self, line: &Value) -> &mut Task {
+    fn follow_priced(&mut self, line: &Value) {
+        self.owed.retain(|cause| line["causationid"] != cause.id.as_str());
+        if let Some(task) = self.task_mut(line) {
+            task.is_priced = true;
+        }
+    }
+
+    /// The task of an event; nothing is known of it where its creation is left out.
+    fn task_mut(&mut self, line: &Value) -> Option<&mut Task> {
         let id = line["data"]["task_id"].as_str().expect("an id");
-        self.tasks.iter_mut().find(|task| task.id == id).expect("a task that was created")
+        self.tasks.iter_mut().find(|task| task.id == id)
     }
 
     fn owe(&mut self, line: &Value, what: Owed) {

@@ -7,13 +7,15 @@ use popug_cli::app::identity::Caller;
 use popug_cli::app::write::{Manner, Outcome};
 use popug_cli::consumers::accounting::Closed;
 use popug_cli::domain::event::{Actor, Event, EventKind, Fact};
+use popug_cli::domain::rejection::Rejection;
 use popug_cli::domain::time::{BusinessDate, EventTime};
 use popug_cli::event_log::Batch;
 use serde_json::Value;
 
-use super::bookkeeping::Hand;
-use super::books::Books;
+use super::bookkeeping::{Course, Ended, Hand};
+use super::books::{Books, text};
 use super::calendar::{DAY, MINUTE, micros};
+use super::decisions::stopped_at;
 use super::rules::{Refusal, Verdict};
 use super::steps::{Crash, FOUNDINGS, History, Step, Stop, Timed, Wait};
 use super::store::{Store, agrees, refusal};
@@ -26,6 +28,8 @@ pub struct Play {
     pub books: Books,
     /// Orders that carried a key.
     keyed: Vec<(String, Command, String)>,
+    /// The payouts whose letters were taken out of the outbox.
+    pub taken: Vec<String>,
     /// Where `day.closed` stands of dates that were closed while events of theirs had no entry.
     closed_too_soon: Vec<String>,
 }
@@ -46,7 +50,7 @@ pub fn play(history: &History) -> Checked {
     let (zone, founded) = FOUNDINGS[history.founding];
     let store = Store::found(zone, micros(founded), history.seed);
     let books = Books::founded(&store.lines_after(0));
-    let mut play = Play { store, books, keyed: Vec::new(), closed_too_soon: Vec::new() };
+    let mut play = Play { store, books, keyed: Vec::new(), taken: Vec::new(), closed_too_soon: Vec::new() };
     for (login, role) in PEOPLE {
         let ada = play.books.users[0].id.clone();
         play.order(&ada, &registration(login, role), None, None)?;
@@ -85,17 +89,19 @@ impl Play {
                 if let Some(key) = &key {
                     self.keyed.push((by.clone(), command.clone(), key.clone()));
                 }
-                self.order(&by, &command, key.as_deref(), *crash)
+                self.give(&by, &command, key.as_deref(), *crash)
             }
             Step::Again { which } if !self.keyed.is_empty() => {
                 let (by, command, key) = self.keyed[usize::from(*which) % self.keyed.len()].clone();
-                self.order(&by, &command, Some(&key), None)
+                self.give(&by, &command, Some(&key), None)
             }
+            Step::GivenUp { consumer, event } => self.given_up(consumer, *event),
             Step::Consume { stop, crash } => self.consume(*stop, *crash),
             Step::Close { who, days, crash } => {
                 let date = days.map(|days| self.books.first_open_date().saturating_add(jiff::Span::new().days(days)));
                 self.close(&self.books.closer(*who), date, *crash)
             }
+            Step::Notify { crash } => self.notify(*crash),
             Step::CloseElsewhere => self.close_elsewhere(),
             Step::Lose(derived) => {
                 self.store.lose(*derived);
@@ -115,6 +121,15 @@ impl Play {
             Wait::Back(micros) => now - micros,
             Wait::Slip(micros) => self.books.last_time - micros,
         });
+    }
+
+    fn give(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
+        match command {
+            Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
+                self.decision(by, command, key, crash)
+            }
+            _ => self.order(by, command, key, crash),
+        }
     }
 
     fn order(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
@@ -145,37 +160,49 @@ impl Play {
         }
     }
 
-    pub fn consume(&mut self, stop: Stop, crash: Option<Crash>) -> Checked {
-        let (result, found) = self.killed_at(crash, |store| store.consume(stop));
-        let stamp = if self.books.owed.is_empty() { Ok(0) } else { self.books.stamp(self.store.now()) };
-        let reaches_end = matches!(stop, Stop::AtHead);
+    pub fn consume(&mut self, stop_at: Stop, crash: Option<Crash>) -> Checked {
+        let (result, found) = self.killed_at(crash, |store| store.consume(stop_at));
+        let (posts, stop) = (!self.books.postable().is_empty(), self.books.stop());
+        let stamp = if posts { self.books.stamp(self.store.now()) } else { Ok(self.books.last_time) };
+        let reaches_end = matches!(stop_at, Stop::AtHead);
         match (&result, stamp) {
-            (Err(error), Err(expected)) => same_refusal(error, expected, &found),
-            (Err(error), Ok(_)) => Err(format!("accounting was refused with {error:?}")),
-            (Ok(()), Err(expected)) if reaches_end => Err(format!("accounting was to be refused with {expected:?}")),
-            (Ok(()), Err(_)) => same("appended", &found.len(), &0),
+            (Err(error), stamp) if stop.is_some() && stopped_at(error) == stop => {
+                let expected = stamp.map(|at| self.books.reaction(at, &found)).unwrap_or_default();
+                self.appended(&expected, &found, false)?;
+            }
+            (Err(error), Err(expected)) => return same_refusal(error, expected, &found),
+            (Err(error), Ok(_)) => return Err(format!("accounting was refused with {error:?}")),
+            (Ok(()), _) if reaches_end && stop.is_some() => return Err(format!("accounting was to stop at {stop:?}")),
+            (Ok(()), Err(expected)) if reaches_end => {
+                return Err(format!("accounting was to be refused with {expected:?}"));
+            }
+            (Ok(()), Err(_)) => same("appended", &found.len(), &0)?,
             (Ok(()), Ok(at)) => {
                 let expected = self.books.reaction(at, &found);
                 self.appended(&expected, &found, reaches_end && crash.is_none())?;
-                self.follow(&found, None);
-                Ok(())
             }
         }
+        self.follow(&found, None);
+        Ok(())
     }
 
     fn close(&mut self, by: &str, through: Option<Date>, crash: Option<Crash>) -> Checked {
         let (result, found) = self.killed_at(crash, |store| close(store, by, through));
         match (&result, self.books.close(by, through, self.store.now(), &found)) {
-            (Err(error), Err(expected)) => same_refusal(error, expected, &found),
+            (Err(error), Err(expected)) if stopped_at(error).is_none() => same_refusal(error, expected, &found),
+            (Err(error), Err(_)) => {
+                same("where accounting stops", &stopped_at(error), &self.books.stop())?;
+                same("appended", &found.len(), &0)
+            }
             (Ok(_), Err(expected)) => Err(format!("the close was to be refused with {expected:?}")),
-            (Err(error), Ok(_)) => Err(format!("the close was refused with {error:?}")),
-            (Ok(closed), Ok(expected)) => {
-                self.appended(&expected, &found, crash.is_none())?;
-                let days = expected.iter().filter(|line| line["type"] == "day.closed.v1");
-                let told = closed.iter().map(|closed| (closed.day.business_date.to_string(), closed.sequence.0));
-                let wanted = days.map(|line| (line["data"]["business_date"].as_str().expect("a date"), sequence(line)));
-                let wanted = wanted.map(|(date, sequence)| (date.to_owned(), sequence));
-                same("dates that were closed", &told.collect::<Vec<_>>(), &wanted.collect())?;
+            (_, Ok(Course { lines, ended })) => {
+                let ended_so = match &result {
+                    Ok(closed) => told_of(closed, &lines).map(|()| None)?,
+                    Err(error) => Some(ended_by(error)?),
+                };
+                same("what ended the close", &ended_so, &ended)?;
+                let is_whole = crash.is_none() && !matches!(ended, Some(Ended::Stopped(_)));
+                self.appended(&lines, &found, is_whole)?;
                 self.follow(&found, None);
                 Ok(())
             }
@@ -186,7 +213,7 @@ impl Play {
     fn close_elsewhere(&mut self) -> Checked {
         let (now, date) = (self.store.now(), self.books.first_open_date());
         let Ok(at) = self.books.stamp(now) else { return Ok(()) };
-        if !self.books.calendar.is_over(date, now) {
+        if !self.books.calendar.is_over(date, now) || self.books.blocks(date).is_some() {
             return Ok(());
         }
         let by = self.books.users[0].id.clone();
@@ -194,15 +221,11 @@ impl Play {
         let facts = expected.iter().map(fact).collect();
         let time = EventTime::from_micros(at).expect("in range");
         let actor = Actor::User(by.parse().expect("an id"));
-        let batch = Batch { time, actor, command_id: format!("close/{date}"), command_hash: None, facts };
-        let app = self.store.app();
-        let mut writer = app.log.writer(&app.around().patience()).expect("the writer lock");
-        let head = *writer.head();
-        writer.append(&head, &batch).expect("an append");
-        drop(writer);
+        let command_id = format!("close/{date}");
+        self.append_elsewhere(Batch { time, actor, command_id, command_hash: None, facts });
         let found = self.store.lines_after(self.books.head);
         self.appended(&expected, &found, true)?;
-        if self.books.owed.iter().any(|cause| self.books.calendar.date_of(cause.at) <= date) {
+        if self.books.due().iter().any(|cause| self.books.calendar.date_of(cause.at) <= date) {
             self.closed_too_soon.push(format!("event {}", found.last().map_or(0, sequence)));
         }
         self.follow(&found, None);
@@ -210,7 +233,7 @@ impl Play {
     }
 
     /// Runs `work`, leaves the files as if it had been killed, and reads what is new in the log.
-    fn killed_at<T>(&self, crash: Option<Crash>, work: impl FnOnce(&Store) -> T) -> (T, Vec<Value>) {
+    pub fn killed_at<T>(&self, crash: Option<Crash>, work: impl FnOnce(&Store) -> T) -> (T, Vec<Value>) {
         self.store.take_warnings();
         let before = crash.map(|crash| (crash, self.store.before()));
         let result = work(&self.store);
@@ -221,7 +244,7 @@ impl Play {
     }
 
     /// What was found is what was expected; of a run that did not reach its end, the beginning.
-    fn appended(&self, expected: &[Value], found: &[Value], is_whole: bool) -> Checked {
+    pub fn appended(&self, expected: &[Value], found: &[Value], is_whole: bool) -> Checked {
         let is_long_enough = expected.len() == found.len() || (!is_whole && found.len() < expected.len());
         for (expected, found) in expected.iter().zip(found) {
             same("a line", found, expected)?;
@@ -231,7 +254,7 @@ impl Play {
         })
     }
 
-    fn follow(&mut self, found: &[Value], given: Option<(&str, &Command, Option<&str>)>) {
+    pub fn follow(&mut self, found: &[Value], given: Option<(&str, &Command, Option<&str>)>) {
         found.iter().for_each(|line| self.books.follow(line));
         if let (Some((by, command, Some(key))), false) = (given, found.is_empty()) {
             self.books.give(key, by, command, found.iter().map(sequence).collect());
@@ -243,6 +266,8 @@ impl Play {
     fn end(&mut self) -> Checked {
         self.store.set_clock(self.store.now().max(self.books.last_time));
         self.reports()?;
+        self.notify(None)?;
+        self.reports()?;
         let findings = self.store.app().verify(true, &|_, _, _| {}).map_err(|error| format!("{error:?}"))?;
         same("damage", &findings.damage, &Vec::new())?;
         let too_soon = self.closed_too_soon.iter().map(|place| ("I13", place.as_str()));
@@ -252,13 +277,37 @@ impl Play {
     }
 }
 
-fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Result<Outcome, AppError> {
+pub fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Result<Outcome, AppError> {
     let (app, manner) = (store.app(), Manner { key: key.map(str::to_owned) });
-    let Command::CorrectEntry { entry, amount, reason } = command else {
-        return app.execute(by.parse().expect("an id"), command, &manner);
-    };
     let caller = caller(&app, by)?;
-    app.correct(&caller, entry, amount.as_deref(), reason, &manner)
+    match command {
+        Command::CorrectEntry { entry, amount, reason } => {
+            app.correct(&caller, entry, amount.as_deref(), reason, &manner)
+        }
+        Command::SetAside { consumer, event, reason } => {
+            app.set_aside(&caller, *consumer, *event, reason.as_deref(), &manner)
+        }
+        Command::RetryEvent { consumer, event, reason } => app.retry_event(&caller, *consumer, *event, reason, &manner),
+        Command::SkipEvent { consumer, event, reason } => app.skip_event(&caller, *consumer, *event, reason, &manner),
+        _ => app.execute(caller.user.id, command, &manner),
+    }
+}
+
+/// The dates that were closed, as they were told.
+fn told_of(closed: &[Closed], lines: &[Value]) -> Checked {
+    let days = lines.iter().filter(|line| line["type"] == "day.closed.v1");
+    let told = closed.iter().map(|closed| (closed.day.business_date.to_string(), closed.sequence.0));
+    let wanted = days.map(|line| (text(&line["data"]["business_date"]), sequence(line)));
+    same("dates that were closed", &told.collect::<Vec<_>>(), &wanted.collect())
+}
+
+fn ended_by(error: &AppError) -> Result<Ended, String> {
+    match error {
+        AppError::Rejected(Rejection::DateBlocked { date, sequence }) => {
+            Ok(Ended::Blocked(date.to_string().parse().expect("a date"), sequence.0))
+        }
+        other => stopped_at(other).map(Ended::Stopped).ok_or_else(|| format!("the close was refused with {other:?}")),
+    }
 }
 
 fn close(store: &Store, by: &str, through: Option<Date>) -> Result<Vec<Closed>, AppError> {
@@ -273,14 +322,14 @@ fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {
 }
 
 /// A line as an event that can be appended.
-fn fact(line: &Value) -> Fact {
+pub fn fact(line: &Value) -> Fact {
     let kind = EventKind::of_type(line["type"].as_str().expect("a type")).expect("a known type");
     let event = Event::deserialize_data(kind, line["data"].clone()).expect("an event");
     let id = |name: &str| line[name].as_str().map(|id| id.parse().expect("an id"));
     Fact { id: id("id").expect("an id"), causation: id("causationid"), event }
 }
 
-fn sequence(line: &Value) -> u64 {
+pub fn sequence(line: &Value) -> u64 {
     line["sequence"].as_str().expect("a sequence").parse().expect("digits")
 }
 
@@ -288,7 +337,7 @@ fn sequences_of(outcome: &Outcome) -> Vec<u64> {
     outcome.events.iter().map(|(sequence, _)| sequence.0).collect()
 }
 
-fn same_refusal(error: &AppError, expected: Refusal, found: &[Value]) -> Checked {
+pub fn same_refusal(error: &AppError, expected: Refusal, found: &[Value]) -> Checked {
     let told = refusal(error);
     if !agrees(&told, expected) {
         return Err(format!("refused with {told:?}, which was to be {expected:?}"));

@@ -6,8 +6,8 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 use serde_json::{Map, Value, json};
 
-use super::books::{Books, Closed, Entry, Task, User};
-use super::calendar::{dates, tomorrow, written};
+use super::books::{Books, Closed, Entry, Task, User, text};
+use super::calendar::{dates, micros, tomorrow, written};
 
 /// First and last date of a period.
 pub type Span = (Date, Date);
@@ -60,6 +60,11 @@ impl Books {
         let mut people: Vec<&User> = self.users.iter().filter(|user| user.role != "service").collect();
         people.sort_by(|a, b| a.login.cmp(&b.login));
         people
+    }
+
+    /// The id of somebody who is not known.
+    fn login_of(&self, id: &str) -> String {
+        self.users.iter().find(|user| user.id == id).map_or(id, |user| &user.login).to_owned()
     }
 
     /// Rule A5: a date that the zone leaves out never is.
@@ -167,32 +172,36 @@ impl Books {
     }
 
     fn top_task_row(&self, (from, to): Span) -> Value {
-        let completed_on = |task: &Task| task.completion.as_ref().map(|done| self.calendar.date_of(done.at));
-        let within = |task: &&Task| completed_on(task).is_some_and(|date| (from..=to).contains(&date));
-        let sequence = |task: &&Task| task.completion.as_ref().map(|done| done.sequence);
-        let best = self.tasks.iter().filter(within).max_by_key(|task| (task.reward, std::cmp::Reverse(sequence(task))));
-        let done = best.and_then(|task| task.completion.as_ref());
+        let within = |settled: &&Value| {
+            let at = micros(&text(&settled["completed_at"]));
+            (from..=to).contains(&self.calendar.date_of(at))
+        };
+        let number = |settled: &Value, name: &str| settled[name].as_i64().expect("a number");
+        let rank = |settled: &&Value| (number(settled, "reward"), -number(settled, "completed_sequence"));
+        let best = self.settled.iter().filter(within).max_by_key(rank);
+        let of = |name: &str| best.map_or(Value::Null, |settled| settled[name].clone());
         json!({
-            "period_start": from.to_string(), "period_end": to.to_string(), "task_id": best.map(|task| &task.id),
-            "number": best.map(|task| task.number), "jira_id": best.and_then(|task| task.jira_id.as_ref()),
-            "title": best.map(|task| &task.title), "reward": best.map(|task| money(task.reward)),
-            "completed_at": done.map(|done| written(done.at)),
-            "completed_on": best.and_then(completed_on).map(|date| date.to_string()),
-            "completed_by": done.map(|done| &self.user(&done.by).login), "sequence": done.map(|done| done.sequence),
+            "period_start": from.to_string(), "period_end": to.to_string(), "task_id": of("task_id"),
+            "number": of("number"), "jira_id": of("jira_id"), "title": of("title"),
+            "reward": best.map(|settled| money(number(settled, "reward"))), "completed_at": of("completed_at"),
+            "completed_on": of("completed_on"), "sequence": of("completed_sequence"),
+            "completed_by": best.map(|settled| self.login_of(&text(&settled["completed_by"]))),
         })
     }
 
     pub fn expected_payouts(&self) -> Value {
         let row = |line: &Value| {
             let data = &line["data"];
-            let user = self.user(data["user_id"].as_str().expect("an id"));
-            let entry = self.entries.iter().find(|entry| data["entry_id"] == entry.id).expect("the payout's entry");
+            let id = data["user_id"].as_str().expect("an id");
+            let user = self.users.iter().find(|user| user.id == id);
+            let mail = self.mails.iter().find(|mail| mail["payout_id"] == data["payout_id"]);
             let of = |name: &str| money(data[name].as_i64().expect("minor units"));
             json!({
                 "date": data["business_date"], "payout_id": data["payout_id"], "entry_id": data["entry_id"],
-                "sequence": entry.sequence - 1, "paid_at": line["time"], "user_id": user.id, "login": user.login,
-                "name": user.name, "opening": of("opening"), "earned": of("earned"), "amount": of("amount"),
-                "mail_status": "pending", "mail_to": user.email,
+                "sequence": text(&line["sequence"]).parse::<u64>().expect("digits"), "paid_at": line["time"],
+                "user_id": id, "login": self.login_of(id), "name": user.map(|user| &user.name), "opening": of("opening"), "earned": of("earned"), "amount": of("amount"),
+                "mail_status": if mail.is_some() { "sent" } else { "pending" },
+                "mail_to": mail.map_or_else(|| json!(user.map(|user| &user.email)), |mail| mail["to"].clone()),
             })
         };
         let mut rows: Vec<Value> = self.payouts.iter().map(row).collect();
@@ -205,7 +214,7 @@ impl Books {
         let row = |entry: &Entry| {
             let mut row = self.entry_row(entry, entry.balance);
             row["user_id"] = json!(entry.user);
-            row["login"] = json!(self.user(&entry.user).login);
+            row["login"] = json!(self.login_of(&entry.user));
             row
         };
         let rows: Vec<Value> = self.by_date(|_| true).into_iter().map(row).collect();
@@ -230,7 +239,7 @@ impl Books {
     }
 
     fn entry_row(&self, entry: &Entry, balance: i64) -> Value {
-        let task = entry.task.as_ref().map(|id| self.task(id));
+        let task = entry.task.as_ref().and_then(|id| self.tasks.iter().find(|task| task.id == *id));
         json!({
             "sequence": entry.sequence, "entry_id": entry.id, "time": written(entry.occurred_at),
             "posted_at": written(entry.posted_at), "business_date": entry.date.to_string(), "kind": entry.kind,
@@ -252,7 +261,7 @@ impl Books {
                 "reward" => "expenses:management:rewards",
                 _ => "assets:bank",
             };
-            let own = format!("liabilities:popugs:{}", self.user(&entry.user).login);
+            let own = format!("liabilities:popugs:{}", self.login_of(&entry.user));
             let (debited, credited) = if entry.amount < 0 { (own, other.to_owned()) } else { (other.to_owned(), own) };
             accounts.entry(debited).or_default().0 += entry.amount.abs();
             accounts.entry(credited).or_default().1 += entry.amount.abs();
@@ -274,7 +283,7 @@ impl Books {
                 row[*name] = json!(money(row[*name].as_i64().expect("minor units")));
             }
             row["closed_at"] = json!(written(closed.at));
-            row["closed_by"] = json!(self.user(&closed.by).login);
+            row["closed_by"] = json!(self.login_of(&closed.by));
             row["sequence"] = json!(closed.sequence);
             row
         };
@@ -292,15 +301,17 @@ impl Books {
     }
 
     fn task_row(&self, task: &Task) -> Value {
-        let (done, login) = (task.completion.as_ref(), |id: &String| self.user(id).login.clone());
+        let (done, price) = (task.completion.as_ref(), |minor| task.is_priced.then(|| money(minor)));
+        let is_assigned = task.assignments > 0;
         json!({
             "task_id": task.id, "number": task.number, "title": task.title, "jira_id": task.jira_id,
             "description": task.description, "status": if done.is_some() { "completed" } else { "open" },
-            "created_by": login(&task.created_by), "created_at": written(task.created_at),
-            "assignee": login(&task.assignee), "assigned_at": written(task.assigned_at),
-            "assignments": task.assignments, "fee": money(task.fee), "reward": money(task.reward),
+            "created_by": self.login_of(&task.created_by), "created_at": written(task.created_at),
+            "assignee": is_assigned.then(|| self.login_of(&task.assignee)),
+            "assigned_at": is_assigned.then(|| written(task.assigned_at)),
+            "assignments": task.assignments, "fee": price(task.fee), "reward": price(task.reward),
             "fees_charged": money(self.fees_charged(&task.id)), "completed_at": done.map(|done| written(done.at)),
-            "completed_by": done.map(|done| login(&done.by)),
+            "completed_by": done.map(|done| self.login_of(&done.by)),
         })
     }
 

@@ -1,6 +1,7 @@
 //! From numbers to people and things: an abstract step in the company as it is now.
 
 use popug_cli::app::command::Command;
+use popug_cli::domain::id::Sequence;
 
 use super::books::{Books, Entry, Given, Task, User};
 use super::play::registration;
@@ -32,6 +33,18 @@ impl Books {
             Deed::Complete { tasks, spelling } => Command::CompleteTasks { tasks: self.spelt(who, tasks, *spelling) },
             Deed::Reshuffle => Command::Reshuffle,
             Deed::Correct { entry, size } => self.correction(*entry, *size),
+            Deed::SetAside { event, consumer, reason } => {
+                let event = Sequence(self.stop().filter(|_| *event < 230).unwrap_or_else(|| self.letter(*event)));
+                Command::SetAside { consumer: *consumer, event, reason: reason.map(str::to_owned) }
+            }
+            Deed::Retry { event, consumer, reason } => {
+                let (event, reason) = (Sequence(self.letter(*event)), (*reason).to_owned());
+                Command::RetryEvent { consumer: *consumer, event, reason }
+            }
+            Deed::Skip { event, consumer, reason } => {
+                let (event, reason) = (Sequence(self.letter(*event)), (*reason).to_owned());
+                Command::SkipEvent { consumer: *consumer, event, reason }
+            }
         };
         let by = match who {
             Who::Any(number) => pick(&self.users, number),
@@ -118,7 +131,7 @@ fn role_name(number: u8) -> &'static str {
     pick::<&str>(&ROLES, number)
 }
 
-fn pick<T>(from: &[T], number: u8) -> &T {
+pub fn pick<T>(from: &[T], number: u8) -> &T {
     &from[usize::from(number) % from.len()]
 }
 

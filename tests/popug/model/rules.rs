@@ -7,6 +7,7 @@ use popug_cli::app::command::Command;
 use serde_json::{Value, json};
 
 use super::books::{Books, Task, User};
+use super::letters::ACCOUNTING;
 use super::steps::titled;
 
 /// Exit code and the name that programs are told.
@@ -87,7 +88,7 @@ impl Books {
                 self.correct(actor, entry, amount.as_deref(), reason, now, found)
             }
             Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
-                unreachable!("these histories have no dead letters")
+                self.decide_letter(actor, command, found)
             }
         }
     }
@@ -262,12 +263,16 @@ impl Books {
         now: i64,
         found: &[Value],
     ) -> Decided {
-        let original = self.entries.iter().find(|posted| posted.id == entry).ok_or((3, "unknown_entry"))?;
+        let seen = self.seen_by(ACCOUNTING);
+        let original = seen.entries.iter().find(|posted| posted.id == entry).ok_or((3, "unknown_entry"))?;
         if !["accountant", "admin"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
         if original.user == actor.id {
             return Err((5, "own_account"));
+        }
+        if self.missing_from_the_books().is_some() {
+            return Err((4, "books_incomplete"));
         }
         if !["fee", "reward"].contains(&original.kind.as_str()) {
             return Err((4, "not_correctable"));
@@ -275,7 +280,10 @@ impl Books {
         let before = self.entries.iter().filter(|posted| posted.corrects.as_deref() == Some(entry));
         let remaining = original.amount.abs() - before.map(|posted| posted.amount.abs()).sum::<i64>();
         let asked = amount.map_or(remaining, minor);
-        if asked > remaining || (amount.is_none() && remaining == 0) {
+        if remaining == 0 {
+            return Err((4, "corrected_in_full"));
+        }
+        if asked > remaining {
             return Err((4, "correction_too_large"));
         }
         if asked <= 0 {
@@ -299,7 +307,7 @@ impl Books {
     }
 }
 
-type Decided = Result<Vec<Draft>, Refusal>;
+pub type Decided = Result<Vec<Draft>, Refusal>;
 
 fn admin(actor: &User) -> Result<(), Refusal> {
     if actor.role == "admin" { Ok(()) } else { Err((5, "role_may_not")) }

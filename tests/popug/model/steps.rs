@@ -3,9 +3,11 @@
 //! left out.
 
 use popug_cli::app::command::Command;
+use popug_cli::domain::event::Consumer;
 use proptest::prelude::*;
 
 use super::calendar::MINUTE;
+use super::letters::{ACCOUNTING, ANALYTICS, NOTIFIER};
 use super::rules::Refusal;
 
 /// Zones and moments at which clocks did something odd within the days that follow.
@@ -77,9 +79,18 @@ pub enum Step {
         days: Option<i64>,
         crash: Option<Crash>,
     },
+    /// Mails are sent.
+    Notify {
+        crash: Option<Crash>,
+    },
     /// A date is closed by another program that follows the rules, but has not posted what task
     /// events are owed.
     CloseElsewhere,
+    /// Another version of the program cannot apply an event and sets it aside.
+    GivenUp {
+        consumer: &'static str,
+        event: u8,
+    },
     /// A file that can be made anew is gone.
     Lose(Derived),
     /// Everything is consumed, and every report is read.
@@ -104,6 +115,9 @@ pub enum Deed {
     Complete { tasks: Vec<u8>, spelling: u8 },
     Reshuffle,
     Correct { entry: u8, size: Size },
+    SetAside { event: u8, consumer: Option<Consumer>, reason: Option<&'static str> },
+    Retry { event: u8, consumer: Option<Consumer>, reason: &'static str },
+    Skip { event: u8, consumer: Option<Consumer>, reason: &'static str },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +158,7 @@ pub enum Derived {
     Index,
     Accounting,
     Analytics,
+    Notifier,
 }
 
 pub const ROLES: [&str; 7] = ["developer", "worker", "accountant", "manager", "admin", "service", "plumber"];
@@ -213,11 +228,16 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (stop(), crash()).prop_map(|(stop, crash)| Step::Consume { stop, crash }),
         5 => (who(), prop::option::weighted(0.4, -3..5_i64), crash())
             .prop_map(|(who, days, crash)| Step::Close { who, days, crash }),
+        2 => crash().prop_map(|crash| Step::Notify { crash }),
         1 => Just(Step::CloseElsewhere),
-        1 => prop_oneof![Just(Derived::Index), Just(Derived::Accounting), Just(Derived::Analytics)]
-            .prop_map(Step::Lose),
+        3 => given_up(),
+        1 => lost().prop_map(Step::Lose),
         1 => Just(Step::Reports),
     ]
+}
+
+fn lost() -> impl Strategy<Value = Derived> {
+    prop_oneof![Just(Derived::Index), Just(Derived::Accounting), Just(Derived::Analytics), Just(Derived::Notifier),]
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -258,5 +278,26 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(tasks, spelling)| Deed::Complete { tasks, spelling }),
         3 => Just(Deed::Reshuffle),
         4 => (any::<u8>(), size).prop_map(|(entry, size)| Deed::Correct { entry, size }),
+        5 => about_letters(),
     ]
+}
+
+fn given_up() -> impl Strategy<Value = Step> {
+    let consumer = prop_oneof![4 => Just(ACCOUNTING), 2 => Just(ANALYTICS), 1 => Just(NOTIFIER)];
+    (consumer, any::<u8>()).prop_map(|(consumer, event)| Step::GivenUp { consumer, event })
+}
+
+fn about_letters() -> impl Strategy<Value = Deed> {
+    let consumer = prop_oneof![
+        6 => Just(None),
+        2 => Just(Some(Consumer::Accounting)),
+        1 => Just(Some(Consumer::Analytics)),
+        1 => Just(Some(Consumer::Notifier)),
+    ];
+    let reason = prop_oneof![5 => Just(" it is clear now "), 1 => Just("  ")];
+    (0..3_u8, any::<u8>(), consumer, reason).prop_map(|(what, event, consumer, reason)| match what {
+        0 => Deed::SetAside { event, consumer, reason: Some(reason).filter(|_| event % 2 == 0) },
+        1 => Deed::Retry { event, consumer, reason },
+        _ => Deed::Skip { event, consumer, reason },
+    })
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use popug_cli::app::founding::Founding;
 use popug_cli::app::{App, AppError, Environment, Opening};
+use popug_cli::consumers::notifier::{MailRoutes, Outgoing};
 use popug_cli::consumers::run::with_accounting;
 use popug_cli::consumers::{ConsumeError, Notices, Pen};
 use popug_cli::credentials::Password;
@@ -19,6 +20,7 @@ use popug_cli::domain::id::Sequence;
 use popug_cli::domain::rejection::{Rejection, RejectionClass};
 use popug_cli::domain::time::EventTime;
 use popug_cli::event_log::{EventLog, Patience};
+use popug_cli::mail::Sender;
 use popug_cli::store::StoreDirectory;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -27,6 +29,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::{Builder, Uuid};
 
+use super::mails::letters_in;
 use super::rules::Refusal;
 use super::steps::{Crash, Derived, Stop};
 
@@ -134,11 +137,24 @@ impl Store {
         }
     }
 
+    /// Sends what is due into the outbox.
+    pub fn notify(&self) -> Result<(), AppError> {
+        let sender = Sender::parse(None).expect("a sender");
+        let routes = MailRoutes::new(&self.directory, sender, Outgoing::Files, false);
+        self.app().consume_notifier(&routes).map(drop)
+    }
+
+    /// The letters in the outbox, by payout.
+    pub fn letters(&self) -> BTreeMap<String, PathBuf> {
+        letters_in(&self.directory.outbox())
+    }
+
     pub fn lose(&self, derived: Derived) {
         let name = match derived {
             Derived::Index => "state.sqlite",
             Derived::Accounting => "accounting.duckdb",
             Derived::Analytics => "analytics.duckdb",
+            Derived::Notifier => "notifier.sqlite",
         };
         for file in self.files(|found| found.starts_with(name)) {
             std::fs::remove_file(file).expect("a file to remove");
@@ -226,6 +242,7 @@ pub fn refusal(error: &AppError) -> (u8, String) {
             (exit(rejection), rejection.code())
         }
         AppError::Ambiguous { .. } => (2, "ambiguous".to_owned()),
+        AppError::SeveralConsumers { .. } => (2, "several_consumers".to_owned()),
         other => panic!("{other:?}"),
     }
 }
