@@ -13,8 +13,8 @@ use super::rules::{Draft, Refusal, draft};
 pub enum Hand<'a> {
     /// A command; its key, if one was given.
     User { id: &'a str, key: Option<&'a str> },
-    /// The closing user.
-    Closer { id: &'a str, date: Date },
+    /// The closing user, and the key of the imported row that asks for it.
+    Closer { id: &'a str, date: Date, row: Option<&'a str> },
     /// Accounting, in batches as it likes: each is named after the first event that caused it.
     Accounting,
     /// As accounting.
@@ -160,10 +160,25 @@ impl Books {
         if !["accountant", "admin", "service"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
-        let seen = self.seen_by(ACCOUNTING);
         if let Some(date) = through {
-            seen.closable(date, now)?;
+            self.seen_by(ACCOUNTING).closable(date, now)?;
         }
+        self.close_finished(by, (through, None), now, found)
+    }
+
+    /// Every finished date, for an imported row.
+    pub fn close_imported(&self, by: &str, row: Option<&str>, at: i64, found: &[Value]) -> Result<Course, Refusal> {
+        self.close_finished(by, (None, row), at, found)
+    }
+
+    fn close_finished(
+        &self,
+        by: &str,
+        (through, row): (Option<Date>, Option<&str>),
+        now: i64,
+        found: &[Value],
+    ) -> Result<Course, Refusal> {
+        let seen = self.seen_by(ACCOUNTING);
         let lines = if self.postable().is_empty() { vec![] } else { self.reaction(self.stamp(now)?, found) };
         if let Some(stop) = self.stop() {
             return Ok(Course { lines, ended: Some(Ended::Stopped(stop)) });
@@ -180,7 +195,7 @@ impl Books {
                 return Ok(Course { ended: Some(Ended::Blocked(date, sequence)), ..course });
             }
             let found = found.get(course.lines.len()..).unwrap_or_default();
-            let closed = ahead.closing(by, self.stamp(now)?, found);
+            let closed = ahead.closing(by, row, self.stamp(now)?, found);
             closed.iter().for_each(|line| ahead.follow(line));
             course.lines.extend(closed);
         }
@@ -195,7 +210,7 @@ impl Books {
     }
 
     /// The batch that closes the first open date, from what is posted.
-    pub fn closing(&self, by: &str, at: i64, found: &[Value]) -> Vec<Value> {
+    pub fn closing(&self, by: &str, row: Option<&str>, at: i64, found: &[Value]) -> Vec<Value> {
         let date = self.first_open_date();
         let mut ahead = self.clone();
         let mut drafts = Vec::new();
@@ -204,7 +219,7 @@ impl Books {
         for user in users.into_iter().filter(|user| self.balance_at_end_of(user, date) > 0) {
             drafts.extend(self.payout(user, date, at));
         }
-        let hand = Hand::Closer { id: by, date };
+        let hand = Hand::Closer { id: by, date, row };
         let paid = ahead.lines(drafts, &hand, at, found);
         paid.iter().for_each(|line| ahead.follow(line));
         let totals = ahead.totals(date, self.head);
@@ -270,7 +285,7 @@ fn command_of(hand: &Hand<'_>, first: &Draft, stated: Option<&Value>) -> Value {
             let is_v7 = minted.parse::<uuid::Uuid>().is_ok_and(|id| id.get_version_num() == 7);
             if is_v7 { json!(minted) } else { json!("a new UUIDv7") }
         }
-        Hand::Closer { date, .. } => json!(format!("close/{date}")),
+        Hand::Closer { date, row, .. } => json!(format!("{}/{date}", row.unwrap_or("close"))),
         Hand::Accounting => json!(format!("accounting/{}", first.cause.as_deref().unwrap_or_default())),
         Hand::Notifier => json!(format!("notifier/{}", first.cause.as_deref().unwrap_or_default())),
     }

@@ -69,7 +69,7 @@ impl Play {
         let Some(by) = self.books.operator(target) else { return Ok(()) };
         let draft = self.books.decision("event.set_aside.v1", consumer, target, "an old version cannot read it");
         let id = draft.data["target_id"].as_str().expect("an id").to_owned();
-        let command_id = format!("the old version, event {id}");
+        let command_id = format!("the old version, after event {}", self.books.head);
         let mut expected = self.books.lines(vec![draft], &Hand::User { id: &by, key: Some(&command_id) }, at, &[]);
         let (line, minted) = (&mut expected[0], self.books.derived(&format!("{consumer}/{at}/{id}")));
         line["id"] = minted.into();

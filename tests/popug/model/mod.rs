@@ -20,12 +20,14 @@ mod bookkeeping;
 mod books;
 mod calendar;
 mod decisions;
+mod imports;
 mod letters;
 mod mails;
 mod play;
 mod reports;
 mod resolve;
 mod rules;
+mod sheets;
 mod steps;
 mod store;
 

@@ -16,7 +16,9 @@ use super::bookkeeping::{Course, Ended, Hand};
 use super::books::{Books, text};
 use super::calendar::{DAY, MINUTE, micros};
 use super::decisions::stopped_at;
+use super::resolve::pick;
 use super::rules::{Refusal, Verdict};
+use super::sheets::File;
 use super::steps::{Crash, FOUNDINGS, History, Step, Stop, Timed, Wait};
 use super::store::{Store, agrees, refusal};
 
@@ -28,6 +30,7 @@ pub struct Play {
     pub books: Books,
     /// Orders that carried a key.
     keyed: Vec<(String, Command, String)>,
+    pub files: Vec<File>,
     /// The payouts whose letters were taken out of the outbox.
     pub taken: Vec<String>,
     /// Where `day.closed` stands of dates that were closed while events of theirs had no entry.
@@ -50,7 +53,8 @@ pub fn play(history: &History) -> Checked {
     let (zone, founded) = FOUNDINGS[history.founding];
     let store = Store::found(zone, micros(founded), history.seed);
     let books = Books::founded(&store.lines_after(0));
-    let mut play = Play { store, books, keyed: Vec::new(), taken: Vec::new(), closed_too_soon: Vec::new() };
+    let mut play =
+        Play { store, books, keyed: Vec::new(), files: Vec::new(), taken: Vec::new(), closed_too_soon: Vec::new() };
     for (login, role) in PEOPLE {
         let ada = play.books.users[0].id.clone();
         play.order(&ada, &registration(login, role), None, None)?;
@@ -101,6 +105,15 @@ impl Play {
                 let date = days.map(|days| self.books.first_open_date().saturating_add(jiff::Span::new().days(days)));
                 self.close(&self.books.closer(*who), date, *crash)
             }
+            Step::Import { who, kind, rows, crash } => {
+                let rows = self.books.rows(&[], rows, *kind, self.store.now());
+                self.import(&File { by: self.books.importer(*who), kind: *kind, rows }, *crash)
+            }
+            Step::ImportAgain { which, rows, crash } if !self.files.is_empty() => {
+                let mut file = pick(&self.files, *which).clone();
+                file.rows.extend(self.books.rows(&file.rows, rows, file.kind, self.store.now()));
+                self.import(&file, *crash)
+            }
             Step::Notify { crash } => self.notify(*crash),
             Step::CloseElsewhere => self.close_elsewhere(),
             Step::Lose(derived) => {
@@ -108,7 +121,7 @@ impl Play {
                 Ok(())
             }
             Step::Reports => self.reports(),
-            Step::Again { .. } => Ok(()),
+            Step::Again { .. } | Step::ImportAgain { .. } => Ok(()),
         }
     }
 
@@ -217,7 +230,7 @@ impl Play {
             return Ok(());
         }
         let by = self.books.users[0].id.clone();
-        let expected = self.books.closing(&by, at, &[]);
+        let expected = self.books.closing(&by, None, at, &[]);
         let facts = expected.iter().map(fact).collect();
         let time = EventTime::from_micros(at).expect("in range");
         let actor = Actor::User(by.parse().expect("an id"));
@@ -316,7 +329,7 @@ fn close(store: &Store, by: &str, through: Option<Date>) -> Result<Vec<Closed>, 
     Ok(app.close(&caller, through.map(BusinessDate::new))?.unblocked()?)
 }
 
-fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {
+pub fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {
     let user = app.index()?.user(id.parse().expect("an id"))?;
     Ok(Caller { user: user.expect("somebody who is registered") })
 }

@@ -61,6 +61,14 @@ impl Books {
         }
     }
 
+    /// Who imports.
+    pub fn importer(&self, who: Who) -> String {
+        match who {
+            Who::Any(number) => pick(&self.users, number).id.clone(),
+            Who::Fit => self.active(&["admin"]).id.clone(),
+        }
+    }
+
     /// Keeps the first use of a key.
     pub fn give(&mut self, key: &str, by: &str, command: &Command, sequences: Vec<u64>) {
         self.keys.insert(key.to_owned(), Given { by: by.to_owned(), command: command.clone(), sequences });
@@ -127,7 +135,7 @@ impl Books {
     }
 }
 
-fn role_name(number: u8) -> &'static str {
+pub fn role_name(number: u8) -> &'static str {
     pick::<&str>(&ROLES, number)
 }
 

@@ -72,7 +72,7 @@ impl Books {
         }
     }
 
-    fn decide(&self, actor: &User, command: &Command, now: i64, found: &[Value]) -> Result<Vec<Draft>, Refusal> {
+    pub fn decide(&self, actor: &User, command: &Command, now: i64, found: &[Value]) -> Result<Vec<Draft>, Refusal> {
         match command {
             Command::RegisterUser { login, full_name, email, role } => {
                 self.register(actor, [login, full_name, email, role], found)

@@ -3,6 +3,7 @@
 //! left out.
 
 use popug_cli::app::command::Command;
+use popug_cli::app::import::ImportKind;
 use popug_cli::domain::event::Consumer;
 use proptest::prelude::*;
 
@@ -83,6 +84,19 @@ pub enum Step {
     Notify {
         crash: Option<Crash>,
     },
+    /// A file is imported.
+    Import {
+        who: Who,
+        kind: ImportKind,
+        rows: Vec<RowPlan>,
+        crash: Option<Crash>,
+    },
+    /// A file is imported once more, with new rows at its end.
+    ImportAgain {
+        which: u8,
+        rows: Vec<RowPlan>,
+        crash: Option<Crash>,
+    },
     /// A date is closed by another program that follows the rules, but has not posted what task
     /// events are owed.
     CloseElsewhere,
@@ -95,6 +109,36 @@ pub enum Step {
     Lose(Derived),
     /// Everything is consumed, and every report is read.
     Reports,
+}
+
+/// A row of a file to import.
+#[derive(Clone, Copy, Debug)]
+pub struct RowPlan {
+    /// So many 256ths of the time that is left pass before it.
+    pub part: u8,
+    pub moment: Moment,
+    pub deed: RowDeed,
+    pub actor: u8,
+    pub key: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    Fit,
+    BeforeTheLast,
+    InTheFuture,
+    Backwards,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum RowDeed {
+    Register { login: u8, role: u8 },
+    SetRole { user: u8, role: u8 },
+    Deactivate { user: u8 },
+    Create,
+    Reshuffle,
+    Complete,
+    Close,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -229,11 +273,40 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (who(), prop::option::weighted(0.4, -3..5_i64), crash())
             .prop_map(|(who, days, crash)| Step::Close { who, days, crash }),
         2 => crash().prop_map(|crash| Step::Notify { crash }),
+        3 => (who(), kind(), rows(7), crash())
+            .prop_map(|(who, kind, rows, crash)| Step::Import { who, kind, rows, crash }),
+        2 => (any::<u8>(), rows(3), crash()).prop_map(|(which, rows, crash)| Step::ImportAgain { which, rows, crash }),
         1 => Just(Step::CloseElsewhere),
         3 => given_up(),
         1 => lost().prop_map(Step::Lose),
         1 => Just(Step::Reports),
     ]
+}
+
+fn kind() -> impl Strategy<Value = ImportKind> {
+    prop_oneof![6 => Just(ImportKind::Activity), 1 => Just(ImportKind::Users), 1 => Just(ImportKind::Tasks)]
+}
+
+fn rows(count: usize) -> impl Strategy<Value = Vec<RowPlan>> {
+    let moment = prop_oneof![
+        60 => Just(Moment::Fit),
+        1 => Just(Moment::BeforeTheLast),
+        1 => Just(Moment::InTheFuture),
+        1 => Just(Moment::Backwards),
+    ];
+    let deed = prop_oneof![
+        2 => (0..9_u8, 0..6_u8).prop_map(|(login, role)| RowDeed::Register { login, role }),
+        1 => (any::<u8>(), 0..6_u8).prop_map(|(user, role)| RowDeed::SetRole { user, role }),
+        1 => any::<u8>().prop_map(|user| RowDeed::Deactivate { user }),
+        6 => Just(RowDeed::Create),
+        1 => Just(RowDeed::Reshuffle),
+        5 => Just(RowDeed::Complete),
+        2 => Just(RowDeed::Close),
+    ];
+    let part = prop_oneof![2 => Just(0), 5 => any::<u8>()];
+    let row = (part, moment, deed, any::<u8>(), any::<u8>());
+    let row = row.prop_map(|(part, moment, deed, actor, key)| RowPlan { part, moment, deed, actor, key });
+    prop::collection::vec(row, 0..=count)
 }
 
 fn lost() -> impl Strategy<Value = Derived> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use popug_cli::app::founding::Founding;
+use popug_cli::app::import::{ImportOptions, OnError};
 use popug_cli::app::{App, AppError, Environment, Opening};
 use popug_cli::consumers::notifier::{MailRoutes, Outgoing};
 use popug_cli::consumers::run::with_accounting;
@@ -30,7 +31,9 @@ use tempfile::TempDir;
 use uuid::{Builder, Uuid};
 
 use super::mails::letters_in;
+use super::play::caller;
 use super::rules::Refusal;
+use super::sheets::File;
 use super::steps::{Crash, Derived, Stop};
 
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -147,6 +150,15 @@ impl Store {
     /// The letters in the outbox, by payout.
     pub fn letters(&self) -> BTreeMap<String, PathBuf> {
         letters_in(&self.directory.outbox())
+    }
+
+    /// How many events were appended.
+    pub fn import(&self, file: &File) -> Result<u64, AppError> {
+        let app = self.app();
+        let caller = caller(&app, &file.by)?;
+        let options = ImportOptions { on_error: OnError::Refuse };
+        let summary = app.import(&caller, file.kind, file.text().as_bytes(), options, &|_| ())?;
+        Ok(summary.appended_events)
     }
 
     pub fn lose(&self, derived: Derived) {
