@@ -75,6 +75,8 @@ pub enum Rejection {
     StillUnreadable { sequence: Sequence, reason: String },
     #[error("event {sequence} belongs to the books and is never skipped")]
     BooksAreNotSkipped { sequence: Sequence },
+    #[error("event {sequence} of the books is set aside, and nothing is posted without it")]
+    BooksIncomplete { sequence: Sequence },
     #[error("a {} entry cannot be corrected", kind.name())]
     NotCorrectable { kind: EntryKind },
     #[error("the entry has {remaining} left to correct; {asked} is more")]
@@ -142,6 +144,7 @@ impl Rejection {
             | NotSetAside { .. }
             | StillUnreadable { .. }
             | BooksAreNotSkipped { .. }
+            | BooksIncomplete { .. }
             | NotCorrectable { .. }
             | CorrectionTooLarge { .. }
             | CorrectedInFull

@@ -100,6 +100,7 @@ const fn column_of(rejection: &Rejection) -> &'static str {
         | NotSetAside { .. }
         | StillUnreadable { .. }
         | BooksAreNotSkipped { .. }
+        | BooksIncomplete { .. }
         | OwnAccount
         | NotCorrectable { .. }
         | CorrectionTooLarge { .. }

@@ -38,7 +38,7 @@ impl Accounting<'_> {
     /// process can have done since the caller looked.
     ///
     /// # Errors
-    /// The rejection of rule A7 that holds first.
+    /// The rejection of rule A7 that holds first; [`Rejection::BooksIncomplete`]
     pub fn correct<'l>(
         &mut self,
         around: &Surroundings<'l>,
@@ -51,6 +51,7 @@ impl Accounting<'_> {
         self.flush()?;
         let original = load_original(self.database, correction.entry)?
             .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
+        let missing = self.withheld.missing_from_the_books();
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
             if (correction.is_key_taken)()? {
@@ -62,6 +63,10 @@ impl Accounting<'_> {
             let entry_id = EntryId::from_uuid(id.uuid());
             let books = self.common.books_mut();
             let decided = correction.command.decide(correction.actor, &original, books, entry_id, at);
+            let decided = match missing {
+                Some(sequence) => decided_without(sequence, decided),
+                None => decided,
+            };
             let entry = in_order(stamped, decided)?;
             let command_id = correction.key?.unwrap_or(minted);
             let facts = vec![Fact { id, causation: Some(original_event(&original)), event: entry.clone().into() }];
@@ -85,6 +90,17 @@ fn in_order(
         (Err(_), Err(refused)) if refused.precedes_clock() => Err(refused.into()),
         (Err(clock), _) => Err(clock),
         (Ok(_), decided) => Ok(decided?),
+    }
+}
+
+/// Balance and date of a correction would be wrong on books that lack an event.
+fn decided_without(
+    sequence: Sequence,
+    decided: Result<BalanceChanged, Rejection>,
+) -> Result<BalanceChanged, Rejection> {
+    match decided {
+        Err(refused) if refused.precedes_clock() => Err(refused),
+        _ => Err(Rejection::BooksIncomplete { sequence }),
     }
 }
 

@@ -146,6 +146,23 @@ fn nothing_is_decided_on_books_that_lack_an_entry() {
 }
 
 #[test]
+fn nothing_is_corrected_on_books_that_lack_an_entry() {
+    let store = Store::founded();
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    consume(&store).unwrap();
+    let is_entry = |r: &&crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
+    let reward = store.recorded().iter().filter(is_entry).next_back().unwrap().sequence;
+    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, reward.0);
+    let fee = fee_of(&store, 1);
+    let refused = correct_entry(&store, &fee, "a correction").err();
+    let Some(ConsumeError::Rejected(Rejection::BooksIncomplete { sequence })) = refused else { panic!("{refused:?}") };
+    assert_eq!(sequence, reward);
+    decided(&store, "2026-11-20T12:00:00Z", Standing::Retried, reward.0);
+    correct(&store, 1);
+    assert_rebuilds_alike(&store);
+}
+
+#[test]
 fn a_second_bad_event_in_front_of_the_decision_about_the_first_is_set_aside_as_well() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", [completed(98, "vera")]);
