@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::bookkeeping::Hand;
 use super::books::{Books, User};
-use super::letters::touches;
+use super::letters::{ACCOUNTING, CONSUMERS, touches};
 use super::play::{Checked, Play, execute, fact, same, same_refusal};
 use super::resolve::pick;
 use super::rules::Verdict;
@@ -26,7 +26,7 @@ impl Play {
             let refused = result.err().ok_or("a decision was made while the clock was behind")?;
             return same_refusal(&refused, (4, "clock_behind"), &found);
         }
-        let is_decided = found.last().is_some_and(|line| is_decision(line));
+        let is_decided = found.last().is_some_and(is_decision);
         let (posted, decided) = found.split_at(found.len() - usize::from(is_decided));
         let expected = if goes_on { self.books.reaction(now.max(self.books.last_time), posted) } else { vec![] };
         let is_whole = is_decided || crash.is_none() && self.books.stop().is_none();
@@ -94,7 +94,7 @@ impl Play {
 
 impl Books {
     /// The events that a consumer reads, that nobody decided about, and from which it can go on
-    /// without: of accounting those that are owed something, too, once more.
+    /// without: of accounting those that are owed something, if there are any.
     fn troublesome(&self, consumer: &str) -> Vec<Value> {
         let is_read = |line: &Value| {
             let of =
@@ -111,12 +111,11 @@ impl Books {
             let sequence = super::play::sequence(line);
             is_read(line) && line["type"] != "user.registered.v1" && !self.is_decided(consumer, sequence)
         };
-        let due = if consumer == "accounting" { self.due() } else { vec![] };
+        let due = if consumer == ACCOUNTING { self.due() } else { vec![] };
         let due = due.iter().filter_map(|cause| self.line(cause.sequence)).filter(is_open).cloned();
         let due: Vec<Value> = due.collect();
         let all = self.lines.iter().map(|line| &**line).filter(is_open).cloned();
-        let some = if due.is_empty() { all.collect() } else { due };
-        some
+        if due.is_empty() { all.collect() } else { due }
     }
 
     /// Somebody who may set the event aside.
@@ -125,13 +124,15 @@ impl Books {
         self.users.iter().filter(may).find(|user| !touches(target, user)).map(|user| user.id.clone())
     }
 
-    /// The event that an order about dead letters means: mostly one that it can be about.
+    /// The event that an order about dead letters means: mostly one that waits for a decision.
     pub fn letter(&self, event: u8) -> u64 {
+        let waiting: Vec<u64> = CONSUMERS.iter().flat_map(|consumer| self.set_aside(consumer)).collect();
         let decided: Vec<u64> = self.letters.iter().map(|letter| letter.target).collect();
-        match (event, self.stop()) {
-            (255, _) => 999_999,
-            (230.., _) => u64::from(event) % self.head + 1,
-            (_, _) if !decided.is_empty() => *pick(&decided, event),
+        match event {
+            255 => 999_999,
+            230.. => u64::from(event) % self.head + 1,
+            ..180 if !waiting.is_empty() => *pick(&waiting, event),
+            _ if !decided.is_empty() => *pick(&decided, event),
             _ => self.head,
         }
     }

@@ -49,6 +49,11 @@ impl Books {
         targets.into_iter().filter_map(|target| self.line(target)).collect()
     }
 
+    /// The events that wait for a decision.
+    pub fn set_aside(&self, consumer: &str) -> Vec<u64> {
+        self.standing_so(consumer, SET_ASIDE).into_iter().map(place).collect()
+    }
+
     pub fn is_decided(&self, consumer: &str, target: u64) -> bool {
         self.standing(consumer, target).is_some()
     }

@@ -4,7 +4,8 @@
 //!
 //! The product is real: files, SQLite, DuckDB, in one process. Processes are killed between any two
 //! of its durable steps, consumers are stopped anywhere, clocks are turned, dates are closed behind
-//! accounting's back. The model shares no rule with it: vectors, sums over single entries, a calendar
+//! accounting's back, events are set aside, retried and skipped, files imported, pay mails sent. The
+//! model shares no rule with it: vectors, sums over single entries, a calendar
 //! that looks at the clock minute by minute, and texts understood by a list.
 //!
 //! `POPUG_MODEL_CASES=2000` plays more histories than the few of the normal suite, and

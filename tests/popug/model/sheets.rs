@@ -113,8 +113,8 @@ impl Books {
             RowDeed::Complete => ("complete", String::new(), String::new()),
             RowDeed::Close => ("close", String::new(), String::new()),
         };
-        let (title, jira_id, _) = *pick(&TITLES[..9], plan.key);
-        let title = if plan.key == 255 { "A [half" } else { title };
+        let good = &TITLES[..9];
+        let (title, jira_id, _) = if plan.key == 255 { TITLES[10] } else { *pick(good, plan.key) };
         Row {
             at: 0,
             action,

@@ -277,7 +277,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, kind, rows, crash)| Step::Import { who, kind, rows, crash }),
         2 => (any::<u8>(), rows(3), crash()).prop_map(|(which, rows, crash)| Step::ImportAgain { which, rows, crash }),
         1 => Just(Step::CloseElsewhere),
-        3 => given_up(),
+        4 => given_up(),
         1 => lost().prop_map(Step::Lose),
         1 => Just(Step::Reports),
     ]
@@ -351,7 +351,7 @@ fn deed() -> impl Strategy<Value = Deed> {
             .prop_map(|(tasks, spelling)| Deed::Complete { tasks, spelling }),
         3 => Just(Deed::Reshuffle),
         4 => (any::<u8>(), size).prop_map(|(entry, size)| Deed::Correct { entry, size }),
-        5 => about_letters(),
+        12 => about_letters(),
     ]
 }
 
@@ -367,10 +367,10 @@ fn about_letters() -> impl Strategy<Value = Deed> {
         1 => Just(Some(Consumer::Analytics)),
         1 => Just(Some(Consumer::Notifier)),
     ];
-    let reason = prop_oneof![5 => Just(" it is clear now "), 1 => Just("  ")];
-    (0..3_u8, any::<u8>(), consumer, reason).prop_map(|(what, event, consumer, reason)| match what {
+    let reason = prop_oneof![9 => Just(" it is clear now "), 1 => Just("  ")];
+    (0..6_u8, any::<u8>(), consumer, reason).prop_map(|(what, event, consumer, reason)| match what {
         0 => Deed::SetAside { event, consumer, reason: Some(reason).filter(|_| event % 2 == 0) },
-        1 => Deed::Retry { event, consumer, reason },
+        1 | 2 => Deed::Retry { event, consumer, reason },
         _ => Deed::Skip { event, consumer, reason },
     })
 }

@@ -151,7 +151,7 @@ fn nothing_is_corrected_on_books_that_lack_an_entry() {
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     consume(&store).unwrap();
     let is_entry = |r: &&crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
-    let reward = store.recorded().iter().filter(is_entry).next_back().unwrap().sequence;
+    let reward = store.recorded().iter().rfind(is_entry).unwrap().sequence;
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, reward.0);
     let fee = fee_of(&store, 1);
     let refused = correct_entry(&store, &fee, "a correction").err();
