@@ -304,8 +304,10 @@ impl From<BackupError> for Failure {
                 .hint("nothing was changed; use another backup, and make a new one in an empty directory"),
             BackupError::TooNew { .. } => Failure::new(Exit::Damaged, "backup_too_new", message)
                 .hint("use the version of popug-cli that wrote it"),
-            BackupError::NotEmpty { .. } => Failure::new(Exit::Conflict, "not_empty", message)
-                .hint("name a directory that is not there yet, or one with a backup of this company"),
+            BackupError::NotEmpty { .. } | BackupError::IsStore { .. } => {
+                Failure::new(Exit::Conflict, "not_empty", message)
+                    .hint("name a directory that is not there yet, or one with a backup of this company")
+            }
             BackupError::OtherCompany { .. } => Failure::new(Exit::Conflict, "other_company", message)
                 .hint("each company has a backup directory of its own"),
             BackupError::Diverged { .. } => Failure::new(Exit::Damaged, "backup_diverged", message)

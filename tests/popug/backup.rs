@@ -130,6 +130,102 @@ fn a_directory_with_something_else_or_another_company_is_refused() {
     assert!(!world.home().join("letters/log").exists());
 }
 
+/// Every path below a directory with what is in it, links as they are.
+fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let kind = std::fs::symlink_metadata(&path).expect("it is there").file_type();
+        if kind.is_dir() {
+            found.extend(contents(&path));
+        }
+        found.push((path.clone(), if kind.is_file() { std::fs::read(&path).expect("a file") } else { Vec::new() }));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_store_is_no_place_for_a_backup() {
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    let (home, store) = (world.home(), world.store());
+    std::fs::write(store.join("backup.lock"), "").expect("written");
+    // A backup in whose place a store grew.
+    copy(&home.join("backup"), &home.join("in place"));
+    copy(&store.join("auth"), &home.join("in place/auth"));
+    std::fs::copy(store.join("log/head"), home.join("in place/log/head")).expect("copied");
+    copy(&home.join("backup"), &home.join("linked log"));
+    std::fs::remove_dir_all(home.join("linked log/log")).expect("removed");
+    std::os::unix::fs::symlink(store.join("log"), home.join("linked log/log")).expect("linked");
+    copy(&home.join("backup"), &home.join("linked segment"));
+    let segment = segments(&store.join("log")).pop().expect("a segment");
+    let twin = home.join("linked segment/log").join(segment.file_name().expect("a name"));
+    std::fs::remove_file(&twin).expect("removed");
+    std::fs::hard_link(&segment, &twin).expect("linked");
+    std::os::unix::fs::symlink(&store, home.join("elsewhere")).expect("linked");
+    let before = contents(home);
+    let places =
+        ["the store", "elsewhere", "the store/new", "the store/log/a/b", "elsewhere/new", "backup/../the store/x"];
+    for place in places.into_iter().chain(["in place", "linked log", "linked segment"]) {
+        let refused = world.refused("cron", &["backup", place], 4, "not_empty");
+        assert!(refused["message"].as_str().expect("text").contains("is a store"), "{place}: {refused}");
+        assert!(contents(home) == before, "{place}");
+    }
+    let _ = world.call("cron", &["backup", "nowhere/../the store/x"]).expect(1, Nothing, Has("cannot create"));
+    assert!(contents(home) == before);
+    let _ = back_up(&world, "backup");
+}
+
+#[test]
+fn what_is_not_this_companys_backup_is_not_touched() {
+    let world = busy_world();
+    let home = world.home();
+    let other = World::founded("UTC", "2026-03-01T08:00:00Z");
+    let _ = back_up(&other, "backup");
+    copy(&other.home().join("backup"), &home.join("theirs"));
+    std::fs::remove_file(home.join("theirs/backup.lock")).expect("removed");
+    let make = |name: &str, files: &[(&str, &str)]| {
+        std::fs::create_dir_all(home.join(name).join("log")).expect("created");
+        files.iter().for_each(|(file, text)| std::fs::write(home.join(name).join(file), text).expect("written"));
+    };
+    make("export", &[("manifest.json", r#"{"format": "csv", "files": []}"#)]);
+    make("half", &[("manifest.json", "{\"format\": 1, \"comp")]);
+    make("locked", &[("backup.lock", ""), ("letter.txt", "dear popug")]);
+    make("journal", &[("backup.lock", ""), ("log/today.txt", "dear diary")]);
+    make("linked lock", &[("letter.txt", "dear popug")]);
+    std::os::unix::fs::symlink(home.join("linked lock/letter.txt"), home.join("linked lock/backup.lock"))
+        .expect("linked");
+    let _ = back_up(&world, "linked backup");
+    std::fs::remove_file(home.join("linked backup/backup.lock")).expect("removed");
+    std::os::unix::fs::symlink(home.join("export/manifest.json"), home.join("linked backup/backup.lock"))
+        .expect("linked");
+    let before = contents(home);
+    for name in ["export", "locked", "journal", "linked lock", "linked backup"] {
+        world.refused("cron", &["backup", name], 4, "not_empty");
+        assert!(contents(home) == before, "{name}");
+    }
+    world.refused("cron", &["backup", "theirs"], 4, "other_company");
+    world.refused("cron", &["backup", "half"], 12, "backup_damaged");
+    assert!(contents(home) == before);
+}
+
+#[test]
+fn a_first_backup_that_was_killed_early_is_completed_by_the_next() {
+    let world = busy_world();
+    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    let backup = world.home().join("backup");
+    std::fs::rename(backup.join("manifest.json"), backup.join(".manifest.json.new")).expect("renamed");
+    std::fs::remove_file(segments(&backup.join("log")).pop().expect("a segment")).expect("removed");
+    let row = back_up(&world, "backup");
+    assert_eq!(row["bytes_copied"].as_u64(), Some(world.log_bytes().len() as u64));
+    restore(&world, &["backup", "-C", "new"]);
+    // Nothing was there yet but the lock.
+    std::fs::create_dir(world.home().join("begun")).expect("created");
+    std::fs::write(world.home().join("begun/backup.lock"), "").expect("written");
+    let _ = back_up(&world, "begun");
+}
+
 #[test]
 fn a_backup_that_is_not_the_past_of_the_log_is_refused_and_kept() {
     let world = busy_world();

@@ -7,8 +7,8 @@
 //! backup.lock     held while a backup is written
 //! ```
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,14 +23,17 @@ use crate::durable::sync_directory;
 use crate::event_log::storage::Disk;
 use crate::event_log::{Hash, copy};
 
-const MANIFEST: &str = "manifest.json";
-const LOCK: &str = "backup.lock";
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
+/// A hundred bytes or so a segment: more than a hundred thousand of them, and of tokens.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+pub(super) const LOCK: &str = "backup.lock";
 
 pub struct BackupDirectory {
     root: PathBuf,
 }
 
-fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
+pub(super) fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
     move |source| AppError::Io { action, path: path.to_owned(), source }
 }
 
@@ -48,27 +51,23 @@ impl BackupDirectory {
         BackupDirectory { root: root.to_owned() }
     }
 
-    /// A directory to write a backup into, created if need be, with the lock that keeps others
-    /// from writing there.
+    /// Makes it a directory to write a backup into, created if need be, with the lock that keeps
+    /// others from writing there. Whether it may be one [`place::check`] tells.
+    ///
+    /// [`place::check`]: crate::app::backup::place::check
     ///
     /// # Errors
-    /// [`BackupError::NotEmpty`] if something else is in it.
-    pub fn claim(root: &Path, holder: &str, wait: Duration) -> Result<(BackupDirectory, ProcessLock), AppError> {
-        let is_ours = root.join(MANIFEST).exists() || root.join(LOCK).exists();
-        match std::fs::read_dir(root).map(|mut entries| entries.next().is_none()) {
-            Ok(is_empty) if is_empty || is_ours => {}
-            Ok(_) => return Err(BackupError::NotEmpty { path: root.to_owned() }.into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => create_private(root)?,
-            Err(error) => return Err(io("list", root)(error)),
-        }
-        let directory = BackupDirectory::at(root);
+    /// If it cannot be created, or is locked for longer than `wait`.
+    pub fn claim(&self, holder: &str, wait: Duration) -> Result<ProcessLock, AppError> {
+        let root = &self.root;
+        create_private(root)?;
         let lock = ProcessLock::take(&root.join(LOCK), holder, wait)?;
-        create_private(&directory.path("log"))?;
+        create_private(&self.path("log"))?;
         sync(root)?;
         if let Some(parent) = std::path::absolute(root).ok().as_deref().and_then(Path::parent) {
             sync(parent)?;
         }
-        Ok((directory, lock))
+        Ok(lock)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -83,19 +82,34 @@ impl BackupDirectory {
     /// [`BackupError::Missing`]; [`BackupError::Damaged`] if it cannot be read.
     pub fn manifest(&self) -> Result<Manifest, AppError> {
         let path = self.path(MANIFEST);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(BackupError::Missing { path: self.root.clone() }.into());
-            }
-            Err(error) => return Err(io("read", &path)(error)),
-        };
+        let bytes = self.manifest_bytes()?.ok_or_else(|| BackupError::Missing { path: self.root.clone() })?;
         let format = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
         let format = format.and_then(|manifest| manifest["format"].as_u64()).and_then(|n| u32::try_from(n).ok());
         if let Some(format) = format.filter(|format| *format > FORMAT) {
             return Err(BackupError::TooNew { path, format }.into());
         }
         serde_json::from_slice(&bytes).map_err(|error| self.damaged(MANIFEST, error.to_string()))
+    }
+
+    /// Whether the manifest is something else of this name, such as that of an export.
+    ///
+    /// # Errors
+    /// [`BackupError::Damaged`] if it cannot be read.
+    pub fn has_foreign_manifest(&self) -> Result<bool, AppError> {
+        let found = self.manifest_bytes()?;
+        let found = found.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        Ok(found.is_some_and(|manifest| manifest.get("company_id").is_none()))
+    }
+
+    fn manifest_bytes(&self) -> Result<Option<Vec<u8>>, AppError> {
+        let path = self.path(MANIFEST);
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes)) {
+            Ok(read) if read as u64 > MANIFEST_BYTES_MAX => Err(self.damaged(MANIFEST, "no manifest is so large")),
+            Ok(_) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("read", &path)(error)),
+        }
     }
 
     pub fn damaged(&self, name: &str, what: impl Into<String>) -> AppError {
@@ -115,11 +129,13 @@ impl BackupDirectory {
     /// # Errors
     /// If it cannot be written; then the former one counts.
     pub fn publish(&self, manifest: &Manifest) -> Result<(), AppError> {
-        let (path, beside) = (self.path(MANIFEST), self.path(".manifest.json.new"));
+        let (path, beside) = (self.path(MANIFEST), self.path(UNFINISHED_MANIFEST));
         let mut bytes = serde_json::to_vec_pretty(manifest).expect("a manifest is JSON");
         bytes.push(b'\n');
+        // One that a killed backup left is of no use, and a link of this name is not followed.
+        let _ = std::fs::remove_file(&beside);
         let mut open = OpenOptions::new();
-        let open = open.write(true).create(true).truncate(true).mode(0o600);
+        let open = open.write(true).create_new(true).mode(0o600);
         let written = open.open(&beside).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
         failpoint!("backup.before_publish");
         written.and_then(|()| std::fs::rename(&beside, &path)).map_err(io("write", &path))?;

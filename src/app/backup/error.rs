@@ -17,6 +17,9 @@ pub enum BackupError {
     /// Something else is in the directory, which a backup would mix with.
     #[error("{} is not empty and not a backup", path.display())]
     NotEmpty { path: PathBuf },
+    /// A backup removes from its directory what is no part of it.
+    #[error("{} is a store, or within one: no backup goes there", path.display())]
+    IsStore { path: PathBuf },
     #[error("{} holds a backup of another company, {company}", path.display())]
     OtherCompany { path: PathBuf, company: String },
     /// The backup is not the past of this log.

@@ -1,6 +1,7 @@
 //! Backups: the log, and on demand the secrets, in a directory of their own.
 //!
-//! `manifest` says what a backup holds, `directory` where it lies, `restore` makes a store of it.
+//! `manifest` says what a backup holds, `directory` where it lies, `place` whether it may lie there,
+//! `restore` makes a store of it.
 //! Tables, the state index, locks and the outbox follow from the log, or belong to one machine:
 //! they are in no backup.
 //!
@@ -10,6 +11,7 @@
 mod directory;
 mod error;
 mod manifest;
+mod place;
 pub mod restore;
 
 use std::path::Path;
@@ -51,17 +53,13 @@ impl App<'_> {
         with_secrets: bool,
         progress: Progress<'_>,
     ) -> Result<BackedUp, AppError> {
-        let (directory, _lock) = BackupDirectory::claim(root, &self.holder, self.lock_wait)?;
-        let former = match directory.manifest() {
-            Ok(manifest) => Some(manifest),
-            Err(AppError::Backup(BackupError::Missing { .. })) => None,
-            Err(error) => return Err(error),
-        };
+        let directory = BackupDirectory::at(root);
+        place::check(root, &self.directory)?;
+        former_of(&directory, company, root)?;
+        let _lock = directory.claim(&self.holder, self.lock_wait)?;
+        // Another backup may have been at work until now.
+        let former = former_of(&directory, company, root)?;
         let extent = former.as_ref().map(|former| directory.extent(former)).transpose()?;
-        if let Some(former) = former.as_ref().filter(|former| former.company_id != company.id) {
-            let company = former.company.clone();
-            return Err(BackupError::OtherCompany { path: root.to_owned(), company }.into());
-        }
         let copied = self.copy_log(&directory, root, extent.as_ref(), progress)?;
         let generation = former.as_ref().map_or(0, Manifest::generation) + 1;
         let secrets = if with_secrets { self.copy_secrets(&directory, company, generation)? } else { Vec::new() };
@@ -130,4 +128,18 @@ impl App<'_> {
             files: segments.chain(secrets).collect(),
         })
     }
+}
+
+/// What the directory holds of this company so far.
+fn former_of(directory: &BackupDirectory, company: &Company, root: &Path) -> Result<Option<Manifest>, AppError> {
+    let former = match directory.manifest() {
+        Ok(manifest) => manifest,
+        Err(AppError::Backup(BackupError::Missing { .. })) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    directory.extent(&former)?;
+    if former.company_id != company.id {
+        return Err(BackupError::OtherCompany { path: root.to_owned(), company: former.company }.into());
+    }
+    Ok(Some(former))
 }

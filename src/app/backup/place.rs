@@ -1,0 +1,119 @@
+//! Whether a directory is a place for a backup of a store.
+//!
+//! What must hold: it is answered before anything there is created, locked or changed. A backup
+//! removes what does not belong to it, so no store and nothing of somebody else may be taken for one.
+
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path};
+
+use crate::app::AppError;
+use crate::app::backup::BackupError;
+use crate::app::backup::directory::{BackupDirectory, LOCK, MANIFEST, UNFINISHED_MANIFEST, io};
+use crate::event_log::segment;
+use crate::store::StoreDirectory;
+
+/// # Errors
+/// [`BackupError::IsStore`] if it is a store or lies in this one; [`BackupError::NotEmpty`] if
+/// something else is in it. Whose backup it is its manifest tells.
+pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
+    if is_inside(root, store)? || is_store(root, store)? {
+        return Err(BackupError::IsStore { path: root.to_owned() }.into());
+    }
+    if is_free(root)? || is_backup(root)? {
+        return Ok(());
+    }
+    Err(BackupError::NotEmpty { path: root.to_owned() }.into())
+}
+
+/// Whatever the names are: two paths lead to the same file if device and number are the same.
+fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+fn found(path: &Path) -> Result<Option<Metadata>, AppError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(io("look at", path)(error)),
+    }
+}
+
+/// Whether it is the store or would lie in it, the directories that are still to be created
+/// included.
+fn is_inside(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
+    let absolute = std::path::absolute(root).map_err(io("look at", root))?;
+    let mut existing = absolute.as_path();
+    while found(existing)?.is_none() {
+        // Where `..` leads behind something that is not there yet nobody knows.
+        let is_plain = matches!(existing.components().next_back(), Some(Component::Normal(_)));
+        let parent = existing.parent().filter(|_| is_plain);
+        existing = parent.ok_or_else(|| io("create", root)(ErrorKind::NotFound.into()))?;
+    }
+    let real = existing.canonicalize().map_err(io("look at", existing))?;
+    let parts = [store.root(), &store.log(), &store.auth()].map(found);
+    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    for directory in real.ancestors() {
+        let directory = found(directory)?;
+        if parts.iter().any(|part| is_same(part.as_ref(), directory.as_ref())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the log in it is this store's, or has a head: that of a backup has none.
+fn is_store(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
+    let (log, own) = (root.join("log"), store.log());
+    let is_theirs = |name: &str| Ok::<_, AppError>(found(&log.join(name))?.is_some());
+    if is_theirs("head")? || found(&root.join("state.sqlite"))?.is_some() {
+        return Ok(true);
+    }
+    let mut pairs = vec![(log.clone(), own.clone()), (root.join("auth"), store.auth())];
+    for name in names(&log)? {
+        pairs.push((log.join(&name), own.join(&name)));
+    }
+    for (there, here) in pairs {
+        if is_same(found(&there)?.as_ref(), found(&here)?.as_ref()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_free(root: &Path) -> Result<bool, AppError> {
+    match std::fs::read_dir(root) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(io("list", root)(error)),
+    }
+}
+
+/// With a manifest whatever else is there may stay. Without one it is a backup that was killed before
+/// it had one, and nothing but that.
+fn is_backup(root: &Path) -> Result<bool, AppError> {
+    let is_file = |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok_and(|found| found.is_file());
+    let is_absent =
+        |name: &str| std::fs::symlink_metadata(root.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    if !is_absent(MANIFEST) {
+        let is_plain = is_file(MANIFEST) && (is_file(LOCK) || is_absent(LOCK));
+        return Ok(is_plain && !BackupDirectory::at(root).has_foreign_manifest()?);
+    }
+    let ours = [LOCK, UNFINISHED_MANIFEST, "log", "auth"];
+    let is_ours = names(root)?.iter().all(|name| ours.contains(&name.as_str()));
+    let is_log = names(&root.join("log"))?.iter().all(|name| segment::first_sequence(name).is_some());
+    let is_auth = names(&root.join("auth"))?.iter().all(|name| name.parse::<u64>().is_ok());
+    Ok(is_file(LOCK) && is_ours && is_log && is_auth)
+}
+
+/// The names in a directory, none if it is not there.
+fn names(directory: &Path) -> Result<Vec<String>, AppError> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("list", directory)(error)),
+    };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    entries.map(name).collect::<std::io::Result<_>>().map_err(io("list", directory))
+}
