@@ -1,12 +1,15 @@
 //! A new store, whole or not at all: it is made beside its place and moved there when it is
 //! complete.
 //!
-//! What must hold: killed anywhere, nothing is at the place or all of it; what a killed attempt left
+//! What must hold: nothing is built in a directory that was there before; killed anywhere, nothing is at the place or all of it; what a killed attempt left
 //! beside it, which may be as large as a log and hold secrets, goes with the next attempt.
 
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use crate::app::AppError;
 use crate::durable::sync_directory;
@@ -16,7 +19,7 @@ use crate::durable::sync_directory;
 pub fn check_free(root: &Path) -> Result<(), AppError> {
     let is_free = match std::fs::read_dir(root) {
         Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => error.kind() == ErrorKind::NotFound,
     };
     if is_free { Ok(()) } else { Err(AppError::StoreExists { path: root.to_owned() }) }
 }
@@ -48,29 +51,55 @@ fn parent_of(root: &Path) -> &Path {
     root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// A new directory of ours beside `root`: one that is there already somebody else may have filled or
+/// keep open, so none is ever used.
 fn beside(root: &Path, under_way: &str) -> Result<PathBuf, AppError> {
     let name = root.file_name().map_or_else(|| "store".into(), |name| name.to_string_lossy().into_owned());
-    let prefix = format!(".{name}.{under_way}-");
-    sweep(parent_of(root), &prefix);
-    let beside = parent_of(root).join(format!("{prefix}{}", std::process::id()));
-    // Nobody else looks into a store, however its files were made.
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&beside);
-    made.map_err(|source| AppError::Io { action: "create", path: beside.clone(), source })?;
-    Ok(beside)
+    let (parent, prefix) = (parent_of(root), format!(".{name}.{under_way}-"));
+    let io = |path: &Path, source| AppError::Io { action: "create", path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|source| io(parent, source))?;
+    let mut numbers = std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
+    loop {
+        let number: u32 = numbers.next().expect("numbers do not end");
+        let beside = parent.join(format!("{prefix}{number}"));
+        // Nobody else looks into a store, however its files were made.
+        match DirBuilder::new().mode(0o700).create(&beside) {
+            Ok(()) => {
+                sweep(&beside, &prefix);
+                return Ok(beside);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(io(&beside, source)),
+        }
+    }
 }
 
-/// Removes what killed attempts at the same store left. To whom it belongs says the number behind
-/// `prefix`; whether he is still at work, the lock.
-fn sweep(parent: &Path, prefix: &str) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
+/// Removes what killed attempts at the same store left beside `ours`. To whom it belongs the system
+/// says, whether he is still at work the lock. Links are not followed, and stay.
+fn sweep(ours: &Path, prefix: &str) {
+    let Ok(owner) = std::fs::symlink_metadata(ours).map(|found| found.uid()) else { return };
+    let Ok(entries) = std::fs::read_dir(parent_of(ours)) else { return };
+    for entry in entries.flatten().filter(|entry| entry.path() != ours) {
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
-        let is_left = || File::open(entry.path()).is_ok_and(|directory| directory.try_lock().is_ok());
+        let is_left = || {
+            let directory = open_directory(&entry.path()).ok();
+            directory.is_some_and(|directory| is_of(owner, &directory) && directory.try_lock().is_ok())
+        };
         if number.is_some() && is_left() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// No link to one, and without waiting for whatever else stands there.
+fn open_directory(path: &Path) -> std::io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn is_of(owner: u32, file: &File) -> bool {
+    file.metadata().is_ok_and(|found| found.uid() == owner)
 }
 
 fn move_into_place(beside: &Path, root: &Path) -> Result<(), AppError> {
@@ -111,5 +140,58 @@ mod tests {
         .unwrap();
         assert!(root.exists() && at_work.join("log").exists() && !left.exists());
         assert!(others.iter().all(|path| path.join("log").exists()));
+    }
+
+    #[test]
+    fn no_directory_that_somebody_prepared_is_built_in_or_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (root, prepared) = (home.path().join("new"), home.path().join("prepared"));
+        let taken = home.path().join(format!(".new.restoring-{}", std::process::id()));
+        let link = home.path().join(".new.restoring-4000000001");
+        std::fs::create_dir_all(prepared.join("log")).unwrap();
+        std::os::unix::fs::symlink(&prepared, &taken).unwrap();
+        std::os::unix::fs::symlink(&prepared, &link).unwrap();
+        build_and_move(&root, "restoring", |beside| {
+            assert!(beside != taken && std::fs::read_dir(beside).unwrap().next().is_none());
+            assert_eq!(std::fs::metadata(beside).unwrap().mode() & 0o777, 0o700);
+            std::fs::write(beside.join("head"), "ours").unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(root.join("head")).unwrap(), b"ours");
+        assert!(prepared.join("log").exists() && !prepared.join("head").exists());
+        assert!([&taken, &link].iter().all(|path| path.is_symlink()), "somebody's links stay");
+    }
+
+    #[test]
+    fn a_directory_of_ours_that_is_left_is_not_gone_on_with() {
+        let home = tempfile::tempdir().unwrap();
+        let taken = home.path().join(format!(".new.restoring-{}", std::process::id()));
+        std::fs::create_dir_all(taken.join("log")).unwrap();
+        build_and_move(&home.path().join("new"), "restoring", |beside| {
+            assert!(std::fs::read_dir(beside).unwrap().next().is_none());
+            assert!(!taken.exists(), "it was swept");
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn what_belongs_to_another_account_is_not_swept() {
+        let home = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (home.path().join(".new.restoring-1"), home.path().join("ours"));
+        [&theirs, &ours].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        let directory = open_directory(&theirs).unwrap();
+        let owner = std::fs::metadata(&ours).unwrap().uid();
+        assert!(is_of(owner, &directory) && !is_of(owner + 1, &directory));
+        // Only root can give a directory away.
+        if std::os::unix::fs::chown(&theirs, Some(owner + 1), None).is_ok() {
+            sweep(&ours, ".new.restoring-");
+            assert!(theirs.exists());
+        }
+        std::os::unix::fs::chown(&theirs, Some(owner), None).unwrap();
+        drop(directory);
+        sweep(&ours, ".new.restoring-");
+        assert!(!theirs.exists());
     }
 }
