@@ -8,6 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::credentials::auth_dir::{AuthDir, DIRECTORY};
 use crate::credentials::error::CredentialError;
+use crate::credentials::keys::KEY_FILE;
+use crate::credentials::passwords::PASSWORDS_FILE;
 use crate::credentials::private_file::{self, io_error};
 
 /// A file of `auth/`. Its contents are never shown.
@@ -37,6 +39,11 @@ impl AuthDir {
     pub fn put_files(store: &Path, files: &[SecretFile]) -> Result<(), CredentialError> {
         put_secret_files(&store.join(DIRECTORY), files)
     }
+}
+
+/// The first file that is not among `files` and without which nobody gets in.
+pub fn lacking(files: &[SecretFile]) -> Option<&'static str> {
+    [KEY_FILE, PASSWORDS_FILE].into_iter().find(|name| files.iter().all(|file| file.path != *name))
 }
 
 /// Writes the files below `directory`, which is created with mode 0700.

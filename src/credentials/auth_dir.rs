@@ -94,6 +94,15 @@ impl AuthDir {
         checks.into_iter().filter_map(Result::err).collect()
     }
 
+    /// Whether anybody could be let in: of the key and of the passwords everything depends.
+    ///
+    /// # Errors
+    /// If one of them cannot be read.
+    pub fn check_usable(&self) -> Result<(), CredentialError> {
+        self.keys()?;
+        self.passwords().check()
+    }
+
     pub fn company(&self) -> CompanyId {
         self.company
     }

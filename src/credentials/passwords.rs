@@ -22,7 +22,7 @@ use crate::domain::time::EventTime;
 pub const PASSWORD_CHARACTERS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
-const PASSWORDS_FILE: &str = "passwords.json";
+pub const PASSWORDS_FILE: &str = "passwords.json";
 const REMEDY: &str = "bring it back from a backup made with --with-secrets, or restore the backup into a new store, \
                       which takes a new password for the first admin";
 /// 19 MiB and two passes, the least that OWASP recommends for Argon2id.

@@ -45,7 +45,7 @@ pub struct Copied {
     pub segments: u64,
     /// Bytes that were written.
     pub bytes: u64,
-    /// Segments that the copy no longer held as it ought to, and got once more.
+    /// Segments that the copy no longer held as it ought to, and that were made good.
     pub renewed: Vec<Sequence>,
 }
 
@@ -53,7 +53,8 @@ pub struct Copied {
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 impl Extent {
-    /// The pieces that `storage` does not hold as this extent says.
+    /// The pieces that `storage` does not hold as this extent says. What stands behind a piece is
+    /// not the extent's.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -71,8 +72,16 @@ impl Extent {
     }
 }
 
-/// The state of SHA-256 behind the piece, if `storage` holds it.
-fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Sha256>, LogError> {
+/// A piece that is there.
+struct Held {
+    /// The state of SHA-256 behind it.
+    digest: Sha256,
+    /// Of the file, which may go on behind the piece.
+    length: u64,
+}
+
+/// The piece, if `storage` holds it.
+fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> {
     let name = segment::file_name(piece.segment);
     let io = |action, source| LogError::Io { action, path: storage.path(&name), source };
     let file = match storage.open(&name, Access::Read) {
@@ -91,7 +100,8 @@ fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Sha256>, LogError
         at += read as u64;
     }
     let found = Hash::from_digest(digest.clone().finalize().into());
-    Ok((found == piece.sha256).then_some(digest))
+    let length = file.len().map_err(|source| io("measure", source))?;
+    Ok((found == piece.sha256).then_some(Held { digest, length }))
 }
 
 impl FileLog {
@@ -182,7 +192,10 @@ impl<'s> Copying<'s> {
 
     /// A piece behind which `next` begins.
     fn finished(&mut self, piece: &Piece, next: Sequence) -> Result<(), LogError> {
-        if held(self.target, piece)?.is_some() {
+        if let Some(held) = held(self.target, piece)? {
+            if held.length > piece.bytes {
+                self.cut(piece)?;
+            }
             self.copied.extent.pieces.push(piece.clone());
             self.advance(piece.bytes);
             return Ok(());
@@ -197,13 +210,24 @@ impl<'s> Copying<'s> {
         Err(LogError::Damaged { place, what: "the segment is not the one that was copied earlier".to_owned() })
     }
 
+    /// Takes away what stands behind a piece that never grows again.
+    fn cut(&mut self, piece: &Piece) -> Result<(), LogError> {
+        let file = segment::open(self.target, piece.segment, Access::Write)?;
+        let path = self.target.path(&segment::file_name(piece.segment));
+        let cut = file.truncate(piece.bytes).and_then(|()| file.sync());
+        cut.map_err(|source| LogError::Io { action: "cut", path, source })?;
+        self.copied.segments += 1;
+        self.copied.renewed.push(piece.segment);
+        Ok(())
+    }
+
     /// The last piece, and all that comes behind it.
     fn growing(&mut self, extent: Option<&Extent>) -> Result<(), LogError> {
         let Some((extent, piece)) = extent.and_then(|extent| Some((extent, extent.pieces.last()?))) else {
             let reader = Reader::from(self.source, self.head, Sequence::FIRST)?;
             return self.lines(reader, self.head.sequence, None);
         };
-        let Some(digest) = held(self.target, piece)? else {
+        let Some(Held { digest, .. }) = held(self.target, piece)? else {
             self.copied.renewed.push(piece.segment);
             let reader = Reader::from(self.source, self.head, piece.segment)?;
             return self.lines(reader, self.head.sequence, None);

@@ -8,6 +8,7 @@ mod backup;
 mod books;
 mod chain;
 mod concurrency;
+mod crafted;
 mod crowd;
 mod day;
 mod dead_letters;

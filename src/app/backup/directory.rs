@@ -7,6 +7,7 @@
 //! backup.lock     held while a backup is written
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -20,8 +21,9 @@ use crate::consumers::process_lock::ProcessLock;
 use crate::credentials::SecretFile;
 use crate::credentials::archive::put_secret_files;
 use crate::durable::sync_directory;
+use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::storage::Disk;
-use crate::event_log::{Hash, copy};
+use crate::event_log::{Hash, copy, segment};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
@@ -76,6 +78,14 @@ impl BackupDirectory {
 
     pub fn log(&self) -> Disk {
         Disk::new(&self.path("log"))
+    }
+
+    /// The log as the manifest counts it: what stands behind a segment's counted bytes is not there.
+    pub fn counted(&self, extent: &copy::Extent) -> Mended {
+        let counted = |bytes| Beginning { bytes, goes_on: false };
+        let beginnings = extent.pieces.iter().map(|piece| (segment::file_name(piece.segment), counted(piece.bytes)));
+        let (log, copy) = (Box::new(self.log()), Box::new(self.log()));
+        Mended { log, copy, beginnings: beginnings.collect(), strays: BTreeSet::new() }
     }
 
     /// # Errors

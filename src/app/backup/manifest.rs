@@ -13,6 +13,10 @@ use crate::event_log::{Hash, Head, segment};
 
 pub const FORMAT: u32 = 1;
 
+/// What a file's length and the columns of the tables can hold.
+const BYTES_MAX: u64 = i64::MAX as u64;
+const EVENTS_MAX: u64 = i64::MAX as u64;
+
 /// As it stands in `manifest.json`.
 #[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct Manifest {
@@ -74,15 +78,35 @@ impl Manifest {
         for file in &self.files {
             match (file.piece(), file.secret()) {
                 (Some(piece), _) => pieces.push(piece?),
+                // The next backup gets the next number.
+                (None, Some((u64::MAX, _))) => return Err(format!("`{}` has no number of a backup", file.path)),
                 (None, Some(_)) if self.with_secrets => {}
                 (None, _) => return Err(format!("`{}` is no file of a backup", file.path)),
             }
         }
+        self.check_numbers(&pieces)?;
         let is_ordered = pieces.windows(2).all(|pair| pair[0].segment < pair[1].segment);
         let last = pieces.last().filter(|_| is_ordered).ok_or("its segments are not in order")?;
         let hash: Hash = self.head.hash.parse().map_err(|()| "the head has no hash".to_owned())?;
         let head = Head { sequence: self.head.sequence, hash, segment: last.segment, position: last.bytes };
         Ok(Extent { head, pieces })
+    }
+
+    /// Whatever a number is used for later, it fits: whoever edits a manifest can write any.
+    fn check_numbers(&self, pieces: &[Piece]) -> Result<(), String> {
+        let total = pieces.iter().try_fold(0_u64, |total, piece| total.checked_add(piece.bytes));
+        if total.is_none_or(|total| total > BYTES_MAX) || pieces.iter().any(|piece| piece.bytes == 0) {
+            return Err("no log has so many bytes".to_owned());
+        }
+        let (first, last) = (pieces.first(), pieces.last());
+        if first.is_some_and(|piece| piece.segment != Sequence::FIRST) {
+            return Err("its first segment does not begin with event 1".to_owned());
+        }
+        let head = self.head.sequence;
+        if head.0 > EVENTS_MAX || last.is_some_and(|piece| piece.segment > head) {
+            return Err(format!("no log with these segments ends with event {head}"));
+        }
+        Ok(())
     }
 
     /// Which of the directories below `auth/` counts; 0 before there was one.
@@ -106,7 +130,7 @@ mod tests {
             company_id: CompanyId::from_uuid(uuid::Uuid::from_u128(1)),
             company: "UberPopug".to_owned(),
             made_at: time,
-            head: HeadRecord { sequence: Sequence(2), hash: Hash::ZERO.to_string(), time },
+            head: HeadRecord { sequence: Sequence(7), hash: Hash::ZERO.to_string(), time },
             with_secrets,
             files: paths.iter().map(|path| file(path)).collect(),
         }
@@ -138,5 +162,29 @@ mod tests {
         assert!(manifest(&[second, SEGMENT], false).extent().is_err());
         assert!(manifest(&[SEGMENT, SEGMENT], false).extent().is_err());
         assert!(manifest(&[], false).extent().is_err());
+    }
+
+    #[test]
+    fn numbers_that_no_backup_has_are_refused() {
+        type Edit = (&'static str, fn(&mut Manifest));
+        let edits: [Edit; 8] = [
+            ("a sum that is none", |manifest| manifest.files[0].bytes = u64::MAX),
+            ("two halves of it", |manifest| manifest.files.iter_mut().for_each(|file| file.bytes = 1 << 63)),
+            ("an empty segment", |manifest| manifest.files[1].bytes = 0),
+            ("a head without a next", |manifest| manifest.head.sequence = Sequence(u64::MAX)),
+            ("a head beyond all tables", |manifest| manifest.head.sequence = Sequence(1 << 63)),
+            ("no head", |manifest| manifest.head.sequence = Sequence::ZERO),
+            ("a head before its segment", |manifest| manifest.head.sequence = Sequence(4)),
+            ("a beginning that is lost", |manifest| drop(manifest.files.remove(0))),
+        ];
+        let whole = manifest(&[SEGMENT, "log/00000000000000000005.ndjson"], false);
+        assert!(whole.extent().is_ok());
+        for (what, edit) in edits {
+            let mut edited = whole.clone();
+            edit(&mut edited);
+            assert!(edited.extent().is_err(), "{what}");
+        }
+        let secret = manifest(&[SEGMENT, "auth/18446744073709551615/x.json"], true);
+        assert!(secret.extent().is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::app::backup::{BackupDirectory, BackupError, Manifest};
 use crate::app::{AppError, new_store};
-use crate::credentials::{AuthDir, Password, SecretFile};
+use crate::credentials::{AuthDir, Password, SecretFile, archive};
 use crate::domain::event::Event;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Role;
@@ -30,6 +30,7 @@ pub enum Until {
 pub struct Restorable {
     directory: BackupDirectory,
     pub manifest: Manifest,
+    extent: Extent,
     /// Where the restored log will end.
     pub end: Head,
     pub end_time: EventTime,
@@ -49,6 +50,9 @@ impl Restorable {
         let extent = directory.extent(&manifest)?;
         check_files(&directory, &extent, progress)?;
         let secrets = directory.secrets(&manifest)?;
+        if let Some(lacking) = archive::lacking(&secrets).filter(|_| manifest.with_secrets) {
+            return Err(directory.damaged("auth", format!("`{lacking}` is not among its secrets")));
+        }
         let history = History::read(&directory, &extent, until)?;
         let Some((end, end_time)) = history.end else {
             let (sequence, time) = history.founding.expect("a log that was read has a first batch");
@@ -59,7 +63,7 @@ impl Restorable {
         }
         let first_admin = history.users.into_iter().find(|user| user.active && user.role == Role::Admin);
         let first_admin = first_admin.ok_or_else(|| directory.damaged("log", "no admin is active at that moment"))?;
-        Ok(Restorable { directory, manifest, end, end_time, first_admin, secrets })
+        Ok(Restorable { directory, manifest, extent, end, end_time, first_admin, secrets })
     }
 
     /// Whether nobody can log in to the restored store without a new password.
@@ -89,7 +93,8 @@ impl Restorable {
         let path = beside.join("log");
         std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
         let target = Disk::new(&path);
-        let copied = FileLog::as_of(Box::new(self.directory.log()), self.end).copy_to(&target, None, progress);
+        let counted = Box::new(self.directory.counted(&self.extent));
+        let copied = FileLog::as_of(counted, self.end).copy_to(&target, None, progress);
         copied.map_err(|error| in_backup(&self.directory, error))?;
         failpoint!("restore.before_head");
         Ok(publish_first_head(&target, self.end)?)
@@ -97,7 +102,10 @@ impl Restorable {
 
     fn put_credentials(&self, beside: &Path, password: Option<&Password>) -> Result<(), AppError> {
         if !self.needs_password() {
-            return Ok(AuthDir::put_files(beside, &self.secrets)?);
+            AuthDir::put_files(beside, &self.secrets)?;
+            // Nobody could enter a store whose key or passwords cannot be read.
+            let usable = AuthDir::open(beside, self.manifest.company_id)?.check_usable();
+            return usable.map_err(|_| self.directory.damaged("auth", "its key or passwords cannot be read"));
         }
         let password = password.expect("a password is given where it is needed");
         let auth = AuthDir::create(beside, self.manifest.company_id)?;
@@ -132,6 +140,9 @@ fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
             &format!("log/{}", place.segment),
             format!("byte {}, event {}: {what}", place.byte, place.sequence),
         ),
+        LogError::Undecodable { sequence, reason, .. } => {
+            directory.damaged("log", format!("event {sequence}: {reason}"))
+        }
         LogError::NotOnChain { sequence } => directory.damaged("log", format!("it does not reach event {sequence}")),
         other => other.into(),
     }
@@ -152,7 +163,7 @@ struct History {
 impl History {
     /// Reads all of it, behind the wanted end too.
     fn read(directory: &BackupDirectory, extent: &Extent, until: Until) -> Result<History, AppError> {
-        let log = FileLog::as_of(Box::new(directory.log()), extent.head);
+        let log = FileLog::as_of(Box::new(directory.counted(extent)), extent.head);
         let mut history = History { until, company: None, founding: None, end: None, users: Vec::new() };
         history.follow(&log).map_err(|error| in_backup(directory, error))?;
         Ok(history)
@@ -183,7 +194,7 @@ impl History {
     fn is_wanted(&self, line: &Line<'_>, time: EventTime) -> bool {
         match self.until {
             Until::End => true,
-            Until::Sequence(last) => line.sequence.plus(line.more) <= last,
+            Until::Sequence(last) => line.sequence.0.saturating_add(line.more) <= last.0,
             Until::Time(last) => time <= last,
         }
     }

@@ -120,6 +120,25 @@ fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
 }
 
 #[test]
+fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
+    let (_, log) = log_with(8);
+    let target = ForgetfulDisk::with_empty_log(512);
+    let extent = log.copy_to(&target, None, &|_, _| {}).unwrap().extent;
+    for piece in &extent.pieces {
+        let name = crate::event_log::segment::file_name(piece.segment);
+        let whole = target.bytes(&name);
+        target.put(&name, &[&whole[..], b"more\n"].concat());
+        assert!(holds(&target, &extent), "only the bytes that are counted belong to it");
+        let copied = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap();
+        // The last one is what a killed copy leaves: no fault of anybody.
+        let is_last = Some(piece) == extent.pieces.last();
+        assert_eq!(copied.renewed, if is_last { Vec::new() } else { vec![piece.segment] });
+        let kept = if is_last { target.bytes(&name) } else { target.after_crash(1).bytes(&name) };
+        assert!(kept == whole && copied.extent == extent);
+    }
+}
+
+#[test]
 fn a_copy_does_not_end_within_a_batch() {
     let (disk, log) = log_with(8);
     let mut reader = Reader::from(log.storage(), log.head().unwrap(), Sequence::FIRST).unwrap();
