@@ -1,8 +1,11 @@
 //! Carrying a command out: lock, know the state, replay or decide, append, follow.
 
+use std::borrow::Cow;
+
 use crate::app::command::Command;
 use crate::app::{App, AppError};
 use crate::consumers::{self, report_recovery, tracker};
+use crate::credentials::secret::without_tokens;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
@@ -146,7 +149,7 @@ fn in_order(
 /// What a key that somebody gives must be like.
 ///
 /// # Errors
-/// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::ReservedKey`]
+/// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::TokenInKey`], [`Rejection::ReservedKey`]
 pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
     let Some(key) = &manner.key else { return Ok(()) };
     if key.trim().is_empty() {
@@ -154,6 +157,10 @@ pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
     }
     if key.len() > KEY_BYTES_MAX {
         return Err(Rejection::TooLong { what: "key", unit: "bytes", length: key.len(), max: KEY_BYTES_MAX });
+    }
+    // Whoever reads the log or a backup of it could act with the token.
+    if matches!(without_tokens(key), Cow::Owned(_)) {
+        return Err(Rejection::TokenInKey);
     }
     if RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
         return Err(Rejection::ReservedKey { key: key.clone() });

@@ -119,6 +119,8 @@ pub enum Rejection {
     BadCurrency { currency: String },
     #[error("the key `{}` is reserved", Displayed(key))]
     ReservedKey { key: String },
+    #[error("the key contains a token")]
+    TokenInKey,
 }
 
 impl Rejection {
@@ -164,7 +166,8 @@ impl Rejection {
             | FoundedTooEarly { .. }
             | BadTimeZone { .. }
             | BadCurrency { .. }
-            | ReservedKey { .. } => RejectionClass::Invalid,
+            | ReservedKey { .. }
+            | TokenInKey => RejectionClass::Invalid,
         }
     }
 

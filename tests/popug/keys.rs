@@ -64,6 +64,21 @@ fn a_key_belongs_to_whoever_used_it_first() {
 }
 
 #[test]
+fn a_key_with_a_token_in_it_is_refused_and_not_repeated() {
+    let world = World::new();
+    let _ = world.does("ada", &["task", "add", "Posted"]);
+    let _ = world.does("ada", &["consume"]);
+    let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"].as_str().expect("an id").to_owned();
+    let secret = world.token("mara").strip_prefix("v4.public.").expect("a token").to_owned();
+    for key in [world.token("mara").to_owned(), format!("import/ today {}", world.token("mara"))] {
+        for words in [&["task", "add", "x"][..], &["account", "correct", &entry, "--reason", "slip"]] {
+            let refused = world.refused("ada", &[words, &["--key", &key]].concat(), 6, "token_in_key");
+            assert!(!refused.to_string().contains(&secret), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn a_correction_that_is_refused_or_dry_posts_nothing_that_others_are_owed() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "Posted"]);

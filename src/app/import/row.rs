@@ -84,7 +84,7 @@ const fn column_of(rejection: &Rejection) -> &'static str {
     match rejection {
         UnknownUser { .. } | LoginTaken { .. } | LastAdmin { .. } | BadLogin { .. } => "login",
         ActorDeactivated { .. } | RoleMayNot { .. } | NotTheAssignee { .. } => "actor",
-        UnknownTask { .. } | AlreadyCompleted { .. } | KeyReused { .. } | ReservedKey { .. } => "key",
+        UnknownTask { .. } | AlreadyCompleted { .. } | KeyReused { .. } | ReservedKey { .. } | TokenInKey => "key",
         ServiceRoleFixed { .. } | UnknownRole { .. } => "role",
         DateNotOver { .. } | DateBeforeFounding { .. } | ClockBehind { .. } => "at",
         BadEmail { .. } => "email",

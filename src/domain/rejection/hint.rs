@@ -99,6 +99,7 @@ impl Rejection {
             ReservedKey { .. } => {
                 "keys that begin with accounting/, close/, notifier/ or import/ belong to popug-cli".into()
             }
+            TokenInKey => "a key is kept in the log for good; a token goes into POPUG_TOKEN".into(),
             _ => return None,
         })
     }

@@ -77,6 +77,7 @@ fn one_of_each() -> Vec<Rejection> {
         founding("Mars/Olympus", "EUR"),
         founding("UTC", "JPY"),
         Rejection::ReservedKey { key: "close/2026-11-22".into() },
+        Rejection::TokenInKey,
     ]
 }
 
