@@ -21,7 +21,7 @@ pub mod withheld;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::clock::{self, Clock};
+use crate::domain::clock::{self, Clock, Stamp};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
@@ -156,15 +156,9 @@ pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
 /// Stamps the next batch, warning of a clock that is behind.
 ///
 /// # Errors
-/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+/// As [`check_clock`].
 pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<EventTime, ConsumeError> {
-    let stamp = match clock::stamp(around.clock.now(), last) {
-        Err(Rejection::ClockBehind { now, last, .. }) => {
-            let before_jump = last_event_before(around.log, now)?;
-            return Err(Rejection::ClockBehind { now, last, before_jump }.into());
-        }
-        other => other?,
-    };
+    let stamp = check_clock(last, around)?;
     if let Some(behind) = stamp.warn_behind_micros {
         around.notices.warn(&format!(
             "the clock is {} s behind the log's last event; the event takes that event's time",
@@ -172,6 +166,20 @@ pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<Event
         ));
     }
     Ok(stamp.time)
+}
+
+/// Whether a batch could be stamped now.
+///
+/// # Errors
+/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+pub fn check_clock(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<Stamp, ConsumeError> {
+    match clock::stamp(around.clock.now(), last) {
+        Err(Rejection::ClockBehind { now, last, .. }) => {
+            let before_jump = last_event_before(around.log, now)?;
+            Err(Rejection::ClockBehind { now, last, before_jump }.into())
+        }
+        other => Ok(other?),
+    }
 }
 
 /// The last event that is not later than `now`.

@@ -24,8 +24,7 @@ pub use tables::{MailRow, MailState};
 
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::run::{PAUSE, SLICE};
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings};
-use crate::domain::clock;
+use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
 use crate::domain::event::Consumer;
 use crate::state::{Checkpoint, StateError};
 use attempt::attempt;
@@ -172,7 +171,7 @@ fn ready_to_record<'l, T>(
 ) -> Result<T, ConsumeError> {
     pen.with_writer(around, |writer| {
         tables.catch_up(around)?;
-        clock::stamp(around.clock.now(), writer.last_time())?;
+        check_clock(writer.last_time(), around)?;
         Ok(find()?)
     })
 }
