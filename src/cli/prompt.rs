@@ -1,14 +1,17 @@
 //! Asking people. Nothing is asked unless stdin and stderr are terminals.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 use crate::cli::args::Global;
 use crate::cli::environment::variable;
 use crate::cli::failure::Failure;
 use crate::credentials::Password;
+use crate::credentials::passwords::PASSWORD_BYTES_MAX;
 use crate::domain::text::Displayed;
 
 const PASSWORD: &str = "POPUG_PASSWORD";
+/// Of stdin, where a password is read there; more than any password may have.
+const LINE_BYTES_MAX: u64 = 4 * PASSWORD_BYTES_MAX as u64;
 
 fn may_ask(global: &Global) -> bool {
     !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -72,11 +75,15 @@ fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
     Ok(Password::new(typed))
 }
 
+/// Of what does not end in time no more is read: it is too long for a password anyway.
 fn read_line() -> Result<Password, Failure> {
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|error| Failure::usage(format!("the password cannot be read from stdin: {error}")))?;
+    let unreadable =
+        |why: &dyn std::fmt::Display| Failure::usage(format!("the password cannot be read from stdin: {why}"));
+    let mut line = Vec::new();
+    let read = std::io::stdin().lock().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+    if read.map_err(|error| unreadable(&error))? as u64 == LINE_BYTES_MAX {
+        return Ok(Password::new(String::from_utf8_lossy(&line)));
+    }
+    let line = String::from_utf8(line).map_err(|error| unreadable(&error))?;
     Ok(Password::new(line.trim_end_matches(['\r', '\n'])))
 }

@@ -220,3 +220,15 @@ fn sum(rows: &[Value], column: &str) -> String {
     let total: i64 = rows.iter().map(minor).sum();
     format!("{}.{:02}", total / 100, total % 100)
 }
+
+#[test]
+fn a_password_without_end_is_not_read_to_its_end() {
+    let world = World::new();
+    let endless = ["/bin/sh", "-c", "exec \"$0\" \"$@\" < /dev/zero"];
+    let set = world.call("ada", &["user", "set-password", "mara", "--password-stdin"]).through(&endless);
+    let _ = set.expect(6, Nothing, Has("at most 1024"));
+    let set = world.call("ada", &["user", "set-password", "mara", "--password-stdin"]).stdin(&"ж".repeat(4000));
+    let _ = set.expect(6, Nothing, Has("at most 1024"));
+    let login = world.call("ada", &["whoami", "--as", "ada"]).env("POPUG_PASSWORD", "x".repeat(100_000));
+    let _ = login.expect(6, Nothing, Has("at most 1024"));
+}
