@@ -12,6 +12,8 @@ pub const TITLE_CHARS_MAX: usize = 500;
 pub const NAME_CHARS_MAX: usize = 200;
 pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
 const EMAIL_BYTES_MAX: usize = 254;
+const EMAIL_LOCAL_BYTES_MAX: usize = 64;
+const LABEL_BYTES_MAX: usize = 63;
 
 /// `^[a-z0-9][a-z0-9._-]{0,63}$`
 pub fn check_login(text: &str) -> Result<(), Rejection> {
@@ -29,18 +31,30 @@ pub fn check_name(text: &str) -> Result<String, Rejection> {
     one_line("name", text, NAME_CHARS_MAX)
 }
 
-/// `local@domain` without spaces or control characters. Whether mail arrives is for the notifier.
+/// `local@domain` as it can stand in a mail, in any script. Whether mail arrives is for the notifier.
 pub fn check_email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
-    let shaped = text.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
-    });
-    let clean = text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>(),;:\"\\[]".contains(c));
-    if shaped && clean && text.len() <= EMAIL_BYTES_MAX {
+    let parts = text.split_once('@');
+    let shaped = parts.is_some_and(|(local, domain)| is_local_part(local) && domain.split('.').all(is_label));
+    if shaped && text.len() <= EMAIL_BYTES_MAX {
         Ok(text.to_owned())
     } else {
         Err(Rejection::BadEmail { email: text.to_owned() })
     }
+}
+
+/// Words of letters, digits and the signs that need no quotes, with single dots between them.
+fn is_local_part(text: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    text.len() <= EMAIL_LOCAL_BYTES_MAX && text.split('.').all(|word| !word.is_empty() && word.chars().all(allowed))
+}
+
+/// Between the dots of a domain. Scripts other than ASCII have letters that are written with marks.
+fn is_label(text: &str) -> bool {
+    let is_foreign = |c: char| !c.is_ascii() && !c.is_whitespace() && !can_forge(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_foreign(c);
+    let fits = text.len() <= LABEL_BYTES_MAX || !text.is_ascii();
+    !text.is_empty() && fits && !text.starts_with('-') && !text.ends_with('-') && text.chars().all(allowed)
 }
 
 /// Up to 64 KiB of any text; empty is absent.
@@ -270,6 +284,21 @@ mod tests {
         assert!(check_email("anna@popug.example").is_ok());
         for email in ["", "anna", "@x", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "A <a@b>"] {
             assert!(check_email(email).is_err(), "{email}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_that_a_mail_can_bear() {
+        for email in ["o'hara+pay@a-b.popug.example", "иван@почта.рф", "a@डेटामेल.भारत", "a@127.0.0.1"]
+        {
+            assert!(check_email(email).is_ok(), "{email}");
+        }
+        let long = format!("{}@popug.example", "a".repeat(65));
+        let bidi =
+            ["\u{202e}anna@popug.example", "anna@popug\u{200b}.example", "an\u{7}na@popug.example", "an\u{ad}na@p.e"];
+        let shapes = ["a..b@popug.example", ".a@popug.example", "a@b..c", "a@b.", "a@-b", "a@b_c", "🦜@popug.example"];
+        for email in bidi.into_iter().chain(shapes).chain([long.as_str()]) {
+            assert!(check_email(email).is_err(), "{email:?}");
         }
     }
 

@@ -206,3 +206,16 @@ fn a_finding_is_exit_7() {
     let lines = world.log_lines().join("\n");
     let _ = world.anonymous(&["schema", "check", "-"]).stdin(&lines).expect(0, Nothing, Nothing);
 }
+
+#[test]
+fn an_address_that_no_mail_can_bear_is_refused_wherever_it_is_given() {
+    let world = World::new();
+    for email in ["dora\u{202e}@popug.example", "do\u{200b}ra@popug.example", "dora@popug..example"] {
+        let register = ["user", "register", "--login", "new", "--name", "N", "--role", "worker", "--email", email];
+        world.refused("ada", &register, 6, "bad_email");
+        world.refused("ada", &["user", "update", "dora", "--email", email], 6, "bad_email");
+        let sheet = format!("login,name,email,role\nnew,N,{email},worker\n");
+        let import = world.call("ada", &["import", "users", "-"]).stdin(&sheet);
+        let _ = import.expect(6, Nothing, Has("line 2, column email"));
+    }
+}
