@@ -1,6 +1,9 @@
 //! Where everything of one company lies.
 
-use std::path::{Path, PathBuf};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
 use crate::store::Tables;
 
@@ -47,8 +50,55 @@ impl StoreDirectory {
         self.root.join("outbox")
     }
 
+    /// Whether `path` is in this store, or would be if it is not there yet: whatever links and dots
+    /// lead there.
+    ///
+    /// # Errors
+    /// If a place on the way cannot be looked at, or is behind `..` of something that is not there.
+    pub fn contains(&self, path: &Path) -> io::Result<bool> {
+        let absolute = std::path::absolute(path)?;
+        let mut existing = absolute.as_path();
+        let kind = loop {
+            if let Some(found) = found(existing)? {
+                break found.file_type();
+            }
+            let is_plain = matches!(existing.components().next_back(), Some(Component::Normal(_)));
+            existing = existing.parent().filter(|_| is_plain).ok_or(io::ErrorKind::NotFound)?;
+        };
+        if !kind.is_dir() && !kind.is_file() {
+            // A pipe or a device, which need not have a place.
+            return Ok(false);
+        }
+        let parts = [self.root(), &self.log(), &self.auth()].map(found);
+        let parts = parts.into_iter().collect::<io::Result<Vec<_>>>()?;
+        for directory in existing.canonicalize()?.ancestors() {
+            let directory = found(directory)?;
+            if parts.iter().any(|part| is_same(part.as_ref(), directory.as_ref())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Left by `restore`: mails of this store go to the outbox only.
     pub fn restored_marker(&self) -> PathBuf {
         self.root.join("restored")
     }
+}
+
+/// What stands at `path`, links followed; `None` if nothing does.
+///
+/// # Errors
+/// If it cannot be looked at.
+pub fn found(path: &Path) -> io::Result<Option<Metadata>> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whatever the names are: two paths lead to the same file if device and number are the same.
+pub fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

@@ -210,3 +210,30 @@ fn nobody_is_asked_anything_off_a_terminal() {
     // Its stdin stays open: whoever asked would wait for ever.
     assert_eq!(child.wait().expect("it ends").code(), Some(2));
 }
+
+#[test]
+fn rejects_are_not_written_over_what_is_imported_or_the_store() {
+    let world = World::new();
+    let sheet = "login,name,email,role\nnew,N,no address,worker\n";
+    let (input, log) = (world.home().join("people.csv"), world.log_bytes());
+    std::fs::write(&input, sheet).expect("written");
+    std::fs::hard_link(&input, world.home().join("twin.csv")).expect("linked");
+    std::os::unix::fs::symlink(&input, world.home().join("link.csv")).expect("linked");
+    std::os::unix::fs::symlink(world.store().join("log"), world.home().join("books")).expect("linked");
+    let import = |file: &str, rejects: &str| {
+        world.call("ada", &["import", "users", file, "--on-error", "skip", "--rejects", rejects])
+    };
+    for rejects in ["people.csv", "twin.csv", "link.csv", "../nowhere/../people.csv"] {
+        let _ = import("people.csv", rejects).expect(2, Nothing, Has("--rejects"));
+    }
+    let stdin = ["/bin/sh", "-c", "exec \"$0\" \"$@\" < people.csv"];
+    let _ = import("-", "twin.csv").through(&stdin).expect(2, Nothing, Has("the file that is imported"));
+    let segment = format!("{:020}.ndjson", 1);
+    for rejects in ["log/head", "log/new", "auth/passwords.json", "state.sqlite", &format!("log/{segment}")] {
+        let _ = import("people.csv", &format!("the store/{rejects}")).expect(2, Nothing, Has("in the store"));
+    }
+    let _ = import("people.csv", &format!("books/{segment}")).expect(2, Nothing, Has("in the store"));
+    assert!(std::fs::read_to_string(&input).expect("it stays") == sheet && world.log_bytes() == log);
+    let _ = import("people.csv", "rejects.csv").expect(0, Any, Any);
+    assert!(world.home().join("rejects.csv").exists());
+}

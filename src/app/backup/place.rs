@@ -5,20 +5,20 @@
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use crate::app::AppError;
 use crate::app::backup::BackupError;
 use crate::app::backup::directory::{BackupDirectory, LOCK, MANIFEST, UNFINISHED_MANIFEST, io};
 use crate::event_log::segment;
 use crate::store::StoreDirectory;
+use crate::store::directory::{self, is_same};
 
 /// # Errors
 /// [`BackupError::IsStore`] if it is a store or lies in this one; [`BackupError::NotEmpty`] if
 /// something else is in it. Whose backup it is its manifest tells.
 pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
-    if is_inside(root, store)? || is_store(root, store)? {
+    if store.contains(root).map_err(io("create", root))? || is_store(root, store)? {
         return Err(BackupError::IsStore { path: root.to_owned() }.into());
     }
     if is_free(root)? || is_backup(root)? {
@@ -27,47 +27,15 @@ pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
     Err(BackupError::NotEmpty { path: root.to_owned() }.into())
 }
 
-/// Whatever the names are: two paths lead to the same file if device and number are the same.
-fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
-}
-
-fn found(path: &Path) -> Result<Option<Metadata>, AppError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(io("look at", path)(error)),
-    }
-}
-
-/// Whether it is the store or would lie in it, the directories that are still to be created
-/// included.
-fn is_inside(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
-    let absolute = std::path::absolute(root).map_err(io("look at", root))?;
-    let mut existing = absolute.as_path();
-    while found(existing)?.is_none() {
-        // Where `..` leads behind something that is not there yet nobody knows.
-        let is_plain = matches!(existing.components().next_back(), Some(Component::Normal(_)));
-        let parent = existing.parent().filter(|_| is_plain);
-        existing = parent.ok_or_else(|| io("create", root)(ErrorKind::NotFound.into()))?;
-    }
-    let real = existing.canonicalize().map_err(io("look at", existing))?;
-    let parts = [store.root(), &store.log(), &store.auth()].map(found);
-    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
-    for directory in real.ancestors() {
-        let directory = found(directory)?;
-        if parts.iter().any(|part| is_same(part.as_ref(), directory.as_ref())) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn look(path: &Path) -> Result<Option<Metadata>, AppError> {
+    directory::found(path).map_err(io("look at", path))
 }
 
 /// Whether the log in it is this store's, or has a head: that of a backup has none.
 fn is_store(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
     let (log, own) = (root.join("log"), store.log());
-    let is_theirs = |name: &str| Ok::<_, AppError>(found(&log.join(name))?.is_some());
-    if is_theirs("head")? || found(&root.join("state.sqlite"))?.is_some() {
+    let is_theirs = |name: &str| Ok::<_, AppError>(look(&log.join(name))?.is_some());
+    if is_theirs("head")? || look(&root.join("state.sqlite"))?.is_some() {
         return Ok(true);
     }
     let mut pairs = vec![(log.clone(), own.clone()), (root.join("auth"), store.auth())];
@@ -75,7 +43,7 @@ fn is_store(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
         pairs.push((log.join(&name), own.join(&name)));
     }
     for (there, here) in pairs {
-        if is_same(found(&there)?.as_ref(), found(&here)?.as_ref()) {
+        if is_same(look(&there)?.as_ref(), look(&here)?.as_ref()) {
             return Ok(true);
         }
     }

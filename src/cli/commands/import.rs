@@ -14,6 +14,8 @@ use crate::cli::invocation::{Desk, Invocation, write_whole};
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;
 use crate::reports::table::Table;
+use crate::store::StoreDirectory;
+use crate::store::directory::{self, is_same};
 
 #[derive(Subcommand, Debug)]
 pub enum Import {
@@ -61,6 +63,9 @@ impl Source {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
             return Err(Failure::usage("--rejects goes with --on-error skip"));
         }
+        if let Some(rejects) = &self.rejects {
+            self.check_rejects(rejects, &invocation.directory())?;
+        }
         let summary = match &self.rejects {
             Some(rejects) => {
                 let mut summary = None;
@@ -78,6 +83,20 @@ impl Source {
         invocation.reporter.finish();
         say(invocation, desk, &summary)?;
         Ok(Exit::Done)
+    }
+
+    /// What it would be written over must not be what is read, nor the store.
+    fn check_rejects(&self, rejects: &Path, store: &StoreDirectory) -> Result<(), Failure> {
+        let unknown = |error| Failure::usage(format!("--rejects {}: {error}", rejects.display()));
+        let input = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { &self.file };
+        let input = directory::found(input).map_err(unknown)?.filter(std::fs::Metadata::is_file);
+        if is_same(input.as_ref(), directory::found(rejects).map_err(unknown)?.as_ref()) {
+            return Err(Failure::usage("--rejects names the file that is imported").hint("name another file"));
+        }
+        if store.contains(rejects).map_err(unknown)? {
+            return Err(Failure::usage("--rejects names a file in the store").hint("name one outside of it"));
+        }
+        Ok(())
     }
 
     fn import(
