@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -254,4 +255,31 @@ fn it_shows_no_secret_even_where_credentials_are_damaged() {
     for hidden in [PASSWORD, world.token("ada"), &secret[1..], "argon2id"] {
         assert!(!shown.contains(hidden), "{shown}");
     }
+}
+
+#[test]
+fn a_log_that_is_closed_to_its_own_account_is_a_problem() {
+    let world = consumed();
+    let log = world.store().join("log");
+    let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+    let segment = log.join(format!("{:020}.ndjson", 1));
+    set(&segment, 0o400);
+    let is_root = File::options().write(true).open(&segment).is_ok();
+    set(&segment, 0o600);
+    for (path, mode, open) in [(&log, 0o500, 0o700), (&log.join("head"), 0o400, 0o600), (&segment, 0o400, 0o600)] {
+        set(path, mode);
+        let mut look = world.anonymous(&["doctor", "-o", "json"]);
+        // To root no file is closed.
+        if is_root {
+            look = look.through(&["setpriv", "--bounding-set=-dac_override"]);
+        }
+        let report = look.expect(7, Any, Nothing).json();
+        set(path, open);
+        let disk = report["rows"].as_array().expect("rows").iter().find(|row| row["check"] == "disk").expect("a row");
+        let (detail, hint) = (disk["detail"].to_string(), disk["hint"].to_string());
+        let name = path.file_name().expect("a name").to_string_lossy();
+        assert!(detail.contains(&format!("written to log/{name}")) || detail.contains("written to log: "), "{disk}");
+        assert!(hint.contains("chmod -R u+rwX"), "{disk}");
+    }
+    let _ = detail(&examined(&world, 0), "disk", "ok");
 }

@@ -1,11 +1,16 @@
 //! The store's files: who may read them, whose they are, room for more, what lies about.
 
-use std::fs::Metadata;
+use std::fs::{Metadata, OpenOptions};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+
 use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
+use crate::event_log::segment;
+use crate::event_log::storage::Disk;
 use crate::store::{StoreDirectory, disk};
 
 /// Below this there is no room for the next segment of the log.
@@ -93,16 +98,40 @@ pub fn room(root: &Path) -> Check {
     Check::ok(NAME, detail)
 }
 
-/// Whether the disk takes a file and makes it durable.
-pub fn disk(root: &Path) -> Check {
-    match disk::try_writing(root) {
-        Ok(()) => Check::ok("disk", "a file was written, synced and removed"),
-        Err(error) => Check::problem(
-            "disk",
+/// Whether the disk takes a file and makes it durable, and whether a write gets at the log.
+pub fn disk(directory: &StoreDirectory) -> Check {
+    const NAME: &str = "disk";
+    let root = directory.root();
+    if let Err(error) = disk::try_writing(root) {
+        return Check::problem(
+            NAME,
             format!("a file in the store could not be written and synced: {error}"),
             "check that the file system is mounted for writing, has room and no errors, and that the store is yours",
-        ),
+        );
     }
+    match closed_to_writes(directory) {
+        None => Check::ok(NAME, "a file was written, synced and removed"),
+        Some((path, error)) => {
+            let detail = format!("nothing can be written to {}: {error}", names(root, [&path]));
+            Check::problem(NAME, detail, format!("chmod -R u+rwX {}", shell_word(root)))
+        }
+    }
+}
+
+/// The first thing that a write needs and that is not open to it. Nothing is written.
+fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> {
+    let log = directory.log();
+    // A new segment is a new name.
+    if let Err(error) = access(&log, Access::WRITE_OK | Access::EXEC_OK) {
+        return Some((log, error.into()));
+    }
+    let last = segment::list(&Disk::new(&log)).ok().and_then(|segments| segments.last().copied());
+    let files = ["head".to_owned()].into_iter().chain(last.map(segment::file_name));
+    files.map(|name| log.join(name)).find_map(|path| {
+        let opened = OpenOptions::new().write(true).open(&path).map(drop);
+        // That one is missing is said where the log is looked at.
+        opened.err().filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| (path, error))
+    })
 }
 
 /// What a stopped run or a moved-aside file left.
@@ -196,9 +225,9 @@ mod tests {
 
     #[test]
     fn a_disk_that_takes_files_is_left_as_it_was() {
-        let (home, _) = store();
-        assert_eq!(disk(home.path()).health, Health::Ok);
+        let (home, directory) = store();
+        assert_eq!(disk(&directory).health, Health::Ok);
         assert_eq!(everything(home.path()).len(), 3);
-        assert_eq!(disk(&home.path().join("missing")).health, Health::Problem);
+        assert_eq!(disk(&StoreDirectory::new(home.path().join("missing"))).health, Health::Problem);
     }
 }

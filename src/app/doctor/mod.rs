@@ -77,7 +77,7 @@ impl App<'_> {
         let mut checks = vec![files::modes(self.directory.root()), files::owners(self.directory.root())];
         checks.extend(self.credential_checks(company_id, sessions));
         checks.extend(end.checks(self));
-        checks.extend([files::room(self.directory.root()), files::disk(self.directory.root())]);
+        checks.extend([files::room(self.directory.root()), files::disk(&self.directory)]);
         checks.extend(self.lock_checks());
         checks.extend(self.table_checks(end.head()));
         checks.extend([files::leftovers(&self.directory), tables::versions()]);
