@@ -232,7 +232,8 @@ fn swap(one: &Path, other: &Path) {
 
 #[test]
 fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup() {
-    let spoil: [Spoil<SpoilLog>; 7] = [
+    let spoil: [Spoil<SpoilLog>; 8] = [
+        ("longer", |log| edit(&log[1], |bytes| bytes.extend_from_slice(b"more\n"))),
         ("missing", |log| std::fs::remove_file(&log[2]).expect("removed")),
         ("the first is missing", |log| std::fs::remove_file(&log[0]).expect("removed")),
         ("empty", |log| std::fs::write(&log[2], "").expect("written")),

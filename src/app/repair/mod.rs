@@ -22,7 +22,7 @@ use crate::app::{App, AppError};
 use crate::domain::event::Event;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
-use crate::event_log::copy::{Extent, Progress};
+use crate::event_log::copy::{Extent, Piece, Progress};
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::settle::{HeadFileState, Unsettled};
 use crate::event_log::storage::Disk;
@@ -117,8 +117,9 @@ impl App<'_> {
         let listed = segment::list(&log)?;
         // Of the segment that the backup ends in, the log may have got more since.
         let goes_on = |segment| segment == extent.head.segment && !listed.contains(&extent.head.sequence.next());
-        let lacking = extent.lacking(&log, progress)?.into_iter();
-        let replacements = lacking.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
+        let lacking = extent.lacking(&log, progress)?;
+        let wrong = extent.pieces.iter().filter(|piece| lacking.contains(piece) || self.is_overfull(piece, &extent));
+        let replacements = wrong.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
         let replacements: Vec<_> = replacements.collect();
         let strays = listed.iter().copied().filter(|first| *first <= extent.head.sequence);
         let strays = strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
@@ -142,10 +143,19 @@ impl App<'_> {
         Disk::new(&self.directory.log())
     }
 
-    fn replacement(&self, segment: Sequence, from_backup: u64, goes_on: bool) -> Replacement {
+    /// Whether something stands behind a segment that the backup holds whole.
+    fn is_overfull(&self, piece: &Piece, extent: &Extent) -> bool {
+        piece.segment < extent.head.segment && self.length(piece.segment) > piece.bytes
+    }
+
+    fn length(&self, segment: Sequence) -> u64 {
         let path = self.directory.log().join(segment::file_name(segment));
-        let length = std::fs::metadata(path).map_or(0, |found| found.len());
-        Replacement { segment, from_backup, stay: goes_on.then_some(length.saturating_sub(from_backup)) }
+        std::fs::metadata(path).map_or(0, |found| found.len())
+    }
+
+    fn replacement(&self, segment: Sequence, from_backup: u64, goes_on: bool) -> Replacement {
+        let stay = goes_on.then(|| self.length(segment).saturating_sub(from_backup));
+        Replacement { segment, from_backup, stay }
     }
 
     fn mended(&self, backup: &BackupDirectory, replacements: &[Replacement], strays: &[String]) -> Mended {
