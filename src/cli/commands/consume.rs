@@ -102,15 +102,17 @@ impl Consume {
     fn until_at_head(&self, app: &App<'_>, routes: &MailRoutes) -> Result<Vec<Consumed>, Failure> {
         let mut total = Vec::new();
         loop {
+            let mut has_moved = false;
             for (place, consumer) in self.consumers.iter().enumerate() {
                 let consumed = consume_one(app, *consumer, routes)?;
+                has_moved |= consumed.applied + consumed.appended > 0;
                 match total.get_mut(place) {
                     None => total.push(consumed),
                     Some(sum) => add(sum, &consumed),
                 }
             }
             let head = app.log.head().map_err(Failure::from)?.sequence;
-            if total.iter().all(|consumed| consumed.to == head) {
+            if !has_moved || total.iter().all(|consumed| consumed.to == head) {
                 return Ok(total);
             }
         }

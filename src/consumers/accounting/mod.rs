@@ -75,7 +75,7 @@ impl<'d> Accounting<'d> {
             tables: AccountingTables::default(),
             accounts: TaskAccounts::default(),
             position: database.checkpoint()?,
-            reacted_through: last_sequence(database, if withheld.is_empty() { LAST_ENTERED } else { LAST_REACTED })?,
+            reacted_through: last_sequence(database, LAST_REACTED)?,
             last_cause: last_sequence(database, LAST_CAUSE)?,
             withheld: Arc::new(withheld),
             is_open: false,
@@ -258,9 +258,8 @@ pub fn first_owed(database: &Database) -> Result<Option<Sequence>, StoreError> {
     Ok(Some(first).filter(|first| *first > Sequence::ZERO))
 }
 
-const LAST_ENTERED: &str = "SELECT max(cause_sequence) FROM entries";
-
-/// A price stands apart from its first fee where the assignment waits for something set aside.
+/// A price stands apart from its first fee where the assignment waits for something set aside, or
+/// never came.
 const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
     UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 

@@ -160,7 +160,13 @@ impl Accounting<'_> {
     ) -> Result<(), ConsumeError> {
         self.look_up_tasks(around, pen, pending, &chunk.events)?;
         for recorded in &chunk.events {
-            self.owe(recorded, pending)?;
+            if let Err(stopped) = self.owe(recorded, pending) {
+                // What stands before it is owed all the same.
+                self.append_pending(around, pen, pending)?;
+                arrive(around, pending)?;
+                self.commit()?;
+                return Err(stopped);
+            }
             if pending.facts.len() + 3 > BATCH_EVENTS_MAX {
                 self.append_pending(around, pen, pending)?;
             }
@@ -314,7 +320,7 @@ fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<()
 }
 
 fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
-    let reason = format!("{} was never created or has no price", recorded.event.subject());
+    let reason = format!("{} was never created, has no price or was completed before", recorded.event.subject());
     ConsumeError::Stopped { consumer: Consumer::Accounting, sequence: recorded.sequence, reason }
 }
 
@@ -338,6 +344,7 @@ fn without_entries(database: &Database, last: Sequence) -> Result<Vec<Sequence>,
     query().map_err(database.failed("read"))
 }
 
+/// Of those that are open: who was paid for a task is not paid again.
 fn load_accounts(database: &Database, wanted: &HashSet<TaskId>) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {
     database.run("write", "CREATE OR REPLACE TEMP TABLE wanted (task_id UUID)")?;
     let mut rows = WantedRows::default();
@@ -347,8 +354,9 @@ fn load_accounts(database: &Database, wanted: &HashSet<TaskId>) -> Result<Vec<(T
         let mut statement = database.connection().prepare(
             "SELECT t.task_id::VARCHAR, t.number, t.title, t.jira_id, p.fee, p.reward, coalesce(e.fees, 0)::BIGINT
              FROM wanted w JOIN tasks t USING (task_id) JOIN prices p USING (task_id)
-             LEFT JOIN (SELECT task_id, -sum(amount) AS fees FROM entries SEMI JOIN wanted USING (task_id)
-                        WHERE kind = 'fee' GROUP BY task_id) e USING (task_id)",
+             LEFT JOIN (SELECT task_id, -sum(amount) FILTER (kind = 'fee') AS fees, bool_or(kind = 'reward') AS settled
+                        FROM entries SEMI JOIN wanted USING (task_id) GROUP BY task_id) e USING (task_id)
+             WHERE settled IS NOT TRUE",
         )?;
         statement.query_map([], account)?.collect()
     };

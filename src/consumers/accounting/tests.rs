@@ -171,6 +171,41 @@ fn an_accountant_stops_where_another_posted_without_the_lock() {
     assert!(matches!(absorbed, Err(ConsumeError::Stopped { sequence, .. }) if sequence.0 == last_sequence(&store)));
 }
 
+#[test]
+fn a_task_that_is_completed_a_second_time_is_not_paid_again() {
+    for in_one_run in [true, false] {
+        let store = Store::founded();
+        store.finished("2026-11-20T09:00:00Z", 1, "vera");
+        if !in_one_run {
+            consume(&store).unwrap();
+        }
+        // Only somebody who writes into the log himself gets there.
+        store.happened("2026-11-20T10:00:00Z", [completed(1, "vera")]);
+        let forged = last_sequence(&store);
+        for _ in 0..2 {
+            let stopped = consume(&store);
+            assert!(
+                matches!(stopped, Err(ConsumeError::Stopped { sequence, .. }) if sequence.0 == forged),
+                "{stopped:?}"
+            );
+        }
+        let rewards = "SELECT count(*)::VARCHAR FROM entries WHERE kind = 'reward'";
+        assert_eq!(query(&store, rewards), "1");
+    }
+}
+
+#[test]
+fn a_task_that_nobody_was_handed_is_priced_once() {
+    let store = Store::founded();
+    for number in [1, 2] {
+        let [created, _] = handed_over(number, "vera");
+        store.happened("2026-11-20T09:00:00Z", [created]);
+    }
+    assert_eq!(consume(&store).unwrap(), 2);
+    assert_eq!(consume(&store).unwrap(), 0);
+    assert_nothing_is_decided_twice(&store);
+}
+
 fn last_sequence(store: &Store) -> u64 {
     store.recorded().len() as u64
 }
