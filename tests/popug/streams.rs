@@ -38,6 +38,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn what_cannot_be_shown_is_a_failure() {
     let world = World::new();
+    let _ = world.does("mara", &["task", "add", "Something to show"]);
     let _ = world.does("ada", &["consume"]);
     for words in
         [&["task", "list"][..], &["report", "balances"], &["status"], &["--help"], &["--version"], &["schema", "list"]]
