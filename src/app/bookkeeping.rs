@@ -8,7 +8,7 @@ use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{CloseRequest, Closes, Correction};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
-use crate::consumers::{ConsumeError, Consumed, Pen};
+use crate::consumers::{ConsumeError, Consumed, Pen, tracker};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::Correct;
 use crate::domain::money::Money;
@@ -72,7 +72,7 @@ impl App<'_> {
         };
         let is_key_taken = || -> Result<bool, ConsumeError> {
             let Some(key) = &manner.key else { return Ok(false) };
-            index.catch_up(&self.log)?;
+            tracker::catch_up(&self.around(), &index)?;
             Ok(index.given_command(key)?.is_some())
         };
         let correction = Correction {

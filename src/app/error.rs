@@ -6,6 +6,7 @@ use crate::app::backup::BackupError;
 use crate::app::import::BadRow;
 use crate::app::repair::RepairError;
 use crate::consumers::ConsumeError;
+use crate::consumers::tracker::MayBeDamage;
 use crate::credentials::CredentialError;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -14,6 +15,16 @@ use crate::domain::time::EventTime;
 use crate::event_log::LogError;
 use crate::state::StateError;
 use crate::store::StoreError;
+
+impl MayBeDamage for AppError {
+    fn damage(&self) -> Option<&StateError> {
+        match self {
+            AppError::State(damage @ StateError::Damaged { .. }) => Some(damage),
+            AppError::Consume(error) => error.damage(),
+            _ => None,
+        }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {

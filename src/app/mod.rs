@@ -28,7 +28,7 @@ use std::time::Duration;
 
 pub use error::AppError;
 
-use crate::consumers::{Notices, Surroundings, report_recovery, tracker};
+use crate::consumers::{ConsumeError, Notices, Surroundings, report_recovery, tracker};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
@@ -114,11 +114,13 @@ impl<'e> App<'e> {
     /// If it cannot be opened or the log cannot be read.
     pub fn index(&self) -> Result<StateIndex, AppError> {
         let index = tracker::open_index(&self.around())?;
-        match index.catch_up(&self.log) {
+        match tracker::catch_up(&self.around(), &index) {
             // It has read what the head does not tell of any more: a slot of it was lost.
-            Err(StateError::Log(LogError::NotOnChain { .. })) if self.settle()? => index.catch_up(&self.log)?,
+            Err(ConsumeError::State(StateError::Log(LogError::NotOnChain { .. }))) if self.settle()? => {
+                tracker::catch_up(&self.around(), &index)?;
+            }
             done => done?,
-        };
+        }
         Ok(index)
     }
 
@@ -139,7 +141,8 @@ impl<'e> App<'e> {
     /// # Errors
     /// If the log has no founding event.
     pub fn company(&self, index: &StateIndex) -> Result<Company, AppError> {
-        index.company()?.ok_or_else(|| AppError::NoStore { path: self.directory.root().to_owned() })
+        let company = tracker::on_sound_index(&self.around(), index, || Ok::<_, AppError>(index.company()?))?;
+        company.ok_or_else(|| AppError::NoStore { path: self.directory.root().to_owned() })
     }
 
     /// Refuses a write under a pinned clock or pinned dice where the company does not run on them.

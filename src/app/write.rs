@@ -13,7 +13,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, FileLog, Writer};
-use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex};
+use crate::state::{Checkpoint, GivenCommand, Recorded, StateError, StateIndex};
 
 /// Keys that popug-cli makes itself begin so.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
@@ -55,7 +55,12 @@ impl App<'_> {
         command: &Command,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        self.execute_deciding(index, caller, command, manner, |actor, at, dice| command.decide(index, actor, at, dice))
+        // Nothing was appended when the index turned out to be damaged.
+        tracker::on_sound_index(&self.around(), index, || {
+            self.execute_deciding(index, caller, command, manner, |actor, at, dice| {
+                command.decide(index, actor, at, dice)
+            })
+        })
     }
 
     /// The same, with `decide` in place of the command's own decision.
@@ -69,7 +74,7 @@ impl App<'_> {
     ) -> Result<Outcome, AppError> {
         let mut writer = self.log.writer(&self.around().patience())?;
         report_recovery(writer.recovery(), self.notices);
-        index.catch_up(&self.log)?;
+        tracker::catch_up(&self.around(), index)?;
         let actor = self.actor(index, caller)?;
         if let Some(replayed) = self.replay(index, &actor, command, manner)? {
             return Ok(replayed);
@@ -90,7 +95,7 @@ impl App<'_> {
             command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
             facts,
         };
-        append_and_follow(&mut writer, index, batch)
+        self.append_and_follow(&mut writer, index, batch)
     }
 
     /// The caller as the log knows him, allowed to write at all.
@@ -126,6 +131,32 @@ impl App<'_> {
     /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
     pub(super) fn stamp(&self, writer: &Writer<'_>) -> Result<EventTime, AppError> {
         Ok(consumers::stamp(writer.last_time(), &self.around())?)
+    }
+
+    fn append_and_follow(
+        &self,
+        writer: &mut Writer<'_>,
+        index: &StateIndex,
+        batch: Batch,
+    ) -> Result<Outcome, AppError> {
+        let expected = *writer.head();
+        let head = writer.append(&expected, &batch)?;
+        // From here on the command has succeeded. An index that cannot follow is brought to the head
+        // by whoever needs it next.
+        let first = expected.sequence.next();
+        let follow = || {
+            index.begin()?;
+            Recorded::of_batch(&batch, first).try_for_each(|recorded| index.apply(&recorded))?;
+            index.set_checkpoint(&Checkpoint::from(&head))?;
+            index.commit()
+        };
+        if let Err(error) = follow() {
+            let _ = index.rollback();
+            if let StateError::Damaged { .. } = error {
+                self.notices.warn(&format!("{error}; the next command makes it anew from the log"));
+            }
+        }
+        Ok(Outcome { events: numbered(batch, first), replayed: false })
     }
 }
 
@@ -171,24 +202,6 @@ pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
 /// Gives each event its id.
 pub(super) fn with_ids(events: Vec<Event>, mut id: impl FnMut() -> EventId) -> Vec<Fact> {
     events.into_iter().map(|event| Fact { id: id(), causation: None, event }).collect()
-}
-
-fn append_and_follow(writer: &mut Writer<'_>, index: &StateIndex, batch: Batch) -> Result<Outcome, AppError> {
-    let expected = *writer.head();
-    let head = writer.append(&expected, &batch)?;
-    // From here on the command has succeeded. An index that cannot follow is brought to the head
-    // by whoever needs it next.
-    let first = expected.sequence.next();
-    let follow = || {
-        index.begin()?;
-        Recorded::of_batch(&batch, first).try_for_each(|recorded| index.apply(&recorded))?;
-        index.set_checkpoint(&Checkpoint::from(&head))?;
-        index.commit()
-    };
-    if follow().is_err() {
-        let _ = index.rollback();
-    }
-    Ok(Outcome { events: numbered(batch, first), replayed: false })
 }
 
 fn numbered(batch: Batch, first: Sequence) -> Vec<(Sequence, Event)> {

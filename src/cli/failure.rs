@@ -191,6 +191,7 @@ impl From<StoreError> for Failure {
 const RIGHTS: &str = "only the owner of a store gets at its files; `ls -ld` tells who that is, `id` who you are";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
+const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
@@ -205,6 +206,17 @@ impl From<StateError> for Failure {
                 Failure::new(Exit::Failure, "state_index", chain(&refused)).hint(RIGHTS)
             }
             full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
+            damaged @ StateError::Damaged { .. } => {
+                Failure::new(Exit::Failure, "state_index", chain(&damaged)).hint(REPEAT)
+            }
+            StateError::MoveAside { ref source, .. } => {
+                let cause = source.kind();
+                Failure::new(Exit::Failure, "state_index", chain(&error)).hint_of_cause(&cause.into())
+            }
+            StateError::Sqlite { ref path, .. } if path.ends_with("notifier.sqlite") => {
+                Failure::new(Exit::Failure, "tables", chain(&error))
+                    .hint("`popug-cli consume notifier --rebuild` makes the tables anew from this log")
+            }
             other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
         }
     }

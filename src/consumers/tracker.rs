@@ -2,7 +2,22 @@
 
 use crate::consumers::{ConsumeError, Consumed, Surroundings};
 use crate::domain::event::Consumer;
-use crate::state::{Opened, StateIndex};
+use crate::state::{Opened, StateError, StateIndex};
+
+/// An error that a damaged SQLite file may be behind.
+pub trait MayBeDamage: From<ConsumeError> {
+    /// What is known of the damage.
+    fn damage(&self) -> Option<&StateError>;
+}
+
+impl MayBeDamage for ConsumeError {
+    fn damage(&self) -> Option<&StateError> {
+        match self {
+            ConsumeError::State(damage @ StateError::Damaged { .. }) => Some(damage),
+            _ => None,
+        }
+    }
+}
 
 /// Opens the state index, telling if it had to be replaced.
 pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError> {
@@ -25,9 +40,52 @@ pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError>
     Ok(index)
 }
 
+/// Brings the index to the head, whatever state its file is in.
+///
+/// # Errors
+/// If the log cannot be followed.
+pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<(), ConsumeError> {
+    on_sound_index(around, index, || Ok(index.catch_up(around.log).map(drop)?))
+}
+
+/// Runs `work`, which stores nothing, on an index that is at the head. Should the file turn out to be damaged
+/// meanwhile, one made anew takes its place, and `work` begins again.
+///
+/// # Errors
+/// What `work` returns.
+pub fn on_sound_index<T, E: MayBeDamage>(
+    around: &Surroundings<'_>,
+    index: &StateIndex,
+    work: impl Fn() -> Result<T, E>,
+) -> Result<T, E> {
+    let begun = work();
+    match begun.as_ref().err().and_then(MayBeDamage::damage) {
+        Some(damage) if go_on_anew(around, index, damage)? => work(),
+        _ => begun,
+    }
+}
+
+/// False if that was tried before.
+fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError) -> Result<bool, ConsumeError> {
+    if !index.go_on_anew(around.lock_wait)? {
+        return Ok(false);
+    }
+    around.notices.warn(&format!("{damage} and rebuilt from the log"));
+    index.catch_up(around.log)?;
+    Ok(true)
+}
+
 /// Brings the state index to the head; from sequence 1 if `rebuild`.
 pub fn consume(around: &Surroundings<'_>, rebuild: bool) -> Result<Consumed, ConsumeError> {
     let index = open_index(around)?;
+    on_sound_index(around, &index, || follow(around, &index, rebuild))
+}
+
+fn follow(around: &Surroundings<'_>, index: &StateIndex, rebuild: bool) -> Result<Consumed, ConsumeError> {
+    if rebuild {
+        // What is cleared in a damaged file may stay damaged.
+        index.check_integrity()?;
+    }
     index.begin()?;
     if rebuild {
         index.clear()?;
@@ -36,7 +94,7 @@ pub fn consume(around: &Surroundings<'_>, rebuild: bool) -> Result<Consumed, Con
     let applied = match index.follow(around.log) {
         Ok(applied) => applied,
         Err(error) => {
-            index.rollback()?;
+            let _ = index.rollback();
             return Err(error.into());
         }
     };

@@ -68,6 +68,24 @@ impl StateIndex {
         self.file.rollback()
     }
 
+    /// From here on a file made anew takes the place of this one, which was damaged. It has to be brought to
+    /// the head. False if something has taken its place before.
+    ///
+    /// # Errors
+    /// If it can be neither opened nor created.
+    pub fn go_on_anew(&self, lock_wait: Duration) -> Result<bool, StateError> {
+        self.eligible.take();
+        self.file.go_on_anew(&LAYOUT, lock_wait)
+    }
+
+    /// Reads all of the file.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`]
+    pub fn check_integrity(&self) -> Result<(), StateError> {
+        self.file.check_integrity()
+    }
+
     /// From now on nothing that the index follows is stored.
     pub fn never_commit(&self) -> Result<(), StateError> {
         self.file.never_commit()

@@ -33,8 +33,8 @@ impl SqliteFile {
         scratch: &Path,
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
-        let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
-        check_header(path)?;
+        let failed = |source| StateError::of("open", path, None, source);
+        check_header(path).map_err(failed)?;
         let db = if !wal_of(path).exists() {
             open_as(path, "immutable=1").map_err(failed)?
         } else if let Ok(db) = open_as(path, "readonly_shm=1").and_then(pinned) {
@@ -42,7 +42,7 @@ impl SqliteFile {
         } else {
             Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
         };
-        let file = SqliteFile::over(db, path);
+        let file = SqliteFile::over(db, path, None);
         Ok(file.is_current(layout)?.then_some(file))
     }
 }

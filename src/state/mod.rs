@@ -5,6 +5,7 @@
 //! never cause a wrong decision.
 
 mod apply;
+mod damage;
 mod index;
 mod inspect;
 mod query;

@@ -1,8 +1,8 @@
 //! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
 //!
-//! Such a file is disposable. One that is damaged is moved aside, one of another code version is
-//! replaced; either way the log fills it again. On a full disk its place is taken by one in memory, so that
-//! reading goes on; that one is filled from the first event.
+//! Such a file is disposable. One that is damaged is moved aside, wherever the damage is met, one of another
+//! code version is replaced; either way the log fills it again. On a full disk its place is taken by one in
+//! memory, so that reading goes on; that one is filled from the first event.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
@@ -16,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use crate::domain::id::Sequence;
 use crate::event_log::{Hash, LogError};
 use crate::state::Checkpoint;
+use crate::state::damage::{self, Identity};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -23,6 +24,9 @@ pub enum StateError {
     Sqlite { action: &'static str, path: PathBuf, source: rusqlite::Error },
     #[error("{} is busy with another process", path.display())]
     Busy { path: PathBuf },
+    /// `aside` is what the file is called now; `None` if it was only looked at, or replaced since.
+    #[error("{}", damaged_text(path, aside.as_deref(), reason))]
+    Damaged { path: PathBuf, aside: Option<PathBuf>, reason: String },
     #[error("cannot move the damaged {} aside", path.display())]
     MoveAside { path: PathBuf, source: std::io::Error },
     #[error("cannot copy {}", path.display())]
@@ -33,7 +37,35 @@ pub enum StateError {
     Log(#[from] LogError),
 }
 
+fn damaged_text(path: &Path, aside: Option<&Path>, reason: &str) -> String {
+    let path = path.display();
+    match aside {
+        Some(aside) => format!("{path} was damaged ({reason}); it is kept as {}", aside.display()),
+        None => format!("{path} is damaged: {reason}"),
+    }
+}
+
 impl StateError {
+    /// What SQLite says about a file. One that is damaged is moved aside, if it is still `opened`.
+    pub(super) fn of(
+        action: &'static str,
+        path: &Path,
+        opened: Option<Identity>,
+        source: rusqlite::Error,
+    ) -> StateError {
+        let path = path.to_owned();
+        if matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
+            return StateError::Busy { path };
+        }
+        if !damage::is_damage(&source) {
+            return StateError::Sqlite { action, path, source };
+        }
+        match opened.map_or(Ok(None), |opened| damage::move_aside(&path, opened)) {
+            Ok(aside) => StateError::Damaged { path, aside, reason: damage::reason(&source) },
+            Err(source) => StateError::MoveAside { path, source },
+        }
+    }
+
     /// Whether the disk takes no more.
     pub fn is_full_disk(&self) -> bool {
         matches!(self, StateError::Sqlite { source, .. } if is_full_disk(source))
@@ -73,10 +105,12 @@ pub enum Opened {
 pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
+    /// `None` if it is not to be moved, whatever is wrong with it.
+    opened: Option<Identity>,
     /// Transactions nest in one that is never committed.
     never_commits: Cell<bool>,
-    /// Takes the place of `db` once the disk turned out to be full.
-    memory: OnceCell<Box<SqliteFile>>,
+    /// Takes the place of `db` once the disk turned out to be full, or the file to be damaged.
+    instead: OnceCell<Box<SqliteFile>>,
 }
 
 /// A write-ahead file of up to this many bytes stays when the file is closed.
@@ -104,12 +138,12 @@ impl SqliteFile {
         match SqliteFile::open_existing(path, layout, lock_wait) {
             Ok(Some(file)) => Ok((file, Opened::AsItWas)),
             Ok(None) => {
-                remove(path);
+                damage::remove(path);
                 Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::Anew))
             }
-            Err(StateError::Sqlite { source, .. }) if is_damage(&source) => {
-                let aside = move_aside(path)?;
-                Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::MovedAside(aside)))
+            Err(StateError::Damaged { aside, .. }) => {
+                let opened = aside.map_or(Opened::Anew, Opened::MovedAside);
+                Ok((SqliteFile::create(path, layout, lock_wait)?, opened))
             }
             Err(error) if error.is_full_disk() => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
             Err(other) => Err(other),
@@ -118,16 +152,15 @@ impl SqliteFile {
 
     /// `None` if there is no file of this code version.
     fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        check_header(path)?;
+        let Some(opened) = Identity::of(path) else { return Ok(None) };
+        check_header(path).map_err(|source| StateError::of("open", path, Some(opened), source))?;
         let file = SqliteFile::connect(path, lock_wait)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
 
-    pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        SqliteFile { db, path: path.to_owned(), never_commits: Cell::new(false), memory: OnceCell::new() }
+    /// `opened` is `None` if it is only looked at.
+    pub(super) fn over(db: Connection, path: &Path, opened: Option<Identity>) -> SqliteFile {
+        SqliteFile { db, path: path.to_owned(), opened, never_commits: Cell::new(false), instead: OnceCell::new() }
     }
 
     /// Whether it has our tables, made by this version of the code.
@@ -148,14 +181,15 @@ impl SqliteFile {
     }
 
     fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
-        let failed = |source| StateError::Sqlite { action: "open", path: path.to_owned(), source };
-        let db = Connection::open(path).map_err(failed)?;
+        let db = Connection::open(path).map_err(|source| StateError::of("open", path, None, source))?;
+        let opened = Identity::of(path);
+        let failed = |source| StateError::of("open", path, opened, source);
         db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX)).map_err(failed)?;
         db.set_prepared_statement_cache_capacity(64);
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        Ok(SqliteFile::over(db, path))
+        Ok(SqliteFile::over(db, path, opened))
     }
 
     /// A new, empty file at `path`. If another process makes one at the same time, either is good.
@@ -185,7 +219,11 @@ impl SqliteFile {
     }
 
     pub fn db(&self) -> &Connection {
-        self.memory.get().map_or(&self.db, |memory| &memory.db)
+        &self.current().db
+    }
+
+    fn current(&self) -> &SqliteFile {
+        self.instead.get().map_or(self, Box::as_ref)
     }
 
     /// From here on an empty database in memory takes the place of the file. False if it did before.
@@ -193,16 +231,43 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn go_on_in_memory(&self, layout: &Layout) -> Result<bool, StateError> {
-        Ok(self.memory.set(Box::new(SqliteFile::in_memory(layout)?)).is_ok())
+        Ok(self.instead.set(Box::new(SqliteFile::in_memory(layout)?)).is_ok())
     }
 
-    /// Wraps a SQLite error with what was being done.
-    pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
-        let path = self.path.clone();
-        move |source| match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::Busy { path: path.clone() },
-            _ => StateError::Sqlite { action, path: path.clone(), source },
+    /// From here on the file that is at the path now, or an empty new one, takes the place of this one, which
+    /// was damaged. False if something else has taken its place before.
+    ///
+    /// # Errors
+    /// If it can be neither opened nor created.
+    pub fn go_on_anew(&self, layout: &Layout, lock_wait: Duration) -> Result<bool, StateError> {
+        if self.instead.get().is_some() {
+            return Ok(false);
         }
+        let (file, _) = SqliteFile::open(&self.path, layout, lock_wait)?;
+        if self.never_commits.get() {
+            file.begin()?;
+        }
+        Ok(self.instead.set(Box::new(file)).is_ok())
+    }
+
+    /// Reads all of the file.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`]
+    pub fn check_integrity(&self) -> Result<(), StateError> {
+        let found = self.db().query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        let found = found.map_err(self.failed("read"))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
+        Err(self.failed("read")(rusqlite::Error::SqliteFailure(corrupt, Some(found.replace('\n', " ")))))
+    }
+
+    /// Wraps a SQLite error with what was being done. A file that turns out to be damaged is moved aside.
+    pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
+        let (path, opened) = (self.path.clone(), self.current().opened);
+        move |source| StateError::of(action, &path, opened, source)
     }
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
@@ -308,7 +373,7 @@ pub fn sqlite_version() -> &'static str {
 }
 
 /// A write-ahead file may hold all that opening looks at, and hide that the rest is no database.
-pub(super) fn check_header(path: &Path) -> Result<(), StateError> {
+pub(super) fn check_header(path: &Path) -> rusqlite::Result<()> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut header = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut header));
@@ -316,40 +381,10 @@ pub(super) fn check_header(path: &Path) -> Result<(), StateError> {
     if read.is_err() || header.is_empty() || header == MAGIC {
         return Ok(());
     }
-    let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), None);
-    Err(StateError::Sqlite { action: "open", path: path.to_owned(), source })
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
-        || matches!(error, rusqlite::Error::InvalidQuery | rusqlite::Error::InvalidColumnType(..))
-}
-
-/// The database and its two companions.
-fn files(path: &Path) -> [PathBuf; 3] {
-    ["", "-wal", "-shm"].map(|suffix| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        name.into()
-    })
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None))
 }
 
 pub(super) fn wal_of(path: &Path) -> PathBuf {
-    let [_, wal, _] = files(path);
+    let [_, wal, _] = damage::files(path);
     wal
-}
-
-fn remove(path: &Path) {
-    // What is not there need not be removed; what cannot be is met again when creating.
-    files(path).iter().for_each(|file| drop(std::fs::remove_file(file)));
-}
-
-fn move_aside(path: &Path) -> Result<PathBuf, StateError> {
-    let aside = (1..)
-        .map(|n| path.with_extension(format!("sqlite.damaged-{n}")))
-        .find(|aside| !aside.exists())
-        .expect("some number is free");
-    std::fs::rename(path, &aside).map_err(|source| StateError::MoveAside { path: path.to_owned(), source })?;
-    remove(path);
-    Ok(aside)
 }

@@ -10,6 +10,7 @@ mod chain;
 mod concurrency;
 mod crafted;
 mod crowd;
+mod damage;
 mod day;
 mod dead_letters;
 mod doctor;

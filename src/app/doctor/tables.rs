@@ -24,12 +24,6 @@ enum Found {
     UpTo(Checkpoint),
 }
 
-impl From<Option<Checkpoint>> for Found {
-    fn from(checkpoint: Option<Checkpoint>) -> Found {
-        checkpoint.map_or(Found::OfAnotherVersion, Found::UpTo)
-    }
-}
-
 impl App<'_> {
     /// `head` is `None` if the log cannot be read to its end.
     pub(super) fn table_checks(&self, head: Option<Sequence>) -> Vec<Check> {
@@ -65,7 +59,9 @@ impl App<'_> {
             return Ok(Found::Nothing);
         }
         let index = StateIndex::open_to_read(&path, scratch, self.lock_wait)?;
-        Ok(index.map(|index| index.checkpoint()).transpose()?.into())
+        let Some(index) = index else { return Ok(Found::OfAnotherVersion) };
+        index.check_integrity()?;
+        Ok(Found::UpTo(index.checkpoint()?))
     }
 
     /// `None` if the state index, which knows them, cannot be read; that is told of the tracker.
@@ -112,7 +108,7 @@ impl App<'_> {
             Err(what) => Check::problem(
                 name,
                 what,
-                format!("`popug-cli consume {name}` moves a damaged file aside and makes the tables anew"),
+                format!("`popug-cli consume {name} --rebuild` makes the tables anew from the log"),
             ),
         }
     }

@@ -112,7 +112,7 @@ impl App<'_> {
         let playhead = Playhead::new(self.environment.now());
         let mut performance = Performance::open(self, &playhead, accounting)?;
         let index = tracker::open_index(&self.around())?;
-        index.catch_up(&self.log)?;
+        tracker::catch_up(&self.around(), &index)?;
         let importer = self.actor(&index, caller.user.id)?;
         importer.require(Right::Administer)?;
         let head = *performance.writer().head();

@@ -99,7 +99,7 @@ impl App<'_> {
         let playhead = Playhead::new(now);
         let performance = Performance::open(self, &playhead, Some(accounting))?;
         let index = tracker::open_index(&self.around())?;
-        index.catch_up(&self.log)?;
+        tracker::catch_up(&self.around(), &index)?;
         let admin = self.actor(&index, caller.user.id)?;
         admin.require(Right::Administer)?;
         let company = self.company(&index)?;

@@ -16,9 +16,15 @@ pub(super) struct LiveFiles {
 }
 
 impl App<'_> {
-    pub(super) fn check_checkpoints(&self, scratch: &Scratch, findings: &mut Findings) -> Result<LiveFiles, AppError> {
+    /// If `deep`, every byte of the files is read.
+    pub(super) fn check_checkpoints(
+        &self,
+        deep: bool,
+        scratch: &Scratch,
+        findings: &mut Findings,
+    ) -> Result<LiveFiles, AppError> {
         Ok(LiveFiles {
-            state: self.state_file(scratch, findings)?,
+            state: self.state_file(deep, scratch, findings)?,
             accounting: self.duckdb_file(Tables::Accounting, Consumer::Accounting, findings)?,
             analytics: self.duckdb_file(Tables::Analytics, Consumer::Analytics, findings)?,
         })
@@ -59,6 +65,7 @@ impl App<'_> {
 
     fn state_file(
         &self,
+        deep: bool,
         scratch: &Scratch,
         findings: &mut Findings,
     ) -> Result<Option<(StateIndex, Checkpoint)>, AppError> {
@@ -69,6 +76,9 @@ impl App<'_> {
         }
         let read = || {
             let Some(index) = StateIndex::open_to_read(&path, scratch.path(), self.lock_wait)? else { return Ok(None) };
+            if deep {
+                index.check_integrity()?;
+            }
             let checkpoint = index.checkpoint()?;
             Ok(Some((index, checkpoint)))
         };
@@ -81,8 +91,12 @@ impl App<'_> {
                 let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
                 Ok(is_ours.then_some((index, checkpoint)))
             }
-            Err(StateError::Sqlite { source, .. }) => {
-                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), source.to_string());
+            Err(error @ (StateError::Sqlite { .. } | StateError::Damaged { .. })) => {
+                let what = match error {
+                    StateError::Damaged { reason, .. } => reason,
+                    other => other.to_string(),
+                };
+                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), what);
                 Ok(None)
             }
             Err(other) => Err(other.into()),

@@ -65,7 +65,7 @@ impl App<'_> {
     /// Checks what was made of the lines.
     fn check_what_follows(&self, deep: bool, findings: &mut Findings, progress: Progress<'_>) -> Result<(), AppError> {
         let scratch = Scratch::new()?;
-        let files = self.check_checkpoints(&scratch, findings)?;
+        let files = self.check_checkpoints(deep, &scratch, findings)?;
         if deep {
             let decisions = self.decisions()?;
             if self.check_history(&decisions, findings, progress)? {

@@ -313,7 +313,7 @@ fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<()
         None => tracker::open_index(around)?,
     };
     if !index.pass_over(&before, &last)? {
-        index.catch_up(around.log)?;
+        tracker::catch_up(around, &index)?;
     }
     pending.index = Some(index);
     Ok(())

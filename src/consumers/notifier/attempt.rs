@@ -26,7 +26,7 @@ pub(super) fn attempt<'l>(
     tables: &MailTables,
     mails: &[OwedMail],
 ) -> Result<u64, ConsumeError> {
-    let company = tables.company()?;
+    let company = tables.on_sound_file(around, || Ok(tables.company()?))?;
     let is_written = mails.iter().any(|mail| routes.transport(mail.imported).is_some());
     let lines = if is_written { load_lines(around, pen, mails)? } else { Lines::new() };
     let desk = Desk { company, sender: routes.sender(), lines };
@@ -40,7 +40,8 @@ pub(super) fn attempt<'l>(
         tables.catch_up(around)?;
         let mut attempts = Vec::new();
         for mail in mails {
-            let is_untouched = tables.unsent(mail.payout_id)?.is_some_and(|now| now.cause == mail.cause);
+            let now = tables.on_sound_file(around, || Ok(tables.unsent(mail.payout_id)?))?;
+            let is_untouched = now.is_some_and(|now| now.cause == mail.cause);
             attempts.extend(outcomes.remove(&mail.payout_id).filter(|_| is_untouched).map(|outcome| (mail, outcome)));
         }
         record(around, writer, &desk.company, attempts)

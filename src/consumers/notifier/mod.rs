@@ -91,7 +91,7 @@ pub fn rebuild(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
 pub fn list(around: &Surroundings<'_>) -> Result<Vec<MailRow>, ConsumeError> {
     let tables = MailTables::open(around)?;
     tables.catch_up(around)?;
-    Ok(tables.rows()?)
+    tables.on_sound_file(around, || Ok(tables.rows()?))
 }
 
 /// Makes one more attempt at a mail that was not sent, whether it is due or not. `payout` is the
@@ -108,7 +108,7 @@ pub fn retry<'l>(
     let _lock = take_lock(around)?;
     let tables = MailTables::open(around)?;
     tables.catch_up(around)?;
-    let row = row_named(&tables, payout)?;
+    let row = tables.on_sound_file(around, || row_named(&tables, payout))?;
     if around.log.is_draft() {
         let is_sent = row.state == MailState::Sent;
         return Ok(if is_sent { Retried::AlreadySent(row) } else { Retried::Owed(row) });
@@ -155,7 +155,7 @@ fn due<'l>(
     tables: &MailTables,
 ) -> Result<Vec<OwedMail>, ConsumeError> {
     tables.catch_up(around)?;
-    if tables.due(around.clock.now(), 1)?.is_empty() {
+    if tables.on_sound_file(around, || Ok(tables.due(around.clock.now(), 1)?))?.is_empty() {
         return Ok(Vec::new());
     }
     ready_to_record(around, pen, tables, || tables.due(around.clock.now(), GROUP_MAILS))
@@ -167,12 +167,12 @@ fn ready_to_record<'l, T>(
     around: &Surroundings<'l>,
     pen: &mut Pen<'_, 'l>,
     tables: &MailTables,
-    find: impl FnOnce() -> Result<T, StateError>,
+    find: impl Fn() -> Result<T, StateError>,
 ) -> Result<T, ConsumeError> {
     pen.with_writer(around, |writer| {
         tables.catch_up(around)?;
         check_clock(writer.last_time(), around)?;
-        Ok(find()?)
+        tables.on_sound_file(around, || Ok(find()?))
     })
 }
 

@@ -39,6 +39,7 @@ pub fn outlook(directory: &StoreDirectory, scratch: &Path, lock_wait: Duration) 
     let Some(file) = SqliteFile::open_to_read(&directory.notifier(), &LAYOUT, scratch, lock_wait)? else {
         return Ok(None);
     };
+    file.check_integrity()?;
     let checkpoint = file.checkpoint()?;
     let read = file.db().query_row(WAITING, [], |row| {
         Ok(Outlook {

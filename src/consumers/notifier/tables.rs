@@ -124,6 +124,10 @@ impl MailTables {
     /// # Errors
     /// [`ConsumeError::ForeignTables`] if they were made from another log.
     pub fn catch_up(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        self.on_sound_file(around, || self.follow_log(around))
+    }
+
+    fn follow_log(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let checkpoint = self.checkpoint()?;
         if checkpoint == Checkpoint::from(&around.log.head()?) {
             return Ok(());
@@ -131,7 +135,7 @@ impl MailTables {
         run::check_on_chain(around, Consumer::Notifier, &checkpoint)?;
         let withheld = Withheld::load(around, Consumer::Notifier)?;
         if !withheld.may_rest_at(checkpoint.sequence) {
-            return self.rebuild(around);
+            return self.fill_anew(around);
         }
         let follow = || self.file.transaction(|| self.follow(around, &withheld));
         match follow() {
@@ -140,8 +144,36 @@ impl MailTables {
         }
     }
 
+    /// Runs `work`, which reads. Should the file turn out to be damaged, one made anew takes its place, and
+    /// `work` begins again.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub fn on_sound_file<T>(
+        &self,
+        around: &Surroundings<'_>,
+        work: impl Fn() -> Result<T, ConsumeError>,
+    ) -> Result<T, ConsumeError> {
+        match work() {
+            Err(ConsumeError::State(damage @ StateError::Damaged { .. }))
+                if self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
+            {
+                around.notices.warn(&format!("{damage} and rebuilt from the log"));
+                self.follow_log(around)?;
+                work()
+            }
+            done => done,
+        }
+    }
+
     /// Makes the tables anew from the first event; nobody sees them half filled.
     pub fn rebuild(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        // What is cleared in a damaged file may stay damaged.
+        self.on_sound_file(around, || Ok(self.file.check_integrity()?))?;
+        self.fill_anew(around)
+    }
+
+    fn fill_anew(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let withheld = Withheld::load(around, Consumer::Notifier)?;
         self.file.transaction(|| {
             self.file

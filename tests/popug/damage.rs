@@ -1,0 +1,113 @@
+//! Files of tables that are damaged anywhere: moved aside with a warning, made anew from the log, and
+//! named by whoever looks without changing anything.
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::Text::{Any, Has, Nothing};
+use crate::harness::{World, last_error};
+use crate::played::played;
+
+const SQLITE_PAGE_BYTES: u64 = 4096;
+
+fn pages_of(path: &Path) -> u64 {
+    std::fs::metadata(path).expect("a file").len() / SQLITE_PAGE_BYTES
+}
+
+/// A store whose file has no write-ahead file beside it.
+fn with_merged(file: &str) -> (World, PathBuf) {
+    let world = played();
+    let _ = world.does("ada", &["consume"]);
+    let path = world.store().join(file);
+    let db = rusqlite::Connection::open(&path).expect("a database");
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("merged");
+    drop(db);
+    for companion in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(path.with_file_name(format!("{file}{companion}")));
+    }
+    (world, path)
+}
+
+fn spoil(path: &Path, from: u64, bytes: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file");
+    file.write_all_at(&vec![0xa5; usize::try_from(bytes).expect("few")], from).expect("written");
+}
+
+fn kept(world: &World, file: &str) -> usize {
+    let entries = std::fs::read_dir(world.store()).expect("a store");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(&format!("{file}.damaged-"))).count()
+}
+
+#[test]
+fn a_state_index_that_is_damaged_behind_its_header_is_made_anew_by_every_command_that_opens_it() {
+    for words in [&["consume"][..], &["consume", "tracker", "--rebuild"], &["task", "add", "One"], &["close"]] {
+        let (world, path) = with_merged("state.sqlite");
+        let users = world.json("ada", &["user", "list"]);
+        spoil(&path, 3 * SQLITE_PAGE_BYTES, (pages_of(&path) - 3) * SQLITE_PAGE_BYTES);
+        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        assert_eq!(kept(&world, "state.sqlite"), 1, "{words:?}");
+        assert_eq!(world.json("ada", &["user", "list"])["rows"], users["rows"]);
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn a_damaged_page_of_the_state_index_never_stops_more_than_one_command() {
+    let (world, path) = with_merged("state.sqlite");
+    for page in 1..pages_of(&path) {
+        let world = world.twin();
+        spoil(&world.store().join("state.sqlite"), page * SQLITE_PAGE_BYTES, SQLITE_PAGE_BYTES);
+        let found = world.anonymous(&["verify", "--deep", "-o", "json"]).run();
+        assert_eq!(found.status, 7, "page {page}: {}{}", found.stdout, found.stderr);
+        assert!(found.stdout.contains("consume tracker --rebuild"), "{}", found.stdout);
+        let mut stopped = 0;
+        for words in [&["status"][..], &["task", "list", "--all"], &["task", "add", "One"], &["consume"]] {
+            let output = world.call("ada", &[words, &["-o", "json"]].concat()).run();
+            if output.status != 0 {
+                let error = last_error(&output);
+                assert!(error["message"].as_str().is_some_and(|text| text.contains("is kept as")), "{error}");
+                assert!(error["hints"][0].as_str().is_some_and(|text| text.contains("repeat the command")), "{error}");
+                stopped += 1;
+            }
+        }
+        assert!(stopped <= 1, "page {page} stopped {stopped} commands");
+        let _ = world.call("ada", &["consume", "tracker", "--rebuild"]).expect(0, Any, Any);
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn damaged_tables_of_the_notifier_are_made_anew_by_whoever_reads_them() {
+    for words in [&["mail", "list"][..], &["consume", "notifier", "--rebuild"]] {
+        let (world, path) = with_merged("notifier.sqlite");
+        let mails = world.json("ada", &["mail", "list"])["rows"].clone();
+        spoil(&path, 3 * SQLITE_PAGE_BYTES, (pages_of(&path) - 3) * SQLITE_PAGE_BYTES);
+        let _ = world.call("ada", &["consume", "tracker", "--rebuild"]).expect(0, Any, Nothing);
+        let _ = world.call("ada", words).expect(0, Any, Has("notifier.sqlite was damaged"));
+        assert_eq!(kept(&world, "notifier.sqlite"), 1);
+        assert_eq!(world.json("ada", &["mail", "list"])["rows"], mails);
+    }
+}
+
+#[test]
+fn doctor_names_a_damaged_file_and_the_command_that_makes_it_anew() {
+    for (file, consumer) in [("state.sqlite", "tracker"), ("notifier.sqlite", "notifier")] {
+        let (world, path) = with_merged(file);
+        spoil(&path, 3 * SQLITE_PAGE_BYTES, (pages_of(&path) - 3) * SQLITE_PAGE_BYTES);
+        assert_named(&world, consumer);
+        let _ = world.call("ada", &["consume", consumer, "--rebuild"]).expect(0, Any, Any);
+        let _ = world.anonymous(&["doctor"]).expect(0, Any, Nothing);
+    }
+}
+
+fn assert_named(world: &World, consumer: &str) {
+    let report = world.anonymous(&["doctor", "-o", "json"]).expect(7, Any, Nothing).json();
+    let row = report["rows"].as_array().expect("rows").iter().find(|row| row["check"] == consumer);
+    let row: &Value = row.unwrap_or_else(|| panic!("no {consumer} in {report}"));
+    assert_eq!(row["result"], "problem", "{row}");
+    let hint = row["hint"].as_str().expect("a hint");
+    assert!(hint.contains(&format!("popug-cli consume {consumer} --rebuild")), "{row}");
+}
