@@ -82,7 +82,7 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
 }
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
-    let Opened { database, withheld, .. } = open_tables(around, Tables::Analytics)?;
+    let Opened { _lock, database, withheld } = open_tables(around, Tables::Analytics)?;
     let mut analytics = Analytics::resume(&database, withheld)?;
     let from = analytics.position().sequence;
     let deadline = (!around.log.is_draft()).then(|| Instant::now() + SLICE);
@@ -99,12 +99,7 @@ pub fn with_lock<T, E: From<ConsumeError>>(
     consumer: Consumer,
     decide: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    if consumer == Consumer::Analytics {
-        let path = around.directory.database(Tables::Analytics);
-        let _database = Database::open(&path, Tables::Analytics, around.lock_wait).map_err(ConsumeError::from)?;
-        return decide();
-    }
-    let _lock = ProcessLock::take(&around.directory.lock(consumer.name()), around.holder, around.lock_wait)?;
+    let _lock = process_lock(around, consumer)?;
     decide()
 }
 
@@ -135,7 +130,7 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
         },
         Consumer::Analytics => match open_tables(around, Tables::Analytics) {
             Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
-            Ok(Opened { database, withheld, .. }) => {
+            Ok(Opened { _lock, database, withheld }) => {
                 let caught_up =
                     Analytics::resume(&database, withheld).and_then(|mut analytics| analytics.catch_up(around, None));
                 decide(stop(caught_up.map(drop))?)
@@ -158,19 +153,13 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     project_through(around, &database, tables, withheld, around.log.head()?.sequence)?;
     database.checkpoint_file()?;
     drop(database);
-    let _lock = process_lock(around, tables)?;
+    let _lock = process_lock(around, consumer_of(tables))?;
     replace_live(around, tables, &beside)
 }
 
-/// Analytics only projects: its file's own lock is enough.
-fn process_lock(around: &Surroundings<'_>, tables: Tables) -> Result<Option<ProcessLock>, ConsumeError> {
-    match tables {
-        Tables::Accounting => {
-            let lock = around.directory.lock(Consumer::Accounting.name());
-            ProcessLock::take(&lock, around.holder, around.lock_wait).map(Some)
-        }
-        Tables::Analytics => Ok(None),
-    }
+/// Held while a consumer works: DuckDB's own lock ends with the file, and not with its name.
+fn process_lock(around: &Surroundings<'_>, consumer: Consumer) -> Result<ProcessLock, ConsumeError> {
+    ProcessLock::take(&around.directory.lock(consumer.name()), around.holder, around.lock_wait)
 }
 
 fn beside(live: &Path) -> PathBuf {
@@ -216,7 +205,7 @@ pub fn project_through(
     }
 }
 
-/// Puts new tables in the place of the live ones, durably. For accounting the caller holds its lock.
+/// Puts new tables in the place of the live ones, durably. The caller holds the consumer's lock.
 fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Result<(), ConsumeError> {
     let live = around.directory.database(tables);
     let io = |action, path: &Path| {
@@ -246,7 +235,7 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
 struct Opened {
     database: Database,
     withheld: Withheld,
-    _lock: Option<ProcessLock>,
+    _lock: ProcessLock,
 }
 
 /// Opens a consumer's file for writing. A damaged one is moved aside; one of another code version, or
@@ -255,7 +244,7 @@ struct Opened {
 fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, ConsumeError> {
     remove_leftover(around, tables)?;
     loop {
-        let _lock = process_lock(around, tables)?;
+        let _lock = process_lock(around, consumer_of(tables))?;
         if tables == Tables::Accounting && !around.log.is_draft() {
             // Entries of an accountant who was killed before he could publish them belong to the
             // books before anything is decided. From here on nobody else posts any.

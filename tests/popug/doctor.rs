@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{PASSWORD, World, last_error};
 
-const CHECKS: [&str; 20] = [
+const CHECKS: [&str; 21] = [
     "permissions",
     "owner",
     "credentials",
@@ -25,6 +25,7 @@ const CHECKS: [&str; 20] = [
     "disk",
     "writer-lock",
     "accounting-lock",
+    "analytics-lock",
     "notifier-lock",
     "tracker",
     "accounting",

@@ -13,6 +13,7 @@ impl App<'_> {
         vec![
             check("writer-lock", self.log.writer_lock_holder()),
             check("accounting-lock", lock(Consumer::Accounting)),
+            check("analytics-lock", lock(Consumer::Analytics)),
             check("notifier-lock", lock(Consumer::Notifier)),
         ]
     }
