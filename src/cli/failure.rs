@@ -177,8 +177,11 @@ impl From<StoreError> for Failure {
             StoreError::Locked { .. } => {
                 Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
             }
-            StoreError::Damaged { .. } => Failure::new(Exit::Failure, "tables_damaged", message)
-                .hint("`popug-cli consume` moves the file aside and rebuilds it from the log"),
+            StoreError::Damaged { ref path, .. } => {
+                let consumer = path.file_stem().unwrap_or_default().to_string_lossy();
+                Failure::new(Exit::Failure, "tables_damaged", message)
+                    .hint(format!("`popug-cli consume {consumer} --rebuild` makes the tables anew from the log"))
+            }
             StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }

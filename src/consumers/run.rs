@@ -28,12 +28,14 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
     let mut total: Option<Consumed> = None;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
-        let sliced = with_accounting(around, |accounting| {
-            let from = accounting.position().sequence;
-            let done = accounting.advance(around, pen, deadline)?;
-            let (applied, appended) = accounting.counts();
-            let to = accounting.position().sequence;
-            Ok((Consumed { consumer: Consumer::Accounting, from, to, applied, appended }, done))
+        let sliced = again_if_damaged(|| {
+            with_accounting(around, |accounting| {
+                let from = accounting.position().sequence;
+                let done = accounting.advance(around, pen, deadline)?;
+                let (applied, appended) = accounting.counts();
+                let to = accounting.position().sequence;
+                Ok((Consumed { consumer: Consumer::Accounting, from, to, applied, appended }, done))
+            })
         });
         if matches!(sliced, Err(ConsumeError::Stopped { .. })) {
             keep_what_was_read(around)?;
@@ -58,20 +60,33 @@ fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
     })
 }
 
-/// Runs `work` as the only accounting process, on the ledger's file.
+/// Runs `work` again if it ended because a file is damaged, which has been moved aside then.
+///
+/// # Errors
+/// What `work` returns.
+pub fn again_if_damaged<T>(mut work: impl FnMut() -> Result<T, ConsumeError>) -> Result<T, ConsumeError> {
+    match work() {
+        Err(ConsumeError::Store(StoreError::Damaged { .. })) => work(),
+        done => done,
+    }
+}
+
+/// Runs `work` as the only accounting process, on the ledger's file. Should that turn out to be damaged, it is
+/// moved aside before the error is returned.
 pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
 ) -> Result<T, ConsumeError> {
     let Opened { _lock, database, withheld } = open_tables(around, Tables::Accounting)?;
-    work(&mut Accounting::resume(&database, withheld)?)
+    let done = Accounting::resume(&database, withheld).and_then(|mut accounting| work(&mut accounting));
+    close_tables(around, database, done)
 }
 
 /// Brings analytics to the head.
 pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeError> {
     let mut start = None;
     loop {
-        let (from, to, at_head) = analytics_slice(around)?;
+        let (from, to, at_head) = again_if_damaged(|| analytics_slice(around))?;
         let from = *start.get_or_insert(from);
         if at_head {
             let applied = to.0 - from.0;
@@ -83,11 +98,13 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
     let Opened { _lock, database, withheld } = open_tables(around, Tables::Analytics)?;
-    let mut analytics = Analytics::resume(&database, withheld)?;
-    let from = analytics.position().sequence;
     let deadline = (!around.log.is_draft()).then(|| Instant::now() + SLICE);
-    let at_head = analytics.catch_up(around, deadline)?;
-    Ok((from, analytics.position().sequence, at_head))
+    let done = Analytics::resume(&database, withheld).and_then(|mut analytics| {
+        let from = analytics.position().sequence;
+        let at_head = analytics.catch_up(around, deadline)?;
+        Ok((from, analytics.position().sequence, at_head))
+    });
+    close_tables(around, database, done)
 }
 
 /// Runs `decide` under the lock of `consumer`, so that nothing is decided about dead letters while it runs.
@@ -125,7 +142,7 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
             Ok(Opened { _lock, database, withheld }) => {
                 let advanced = Accounting::resume(&database, withheld)
                     .and_then(|mut accounting| accounting.advance(around, &mut Pen::ByLock, None));
-                decide(stop(advanced.map(drop))?)
+                decide(stop(close_tables(around, database, advanced).map(drop))?)
             }
         },
         Consumer::Analytics => match open_tables(around, Tables::Analytics) {
@@ -133,7 +150,7 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
             Ok(Opened { _lock, database, withheld }) => {
                 let caught_up =
                     Analytics::resume(&database, withheld).and_then(|mut analytics| analytics.catch_up(around, None));
-                decide(stop(caught_up.map(drop))?)
+                decide(stop(close_tables(around, database, caught_up).map(drop))?)
             }
         },
     }
@@ -213,9 +230,9 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
         move |source| ConsumeError::Io { action, path, source }
     };
     // Waits until nobody has the live file open. A damaged one cannot be open anywhere.
-    match Database::open(&live, tables, around.lock_wait) {
-        Ok(database) => database.checkpoint_file()?,
-        Err(StoreError::Damaged { .. }) => {}
+    let merged = Database::open(&live, tables, around.lock_wait).and_then(|database| database.checkpoint_file());
+    match merged {
+        Ok(()) | Err(StoreError::Damaged { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     let wal = wal_of(&live);
@@ -270,16 +287,28 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
 fn open_or_move_aside(around: &Surroundings<'_>, tables: Tables, path: &Path) -> Result<Database, ConsumeError> {
     match Database::open(path, tables, around.lock_wait) {
         Err(StoreError::Damaged { reason, .. }) => {
-            let aside = move_aside(path)?;
-            around.notices.warn(&format!(
-                "{} was damaged ({reason}); it is kept as {} and rebuilt from the log",
-                path.display(),
-                aside.display()
-            ));
+            move_aside(around, path, &reason)?;
             Ok(Database::open(path, tables, around.lock_wait)?)
         }
         other => Ok(other?),
     }
+}
+
+/// Closes the file after work that ended so. The caller holds the consumer's lock: a file that the work found
+/// to be damaged is still the one at its path, and is moved aside.
+fn close_tables<T>(
+    around: &Surroundings<'_>,
+    database: Database,
+    done: Result<T, ConsumeError>,
+) -> Result<T, ConsumeError> {
+    let path = database.path().to_owned();
+    drop(database);
+    if let Err(ConsumeError::Store(StoreError::Damaged { path: damaged, reason })) = &done
+        && *damaged == path
+    {
+        move_aside(around, &path, reason)?;
+    }
+    done
 }
 
 /// # Errors
@@ -321,7 +350,7 @@ fn remove_database(path: &Path) -> Result<(), ConsumeError> {
     Ok(())
 }
 
-fn move_aside(path: &Path) -> Result<PathBuf, ConsumeError> {
+fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<(), ConsumeError> {
     let aside = (1..)
         .map(|n| path.with_extension(format!("duckdb.damaged-{n}")))
         .find(|aside| !aside.exists())
@@ -332,5 +361,7 @@ fn move_aside(path: &Path) -> Result<PathBuf, ConsumeError> {
         source,
     })?;
     remove_database(path)?;
-    Ok(aside)
+    let (path, aside) = (path.display(), aside.display());
+    around.notices.warn(&format!("{path} was damaged ({reason}); it is kept as {aside} and rebuilt from the log"));
+    Ok(())
 }

@@ -16,11 +16,21 @@ pub enum StoreError {
     DuckDb { action: &'static str, path: PathBuf, source: duckdb::Error },
     #[error("{} has been in use for {waited_millis} ms: {holder}", path.display())]
     Locked { path: PathBuf, holder: String, waited_millis: u128 },
-    /// DuckDB cannot read the file, or it lacks our tables.
+    /// DuckDB cannot read the file, or some of it, or it lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
+}
+
+impl StoreError {
+    fn of(action: &'static str, path: &Path, source: duckdb::Error) -> StoreError {
+        let path = path.to_owned();
+        if is_damage(&source) {
+            return StoreError::Damaged { path, reason: first_line(&source) };
+        }
+        StoreError::DuckDb { action, path, source }
+    }
 }
 
 fn first_line(error: &duckdb::Error) -> String {
@@ -169,7 +179,7 @@ impl Database {
     /// Wraps a DuckDB error with what was being done.
     pub fn failed(&self, action: &'static str) -> impl Fn(duckdb::Error) -> StoreError + use<> {
         let path = self.path.clone();
-        move |source| StoreError::DuckDb { action, path: path.clone(), source }
+        move |source| StoreError::of(action, &path, source)
     }
 
     pub fn run(&self, action: &'static str, sql: &str) -> Result<(), StoreError> {
@@ -210,6 +220,21 @@ impl Database {
             reason: "the checkpoint's hash is not a hash".into(),
         })?;
         Ok(Checkpoint { sequence: Sequence(sequence), hash })
+    }
+
+    /// Reads every row of every table.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if some cannot be read.
+    pub fn check_readable(&self) -> Result<(), StoreError> {
+        let names = || -> Result<Vec<String>, duckdb::Error> {
+            let sql = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()";
+            self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+        };
+        for table in names().map_err(self.failed("read"))? {
+            self.run("read", &format!("SELECT sum(hash(t)) FROM {table} t"))?;
+        }
+        Ok(())
     }
 
     /// Whether the rows were made by this version of the code.
@@ -273,6 +298,21 @@ fn lock_holder(error: &duckdb::Error) -> Option<String> {
 pub fn is_full_disk(error: &duckdb::Error) -> bool {
     let text = error.to_string();
     ["No space left on device", "File too large", "Disk quota exceeded"].iter().any(|words| text.contains(words))
+}
+
+/// Whether the file does not hold what was written to it. DuckDB says so only in words; once it has met
+/// damage, some of them are said of whatever is asked next.
+pub fn is_damage(error: &duckdb::Error) -> bool {
+    const WORDS: [&str; 6] = [
+        "Corrupt database file",
+        "Could not read enough bytes",
+        "Serialization Error",
+        "INTERNAL Error",
+        "FATAL Error",
+        "Catalog Error: Table with name",
+    ];
+    let text = error.to_string();
+    !is_full_disk(error) && WORDS.iter().any(|words| text.contains(words))
 }
 
 fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {

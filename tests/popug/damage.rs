@@ -111,3 +111,60 @@ fn assert_named(world: &World, consumer: &str) {
     let hint = row["hint"].as_str().expect("a hint");
     assert!(hint.contains(&format!("popug-cli consume {consumer} --rebuild")), "{row}");
 }
+
+/// Where the blocks of a DuckDB file begin, and how long they are.
+const DUCKDB_HEADER_BYTES: u64 = 12288;
+const DUCKDB_BLOCK_BYTES: u64 = 262_144;
+
+/// The store with one of its DuckDB files damaged in each way in turn: cut to a half, or one block spoilt.
+fn with_damaged_tables(file: &str) -> Vec<World> {
+    let whole = played();
+    let _ = whole.does("ada", &["consume"]);
+    let bytes = std::fs::metadata(whole.store().join(file)).expect("a file").len();
+    let half = whole.twin();
+    let cut = std::fs::OpenOptions::new().write(true).open(half.store().join(file)).expect("a file");
+    cut.set_len(bytes / 2).expect("cut");
+    let mut worlds = vec![half];
+    for block in (DUCKDB_HEADER_BYTES + 3000..bytes).step_by(usize::try_from(DUCKDB_BLOCK_BYTES).expect("small")) {
+        let world = whole.twin();
+        spoil(&world.store().join(file), block, 64);
+        worlds.push(world);
+    }
+    worlds
+}
+
+#[test]
+fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
+    let sound = played();
+    let _ = sound.does("ada", &["consume"]);
+    for (consumer, report) in [("accounting", "entries"), ("analytics", "top-task")] {
+        let file = format!("{consumer}.duckdb");
+        let asked = ["report", report, "--from", "2026-03-05"];
+        let expected = sound.json("ada", &asked)["rows"].as_array().expect("rows").clone();
+        let mut met = 0;
+        for world in with_damaged_tables(&file) {
+            let _ = world.does("mara", &["task", "add", "Met by consume"]);
+            for words in [&["consume", consumer][..], &["close"]] {
+                met += usize::from(world.call("ada", words).expect(0, Any, Any).stderr.contains("was damaged"));
+            }
+            assert!(kept(&world, &file) <= 1);
+            let output = world.call("ada", &[&asked[..], &["-o", "json"]].concat()).run();
+            if output.status != 0 {
+                assert_told(&world, consumer, &last_error(&output));
+            }
+            let rows = world.json("ada", &asked)["rows"].as_array().expect("rows").clone();
+            assert_eq!(rows[..expected.len()], expected);
+        }
+        assert!(met > 0, "no damage of {file} was met");
+    }
+}
+
+/// What a report says of damaged tables, doctor and verify say too, and it helps.
+fn assert_told(world: &World, consumer: &str, error: &Value) {
+    let way_out = format!("popug-cli consume {consumer} --rebuild");
+    assert!(error["hints"][0].as_str().is_some_and(|hint| hint.contains(&way_out)), "{error}");
+    assert_named(world, consumer);
+    let found = world.anonymous(&["verify", "--deep", "-o", "json"]).expect(7, Any, Any).stdout;
+    assert!(found.contains(&way_out), "{found}");
+    let _ = world.call("ada", &["consume", consumer, "--rebuild"]).expect(0, Any, Any);
+}

@@ -85,7 +85,11 @@ impl App<'_> {
             return Ok(Found::Nothing);
         }
         let database = Database::open_to_read(&path, tables, self.lock_wait)?;
-        Ok(if database.is_current()? { Found::UpTo(database.checkpoint()?) } else { Found::OfAnotherVersion })
+        if !database.is_current()? {
+            return Ok(Found::OfAnotherVersion);
+        }
+        database.check_readable()?;
+        Ok(Found::UpTo(database.checkpoint()?))
     }
 
     fn outlook(&self, scratch: &Path) -> Result<Option<Option<Outlook>>, StateError> {

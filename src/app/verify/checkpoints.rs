@@ -25,13 +25,14 @@ impl App<'_> {
     ) -> Result<LiveFiles, AppError> {
         Ok(LiveFiles {
             state: self.state_file(deep, scratch, findings)?,
-            accounting: self.duckdb_file(Tables::Accounting, Consumer::Accounting, findings)?,
-            analytics: self.duckdb_file(Tables::Analytics, Consumer::Analytics, findings)?,
+            accounting: self.duckdb_file(deep, Tables::Accounting, Consumer::Accounting, findings)?,
+            analytics: self.duckdb_file(deep, Tables::Analytics, Consumer::Analytics, findings)?,
         })
     }
 
     fn duckdb_file(
         &self,
+        deep: bool,
         tables: Tables,
         consumer: Consumer,
         findings: &mut Findings,
@@ -44,6 +45,9 @@ impl App<'_> {
         let read = || {
             let database = Database::open_to_read(&path, tables, self.lock_wait)?;
             let found = (database.is_current()?, database.checkpoint()?);
+            if deep {
+                database.check_readable()?;
+            }
             Ok((database, found))
         };
         match read() {

@@ -14,10 +14,11 @@ use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::EventLog;
+use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity, Query};
 use crate::reports::table::{Report, Value};
-use crate::store::{Database, Tables};
+use crate::store::{Database, Tables, is_damage};
 
 #[derive(Args, Debug)]
 pub struct ReportArgs {
@@ -160,7 +161,10 @@ pub fn load(
     };
     query.check()?;
     let database = open_for_report(app, name.reads())?;
-    Ok(name.load(database.connection(), &query)?)
+    name.load(database.connection(), &query).map_err(|error| match error {
+        ReportError::Tables(source) if is_damage(&source) => database.failed("read")(source).into(),
+        other => other.into(),
+    })
 }
 
 /// The company and its first admin.

@@ -22,6 +22,21 @@ pub(super) fn load_lines<'l>(
     pen: &mut Pen<'_, 'l>,
     mails: &[OwedMail],
 ) -> Result<Lines, ConsumeError> {
+    match read_current(around, pen, mails) {
+        Err(ConsumeError::Store(StoreError::Damaged { .. })) => {
+            run::rebuild(around, Tables::Accounting)?;
+            around.notices.warn("accounting.duckdb was damaged; it was rebuilt from the log");
+            read_current(around, pen, mails)
+        }
+        read => read,
+    }
+}
+
+fn read_current<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+    mails: &[OwedMail],
+) -> Result<Lines, ConsumeError> {
     let newest = mails.iter().map(|mail| mail.sequence).max().unwrap_or_default();
     let database = match open_current(around, newest)? {
         Some(database) => database,
