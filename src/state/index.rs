@@ -38,6 +38,10 @@ impl StateIndex {
         Ok(StateIndex::on(SqliteFile::in_memory(&LAYOUT)?))
     }
 
+    pub(super) fn file(&self) -> &SqliteFile {
+        &self.file
+    }
+
     pub(super) fn db(&self) -> &Connection {
         self.file.db()
     }

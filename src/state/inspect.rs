@@ -10,8 +10,11 @@ use crate::state::index::LAYOUT;
 use crate::state::sqlite_file::{check_header, wal_of};
 use crate::state::{Layout, SqliteFile, StateError, StateIndex};
 
-/// Every table with the order in which its rows are compared.
-const TABLES: [(&str, &str); 6] = [
+/// A table and the order in which its rows are compared.
+pub type ComparedTable = (&'static str, &'static str);
+
+/// Every table of the index.
+const TABLES: [ComparedTable; 6] = [
     ("company", "one"),
     ("users", "ordinal"),
     ("tasks", "number"),
@@ -45,6 +48,26 @@ impl SqliteFile {
         let file = SqliteFile::over(db, path, None);
         Ok(file.is_current(layout)?.then_some(file))
     }
+
+    /// The tables that differ, each with the first row that does.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn differences(
+        &self,
+        rebuilt: &SqliteFile,
+        tables: &[ComparedTable],
+    ) -> Result<Vec<(&'static str, String)>, StateError> {
+        let mut found = Vec::new();
+        for (table, order) in tables {
+            let sql = format!("SELECT * FROM {table} ORDER BY {order}");
+            let mut ours = self.db().prepare(&sql).map_err(self.failed("read"))?;
+            let mut theirs = rebuilt.db().prepare(&sql).map_err(rebuilt.failed("read"))?;
+            let difference = first_difference(&mut ours, &mut theirs).map_err(self.failed("read"))?;
+            found.extend(difference.map(|what| (*table, what)));
+        }
+        Ok(found)
+    }
 }
 
 impl StateIndex {
@@ -58,15 +81,7 @@ impl StateIndex {
 
     /// The tables that differ, each with the first row that does.
     pub fn differences(&self, rebuilt: &StateIndex) -> Result<Vec<(&'static str, String)>, StateError> {
-        let mut found = Vec::new();
-        for (table, order) in TABLES {
-            let sql = format!("SELECT * FROM {table} ORDER BY {order}");
-            let mut ours = self.db().prepare(&sql).map_err(self.failed("read"))?;
-            let mut theirs = rebuilt.db().prepare(&sql).map_err(rebuilt.failed("read"))?;
-            let difference = first_difference(&mut ours, &mut theirs).map_err(self.failed("read"))?;
-            found.extend(difference.map(|what| (table, what)));
-        }
-        Ok(found)
+        self.file().differences(rebuilt.file(), &TABLES)
     }
 }
 

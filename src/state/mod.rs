@@ -14,6 +14,7 @@ pub(crate) mod row;
 mod sqlite_file;
 
 pub use index::StateIndex;
+pub use inspect::ComparedTable;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
 pub use resolutions::Resolution;
 pub use sqlite_file::{Layout, Opened, SqliteFile, StateError, sqlite_version};

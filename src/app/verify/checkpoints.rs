@@ -1,8 +1,11 @@
 //! The files of the consumers: can they be read, and were they made from this log?
 
+use std::path::Path;
+
 use crate::app::verify::Findings;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
+use crate::consumers::notifier::MailTables;
 use crate::domain::event::Consumer;
 use crate::event_log::LogError;
 use crate::state::{Checkpoint, StateError, StateIndex};
@@ -13,6 +16,7 @@ pub(super) struct LiveFiles {
     pub accounting: Option<(Database, Checkpoint)>,
     pub analytics: Option<(Database, Checkpoint)>,
     pub state: Option<(StateIndex, Checkpoint)>,
+    pub mails: Option<(MailTables, Checkpoint)>,
 }
 
 impl App<'_> {
@@ -27,6 +31,7 @@ impl App<'_> {
             state: self.state_file(deep, scratch, findings)?,
             accounting: self.duckdb_file(deep, Tables::Accounting, Consumer::Accounting, findings)?,
             analytics: self.duckdb_file(deep, Tables::Analytics, Consumer::Analytics, findings)?,
+            mails: self.mail_file(deep, scratch, findings)?,
         })
     }
 
@@ -73,34 +78,64 @@ impl App<'_> {
         scratch: &Scratch,
         findings: &mut Findings,
     ) -> Result<Option<(StateIndex, Checkpoint)>, AppError> {
-        let (path, name, consumer) = (self.directory.state_index(), "state.sqlite", Consumer::Tracker);
-        if !path.exists() {
-            findings.notes.push(missing(name, consumer));
-            return Ok(None);
-        }
-        let read = || {
+        let path = self.directory.state_index();
+        self.sqlite_file(&path, Consumer::Tracker, findings, || {
             let Some(index) = StateIndex::open_to_read(&path, scratch.path(), self.lock_wait)? else { return Ok(None) };
             if deep {
                 index.check_integrity()?;
             }
             let checkpoint = index.checkpoint()?;
             Ok(Some((index, checkpoint)))
-        };
-        match read() {
+        })
+    }
+
+    fn mail_file(
+        &self,
+        deep: bool,
+        scratch: &Scratch,
+        findings: &mut Findings,
+    ) -> Result<Option<(MailTables, Checkpoint)>, AppError> {
+        let path = self.directory.notifier();
+        self.sqlite_file(&path, Consumer::Notifier, findings, || {
+            let Some(tables) = MailTables::open_to_read(&path, scratch.path(), self.lock_wait)? else {
+                return Ok(None);
+            };
+            if deep {
+                tables.check_integrity()?;
+            }
+            let checkpoint = tables.checkpoint()?;
+            Ok(Some((tables, checkpoint)))
+        })
+    }
+
+    /// What `open` finds in a file, unless it is of another code version.
+    fn sqlite_file<T>(
+        &self,
+        path: &Path,
+        consumer: Consumer,
+        findings: &mut Findings,
+        open: impl FnOnce() -> Result<Option<(T, Checkpoint)>, StateError>,
+    ) -> Result<Option<(T, Checkpoint)>, AppError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !path.exists() {
+            findings.notes.push(missing(&name, consumer));
+            return Ok(None);
+        }
+        match open() {
             Ok(None) => {
-                findings.notes.push(outdated(name, consumer));
+                findings.notes.push(outdated(&name, consumer));
                 Ok(None)
             }
-            Ok(Some((index, checkpoint))) => {
-                let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
-                Ok(is_ours.then_some((index, checkpoint)))
+            Ok(Some((tables, checkpoint))) => {
+                let is_ours = self.check_checkpoint(&checkpoint, &name, consumer, findings)?;
+                Ok(is_ours.then_some((tables, checkpoint)))
             }
             Err(error @ (StateError::Sqlite { .. } | StateError::Damaged { .. })) => {
                 let what = match error {
                     StateError::Damaged { reason, .. } => reason,
                     other => other.to_string(),
                 };
-                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), what);
+                findings.rebuildable("checkpoint", consumer.name(), name.into_owned(), what);
                 Ok(None)
             }
             Err(other) => Err(other.into()),

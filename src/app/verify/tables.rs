@@ -6,6 +6,7 @@ use crate::app::verify::checkpoints::LiveFiles;
 use crate::app::verify::scratch::Scratch;
 use crate::app::verify::{Findings, Progress, Step};
 use crate::app::{App, AppError};
+use crate::consumers::notifier::MailTables;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{Notices, Surroundings, run};
 use crate::domain::event::Consumer;
@@ -38,6 +39,9 @@ impl App<'_> {
         if let Some((live, checkpoint)) = &files.state {
             check_state(&around, live, checkpoint, scratch, findings)?;
         }
+        if let Some((live, checkpoint)) = &files.mails {
+            check_mails(&around, live, checkpoint, decisions, scratch, findings)?;
+        }
         let mut may_lack_money = false;
         for (file, tables, consumer) in [
             (&files.accounting, Tables::Accounting, Consumer::Accounting),
@@ -45,8 +49,7 @@ impl App<'_> {
         ] {
             let Some((live, checkpoint)) = file else { continue };
             let rebuilt = scratch.path().join(tables.file_name());
-            let known = decisions.partition_point(|decision| decision.sequence <= checkpoint.sequence);
-            let withheld = Withheld::of(&around, consumer, &decisions[..known])?;
+            let withheld = Withheld::of(&around, consumer, known_at(checkpoint, decisions))?;
             may_lack_money |= withheld.may_lack_money();
             rebuild(&around, &rebuilt, tables, withheld, checkpoint)?;
             for difference in differences(live, &rebuilt, scratch.path())? {
@@ -79,6 +82,28 @@ fn check_state(
         findings.rebuildable("I8", Consumer::Tracker.name(), format!("state.sqlite table {table}"), what);
     }
     Ok(())
+}
+
+fn check_mails(
+    around: &Surroundings<'_>,
+    live: &MailTables,
+    checkpoint: &Checkpoint,
+    decisions: &[Resolution],
+    scratch: &Scratch,
+    findings: &mut Findings,
+) -> Result<(), AppError> {
+    let withheld = Withheld::of(around, Consumer::Notifier, known_at(checkpoint, decisions))?;
+    let path = scratch.path().join("notifier.sqlite");
+    let rebuilt = MailTables::rebuilt(&path, around, &withheld, checkpoint.sequence)?;
+    for (table, what) in live.differences(&rebuilt)? {
+        findings.rebuildable("I8", Consumer::Notifier.name(), format!("notifier.sqlite table {table}"), what);
+    }
+    Ok(())
+}
+
+/// The decisions that were made before tables rested there.
+fn known_at<'d>(checkpoint: &Checkpoint, decisions: &'d [Resolution]) -> &'d [Resolution] {
+    &decisions[..decisions.partition_point(|decision| decision.sequence <= checkpoint.sequence)]
 }
 
 fn rebuild(

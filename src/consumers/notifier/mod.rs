@@ -1,7 +1,7 @@
 //! The notifier: one pay mail for each payout (rule A9).
 //!
 //! `projection` follows payouts and what became of their mails, `attempt` sends those that are
-//! due and appends the outcome, `routes` says which way they leave, `ledger` what they list.
+//! due and appends the outcome, `recorded` holds what the tables say of them to the log, `routes` says which way they leave, `ledger` what they list.
 //!
 //! Invariant: a mail is sent only by a process that holds notifier.lock and whose tables have
 //! followed the log to its head, so that no recorded mail is sent again. A failing mail holds no
@@ -11,6 +11,7 @@ mod attempt;
 mod ledger;
 mod outlook;
 mod projection;
+mod recorded;
 mod routes;
 mod tables;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 pub use outlook::{Outlook, outlook};
 pub use routes::{MailRoutes, Outgoing};
-pub use tables::{MailRow, MailState};
+pub use tables::{MailRow, MailState, MailTables};
 
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::run::{PAUSE, SLICE};
@@ -28,7 +29,8 @@ use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
 use crate::domain::event::Consumer;
 use crate::state::{Checkpoint, StateError};
 use attempt::attempt;
-use tables::{MailTables, OwedMail};
+use recorded::hold_to_log;
+use tables::OwedMail;
 
 /// Mails that are sent before their results are appended.
 const GROUP_MAILS: usize = 1_000;
@@ -59,8 +61,13 @@ pub fn consume<'l>(
     let from = tables.checkpoint()?.sequence;
     let mut appended = 0;
     let mut slice_ends = Instant::now() + SLICE;
+    let mut is_held_to_log = false;
     loop {
-        let mails = if around.log.is_draft() { Vec::new() } else { due(around, pen, &tables)? };
+        let mut mails = if around.log.is_draft() { Vec::new() } else { due(around, pen, &tables)? };
+        if !mails.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
+            hold_to_log(around, &tables, None)?;
+            mails = due(around, pen, &tables)?;
+        }
         if mails.is_empty() {
             let to = tables.checkpoint()?.sequence;
             return Ok(Consumed { consumer: Consumer::Notifier, from, to, applied: to.0 - from.0, appended });
@@ -113,6 +120,8 @@ pub fn retry<'l>(
         let is_sent = row.state == MailState::Sent;
         return Ok(if is_sent { Retried::AlreadySent(row) } else { Retried::Owed(row) });
     }
+    hold_to_log(around, &tables, Some(row.payout_id).filter(|_| row.state != MailState::Sent))?;
+    let row = row_named(&tables, &row.payout_id.to_string())?;
     let mail = ready_to_record(around, pen, &tables, || tables.unsent(row.payout_id))?;
     let Some(mail) = mail else { return Ok(Retried::AlreadySent(row)) };
     attempt(around, pen, routes, &tables, &[mail])?;
@@ -128,7 +137,7 @@ pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError>
     if !around.directory.notifier().exists() {
         return Ok(Checkpoint::START);
     }
-    MailTables::open(around)?.checkpoint()
+    Ok(MailTables::open(around)?.checkpoint()?)
 }
 
 /// Brings the tables as far as they get, sending nothing, and runs `work` with how that ended while

@@ -1,5 +1,8 @@
 //! The notifier's file: opening it, bringing it to the head, and what is asked of it.
 
+use std::path::Path;
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -13,11 +16,12 @@ use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::EventLog;
 use crate::state::row::{self, Blob};
-use crate::state::{Checkpoint, Layout, Opened, SqliteFile, StateError};
+use crate::state::{Checkpoint, ComparedTable, Layout, Opened, SqliteFile, StateError};
 
 pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
+const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];
 
 /// What became of a pay mail so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,7 +94,8 @@ pub(super) struct CompanyRow {
     pub currency: String,
 }
 
-pub(super) struct MailTables {
+/// What the notifier knows of payouts and their mails.
+pub struct MailTables {
     file: SqliteFile,
 }
 
@@ -115,8 +120,48 @@ impl MailTables {
         Ok(MailTables { file })
     }
 
-    pub fn checkpoint(&self) -> Result<Checkpoint, ConsumeError> {
-        Ok(self.file.checkpoint()?)
+    /// The tables, only to be looked at; `None` if they were made by another code version.
+    ///
+    /// # Errors
+    /// As [`SqliteFile::open_to_read`].
+    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<MailTables>, StateError> {
+        Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(|file| MailTables { file }))
+    }
+
+    /// What the log up to `last` gives, in a new file at `path`.
+    ///
+    /// # Errors
+    /// If an event cannot be read or applied.
+    pub fn rebuilt(
+        path: &Path,
+        around: &Surroundings<'_>,
+        withheld: &Withheld,
+        last: Sequence,
+    ) -> Result<MailTables, ConsumeError> {
+        let (file, _) = SqliteFile::open(path, &LAYOUT, around.lock_wait)?;
+        let tables = MailTables { file };
+        tables.file.transaction(|| tables.follow(around, withheld, Some(last)))?;
+        Ok(tables)
+    }
+
+    /// The tables that differ, each with the first row that does.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn differences(&self, rebuilt: &MailTables) -> Result<Vec<(&'static str, String)>, StateError> {
+        self.file.differences(&rebuilt.file, &TABLES)
+    }
+
+    /// Reads all of the file.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`]
+    pub fn check_integrity(&self) -> Result<(), StateError> {
+        self.file.check_integrity()
+    }
+
+    pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
+        self.file.checkpoint()
     }
 
     /// Brings the tables to the head.
@@ -137,7 +182,7 @@ impl MailTables {
         if !withheld.may_rest_at(checkpoint.sequence) {
             return self.fill_anew(around);
         }
-        let follow = || self.file.transaction(|| self.follow(around, &withheld));
+        let follow = || self.file.transaction(|| self.follow(around, &withheld, None));
         match follow() {
             Err(ConsumeError::State(error)) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
             done => done,
@@ -173,7 +218,8 @@ impl MailTables {
         self.fill_anew(around)
     }
 
-    fn fill_anew(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+    /// The same, of a file that can be read.
+    pub(super) fn fill_anew(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let withheld = Withheld::load(around, Consumer::Notifier)?;
         self.file.transaction(|| {
             self.file
@@ -181,14 +227,19 @@ impl MailTables {
                 .execute_batch("DELETE FROM payouts; DELETE FROM users; DELETE FROM company;")
                 .map_err(self.file.failed("clear"))?;
             self.file.set_checkpoint(&Checkpoint::START)?;
-            self.follow(around, &withheld)
+            self.follow(around, &withheld, None)
         })
     }
 
-    /// Up to the head or not at all, so that the checkpoint rests behind every decision.
-    fn follow(&self, around: &Surroundings<'_>, withheld: &Withheld) -> Result<(), ConsumeError> {
+    /// Up to the head, or to `last`, or not at all, so that the checkpoint rests behind every decision.
+    fn follow(
+        &self,
+        around: &Surroundings<'_>,
+        withheld: &Withheld,
+        last: Option<Sequence>,
+    ) -> Result<(), ConsumeError> {
         let from = self.checkpoint()?;
-        let fed = follow(around, withheld, &from, None, None, |chunk| {
+        let fed = follow(around, withheld, &from, last, None, |chunk| {
             for recorded in &chunk.events {
                 projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
             }
@@ -201,7 +252,7 @@ impl MailTables {
 
     /// # Panics
     /// Before the company is founded: no mail is owed then.
-    pub fn company(&self) -> Result<CompanyRow, StateError> {
+    pub(super) fn company(&self) -> Result<CompanyRow, StateError> {
         let read = |row: &Row<'_>| {
             Ok(CompanyRow {
                 id: CompanyId::from_uuid(row::uuid(row, "company_id")?),
@@ -215,14 +266,14 @@ impl MailTables {
     }
 
     /// The first mails, in the order of their payouts, that are to be sent at the moment `now`.
-    pub fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
+    pub(super) fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts JOIN users USING (user_id)
             WHERE state = 'pending' AND (next_try IS NULL OR next_try <= ?1) ORDER BY sequence LIMIT ?2";
         self.all(sql, params![now.micros(), mails_max], owed_mail)
     }
 
     /// The mail of a payout, unless it is sent.
-    pub fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
+    pub(super) fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
         Ok(self.all(sql, params![Blob::from(payout)], owed_mail)?.pop())
     }
@@ -245,6 +296,16 @@ impl MailTables {
         let sql = "SELECT * FROM payouts JOIN users USING (user_id)
             WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
         self.all(sql, params![first, last], mail_row)
+    }
+
+    /// Of every mail that waits, and of `asked`: its payout, where that stands, and its attempts so far.
+    pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<(PayoutId, Sequence, u32)>, StateError> {
+        let sql = "SELECT payout_id, sequence, attempts FROM payouts WHERE state = 'pending' OR payout_id = ?1";
+        let read = |row: &Row<'_>| {
+            let payout = PayoutId::from_uuid(row::uuid(row, "payout_id")?);
+            Ok((payout, Sequence(row.get("sequence")?), row.get("attempts")?))
+        };
+        self.all(sql, params![asked.map(Blob::from)], read)
     }
 
     fn all<T>(

@@ -272,6 +272,8 @@ impl Days<'_> {
         self.execute("boss", Command::ReactivateUser { user: wanda, reason: None });
         self.clock.pass(48);
         self.app.close(&self.caller("anna"), None).unwrap();
+        // The notifier's tables follow; no mail is sent.
+        assert!(!self.app.mails().unwrap().is_empty());
     }
 
     fn user(&self, login: &str) -> UserId {

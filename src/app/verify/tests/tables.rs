@@ -3,13 +3,24 @@
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
 
+const EVERY_FILE: [(&str, &str); 4] = [
+    ("checkpoint", "accounting.duckdb"),
+    ("checkpoint", "analytics.duckdb"),
+    ("checkpoint", "notifier.sqlite"),
+    ("checkpoint", "state.sqlite"),
+];
+
 fn duckdb(store: &Store, file: &str, sql: &str) {
     let connection = duckdb::Connection::open(store.path(file)).unwrap();
     connection.execute_batch(sql).unwrap();
 }
 
 fn sqlite(store: &Store, sql: &str) {
-    rusqlite::Connection::open(store.path("state.sqlite")).unwrap().execute_batch(sql).unwrap();
+    in_sqlite(store, "state.sqlite", sql);
+}
+
+fn in_sqlite(store: &Store, file: &str, sql: &str) {
+    rusqlite::Connection::open(store.path(file)).unwrap().execute_batch(sql).unwrap();
 }
 
 #[test]
@@ -93,26 +104,51 @@ fn a_checkpoint_of_another_log_or_ahead_of_this_one_is_found() {
         let store = Store::sound();
         duckdb(&store, "accounting.duckdb", &format!("UPDATE checkpoint SET {change}"));
         duckdb(&store, "analytics.duckdb", &format!("UPDATE checkpoint SET {change}"));
-        sqlite(
-            &store,
-            &format!("UPDATE checkpoint SET {}", change.replace("repeat('a', 64)", &format!("'{}'", "a".repeat(64)))),
-        );
-        let expected =
-            [("checkpoint", "accounting.duckdb"), ("checkpoint", "analytics.duckdb"), ("checkpoint", "state.sqlite")];
-        assert_eq!(broken(&store.verify(false)), expected, "{change}");
+        let change = change.replace("repeat('a', 64)", &format!("'{}'", "a".repeat(64)));
+        for file in ["state.sqlite", "notifier.sqlite"] {
+            in_sqlite(&store, file, &format!("UPDATE checkpoint SET {change}"));
+        }
+        assert_eq!(broken(&store.verify(false)), EVERY_FILE, "{change}");
     }
 }
 
 #[test]
 fn files_that_are_no_databases_are_found() {
     let store = Store::sound();
-    for file in ["state.sqlite", "accounting.duckdb", "analytics.duckdb"] {
+    for (_, file) in EVERY_FILE {
         std::fs::write(store.path(file), "no database").unwrap();
     }
     let findings = store.verify(true);
-    let expected =
-        [("checkpoint", "accounting.duckdb"), ("checkpoint", "analytics.duckdb"), ("checkpoint", "state.sqlite")];
-    assert_eq!(broken(&findings), expected);
+    assert_eq!(broken(&findings), EVERY_FILE);
+}
+
+#[test]
+fn a_checkpoint_whose_hash_is_none_is_told_as_damage() {
+    for (file, consumer) in [("state.sqlite", "tracker"), ("notifier.sqlite", "notifier")] {
+        let store = Store::sound();
+        in_sqlite(&store, file, "UPDATE checkpoint SET hash = 'zz'");
+        let findings = store.verify(false);
+        assert_eq!(broken(&findings), [("checkpoint", file)]);
+        assert_eq!(findings.violations[0].what, "it holds a value that cannot be in it");
+        assert_eq!(findings.violations[0].remedy, format!("popug-cli consume {consumer} --rebuild"));
+    }
+}
+
+#[test]
+fn a_changed_row_of_the_notifier_is_found() {
+    for (table, change) in [
+        ("users", "UPDATE users SET email = 'evil@evil.example' WHERE login = 'dima'"),
+        ("payouts", "DELETE FROM payouts"),
+        ("payouts", "UPDATE payouts SET state = 'failed', attempts = 1"),
+        ("company", "UPDATE company SET name = 'x'"),
+    ] {
+        let store = Store::sound();
+        in_sqlite(&store, "notifier.sqlite", change);
+        assert!(store.verify(false).is_sound());
+        let findings = store.verify(true);
+        assert_eq!(broken(&findings), [("I8", format!("notifier.sqlite table {table}").as_str())], "{findings:#?}");
+        assert_eq!(findings.violations[0].remedy, "popug-cli consume notifier --rebuild");
+    }
 }
 
 #[test]

@@ -79,3 +79,39 @@ fn a_log_without_events_owes_no_mail() {
     let consumed = notifier::consume(&around, &mut crate::consumers::Pen::ByLock, &store.files()).unwrap();
     assert_eq!((consumed.to.0, consumed.appended), (0, 0));
 }
+
+/// Somebody wrote into the tables.
+fn tamper(store: &Store, sql: &str) {
+    rusqlite::Connection::open(store.directory.notifier()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_mail_that_the_log_knows_as_sent_is_not_sent_again_whatever_the_tables_say() {
+    for (sql, retried) in [
+        ("UPDATE payouts SET state = 'pending', attempts = 0, sent_to = NULL", false),
+        ("UPDATE payouts SET state = 'failed', attempts = 1, sent_to = NULL", true),
+    ] {
+        let store = Store::with_two_payouts();
+        assert_eq!(store.sent(), 2);
+        let rows = store.rows();
+        tamper(&store, sql);
+        fs::remove_dir_all(store.directory.outbox()).unwrap();
+        if retried {
+            let again = store.retry(&payout("vera", "2026-11-20").to_string()).unwrap();
+            assert!(matches!(again, notifier::Retried::AlreadySent(_)), "{again:?}");
+        }
+        assert_eq!(store.sent(), 0);
+        assert_eq!((store.rows(), store.mails_sent().len()), (rows, 2));
+        assert!(!store.eml("vera", "2026-11-20").exists());
+        assert!(store.warnings().iter().any(|text| text.contains("contradicts the log")), "{:?}", store.warnings());
+    }
+}
+
+#[test]
+fn no_attempt_is_counted_twice_whatever_the_tables_say() {
+    let store = with_mails_of_every_kind();
+    let failed: Vec<u32> = store.mails_failed().iter().map(|failed| failed.attempt).collect();
+    tamper(&store, "UPDATE payouts SET attempts = 0, next_try = NULL WHERE state = 'pending'");
+    store.sent();
+    assert_eq!(store.mails_failed().iter().map(|failed| failed.attempt).collect::<Vec<_>>(), failed);
+}
