@@ -3,7 +3,9 @@
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Retried};
 use crate::consumers::{Consumed, Pen};
-use crate::state::Checkpoint;
+use crate::domain::dead_letter::Stop;
+use crate::domain::event::Consumer;
+use crate::state::{Checkpoint, StateIndex};
 
 impl App<'_> {
     /// Sends every mail that is due and records how each ended.
@@ -40,6 +42,17 @@ impl App<'_> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
         Ok(notifier::retry(&self.around(), &mut Pen::ByLock, routes, payout)?)
+    }
+
+    /// The event that the notifier cannot apply, if it stands right before one.
+    ///
+    /// # Errors
+    /// If its file or the index cannot be read.
+    pub fn notifier_stop(&self, index: &StateIndex) -> Result<Option<Stop>, AppError> {
+        let resolutions = index.resolutions()?;
+        let decided =
+            |sequence| resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence));
+        Ok(notifier::stop(&self.around(), decided)?)
     }
 
     /// How far the notifier has read.

@@ -209,6 +209,9 @@ impl From<StateError> for Failure {
                 Failure::new(Exit::Failure, "state_index", chain(&refused)).hint(RIGHTS)
             }
             full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
+            StateError::Contradiction { sequence, .. } => Failure::new(Exit::Failure, "state_index", error.to_string())
+                .hint(format!("`popug-cli log show {sequence}` shows the event"))
+                .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             damaged @ StateError::Damaged { .. } => {
                 Failure::new(Exit::Failure, "state_index", chain(&damaged)).hint(REPEAT)
             }

@@ -165,7 +165,11 @@ impl StateIndex {
         if matches!(recorded.event.subject(), Subject::User(_)) {
             self.eligible.take();
         }
-        apply::apply(self.db(), recorded).map_err(self.failed("write"))
+        apply::apply(self.db(), recorded).map_err(self.failed("write")).map_err(|error| {
+            let Some(reason) = error.broken_constraint() else { return error };
+            let (path, sequence) = (self.file.path().to_owned(), recorded.sequence);
+            StateError::Contradiction { path, sequence, reason }
+        })
     }
 
     fn remember_key(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {

@@ -29,6 +29,9 @@ pub enum StateError {
     Damaged { path: PathBuf, aside: Option<PathBuf>, reason: String },
     #[error("cannot move the damaged {} aside", path.display())]
     MoveAside { path: PathBuf, source: std::io::Error },
+    /// The event contradicts what was written before it.
+    #[error("event {sequence} cannot be applied to {}: {reason}", path.display())]
+    Contradiction { path: PathBuf, sequence: Sequence, reason: String },
     #[error("cannot copy {}", path.display())]
     Copy { path: PathBuf, source: std::io::Error },
     #[error("the company in the state index cannot be read: {reason}")]
@@ -63,6 +66,16 @@ impl StateError {
         match opened.map_or(Ok(None), |opened| damage::move_aside(&path, opened)) {
             Ok(aside) => StateError::Damaged { path, aside, reason: damage::reason(&source) },
             Err(source) => StateError::MoveAside { path, source },
+        }
+    }
+
+    /// Why SQLite refused a row, if a constraint of the tables did.
+    pub fn broken_constraint(&self) -> Option<String> {
+        match self {
+            StateError::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                Some(source.to_string())
+            }
+            _ => None,
         }
     }
 
@@ -216,6 +229,10 @@ impl SqliteFile {
     /// If SQLite fails.
     pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
         SqliteFile::create(Path::new(":memory:"), layout, Duration::ZERO)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn db(&self) -> &Connection {

@@ -93,6 +93,19 @@ fn damaged_tables_of_the_notifier_are_made_anew_by_whoever_reads_them() {
 }
 
 #[test]
+fn a_checkpoint_whose_hash_is_none_is_damage() {
+    let (world, path) = with_merged("state.sqlite");
+    let db = rusqlite::Connection::open(&path).expect("a database");
+    db.execute("UPDATE checkpoint SET hash = 'zz'", []).expect("written");
+    drop(db);
+    let found = world.anonymous(&["verify"]).expect(7, Any, Nothing).stdout;
+    assert!(found.contains("consume tracker --rebuild") && !found.contains("Query is not"), "{found}");
+    let _ = world.call("ada", &["status"]).expect(0, Any, Has("was damaged"));
+    assert_eq!(kept(&world, "state.sqlite"), 1);
+    let _ = world.anonymous(&["verify"]).expect(0, Has("sound"), Nothing);
+}
+
+#[test]
 fn doctor_names_a_damaged_file_and_the_command_that_makes_it_anew() {
     for (file, consumer) in [("state.sqlite", "tracker"), ("notifier.sqlite", "notifier")] {
         let (world, path) = with_merged(file);

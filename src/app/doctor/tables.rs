@@ -5,7 +5,9 @@ use std::path::Path;
 use crate::app::doctor::{Check, counted, in_full};
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
+use crate::consumers::accounting::stop;
 use crate::consumers::notifier::{Outlook, outlook};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
@@ -17,11 +19,44 @@ use crate::store::{Database, StoreError, Tables};
 /// A consumer that has not looked for a day has been forgotten.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
+const OWN_FILES: &str = "this account may not read it: its owner sets that right with chmod u+rw FILE";
+
 /// What a look at a consumer's file gave.
 enum Found {
     Nothing,
     OfAnotherVersion,
     UpTo(Checkpoint),
+    /// An event that it cannot apply, now or ever.
+    StoppedBy(Stop),
+}
+
+/// Why a consumer's file tells nothing, and what to do.
+struct Unreadable {
+    detail: String,
+    hint: String,
+}
+
+impl Unreadable {
+    fn because(consumer: Consumer, error: &AppError) -> Unreadable {
+        let hint = if is_forbidden(error) {
+            OWN_FILES.to_owned()
+        } else {
+            format!("`popug-cli consume {} --rebuild` makes the tables anew from the log", consumer.name())
+        };
+        Unreadable { detail: in_full(error), hint }
+    }
+}
+
+/// Whether the file is there and this account may not read it.
+fn is_forbidden(error: &AppError) -> bool {
+    let is_denied = |source: &std::io::Error| source.kind() == std::io::ErrorKind::PermissionDenied;
+    match error {
+        AppError::Store(StoreError::Io { source, .. }) | AppError::State(StateError::Copy { source, .. }) => {
+            is_denied(source)
+        }
+        AppError::State(error) => error.is_forbidden(),
+        _ => false,
+    }
 }
 
 impl App<'_> {
@@ -34,22 +69,18 @@ impl App<'_> {
                 return vec![Check::problem("tables", in_full(&error), hint)];
             }
         };
-        let mails = self.outlook(scratch.path());
-        let notifier = match &mails {
-            Ok(Some(None)) => Ok(Found::OfAnotherVersion),
-            Ok(Some(Some(outlook))) => Ok(Found::UpTo(outlook.checkpoint)),
-            Ok(None) => Ok(Found::Nothing),
-            Err(error) => Err(in_full(error)),
+        let (notifier, mails) = match self.outlook(scratch.path()) {
+            Ok((found, mails)) => (Ok(found), mails),
+            Err(error) => (Err(error), None),
         };
-        let text = |found: Result<Found, AppError>| found.map_err(|error| in_full(&error));
         let mut checks = vec![
-            self.consumer(Consumer::Tracker, text(self.state_index(scratch.path())), head),
-            self.consumer(Consumer::Accounting, text(self.duckdb(Tables::Accounting)), head),
-            self.consumer(Consumer::Analytics, text(self.duckdb(Tables::Analytics)), head),
+            self.consumer(Consumer::Tracker, self.state_index(scratch.path()), head),
+            self.consumer(Consumer::Accounting, self.duckdb(Tables::Accounting), head),
+            self.consumer(Consumer::Analytics, self.duckdb(Tables::Analytics), head),
             self.consumer(Consumer::Notifier, notifier, head),
         ];
         checks.extend(self.set_aside_check(scratch.path()));
-        checks.extend(mails.ok().flatten().flatten().map(|outlook| waiting_mails(&outlook)));
+        checks.extend(mails.map(|outlook| waiting_mails(&outlook)));
         checks
     }
 
@@ -89,17 +120,36 @@ impl App<'_> {
             return Ok(Found::OfAnotherVersion);
         }
         database.check_readable()?;
+        if tables == Tables::Accounting
+            && let Some(stop) = stop(&database)?
+        {
+            return Ok(Found::StoppedBy(stop));
+        }
         Ok(Found::UpTo(database.checkpoint()?))
     }
 
-    fn outlook(&self, scratch: &Path) -> Result<Option<Option<Outlook>>, StateError> {
+    fn outlook(&self, scratch: &Path) -> Result<(Found, Option<Outlook>), AppError> {
         if !self.directory.notifier().exists() {
-            return Ok(None);
+            return Ok((Found::Nothing, None));
         }
-        outlook(&self.directory, scratch, self.lock_wait).map(Some)
+        let Some(outlook) = outlook(&self.directory, &self.log, scratch, self.lock_wait)? else {
+            return Ok((Found::OfAnotherVersion, None));
+        };
+        let found = match &outlook.stop {
+            Some(stop) if !self.is_decided(scratch, stop.sequence) => Found::StoppedBy(stop.clone()),
+            _ => Found::UpTo(outlook.checkpoint),
+        };
+        Ok((found, Some(outlook)))
     }
 
-    fn consumer(&self, consumer: Consumer, found: Result<Found, String>, head: Option<Sequence>) -> Check {
+    /// Whether something was decided about the event as a dead letter of the notifier.
+    fn is_decided(&self, scratch: &Path, sequence: Sequence) -> bool {
+        let index = StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait);
+        let resolutions = index.ok().flatten().and_then(|index| index.resolutions().ok()).unwrap_or_default();
+        resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence))
+    }
+
+    fn consumer(&self, consumer: Consumer, found: Result<Found, AppError>, head: Option<Sequence>) -> Check {
         let name = consumer.name();
         match found {
             Ok(Found::UpTo(checkpoint)) => self.standing(consumer, checkpoint, head),
@@ -109,11 +159,17 @@ impl App<'_> {
                 "its tables were made by another version of popug-cli",
                 format!("`popug-cli consume {name}` makes them anew"),
             ),
-            Err(what) => Check::problem(
+            Ok(Found::StoppedBy(Stop { sequence, reason })) => Check::problem(
                 name,
-                what,
-                format!("`popug-cli consume {name} --rebuild` makes the tables anew from the log"),
+                format!("it stops at event {sequence}: {reason}"),
+                format!(
+                    "`popug-cli dlq show {sequence}` shows it; `popug-cli dlq set-aside {sequence}` goes on without"
+                ),
             ),
+            Err(error) => {
+                let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
+                Check::problem(name, detail, hint)
+            }
         }
     }
 
@@ -190,5 +246,27 @@ pub fn versions() -> Check {
             Check::problem("versions", in_full(&error), "DuckDB does not work here: install popug-cli anew")
         }
         Err(other) => Check::problem("versions", in_full(&other), "install popug-cli anew"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_no_damaged_one() {
+        let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let path = PathBuf::from("accounting.duckdb");
+        let of_duckdb = AppError::Store(StoreError::Io { action: "open", path: path.clone(), source: denied() });
+        let of_sqlite = AppError::State(StateError::Copy { path: path.clone(), source: denied() });
+        for error in [of_duckdb, of_sqlite] {
+            let told = Unreadable::because(Consumer::Accounting, &error);
+            assert!(told.hint.contains("chmod") && !told.hint.contains("consume"), "{}", told.hint);
+        }
+        let damaged = AppError::Store(StoreError::Damaged { path, reason: "torn".into() });
+        let told = Unreadable::because(Consumer::Accounting, &damaged);
+        assert!(told.hint.contains("popug-cli consume accounting --rebuild"), "{}", told.hint);
     }
 }

@@ -7,8 +7,9 @@ use crate::cli::answer::Answer;
 use crate::cli::commands::report::open_to_read;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
-use crate::consumers::accounting::first_owed;
+use crate::consumers::accounting::{first_owed, stop};
 use crate::consumers::withheld::Withheld;
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
@@ -87,12 +88,18 @@ fn checkpoint(
 ) -> Result<(Sequence, Option<String>), Failure> {
     let sequence = match consumer {
         Consumer::Tracker => desk.index.checkpoint()?.sequence,
-        Consumer::Notifier => desk.app.notifier_checkpoint()?.sequence,
+        Consumer::Notifier => {
+            let stop = desk.app.notifier_stop(&desk.index)?;
+            return Ok((desk.app.notifier_checkpoint()?.sequence, stop.map(|stop| stopped(consumer, &stop))));
+        }
         Consumer::Accounting | Consumer::Analytics => {
             let database = open_to_read(&desk.app, consumer)?;
             let sequence = database.checkpoint()?.sequence;
             if consumer == Consumer::Accounting {
                 *last_closed = last_closed_date(&database)?;
+                if let Some(stop) = stop(&database)? {
+                    return Ok((sequence, Some(stopped(consumer, &stop))));
+                }
                 let owed = |first| format!("event {first} is neither charged nor credited yet");
                 return Ok((sequence, first_owed(&database)?.map(owed)));
             }
@@ -100,6 +107,10 @@ fn checkpoint(
         }
     };
     Ok((sequence, None))
+}
+
+fn stopped(consumer: Consumer, stop: &Stop) -> String {
+    format!("{} stops at event {}: {}", consumer.name(), stop.sequence, stop.reason)
 }
 
 /// Why the event right behind a checkpoint cannot be read, if the consumer has to read it.

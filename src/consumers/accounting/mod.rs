@@ -14,6 +14,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+use duckdb::OptionalExt;
+
 pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
 
@@ -21,6 +23,7 @@ use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -256,6 +259,28 @@ pub fn first_owed(database: &Database) -> Result<Option<Sequence>, StoreError> {
     );
     let first = last_sequence(database, &sql)?;
     Ok(Some(first).filter(|first| *first > Sequence::ZERO))
+}
+
+/// The event that no entry can follow from, as far as the tables know: nothing is decided from it on.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn stop(database: &Database) -> Result<Option<Stop>, StoreError> {
+    let sql = format!(
+        "WITH ended AS (SELECT * FROM completions WHERE sequence > coalesce(({LAST_REACTED}), 0)),
+            owed AS (FROM (SELECT sequence, task_id FROM assignments UNION ALL SELECT sequence, task_id FROM ended)
+                WHERE sequence > coalesce(({LAST_REACTED}), 0))
+         SELECT sequence, task_id::VARCHAR FROM owed
+         WHERE task_id NOT IN (SELECT task_id FROM tasks)
+            OR EXISTS (FROM completions ended WHERE ended.task_id = owed.task_id AND ended.sequence < owed.sequence)
+         ORDER BY sequence LIMIT 1"
+    );
+    let read = |row: &duckdb::Row<'_>| {
+        let (sequence, task): (u64, String) = (row.get(0)?, row.get(1)?);
+        Ok(Stop { sequence: Sequence(sequence), reason: reaction::unknown(&format!("task/{task}")) })
+    };
+    let found = database.connection().query_row(&sql, [], read).optional();
+    found.map_err(database.failed("read"))
 }
 
 /// A price stands apart from its first fee where the assignment waits for something set aside, or

@@ -320,8 +320,13 @@ fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<()
 }
 
 fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
-    let reason = format!("{} was never created, has no price or was completed before", recorded.event.subject());
+    let reason = unknown(&recorded.event.subject().to_string());
     ConsumeError::Stopped { consumer: Consumer::Accounting, sequence: recorded.sequence, reason }
+}
+
+/// Why nothing follows from an event of this task.
+pub(super) fn unknown(subject: &str) -> String {
+    format!("{subject} was never created, has no price or was completed before")
 }
 
 fn hash_at(around: &Surroundings<'_>, sequence: Sequence) -> Result<Hash, ConsumeError> {

@@ -26,7 +26,9 @@ pub use tables::{MailRow, MailState, MailTables};
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::run::{PAUSE, SLICE};
 use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, StateError};
 use attempt::attempt;
 use recorded::hold_to_log;
@@ -138,6 +140,17 @@ pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError>
         return Ok(Checkpoint::START);
     }
     Ok(MailTables::open(around)?.checkpoint()?)
+}
+
+/// The event that the tables cannot follow, if they stand right before one.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn stop(around: &Surroundings<'_>, decided: impl Fn(Sequence) -> bool) -> Result<Option<Stop>, ConsumeError> {
+    if !around.directory.notifier().exists() {
+        return Ok(None);
+    }
+    MailTables::open(around)?.stop(around.log, decided)
 }
 
 /// Brings the tables as far as they get, sending nothing, and runs `work` with how that ended while

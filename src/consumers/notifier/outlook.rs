@@ -3,15 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::consumers::notifier::tables::LAYOUT;
+use crate::consumers::notifier::tables::MailTables;
+use crate::domain::dead_letter::Stop;
 use crate::domain::time::EventTime;
-use crate::state::{Checkpoint, SqliteFile, StateError};
+use crate::event_log::FileLog;
+use crate::state::{Checkpoint, StateError};
 use crate::store::StoreDirectory;
 
 /// Mails that are not sent, as of a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outlook {
     pub checkpoint: Checkpoint,
+    /// The event behind it, if the tables cannot follow that.
+    pub stop: Option<Stop>,
     /// Sent by the next `consume notifier`.
     pub untried: u64,
     /// Failed before and tried again by themselves, the first of them at `next_try`.
@@ -35,15 +39,23 @@ const WAITING: &str = "
 ///
 /// # Errors
 /// If the file is damaged or stays busy.
-pub fn outlook(directory: &StoreDirectory, scratch: &Path, lock_wait: Duration) -> Result<Option<Outlook>, StateError> {
-    let Some(file) = SqliteFile::open_to_read(&directory.notifier(), &LAYOUT, scratch, lock_wait)? else {
+pub fn outlook(
+    directory: &StoreDirectory,
+    log: &FileLog,
+    scratch: &Path,
+    lock_wait: Duration,
+) -> Result<Option<Outlook>, StateError> {
+    let Some(tables) = MailTables::open_to_read(&directory.notifier(), scratch, lock_wait)? else {
         return Ok(None);
     };
-    file.check_integrity()?;
-    let checkpoint = file.checkpoint()?;
+    tables.check_integrity()?;
+    let checkpoint = tables.checkpoint()?;
+    let file = tables.file();
     let read = file.db().query_row(WAITING, [], |row| {
         Ok(Outlook {
             checkpoint,
+            // What is wrong with the log is told of the log.
+            stop: tables.stop(log, |_| false).ok().flatten(),
             untried: row.get(0)?,
             retrying: row.get(1)?,
             next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),

@@ -44,6 +44,23 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     }
 }
 
+/// Why the event cannot be applied to what the tables hold, if that is so.
+pub fn contradiction(db: &Connection, event: &Event) -> rusqlite::Result<Option<String>> {
+    let is_there = |sql: &str, id: Blob| db.prepare_cached(sql)?.exists(params![id]);
+    Ok(match event {
+        Event::CompanyFounded(_) if db.prepare_cached("SELECT 1 FROM company")?.exists([])? => {
+            Some("the company was founded before".to_owned())
+        }
+        Event::UserRegistered(e) if is_there("SELECT 1 FROM users WHERE user_id = ?1", Blob::from(e.user_id))? => {
+            Some(format!("the user {} was registered before", e.user_id))
+        }
+        Event::PayoutMade(e) if is_there("SELECT 1 FROM payouts WHERE payout_id = ?1", Blob::from(e.payout_id))? => {
+            Some(format!("the payout {} was made before", e.payout_id))
+        }
+        _ => None,
+    })
+}
+
 fn found_company(db: &Connection, e: &CompanyFounded) -> rusqlite::Result<()> {
     execute(
         db,

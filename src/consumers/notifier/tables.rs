@@ -10,15 +10,16 @@ use crate::consumers::feed::follow;
 use crate::consumers::notifier::projection;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings, run};
+use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, FileLog};
 use crate::state::row::{self, Blob};
-use crate::state::{Checkpoint, ComparedTable, Layout, Opened, SqliteFile, StateError};
+use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 
-pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
+const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1 };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
 const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];
@@ -152,6 +153,10 @@ impl MailTables {
         self.file.differences(&rebuilt.file, &TABLES)
     }
 
+    pub(super) fn file(&self) -> &SqliteFile {
+        &self.file
+    }
+
     /// Reads all of the file.
     ///
     /// # Errors
@@ -184,6 +189,14 @@ impl MailTables {
         }
         let follow = || self.file.transaction(|| self.follow(around, &withheld, None));
         match follow() {
+            Err(ConsumeError::Stopped { consumer, sequence, reason }) => {
+                // What stands before it is kept, so that the checkpoint tells where it stopped.
+                let before = Sequence(sequence.0 - 1);
+                if withheld.may_rest_at(before) {
+                    self.file.transaction(|| self.follow(around, &withheld, Some(before)))?;
+                }
+                Err(ConsumeError::Stopped { consumer, sequence, reason })
+            }
             Err(ConsumeError::State(error)) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
             done => done,
         }
@@ -241,13 +254,38 @@ impl MailTables {
         let from = self.checkpoint()?;
         let fed = follow(around, withheld, &from, last, None, |chunk| {
             for recorded in &chunk.events {
-                projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"))?;
+                self.apply(recorded)?;
             }
             self.file.set_checkpoint(&chunk.through)?;
             failpoint!("notifier.before_commit");
             Ok(())
         });
         fed.map(drop)
+    }
+
+    fn apply(&self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+        let applied = projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"));
+        let Err(error) = applied else { return Ok(()) };
+        let Some(broken) = error.broken_constraint() else { return Err(error.into()) };
+        let known = projection::contradiction(self.file.db(), &recorded.event).map_err(self.file.failed("read"))?;
+        let (consumer, sequence, reason) = (Consumer::Notifier, recorded.sequence, known.unwrap_or(broken));
+        Err(ConsumeError::Stopped { consumer, sequence, reason })
+    }
+
+    /// What keeps the tables from following the event right behind their checkpoint. `decided` tells whether
+    /// something was decided about it as a dead letter.
+    ///
+    /// # Errors
+    /// If tables or log cannot be read.
+    pub fn stop(&self, log: &FileLog, decided: impl Fn(Sequence) -> bool) -> Result<Option<Stop>, ConsumeError> {
+        let next = self.checkpoint()?.sequence.next();
+        if next > log.head()?.sequence || decided(next) {
+            return Ok(None);
+        }
+        let line = log.line(next)?;
+        let Some(recorded) = Withheld::nothing(Consumer::Notifier).read(&line.line())? else { return Ok(None) };
+        let reason = projection::contradiction(self.file.db(), &recorded.event).map_err(self.file.failed("read"))?;
+        Ok(reason.map(|reason| Stop { sequence: next, reason }))
     }
 
     /// # Panics

@@ -26,6 +26,11 @@ fn stopped_at(store: &Store) -> Option<u64> {
     consume(store).err().and_then(|error| error.stop()).map(|stop| stop.sequence.0)
 }
 
+fn known_stop(store: &Store) -> Option<u64> {
+    let database = Database::open(&store.directory.database(Tables::Accounting), Tables::Accounting, Duration::ZERO);
+    crate::consumers::accounting::stop(&database.unwrap()).unwrap().map(|stop| stop.sequence.0)
+}
+
 fn close(store: &Store, time: &str) -> Closes {
     store.set_clock(time);
     let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
@@ -58,8 +63,10 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
     store.finished("2026-11-20T10:00:00Z", 1, "petr");
     assert_eq!(stopped_at(&store), Some(bad));
     assert_eq!(stopped_at(&store), Some(bad), "it stops there again");
+    assert_eq!(known_stop(&store), Some(bad), "its tables tell so without another try");
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
     consume(&store).unwrap();
+    assert_eq!(known_stop(&store), None);
     assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2", "petr has his fee and his reward");
     let blocked = close(&store, "2026-11-22T00:05:00Z");
     assert_eq!(blocked, Closes { blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))), ..Closes::default() });
@@ -196,4 +203,15 @@ fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
     decided(&store, "2026-11-22T01:00:00Z", Standing::Retried, change);
     assert_eq!(close(&store, "2026-11-22T01:05:00Z").closed[0].day.payouts_total, gain(2));
     assert_rebuilds_alike(&store);
+}
+
+#[test]
+fn the_stop_is_told_and_not_what_waits_before_it() {
+    let store = Store::founded();
+    store.finished("2026-11-20T10:00:00Z", 1, "petr");
+    store.happened("2026-11-20T11:00:00Z", [completed(1, "petr")]);
+    let twice = last_sequence(&store);
+    store.finished("2026-11-20T12:00:00Z", 2, "petr");
+    assert_eq!(stopped_at(&store), Some(twice));
+    assert_eq!(known_stop(&store), Some(twice));
 }

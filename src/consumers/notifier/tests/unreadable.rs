@@ -5,9 +5,11 @@ use std::fs;
 use sha2::{Digest, Sha256};
 
 use crate::consumers::fixture::*;
-use crate::consumers::{ConsumeError, notifier, run};
-use crate::domain::event::{Event, UserChanged};
+use crate::consumers::{ConsumeError, notifier, run, tracker};
+use crate::domain::event::{Consumer, Event, EventSetAside, UserChanged};
+use crate::domain::role::Role;
 use crate::event_log::LogError;
+use crate::state::{Recorded, StateError};
 use crate::store::Tables;
 
 const HASH_SUFFIX_BYTES: usize = 75;
@@ -52,4 +54,39 @@ fn nothing_is_sent_or_passed_over_behind_an_event_of_a_newer_version() {
         assert_eq!(position, bad - 1);
         assert!(is_stopped_at(run::consume_analytics(&around), bad));
     }
+}
+
+#[test]
+fn a_payout_that_the_log_has_twice_stops_the_notifier_there_until_it_is_set_aside() {
+    let store = Store::with_two_payouts();
+    let is_payout = |recorded: &Recorded<'_>| matches!(recorded.event.as_ref(), Event::PayoutMade(_));
+    let payout = store.recorded().into_iter().find(is_payout).unwrap();
+    store.happened("2026-11-21T10:00:00Z", [payout.event.into_owned()]);
+    let bad = store.recorded().last().unwrap().sequence;
+    for _ in 0..2 {
+        let stop = store.sending(&store.files()).err().and_then(|error| error.stop()).unwrap();
+        assert_eq!(stop.sequence, bad);
+        assert!(stop.reason.contains("was made before"), "{}", stop.reason);
+        assert_eq!(notifier::checkpoint(&store.around()).unwrap().sequence.next(), bad);
+        assert_eq!(notifier::stop(&store.around(), |_| false).unwrap(), Some(stop));
+        assert_eq!(notifier::stop(&store.around(), |sequence| sequence == bad).unwrap(), None);
+    }
+    let (consumer, target_id) = (Consumer::Notifier, store.recorded().last().unwrap().id);
+    let set_aside = EventSetAside { consumer, target_sequence: bad, target_id, reason: "twice".into() };
+    store.happened("2026-11-21T11:00:00Z", [Event::from(set_aside)]);
+    assert_eq!(store.sent(), 2);
+    assert_eq!(notifier::stop(&store.around(), |_| false).unwrap(), None);
+}
+
+#[test]
+fn the_state_index_names_the_event_that_it_cannot_follow() {
+    let store = Store::founded();
+    store.happened("2026-11-21T10:00:00Z", [joined("vera", Role::Worker)]);
+    let bad = store.recorded().last().unwrap().sequence;
+    let refused = tracker::consume(&store.around(), false).unwrap_err();
+    let ConsumeError::State(StateError::Contradiction { sequence, reason, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(sequence, bad);
+    assert!(reason.contains("UNIQUE"), "{reason}");
 }
