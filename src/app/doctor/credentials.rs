@@ -1,7 +1,9 @@
 //! Keys, passwords, tokens and the caller's session: usable, closed to others, not about to end.
 
+use std::io::ErrorKind;
+
 use crate::app::App;
-use crate::app::doctor::{Check, counted, in_full};
+use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
 use crate::credentials::{AuthDir, CredentialError, Sessions, TokenKind, TokenRecord, TokenState};
 use crate::domain::id::CompanyId;
 use crate::domain::time::EventTime;
@@ -29,7 +31,14 @@ impl App<'_> {
 }
 
 fn fault(name: &'static str, error: &CredentialError) -> Check {
-    Check::problem(name, in_full(error), error.hint().unwrap_or_else(|| REMEDY.to_owned()))
+    Check::problem(name, in_full(error), remedy(error))
+}
+
+fn remedy(error: &CredentialError) -> String {
+    match error {
+        CredentialError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => OWN_FILES.to_owned(),
+        other => other.hint().unwrap_or_else(|| REMEDY.to_owned()),
+    }
 }
 
 fn faults(auth: &AuthDir) -> Vec<Check> {
@@ -63,5 +72,20 @@ fn session(sessions: &Sessions) -> Check {
         Ok(Some(_)) => Check::ok("session", "there is one, for its owner alone"),
         Ok(None) => Check::ok("session", "there is none for this account"),
         Err(error) => fault("session", &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_read_needs_no_backup() {
+        let fault = |kind: ErrorKind| {
+            let path = "auth/passwords.json".into();
+            remedy(&CredentialError::Io { action: "read", path, source: kind.into() })
+        };
+        assert!(fault(ErrorKind::PermissionDenied).contains("chmod"));
+        assert!(fault(ErrorKind::Other).contains("backup"));
     }
 }

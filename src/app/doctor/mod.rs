@@ -18,6 +18,9 @@ use crate::credentials::Sessions;
 use crate::domain::company::Company;
 use crate::domain::id::{CompanyId, Sequence};
 
+/// What is there, but not for this account.
+const OWN_FILES: &str = "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
+
 /// How a check ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Health {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::doctor::{Check, counted, in_full};
+use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::stop;
@@ -18,8 +18,6 @@ use crate::store::{Database, StoreError, Tables};
 
 /// A consumer that has not looked for a day has been forgotten.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
-
-const OWN_FILES: &str = "this account may not read it: its owner sets that right with chmod u+rw FILE";
 
 /// What a look at a consumer's file gave.
 enum Found {
