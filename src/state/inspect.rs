@@ -135,7 +135,8 @@ fn cell_text(value: &Value) -> String {
 /// Copies database and write-ahead file until both stayed the same meanwhile.
 fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, StateError> {
     let io = |source| StateError::Copy { path: path.to_owned(), source };
-    let (to, began) = (scratch.join("copy.sqlite"), Instant::now());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (to, began) = (scratch.join(format!("copy-of-{name}")), Instant::now());
     loop {
         let before = stamps(path);
         std::fs::copy(path, &to).map_err(io)?;
