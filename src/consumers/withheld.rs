@@ -111,6 +111,11 @@ impl Withheld {
             let withheld = self.is_withheld(line.sequence, line.subject, |letter| letter.is_of_the_books);
             return if withheld { Ok(None) } else { Recorded::from_line(line).map(Some) };
         }
+        // A mail that the notifier recorded is out: it would be sent again if that waited.
+        if self.consumer == Consumer::Notifier && is_of_a_mail(line) {
+            let withheld = self.is_withheld(line.sequence, line.subject, |_| false);
+            return if withheld { Ok(None) } else { Recorded::from_line(line).map(Some) };
+        }
         if self.withholds(line.sequence, line.subject) {
             return Ok(None);
         }
@@ -192,7 +197,8 @@ pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
         let user = Recorded::from_line(line).ok().and_then(|recorded| user_of(recorded.event.as_ref()));
         user.is_some_and(|user| Subject::User(user).to_string() == subject)
     };
-    is_read && (line.subject == subject || subject.starts_with("user/") && is_his())
+    let is_out = consumer == Consumer::Notifier && is_of_a_mail(line);
+    is_read && !is_out && (line.subject == subject || subject.starts_with("user/") && is_his())
 }
 
 /// Every decision in the log. The state index knows them; where it cannot follow the log, or has
@@ -227,6 +233,11 @@ fn read_decisions(mut reader: Reader<'_>, mut known: Vec<Resolution>) -> Result<
 /// Whether accounting appended the event itself, not merely what is decided in its name.
 pub fn is_of_the_books(line: &Line<'_>) -> bool {
     line.source == "/popug/accounting" && !line.type_name.starts_with("event.")
+}
+
+/// Whether the event tells what became of a mail.
+fn is_of_a_mail(line: &Line<'_>) -> bool {
+    line.type_name.starts_with("mail.")
 }
 
 /// Whose account an event of a task touches.

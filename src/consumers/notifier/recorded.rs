@@ -48,13 +48,13 @@ fn attempts_since(around: &Surroundings<'_>, first: Sequence) -> Result<HashMap<
     let mut recorded = HashMap::new();
     around.log.for_each(first, &mut |line| {
         if line.type_name.starts_with("mail.") {
-            match line.event()? {
-                Event::MailSent(sent) => drop(recorded.insert(sent.payout_id, Recorded::Sent)),
-                Event::MailFailed(failed) => {
-                    drop(recorded.insert(failed.payout_id, Recorded::Failed(failed.attempt)));
-                }
-                _ => {}
-            }
+            // One that cannot be read and did not stop the notifier was set aside.
+            let (payout, how) = match line.event() {
+                Ok(Event::MailSent(sent)) => (sent.payout_id, Recorded::Sent),
+                Ok(Event::MailFailed(failed)) => (failed.payout_id, Recorded::Failed(failed.attempt)),
+                _ => return Ok(()),
+            };
+            recorded.insert(payout, how);
         }
         Ok(())
     })?;
