@@ -232,7 +232,8 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
     // Waits until nobody has the live file open. A damaged one cannot be open anywhere.
     let merged = Database::open(&live, tables, around.lock_wait).and_then(|database| database.checkpoint_file());
     match merged {
-        Ok(()) | Err(StoreError::Damaged { .. }) => {}
+        Ok(()) => {}
+        Err(StoreError::Damaged { reason, .. }) => move_aside(around, &live, &reason)?,
         Err(error) => return Err(error.into()),
     }
     let wal = wal_of(&live);

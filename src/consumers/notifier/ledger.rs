@@ -24,8 +24,8 @@ pub(super) fn load_lines<'l>(
 ) -> Result<Lines, ConsumeError> {
     match read_current(around, pen, mails) {
         Err(ConsumeError::Store(StoreError::Damaged { .. })) => {
+            around.notices.warn("accounting.duckdb is damaged; it is rebuilt from the log");
             run::rebuild(around, Tables::Accounting)?;
-            around.notices.warn("accounting.duckdb was damaged; it was rebuilt from the log");
             read_current(around, pen, mails)
         }
         read => read,
