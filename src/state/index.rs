@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
 use crate::event_log::{EventLog, FileLog, LineKind, Reader};
-use crate::state::sqlite_file::{Layout, Opened, SqliteFile, StateError};
-use crate::state::{Checkpoint, Recorded, apply};
+use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
+use crate::state::{Checkpoint, Recorded, StateError, apply};
 
 pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 3 };
 

@@ -6,6 +6,7 @@
 
 mod apply;
 mod damage;
+mod error;
 mod index;
 mod inspect;
 mod query;
@@ -13,11 +14,12 @@ mod resolutions;
 pub(crate) mod row;
 mod sqlite_file;
 
+pub use error::StateError;
 pub use index::StateIndex;
 pub use inspect::ComparedTable;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
 pub use resolutions::Resolution;
-pub use sqlite_file::{Layout, Opened, SqliteFile, StateError, sqlite_version};
+pub use sqlite_file::{Layout, Opened, SqliteFile, sqlite_version};
 
 use std::borrow::Cow;
 
