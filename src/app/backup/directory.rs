@@ -65,7 +65,6 @@ impl BackupDirectory {
         create_private(root)?;
         let lock = ProcessLock::take(&root.join(LOCK), holder, wait)?;
         create_private(&self.path("log"))?;
-        sync(root)?;
         if let Some(parent) = std::path::absolute(root).ok().as_deref().and_then(Path::parent) {
             sync(parent)?;
         }
