@@ -28,14 +28,13 @@ use std::time::Duration;
 
 pub use error::AppError;
 
-use crate::consumers::{ConsumeError, Notices, Surroundings, report_recovery, tracker};
+use crate::consumers::{Notices, Surroundings, tracker};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
 use crate::domain::time::EventTime;
-use crate::event_log::storage::Disk;
-use crate::event_log::{FileLog, Head, LogError};
-use crate::state::{StateError, StateIndex};
+use crate::event_log::{FileLog, LogError};
+use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 
 /// What comes from outside: clock and dice, pinned or real.
@@ -114,28 +113,8 @@ impl<'e> App<'e> {
     /// If it cannot be opened or the log cannot be read.
     pub fn index(&self) -> Result<StateIndex, AppError> {
         let index = tracker::open_index(&self.around())?;
-        match tracker::catch_up(&self.around(), &index) {
-            // It has read what the head does not tell of any more: a slot of it was lost.
-            Err(ConsumeError::State(StateError::Log(LogError::NotOnChain { .. }))) if self.settle()? => {
-                tracker::catch_up(&self.around(), &index)?;
-            }
-            done => done?,
-        }
+        tracker::catch_up(&self.around(), &index)?;
         Ok(index)
-    }
-
-    /// Publishes the whole batches behind the head; whether there were any.
-    fn settle(&self) -> Result<bool, AppError> {
-        let recovery = self.log.settle(&self.around().patience())?;
-        report_recovery(recovery, self.notices);
-        Ok(recovery.happened())
-    }
-
-    /// The same store with a log that ends with `head`, only to be read.
-    fn as_of(&self, head: Head) -> App<'_> {
-        let log = FileLog::as_of(Box::new(Disk::new(&self.directory.log())), head);
-        let (directory, holder) = (self.directory.clone(), self.holder.clone());
-        App { directory, log, environment: self.environment, notices: self.notices, lock_wait: self.lock_wait, holder }
     }
 
     /// # Errors

@@ -36,10 +36,7 @@ impl FileLog {
     pub fn ending(&self) -> Result<Ending, LogError> {
         let (head, head_file) = (self.head()?, self.head_file_state()?);
         let last = (head.sequence > Sequence::ZERO).then(|| self.line(head.sequence)).transpose()?;
-        let tail = match head_file {
-            HeadFileState::OneSlotBad => recovery::whole_behind_what_is_left(self.storage(), head)?,
-            HeadFileState::Sound | HeadFileState::Missing => recovery::examine(self.storage(), head)?,
-        };
+        let tail = recovery::examine(self.storage(), head)?;
         let unpublished_events = tail.head.sequence.0 - head.sequence.0;
         Ok(Ending { head, last, head_file, unpublished_events, torn_bytes: tail.excess_bytes })
     }

@@ -233,15 +233,16 @@ impl EventLog for FileLog {
         }
         let storage = self.storage.as_ref();
         let published = match HeadFile::open(storage, Access::Read)? {
-            Some(file) => file.published(storage)?,
+            Some(file) => file.published_at_rest(storage)?,
             None if segment::list(storage)?.is_empty() => {
                 return Err(LogError::Missing { path: storage.path("") });
             }
             None => None,
         };
         match published {
-            Some(Published { head, .. }) => Ok(head),
-            None => recovery::find_head(storage).map(|tail| tail.head),
+            Some(Published { head, is_alone: false, .. }) => Ok(head),
+            Some(Published { head, .. }) => recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head),
+            None => recovery::whole_behind_what_is_left(storage, Head::EMPTY).map(|tail| tail.head),
         }
     }
 

@@ -12,6 +12,8 @@
 //! after the last acknowledged line in it, and `checksum` the first 16 hex digits of the SHA-256
 //! of the text before it. Behind the slots stands who holds the writer lock, for messages only.
 
+use std::time::Duration;
+
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
@@ -19,6 +21,9 @@ use crate::event_log::storage::{Access, Storage, StorageFile};
 
 pub const HEAD_FILE: &str = "head";
 const SLOT_BYTES: usize = 4096;
+/// How often a slot is read before it counts as lost.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
 /// How the head file and with it the log is written.
 pub const FORMAT: &str = "popug-head 1";
@@ -135,6 +140,18 @@ impl HeadFile {
             Slot::Empty | Slot::Bad => None,
         });
         Ok(heads.max_by_key(|published| published.head.sequence))
+    }
+
+    /// The same for whoever holds no lock: a slot that is just being written is not a lost one.
+    pub fn published_at_rest(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
+        for _ in 0..LOOKS {
+            match self.published(storage)? {
+                Some(published) if !published.is_alone => return Ok(Some(published)),
+                None if self.slots(storage)? == [Slot::Empty; 2] => return Ok(None),
+                _ => std::thread::sleep(BETWEEN_LOOKS),
+            }
+        }
+        self.published(storage)
     }
 
     /// Both slots.

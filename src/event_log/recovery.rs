@@ -37,8 +37,14 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Whether all that was written are whole batches.
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.excess_bytes == 0 && self.excess_segments.is_empty()
+    }
+
+    /// Where it stops being whole.
+    pub fn end(&self) -> Place {
+        let Head { segment, position: byte, sequence, .. } = self.head;
+        Place { segment: segment::file_name(segment), byte, sequence: sequence.next() }
     }
 }
 
@@ -53,14 +59,20 @@ pub(super) struct Stretch {
 /// # Errors
 /// [`LogError::Damaged`] if the log ends before the head.
 pub(super) fn has_tail(storage: &dyn Storage, head: &Head) -> Result<bool, LogError> {
+    let length = length_up_to(storage, head)?;
+    let next = head.sequence.next();
+    Ok(length > head.position || next != head.segment && length_if_there(storage, next)?.is_some())
+}
+
+/// The length of the segment that the head is in, which reaches it.
+fn length_up_to(storage: &dyn Storage, head: &Head) -> Result<u64, LogError> {
     let length = length_if_there(storage, head.segment)?.unwrap_or(0);
     if length < head.position {
         let place = Place { segment: segment::file_name(head.segment), byte: length, sequence: head.sequence };
         let what = format!("the segment ends here, but {} bytes are acknowledged", head.position);
         return Err(LogError::Damaged { place, what });
     }
-    let next = head.sequence.next();
-    Ok(length > head.position || next != head.segment && length_if_there(storage, next)?.is_some())
+    Ok(length)
 }
 
 fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>, LogError> {
@@ -72,7 +84,11 @@ fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>
 }
 
 /// Reads on from `head` without a published end.
+///
+/// # Errors
+/// As [`has_tail`].
 pub(super) fn examine(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
+    length_up_to(storage, &head)?;
     let segments: Vec<_> =
         segment::list(storage)?.into_iter().filter(|first| *first == head.segment || *first > head.sequence).collect();
     let mut scan = Scan { head, open: head, more: 0, bad: None, valid_after_bad: false };
@@ -160,20 +176,11 @@ impl Scan {
     }
 }
 
-/// Finds the head of a log whose head file is missing: the longest valid prefix of whole
-/// batches. What follows it may only be a torn tail.
+/// The tail behind what is left of the head: [`Head::EMPTY`] if all of it is lost, the head of one
+/// slot if the other is. Whole batches of it may have been acknowledged.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if a well-formed line follows a bad one.
-pub(super) fn find_head(storage: &dyn Storage) -> Result<Tail, LogError> {
-    behind_what_is_left(storage, Head::EMPTY)
-}
-
-/// The tail behind a head whose newer one may be lost, so that whole batches of it may have been
-/// acknowledged.
-///
-/// # Errors
-/// As [`find_head`].
 pub(super) fn behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
     let mut tail = examine(storage, head)?;
     match tail.valid_after_bad.take() {
@@ -182,21 +189,18 @@ pub(super) fn behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<T
     }
 }
 
-/// The same for whoever would cut it without asking. One crash tears either a slot of the head or
-/// the end of the log: where both are unreadable, something acknowledged may be.
+/// What is wrong with a tail that is not made of whole batches where the head is lost, or a slot of it.
+pub(super) const IN_DOUBT: &str =
+    "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
+
+/// The same for whoever reads on or would cut it without asking. One crash tears either a slot of
+/// the head or the end of the log: where both are unreadable, something acknowledged may be.
 ///
 /// # Errors
 /// [`LogError::Damaged`] unless it is made of whole batches.
 pub(super) fn whole_behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
     let tail = behind_what_is_left(storage, head)?;
-    if tail.is_whole() {
-        return Ok(tail);
-    }
-    let Head { segment, position: byte, sequence, .. } = tail.head;
-    let place = Place { segment: segment::file_name(segment), byte, sequence: sequence.next() };
-    let what =
-        "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
-    Err(LogError::Damaged { place, what: what.to_owned() })
+    if tail.is_whole() { Ok(tail) } else { Err(LogError::Damaged { place: tail.end(), what: IN_DOUBT.to_owned() }) }
 }
 
 fn length_of(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {

@@ -97,7 +97,7 @@ impl FileLog {
 }
 
 fn behind_lost_head(storage: &dyn Storage) -> Result<Unsettled, LogError> {
-    let head = recovery::find_head(storage)?.head;
+    let head = recovery::behind_what_is_left(storage, Head::EMPTY)?.head;
     Ok(Unsettled { head_file: HeadFileState::Lost, late_events: 0, cuts: cuts(storage, &head)?, head })
 }
 

@@ -111,9 +111,9 @@ impl<'s> Writer<'s> {
             Some(_) => return Ok(()),
         };
         let tail = match lost {
-            Lost::Head => recovery::find_head(self.storage)?,
-            Lost::Slot if cutting == Cutting::Unasked => recovery::whole_behind_what_is_left(self.storage, self.head)?,
-            Lost::Slot | Lost::Nothing => recovery::examine(self.storage, self.head)?,
+            Lost::Nothing => recovery::examine(self.storage, self.head)?,
+            _ if cutting == Cutting::Unasked => recovery::whole_behind_what_is_left(self.storage, self.head)?,
+            Lost::Head | Lost::Slot => recovery::behind_what_is_left(self.storage, self.head)?,
         };
         let published_events = tail.head.sequence.0 - self.head.sequence.0;
         let outcome = self.cut_and_publish(&tail, lost);

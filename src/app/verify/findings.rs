@@ -7,6 +7,8 @@ use crate::event_log::audit::{Audit, Fault, FaultKind};
 
 const RESTORE: &str = "popug-cli repair --from BACKUP_DIR puts a backup's bytes there, if they reach the head; \
                        otherwise make a new store of the backup: popug-cli -C NEW-DIR restore BACKUP_DIR";
+const DOUBT: &str = "popug-cli repair --from BACKUP_DIR takes it from a backup that has it; without one popug-cli repair \
+                     cuts it and keeps a copy";
 const REPORT: &str = "no command repairs this: keep the store as it is, restore a backup from before this event \
                       (popug-cli -C NEW-DIR restore BACKUP_DIR) and find out which program wrote it";
 const HEAD: &str = "popug-cli repair writes the head file anew, as the next write command would; \
@@ -76,9 +78,10 @@ impl Findings {
 
     fn take(&mut self, Fault { kind, place, what }: Fault) {
         let (invariant, remedy) = match kind {
-            FaultKind::Damage => {
+            FaultKind::Damage | FaultKind::Doubt => {
                 let (segment, byte, sequence) = (place.segment, place.byte, place.sequence.0);
-                return self.damage.push(Damage { segment, byte, sequence, what, remedy: RESTORE.to_owned() });
+                let remedy = if kind == FaultKind::Damage { RESTORE } else { DOUBT }.to_owned();
+                return self.damage.push(Damage { segment, byte, sequence, what, remedy });
             }
             FaultKind::Head => ("head", HEAD),
             FaultKind::Envelope => ("envelope", REPORT),

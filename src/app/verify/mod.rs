@@ -51,28 +51,18 @@ impl App<'_> {
         let depth = if deep { Depth::Schemas } else { Depth::Decoding };
         let audit = self.log.audit(depth, THREADS, &|done, total| progress(Step::Lines, done, total))?;
         let mut findings = Findings::of_audit(audit);
-        match findings.head {
-            // A slot of the head is lost, and the lines tell more than the other one.
-            Some(head) if self.log.head().is_ok_and(|published| published.sequence < head.sequence) => {
-                self.as_of(head).check_what_follows(deep, &mut findings, progress)?;
-            }
-            Some(_) => self.check_what_follows(deep, &mut findings, progress)?,
-            None => {}
+        if findings.head.is_none() {
+            return Ok(findings);
         }
-        Ok(findings)
-    }
-
-    /// Checks what was made of the lines.
-    fn check_what_follows(&self, deep: bool, findings: &mut Findings, progress: Progress<'_>) -> Result<(), AppError> {
         let scratch = Scratch::new()?;
-        let files = self.check_checkpoints(deep, &scratch, findings)?;
+        let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
         if deep {
             let decisions = self.decisions()?;
-            if self.check_history(&decisions, findings, progress)? {
-                self.check_tables(&files, &decisions, &scratch, findings, progress)?;
+            if self.check_history(&decisions, &mut findings, progress)? {
+                self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
             }
         }
-        Ok(())
+        Ok(findings)
     }
 
     /// What was decided about dead letters up to where the log can be read. It is read from the log:

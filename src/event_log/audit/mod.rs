@@ -43,6 +43,8 @@ pub enum Depth {
 pub enum FaultKind {
     /// What was acknowledged is not there any more, or not as it was.
     Damage,
+    /// Not whole, and nothing tells whether it was acknowledged.
+    Doubt,
     /// The head file is missing or has a bad slot.
     Head,
     /// A member of the envelope contradicts the event, or the lines before.

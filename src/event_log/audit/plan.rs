@@ -144,7 +144,7 @@ fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) ->
             return Err(LogError::Missing { path: storage.path("") });
         }
         audit.fault(FaultKind::Head, place(0), "the head file is missing");
-        return reconstruct(storage, segments, recovery::find_head(storage), audit);
+        return reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit);
     };
     let slots = file.slots(storage)?;
     let published = file.published(storage)?;
@@ -153,16 +153,24 @@ fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) ->
         audit.fault(FaultKind::Head, place(byte), format!("slot {index} of the head file is not readable"));
     }
     match published {
-        Some(Published { head, is_alone: true, .. }) => {
-            let tail = recovery::behind_what_is_left(storage, head);
-            reconstruct(storage, segments, tail, audit)
-        }
+        Some(Published { head, is_alone: true, .. }) => match recovery::behind_what_is_left(storage, head) {
+            Err(LogError::Damaged { place, what }) => {
+                // Should the log not reach this head, its lines will tell.
+                if recovery::has_tail(storage, &head).is_ok() {
+                    audit.fault(FaultKind::Damage, place, what);
+                }
+                Ok(Some(head))
+            }
+            tail => reconstruct(storage, segments, tail, audit),
+        },
         Some(Published { head, .. }) => Ok(Some(head)),
-        None if slots.contains(&Slot::Bad) => reconstruct(storage, segments, recovery::find_head(storage), audit),
+        None if slots.contains(&Slot::Bad) => {
+            reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit)
+        }
         None if segments.is_empty() => Ok(Some(Head::EMPTY)),
         None => {
             audit.fault(FaultKind::Head, place(0), "the head file is empty");
-            reconstruct(storage, segments, recovery::find_head(storage), audit)
+            reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit)
         }
     }
 }
@@ -181,6 +189,9 @@ fn reconstruct(
 ) -> Result<Option<Head>, LogError> {
     match tail {
         Ok(tail) => {
+            if !tail.is_whole() {
+                audit.fault(FaultKind::Doubt, tail.end(), recovery::IN_DOUBT);
+            }
             audit.notes.push(format!("as far as its lines tell, the log ends with sequence {}", tail.head.sequence));
             Ok(Some(tail.head))
         }
@@ -218,15 +229,13 @@ fn note_excess(storage: &dyn Storage, segments: &[Sequence], head: &Head, audit:
         let length = file.len().map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
         excess += if *first == head.segment { length.saturating_sub(head.position) } else { length };
     }
-    let acknowledged = if audit.faults.iter().any(|fault| fault.kind == FaultKind::Head) {
-        "whether they were acknowledged, the damaged head file does not tell"
+    let settled = if audit.faults.iter().any(|fault| fault.kind == FaultKind::Head) {
+        "whether they were acknowledged, the damaged head file does not tell; popug-cli repair shows and settles them"
     } else {
-        "never acknowledged"
+        "never acknowledged; the next write command settles them, or popug-cli repair"
     };
     if excess > 0 {
-        audit.notes.push(format!(
-            "{excess} bytes stand beyond the head: {acknowledged}; the next write command settles them, or popug-cli repair"
-        ));
+        audit.notes.push(format!("{excess} bytes stand beyond the head: {settled}"));
     }
     Ok(())
 }

@@ -123,17 +123,26 @@ fn a_segment_that_recovery_removed_does_not_come_back_after_a_crash() {
 }
 
 #[test]
-fn without_a_head_file_the_longest_prefix_of_whole_batches_is_the_log() {
+fn without_a_head_file_whole_batches_are_the_log_and_a_torn_one_is_damage() {
     let whole = bytes_of(&all());
-    let acknowledged = bytes_of(&published()).len();
-    for length in (acknowledged..whole.len()).step_by(7).chain([whole.len()]) {
-        let (disk, log) = log_with(&published(), &[(FIRST, &whole[..length])]);
+    for length in 1..=whole.len() {
+        let (disk, log) = log_with(&all(), &[(FIRST, &whole[..length])]);
         disk.delete("head");
-        let kept = if length == whole.len() { all() } else { published() };
-        assert_eq!(read(&log).unwrap(), lines_of(&kept));
-        let (recovery, lines) = recovered(&log, &batch(9, 1));
-        assert_eq!(recovery.published_events, lines_of(&kept).len() as u64);
-        assert_eq!(lines, with_next(&kept));
+        let count = (0..=all().len()).find(|count| *count > 0 && bytes_of(&all()[..*count]).len() == length);
+        match count {
+            Some(count) => {
+                assert_eq!(read(&log).unwrap(), lines_of(&all()[..count]));
+                assert_eq!(recovered(&log, &batch(9, 1)).1, with_next(&all()[..count]));
+            }
+            // It may have been acknowledged, so nobody reads over it or cuts it unasked.
+            None => {
+                assert!(matches!(log.head(), Err(LogError::Damaged { .. })), "{length}");
+                assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })), "{length}");
+                assert!(disk.bytes(FIRST) == whole[..length], "{length}");
+                disk.delete("head");
+                assert!(log.lock_unsettled(&AT_ONCE).unwrap().settle().is_ok(), "{length}");
+            }
+        }
     }
 }
 
