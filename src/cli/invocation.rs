@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::app::backup::BACKUP_LOCK;
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
 use crate::app::{App, Opening};
@@ -205,8 +206,27 @@ impl<'a> Invocation<'a> {
                 write(&mut out)?;
                 Ok(out.flush()?)
             }
-            Some(path) => write_whole(path, write),
+            Some(path) => {
+                self.keep_off(path)?;
+                write_whole(path, write)
+            }
         }
+    }
+
+    /// What is written for people has no place among the files of a store or a backup.
+    ///
+    /// # Errors
+    /// If `path` is in one.
+    pub fn keep_off(&self, path: &Path) -> Result<(), Failure> {
+        let is_backup = |directory: &Path| directory.join(BACKUP_LOCK).exists();
+        let whose = if self.directory().contains(path).unwrap_or(false) {
+            "the store"
+        } else if is_backup(path) || path.parent().is_some_and(is_backup) {
+            "a backup"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::usage(format!("{} is in {whose}: nothing is written there", path.display())))
     }
 }
 

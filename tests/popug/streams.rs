@@ -107,6 +107,25 @@ fn data_goes_into_a_file_whose_extension_names_the_format() {
 }
 
 #[test]
+fn nothing_is_written_over_a_store_or_a_backup() {
+    let world = World::new();
+    let _ = world.does("cron", &["backup", "copy"]);
+    let before = (world.log_bytes(), std::fs::read(world.home().join("copy/manifest.json")).expect("a manifest"));
+    for out in ["the store/log/head", "the store/auth/passwords.json", "the store/new.csv", "copy/manifest.json"] {
+        let _ = world.call("ada", &["task", "list", "-o", "csv", "--out", out]).expect(
+            2,
+            Nothing,
+            Has("nothing is written there"),
+        );
+    }
+    for dir in ["the store", "the store/log", "copy", "copy/log"] {
+        let _ = world.call("ada", &["export", "--dir", dir]).expect(2, Nothing, Has("nothing is written there"));
+    }
+    let after = (world.log_bytes(), std::fs::read(world.home().join("copy/manifest.json")).expect("a manifest"));
+    assert!(before == after);
+}
+
+#[test]
 fn output_is_utf8_in_every_locale() {
     let world = World::new();
     let _ = world.does("ada", &["user", "update", "dora", "--name", "Дора Попуг"]);

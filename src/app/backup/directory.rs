@@ -29,7 +29,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
 /// A hundred bytes or so a segment: more than a hundred thousand of them, and of tokens.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
-pub(super) const LOCK: &str = "backup.lock";
+pub const LOCK: &str = "backup.lock";
 
 pub struct BackupDirectory {
     root: PathBuf,

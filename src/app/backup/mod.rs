@@ -16,7 +16,7 @@ pub mod restore;
 
 use std::path::Path;
 
-pub use directory::BackupDirectory;
+pub use directory::{BackupDirectory, LOCK as BACKUP_LOCK};
 pub use error::BackupError;
 pub use manifest::Manifest;
 

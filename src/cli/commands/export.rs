@@ -62,7 +62,10 @@ impl Export {
         let desk = invocation.desk()?;
         match (self.what, self.dir) {
             (Some(What::Journal(journal)), _) => journal.run(invocation, &desk),
-            (None, Some(dir)) => export_all(invocation, &desk, &dir, self.format),
+            (None, Some(dir)) => {
+                invocation.keep_off(&dir)?;
+                export_all(invocation, &desk, &dir, self.format)
+            }
             (None, None) => Err(Failure::usage("say where to: --dir DIR, or `export journal`")),
         }
     }
