@@ -44,13 +44,14 @@ fn a_lost_slot_of_the_head_stops_nobody_and_hides_nothing() {
 /// What a crash does not do: the end of the log is damaged, and so is what told where it ends.
 #[test]
 fn nothing_is_read_over_or_cut_where_the_head_and_the_end_are_damaged() {
-    type Spoil = fn(&Path);
-    let heads: [(&str, Spoil); 3] = [
+    type Lose = fn(&Path);
+    type Spoil = fn(&mut Vec<u8>);
+    let heads: [(&str, Lose); 3] = [
         ("the newer slot", lose_newer_slot),
         ("both slots", |store| edit(&store.join("log/head"), |head| head[..2 * SLOT_BYTES].fill(0))),
         ("the file", |store| std::fs::remove_file(store.join("log/head")).expect("removed")),
     ];
-    let ends: [(&str, fn(&mut Vec<u8>)); 3] = [
+    let ends: [(&str, Spoil); 3] = [
         ("flipped", |bytes| {
             let end = bytes.len();
             bytes[end - 90] ^= 1;
