@@ -54,9 +54,7 @@ impl BackupDirectory {
     }
 
     /// Makes it a directory to write a backup into, created if need be, with the lock that keeps
-    /// others from writing there. Whether it may be one [`place::check`] tells.
-    ///
-    /// [`place::check`]: crate::app::backup::place::check
+    /// others from writing there. Whether it may be one, whoever calls this has checked.
     ///
     /// # Errors
     /// If it cannot be created, or is locked for longer than `wait`.
