@@ -112,6 +112,9 @@ impl Store {
         let log = directory.path().join("log");
         std::fs::create_dir(&log).unwrap();
         std::fs::write(log.join(format!("{:020}.ndjson", 1)), bytes).unwrap();
+        // There is no head yet: what is whole is the log, and what is torn goes.
+        let patience = Patience { wait: Duration::ZERO, holder: "test".into() };
+        FileLog::open(&log).unwrap().lock_unsettled(&patience).unwrap().settle().unwrap();
         Store { directory, environment }
     }
 

@@ -39,7 +39,7 @@ fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
     assert!(ends.len() > 40);
     for end in ends.into_iter().filter(|end| *end >= founding) {
         let store = Store::with_log(&bytes[..end]);
-        // Whoever opens the log next keeps whole batches and cuts the rest.
+        // Whole batches were kept and the rest was cut.
         import(&store, ImportKind::Activity, &activity()).unwrap();
         assert!(store.log_bytes() == bytes, "killed at byte {end}");
     }
