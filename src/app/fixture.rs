@@ -106,7 +106,7 @@ impl Store {
         Store { directory, environment }
     }
 
-    /// A store whose log is `bytes`, as a kill may have left it: without a head.
+    /// A store whose log is what is whole of `bytes`, as recovery leaves it after a kill.
     pub fn with_log(bytes: &[u8]) -> Store {
         let (directory, environment) = (tempfile::tempdir().unwrap(), Pinned::at(NOW));
         let log = directory.path().join("log");

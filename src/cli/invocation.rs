@@ -226,7 +226,8 @@ impl<'a> Invocation<'a> {
         } else {
             return Ok(());
         };
-        Err(Failure::usage(format!("{} is in {whose}: nothing is written there", path.display())))
+        let message = format!("{} is in {whose}: nothing is written there", path.display());
+        Err(Failure::usage(message).hint("name a place outside of it"))
     }
 }
 
