@@ -83,7 +83,6 @@ impl History {
         self.check_date(at, e, when);
         self.days.entry(e.business_date).or_default().entry(e.user_id).or_default().add(e);
         self.totals.post(e);
-        self.last_entry = at;
     }
 
     /// I4: the entry is what its cause asks for. The time by which it is dated.
@@ -94,7 +93,9 @@ impl History {
             self.violates("I4", at, format!("no {name} awaits this entry: it has one already, or never happened"));
             return None;
         };
-        self.reacted_through = self.reacted_through.max(e.cause_sequence.unwrap_or_default());
+        if let Some(sequence) = e.cause_sequence.filter(|sequence| *sequence > self.reacted_through) {
+            (self.reacted_through, self.reacted_at) = (sequence, at);
+        }
         let said = (e.kind, Some(cause.task), cause.user, Some(cause.assignment_no), cause.time);
         if said != (cause.kind, e.task_id, e.user_id, e.assignment_no, e.occurred_at) {
             self.violates("I4", at, format!("the entry does not repeat the {name} that it names as its cause"));

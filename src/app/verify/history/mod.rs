@@ -4,8 +4,8 @@
 //! of `domain::ledger`: a fault there would otherwise confirm itself. Memory grows with users,
 //! tasks and payouts, not with the length of the log.
 //!
-//! What a set-aside event holds up is owed, not missing; so is what comes after accounting's last
-//! entry. [`tasks`] checks I11, [`entries`] I1, I4, I9 and I14, [`prices`] I3, [`payouts`] I5 and
+//! What a set-aside event holds up is owed, not missing; so is what comes after the last
+//! event that accounting made an entry for. [`tasks`] checks I11, [`entries`] I1, I4, I9 and I14, [`prices`] I3, [`payouts`] I5 and
 //! I6, [`closes`] I2, I7 and I13, [`settlements`] I12, [`corrections`] the rest of I4. I10 is
 //! checked line by line, I8 against a rebuild.
 
@@ -52,10 +52,9 @@ pub struct History {
     decided: usize,
     /// What accounting leaves out for that.
     withheld: Withheld,
-    /// Accounting's last entry.
-    last_entry: Sequence,
-    /// The last event that accounting made an entry for.
+    /// The last event that accounting made an entry for, and where that entry stands.
     reacted_through: Sequence,
+    reacted_at: Sequence,
     /// Current balances, in posting order.
     balances: HashMap<UserId, Minor>,
     /// Balances at the end of the last closed date, none of them zero.
@@ -86,8 +85,8 @@ impl History {
             people: HashMap::new(),
             tasks: Tasks::default(),
             owed: BTreeMap::new(),
-            last_entry: Sequence::ZERO,
             reacted_through: Sequence::ZERO,
+            reacted_at: Sequence::ZERO,
             balances: HashMap::new(),
             carried: HashMap::new(),
             days: BTreeMap::new(),
@@ -214,11 +213,12 @@ impl History {
         subjects(cause).any(|subject| self.withheld.withholds(at, &subject))
     }
 
-    /// Whether accounting has to catch up with a decision about `cause`.
+    /// Whether accounting has to catch up with a decision about `cause`. It does so before it goes on,
+    /// in the log's order; a correction waits for none of it.
     fn is_released(&self, at: Sequence, cause: &Cause) -> bool {
         subjects(cause)
             .filter_map(|subject| self.withheld.last_decision(at, &subject))
-            .any(|last| last > self.last_entry)
+            .any(|last| last > self.reacted_at)
     }
 
     /// I9: an id that follows from a cause is the one that the cause gives, so that doing it twice

@@ -139,21 +139,40 @@ impl Store {
     pub fn set_an_entry_aside_for_analytics(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         let app = self.app(&clock);
+        self.set_aside(&app, Consumer::Analytics, |event| matches!(event, Event::BalanceChanged(_)));
+        app.consume_accounting().unwrap();
+        consume_analytics(&app.around()).unwrap();
+    }
+
+    /// What wanda is charged waits, what others are charged later does not. When hers does not
+    /// wait any more, an entry is corrected before accounting runs.
+    pub fn correct_an_entry_while_a_released_charge_is_owed(&self) {
+        let clock = Pinned::at("2026-11-22T10:00:00Z");
+        let days = Days { app: self.app(&clock), clock: &clock };
+        let at = self.set_aside(&days.app, Consumer::Accounting, |event| match event {
+            Event::UserRegistered(e) => e.login == "wanda",
+            _ => false,
+        });
+        (0..12).for_each(|n| days.add(&format!("Plain {n}")));
+        days.app.consume_accounting().unwrap();
+        days.app.retry_event(&days.caller("boss"), None, at, "it can be read now", &Manner::default()).unwrap();
+        days.correct(EntryKind::Fee);
+    }
+
+    /// By another version, which cannot read the last event that is meant. Where that stands.
+    fn set_aside(&self, app: &App<'_>, consumer: Consumer, is_meant: impl Fn(&Event) -> bool) -> Sequence {
         let batches = self.batches();
-        let is_entry = |fact: &&Fact| matches!(fact.event, Event::BalanceChanged(_));
-        let (at, entry) =
-            (1..).zip(batches.iter().flat_map(|batch| &batch.facts)).filter(|(_, fact)| is_entry(fact)).last().unwrap();
-        let (consumer, target_sequence, target_id) = (Consumer::Analytics, Sequence(at), entry.id);
-        let event = EventSetAside { consumer, target_sequence, target_id, reason: "unreadable".into() };
+        let numbered = (1..).map(Sequence).zip(batches.iter().flat_map(|batch| &batch.facts));
+        let (at, target_id) =
+            numbered.filter(|(_, fact)| is_meant(&fact.event)).map(|(at, fact)| (at, fact.id)).last().unwrap();
+        let event = EventSetAside { consumer, target_sequence: at, target_id, reason: "unreadable".into() };
         let fact = Fact { id: EventId::from_uuid(uuid::Uuid::max()), causation: None, event: event.into() };
         let like = batches.into_iter().last().unwrap();
         let batch = Batch { command_id: "an old version".into(), command_hash: None, facts: vec![fact], ..like };
         let mut writer = app.log.writer(&AT_ONCE).unwrap();
         let head = *writer.head();
         writer.append(&head, &batch).unwrap();
-        drop(writer);
-        app.consume_accounting().unwrap();
-        consume_analytics(&app.around()).unwrap();
+        at
     }
 
     pub fn segments(&self) -> Vec<PathBuf> {

@@ -82,6 +82,14 @@ fn what_waits_for_a_decision_is_no_disagreement() {
 }
 
 #[test]
+fn what_was_released_after_others_went_on_is_owed_and_not_missing() {
+    let store = Store::sound();
+    store.correct_an_entry_while_a_released_charge_is_owed();
+    let findings = store.verify(true);
+    assert!(findings.is_sound(), "{findings:#?}");
+}
+
+#[test]
 fn a_changed_row_of_the_state_index_is_found() {
     for (table, change) in [
         ("users", "UPDATE users SET active = 0 WHERE login = 'dima'"),
