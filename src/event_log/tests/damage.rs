@@ -27,11 +27,7 @@ fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
     let (disk, log) = log();
     let good = lines_of(&batches());
     for name in SEGMENTS {
-        let whole = disk.bytes(name);
-        for bit in 0..whole.len() * 8 {
-            let mut flipped = whole.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            disk.put(name, &flipped);
+        disk.flip_each(name, 0..disk.bytes(name).len() * 8, |bit| {
             let mut given = Vec::new();
             let mut reader = log.read(crate::domain::id::Sequence::FIRST).unwrap();
             let end = loop {
@@ -43,8 +39,7 @@ fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
             };
             assert!(matches!(end, Some(LogError::Damaged { .. })), "{name} bit {bit}: {end:?}");
             assert!(good.starts_with(&given), "{name} bit {bit}");
-        }
-        disk.put(name, &whole);
+        });
     }
     assert_eq!(read(&log).unwrap(), good);
 }
@@ -53,18 +48,15 @@ fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
 fn beginning_at_any_sequence_of_a_damaged_log_never_panics_and_never_gives_a_wrong_line() {
     let (disk, log) = log();
     let good = lines_of(&batches());
-    let whole = disk.bytes(SEGMENTS[2]);
-    for byte in 0..whole.len() {
-        let mut flipped = whole.clone();
-        flipped[byte] ^= 0x10;
-        disk.put(SEGMENTS[2], &flipped);
+    let bytes = 0..disk.bytes(SEGMENTS[2]).len();
+    disk.flip_each(SEGMENTS[2], bytes.map(|byte| byte * 8 + 4), |bit| {
         for from in 4..=5 {
             match read_from(&log, from) {
-                Ok(lines) => assert_eq!(lines, good[usize::try_from(from).unwrap() - 1..], "byte {byte}"),
-                Err(error) => assert!(matches!(error, LogError::Damaged { .. }), "byte {byte}: {error}"),
+                Ok(lines) => assert_eq!(lines, good[usize::try_from(from).unwrap() - 1..], "bit {bit}"),
+                Err(error) => assert!(matches!(error, LogError::Damaged { .. }), "bit {bit}: {error}"),
             }
         }
-    }
+    });
 }
 
 #[test]

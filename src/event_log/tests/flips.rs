@@ -29,16 +29,11 @@ fn an_audit_finds_every_flipped_bit_of_every_segment() {
     let (disk, log) = log();
     assert_eq!(audit(&log).faults, []);
     for name in segment::list(&disk).unwrap().into_iter().map(segment::file_name) {
-        let whole = disk.bytes(&name);
-        for bit in 0..whole.len() * 8 {
-            let mut flipped = whole.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            disk.put(&name, &flipped);
+        disk.flip_each(&name, 0..disk.bytes(&name).len() * 8, |bit| {
             let faults = audit(&log).faults;
             let named = faults.iter().any(|fault| fault.kind == FaultKind::Damage && fault.place.segment == name);
             assert!(named, "{name} bit {bit}: {faults:?}");
-        }
-        disk.put(&name, &whole);
+        });
     }
 }
 

@@ -116,6 +116,19 @@ impl ForgetfulDisk {
         self.state().names[name].lock().unwrap().written.clone()
     }
 
+    /// Flips one bit of a file after the other, counted from the lowest one of its first byte, and
+    /// puts the file back.
+    pub fn flip_each(&self, name: &str, bits: impl IntoIterator<Item = usize>, mut look: impl FnMut(usize)) {
+        let whole = self.bytes(name);
+        for bit in bits {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            self.put(name, &flipped);
+            look(bit);
+        }
+        self.put(name, &whole);
+    }
+
     /// Puts a file onto the disk, durably.
     pub fn put(&self, name: &str, bytes: &[u8]) {
         let content = Content { written: bytes.to_vec(), durable: bytes.to_vec(), ..Content::default() };

@@ -124,16 +124,12 @@ fn no_bit_of_the_last_line_may_have_flipped_for_a_writer() {
             let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(segment_bytes_max);
             append_all(&log, &batches);
             let name = segment::file_name(segment::list(&disk).unwrap().pop().unwrap());
-            let bytes = disk.bytes(&name);
+            let end = disk.bytes(&name).len();
             let last = lines_of(&batches).pop().unwrap().len() + 1;
-            for bit in (bytes.len() - last) * 8..bytes.len() * 8 {
-                let mut flipped = bytes.clone();
-                flipped[bit / 8] ^= 1 << (bit % 8);
-                disk.put(&name, &flipped);
+            disk.flip_each(&name, (end - last) * 8..end * 8, |bit| {
                 let refused = log.writer(&AT_ONCE).err();
                 assert!(matches!(refused, Some(LogError::Damaged { .. })), "bit {bit} of {name}: {refused:?}");
-            }
-            disk.put(&name, &bytes);
+            });
             assert!(log.writer(&AT_ONCE).is_ok());
         }
     }
