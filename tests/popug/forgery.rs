@@ -2,7 +2,7 @@
 //! a mail, a line of a journal, a formula, or a path.
 
 use crate::harness::Text::{Any, Nothing};
-use crate::harness::World;
+use crate::harness::{REPORTS, World};
 
 /// Colours, a bell, a C1 control, the order of letters turned round, a letter that is not seen.
 const NASTY: &str = "n\u{1b}c\u{7}\u{9b}31m\u{202e}\u{200b}\u{e0041}";
@@ -37,19 +37,6 @@ fn assert_harmless(text: &str, what: &str) {
     let found = text.find(FORGING);
     assert!(found.is_none(), "{what}: {:?}", found.map(|at| &text[at.saturating_sub(40)..]));
 }
-
-const REPORTS: [&str; 10] = [
-    "balances",
-    "earnings",
-    "negative",
-    "top-task",
-    "payouts",
-    "statement",
-    "entries",
-    "trial-balance",
-    "closes",
-    "tasks",
-];
 
 #[test]
 fn nothing_for_people_can_be_repainted_by_a_name_or_title() {

@@ -223,6 +223,20 @@ impl World {
     }
 }
 
+/// Every report there is.
+pub const REPORTS: [&str; 10] = [
+    "balances",
+    "earnings",
+    "negative",
+    "top-task",
+    "payouts",
+    "statement",
+    "entries",
+    "trial-balance",
+    "closes",
+    "tasks",
+];
+
 /// The founding of [`World::new`]; the password comes on stdin.
 pub const INIT: [&str; 13] = [
     "init",

@@ -2,7 +2,7 @@
 //! nothing and changes nothing.
 
 use crate::harness::Text::{Any, Nothing};
-use crate::harness::{PEOPLE, World, last_error};
+use crate::harness::{PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
 const TABLE: [(&str, &[&str]); 44] = [
@@ -160,19 +160,7 @@ fn a_right_is_judged_by_the_role_of_now_and_not_of_the_token() {
 
 #[test]
 fn the_table_of_this_test_names_every_report_and_role() {
-    let reports = [
-        "balances",
-        "earnings",
-        "negative",
-        "top-task",
-        "payouts",
-        "statement",
-        "entries",
-        "trial-balance",
-        "closes",
-        "tasks",
-    ];
-    for report in reports {
+    for report in REPORTS {
         assert!(TABLE.iter().any(|(_, words)| words.starts_with(&["report", report])), "{report}");
     }
     let letters: String = PEOPLE.iter().map(|(_, role)| letter(role)).collect();

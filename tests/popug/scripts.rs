@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::harness::Text::{Any, Nothing};
-use crate::harness::World;
+use crate::harness::{REPORTS, World};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -69,18 +69,7 @@ fn the_demo_shows_every_report_of_a_sound_store() {
     let store = store.to_str().expect("UTF-8");
     let words = ["demo", "--dir", store, "--days", "3", "--popugs", "5", "--tasks-per-day", "6"];
     let output = world.anonymous(&words).expect(0, Any, Nothing);
-    for report in [
-        "balances",
-        "earnings",
-        "negative",
-        "top-task",
-        "payouts",
-        "statement",
-        "entries",
-        "trial-balance",
-        "closes",
-        "tasks",
-    ] {
+    for report in REPORTS {
         assert!(output.stdout.contains(&format!("── report {report} ──")), "{report}");
     }
     let _ = world.anonymous(&["verify", "--deep", "-C", store]).expect(0, Any, Nothing);

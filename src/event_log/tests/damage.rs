@@ -1,30 +1,18 @@
 //! Faults before the head are found and never repaired, guessed at or read over.
 
 use super::forgetful_disk::ForgetfulDisk;
-use super::sample::{AT_ONCE, append_all, batch, lines_of, read, read_from};
+use super::sample::{AT_ONCE, append_all, batch, batches, lines_of, log_of_three_segments, read, read_from};
 use crate::domain::id::Sequence;
 use crate::event_log::audit::Depth;
 use crate::event_log::copy::publish_first_head;
 use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError, encode};
-
-fn batches() -> Vec<Batch> {
-    vec![batch(1, 2), batch(2, 1), batch(4, 2)]
-}
-
-/// A segment for each batch.
-fn log() -> (ForgetfulDisk, FileLog) {
-    let disk = ForgetfulDisk::with_empty_log(4096);
-    let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
-    append_all(&log, &batches());
-    (disk, log)
-}
 
 const SEGMENTS: [&str; 3] =
     ["00000000000000000001.ndjson", "00000000000000000003.ndjson", "00000000000000000004.ndjson"];
 
 #[test]
 fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     let good = lines_of(&batches());
     for name in SEGMENTS {
         disk.flip_each(name, 0..disk.bytes(name).len() * 8, |bit| {
@@ -46,7 +34,7 @@ fn every_flipped_bit_is_found_and_no_wrong_line_is_given() {
 
 #[test]
 fn beginning_at_any_sequence_of_a_damaged_log_never_panics_and_never_gives_a_wrong_line() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     let good = lines_of(&batches());
     let bytes = 0..disk.bytes(SEGMENTS[2]).len();
     disk.flip_each(SEGMENTS[2], bytes.map(|byte| byte * 8 + 4), |bit| {
@@ -61,7 +49,7 @@ fn beginning_at_any_sequence_of_a_damaged_log_never_panics_and_never_gives_a_wro
 
 #[test]
 fn damage_names_its_segment_byte_and_sequence() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     let mut bytes = disk.bytes(SEGMENTS[0]);
     let second_line = lines_of(&batches())[0].len() + 1;
     bytes[second_line + 300] ^= 1;
@@ -73,11 +61,11 @@ fn damage_names_its_segment_byte_and_sequence() {
 #[test]
 fn a_missing_segment_is_damage() {
     for name in SEGMENTS {
-        let (disk, log) = log();
+        let (disk, log) = log_of_three_segments();
         disk.delete(name);
         assert!(matches!(read(&log), Err(LogError::Damaged { .. })), "{name}");
     }
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     disk.delete(SEGMENTS[2]);
     assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })));
 }
@@ -85,7 +73,7 @@ fn a_missing_segment_is_damage() {
 #[test]
 fn a_segment_that_ends_too_early_is_damage() {
     for name in SEGMENTS {
-        let (disk, log) = log();
+        let (disk, log) = log_of_three_segments();
         let whole = disk.bytes(name);
         for length in [0, 1, whole.len() / 2, whole.len() - 1] {
             disk.put(name, &whole[..length]);

@@ -1,24 +1,11 @@
 //! Every single bit of a small log flipped: an audit finds each, naming the segment, and what a
 //! flip in the head file can hide for a while is all there for the next writer.
 
-use super::forgetful_disk::ForgetfulDisk;
-use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
+use super::sample::{AT_ONCE, batches, lines_of, log_of_three_segments, read};
 use crate::event_log::audit::{Audit, Depth, FaultKind};
-use crate::event_log::{Batch, FileLog, segment};
+use crate::event_log::{FileLog, segment};
 
 const SLOT_BYTES: usize = 4096;
-
-fn batches() -> Vec<Batch> {
-    vec![batch(1, 2), batch(2, 1), batch(4, 2)]
-}
-
-/// A segment for each batch.
-fn log() -> (ForgetfulDisk, FileLog) {
-    let disk = ForgetfulDisk::with_empty_log(4096);
-    let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
-    append_all(&log, &batches());
-    (disk, log)
-}
 
 fn audit(log: &FileLog) -> Audit {
     log.audit(Depth::Chain, 1, &|_, _| {}).unwrap()
@@ -26,7 +13,7 @@ fn audit(log: &FileLog) -> Audit {
 
 #[test]
 fn an_audit_finds_every_flipped_bit_of_every_segment() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     assert_eq!(audit(&log).faults, []);
     for name in segment::list(&disk).unwrap().into_iter().map(segment::file_name) {
         disk.flip_each(&name, 0..disk.bytes(&name).len() * 8, |bit| {
@@ -42,14 +29,14 @@ fn an_audit_finds_every_flipped_bit_of_every_segment() {
 #[test]
 fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
     let good = lines_of(&batches());
-    let (disk, _) = log();
+    let (disk, _) = log_of_three_segments();
     let head = disk.bytes("head");
     // Behind the text of a slot every byte is a space: some of them stand for all.
     let bytes = (0..2 * SLOT_BYTES)
         .filter(|byte| byte % SLOT_BYTES < 200 || byte % 61 == 0 || byte % SLOT_BYTES == SLOT_BYTES - 1);
     let bits = bytes.flat_map(|byte| (0..8).map(move |bit| (byte, bit)));
     for (byte, bit) in bits {
-        let (disk, log) = log();
+        let (disk, log) = log_of_three_segments();
         let mut flipped = head.clone();
         flipped[byte] ^= 1 << bit;
         disk.put("head", &flipped);
@@ -64,7 +51,7 @@ fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
 
 #[test]
 fn whoever_held_the_lock_is_only_a_message() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     let mut head = disk.bytes("head");
     assert!(head.len() > 2 * SLOT_BYTES, "somebody is named");
     head[2 * SLOT_BYTES..].fill(b'?');

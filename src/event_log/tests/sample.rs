@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::forgetful_disk::ForgetfulDisk;
 use crate::domain::event::{Actor, Consumer, Fact, TaskCreated};
 use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::time::EventTime;
@@ -52,6 +53,19 @@ pub fn append_all(log: &FileLog, batches: &[Batch]) -> Head {
         head = writer.append(&head, batch).unwrap();
     }
     head
+}
+
+/// What [`log_of_three_segments`] holds.
+pub fn batches() -> Vec<Batch> {
+    vec![batch(1, 2), batch(2, 1), batch(4, 2)]
+}
+
+/// A segment for each batch.
+pub fn log_of_three_segments() -> (ForgetfulDisk, FileLog) {
+    let disk = ForgetfulDisk::with_empty_log(4096);
+    let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
+    append_all(&log, &batches());
+    (disk, log)
 }
 
 /// Every line up to the head, from `from` on.
