@@ -60,9 +60,11 @@ impl Watched {
         }
     }
 
-    /// Paths that a call names in quotes.
+    /// Paths that a call names in quotes, each behind the directory it is relative to, if that is told.
     fn named(&self, call: &str) -> Vec<PathBuf> {
-        call.split('"').skip(1).step_by(2).map(|path| self.home.join(path)).collect()
+        let parts: Vec<_> = call.split('"').collect();
+        let directory = |told: &str| between(told, "<", ">").map_or(self.home.clone(), PathBuf::from);
+        parts.chunks_exact(2).map(|part| directory(part[0]).join(part[1])).collect()
     }
 
     fn is_ours(&self, path: &Path) -> bool {
@@ -105,6 +107,7 @@ impl Watched {
 
     fn removed(&mut self, path: &Path) {
         self.unsynced_bytes.remove(path);
+        self.unsynced_names.retain(|name| name == path || !name.starts_with(path));
         self.there.remove(path);
         // What never was on the disk cannot come back.
         if self.is_ours(path) && !self.unsynced_names.remove(path) {
@@ -246,6 +249,8 @@ fn what_rescues_is_on_the_disk_when_it_ends() {
     add_tasks(&world, 1, "Later");
     let secretly = world.call("ada", &["backup", "copy", "--with-secrets"]);
     assert_durable("a backup that grows", &world, secretly, 1);
+    let again = world.call("ada", &["backup", "copy", "--with-secrets"]);
+    assert_durable("a backup whose former secrets go", &world, again, 1);
     let restore = world.anonymous(&["restore", "copy", "-C", "new"]);
     assert_durable("restore", &world, restore, 1);
     edit(&log(&world)[1], |bytes| bytes[40] ^= 1);

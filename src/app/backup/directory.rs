@@ -158,7 +158,6 @@ impl BackupDirectory {
         let auth = self.path("auth");
         create_private(&auth)?;
         put_secret_files(&auth.join(generation.to_string()), files)?;
-        sync(&auth)?;
         sync(&self.root)?;
         let record = |file: &SecretFile| FileRecord {
             path: format!("auth/{generation}/{}", file.path),
@@ -184,6 +183,7 @@ impl BackupDirectory {
             let is_generation = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
             if is_generation.is_some_and(|generation| Some(generation) != kept) {
                 std::fs::remove_dir_all(entry.path()).map_err(io("remove", &entry.path()))?;
+                sync(&auth)?;
             }
         }
         Ok(())
