@@ -10,7 +10,7 @@
 //!
 //! `POPUG_MODEL_CASES=2000` plays more histories than the few of the normal suite, and
 //! `POPUG_MODEL_SEED=N` other ones. A failing run prints both for the one history that failed, and
-//! the shortest one that still fails:
+//! a shorter one of which no step can be spared:
 //!
 //! ```sh
 //! POPUG_MODEL_CASES=2000 POPUG_MODEL_SEED=7 cargo test --release --test popug -- model::
@@ -32,14 +32,15 @@ mod sheets;
 mod steps;
 mod store;
 
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use steps::{History, history};
 
 const CASES: u64 = 4;
 const SEED: u64 = 1;
-/// Looking for a shorter history ends after so many milliseconds.
-const SHRINKING_MAX: u32 = 180_000;
 
 #[test]
 fn the_product_and_a_plain_model_of_the_rules_agree_on_random_histories() {
@@ -55,24 +56,45 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Plays the history of `seed`; if it fails, looks for the shortest one that does.
+/// Plays the history of `seed`; if it fails, looks for a shorter one that does.
 fn run(seed: u64) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config {
-        cases: 1,
-        failure_persistence: None,
-        max_shrink_iters: 100_000,
-        max_shrink_time: SHRINKING_MAX,
-        ..Config::default()
-    };
-    let outcome = TestRunner::new_with_rng(config, rng)
-        .run(&history(), |history: History| play::play(&history).map_err(TestCaseError::fail));
-    outcome.map_err(|failed| match failed {
-        TestError::Fail(reason, history) => format!("{reason}\n{}", told(&history)),
-        TestError::Abort(reason) => reason.to_string(),
-    })
+    let tree = history().new_tree(&mut TestRunner::new_with_rng(Config::default(), rng)).expect("a history");
+    let history = tree.current();
+    let Some(why) = failure(&history) else { return Ok(()) };
+    let (history, why) = shortened(history, why);
+    Err(format!("{why}\n{}", told(&history)))
+}
+
+fn failure(history: &History) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(|| play::play(history))) {
+        Ok(played) => played.err(),
+        Err(panic) => Some(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "it panics".to_owned())),
+    }
+}
+
+/// Takes out runs of steps, shorter and shorter ones, without which it fails all the same; in the
+/// end no single step can be spared.
+fn shortened(mut history: History, mut why: String) -> (History, String) {
+    let mut run = history.steps.len().div_ceil(2);
+    loop {
+        let (before, mut start) = (history.steps.len(), 0);
+        while start < history.steps.len() {
+            let mut shorter = history.clone();
+            shorter.steps.drain(start..(start + run).min(history.steps.len()));
+            match failure(&shorter) {
+                Some(other) => (history, why) = (shorter, other),
+                None => start += run,
+            }
+        }
+        match run {
+            1 if history.steps.len() == before => return (history, why),
+            1 => {}
+            _ => run = run.div_ceil(2),
+        }
+    }
 }
 
 /// A history, one step a line.

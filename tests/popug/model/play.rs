@@ -13,7 +13,7 @@ use popug_cli::event_log::Batch;
 use serde_json::Value;
 
 use super::bookkeeping::{Course, Ended, Hand};
-use super::books::{Books, text};
+use super::books::{Books, Cause, Owed, text};
 use super::calendar::{DAY, MINUTE, micros};
 use super::decisions::stopped_at;
 use super::resolve::pick;
@@ -238,7 +238,9 @@ impl Play {
         self.append_elsewhere(Batch { time, actor, command_id, command_hash: None, facts });
         let found = self.store.lines_after(self.books.head);
         self.appended(&expected, &found, true)?;
-        if self.books.due().iter().any(|cause| self.books.calendar.date_of(cause.at) <= date) {
+        // A price alone pays nobody.
+        let is_money = |cause: &&Cause| !matches!(cause.what, Owed::Price);
+        if self.books.due().iter().filter(is_money).any(|cause| self.books.calendar.date_of(cause.at) <= date) {
             self.closed_too_soon.push(format!("event {}", found.last().map_or(0, sequence)));
         }
         self.follow(&found, None);
