@@ -136,6 +136,9 @@ impl CommandLine {
         // The options of a shell stand before the line's own, which count.
         let mut definition = CommandLine::definition().args_override_self(host.is_some());
         let matches = definition.try_get_matches_from_mut(words)?;
+        if let Some(asked) = matches.subcommand_matches(HELP) {
+            return CommandLine::read_within(host, words_of_help(&definition, asked));
+        }
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
         line.global.command_path = command_path(&matches);
@@ -150,8 +153,40 @@ impl CommandLine {
     pub fn definition() -> ClapCommand {
         let root = CommandLine::command();
         let names: Vec<String> = root.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_dry_run))
+        let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
+        root.subcommand(help_command())
     }
+}
+
+/// clap's own would stand below every group of commands as well.
+pub const HELP: &str = "help";
+
+const HELP_PATH: &str = "command";
+
+fn help_command() -> ClapCommand {
+    let path =
+        Arg::new(HELP_PATH).value_name("COMMAND").num_args(0..).help("Its words: `task add`; none: all commands");
+    ClapCommand::new(HELP).about("What a command does and takes, as `COMMAND --help` shows it").arg(path)
+}
+
+/// The command line that shows what `help` was asked for, or says that there is no such command. Words behind a
+/// command's name do not matter.
+fn words_of_help(root: &ClapCommand, asked: &ArgMatches) -> Vec<String> {
+    let mut words = vec![root.get_name().to_owned()];
+    let mut command = root;
+    for word in asked.get_many::<String>(HELP_PATH).into_iter().flatten() {
+        match command.find_subcommand(word) {
+            Some(below) => command = below,
+            None if command.has_subcommands() => {
+                words.push(word.clone());
+                return words;
+            }
+            None => break,
+        }
+        words.push(command.get_name().to_owned());
+    }
+    words.push("--help".to_owned());
+    words
 }
 
 const DRY_RUN: &str = "dry_run_here";

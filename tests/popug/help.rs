@@ -39,6 +39,17 @@ fn the_short_help_goes_to_stdout_and_a_missing_command_to_stderr() {
 }
 
 #[test]
+fn help_of_what_is_no_command_is_refused() {
+    let world = World::empty();
+    let _ = world.anonymous(&["help", "taks"]).expect(2, Nothing, Has("'task'"));
+    let _ = world.anonymous(&["help", "task", "ad"]).expect(2, Nothing, Has("'add'"));
+    let _ = world.anonymous(&["help", "--", "task", "add", "--"]).expect(0, Has("popug-cli task add"), Nothing);
+    let _ = world.anonymous(&["help", "report", "balances"]).expect(0, Has("popug-cli report"), Nothing);
+    let output = world.anonymous(&["-o", "json", "help", "taks"]).expect(2, Nothing, Any);
+    assert!(output.stderr.starts_with("{\"error\":{\"code\":\"usage\""), "{}", output.stderr);
+}
+
+#[test]
 fn a_misspelt_word_gets_a_suggestion() {
     let world = World::empty();
     let _ = world.anonymous(&["taks"]).expect(2, Nothing, Has("'task'"));

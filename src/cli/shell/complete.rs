@@ -4,10 +4,11 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::cli::args::HELP;
 use crate::domain::role::Role;
 
 /// Words of the shell itself.
-const OWN_WORDS: [&str; 3] = ["exit", "help", "quit"];
+const OWN_WORDS: [&str; 2] = ["exit", "quit"];
 
 /// What may stand at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,9 +32,8 @@ pub enum NameKind {
 /// What may follow `words` where `word` is begun. `root` is the built command tree.
 pub fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
     let words = words.strip_prefix(&[root.get_name().to_owned()]).unwrap_or(words);
-    let asks_for_help = words.first().is_some_and(|first| first == "help");
     let mut place = Place { root, command: root, waiting: None, values: 0, only_values: false };
-    for word in &words[usize::from(asks_for_help)..] {
+    for word in words {
         place.pass(word);
     }
     let mut wanted = place.wanted(word);
@@ -75,7 +75,10 @@ impl<'c> Place<'c> {
             if self.values == 0
                 && let Some(command) = self.command.find_subcommand(word)
             {
-                self.command = command;
+                // Behind `help` stand the words of a command.
+                if command.get_name() != HELP {
+                    self.command = command;
+                }
                 return;
             }
         }
@@ -187,7 +190,9 @@ mod tests {
         assert_eq!(words("popug-cli ta"), "task");
         assert_eq!(words("task "), "add complete list reshuffle show");
         assert_eq!(words("-C x -q --as=ada task co"), "complete");
-        assert_eq!(words("help task sh"), "show");
+        assert_eq!(words("hel"), "help");
+        assert_eq!(words("help ta"), "task");
+        assert_eq!(words("-q help task sh"), "show");
         assert_eq!(words("e"), "exit export");
         for text in ["she", "man", "complet", "task list li", "-- ta", "task add ta"] {
             assert_eq!(words(text), "", "{text}");

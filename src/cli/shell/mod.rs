@@ -90,10 +90,6 @@ impl Shell<'_> {
         match words.first().map(String::as_str) {
             None => return Step::Nothing,
             Some("exit" | "quit") if words.len() == 1 => return Step::Leave,
-            Some("help") => {
-                words.remove(0);
-                words.push("--help".to_owned());
-            }
             Some(_) => {}
         }
         let given = self.invocation.global.given.iter().cloned();
