@@ -95,8 +95,25 @@ fn what_is_no_line_is_refused_by_column_before_anything_is_run() {
     child.stdin.take().expect("a pipe").write_all(b"# fine\ntask add \xff\n").expect("written");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: line 2: byte 10 is not UTF-8\n");
+    let wanted = "error: line 2: byte 10 is not UTF-8\nhint: nothing after it was run; --keep-going runs all lines\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), wanted);
     assert!(world.log_bytes() == before);
+}
+
+#[test]
+fn a_script_that_keeps_going_goes_on_behind_a_line_that_cannot_be_read() {
+    let world = World::new();
+    let mut child = world.call("ada", &["shell", "--keep-going", "-o", "json"]).talk();
+    let too_long = [b"task add ", &vec![b'x'; 1 << 20][..], b"\n"].concat();
+    let script = [b"task add \xff\ntask add One\n", &*too_long, b"task add Two\n"].concat();
+    child.stdin.take().expect("a pipe").write_all(&script).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(2));
+    let errors = errors(&String::from_utf8_lossy(&output.stderr));
+    let messages: Vec<_> = errors.iter().map(|error| error["message"].as_str().expect("a message")).collect();
+    assert_eq!(messages, ["line 1: byte 10 is not UTF-8", "line 3: it is longer than 1048576 bytes"]);
+    let titles: Vec<_> = world.rows("ada", &["task", "list"]).iter().map(|row| row["title"].clone()).collect();
+    assert_eq!(titles, ["One", "Two"]);
 }
 
 #[test]
@@ -137,6 +154,7 @@ fn help_is_that_of_the_command_line_and_exit_leaves() {
     let world = World::new();
     let help = |words: &[&str]| world.anonymous(words).expect(0, Any, Nothing).stdout;
     let wanted = [help(&["--help"]), help(&["task", "add", "--help"]), help(&["task", "--help"])].concat();
+    assert_eq!([help(&["help"]), help(&["help", "task", "add"]), help(&["-q", "help", "task"])].concat(), wanted);
     let script = "help\nhelp task add\npopug-cli help task\nquit\nnonsense\n";
     let _ = world.anonymous(&["shell"]).stdin(script).expect(0, Is(&wanted), Nothing);
     let _ = world.anonymous(&["shell"]).stdin("").expect(0, Nothing, Nothing);

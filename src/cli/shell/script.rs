@@ -4,7 +4,7 @@
 //! answer. What must hold: what failed is named by the number of its line, and the exit code is that of the first
 //! failure.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read as _};
 
 use crate::cli::Ended;
 use crate::cli::failure::{Exit, Failure};
@@ -20,25 +20,27 @@ const SHOWN_CHARS_MAX: usize = 80;
 pub fn run(shell: &Shell<'_>, keep_going: bool) -> Result<Exit, Failure> {
     let mut first_failure = Exit::Done;
     for number in 1.. {
-        let Some(line) = next_line(number)? else { break };
-        let ended = match shell.carry_out(&line) {
-            Step::Nothing | Step::Ended(Ended { exit: Exit::Done, is_closed_pipe: false }) => continue,
-            Step::Leave => break,
-            Step::Ended(ended) => ended,
+        let Some(read) = next_line(number)? else { break };
+        let failure = match read.map(|line| (shell.carry_out(&line), line)) {
+            Ok((Step::Nothing | Step::Ended(Ended { exit: Exit::Done, is_closed_pipe: false }), _)) => continue,
+            Ok((Step::Leave, _)) => break,
+            Ok((Step::Ended(ended), _)) if ends_the_shell(ended) => return Ok(ended.exit),
+            Ok((Step::Ended(ended), line)) => failed(number, &line, ended.exit),
+            Err(unreadable) => unreadable,
         };
-        if ended.is_closed_pipe || matches!(ended.exit, Exit::Interrupted | Exit::Terminated) {
-            return Ok(ended.exit);
-        }
-        let failure = failed(number, &line, ended.exit);
         if !keep_going {
             return Err(failure.hint("nothing after it was run; --keep-going runs all lines"));
         }
         let _ = shell.refuse(&failure);
         if first_failure == Exit::Done {
-            first_failure = ended.exit;
+            first_failure = failure.exit;
         }
     }
     Ok(first_failure)
+}
+
+const fn ends_the_shell(ended: Ended) -> bool {
+    ended.is_closed_pipe || matches!(ended.exit, Exit::Interrupted | Exit::Terminated)
 }
 
 fn failed(number: u64, line: &str, exit: Exit) -> Failure {
@@ -49,22 +51,64 @@ fn failed(number: u64, line: &str, exit: Exit) -> Failure {
     Failure::new(exit, "line_failed", message)
 }
 
-/// The next line without its end, which may be one of another system. Stdin is not locked meanwhile.
-fn next_line(number: u64) -> Result<Option<String>, Failure> {
+/// The next line without its end, which may be one of another system, or why it is none. Stdin is not locked
+/// meanwhile.
+fn next_line(number: u64) -> Result<Option<Result<String, Failure>>, Failure> {
     let mut bytes = Vec::new();
-    let read = io::stdin().lock().take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut bytes);
-    let unreadable = |error| Failure::new(Exit::Failure, "io", format!("line {number}: stdin cannot be read: {error}"));
-    if read.map_err(unreadable)? == 0 {
-        return Ok(None);
+    let read = read_line(&mut io::stdin().lock(), &mut bytes)
+        .map_err(|error| Failure::new(Exit::Failure, "io", format!("line {number}: stdin cannot be read: {error}")))?;
+    Ok(match read {
+        Read::End => None,
+        Read::TooLong => Some(Err(Failure::usage(format!("line {number}: it is longer than {LINE_BYTES_MAX} bytes")))),
+        Read::Line => Some(text_of(number, bytes)),
+    })
+}
+
+/// What reading a line came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Read {
+    Line,
+    /// It was read to its end, and what was read of it is no line.
+    TooLong,
+    End,
+}
+
+fn read_line(from: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Read> {
+    if from.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', bytes)? == 0 {
+        return Ok(Read::End);
     }
-    if bytes.len() as u64 > LINE_BYTES_MAX {
-        return Err(Failure::usage(format!("line {number}: it is longer than {LINE_BYTES_MAX} bytes")));
+    if bytes.len() as u64 <= LINE_BYTES_MAX || bytes.ends_with(b"\n") {
+        return Ok(Read::Line);
     }
+    from.skip_until(b'\n')?;
+    Ok(Read::TooLong)
+}
+
+fn text_of(number: u64, bytes: Vec<u8>) -> Result<String, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         Failure::usage(format!("line {number}: byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
     })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     let line = if number == 1 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
-    Ok(Some(line.to_owned()))
+    Ok(line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over_to_its_end_and_the_next_is_read() {
+        let longest = "x".repeat(LINE_BYTES_MAX as usize);
+        let script = format!("{longest}\n{longest}y\nnext\n{longest}yy");
+        let mut from = script.as_bytes();
+        for (wanted, line) in [(Read::Line, &*longest), (Read::TooLong, ""), (Read::Line, "next"), (Read::TooLong, "")]
+        {
+            let mut bytes = Vec::new();
+            assert_eq!(read_line(&mut from, &mut bytes).unwrap(), wanted);
+            assert!(wanted == Read::TooLong || bytes.trim_ascii_end() == line.as_bytes());
+        }
+        assert_eq!(read_line(&mut from, &mut Vec::new()).unwrap(), Read::End);
+    }
 }
