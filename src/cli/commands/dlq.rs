@@ -63,7 +63,7 @@ pub struct Decide {
     /// accounting, analytics or notifier; by default the one that has it set aside
     #[arg(long, value_parser = parse_consumer)]
     consumer: Option<Consumer>,
-    /// Why
+    /// Why; it has to be said
     #[arg(long)]
     reason: Option<String>,
 }
@@ -88,11 +88,11 @@ impl Dlq {
                 app.set_aside(caller, consumer, Sequence(sequence), reason.as_deref(), &manner)?
             }
             Dlq::Retry(Decide { sequence, consumer, reason }) => {
-                let reason = reason.as_deref().unwrap_or("it can be applied now");
+                // An empty reason is refused by the rule, in its place among the others.
+                let reason = reason.as_deref().unwrap_or_default();
                 app.retry_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
             Dlq::Skip(Decide { sequence, consumer, reason }) => {
-                // An empty reason is refused by the rule, in its place among the others.
                 let reason = reason.as_deref().unwrap_or_default();
                 app.skip_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }

@@ -54,8 +54,10 @@ impl Rejection {
             }
             NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
             StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
-            BooksIncomplete { sequence } => format!("`popug-cli dlq retry {sequence}`, then try again"),
-            BooksAreNotSkipped { sequence } => format!("`popug-cli dlq retry {sequence}` when it can be read"),
+            BooksIncomplete { sequence } => format!("`popug-cli dlq retry {sequence} --reason TEXT`, then try again"),
+            BooksAreNotSkipped { sequence } => {
+                format!("`popug-cli dlq retry {sequence} --reason TEXT` when it can be read")
+            }
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
             CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
             CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
