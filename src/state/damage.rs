@@ -4,11 +4,13 @@
 //! alone, and of several processes that meet the same damage one moves the file.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Which file a path led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +51,66 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
         | E::Utf8Error(..) => true,
         _ => false,
     }
+}
+
+/// Files that begin as SQLite lets them. A write-ahead file may hold all that opening looks at, and hide that the rest is
+/// no database; and one whose own header is none is passed over by SQLite as if nothing were in it, or read
+/// again and again for ten seconds by whoever may not write.
+pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    // What cannot be read, SQLite says better.
+    if beginning(path, MAGIC.len()).is_ok_and(|begins| begins != MAGIC) {
+        return Err(lacking("it is no database"));
+    }
+    let [_, wal, _] = files(path);
+    // Another process may be writing the header.
+    let is_sound = || beginning(&wal, WAL_HEADER_BYTES).ok().is_none_or(|header| is_wal_header(&header));
+    if (0..3).any(|_| {
+        is_sound() || {
+            thread::sleep(Duration::from_millis(5));
+            false
+        }
+    }) {
+        return Ok(());
+    }
+    Err(lacking("its write-ahead file is none"))
+}
+
+fn beginning(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut begins = Vec::new();
+    File::open(path)?.take(bytes as u64).read_to_end(&mut begins)?;
+    Ok(begins)
+}
+
+const WAL_HEADER_BYTES: usize = 32;
+
+/// A shorter one is that of an empty file. See <https://www.sqlite.org/fileformat2.html#walformat>.
+fn is_wal_header(header: &[u8]) -> bool {
+    const MAGIC: u32 = 0x377f_0682;
+    if header.len() < WAL_HEADER_BYTES {
+        return true;
+    }
+    let words: Vec<[u8; 4]> = header.chunks_exact(4).map(|word| word.try_into().expect("four bytes")).collect();
+    let [magic, .., first, second] = words[..] else { unreachable!("a header has eight words") };
+    let magic = u32::from_be_bytes(magic);
+    // The last bit tells the order of the bytes that are summed up.
+    let read = if magic & 1 == 1 { u32::from_be_bytes } else { u32::from_le_bytes };
+    let sums = words[..6].chunks_exact(2).fold((0_u32, 0_u32), |(first, second), pair| {
+        let first = first.wrapping_add(read(pair[0])).wrapping_add(second);
+        (first, second.wrapping_add(read(pair[1])).wrapping_add(first))
+    });
+    magic & !1 == MAGIC && sums == (u32::from_be_bytes(first), u32::from_be_bytes(second))
+}
+
+/// The file is none of ours, and why.
+pub(super) fn lacking(what: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), Some(what.to_owned()))
+}
+
+/// What SQLite would say of it.
+pub(super) fn io_error(error: &io::Error) -> rusqlite::Error {
+    let code = if error.kind() == io::ErrorKind::StorageFull { ffi::SQLITE_FULL } else { ffi::SQLITE_CANTOPEN };
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))
 }
 
 /// What is wrong, in words.
@@ -97,6 +159,28 @@ pub(super) fn move_aside(path: &Path, met_in: Identity) -> io::Result<Option<Pat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sqlite_writes_begins_as_it_should_and_what_it_did_not_write_does_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.sqlite");
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);").unwrap();
+        let [_, wal, _] = files(&path);
+        let written = std::fs::read(&wal).unwrap();
+        assert!(written.len() > WAL_HEADER_BYTES);
+        check_headers(&path).unwrap();
+        for at in 0..WAL_HEADER_BYTES {
+            let mut spoilt = written.clone();
+            spoilt[at] ^= 0x10;
+            std::fs::write(&wal, spoilt).unwrap();
+            assert!(is_damage(&check_headers(&path).unwrap_err()), "byte {at}");
+        }
+        std::fs::write(&wal, "").unwrap();
+        check_headers(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(is_damage(&check_headers(&path).unwrap_err()));
+    }
 
     #[test]
     fn a_file_that_took_the_place_of_the_damaged_one_is_not_moved() {

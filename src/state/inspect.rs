@@ -7,8 +7,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use crate::state::index::LAYOUT;
-use crate::state::sqlite_file::{check_header, wal_of};
-use crate::state::{Layout, SqliteFile, StateError, StateIndex};
+use crate::state::sqlite_file::wal_of;
+use crate::state::{Layout, SqliteFile, StateError, StateIndex, damage};
 
 /// A table and the order in which its rows are compared.
 pub type ComparedTable = (&'static str, &'static str);
@@ -29,7 +29,7 @@ impl SqliteFile {
     /// and one that cannot be read so, because another process is at it, is copied to `scratch`.
     ///
     /// # Errors
-    /// [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
+    /// [`StateError::Damaged`]; [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
     pub fn open_to_read(
         path: &Path,
         layout: &Layout,
@@ -37,7 +37,7 @@ impl SqliteFile {
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
-        check_header(path).map_err(failed)?;
+        damage::check_headers(path).map_err(failed)?;
         let db = if !wal_of(path).exists() {
             open_as(path, "immutable=1").map_err(failed)?
         } else if let Ok(db) = open_as(path, "readonly_shm=1").and_then(pinned) {

@@ -1,12 +1,12 @@
 //! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
 //!
-//! Such a file is disposable. One that is damaged is moved aside, wherever the damage is met, one of another
-//! code version is replaced; either way the log fills it again. On a full disk its place is taken by one in
+//! Such a file is disposable. One that is damaged, or that has not our tables, is moved aside, wherever that is met,
+//! one of another code version is replaced; either way the log fills it again. On a full disk its place is taken by one in
 //! memory, so that reading goes on; that one is filled from the first event.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Layout {
     pub schema: &'static str,
     /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
     pub code_version: i64,
+    /// One that the file has in every code version and no other file of ours has.
+    pub own_table: &'static str,
 }
 
 /// SQLite counts in milliseconds of 31 bits: 24 days.
@@ -74,25 +76,26 @@ impl SqliteFile {
     /// # Errors
     /// If it can be neither opened nor replaced.
     pub fn open(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
-        match SqliteFile::open_existing(path, layout, lock_wait) {
-            Ok(Some(file)) => Ok((file, Opened::AsItWas)),
+        let opened = match SqliteFile::open_existing(path, layout, lock_wait) {
+            Ok(Some(file)) => return Ok((file, Opened::AsItWas)),
             Ok(None) => {
                 damage::remove(path);
-                Ok((SqliteFile::create(path, layout, lock_wait)?, Opened::Anew))
+                Opened::Anew
             }
-            Err(StateError::Damaged { aside, .. }) => {
-                let opened = aside.map_or(Opened::Anew, Opened::MovedAside);
-                Ok((SqliteFile::create(path, layout, lock_wait)?, opened))
-            }
+            Err(StateError::Damaged { aside, .. }) => aside.map_or(Opened::Anew, Opened::MovedAside),
+            Err(error) if error.is_full_disk() => return Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
+            Err(other) => return Err(other),
+        };
+        match SqliteFile::create(path, layout, lock_wait) {
             Err(error) if error.is_full_disk() => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
-            Err(other) => Err(other),
+            created => Ok((created?, opened)),
         }
     }
 
     /// `None` if there is no file of this code version.
     fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
         let Some(opened) = Identity::of(path) else { return Ok(None) };
-        check_header(path).map_err(|source| StateError::of("open", path, Some(opened), source))?;
+        damage::check_headers(path).map_err(|source| StateError::of("open", path, Some(opened), source))?;
         let file = SqliteFile::connect(path, lock_wait)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
@@ -102,21 +105,17 @@ impl SqliteFile {
         SqliteFile { db, path: path.to_owned(), opened, never_commits: Cell::new(false), instead: OnceCell::new() }
     }
 
-    /// Whether it has our tables, made by this version of the code.
+    /// Whether it was made by this version of the code.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if it is none of ours, whichever the version.
     pub(super) fn is_current(&self, layout: &Layout) -> Result<bool, StateError> {
-        let tables: i64 = self
-            .db
-            .query_row("SELECT count(*) FROM sqlite_master WHERE name = 'checkpoint'", [], |row| row.get(0))
-            .map_err(self.failed("open"))?;
-        if tables == 0 {
-            return Ok(false);
-        }
-        let version: Option<i64> = self
-            .db
-            .query_row("SELECT code_version FROM checkpoint", [], |row| row.get(0))
-            .optional()
-            .map_err(self.failed("read"))?;
-        Ok(version == Some(layout.code_version))
+        let read = || {
+            drop(self.db.prepare(&format!("SELECT 1 FROM {}", layout.own_table))?);
+            let version = self.db.query_row("SELECT code_version FROM checkpoint", [], |row| row.get::<_, i64>(0));
+            version.optional()?.ok_or_else(|| damage::lacking("its checkpoint is missing"))
+        };
+        Ok(read().map_err(self.failed("open"))? == layout.code_version)
     }
 
     fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
@@ -131,22 +130,10 @@ impl SqliteFile {
         Ok(SqliteFile::over(db, path, opened))
     }
 
-    /// A new, empty file at `path`. If another process makes one at the same time, either is good.
+    /// A new file at `path`, its tables empty. Should another process have made one meanwhile, that one is opened.
     fn create(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<SqliteFile, StateError> {
-        let file = SqliteFile::connect(path, lock_wait)?;
-        let schema = layout
-            .schema
-            .replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS")
-            .replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
-        file.db.execute_batch(&format!("BEGIN IMMEDIATE; {schema}")).map_err(file.failed("create"))?;
-        file.db
-            .execute(
-                "INSERT OR IGNORE INTO checkpoint VALUES (1, 0, ?1, ?2)",
-                params![Hash::ZERO.to_string(), layout.code_version],
-            )
-            .map_err(file.failed("create"))?;
-        file.commit()?;
-        Ok(file)
+        publish(path, layout).map_err(|source| StateError::of("create", path, None, source))?;
+        SqliteFile::connect(path, lock_wait)
     }
 
     /// A file in memory, for checking what a rebuild would give.
@@ -154,7 +141,9 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
-        SqliteFile::create(Path::new(":memory:"), layout, Duration::ZERO)
+        let file = SqliteFile::connect(Path::new(":memory:"), Duration::ZERO)?;
+        fill(&file.db, layout).map_err(file.failed("create"))?;
+        Ok(file)
     }
 
     pub fn path(&self) -> &Path {
@@ -302,16 +291,32 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-/// A write-ahead file may hold all that opening looks at, and hide that the rest is no database.
-pub(super) fn check_header(path: &Path) -> rusqlite::Result<()> {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let mut header = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut header));
-    // What cannot be read, SQLite says better.
-    if read.is_err() || header.is_empty() || header == MAGIC {
-        return Ok(());
-    }
-    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None))
+/// The file gets its name when it has its tables, so that one without them is never one in the making.
+fn publish(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    damage::remove(&new);
+    let made = make(&new, layout).and_then(|()| match std::fs::hard_link(&new, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(damage::io_error(&error)),
+        _ => Ok(()),
+    });
+    damage::remove(&new);
+    made
+}
+
+fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
+    let db = Connection::open(path)?;
+    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;
+    fill(&db, layout)?;
+    db.close().map_err(|(_, error)| error)?;
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| damage::io_error(&error))
+}
+
+fn fill(db: &Connection, layout: &Layout) -> rusqlite::Result<()> {
+    db.execute_batch(&format!("BEGIN; {}", layout.schema))?;
+    let start = params![Hash::ZERO.to_string(), layout.code_version];
+    db.execute("INSERT INTO checkpoint VALUES (1, 0, ?1, ?2)", start)?;
+    db.execute_batch("COMMIT")
 }
 
 pub(super) fn wal_of(path: &Path) -> PathBuf {

@@ -24,10 +24,14 @@ fn with_merged(file: &str) -> (World, PathBuf) {
     let db = rusqlite::Connection::open(&path).expect("a database");
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("merged");
     drop(db);
-    for companion in ["-wal", "-shm"] {
-        let _ = std::fs::remove_file(path.with_file_name(format!("{file}{companion}")));
-    }
+    remove_companions(&path);
     (world, path)
+}
+
+fn remove_companions(path: &Path) {
+    for companion in ["sqlite-wal", "sqlite-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(companion));
+    }
 }
 
 fn spoil(path: &Path, from: u64, bytes: u64) {
@@ -103,6 +107,64 @@ fn a_checkpoint_whose_hash_is_none_is_damage() {
     let _ = world.call("ada", &["status"]).expect(0, Any, Has("was damaged"));
     assert_eq!(kept(&world, "state.sqlite"), 1);
     let _ = world.anonymous(&["verify"]).expect(0, Has("sound"), Nothing);
+}
+
+/// Ways for a database to lose our tables: emptied, another one, and hidden by the write-ahead file of another one.
+fn without_our_tables() -> [fn(&Path); 5] {
+    [
+        |path| std::fs::write(path, "").expect("written"),
+        |path| {
+            std::fs::remove_file(path).expect("removed");
+            rusqlite::Connection::open(path).expect("a database").execute_batch("CREATE TABLE t (x)").expect("written");
+        },
+        |path| in_sqlite(path, "DELETE FROM checkpoint"),
+        |path| in_sqlite(path, "DROP TABLE checkpoint"),
+        |path| {
+            let other = path.with_file_name("notifier.sqlite");
+            in_sqlite(&other, "VACUUM");
+            std::fs::copy(other.with_file_name("notifier.sqlite-wal"), wal_of(path)).expect("copied");
+        },
+    ]
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    path.with_extension("sqlite-wal")
+}
+
+/// Keeps what it wrote in the write-ahead file.
+fn in_sqlite(path: &Path, sql: &str) {
+    let db = rusqlite::Connection::open(path).expect("a database");
+    db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
+    db.execute_batch(sql).expect("written");
+}
+
+#[test]
+fn a_state_index_without_our_tables_is_damaged_and_not_of_another_version() {
+    for (n, spoil) in without_our_tables().into_iter().enumerate() {
+        let (world, path) = with_merged("state.sqlite");
+        let users = world.json("ada", &["user", "list"])["rows"].clone();
+        remove_companions(&path);
+        spoil(&path);
+        let found = world.anonymous(&["verify", "-o", "json"]).expect(7, Has("consume tracker --rebuild"), Nothing);
+        assert!(!found.stdout.contains("of another version"), "{n}: {}", found.stdout);
+        let _ = world.call("ada", &["user", "list"]).expect(0, Any, Has("was damaged"));
+        assert_eq!(kept(&world, "state.sqlite"), 1, "{n}");
+        assert_eq!(world.json("ada", &["user", "list"])["rows"], users);
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn garbage_in_a_write_ahead_file_is_damage_at_once() {
+    for (file, words) in [("state.sqlite", &["user", "list"]), ("notifier.sqlite", &["mail", "list"])] {
+        let (world, path) = with_merged(file);
+        let rows = world.json("ada", words)["rows"].clone();
+        std::fs::write(wal_of(&path), b"garbage ".repeat(5_000)).expect("written");
+        let _ = world.anonymous(&["verify", "--deep"]).expect(7, Has("its write-ahead file is none"), Nothing);
+        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        assert_eq!(world.json("ada", words)["rows"], rows);
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
 }
 
 #[test]
