@@ -1,15 +1,16 @@
 //! What the log says became of mails, asked before any is sent.
 //!
-//! Tables can be tampered with. Believing them, the notifier would send a mail again that went out, and append
-//! its result under an id that the log already has.
+//! Tables can be tampered with. Believing them, the notifier would send a mail again that went out, append its
+//! result under an id that the log already has, or tell of a payout that was never made.
 
 use std::collections::HashMap;
 
-use crate::consumers::notifier::tables::MailTables;
+use crate::consumers::notifier::tables::{MailTables, WaitingMail};
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Event;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::event_log::{EventLog, LogError};
+use crate::state::Recorded;
 
 /// Makes the tables anew if they say of a mail that waits, or of the one of `asked`, what the log does not. The
 /// log is read from the first of their payouts on.
@@ -22,14 +23,8 @@ pub(super) fn hold_to_log(
     asked: Option<PayoutId>,
 ) -> Result<(), ConsumeError> {
     let waiting = tables.on_sound_file(around, || Ok(tables.waiting(asked)?))?;
-    let Some(first) = waiting.iter().map(|(_, sequence, _)| *sequence).min() else { return Ok(()) };
-    let recorded = attempts_since(around, first)?;
-    let is_right = |payout: &PayoutId, attempts: u32| match recorded.get(payout) {
-        None => attempts == 0,
-        Some(Recorded::Failed(attempt)) => attempts == *attempt,
-        Some(Recorded::Sent) => false,
-    };
-    if waiting.iter().all(|(payout, _, attempts)| is_right(payout, *attempts)) {
+    let told = told_by_log(around, &waiting)?;
+    if waiting.iter().all(|mail| told.get(&mail.payout_id).and_then(Option::as_ref) == Some(mail)) {
         return Ok(());
     }
     let name = around.directory.notifier();
@@ -38,25 +33,52 @@ pub(super) fn hold_to_log(
     tables.fill_anew(around)
 }
 
-/// How the last attempt at a mail ended.
-enum Recorded {
-    Sent,
-    Failed(u32),
-}
-
-fn attempts_since(around: &Surroundings<'_>, first: Sequence) -> Result<HashMap<PayoutId, Recorded>, LogError> {
-    let mut recorded = HashMap::new();
+/// The mails of these payouts as the log has them: nothing of a payout that it lacks, or whose mail is sent.
+fn told_by_log(
+    around: &Surroundings<'_>,
+    waiting: &[WaitingMail],
+) -> Result<HashMap<PayoutId, Option<WaitingMail>>, LogError> {
+    let mut told: HashMap<_, _> = waiting.iter().map(|mail| (mail.payout_id, None)).collect();
+    let first = waiting.iter().map(|mail| mail.sequence.max(Sequence::FIRST)).min();
+    let Some(first) = first.filter(|first| around.log.head().is_ok_and(|head| *first <= head.sequence)) else {
+        return Ok(told);
+    };
     around.log.for_each(first, &mut |line| {
-        if line.type_name.starts_with("mail.") {
+        if line.type_name.starts_with("mail.") || line.type_name.starts_with("payout.") {
             // One that cannot be read and did not stop the notifier was set aside.
-            let (payout, how) = match line.event() {
-                Ok(Event::MailSent(sent)) => (sent.payout_id, Recorded::Sent),
-                Ok(Event::MailFailed(failed)) => (failed.payout_id, Recorded::Failed(failed.attempt)),
-                _ => return Ok(()),
-            };
-            recorded.insert(payout, how);
+            let Ok(recorded) = Recorded::from_line(line) else { return Ok(()) };
+            follow(&mut told, &recorded);
         }
         Ok(())
     })?;
-    Ok(recorded)
+    Ok(told)
+}
+
+fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded<'_>) {
+    match recorded.event.as_ref() {
+        Event::PayoutMade(made) => {
+            let Some(mail @ None) = told.get_mut(&made.payout_id) else { return };
+            *mail = Some(WaitingMail {
+                payout_id: made.payout_id,
+                sequence: recorded.sequence,
+                user_id: made.user_id,
+                amount: made.amount,
+                date: made.business_date,
+                opening: made.opening,
+                earned: made.earned,
+                made_at: recorded.time,
+                imported: recorded.command_id.starts_with("import/"),
+                attempts: 0,
+                cause: recorded.id,
+            });
+        }
+        Event::MailFailed(failed) => {
+            let Some(Some(mail)) = told.get_mut(&failed.payout_id) else { return };
+            (mail.attempts, mail.cause) = (failed.attempt, recorded.id);
+        }
+        Event::MailSent(sent) => {
+            told.remove(&sent.payout_id);
+        }
+        _ => {}
+    }
 }

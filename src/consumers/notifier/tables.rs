@@ -87,6 +87,23 @@ pub(super) struct OwedMail {
     pub cause: EventId,
 }
 
+/// What the log has to say as well of a mail that is not sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct WaitingMail {
+    pub payout_id: PayoutId,
+    /// Of payout.made.
+    pub sequence: Sequence,
+    pub user_id: UserId,
+    pub amount: Money,
+    pub date: BusinessDate,
+    pub opening: Money,
+    pub earned: Money,
+    pub made_at: EventTime,
+    pub imported: bool,
+    pub attempts: u32,
+    pub cause: EventId,
+}
+
 /// What every mail says of the company.
 pub(super) struct CompanyRow {
     pub id: CompanyId,
@@ -336,14 +353,10 @@ impl MailTables {
         self.all(sql, params![first, last], mail_row)
     }
 
-    /// Of every mail that waits, and of `asked`: its payout, where that stands, and its attempts so far.
-    pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<(PayoutId, Sequence, u32)>, StateError> {
-        let sql = "SELECT payout_id, sequence, attempts FROM payouts WHERE state = 'pending' OR payout_id = ?1";
-        let read = |row: &Row<'_>| {
-            let payout = PayoutId::from_uuid(row::uuid(row, "payout_id")?);
-            Ok((payout, Sequence(row.get("sequence")?), row.get("attempts")?))
-        };
-        self.all(sql, params![asked.map(Blob::from)], read)
+    /// Every mail that waits, and that of `asked`.
+    pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<WaitingMail>, StateError> {
+        let sql = "SELECT * FROM payouts WHERE state = 'pending' OR payout_id = ?1";
+        self.all(sql, params![asked.map(Blob::from)], waiting_mail)
     }
 
     fn all<T>(
@@ -365,6 +378,22 @@ fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
         user_id: row::user_id(row, "user_id")?,
         name: row.get("full_name")?,
         email: row.get("email")?,
+        amount: money(row, "amount")?,
+        date: date(row)?,
+        opening: money(row, "opening")?,
+        earned: money(row, "earned")?,
+        made_at: row::time(row, "made_at")?,
+        imported: row.get("imported")?,
+        attempts: row.get("attempts")?,
+        cause: EventId::from_uuid(row::uuid(row, "cause")?),
+    })
+}
+
+fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {
+    Ok(WaitingMail {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        sequence: Sequence(row.get("sequence")?),
+        user_id: row::user_id(row, "user_id")?,
         amount: money(row, "amount")?,
         date: date(row)?,
         opening: money(row, "opening")?,

@@ -115,3 +115,49 @@ fn no_attempt_is_counted_twice_whatever_the_tables_say() {
     store.sent();
     assert_eq!(store.mails_failed().iter().map(|failed| failed.attempt).collect::<Vec<_>>(), failed);
 }
+
+/// A row of a payout that nobody made, owed to vera, with this sequence.
+fn invented(sequence: i64, state: &str) -> String {
+    format!(
+        "INSERT INTO payouts SELECT {sequence}, x'0102030405060708090a0b0c0d0e0f10', user_id, 4200, business_date,
+            opening, 4200, made_at, 0, 0, '{state}', NULL, cause, NULL, NULL FROM payouts LIMIT 1"
+    )
+}
+
+#[test]
+fn nothing_is_sent_or_recorded_of_a_payout_that_the_log_does_not_have() {
+    let invented_id = "01020304-0506-0708-090a-0b0c0d0e0f10";
+    for sequence in [1, 2, 9_999, 0] {
+        let store = Store::with_two_payouts();
+        assert_eq!(store.sent(), 2);
+        let events = store.recorded().len();
+        tamper(&store, &invented(sequence, "pending"));
+        assert_eq!(store.sent(), 0, "{sequence}");
+        assert_eq!((store.recorded().len(), store.rows().len()), (events, 2));
+        assert!(store.warnings().iter().any(|text| text.contains("contradicts the log")), "{:?}", store.warnings());
+        tamper(&store, &invented(sequence, "failed"));
+        let refused = store.retry(invented_id);
+        assert!(matches!(refused, Err(ConsumeError::UnknownMail { .. })), "{refused:?}");
+        assert_eq!(store.recorded().len(), events);
+    }
+}
+
+#[test]
+fn a_mail_says_what_the_payout_in_the_log_says_whatever_the_tables_say() {
+    for change in [
+        "amount = amount + 100, opening = opening + 100",
+        "made_at = made_at + 1",
+        "imported = 1",
+        "cause = zeroblob(16)",
+        "user_id = (SELECT user_id FROM users WHERE login = 'anna')",
+    ] {
+        let (store, untouched) = (Store::with_two_payouts(), Store::with_two_payouts());
+        assert_eq!((store.rows().len(), untouched.sent()), (2, 2));
+        tamper(&store, &format!("UPDATE payouts SET {change}"));
+        assert_eq!(store.sent(), 2, "{change}");
+        let bytes = |store: &Store| fs::read(store.eml("vera", "2026-11-20")).unwrap();
+        assert!(bytes(&store) == bytes(&untouched), "{change}");
+        let last = |store: &Store| store.recorded().last().map(|last| (last.id, last.command_id.clone()));
+        assert_eq!(last(&store), last(&untouched), "{change}");
+    }
+}
