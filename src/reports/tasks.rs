@@ -60,7 +60,8 @@ fn created(period: Period, zone: &Zone) -> String {
     from.into_iter().chain(to).collect()
 }
 
-/// An assignment is found by its sequence: the latest has the highest.
+/// An assignment is found by its sequence: the latest has the highest. Of completions the first counts; a second is
+/// one that accounting stops at.
 fn sql(query: &Query, created: &str) -> String {
     let narrowed = if created.is_empty() { "true" } else { "task_id IN (SELECT task_id FROM chosen)" };
     format!(
@@ -71,6 +72,9 @@ fn sql(query: &Query, created: &str) -> String {
         held AS (
             SELECT a.task_id, a.assignee_id, a.assigned_at, l.assignments
             FROM latest l JOIN assignments a USING (sequence) WHERE {}),
+        finished AS (
+            SELECT task_id, arg_min(completed_by, sequence) AS completed_by, min(completed_at) AS completed_at
+            FROM completions WHERE {narrowed} GROUP BY task_id),
         charged AS (
             SELECT task_id, (-sum(amount))::BIGINT AS fees_charged
             FROM entries WHERE kind = 'fee' AND {narrowed} GROUP BY task_id)
@@ -83,7 +87,7 @@ fn sql(query: &Query, created: &str) -> String {
             c.completed_at, coalesce(finisher.login, c.completed_by::VARCHAR) AS completed_by
         FROM chosen t
         LEFT JOIN prices p USING (task_id) LEFT JOIN held h USING (task_id)
-        LEFT JOIN completions c USING (task_id) LEFT JOIN charged f USING (task_id)
+        LEFT JOIN finished c USING (task_id) LEFT JOIN charged f USING (task_id)
         LEFT JOIN users creator ON creator.user_id = t.created_by
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by

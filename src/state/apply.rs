@@ -35,9 +35,10 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         Event::UserReactivated(e) => set_active(db, e.user_id, true),
         Event::TaskCreated(e) => create_task(db, recorded, e),
         Event::TaskAssigned(e) => assign_task(db, recorded, e),
+        // Accounting stops at a second completion; the task stays as it was completed.
         Event::TaskCompleted(e) => execute(
             db,
-            "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3 WHERE task_id = ?1",
+            "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3 WHERE task_id = ?1 AND completed_at IS NULL",
             params![Blob::from(e.task_id), recorded.time.micros(), recorded.sequence.0],
         ),
         Event::TasksReshuffled(_)
@@ -101,7 +102,10 @@ fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rus
 fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> rusqlite::Result<()> {
     let number: u64 = db
         .prepare_cached(
-            "UPDATE tasks SET assignee = ?2, assigned_at = ?3, assignment_no = ?4 WHERE task_id = ?1 RETURNING number",
+            "UPDATE tasks SET assignee = iif(completed_at IS NULL, ?2, assignee),
+                assigned_at = iif(completed_at IS NULL, ?3, assigned_at),
+                assignment_no = iif(completed_at IS NULL, ?4, assignment_no)
+             WHERE task_id = ?1 RETURNING number",
         )?
         .query_row(
             params![Blob::from(e.task_id), Blob::from(e.assignee_id), recorded.time.micros(), e.assignment_no],
