@@ -14,6 +14,7 @@ use duckdb::Connection;
 use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes as arrow;
 
+use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::{EntryKind, Posting, posting};
 use crate::domain::money::Money;
 use crate::domain::time::BusinessDate;
@@ -61,17 +62,23 @@ impl Entry<'_> {
     }
 }
 
-/// Writes all entries of accounting's tables to `out`, which should be buffered.
+/// Writes all entries of accounting's tables, which say all of the log up to `as_of`, to `out`, which should be
+/// buffered.
 ///
 /// # Errors
 /// [`ReportError`]
-pub fn write(connection: &Connection, dialect: Dialect, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn write(
+    connection: &Connection,
+    dialect: Dialect,
+    as_of: Sequence,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     let source = Source::open(connection)?;
     let company: String = connection.query_row("SELECT name FROM company", [], |row| row.get(0))?;
     let heading = Heading {
         company: &company,
         currency: &source.currency,
-        as_of_sequence: source.as_of_sequence.0,
+        as_of_sequence: as_of.0,
         first_date: source.first_date,
         logins: logins(connection)?,
     };

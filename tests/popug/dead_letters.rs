@@ -8,15 +8,15 @@ use crate::harness::World;
 
 const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
 
-/// Another program writes an event about a task that nobody created. Its sequence.
-fn written_from_outside(world: &World, source: &str, type_name: &str, data: &str) -> String {
+/// Another program writes an event about this task. Its sequence.
+fn written_from_outside(world: &World, source: &str, type_name: &str, task: &str, data: &str) -> String {
     let lines = world.log_lines();
     let last_line = lines.last().expect("a line");
     let last: Value = serde_json::from_str(last_line).expect("JSON");
     let sequence = lines.len() as u64 + 1;
     let body = format!(
         "{{\"specversion\":\"1.0\",\"id\":\"01a1b2c3-0000-7000-8000-000000000002\",\"source\":\"/popug/{source}\",\
-         \"type\":\"{type_name}\",\"subject\":\"task/{UNKNOWN_TASK}\",\"time\":{},\
+         \"type\":\"{type_name}\",\"subject\":\"task/{task}\",\"time\":{},\
          \"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":{},\"commandid\":\"from outside\",\"data\":{data}}}",
         last["time"], last["actor"],
     );
@@ -31,7 +31,7 @@ fn written_from_outside(world: &World, source: &str, type_name: &str, data: &str
 fn with_an_event_that_stops_accounting(world: &World) -> String {
     let dora = world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id").to_owned();
     let data = format!("{{\"task_id\":\"{UNKNOWN_TASK}\",\"completed_by\":\"{dora}\",\"assignment_no\":1}}");
-    written_from_outside(world, "tracker", "task.completed.v1", &data)
+    written_from_outside(world, "tracker", "task.completed.v1", UNKNOWN_TASK, &data)
 }
 
 #[test]
@@ -72,6 +72,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     let blocked = world.call("ada", &["close", "-o", "json"]).expect(4, Has("\"result\":\"blocked\""), Any);
     assert!(blocked.stderr.contains(&format!("event {bad} is set aside")), "{}", blocked.stderr);
     world.refused("ada", &["dlq", "skip", &bad], 6, "empty");
+    world.refused("ada", &["dlq", "retry", &bad], 6, "empty");
     world.does("ada", &["dlq", "skip", &bad, "--reason", "no such task", "-q"]);
     world.does("ada", &["close"]);
     let closes = world.rows("ada", &["report", "closes"]);
@@ -87,7 +88,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
 fn an_event_of_the_books_that_analytics_cannot_read_is_set_aside_and_never_skipped() {
     let world = World::new();
     world.does("ada", &["consume"]);
-    let bad = written_from_outside(&world, "accounting", "task.settled.v9", "{}");
+    let bad = written_from_outside(&world, "accounting", "task.settled.v9", UNKNOWN_TASK, "{}");
     let _ = world.call("mara", &["task", "add", "One"]).expect(0, Any, Has("1 whole events were kept"));
     let _ = world.call("ada", &["consume"]).expect(12, Nothing, Any);
     let once = ["dlq", "set-aside", &bad, "--key", "k", "-q"];
@@ -103,4 +104,49 @@ fn an_event_of_the_books_that_analytics_cannot_read_is_set_aside_and_never_skipp
     );
     world.refused("ada", &["dlq", "retry", &bad], 4, "still_unreadable");
     assert_eq!(world.json("ada", &["status"])["consumers"][2]["set_aside"], 1);
+}
+
+#[test]
+fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go() {
+    let mut world = World::new();
+    let task = world.json("mara", &["task", "add", "One"]);
+    let (id, assignee) = (task["task_id"].as_str().expect("an id"), task["assignee"].as_str().expect("a login"));
+    world.does(assignee, &["task", "complete", "1"]);
+    world.does("ada", &["consume"]);
+    let as_completed = world.json("mara", &["task", "show", "1"]);
+    world.at("2026-03-02T11:00:00Z");
+    world.does("mara", &["task", "add", "Two"]);
+    let dora = world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id").to_owned();
+    let data = format!("{{\"task_id\":\"{id}\",\"completed_by\":\"{dora}\",\"assignment_no\":1}}");
+    let bad: u64 = written_from_outside(&world, "tracker", "task.completed.v1", id, &data).parse().expect("a number");
+    let _ = world.call("mara", &["task", "add", "Three"]).expect(0, Any, Has("1 whole events were kept"));
+    assert_eq!(world.json("mara", &["task", "show", "1"]), as_completed);
+
+    world.at("2026-03-02T12:00:00Z");
+    let _ = world.call("ada", &["consume"]).expect(1, Any, Has(&format!("stops at event {bad}")));
+    let status = world.json("ada", &["status"]);
+    let (head, accounting) = (status["head"]["sequence"].as_u64().expect("a number"), &status["consumers"][1]);
+    let wanted = (json!(bad - 1), json!(head + 1 - bad), json!(3600));
+    assert_eq!(
+        (&accounting["sequence"], &accounting["lag_events"], &accounting["lag_seconds"]),
+        (&wanted.0, &wanted.1, &wanted.2)
+    );
+    assert!(accounting["last_error"].as_str().is_some_and(|error| error.contains(&bad.to_string())), "{accounting}");
+    let behind = format!("as of event {} of {head}; `popug-cli consume accounting` catches up", bad - 1);
+    for words in [&["report", "balances"][..], &["report", "tasks"], &["report", "statement"]] {
+        let report = world.call("mara", &[words, &["-o", "json"]].concat()).expect(0, Any, Has(&behind)).json();
+        assert_eq!(report["as_of_sequence"], bad - 1, "{words:?}");
+        assert!(words[1] != "tasks" || report["rows"].as_array().is_some_and(|rows| rows.len() == 3), "{report}");
+    }
+    let journal = ["export", "journal", "--format", "hledger"];
+    let _ = world.call("ada", &journal).expect(0, Has(&format!("as of sequence {}", bad - 1)), Has(&behind));
+
+    world.does("ada", &["dlq", "set-aside", &bad.to_string(), "-q"]);
+    world.does("ada", &["consume"]);
+    let status = world.json("ada", &["status"]);
+    assert_eq!(
+        (&status["consumers"][1]["lag_events"], &status["consumers"][1]["last_error"]),
+        (&json!(0), &Value::Null)
+    );
+    let _ = world.call("mara", &["report", "balances"]).expect(0, Any, Nothing);
 }

@@ -7,6 +7,7 @@ use crate::app::command::known_user;
 use crate::cli::args::Named;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
+use crate::consumers::accounting::settled_through;
 use crate::consumers::run::{check_on_chain, project_through};
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
@@ -99,7 +100,7 @@ impl ReportArgs {
             return Err(Failure::usage(format!("`report {}` has no --period", self.name.name())));
         }
         let report = load(&desk, self.name, self.dates.dates(), granularity, user)?;
-        say_if_behind(invocation, self.name, &report);
+        say_if_behind(invocation, self.name.reads(), report.as_of_sequence, report.head_sequence);
         invocation.emit(&report)?;
         Ok(if balances(&report) { Exit::Done } else { Exit::Findings })
     }
@@ -161,10 +162,15 @@ pub fn load(
     };
     query.check()?;
     let database = open_for_report(app, name.reads())?;
-    name.load(database.connection(), &query).map_err(|error| match error {
-        ReportError::Tables(source) if is_damage(&source) => database.failed("read")(source).into(),
+    let report = name.load(database.connection(), &query).map_err(|error| match error {
+        ReportError::Tables(source) if is_damage(&source) => Failure::from(database.failed("read")(source)),
         other => other.into(),
-    })
+    })?;
+    let as_of_sequence = match name.reads() {
+        Consumer::Accounting => settled_through(&database)?,
+        _ => report.as_of_sequence,
+    };
+    Ok(Report { as_of_sequence, ..report })
 }
 
 /// The company and its first admin.
@@ -198,14 +204,11 @@ const fn tables_of(consumer: Consumer) -> Tables {
     }
 }
 
-fn say_if_behind(invocation: &Invocation<'_>, name: ReportName, report: &Report) {
-    if report.as_of_sequence < report.head_sequence {
-        invocation.reporter.remark(&format!(
-            "as of event {} of {}; `popug-cli consume {}` catches up",
-            report.as_of_sequence,
-            report.head_sequence,
-            name.reads().name()
-        ));
+/// Says what tables do not tell yet, and how to catch up.
+pub fn say_if_behind(invocation: &Invocation<'_>, consumer: Consumer, as_of: Sequence, head: Sequence) {
+    if as_of < head {
+        let name = consumer.name();
+        invocation.reporter.remark(&format!("as of event {as_of} of {head}; `popug-cli consume {name}` catches up"));
     }
 }
 

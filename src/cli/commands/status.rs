@@ -7,7 +7,7 @@ use crate::cli::answer::Answer;
 use crate::cli::commands::report::open_to_read;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
-use crate::consumers::accounting::{first_owed, stop};
+use crate::consumers::accounting::{first_owed, settled_through, stop};
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -80,7 +80,8 @@ fn time_of(desk: &Desk<'_>, sequence: Sequence) -> Result<EventTime, Failure> {
     Ok(desk.app.log.line(sequence)?.line().event_time()?)
 }
 
-/// How far a consumer has come, and the event that it may have stopped at.
+/// How far a consumer has come, and the event that it may have stopped at. Accounting has come as far as
+/// it has charged and credited, not as far as it has read.
 fn checkpoint(
     desk: &Desk<'_>,
     consumer: Consumer,
@@ -92,21 +93,30 @@ fn checkpoint(
             let stop = desk.app.notifier_stop(&desk.index)?;
             return Ok((desk.app.notifier_checkpoint()?.sequence, stop.map(|stop| stopped(consumer, &stop))));
         }
-        Consumer::Accounting | Consumer::Analytics => {
+        Consumer::Analytics => open_to_read(&desk.app, consumer)?.checkpoint()?.sequence,
+        Consumer::Accounting => {
             let database = open_to_read(&desk.app, consumer)?;
-            let sequence = database.checkpoint()?.sequence;
-            if consumer == Consumer::Accounting {
-                *last_closed = last_closed_date(&database)?;
-                if let Some(stop) = stop(&database)? {
-                    return Ok((sequence, Some(stopped(consumer, &stop))));
-                }
-                let owed = |first| format!("event {first} is neither charged nor credited yet");
-                return Ok((sequence, first_owed(&database)?.map(owed)));
-            }
-            sequence
+            *last_closed = last_closed_date(&database)?;
+            return Ok((settled_through(&database)?, unsettled(desk, &database)?));
         }
     };
     Ok((sequence, None))
+}
+
+/// What keeps accounting from charging and crediting on: an event it cannot read, one it cannot apply, or only that
+/// it has not come to it.
+fn unsettled(desk: &Desk<'_>, database: &Database) -> Result<Option<String>, Failure> {
+    let next = database.checkpoint()?.sequence.next();
+    if next <= desk.app.log.head()?.sequence
+        && let Some(unreadable) = unreadable(desk, Consumer::Accounting, next)?
+    {
+        return Ok(Some(unreadable));
+    }
+    if let Some(stop) = stop(database)? {
+        return Ok(Some(stopped(Consumer::Accounting, &stop)));
+    }
+    let owed = |first| format!("event {first} is neither charged nor credited yet");
+    Ok(first_owed(database)?.map(owed))
 }
 
 fn stopped(consumer: Consumer, stop: &Stop) -> String {

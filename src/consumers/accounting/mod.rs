@@ -2,10 +2,12 @@
 //!
 //! `catch_up` fills the tables from events alone. `reaction` decides the entries that task events
 //! are owed, `close` pays dates out, `correct` reverses entries; all three append under the
-//! writer lock after the books have followed everything up to the head.
+//! writer lock after the books have followed everything up to the head. `owed` tells how far the
+//! entries have come.
 
 mod close;
 mod correct;
+mod owed;
 mod reaction;
 mod tables;
 #[cfg(test)]
@@ -14,22 +16,21 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use duckdb::OptionalExt;
-
 pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
+pub use owed::{first_owed, settled_through, stop};
 
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Pen, Surroundings};
-use crate::domain::dead_letter::Stop;
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, EventLog, Hash, Head, Writer};
 use crate::state::{Checkpoint, Recorded};
-use crate::store::{Database, StoreError};
+use crate::store::Database;
+use owed::{LAST_CAUSE, LAST_REACTED, last_sequence};
 use reaction::TaskAccounts;
 use tables::AccountingTables;
 
@@ -246,53 +247,4 @@ impl<'d> Accounting<'d> {
         self.is_open = false;
         Ok(())
     }
-}
-
-/// The first event that still has no entry, as far as the tables know.
-///
-/// # Errors
-/// If they cannot be read.
-pub fn first_owed(database: &Database) -> Result<Option<Sequence>, StoreError> {
-    let sql = format!(
-        "SELECT min(sequence) FROM (SELECT sequence FROM tasks UNION ALL SELECT sequence FROM assignments
-            UNION ALL SELECT sequence FROM completions) WHERE sequence > coalesce(({LAST_REACTED}), 0)"
-    );
-    let first = last_sequence(database, &sql)?;
-    Ok(Some(first).filter(|first| *first > Sequence::ZERO))
-}
-
-/// The event that no entry can follow from, as far as the tables know: nothing is decided from it on.
-///
-/// # Errors
-/// If they cannot be read.
-pub fn stop(database: &Database) -> Result<Option<Stop>, StoreError> {
-    let sql = format!(
-        "WITH ended AS (SELECT * FROM completions WHERE sequence > coalesce(({LAST_REACTED}), 0)),
-            owed AS (FROM (SELECT sequence, task_id FROM assignments UNION ALL SELECT sequence, task_id FROM ended)
-                WHERE sequence > coalesce(({LAST_REACTED}), 0))
-         SELECT sequence, task_id::VARCHAR FROM owed
-         WHERE task_id NOT IN (SELECT task_id FROM tasks)
-            OR EXISTS (FROM completions ended WHERE ended.task_id = owed.task_id AND ended.sequence < owed.sequence)
-         ORDER BY sequence LIMIT 1"
-    );
-    let read = |row: &duckdb::Row<'_>| {
-        let (sequence, task): (u64, String) = (row.get(0)?, row.get(1)?);
-        Ok(Stop { sequence: Sequence(sequence), reason: reaction::unknown(&format!("task/{task}")) })
-    };
-    let found = database.connection().query_row(&sql, [], read).optional();
-    found.map_err(database.failed("read"))
-}
-
-/// A price stands apart from its first fee where the assignment waits for something set aside, or
-/// never came.
-const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
-    UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
-
-const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
-    UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";
-
-fn last_sequence(database: &Database, sql: &str) -> Result<Sequence, StoreError> {
-    let last: Option<u64> =
-        database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
-    Ok(Sequence(last.unwrap_or(0)))
 }

@@ -32,7 +32,7 @@ impl Sample {
 
     fn journal(&self, dialect: Dialect, change: impl Fn(String) -> String) -> PathBuf {
         let mut text = Vec::new();
-        journal::write(&self.connection, dialect, &mut text).unwrap();
+        journal::write(&self.connection, dialect, Sequence(1), &mut text).unwrap();
         let path = self.directory.path().join(format!("{dialect:?}.txt").to_lowercase());
         std::fs::write(&path, change(String::from_utf8(text).unwrap())).unwrap();
         path

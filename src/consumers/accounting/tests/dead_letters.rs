@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Consumer, DayClosed, EventRetried, EventSetAside, EventSkipped, UserChanged};
 use crate::domain::id::Sequence;
@@ -31,6 +32,11 @@ fn known_stop(store: &Store) -> Option<u64> {
     crate::consumers::accounting::stop(&database.unwrap()).unwrap().map(|stop| stop.sequence.0)
 }
 
+fn settled(store: &Store) -> u64 {
+    let database = Database::open(&store.directory.database(Tables::Accounting), Tables::Accounting, Duration::ZERO);
+    crate::consumers::accounting::settled_through(&database.unwrap()).unwrap().0
+}
+
 fn close(store: &Store, time: &str) -> Closes {
     store.set_clock(time);
     let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
@@ -56,6 +62,25 @@ fn assert_rebuilds_alike(store: &Store) {
 }
 
 #[test]
+fn what_is_read_and_not_charged_yet_is_not_settled() {
+    let store = Store::founded();
+    store.finished("2026-11-20T10:00:00Z", 1, "vera");
+    consume(&store).unwrap();
+    let head = last_sequence(&store);
+    assert_eq!(settled(&store), head);
+    store.finished("2026-11-20T11:00:00Z", 2, "petr");
+    let path = store.directory.database(Tables::Accounting);
+    let database = Database::open(&path, Tables::Accounting, Duration::ZERO).unwrap();
+    let (withheld, last) = (Withheld::nothing(Consumer::Accounting), Sequence(last_sequence(&store)));
+    run::project_through(&store.around(), &database, Tables::Accounting, withheld, last).unwrap();
+    assert_eq!(database.checkpoint().unwrap().sequence, last);
+    drop(database);
+    assert_eq!(settled(&store), head);
+    consume(&store).unwrap();
+    assert_eq!(settled(&store), last_sequence(&store));
+}
+
+#[test]
 fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_skipped() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", [completed(99, "vera")]);
@@ -64,6 +89,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
     assert_eq!(stopped_at(&store), Some(bad));
     assert_eq!(stopped_at(&store), Some(bad), "it stops there again");
     assert_eq!(known_stop(&store), Some(bad), "its tables tell so without another try");
+    assert_eq!(settled(&store), bad - 1, "nothing behind it is charged");
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
     consume(&store).unwrap();
     assert_eq!(known_stop(&store), None);
