@@ -18,6 +18,8 @@ pub(super) struct Checked {
     pub bytes: u64,
     pub faults: Vec<Fault>,
     pub unlisted_faults: u64,
+    /// The sequence of the last line, if the line continues the one before it.
+    pub last: Option<Sequence>,
     /// Events of unknown types.
     pub unknown: u64,
     /// Fingerprints of all ids.
@@ -74,6 +76,7 @@ pub(super) fn check(
     let mut chunk = Chunk { head: &plan.head, segment: &segment, depth, contents, track, checked: Checked::default() };
     chunk.checked.bytes = length as u64;
     chunk.lines(&buffer[..read], task.bytes.start);
+    chunk.checked.last = chunk.track.filter(|track| track.is_sure).map(|track| track.sequence);
     Ok(chunk.checked)
 }
 

@@ -16,10 +16,11 @@ mod written;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-use crate::event_log::FileLog;
+use crate::domain::id::Sequence;
 use crate::event_log::error::{LogError, Place};
 use crate::event_log::head::Head;
 use crate::event_log::storage::Storage;
+use crate::event_log::{FileLog, segment};
 use chunk::Checked;
 use plan::Plan;
 
@@ -102,6 +103,7 @@ impl Audit {
     /// Joins what the chunks tell.
     fn take(&mut self, checked: Vec<Checked>, plan: &Plan, storage: &dyn Storage) -> Result<(), LogError> {
         let (mut ids, mut keys, mut unknown) = (Vec::new(), Vec::new(), 0);
+        let last = checked.last().and_then(|chunk| chunk.last);
         for chunk in checked {
             self.events += chunk.events;
             self.bytes += chunk.bytes;
@@ -111,10 +113,31 @@ impl Audit {
             ids.extend(chunk.ids);
             keys.extend(chunk.keys);
         }
+        self.check_head(plan, last);
         if unknown > 0 {
             self.notes.push(format!("{unknown} events are of types that this version does not know"));
         }
         identity::check(storage, plan, ids, keys, self)
+    }
+
+    /// The head names the place and the sequence of the last line that it vouches for. Its hash was
+    /// compared with that line. Where the last line is bad, or gone, that has been said.
+    fn check_head(&mut self, plan: &Plan, last: Option<Sequence>) {
+        let (Some(task), Some(last)) = (plan.chunks.last(), last) else { return };
+        let head = &plan.head;
+        let is_told = self.faults.iter().any(|fault| fault.kind == FaultKind::Damage && fault.place.sequence > last);
+        if is_told || (task.segment, last) == (head.segment, head.sequence) {
+            return;
+        }
+        let place = Place { segment: segment::file_name(task.segment), byte: task.bytes.end, sequence: last.next() };
+        let what = format!(
+            "event {last} is the last one here, but the head names event {} before byte {} of {}: \
+             events are lost, or the head is not this log's",
+            head.sequence,
+            head.position,
+            segment::file_name(head.segment)
+        );
+        self.fault(FaultKind::Damage, place, what);
     }
 
     fn in_order(mut self) -> Audit {

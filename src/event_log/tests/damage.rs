@@ -3,9 +3,10 @@
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, batches, lines_of, log_of_three_segments, read, read_from};
 use crate::domain::id::Sequence;
-use crate::event_log::audit::Depth;
+use crate::event_log::audit::{Depth, Fault, FaultKind};
 use crate::event_log::copy::publish_first_head;
-use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError, encode};
+use crate::event_log::error::Place;
+use crate::event_log::{Batch, EventLog, FileLog, Hash, Head, Line, LogError, encode};
 
 const SEGMENTS: [&str; 3] =
     ["00000000000000000001.ndjson", "00000000000000000003.ndjson", "00000000000000000004.ndjson"];
@@ -166,4 +167,32 @@ fn a_last_line_that_the_head_does_not_name_is_damage_even_if_the_chain_holds() {
     let (bytes, head) = forged(&[(batch(1, 1), 1, 1), (batch(2, 1), 2, 1)]);
     let head = Head { hash: Hash::of_bytes(b"another line"), ..head };
     assert_damaged((bytes, head), "the last line is not the one the head names");
+}
+
+#[test]
+fn a_head_that_does_not_name_the_end_of_the_last_line_is_damage_even_if_its_checksum_is_right() {
+    let (disk, log) = log();
+    let last = log.head().unwrap();
+    let first_of_two = log.line(Sequence(4)).unwrap().line().hash;
+    let heads = [
+        ("more events than there are", Head { sequence: Sequence(1_000), ..last }),
+        ("fewer, with their hash", Head { sequence: Sequence(4), hash: first_of_two, ..last }),
+        ("a segment that is not there", Head { segment: Sequence(5), ..last }),
+        ("a segment that is not the last", Head { segment: Sequence(3), position: 0, ..last }),
+        ("the end of an earlier one", Head { sequence: Sequence(6), segment: Sequence(3), ..last }),
+        ("another place of the segment", Head { position: last.position - 1, ..last }),
+    ];
+    for (what, head) in heads {
+        publish_first_head(&disk, head).unwrap();
+        let faults = log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.kind == FaultKind::Damage), "{what}: {faults:?}");
+    }
+    publish_first_head(&disk, heads[0].1).unwrap();
+    let faults = log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
+    let [Fault { place, what, .. }] = &faults[..] else { panic!("{faults:?}") };
+    let expected = Place { segment: SEGMENTS[2].to_owned(), byte: last.position, sequence: Sequence(6) };
+    assert_eq!(*place, expected);
+    assert!(what.contains("event 5 is the last one here, but the head names event 1000"), "{what}");
+    publish_first_head(&disk, last).unwrap();
+    assert_eq!(log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults, []);
 }
