@@ -11,6 +11,7 @@ use crate::app::Environment;
 use crate::cli::failure::Failure;
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
+use crate::domain::event::bounds;
 use crate::domain::time::EventTime;
 
 const NOW: &str = "POPUG_NOW";
@@ -28,7 +29,9 @@ impl SystemEnvironment {
     /// A variable that is set and cannot be read.
     pub fn read() -> Result<SystemEnvironment, Failure> {
         let now = variable(NOW)?
-            .map(|text| text.parse().map_err(|_| malformed(NOW, &text, "an RFC 3339 time like 2026-11-22T09:00:00Z")))
+            .map(|text| {
+                pinned(&text).ok_or_else(|| malformed(NOW, &text, "an RFC 3339 time like 2026-11-22T09:00:00Z"))
+            })
             .transpose()?;
         let seed = variable(SEED)?
             .map(|text| text.parse().map_err(|_| malformed(SEED, &text, "a whole number")))
@@ -54,6 +57,11 @@ pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
     }
+}
+
+/// What is written under a pinned clock has to be read again.
+fn pinned(text: &str) -> Option<EventTime> {
+    text.parse().ok().filter(|now| bounds::moment(*now).is_ok())
 }
 
 fn malformed(name: &str, text: &str, wanted: &str) -> Failure {

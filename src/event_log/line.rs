@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::event::{Actor, Event, EventKind};
+use crate::domain::event::{Actor, Event, EventKind, bounds};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::time::EventTime;
 use crate::event_log::error::LogError;
@@ -113,11 +113,18 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The event, lifted to its current version.
+    /// The event, lifted to its current version. Nothing in it is beyond its bounds.
     ///
     /// # Errors
     /// [`LogError::Undecodable`], [`LogError::UnknownVersion`]
     pub fn event(&self) -> Result<Event, LogError> {
+        let event = self.unbounded_event()?;
+        bounds::check(&event).map_err(|error| self.undecodable(error))?;
+        Ok(event)
+    }
+
+    /// The event as its shape tells it, of whatever size its numbers are.
+    pub(super) fn unbounded_event(&self) -> Result<Event, LogError> {
         let decoded = match EventKind::of_type(self.type_name) {
             Some(kind) => Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(self.data)),
             None => match upcast::lift(self.type_name, self.data) {
@@ -140,7 +147,9 @@ impl<'a> Line<'a> {
     /// # Errors
     /// [`LogError::Undecodable`]
     pub fn event_time(&self) -> Result<EventTime, LogError> {
-        self.time.parse().map_err(|error| self.undecodable(error))
+        let time = self.time.parse().map_err(|error| self.undecodable(error))?;
+        bounds::moment(time).map_err(|error| self.undecodable(error))?;
+        Ok(time)
     }
 
     /// # Errors

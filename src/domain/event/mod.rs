@@ -3,6 +3,7 @@
 //! A fact is written once and read for ever. Members are never renamed; a new shape is a new
 //! version, and the old one is lifted to it when read (`event_log::upcast`).
 
+pub mod bounds;
 mod data;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

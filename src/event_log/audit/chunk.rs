@@ -264,7 +264,7 @@ impl Chunk<'_> {
             (Some(time), Some(before)) if time < before => {
                 format!("the time {} is earlier than that of the event before, {before}", line.time)
             }
-            (None, _) => format!("`{}` is not a time", line.time),
+            (None, _) => format!("`{}` is no time of an event", line.time),
             _ => return time,
         };
         if is_sound {

@@ -1,4 +1,4 @@
-//! Every event the rules allow, with as much Unicode and as many escapes as they let through.
+//! Every event the rules and bounds allow, with as much Unicode and as many escapes as they let through.
 
 use proptest::option::of;
 use proptest::prelude::*;
@@ -137,46 +137,54 @@ fn jira_id() -> impl Strategy<Value = String> {
 }
 
 fn count() -> impl Strategy<Value = u64> {
-    prop_oneof![0..100_u64, 0..=i64::MAX.unsigned_abs()]
+    prop_oneof![0..100_u64, 0..=bounds::COUNT_MAX]
 }
 
 fn number() -> impl Strategy<Value = u64> {
-    1..=i64::MAX.unsigned_abs()
+    1..=bounds::COUNT_MAX
 }
 
 fn ordinal() -> impl Strategy<Value = u32> {
-    1..=u32::MAX
+    1..=bounds::ORDINAL_MAX
 }
 
 fn sequence() -> impl Strategy<Value = Sequence> {
-    number().prop_map(Sequence)
+    (1..=Sequence::MAX.0).prop_map(Sequence)
 }
 
 fn signed() -> impl Strategy<Value = Money> {
-    any::<i64>().prop_map(Money::from_minor)
+    (-bounds::MINOR_MAX..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
 fn positive() -> impl Strategy<Value = Money> {
-    (1..=i64::MAX).prop_map(Money::from_minor)
+    (1..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
 fn not_negative() -> impl Strategy<Value = Money> {
-    (0..=i64::MAX).prop_map(Money::from_minor)
+    (0..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
-/// In the years 1970 to 2500.
+fn ordered() -> impl Strategy<Value = (Money, Money)> {
+    (not_negative(), not_negative()).prop_map(|(one, other)| (one.min(other), one.max(other)))
+}
+
+/// In the years 1970 to 9998.
 fn moment() -> impl Strategy<Value = EventTime> {
-    (0..16_725_225_600_000_000_i64).prop_map(|micros| EventTime::from_micros(micros).expect("in range"))
+    (0..bounds::END_MICROS).prop_map(|micros| EventTime::from_micros(micros).expect("in range"))
 }
 
 fn date() -> impl Strategy<Value = BusinessDate> {
-    (0..190_000).prop_map(BusinessDate::from_epoch_days)
+    (bounds::DATES.start().epoch_days()..=bounds::DATES.end().epoch_days()).prop_map(BusinessDate::from_epoch_days)
 }
 
 fn company_founded() -> BoxedStrategy<Event> {
     let zone = select(vec!["UTC", "Europe/Moscow", "America/Argentina/Buenos_Aires", "Etc/GMT+3"]);
-    let pricing = (positive(), positive(), positive(), positive())
-        .prop_map(|(fee_min, fee_max, reward_min, reward_max)| PriceRange { fee_min, fee_max, reward_min, reward_max });
+    let pricing = (ordered(), ordered()).prop_map(|((fee_min, fee_max), (reward_min, reward_max))| PriceRange {
+        fee_min,
+        fee_max,
+        reward_min,
+        reward_max,
+    });
     (uuid(), line_of_text(200), zone, "[A-Z]{3}", pricing, any::<bool>())
         .prop_map(|(id, name, zone, currency, pricing, test_clock)| {
             let company_id = CompanyId::from_uuid(id);
@@ -266,7 +274,7 @@ fn task_settled() -> BoxedStrategy<Event> {
 }
 
 fn payout_made() -> BoxedStrategy<Event> {
-    let debt = (0..=i64::MAX).prop_map(|minor| Money::from_minor(-minor));
+    let debt = (0..=bounds::MINOR_MAX).prop_map(|minor| Money::from_minor(-minor));
     (payout(), entry(), user(), positive(), date(), debt, positive())
         .prop_map(|(payout_id, entry_id, user_id, amount, business_date, opening, earned)| {
             PayoutMade { payout_id, entry_id, user_id, amount, business_date, opening, earned }.into()

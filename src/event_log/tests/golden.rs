@@ -70,11 +70,12 @@ fn append_by_hand(directory: &Path, previous: &str, sequence: Sequence) {
     std::fs::write(segment, format!("{text}{open_line},\"hash\":\"{hash}\"}}\n")).unwrap();
 }
 
-/// Sequence, current type and current data of every event.
+/// Sequence, current type and current data of every event. Its numbers were drawn from all there
+/// are, before they had bounds: what is kept for ever is the shape.
 fn events_of(log: &FileLog) -> String {
     let mut text = String::new();
     log.for_each(Sequence::FIRST, &mut |line| {
-        let event = line.event()?;
+        let event = line.unbounded_event()?;
         let data = serde_json::to_string(&event).unwrap();
         let kind = event.kind().type_name();
         text += &format!("{{\"sequence\":{},\"type\":\"{kind}\",\"data\":{data}}}\n", line.sequence);

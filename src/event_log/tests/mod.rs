@@ -2,6 +2,7 @@
 
 pub(super) mod any_event;
 mod appending;
+mod bounds;
 mod chain;
 mod copying;
 mod crash;
