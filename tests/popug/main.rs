@@ -18,6 +18,7 @@ mod dry_runs;
 mod durability;
 mod edges;
 mod errors;
+mod extremes;
 mod faults;
 mod follow;
 mod forgery;
