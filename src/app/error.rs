@@ -49,8 +49,11 @@ pub enum AppError {
 
     #[error("there is no store in {}", path.display())]
     NoStore { path: PathBuf },
+    /// Whatever were written there, the next backup would remove or refuse.
+    #[error("{} is a backup, not a store", path.display())]
+    IsBackup { path: PathBuf },
     /// Credentials are of no use without it.
-    #[error("the log of the store is missing: there is no {}, though auth/ is beside it", path.display())]
+    #[error("the log of the store is missing: neither head nor segments are in {}, though auth/ is beside it", path.display())]
     LogMissing { path: PathBuf },
     #[error("{} exists already", path.display())]
     StoreExists { path: PathBuf },

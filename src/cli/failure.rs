@@ -161,6 +161,10 @@ impl From<LogError> for Failure {
             LogError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Failure::new(Exit::Failure, "io", message).hint(RIGHTS)
             }
+            LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Failure::new(Exit::Failure, "io", message)
+                    .hint(format!("move {} out of the way and repeat the command", path.display()))
+            }
             LogError::Io { source, .. } => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers")
                 .hint_of_cause(&source),
@@ -373,6 +377,8 @@ impl From<AppError> for Failure {
             }
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),
+            AppError::IsBackup { ref path } => Failure::new(Exit::NoStore, "no_store", message)
+                .hint(format!("make a store of it: `popug-cli -C NEW-DIR restore {}`", path.display())),
             AppError::LogMissing { .. } => Failure::new(Exit::Damaged, "log_missing", message)
                 .hint("bring log/ back, or restore a backup: `popug-cli -C NEW-DIR restore BACKUP-DIR`"),
             AppError::StoreExists { .. } => {

@@ -110,6 +110,16 @@ impl FileLog {
         }
     }
 
+    /// Whether neither head nor segments are left: nothing tells any more whose log this was.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn is_lost(&self) -> Result<bool, LogError> {
+        let io = |source| LogError::Io { action: "list", path: self.storage.path(""), source };
+        let names = self.storage.names().map_err(io)?;
+        Ok(!names.iter().any(|name| is_of_a_log(name)))
+    }
+
     /// Creates the directory and an empty head. Durable is what is in it with the first append, and
     /// the directory itself when whoever made it has synced its parent.
     ///
@@ -120,7 +130,7 @@ impl FileLog {
         std::fs::create_dir_all(directory).map_err(|source| io("create", source))?;
         let log = FileLog::on(Box::new(Disk::new(directory)));
         let used = log.storage.names().map_err(|source| io("list", source))?;
-        if used.iter().any(|name| name == HEAD_FILE || segment::first_sequence(name).is_some()) {
+        if used.iter().any(|name| is_of_a_log(name)) {
             return Err(LogError::Exists { path: directory.to_owned() });
         }
         log.storage.open(HEAD_FILE, Access::Create).map_err(|source| io("create", source))?;
@@ -172,7 +182,7 @@ impl FileLog {
             return Err(LogError::Missing { path: self.storage.path("") });
         }
         let created = HeadFile::open(self.storage.as_ref(), Access::Create)?;
-        Ok(created.expect("created when it was missing"))
+        created.ok_or_else(|| LogError::Missing { path: self.storage.path("") })
     }
 
     fn lock(&self, head_file: &HeadFile, patience: &Patience) -> Result<(), LogError> {
@@ -224,6 +234,10 @@ impl FileLog {
         let line = reader.next_line()?.ok_or(LogError::NotOnChain { sequence })?;
         Ok(OwnedLine::from_line(&line))
     }
+}
+
+fn is_of_a_log(name: &str) -> bool {
+    name == HEAD_FILE || segment::first_sequence(name).is_some()
 }
 
 impl EventLog for FileLog {

@@ -47,7 +47,8 @@ impl Segment {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let place = Place { segment: file_name(first), byte: 0, sequence: first };
-                return Err(LogError::Damaged { place, what: "the segment is missing".into() });
+                let why = error.get_ref().map_or_else(String::new, |why| format!(": {why}"));
+                return Err(LogError::Damaged { place, what: format!("the segment is missing{why}") });
             }
             Err(source) => {
                 return Err(LogError::Io { action: "open", path: storage.path(&file_name(first)), source });

@@ -9,7 +9,7 @@ use crate::durable::sync_directory;
 
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
-    /// The names of the files in it, in no order.
+    /// The names of the regular files in it, in no order.
     fn names(&self) -> io::Result<Vec<String>>;
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>>;
     fn remove(&self, name: &str) -> io::Result<()>;
@@ -44,6 +44,9 @@ pub trait StorageFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
+/// Of whatever stands under a name of the log and is no regular file.
+const NO_FILE: &str = "what stands there is not a regular file";
+
 /// Real files.
 pub struct Disk {
     directory: PathBuf,
@@ -55,9 +58,10 @@ impl Disk {
     }
 }
 
-/// A directory holds no lines, and whoever opened a pipe would wait for ever.
+/// A directory holds no lines, whoever opened a pipe would wait for ever, and a link leads to a file
+/// of somebody else, which a writer would cut.
 fn is_no_file(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| !found.is_file())
+    std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 impl Storage for Disk {
@@ -66,9 +70,8 @@ impl Storage for Disk {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            let (kind, name) = (entry.file_type()?, entry.file_name());
-            if kind.is_file() || kind.is_symlink() && !is_no_file(&entry.path()) {
-                names.push(name.to_string_lossy().into_owned());
+            if entry.file_type()?.is_file() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
         Ok(names)
@@ -78,7 +81,9 @@ impl Storage for Disk {
         let write = access != Access::Read;
         let path = self.directory.join(name);
         if is_no_file(&path) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "it is not a file"));
+            // Where one is to be created, something stands in its way.
+            let kind = if access == Access::Create { io::ErrorKind::AlreadyExists } else { io::ErrorKind::NotFound };
+            return Err(io::Error::new(kind, NO_FILE));
         }
         let file =
             OpenOptions::new().read(true).write(write).create(access == Access::Create).truncate(false).open(path)?;

@@ -106,17 +106,49 @@ fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
 
 #[test]
 fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
-    for make in ["mkdir", "mkfifo"] {
-        let world = busy_world();
-        let _ = back_up(&world, "backup");
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    let whole = world.log_bytes();
+    for make in [&["mkdir"][..], &["mkfifo"], &["ln", "-s", "../elsewhere.ndjson"]] {
+        let world = world.twin();
         let segment = log(&world)[1].clone();
-        std::fs::remove_file(&segment).expect("removed");
-        assert!(std::process::Command::new(make).arg(&segment).status().expect("it starts").success());
+        // A link leads to the very bytes.
+        std::fs::rename(&segment, world.store().join("elsewhere.ndjson")).expect("moved");
+        let (program, words) = make.split_first().expect("a program");
+        assert!(std::process::Command::new(program).args(words).arg(&segment).status().expect("it starts").success());
         let name = segment.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
         let found = world.anonymous(&["verify", "-o", "json"]).expect(12, Any, Nothing).json();
         let damage = &found["damage"][0];
-        assert!(damage["segment"] == *name && damage["byte"] == 0, "{make}: {found}");
+        assert!(damage["segment"] == *name && damage["byte"] == 0, "{make:?}: {found}");
         let _ = world.call("cron", &["backup", "elsewhere"]).expect(12, Nothing, Has(&name));
         let _ = world.anonymous(&["repair"]).expect(12, Nothing, Has(&name));
+        let _ = world.anonymous(&["repair", "--yes", "--from", "backup"]).expect(0, Any, Nothing);
+        assert!(world.log_bytes() == whole, "{make:?}");
+        assert!(std::fs::symlink_metadata(&segment).expect("there").is_file(), "{make:?}");
+        assert!(std::fs::symlink_metadata(world.store().join("damaged-1").join(&name)).is_ok(), "{make:?}");
+    }
+}
+
+/// What stands in the way of the head is not removed: nobody knows what it is.
+#[test]
+fn whoever_would_write_a_head_where_something_else_stands_is_told_to_move_it() {
+    for make in ["mkdir", "mkfifo"] {
+        let world = busy_world();
+        let whole = world.log_bytes();
+        let head = world.store().join("log/head");
+        std::fs::remove_file(&head).expect("removed");
+        assert!(std::process::Command::new(make).arg(&head).status().expect("it starts").success());
+        let _ = world.call("mara", &["task", "list"]).expect(0, Any, Nothing);
+        let _ = world.anonymous(&["repair"]).expect(7, Has("write: log/head"), Any);
+        for words in [&["repair", "--yes"][..], &["task", "add", "Next"]] {
+            let error = world.refused("mara", words, 1, "io");
+            let message = error["message"].as_str().expect("a message");
+            assert!(message.contains("log/head") && message.contains("not a regular file"), "{make}: {message}");
+            assert!(error["hints"][0].as_str().is_some_and(|hint| hint.contains("out of the way")), "{error}");
+        }
+        std::fs::rename(&head, world.store().join("what it was")).expect("moved");
+        let _ = world.anonymous(&["repair", "--yes"]).expect(0, Any, Nothing);
+        assert!(world.log_bytes() == whole);
+        let _ = world.does("ada", &["verify", "--deep"]);
     }
 }

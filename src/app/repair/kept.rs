@@ -36,17 +36,21 @@ impl Kept {
     }
 
     /// Keeps what a file holds from `byte` on; nothing if there is no such file. Its name is durable
-    /// with the next [`Kept::replace`] in the store, before which nothing is changed.
+    /// with the next [`Kept::replace`] in the store, before which nothing is changed. What is no file
+    /// holds nothing of the log and would be in the way: it is moved.
     ///
     /// # Errors
-    /// If it cannot be copied.
+    /// If it cannot be copied or moved.
     pub fn keep(&self, file: &Path, byte: u64) -> Result<(), AppError> {
+        let name = file.file_name().expect("a file has a name").to_string_lossy();
+        if std::fs::symlink_metadata(file).is_ok_and(|found| !found.is_file()) {
+            return std::fs::rename(file, self.path.join(&*name)).map_err(io("move aside", file));
+        }
         let mut from = match File::open(file) {
             Ok(from) => from,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(io("open", file)(error)),
         };
-        let name = file.file_name().expect("a file has a name").to_string_lossy();
         let name = if byte == 0 { name.into_owned() } else { format!("{name}.from-byte-{byte}") };
         let path = self.path.join(name);
         from.seek(SeekFrom::Start(byte)).map_err(io("read", file))?;

@@ -25,10 +25,12 @@ use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
 use crate::event_log::copy::{Extent, Piece, Progress};
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::settle::{HeadFileState, Unsettled};
-use crate::event_log::storage::Disk;
+use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::{EventLog, FileLog, LogError, segment};
 
 const THREADS: usize = 2;
+/// Of the founding.
+const FIRST_LINE_BYTES_MAX: usize = 64 << 10;
 
 /// What is wrong with the log, and what would be done about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -150,7 +152,8 @@ impl App<'_> {
 
     fn length(&self, segment: Sequence) -> u64 {
         let path = self.directory.log().join(segment::file_name(segment));
-        std::fs::metadata(path).map_or(0, |found| found.len())
+        let file = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
+        file.map_or(0, |found| found.len())
     }
 
     fn replacement(&self, segment: Sequence, from_backup: u64, goes_on: bool) -> Replacement {
@@ -180,8 +183,10 @@ impl App<'_> {
     }
 
     fn founded_company(&self) -> Option<CompanyId> {
-        let text = std::fs::read(self.directory.log().join(segment::file_name(Sequence::FIRST))).ok()?;
-        let first = text.split(|byte| *byte == b'\n').next()?;
+        let file = self.log_files().open(&segment::file_name(Sequence::FIRST), Access::Read).ok()?;
+        let mut text = vec![0; FIRST_LINE_BYTES_MAX];
+        let length = file.read_at(&mut text, 0).ok()?;
+        let first = text[..length].split(|byte| *byte == b'\n').next()?;
         match crate::event_log::Line::parse(first).ok()?.event().ok()? {
             Event::CompanyFounded(founded) => Some(founded.company_id),
             _ => None,
