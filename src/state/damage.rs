@@ -3,14 +3,15 @@
 //! Invariant: only the file in which the damage was met is moved. One that took its place since is left
 //! alone, and of several processes that meet the same damage one moves the file.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
+use rustix::fs::OFlags;
 
 /// Which file a path led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +59,10 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 /// again and again for ten seconds by whoever may not write.
 pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
+    // Whoever opened a pipe would wait for ever.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(lacking("it is not a file"));
+    }
     // What cannot be read, SQLite says better.
     if beginning(path, MAGIC.len()).is_ok_and(|begins| begins != MAGIC) {
         return Err(lacking("it is no database"));
@@ -138,7 +143,9 @@ pub(super) fn remove(path: &Path) {
 
 /// Gives the file another name, unless it is not the one that the damage was met in any more.
 pub(super) fn move_aside(path: &Path, met_in: Identity) -> io::Result<Option<PathBuf>> {
-    let file = match File::open(path) {
+    // A pipe is one thing that may be in the place of the file, and is not waited for.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };

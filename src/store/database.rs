@@ -121,6 +121,10 @@ impl Database {
     }
 
     fn connect(path: &Path, tables: Tables, wait: Duration, mode: AccessMode) -> Result<Database, StoreError> {
+        // DuckDB would wait at a pipe for ever.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
+        }
         let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {

@@ -243,3 +243,22 @@ fn assert_told(world: &World, consumer: &str, error: &Value) {
     assert!(found.contains(&way_out), "{found}");
     let _ = world.call("ada", &["consume", consumer, "--rebuild"]).expect(0, Any, Any);
 }
+
+#[test]
+fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    for make in ["mkdir", "mkfifo"] {
+        let world = whole.copied();
+        for name in ["state.sqlite", "accounting.duckdb", "analytics.duckdb", "notifier.sqlite"] {
+            let path = world.store().join(name);
+            std::fs::remove_file(&path).expect("removed");
+            assert!(std::process::Command::new(make).arg(&path).status().expect("it starts").success());
+            let _ = world.anonymous(&["verify"]).expect(7, Has("it is not a file"), Any);
+            let _ = world.anonymous(&["doctor"]).run();
+            let _ = world.call("ada", &["consume"]).expect(0, Any, Has("it is kept as"));
+            assert!(path.is_file(), "{make} {name}");
+        }
+        let _ = world.does("ada", &["verify", "--deep"]);
+    }
+}
