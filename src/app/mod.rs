@@ -23,7 +23,6 @@ pub mod simulate;
 pub mod verify;
 pub mod write;
 
-use std::path::Path;
 use std::time::Duration;
 
 pub use error::AppError;
@@ -74,15 +73,18 @@ pub struct Opening<'e> {
 
 impl<'e> App<'e> {
     /// # Errors
-    /// [`AppError::NoStore`]
+    /// [`AppError::NoStore`], [`AppError::LogMissing`], [`AppError::IsBackup`]
     pub fn open(opening: Opening<'e>) -> Result<App<'e>, AppError> {
         let Opening { directory, environment, notices, lock_wait, holder, segment_bytes_max } = opening;
+        if backup::is_backup(directory.root()) {
+            return Err(AppError::IsBackup { path: directory.root().to_owned() });
+        }
         let log = match FileLog::open(&directory.log()) {
             Ok(log) => log.with_segment_bytes_max(segment_bytes_max),
             Err(LogError::Missing { .. }) => return Err(without_log(&directory)),
             Err(error) => return Err(error.into()),
         };
-        if is_empty(&directory.log()) {
+        if log.is_lost()? {
             return Err(without_log(&directory));
         }
         Ok(App { directory, log, environment, notices, lock_wait, holder })
@@ -143,8 +145,4 @@ fn without_log(directory: &StoreDirectory) -> AppError {
     } else {
         AppError::NoStore { path: directory.root().to_owned() }
     }
-}
-
-fn is_empty(directory: &Path) -> bool {
-    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }

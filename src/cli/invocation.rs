@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::app::backup::BACKUP_LOCK;
+use crate::app::backup::is_backup;
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
 use crate::app::{App, Opening};
@@ -218,7 +218,6 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// If `path` is in one.
     pub fn keep_off(&self, path: &Path) -> Result<(), Failure> {
-        let is_backup = |directory: &Path| directory.join(BACKUP_LOCK).exists();
         let whose = if self.directory().contains(path).unwrap_or(false) {
             "the store"
         } else if is_backup(path) || path.parent().is_some_and(is_backup) {

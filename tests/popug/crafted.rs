@@ -135,3 +135,31 @@ fn secrets_that_let_nobody_in_are_damage() {
         is_refused(&world, &["restore", "backup", "-C", "new"], name);
     }
 }
+
+/// Puts something that is no file in the place of one.
+fn replace(path: &Path, make: &[&str]) {
+    std::fs::rename(path, path.with_extension("moved")).expect("moved");
+    let (program, words) = make.split_first().expect("a program");
+    assert!(std::process::Command::new(program).args(words).arg(path).status().expect("it starts").success());
+}
+
+#[test]
+fn what_is_no_file_of_its_own_is_damage_and_nobody_waits_for_it_or_writes_through_it() {
+    let sound = busy_world();
+    let _ = sound.rows("ada", &["backup", "backup", "--with-secrets"]);
+    let victim = "dear popug";
+    for make in [&["mkdir"][..], &["mkfifo"], &["ln", "-s", "../../letter.txt"]] {
+        for name in ["manifest.json", "auth/1/passwords.json", "log/00000000000000000001.ndjson"] {
+            let world = sound.twin();
+            std::fs::write(world.home().join("letter.txt"), victim).expect("written");
+            replace(&world.home().join("backup").join(name), make);
+            is_refused(&world, &["restore", "backup", "-C", "new"], name);
+            if !name.starts_with("auth/") {
+                let refused = world.call("ada", &["backup", "backup"]).run();
+                assert!(refused.status == 1 || refused.status == 4, "{make:?} {name}: {}", refused.stderr);
+                assert!(refused.stderr.contains("hint:"), "{}", refused.stderr);
+            }
+            assert_eq!(std::fs::read_to_string(world.home().join("letter.txt")).expect("a letter"), victim);
+        }
+    }
+}

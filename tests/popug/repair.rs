@@ -351,3 +351,29 @@ fn a_backup_that_is_spoilt_or_of_another_log_repairs_nothing() {
     edit(&log(&world)[0], |bytes| bytes[200] ^= 1);
     let _ = refused(&world, &["--from", "theirs"], "foreign_backup");
 }
+
+#[test]
+fn where_neither_head_nor_segments_are_left_only_a_restore_helps_and_that_is_said() {
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    let logs: [fn(&Path); 3] = [
+        |_| (),
+        |log| std::fs::write(log.join("notes.txt"), "where is it?").expect("written"),
+        |log| std::fs::create_dir(log.join("head")).expect("created"),
+    ];
+    for leave in logs {
+        let world = world.twin();
+        let log = world.store().join("log");
+        std::fs::remove_dir_all(&log).expect("removed");
+        std::fs::create_dir(&log).expect("created");
+        leave(&log);
+        for words in [&["repair", "--from", "backup", "--yes"][..], &["verify"], &["task", "list"]] {
+            let error = world.refused("ada", words, 12, "log_missing");
+            assert!(
+                error["message"].as_str().is_some_and(|text| text.contains("neither head nor segments")),
+                "{error}"
+            );
+            assert!(error["hints"][0].as_str().is_some_and(|hint| hint.contains("restore")), "{error}");
+        }
+    }
+}

@@ -283,3 +283,43 @@ fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild
     let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
     let _ = world.does("ada", &["close"]);
 }
+
+#[test]
+fn a_backup_is_no_store_and_no_command_leaves_anything_in_it() {
+    let world = busy_world();
+    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    let names = || {
+        let entries = std::fs::read_dir(world.home().join("backup")).expect("a backup");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let commands: [&[&str]; 12] = [
+        &["task", "list"],
+        &["task", "add", "Here"],
+        &["consume"],
+        &["consume", "tracker", "--rebuild"],
+        &["close"],
+        &["report", "balances"],
+        &["status"],
+        &["log", "tail"],
+        &["verify"],
+        &["repair", "--yes"],
+        &["doctor"],
+        &["backup", "another"],
+    ];
+    // Copied on without its lock, it is one as well.
+    for lock in [true, false] {
+        if !lock {
+            std::fs::remove_file(world.home().join("backup/backup.lock")).expect("removed");
+        }
+        let before = names();
+        for words in commands {
+            let error = world.refused("ada", &[words, &["-C", "backup"]].concat(), 10, "no_store");
+            assert!(error["message"].as_str().expect("a message").contains("is a backup"), "{words:?}: {error}");
+            assert!(error["hints"][0].as_str().is_some_and(|hint| hint.contains("restore backup")), "{error}");
+            assert_eq!(names(), before, "{words:?}");
+        }
+    }
+    let _ = world.rows("ada", &["backup", "backup"]);
+}

@@ -29,7 +29,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
 /// A hundred bytes or so a segment: more than a hundred thousand of them, and of tokens.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
-pub const LOCK: &str = "backup.lock";
+pub(super) const LOCK: &str = "backup.lock";
 
 pub struct BackupDirectory {
     root: PathBuf,
@@ -103,19 +103,35 @@ impl BackupDirectory {
     /// # Errors
     /// [`BackupError::Damaged`] if it cannot be read.
     pub fn has_foreign_manifest(&self) -> Result<bool, AppError> {
-        let found = self.manifest_bytes()?;
-        let found = found.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-        Ok(found.is_some_and(|manifest| manifest.get("company_id").is_none()))
+        Ok(self.manifest_value()?.is_some_and(|manifest| manifest.get("company_id").is_none()))
+    }
+
+    /// Whether a backup has been here.
+    pub fn has_own_manifest(&self) -> bool {
+        self.manifest_value().ok().flatten().is_some_and(|manifest| manifest.get("company_id").is_some())
+    }
+
+    fn manifest_value(&self) -> Result<Option<serde_json::Value>, AppError> {
+        Ok(self.manifest_bytes()?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     fn manifest_bytes(&self) -> Result<Option<Vec<u8>>, AppError> {
         let path = self.path(MANIFEST);
+        self.check_regular(MANIFEST)?;
         let mut bytes = Vec::new();
         match File::open(&path).and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes)) {
             Ok(read) if read as u64 > MANIFEST_BYTES_MAX => Err(self.damaged(MANIFEST, "no manifest is so large")),
             Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io("read", &path)(error)),
+        }
+    }
+
+    /// Links lead out of the backup, and whoever opened a pipe would wait for ever.
+    fn check_regular(&self, name: &str) -> Result<(), AppError> {
+        match std::fs::symlink_metadata(self.path(name)) {
+            Ok(found) if !found.is_file() => Err(self.damaged(name, "it is not a regular file")),
+            _ => Ok(()),
         }
     }
 
@@ -197,6 +213,7 @@ impl BackupDirectory {
         let mut files = Vec::new();
         for record in &manifest.files {
             let Some((_, below)) = record.secret() else { continue };
+            self.check_regular(&record.path)?;
             let read = std::fs::read(self.path(&record.path));
             let bytes = read.map_err(|error| self.damaged(&record.path, error.to_string()))?;
             if bytes.len() as u64 != record.bytes || Hash::of_bytes(&bytes).to_string() != record.sha256 {

@@ -16,9 +16,10 @@ pub mod restore;
 
 use std::path::Path;
 
-pub use directory::{BackupDirectory, LOCK as BACKUP_LOCK};
+pub use directory::BackupDirectory;
 pub use error::BackupError;
 pub use manifest::Manifest;
+pub use place::is_backup;
 
 use crate::app::{App, AppError};
 use crate::credentials::AuthDir;

@@ -21,10 +21,18 @@ pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
     if store.contains(root).map_err(io("create", root))? || is_store(root, store)? {
         return Err(BackupError::IsStore { path: root.to_owned() }.into());
     }
-    if is_free(root)? || is_backup(root)? {
+    if is_free(root)? || may_go_on(root)? {
         return Ok(());
     }
     Err(BackupError::NotEmpty { path: root.to_owned() }.into())
+}
+
+/// Whether what is in `root` is a backup, as its lock or its manifest tells, and no log with a head: that
+/// of a store has one.
+pub fn is_backup(root: &Path) -> bool {
+    let is_file = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let is_ours = || is_file(&root.join(MANIFEST)) && BackupDirectory::at(root).has_own_manifest();
+    (is_file(&root.join(LOCK)) || is_ours()) && !root.join("log/head").exists()
 }
 
 fn look(path: &Path) -> Result<Option<Metadata>, AppError> {
@@ -60,7 +68,7 @@ fn is_free(root: &Path) -> Result<bool, AppError> {
 
 /// With a manifest whatever else is there may stay. Without one it is a backup that was killed before
 /// it had one, and nothing but that.
-fn is_backup(root: &Path) -> Result<bool, AppError> {
+fn may_go_on(root: &Path) -> Result<bool, AppError> {
     let is_file = |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok_and(|found| found.is_file());
     let is_absent =
         |name: &str| std::fs::symlink_metadata(root.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
