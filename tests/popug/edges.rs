@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
-use crate::harness::Text::{Any, Nothing};
+use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{World, copy, last_error};
 
 #[test]
@@ -127,4 +127,18 @@ fn whoever_is_ready_to_wait_for_ages_is_served_like_anybody() {
         let _ = world.does("ada", &["consume", "--lock-wait", wait]);
         let _ = world.does("mara", &["task", "add", "Patience", "--lock-wait", wait]);
     }
+}
+
+#[test]
+fn a_clock_is_pinned_only_where_what_it_stamps_can_be_read_again() {
+    let world = World::new();
+    for now in ["9999-01-01T00:00:00Z", "9999-12-30T22:00:00Z", "1969-12-31T23:59:59Z", "-009999-01-02T02:00:00Z"] {
+        let before = world.log_bytes();
+        let _ = world.call("mara", &["task", "add", "Far"]).env("POPUG_NOW", now).expect(2, Nothing, Has("POPUG_NOW"));
+        assert!(before == world.log_bytes(), "{now}");
+    }
+    let last = "9998-12-31T23:59:59.999999Z";
+    let _ = world.call("mara", &["task", "add", "Far"]).env("POPUG_NOW", last).expect(0, Any, Nothing);
+    let _ = world.call("ada", &["consume"]).env("POPUG_NOW", last).expect(0, Any, Nothing);
+    let _ = world.does("ada", &["verify", "--deep"]);
 }
