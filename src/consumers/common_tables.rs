@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use duckdb::Connection;
 
+use crate::consumers::ConsumeError;
 use crate::domain::company::Company;
 use crate::domain::event::{Actor, CompanyFounded, DayClosed, Event, PayoutMade};
 use crate::domain::id::{CompanyId, UserId};
 use crate::domain::ledger::books::{Books, Standing, UserDay};
 use crate::domain::money::Money;
 use crate::domain::pricing::PriceRange;
-use crate::domain::rejection::Rejection;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::domain::user::User;
+use crate::event_log::LogError;
 use crate::state::Recorded;
 use crate::store::tables::{
     CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserDayRow, UserDayRows, UserRow, UserRows,
@@ -66,7 +67,13 @@ impl CommonTables {
     }
 
     /// Follows an event that somebody else decided: rows and books.
-    pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), Rejection> {
+    ///
+    /// # Errors
+    /// If no company was founded before it, or this one cannot be.
+    pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+        if self.books.is_none() && !matches!(*recorded.event, Event::CompanyFounded(_)) {
+            return Err(not_founded(recorded).into());
+        }
         match recorded.event.as_ref() {
             Event::CompanyFounded(founded) => {
                 self.books = Some(Books::new(Company::from_founding(founded, recorded.time)?));
@@ -145,6 +152,14 @@ impl CommonTables {
                  WHERE user_days.business_date = c.business_date AND user_days.user_id = c.user_id;
              INSERT INTO user_days FROM changed_days;",
         )
+    }
+}
+
+fn not_founded(recorded: &Recorded<'_>) -> LogError {
+    LogError::Undecodable {
+        sequence: recorded.sequence,
+        type_name: recorded.event.kind().type_name().to_owned(),
+        reason: "no company was founded before it".to_owned(),
     }
 }
 

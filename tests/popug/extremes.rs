@@ -134,3 +134,33 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
         assert!(world.log_lines().iter().any(|line| line.contains("\"commandid\":\"forged\"")));
     }
 }
+
+#[test]
+fn a_log_that_does_not_begin_with_its_founding_has_no_books() {
+    let world = company();
+    let mut lines = world.log_lines();
+    let founded = lines.remove(0);
+    lines.push(founded);
+    let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
+    for (line, sequence) in lines.iter().zip(1..) {
+        let event: Value = serde_json::from_str(line).expect("JSON");
+        let last_time = &serde_json::from_str::<Value>(&lines[lines.len() - 2]).expect("JSON")["time"];
+        let body = chain::split(line).0;
+        let body = body.replacen(&event["sequence"].to_string(), &format!("\"{sequence:020}\""), 1);
+        let body = body.replacen(&format!("\"more\":{}", event["more"]), "\"more\":0", 1);
+        let body = body.replacen(&event["time"].to_string(), &last_time.to_string(), 1);
+        previous = chain::hash(&previous, &body);
+        text.push_str(&format!("{},\"hash\":\"{previous}\"}}\n", &body[..body.len() - 1]));
+    }
+    let segments = crate::backup::segments(&world.store().join("log"));
+    segments.iter().for_each(|segment| std::fs::remove_file(segment).expect("removed"));
+    std::fs::write(&segments[0], text).expect("written");
+    for name in ["log/head", "state.sqlite", "accounting.duckdb", "analytics.duckdb", "notifier.sqlite"] {
+        std::fs::remove_file(world.store().join(name)).expect("removed");
+    }
+    for words in [&["consume", "accounting"][..], &["consume", "analytics"], &["close"]] {
+        let error = world.refused("ada", words, 12, "undecodable");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("no company was founded")), "{error}");
+    }
+    let _ = world.anonymous(&["verify", "--deep"]).expect(7, Has("NOT sound"), Any);
+}
