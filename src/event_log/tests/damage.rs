@@ -171,7 +171,7 @@ fn a_last_line_that_the_head_does_not_name_is_damage_even_if_the_chain_holds() {
 
 #[test]
 fn a_head_that_does_not_name_the_end_of_the_last_line_is_damage_even_if_its_checksum_is_right() {
-    let (disk, log) = log();
+    let (disk, log) = log_of_three_segments();
     let last = log.head().unwrap();
     let first_of_two = log.line(Sequence(4)).unwrap().line().hash;
     let heads = [
