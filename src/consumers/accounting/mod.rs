@@ -50,6 +50,8 @@ pub struct Accounting<'d> {
     reacted_through: Sequence,
     /// The last task event that was projected.
     last_cause: Sequence,
+    /// Prices were projected, and only the tables tell which events they follow from.
+    has_read_prices: bool,
     /// Whether rows wait in an open transaction.
     is_open: bool,
     unflushed: u64,
@@ -81,6 +83,7 @@ impl<'d> Accounting<'d> {
             position: database.checkpoint()?,
             reacted_through: last_sequence(database, LAST_REACTED)?,
             last_cause: last_sequence(database, LAST_CAUSE)?,
+            has_read_prices: false,
             withheld: Arc::new(withheld),
             is_open: false,
             unflushed: 0,
@@ -117,6 +120,7 @@ impl<'d> Accounting<'d> {
                 around.notices.warn(&format!("{waits} event {missing} of the books is retried"));
                 break true;
             }
+            self.pass_over_prices()?;
             if !self.react(around, pen, &in_time)? {
                 break false;
             }
@@ -159,10 +163,22 @@ impl<'d> Accounting<'d> {
     fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         self.common.project(recorded)?;
         self.tables.record(recorded);
-        if let Event::BalanceChanged(entry) = recorded.event.as_ref() {
-            self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
-        } else if reaction::is_cause(recorded.event.kind()) {
-            self.last_cause = recorded.sequence;
+        match recorded.event.as_ref() {
+            Event::BalanceChanged(entry) => {
+                self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
+            }
+            Event::TaskPriced(_) => self.has_read_prices = true,
+            event if reaction::is_cause(event.kind()) => self.last_cause = recorded.sequence,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A price whose fee waits, or never comes, has no entry behind it that tells how far its task events were decided.
+    fn pass_over_prices(&mut self) -> Result<(), ConsumeError> {
+        if std::mem::take(&mut self.has_read_prices) {
+            self.flush()?;
+            self.reacted_through = self.reacted_through.max(last_sequence(self.database, LAST_REACTED)?);
         }
         Ok(())
     }

@@ -195,13 +195,25 @@ fn a_task_that_is_completed_a_second_time_is_not_paid_again() {
 }
 
 #[test]
-fn a_task_that_nobody_was_handed_is_priced_once() {
+fn a_task_that_nobody_was_handed_is_priced_once_whatever_became_of_the_tables() {
     let store = Store::founded();
     for number in [1, 2] {
         let [created, _] = handed_over(number, "vera");
         store.happened("2026-11-20T09:00:00Z", [created]);
     }
+    let around = store.around();
+    run::with_accounting(&around, |accounting| {
+        accounting.catch_up(&around, None)?;
+        accounting.commit()
+    })
+    .unwrap();
+    let path = store.directory.database(Tables::Accounting);
+    let killed_before_commit = fs::read(&path).unwrap();
     assert_eq!(consume(&store).unwrap(), 2);
+    assert_eq!(consume(&store).unwrap(), 0);
+    fs::write(&path, killed_before_commit).unwrap();
+    assert_eq!(consume(&store).unwrap(), 0);
+    fs::remove_file(&path).unwrap();
     assert_eq!(consume(&store).unwrap(), 0);
     assert_nothing_is_decided_twice(&store);
 }

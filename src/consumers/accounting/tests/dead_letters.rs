@@ -58,6 +58,9 @@ fn assert_rebuilds_alike(store: &Store) {
     assert_eq!(contents(store), tables);
     assert_eq!(consume(store).unwrap(), 0, "nothing is owed");
     assert_eq!(contents(store), tables);
+    std::fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
+    assert_eq!(consume(store).unwrap(), 0, "nor to tables that were lost");
+    assert_eq!(contents(store), tables);
     assert_nothing_is_decided_twice(store);
 }
 
