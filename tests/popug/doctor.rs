@@ -194,6 +194,17 @@ fn consumers_that_were_forgotten_for_a_day_are_a_warning() {
 }
 
 #[test]
+fn what_accounting_has_read_and_not_charged_is_told_as_behind() {
+    let world = consumed();
+    let fee = world.rows("ada", &["report", "entries"]).remove(0)["entry_id"].as_str().expect("an id").to_owned();
+    world.does("mara", &["task", "add", "Read and not charged"]);
+    // A correction reads all there is and decides nothing else.
+    world.does("axel", &["account", "correct", &fee, "--amount", "1", "--reason", "asked for", "-q"]);
+    let told = detail(&examined(&world, 0), "accounting", "ok");
+    assert!(told.starts_with("3 events behind, the oldest of "), "{told}");
+}
+
+#[test]
 fn a_clock_behind_the_log_is_a_warning_and_then_a_problem() {
     let mut world = consumed();
     let _ = world.at("2026-03-02T07:55:00Z");

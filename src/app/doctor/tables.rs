@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
-use crate::consumers::accounting::stop;
+use crate::consumers::accounting::{first_owed, stop};
 use crate::consumers::notifier::{Outlook, outlook};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -24,6 +24,8 @@ enum Found {
     Nothing,
     OfAnotherVersion,
     UpTo(Checkpoint),
+    /// Read up to the checkpoint; from this event on nothing is charged or credited.
+    Owing(Checkpoint, Sequence),
     /// An event that it cannot apply, now or ever.
     StoppedBy(Stop),
 }
@@ -118,12 +120,16 @@ impl App<'_> {
             return Ok(Found::OfAnotherVersion);
         }
         database.check_readable()?;
-        if tables == Tables::Accounting
-            && let Some(stop) = stop(&database)?
-        {
-            return Ok(Found::StoppedBy(stop));
+        let checkpoint = database.checkpoint()?;
+        if tables == Tables::Accounting {
+            if let Some(stop) = stop(&database)? {
+                return Ok(Found::StoppedBy(stop));
+            }
+            if let Some(first) = first_owed(&database)? {
+                return Ok(Found::Owing(checkpoint, first));
+            }
         }
-        Ok(Found::UpTo(database.checkpoint()?))
+        Ok(Found::UpTo(checkpoint))
     }
 
     fn outlook(&self, scratch: &Path) -> Result<(Found, Option<Outlook>), AppError> {
@@ -150,8 +156,9 @@ impl App<'_> {
     fn consumer(&self, consumer: Consumer, found: Result<Found, AppError>, head: Option<Sequence>) -> Check {
         let name = consumer.name();
         match found {
-            Ok(Found::UpTo(checkpoint)) => self.standing(consumer, checkpoint, head),
-            Ok(Found::Nothing) => self.standing(consumer, Checkpoint::START, head),
+            Ok(Found::UpTo(checkpoint)) => self.standing(consumer, checkpoint, checkpoint.sequence.next(), head),
+            Ok(Found::Owing(checkpoint, first)) => self.standing(consumer, checkpoint, first, head),
+            Ok(Found::Nothing) => self.standing(consumer, Checkpoint::START, Sequence::FIRST, head),
             Ok(Found::OfAnotherVersion) => Check::warning(
                 name,
                 "its tables were made by another version of popug-cli",
@@ -171,8 +178,8 @@ impl App<'_> {
         }
     }
 
-    /// How far behind the head a checkpoint is, if it is of this log at all.
-    fn standing(&self, consumer: Consumer, checkpoint: Checkpoint, head: Option<Sequence>) -> Check {
+    /// How far behind the head a consumer is that `first` comes next for, if its checkpoint is of this log at all.
+    fn standing(&self, consumer: Consumer, checkpoint: Checkpoint, first: Sequence, head: Option<Sequence>) -> Check {
         let (name, at) = (consumer.name(), checkpoint.sequence);
         match (self.log.read_after(at, &checkpoint.hash), head) {
             (Err(LogError::NotOnChain { .. }), _) => Check::problem(
@@ -180,21 +187,21 @@ impl App<'_> {
                 format!("it has read up to event {at} of another log, or of one that was rolled back"),
                 format!("`popug-cli consume {name} --rebuild` makes its tables anew from this log"),
             ),
-            (Ok(_), Some(head)) if at == head => Check::ok(name, "at the head"),
-            (Ok(_), Some(head)) => self.lag(consumer, at, head),
+            (Ok(_), Some(head)) if first > head => Check::ok(name, "at the head"),
+            (Ok(_), Some(head)) => self.lag(consumer, first, head),
             (Err(_), _) | (_, None) => {
                 Check::warning(name, format!("at event {at}; the log could not be read on from there"), "see log above")
             }
         }
     }
 
-    fn lag(&self, consumer: Consumer, at: Sequence, head: Sequence) -> Check {
+    fn lag(&self, consumer: Consumer, first: Sequence, head: Sequence) -> Check {
         let name = consumer.name();
-        let Ok(Ok(since)) = self.log.line(at.next()).map(|line| line.line().event_time()) else {
-            return Check::warning(name, format!("event {} cannot be read", at.next()), "see log above");
+        let Ok(Ok(since)) = self.log.line(first).map(|line| line.line().event_time()) else {
+            return Check::warning(name, format!("event {first} cannot be read"), "see log above");
         };
         let seconds = since.micros_until(self.environment.now()).max(0) / 1_000_000;
-        let behind = counted(head.0.saturating_sub(at.0), "event", "events");
+        let behind = counted(head.next().0.saturating_sub(first.0), "event", "events");
         let detail = format!("{behind} behind, the oldest of {since}");
         // Whoever needs the index brings it to the head himself.
         if consumer == Consumer::Tracker || seconds < FORGOTTEN_SECONDS {
