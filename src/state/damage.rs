@@ -42,6 +42,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
             matches!(failure.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
                 || lacks("no such table")
                 || lacks("no such column")
+                || lacks("no such function")
         }
         E::SqlInputError { msg, .. } => msg.starts_with("no such table") || msg.starts_with("no such column"),
         E::InvalidQuery

@@ -13,7 +13,7 @@ use crate::event_log::{EventLog, FileLog, LineKind, Reader};
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};
 
-pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 4, own_table: "tasks" };
+pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 5, own_table: "tasks" };
 
 pub struct StateIndex {
     file: SqliteFile,
@@ -87,7 +87,7 @@ impl StateIndex {
     /// # Errors
     /// [`StateError::Damaged`]
     pub fn check_integrity(&self) -> Result<(), StateError> {
-        self.file.check_integrity()
+        self.file.check_integrity(&LAYOUT)
     }
 
     /// From now on nothing that the index follows is stored.

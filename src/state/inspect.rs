@@ -45,7 +45,7 @@ impl SqliteFile {
         } else {
             Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
         };
-        let file = SqliteFile::over(db, path, None);
+        let file = SqliteFile::over(db, path, None)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
 

@@ -5,6 +5,7 @@
 //! never cause a wrong decision.
 
 mod apply;
+pub mod checksum;
 mod damage;
 mod error;
 mod index;

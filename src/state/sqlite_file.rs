@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
+use crate::state::checksum;
 use crate::state::damage::{self, Identity};
 use crate::state::{Checkpoint, StateError};
 
@@ -101,8 +102,10 @@ impl SqliteFile {
     }
 
     /// `opened` is `None` if it is only looked at.
-    pub(super) fn over(db: Connection, path: &Path, opened: Option<Identity>) -> SqliteFile {
-        SqliteFile { db, path: path.to_owned(), opened, never_commits: Cell::new(false), instead: OnceCell::new() }
+    pub(super) fn over(db: Connection, path: &Path, opened: Option<Identity>) -> Result<SqliteFile, StateError> {
+        checksum::register(&db).map_err(|source| StateError::of("open", path, opened, source))?;
+        let (path, never_commits, instead) = (path.to_owned(), Cell::new(false), OnceCell::new());
+        Ok(SqliteFile { db, path, opened, never_commits, instead })
     }
 
     /// Whether it was made by this version of the code.
@@ -127,7 +130,7 @@ impl SqliteFile {
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        Ok(SqliteFile::over(db, path, opened))
+        SqliteFile::over(db, path, opened)
     }
 
     /// A new file at `path`, its tables empty. Should another process have made one meanwhile, that one is opened.
@@ -186,7 +189,10 @@ impl SqliteFile {
     ///
     /// # Errors
     /// [`StateError::Damaged`]
-    pub fn check_integrity(&self) -> Result<(), StateError> {
+    pub fn check_integrity(&self, layout: &Layout) -> Result<(), StateError> {
+        if self.definitions()? != SqliteFile::in_memory(layout)?.definitions()? {
+            return Err(self.damaged("its tables are not defined as they were"));
+        }
         let found = self.db().query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
         let found = found.map_err(self.failed("read"))?;
         if found == "ok" {
@@ -196,15 +202,29 @@ impl SqliteFile {
         Err(self.failed("read")(rusqlite::Error::SqliteFailure(corrupt, Some(found.replace('\n', " ")))))
     }
 
+    /// Tables and indexes as SQL.
+    fn definitions(&self) -> Result<Vec<String>, StateError> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut select = self.db().prepare("SELECT type || coalesce(sql, name) FROM sqlite_schema ORDER BY 1")?;
+            select.query_map([], |row| row.get(0))?.collect()
+        };
+        read().map_err(self.failed("read"))
+    }
+
     /// Wraps a SQLite error with what was being done. A file that turns out to be damaged is moved aside.
     pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
         let (path, opened) = (self.path.clone(), self.current().opened);
         move |source| StateError::of(action, &path, opened, source)
     }
 
+    /// The file lacks something, which [`SqliteFile::failed`] deals with.
+    pub fn damaged(&self, what: &str) -> StateError {
+        self.failed("read")(damage::lacking(what))
+    }
+
     pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
         self.db()
-            .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
+            .query_row("SELECT sequence, hash FROM checkpoint WHERE sound", [], |row| {
                 let hash: String = row.get(1)?;
                 let hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
                 Ok(Checkpoint { sequence: Sequence(row.get(0)?), hash })
@@ -306,6 +326,7 @@ fn publish(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
 
 fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
     let db = Connection::open(path)?;
+    checksum::register(&db)?;
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;
     fill(&db, layout)?;
     db.close().map_err(|(_, error)| error)?;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use popug_cli::state::checksum;
+
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{World, last_error};
 use crate::played::played;
@@ -16,12 +18,19 @@ fn pages_of(path: &Path) -> u64 {
     std::fs::metadata(path).expect("a file").len() / SQLITE_PAGE_BYTES
 }
 
+/// With right checksums for whatever is written.
+fn open(path: &Path) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(path).expect("a database");
+    checksum::register(&db).expect("functions");
+    db
+}
+
 /// A store whose file has no write-ahead file beside it.
 fn with_merged(file: &str) -> (World, PathBuf) {
     let world = played();
     let _ = world.does("ada", &["consume"]);
     let path = world.store().join(file);
-    let db = rusqlite::Connection::open(&path).expect("a database");
+    let db = open(&path);
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("merged");
     drop(db);
     remove_companions(&path);
@@ -99,7 +108,7 @@ fn damaged_tables_of_the_notifier_are_made_anew_by_whoever_reads_them() {
 #[test]
 fn a_checkpoint_whose_hash_is_none_is_damage() {
     let (world, path) = with_merged("state.sqlite");
-    let db = rusqlite::Connection::open(&path).expect("a database");
+    let db = open(&path);
     db.execute("UPDATE checkpoint SET hash = 'zz'", []).expect("written");
     drop(db);
     let found = world.anonymous(&["verify"]).expect(7, Any, Nothing).stdout;
@@ -133,7 +142,7 @@ fn wal_of(path: &Path) -> PathBuf {
 
 /// Keeps what it wrote in the write-ahead file.
 fn in_sqlite(path: &Path, sql: &str) {
-    let db = rusqlite::Connection::open(path).expect("a database");
+    let db = open(path);
     db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).expect("set");
     db.execute_batch(sql).expect("written");
 }

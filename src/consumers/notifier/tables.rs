@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use crate::consumers::feed::follow;
@@ -19,7 +19,7 @@ use crate::event_log::{EventLog, FileLog};
 use crate::state::row::{self, Blob};
 use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 1, own_table: "payouts" };
+const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2, own_table: "payouts" };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
 const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];
@@ -179,7 +179,7 @@ impl MailTables {
     /// # Errors
     /// [`StateError::Damaged`]
     pub fn check_integrity(&self) -> Result<(), StateError> {
-        self.file.check_integrity()
+        self.file.check_integrity(&LAYOUT)
     }
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
@@ -244,7 +244,7 @@ impl MailTables {
     /// Makes the tables anew from the first event; nobody sees them half filled.
     pub fn rebuild(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         // What is cleared in a damaged file may stay damaged.
-        self.on_sound_file(around, || Ok(self.file.check_integrity()?))?;
+        self.on_sound_file(around, || Ok(self.file.check_integrity(&LAYOUT)?))?;
         self.fill_anew(around)
     }
 
@@ -305,8 +305,10 @@ impl MailTables {
         Ok(reason.map(|reason| Stop { sequence: next, reason }))
     }
 
-    /// # Panics
-    /// Before the company is founded: no mail is owed then.
+    /// Of one whose first mail is owed.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if it is missing.
     pub(super) fn company(&self) -> Result<CompanyRow, StateError> {
         let read = |row: &Row<'_>| {
             Ok(CompanyRow {
@@ -316,26 +318,28 @@ impl MailTables {
                 currency: row.get("currency")?,
             })
         };
-        let found = self.file.db().query_row("SELECT * FROM company", [], read).optional();
-        Ok(found.map_err(self.file.failed("read"))?.expect("the first event founds the company"))
+        self.file.db().query_row("SELECT * FROM company", [], read).map_err(|error| match error {
+            rusqlite::Error::QueryReturnedNoRows => self.file.damaged("its company is missing"),
+            other => self.file.failed("read")(other),
+        })
     }
 
     /// The first mails, in the order of their payouts, that are to be sent at the moment `now`.
     pub(super) fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
-        let sql = "SELECT * FROM payouts JOIN users USING (user_id)
+        let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE state = 'pending' AND (next_try IS NULL OR next_try <= ?1) ORDER BY sequence LIMIT ?2";
         self.all(sql, params![now.micros(), mails_max], owed_mail)
     }
 
     /// The mail of a payout, unless it is sent.
     pub(super) fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
-        let sql = "SELECT * FROM payouts JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
+        let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
         Ok(self.all(sql, params![Blob::from(payout)], owed_mail)?.pop())
     }
 
     /// Every mail, by date and login.
     pub fn rows(&self) -> Result<Vec<MailRow>, StateError> {
-        self.all("SELECT * FROM payouts JOIN users USING (user_id) ORDER BY business_date, login", [], mail_row)
+        self.all("SELECT * FROM payouts LEFT JOIN users USING (user_id) ORDER BY business_date, login", [], mail_row)
     }
 
     /// The mails of payouts whose id begins so.
@@ -348,7 +352,7 @@ impl MailTables {
         let end = |filler: &str| Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())));
         let (Ok(first), Ok(last)) = (end("0"), end("f")) else { return Ok(Vec::new()) };
         let (first, last) = (Blob(first.into_bytes()), Blob(last.into_bytes()));
-        let sql = "SELECT * FROM payouts JOIN users USING (user_id)
+        let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
         self.all(sql, params![first, last], mail_row)
     }

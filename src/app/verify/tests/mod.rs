@@ -2,6 +2,7 @@
 
 mod crafted;
 mod damage;
+mod rotten;
 mod schemas;
 mod store;
 mod tables;

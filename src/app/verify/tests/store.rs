@@ -28,10 +28,10 @@ use crate::domain::time::EventTime;
 use crate::event_log::{Batch, EventLog, FileLog, Head, Patience};
 use crate::store::StoreDirectory;
 
-struct Pinned(AtomicI64);
+pub(super) struct Pinned(AtomicI64);
 
 impl Pinned {
-    fn at(text: &str) -> Pinned {
+    pub(super) fn at(text: &str) -> Pinned {
         Pinned(AtomicI64::new(text.parse::<EventTime>().unwrap().micros()))
     }
 
@@ -80,8 +80,12 @@ impl Store {
     /// A copy of the company.
     pub fn sound() -> Store {
         static MADE: OnceLock<Store> = OnceLock::new();
+        MADE.get_or_init(Store::make).copied()
+    }
+
+    pub fn copied(&self) -> Store {
         let store = Store { directory: tempfile::tempdir().unwrap() };
-        copy(&MADE.get_or_init(Store::make).root(), &store.root());
+        copy(&self.root(), &store.root());
         store
     }
 
@@ -112,7 +116,7 @@ impl Store {
         store
     }
 
-    fn app<'e>(&self, clock: &'e Pinned) -> App<'e> {
+    pub(super) fn app<'e>(&self, clock: &'e Pinned) -> App<'e> {
         let opening = Opening {
             directory: StoreDirectory::new(self.root()),
             environment: clock,

@@ -2,6 +2,7 @@
 
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
+use crate::state::checksum;
 
 const EVERY_FILE: [(&str, &str); 4] = [
     ("checkpoint", "accounting.duckdb"),
@@ -19,8 +20,15 @@ fn sqlite(store: &Store, sql: &str) {
     in_sqlite(store, "state.sqlite", sql);
 }
 
+/// With right checksums for whatever is written.
+fn open(store: &Store, file: &str) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(store.path(file)).unwrap();
+    checksum::register(&connection).unwrap();
+    connection
+}
+
 fn in_sqlite(store: &Store, file: &str, sql: &str) {
-    rusqlite::Connection::open(store.path(file)).unwrap().execute_batch(sql).unwrap();
+    open(store, file).execute_batch(sql).unwrap();
 }
 
 #[test]
@@ -162,11 +170,11 @@ fn a_changed_row_of_the_notifier_is_found() {
 #[test]
 fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
     let store = Store::sound();
-    let connection = rusqlite::Connection::open(store.path("state.sqlite")).unwrap();
+    let connection = open(&store, "state.sqlite");
     connection.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET active = 0 WHERE login = 'dima'").unwrap();
     assert!(store.path("state.sqlite-wal").exists());
     // The notifier's is open beside it.
-    let mails = rusqlite::Connection::open(store.path("notifier.sqlite")).unwrap();
+    let mails = open(&store, "notifier.sqlite");
     mails.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET email = 'x' WHERE login = 'dima'").unwrap();
     let findings = store.verify(true);
     let expected = [("I8", "notifier.sqlite table users"), ("I8", "state.sqlite table users")];

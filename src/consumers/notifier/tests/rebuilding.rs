@@ -82,7 +82,9 @@ fn a_log_without_events_owes_no_mail() {
 
 /// Somebody wrote into the tables.
 fn tamper(store: &Store, sql: &str) {
-    rusqlite::Connection::open(store.directory.notifier()).unwrap().execute_batch(sql).unwrap();
+    let connection = rusqlite::Connection::open(store.directory.notifier()).unwrap();
+    crate::state::checksum::register(&connection).unwrap();
+    connection.execute_batch(sql).unwrap();
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! Bits of the state index that rot: commands decide from it, so none may be taken for a fact.
+
+use std::fs;
+
+use crate::app::App;
+use crate::app::command::Command;
+use crate::app::verify::tests::store::{Pinned, Store};
+use crate::app::write::Manner;
+use crate::domain::id::{Sequence, UserId};
+use crate::event_log::EventLog;
+use crate::state::checksum;
+
+/// Bits that are flipped, spread over the file: all of them take an hour.
+const BITS: usize = 120;
+
+#[test]
+fn whichever_bit_of_the_state_index_rots_commands_do_what_they_would_have_done() {
+    let store = Store::sound();
+    let plan = Plan::of(&store);
+    let index = store.path("state.sqlite");
+    let db = rusqlite::Connection::open(&index).unwrap();
+    checksum::register(&db).unwrap();
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA journal_mode = DELETE;").unwrap();
+    drop(db);
+    let whole = fs::read(&index).unwrap();
+    let sound = plan.lines_after(&store, &whole);
+    let bits = whole.len() * 8;
+    for bit in (0..bits).step_by((bits / number("POPUG_ROTTEN_BITS", BITS)).max(1)) {
+        let mut rotten = whole.clone();
+        rotten[bit / 8] ^= 1 << (bit % 8);
+        let found = plan.lines_after(&store, &rotten);
+        let other = found.iter().zip(&sound).find(|(found, sound)| found != sound);
+        assert!(found == sound, "bit {bit}: {other:#?}");
+    }
+}
+
+/// Commands that look at every table of the index.
+struct Plan(Vec<(UserId, Command, String)>);
+
+impl Plan {
+    /// The first is carried out already.
+    fn of(store: &Store) -> Plan {
+        let clock = Pinned::at("2026-11-22T10:00:00Z");
+        let app = store.app(&clock);
+        let index = app.index().unwrap();
+        let user = |login: &str| index.user_named(login).unwrap().unwrap().id;
+        let add = |title: &str| Command::AddTask { title: title.to_owned(), jira_id: None, description: None };
+        let (login, email, role) = ("egor".to_owned(), "egor@popug.example".to_owned(), "worker".to_owned());
+        let register = Command::RegisterUser { full_name: login.clone(), login, email, role };
+        let open = index.open_tasks().unwrap().remove(0);
+        let complete = Command::CompleteTasks { tasks: vec![open.number.to_string()] };
+        let plan = Plan(vec![
+            (user("dima"), add("Given before"), "given".to_owned()),
+            (user("dima"), add("Given now"), "new".to_owned()),
+            (open.assignee, complete, "complete".to_owned()),
+            (user("boss"), register, "register".to_owned()),
+            (user("mary"), Command::Reshuffle, "reshuffle".to_owned()),
+        ]);
+        plan.carry_out(&app, 1);
+        plan
+    }
+
+    fn carry_out(&self, app: &App<'_>, count: usize) {
+        for (by, command, key) in &self.0[..count] {
+            app.execute(*by, command, &Manner { key: Some(key.clone()) }).unwrap();
+        }
+    }
+
+    /// The log when all of it was carried out on a copy with this index.
+    fn lines_after(&self, store: &Store, index: &[u8]) -> Vec<String> {
+        let store = store.copied();
+        fs::write(store.path("state.sqlite"), index).unwrap();
+        let clock = Pinned::at("2026-11-22T11:00:00Z");
+        self.carry_out(&store.app(&clock), self.0.len());
+        let mut lines = Vec::new();
+        let mut keep = |line: &crate::event_log::Line<'_>| {
+            lines.push(line.text.to_owned());
+            Ok(())
+        };
+        store.log().for_each(Sequence::FIRST, &mut keep).unwrap();
+        lines
+    }
+}
+
+fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
