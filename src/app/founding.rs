@@ -10,7 +10,7 @@ use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::{Actor, Event};
 use crate::domain::id::{CompanyId, EventId, Sequence, UserId};
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, FileLog, Hash, Head, Patience, encode};
+use crate::event_log::{Batch, Encoded, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
 
 /// What `init` is told.
@@ -51,9 +51,7 @@ impl Founding {
     /// As [`Founding::carry_out`].
     pub fn draft(&self, directory: &StoreDirectory, environment: &dyn Environment) -> Result<Vec<u8>, AppError> {
         let (batch, _) = self.decide(directory.root(), environment)?;
-        let mut lines = Vec::new();
-        encode::encode(&batch, Sequence::FIRST, Hash::ZERO, &mut lines);
-        Ok(lines)
+        Ok(Encoded::behind(Sequence::ZERO, Hash::ZERO, std::slice::from_ref(&batch))?.into_lines())
     }
 
     fn decide(&self, root: &Path, environment: &dyn Environment) -> Result<(Batch, Founded), AppError> {

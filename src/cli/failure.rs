@@ -13,6 +13,8 @@ use crate::cli::terminal_guard::harmless_json;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
 use crate::credentials::secret::without_tokens;
+use crate::domain::event::Consumer;
+use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::text::Displayed;
 use crate::event_log::LogError;
@@ -152,6 +154,15 @@ impl From<LogError> for Failure {
                 damaged("unknown_version").hint("a newer popug-cli wrote this event; update this one")
             }
             LogError::Undecodable { .. } => damaged("undecodable").hint("`popug-cli verify` tells more"),
+            LogError::OutOfBounds { reason: OutOfBounds::Time(_), .. } => {
+                Failure::new(Exit::Failure, "out_of_bounds", message).hint("set the clock right; `date -u` shows it")
+            }
+            LogError::OutOfBounds { context, .. } => {
+                let decider = Consumer::ALL.into_iter().find(|consumer| consumer.context() == context);
+                let name = decider.unwrap_or(Consumer::Tracker).name();
+                Failure::new(Exit::Failure, "out_of_bounds", message)
+                    .hint(format!("it was decided from wrong tables; `popug-cli consume {name} --rebuild` makes them anew from this log"))
+            }
             LogError::Missing { .. } => Failure::new(Exit::NoStore, "no_store", message),
             LogError::Exists { .. } => Failure::new(Exit::Conflict, "store_exists", message),
             LogError::Locked { .. } => {

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
+use crate::domain::event::bounds::{self, OutOfBounds};
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
+use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::Head;
 
@@ -21,8 +23,23 @@ pub struct Batch {
     pub facts: Vec<Fact>,
 }
 
+impl Batch {
+    /// Whether every reader takes what would be written.
+    fn check_bounds(&self) -> Result<(), LogError> {
+        let refused = |fact: &Fact, reason: OutOfBounds| LogError::OutOfBounds {
+            context: fact.event.context(),
+            type_name: fact.event.kind().type_name(),
+            reason,
+        };
+        bounds::moment(self.time).map_err(|reason| refused(&self.facts[0], reason))?;
+        self.facts.iter().try_for_each(|fact| bounds::check(&fact.event).map_err(|reason| refused(fact, reason)))
+    }
+}
+
 /// The lines of batches, chained to the event that they follow. That is most of the work of an
 /// append, and needs no lock: if another event comes in between, the lines are of no use.
+///
+/// Invariant: no reader refuses what stands in them. There is no other way into the log.
 pub struct Encoded {
     pub(super) follows: (Sequence, Hash),
     pub(super) last: (Sequence, Hash),
@@ -34,14 +51,22 @@ pub struct Encoded {
 impl Encoded {
     /// Encodes batches to stand behind the event with this sequence and hash.
     ///
+    /// # Errors
+    /// [`LogError::OutOfBounds`]
+    ///
     /// # Panics
     /// On no batch, on an empty one, and on one before the batch in front of it: bugs of the caller.
-    pub fn behind(sequence: Sequence, hash: Hash, batches: &[Batch]) -> Encoded {
+    pub fn behind(sequence: Sequence, hash: Hash, batches: &[Batch]) -> Result<Encoded, LogError> {
         Encoded::into_buffer(sequence, hash, batches, Vec::new())
     }
 
     /// The same, into memory that was used before.
-    pub(super) fn into_buffer(sequence: Sequence, hash: Hash, batches: &[Batch], mut lines: Vec<u8>) -> Encoded {
+    pub(super) fn into_buffer(
+        sequence: Sequence,
+        hash: Hash,
+        batches: &[Batch],
+        mut lines: Vec<u8>,
+    ) -> Result<Encoded, LogError> {
         let first_time = batches.first().expect("there is a batch").time;
         let follows = (sequence, hash);
         let (mut last, mut last_time) = (follows, first_time);
@@ -49,17 +74,22 @@ impl Encoded {
         for batch in batches {
             assert!(!batch.facts.is_empty(), "a batch has events");
             assert!(batch.time >= last_time, "event times never decrease");
+            batch.check_bounds()?;
             let (sequence, hash) = last;
             let hash = encode(batch, sequence.next(), hash, &mut lines);
             last = (sequence.plus(batch.facts.len() as u64), hash);
             last_time = batch.time;
         }
-        Encoded { follows, last, first_time, last_time, lines }
+        Ok(Encoded { follows, last, first_time, last_time, lines })
     }
 
     /// Sequence and hash of the last event.
     pub fn last(&self) -> (Sequence, Hash) {
         self.last
+    }
+
+    pub fn into_lines(self) -> Vec<u8> {
+        self.lines
     }
 
     /// Whether the lines can be appended where the log ends now.
@@ -69,7 +99,7 @@ impl Encoded {
 }
 
 /// Appends the lines of `batch` to `out`. Returns the hash of the last line.
-pub fn encode(batch: &Batch, first: Sequence, previous: Hash, out: &mut Vec<u8>) -> Hash {
+pub(super) fn encode(batch: &Batch, first: Sequence, previous: Hash, out: &mut Vec<u8>) -> Hash {
     let head = format!(r#""time":"{}","sequence":""#, batch.time);
     let mut tail = format!(r#","actor":"{}","commandid":"#, batch.actor);
     tail.push_str(&json_string(&batch.command_id));

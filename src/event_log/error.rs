@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::event::Context;
+use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::id::Sequence;
 
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,10 @@ pub enum LogError {
     /// A write or fsync failed; what reached the disk is unknown until the log is opened again.
     #[error("an earlier write of this process failed; the log must be opened again")]
     Poisoned,
+
+    /// What it was decided from is wrong, for no rule leads there.
+    #[error("nothing was written, for no reader would take this {type_name}: {reason}")]
+    OutOfBounds { context: Context, type_name: &'static str, reason: OutOfBounds },
 
     #[error("sequence {sequence} of this log is not the one the checkpoint was made from")]
     NotOnChain { sequence: Sequence },

@@ -199,8 +199,9 @@ impl<'s> Writer<'s> {
     /// Appends a batch: all its events become visible together, durably, or none does.
     ///
     /// # Errors
-    /// [`LogError::HeadMoved`] if `expected` is not the head; nothing is written. Any other error
-    /// poisons the writer: whether the batch reached the disk is decided by the next recovery.
+    /// [`LogError::HeadMoved`] if `expected` is not the head, [`LogError::OutOfBounds`] if no reader would take
+    /// the batch; nothing is written. Any other error poisons the writer: whether the batch reached the disk is
+    /// decided by the next recovery.
     ///
     /// # Panics
     /// On an empty batch and on a batch before the last event: both are bugs of the caller.
@@ -218,7 +219,7 @@ impl<'s> Writer<'s> {
     /// As [`Writer::append`].
     pub fn append_group(&mut self, expected: &Head, batches: &[Batch]) -> Result<Head, LogError> {
         let scratch = std::mem::take(&mut self.scratch);
-        let encoded = Encoded::into_buffer(expected.sequence, expected.hash, batches, scratch);
+        let encoded = Encoded::into_buffer(expected.sequence, expected.hash, batches, scratch)?;
         let head = self.append_encoded(&encoded)?;
         self.scratch = encoded.lines;
         Ok(head)

@@ -136,6 +136,32 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
 }
 
 #[test]
+fn what_was_decided_from_a_tampered_index_is_not_written() {
+    let whole = company();
+    for (number, next) in [("number + 1099511627776", "1099511627780"), ("9223372036854775807", "9223372036854775808")]
+    {
+        let world = whole.copied();
+        let index = rusqlite::Connection::open(world.store().join("state.sqlite")).expect("a database");
+        index.execute_batch(&format!("UPDATE tasks SET number = {number} WHERE number = 3")).expect("written");
+        drop(index);
+        let log = world.log_bytes();
+        for words in
+            [&["task", "add", "Next"][..], &["task", "add", "Next", "-n"], &["task", "add", "Next", "--key", "k"]]
+        {
+            let refused = world.refused("mara", words, 1, "out_of_bounds");
+            let message = refused["message"].as_str().expect("a text");
+            assert!(message.contains(&format!("{next} is too large")), "{message}");
+            assert!(refused["hints"][0].as_str().is_some_and(|hint| hint.contains("consume tracker --rebuild")));
+        }
+        assert!(world.log_bytes() == log);
+        world.does("ada", &["consume", "tracker", "--rebuild"]);
+        assert_eq!(world.json("mara", &["task", "add", "Next"])["number"], 4);
+        world.does("ada", &["consume"]);
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
 fn a_log_that_does_not_begin_with_its_founding_has_no_books() {
     let world = company();
     let mut lines = world.log_lines();

@@ -242,7 +242,7 @@ impl Accounting<'_> {
         // Encoded while the batch before is written, in the hope that nobody comes in between.
         let before = pending.underway.as_ref();
         let mut batch = proposal.into_batch(stamp(before.map(|before| before.time), around)?);
-        let hoped = before.map(|before| encoded_behind(&before.last, &batch));
+        let hoped = before.map(|before| encoded_behind(&before.last, &batch)).transpose()?;
         arrive(around, pending)?;
         let mut writer = around.writer()?;
         self.absorb(around)?;
@@ -251,7 +251,7 @@ impl Accounting<'_> {
             Some(encoded) => encoded,
             None => {
                 batch.time = stamp(writer.last_time(), around)?;
-                encoded_behind(&self.position, &batch)
+                encoded_behind(&self.position, &batch)?
             }
         };
         let (sequence, hash) = encoded.last();
@@ -299,7 +299,7 @@ impl Accounting<'_> {
     }
 }
 
-fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Encoded {
+fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Result<Encoded, LogError> {
     Encoded::behind(last.sequence, last.hash, std::slice::from_ref(batch))
 }
 

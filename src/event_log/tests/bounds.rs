@@ -6,10 +6,11 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::any_event::any_event_of;
-use super::sample::{batch, lines_of};
+use super::sample::{AT_ONCE, batch, lines_of, read};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::id::Sequence;
-use crate::event_log::{Line, LogError};
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, Encoded, FileLog, Line, LogError};
 
 const NOBODY_COUNTS_SO_FAR: [i128; 3] = [i64::MIN as i128, i64::MAX as i128, u64::MAX as i128];
 const NO_SEQUENCE: [i128; 3] = [-1, i64::MAX as i128 + 1, u64::MAX as i128];
@@ -115,5 +116,43 @@ fn a_line_with_a_time_beyond_the_calendar_is_not_read_and_says_so() {
         };
         assert_eq!(sequence, Sequence::FIRST);
         assert!(reason.contains("the years 1970") || time.starts_with('-'), "{reason}");
+    }
+}
+
+/// Batches that no reader takes: two events, the last of which is beyond its bounds, and one beyond the calendar.
+fn that_nobody_reads() -> Vec<Batch> {
+    let event = |(kind, data): (EventKind, Value)| {
+        Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(&data.to_string())).ok()
+    };
+    let all = EventKind::ALL.iter().flat_map(|kind| out_of_bounds(*kind).into_iter().map(|(_, data)| (*kind, data)));
+    let with = |event: Event| {
+        let mut batch = batch(1, 2);
+        batch.facts[1].event = event;
+        batch
+    };
+    let late = EventTime::from_micros(crate::domain::event::bounds::END_MICROS).expect("a time");
+    all.filter_map(event).map(with).chain([Batch { time: late, ..batch(1, 1) }]).collect()
+}
+
+#[test]
+fn a_batch_that_nobody_would_read_is_not_written_to_the_log_nor_to_a_draft() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = FileLog::create(directory.path()).unwrap();
+    let refused = that_nobody_reads();
+    assert!(refused.len() > 300, "{}", refused.len());
+    for log in [log, FileLog::open(directory.path()).unwrap().draft()] {
+        let mut writer = log.writer(&AT_ONCE).unwrap();
+        let head = *writer.head();
+        for batch in &refused {
+            let appended = writer.append(&head, batch);
+            assert!(matches!(appended, Err(LogError::OutOfBounds { .. })), "{batch:?}");
+            let encoded = Encoded::behind(head.sequence, head.hash, std::slice::from_ref(batch));
+            assert!(matches!(encoded.err(), Some(LogError::OutOfBounds { .. })), "{batch:?}");
+        }
+        assert_eq!((*writer.head(), read(&log).unwrap()), (head, Vec::new()));
+        assert!(log.storage().names().unwrap().iter().all(|name| name == "head"), "no segment was begun");
+        if log.is_draft() {
+            let _ = writer.append(&head, &batch(1, 2)).expect("nothing is poisoned");
+        }
     }
 }
