@@ -82,6 +82,11 @@ impl Withheld {
         self.letters.is_empty()
     }
 
+    /// The first event that anything was decided about.
+    pub fn first(&self) -> Option<Sequence> {
+        self.letters.keys().next().copied()
+    }
+
     /// The event of a line that the consumer subscribes to and that is not withheld.
     ///
     /// # Errors

@@ -150,3 +150,62 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
     );
     let _ = world.call("mara", &["report", "balances"]).expect(0, Any, Nothing);
 }
+
+#[test]
+fn a_retried_event_that_stops_accounting_again_is_told_wherever_the_ledger_is() {
+    let world = World::new();
+    let task = world.json("mara", &["task", "add", "One"]);
+    let (id, assignee) = (task["task_id"].as_str().expect("an id"), task["assignee"].as_str().expect("a login"));
+    world.does(assignee, &["task", "complete", "1"]);
+    world.does("ada", &["consume"]);
+    let dora = world.json("ada", &["user", "show", "dora"])["user_id"].as_str().expect("an id").to_owned();
+    let data = format!("{{\"task_id\":\"{id}\",\"completed_by\":\"{dora}\",\"assignment_no\":1}}");
+    let bad = written_from_outside(&world, "tracker", "task.completed.v1", id, &data);
+    let stops = format!("accounting stops at event {bad}");
+    let _ = world.call("mara", &["task", "add", "Two"]).expect(0, Any, Has("1 whole events were kept"));
+    let _ = world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
+    world.does("ada", &["dlq", "set-aside", &bad, "-q"]);
+    world.does("mara", &["task", "add", "Three"]);
+    world.does("ada", &["consume"]);
+    let _ = world.call("mara", &["report", "balances"]).expect(0, Any, Nothing);
+    world.does("ada", &["dlq", "retry", &bad, "--reason", "once more", "-q"]);
+    let _ = world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
+
+    let before: u64 = bad.parse::<u64>().expect("a number") - 1;
+    let accounting = &world.json("ada", &["status"])["consumers"][1];
+    assert_eq!(accounting["sequence"], before, "{accounting}");
+    assert!(accounting["last_error"].as_str().is_some_and(|error| error.starts_with(&stops)), "{accounting}");
+    let behind = format!("as of event {before} of ");
+    let report = world.call("mara", &["report", "balances", "-o", "json"]).expect(0, Any, Has(&behind)).json();
+    assert_eq!(report["as_of_sequence"], before);
+    let journal = ["export", "journal", "--format", "hledger"];
+    let _ = world.call("ada", &journal).expect(0, Has(&format!("as of sequence {before}")), Has(&behind));
+    let _ =
+        world.anonymous(&["doctor"]).expect(7, Has(&format!("accounting\tproblem\tit stops at event {bad}")), Nothing);
+}
+
+#[test]
+fn while_an_event_of_the_books_is_set_aside_everything_names_what_lets_them_go_on() {
+    let mut world = World::new();
+    world.does("mara", &["task", "add", "One"]);
+    world.does("ada", &["consume"]);
+    let bad = written_from_outside(&world, "accounting", "balance.changed.v9", UNKNOWN_TASK, "{}");
+    let _ = world.call("mara", &["task", "add", "Two"]).expect(0, Any, Has("1 whole events were kept"));
+    let _ = world.call("ada", &["consume", "accounting"]).expect(12, Nothing, Any);
+    world.does("ada", &["dlq", "set-aside", &bad, "--consumer", "accounting", "-q"]);
+    world.at("2026-03-04T12:00:00Z");
+    let _ = world.call("ada", &["consume", "accounting"]).expect(0, Any, Has("nothing is charged"));
+
+    let before: u64 = bad.parse::<u64>().expect("a number") - 1;
+    let retried = format!("event {bad} of the books is set aside: `popug-cli dlq show {bad}`");
+    let told = world.call("mara", &["report", "balances"]).expect(0, Any, Has(&retried));
+    assert!(told.stderr.contains(&format!("as of event {before} of ")), "{}", told.stderr);
+    assert!(told.stderr.contains(&format!("`popug-cli dlq retry {bad} ")), "{}", told.stderr);
+    assert!(!told.stderr.contains("consume"), "{}", told.stderr);
+    let accounting = &world.json("ada", &["status"])["consumers"][1];
+    assert_eq!(accounting["sequence"], before, "{accounting}");
+    assert!(accounting["last_error"].as_str().is_some_and(|error| error.contains(&format!("until event {bad} of"))));
+    let doctor = world.anonymous(&["doctor"]).run();
+    let line = doctor.stdout.lines().find(|line| line.starts_with("accounting\t")).expect("a line");
+    assert!(line.contains(&format!("dlq retry {bad}")) && !line.contains("consume"), "{line}");
+}

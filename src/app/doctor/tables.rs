@@ -7,12 +7,13 @@ use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{first_owed, stop};
 use crate::consumers::notifier::{Outlook, outlook};
+use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
 use crate::event_log::head::FORMAT;
-use crate::state::{Checkpoint, StateError, StateIndex, sqlite_version};
+use crate::state::{Checkpoint, Resolution, StateError, StateIndex, sqlite_version};
 use crate::store::database::duckdb_version;
 use crate::store::{Database, StoreError, Tables};
 
@@ -26,6 +27,8 @@ enum Found {
     UpTo(Checkpoint),
     /// Read up to the checkpoint; from this event on nothing is charged or credited.
     Owing(Checkpoint, Sequence),
+    /// An event of the books is set aside; nothing is charged, credited or paid.
+    Lacking(Sequence),
     /// An event that it cannot apply, now or ever.
     StoppedBy(Stop),
 }
@@ -75,8 +78,8 @@ impl App<'_> {
         };
         let mut checks = vec![
             self.consumer(Consumer::Tracker, self.state_index(scratch.path()), head),
-            self.consumer(Consumer::Accounting, self.duckdb(Tables::Accounting), head),
-            self.consumer(Consumer::Analytics, self.duckdb(Tables::Analytics), head),
+            self.consumer(Consumer::Accounting, self.duckdb(Tables::Accounting, scratch.path()), head),
+            self.consumer(Consumer::Analytics, self.duckdb(Tables::Analytics, scratch.path()), head),
             self.consumer(Consumer::Notifier, notifier, head),
         ];
         checks.extend(self.set_aside_check(scratch.path()));
@@ -110,7 +113,7 @@ impl App<'_> {
         Some(Check::warning("dead-letters", detail, hint))
     }
 
-    fn duckdb(&self, tables: Tables) -> Result<Found, AppError> {
+    fn duckdb(&self, tables: Tables, scratch: &Path) -> Result<Found, AppError> {
         let path = self.directory.database(tables);
         if !path.exists() {
             return Ok(Found::Nothing);
@@ -121,15 +124,24 @@ impl App<'_> {
         }
         database.check_readable()?;
         let checkpoint = database.checkpoint()?;
-        if tables == Tables::Accounting {
-            if let Some(stop) = stop(&database)? {
-                return Ok(Found::StoppedBy(stop));
-            }
-            if let Some(first) = first_owed(&database)? {
-                return Ok(Found::Owing(checkpoint, first));
-            }
+        match tables {
+            Tables::Accounting => self.ledger(&database, checkpoint, scratch),
+            Tables::Analytics => Ok(Found::UpTo(checkpoint)),
         }
-        Ok(Found::UpTo(checkpoint))
+    }
+
+    fn ledger(&self, database: &Database, checkpoint: Checkpoint, scratch: &Path) -> Result<Found, AppError> {
+        // What cannot be read of the log is told of the log.
+        let withheld = Withheld::of(&self.around(), Consumer::Accounting, &self.known_decisions(scratch))
+            .unwrap_or_else(|_| Withheld::nothing(Consumer::Accounting));
+        if let Some(missing) = withheld.missing_from_the_books() {
+            return Ok(Found::Lacking(missing));
+        }
+        if let Some(stop) = stop(database, &withheld)? {
+            return Ok(Found::StoppedBy(stop));
+        }
+        let owing = |first| Found::Owing(checkpoint, first);
+        Ok(first_owed(database, &withheld)?.map_or(Found::UpTo(checkpoint), owing))
     }
 
     fn outlook(&self, scratch: &Path) -> Result<(Found, Option<Outlook>), AppError> {
@@ -148,9 +160,15 @@ impl App<'_> {
 
     /// Whether something was decided about the event as a dead letter of the notifier.
     fn is_decided(&self, scratch: &Path, sequence: Sequence) -> bool {
+        self.known_decisions(scratch)
+            .iter()
+            .any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence))
+    }
+
+    /// Every decision about a dead letter that the state index knows.
+    fn known_decisions(&self, scratch: &Path) -> Vec<Resolution> {
         let index = StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait);
-        let resolutions = index.ok().flatten().and_then(|index| index.resolutions().ok()).unwrap_or_default();
-        resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence))
+        index.ok().flatten().and_then(|index| index.resolutions().ok()).unwrap_or_default()
     }
 
     fn consumer(&self, consumer: Consumer, found: Result<Found, AppError>, head: Option<Sequence>) -> Check {
@@ -163,6 +181,11 @@ impl App<'_> {
                 name,
                 "its tables were made by another version of popug-cli",
                 format!("`popug-cli consume {name}` makes them anew"),
+            ),
+            Ok(Found::Lacking(event)) => Check::warning(
+                name,
+                format!("event {event} of the books is set aside, and nothing is charged, credited or paid"),
+                format!("`popug-cli dlq show {event}` tells why; `popug-cli dlq retry {event}` lets the books go on"),
             ),
             Ok(Found::StoppedBy(Stop { sequence, reason })) => Check::problem(
                 name,

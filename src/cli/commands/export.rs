@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::commands::report::{load, open_for_report, say_if_behind, visible_user};
+use crate::cli::commands::report::{load, open_for_report, say_if_behind, visible_user, withheld};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::file_modes;
 use crate::cli::invocation::{Desk, Invocation, replace_whole};
@@ -80,9 +80,9 @@ impl Journal {
             JournalFormat::Beancount => Dialect::Beancount,
         };
         let database = open_for_report(&desk.app, Consumer::Accounting)?;
-        let as_of = settled_through(&database)?;
+        let as_of = settled_through(&database, &withheld(desk, Consumer::Accounting)?)?;
         invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, as_of, out)?))?;
-        say_if_behind(invocation, Consumer::Accounting, as_of, desk.app.log.head()?.sequence);
+        say_if_behind(invocation, desk, Consumer::Accounting, as_of, desk.app.log.head()?.sequence)?;
         Ok(Exit::Done)
     }
 }

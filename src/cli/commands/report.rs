@@ -100,7 +100,7 @@ impl ReportArgs {
             return Err(Failure::usage(format!("`report {}` has no --period", self.name.name())));
         }
         let report = load(&desk, self.name, self.dates.dates(), granularity, user)?;
-        say_if_behind(invocation, self.name.reads(), report.as_of_sequence, report.head_sequence);
+        say_if_behind(invocation, &desk, self.name.reads(), report.as_of_sequence, report.head_sequence)?;
         invocation.emit(&report)?;
         Ok(if balances(&report) { Exit::Done } else { Exit::Findings })
     }
@@ -167,7 +167,7 @@ pub fn load(
         other => other.into(),
     })?;
     let as_of_sequence = match name.reads() {
-        Consumer::Accounting => settled_through(&database)?,
+        Consumer::Accounting => settled_through(&database, &withheld(desk, Consumer::Accounting)?)?,
         _ => report.as_of_sequence,
     };
     Ok(Report { as_of_sequence, ..report })
@@ -204,12 +204,41 @@ const fn tables_of(consumer: Consumer) -> Tables {
     }
 }
 
+/// What a consumer leaves out.
+///
+/// # Errors
+/// If it is not known, or the log cannot be read.
+pub fn withheld(desk: &Desk<'_>, consumer: Consumer) -> Result<Withheld, Failure> {
+    Ok(Withheld::of(&desk.app.around(), consumer, &desk.index.resolutions()?)?)
+}
+
 /// Says what tables do not tell yet, and how to catch up.
-pub fn say_if_behind(invocation: &Invocation<'_>, consumer: Consumer, as_of: Sequence, head: Sequence) {
-    if as_of < head {
-        let name = consumer.name();
-        invocation.reporter.remark(&format!("as of event {as_of} of {head}; `popug-cli consume {name}` catches up"));
+///
+/// # Errors
+/// As [`withheld`].
+pub fn say_if_behind(
+    invocation: &Invocation<'_>,
+    desk: &Desk<'_>,
+    consumer: Consumer,
+    as_of: Sequence,
+    head: Sequence,
+) -> Result<(), Failure> {
+    if as_of >= head {
+        return Ok(());
     }
+    let missing = match consumer {
+        Consumer::Accounting => withheld(desk, consumer)?.missing_from_the_books(),
+        Consumer::Tracker | Consumer::Analytics | Consumer::Notifier => None,
+    };
+    let remedy = match missing {
+        Some(event) => format!(
+            "event {event} of the books is set aside: `popug-cli dlq show {event}` tells why, and \
+             `popug-cli dlq retry {event} --reason TEXT` lets the books go on"
+        ),
+        None => format!("`popug-cli consume {}` catches up", consumer.name()),
+    };
+    invocation.reporter.remark(&format!("as of event {as_of} of {head}; {remedy}"));
+    Ok(())
 }
 
 /// A trial balance whose totals differ is a finding.

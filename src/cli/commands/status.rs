@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::answer::Answer;
-use crate::cli::commands::report::open_to_read;
+use crate::cli::commands::report::{open_to_read, withheld};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::accounting::{first_owed, settled_through, stop};
@@ -97,26 +97,30 @@ fn checkpoint(
         Consumer::Accounting => {
             let database = open_to_read(&desk.app, consumer)?;
             *last_closed = last_closed_date(&database)?;
-            return Ok((settled_through(&database)?, unsettled(desk, &database)?));
+            let withheld = withheld(desk, consumer)?;
+            return Ok((settled_through(&database, &withheld)?, unsettled(desk, &database, &withheld)?));
         }
     };
     Ok((sequence, None))
 }
 
-/// What keeps accounting from charging and crediting on: an event it cannot read, one it cannot apply, or only that
-/// it has not come to it.
-fn unsettled(desk: &Desk<'_>, database: &Database) -> Result<Option<String>, Failure> {
+/// What keeps accounting from charging and crediting on: an event it cannot read, one of the books that is set aside,
+/// one it cannot apply, or only that it has not come to it.
+fn unsettled(desk: &Desk<'_>, database: &Database, withheld: &Withheld) -> Result<Option<String>, Failure> {
     let next = database.checkpoint()?.sequence.next();
     if next <= desk.app.log.head()?.sequence
         && let Some(unreadable) = unreadable(desk, Consumer::Accounting, next)?
     {
         return Ok(Some(unreadable));
     }
-    if let Some(stop) = stop(database)? {
+    if let Some(missing) = withheld.missing_from_the_books() {
+        return Ok(Some(format!("nothing is charged, credited or paid until event {missing} of the books is retried")));
+    }
+    if let Some(stop) = stop(database, withheld)? {
         return Ok(Some(stopped(Consumer::Accounting, &stop)));
     }
     let owed = |first| format!("event {first} is neither charged nor credited yet");
-    Ok(first_owed(database)?.map(owed))
+    Ok(first_owed(database, withheld)?.map(owed))
 }
 
 fn stopped(consumer: Consumer, stop: &Stop) -> String {

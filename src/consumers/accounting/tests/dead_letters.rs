@@ -27,14 +27,19 @@ fn stopped_at(store: &Store) -> Option<u64> {
     consume(store).err().and_then(|error| error.stop()).map(|stop| stop.sequence.0)
 }
 
-fn known_stop(store: &Store) -> Option<u64> {
+fn ledger(store: &Store) -> (Database, Withheld) {
     let database = Database::open(&store.directory.database(Tables::Accounting), Tables::Accounting, Duration::ZERO);
-    crate::consumers::accounting::stop(&database.unwrap()).unwrap().map(|stop| stop.sequence.0)
+    (database.unwrap(), Withheld::load(&store.around(), Consumer::Accounting).unwrap())
+}
+
+fn known_stop(store: &Store) -> Option<u64> {
+    let (database, withheld) = ledger(store);
+    crate::consumers::accounting::stop(&database, &withheld).unwrap().map(|stop| stop.sequence.0)
 }
 
 fn settled(store: &Store) -> u64 {
-    let database = Database::open(&store.directory.database(Tables::Accounting), Tables::Accounting, Duration::ZERO);
-    crate::consumers::accounting::settled_through(&database.unwrap()).unwrap().0
+    let (database, withheld) = ledger(store);
+    crate::consumers::accounting::settled_through(&database, &withheld).unwrap().0
 }
 
 fn close(store: &Store, time: &str) -> Closes {
@@ -243,4 +248,82 @@ fn the_stop_is_told_and_not_what_waits_before_it() {
     store.finished("2026-11-20T12:00:00Z", 2, "petr");
     assert_eq!(stopped_at(&store), Some(twice));
     assert_eq!(known_stop(&store), Some(twice));
+}
+
+/// The event that stops accounting is set aside, later ones get their entries, and it is retried as it is.
+fn released_too_soon(store: &Store, bad: u64) {
+    assert_eq!(stopped_at(store), Some(bad));
+    decided(store, "2026-11-20T12:10:00Z", Standing::SetAside, bad);
+    assert_eq!(known_stop(store), None, "it is decided, though the tables have not heard of it");
+    store.finished("2026-11-20T12:20:00Z", 3, "vera");
+    consume(store).unwrap();
+    assert_eq!((known_stop(store), settled(store)), (None, last_sequence(store)), "others' money is not held up");
+    decided(store, "2026-11-20T12:30:00Z", Standing::Retried, bad);
+    assert_eq!(stopped_at(store), Some(bad));
+}
+
+#[test]
+fn a_released_event_that_stops_accounting_again_is_told_though_later_ones_have_their_entries() {
+    let store = Store::founded();
+    store.finished("2026-11-20T10:00:00Z", 1, "petr");
+    store.happened("2026-11-20T11:00:00Z", [completed(1, "petr")]);
+    let twice = last_sequence(&store);
+    store.finished("2026-11-20T12:00:00Z", 2, "petr");
+    released_too_soon(&store, twice);
+    assert_eq!((known_stop(&store), settled(&store)), (Some(twice), twice - 1));
+    store.finished("2026-11-20T13:00:00Z", 4, "petr");
+    assert_eq!(stopped_at(&store), Some(twice));
+    assert_eq!((known_stop(&store), settled(&store)), (Some(twice), twice - 1));
+    decided(&store, "2026-11-20T14:00:00Z", Standing::SetAside, twice);
+    decided(&store, "2026-11-20T14:10:00Z", Standing::Skipped, twice);
+    consume(&store).unwrap();
+    assert_eq!((known_stop(&store), settled(&store)), (None, last_sequence(&store)));
+}
+
+#[test]
+fn a_released_completion_of_a_task_that_was_paid_for_meanwhile_is_told_as_the_stop() {
+    let store = Store::founded();
+    store.happened("2026-11-20T10:00:00Z", handed_over(1, "petr"));
+    store.happened("2026-11-20T11:00:00Z", [completed(1, "petr")]);
+    let first = last_sequence(&store);
+    decided(&store, "2026-11-20T11:10:00Z", Standing::SetAside, first);
+    store.happened("2026-11-20T11:20:00Z", [completed(1, "petr")]);
+    decided(&store, "2026-11-20T11:30:00Z", Standing::Skipped, first);
+    consume(&store).unwrap();
+    assert_eq!(settled(&store), last_sequence(&store));
+    decided(&store, "2026-11-20T11:40:00Z", Standing::Retried, first);
+    assert_eq!(stopped_at(&store), Some(first));
+    assert_eq!((known_stop(&store), settled(&store)), (Some(first), first - 1));
+}
+
+#[test]
+fn what_waits_and_what_is_skipped_is_owed_to_nobody() {
+    let store = Store::founded();
+    store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
+    let assigned = last_sequence(&store);
+    store.happened("2026-11-20T09:30:00Z", [completed(1, "vera")]);
+    store.finished("2026-11-20T10:00:00Z", 2, "petr");
+    for standing in [Standing::SetAside, Standing::Skipped] {
+        decided(&store, "2026-11-20T10:30:00Z", standing, assigned);
+        consume(&store).unwrap();
+        assert_eq!((known_stop(&store), settled(&store)), (None, last_sequence(&store)), "{standing:?}");
+    }
+}
+
+#[test]
+fn books_that_lack_an_entry_are_settled_up_to_its_cause() {
+    let store = Store::founded();
+    store.finished("2026-11-20T09:00:00Z", 1, "vera");
+    let done = last_sequence(&store);
+    consume(&store).unwrap();
+    store.finished("2026-11-20T10:00:00Z", 2, "petr");
+    consume(&store).unwrap();
+    let is_its_reward = |recorded: &&crate::state::Recorded<'_>| matches!(recorded.event.as_ref(), Event::BalanceChanged(entry) if entry.cause_sequence == Some(Sequence(done)));
+    let entry = store.recorded().iter().find(is_its_reward).unwrap().sequence.0;
+    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, entry);
+    consume(&store).unwrap();
+    assert_eq!(settled(&store), done - 1);
+    decided(&store, "2026-11-20T12:00:00Z", Standing::Retried, entry);
+    consume(&store).unwrap();
+    assert_eq!(settled(&store), last_sequence(&store));
 }
