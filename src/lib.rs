@@ -9,6 +9,7 @@
 mod failpoint;
 
 mod durable;
+mod regular_file;
 
 #[cfg(feature = "cli")]
 pub mod app;

@@ -19,7 +19,7 @@ use crate::store::StoreError;
 impl MayBeDamage for AppError {
     fn damage(&self) -> Option<&StateError> {
         match self {
-            AppError::State(damage @ StateError::Damaged { .. }) => Some(damage),
+            AppError::State(error) if error.is_of_a_lost_file() => Some(error),
             AppError::Consume(error) => error.damage(),
             _ => None,
         }

@@ -86,6 +86,7 @@ impl Failure {
             Kind::PermissionDenied => self.hint(RIGHTS),
             Kind::ReadOnlyFilesystem => self.hint("its disk can only be read; use a directory on another one"),
             Kind::NotFound => self.hint("nothing is there; check the path"),
+            Kind::AlreadyExists => self.hint(MOVE_AWAY),
             _ => self,
         }
     }
@@ -207,6 +208,7 @@ impl From<StoreError> for Failure {
 }
 
 const RIGHTS: &str = "only the owner of a store gets at its files; `ls -ld` tells who that is, `id` who you are";
+const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
@@ -227,10 +229,10 @@ impl From<StateError> for Failure {
             StateError::Contradiction { sequence, .. } => Failure::new(Exit::Failure, "state_index", error.to_string())
                 .hint(format!("`popug-cli log show {sequence}` shows the event"))
                 .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
-            damaged @ StateError::Damaged { .. } => {
-                Failure::new(Exit::Failure, "state_index", chain(&damaged)).hint(REPEAT)
+            lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
+                Failure::new(Exit::Failure, "state_index", chain(&lost)).hint(REPEAT)
             }
-            StateError::MoveAside { ref source, .. } => {
+            StateError::MoveAside { ref source, .. } | StateError::Lock { ref source, .. } => {
                 let cause = source.kind();
                 Failure::new(Exit::Failure, "state_index", chain(&error)).hint_of_cause(&cause.into())
             }

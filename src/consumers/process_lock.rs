@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::consumers::ConsumeError;
+use crate::regular_file;
 
 /// Held until dropped. The file stays.
 pub struct ProcessLock {
@@ -19,8 +20,9 @@ impl ProcessLock {
     /// [`ConsumeError::Locked`] names the holder.
     pub fn take(path: &Path, holder: &str, wait: Duration) -> Result<ProcessLock, ConsumeError> {
         let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io("open"))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = regular_file::open(path, &options).map_err(io("open"))?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -47,7 +49,7 @@ impl ProcessLock {
 /// [`ConsumeError::Io`]
 pub fn holder_of(path: &Path) -> Result<Option<String>, ConsumeError> {
     let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
-    let mut file = match File::open(path) {
+    let mut file = match regular_file::open(path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io("open"))?,
     };

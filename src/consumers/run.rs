@@ -13,7 +13,9 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::durable::sync_directory;
 use crate::event_log::{EventLog, LogError};
+use crate::regular_file;
 use crate::state::Checkpoint;
+use crate::store::database::wal_of;
 use crate::store::{Database, StoreError, Tables};
 
 /// Locks are let go after this much work, so that others get their turn.
@@ -333,12 +335,6 @@ const fn consumer_of(tables: Tables) -> Consumer {
     }
 }
 
-fn wal_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push(".wal");
-    wal.into()
-}
-
 fn remove_database(path: &Path) -> Result<(), ConsumeError> {
     for file in [wal_of(path), path.to_owned()] {
         match std::fs::remove_file(&file) {
@@ -356,11 +352,16 @@ fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<()
         .map(|n| path.with_extension(format!("duckdb.damaged-{n}")))
         .find(|aside| !aside.exists())
         .expect("some number is free");
-    std::fs::rename(path, &aside).map_err(|source| ConsumeError::Io {
-        action: "move aside",
-        path: path.to_owned(),
-        source,
-    })?;
+    // Without its file a write-ahead file is of no use; what is none was somebody's.
+    let wal = wal_of(path);
+    let kept = [(path, aside.clone(), path.exists()), (&wal, wal_of(&aside), regular_file::is_other(&wal))];
+    for (file, aside, _) in kept.into_iter().filter(|(_, _, is_kept)| *is_kept) {
+        std::fs::rename(file, aside).map_err(|source| ConsumeError::Io {
+            action: "move aside",
+            path: file.to_owned(),
+            source,
+        })?;
+    }
     remove_database(path)?;
     let (path, aside) = (path.display(), aside.display());
     around.notices.warn(&format!("{path} was damaged ({reason}); it is kept as {aside} and rebuilt from the log"));

@@ -4,7 +4,7 @@ use crate::consumers::{ConsumeError, Consumed, Surroundings};
 use crate::domain::event::Consumer;
 use crate::state::{Opened, StateError, StateIndex};
 
-/// An error that a damaged SQLite file may be behind.
+/// An error that a SQLite file may be behind that was damaged, or replaced meanwhile.
 pub trait MayBeDamage: From<ConsumeError> {
     /// What is known of the damage.
     fn damage(&self) -> Option<&StateError>;
@@ -13,7 +13,7 @@ pub trait MayBeDamage: From<ConsumeError> {
 impl MayBeDamage for ConsumeError {
     fn damage(&self) -> Option<&StateError> {
         match self {
-            ConsumeError::State(damage @ StateError::Damaged { .. }) => Some(damage),
+            ConsumeError::State(error) if error.is_of_a_lost_file() => Some(error),
             _ => None,
         }
     }
@@ -49,7 +49,7 @@ pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<(), Con
 }
 
 /// Runs `work`, which stores nothing, on an index that is at the head. Should the file turn out to be damaged
-/// meanwhile, one made anew takes its place, and `work` begins again.
+/// or replaced meanwhile, one made anew takes its place, and `work` begins again.
 ///
 /// # Errors
 /// What `work` returns.
@@ -70,7 +70,10 @@ fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError
     if !index.go_on_anew(around.lock_wait)? {
         return Ok(false);
     }
-    around.notices.warn(&format!("{damage} and rebuilt from the log"));
+    // Whoever replaced it has said so.
+    if let StateError::Damaged { .. } = damage {
+        around.notices.warn(&format!("{damage} and rebuilt from the log"));
+    }
     index.catch_up(around.log)?;
     Ok(true)
 }

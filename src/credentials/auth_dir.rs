@@ -20,6 +20,7 @@ use crate::credentials::passwords::Passwords;
 use crate::credentials::private_file::{self, io_error};
 use crate::credentials::tokens::Tokens;
 use crate::domain::id::CompanyId;
+use crate::regular_file;
 
 pub const DIRECTORY: &str = "auth";
 const LOCK_FILE: &str = "lock";
@@ -125,13 +126,9 @@ impl AuthDir {
     /// [`CredentialError::Locked`]
     pub(super) fn lock(&self) -> Result<Locked, CredentialError> {
         let path = self.file(LOCK_FILE);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(private_file::FILE_MODE)
-            .open(&path)
-            .map_err(|source| io_error("open", &path, source))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(private_file::FILE_MODE);
+        let file = regular_file::open(&path, &options).map_err(|source| io_error("open", &path, source))?;
         let started = Instant::now();
         loop {
             match file.try_lock() {

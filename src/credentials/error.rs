@@ -100,6 +100,9 @@ impl CredentialError {
             Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",
             Self::PasswordTooShort { .. } => "a few words in a row are long enough, and easy to remember",
             Self::PasswordTooLong { .. } => "shorten it",
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                "move what stands there out of the way; what the file held is in a backup made with --with-secrets"
+            }
             Self::Io { .. } | Self::Exists { .. } | Self::Cryptography { .. } => return None,
         };
         Some(hint.to_owned())

@@ -3,7 +3,7 @@
 //! What must hold: a reader sees the old contents or the new, never a mixture; when a write has
 //! returned, it is durable; a secret that others could read is refused, not used.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::credentials::error::CredentialError;
 use crate::durable::sync_directory;
+use crate::regular_file;
 
 pub const FILE_MODE: u32 = 0o600;
 pub const DIRECTORY_MODE: u32 = 0o700;
@@ -51,7 +52,7 @@ pub fn io_error(action: &'static str, path: &Path, source: io::Error) -> Credent
 /// # Errors
 /// [`CredentialError::OpenToOthers`] if group or others have any right to it.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
-    let mut file = match File::open(path) {
+    let mut file = match regular_file::open(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("open", path, source)),

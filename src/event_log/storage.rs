@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::durable::sync_directory;
+use crate::regular_file::{self, NO_FILE};
 
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
@@ -44,9 +45,6 @@ pub trait StorageFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
-/// Of whatever stands under a name of the log and is no regular file.
-const NO_FILE: &str = "what stands there is not a regular file";
-
 /// Real files.
 pub struct Disk {
     directory: PathBuf,
@@ -58,10 +56,9 @@ impl Disk {
     }
 }
 
-/// A directory holds no lines, whoever opened a pipe would wait for ever, and a link leads to a file
-/// of somebody else, which a writer would cut.
+/// A link leads to a file of somebody else, which a writer would cut.
 fn is_no_file(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
+    path.is_symlink() || regular_file::is_other(path)
 }
 
 impl Storage for Disk {

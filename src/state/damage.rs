@@ -1,37 +1,15 @@
-//! Damaged SQLite files: knowing one, and moving it out of the way.
-//!
-//! Invariant: only the file in which the damage was met is moved. One that took its place since is left
-//! alone, and of several processes that meet the same damage one moves the file.
+//! Damaged SQLite files: knowing one, before SQLite opens it and by what SQLite says.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
-use rustix::fs::OFlags;
 
-/// Which file a path led to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// `None` if nothing is there.
-    pub fn of(path: &Path) -> Option<Identity> {
-        std::fs::metadata(path).ok().map(|metadata| Identity::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Identity {
-        Identity { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
+use crate::regular_file;
+use crate::state::replacement::with_suffix;
 
 /// Whether the file does not hold what was written to it, or lacks our tables.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
@@ -60,15 +38,19 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 /// again and again for ten seconds by whoever may not write.
 pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
-    // Whoever opened a pipe would wait for ever.
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+    if regular_file::is_other(path) {
         return Err(lacking("it is not a file"));
+    }
+    let [_, companions @ ..] = files(path);
+    if let Some(other) = companions.iter().find(|companion| regular_file::is_other(companion)) {
+        let name = other.file_name().unwrap_or_default().display();
+        return Err(lacking(&format!("{name} is not a regular file")));
     }
     // What cannot be read, SQLite says better.
     if beginning(path, MAGIC.len()).is_ok_and(|begins| begins != MAGIC) {
         return Err(lacking("it is no database"));
     }
-    let [_, wal, _] = files(path);
+    let wal = wal_of(path);
     // Another process may be writing the header.
     let is_sound = || beginning(&wal, WAL_HEADER_BYTES).ok().is_none_or(|header| is_wal_header(&header));
     if (0..3).any(|_| {
@@ -128,40 +110,13 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
-/// The database and its two companions.
-pub(super) fn files(path: &Path) -> [PathBuf; 3] {
-    ["", "-wal", "-shm"].map(|suffix| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        name.into()
-    })
+/// The database and its companions; SQLite also looks for a journal, though ours have none.
+pub(super) fn files(path: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(path, suffix))
 }
 
-pub(super) fn remove(path: &Path) {
-    // What is not there need not be removed; what cannot be is met again when creating.
-    files(path).iter().for_each(|file| drop(std::fs::remove_file(file)));
-}
-
-/// Gives the file another name, unless it is not the one that the damage was met in any more.
-pub(super) fn move_aside(path: &Path, met_in: Identity) -> io::Result<Option<PathBuf>> {
-    // A pipe is one thing that may be in the place of the file, and is not waited for.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    // Until it is let go of, nobody else moves this file.
-    file.lock()?;
-    if Identity::from(&file.metadata()?) != met_in || Identity::of(path) != Some(met_in) {
-        return Ok(None);
-    }
-    let aside = (1..)
-        .map(|n| path.with_extension(format!("sqlite.damaged-{n}")))
-        .find(|aside| !aside.exists())
-        .expect("some number is free");
-    std::fs::rename(path, &aside)?;
-    remove(path);
-    Ok(Some(aside))
+pub(super) fn wal_of(path: &Path) -> PathBuf {
+    with_suffix(path, "-wal")
 }
 
 #[cfg(test)]
@@ -174,7 +129,7 @@ mod tests {
         let path = home.path().join("state.sqlite");
         let db = rusqlite::Connection::open(&path).unwrap();
         db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);").unwrap();
-        let [_, wal, _] = files(&path);
+        let wal = wal_of(&path);
         let written = std::fs::read(&wal).unwrap();
         assert!(written.len() > WAL_HEADER_BYTES);
         check_headers(&path).unwrap();
@@ -188,19 +143,5 @@ mod tests {
         check_headers(&path).unwrap();
         std::fs::write(&path, "").unwrap();
         assert!(is_damage(&check_headers(&path).unwrap_err()));
-    }
-
-    #[test]
-    fn a_file_that_took_the_place_of_the_damaged_one_is_not_moved() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("state.sqlite");
-        std::fs::write(&path, "damaged").unwrap();
-        let damaged = Identity::of(&path).unwrap();
-        let aside = move_aside(&path, damaged).unwrap().unwrap();
-        assert_eq!(std::fs::read(&aside).unwrap(), b"damaged");
-        assert_eq!(move_aside(&path, damaged).unwrap(), None);
-        std::fs::write(&path, "sound").unwrap();
-        assert_eq!(move_aside(&path, damaged).unwrap(), None);
-        assert_eq!(std::fs::read(&path).unwrap(), b"sound");
     }
 }

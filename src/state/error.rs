@@ -1,12 +1,14 @@
 //! What can go wrong with a SQLite file of ours, and where a damaged one is moved aside.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
-use crate::state::damage::{self, Identity};
+use crate::state::damage;
+use crate::state::replacement::{Identity, Live, Replacement};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -14,11 +16,16 @@ pub enum StateError {
     Sqlite { action: &'static str, path: PathBuf, source: rusqlite::Error },
     #[error("{} is busy with another process", path.display())]
     Busy { path: PathBuf },
-    /// `aside` is what the file is called now; `None` if it was only looked at, or replaced since.
+    /// `aside` is what the file is called now; `None` if it was only looked at.
     #[error("{}", damaged_text(path, aside.as_deref(), reason))]
     Damaged { path: PathBuf, aside: Option<PathBuf>, reason: String },
     #[error("cannot move the damaged {} aside", path.display())]
     MoveAside { path: PathBuf, source: std::io::Error },
+    /// Whatever was met in the former file says nothing about the one that is there now.
+    #[error("another process has put a new file in the place of {}", path.display())]
+    Replaced { path: PathBuf },
+    #[error("cannot lock {}", path.display())]
+    Lock { path: PathBuf, source: std::io::Error },
     /// The event contradicts what was written before it.
     #[error("event {sequence} cannot be applied to {}: {reason}", path.display())]
     Contradiction { path: PathBuf, sequence: Sequence, reason: String },
@@ -39,24 +46,30 @@ fn damaged_text(path: &Path, aside: Option<&Path>, reason: &str) -> String {
 }
 
 impl StateError {
-    /// What SQLite says about a file. One that is damaged is moved aside, if it is still `opened`.
-    pub(super) fn of(
-        action: &'static str,
-        path: &Path,
-        opened: Option<Identity>,
-        source: rusqlite::Error,
-    ) -> StateError {
+    /// What SQLite says about a file. One that is damaged is moved aside if it is `live`.
+    pub(super) fn of(action: &'static str, path: &Path, live: Option<Live>, source: rusqlite::Error) -> StateError {
         let path = path.to_owned();
+        if live.is_some_and(|live| Identity::of(&path) != Some(live.identity)) {
+            return StateError::Replaced { path };
+        }
         if matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
             return StateError::Busy { path };
         }
         if !damage::is_damage(&source) {
             return StateError::Sqlite { action, path, source };
         }
-        match opened.map_or(Ok(None), |opened| damage::move_aside(&path, opened)) {
-            Ok(aside) => StateError::Damaged { path, aside, reason: damage::reason(&source) },
-            Err(source) => StateError::MoveAside { path, source },
+        let reason = damage::reason(&source);
+        let Some(live) = live else { return StateError::Damaged { path, aside: None, reason } };
+        match Replacement::begin(&path, live.lock_wait).and_then(|replacement| replacement.move_aside(live.identity)) {
+            Ok(Some(aside)) => StateError::Damaged { path, aside: Some(aside), reason },
+            Ok(None) => StateError::Replaced { path },
+            Err(error) => error,
         }
+    }
+
+    /// Whether another file has taken the place of the one that it was met in, or can take it.
+    pub fn is_of_a_lost_file(&self) -> bool {
+        matches!(self, StateError::Damaged { .. } | StateError::Replaced { .. })
     }
 
     /// Why SQLite refused a row, if a constraint of the tables did.
@@ -71,14 +84,23 @@ impl StateError {
 
     /// Whether the disk takes no more.
     pub fn is_full_disk(&self) -> bool {
-        matches!(self, StateError::Sqlite { source, .. } if is_full_disk(source))
+        match self {
+            StateError::Sqlite { source, .. } => is_full_disk(source),
+            StateError::Lock { source, .. } => source.kind() == ErrorKind::StorageFull,
+            _ => false,
+        }
     }
 
     /// Whether the file may not be written, or not be opened at all.
     pub fn is_forbidden(&self) -> bool {
         let forbidden = [ErrorCode::ReadOnly, ErrorCode::PermissionDenied, ErrorCode::CannotOpen];
-        matches!(self, StateError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, _), .. }
-            if forbidden.contains(&failure.code))
+        match self {
+            StateError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, _), .. } => {
+                forbidden.contains(&failure.code)
+            }
+            StateError::Lock { source, .. } => source.kind() == ErrorKind::PermissionDenied,
+            _ => false,
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use crate::state::damage::wal_of;
 use crate::state::index::LAYOUT;
-use crate::state::sqlite_file::wal_of;
+use crate::state::replacement::Identity;
 use crate::state::{Layout, SqliteFile, StateError, StateIndex, damage};
 
 /// A table and the order in which its rows are compared.
@@ -36,6 +37,24 @@ impl SqliteFile {
         scratch: &Path,
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
+        let began = Instant::now();
+        loop {
+            let met = Identity::of(path);
+            let found = SqliteFile::read_existing(path, layout, scratch, lock_wait);
+            // What was opened while another process replaced the file may be of two files.
+            if (met.is_some() && Identity::of(path) == met) || began.elapsed() >= lock_wait {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn read_existing(
+        path: &Path,
+        layout: &Layout,
+        scratch: &Path,
+        lock_wait: Duration,
+    ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
         damage::check_headers(path).map_err(failed)?;
         let db = if !wal_of(path).exists() {
@@ -45,7 +64,7 @@ impl SqliteFile {
         } else {
             Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
         };
-        let file = SqliteFile::over(db, path, None)?;
+        let file = SqliteFile::over(db, path)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
 

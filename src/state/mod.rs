@@ -11,6 +11,7 @@ mod error;
 mod index;
 mod inspect;
 mod query;
+mod replacement;
 mod resolutions;
 pub(crate) mod row;
 mod sqlite_file;

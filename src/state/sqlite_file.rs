@@ -1,23 +1,22 @@
 //! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
 //!
 //! Such a file is disposable. One that is damaged, or that has not our tables, is moved aside, wherever that is met,
-//! one of another code version is replaced; either way the log fills it again. On a full disk its place is taken by one in
+//! one of another code version is replaced; either way the log fills it again. How that goes while others have
+//! it open, `replacement` tells. On a full disk its place is taken by one in
 //! memory, so that reading goes on; that one is filled from the first event.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, ffi, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
-use crate::state::checksum;
-use crate::state::damage::{self, Identity};
-use crate::state::{Checkpoint, StateError};
+use crate::state::replacement::{Identity, Live, Replacement};
+use crate::state::{Checkpoint, StateError, checksum, damage};
 
 /// What a file is to hold.
 pub struct Layout {
@@ -48,11 +47,13 @@ pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
     /// `None` if it is not to be moved, whatever is wrong with it.
-    opened: Option<Identity>,
+    live: Option<Live>,
     /// Transactions nest in one that is never committed.
     never_commits: Cell<bool>,
     /// Takes the place of `db` once the disk turned out to be full, or the file to be damaged.
     instead: OnceCell<Box<SqliteFile>>,
+    /// Held while `db`, which is dropped before it, removes its write-ahead file.
+    closing: Option<Replacement>,
 }
 
 /// A write-ahead file of up to this many bytes stays when the file is closed.
@@ -63,11 +64,13 @@ const WAL_BYTES_KEPT: u64 = 512 << 10;
 /// next process, which reads it in less than a millisecond.
 impl Drop for SqliteFile {
     fn drop(&mut self) {
-        let is_small = std::fs::metadata(wal_of(&self.path)).is_ok_and(|wal| wal.len() <= WAL_BYTES_KEPT);
-        if is_small {
-            // What cannot be set is merged, which is only slower.
-            let _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        let is_large = || std::fs::metadata(damage::wal_of(&self.path)).is_ok_and(|wal| wal.len() > WAL_BYTES_KEPT);
+        if self.live.is_some() && is_large() {
+            // Whoever replaces files now has no use for a merged one.
+            self.closing = Replacement::begin(&self.path, Duration::ZERO).ok();
         }
+        // What cannot be set stays as it was opened, unmerged.
+        let _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self.closing.is_none());
     }
 }
 
@@ -77,35 +80,59 @@ impl SqliteFile {
     /// # Errors
     /// If it can be neither opened nor replaced.
     pub fn open(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
-        let opened = match SqliteFile::open_existing(path, layout, lock_wait) {
+        let opened = match SqliteFile::look(path, layout, lock_wait) {
             Ok(Some(file)) => return Ok((file, Opened::AsItWas)),
-            Ok(None) => {
-                damage::remove(path);
-                Opened::Anew
-            }
-            Err(StateError::Damaged { aside, .. }) => aside.map_or(Opened::Anew, Opened::MovedAside),
-            Err(error) if error.is_full_disk() => return Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
-            Err(other) => return Err(other),
+            Err(error) if !error.is_of_a_lost_file() => Err(error),
+            // What was met may be the doing of whoever replaces the file just now.
+            Ok(None) | Err(_) => SqliteFile::open_or_replace(path, layout, lock_wait),
         };
-        match SqliteFile::create(path, layout, lock_wait) {
+        match opened {
             Err(error) if error.is_full_disk() => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
-            created => Ok((created?, opened)),
+            opened => opened,
         }
     }
 
-    /// `None` if there is no file of this code version.
+    fn open_or_replace(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
+        let replacement = Replacement::begin(path, lock_wait)?;
+        let met = Identity::of(path);
+        let opened = match (SqliteFile::look(path, layout, lock_wait), met) {
+            (Ok(Some(file)), _) => return Ok((file, Opened::AsItWas)),
+            (Err(StateError::Damaged { .. }), Some(met)) => {
+                replacement.move_aside(met)?.map_or(Opened::Anew, Opened::MovedAside)
+            }
+            (Err(error), _) if !error.is_of_a_lost_file() => return Err(error),
+            _ => Opened::Anew,
+        };
+        replacement.publish(|new| make(new, layout))?;
+        let file = SqliteFile::look(path, layout, lock_wait)?;
+        Ok((file.ok_or_else(|| StateError::Replaced { path: path.to_owned() })?, opened))
+    }
+
+    /// Opens what is there, taking no lock and moving nothing. `None` if there is no file of this code version.
+    fn look(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
+        let Some(identity) = Identity::of(path) else { return Ok(None) };
+        let found = SqliteFile::open_existing(path, layout, lock_wait);
+        // Until here companions were opened by name, and nothing was written.
+        if Identity::of(path) != Some(identity) {
+            return Err(StateError::Replaced { path: path.to_owned() });
+        }
+        Ok(found?.map(|mut file| {
+            file.live = Some(Live { identity, lock_wait });
+            file
+        }))
+    }
+
     fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
-        let Some(opened) = Identity::of(path) else { return Ok(None) };
-        damage::check_headers(path).map_err(|source| StateError::of("open", path, Some(opened), source))?;
+        damage::check_headers(path).map_err(|source| StateError::of("open", path, None, source))?;
         let file = SqliteFile::connect(path, lock_wait)?;
         Ok(file.is_current(layout)?.then_some(file))
     }
 
-    /// `opened` is `None` if it is only looked at.
-    pub(super) fn over(db: Connection, path: &Path, opened: Option<Identity>) -> Result<SqliteFile, StateError> {
-        checksum::register(&db).map_err(|source| StateError::of("open", path, opened, source))?;
+    /// One that is only looked at.
+    pub(super) fn over(db: Connection, path: &Path) -> Result<SqliteFile, StateError> {
+        checksum::register(&db).map_err(|source| StateError::of("open", path, None, source))?;
         let (path, never_commits, instead) = (path.to_owned(), Cell::new(false), OnceCell::new());
-        Ok(SqliteFile { db, path, opened, never_commits, instead })
+        Ok(SqliteFile { db, path, live: None, never_commits, instead, closing: None })
     }
 
     /// Whether it was made by this version of the code.
@@ -122,21 +149,17 @@ impl SqliteFile {
     }
 
     fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
-        let db = Connection::open(path).map_err(|source| StateError::of("open", path, None, source))?;
-        let opened = Identity::of(path);
-        let failed = |source| StateError::of("open", path, opened, source);
+        let failed = |source| StateError::of("open", path, None, source);
+        // A file without tables is never made at the path.
+        let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
+        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX)).map_err(failed)?;
         db.set_prepared_statement_cache_capacity(64);
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        SqliteFile::over(db, path, opened)
-    }
-
-    /// A new file at `path`, its tables empty. Should another process have made one meanwhile, that one is opened.
-    fn create(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<SqliteFile, StateError> {
-        publish(path, layout).map_err(|source| StateError::of("create", path, None, source))?;
-        SqliteFile::connect(path, lock_wait)
+        SqliteFile::over(db, path)
     }
 
     /// A file in memory, for checking what a rebuild would give.
@@ -213,8 +236,8 @@ impl SqliteFile {
 
     /// Wraps a SQLite error with what was being done. A file that turns out to be damaged is moved aside.
     pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
-        let (path, opened) = (self.path.clone(), self.current().opened);
-        move |source| StateError::of(action, &path, opened, source)
+        let (path, live) = (self.path.clone(), self.current().live);
+        move |source| StateError::of(action, &path, live, source)
     }
 
     /// The file lacks something, which [`SqliteFile::failed`] deals with.
@@ -311,19 +334,7 @@ pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-/// The file gets its name when it has its tables, so that one without them is never one in the making.
-fn publish(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    damage::remove(&new);
-    let made = make(&new, layout).and_then(|()| match std::fs::hard_link(&new, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(damage::io_error(&error)),
-        _ => Ok(()),
-    });
-    damage::remove(&new);
-    made
-}
-
+/// A file with its tables, so that one without them is never one in the making.
 fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
     let db = Connection::open(path)?;
     checksum::register(&db)?;
@@ -338,9 +349,4 @@ fn fill(db: &Connection, layout: &Layout) -> rusqlite::Result<()> {
     let start = params![Hash::ZERO.to_string(), layout.code_version];
     db.execute("INSERT INTO checkpoint VALUES (1, 0, ?1, ?2)", start)?;
     db.execute_batch("COMMIT")
-}
-
-pub(super) fn wal_of(path: &Path) -> PathBuf {
-    let [_, wal, _] = damage::files(path);
-    wal
 }

@@ -8,6 +8,7 @@ use duckdb::{AccessMode, Config, Connection, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
+use crate::regular_file;
 use crate::state::Checkpoint;
 
 #[derive(Debug, thiserror::Error)]
@@ -121,9 +122,13 @@ impl Database {
     }
 
     fn connect(path: &Path, tables: Tables, wait: Duration, mode: AccessMode) -> Result<Database, StoreError> {
+        let damaged = |reason: &str| StoreError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
         // DuckDB would wait at a pipe for ever.
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
+        if regular_file::is_other(path) {
+            return Err(damaged("it is not a file"));
+        }
+        if regular_file::is_other(&wal_of(path)) {
+            return Err(damaged("its write-ahead file (.wal) is not a regular file"));
         }
         let began = Instant::now();
         let mut pause = Duration::from_millis(1);
@@ -256,6 +261,13 @@ impl Database {
             .map(drop)
             .map_err(self.failed("write"))
     }
+}
+
+/// What DuckDB has not merged into the file yet.
+pub fn wal_of(path: &Path) -> PathBuf {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push(".wal");
+    wal.into()
 }
 
 /// The version of DuckDB that is linked.

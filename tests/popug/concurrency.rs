@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::chain;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
+use crate::played::played;
 use crate::recount::Recount;
 
 const PROCESSES: usize = 8;
@@ -72,6 +74,55 @@ fn one_key_in_eight_processes_is_one_task() {
     assert_eq!(answers.iter().filter(|answer| answer["replayed"] == false).count(), 1);
     assert!(answers.iter().all(|answer| answer["task_id"] == answers[0]["task_id"]));
     assert_eq!(world.rows("mara", &["task", "list"]).len(), 1);
+}
+
+fn outdate(path: &Path) {
+    let db = rusqlite::Connection::open(path).expect("a database");
+    db.execute("UPDATE checkpoint SET code_version = 1 - code_version", []).expect("written");
+}
+
+fn garble_what_is_written_ahead(path: &Path) {
+    std::fs::write(path.with_extension("sqlite-wal"), b"garbage ".repeat(5_000)).expect("written");
+}
+
+const ROUNDS: usize = 6;
+
+#[test]
+fn an_index_that_is_lost_to_eight_processes_at_once_fails_none_and_every_key_is_carried_out_once() {
+    for lose in [outdate, garble_what_is_written_ahead] {
+        let world = World::new();
+        for round in 0..ROUNDS {
+            lose(&world.store().join("state.sqlite"));
+            let answers = in_parallel(|place| {
+                let key = format!("{round}.{}", place % 4);
+                let words = ["task", "add", &key, "--key", &key, "-o", "json"];
+                world.call("mara", &words).expect(0, Any, Any).json()["replayed"] == false
+            });
+            assert_eq!(answers.into_iter().filter(|is_first| *is_first).count(), 4);
+        }
+        let titles = world.rows("mara", &["task", "list"]).into_iter().map(|task| task["title"].to_string());
+        let titles: Vec<String> = titles.collect();
+        assert_eq!(titles.len(), 4 * ROUNDS);
+        assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len());
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn tables_of_the_notifier_that_are_lost_to_eight_processes_at_once_fail_none() {
+    let world = played();
+    let _ = world.does("ada", &["consume"]);
+    let mails = world.rows("ada", &["mail", "list"]);
+    assert!(!mails.is_empty());
+    for lose in [outdate, garble_what_is_written_ahead].into_iter().cycle().take(ROUNDS) {
+        lose(&world.store().join("notifier.sqlite"));
+        let listed = in_parallel(|_| {
+            let list = world.call("ada", &["mail", "list", "-o", "json"]).expect(0, Any, Any);
+            list.json()["rows"].as_array().expect("rows").clone()
+        });
+        assert!(listed.iter().all(|listed| *listed == mails));
+    }
+    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use popug_cli::state::checksum;
 
 use crate::harness::Text::{Any, Has, Nothing};
-use crate::harness::{World, last_error};
+use crate::harness::{PASSWORD, World, last_error};
 use crate::played::played;
 
 const SQLITE_PAGE_BYTES: u64 = 4096;
@@ -269,5 +269,65 @@ fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_
             assert!(path.is_file(), "{make} {name}");
         }
         let _ = world.does("ada", &["verify", "--deep"]);
+    }
+}
+
+/// Kills whoever waits.
+const TIMEOUT: [&str; 2] = ["timeout", "30"];
+
+#[test]
+fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    let of_sqlite = ["state.sqlite-wal", "state.sqlite-shm", "state.sqlite-journal", "notifier.sqlite-wal"];
+    for make in ["mkdir", "mkfifo"] {
+        let world = whole.copied();
+        for name in of_sqlite.into_iter().chain(["accounting.duckdb.wal", "analytics.duckdb.wal"]) {
+            let path = world.store().join(name);
+            let _ = std::fs::remove_file(&path);
+            assert!(std::process::Command::new(make).arg(&path).status().expect("it starts").success());
+            let said =
+                if name.contains("sqlite") { format!("{name} is not a regular file") } else { ".wal".to_owned() };
+            let _ = world.anonymous(&["verify"]).through(&TIMEOUT).expect(7, Has(&said), Any);
+            let _ = world.anonymous(&["doctor"]).through(&TIMEOUT).expect(7, Any, Any);
+            if name == "accounting.duckdb.wal" {
+                let report = world.call("ada", &["report", "balances", "-o", "json"]).through(&TIMEOUT);
+                assert_told(&world, "accounting", &last_error(&report.expect(1, Nothing, Any)));
+            } else if name.starts_with("state") {
+                let _ = world.call("mara", &["task", "list"]).through(&TIMEOUT).expect(0, Any, Has(".damaged-"));
+            } else {
+                let _ = world.call("ada", &["consume"]).through(&TIMEOUT).expect(0, Any, Has("it is kept as"));
+            }
+            let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
+            assert!(!path.exists() || path.is_file(), "{make} {name}");
+            let _ = world.does("ada", &["verify", "--deep"]);
+        }
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    for make in ["mkdir", "mkfifo"] {
+        for name in ["auth/passwords.json", "auth/attempts.json", "auth/lock", "accounting.lock", "state.sqlite.lock"] {
+            let world = whole.copied();
+            let path = world.store().join(name);
+            let _ = std::fs::remove_file(&path);
+            assert!(std::process::Command::new(make).arg(&path).status().expect("it starts").success());
+            let call = if name.starts_with("auth/") {
+                world.anonymous(&["login", "ada", "-o", "json"]).env("POPUG_PASSWORD", PASSWORD)
+            } else {
+                let _ = std::fs::remove_file(world.store().join("state.sqlite"));
+                world.call("ada", &["consume", "-o", "json"])
+            };
+            let error = last_error(&call.through(&TIMEOUT).expect(1, Nothing, Has("is not a regular file")));
+            assert!(error["message"].as_str().is_some_and(|message| message.contains(name)), "{error}");
+            assert!(error["hints"].to_string().contains("out of the way"), "{error}");
+            let found = world.anonymous(&["doctor"]).through(&TIMEOUT).run();
+            let is_seen = ["auth/passwords.json", "accounting.lock"].contains(&name);
+            assert!(!is_seen || found.stdout.contains("is not a regular file"), "{name}: {}", found.stdout);
+            assert!(found.status == 0 || found.status == 7, "{make} {name}: {}", found.status);
+        }
     }
 }

@@ -17,8 +17,8 @@ const LAYERS: [&[&str]; 7] = [
     &["consumers", "reports"],
     &["event_log", "state", "store", "credentials", "mail"],
     &["domain"],
-    // A macro that only torture builds have; a call that every layer needs.
-    &["failpoint", "durable"],
+    // A macro that only torture builds have; calls that every layer needs.
+    &["failpoint", "durable", "regular_file"],
 ];
 
 /// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that

@@ -1,11 +1,15 @@
 //! Who holds the locks between processes.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
 use crate::app::App;
 use crate::app::doctor::{Check, in_full};
 use crate::consumers::process_lock::holder_of;
 use crate::domain::event::Consumer;
 
 const HELD: &str = "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
+const IN_THE_WAY: &str = "move what stands there out of the way; the next command makes the file anew";
 
 impl App<'_> {
     pub(super) fn lock_checks(&self) -> Vec<Check> {
@@ -19,14 +23,20 @@ impl App<'_> {
     }
 }
 
-fn check<E: std::error::Error>(name: &'static str, holder: Result<Option<String>, E>) -> Check {
+fn check<E: Error + 'static>(name: &'static str, holder: Result<Option<String>, E>) -> Check {
     match holder {
         Ok(None) => Check::ok(name, "free"),
         Ok(Some(holder)) => held(name, &holder),
         Err(error) => {
-            Check::problem(name, in_full(&error), "check that the store is yours and its disk supports locks")
+            let is_other = io_error_behind(&error).is_some_and(|error| error.kind() == ErrorKind::AlreadyExists);
+            let hint = if is_other { IN_THE_WAY } else { "check that the store is yours and its disk supports locks" };
+            Check::problem(name, in_full(&error), hint)
         }
     }
+}
+
+fn io_error_behind<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
 /// Being held is what locks are for. By a process that is gone, something else keeps the file.

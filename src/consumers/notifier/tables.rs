@@ -230,10 +230,13 @@ impl MailTables {
         work: impl Fn() -> Result<T, ConsumeError>,
     ) -> Result<T, ConsumeError> {
         match work() {
-            Err(ConsumeError::State(damage @ StateError::Damaged { .. }))
-                if self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
+            Err(ConsumeError::State(error))
+                if error.is_of_a_lost_file() && self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
             {
-                around.notices.warn(&format!("{damage} and rebuilt from the log"));
+                // Whoever replaced it has said so.
+                if let StateError::Damaged { .. } = error {
+                    around.notices.warn(&format!("{error} and rebuilt from the log"));
+                }
                 self.follow_log(around)?;
                 work()
             }
