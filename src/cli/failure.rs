@@ -226,8 +226,9 @@ impl From<StateError> for Failure {
                 Failure::new(Exit::Failure, "state_index", chain(&refused)).hint(RIGHTS)
             }
             full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
-            StateError::Contradiction { sequence, .. } => Failure::new(Exit::Failure, "state_index", error.to_string())
-                .hint(format!("`popug-cli log show {sequence}` shows the event"))
+            // Whoever is asked who he is, stops here too.
+            StateError::Contradiction { .. } => Failure::new(Exit::Failure, "state_index", error.to_string())
+                .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
                 .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
                 Failure::new(Exit::Failure, "state_index", chain(&lost)).hint(REPEAT)

@@ -1,6 +1,6 @@
 //! How the index follows an event.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::event::{Consumer, Event, EventKind, TaskAssigned, TaskCreated, UserChanged};
 use crate::domain::id::UserId;
@@ -13,7 +13,22 @@ pub fn is_subscribed(kind: EventKind) -> bool {
     kind.consumers().contains(&Consumer::Tracker)
 }
 
-pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+/// Why the index does not follow an event.
+pub enum Refusal {
+    Sqlite(rusqlite::Error),
+    /// What the event contradicts.
+    Contradiction(String),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Refusal {
+        Refusal::Sqlite(error)
+    }
+}
+
+/// A change of what does not exist has no effect. An assignment is kept by its task's number, so without the
+/// task there is nothing to keep.
+pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
     remember_key(db, recorded)?;
     match recorded.event.as_ref() {
         Event::CompanyFounded(founded) => {
@@ -34,7 +49,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         Event::UserDeactivated(e) => set_active(db, e.user_id, false),
         Event::UserReactivated(e) => set_active(db, e.user_id, true),
         Event::TaskCreated(e) => create_task(db, recorded, e),
-        Event::TaskAssigned(e) => assign_task(db, recorded, e),
+        Event::TaskAssigned(e) => return assign_task(db, recorded, e),
         // Accounting stops at a second completion; the task stays as it was completed.
         Event::TaskCompleted(e) => execute(
             db,
@@ -54,6 +69,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
             Resolution::of(recorded).map_or(Ok(()), |resolution| resolutions::insert(db, &resolution))
         }
     }
+    .map_err(Refusal::Sqlite)
 }
 
 /// Follows what every batch carries, whatever its events are.
@@ -101,8 +117,8 @@ fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rus
     )
 }
 
-fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> rusqlite::Result<()> {
-    let number: u64 = db
+fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> Result<(), Refusal> {
+    let number: Option<u64> = db
         .prepare_cached(
             "UPDATE tasks SET assignee = iif(completed_at IS NULL, ?2, assignee),
                 assigned_at = iif(completed_at IS NULL, ?3, assigned_at),
@@ -112,12 +128,11 @@ fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> ru
         .query_row(
             params![Blob::from(e.task_id), Blob::from(e.assignee_id), recorded.time.micros(), e.assignment_no],
             |row| row.get(0),
-        )?;
-    execute(
-        db,
-        "INSERT INTO assignments VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![number, e.assignment_no, Blob::from(e.assignee_id), recorded.time.micros(), recorded.sequence.0],
-    )
+        )
+        .optional()?;
+    let number = number.ok_or_else(|| Refusal::Contradiction(format!("task {} was never created", e.task_id)))?;
+    let row = params![number, e.assignment_no, Blob::from(e.assignee_id), recorded.time.micros(), recorded.sequence.0];
+    Ok(execute(db, "INSERT INTO assignments VALUES (?1, ?2, ?3, ?4, ?5)", row)?)
 }
 
 fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
 use crate::event_log::{EventLog, FileLog, LineKind, Reader};
+use crate::state::apply::Refusal;
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};
 
@@ -165,15 +166,24 @@ impl StateIndex {
         if matches!(recorded.event.subject(), Subject::User(_)) {
             self.eligible.take();
         }
-        apply::apply(self.db(), recorded).map_err(self.failed("write")).map_err(|error| {
-            let Some(reason) = error.broken_constraint() else { return error };
-            let (path, sequence) = (self.file.path().to_owned(), recorded.sequence);
-            StateError::Contradiction { path, sequence, reason }
+        apply::apply(self.db(), recorded).map_err(|refusal| match refusal {
+            Refusal::Contradiction(reason) => self.contradicted(recorded.sequence, reason),
+            Refusal::Sqlite(error) => self.refused(recorded.sequence, error),
         })
     }
 
     fn remember_key(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
-        apply::remember_key(self.db(), recorded).map_err(self.failed("write"))
+        apply::remember_key(self.db(), recorded).map_err(|error| self.refused(recorded.sequence, error))
+    }
+
+    /// A constraint that an event breaks is what the event contradicts.
+    fn refused(&self, sequence: Sequence, error: rusqlite::Error) -> StateError {
+        let error = self.failed("write")(error);
+        error.broken_constraint().map_or(error, |reason| self.contradicted(sequence, reason))
+    }
+
+    fn contradicted(&self, sequence: Sequence, reason: String) -> StateError {
+        StateError::Contradiction { path: self.file.path().to_owned(), sequence, reason }
     }
 
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::consumers::fixture::*;
 use crate::consumers::{ConsumeError, notifier, run, tracker};
-use crate::domain::event::{Consumer, Event, EventSetAside, UserChanged};
+use crate::domain::event::{AssignmentReason, Consumer, Event, EventSetAside, TaskAssigned, UserChanged};
 use crate::domain::role::Role;
 use crate::event_log::LogError;
 use crate::state::{Recorded, StateError};
@@ -81,13 +81,24 @@ fn a_payout_that_the_log_has_twice_stops_the_notifier_there_until_it_is_set_asid
 
 #[test]
 fn the_state_index_names_the_event_that_it_cannot_follow() {
-    let store = Store::founded();
-    store.happened("2026-11-21T10:00:00Z", [joined("vera", Role::Worker)]);
-    let bad = store.recorded().last().unwrap().sequence;
-    let refused = tracker::consume(&store.around(), false).unwrap_err();
-    let ConsumeError::State(StateError::Contradiction { sequence, reason, .. }) = refused else {
-        panic!("{refused:?}")
+    let of_no_task = TaskAssigned {
+        task_id: task(77),
+        assignee_id: user("vera"),
+        previous_assignee_id: None,
+        reason: AssignmentReason::Created,
+        assignment_no: 1,
     };
-    assert_eq!(sequence, bad);
-    assert!(reason.contains("UNIQUE"), "{reason}");
+    for (event, words) in [(joined("vera", Role::Worker), "UNIQUE"), (of_no_task.into(), "was never created")] {
+        let store = Store::founded();
+        store.happened("2026-11-21T10:00:00Z", [event]);
+        let bad = store.recorded().last().unwrap().sequence;
+        for rebuild in [false, true] {
+            let refused = tracker::consume(&store.around(), rebuild).unwrap_err();
+            let ConsumeError::State(StateError::Contradiction { sequence, reason, .. }) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(sequence, bad);
+            assert!(reason.contains(words), "{reason}");
+        }
+    }
 }
