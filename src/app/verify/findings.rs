@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
 use crate::event_log::Head;
 use crate::event_log::audit::{Audit, Fault, FaultKind};
 
@@ -95,6 +97,25 @@ impl Findings {
             place.to_string()
         };
         self.violations.push(Violation { invariant, place, what, remedy: remedy.to_owned() });
+    }
+
+    /// An event that these consumers cannot read.
+    pub(super) fn unknown_version(&mut self, at: Sequence, type_name: &str, stopped: &[Consumer]) {
+        let names: Vec<&str> = stopped.iter().map(|consumer| consumer.name()).collect();
+        let what = format!(
+            "the type is {type_name}, which this version does not know, so that {} cannot go on",
+            names.join(", ")
+        );
+        let newer = "a newer popug-cli wrote it: use that one";
+        // Where the state index stops, nobody can decide anything.
+        let remedy = if stopped.contains(&Consumer::Tracker) {
+            newer.to_owned()
+        } else {
+            let aside: Vec<String> =
+                names.iter().map(|name| format!("popug-cli dlq set-aside {at} --consumer {name}")).collect();
+            format!("{newer}; or leave it out for now: {}", aside.join(", "))
+        };
+        self.violations.push(Violation { invariant: "decoding", place: format!("event {at}"), what, remedy });
     }
 
     /// A file that `popug-cli consume NAME --rebuild` makes anew.

@@ -15,6 +15,7 @@ pub(super) mod scratch;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use findings::{Damage, Findings, Violation};
 
@@ -50,17 +51,17 @@ impl App<'_> {
     pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
         let depth = if deep { Depth::Schemas } else { Depth::Decoding };
         let audit = self.log.audit(depth, THREADS, &|done, total| progress(Step::Lines, done, total))?;
+        let unknown = audit.unknown_versions.clone();
         let mut findings = Findings::of_audit(audit);
         if findings.head.is_none() {
             return Ok(findings);
         }
         let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
-        if deep {
-            let decisions = self.decisions()?;
-            if self.check_history(&decisions, &mut findings, progress)? {
-                self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
-            }
+        let decisions = if deep || !unknown.is_empty() { self.decisions()? } else { Vec::new() };
+        let unreadable = self.check_versions(&unknown, &decisions, &mut findings)?;
+        if deep && self.check_history(&decisions, unreadable, &mut findings, progress)? {
+            self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
         }
         Ok(findings)
     }
@@ -70,39 +71,46 @@ impl App<'_> {
     fn decisions(&self) -> Result<Vec<Resolution>, AppError> {
         let mut decisions = Vec::new();
         let read = self.log.for_each(Sequence::FIRST, &mut |line| {
-            if line.type_name.starts_with("event.") {
-                decisions.extend(Resolution::of(&Recorded::from_line(line)?));
+            // What cannot be read was found line by line.
+            if line.type_name.starts_with("event.")
+                && let Ok(recorded) = Recorded::from_line(line)
+            {
+                decisions.extend(Resolution::of(&recorded));
             }
             Ok(())
         });
         match read {
-            Ok(_) | Err(LogError::Damaged { .. } | LogError::Undecodable { .. } | LogError::UnknownVersion { .. }) => {
-                Ok(decisions)
-            }
+            Ok(_) | Err(LogError::Damaged { .. }) => Ok(decisions),
             Err(other) => Err(other.into()),
         }
     }
 
-    /// False if the history could not be read to its end.
+    /// False if the history could not be read to its end. What is of an unknown version is passed over,
+    /// beginning with `unreadable`.
     fn check_history(
         &self,
         decisions: &[Resolution],
+        unreadable: Option<Sequence>,
         findings: &mut Findings,
         progress: Progress<'_>,
     ) -> Result<bool, AppError> {
         let mut history = History::with_decisions(decisions.to_vec());
         let read = history.follow(&self.around(), progress);
         let (read_through, is_founded) = (history.read_through(), history.is_founded());
-        findings.violations.extend(history.end(&self.log)?);
+        let found = history.end(&self.log)?;
+        if let Some(at) = unreadable.filter(|_| !found.is_empty()) {
+            findings.notes.push(format!(
+                "the deep checks pass over event {at}, which cannot be read: what they find behind it may follow from that"
+            ));
+        }
+        findings.violations.extend(found);
         match read {
             Ok(()) if is_founded => Ok(true),
             Ok(()) => {
                 findings.notes.push("no company was founded in this log: there are no tables to compare".to_owned());
                 Ok(false)
             }
-            Err(ConsumeError::Log(
-                error @ (LogError::Damaged { .. } | LogError::Undecodable { .. } | LogError::UnknownVersion { .. }),
-            )) => {
+            Err(ConsumeError::Log(error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }))) => {
                 findings.notes.push(format!(
                     "the deep checks end after event {read_through}, and tables were not compared: {error}"
                 ));

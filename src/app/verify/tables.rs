@@ -4,14 +4,15 @@ use std::path::Path;
 
 use crate::app::verify::checkpoints::LiveFiles;
 use crate::app::verify::scratch::Scratch;
-use crate::app::verify::{Findings, Progress, Step};
+use crate::app::verify::{Findings, Progress, Step, Violation};
 use crate::app::{App, AppError};
 use crate::consumers::notifier::MailTables;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{Notices, Surroundings, run};
+use crate::consumers::{ConsumeError, Notices, Surroundings, run};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::state::{Checkpoint, Resolution, StateIndex};
+use crate::event_log::{EventLog, LogError};
+use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
 use crate::store::{Database, StoreError, Tables};
 
 /// Tells the progress of a rebuild and nothing else.
@@ -36,9 +37,7 @@ impl App<'_> {
     ) -> Result<(), AppError> {
         let notices = Rebuilding(progress);
         let around = Surroundings { notices: &notices, ..self.around() };
-        if let Some((live, checkpoint)) = &files.state {
-            check_state(&around, live, checkpoint, scratch, findings)?;
-        }
+        check_state(&around, files.state.as_ref(), scratch, findings)?;
         if let Some((live, checkpoint)) = &files.mails {
             check_mails(&around, live, checkpoint, decisions, scratch, findings)?;
         }
@@ -51,7 +50,11 @@ impl App<'_> {
             let rebuilt = scratch.path().join(tables.file_name());
             let withheld = Withheld::of(&around, consumer, known_at(checkpoint, decisions))?;
             may_lack_money |= withheld.may_lack_money();
-            rebuild(&around, &rebuilt, tables, withheld, checkpoint)?;
+            let made = rebuild(&around, &rebuilt, tables, withheld, checkpoint);
+            if comparable(made, consumer, tables.file_name(), findings)?.is_none() {
+                may_lack_money = true;
+                continue;
+            }
             for difference in differences(live, &rebuilt, scratch.path())? {
                 let place = format!("{} table {}", tables.file_name(), difference.table);
                 findings.rebuildable("I8", consumer.name(), place, difference.what);
@@ -67,21 +70,60 @@ impl App<'_> {
     }
 }
 
+/// What a rebuild made. Where the log does not let it be made, that is told.
+fn comparable<T>(
+    made: Result<T, ConsumeError>,
+    consumer: Consumer,
+    file: &str,
+    findings: &mut Findings,
+) -> Result<Option<T>, AppError> {
+    let (sequence, reason) = match made {
+        Ok(made) => return Ok(Some(made)),
+        Err(ConsumeError::Stopped { sequence, reason, .. })
+        | Err(ConsumeError::State(StateError::Contradiction { sequence, reason, .. })) => (sequence, reason),
+        Err(ConsumeError::Log(error) | ConsumeError::State(StateError::Log(error)))
+            if matches!(error, LogError::UnknownVersion { .. } | LogError::Undecodable { .. }) =>
+        {
+            findings.notes.push(format!("{file} was not compared with a rebuild: {error}"));
+            return Ok(None);
+        }
+        Err(other) => return Err(other.into()),
+    };
+    let what = format!("{} cannot go on: {reason}", consumer.name());
+    findings.violations.push(Violation::of_event("I8", sequence.0, what));
+    Ok(None)
+}
+
+/// Every command needs the index at the head. Whether it gets there is tried, however far the file is and if there
+/// is none.
 fn check_state(
     around: &Surroundings<'_>,
-    live: &StateIndex,
-    checkpoint: &Checkpoint,
+    live: Option<&(StateIndex, Checkpoint)>,
     scratch: &Scratch,
     findings: &mut Findings,
 ) -> Result<(), AppError> {
+    const FILE: &str = "state.sqlite";
     let (rebuilt, _) = StateIndex::open(&scratch.path().join("rebuilt.sqlite"), around.lock_wait)?;
-    rebuilt.begin()?;
-    rebuilt.follow_through(around.log, checkpoint.sequence)?;
-    rebuilt.commit()?;
-    for (table, what) in live.differences(&rebuilt)? {
-        findings.rebuildable("I8", Consumer::Tracker.name(), format!("state.sqlite table {table}"), what);
+    let follow = |last| -> Result<(), ConsumeError> {
+        rebuilt.begin()?;
+        rebuilt.follow_through(around.log, last)?;
+        Ok(rebuilt.commit()?)
+    };
+    if let Some((live, checkpoint)) = live {
+        if comparable(follow(checkpoint.sequence), Consumer::Tracker, FILE, findings)?.is_none() {
+            return Ok(());
+        }
+        for (table, what) in live.differences(&rebuilt)? {
+            findings.rebuildable("I8", Consumer::Tracker.name(), format!("{FILE} table {table}"), what);
+        }
     }
-    Ok(())
+    match follow(around.log.head()?.sequence) {
+        // The file was compared as far as it goes, and the event is told of already.
+        Err(ConsumeError::State(StateError::Log(LogError::UnknownVersion { .. } | LogError::Undecodable { .. }))) => {
+            Ok(())
+        }
+        followed => comparable(followed, Consumer::Tracker, FILE, findings).map(drop),
+    }
 }
 
 fn check_mails(
@@ -92,11 +134,12 @@ fn check_mails(
     scratch: &Scratch,
     findings: &mut Findings,
 ) -> Result<(), AppError> {
+    const FILE: &str = "notifier.sqlite";
     let withheld = Withheld::of(around, Consumer::Notifier, known_at(checkpoint, decisions))?;
-    let path = scratch.path().join("notifier.sqlite");
-    let rebuilt = MailTables::rebuilt(&path, around, &withheld, checkpoint.sequence)?;
+    let made = MailTables::rebuilt(&scratch.path().join(FILE), around, &withheld, checkpoint.sequence);
+    let Some(rebuilt) = comparable(made, Consumer::Notifier, FILE, findings)? else { return Ok(()) };
     for (table, what) in live.differences(&rebuilt)? {
-        findings.rebuildable("I8", Consumer::Notifier.name(), format!("notifier.sqlite table {table}"), what);
+        findings.rebuildable("I8", Consumer::Notifier.name(), format!("{FILE} table {table}"), what);
     }
     Ok(())
 }
@@ -112,7 +155,7 @@ fn rebuild(
     tables: Tables,
     withheld: Withheld,
     to: &Checkpoint,
-) -> Result<(), AppError> {
+) -> Result<(), ConsumeError> {
     let database = Database::open(path, tables, around.lock_wait)?;
     run::project_through(around, &database, tables, withheld, to.sequence)?;
     Ok(database.checkpoint_file()?)

@@ -8,7 +8,7 @@ use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, identity};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::Head;
-use crate::event_log::line::{HASH_SUFFIX_BYTES, Line};
+use crate::event_log::line::{HASH_SUFFIX_BYTES, Line, LineKind};
 use crate::event_log::segment::Segment;
 use crate::event_log::storage::Storage;
 
@@ -22,6 +22,8 @@ pub(super) struct Checked {
     pub last: Option<Sequence>,
     /// Events of unknown types.
     pub unknown: u64,
+    /// Events of known types in unknown versions.
+    pub unknown_versions: Vec<Sequence>,
     /// Fingerprints of all ids.
     pub ids: Vec<u64>,
     /// Fingerprints of the keys, one for each batch.
@@ -276,7 +278,9 @@ impl Chunk<'_> {
     fn content(&mut self, line: &Line<'_>, byte: u64) {
         self.checked.ids.push(identity::fingerprint(line.id));
         match self.contents.check(line) {
-            Ok(is_known) => self.checked.unknown += u64::from(!is_known),
+            Ok(LineKind::Known(_)) => {}
+            Ok(LineKind::Unknown) => self.checked.unknown += 1,
+            Ok(LineKind::UnknownVersion(_)) => self.checked.unknown_versions.push(line.sequence),
             Err((kind, what)) => self.fault(kind, byte, line.sequence, what),
         }
     }

@@ -19,14 +19,13 @@ impl Contents {
         Contents { depth, actor: String::new() }
     }
 
-    /// Whether the event's type is known; or the first thing that is wrong.
-    pub fn check(&mut self, line: &Line<'_>) -> Result<bool, Wrong> {
+    /// What the event's type means to this version; or the first thing that is wrong.
+    pub fn check(&mut self, line: &Line<'_>) -> Result<LineKind, Wrong> {
         self.envelope(line)?;
-        if !matches!(line.kind(), LineKind::Known(_)) {
+        let kind = line.kind();
+        if !matches!(kind, LineKind::Known(_)) {
             let json = serde_json::from_str::<serde::de::IgnoredAny>(line.data);
-            return json
-                .map(|_| false)
-                .map_err(|error| (FaultKind::Decoding, format!("the data is not JSON: {error}")));
+            return json.map(|_| kind).map_err(|error| (FaultKind::Decoding, format!("the data is not JSON: {error}")));
         }
         let event = line.event().map_err(|error| (FaultKind::Decoding, error.to_string()))?;
         agreement(line, &event)?;
@@ -35,7 +34,7 @@ impl Contents {
             return Err((FaultKind::Decoding, what));
         }
         self.schema(line)?;
-        Ok(true)
+        Ok(kind)
     }
 
     fn envelope(&mut self, line: &Line<'_>) -> Result<(), Wrong> {

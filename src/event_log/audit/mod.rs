@@ -74,6 +74,9 @@ pub struct Audit {
     pub bytes: u64,
     /// Nothing is wrong with these.
     pub notes: Vec<String>,
+    /// Events of known types in versions that this program does not know. Whether one is wrong depends
+    /// on what was decided about it.
+    pub unknown_versions: Vec<Sequence>,
     /// In order of their places.
     pub faults: Vec<Fault>,
     /// Faults beyond those that are listed.
@@ -110,6 +113,7 @@ impl Audit {
             self.faults.extend(chunk.faults);
             self.unlisted_faults += chunk.unlisted_faults;
             unknown += chunk.unknown;
+            self.unknown_versions.extend(chunk.unknown_versions);
             ids.extend(chunk.ids);
             keys.extend(chunk.keys);
         }

@@ -5,14 +5,15 @@
 //! tasks and payouts, not with the length of the log.
 //!
 //! What a set-aside event holds up is owed, not missing; so is what comes after the last
-//! event that accounting made an entry for. [`tasks`] checks I11, [`entries`] I1, I4, I9 and I14, [`prices`] I3, [`payouts`] I5 and
-//! I6, [`closes`] I2, I7 and I13, [`settlements`] I12, [`corrections`] the rest of I4. I10 is
-//! checked line by line, I8 against a rebuild.
+//! event that accounting made an entry for. [`people`] checks I10 of those who are named, [`tasks`] I11, [`entries`] I1, I4, I9 and I14, [`prices`] I3, [`payouts`] I5 and
+//! I6, [`closes`] I2, I7 and I13, [`settlements`] I12, [`corrections`] the rest of I4. I10 of
+//! ids and keys is checked line by line, I8 against a rebuild.
 
 mod closes;
 mod corrections;
 mod entries;
 mod payouts;
+mod people;
 mod prices;
 mod settlements;
 mod tasks;
@@ -33,7 +34,8 @@ use closes::Totals;
 use corrections::Correction;
 use entries::{Cause, Day};
 use payouts::Paying;
-use tasks::{Person, Tasks};
+use people::Person;
+use tasks::Tasks;
 
 /// Amounts are summed in more bits than they have, so that no crafted amount overflows.
 type Minor = i128;
@@ -44,6 +46,7 @@ const VIOLATIONS_MAX: usize = 1_000;
 pub struct History {
     company: Option<Company>,
     people: HashMap<UserId, Person>,
+    logins: HashSet<String>,
     tasks: Tasks,
     /// Assignments and completions that have no entry yet.
     owed: BTreeMap<Sequence, Cause>,
@@ -66,9 +69,9 @@ pub struct History {
     paying: HashMap<EntryId, Paying>,
     corrections: Vec<Correction>,
     totals: Totals,
-    /// The first event of the current batch.
+    /// The first event of the current batch, and the last.
     batch_first: Sequence,
-    last_more: u64,
+    batch_last: Sequence,
     read: u64,
     found: Vec<Violation>,
     untold: u64,
@@ -83,6 +86,7 @@ impl History {
             withheld: Withheld::nothing(Consumer::Accounting),
             company: None,
             people: HashMap::new(),
+            logins: HashSet::new(),
             tasks: Tasks::default(),
             owed: BTreeMap::new(),
             reacted_through: Sequence::ZERO,
@@ -96,14 +100,14 @@ impl History {
             corrections: Vec::new(),
             totals: Totals::default(),
             batch_first: Sequence::ZERO,
-            last_more: 0,
+            batch_last: Sequence::ZERO,
             read: 0,
             found: Vec::new(),
             untold: 0,
         }
     }
 
-    /// Reads the log from its first event to its head.
+    /// Reads the log from its first event to its head, passing over what is of an unknown version.
     ///
     /// # Errors
     /// The first event that cannot be read; what was seen before it stays.
@@ -111,7 +115,8 @@ impl History {
         let head = around.log.head()?.sequence;
         let set_aside: HashSet<Sequence> = self.decisions.iter().map(|decision| decision.target).collect();
         let read = |line: &Line<'_>| match Recorded::from_line(line) {
-            Err(_) if line.kind() == LineKind::Unknown || set_aside.contains(&line.sequence) => Ok(None),
+            Err(_) if matches!(line.kind(), LineKind::Unknown | LineKind::UnknownVersion(_)) => Ok(None),
+            Err(_) if set_aside.contains(&line.sequence) => Ok(None),
             read => read.map(Some),
         };
         feed(around.log, &Checkpoint::START, None, read, |chunk| {
@@ -169,21 +174,21 @@ impl History {
     }
 
     fn event(&mut self, recorded: &Recorded<'_>) {
-        if self.last_more == 0 {
+        if recorded.sequence > self.batch_last {
+            // The last event of the batch before may have been passed over.
+            self.tasks_after(self.batch_last);
             self.batch_first = recorded.sequence;
+            self.batch_last = recorded.sequence.plus(recorded.more);
         }
-        self.last_more = recorded.more;
         self.tasks_before(recorded);
         let at = recorded.sequence;
         match recorded.event.as_ref() {
-            Event::CompanyFounded(e) => match Company::from_founding(e, recorded.time) {
-                Ok(company) => self.company = Some(company),
-                Err(error) => self.violates("I13", at, error.to_string()),
-            },
-            Event::UserRegistered(e) => drop(self.people.insert(e.user_id, Person { role: e.role, is_active: true })),
-            Event::UserRoleChanged(e) => self.change(e.user_id, |person| person.role = e.new_role),
-            Event::UserDeactivated(e) => self.change(e.user_id, |person| person.is_active = false),
-            Event::UserReactivated(e) => self.change(e.user_id, |person| person.is_active = true),
+            Event::CompanyFounded(e) => self.company_founded(recorded, e),
+            Event::UserRegistered(e) => self.user_registered(at, e),
+            Event::UserChanged(e) => self.change(at, e.user_id, |_| {}),
+            Event::UserRoleChanged(e) => self.change(at, e.user_id, |person| person.role = e.new_role),
+            Event::UserDeactivated(e) => self.change(at, e.user_id, |person| person.is_active = false),
+            Event::UserReactivated(e) => self.change(at, e.user_id, |person| person.is_active = true),
             Event::TaskCreated(e) => self.task_created(recorded, e),
             Event::TaskAssigned(e) => self.task_assigned(recorded, e),
             Event::TasksReshuffled(e) => self.tasks_reshuffled(at, e),
@@ -195,16 +200,10 @@ impl History {
             Event::DayClosed(e) => self.day_closed(recorded, e),
             Event::MailSent(e) => self.check_id(recorded, || format!("mail/{}", e.payout_id)),
             Event::MailFailed(e) => self.check_id(recorded, || format!("mail/{}/{}", e.payout_id, e.attempt)),
-            Event::UserChanged(_) | Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
+            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
         }
         if recorded.more == 0 {
             self.tasks_after(at);
-        }
-    }
-
-    fn change(&mut self, user: UserId, change: impl FnOnce(&mut Person)) {
-        if let Some(person) = self.people.get_mut(&user) {
-            change(person);
         }
     }
 

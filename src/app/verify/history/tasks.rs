@@ -1,4 +1,5 @@
-//! I11: an open task has exactly one assignee, who was eligible when it was handed to him.
+//! I11: an open task has exactly one assignee, who was eligible when it was handed to him. Tasks are numbered
+//! 1, 2, 3 …
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,21 +9,8 @@ use crate::app::verify::history::{History, Minor};
 use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
 use crate::domain::id::{Sequence, TaskId, UserId};
 use crate::domain::pricing::Price;
-use crate::domain::role::Role;
 use crate::domain::time::EventTime;
 use crate::state::Recorded;
-
-pub(super) struct Person {
-    pub role: Role,
-    pub is_active: bool,
-}
-
-impl Person {
-    /// Rule T2.
-    fn is_eligible(&self) -> bool {
-        self.is_active && !matches!(self.role, Role::Manager | Role::Admin | Role::Service)
-    }
-}
 
 pub(super) struct Task {
     pub created_at: Sequence,
@@ -48,6 +36,8 @@ pub(super) struct Completion {
 pub(super) struct Tasks {
     pub known: HashMap<TaskId, Task>,
     open: u64,
+    /// The highest so far.
+    last_number: u64,
     /// Created, and not handed to anybody yet.
     unassigned: Option<TaskId>,
     reshuffle: Option<Reshuffle>,
@@ -87,7 +77,19 @@ impl History {
         }
     }
 
+    /// Rule T1.
+    fn check_number(&mut self, at: Sequence, number: u64) {
+        let last = self.tasks.last_number;
+        if number <= last {
+            self.violates("I11", at, format!("the number {number} was given before: the last one was {last}"));
+        } else if number != last + 1 {
+            self.violates("I11", at, format!("the task has the number {number}, the last one had {last}"));
+        }
+        self.tasks.last_number = last.max(number);
+    }
+
     pub(super) fn task_created(&mut self, recorded: &Recorded<'_>, e: &TaskCreated) {
+        self.check_number(recorded.sequence, e.number);
         let task = Task {
             created_at: recorded.sequence,
             number: e.number,

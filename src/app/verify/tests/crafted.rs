@@ -5,8 +5,10 @@ use uuid::Uuid;
 use crate::app::verify::Findings;
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
-use crate::domain::event::{AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated};
-use crate::domain::id::{EntryId, EventId, TaskId};
+use crate::domain::event::{
+    AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated, UserDeactivated, UserRegistered,
+};
+use crate::domain::id::{EntryId, EventId, TaskId, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::event_log::Batch;
@@ -43,8 +45,38 @@ fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -
     batches.iter().rev().flat_map(|batch| batch.facts.iter().rev()).find_map(|fact| pick(&fact.event)).unwrap()
 }
 
+fn registered(batches: &[Batch], login: &str) -> UserRegistered {
+    last_of(batches, |event| match event {
+        Event::UserRegistered(e) if e.login == login => Some(e.clone()),
+        _ => None,
+    })
+}
+
+fn last_number(batches: &[Batch]) -> u64 {
+    last_of(batches, |event| match event {
+        Event::TaskCreated(e) => Some(e.number),
+        _ => None,
+    })
+}
+
+/// A new task, created and assigned.
+fn task_for(assignee_id: UserId, number: u64) -> Vec<Fact> {
+    let (task_id, created_by) = (TaskId::from_uuid(Uuid::from_u128(5)), assignee_id);
+    let created = TaskCreated { task_id, number, title: "x".into(), jira_id: None, description: None, created_by };
+    vec![fact(1, created), fact(2, first_assignment(task_id, assignee_id))]
+}
+
+fn first_assignment(task_id: TaskId, assignee_id: UserId) -> TaskAssigned {
+    let reason = AssignmentReason::Created;
+    TaskAssigned { task_id, assignee_id, previous_assignee_id: None, reason, assignment_no: 1 }
+}
+
 fn fact(number: u128, event: impl Into<Event>) -> Fact {
-    Fact { id: EventId::from_uuid(Uuid::from_u128(number)), causation: None, event: event.into() }
+    Fact { id: fact_id(number), causation: None, event: event.into() }
+}
+
+fn fact_id(number: u128) -> EventId {
+    EventId::from_uuid(Uuid::from_u128(number))
 }
 
 #[track_caller]
@@ -164,21 +196,8 @@ fn i10_an_id_or_a_key_that_is_used_twice() {
 #[test]
 fn i11_an_assignee_who_is_not_drawn() {
     let (at, findings) = appended(|batches| {
-        let boss = last_of(batches, |event| match event {
-            Event::UserRegistered(e) if e.login == "boss" => Some(e.user_id),
-            _ => None,
-        });
-        let task_id = TaskId::from_uuid(Uuid::from_u128(5));
-        let created =
-            TaskCreated { task_id, number: 99, title: "x".into(), jira_id: None, description: None, created_by: boss };
-        let assigned = TaskAssigned {
-            task_id,
-            assignee_id: boss,
-            previous_assignee_id: None,
-            reason: AssignmentReason::Created,
-            assignment_no: 1,
-        };
-        vec![fact(1, created), fact(2, assigned)]
+        let boss = registered(batches, "boss").user_id;
+        task_for(boss, last_number(batches) + 1)
     });
     expect(&findings, &[("I11", at)]);
 }
@@ -236,4 +255,55 @@ fn i14_an_entry_that_is_dated_into_a_closed_date() {
         vec![fact(1, BalanceChanged { entry_id: id, balance: balance + entry.amount, ..entry })]
     });
     expect(&findings, &[("I14", at)]);
+}
+
+#[test]
+fn i10_and_i8_what_the_state_index_cannot_follow_is_told_of_the_event_though_there_is_no_index() {
+    for login in ["dima", "new"] {
+        let (at, findings) = appended(|batches| {
+            let dima = registered(batches, "dima");
+            let user_id = if login == "new" { dima.user_id } else { UserId::from_uuid(Uuid::from_u128(5)) };
+            vec![fact(1, UserRegistered { login: login.into(), user_id, ..dima })]
+        });
+        expect(&findings, &[("I10", at), ("I8", at)]);
+    }
+    let (at, findings) = appended(|batches| vec![Fact { id: fact_id(1), ..batches[0].facts[0].clone() }]);
+    expect(&findings, &[("I10", at), ("I8", at)]);
+}
+
+#[test]
+fn i11_and_i8_a_task_number_that_is_given_twice_and_an_assignment_of_no_task() {
+    let (at, findings) = appended(|batches| task_for(registered(batches, "dima").user_id, 1));
+    expect(&findings, &[("I11", at - 1), ("I8", at - 1)]);
+    let (at, findings) = appended(|batches| {
+        let nothing = TaskId::from_uuid(Uuid::from_u128(6));
+        vec![fact(1, first_assignment(nothing, registered(batches, "dima").user_id))]
+    });
+    expect(&findings, &[("I11", at), ("I8", at)]);
+}
+
+#[test]
+fn i11_a_task_number_that_leaves_one_out() {
+    let (at, findings) = appended(|batches| task_for(registered(batches, "dima").user_id, last_number(batches) + 2));
+    expect(&findings, &[("I11", at - 1)]);
+}
+
+#[test]
+fn i10_a_user_who_was_never_registered() {
+    let (at, findings) =
+        appended(|_| vec![fact(1, UserDeactivated { user_id: UserId::from_uuid(Uuid::from_u128(5)), reason: None })]);
+    expect(&findings, &[("I10", at)]);
+}
+
+#[test]
+fn i10_and_i8_a_given_key_that_is_used_twice() {
+    let mut batches = Store::sound().batches();
+    let given = batches.iter().find(|batch| batch.command_hash.is_some()).unwrap().clone();
+    let like = batches.last().unwrap().clone();
+    let user_id = registered(&batches, "dima").user_id;
+    let facts = vec![fact(1, UserDeactivated { user_id, reason: None })];
+    batches.push(Batch { facts, command_id: given.command_id, command_hash: given.command_hash, ..like });
+    let findings = verified(&batches);
+    let rules: Vec<_> = findings.violations.iter().map(|v| v.invariant).collect();
+    assert_eq!(rules, ["I10", "I8"], "{findings:#?}");
 }

@@ -6,6 +6,7 @@ mod rotten;
 mod schemas;
 mod store;
 mod tables;
+mod versions;
 
 use crate::app::verify::Findings;
 use store::Store;

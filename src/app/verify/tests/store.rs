@@ -1,6 +1,7 @@
 //! A company of a few days, made with the use cases once and copied for each test.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,7 +26,7 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, FileLog, Head, Patience};
+use crate::event_log::{Batch, EventLog, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
 
 pub(super) struct Pinned(AtomicI64);
@@ -177,6 +178,33 @@ impl Store {
         let head = *writer.head();
         writer.append(&head, &batch).unwrap();
         at
+    }
+
+    pub fn append(&self, batch: &Batch) -> u64 {
+        let log = self.log();
+        let mut writer = log.writer(&AT_ONCE).unwrap();
+        let head = *writer.head();
+        writer.append(&head, batch).unwrap().sequence.0
+    }
+
+    /// An event that this program cannot write, of the notifier. Its sequence.
+    pub fn append_of_type(&self, type_name: &str) -> u64 {
+        let head = self.log().head().unwrap();
+        let (sequence, log) = (head.sequence.next(), self.log());
+        let (last, id) = (log.line(head.sequence).unwrap(), uuid::Uuid::from_u128(sequence.0.into()));
+        let body = format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/popug/notifier\",\"type\":\"{type_name}\",\
+             \"subject\":\"user/{id}\",\"time\":\"{}\",\"sequence\":\"{:020}\",\"more\":0,\
+             \"actor\":\"system/notifier\",\"commandid\":\"foreign/{id}\",\"data\":{{}}",
+            last.line().time,
+            sequence.0,
+        );
+        let hash = Hash::of_line(&head.hash, body.as_bytes());
+        let mut segment = std::fs::File::options().append(true).open(self.segments().pop().unwrap()).unwrap();
+        segment.write_all(format!("{body},\"hash\":\"{hash}\"}}\n").as_bytes()).unwrap();
+        // Whoever writes next publishes what continues the log.
+        assert_eq!(log.writer(&AT_ONCE).unwrap().head().sequence, sequence);
+        sequence.0
     }
 
     pub fn segments(&self) -> Vec<PathBuf> {
