@@ -6,10 +6,10 @@ use crate::chain;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 
-const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
+pub const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
 
 /// Another program writes an event about this task. Its sequence.
-fn written_from_outside(world: &World, source: &str, type_name: &str, task: &str, data: &str) -> String {
+pub fn written_from_outside(world: &World, source: &str, type_name: &str, task: &str, data: &str) -> String {
     let lines = world.log_lines();
     let last_line = lines.last().expect("a line");
     let last: Value = serde_json::from_str(last_line).expect("JSON");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::dead_letters::{UNKNOWN_TASK, written_from_outside};
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{PASSWORD, World, last_error};
 
@@ -202,6 +203,71 @@ fn what_accounting_has_read_and_not_charged_is_told_as_behind() {
     world.does("axel", &["account", "correct", &fee, "--amount", "1", "--reason", "asked for", "-q"]);
     let told = detail(&examined(&world, 0), "accounting", "ok");
     assert!(told.starts_with("3 events behind, the oldest of "), "{told}");
+}
+
+#[test]
+fn an_event_that_no_consumer_can_read_is_a_problem_of_those_who_need_it_and_status_says_how_far_they_are() {
+    let world = consumed();
+    world.does("mara", &["task", "add", "Before it"]);
+    let bad = written_from_outside(&world, "notifier", "mail.sent.v9", UNKNOWN_TASK, "{}");
+    let _ = world.call("mara", &["task", "add", "Behind it"]).expect(0, Any, Has("1 whole events were kept"));
+    for run in ["before a run", "after it"] {
+        let rows = examined(&world, 7);
+        for consumer in ["accounting", "notifier"] {
+            let told = detail(&rows, consumer, "problem");
+            assert!(told.contains(&format!("stops at event {bad}: it has the type mail.sent.v9")), "{run}: {told}");
+            let hint = rows[consumer]["hint"].as_str().expect("a hint");
+            assert!(hint.contains(&format!("dlq set-aside {bad} --consumer {consumer}")), "{run}: {hint}");
+        }
+        let _ = detail(&rows, "tracker", "ok");
+        let _ = detail(&rows, "analytics", "ok");
+        let _ = world.call("ada", &["consume", "notifier"]).expect(12, Nothing, Any);
+    }
+    let notifier = &world.json("ada", &["status"])["consumers"][3];
+    assert_eq!(notifier["sequence"].to_string(), (bad.parse::<u64>().expect("a number") - 1).to_string());
+    assert!(notifier["last_error"].as_str().expect("an error").contains("mail.sent.v9"), "{notifier}");
+    let _ = world.anonymous(&["verify"]).expect(7, Has("mail.sent.v9"), Any);
+
+    for consumer in ["accounting", "notifier"] {
+        world.does("ada", &["dlq", "set-aside", &bad, "--consumer", consumer, "-q"]);
+    }
+    let rows = examined(&world, 0);
+    for consumer in ["accounting", "notifier"] {
+        let _ = detail(&rows, consumer, "ok");
+    }
+    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Any, Any);
+}
+
+#[test]
+fn an_event_that_no_command_gets_past_is_a_problem_with_and_without_an_index() {
+    let user = UNKNOWN_TASK;
+    let assigned = format!(
+        "{{\"task_id\":\"{UNKNOWN_TASK}\",\"assignee_id\":\"{user}\",\"reason\":\"created\",\"assignment_no\":1}}"
+    );
+    let created =
+        format!("{{\"task_id\":\"{UNKNOWN_TASK}\",\"number\":1,\"title\":\"Again\",\"created_by\":\"{user}\"}}");
+    for (type_name, data, exit, reason) in [
+        ("task.created.v9", "{}", 12, "it has the type task.created.v9"),
+        ("task.assigned.v1", assigned.as_str(), 1, "was never created"),
+        ("task.created.v2", created.as_str(), 1, "tasks.number"),
+    ] {
+        let world = consumed();
+        let bad = written_from_outside(&world, "tracker", type_name, UNKNOWN_TASK, data);
+        for rebuild in [&[][..], &["--rebuild"]] {
+            let words = [&["consume", "tracker"][..], rebuild, &["-o", "json"]].concat();
+            let _ = world.call("mara", &["task", "add", "Refused"]).expect(exit, Nothing, Any);
+            let refused = world.call("ada", &words).expect(exit, Nothing, Any);
+            assert!(refused.stderr.contains(type_name) || refused.stderr.contains(reason), "{}", refused.stderr);
+        }
+        for index in ["as it was", "gone"] {
+            let rows = examined(&world, 7);
+            let told = detail(&rows, "tracker", "problem");
+            assert!(told.contains(&format!("stops at event {bad}: ")) && told.contains(reason), "{index}: {told}");
+            assert!(rows["tracker"]["hint"].as_str().expect("a hint").contains("no command works"), "{rows:?}");
+            let _ = world.anonymous(&["verify", "--deep"]).expect(7, Any, Any);
+            let _ = std::fs::remove_file(world.store().join("state.sqlite"));
+        }
+    }
 }
 
 #[test]

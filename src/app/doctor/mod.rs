@@ -10,6 +10,7 @@ mod credentials;
 mod end;
 mod files;
 mod locks;
+mod stops;
 mod tables;
 
 use crate::app::App;

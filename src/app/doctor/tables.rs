@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::app::doctor::stops::{Ahead, Halt};
 use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
@@ -13,7 +14,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
 use crate::event_log::head::FORMAT;
-use crate::state::{Checkpoint, Resolution, StateError, StateIndex, sqlite_version};
+use crate::state::{Checkpoint, StateError, StateIndex, sqlite_version};
 use crate::store::database::duckdb_version;
 use crate::store::{Database, StoreError, Tables};
 
@@ -21,7 +22,7 @@ use crate::store::{Database, StoreError, Tables};
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
 /// What a look at a consumer's file gave.
-enum Found {
+pub(super) enum Found {
     Nothing,
     OfAnotherVersion,
     UpTo(Checkpoint),
@@ -30,7 +31,7 @@ enum Found {
     /// An event of the books is set aside; nothing is charged, credited or paid.
     Lacking(Sequence),
     /// An event that it cannot apply, now or ever.
-    StoppedBy(Stop),
+    StoppedBy(Halt),
 }
 
 /// Why a consumer's file tells nothing, and what to do.
@@ -72,16 +73,24 @@ impl App<'_> {
                 return vec![Check::problem("tables", in_full(&error), hint)];
             }
         };
-        let (notifier, mails) = match self.outlook(scratch.path()) {
+        let ahead = self.index_ahead(scratch.path());
+        let (notifier, mails) = match self.outlook(scratch.path(), &ahead) {
             Ok((found, mails)) => (Ok(found), mails),
             Err(error) => (Err(error), None),
         };
-        let mut checks = vec![
-            self.consumer(Consumer::Tracker, self.state_index(scratch.path()), head),
-            self.consumer(Consumer::Accounting, self.duckdb(Tables::Accounting, scratch.path()), head),
-            self.consumer(Consumer::Analytics, self.duckdb(Tables::Analytics, scratch.path()), head),
-            self.consumer(Consumer::Notifier, notifier, head),
+        let found = [
+            (Consumer::Tracker, self.state_index(scratch.path())),
+            (Consumer::Accounting, self.duckdb(Tables::Accounting, &ahead)),
+            (Consumer::Analytics, self.duckdb(Tables::Analytics, &ahead)),
+            (Consumer::Notifier, notifier),
         ];
+        let mut checks: Vec<Check> = found
+            .into_iter()
+            .map(|(consumer, found)| {
+                let found = found.map(|found| self.looking_ahead(consumer, found, &ahead));
+                self.consumer(consumer, found, head)
+            })
+            .collect();
         checks.extend(self.set_aside_check(scratch.path()));
         checks.extend(mails.map(|outlook| waiting_mails(&outlook)));
         checks
@@ -113,7 +122,7 @@ impl App<'_> {
         Some(Check::warning("dead-letters", detail, hint))
     }
 
-    fn duckdb(&self, tables: Tables, scratch: &Path) -> Result<Found, AppError> {
+    fn duckdb(&self, tables: Tables, ahead: &Ahead) -> Result<Found, AppError> {
         let path = self.directory.database(tables);
         if !path.exists() {
             return Ok(Found::Nothing);
@@ -125,50 +134,39 @@ impl App<'_> {
         database.check_readable()?;
         let checkpoint = database.checkpoint()?;
         match tables {
-            Tables::Accounting => self.ledger(&database, checkpoint, scratch),
+            Tables::Accounting => self.ledger(&database, checkpoint, ahead),
             Tables::Analytics => Ok(Found::UpTo(checkpoint)),
         }
     }
 
-    fn ledger(&self, database: &Database, checkpoint: Checkpoint, scratch: &Path) -> Result<Found, AppError> {
+    fn ledger(&self, database: &Database, checkpoint: Checkpoint, ahead: &Ahead) -> Result<Found, AppError> {
         // What cannot be read of the log is told of the log.
-        let withheld = Withheld::of(&self.around(), Consumer::Accounting, &self.known_decisions(scratch))
+        let withheld = Withheld::of(&self.around(), Consumer::Accounting, &ahead.resolutions)
             .unwrap_or_else(|_| Withheld::nothing(Consumer::Accounting));
         if let Some(missing) = withheld.missing_from_the_books() {
             return Ok(Found::Lacking(missing));
         }
         if let Some(stop) = stop(database, &withheld)? {
-            return Ok(Found::StoppedBy(stop));
+            return Ok(Found::StoppedBy(Halt::contradiction(stop)));
         }
         let owing = |first| Found::Owing(checkpoint, first);
         Ok(first_owed(database, &withheld)?.map_or(Found::UpTo(checkpoint), owing))
     }
 
-    fn outlook(&self, scratch: &Path) -> Result<(Found, Option<Outlook>), AppError> {
+    fn outlook(&self, scratch: &Path, ahead: &Ahead) -> Result<(Found, Option<Outlook>), AppError> {
         if !self.directory.notifier().exists() {
             return Ok((Found::Nothing, None));
         }
         let Some(outlook) = outlook(&self.directory, &self.log, scratch, self.lock_wait)? else {
             return Ok((Found::OfAnotherVersion, None));
         };
-        let found = match &outlook.stop {
-            Some(stop) if !self.is_decided(scratch, stop.sequence) => Found::StoppedBy(stop.clone()),
+        let is_decided =
+            |at| ahead.resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, at));
+        let found = match &outlook.contradiction {
+            Some(stop) if !is_decided(stop.sequence) => Found::StoppedBy(Halt::contradiction(stop.clone())),
             _ => Found::UpTo(outlook.checkpoint),
         };
         Ok((found, Some(outlook)))
-    }
-
-    /// Whether something was decided about the event as a dead letter of the notifier.
-    fn is_decided(&self, scratch: &Path, sequence: Sequence) -> bool {
-        self.known_decisions(scratch)
-            .iter()
-            .any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence))
-    }
-
-    /// Every decision about a dead letter that the state index knows.
-    fn known_decisions(&self, scratch: &Path) -> Vec<Resolution> {
-        let index = StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait);
-        index.ok().flatten().and_then(|index| index.resolutions().ok()).unwrap_or_default()
     }
 
     fn consumer(&self, consumer: Consumer, found: Result<Found, AppError>, head: Option<Sequence>) -> Check {
@@ -187,13 +185,10 @@ impl App<'_> {
                 format!("event {event} of the books is set aside, and nothing is charged, credited or paid"),
                 format!("`popug-cli dlq show {event}` tells why; `popug-cli dlq retry {event}` lets the books go on"),
             ),
-            Ok(Found::StoppedBy(Stop { sequence, reason })) => Check::problem(
-                name,
-                format!("it stops at event {sequence}: {reason}"),
-                format!(
-                    "`popug-cli dlq show {sequence}` shows it; `popug-cli dlq set-aside {sequence}` goes on without"
-                ),
-            ),
+            Ok(Found::StoppedBy(halt)) => {
+                let Stop { sequence, reason } = &halt.stop;
+                Check::problem(name, format!("it stops at event {sequence}: {reason}"), halt.hint(consumer))
+            }
             Err(error) => {
                 let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
                 Check::problem(name, detail, hint)

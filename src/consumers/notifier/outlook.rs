@@ -14,8 +14,8 @@ use crate::store::StoreDirectory;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outlook {
     pub checkpoint: Checkpoint,
-    /// The event behind it, if the tables cannot follow that.
-    pub stop: Option<Stop>,
+    /// The event behind it, if it can be read and contradicts the tables.
+    pub contradiction: Option<Stop>,
     /// Sent by the next `consume notifier`.
     pub untried: u64,
     /// Failed before and tried again by themselves, the first of them at `next_try`.
@@ -54,8 +54,8 @@ pub fn outlook(
     let read = file.db().query_row(WAITING, [], |row| {
         Ok(Outlook {
             checkpoint,
-            // What is wrong with the log is told of the log.
-            stop: tables.stop(log, |_| false).ok().flatten(),
+            // What cannot be read is found where all that was not read yet is looked at.
+            contradiction: tables.contradiction(log, checkpoint.sequence.next()).ok().flatten(),
             untried: row.get(0)?,
             retrying: row.get(1)?,
             next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),

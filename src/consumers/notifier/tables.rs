@@ -206,13 +206,13 @@ impl MailTables {
         }
         let follow = || self.file.transaction(|| self.follow(around, &withheld, None));
         match follow() {
-            Err(ConsumeError::Stopped { consumer, sequence, reason }) => {
+            Err(error) if error.stop().is_some() => {
                 // What stands before it is kept, so that the checkpoint tells where it stopped.
-                let before = Sequence(sequence.0 - 1);
+                let before = error.stop().map_or(checkpoint.sequence, |stop| Sequence(stop.sequence.0 - 1));
                 if withheld.may_rest_at(before) {
                     self.file.transaction(|| self.follow(around, &withheld, Some(before)))?;
                 }
-                Err(ConsumeError::Stopped { consumer, sequence, reason })
+                Err(error)
             }
             Err(ConsumeError::State(error)) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
             done => done,
@@ -299,7 +299,21 @@ impl MailTables {
     /// If tables or log cannot be read.
     pub fn stop(&self, log: &FileLog, decided: impl Fn(Sequence) -> bool) -> Result<Option<Stop>, ConsumeError> {
         let next = self.checkpoint()?.sequence.next();
-        if next > log.head()?.sequence || decided(next) {
+        if decided(next) {
+            return Ok(None);
+        }
+        match self.contradiction(log, next) {
+            Err(error) => error.stop().map_or(Err(error), |stop| Ok(Some(stop))),
+            found => found,
+        }
+    }
+
+    /// The event at `next`, right behind the checkpoint, if there is one and it contradicts the tables.
+    ///
+    /// # Errors
+    /// If tables or log, or the event, cannot be read.
+    pub(super) fn contradiction(&self, log: &FileLog, next: Sequence) -> Result<Option<Stop>, ConsumeError> {
+        if next > log.head()?.sequence {
             return Ok(None);
         }
         let line = log.line(next)?;
