@@ -80,6 +80,13 @@ fn act_as_counts_like_a_login_and_tokens_and_others_are_not_slowed_down() {
 
 #[test]
 fn a_login_that_nobody_has_takes_as_long_as_one_with_a_wrong_password() {
+    // A busy machine may slow one of them down, hardly the same one again and again.
+    let attempts: Vec<_> = (0..4).map(|_| slowest_against_fastest()).take_while(|ratio| *ratio > 2.0).collect();
+    assert!(attempts.len() < 4, "{attempts:?}");
+}
+
+/// How much longer one of three logins takes that all end alike: wrong password, no such login, no password.
+fn slowest_against_fastest() -> f64 {
     let world = World::new();
     let fastest = |who: &str| {
         let once = || {
@@ -90,13 +97,10 @@ fn a_login_that_nobody_has_takes_as_long_as_one_with_a_wrong_password() {
         let times: Vec<_> = (0..4).map(|_| once()).collect();
         times.into_iter().min().expect("four")
     };
-    let (known, said) = fastest("ada");
-    for who in ["nobody", "walt"] {
-        let (time, told) = fastest(who);
-        assert_eq!(told, said, "{who}");
-        let ratio = time.as_secs_f64() / known.as_secs_f64();
-        assert!((0.5..2.0).contains(&ratio), "{who}: {time:?} against {known:?}");
-    }
+    let [known, unknown, without] = ["ada", "nobody", "walt"].map(fastest);
+    assert!(known.1 == unknown.1 && known.1 == without.1, "{known:?} {unknown:?} {without:?}");
+    let times = [known, unknown, without].map(|(time, _)| time.as_secs_f64());
+    times.iter().copied().fold(0.0, f64::max) / times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn refused_token(world: &World, token: &str) -> String {
