@@ -164,7 +164,9 @@ fn standing(
             if sequence < head {
                 let waiting_since = time_of(desk, sequence.next())?;
                 standing.lag_seconds = (now.micros() - waiting_since.micros()).max(0) / 1_000_000;
-                standing.last_error = unreadable(desk, consumer, sequence.next())?.or(standing.last_error);
+                if standing.last_error.is_none() {
+                    standing.last_error = unreadable(desk, consumer, sequence.next())?;
+                }
             }
         }
         Err(failure) => standing.last_error = Some(failure.message),
