@@ -150,10 +150,16 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::ffi;
+
     use super::*;
 
     fn at(path: &Path) -> Replacement {
         Replacement::begin(path, Duration::ZERO).unwrap()
+    }
+
+    fn publish(path: &Path, text: &str) {
+        at(path).publish(|new| std::fs::write(new, text).map_err(|error| damage::io_error(&error))).unwrap();
     }
 
     #[test]
@@ -166,14 +172,13 @@ mod tests {
         assert_eq!(aside.file_name().unwrap(), "state.sqlite.damaged-1");
         assert_eq!(std::fs::read(&aside).unwrap(), b"damaged");
         assert_eq!(at(&path).move_aside(damaged).unwrap(), None);
-        let publish = |text: &str| at(&path).publish(|new| Ok(std::fs::write(new, text).unwrap())).unwrap();
-        publish("sound");
+        publish(&path, "sound");
         let companions = ["state.sqlite-wal", "state.sqlite-shm"].map(|name| home.path().join(name));
         companions.iter().for_each(|companion| std::fs::write(companion, "of the sound one").unwrap());
         assert_eq!(at(&path).move_aside(damaged).unwrap(), None);
         assert_eq!(std::fs::read(&path).unwrap(), b"sound");
         assert!(companions.iter().all(|companion| companion.exists()));
-        publish("sound and new");
+        publish(&path, "sound and new");
         assert_eq!(std::fs::read(&path).unwrap(), b"sound and new");
         assert!(companions.iter().all(|companion| !companion.exists()));
     }
@@ -186,5 +191,19 @@ mod tests {
         assert!(matches!(Replacement::begin(&path, Duration::from_millis(5)), Err(StateError::Busy { .. })));
         drop(first);
         drop(at(&path));
+    }
+    #[test]
+    fn whatever_was_met_in_a_file_that_was_replaced_says_nothing_of_the_one_that_is_there() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.sqlite");
+        std::fs::write(&path, "former").unwrap();
+        let live = Live { identity: Identity::of(&path).unwrap(), lock_wait: Duration::ZERO };
+        publish(&path, "new");
+        for code in [ffi::SQLITE_IOERR_FSTAT, ffi::SQLITE_IOERR_DELETE_NOENT, ffi::SQLITE_CORRUPT, ffi::SQLITE_BUSY] {
+            let met = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StateError::of("read", &path, Some(live), met);
+            assert!(matches!(error, StateError::Replaced { .. }), "{error:?}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 }
