@@ -41,6 +41,8 @@ pub struct Recorded<'a> {
     pub actor: Actor,
     pub command_id: Cow<'a, str>,
     pub command_hash: Option<Hash>,
+    /// The event that this one follows from.
+    pub causation: Option<EventId>,
     pub event: Cow<'a, Event>,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Recorded<'a> {
             actor: line.acting()?,
             command_id: Cow::Owned(line.command_id().into_owned()),
             command_hash: line.command_hash.and_then(|hash| hash.parse().ok()),
+            causation: line.causation_id.and_then(|id| id.parse().ok()),
             event: Cow::Owned(line.event()?),
         })
     }
@@ -71,6 +74,7 @@ impl<'a> Recorded<'a> {
             actor: batch.actor,
             command_id: Cow::Borrowed(&batch.command_id),
             command_hash: batch.command_hash.filter(|_| index == 0),
+            causation: fact.causation,
             event: Cow::Borrowed(&fact.event),
         })
     }

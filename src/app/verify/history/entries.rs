@@ -100,7 +100,7 @@ impl History {
         if said != (cause.kind, e.task_id, e.user_id, e.assignment_no, e.occurred_at) {
             self.violates("I4", at, format!("the entry does not repeat the {name} that it names as its cause"));
         }
-        self.check_id(recorded, || format!("balance.changed/{}", cause.id));
+        self.check_derived(recorded, "balance.changed", cause.id);
         self.check_amount(at, e, cause.task);
         Some(cause.time)
     }

@@ -12,6 +12,8 @@
 mod closes;
 mod corrections;
 mod entries;
+mod mails;
+mod origins;
 mod payouts;
 mod people;
 mod prices;
@@ -25,14 +27,15 @@ use crate::consumers::feed::feed;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::company::Company;
-use crate::domain::event::{Consumer, Event, Subject};
-use crate::domain::id::{EntryId, Sequence, UserId};
+use crate::domain::event::{Actor, Consumer, Event, MailFailed, MailSent, Subject};
+use crate::domain::id::{EntryId, PayoutId, Sequence, UserId};
 use crate::domain::time::BusinessDate;
 use crate::event_log::{EventLog, FileLog, Line, LineKind, LogError};
 use crate::state::{Checkpoint, Recorded, Resolution};
 use closes::Totals;
 use corrections::Correction;
 use entries::{Cause, Day};
+use mails::{Attempt, Mail};
 use payouts::Paying;
 use people::Person;
 use tasks::Tasks;
@@ -67,11 +70,13 @@ pub struct History {
     paid: HashSet<(UserId, BusinessDate)>,
     /// Payouts whose entries have not come yet.
     paying: HashMap<EntryId, Paying>,
+    mails: HashMap<PayoutId, Mail>,
     corrections: Vec<Correction>,
     totals: Totals,
     /// The first event of the current batch, and the last.
     batch_first: Sequence,
     batch_last: Sequence,
+    batch_actor: Actor,
     read: u64,
     found: Vec<Violation>,
     untold: u64,
@@ -97,10 +102,12 @@ impl History {
             closed_through: None,
             paid: HashSet::new(),
             paying: HashMap::new(),
+            mails: HashMap::new(),
             corrections: Vec::new(),
             totals: Totals::default(),
             batch_first: Sequence::ZERO,
             batch_last: Sequence::ZERO,
+            batch_actor: Actor::System(Consumer::Tracker),
             read: 0,
             found: Vec::new(),
             untold: 0,
@@ -180,6 +187,7 @@ impl History {
             self.batch_first = recorded.sequence;
             self.batch_last = recorded.sequence.plus(recorded.more);
         }
+        self.check_actor(recorded);
         self.tasks_before(recorded);
         let at = recorded.sequence;
         match recorded.event.as_ref() {
@@ -198,8 +206,18 @@ impl History {
             Event::TaskSettled(e) => self.task_settled(recorded, e),
             Event::PayoutMade(e) => self.payout_made(recorded, e),
             Event::DayClosed(e) => self.day_closed(recorded, e),
-            Event::MailSent(e) => self.check_id(recorded, || format!("mail/{}", e.payout_id)),
-            Event::MailFailed(e) => self.check_id(recorded, || format!("mail/{}/{}", e.payout_id, e.attempt)),
+            Event::MailSent(MailSent { payout_id: payout, user_id: user, attempt: number, .. }) => {
+                self.mail_attempted(
+                    recorded,
+                    &Attempt { payout: *payout, user: *user, number: *number, is_sent: true },
+                );
+            }
+            Event::MailFailed(MailFailed { payout_id: payout, user_id: user, attempt: number, .. }) => {
+                self.mail_attempted(
+                    recorded,
+                    &Attempt { payout: *payout, user: *user, number: *number, is_sent: false },
+                );
+            }
             Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
         }
         if recorded.more == 0 {

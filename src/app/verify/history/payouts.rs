@@ -2,12 +2,13 @@
 
 use crate::app::verify::history::{History, Minor, minor, money};
 use crate::domain::event::{BalanceChanged, PayoutMade};
-use crate::domain::id::{PayoutId, Sequence, UserId};
+use crate::domain::id::{EventId, PayoutId, Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::state::Recorded;
 
 /// A payout whose entry follows.
 pub(super) struct Paying {
+    id: EventId,
     payout_id: PayoutId,
     user: UserId,
     amount: Minor,
@@ -25,7 +26,10 @@ impl History {
         }
         self.check_id(recorded, || format!("payout.made/{}", e.payout_id));
         self.check_payout_id(at, e);
-        let paying = Paying { payout_id: e.payout_id, user: e.user_id, amount: minor(e.amount), date: e.business_date };
+        self.mail_owed(recorded, e);
+        let id = recorded.id;
+        let paying =
+            Paying { id, payout_id: e.payout_id, user: e.user_id, amount: minor(e.amount), date: e.business_date };
         self.paying.insert(e.entry_id, paying);
     }
 
@@ -60,6 +64,9 @@ impl History {
     /// The entry of a payout repeats it. The time by which it is dated: none, the payout says when.
     pub(super) fn payout_posted(&mut self, recorded: &Recorded<'_>, e: &BalanceChanged) -> Option<EventTime> {
         let paying = self.paying.remove(&e.entry_id);
+        if let Some(paying) = &paying {
+            self.check_cause(recorded, paying.id);
+        }
         let repeats = paying.is_some_and(|paying| {
             (Some(paying.payout_id), paying.user, -paying.amount, paying.date)
                 == (e.payout_id, e.user_id, minor(e.amount), e.business_date)

@@ -19,6 +19,8 @@ impl History {
             return self.violates("I3", at, "the task has a price already");
         }
         task.price = Some(Price { fee: e.fee, reward: e.reward });
+        let cause = task.id;
+        self.check_derived(recorded, "task.priced", cause);
         let Some(company) = &self.company else { return };
         let (fee, reward) = drawn(company, e.task_id);
         let range = company.pricing;

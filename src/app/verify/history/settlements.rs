@@ -13,6 +13,8 @@ impl History {
         }
         if let Some(done) = self.tasks.known.get_mut(&e.task_id).and_then(|task| task.completed.as_mut()) {
             done.is_settled = true;
+            let cause = done.id;
+            self.check_derived(recorded, "task.settled", cause);
         }
     }
 

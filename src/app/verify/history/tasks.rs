@@ -7,12 +7,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::app::verify::history::entries::Cause;
 use crate::app::verify::history::{History, Minor};
 use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
-use crate::domain::id::{Sequence, TaskId, UserId};
+use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::pricing::Price;
 use crate::domain::time::EventTime;
 use crate::state::Recorded;
 
 pub(super) struct Task {
+    /// Of the creation.
+    pub id: EventId,
     pub created_at: Sequence,
     pub number: u64,
     /// Title and jira id.
@@ -26,6 +28,7 @@ pub(super) struct Task {
 
 #[derive(Clone, Copy)]
 pub(super) struct Completion {
+    pub id: EventId,
     pub by: UserId,
     pub at: Sequence,
     pub time: EventTime,
@@ -91,6 +94,7 @@ impl History {
     pub(super) fn task_created(&mut self, recorded: &Recorded<'_>, e: &TaskCreated) {
         self.check_number(recorded.sequence, e.number);
         let task = Task {
+            id: recorded.id,
             created_at: recorded.sequence,
             number: e.number,
             words: words(&e.title, e.jira_id.as_deref()),
@@ -169,7 +173,8 @@ impl History {
             return self.violates("I4", at, format!("the task was completed by event {} before", before.at));
         }
         let holder = (task.assignee, task.assignment_no);
-        task.completed = Some(Completion { by: e.completed_by, at, time: recorded.time, is_settled: false });
+        task.completed =
+            Some(Completion { id: recorded.id, by: e.completed_by, at, time: recorded.time, is_settled: false });
         self.tasks.open -= 1;
         self.owed.insert(at, Cause::of_completion(recorded, e));
         if holder != (Some(e.completed_by), e.assignment_no) {

@@ -2,6 +2,7 @@
 
 mod crafted;
 mod damage;
+mod origins;
 mod rotten;
 mod schemas;
 mod store;
