@@ -99,6 +99,9 @@ fn payout(batches: &[Batch]) -> (EventId, PayoutMade) {
     batches.iter().flat_map(|batch| &batch.facts).find_map(payout).unwrap()
 }
 
+/// What becomes of a mail and of the event that tells of it.
+type Change<'c> = dyn Fn(&mut Fact, &mut MailSent) + 'c;
+
 /// A first attempt that failed, and the second one that did not.
 fn attempts(batches: &[Batch]) -> [Fact; 2] {
     let (cause, PayoutMade { payout_id, user_id, .. }) = payout(batches);
@@ -121,10 +124,9 @@ fn i9_a_mail_that_does_not_follow_from_its_payout() {
     assert!(sound.is_sound(), "{sound:#?}");
     let last = batches.iter().map(|batch| batch.facts.len() as u64).sum::<u64>() + 2;
     let stranger = UserId::from_uuid(Uuid::from_u128(5));
-    let changes: [&dyn Fn(&mut Fact, &mut MailSent); 3] =
-        [&|_, sent| sent.attempt = 3, &|_, sent| sent.user_id = stranger, &|fact, _| {
-            fact.causation = Some(payout(&batches).0)
-        }];
+    let changes: [&Change<'_>; 3] = [&|_, sent| sent.attempt = 3, &|_, sent| sent.user_id = stranger, &|fact, _| {
+        fact.causation = Some(payout(&batches).0)
+    }];
     for change in changes {
         let [failed, mut sent] = whole.clone();
         let Event::MailSent(mut mail) = sent.event.clone() else { panic!("{sent:?}") };
