@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use crate::consumers::notifier::ledger::{Lines, load_lines};
 use crate::consumers::notifier::routes::MailRoutes;
-use crate::consumers::notifier::tables::{CompanyRow, MailTables, OwedMail};
+use crate::consumers::notifier::rows::{CompanyRow, OwedMail};
+use crate::consumers::notifier::tables::MailTables;
 use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
 use crate::domain::id::{EventId, PayoutId};

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::consumers::common_tables::money;
-use crate::consumers::notifier::tables::OwedMail;
+use crate::consumers::notifier::rows::OwedMail;
 use crate::consumers::{ConsumeError, Pen, Surroundings, run};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};

@@ -13,6 +13,7 @@ mod outlook;
 mod projection;
 mod recorded;
 mod routes;
+mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use std::time::Instant;
 
 pub use outlook::{Outlook, outlook};
 pub use routes::{MailRoutes, Outgoing};
-pub use tables::{MailRow, MailState, MailTables};
+pub use rows::{MailRow, MailState};
+pub use tables::MailTables;
 
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::run::{PAUSE, SLICE};
@@ -32,7 +34,7 @@ use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, StateError};
 use attempt::attempt;
 use recorded::hold_to_log;
-use tables::OwedMail;
+use rows::OwedMail;
 
 /// Mails that are sent before their results are appended.
 const GROUP_MAILS: usize = 1_000;

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::consumers::notifier::tables::{MailTables, WaitingMail};
+use crate::consumers::notifier::rows::WaitingMail;
+use crate::consumers::notifier::tables::MailTables;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Event;
 use crate::domain::id::{PayoutId, Sequence};

@@ -8,109 +8,21 @@ use uuid::Uuid;
 
 use crate::consumers::feed::follow;
 use crate::consumers::notifier::projection;
+use crate::consumers::notifier::rows::{self, CompanyRow, MailRow, OwedMail, WaitingMail};
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings, run};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
-use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
-use crate::domain::money::Money;
-use crate::domain::time::{BusinessDate, EventTime};
+use crate::domain::id::{PayoutId, Sequence};
+use crate::domain::time::EventTime;
 use crate::event_log::{EventLog, FileLog};
-use crate::state::row::{self, Blob};
+use crate::state::row::Blob;
 use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 
 const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2, own_table: "payouts" };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
 const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];
-
-/// What became of a pay mail so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MailState {
-    /// Sent by itself, at once or when its next try comes.
-    Pending,
-    Sent,
-    /// Sent again only when asked for.
-    Failed,
-}
-
-impl MailState {
-    pub const fn name(self) -> &'static str {
-        match self {
-            MailState::Pending => "pending",
-            MailState::Sent => "sent",
-            MailState::Failed => "failed",
-        }
-    }
-
-    fn named(name: &str) -> Option<MailState> {
-        [MailState::Pending, MailState::Sent, MailState::Failed].into_iter().find(|state| state.name() == name)
-    }
-}
-
-/// A pay mail as lists show it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MailRow {
-    pub payout_id: PayoutId,
-    pub business_date: BusinessDate,
-    pub login: String,
-    pub name: String,
-    pub amount: Money,
-    /// Where it went, or would go now.
-    pub to: String,
-    pub state: MailState,
-    pub attempts: u32,
-    /// Only of a pending mail that has failed before.
-    pub next_try: Option<EventTime>,
-    pub last_error: Option<String>,
-    /// Where the payout stands in the log.
-    pub sequence: Sequence,
-}
-
-/// A mail that is to be sent now.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct OwedMail {
-    pub payout_id: PayoutId,
-    pub sequence: Sequence,
-    pub user_id: UserId,
-    pub name: String,
-    pub email: String,
-    pub amount: Money,
-    pub date: BusinessDate,
-    pub opening: Money,
-    pub earned: Money,
-    pub made_at: EventTime,
-    pub imported: bool,
-    /// Attempts that were made and failed.
-    pub attempts: u32,
-    /// What the next attempt follows from.
-    pub cause: EventId,
-}
-
-/// What the log has to say as well of a mail that is not sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct WaitingMail {
-    pub payout_id: PayoutId,
-    /// Of payout.made.
-    pub sequence: Sequence,
-    pub user_id: UserId,
-    pub amount: Money,
-    pub date: BusinessDate,
-    pub opening: Money,
-    pub earned: Money,
-    pub made_at: EventTime,
-    pub imported: bool,
-    pub attempts: u32,
-    pub cause: EventId,
-}
-
-/// What every mail says of the company.
-pub(super) struct CompanyRow {
-    pub id: CompanyId,
-    pub name: String,
-    pub zone: String,
-    pub currency: String,
-}
 
 /// What the notifier knows of payouts and their mails.
 pub struct MailTables {
@@ -327,15 +239,7 @@ impl MailTables {
     /// # Errors
     /// [`StateError::Damaged`] if it is missing.
     pub(super) fn company(&self) -> Result<CompanyRow, StateError> {
-        let read = |row: &Row<'_>| {
-            Ok(CompanyRow {
-                id: CompanyId::from_uuid(row::uuid(row, "company_id")?),
-                name: row.get("name")?,
-                zone: row.get("time_zone")?,
-                currency: row.get("currency")?,
-            })
-        };
-        self.file.db().query_row("SELECT * FROM company", [], read).map_err(|error| match error {
+        self.file.db().query_row("SELECT * FROM company", [], rows::company).map_err(|error| match error {
             rusqlite::Error::QueryReturnedNoRows => self.file.damaged("its company is missing"),
             other => self.file.failed("read")(other),
         })
@@ -345,18 +249,22 @@ impl MailTables {
     pub(super) fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE state = 'pending' AND (next_try IS NULL OR next_try <= ?1) ORDER BY sequence LIMIT ?2";
-        self.all(sql, params![now.micros(), mails_max], owed_mail)
+        self.all(sql, params![now.micros(), mails_max], rows::owed_mail)
     }
 
     /// The mail of a payout, unless it is sent.
     pub(super) fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
-        Ok(self.all(sql, params![Blob::from(payout)], owed_mail)?.pop())
+        Ok(self.all(sql, params![Blob::from(payout)], rows::owed_mail)?.pop())
     }
 
     /// Every mail, by date and login.
     pub fn rows(&self) -> Result<Vec<MailRow>, StateError> {
-        self.all("SELECT * FROM payouts LEFT JOIN users USING (user_id) ORDER BY business_date, login", [], mail_row)
+        self.all(
+            "SELECT * FROM payouts LEFT JOIN users USING (user_id) ORDER BY business_date, login",
+            [],
+            rows::mail_row,
+        )
     }
 
     /// The mails of payouts whose id begins so.
@@ -371,13 +279,13 @@ impl MailTables {
         let (first, last) = (Blob(first.into_bytes()), Blob(last.into_bytes()));
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
-        self.all(sql, params![first, last], mail_row)
+        self.all(sql, params![first, last], rows::mail_row)
     }
 
     /// Every mail that waits, and that of `asked`.
     pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<WaitingMail>, StateError> {
         let sql = "SELECT * FROM payouts WHERE state = 'pending' OR payout_id = ?1";
-        self.all(sql, params![asked.map(Blob::from)], waiting_mail)
+        self.all(sql, params![asked.map(Blob::from)], rows::waiting_mail)
     }
 
     fn all<T>(
@@ -390,65 +298,4 @@ impl MailTables {
         let collect = || db.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<T>, _>>();
         collect().map_err(self.file.failed("read"))
     }
-}
-
-fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
-    Ok(OwedMail {
-        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
-        sequence: Sequence(row.get("sequence")?),
-        user_id: row::user_id(row, "user_id")?,
-        name: row.get("full_name")?,
-        email: row.get("email")?,
-        amount: money(row, "amount")?,
-        date: date(row)?,
-        opening: money(row, "opening")?,
-        earned: money(row, "earned")?,
-        made_at: row::time(row, "made_at")?,
-        imported: row.get("imported")?,
-        attempts: row.get("attempts")?,
-        cause: EventId::from_uuid(row::uuid(row, "cause")?),
-    })
-}
-
-fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {
-    Ok(WaitingMail {
-        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
-        sequence: Sequence(row.get("sequence")?),
-        user_id: row::user_id(row, "user_id")?,
-        amount: money(row, "amount")?,
-        date: date(row)?,
-        opening: money(row, "opening")?,
-        earned: money(row, "earned")?,
-        made_at: row::time(row, "made_at")?,
-        imported: row.get("imported")?,
-        attempts: row.get("attempts")?,
-        cause: EventId::from_uuid(row::uuid(row, "cause")?),
-    })
-}
-
-fn mail_row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
-    let state: String = row.get("state")?;
-    let sent_to: Option<String> = row.get("sent_to")?;
-    let next_try: Option<i64> = row.get("next_try")?;
-    Ok(MailRow {
-        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
-        business_date: date(row)?,
-        login: row.get("login")?,
-        name: row.get("full_name")?,
-        amount: money(row, "amount")?,
-        to: sent_to.map_or_else(|| row.get("email"), Ok)?,
-        state: MailState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?,
-        attempts: row.get("attempts")?,
-        next_try: next_try.and_then(EventTime::from_micros),
-        last_error: row.get("last_error")?,
-        sequence: Sequence(row.get("sequence")?),
-    })
-}
-
-fn money(row: &Row<'_>, column: &str) -> rusqlite::Result<Money> {
-    row.get(column).map(Money::from_minor)
-}
-
-fn date(row: &Row<'_>) -> rusqlite::Result<BusinessDate> {
-    row.get("business_date").map(BusinessDate::from_epoch_days)
 }

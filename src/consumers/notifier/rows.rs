@@ -1,0 +1,166 @@
+//! Rows of the notifier's tables, read.
+
+use rusqlite::Row;
+
+use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
+use crate::domain::money::Money;
+use crate::domain::time::{BusinessDate, EventTime};
+use crate::state::row;
+
+/// What became of a pay mail so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MailState {
+    /// Sent by itself, at once or when its next try comes.
+    Pending,
+    Sent,
+    /// Sent again only when asked for.
+    Failed,
+}
+
+impl MailState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            MailState::Pending => "pending",
+            MailState::Sent => "sent",
+            MailState::Failed => "failed",
+        }
+    }
+
+    fn named(name: &str) -> Option<MailState> {
+        [MailState::Pending, MailState::Sent, MailState::Failed].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// A pay mail as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailRow {
+    pub payout_id: PayoutId,
+    pub business_date: BusinessDate,
+    pub login: String,
+    pub name: String,
+    pub amount: Money,
+    /// Where it went, or would go now.
+    pub to: String,
+    pub state: MailState,
+    pub attempts: u32,
+    /// Only of a pending mail that has failed before.
+    pub next_try: Option<EventTime>,
+    pub last_error: Option<String>,
+    /// Where the payout stands in the log.
+    pub sequence: Sequence,
+}
+
+/// A mail that is to be sent now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct OwedMail {
+    pub payout_id: PayoutId,
+    pub sequence: Sequence,
+    pub user_id: UserId,
+    pub name: String,
+    pub email: String,
+    pub amount: Money,
+    pub date: BusinessDate,
+    pub opening: Money,
+    pub earned: Money,
+    pub made_at: EventTime,
+    pub imported: bool,
+    /// Attempts that were made and failed.
+    pub attempts: u32,
+    /// What the next attempt follows from.
+    pub cause: EventId,
+}
+
+/// What the log has to say as well of a mail that is not sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct WaitingMail {
+    pub payout_id: PayoutId,
+    /// Of payout.made.
+    pub sequence: Sequence,
+    pub user_id: UserId,
+    pub amount: Money,
+    pub date: BusinessDate,
+    pub opening: Money,
+    pub earned: Money,
+    pub made_at: EventTime,
+    pub imported: bool,
+    pub attempts: u32,
+    pub cause: EventId,
+}
+
+/// What every mail says of the company.
+pub(super) struct CompanyRow {
+    pub id: CompanyId,
+    pub name: String,
+    pub zone: String,
+    pub currency: String,
+}
+
+pub(super) fn company(row: &Row<'_>) -> rusqlite::Result<CompanyRow> {
+    Ok(CompanyRow {
+        id: CompanyId::from_uuid(row::uuid(row, "company_id")?),
+        name: row.get("name")?,
+        zone: row.get("time_zone")?,
+        currency: row.get("currency")?,
+    })
+}
+
+pub(super) fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
+    Ok(OwedMail {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        sequence: Sequence(row.get("sequence")?),
+        user_id: row::user_id(row, "user_id")?,
+        name: row.get("full_name")?,
+        email: row.get("email")?,
+        amount: money(row, "amount")?,
+        date: date(row)?,
+        opening: money(row, "opening")?,
+        earned: money(row, "earned")?,
+        made_at: row::time(row, "made_at")?,
+        imported: row.get("imported")?,
+        attempts: row.get("attempts")?,
+        cause: EventId::from_uuid(row::uuid(row, "cause")?),
+    })
+}
+
+pub(super) fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {
+    Ok(WaitingMail {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        sequence: Sequence(row.get("sequence")?),
+        user_id: row::user_id(row, "user_id")?,
+        amount: money(row, "amount")?,
+        date: date(row)?,
+        opening: money(row, "opening")?,
+        earned: money(row, "earned")?,
+        made_at: row::time(row, "made_at")?,
+        imported: row.get("imported")?,
+        attempts: row.get("attempts")?,
+        cause: EventId::from_uuid(row::uuid(row, "cause")?),
+    })
+}
+
+pub(super) fn mail_row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
+    let state: String = row.get("state")?;
+    let sent_to: Option<String> = row.get("sent_to")?;
+    let next_try: Option<i64> = row.get("next_try")?;
+    Ok(MailRow {
+        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
+        business_date: date(row)?,
+        login: row.get("login")?,
+        name: row.get("full_name")?,
+        amount: money(row, "amount")?,
+        to: sent_to.map_or_else(|| row.get("email"), Ok)?,
+        state: MailState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?,
+        attempts: row.get("attempts")?,
+        next_try: next_try.and_then(EventTime::from_micros),
+        last_error: row.get("last_error")?,
+        sequence: Sequence(row.get("sequence")?),
+    })
+}
+
+fn money(row: &Row<'_>, column: &str) -> rusqlite::Result<Money> {
+    row.get(column).map(Money::from_minor)
+}
+
+fn date(row: &Row<'_>) -> rusqlite::Result<BusinessDate> {
+    row.get("business_date").map(BusinessDate::from_epoch_days)
+}
