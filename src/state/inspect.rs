@@ -98,13 +98,12 @@ impl StateIndex {
         Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(StateIndex::on))
     }
 
-    /// A copy of the index in `directory`, to be brought on there; an empty one if there is none to copy.
+    /// A copy in `directory` of an index that could be read, to be brought on there.
     ///
     /// # Errors
     /// [`StateError::Copy`]; [`StateError::Busy`] if it kept changing for `lock_wait`.
     pub fn copied(path: &Path, directory: &Path, lock_wait: Duration) -> Result<StateIndex, StateError> {
-        let to = if path.exists() { copy(path, directory, lock_wait)? } else { directory.join("new.sqlite") };
-        Ok(StateIndex::open(&to, lock_wait)?.0)
+        Ok(StateIndex::open(&copy(path, directory, lock_wait)?, lock_wait)?.0)
     }
 
     /// The tables that differ, each with the first row that does.

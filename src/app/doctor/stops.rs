@@ -78,14 +78,19 @@ impl App<'_> {
     fn try_index_ahead(&self, scratch: &Path) -> Option<Ahead> {
         let path = self.directory.state_index();
         let head = Checkpoint::from(&self.log.head().ok()?);
-        if let Ok(Some(index)) = StateIndex::open_to_read(&path, scratch, self.lock_wait)
-            && index.checkpoint().ok() == Some(head)
-        {
+        let read = StateIndex::open_to_read(&path, scratch, self.lock_wait).ok().flatten();
+        let at = read.as_ref().and_then(|index| index.checkpoint().ok());
+        if let Some(index) = read.as_ref().filter(|_| at == Some(head)) {
             return Some(Ahead { resolutions: index.resolutions().ok()?, halt: None });
         }
+        drop(read);
         let directory = scratch.join("ahead");
         std::fs::create_dir(&directory).ok()?;
-        let index = StateIndex::copied(&path, &directory, self.lock_wait).ok()?;
+        // What cannot be read may be no file at all, and whoever copied that would wait for ever.
+        let index = match at {
+            Some(_) => StateIndex::copied(&path, &directory, self.lock_wait).ok()?,
+            None => StateIndex::open(&directory.join("new.sqlite"), self.lock_wait).ok()?.0,
+        };
         let halt = index.catch_up(&self.log).err().and_then(Halt::of_state);
         Some(Ahead { resolutions: index.resolutions().ok()?, halt })
     }
