@@ -19,7 +19,7 @@ fn pages_of(path: &Path) -> u64 {
 }
 
 /// With right checksums for whatever is written.
-fn open(path: &Path) -> rusqlite::Connection {
+pub fn open(path: &Path) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(path).expect("a database");
     checksum::register(&db).expect("functions");
     db

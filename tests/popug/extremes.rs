@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::backup::add_tasks;
 use crate::chain;
+use crate::damage;
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 
@@ -141,7 +142,7 @@ fn what_was_decided_from_a_tampered_index_is_not_written() {
     for (number, next) in [("number + 1099511627776", "1099511627780"), ("9223372036854775807", "9223372036854775808")]
     {
         let world = whole.copied();
-        let index = rusqlite::Connection::open(world.store().join("state.sqlite")).expect("a database");
+        let index = damage::open(&world.store().join("state.sqlite"));
         index.execute_batch(&format!("UPDATE tasks SET number = {number} WHERE number = 3")).expect("written");
         drop(index);
         let log = world.log_bytes();
