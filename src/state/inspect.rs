@@ -42,7 +42,7 @@ impl SqliteFile {
             let met = Identity::of(path);
             let found = SqliteFile::read_existing(path, layout, scratch, lock_wait);
             // What was opened while another process replaced the file may be of two files.
-            if (met.is_some() && Identity::of(path) == met) || began.elapsed() >= lock_wait {
+            if Identity::of(path) == met || began.elapsed() >= lock_wait {
                 return found;
             }
             std::thread::sleep(Duration::from_millis(1));
