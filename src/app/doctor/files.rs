@@ -11,6 +11,7 @@ use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::segment;
 use crate::event_log::storage::Disk;
+use crate::regular_file;
 use crate::store::{StoreDirectory, disk};
 
 /// Below this there is no room for the next segment of the log.
@@ -128,7 +129,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
     let last = segment::list(&Disk::new(&log)).ok().and_then(|segments| segments.last().copied());
     let files = ["head".to_owned()].into_iter().chain(last.map(segment::file_name));
     files.map(|name| log.join(name)).find_map(|path| {
-        let opened = OpenOptions::new().write(true).open(&path).map(drop);
+        let opened = regular_file::open(&path, OpenOptions::new().write(true)).map(drop);
         // That one is missing is said where the log is looked at.
         opened.err().filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| (path, error))
     })

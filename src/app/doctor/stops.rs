@@ -17,12 +17,14 @@ pub(super) struct Halt {
     pub stop: Stop,
     /// Whether it is of a version that a newer program knows.
     pub is_newer: bool,
+    /// The tracker stops as well, and without it no command works.
+    pub stops_all: bool,
 }
 
 impl Halt {
     /// An event that can be read and contradicts what is known.
     pub fn contradiction(stop: Stop) -> Halt {
-        Halt { stop, is_newer: false }
+        Halt { stop, is_newer: false, stops_all: false }
     }
 
     fn of_log(error: &LogError) -> Option<Halt> {
@@ -35,7 +37,7 @@ impl Halt {
             }
             _ => return None,
         };
-        Some(Halt { stop: Stop { sequence, reason }, is_newer })
+        Some(Halt { stop: Stop { sequence, reason }, is_newer, stops_all: false })
     }
 
     fn of_state(error: StateError) -> Option<Halt> {
@@ -51,6 +53,9 @@ impl Halt {
         let (at, name) = (self.stop.sequence, consumer.name());
         let aside = format!("`popug-cli dlq set-aside {at} --consumer {name}` goes on without");
         match (consumer, self.is_newer) {
+            (Consumer::Accounting | Consumer::Analytics | Consumer::Notifier, _) if self.stops_all => {
+                "see tracker above".into()
+            }
             (Consumer::Tracker, true) => "a newer popug-cli wrote it: use that one; until then no command works".into(),
             (Consumer::Tracker, false) => {
                 "no command works: `popug-cli verify --deep` tells what the log contradicts; \
@@ -106,7 +111,8 @@ impl App<'_> {
             Consumer::Tracker => ahead.halt.clone(),
             _ => self.unreadable(consumer, &from, &ahead.resolutions),
         };
-        halt.map_or(found, Found::StoppedBy)
+        let stops_all = ahead.halt.is_some();
+        halt.map_or(found, |halt| Found::StoppedBy(Halt { stops_all, ..halt }))
     }
 
     /// The first event behind the checkpoint that the consumer has to read and cannot.

@@ -118,7 +118,10 @@ impl App<'_> {
             first.target,
             first.consumer.name()
         );
-        let hint = format!("`popug-cli dlq show {}` tells why; retry it, or let an admin skip it", first.target);
+        let hint = format!(
+            "`popug-cli dlq show {}` tells why; retry it, or let an admin skip it if it is not of the books",
+            first.target
+        );
         Some(Check::warning("dead-letters", detail, hint))
     }
 
@@ -183,7 +186,10 @@ impl App<'_> {
             Ok(Found::Lacking(event)) => Check::warning(
                 name,
                 format!("event {event} of the books is set aside, and nothing is charged, credited or paid"),
-                format!("`popug-cli dlq show {event}` tells why; `popug-cli dlq retry {event}` lets the books go on"),
+                format!(
+                    "`popug-cli dlq show {event}` tells why; \
+                     `popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
+                ),
             ),
             Ok(Found::StoppedBy(halt)) => {
                 let Stop { sequence, reason } = &halt.stop;

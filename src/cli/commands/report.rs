@@ -233,7 +233,7 @@ pub fn say_if_behind(
     let remedy = match missing {
         Some(event) => format!(
             "event {event} of the books is set aside: `popug-cli dlq show {event}` tells why, and \
-             `popug-cli dlq retry {event} --reason TEXT` lets the books go on"
+             `popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
         ),
         None => format!("`popug-cli consume {}` catches up", consumer.name()),
     };

@@ -44,7 +44,7 @@ impl Rejection {
             DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
             DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
             DateBlocked { sequence, .. } => format!(
-                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it, then close again"
+                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it if it is not of the books, then close again"
             ),
             NotStopped { consumer, at: Some(at), .. } => {
                 format!("{} stops at event {at}; that one can be set aside", consumer.name())
@@ -54,7 +54,9 @@ impl Rejection {
             }
             NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
             StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
-            BooksIncomplete { sequence } => format!("`popug-cli dlq retry {sequence} --reason TEXT`, then try again"),
+            BooksIncomplete { sequence } => {
+                format!("`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again")
+            }
             BooksAreNotSkipped { sequence } => {
                 format!("`popug-cli dlq retry {sequence} --reason TEXT` when it can be read")
             }

@@ -163,3 +163,30 @@ fn a_mail_says_what_the_payout_in_the_log_says_whatever_the_tables_say() {
         assert_eq!(last(&store), last(&untouched), "{change}");
     }
 }
+
+/// Of the page that an index begins with, no entry counts.
+fn hide_entries(store: &Store, index: &str) {
+    let path = store.directory.notifier();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let page_bytes: usize = db.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    let named = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let page: usize = db.query_row(named, [index], |row| row.get(0)).unwrap();
+    drop(db);
+    let mut bytes = fs::read(&path).unwrap();
+    let count = (page - 1) * page_bytes + 3;
+    bytes[count..count + 2].fill(0);
+    fs::write(&path, bytes).unwrap();
+}
+
+#[test]
+fn a_mail_that_an_index_hides_goes_out_and_only_once() {
+    for index in ["sqlite_autoindex_payouts_1", "pending_mails"] {
+        let store = Store::with_two_payouts();
+        assert_eq!(store.rows().len(), 2);
+        hide_entries(&store, index);
+        assert_eq!(store.sent(), 2, "{index}");
+        assert_eq!(store.sent(), 0, "{index}");
+        assert!(store.warnings().iter().any(|text| text.contains("damaged")), "{:?}", store.warnings());
+    }
+}
