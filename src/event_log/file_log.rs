@@ -166,15 +166,21 @@ impl FileLog {
     }
 
     /// Recovers what a crash may have left beyond the head, if there is anything, so that readers
-    /// see it. A writer at work looks the same from outside; it is waited for.
+    /// see it, and a slot of the head that it left half written. A writer at work looks the same from
+    /// outside; it is waited for.
     ///
     /// # Errors
     /// As [`FileLog::writer`].
     pub fn settle(&self, patience: &Patience) -> Result<Recovery, LogError> {
-        if recovery::has_tail(self.storage(), &self.head()?)? {
+        if self.has_lost_slot()? || recovery::has_tail(self.storage(), &self.head()?)? {
             return Ok(self.writer(patience)?.recovery());
         }
         Ok(Recovery::default())
+    }
+
+    fn has_lost_slot(&self) -> Result<bool, LogError> {
+        let Some(head_file) = HeadFile::open(self.storage(), Access::Read)? else { return Ok(false) };
+        Ok(head_file.published_at_rest(self.storage())?.is_some_and(|published| published.is_alone))
     }
 
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {

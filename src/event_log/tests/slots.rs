@@ -65,6 +65,21 @@ fn whichever_slot_was_lost_no_batch_is_and_the_next_writer_heals_it() {
     }
 }
 
+/// A consumer that has nothing to append settles, and that is the last that happens to many a log.
+#[test]
+fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
+    let (disk, _) = log();
+    let head = disk.bytes("head");
+    for slot in [0, 1] {
+        let (disk, log) = log();
+        disk.put("head", &losses(&head, slot)[0]);
+        log.settle(&AT_ONCE).unwrap();
+        assert!(log.unsettled().unwrap().is_nothing(), "slot {slot}");
+        assert_eq!(log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults, [], "slot {slot}");
+        assert_eq!(read(&log).unwrap(), lines_of(&batches()), "slot {slot}");
+    }
+}
+
 /// A crash tears a slot or the end of the log, never both: who finds both has lost something that
 /// may have been acknowledged, and neither cuts nor hides it.
 #[test]
