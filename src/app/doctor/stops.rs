@@ -59,7 +59,7 @@ impl Halt {
             (Consumer::Tracker, true) => "a newer popug-cli wrote it: use that one; until then no command works".into(),
             (Consumer::Tracker, false) => {
                 "no command works: `popug-cli verify --deep` tells what the log contradicts; \
-                                           restore a backup from before it"
+                 restore a backup from before it"
                     .into()
             }
             (_, true) => format!("a newer popug-cli wrote it: use that one; {aside}"),
