@@ -28,12 +28,12 @@ pub(super) fn attempt<'l>(
     mails: &[OwedMail],
 ) -> Result<u64, ConsumeError> {
     let company = tables.on_sound_file(around, || Ok(tables.company()?))?;
-    let is_written = mails.iter().any(|mail| routes.transport(mail.imported).is_some());
+    let is_written = mails.iter().any(|mail| routes.transport(mail.waiting.imported).is_some());
     let lines = if is_written { load_lines(around, pen, mails)? } else { Lines::new() };
     let desk = Desk { company, sender: routes.sender(), lines };
     let mut outcomes = HashMap::new();
     for imported in [false, true] {
-        let mails: Vec<_> = mails.iter().filter(|mail| mail.imported == imported).collect();
+        let mails: Vec<_> = mails.iter().filter(|mail| mail.waiting.imported == imported).collect();
         outcomes.extend(desk.send(routes.transport(imported), &mails));
     }
     failpoint!("notifier.after_send");
@@ -41,9 +41,11 @@ pub(super) fn attempt<'l>(
         tables.catch_up(around)?;
         let mut attempts = Vec::new();
         for mail in mails {
-            let now = tables.on_sound_file(around, || Ok(tables.unsent(mail.payout_id)?))?;
-            let is_untouched = now.is_some_and(|now| now.cause == mail.cause);
-            attempts.extend(outcomes.remove(&mail.payout_id).filter(|_| is_untouched).map(|outcome| (mail, outcome)));
+            let now = tables.on_sound_file(around, || Ok(tables.unsent(mail.waiting.payout_id)?))?;
+            let is_untouched = now.is_some_and(|now| now.waiting.cause == mail.waiting.cause);
+            attempts.extend(
+                outcomes.remove(&mail.waiting.payout_id).filter(|_| is_untouched).map(|outcome| (mail, outcome)),
+            );
         }
         record(around, writer, &desk.company, attempts)
     })
@@ -60,14 +62,14 @@ impl Desk<'_> {
     /// What becomes of each mail. Without a transport it counts as sent.
     fn send(&self, transport: Option<&dyn MailTransport>, mails: &[&OwedMail]) -> HashMap<PayoutId, Outcome> {
         let Some(transport) = transport else {
-            return mails.iter().map(|mail| (mail.payout_id, Ok(Transport::None))).collect();
+            return mails.iter().map(|mail| (mail.waiting.payout_id, Ok(Transport::None))).collect();
         };
         let mut outcomes = HashMap::new();
         let mut composed = Vec::new();
         for mail in mails {
             match self.compose(mail) {
                 Ok(mail) => composed.push(mail),
-                Err(error) => drop(outcomes.insert(mail.payout_id, Err(error))),
+                Err(error) => drop(outcomes.insert(mail.waiting.payout_id, Err(error))),
             }
         }
         if !composed.is_empty() {
@@ -78,29 +80,30 @@ impl Desk<'_> {
     }
 
     fn compose(&self, mail: &OwedMail) -> Result<ComposedMail, SendError> {
-        let lines = self.lines.get(&mail.payout_id).cloned().unwrap_or_default();
+        let OwedMail { waiting, name: to_name, email } = mail;
+        let lines = self.lines.get(&waiting.payout_id).cloned().unwrap_or_default();
         let sum: Money = lines.iter().map(|line| line.amount).sum();
-        if sum != mail.earned {
-            let (date, earned) = (mail.date, mail.earned);
+        if sum != waiting.earned {
+            let (date, earned) = (waiting.date, waiting.earned);
             let reason = format!("accounting's entries of {date} add up to {sum}, not to {earned}; rebuild accounting");
             return Err(SendError::Transient(reason));
         }
         let CompanyRow { name, zone, currency, .. } = &self.company;
         let pay_mail = PayMail {
-            payout_id: mail.payout_id,
+            payout_id: waiting.payout_id,
             company: name.clone(),
             currency: currency.clone(),
             zone: zone.clone(),
-            date: mail.date,
-            to_name: mail.name.clone(),
-            to_address: mail.email.clone(),
-            amount: mail.amount,
-            opening: mail.opening,
-            earned: mail.earned,
+            date: waiting.date,
+            to_name: to_name.clone(),
+            to_address: email.clone(),
+            amount: waiting.amount,
+            opening: waiting.opening,
+            earned: waiting.earned,
             lines,
         };
         // Dated as the payout, so that every attempt has the same bytes.
-        Ok(pay_mail.compose(self.sender, mail.made_at)?)
+        Ok(pay_mail.compose(self.sender, waiting.made_at)?)
     }
 }
 
@@ -112,7 +115,7 @@ fn record(
     attempts: Vec<(&OwedMail, Outcome)>,
 ) -> Result<u64, ConsumeError> {
     let Some((first, _)) = attempts.first() else { return Ok(0) };
-    let command_id = format!("notifier/{}", first.cause);
+    let command_id = format!("notifier/{}", first.waiting.cause);
     let facts: Vec<_> = attempts.into_iter().map(|(mail, outcome)| fact(company, mail, outcome)).collect();
     let events = facts.len() as u64;
     let time = stamp(writer.last_time(), around)?;
@@ -123,10 +126,11 @@ fn record(
 }
 
 fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
-    let (payout_id, user_id, attempt) = (mail.payout_id, mail.user_id, mail.attempts + 1);
+    let OwedMail { waiting, email, .. } = mail;
+    let (payout_id, user_id, attempt) = (waiting.payout_id, waiting.user_id, waiting.attempts + 1);
     let (name, event): (String, Event) = match outcome {
         Ok(transport) => {
-            let (to, message_id) = (mail.email.clone(), message_id(payout_id));
+            let (to, message_id) = (email.clone(), message_id(payout_id));
             let sent = MailSent { payout_id, user_id, to, message_id, transport, attempt };
             (format!("mail/{payout_id}"), sent.into())
         }
@@ -136,5 +140,5 @@ fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
             (format!("mail/{payout_id}/{attempt}"), failed.into())
         }
     };
-    Fact { id: EventId::from_uuid(company.id.derive(&name)), causation: Some(mail.cause), event }
+    Fact { id: EventId::from_uuid(company.id.derive(&name)), causation: Some(waiting.cause), event }
 }

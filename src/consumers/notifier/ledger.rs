@@ -37,7 +37,7 @@ fn read_current<'l>(
     pen: &mut Pen<'_, 'l>,
     mails: &[OwedMail],
 ) -> Result<Lines, ConsumeError> {
-    let newest = mails.iter().map(|mail| mail.sequence).max().unwrap_or_default();
+    let newest = mails.iter().map(|mail| mail.waiting.sequence).max().unwrap_or_default();
     let database = match open_current(around, newest)? {
         Some(database) => database,
         None => {
@@ -64,7 +64,7 @@ fn open(around: &Surroundings<'_>) -> Result<Database, StoreError> {
 }
 
 fn read_lines(database: &Database, mails: &[OwedMail]) -> Result<Lines, duckdb::Error> {
-    let ids = mails.iter().map(|mail| mail.payout_id.to_string()).collect::<Vec<_>>().join(",");
+    let ids = mails.iter().map(|mail| mail.waiting.payout_id.to_string()).collect::<Vec<_>>().join(",");
     let mut statement = database.connection().prepare(
         "SELECT p.payout_id::VARCHAR, e.kind, t.number, t.jira_id, t.title, e.amount
          FROM (SELECT unnest(string_split(?, ','))::UUID AS payout_id) w JOIN payouts p USING (payout_id)

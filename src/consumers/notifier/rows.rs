@@ -53,21 +53,9 @@ pub struct MailRow {
 /// A mail that is to be sent now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct OwedMail {
-    pub payout_id: PayoutId,
-    pub sequence: Sequence,
-    pub user_id: UserId,
+    pub waiting: WaitingMail,
     pub name: String,
     pub email: String,
-    pub amount: Money,
-    pub date: BusinessDate,
-    pub opening: Money,
-    pub earned: Money,
-    pub made_at: EventTime,
-    pub imported: bool,
-    /// Attempts that were made and failed.
-    pub attempts: u32,
-    /// What the next attempt follows from.
-    pub cause: EventId,
 }
 
 /// What the log has to say as well of a mail that is not sent.
@@ -83,7 +71,9 @@ pub(super) struct WaitingMail {
     pub earned: Money,
     pub made_at: EventTime,
     pub imported: bool,
+    /// Attempts that were made and failed.
     pub attempts: u32,
+    /// What the next attempt follows from.
     pub cause: EventId,
 }
 
@@ -105,21 +95,7 @@ pub(super) fn company(row: &Row<'_>) -> rusqlite::Result<CompanyRow> {
 }
 
 pub(super) fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
-    Ok(OwedMail {
-        payout_id: PayoutId::from_uuid(row::uuid(row, "payout_id")?),
-        sequence: Sequence(row.get("sequence")?),
-        user_id: row::user_id(row, "user_id")?,
-        name: row.get("full_name")?,
-        email: row.get("email")?,
-        amount: money(row, "amount")?,
-        date: date(row)?,
-        opening: money(row, "opening")?,
-        earned: money(row, "earned")?,
-        made_at: row::time(row, "made_at")?,
-        imported: row.get("imported")?,
-        attempts: row.get("attempts")?,
-        cause: EventId::from_uuid(row::uuid(row, "cause")?),
-    })
+    Ok(OwedMail { waiting: waiting_mail(row)?, name: row.get("full_name")?, email: row.get("email")? })
 }
 
 pub(super) fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {
