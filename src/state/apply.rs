@@ -43,7 +43,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
         Event::UserChanged(e) => change_user(db, e),
         Event::UserRoleChanged(e) => execute(
             db,
-            "UPDATE users SET role = ?2 WHERE user_id = ?1 AND sound",
+            "UPDATE users SET role = ?2 WHERE user_id = ?1",
             params![Blob::from(e.user_id), e.new_role.name()],
         ),
         Event::UserDeactivated(e) => set_active(db, e.user_id, false),
@@ -54,7 +54,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
         Event::TaskCompleted(e) => execute(
             db,
             "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3
-             WHERE task_id = ?1 AND completed_at IS NULL AND sound",
+             WHERE task_id = ?1 AND completed_at IS NULL",
             params![Blob::from(e.task_id), recorded.time.micros(), recorded.sequence.0],
         ),
         Event::TasksReshuffled(_)
@@ -90,13 +90,13 @@ fn change_user(db: &Connection, e: &UserChanged) -> rusqlite::Result<()> {
     execute(
         db,
         "UPDATE users SET full_name = coalesce(?2, full_name), email = coalesce(?3, email)
-         WHERE user_id = ?1 AND sound",
+         WHERE user_id = ?1",
         params![Blob::from(e.user_id), e.full_name, e.email],
     )
 }
 
 fn set_active(db: &Connection, user: UserId, active: bool) -> rusqlite::Result<()> {
-    execute(db, "UPDATE users SET active = ?2 WHERE user_id = ?1 AND sound", params![Blob::from(user), active])
+    execute(db, "UPDATE users SET active = ?2 WHERE user_id = ?1", params![Blob::from(user), active])
 }
 
 /// The assignment that follows in the same batch fills in the assignee.
@@ -123,7 +123,7 @@ fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> Re
             "UPDATE tasks SET assignee = iif(completed_at IS NULL, ?2, assignee),
                 assigned_at = iif(completed_at IS NULL, ?3, assigned_at),
                 assignment_no = iif(completed_at IS NULL, ?4, assignment_no)
-             WHERE task_id = ?1 AND sound RETURNING number",
+             WHERE task_id = ?1 RETURNING number",
         )?
         .query_row(
             params![Blob::from(e.task_id), Blob::from(e.assignee_id), recorded.time.micros(), e.assignment_no],

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{ErrorCode, ffi};
 
 use crate::regular_file;
+use crate::state::checked_pages;
 use crate::state::replacement::with_suffix;
 
 /// Whether the file does not hold what was written to it, or lacks our tables.
@@ -18,9 +19,9 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
         E::SqliteFailure(failure, message) => {
             let lacks = |what: &str| message.as_ref().is_some_and(|message| message.starts_with(what));
             matches!(failure.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+                || checked_pages::is_mismatch(failure)
                 || lacks("no such table")
                 || lacks("no such column")
-                || lacks("no such function")
         }
         E::SqlInputError { msg, .. } => msg.starts_with("no such table") || msg.starts_with("no such column"),
         E::InvalidQuery
@@ -35,8 +36,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Files that begin as SQLite lets them. A write-ahead file may hold all that opening looks at, and hide that the rest is
 /// no database; and one whose own header is none is passed over by SQLite as if nothing were in it, or read
-/// again and again for ten seconds by whoever may not write.
-pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
+/// again and again for ten seconds by whoever may not write. False if its pages have no room for checksums.
+pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     if regular_file::is_other(path) {
         return Err(lacking("it is not a file"));
@@ -46,10 +47,12 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
         let name = other.file_name().unwrap_or_default().display();
         return Err(lacking(&format!("{name} is not a regular file")));
     }
-    // What cannot be read, SQLite says better.
-    if beginning(path, MAGIC.len()).is_ok_and(|begins| begins != MAGIC) {
-        return Err(lacking("it is no database"));
-    }
+    let is_checked = match beginning(path, checked_pages::HEADER_BYTES).as_deref().map(<[u8]>::first_chunk) {
+        Ok(Some(header)) if header.starts_with(MAGIC) => checked_pages::has_room(header),
+        Ok(_) => return Err(lacking("it is no database")),
+        // SQLite says better why it cannot be read.
+        Err(_) => true,
+    };
     let wal = wal_of(path);
     // Another process may be writing the header.
     let is_sound = || beginning(&wal, WAL_HEADER_BYTES).ok().is_none_or(|header| is_wal_header(&header));
@@ -59,7 +62,7 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<()> {
             false
         }
     }) {
-        return Ok(());
+        return Ok(is_checked);
     }
     Err(lacking("its write-ahead file is none"))
 }
@@ -106,6 +109,9 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
     match error {
         // Where a value is read that nothing of ours can have written.
         rusqlite::Error::InvalidQuery => "it holds a value that cannot be in it".to_owned(),
+        rusqlite::Error::SqliteFailure(failure, _) if checked_pages::is_mismatch(failure) => {
+            "a page of it is not what was written".to_owned()
+        }
         other => other.to_string(),
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Statement};
 use crate::state::damage::wal_of;
 use crate::state::index::LAYOUT;
 use crate::state::replacement::Identity;
-use crate::state::{Layout, SqliteFile, StateError, StateIndex, damage};
+use crate::state::{Layout, SqliteFile, StateError, StateIndex, checked_pages, damage};
 
 /// A table and the order in which its rows are compared.
 pub type ComparedTable = (&'static str, &'static str);
@@ -56,16 +56,17 @@ impl SqliteFile {
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
-        damage::check_headers(path).map_err(failed)?;
+        let is_checked = damage::check_headers(path).map_err(failed)?;
         let db = if !wal_of(path).exists() {
-            open_as(path, "immutable=1").map_err(failed)?
-        } else if let Ok(db) = open_as(path, "readonly_shm=1").and_then(pinned) {
+            open_as(path, "immutable=1", is_checked).map_err(failed)?
+        } else if let Ok(db) = open_as(path, "readonly_shm=1", is_checked).and_then(pinned) {
             db
         } else {
-            Connection::open(copy(path, scratch, lock_wait)?).map_err(failed)?
+            let copy = copy(path, scratch, lock_wait)?;
+            checked_pages::open_if(is_checked, copy, OpenFlags::default()).map_err(failed)?
         };
-        let file = SqliteFile::over(db, path)?;
-        Ok(file.is_current(layout)?.then_some(file))
+        let file = SqliteFile::over(db, path);
+        Ok((file.is_current(layout)? && is_checked).then_some(file))
     }
 
     /// The tables that differ, each with the first row that does.
@@ -112,10 +113,10 @@ impl StateIndex {
     }
 }
 
-fn open_as(path: &Path, how: &str) -> rusqlite::Result<Connection> {
+fn open_as(path: &Path, how: &str, is_checked: bool) -> rusqlite::Result<Connection> {
     let encoded: String = percent_encoding::utf8_percent_encode(&path.to_string_lossy(), RESERVED).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(format!("file:{encoded}?{how}"), flags)
+    checked_pages::open_if(is_checked, format!("file:{encoded}?{how}"), flags)
 }
 
 /// From now on shows what it shows now, whatever others write.

@@ -5,7 +5,7 @@
 //! never cause a wrong decision.
 
 mod apply;
-pub mod checksum;
+pub mod checked_pages;
 mod damage;
 mod error;
 mod index;

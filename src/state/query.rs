@@ -87,7 +87,7 @@ pub struct HandOver {
 }
 
 const TASK_ROWS: &str = "SELECT t.*, c.login AS created_by_login, a.login AS assignee_login
-    FROM tasks t JOIN users c ON c.user_id = t.created_by AND c.sound JOIN users a ON a.user_id = t.assignee AND a.sound";
+    FROM tasks t JOIN users c ON c.user_id = t.created_by JOIN users a ON a.user_id = t.assignee";
 
 impl StateIndex {
     /// # Errors
@@ -95,7 +95,7 @@ impl StateIndex {
     pub fn company(&self) -> Result<Option<Company>, StateError> {
         let found: Option<(i64, String)> = self
             .db()
-            .query_row("SELECT founded_at, data FROM company WHERE sound", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row("SELECT founded_at, data FROM company", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
             .map_err(self.failed("read the company"))?;
         let Some((founded_at, data)) = found else {
@@ -115,7 +115,7 @@ impl StateIndex {
     pub fn user_named(&self, name: &str) -> Result<Option<User>, StateError> {
         match name.parse::<UserId>() {
             Ok(id) => self.user(id),
-            Err(_) => self.by_key("users", "login", name, row::user),
+            Err(_) => self.optional("SELECT * FROM users WHERE login = ?1", [name], row::user),
         }
     }
 
@@ -146,20 +146,20 @@ impl StateIndex {
     }
 
     pub fn active_admins(&self) -> Result<u64, StateError> {
-        let sql = "SELECT count(*) FROM users WHERE active AND role = 'admin' AND sound";
+        let sql = "SELECT count(*) FROM users WHERE active AND role = 'admin'";
         Ok(self.optional(sql, [], |row| row.get(0))?.unwrap_or(0))
     }
 
     /// The number that the next task gets.
     pub fn next_number(&self) -> Result<u64, StateError> {
-        let sql = "SELECT number FROM tasks WHERE sound ORDER BY number DESC LIMIT 1";
+        let sql = "SELECT number FROM tasks ORDER BY number DESC LIMIT 1";
         let last: Option<u64> = self.optional(sql, [], |row| row.get(0))?;
         Ok(last.unwrap_or(0) + 1)
     }
 
     /// All tasks that `name` may mean; several only for a jira id.
     pub fn tasks_named(&self, name: &TaskName) -> Result<Vec<Task>, StateError> {
-        let columns = "SELECT number, task_id, completed_at, assignee, assignment_no, sound FROM tasks";
+        let columns = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks";
         match name {
             TaskName::Number(number) => self.all(&format!("{columns} WHERE number = ?1"), [number], row::task),
             TaskName::Id(id) => self.all(&format!("{columns} WHERE task_id = ?1"), params![Blob::from(*id)], row::task),
@@ -172,12 +172,9 @@ impl StateIndex {
 
     /// Open tasks in order of their numbers.
     pub fn open_tasks(&self) -> Result<Vec<Task>, StateError> {
-        let sql = "SELECT number, task_id, completed_at, assignee, assignment_no, sound FROM tasks
+        let sql = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks
             WHERE completed_at IS NULL ORDER BY number";
-        let tasks = self.all(sql, [], row::task)?;
-        // Rows are checked, but not which of them the index of open tasks names.
-        let is_right = tasks.iter().all(|task| !task.completed) && tasks.is_sorted_by(|a, b| a.number < b.number);
-        if is_right { Ok(tasks) } else { Err(self.file().damaged("its open tasks are not in order")) }
+        self.all(sql, [], row::task)
     }
 
     /// Numbers and titles of open tasks whose number begins with `digits`, in order, at most `max`.
@@ -204,7 +201,7 @@ impl StateIndex {
     }
 
     pub fn hand_overs(&self, number: u64) -> Result<Vec<HandOver>, StateError> {
-        let sql = "SELECT h.*, u.login FROM assignments h JOIN users u ON u.user_id = h.assignee AND u.sound
+        let sql = "SELECT h.*, u.login FROM assignments h JOIN users u ON u.user_id = h.assignee
             WHERE h.number = ?1 ORDER BY h.assignment_no";
         self.all(sql, [number], |row| {
             Ok(HandOver {
@@ -217,7 +214,7 @@ impl StateIndex {
     }
 
     pub fn given_command(&self, key: &str) -> Result<Option<GivenCommand>, StateError> {
-        self.by_key("commands", "command_id", key, |row| {
+        self.optional("SELECT * FROM commands WHERE command_id = ?1", [key], |row| {
             let hash: String = row.get("command_hash")?;
             let command_hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
             Ok(GivenCommand {
@@ -227,30 +224,6 @@ impl StateIndex {
                 task_number: row.get("task_number")?,
             })
         })
-    }
-
-    /// The row that has `key` in a column that orders the table, or none for certain: a key that rotted would be
-    /// missed, but it stands beside the place where it is looked for, so the two rows there are checked.
-    fn by_key<T>(
-        &self,
-        table: &str,
-        column: &str,
-        key: &str,
-        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, StateError> {
-        let nearest = |side: &str, order: &str| {
-            let sql = format!("SELECT * FROM {table} WHERE {column} {side} ?1 ORDER BY {column} {order} LIMIT 1");
-            self.optional(&sql, [key], |row| Ok((row.get::<_, String>(column)?, read(row)?)))
-        };
-        match nearest("<=", "DESC")? {
-            Some((found, row)) if found == key => return Ok(Some(row)),
-            Some((before, _)) if before.as_str() > key => return Err(self.file().damaged("its keys are not in order")),
-            _ => {}
-        }
-        match nearest(">", "ASC")? {
-            Some((behind, _)) if behind.as_str() <= key => Err(self.file().damaged("its keys are not in order")),
-            _ => Ok(None),
-        }
     }
 
     fn all<T>(

@@ -5,17 +5,13 @@ CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL,
     hash TEXT NOT NULL,
-    code_version INTEGER NOT NULL,
-    checksum INTEGER AS (checksum(one, sequence, hash, code_version)) STORED,
-    sound INTEGER AS (is_sound(checksum, one, sequence, hash, code_version))
+    code_version INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE company (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     founded_at INTEGER NOT NULL,
-    data TEXT NOT NULL, -- company.founded as it stands in the log
-    checksum INTEGER AS (checksum(one, founded_at, data)) STORED,
-    sound INTEGER AS (is_sound(checksum, one, founded_at, data))
+    data TEXT NOT NULL -- company.founded as it stands in the log
 ) STRICT;
 
 CREATE TABLE users (
@@ -25,9 +21,7 @@ CREATE TABLE users (
     full_name TEXT NOT NULL,
     email TEXT NOT NULL,
     role TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    checksum INTEGER AS (checksum(ordinal, user_id, login, full_name, email, role, active)) STORED,
-    sound INTEGER AS (is_sound(checksum, ordinal, user_id, login, full_name, email, role, active))
+    active INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE tasks (
@@ -43,11 +37,7 @@ CREATE TABLE tasks (
     assigned_at INTEGER NOT NULL,
     assignment_no INTEGER NOT NULL,
     completed_at INTEGER,
-    completed_sequence INTEGER,
-    checksum INTEGER AS (checksum(number, task_id, title, jira_id, description, created_by, created_at,
-        created_sequence, assignee, assigned_at, assignment_no, completed_at, completed_sequence)) STORED,
-    sound INTEGER AS (is_sound(checksum, number, task_id, title, jira_id, description, created_by, created_at,
-        created_sequence, assignee, assigned_at, assignment_no, completed_at, completed_sequence))
+    completed_sequence INTEGER
 ) STRICT;
 
 CREATE INDEX tasks_by_jira_id ON tasks (jira_id) WHERE jira_id IS NOT NULL;
@@ -60,8 +50,6 @@ CREATE TABLE assignments (
     assignee BLOB NOT NULL,
     assigned_at INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
-    checksum INTEGER AS (checksum(number, assignment_no, assignee, assigned_at, sequence)) STORED,
-    sound INTEGER AS (is_sound(checksum, number, assignment_no, assignee, assigned_at, sequence)),
     PRIMARY KEY (number, assignment_no)
 ) STRICT, WITHOUT ROWID;
 
@@ -71,9 +59,7 @@ CREATE TABLE commands (
     command_hash TEXT NOT NULL,
     first_sequence INTEGER NOT NULL,
     events INTEGER NOT NULL,
-    task_number INTEGER, -- of the task that the batch created
-    checksum INTEGER AS (checksum(command_id, command_hash, first_sequence, events, task_number)) STORED,
-    sound INTEGER AS (is_sound(checksum, command_id, command_hash, first_sequence, events, task_number))
+    task_number INTEGER -- of the task that the batch created
 ) STRICT, WITHOUT ROWID;
 
 -- What operators decided about events that a consumer cannot apply.
@@ -84,9 +70,5 @@ CREATE TABLE resolutions (
     standing TEXT NOT NULL CHECK (standing IN ('set_aside', 'retried', 'skipped')),
     reason TEXT NOT NULL,
     decided_by TEXT NOT NULL,
-    decided_at INTEGER NOT NULL,
-    checksum INTEGER AS (checksum(sequence, consumer, target_sequence, standing, reason, decided_by,
-        decided_at)) STORED,
-    sound INTEGER AS (is_sound(checksum, sequence, consumer, target_sequence, standing, reason, decided_by,
-        decided_at))
+    decided_at INTEGER NOT NULL
 ) STRICT;

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
 use crate::state::replacement::{Identity, Live, Replacement};
-use crate::state::{Checkpoint, StateError, checksum, damage};
+use crate::state::{Checkpoint, StateError, checked_pages, damage};
 
 /// What a file is to hold.
 pub struct Layout {
@@ -123,16 +123,17 @@ impl SqliteFile {
     }
 
     fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
-        damage::check_headers(path).map_err(|source| StateError::of("open", path, None, source))?;
-        let file = SqliteFile::connect(path, lock_wait)?;
-        Ok(file.is_current(layout)?.then_some(file))
+        let is_checked = damage::check_headers(path).map_err(|source| StateError::of("open", path, None, source))?;
+        // A file without tables is never made at the path.
+        let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
+        let file = SqliteFile::connect(checked_pages::open_if(is_checked, path, flags), path, lock_wait)?;
+        Ok((file.is_current(layout)? && is_checked).then_some(file))
     }
 
     /// One that is only looked at.
-    pub(super) fn over(db: Connection, path: &Path) -> Result<SqliteFile, StateError> {
-        checksum::register(&db).map_err(|source| StateError::of("open", path, None, source))?;
+    pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
         let (path, never_commits, instead) = (path.to_owned(), Cell::new(false), OnceCell::new());
-        Ok(SqliteFile { db, path, live: None, never_commits, instead, closing: None })
+        SqliteFile { db, path, live: None, never_commits, instead, closing: None }
     }
 
     /// Whether it was made by this version of the code.
@@ -148,18 +149,16 @@ impl SqliteFile {
         Ok(read().map_err(self.failed("open"))? == layout.code_version)
     }
 
-    fn connect(path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
+    fn connect(db: rusqlite::Result<Connection>, path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
-        // A file without tables is never made at the path.
-        let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
-        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let db = db.map_err(failed)?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX)).map_err(failed)?;
         db.set_prepared_statement_cache_capacity(64);
         // A lost tail of the file is read again from the log, so commits need no fsync.
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
             .map_err(failed)?;
-        SqliteFile::over(db, path)
+        Ok(SqliteFile::over(db, path))
     }
 
     /// A file in memory, for checking what a rebuild would give.
@@ -167,7 +166,7 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
-        let file = SqliteFile::connect(Path::new(":memory:"), Duration::ZERO)?;
+        let file = SqliteFile::connect(Connection::open_in_memory(), Path::new(":memory:"), Duration::ZERO)?;
         fill(&file.db, layout).map_err(file.failed("create"))?;
         Ok(file)
     }
@@ -247,7 +246,7 @@ impl SqliteFile {
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StateError> {
         self.db()
-            .query_row("SELECT sequence, hash FROM checkpoint WHERE sound", [], |row| {
+            .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
                 let hash: String = row.get(1)?;
                 let hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
                 Ok(Checkpoint { sequence: Sequence(row.get(0)?), hash })
@@ -336,8 +335,7 @@ pub fn sqlite_version() -> &'static str {
 
 /// A file with its tables, so that one without them is never one in the making.
 fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
-    let db = Connection::open(path)?;
-    checksum::register(&db)?;
+    let db = checked_pages::create(path)?;
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;
     fill(&db, layout)?;
     db.close().map_err(|(_, error)| error)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use popug_cli::state::checksum;
+use popug_cli::state::checked_pages;
 
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{PASSWORD, World, last_error};
@@ -20,9 +20,7 @@ fn pages_of(path: &Path) -> u64 {
 
 /// With right checksums for whatever is written.
 pub fn open(path: &Path) -> rusqlite::Connection {
-    let db = rusqlite::Connection::open(path).expect("a database");
-    checksum::register(&db).expect("functions");
-    db
+    checked_pages::open(path).expect("a database")
 }
 
 /// A store whose file has no write-ahead file beside it.

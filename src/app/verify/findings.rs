@@ -126,6 +126,11 @@ impl Findings {
 }
 
 impl Violation {
+    /// Events that contradict each other although the hash of each is right.
+    pub(super) fn of_log(invariant: &'static str, what: String) -> Violation {
+        Violation { invariant, place: "log".to_owned(), what, remedy: REPORT.to_owned() }
+    }
+
     /// An event that contradicts the rules although its hash is right.
     pub(super) fn of_event(invariant: &'static str, sequence: u64, what: String) -> Violation {
         Violation { invariant, place: format!("event {sequence}"), what, remedy: REPORT.to_owned() }

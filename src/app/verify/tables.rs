@@ -42,6 +42,7 @@ impl App<'_> {
             check_mails(&around, live, checkpoint, decisions, scratch, findings)?;
         }
         let mut may_lack_money = false;
+        let mut wrong = None;
         for (file, tables, consumer) in [
             (&files.accounting, Tables::Accounting, Consumer::Accounting),
             (&files.analytics, Tables::Analytics, Consumer::Analytics),
@@ -58,13 +59,14 @@ impl App<'_> {
             for difference in differences(live, &rebuilt, scratch.path())? {
                 let place = format!("{} table {}", tables.file_name(), difference.table);
                 findings.rebuildable("I8", consumer.name(), place, difference.what);
+                wrong = wrong.or(Some(consumer));
             }
         }
         if let (Some((accounting, at)), Some((analytics, same))) = (&files.accounting, &files.analytics)
             && at == same
             && !may_lack_money
         {
-            check_totals(accounting, analytics, findings)?;
+            check_totals(accounting, analytics, wrong, findings)?;
         }
         Ok(())
     }
@@ -246,14 +248,25 @@ const TOTALS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-fn check_totals(accounting: &Database, analytics: &Database, findings: &mut Findings) -> Result<(), AppError> {
+/// Of tables of which those of `wrong` are not what the log gives.
+fn check_totals(
+    accounting: &Database,
+    analytics: &Database,
+    wrong: Option<Consumer>,
+    findings: &mut Findings,
+) -> Result<(), AppError> {
     for (name, of_analytics, of_accounting) in TOTALS {
         let ask = |database: &Database, sql: &str| -> Result<String, StoreError> {
             database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))
         };
         if ask(analytics, of_analytics)? != ask(accounting, of_accounting)? {
             let what = format!("{name}: analytics and accounting disagree at the same checkpoint");
-            findings.rebuildable("I12", Consumer::Analytics.name(), "analytics.duckdb".to_owned(), what);
+            match wrong {
+                Some(consumer) => {
+                    findings.rebuildable("I12", consumer.name(), format!("{}.duckdb", consumer.name()), what)
+                }
+                None => findings.violations.push(Violation::of_log("I12", what)),
+            }
         }
     }
     Ok(())

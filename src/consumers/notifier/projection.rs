@@ -21,7 +21,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         Event::UserChanged(e) => execute(
             db,
             "UPDATE users SET full_name = coalesce(?2, full_name), email = coalesce(?3, email)
-             WHERE user_id = ?1 AND sound",
+             WHERE user_id = ?1",
             params![Blob::from(e.user_id), e.full_name, e.email],
         ),
         Event::PayoutMade(e) => owe_mail(db, recorded, e),
@@ -93,7 +93,7 @@ fn mail_went_out(db: &Connection, recorded: &Recorded<'_>, e: &MailSent) -> rusq
     execute(
         db,
         "UPDATE payouts SET state = 'sent', attempts = ?2, next_try = NULL, cause = ?3, last_error = NULL, sent_to = ?4
-         WHERE payout_id = ?1 AND sound",
+         WHERE payout_id = ?1",
         params![Blob::from(e.payout_id), e.attempt, Blob::from(recorded.id), e.to],
     )
 }
@@ -106,7 +106,7 @@ fn mail_stayed(db: &Connection, recorded: &Recorded<'_>, e: &MailFailed) -> rusq
     execute(
         db,
         "UPDATE payouts SET state = ?2, attempts = ?3, next_try = ?4, cause = ?5, last_error = ?6
-         WHERE payout_id = ?1 AND sound",
+         WHERE payout_id = ?1",
         params![Blob::from(e.payout_id), state, e.attempt, next_try, Blob::from(recorded.id), e.error],
     )
 }

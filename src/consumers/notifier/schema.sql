@@ -5,9 +5,7 @@ CREATE TABLE checkpoint (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL,
     hash TEXT NOT NULL,
-    code_version INTEGER NOT NULL,
-    checksum INTEGER AS (checksum(one, sequence, hash, code_version)) STORED,
-    sound INTEGER AS (is_sound(checksum, one, sequence, hash, code_version))
+    code_version INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE company (
@@ -15,18 +13,14 @@ CREATE TABLE company (
     company_id BLOB NOT NULL,
     name TEXT NOT NULL,
     time_zone TEXT NOT NULL,
-    currency TEXT NOT NULL,
-    checksum INTEGER AS (checksum(one, company_id, name, time_zone, currency)) STORED,
-    sound INTEGER AS (is_sound(checksum, one, company_id, name, time_zone, currency))
+    currency TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE users (
     user_id BLOB PRIMARY KEY,
     login TEXT NOT NULL,
     full_name TEXT NOT NULL,
-    email TEXT NOT NULL,
-    checksum INTEGER AS (checksum(user_id, login, full_name, email)) STORED,
-    sound INTEGER AS (is_sound(checksum, user_id, login, full_name, email))
+    email TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- One row for each payout and its mail.
@@ -45,11 +39,7 @@ CREATE TABLE payouts (
     next_try INTEGER, -- of a pending mail that has failed before
     cause BLOB NOT NULL, -- the event that the next attempt follows from
     last_error TEXT,
-    sent_to TEXT,
-    checksum INTEGER AS (checksum(sequence, payout_id, user_id, amount, business_date, opening, earned, made_at,
-        imported, attempts, state, next_try, cause, last_error, sent_to)) STORED,
-    sound INTEGER AS (is_sound(checksum, sequence, payout_id, user_id, amount, business_date, opening, earned,
-        made_at, imported, attempts, state, next_try, cause, last_error, sent_to))
+    sent_to TEXT
 ) STRICT;
 
 CREATE INDEX pending_mails ON payouts (sequence) WHERE state = 'pending';

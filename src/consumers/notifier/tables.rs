@@ -19,7 +19,7 @@ use crate::event_log::{EventLog, FileLog};
 use crate::state::row::Blob;
 use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 2, own_table: "payouts" };
+const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 3, own_table: "payouts" };
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
 const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];

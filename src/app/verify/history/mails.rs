@@ -1,7 +1,7 @@
 //! I9 of pay mails: each is that of a payout, to whoever was paid, and every attempt follows from the one before.
 
 use crate::app::verify::history::History;
-use crate::domain::event::{Consumer, PayoutMade};
+use crate::domain::event::{Consumer, MailFailed, MailSent, PayoutMade};
 use crate::domain::id::{EventId, PayoutId, UserId};
 use crate::state::Recorded;
 
@@ -16,10 +16,22 @@ pub(super) struct Mail {
 
 /// What an attempt tells of itself.
 pub(super) struct Attempt {
-    pub payout: PayoutId,
-    pub user: UserId,
-    pub number: u32,
-    pub is_sent: bool,
+    payout: PayoutId,
+    user: UserId,
+    number: u32,
+    is_sent: bool,
+}
+
+impl From<&MailSent> for Attempt {
+    fn from(e: &MailSent) -> Attempt {
+        Attempt { payout: e.payout_id, user: e.user_id, number: e.attempt, is_sent: true }
+    }
+}
+
+impl From<&MailFailed> for Attempt {
+    fn from(e: &MailFailed) -> Attempt {
+        Attempt { payout: e.payout_id, user: e.user_id, number: e.attempt, is_sent: false }
+    }
 }
 
 impl History {

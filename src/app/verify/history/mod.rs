@@ -27,7 +27,7 @@ use crate::consumers::feed::feed;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::company::Company;
-use crate::domain::event::{Actor, Consumer, Event, MailFailed, MailSent, Subject};
+use crate::domain::event::{Actor, Consumer, Event, Subject};
 use crate::domain::id::{EntryId, PayoutId, Sequence, UserId};
 use crate::domain::time::BusinessDate;
 use crate::event_log::{EventLog, FileLog, Line, LineKind, LogError};
@@ -206,18 +206,8 @@ impl History {
             Event::TaskSettled(e) => self.task_settled(recorded, e),
             Event::PayoutMade(e) => self.payout_made(recorded, e),
             Event::DayClosed(e) => self.day_closed(recorded, e),
-            Event::MailSent(MailSent { payout_id: payout, user_id: user, attempt: number, .. }) => {
-                self.mail_attempted(
-                    recorded,
-                    &Attempt { payout: *payout, user: *user, number: *number, is_sent: true },
-                );
-            }
-            Event::MailFailed(MailFailed { payout_id: payout, user_id: user, attempt: number, .. }) => {
-                self.mail_attempted(
-                    recorded,
-                    &Attempt { payout: *payout, user: *user, number: *number, is_sent: false },
-                );
-            }
+            Event::MailSent(e) => self.mail_attempted(recorded, &Attempt::from(e)),
+            Event::MailFailed(e) => self.mail_attempted(recorded, &Attempt::from(e)),
             Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {}
         }
         if recorded.more == 0 {

@@ -8,24 +8,27 @@ use crate::app::verify::tests::store::{Pinned, Store};
 use crate::app::write::Manner;
 use crate::domain::id::{Sequence, UserId};
 use crate::event_log::EventLog;
-use crate::state::checksum;
+use crate::state::checked_pages;
 
 /// Bits that are flipped, spread over the file: all of them take an hour.
 const BITS: usize = 120;
+const PAGE_BYTES: usize = 4096;
 
 #[test]
 fn whichever_bit_of_the_state_index_rots_commands_do_what_they_would_have_done() {
     let store = Store::sound();
     let plan = Plan::of(&store);
     let index = store.path("state.sqlite");
-    let db = rusqlite::Connection::open(&index).unwrap();
-    checksum::register(&db).unwrap();
+    let db = checked_pages::open(&index).unwrap();
     db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA journal_mode = DELETE;").unwrap();
     drop(db);
     let whole = fs::read(&index).unwrap();
     let sound = plan.lines_after(&store, &whole);
     let bits = whole.len() * 8;
-    for bit in (0..bits).step_by((bits / number("POPUG_ROTTEN_BITS", BITS)).max(1)) {
+    let anywhere = (0..bits).step_by((bits / number("POPUG_ROTTEN_BITS", BITS)).max(1));
+    // Of the header of each page the last bits of the count of its cells and of its rightmost child.
+    let headers = (0..bits).step_by(PAGE_BYTES * 8).flat_map(|page| [4, 11].map(|byte| page + byte * 8));
+    for bit in anywhere.chain(headers) {
         let mut rotten = whole.clone();
         rotten[bit / 8] ^= 1 << (bit % 8);
         let found = plan.lines_after(&store, &rotten);

@@ -143,8 +143,14 @@ impl Store {
     /// This version's accounting and analytics follow.
     pub fn set_an_entry_aside_for_analytics(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
+        self.set_aside(&self.app(&clock), Consumer::Analytics, |event| matches!(event, Event::BalanceChanged(_)));
+        self.consume();
+    }
+
+    /// Accounting and analytics follow.
+    pub fn consume(&self) {
+        let clock = Pinned::at("2026-11-22T10:00:00Z");
         let app = self.app(&clock);
-        self.set_aside(&app, Consumer::Analytics, |event| matches!(event, Event::BalanceChanged(_)));
         app.consume_accounting().unwrap();
         consume_analytics(&app.around()).unwrap();
     }

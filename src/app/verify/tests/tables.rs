@@ -2,7 +2,10 @@
 
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
-use crate::state::checksum;
+use crate::domain::event::{Event, Fact};
+use crate::domain::id::EventId;
+use crate::event_log::Batch;
+use crate::state::checked_pages;
 
 const EVERY_FILE: [(&str, &str); 4] = [
     ("checkpoint", "accounting.duckdb"),
@@ -22,9 +25,7 @@ fn sqlite(store: &Store, sql: &str) {
 
 /// With right checksums for whatever is written.
 fn open(store: &Store, file: &str) -> rusqlite::Connection {
-    let connection = rusqlite::Connection::open(store.path(file)).unwrap();
-    checksum::register(&connection).unwrap();
-    connection
+    checked_pages::open(&store.path(file)).unwrap()
 }
 
 fn in_sqlite(store: &Store, file: &str, sql: &str) {
@@ -51,7 +52,7 @@ fn a_changed_row_of_any_table_of_accounting_is_found() {
         let place = format!("accounting.duckdb table {table}");
         let mut expected = vec![("I8", place.as_str())];
         if table == "entries" {
-            expected.insert(0, ("I12", "analytics.duckdb"));
+            expected.insert(0, ("I12", "accounting.duckdb"));
         }
         assert_eq!(broken(&findings), expected, "{findings:#?}");
         let of_table = findings.violations.iter().find(|v| v.invariant == "I8").unwrap();
@@ -179,4 +180,20 @@ fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
     let findings = store.verify(true);
     let expected = [("I8", "notifier.sqlite table users"), ("I8", "state.sqlite table users")];
     assert_eq!(broken(&findings), expected, "{findings:#?}");
+}
+
+#[test]
+fn where_the_log_settles_a_task_twice_no_rebuild_is_said_to_help() {
+    let store = Store::sound();
+    let batches = store.batches();
+    let mut settled =
+        batches.iter().flat_map(|batch| &batch.facts).filter(|fact| matches!(fact.event, Event::TaskSettled(_)));
+    let again = Fact { id: EventId::from_uuid(uuid::Uuid::max()), ..settled.next_back().unwrap().clone() };
+    let like = batches.last().unwrap().clone();
+    store.append(&Batch { command_id: "crafted".into(), command_hash: None, facts: vec![again], ..like });
+    store.consume();
+    let findings = store.verify(true);
+    let totals = findings.violations.iter().find(|v| v.invariant == "I12" && v.place == "log").unwrap();
+    assert!(totals.what.starts_with("rewards of finished tasks"), "{}", totals.what);
+    assert!(findings.violations.iter().all(|v| !v.remedy.contains("--rebuild")), "{findings:#?}");
 }

@@ -6,7 +6,7 @@ use crate::consumers::fixture::*;
 use crate::consumers::notifier;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::{Event, UserChanged, UserDeactivated};
-use crate::state::Checkpoint;
+use crate::state::{Checkpoint, checked_pages};
 
 /// A sent mail, one that waits for its time, one that waits for somebody.
 fn with_mails_of_every_kind() -> Store {
@@ -82,9 +82,7 @@ fn a_log_without_events_owes_no_mail() {
 
 /// Somebody wrote into the tables.
 fn tamper(store: &Store, sql: &str) {
-    let connection = rusqlite::Connection::open(store.directory.notifier()).unwrap();
-    crate::state::checksum::register(&connection).unwrap();
-    connection.execute_batch(sql).unwrap();
+    checked_pages::open(&store.directory.notifier()).unwrap().execute_batch(sql).unwrap();
 }
 
 #[test]
@@ -167,7 +165,7 @@ fn a_mail_says_what_the_payout_in_the_log_says_whatever_the_tables_say() {
 /// Of the page that an index begins with, no entry counts.
 fn hide_entries(store: &Store, index: &str) {
     let path = store.directory.notifier();
-    let db = rusqlite::Connection::open(&path).unwrap();
+    let db = checked_pages::open(&path).unwrap();
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let page_bytes: usize = db.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
     let named = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";

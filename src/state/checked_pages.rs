@@ -1,0 +1,281 @@
+//! A checksum in every page of a SQLite file, so that what rots in it is damage and never a fact.
+//!
+//! SQLite's pages carry none: a bit that flips in a row is read as if it had been written, and one in the header of a
+//! page hides rows from whoever looks for them. So our files are opened through a layer over the system's files (a
+//! VFS shim, see <https://www.sqlite.org/vfs.html>). A page that is written to the database ends with a checksum
+//! of its bytes and its place; one that is read and does not match is an error, whatever it was read for. The header
+//! of the database reserves the bytes for it, so every SQLite can read such a file. What one without this
+//! layer wrote to it does not match.
+//!
+//! The write-ahead file is left as it is: its frames have checksums, which SQLite compares when the first process
+//! opens it.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::{mem, ptr, slice};
+
+use rusqlite::{Connection, OpenFlags, ffi};
+use sha2::{Digest, Sha256};
+
+const NAME: &CStr = c"popug-checked-pages";
+const PAGE_BYTES: usize = 4096;
+const SUM_BYTES: usize = 8;
+/// No page is shorter; what is shorter is a look at the header, which is read again with its page.
+const PAGE_BYTES_MIN: usize = 512;
+/// See <https://www.sqlite.org/fileformat2.html#the_database_header>.
+pub(super) const HEADER_BYTES: usize = 100;
+/// Where the header says how many bytes at the end of every page are not SQLite's.
+const RESERVED_AT: usize = 20;
+
+/// Opens a database of ours, to read and write it as this version does.
+///
+/// # Errors
+/// If SQLite cannot open it. A page is looked at when it is read.
+pub fn open(path: &Path) -> rusqlite::Result<Connection> {
+    open_if(true, path, OpenFlags::default())
+}
+
+/// Opens a database of ours, or if it is not `checked` one of an older version.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_if(checked: bool, name: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    if !checked {
+        return Connection::open_with_flags(name, flags);
+    }
+    register()?;
+    Connection::open_with_flags_and_vfs(name, flags, NAME)
+}
+
+/// Opens a database that is to be made, with nothing in it.
+///
+/// # Errors
+/// If SQLite cannot make it.
+pub(super) fn create(path: &Path) -> rusqlite::Result<Connection> {
+    let db = open(path)?;
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let mut reserved = c_int::try_from(SUM_BYTES).expect("a few bytes");
+    // SAFETY: the connection is open, and for this operation the last argument is read as one `int`.
+    let outcome = unsafe {
+        let reserved = (&raw mut reserved).cast();
+        ffi::sqlite3_file_control(db.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_RESERVE_BYTES, reserved)
+    };
+    succeeded(outcome)?;
+    Ok(db)
+}
+
+/// Whether a database that begins with `header` has room for checksums, as no file of an older version has.
+pub(super) fn has_room(header: &[u8; HEADER_BYTES]) -> bool {
+    usize::from(header[RESERVED_AT]) == SUM_BYTES
+}
+
+/// Whether an error says that a page does not hold what was written to it.
+pub(super) fn is_mismatch(error: &ffi::Error) -> bool {
+    error.extended_code == ffi::SQLITE_IOERR_DATA
+}
+
+fn succeeded(outcome: c_int) -> rusqlite::Result<()> {
+    let failed = || rusqlite::Error::SqliteFailure(ffi::Error::new(outcome), None);
+    if outcome == ffi::SQLITE_OK { Ok(()) } else { Err(failed()) }
+}
+
+/// The first bytes of SHA-256 over the place of a page and all of it but its end.
+fn checksum(page: &[u8], at: ffi::sqlite3_int64) -> [u8; SUM_BYTES] {
+    let sum = Sha256::new().chain_update(at.to_le_bytes()).chain_update(page);
+    *sum.finalize().first_chunk().expect("longer than that")
+}
+
+fn is_sound(page: &[u8], at: ffi::sqlite3_int64) -> bool {
+    page.len() == PAGE_BYTES && page.split_last_chunk().is_some_and(|(content, sum)| *sum == checksum(content, at))
+}
+
+/// Makes the layer known to SQLite, once in a process. It stays for good.
+fn register() -> rusqlite::Result<()> {
+    static REGISTERED: OnceLock<c_int> = OnceLock::new();
+    succeeded(*REGISTERED.get_or_init(|| {
+        // SAFETY: SQLite's default VFS is valid for as long as the process lives, and so is what is leaked here.
+        // The copy differs in what it calls itself, how it opens and how large a file is; whatever else is asked of it
+        // the original's functions answer, which know a VFS by nothing but `pAppData`.
+        unsafe {
+            let Some(original) = ffi::sqlite3_vfs_find(ptr::null()).as_ref() else { return ffi::SQLITE_ERROR };
+            let layer = ffi::sqlite3_vfs {
+                szOsFile: original.szOsFile + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
+                pNext: ptr::null_mut(),
+                zName: NAME.as_ptr(),
+                xOpen: Some(open_file),
+                ..*original
+            };
+            ffi::sqlite3_vfs_register(Box::leak(Box::new(layer)), 0)
+        }
+    }))
+}
+
+/// How an open database is read and written; stands in SQLite's memory for the file, behind what the original VFS
+/// keeps there.
+#[repr(C)]
+struct Methods {
+    /// First, as it is found by the pointer to it.
+    ours: ffi::sqlite3_io_methods,
+    originals: *const ffi::sqlite3_io_methods,
+}
+
+impl Methods {
+    /// # Safety
+    /// `file` is a database that [`open_file`] has opened.
+    unsafe fn originals<'a>(file: *mut ffi::sqlite3_file) -> &'a ffi::sqlite3_io_methods {
+        // SAFETY: `open_file` has pointed `pMethods` at the first field of `Methods`.
+        unsafe { &*(*(*file).pMethods.cast::<Methods>()).originals }
+    }
+}
+
+/// Opens a file as the original VFS does. If it is a database, its pages are checked from then on.
+unsafe extern "C" fn open_file(
+    _: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    file: *mut ffi::sqlite3_file,
+    flags: c_int,
+    flags_out: *mut c_int,
+) -> c_int {
+    // SAFETY: the arguments are SQLite's own. `file` is `szOsFile` bytes, of which the last, as many as `Methods`
+    // has, are beyond what the original uses; both sizes are multiples of a pointer's.
+    unsafe {
+        let original = ffi::sqlite3_vfs_find(ptr::null());
+        let Some(open) = (*original).xOpen else { return ffi::SQLITE_CANTOPEN };
+        let outcome = open(original, name, file, flags, flags_out);
+        if outcome == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
+            let originals = (*file).pMethods;
+            let behind = file.cast::<u8>().add(usize::try_from((*original).szOsFile).expect("a size"));
+            #[expect(clippy::cast_ptr_alignment, reason = "as above")]
+            let methods = behind.cast::<Methods>();
+            let ours = ffi::sqlite3_io_methods {
+                // Without mapped memory, which nobody would check.
+                iVersion: 2,
+                xRead: Some(read),
+                xWrite: Some(write),
+                xDeviceCharacteristics: Some(characteristics),
+                xFetch: None,
+                xUnfetch: None,
+                ..*originals
+            };
+            methods.write(Methods { ours, originals });
+            (*file).pMethods = methods.cast();
+        }
+        outcome
+    }
+}
+
+unsafe extern "C" fn read(
+    file: *mut ffi::sqlite3_file,
+    into: *mut c_void,
+    amount: c_int,
+    at: ffi::sqlite3_int64,
+) -> c_int {
+    // SAFETY: the arguments are SQLite's own: `into` holds `amount` bytes, which are filled after a success.
+    unsafe {
+        let Some(read) = Methods::originals(file).xRead else { return ffi::SQLITE_IOERR_READ };
+        let outcome = read(file, into, amount, at);
+        let bytes = usize::try_from(amount).unwrap_or(0);
+        if outcome == ffi::SQLITE_OK
+            && bytes >= PAGE_BYTES_MIN
+            && !is_sound(slice::from_raw_parts(into.cast::<u8>(), bytes), at)
+        {
+            return ffi::SQLITE_IOERR_DATA;
+        }
+        outcome
+    }
+}
+
+unsafe extern "C" fn write(
+    file: *mut ffi::sqlite3_file,
+    from: *const c_void,
+    amount: c_int,
+    at: ffi::sqlite3_int64,
+) -> c_int {
+    // SAFETY: the arguments are SQLite's own: `from` holds `amount` bytes.
+    unsafe {
+        let Some(write) = Methods::originals(file).xWrite else { return ffi::SQLITE_IOERR_WRITE };
+        let bytes = slice::from_raw_parts(from.cast::<u8>(), usize::try_from(amount).unwrap_or(0));
+        let Ok(mut page) = <[u8; PAGE_BYTES]>::try_from(bytes) else { return write(file, from, amount, at) };
+        let (content, sum) = page.split_last_chunk_mut().expect("a page is longer");
+        *sum = checksum(content, at);
+        write(file, page.as_ptr().cast(), amount, at)
+    }
+}
+
+/// Parts of pages are not to be read: they have no checksum.
+unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: the argument is SQLite's own.
+    unsafe {
+        let Some(characteristics) = Methods::originals(file).xDeviceCharacteristics else { return 0 };
+        characteristics(file) & !ffi::SQLITE_IOCAP_SUBPAGE_READ
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table whose rows fill several pages, one of them more than one.
+    fn filled(path: &Path) -> Connection {
+        let db = create(path).unwrap();
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; CREATE TABLE t (x INTEGER PRIMARY KEY, y TEXT);
+             WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 2000) INSERT INTO t SELECT x, hex(x) FROM n;
+             INSERT INTO t VALUES (10000, printf('%.20000c', 'y'));",
+        )
+        .unwrap();
+        db
+    }
+
+    fn reopened(path: &Path) -> rusqlite::Result<(u64, u64)> {
+        open(path)?.query_row("SELECT count(*), sum(length(y)) FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_in_a_page_and_a_page_in_the_place_of_another_are_a_mismatch() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.sqlite");
+        filled(&path).close().unwrap();
+        let whole = reopened(&path).unwrap();
+        assert_eq!(whole.0, 2001);
+        let written = std::fs::read(&path).unwrap();
+        assert!(has_room(written.first_chunk().unwrap()));
+        assert!(written.len() > 8 * PAGE_BYTES);
+        let is_met = |spoilt: &[u8]| {
+            std::fs::write(&path, spoilt).unwrap();
+            match reopened(&path) {
+                Err(rusqlite::Error::SqliteFailure(failure, _)) => {
+                    is_mismatch(&failure) || failure.code == ffi::ErrorCode::NotADatabase
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        for page in written.chunks(PAGE_BYTES).enumerate().map(|(number, _)| number * PAGE_BYTES) {
+            for at in [0, 1, 3, 4, 7, 11, 18, 20, 100, 103, 2048, 4087, 4088, 4095] {
+                let mut spoilt = written.clone();
+                spoilt[page + at] ^= 0x04;
+                assert!(is_met(&spoilt), "byte {at} of page {}", page / PAGE_BYTES);
+            }
+        }
+        let mut swapped = written.clone();
+        let (second, third) = swapped[PAGE_BYTES..].split_at_mut(PAGE_BYTES);
+        second[..PAGE_BYTES].swap_with_slice(&mut third[..PAGE_BYTES]);
+        assert!(is_met(&swapped));
+        std::fs::write(&path, &written).unwrap();
+        assert_eq!(reopened(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn what_another_sqlite_reads_is_the_same_and_what_it_writes_is_a_mismatch() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.sqlite");
+        filled(&path).close().unwrap();
+        let plain = Connection::open(&path).unwrap();
+        let found: String = plain.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(found, "ok");
+        assert_eq!(plain.execute("DELETE FROM t WHERE x = 17", []).unwrap(), 1);
+        plain.close().unwrap();
+        assert!(reopened(&path).is_err());
+    }
+}
