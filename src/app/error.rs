@@ -19,7 +19,7 @@ use crate::store::StoreError;
 impl MayBeDamage for AppError {
     fn damage(&self) -> Option<&StateError> {
         match self {
-            AppError::State(error) if error.is_of_a_lost_file() => Some(error),
+            AppError::State(error) if error.may_be_damage() => Some(error),
             AppError::Consume(error) => error.damage(),
             _ => None,
         }

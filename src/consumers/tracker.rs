@@ -4,7 +4,7 @@ use crate::consumers::{ConsumeError, Consumed, Surroundings};
 use crate::domain::event::Consumer;
 use crate::state::{Opened, StateError, StateIndex};
 
-/// An error that a SQLite file may be behind that was damaged, or replaced meanwhile.
+/// An error that a SQLite file may be behind that was damaged, or replaced meanwhile, or is not what the log gives.
 pub trait MayBeDamage: From<ConsumeError> {
     /// What is known of the damage.
     fn damage(&self) -> Option<&StateError>;
@@ -13,7 +13,7 @@ pub trait MayBeDamage: From<ConsumeError> {
 impl MayBeDamage for ConsumeError {
     fn damage(&self) -> Option<&StateError> {
         match self {
-            ConsumeError::State(error) if error.is_of_a_lost_file() => Some(error),
+            ConsumeError::State(error) if error.may_be_damage() => Some(error),
             _ => None,
         }
     }
@@ -26,11 +26,11 @@ pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError>
         Opened::MovedAside(aside) => around
             .notices
             .warn(&format!("the state index was damaged; it is kept as {} and rebuilt from the log", aside.display())),
-        Opened::InMemory => {
+        Opened::InMemory(obstacle) => {
             let index = around.directory.state_index();
             around
                 .notices
-                .warn(&format!("the disk of {} is full; the log is read into memory instead", index.display()));
+                .warn(&format!("the disk of {} {obstacle}; the log is read into memory instead", index.display()));
         }
         Opened::AsItWas | Opened::Anew => {}
     }
@@ -49,7 +49,8 @@ pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<(), Con
 }
 
 /// Runs `work`, which stores nothing, on an index that is at the head. Should the file turn out to be damaged
-/// or replaced meanwhile, one made anew takes its place, and `work` begins again.
+/// or replaced meanwhile, one made anew takes its place, and `work` begins again; so it does if the rows contradict
+/// the log and the log does not contradict itself.
 ///
 /// # Errors
 /// What `work` returns.
@@ -65,8 +66,11 @@ pub fn on_sound_index<T, E: MayBeDamage>(
     }
 }
 
-/// False if that was tried before.
+/// False if that was tried before, or is of no use.
 fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError) -> Result<bool, ConsumeError> {
+    if let StateError::Contradiction { .. } = damage {
+        return fill_anew(around, index);
+    }
     if !index.go_on_anew(around.lock_wait)? {
         return Ok(false);
     }
@@ -76,6 +80,18 @@ fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError
     }
     index.catch_up(around.log)?;
     Ok(true)
+}
+
+/// False if the log itself is what cannot be followed.
+fn fill_anew(around: &Surroundings<'_>, index: &StateIndex) -> Result<bool, ConsumeError> {
+    match index.fill_anew(around.log) {
+        Ok(_) => {
+            around.notices.warn("the state index was not what the log gives; it was made anew");
+            Ok(true)
+        }
+        Err(StateError::Contradiction { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Brings the state index to the head; from sequence 1 if `rebuild`.

@@ -8,11 +8,16 @@
 //! layer wrote to it does not match.
 //!
 //! The write-ahead file is left as it is: its frames have checksums, which SQLite compares when the first process
-//! opens it.
+//! opens it. That it continues this very database nobody would compare, though somebody may have put an older copy
+//! in the place of the database alone. So the database counts its generations (in the header's `user_version`):
+//! the first transaction behind a state that is whole in the database begins the next one, and stands in the
+//! write-ahead file until it is merged. What the database itself says is therefore the same as what is read, or
+//! one less.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::{mem, ptr, slice};
 
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -27,6 +32,8 @@ const PAGE_BYTES_MIN: usize = 512;
 pub(super) const HEADER_BYTES: usize = 100;
 /// Where the header says how many bytes at the end of every page are not SQLite's.
 const RESERVED_AT: usize = 20;
+/// Where it says which generation the database is of.
+const GENERATION_AT: ffi::sqlite3_int64 = 60;
 
 /// Opens a database of ours, to read and write it as this version does.
 ///
@@ -48,7 +55,52 @@ pub(super) fn open_if(checked: bool, name: impl AsRef<Path>, flags: OpenFlags) -
     Connection::open_with_flags_and_vfs(name, flags, NAME)
 }
 
-/// Opens a database that is to be made, with nothing in it.
+/// Begins the next generation, inside a transaction, if all that was committed before is in the database itself.
+///
+/// # Errors
+/// If SQLite fails.
+pub(super) fn begin_generation(db: &Connection) -> rusqlite::Result<()> {
+    let read = generation(db)?;
+    match generation_in_database(db)? {
+        Some(merged) if merged == read => db.pragma_update(None, "user_version", read.wrapping_add(1)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what is read is of the generation that the database itself is of, or of the next one.
+///
+/// # Errors
+/// If SQLite fails.
+pub(super) fn is_of_one_piece(db: &Connection) -> rusqlite::Result<bool> {
+    // While something is read, nobody merges what came later.
+    let _snapshot = if db.is_autocommit() { Some(db.unchecked_transaction()?) } else { None };
+    let read = generation(db)?;
+    Ok(generation_in_database(db)?.is_none_or(|merged| merged == read || merged.wrapping_add(1) == read))
+}
+
+fn generation(db: &Connection) -> rusqlite::Result<i32> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// What stands in the file, whatever the write-ahead file says. `None` if there is no file.
+fn generation_in_database(db: &Connection) -> rusqlite::Result<Option<i32>> {
+    let mut field = [0; 4];
+    // SAFETY: the connection is open, and for this operation the last argument is where a pointer to its file is put.
+    // The file is open as long as the connection is, and has methods if it is one. Four bytes are read into as many;
+    // by SQLite's own handle, as closing another one of this process would drop its locks.
+    let outcome = unsafe {
+        let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+        let into = (&raw mut file).cast();
+        succeeded(ffi::sqlite3_file_control(db.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, into))?;
+        let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
+        let Some(read) = methods.and_then(|methods| methods.xRead) else { return Ok(None) };
+        read(file, field.as_mut_ptr().cast(), 4, GENERATION_AT)
+    };
+    succeeded(outcome)?;
+    Ok(Some(i32::from_be_bytes(field)))
+}
+
+/// Opens a database that is to be made, with nothing in it, of any generation.
 ///
 /// # Errors
 /// If SQLite cannot make it.
@@ -62,6 +114,7 @@ pub(super) fn create(path: &Path) -> rusqlite::Result<Connection> {
         ffi::sqlite3_file_control(db.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_RESERVE_BYTES, reserved)
     };
     succeeded(outcome)?;
+    db.pragma_update(None, "user_version", rand::random::<i32>())?;
     Ok(db)
 }
 
@@ -90,6 +143,9 @@ fn is_sound(page: &[u8], at: ffi::sqlite3_int64) -> bool {
     page.len() == PAGE_BYTES && page.split_last_chunk().is_some_and(|(content, sum)| *sum == checksum(content, at))
 }
 
+/// What the layer is over; null until it is known to SQLite.
+static ORIGINAL: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
+
 /// Makes the layer known to SQLite, once in a process. It stays for good.
 fn register() -> rusqlite::Result<()> {
     static REGISTERED: OnceLock<c_int> = OnceLock::new();
@@ -98,7 +154,9 @@ fn register() -> rusqlite::Result<()> {
         // The copy differs in what it calls itself, how it opens and how large a file is; whatever else is asked of it
         // the original's functions answer, which know a VFS by nothing but `pAppData`.
         unsafe {
-            let Some(original) = ffi::sqlite3_vfs_find(ptr::null()).as_ref() else { return ffi::SQLITE_ERROR };
+            let found = ffi::sqlite3_vfs_find(ptr::null());
+            let Some(original) = found.as_ref() else { return ffi::SQLITE_ERROR };
+            ORIGINAL.store(found, Ordering::Release);
             let layer = ffi::sqlite3_vfs {
                 szOsFile: original.szOsFile + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
                 pNext: ptr::null_mut(),
@@ -137,10 +195,11 @@ unsafe extern "C" fn open_file(
     flags: c_int,
     flags_out: *mut c_int,
 ) -> c_int {
-    // SAFETY: the arguments are SQLite's own. `file` is `szOsFile` bytes, of which the last, as many as `Methods`
-    // has, are beyond what the original uses; both sizes are multiples of a pointer's.
+    // SAFETY: the arguments are SQLite's own, which has this function from `register`. `file` is `szOsFile` bytes, of
+    // which the last, as many as `Methods` has, are beyond what the original uses; both sizes are multiples of a
+    // pointer's.
     unsafe {
-        let original = ffi::sqlite3_vfs_find(ptr::null());
+        let original = ORIGINAL.load(Ordering::Acquire);
         let Some(open) = (*original).xOpen else { return ffi::SQLITE_CANTOPEN };
         let outcome = open(original, name, file, flags, flags_out);
         if outcome == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
@@ -150,7 +209,7 @@ unsafe extern "C" fn open_file(
             let methods = behind.cast::<Methods>();
             let ours = ffi::sqlite3_io_methods {
                 // Without mapped memory, which nobody would check.
-                iVersion: 2,
+                iVersion: (*originals).iVersion.min(2),
                 xRead: Some(read),
                 xWrite: Some(write),
                 xDeviceCharacteristics: Some(characteristics),

@@ -72,6 +72,11 @@ impl StateError {
         matches!(self, StateError::Damaged { .. } | StateError::Replaced { .. })
     }
 
+    /// Whether it may be the file that is wrong, and one made anew from the log is right.
+    pub fn may_be_damage(&self) -> bool {
+        self.is_of_a_lost_file() || matches!(self, StateError::Contradiction { .. })
+    }
+
     /// Why SQLite refused a row, if a constraint of the tables did.
     pub fn broken_constraint(&self) -> Option<String> {
         match self {
@@ -88,6 +93,20 @@ impl StateError {
             StateError::Sqlite { source, .. } => is_full_disk(source),
             StateError::Lock { source, .. } => source.kind() == ErrorKind::StorageFull,
             _ => false,
+        }
+    }
+
+    /// What keeps the disk from taking more, so that memory has to do. Whoever may not write at all is refused.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let is_read_only = match self {
+            StateError::Sqlite { source, .. } => source.sqlite_error_code() == Some(ErrorCode::ReadOnly),
+            StateError::Lock { source, .. } => source.kind() == ErrorKind::ReadOnlyFilesystem,
+            _ => false,
+        };
+        match (self.is_full_disk(), is_read_only) {
+            (true, _) => Some("is full"),
+            (false, true) => Some("cannot be written"),
+            (false, false) => None,
         }
     }
 

@@ -116,9 +116,21 @@ impl StateIndex {
         }
         let follow = || self.file.transaction(|| self.follow(log));
         match follow() {
-            Err(error) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
+            Err(error) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
             done => done,
         }
+    }
+
+    /// Fills the index from the first event in a transaction of its own, as one has to whose rows are not what
+    /// the log gives.
+    ///
+    /// # Errors
+    /// [`StateError::Contradiction`] if it is the log that contradicts itself; the index stays as it was.
+    pub fn fill_anew(&self, log: &FileLog) -> Result<u64, StateError> {
+        self.file.transaction(|| {
+            self.clear()?;
+            self.follow(log)
+        })
     }
 
     /// Brings the index to the head inside the caller's transaction.

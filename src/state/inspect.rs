@@ -66,7 +66,7 @@ impl SqliteFile {
             checked_pages::open_if(is_checked, copy, OpenFlags::default()).map_err(failed)?
         };
         let file = SqliteFile::over(db, path);
-        Ok((file.is_current(layout)? && is_checked).then_some(file))
+        Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
     /// The tables that differ, each with the first row that does.

@@ -2,7 +2,7 @@
 //!
 //! Such a file is disposable. One that is damaged, or that has not our tables, is moved aside, wherever that is met,
 //! one of another code version is replaced; either way the log fills it again. How that goes while others have
-//! it open, `replacement` tells. On a full disk its place is taken by one in
+//! it open, `replacement` tells. On a disk that is full or read-only its place is taken by one in
 //! memory, so that reading goes on; that one is filled from the first event.
 
 use std::cell::{Cell, OnceCell};
@@ -39,8 +39,8 @@ pub enum Opened {
     Anew,
     /// The file was damaged and is now called this.
     MovedAside(PathBuf),
-    /// The disk is full. The file was left as it is.
-    InMemory,
+    /// The disk takes no more, and why. The file was left as it is.
+    InMemory(&'static str),
 }
 
 pub struct SqliteFile {
@@ -87,7 +87,10 @@ impl SqliteFile {
             Ok(None) | Err(_) => SqliteFile::open_or_replace(path, layout, lock_wait),
         };
         match opened {
-            Err(error) if error.is_full_disk() => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory)),
+            Err(error) => match error.obstacle() {
+                Some(obstacle) => Ok((SqliteFile::in_memory(layout)?, Opened::InMemory(obstacle))),
+                None => Err(error),
+            },
             opened => opened,
         }
     }
@@ -127,7 +130,7 @@ impl SqliteFile {
         // A file without tables is never made at the path.
         let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
         let file = SqliteFile::connect(checked_pages::open_if(is_checked, path, flags), path, lock_wait)?;
-        Ok((file.is_current(layout)? && is_checked).then_some(file))
+        Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
     /// One that is only looked at.
@@ -136,17 +139,26 @@ impl SqliteFile {
         SqliteFile { db, path, live: None, never_commits, instead, closing: None }
     }
 
-    /// Whether it was made by this version of the code.
+    /// Whether it was made by this version of the code. Its pages are checked, or have no room for that.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] if it is none of ours, whichever the version.
-    pub(super) fn is_current(&self, layout: &Layout) -> Result<bool, StateError> {
+    /// [`StateError::Damaged`] if it is none of ours, whichever the version, or none of this one.
+    pub(super) fn is_current(&self, layout: &Layout, is_checked: bool) -> Result<bool, StateError> {
         let read = || {
             drop(self.db.prepare(&format!("SELECT 1 FROM {}", layout.own_table))?);
             let version = self.db.query_row("SELECT code_version FROM checkpoint", [], |row| row.get::<_, i64>(0));
             version.optional()?.ok_or_else(|| damage::lacking("its checkpoint is missing"))
         };
-        Ok(read().map_err(self.failed("open"))? == layout.code_version)
+        if read().map_err(self.failed("open"))? != layout.code_version {
+            return Ok(false);
+        }
+        if !is_checked {
+            return Err(self.damaged("its pages have no checksums"));
+        }
+        match checked_pages::is_of_one_piece(&self.db).map_err(self.failed("open"))? {
+            true => Ok(true),
+            false => Err(self.damaged("what was written ahead does not continue it")),
+        }
     }
 
     fn connect(db: rusqlite::Result<Connection>, path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
@@ -294,8 +306,14 @@ impl SqliteFile {
     }
 
     pub fn begin(&self) -> Result<(), StateError> {
-        let sql = if self.never_commits.get() { "SAVEPOINT part" } else { "BEGIN IMMEDIATE" };
-        self.db().execute_batch(sql).map_err(self.failed("lock"))
+        if self.never_commits.get() {
+            return self.db().execute_batch("SAVEPOINT part").map_err(self.failed("lock"));
+        }
+        self.db().execute_batch("BEGIN IMMEDIATE").map_err(self.failed("lock"))?;
+        checked_pages::begin_generation(self.db()).map_err(|error| {
+            let _ = self.rollback();
+            self.failed("write")(error)
+        })
     }
 
     pub fn commit(&self) -> Result<(), StateError> {

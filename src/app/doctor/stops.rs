@@ -96,7 +96,12 @@ impl App<'_> {
             Some(_) => StateIndex::copied(&path, &directory, self.lock_wait).ok()?,
             None => StateIndex::open(&directory.join("new.sqlite"), self.lock_wait).ok()?.0,
         };
-        let halt = index.catch_up(&self.log).err().and_then(Halt::of_state);
+        let followed = match index.catch_up(&self.log) {
+            // As the next command will.
+            Err(StateError::Contradiction { .. }) => index.fill_anew(&self.log),
+            followed => followed,
+        };
+        let halt = followed.err().and_then(Halt::of_state);
         Some(Ahead { resolutions: index.resolutions().ok()?, halt })
     }
 

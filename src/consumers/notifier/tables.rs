@@ -39,8 +39,8 @@ impl MailTables {
             Opened::MovedAside(aside) => around
                 .notices
                 .warn(&format!("{name} was damaged; it is kept as {} and rebuilt from the log", aside.display())),
-            Opened::InMemory => {
-                around.notices.warn(&format!("the disk of {name} is full; the log is read into memory instead"));
+            Opened::InMemory(obstacle) => {
+                around.notices.warn(&format!("the disk of {name} {obstacle}; the log is read into memory instead"));
             }
             Opened::AsItWas | Opened::Anew => {}
         }
@@ -126,7 +126,9 @@ impl MailTables {
                 }
                 Err(error)
             }
-            Err(ConsumeError::State(error)) if error.is_full_disk() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
+            Err(ConsumeError::State(error)) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => {
+                follow()
+            }
             done => done,
         }
     }
