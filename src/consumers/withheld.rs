@@ -157,6 +157,11 @@ impl Withheld {
         all.filter(|(_, letter)| letter.standing == Standing::SetAside)
     }
 
+    /// The first event that is set aside.
+    pub fn first_set_aside(&self) -> Option<Sequence> {
+        self.set_aside().next().map(|(target, _)| target)
+    }
+
     /// Nothing.
     pub fn nothing(consumer: Consumer) -> Withheld {
         Withheld { consumer, letters: BTreeMap::new() }

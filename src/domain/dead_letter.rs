@@ -100,7 +100,7 @@ impl Target {
         self.check_actor(actor, Right::SkipDeadLetters)?;
         self.check_standing(&[Standing::SetAside])?;
         if self.is_of_the_books {
-            return Err(Rejection::BooksAreNotSkipped { sequence: self.sequence });
+            return Err(Rejection::BooksAreNotSkipped { consumer: self.consumer, sequence: self.sequence });
         }
         let reason = text::check_reason(reason)?;
         let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);

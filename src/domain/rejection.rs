@@ -74,7 +74,7 @@ pub enum Rejection {
     #[error("event {sequence} still cannot be read: {reason}")]
     StillUnreadable { sequence: Sequence, reason: String },
     #[error("event {sequence} belongs to the books and is never skipped")]
-    BooksAreNotSkipped { sequence: Sequence },
+    BooksAreNotSkipped { consumer: Consumer, sequence: Sequence },
     #[error("event {sequence} of the books is set aside, and nothing is posted without it")]
     BooksIncomplete { sequence: Sequence },
     #[error("a {} entry cannot be corrected", kind.name())]

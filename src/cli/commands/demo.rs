@@ -142,7 +142,7 @@ impl Demo {
 /// Each report with the dates that tell most.
 fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result<Report, Failure> {
     let last_week = Dates::Range { from: Some(today.plus_days(-7)), to: Some(today.previous()) };
-    match name {
+    let (report, _) = match name {
         ReportName::Earnings => load(desk, name, last_week, None, None),
         ReportName::TopTask => load(desk, name, last_week, Some(Granularity::Day), None),
         ReportName::Statement => {
@@ -151,7 +151,8 @@ fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result
             load(desk, name, Dates::Default, None, popug.or(Some(desk.caller.user.id)))
         }
         _ => load(desk, name, Dates::Default, None, None),
-    }
+    }?;
+    Ok(report)
 }
 
 fn first_rows(report: &Report) -> Result<Report, Failure> {

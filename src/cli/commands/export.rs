@@ -1,15 +1,16 @@
 //! `export --dir` and `export journal`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::commands::report::{load, open_for_report, say_if_behind, visible_user, withheld};
+use crate::cli::commands::reach::Reach;
+use crate::cli::commands::report::{load, open_for_report, visible_user};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::file_modes;
 use crate::cli::invocation::{Desk, Invocation, replace_whole};
-use crate::consumers::accounting::settled_through;
 use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Right;
@@ -80,9 +81,9 @@ impl Journal {
             JournalFormat::Beancount => Dialect::Beancount,
         };
         let database = open_for_report(&desk.app, Consumer::Accounting)?;
-        let as_of = settled_through(&database, &withheld(desk, Consumer::Accounting)?)?;
-        invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, as_of, out)?))?;
-        say_if_behind(invocation, desk, Consumer::Accounting, as_of, desk.app.log.head()?.sequence)?;
+        let reach = Reach::of(desk, Consumer::Accounting, &database)?;
+        invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, reach.through, out)?))?;
+        reach.tell(invocation.reporter, desk.app.log.head()?.sequence);
         Ok(Exit::Done)
     }
 }
@@ -111,13 +112,14 @@ struct Exported {
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
     file_modes::make_directory_for_user(dir)
         .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
-    let mut files = Vec::new();
+    let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
     for name in ReportName::ALL {
         let Ok(user) = visible_user(desk, name, None) else { continue };
         let granularity = name.takes_granularity().then_some(Granularity::Day);
         // Of what is asked about dates: all of them, not only today.
         let dates = if granularity.is_some() { Dates::Range { from: None, to: None } } else { Dates::Default };
-        let report = load(desk, name, dates, granularity, user)?;
+        let (report, reach) = load(desk, name, dates, granularity, user)?;
+        reaches.entry(name.reads()).or_insert((reach, report.head_sequence));
         let (extension, format) = match format {
             FileFormat::Csv => ("csv", Format::Csv),
             FileFormat::Parquet => ("parquet", Format::Parquet),
@@ -142,6 +144,9 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
         serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
         Ok(writeln!(out)?)
     })?;
+    for (reach, head) in reaches.values() {
+        reach.tell(invocation.reporter, *head);
+    }
     invocation.reporter.note(&format!("{} reports are in {}", manifest.files.len(), dir.display()));
     Ok(Exit::Done)
 }

@@ -14,6 +14,7 @@ mod init;
 mod later;
 mod log;
 mod mail;
+mod reach;
 mod repair;
 pub(super) mod report;
 mod restore;

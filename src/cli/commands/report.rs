@@ -5,9 +5,9 @@ use clap::{Args, ValueEnum};
 use crate::app::App;
 use crate::app::command::known_user;
 use crate::cli::args::Named;
+use crate::cli::commands::reach::Reach;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
-use crate::consumers::accounting::settled_through;
 use crate::consumers::run::{check_on_chain, project_through};
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
@@ -99,8 +99,8 @@ impl ReportArgs {
         if granularity.is_some() && !self.name.takes_granularity() {
             return Err(Failure::usage(format!("`report {}` has no --period", self.name.name())));
         }
-        let report = load(&desk, self.name, self.dates.dates(), granularity, user)?;
-        say_if_behind(invocation, &desk, self.name.reads(), report.as_of_sequence, report.head_sequence)?;
+        let (report, reach) = load(&desk, self.name, self.dates.dates(), granularity, user)?;
+        reach.tell(invocation.reporter, report.head_sequence);
         invocation.emit(&report)?;
         Ok(if balances(&report) { Exit::Done } else { Exit::Findings })
     }
@@ -148,7 +148,7 @@ pub fn load(
     dates: Dates,
     granularity: Option<Granularity>,
     user: Option<UserId>,
-) -> Result<Report, Failure> {
+) -> Result<(Report, Reach), Failure> {
     if let (true, false) = (user.is_some(), name.takes_user()) {
         return Err(Failure::usage(format!("`report {}` has no --user", name.name())));
     }
@@ -166,11 +166,8 @@ pub fn load(
         ReportError::Tables(source) if is_damage(&source) => Failure::from(database.failed("read")(source)),
         other => other.into(),
     })?;
-    let as_of_sequence = match name.reads() {
-        Consumer::Accounting => settled_through(&database, &withheld(desk, Consumer::Accounting)?)?,
-        _ => report.as_of_sequence,
-    };
-    Ok(Report { as_of_sequence, ..report })
+    let reach = Reach::of(desk, name.reads(), &database)?;
+    Ok((Report { as_of_sequence: reach.through, ..report }, reach))
 }
 
 /// The company and its first admin.
@@ -210,35 +207,6 @@ const fn tables_of(consumer: Consumer) -> Tables {
 /// If it is not known, or the log cannot be read.
 pub fn withheld(desk: &Desk<'_>, consumer: Consumer) -> Result<Withheld, Failure> {
     Ok(Withheld::of(&desk.app.around(), consumer, &desk.index.resolutions()?)?)
-}
-
-/// Says what tables do not tell yet, and how to catch up.
-///
-/// # Errors
-/// As [`withheld`].
-pub fn say_if_behind(
-    invocation: &Invocation<'_>,
-    desk: &Desk<'_>,
-    consumer: Consumer,
-    as_of: Sequence,
-    head: Sequence,
-) -> Result<(), Failure> {
-    if as_of >= head {
-        return Ok(());
-    }
-    let missing = match consumer {
-        Consumer::Accounting => withheld(desk, consumer)?.missing_from_the_books(),
-        Consumer::Tracker | Consumer::Analytics | Consumer::Notifier => None,
-    };
-    let remedy = match missing {
-        Some(event) => format!(
-            "event {event} of the books is set aside: `popug-cli dlq show {event}` tells why, and \
-             `popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
-        ),
-        None => format!("`popug-cli consume {}` catches up", consumer.name()),
-    };
-    invocation.reporter.remark(&format!("as of event {as_of} of {head}; {remedy}"));
-    Ok(())
 }
 
 /// A trial balance whose totals differ is a finding.

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
-pub use owed::{first_owed, settled_through, stop};
+pub use owed::{first_owed, has_entries_behind, settled_through, stop};
 
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;

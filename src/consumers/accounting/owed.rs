@@ -37,6 +37,14 @@ pub fn settled_through(database: &Database, withheld: &Withheld) -> Result<Seque
     Ok(first_owed(database, withheld)?.map_or(read_through, before))
 }
 
+/// Whether an entry follows from an event behind `through`.
+///
+/// # Errors
+/// If the tables cannot be read.
+pub fn has_entries_behind(database: &Database, through: Sequence) -> Result<bool, StoreError> {
+    Ok(last_sequence(database, LAST_CHARGED)? > through)
+}
+
 /// The event that no entry can follow from, as far as the tables know: nothing is decided from it on.
 ///
 /// # Errors

@@ -57,9 +57,10 @@ impl Rejection {
             BooksIncomplete { sequence } => {
                 format!("`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again")
             }
-            BooksAreNotSkipped { sequence } => {
-                format!("`popug-cli dlq retry {sequence} --reason TEXT` when it can be read")
-            }
+            BooksAreNotSkipped { consumer, sequence } => format!(
+                "`popug-cli dlq retry {sequence} --consumer {} --reason TEXT` when it can be read",
+                consumer.name()
+            ),
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
             CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
             CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),

@@ -55,7 +55,7 @@ fn one_of_each() -> Vec<Rejection> {
         Rejection::NotStopped { consumer: Consumer::Analytics, sequence: Sequence(42), at: None },
         Rejection::NotSetAside { consumer: Consumer::Accounting, sequence: Sequence(42) },
         Rejection::StillUnreadable { sequence: Sequence(42), reason: "it has the type task.completed.v9".into() },
-        Rejection::BooksAreNotSkipped { sequence: Sequence(42) },
+        Rejection::BooksAreNotSkipped { consumer: Consumer::Analytics, sequence: Sequence(42) },
         Rejection::BooksIncomplete { sequence: Sequence(42) },
         Rejection::NotCorrectable { kind: EntryKind::Payout },
         Rejection::CorrectionTooLarge { asked: Money::units(12), remaining: Money::units(7) },
