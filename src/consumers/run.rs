@@ -23,11 +23,17 @@ pub(super) const SLICE: Duration = Duration::from_secs(1);
 /// How long they stay free between two slices.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Brings accounting to the head with nothing owed.
+/// Slices of work behind the head that was found first: what follows from it is appended in one and read in the next.
+const SLICES_BEHIND_MAX: u32 = 3;
+
+/// Brings accounting to the head with nothing owed; while others append, to the head that it found and what follows
+/// from that.
 pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<Consumed, ConsumeError> {
     // A draft of the log holds the writer lock and does not wait for the others again.
     let is_alone = matches!(pen, Pen::Held(_)) || around.log.is_draft();
+    let until = around.log.head()?.sequence;
     let mut total: Option<Consumed> = None;
+    let mut slices_behind = 0;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
         let sliced = again_if_damaged(|| {
@@ -47,7 +53,9 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
         sum.to = slice.to;
         sum.applied += slice.applied;
         sum.appended += slice.appended;
-        if done {
+        slices_behind += u32::from(slice.to >= until);
+        // Where others append all the time, the head is never met.
+        if done || slices_behind > SLICES_BEHIND_MAX {
             return Ok(*sum);
         }
         std::thread::sleep(PAUSE);
@@ -84,13 +92,14 @@ pub fn with_accounting<T>(
     close_tables(around, database, done)
 }
 
-/// Brings analytics to the head.
+/// Brings analytics to the head that it finds, or further.
 pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeError> {
+    let until = around.log.head()?.sequence;
     let mut start = None;
     loop {
         let (from, to, at_head) = again_if_damaged(|| analytics_slice(around))?;
         let from = *start.get_or_insert(from);
-        if at_head {
+        if at_head || to >= until {
             let applied = to.0 - from.0;
             return Ok(Consumed { consumer: Consumer::Analytics, from, to, applied, appended: 0 });
         }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -75,6 +77,31 @@ fn one_key_in_eight_processes_is_one_task() {
     assert_eq!(answers.iter().filter(|answer| answer["replayed"] == false).count(), 1);
     assert!(answers.iter().all(|answer| answer["task_id"] == answers[0]["task_id"]));
     assert_eq!(world.rows("mara", &["task", "list"]).len(), 1);
+}
+
+#[test]
+fn consume_ends_though_others_write_all_the_time() {
+    let world = World::new();
+    let consumed = AtomicBool::new(false);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for place in 0..4 {
+            let (world, consumed) = (&world, &consumed);
+            scope.spawn(move || {
+                for n in 0.. {
+                    if consumed.load(Ordering::Relaxed) || began.elapsed() > Duration::from_secs(60) {
+                        return;
+                    }
+                    let _ = world.does("mara", &["task", "add", &format!("Task {place}.{n}")]);
+                }
+            });
+        }
+        let _ = world.does("ada", &["consume"]);
+        assert!(began.elapsed() < Duration::from_secs(60), "it waited for the others to end");
+        consumed.store(true, Ordering::Relaxed);
+    });
+    let _ = world.does("ada", &["consume"]);
+    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Any);
 }
 
 fn outdate(path: &Path) {

@@ -22,6 +22,10 @@ use crate::store::Tables;
 /// How often `--follow` looks for new events.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Everything that was in the log, what accounting and the notifier append after it, and what others make of that.
+/// More rounds are needed only where others append all the time.
+const ROUNDS_MAX: usize = 3;
+
 const DRY_RUN: &str = "\
 With -n nothing is stored, no mail is sent, and what accounting would append is printed. What the
 notifier would append is not: whether a mail goes out is known only by sending it.";
@@ -98,23 +102,39 @@ impl Consume {
     }
 
     /// Runs every consumer, in order, until none of them has anything left: what accounting
-    /// appends is news to the others.
+    /// appends is news to the others. One that stops keeps none of the others from going on.
     fn until_at_head(&self, app: &App<'_>, routes: &MailRoutes) -> Result<Vec<Consumed>, Failure> {
-        let mut total = Vec::new();
-        loop {
+        let mut total: Vec<Consumed> = Vec::new();
+        let mut failures: Vec<(Consumer, Failure)> = Vec::new();
+        for _ in 0..ROUNDS_MAX {
             let mut has_moved = false;
-            for (place, consumer) in self.consumers.iter().enumerate() {
-                let consumed = consume_one(app, *consumer, routes)?;
+            for consumer in &self.consumers {
+                if failures.iter().any(|(failed, _)| failed == consumer) {
+                    continue;
+                }
+                let consumed = match consume_one(app, *consumer, routes) {
+                    Ok(consumed) => consumed,
+                    // Everybody decides from the state index.
+                    Err(failure) if *consumer == Consumer::Tracker => return Err(failure),
+                    Err(failure) => {
+                        failures.push((*consumer, failure));
+                        continue;
+                    }
+                };
                 has_moved |= consumed.applied + consumed.appended > 0;
-                match total.get_mut(place) {
+                match total.iter_mut().find(|sum| sum.consumer == *consumer) {
                     None => total.push(consumed),
                     Some(sum) => add(sum, &consumed),
                 }
             }
             let head = app.log.head().map_err(Failure::from)?.sequence;
             if !has_moved || total.iter().all(|consumed| consumed.to == head) {
-                return Ok(total);
+                break;
             }
+        }
+        match failures.into_iter().next() {
+            Some((_, failure)) => Err(failure),
+            None => Ok(total),
         }
     }
 
