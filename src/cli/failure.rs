@@ -84,7 +84,9 @@ impl Failure {
         match source.kind() {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => self.hint(MAKE_ROOM),
             Kind::PermissionDenied => self.hint(RIGHTS),
-            Kind::ReadOnlyFilesystem => self.hint("its disk can only be read; use a directory on another one"),
+            Kind::ReadOnlyFilesystem => {
+                self.hint("its disk can only be read: mount it for writing, or use a directory on another one")
+            }
             Kind::NotFound => self.hint("nothing is there; check the path"),
             Kind::AlreadyExists => self.hint(MOVE_AWAY),
             _ => self,

@@ -116,6 +116,11 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
+/// Whether the file system that a file lies on takes nothing from anybody.
+pub(super) fn is_on_read_only_disk(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
+}
+
 /// The database and its companions; SQLite also looks for a journal, though ours have none.
 pub(super) fn files(path: &Path) -> [PathBuf; 4] {
     ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(path, suffix))

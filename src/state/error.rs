@@ -99,7 +99,12 @@ impl StateError {
     /// What keeps the disk from taking more, so that memory has to do. Whoever may not write at all is refused.
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_read_only = match self {
-            StateError::Sqlite { source, .. } => source.sqlite_error_code() == Some(ErrorCode::ReadOnly),
+            StateError::Sqlite { path, source, .. } => match source.sqlite_error_code() {
+                Some(ErrorCode::ReadOnly) => true,
+                // Where its companions are gone, as they are when it was merged.
+                Some(ErrorCode::CannotOpen) => damage::is_on_read_only_disk(path),
+                _ => false,
+            },
             StateError::Lock { source, .. } => source.kind() == ErrorKind::ReadOnlyFilesystem,
             _ => false,
         };

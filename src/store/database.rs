@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use duckdb::{AccessMode, Config, Connection, params};
 
 use crate::domain::id::Sequence;
+use crate::durable::sync_directory;
 use crate::event_log::Hash;
 use crate::regular_file;
 use crate::state::Checkpoint;
@@ -84,14 +85,35 @@ impl Database {
     /// # Errors
     /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Locked`] after `wait`.
     pub fn open(path: &Path, tables: Tables, wait: Duration) -> Result<Database, StoreError> {
-        let is_new = !path.exists();
-        let database = Database::connect(path, tables, wait, AccessMode::ReadWrite)?;
-        if is_new {
-            database.create_tables()?;
-        } else {
-            database.check_tables()?;
+        if !path.exists() {
+            Database::make(path, tables, wait)?;
         }
+        let database = Database::connect(path, tables, wait, AccessMode::ReadWrite)?;
+        database.check_tables()?;
         Ok(database)
+    }
+
+    /// Puts a file with its tables in its place, so that one without them is never one in the making. The caller
+    /// has the lock of whoever writes it.
+    fn make(path: &Path, tables: Tables, wait: Duration) -> Result<(), StoreError> {
+        let mut making = path.as_os_str().to_owned();
+        making.push(".making");
+        let making = PathBuf::from(making);
+        // Of somebody who was killed, or of a file that is gone.
+        for left in [wal_of(&making), making.clone(), wal_of(path)] {
+            match std::fs::remove_file(&left) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::Io { action: "remove", path: left, source: error });
+                }
+                _ => {}
+            }
+        }
+        let database = Database::connect(&making, tables, wait, AccessMode::ReadWrite)?;
+        database.create_tables()?;
+        database.checkpoint_file()?;
+        drop(database);
+        let named = std::fs::rename(&making, path).and_then(|()| sync_directory(path.parent().unwrap_or(path)));
+        named.map_err(|source| StoreError::Io { action: "create", path: path.into(), source })
     }
 
     /// Opens a file for reading; an empty one in memory if there is none yet.
@@ -331,8 +353,9 @@ pub fn is_damage(error: &duckdb::Error) -> bool {
     !is_full_disk(error) && WORDS.iter().any(|words| text.contains(words))
 }
 
+/// A file that the system does not open is not damaged, whatever the reason.
 fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
-    if is_full_disk(&error) {
+    if is_full_disk(&error) || error.to_string().contains("Cannot open file") {
         return StoreError::DuckDb { action: "open", path: path.to_owned(), source: error };
     }
     match std::fs::File::open(path) {

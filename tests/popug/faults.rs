@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::chain;
-use crate::harness::Text::{Any, Has};
-use crate::harness::{Output, World};
+use crate::damage;
+use crate::harness::Text::{Any, Has, Nothing};
+use crate::harness::{Call, Output, World};
 use crate::recount::Recount;
 
 const ROOM: &str = "hint: make room on its disk: nothing is lost, and work goes on by itself";
@@ -73,6 +74,59 @@ fn a_small_disk_fills_up() {
         drop(ballast);
         resume(&world, &done);
     }
+}
+
+/// Has the store mounted so that nobody may write it, for one command.
+fn on_a_read_only_disk<'w>(world: &'w World, login: &str, words: &[&str]) -> Call<'w> {
+    const SCRIPT: &str = r#"cd / && mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#;
+    let store = world.store().display().to_string();
+    let inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh", &store];
+    world.call(login, words).through(&inside)
+}
+
+#[test]
+fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
+    let world = World::new();
+    for n in 0..3 {
+        let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+    }
+    let _ = world.does("ada", &["consume"]);
+    let index = world.store().join("state.sqlite");
+    let merge = |_: &World| drop(damage::open(&index).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+    let remove = |companion: &str| drop(std::fs::remove_file(index.with_extension(companion)));
+    let readings: [&[&str]; 4] = [&["task", "list"], &["report", "balances"], &["status"], &["mail", "list"]];
+    let before = readings.map(|words| world.does("ada", words));
+    for lose in [&|_: &World| {}, &|_: &World| remove("sqlite-shm"), &|world: &World| {
+        merge(world);
+        remove("sqlite-shm");
+        remove("sqlite-wal");
+    }] as [&dyn Fn(&World); 3]
+    {
+        lose(&world);
+        for (words, before) in readings.iter().zip(&before) {
+            assert_eq!(on_a_read_only_disk(&world, "ada", words).expect(0, Any, Any).stdout, *before, "{words:?}");
+        }
+        let _ =
+            on_a_read_only_disk(&world, "mara", &["task", "add", "No"]).expect(1, Nothing, Has("mount it for writing"));
+        let doctor = on_a_read_only_disk(&world, "ada", &["doctor"]).expect(7, Has("for writing"), Any);
+        assert!(!doctor.stdout.contains("bring auth/ back"), "{}", doctor.stdout);
+    }
+    let _ = world.call("mara", &["task", "add", "Yes"]).expect(0, Any, Nothing);
+}
+
+#[test]
+fn tables_that_the_system_does_not_open_are_not_taken_for_damaged() {
+    let world = World::new();
+    let _ = world.does("mara", &["task", "add", "One"]);
+    let _ = world.does("ada", &["consume"]);
+    for files in 8..18 {
+        let limit = format!("--nofile={files}");
+        for command in ["close", "consume"] {
+            let output = world.call("ada", &[command]).through(&["prlimit", &limit]).run();
+            assert!(!output.stderr.contains("damaged"), "{command} with {files} files: {}", output.stderr);
+        }
+    }
+    let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
 }
 
 /// Goes on writing; the keys that were acknowledged.

@@ -37,6 +37,9 @@ fn fault(name: &'static str, error: &CredentialError) -> Check {
 fn remedy(error: &CredentialError) -> String {
     match error {
         CredentialError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => OWN_FILES.to_owned(),
+        CredentialError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+            "mount its disk for writing; reports and lists go on meanwhile".to_owned()
+        }
         other => other.hint().unwrap_or_else(|| REMEDY.to_owned()),
     }
 }
