@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::app::backup::is_backup;
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
-use crate::app::{App, Opening};
+use crate::app::{App, AppError, Opening};
 use crate::cli::args::{Global, OutputFormat};
 use crate::cli::environment::{SystemEnvironment, variable};
 use crate::cli::failure::{Exit, Failure};
@@ -16,6 +16,7 @@ use crate::cli::file_modes;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::cli::terminal_guard::TerminalGuard;
+use crate::consumers::tracker;
 use crate::credentials::{Sessions, TokenText, sessions};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
@@ -39,6 +40,16 @@ pub struct Desk<'a> {
     pub index: StateIndex,
     pub company: Company,
     pub caller: Caller,
+}
+
+impl Desk<'_> {
+    /// Asks the index; one made anew answers if its file turns out to be damaged.
+    ///
+    /// # Errors
+    /// What `query` returns.
+    pub fn ask<T>(&self, query: impl Fn(&StateIndex) -> Result<T, AppError>) -> Result<T, Failure> {
+        Ok(tracker::on_sound_index(&self.app.around(), &self.index, || query(&self.index))?)
+    }
 }
 
 impl<'a> Invocation<'a> {

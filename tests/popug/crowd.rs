@@ -70,7 +70,10 @@ impl<'w> Crowd<'w> {
             };
             match ended {
                 Ended::Killed => return None,
-                Ended::Finished { status: 0, stdout, .. } => return Some(stdout),
+                Ended::Finished { status: 0, stdout, stderr } => {
+                    assert!(!stderr.contains("damaged"), "{words:?} took a sound file for a damaged one\n{stderr}");
+                    return Some(stdout);
+                }
                 // Others live a day later already.
                 Ended::Finished { status: 4, stderr, .. } if stderr.contains("the clock") => {}
                 // There is no such task yet, it is somebody else's, or completed.

@@ -53,6 +53,21 @@ fn kept(world: &World, file: &str) -> usize {
 }
 
 #[test]
+fn lists_go_on_when_they_meet_damage_in_the_state_index() {
+    let (world, path) = with_merged("state.sqlite");
+    let before = world.json("mara", &["task", "list", "--all"]);
+    let mut moved = 0;
+    for page in 1..pages_of(&path) {
+        let world = world.copied();
+        spoil(&world.store().join("state.sqlite"), page * SQLITE_PAGE_BYTES + 100, 1);
+        let listed = world.call("mara", &["task", "list", "--all", "-o", "json"]).expect(0, Any, Any);
+        assert_eq!(listed.json(), before, "page {page}");
+        moved += kept(&world, "state.sqlite");
+    }
+    assert!(moved > 2, "{moved} pages were read");
+}
+
+#[test]
 fn a_state_index_that_is_damaged_behind_its_header_is_made_anew_by_every_command_that_opens_it() {
     for words in [&["consume"][..], &["consume", "tracker", "--rebuild"], &["task", "add", "One"], &["close"]] {
         let (world, path) = with_merged("state.sqlite");

@@ -132,6 +132,8 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
         (&wanted.0, &wanted.1, &wanted.2)
     );
     assert!(accounting["last_error"].as_str().is_some_and(|error| error.contains(&bad.to_string())), "{accounting}");
+    let others = [&status["consumers"][2]["lag_events"], &status["consumers"][3]["lag_events"]];
+    assert_eq!(others, [&json!(0), &json!(0)], "they do not wait for accounting: {status}");
     let behind =
         format!("as of event {} of {head}; accounting stops at event {bad}: `popug-cli dlq show {bad}`", bad - 1);
     for words in [&["report", "balances"][..], &["report", "tasks"], &["report", "statement"]] {
@@ -155,6 +157,13 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
         let _ = world.call("ada", words).expect(0, Any, expected);
     }
     let _ = world.call("ada", &["export", "--dir", "exported"]).expect(0, Any, Has(&without));
+    for decided in ["set aside", "skipped"] {
+        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Any);
+        if decided == "set aside" {
+            world.does("ada", &["dlq", "skip", &bad.to_string(), "--reason", "it came twice", "-q"]);
+            world.does("ada", &["consume"]);
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
@@ -151,11 +152,19 @@ pub fn leftovers(directory: &StoreDirectory) -> Check {
 
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let ends = [".duckdb.new", ".duckdb.new.wal", ".eml.tmp"];
+    let ends = [".duckdb.new", ".duckdb.new.wal", ".making", ".making.wal", ".eml.tmp"];
     ends.iter().any(|end| name.ends_with(end))
         || name.contains(".damaged-")
-        || name.starts_with(disk::PROBE_PREFIX)
+        || (name.starts_with(disk::PROBE_PREFIX) && is_old(path))
         || (name.starts_with('.') && name.ends_with(".new"))
+}
+
+/// Whether no `doctor` that runs now can be at it.
+fn is_old(path: &Path) -> bool {
+    const PROBED_WITHIN: Duration = Duration::from_secs(60);
+    let age = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map(|made| made.elapsed());
+    // One that is gone by now was no leftover; one from the future may be.
+    age.is_ok_and(|age| age.map_or(true, |age| age > PROBED_WITHIN))
 }
 
 fn are(count: usize) -> String {
@@ -216,12 +225,21 @@ mod tests {
     fn whatever_was_left_behind_is_named_and_nothing_else() {
         let (home, directory) = store();
         assert_eq!(leftovers(&directory).health, Health::Ok);
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
         for name in ["accounting.duckdb.new", "state.sqlite.damaged-1", ".probe-7", ".passwords.json.0f.new"] {
-            std::fs::write(home.path().join(name), "").unwrap();
+            let file = std::fs::File::create(home.path().join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
             let check = leftovers(&directory);
             assert!(check.health == Health::Warning && check.detail.contains(name), "{check:?}");
             std::fs::remove_file(home.path().join(name)).unwrap();
         }
+    }
+
+    #[test]
+    fn what_another_doctor_tries_just_now_is_no_leftover() {
+        let (home, directory) = store();
+        std::fs::write(home.path().join(".probe-7"), "").unwrap();
+        assert_eq!(leftovers(&directory).health, Health::Ok);
     }
 
     #[test]

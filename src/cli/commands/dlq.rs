@@ -172,7 +172,8 @@ struct Waits {
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Result<Exit, Failure> {
     desk.caller.require(Right::DeadLetters)?;
     let line = desk.app.event(sequence)?;
-    let decisions: Vec<_> = desk.index.resolutions()?.into_iter().filter(|made| made.target == sequence).collect();
+    let decisions = desk.ask(|index| Ok(index.resolutions()?))?;
+    let decisions: Vec<_> = decisions.into_iter().filter(|made| made.target == sequence).collect();
     let waiting = waiting(desk, &decisions, sequence)?;
     let shown = Shown {
         event: serde_json::from_str(line.line().text).map_err(std::io::Error::from)?,

@@ -217,11 +217,11 @@ fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
     if name == "company" || ["task/", "user/", "day/"].iter().any(|kind| name.starts_with(kind)) {
         return Ok(name.to_owned());
     }
-    match known_task(&desk.index, name) {
+    match desk.ask(|index| known_task(index, name)) {
         Ok(task) => Ok(Subject::Task(task.id).to_string()),
-        Err(no_task) => match known_user(&desk.index, name) {
+        Err(no_task) => match desk.ask(|index| known_user(index, name)) {
             Ok(user) => Ok(Subject::User(user.id).to_string()),
-            Err(_) => Err(no_task.into()),
+            Err(_) => Err(no_task),
         },
     }
 }

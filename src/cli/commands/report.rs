@@ -89,7 +89,7 @@ fn parse_name(text: &str) -> Result<ReportName, String> {
 impl ReportArgs {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        let asked = self.user.as_deref().map(|name| known_user(&desk.index, name)).transpose()?;
+        let asked = self.user.as_deref().map(|name| desk.ask(|index| known_user(index, name))).transpose()?;
         let user = visible_user(&desk, self.name, asked.map(|user| user.id))?;
         let granularity = self.period.map(|period| match period {
             PeriodArg::Day => Granularity::Day,
@@ -206,7 +206,7 @@ const fn tables_of(consumer: Consumer) -> Tables {
 /// # Errors
 /// If it is not known, or the log cannot be read.
 pub fn withheld(desk: &Desk<'_>, consumer: Consumer) -> Result<Withheld, Failure> {
-    Ok(Withheld::of(&desk.app.around(), consumer, &desk.index.resolutions()?)?)
+    Ok(Withheld::of(&desk.app.around(), consumer, &desk.ask(|index| Ok(index.resolutions()?))?)?)
 }
 
 /// A trial balance whose totals differ is a finding.

@@ -153,7 +153,8 @@ fn standing(
         sequence: None,
         lag_events: None,
         lag_seconds: 0,
-        set_aside: desk.index.set_aside()?.iter().filter(|letter| letter.consumer == consumer).count() as u64,
+        set_aside: desk.ask(|index| Ok(index.set_aside()?))?.iter().filter(|letter| letter.consumer == consumer).count()
+            as u64,
         last_error: None,
     };
     match read {

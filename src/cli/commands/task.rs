@@ -97,7 +97,7 @@ impl Add {
         if let Some(Title { title, jira_id: Some(jira_id), .. }) = split {
             invocation.reporter.remark(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
         }
-        let assignee = known_user(&desk.index, &assigned.assignee_id.to_string())?.login;
+        let assignee = desk.ask(|index| known_user(index, &assigned.assignee_id.to_string()))?.login;
         invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .text("task_id", [Some(created.task_id.to_string())])
@@ -114,7 +114,7 @@ impl Add {
 impl List {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         desk.caller.require(Right::SeeTasks)?;
-        let rows = desk.index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?;
+        let rows = desk.ask(|index| Ok(index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?))?;
         invocation.emit_list(desk, "tasks", table(&rows).build().map_err(ReportError::from)?)?;
         Ok(Exit::Done)
     }
@@ -141,9 +141,9 @@ fn table(rows: &[TaskRow]) -> TableBuilder {
 impl Show {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         desk.caller.require(Right::SeeTasks)?;
-        let task = known_task(&desk.index, &self.task)?;
-        let row = desk.index.task_row(task.number)?.expect("the task was just found");
-        let hand_overs = desk.index.hand_overs(task.number)?;
+        let task = desk.ask(|index| known_task(index, &self.task))?;
+        let row = desk.ask(|index| Ok(index.task_row(task.number)?))?.expect("the task was just found");
+        let hand_overs = desk.ask(|index| Ok(index.hand_overs(task.number)?))?;
         let answer = Answer::shown(table(std::slice::from_ref(&row)), as_lines(&row, &hand_overs))?;
         let answer = answer.in_zone(&desk.company.zone).with_member("history", &history(&row, &hand_overs))?;
         invocation.answer(&answer)?;

@@ -61,7 +61,7 @@ fn may_handle(desk: &Desk<'_>, user: &User) -> Result<(), Failure> {
 
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let user = known_user(&desk.index, &self.login)?;
+        let user = desk.ask(|index| known_user(index, &self.login))?;
         may_handle(desk, &user)?;
         if !user.active {
             let message = format!("`{}` is deactivated; a token would be refused", user.login);
@@ -90,7 +90,7 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
     let sees_all = desk.caller.may(Right::Administer);
     let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
     records.retain(|record| sees_all || record.user_id == desk.caller.user.id);
-    let users = desk.index.users()?;
+    let users = desk.ask(|index| Ok(index.users()?))?;
     let login =
         |record: &TokenRecord| users.iter().find(|user| user.id == record.user_id).map(|user| user.login.clone());
     let now = invocation.environment.system_now();

@@ -174,7 +174,7 @@ impl SetPassword {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let user: (UserId, String) = match &self.user {
             Some(name) => {
-                let user = known_user(&desk.index, name)?;
+                let user = desk.ask(|index| known_user(index, name))?;
                 (user.id, user.login)
             }
             None => (desk.caller.user.id, desk.caller.user.login.clone()),
@@ -206,7 +206,7 @@ fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
 }
 
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let table = table(desk, &desk.index.users()?).build().map_err(ReportError::from)?;
+    let table = table(desk, &desk.ask(|index| Ok(index.users()?))?).build().map_err(ReportError::from)?;
     invocation.emit_list(desk, "users", table)?;
     Ok(Exit::Done)
 }
@@ -222,7 +222,7 @@ fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
 }
 
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit, Failure> {
-    let user = known_user(&desk.index, name)?;
+    let user = desk.ask(|index| known_user(index, name))?;
     let email = email_for(desk, &user);
     let lines = format!(
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",

@@ -60,7 +60,10 @@ fn only_what_is_set_aside_is_skipped_and_only_by_an_admin() {
 fn an_event_of_the_books_is_never_skipped() {
     let anna = user("anna", Role::Admin);
     let target = Target { is_of_the_books: true, ..target(Some(Standing::SetAside)) };
-    assert_eq!(target.skip(&anna, "gone"), Err(Rejection::BooksAreNotSkipped { consumer: target.consumer, sequence: Sequence(42) }));
+    assert_eq!(
+        target.skip(&anna, "gone"),
+        Err(Rejection::BooksAreNotSkipped { consumer: target.consumer, sequence: Sequence(42) })
+    );
     assert!(target.retry(&anna, None, "mended").is_ok());
 }
 

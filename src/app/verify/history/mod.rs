@@ -27,6 +27,7 @@ use crate::consumers::feed::feed;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::company::Company;
+use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Actor, Consumer, Event, Subject};
 use crate::domain::id::{EntryId, PayoutId, Sequence, UserId};
 use crate::domain::time::BusinessDate;
@@ -213,6 +214,12 @@ impl History {
         if recorded.more == 0 {
             self.tasks_after(at);
         }
+    }
+
+    /// Whether somebody decided in the end that accounting leaves the event itself out.
+    fn is_left_out(&self, at: Sequence) -> bool {
+        let is_about = |made: &&Resolution| made.consumer == Consumer::Accounting && made.target == at;
+        self.decisions.iter().rev().find(is_about).is_some_and(|made| made.standing != Standing::Retried)
     }
 
     /// Whether accounting leaves `cause` out.
