@@ -40,11 +40,15 @@ impl Reach {
             return Ok(Reach { consumer, through, goes_on: false, obstacle: None, set_aside });
         }
         let through = settled_through(database, &withheld)?;
+        // As a rule all that was read is settled, and there is nothing to look for.
+        let is_behind = through < database.checkpoint()?.sequence;
+        let goes_on = is_behind && has_entries_behind(database, through)?;
         let obstacle = match withheld.missing_from_the_books() {
             Some(event) => Some(Obstacle::OfTheBooks(event)),
-            None => stop(database, &withheld)?.map(|stop| Obstacle::Stop(stop.sequence)),
+            None if is_behind => stop(database, &withheld)?.map(|stop| Obstacle::Stop(stop.sequence)),
+            None => None,
         };
-        Ok(Reach { consumer, through, goes_on: has_entries_behind(database, through)?, obstacle, set_aside })
+        Ok(Reach { consumer, through, goes_on, obstacle, set_aside })
     }
 
     /// Says what a report lacks that ends before `head` or leaves events out.
