@@ -23,9 +23,6 @@ pub(super) const SLICE: Duration = Duration::from_secs(1);
 /// How long they stay free between two slices.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Slices of work behind the head that was found first: what follows from it is appended in one and read in the next.
-const SLICES_BEHIND_MAX: u32 = 3;
-
 /// Brings accounting to the head with nothing owed; while others append, to the head that it found and what follows
 /// from that.
 pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<Consumed, ConsumeError> {
@@ -33,7 +30,7 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
     let is_alone = matches!(pen, Pen::Held(_)) || around.log.is_draft();
     let until = around.log.head()?.sequence;
     let mut total: Option<Consumed> = None;
-    let mut slices_behind = 0;
+    let mut had_reacted = false;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
         let sliced = again_if_damaged(|| {
@@ -42,20 +39,20 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
                 let done = accounting.advance(around, pen, deadline)?;
                 let (applied, appended) = accounting.counts();
                 let to = accounting.position().sequence;
-                Ok((Consumed { consumer: Consumer::Accounting, from, to, applied, appended }, done))
+                let slice = Consumed { consumer: Consumer::Accounting, from, to, applied, appended };
+                Ok((slice, done, accounting.has_reacted_to(until)))
             })
         });
         if matches!(sliced, Err(ConsumeError::Stopped { .. })) {
             keep_what_was_read(around)?;
         }
-        let (slice, done) = sliced?;
+        let (slice, done, has_reacted) = sliced?;
         let sum = total.get_or_insert(Consumed { applied: 0, appended: 0, ..slice });
         sum.to = slice.to;
         sum.applied += slice.applied;
         sum.appended += slice.appended;
-        slices_behind += u32::from(slice.to >= until);
-        // Where others append all the time, the head is never met.
-        if done || slices_behind > SLICES_BEHIND_MAX {
+        // Where others append all the time, the head is never met. What was appended in one slice is read in the next.
+        if done || std::mem::replace(&mut had_reacted, has_reacted) {
             return Ok(*sum);
         }
         std::thread::sleep(PAUSE);

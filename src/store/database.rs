@@ -353,13 +353,22 @@ pub fn is_damage(error: &duckdb::Error) -> bool {
     !is_full_disk(error) && WORDS.iter().any(|words| text.contains(words))
 }
 
-/// A file that the system does not open is not damaged, whatever the reason.
+/// A file that the system does not open is not damaged, whatever the reason; the system tells it best.
 fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
-    if is_full_disk(&error) || error.to_string().contains("Cannot open file") {
-        return StoreError::DuckDb { action: "open", path: path.to_owned(), source: error };
+    let failed = |source| StoreError::DuckDb { action: "open", path: path.to_owned(), source };
+    if is_full_disk(&error) {
+        return failed(error);
     }
-    match std::fs::File::open(path) {
-        Ok(_) => StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) },
-        Err(source) => StoreError::Io { action: "open", path: path.to_owned(), source },
+    for file in [path.to_owned(), wal_of(path)] {
+        match std::fs::File::open(&file) {
+            Err(source) if file == path || source.kind() != std::io::ErrorKind::NotFound => {
+                return StoreError::Io { action: "open", path: file, source };
+            }
+            _ => {}
+        }
     }
+    if error.to_string().contains("Cannot open file") {
+        return failed(error);
+    }
+    StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) }
 }

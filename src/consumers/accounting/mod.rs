@@ -102,6 +102,11 @@ impl<'d> Accounting<'d> {
         (self.applied, self.appended)
     }
 
+    /// Whether nothing is owed of what the log says up to `until`, though its entries may not be read yet.
+    pub fn has_reacted_to(&self, until: Sequence) -> bool {
+        self.position.sequence >= until && self.reacted_through >= self.last_cause.min(until)
+    }
+
     /// Projects and reacts until the head is reached and nothing is owed, or until `deadline`.
     /// True when all is done.
     pub fn advance<'l>(
