@@ -200,6 +200,9 @@ impl From<StoreError> for Failure {
                 Failure::new(Exit::Failure, "tables_damaged", message)
                     .hint(format!("`popug-cli consume {consumer} --rebuild` makes the tables anew from the log"))
             }
+            StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
+                .hint("`popug-cli consume` removes it and goes on from what the tables hold"),
+            StoreError::Replaced { .. } => Failure::new(Exit::Failure, "replaced", message).hint("try again"),
             StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }
@@ -262,6 +265,8 @@ impl From<ConsumeError> for Failure {
             ConsumeError::ForeignTables { consumer, .. } => Failure::new(Exit::Damaged, "foreign_tables", message)
                 .hint("the log was restored or replaced since")
                 .hint(format!("`popug-cli consume {} --rebuild` makes the tables anew from this log", consumer.name())),
+            ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)
+                .hint("nothing was paid; `popug-cli consume accounting --rebuild` makes the tables anew from the log"),
             ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
                 .hint(format!("`popug-cli dlq show {sequence}` shows the event"))
                 .hint(format!("`popug-cli dlq set-aside {sequence}` lets everything else go on without it")),

@@ -101,7 +101,7 @@ impl<'d> Analytics<'d> {
     /// Stores rows and checkpoint in one transaction.
     fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
-        self.database.set_checkpoint(&self.position)?;
+        self.database.set_checkpoint(&self.position, self.common.tally())?;
         failpoint!("analytics.before_commit");
         self.database.commit()?;
         self.is_open = false;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use duckdb::Connection;
 
-use crate::consumers::ConsumeError;
+use crate::consumers::{ConsumeError, contents};
 use crate::domain::company::Company;
 use crate::domain::event::{Actor, CompanyFounded, DayClosed, Event, PayoutMade};
 use crate::domain::id::{CompanyId, UserId};
 use crate::domain::ledger::books::{Books, Standing, UserDay};
+use crate::domain::ledger::tally::Tally;
 use crate::domain::money::Money;
 use crate::domain::pricing::PriceRange;
 use crate::domain::time::{BusinessDate, EventTime};
@@ -28,6 +29,8 @@ pub struct CommonTables {
     users: BTreeMap<UserId, User>,
     users_changed: bool,
     days: BTreeMap<(BusinessDate, UserId), UserDay>,
+    /// Of all entries that were projected or recorded.
+    tally: Tally,
     company_rows: CompanyRows,
     payout_rows: PayoutRows,
     close_rows: CloseRows,
@@ -35,7 +38,11 @@ pub struct CommonTables {
 
 impl CommonTables {
     /// What the file holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the rows are not what the checkpoint says.
     pub fn load(database: &Database) -> Result<CommonTables, StoreError> {
+        contents::check_days(database)?;
         let connection = database.connection();
         let read = || -> Result<Option<(CompanyFounded, EventTime)>, duckdb::Error> {
             let mut statement = connection.prepare(
@@ -51,7 +58,11 @@ impl CommonTables {
             .map_err(|error| StoreError::Damaged { path: database.path().to_owned(), reason: error.to_string() })?;
         let books = load_books(connection, company).map_err(database.failed("read"))?;
         let users = load_users(connection).map_err(database.failed("read"))?;
-        Ok(CommonTables { books: Some(books), users, ..CommonTables::default() })
+        Ok(CommonTables { books: Some(books), users, tally: database.tally()?, ..CommonTables::default() })
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// # Panics
@@ -101,6 +112,7 @@ impl CommonTables {
             Event::UserRoleChanged(e) => self.change_user(e.user_id, &recorded.event),
             Event::UserDeactivated(e) => self.change_user(e.user_id, &recorded.event),
             Event::UserReactivated(e) => self.change_user(e.user_id, &recorded.event),
+            Event::BalanceChanged(e) => self.tally.add(e),
             Event::PayoutMade(e) => self.payout_rows.push(payout_row(e, recorded)),
             Event::DayClosed(e) => self.close_rows.push(close_row(e, recorded)),
             _ => {}

@@ -9,6 +9,7 @@
 pub mod accounting;
 pub mod analytics;
 mod common_tables;
+pub mod contents;
 pub mod feed;
 #[cfg(test)]
 mod fixture;
@@ -27,7 +28,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::Displayed;
-use crate::domain::time::EventTime;
+use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::recovery::Recovery;
 use crate::event_log::{EventLog, FileLog, LogError, Patience, Writer};
 use crate::state::StateError;
@@ -53,6 +54,9 @@ pub enum ConsumeError {
     /// The consumer's tables were made from another log, or from one that was rolled back since.
     #[error("{} has read up to event {checkpoint} of another log", consumer.name())]
     ForeignTables { consumer: Consumer, checkpoint: Sequence },
+    /// A close was about to pay another amount than the entries give. Nothing was appended.
+    #[error("the balances of {date} are not the sums of the entries: {what}")]
+    BooksDisagree { date: BusinessDate, what: String },
     /// No payout's id begins so.
     #[error("there is no mail `{}`", Displayed(name))]
     UnknownMail { name: String },

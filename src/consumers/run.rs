@@ -13,9 +13,8 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::durable::sync_directory;
 use crate::event_log::{EventLog, LogError};
-use crate::regular_file;
 use crate::state::Checkpoint;
-use crate::store::database::wal_of;
+use crate::store::database::{remove, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
 
 /// Locks are let go after this much work, so that others get their turn.
@@ -176,7 +175,6 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     let withheld = Withheld::load(around, consumer_of(tables))?;
     let database = Database::open(&beside, tables, around.lock_wait)?;
     project_through(around, &database, tables, withheld, around.log.head()?.sequence)?;
-    database.checkpoint_file()?;
     drop(database);
     let _lock = process_lock(around, consumer_of(tables))?;
     replace_live(around, tables, &beside)
@@ -199,7 +197,7 @@ fn rebuild_lock(around: &Surroundings<'_>, tables: Tables) -> PathBuf {
 /// Removes what a rebuild that was killed has left behind, unless one is at work.
 fn remove_leftover(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
     let beside = beside(&around.directory.database(tables));
-    if !beside.exists() && !wal_of(&beside).exists() {
+    if !beside.exists() {
         return Ok(());
     }
     match ProcessLock::take(&rebuild_lock(around, tables), around.holder, Duration::ZERO) {
@@ -233,27 +231,23 @@ pub fn project_through(
 /// Puts new tables in the place of the live ones, durably. The caller holds the consumer's lock.
 fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Result<(), ConsumeError> {
     let live = around.directory.database(tables);
-    let io = |action, path: &Path| {
+    let failed = |action, path: &Path| {
         let path = path.to_owned();
-        move |source| ConsumeError::Io { action, path, source }
+        move |source| io(action, &path, source)
     };
+    discard_write_ahead(around, &live)?;
     // Waits until nobody has the live file open. A damaged one cannot be open anywhere.
-    let merged = Database::open(&live, tables, around.lock_wait).and_then(|database| database.checkpoint_file());
-    match merged {
-        Ok(()) => {}
+    match Database::open(&live, tables, around.lock_wait) {
+        Ok(database) => drop(database),
         Err(StoreError::Damaged { reason, .. }) => move_aside(around, &live, &reason)?,
         Err(error) => return Err(error.into()),
     }
-    let wal = wal_of(&live);
-    if wal.exists() {
-        std::fs::remove_file(&wal).map_err(io("remove", &wal))?;
-    }
-    std::fs::File::open(beside).and_then(|file| file.sync_all()).map_err(io("sync", beside))?;
+    std::fs::File::open(beside).and_then(|file| file.sync_all()).map_err(failed("sync", beside))?;
     failpoint!("rebuild.before_swap");
-    std::fs::rename(beside, &live).map_err(io("replace", &live))?;
+    std::fs::rename(beside, &live).map_err(failed("replace", &live))?;
     failpoint!("rebuild.after_swap");
     let root = around.directory.root();
-    sync_directory(root).map_err(io("sync", root))
+    sync_directory(root).map_err(failed("sync", root))
 }
 
 /// A consumer's live file, open for writing, and what the consumer leaves out. As long as it is
@@ -276,7 +270,9 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
             // books before anything is decided. From here on nobody else posts any.
             report_recovery(around.log.settle(&around.patience())?, around.notices);
         }
-        let database = open_or_move_aside(around, tables, &around.directory.database(tables))?;
+        let path = around.directory.database(tables);
+        discard_write_ahead(around, &path)?;
+        let database = open_or_move_aside(around, tables, &path)?;
         if database.is_current()? {
             let checkpoint = database.checkpoint()?;
             check_on_chain(around, consumer_of(tables), &checkpoint)?;
@@ -342,31 +338,48 @@ const fn consumer_of(tables: Tables) -> Consumer {
 }
 
 fn remove_database(path: &Path) -> Result<(), ConsumeError> {
-    for file in [wal_of(path), path.to_owned()] {
-        match std::fs::remove_file(&file) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(ConsumeError::Io { action: "remove", path: file, source });
-            }
-            _ => {}
+    for file in write_ahead_of(path) {
+        remove(&file)?;
+    }
+    Ok(remove(path)?)
+}
+
+/// Removes a write-ahead file beside the tables: it is from elsewhere, or of a version that left one behind
+/// when it was killed. The tables are whole without it, and the log has what they lack. The caller holds the
+/// consumer's lock.
+fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), ConsumeError> {
+    for file in write_ahead_of(path) {
+        let Ok(found) = file.symlink_metadata() else { continue };
+        if found.is_dir() {
+            let aside = free_name(&file);
+            std::fs::rename(&file, &aside).map_err(|source| io("move aside", &file, source))?;
+        } else {
+            remove(&file)?;
         }
+        let name = file.display();
+        around.notices.warn(&format!("{name} did not belong to the tables beside it; it was not read and is removed"));
     }
     Ok(())
 }
 
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> ConsumeError {
+    ConsumeError::Io { action, path: path.to_owned(), source }
+}
+
+/// The first name behind `path` that nothing has: `NAME.damaged-1` and so on.
+fn free_name(path: &Path) -> PathBuf {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{n}"));
+        PathBuf::from(name)
+    };
+    (1..).map(name).find(|name| name.symlink_metadata().is_err()).expect("some number is free")
+}
+
 fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<(), ConsumeError> {
-    let aside = (1..)
-        .map(|n| path.with_extension(format!("duckdb.damaged-{n}")))
-        .find(|aside| !aside.exists())
-        .expect("some number is free");
-    // Without its file a write-ahead file is of no use; what is none was somebody's.
-    let wal = wal_of(path);
-    let kept = [(path, aside.clone(), path.exists()), (&wal, wal_of(&aside), regular_file::is_other(&wal))];
-    for (file, aside, _) in kept.into_iter().filter(|(_, _, is_kept)| *is_kept) {
-        std::fs::rename(file, aside).map_err(|source| ConsumeError::Io {
-            action: "move aside",
-            path: file.to_owned(),
-            source,
-        })?;
+    let aside = free_name(path);
+    if path.exists() {
+        std::fs::rename(path, &aside).map_err(|source| io("move aside", path, source))?;
     }
     remove_database(path)?;
     let (path, aside) = (path.display(), aside.display());

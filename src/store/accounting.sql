@@ -33,8 +33,9 @@ CREATE TABLE completions (
     completed_at TIMESTAMP NOT NULL
 );
 
--- One row for each balance.changed, never updated. amount and balance are signed from the
--- popug's side; balance is the running one in posting order.
+-- One row for each balance.changed, in the order of the log and never updated. amount and balance
+-- are signed from the popug's side; balance is the running one in posting order. digest is that of
+-- all entries up to this one.
 CREATE TABLE entries (
     sequence UBIGINT NOT NULL,
     entry_id UUID NOT NULL,
@@ -51,7 +52,8 @@ CREATE TABLE entries (
     assignment_no UINTEGER,
     payout_id UUID,
     corrects UUID,
-    reason VARCHAR
+    reason VARCHAR,
+    digest UBIGINT NOT NULL
 );
 
 -- What became of each payout's mail, one row for each mail.sent and mail.failed.

@@ -1,10 +1,15 @@
 -- Tables that accounting and analytics both keep, each in its own file.
 
--- One row: up to where the log is applied, and by which version of the code.
+-- One row: up to where the log is applied, by which version of the code, and what the entries
+-- (balance.changed) up to there add up to: their count, their signed sum and their digest. The
+-- other tables are compared with it whenever the file is opened for work.
 CREATE TABLE checkpoint (
     sequence UBIGINT NOT NULL,
     hash VARCHAR NOT NULL,
-    code_version INTEGER NOT NULL
+    code_version INTEGER NOT NULL,
+    entries UBIGINT NOT NULL,
+    amount BIGINT NOT NULL,
+    digest UBIGINT NOT NULL
 );
 
 -- One row, from company.founded.

@@ -1,12 +1,18 @@
 //! Opening a DuckDB file, its checkpoint and its transactions.
+//!
+//! Invariant: a file is changed by DuckDB's checkpoint alone, which makes all of a transaction's rows durable
+//! at once. No write-ahead file is written, and one that stands beside a file is never read: nothing
+//! tells that the two were written together.
 
 use std::cell::Cell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use duckdb::{AccessMode, Config, Connection, params};
+use duckdb::{Config, Connection, params};
 
 use crate::domain::id::Sequence;
+use crate::domain::ledger::tally::Tally;
 use crate::durable::sync_directory;
 use crate::event_log::Hash;
 use crate::regular_file;
@@ -18,6 +24,12 @@ pub enum StoreError {
     DuckDb { action: &'static str, path: PathBuf, source: duckdb::Error },
     #[error("{} has been in use for {waited_millis} ms: {holder}", path.display())]
     Locked { path: PathBuf, holder: String, waited_millis: u128 },
+    /// A write-ahead file stands beside the tables, which no version of this program leaves there.
+    #[error("{} does not belong to the tables beside it", path.display())]
+    WriteAhead { path: PathBuf },
+    /// The path began to lead elsewhere while the file was being opened.
+    #[error("{} was replaced while it was being opened", path.display())]
+    Replaced { path: PathBuf },
     /// DuckDB cannot read the file, or some of it, or it lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
@@ -57,7 +69,7 @@ impl Tables {
     /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
     pub const fn code_version(self) -> i32 {
         match self {
-            Tables::Accounting | Tables::Analytics => 1,
+            Tables::Accounting | Tables::Analytics => 2,
         }
     }
 
@@ -83,34 +95,25 @@ impl Database {
     /// Opens a file for writing, creating it with its tables if it is not there.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Locked`] after `wait`.
+    /// [`StoreError::Damaged`] if it cannot be read, [`StoreError::Locked`] after `wait`,
+    /// [`StoreError::WriteAhead`] if there is a write-ahead file.
     pub fn open(path: &Path, tables: Tables, wait: Duration) -> Result<Database, StoreError> {
         if !path.exists() {
             Database::make(path, tables, wait)?;
         }
-        let database = Database::connect(path, tables, wait, AccessMode::ReadWrite)?;
-        database.check_tables()?;
-        Ok(database)
+        Database::open_existing(path, tables, wait, Mode::Write)
     }
 
     /// Puts a file with its tables in its place, so that one without them is never one in the making. The caller
-    /// has the lock of whoever writes it.
+    /// has the lock of the consumer that writes it.
     fn make(path: &Path, tables: Tables, wait: Duration) -> Result<(), StoreError> {
-        let mut making = path.as_os_str().to_owned();
-        making.push(".making");
-        let making = PathBuf::from(making);
-        // Of somebody who was killed, or of a file that is gone.
-        for left in [wal_of(&making), making.clone(), wal_of(path)] {
-            match std::fs::remove_file(&left) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::Io { action: "remove", path: left, source: error });
-                }
-                _ => {}
-            }
+        let making = with_suffix(path, ".making");
+        remove(&making)?;
+        for companion in write_ahead_of(&making) {
+            remove(&companion)?;
         }
-        let database = Database::connect(&making, tables, wait, AccessMode::ReadWrite)?;
+        let database = Database::connect(&making, tables, wait, Mode::Write)?;
         database.create_tables()?;
-        database.checkpoint_file()?;
         drop(database);
         let named = std::fs::rename(&making, path).and_then(|()| sync_directory(path.parent().unwrap_or(path)));
         named.map_err(|source| StoreError::Io { action: "create", path: path.into(), source })
@@ -124,9 +127,26 @@ impl Database {
         if !path.exists() {
             return Database::in_memory(tables);
         }
-        let database = Database::connect(path, tables, wait, AccessMode::ReadOnly)?;
-        database.check_tables()?;
-        Ok(database)
+        Database::open_existing(path, tables, wait, Mode::Read)
+    }
+
+    fn open_existing(path: &Path, tables: Tables, wait: Duration, mode: Mode) -> Result<Database, StoreError> {
+        // DuckDB would wait at a pipe for ever.
+        if regular_file::is_other(path) {
+            return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
+        }
+        if let Some(path) = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok()) {
+            return Err(StoreError::WriteAhead { path });
+        }
+        // A rebuild may put another file in its place just now.
+        for _ in 0..OPENINGS_MAX {
+            let database = Database::connect(path, tables, wait, mode)?;
+            if database.is_in_place()? {
+                database.check_tables()?;
+                return Ok(database);
+            }
+        }
+        Err(StoreError::Replaced { path: path.to_owned() })
     }
 
     /// Empty tables in memory.
@@ -135,27 +155,19 @@ impl Database {
     /// If DuckDB fails.
     pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
         let path = PathBuf::from(tables.file_name());
-        let connection = config(AccessMode::ReadWrite)
-            .and_then(Connection::open_in_memory_with_flags)
+        let connection = Connection::open_in_memory_with_flags(config(&path)?)
             .map_err(|source| StoreError::DuckDb { action: "open", path: path.clone(), source })?;
-        let database = Database { connection, path, tables, never_commits: Cell::new(false) };
+        let database = Database { connection, path, tables, never_commits: Cell::new(true) };
         database.create_tables()?;
+        database.never_commits.set(false);
         Ok(database)
     }
 
-    fn connect(path: &Path, tables: Tables, wait: Duration, mode: AccessMode) -> Result<Database, StoreError> {
-        let damaged = |reason: &str| StoreError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
-        // DuckDB would wait at a pipe for ever.
-        if regular_file::is_other(path) {
-            return Err(damaged("it is not a file"));
-        }
-        if regular_file::is_other(&wal_of(path)) {
-            return Err(damaged("its write-ahead file (.wal) is not a regular file"));
-        }
+    fn connect(path: &Path, tables: Tables, wait: Duration, mode: Mode) -> Result<Database, StoreError> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
-            let error = match try_connect(path, &mode) {
+            let error = match try_connect(path, mode)? {
                 Ok(connection) => {
                     let path = path.to_owned();
                     return Ok(Database { connection, path, tables, never_commits: Cell::new(false) });
@@ -177,6 +189,14 @@ impl Database {
         }
     }
 
+    /// Whether the file that is open is the one at the path: DuckDB follows links and opens the name that it finds.
+    fn is_in_place(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()";
+        let opened: String = self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed("open"))?;
+        let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+        Ok(identity(Path::new(&opened)).is_some_and(|opened| Some(opened) == identity(&self.path)))
+    }
+
     fn create_tables(&self) -> Result<(), StoreError> {
         let start = Checkpoint::START;
         self.run("create", "BEGIN TRANSACTION")?;
@@ -185,11 +205,12 @@ impl Database {
         }
         self.connection
             .execute(
-                "INSERT INTO checkpoint VALUES (?, ?, ?)",
+                "INSERT INTO checkpoint VALUES (?, ?, ?, 0, 0, 0)",
                 params![start.sequence.0, start.hash.to_string(), self.tables.code_version()],
             )
             .map_err(self.failed("create"))?;
-        self.run("create", "COMMIT")
+        self.run("create", "COMMIT")?;
+        if self.never_commits.get() { Ok(()) } else { self.run("create", CHECKPOINT) }
     }
 
     fn check_tables(&self) -> Result<(), StoreError> {
@@ -232,13 +253,17 @@ impl Database {
         if self.never_commits.get() { Ok(()) } else { self.run("write", "BEGIN TRANSACTION") }
     }
 
+    /// Ends the transaction and makes it durable.
+    ///
+    /// # Errors
+    /// If DuckDB fails. The file may then hold the transaction or not, and never a part of it.
     pub fn commit(&self) -> Result<(), StoreError> {
-        if self.never_commits.get() { Ok(()) } else { self.run("commit", "COMMIT") }
-    }
-
-    /// Merges the write-ahead file into the database file.
-    pub fn checkpoint_file(&self) -> Result<(), StoreError> {
-        self.run("checkpoint", "CHECKPOINT")
+        if self.never_commits.get() {
+            return Ok(());
+        }
+        self.run("commit", "COMMIT")?;
+        failpoint!("tables.before_checkpoint");
+        self.run("commit", CHECKPOINT)
     }
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
@@ -246,11 +271,25 @@ impl Database {
             Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
         });
         let (sequence, hash) = row.map_err(self.failed("read"))?;
-        let hash: Hash = hash.parse().map_err(|()| StoreError::Damaged {
-            path: self.path.clone(),
-            reason: "the checkpoint's hash is not a hash".into(),
-        })?;
+        let hash: Hash = hash.parse().map_err(|()| self.damaged("the checkpoint's hash is not a hash"))?;
         Ok(Checkpoint { sequence: Sequence(sequence), hash })
+    }
+
+    /// What the entries up to the checkpoint add up to.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn tally(&self) -> Result<Tally, StoreError> {
+        self.connection
+            .query_row("SELECT entries, amount, digest FROM checkpoint", [], |row| {
+                Ok(Tally { entries: row.get(0)?, amount_minor: row.get(1)?, digest: row.get(2)? })
+            })
+            .map_err(self.failed("read"))
+    }
+
+    /// The file does not hold what it should.
+    pub fn damaged(&self, reason: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), reason: reason.into() }
     }
 
     /// Reads every row of every table.
@@ -274,22 +313,54 @@ impl Database {
         Ok(version.map_err(self.failed("read"))? == self.tables.code_version())
     }
 
-    pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    /// `tally` is of all entries up to the checkpoint.
+    ///
+    /// # Errors
+    /// If DuckDB fails.
+    pub fn set_checkpoint(&self, checkpoint: &Checkpoint, tally: &Tally) -> Result<(), StoreError> {
+        let Tally { entries, amount_minor, digest } = *tally;
         self.connection
             .execute(
-                "UPDATE checkpoint SET sequence = ?, hash = ?",
-                params![checkpoint.sequence.0, checkpoint.hash.to_string()],
+                "UPDATE checkpoint SET sequence = ?, hash = ?, entries = ?, amount = ?, digest = ?",
+                params![checkpoint.sequence.0, checkpoint.hash.to_string(), entries, amount_minor, digest],
             )
             .map(drop)
             .map_err(self.failed("write"))
     }
 }
 
-/// What DuckDB has not merged into the file yet.
-pub fn wal_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push(".wal");
-    wal.into()
+const OPENINGS_MAX: usize = 5;
+
+const CHECKPOINT: &str = "CHECKPOINT";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Read,
+    Write,
+}
+
+/// The files that DuckDB would read as what is not merged into the file yet.
+pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
+    [".wal", ".wal.checkpoint", ".wal.recovery"].map(|suffix| with_suffix(path, suffix))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Removes a file that may not be there.
+///
+/// # Errors
+/// If it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { action: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The version of DuckDB that is linked.
@@ -297,33 +368,58 @@ pub fn wal_of(path: &Path) -> PathBuf {
 /// # Errors
 /// If it cannot be asked.
 pub fn duckdb_version() -> Result<String, StoreError> {
-    let failed = |source| StoreError::DuckDb { action: "ask", path: PathBuf::from("DuckDB"), source };
-    let connection = config(AccessMode::ReadWrite).and_then(Connection::open_in_memory_with_flags).map_err(failed)?;
+    let path = Path::new("DuckDB");
+    let failed = |source| StoreError::DuckDb { action: "ask", path: path.to_owned(), source };
+    let connection = Connection::open_in_memory_with_flags(config(path)?).map_err(failed)?;
     connection.query_row("SELECT version()", [], |row| row.get(0)).map_err(failed)
 }
 
-fn try_connect(path: &Path, mode: &AccessMode) -> Result<Connection, duckdb::Error> {
-    let mode = match mode {
-        AccessMode::ReadOnly => AccessMode::ReadOnly,
-        _ => AccessMode::ReadWrite,
+/// The file is attached to a database in memory, because only a file that is attached can do without a
+/// write-ahead file.
+fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, duckdb::Error>, StoreError> {
+    let options = match mode {
+        Mode::Read => "READ_ONLY",
+        Mode::Write => "RECOVERY_MODE no_wal_writes",
     };
-    Connection::open_with_flags(path, config(mode)?)
+    let sql = format!("ATTACH '{}' AS tables (TYPE duckdb, {options}); USE tables;", quoted(path)?);
+    let config = config(path)?;
+    Ok(Connection::open_in_memory_with_flags(config)
+        .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
 }
 
-/// Never fetches an extension from anywhere.
-fn config(mode: AccessMode) -> Result<Config, duckdb::Error> {
-    Config::default()
-        .access_mode(mode)?
-        .threads(2)?
-        .max_memory("384MB")?
-        .enable_autoload_extension(false)?
-        // A commit of more than this goes into the file at once, and is not written twice.
-        .with("wal_autocheckpoint", "1MB")
+/// A path as the content of an SQL string.
+///
+/// # Errors
+/// If it is not UTF-8, which is all that DuckDB takes.
+pub fn quoted(path: &Path) -> Result<String, StoreError> {
+    let text = path.to_str().ok_or_else(|| StoreError::Io {
+        action: "open",
+        path: path.to_owned(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8"),
+    })?;
+    Ok(text.replace('\'', "''"))
+}
+
+/// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
+/// beside the file.
+fn config(path: &Path) -> Result<Config, StoreError> {
+    let spill = with_suffix(path, &format!(".spill-{}", std::process::id()));
+    let made = || -> Result<Config, duckdb::Error> {
+        Config::default()
+            .threads(2)?
+            .max_memory("384MB")?
+            .enable_autoload_extension(false)?
+            .with("temp_directory", spill.to_string_lossy())
+    };
+    made().map_err(|source| StoreError::DuckDb { action: "open", path: path.to_owned(), source })
 }
 
 /// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.
 fn lock_holder(error: &duckdb::Error) -> Option<String> {
     let text = error.to_string();
+    if text.contains("is already attached by database") {
+        return Some("this process".to_owned());
+    }
     let locked = text.contains("Could not set lock on file");
     locked.then(|| {
         let held = text.split_once("Conflicting lock is held in ").map(|(_, rest)| rest);
@@ -359,13 +455,8 @@ fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
     if is_full_disk(&error) {
         return failed(error);
     }
-    for file in [path.to_owned(), wal_of(path)] {
-        match std::fs::File::open(&file) {
-            Err(source) if file == path || source.kind() != std::io::ErrorKind::NotFound => {
-                return StoreError::Io { action: "open", path: file, source };
-            }
-            _ => {}
-        }
+    if let Err(source) = std::fs::File::open(path) {
+        return StoreError::Io { action: "open", path: path.to_owned(), source };
     }
     if error.to_string().contains("Cannot open file") {
         return failed(error);

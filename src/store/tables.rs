@@ -50,7 +50,7 @@ table! { EntryRows of EntryRow into "entries" {
     sequence: Counts, entry_id: Ids, user_id: Ids, kind: Texts, amount: Amounts, balance: Amounts,
     business_date: Dates, late: Flags, occurred_at: Times, posted_at: Times, cause_sequence: OptionalCounts,
     task_id: OptionalIds, assignment_no: OptionalNumbers, payout_id: OptionalIds, corrects: OptionalIds,
-    reason: OptionalTexts,
+    reason: OptionalTexts, digest: Counts,
 } }
 
 table! { MailRows of MailRow into "mails" {

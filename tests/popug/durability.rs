@@ -165,7 +165,7 @@ impl Watched {
 }
 
 /// Whole calls in the order in which they ended, with a call that another thread interrupted put together.
-fn calls(trace: &str) -> Vec<String> {
+pub fn calls(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut whole = Vec::new();
     for line in trace.lines() {

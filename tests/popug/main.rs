@@ -34,6 +34,7 @@ mod modes;
 mod old_log;
 mod play;
 mod played;
+mod power_cut;
 mod project;
 mod rebuild;
 mod recount;

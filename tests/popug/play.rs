@@ -65,6 +65,28 @@ impl<'d> Play<'d> {
         self.perform("ada", &["consume"]);
     }
 
+    /// Two working days with every kind of command about tasks and money, and their closes.
+    pub fn two_days(&mut self) {
+        for day in 0..2 {
+            for _ in 0..3 {
+                self.wait(1, 60);
+                self.write("mara", &["task", "add", "Clean the cage, чисто"]);
+                self.complete();
+            }
+            self.perform("ada", &["consume"]);
+            self.write("mara", &["task", "reshuffle"]);
+            self.complete();
+            self.correct();
+            match day {
+                0 => self.perform("ada", &["consume", "accounting", "--rebuild"]),
+                _ => self.import_tasks(),
+            }
+            self.wait(1_440, 1_500);
+            self.perform("cron", &["close"]);
+            self.perform("cron", &["consume"]);
+        }
+    }
+
     fn wait(&mut self, least: i64, most: i64) {
         self.now += SignedDuration::from_mins(self.rng.random_range(least..=most));
     }

@@ -150,7 +150,7 @@ impl Torture {
 }
 
 /// What a repeated command answers differs from the first answer in one word.
-fn assert_same_answer(step: &Step, stdout: &str) {
+pub fn assert_same_answer(step: &Step, stdout: &str) {
     if !step.has_key() {
         return;
     }
@@ -163,7 +163,7 @@ fn assert_same_answer(step: &Step, stdout: &str) {
 }
 
 /// Everything that people and programs get to see in the end, by name.
-fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
+pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
     let last = steps.last().expect("it ends with consuming");
     let target = world.home().join("export");
     let export = world.call("ada", &["export", "--dir"]).env("POPUG_NOW", &last.now).arg(&target);

@@ -152,7 +152,7 @@ pub fn leftovers(directory: &StoreDirectory) -> Check {
 
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let ends = [".duckdb.new", ".duckdb.new.wal", ".making", ".making.wal", ".eml.tmp"];
+    let ends = [".duckdb.new", ".making", ".eml.tmp"];
     ends.iter().any(|end| name.ends_with(end))
         || name.contains(".damaged-")
         || (name.starts_with(disk::PROBE_PREFIX) && is_old(path))

@@ -64,7 +64,7 @@ impl App<'_> {
                 let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
                 Ok(is_ours.then_some((database, checkpoint)))
             }
-            Err(error @ (StoreError::Damaged { .. } | StoreError::DuckDb { .. })) => {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::WriteAhead { .. } | StoreError::DuckDb { .. })) => {
                 findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), error.to_string());
                 Ok(None)
             }

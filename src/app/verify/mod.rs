@@ -1,7 +1,7 @@
 //! `verify`: is the log what was acknowledged, and do the tables say what the log says?
 //!
-//! Every line, the head, and the checkpoints are always checked ([`crate::event_log::audit`],
-//! `checkpoints`). A deep verification also holds every line against its JSON Schema, the whole
+//! Every line, the head, the checkpoints and the sums of the tables are always checked
+//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line against its JSON Schema, the whole
 //! history against the invariants of the books (`history`) and every table against a rebuild
 //! (`tables`), made in a directory of its own.
 //!
@@ -11,6 +11,7 @@
 mod checkpoints;
 mod findings;
 mod history;
+mod money;
 pub(super) mod scratch;
 mod tables;
 #[cfg(test)]
@@ -22,7 +23,7 @@ pub use findings::{Damage, Findings, Violation};
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
 use crate::domain::id::Sequence;
-use crate::event_log::audit::Depth;
+use crate::event_log::audit::{Depth, Scope};
 use crate::event_log::{EventLog, LogError};
 use crate::state::{Recorded, Resolution};
 use history::History;
@@ -50,14 +51,21 @@ impl App<'_> {
     /// process for longer than the lock wait. Whatever is found wrong is a finding, not an error.
     pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
         let depth = if deep { Depth::Schemas } else { Depth::Decoding };
-        let audit = self.log.audit(depth, THREADS, &|done, total| progress(Step::Lines, done, total))?;
-        let unknown = audit.unknown_versions.clone();
+        let statements = self.statements();
+        let marks: Vec<_> = statements.iter().map(|statement| statement.checkpoint).collect();
+        let scope = Scope { depth, threads: THREADS, marks: &marks };
+        let audit = self.log.audit_counting(&scope, &|done, total| progress(Step::Lines, done, total))?;
+        let (unknown, counted) = (audit.unknown_versions.clone(), audit.counted.clone());
+        let is_whole = audit.faults.is_empty() && unknown.is_empty();
         let mut findings = Findings::of_audit(audit);
         if findings.head.is_none() {
             return Ok(findings);
         }
         let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
+        if is_whole {
+            self.check_statements(&statements, &counted, &mut findings)?;
+        }
         let decisions = if deep || !unknown.is_empty() { self.decisions()? } else { Vec::new() };
         let unreadable = self.check_versions(&unknown, &decisions, &mut findings)?;
         if deep && self.check_history(&decisions, unreadable, &mut findings, progress)? {

@@ -13,6 +13,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{EventLog, LogError};
 use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
+use crate::store::database::quoted;
 use crate::store::{Database, StoreError, Tables};
 
 /// Tells the progress of a rebuild and nothing else.
@@ -159,8 +160,7 @@ fn rebuild(
     to: &Checkpoint,
 ) -> Result<(), ConsumeError> {
     let database = Database::open(path, tables, around.lock_wait)?;
-    run::project_through(around, &database, tables, withheld, to.sequence)?;
-    Ok(database.checkpoint_file()?)
+    run::project_through(around, &database, tables, withheld, to.sequence)
 }
 
 struct Difference {
@@ -170,9 +170,8 @@ struct Difference {
 
 /// Every table of `rebuilt` against the live one, as multisets of rows.
 fn differences(live: &Database, rebuilt: &Path, scratch: &Path) -> Result<Vec<Difference>, StoreError> {
-    let quoted = |path: &Path| path.to_string_lossy().replace('\'', "''");
-    let attach =
-        format!("SET temp_directory = '{}'; ATTACH '{}' AS rebuilt (READ_ONLY)", quoted(scratch), quoted(rebuilt));
+    let (scratch, rebuilt) = (quoted(scratch)?, quoted(rebuilt)?);
+    let attach = format!("SET temp_directory = '{scratch}'; ATTACH '{rebuilt}' AS rebuilt (READ_ONLY)");
     live.run("compare", &attach)?;
     let names = || -> Result<Vec<String>, duckdb::Error> {
         let mut statement = live

@@ -1,13 +1,18 @@
 //! Closing dates: catch up, decide, append payouts and `day.closed` as one batch.
 
+use std::collections::BTreeMap;
+
 use crate::consumers::accounting::{Accounting, Proposal};
+use crate::consumers::common_tables::{money, user_id};
 use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
-use crate::domain::event::{Actor, DayClosed, Event};
+use crate::domain::event::{Actor, DayClosed, Event, Fact};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::close::Closing;
+use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
 use crate::state::Recorded;
+use crate::store::{Database, StoreError};
 
 /// Which dates to close, and as whom.
 #[derive(Clone, Debug)]
@@ -73,6 +78,7 @@ impl Accounting<'_> {
                 closes.blocked = Some((date, sequence));
                 break;
             }
+            let due = due_by_entries(self.database, date)?;
             closes.closed.extend(pen.with_writer(around, |writer| {
                 let absorbed = self.absorb(around)?;
                 if self.touches_open_date(&absorbed) {
@@ -83,6 +89,7 @@ impl Accounting<'_> {
                 let skipped_events = self.withheld.skipped_on(date, &self.common.books().company.zone);
                 let closing = Closing { at, through_sequence, skipped_events };
                 let facts = self.common.books_mut().decide_close(&closing);
+                check_payouts(date, &facts, &due)?;
                 let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone()) else {
                     unreachable!("a close ends with day.closed")
                 };
@@ -124,6 +131,37 @@ impl Accounting<'_> {
         let is_cause = |recorded: &&Recorded<'_>| super::reaction::is_cause(recorded.event.kind());
         absorbed.iter().filter(is_cause).any(|recorded| books.company.zone.date_of(recorded.time) <= date)
     }
+}
+
+/// The balance at the end of `date` of everybody who is in the black then, in minor units, worked out
+/// from the entries alone.
+fn due_by_entries(database: &Database, date: BusinessDate) -> Result<BTreeMap<UserId, Money>, StoreError> {
+    let sql = format!(
+        "SELECT user_id::VARCHAR, sum(amount)::BIGINT FROM entries WHERE business_date <= DATE '{date}'
+         GROUP BY user_id HAVING sum(amount) > 0"
+    );
+    let read = || -> Result<BTreeMap<UserId, Money>, duckdb::Error> {
+        let mut statement = database.connection().prepare(&sql)?;
+        statement.query_map([], |row| Ok((user_id(row, 0)?, money(row, 1)?)))?.collect()
+    };
+    read().map_err(database.failed("read"))
+}
+
+/// A payout cannot be taken back, so the balances it was decided from are held against the entries first.
+fn check_payouts(date: BusinessDate, facts: &[Fact], due: &BTreeMap<UserId, Money>) -> Result<(), ConsumeError> {
+    let paid: BTreeMap<UserId, Money> = facts
+        .iter()
+        .filter_map(|fact| match &fact.event {
+            Event::PayoutMade(payout) => Some((payout.user_id, payout.amount)),
+            _ => None,
+        })
+        .collect();
+    let Some(user) = paid.keys().chain(due.keys()).find(|user| paid.get(user) != due.get(user)) else {
+        return Ok(());
+    };
+    let [paid, due] = [&paid, due].map(|sums| sums.get(user).copied().unwrap_or_default());
+    let what = format!("{paid} would be paid to user {user}, whose entries give {due}");
+    Err(ConsumeError::BooksDisagree { date, what })
 }
 
 impl CloseRequest {

@@ -23,7 +23,7 @@ pub use owed::{first_owed, has_entries_behind, settled_through, stop};
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Pen, Surroundings, contents};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -76,6 +76,7 @@ impl Proposal {
 
 impl<'d> Accounting<'d> {
     pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Accounting<'d>, ConsumeError> {
+        contents::check_entries(database)?;
         Ok(Accounting {
             common: CommonTables::load(database)?,
             tables: AccountingTables::default(),
@@ -167,7 +168,7 @@ impl<'d> Accounting<'d> {
 
     fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         self.common.project(recorded)?;
-        self.tables.record(recorded);
+        self.tables.record(recorded, self.common.tally());
         match recorded.event.as_ref() {
             Event::BalanceChanged(entry) => {
                 self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
@@ -240,7 +241,7 @@ impl<'d> Accounting<'d> {
     fn keep(&mut self, batch: &Batch, through: Checkpoint) -> Result<(), ConsumeError> {
         for recorded in Recorded::of_batch(batch, self.position.sequence.next()) {
             self.common.record(&recorded);
-            self.tables.record(&recorded);
+            self.tables.record(&recorded, self.common.tally());
         }
         let events = batch.facts.len() as u64;
         self.appended += events;
@@ -262,7 +263,7 @@ impl<'d> Accounting<'d> {
     /// Stores rows and checkpoint in one transaction. The log has all of them: no batch is on its way.
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
-        self.database.set_checkpoint(&self.position)?;
+        self.database.set_checkpoint(&self.position, self.common.tally())?;
         failpoint!("accounting.before_commit");
         self.database.commit()?;
         self.is_open = false;

@@ -1,6 +1,7 @@
 //! The rows of `accounting.sql`.
 
 use crate::domain::event::{BalanceChanged, Event};
+use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
 use crate::store::tables::{
     AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow, MailRows, PriceRow,
@@ -19,7 +20,8 @@ pub(super) struct AccountingTables {
 }
 
 impl AccountingTables {
-    pub fn record(&mut self, recorded: &Recorded<'_>) {
+    /// `tally` is of all entries up to this event, which may be one itself.
+    pub fn record(&mut self, recorded: &Recorded<'_>, tally: &Tally) {
         let sequence = recorded.sequence.0;
         match recorded.event.as_ref() {
             Event::TaskCreated(e) => self.tasks.push(TaskRow {
@@ -48,7 +50,7 @@ impl AccountingTables {
             Event::TaskPriced(e) => {
                 self.prices.push(PriceRow { sequence, task_id: e.task_id.uuid(), fee: e.fee, reward: e.reward });
             }
-            Event::BalanceChanged(e) => self.entries.push(entry_row(e, recorded)),
+            Event::BalanceChanged(e) => self.entries.push(entry_row(e, recorded, tally)),
             Event::MailSent(e) => self.mails.push(MailRow {
                 sequence,
                 payout_id: e.payout_id.uuid(),
@@ -91,7 +93,7 @@ impl AccountingTables {
     }
 }
 
-fn entry_row<'a>(e: &'a BalanceChanged, recorded: &Recorded<'_>) -> EntryRow<'a> {
+fn entry_row<'a>(e: &'a BalanceChanged, recorded: &Recorded<'_>, tally: &Tally) -> EntryRow<'a> {
     EntryRow {
         sequence: recorded.sequence.0,
         entry_id: e.entry_id.uuid(),
@@ -109,5 +111,6 @@ fn entry_row<'a>(e: &'a BalanceChanged, recorded: &Recorded<'_>) -> EntryRow<'a>
         payout_id: e.payout_id.map(|id| id.uuid()),
         corrects: e.corrects.map(|id| id.uuid()),
         reason: e.reason.as_deref(),
+        digest: tally.digest,
     }
 }

@@ -2,6 +2,7 @@
 
 mod closing;
 mod dead_letters;
+mod parts;
 
 use std::collections::HashMap;
 use std::fs;

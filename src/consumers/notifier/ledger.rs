@@ -54,7 +54,7 @@ fn read_current<'l>(
 fn open_current(around: &Surroundings<'_>, sequence: Sequence) -> Result<Option<Database>, ConsumeError> {
     match open(around) {
         Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => Ok(Some(database)),
-        Ok(_) | Err(StoreError::Damaged { .. }) => Ok(None),
+        Ok(_) | Err(StoreError::Damaged { .. } | StoreError::WriteAhead { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

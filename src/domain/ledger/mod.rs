@@ -9,3 +9,4 @@ pub mod close;
 pub mod correct;
 pub mod entry;
 pub mod reaction;
+pub mod tally;

@@ -2,9 +2,9 @@
 
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::audit::content::Contents;
+use crate::event_log::audit::content::{Contents, Counted};
 use crate::event_log::audit::plan::{Plan, Task};
-use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, identity};
+use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, Scope, identity};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::Head;
@@ -24,6 +24,7 @@ pub(super) struct Checked {
     pub unknown: u64,
     /// Events of known types in unknown versions.
     pub unknown_versions: Vec<Sequence>,
+    pub counted: Counted,
     /// Fingerprints of all ids.
     pub ids: Vec<u64>,
     /// Fingerprints of the keys, one for each batch.
@@ -64,7 +65,7 @@ pub(super) fn check(
     storage: &dyn Storage,
     plan: &Plan,
     task: &Task,
-    depth: Depth,
+    scope: &Scope<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Checked, LogError> {
     let segment = open(storage, plan, task.segment)?;
@@ -74,10 +75,12 @@ pub(super) fn check(
         buffer.resize(length, 0);
     }
     let read = segment.read_at(&mut buffer[..length], task.bytes.start)?;
-    let contents = Contents::new(depth);
+    let contents = Contents::new(scope.depth, scope.marks);
+    let depth = scope.depth;
     let mut chunk = Chunk { head: &plan.head, segment: &segment, depth, contents, track, checked: Checked::default() };
     chunk.checked.bytes = length as u64;
     chunk.lines(&buffer[..read], task.bytes.start);
+    chunk.checked.counted = std::mem::take(&mut chunk.contents.counted);
     chunk.checked.last = chunk.track.filter(|track| track.is_sure).map(|track| track.sequence);
     Ok(chunk.checked)
 }

@@ -1,6 +1,8 @@
 //! What one line says, taken by itself: envelope against event, data against what is written.
 
 use crate::domain::event::{Event, EventKind};
+use crate::domain::id::Sequence;
+use crate::domain::ledger::tally::Tally;
 use crate::event_log::audit::written::{is_displayed, is_written};
 use crate::event_log::audit::{Depth, FaultKind};
 use crate::event_log::line::{Line, LineKind};
@@ -10,13 +12,48 @@ pub(super) struct Contents {
     depth: Depth,
     /// The last actor that was well written; most lines have the one of the line before.
     actor: String,
+    pub counted: Counted,
+}
+
+/// What lines add up to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counted {
+    /// The entries up to each of these events.
+    pub tallies: Vec<(Sequence, Tally)>,
+    /// Events that decide what becomes of another event: set aside, retried, skipped.
+    pub decisions: u64,
+}
+
+impl Counted {
+    pub(super) fn up_to(marks: &[Sequence]) -> Counted {
+        Counted { tallies: marks.iter().map(|mark| (*mark, Tally::default())).collect(), decisions: 0 }
+    }
+
+    fn add(&mut self, at: Sequence, event: &Event) {
+        match event {
+            Event::BalanceChanged(entry) if !self.tallies.is_empty() => {
+                let mut one = Tally::default();
+                one.add(entry);
+                self.tallies.iter_mut().filter(|(mark, _)| at <= *mark).for_each(|(_, tally)| tally.join(&one));
+            }
+            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => self.decisions += 1,
+            _ => {}
+        }
+    }
+
+    pub(super) fn join(&mut self, other: &Counted) {
+        self.decisions += other.decisions;
+        for ((_, tally), (_, more)) in self.tallies.iter_mut().zip(&other.tallies) {
+            tally.join(more);
+        }
+    }
 }
 
 type Wrong = (FaultKind, String);
 
 impl Contents {
-    pub fn new(depth: Depth) -> Contents {
-        Contents { depth, actor: String::new() }
+    pub fn new(depth: Depth, marks: &[Sequence]) -> Contents {
+        Contents { depth, actor: String::new(), counted: Counted::up_to(marks) }
     }
 
     /// What the event's type means to this version; or the first thing that is wrong.
@@ -34,6 +71,7 @@ impl Contents {
             return Err((FaultKind::Decoding, what));
         }
         self.schema(line)?;
+        self.counted.add(line.sequence, &event);
         Ok(kind)
     }
 

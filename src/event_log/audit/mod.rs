@@ -22,6 +22,7 @@ use crate::event_log::head::Head;
 use crate::event_log::storage::Storage;
 use crate::event_log::{FileLog, segment};
 use chunk::Checked;
+pub use content::Counted;
 use plan::Plan;
 
 /// More faults than these are counted only: a lost disk need not be listed line by line.
@@ -37,6 +38,16 @@ pub enum Depth {
     /// Also the JSON Schemas.
     #[cfg(feature = "cli")]
     Schemas,
+}
+
+/// What an audit does.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    pub depth: Depth,
+    /// How many threads check lines.
+    pub threads: usize,
+    /// Entries are added up as far as each of these events, if contents are checked.
+    pub marks: &'a [Sequence],
 }
 
 /// What kind of thing is wrong.
@@ -77,6 +88,8 @@ pub struct Audit {
     /// Events of known types in versions that this program does not know. Whether one is wrong depends
     /// on what was decided about it.
     pub unknown_versions: Vec<Sequence>,
+    /// Of the lines that have no fault, if their contents were checked.
+    pub counted: Counted,
     /// In order of their places.
     pub faults: Vec<Fault>,
     /// Faults beyond those that are listed.
@@ -89,10 +102,18 @@ impl FileLog {
     /// # Errors
     /// If a file cannot be read, the log is missing, or it was written by a newer program.
     pub fn audit(&self, depth: Depth, threads: usize, progress: &dyn Fn(u64, u64)) -> Result<Audit, LogError> {
+        self.audit_counting(&Scope { depth, threads, marks: &[] }, progress)
+    }
+
+    /// The same, and adds up the entries as far as each of the marks.
+    ///
+    /// # Errors
+    /// As [`FileLog::audit`].
+    pub fn audit_counting(&self, scope: &Scope<'_>, progress: &dyn Fn(u64, u64)) -> Result<Audit, LogError> {
         let storage = self.storage();
-        let mut audit = Audit::default();
+        let mut audit = Audit { counted: Counted::up_to(scope.marks), ..Audit::default() };
         let Some(plan) = Plan::make(storage, &mut audit)? else { return Ok(audit.in_order()) };
-        let checked = check_chunks(storage, &plan, depth, threads, progress)?;
+        let checked = check_chunks(storage, &plan, scope, progress)?;
         audit.take(checked, &plan, storage)?;
         Ok(audit.in_order())
     }
@@ -113,6 +134,7 @@ impl Audit {
             self.faults.extend(chunk.faults);
             self.unlisted_faults += chunk.unlisted_faults;
             unknown += chunk.unknown;
+            self.counted.join(&chunk.counted);
             self.unknown_versions.extend(chunk.unknown_versions);
             ids.extend(chunk.ids);
             keys.extend(chunk.keys);
@@ -163,23 +185,22 @@ impl Audit {
 fn check_chunks(
     storage: &dyn Storage,
     plan: &Plan,
-    depth: Depth,
-    threads: usize,
+    scope: &Scope<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Vec<Checked>, LogError> {
     let total = plan.chunks.iter().map(|chunk| chunk.bytes.end - chunk.bytes.start).sum();
     let next = AtomicUsize::new(0);
     let (sender, results) = channel();
-    let mut checked = std::thread::scope(|scope| {
-        for sender in vec![sender; threads.max(1)] {
-            scope.spawn(|| {
+    let mut checked = std::thread::scope(|threads| {
+        for sender in vec![sender; scope.threads.max(1)] {
+            threads.spawn(|| {
                 // Dropped with the thread: the results end when the last one is done.
                 let sender = sender;
                 let mut buffer = Vec::new();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(task) = plan.chunks.get(at) else { return };
-                    let checked = chunk::check(storage, plan, task, depth, &mut buffer);
+                    let checked = chunk::check(storage, plan, task, scope, &mut buffer);
                     if sender.send(checked.map(|checked| (at, checked))).is_err() {
                         return;
                     }

@@ -27,7 +27,7 @@ macro_rules! row {
 pub fn fill(connection: &Connection, history: &History, directory: &Path) {
     connection.execute_batch(&format!("{COMMON}{ACCOUNTING}{ANALYTICS}")).unwrap();
     let copy = |table: &str, rows: Vec<Row>| copy(connection, directory, table, rows);
-    copy("checkpoint", vec![row![history.head, "0".repeat(64), 1]]);
+    copy("checkpoint", vec![row![history.head, "0".repeat(64), 1, 0, 0, 0]]);
     copy("company", vec![company(history)]);
     copy("users", users(history));
     copy("user_days", user_days(history));
@@ -124,7 +124,8 @@ fn entries(h: &History) -> Vec<Row> {
             optional(e.assignment_no),
             optional(e.payout_id),
             optional(e.corrects),
-            optional(e.reason.as_ref())
+            optional(e.reason.as_ref()),
+            0
         ]
     });
     rows.collect()

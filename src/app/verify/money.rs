@@ -1,0 +1,81 @@
+//! The money in the tables: against itself, and against the entries in the log.
+
+use crate::app::verify::Findings;
+use crate::app::{App, AppError};
+use crate::consumers::contents::check_money;
+use crate::consumers::withheld::Withheld;
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::domain::ledger::tally::Tally;
+use crate::event_log::audit::Counted;
+use crate::store::{Database, StoreError, Tables};
+
+/// What the tables of one consumer say about money.
+pub(super) struct Statement {
+    consumer: Consumer,
+    file: &'static str,
+    pub checkpoint: Sequence,
+    tally: Tally,
+    /// How the tables contradict themselves.
+    contradiction: Option<String>,
+}
+
+impl App<'_> {
+    /// Reads the tables and closes them again. Tables that cannot be read, are not there or are of another
+    /// version make no statement: `checkpoints` tells of them.
+    pub(super) fn statements(&self) -> Vec<Statement> {
+        [(Tables::Accounting, Consumer::Accounting), (Tables::Analytics, Consumer::Analytics)]
+            .into_iter()
+            .filter_map(|(tables, consumer)| self.statement(tables, consumer).ok().flatten())
+            .collect()
+    }
+
+    fn statement(&self, tables: Tables, consumer: Consumer) -> Result<Option<Statement>, StoreError> {
+        let database = Database::open_to_read(&self.directory.database(tables), tables, self.lock_wait)?;
+        if !database.is_current()? {
+            return Ok(None);
+        }
+        let contradiction = match check_money(&database, tables) {
+            Ok(()) => None,
+            Err(StoreError::Damaged { reason, .. }) => Some(reason),
+            Err(other) => return Err(other),
+        };
+        let (checkpoint, tally) = (database.checkpoint()?.sequence, database.tally()?);
+        Ok(Some(Statement { consumer, file: tables.file_name(), checkpoint, tally, contradiction }))
+    }
+
+    /// Holds what the tables said against what the lines of a sound log add up to.
+    pub(super) fn check_statements(
+        &self,
+        statements: &[Statement],
+        counted: &Counted,
+        findings: &mut Findings,
+    ) -> Result<(), AppError> {
+        let decisions = if counted.decisions > 0 { self.decisions()? } else { Vec::new() };
+        for (said, (_, logged)) in statements.iter().zip(&counted.tallies) {
+            let mut found = |rule, what| findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what);
+            if let Some(contradiction) = &said.contradiction {
+                found("I1", contradiction.clone());
+                continue;
+            }
+            if said.tally == *logged {
+                continue;
+            }
+            if !Withheld::of(&self.around(), said.consumer, &decisions)?.is_empty() {
+                let name = said.file;
+                findings.notes.push(format!(
+                    "{name} leaves out events that are set aside or skipped; its sums are compared by --deep"
+                ));
+                continue;
+            }
+            found(
+                "I1",
+                format!(
+                    "its checkpoint at event {} says {} entries with the sum {}, the log has {} with the sum {}",
+                    said.checkpoint, said.tally.entries, said.tally.amount_minor, logged.entries, logged.amount_minor
+                ),
+            );
+        }
+        Ok(())
+    }
+}

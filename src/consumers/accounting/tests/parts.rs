@@ -1,0 +1,109 @@
+//! Tables that do not belong together: nobody is paid from them.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::domain::money::Money;
+use crate::event_log::EventLog;
+
+/// Vera finishes two tasks on the 20th; the tables know of the first one only.
+fn half_consumed() -> (Store, Money) {
+    let store = Store::founded();
+    store.finished("2026-11-20T10:00:00Z", 1, "vera");
+    consume(&store).unwrap();
+    store.finished("2026-11-20T11:00:00Z", 2, "vera");
+    (store, gain(1) + gain(2))
+}
+
+fn path(store: &Store) -> PathBuf {
+    store.directory.database(Tables::Accounting)
+}
+
+fn wal(path: &Path) -> PathBuf {
+    path.with_extension("duckdb.wal")
+}
+
+/// Changes a file as another program does that leaves its changes in a write-ahead file.
+fn changed_beside(path: &Path, sql: &str) {
+    let kept = wal(path).with_extension("kept");
+    let connection = duckdb::Connection::open(path).unwrap();
+    connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = '1GB'; {sql}")).unwrap();
+    fs::copy(wal(path), &kept).unwrap();
+    connection.execute_batch("CHECKPOINT").unwrap();
+    drop(connection);
+    fs::rename(kept, wal(path)).unwrap();
+}
+
+fn closed(store: &Store) -> Result<Closes, ConsumeError> {
+    store.set_clock("2026-11-21T00:05:00Z");
+    let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
+    run::again_if_damaged(|| {
+        run::with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))
+    })
+}
+
+fn paid(store: &Store) -> Money {
+    closed(store).unwrap().closed.iter().map(|closed| closed.day.payouts_total).sum()
+}
+
+const REWARDED_AGAIN: &str = "INSERT INTO entries FROM entries WHERE kind = 'reward';
+    UPDATE user_days SET rewards = rewards * 2, entries = entries + 1";
+
+#[test]
+fn a_write_ahead_file_beside_the_tables_is_never_read() {
+    let (store, due) = half_consumed();
+    let copy = store.directory.root().join("copy.duckdb");
+    fs::copy(path(&store), &copy).unwrap();
+    changed_beside(&copy, REWARDED_AGAIN);
+    consume(&store).unwrap();
+    fs::rename(wal(&copy), wal(&path(&store))).unwrap();
+    assert_eq!(paid(&store), due);
+    assert!(store.warnings().iter().any(|warning| warning.contains("accounting.duckdb.wal")), "{:?}", store.warnings());
+    assert!(!wal(&path(&store)).exists());
+}
+
+#[test]
+fn an_older_copy_of_the_tables_under_a_newer_write_ahead_file_is_brought_to_the_head() {
+    let (store, due) = half_consumed();
+    let older = fs::read(path(&store)).unwrap();
+    consume(&store).unwrap();
+    changed_beside(&path(&store), "INSERT INTO tasks FROM tasks LIMIT 1");
+    fs::write(path(&store), older).unwrap();
+    assert_eq!(paid(&store), due);
+}
+
+#[test]
+fn tables_that_contradict_their_checkpoint_are_made_anew_before_anybody_is_paid() {
+    for change in [
+        REWARDED_AGAIN,
+        "INSERT INTO entries FROM entries WHERE kind = 'reward'",
+        "UPDATE user_days SET rewards = rewards * 2",
+        "DELETE FROM entries WHERE kind = 'reward'",
+        "UPDATE entries SET digest = digest + 1",
+        "UPDATE checkpoint SET digest = digest + 1",
+    ] {
+        let (store, due) = half_consumed();
+        duckdb::Connection::open(path(&store)).unwrap().execute_batch(change).unwrap();
+        assert_eq!(paid(&store), due, "{change}");
+        assert!(store.warnings().iter().any(|warning| warning.contains("was damaged")), "{change}");
+    }
+}
+
+#[test]
+fn a_close_whose_balances_are_not_the_sums_of_the_entries_pays_nobody() {
+    let (store, due) = half_consumed();
+    store.finished("2026-11-20T12:00:00Z", 3, "petr");
+    consume(&store).unwrap();
+    // The sums over all users stay what they are.
+    let moved =
+        "UPDATE user_days SET rewards = rewards + CASE WHEN user_id = (SELECT user_id FROM users WHERE login = 'vera')
+        THEN 100 ELSE -100 END";
+    duckdb::Connection::open(path(&store)).unwrap().execute_batch(moved).unwrap();
+    let before = store.log.head().unwrap();
+    let refused = closed(&store);
+    assert!(matches!(refused, Err(ConsumeError::BooksDisagree { .. })), "{:?}", refused.err());
+    assert_eq!(store.log.head().unwrap(), before);
+    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    assert_eq!(paid(&store), due + gain(3));
+}

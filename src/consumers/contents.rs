@@ -1,0 +1,110 @@
+//! Whether tables hold what their checkpoint says.
+//!
+//! The checkpoint is written with the rows and carries what the entries up to it add up to. A file that was
+//! put together from parts of two others, or changed by another program, contradicts itself here before
+//! anybody is paid from it.
+
+use crate::domain::ledger::tally::Tally;
+use crate::store::{Database, StoreError, Tables};
+
+/// The days of all users, which the books are loaded from, against the checkpoint.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if they differ.
+pub fn check_days(database: &Database) -> Result<(), StoreError> {
+    let sql = "SELECT coalesce(sum(entries), 0)::UBIGINT,
+        coalesce(sum(rewards - fees + corrections - payout), 0)::BIGINT FROM user_days";
+    let held = database.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (entries, amount_minor) = held.map_err(database.failed("read"))?;
+    let wanted = database.tally()?;
+    same(database, "user_days", Tally { entries, amount_minor, digest: wanted.digest }, wanted)
+}
+
+/// The number of entries and the digest of the last one against the checkpoint, in constant time.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if they differ.
+pub fn check_entries(database: &Database) -> Result<(), StoreError> {
+    // Entries are only ever appended, so the last one is the row of the highest number.
+    let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
+        coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
+    let held = database.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (entries, digest) = held.map_err(database.failed("read"))?;
+    let wanted = database.tally()?;
+    same(database, "entries", Tally { entries, digest, ..wanted }, wanted)
+}
+
+fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<(), StoreError> {
+    if held == wanted {
+        return Ok(());
+    }
+    Err(database.damaged(format!(
+        "its checkpoint says {} entries with the sum {} and the digest {:016x}, \
+         the table {table} holds {} with the sum {} and the digest {:016x}",
+        wanted.entries, wanted.amount_minor, wanted.digest, held.entries, held.amount_minor, held.digest
+    )))
+}
+
+/// Everything about money that the tables of one file can tell about each other.
+///
+/// # Errors
+/// [`StoreError::Damaged`] with the first contradiction.
+pub fn check_money(database: &Database, tables: Tables) -> Result<(), StoreError> {
+    check_days(database)?;
+    let checks = match tables {
+        Tables::Accounting => {
+            check_entries(database)?;
+            ACCOUNTING_CHECKS
+        }
+        Tables::Analytics => ANALYTICS_CHECKS,
+    };
+    for (contradiction, sql) in checks {
+        let sql = format!("SELECT count(*)::UBIGINT FROM ({sql})");
+        let found: u64 =
+            database.connection().query_row(&sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
+        if found > 0 {
+            return Err(database.damaged(format!("{contradiction} ({found} times)")));
+        }
+    }
+    Ok(())
+}
+
+/// A contradiction, and a query whose rows are its cases.
+type Contradiction = (&'static str, &'static str);
+
+const ACCOUNTING_CHECKS: &[Contradiction] = &[
+    (
+        "the days of a user are not the sums of the entries",
+        "FROM (SELECT user_id, business_date, count(*) AS number,
+             coalesce(-sum(amount) FILTER (kind = 'fee'), 0) AS fees,
+             coalesce(sum(amount) FILTER (kind = 'reward'), 0) AS rewards,
+             coalesce(sum(amount) FILTER (kind = 'correction'), 0) AS corrections,
+             coalesce(-sum(amount) FILTER (kind = 'payout'), 0) AS payout FROM entries GROUP BY ALL) e
+         FULL JOIN user_days d USING (user_id, business_date)
+         WHERE (e.number, e.fees, e.rewards, e.corrections, e.payout)
+             IS DISTINCT FROM (d.entries, d.fees, d.rewards, d.corrections, d.payout)",
+    ),
+    (
+        "the running balance of a user does not end with the sum of the entries",
+        "FROM (SELECT user_id, arg_max(balance, sequence) AS balance, sum(amount) AS change FROM entries GROUP BY ALL)
+         WHERE balance <> change",
+    ),
+    (
+        "the entries do not add up to the sum in the checkpoint",
+        "FROM checkpoint WHERE amount <> (SELECT coalesce(sum(e.amount), 0) FROM entries e)",
+    ),
+    (
+        "a payout is not the entry that paid it",
+        "FROM (SELECT payout_id, -amount AS paid FROM entries WHERE kind = 'payout') e
+         FULL JOIN (SELECT payout_id, amount AS paid FROM payouts) p USING (payout_id)
+         WHERE e.paid IS DISTINCT FROM p.paid",
+    ),
+];
+
+const ANALYTICS_CHECKS: &[Contradiction] = &[(
+    "the payouts of a user and date are not what was paid on it",
+    "FROM (SELECT user_id, business_date, sum(amount) AS paid FROM payouts GROUP BY ALL) p
+     FULL JOIN (SELECT user_id, business_date, payout AS paid FROM user_days WHERE payout <> 0) d
+         USING (user_id, business_date)
+     WHERE p.paid IS DISTINCT FROM d.paid",
+)];
