@@ -202,6 +202,8 @@ impl From<StoreError> for Failure {
             }
             StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
                 .hint("`popug-cli consume` removes it and goes on from what the tables hold"),
+            StoreError::NotStarted { .. } => Failure::new(Exit::Bug, "not_started", message)
+                .hint("nothing was changed; `ulimit -n` shows how many files a process may have open"),
             StoreError::Replaced { .. } => Failure::new(Exit::Failure, "replaced", message).hint("try again"),
             StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)

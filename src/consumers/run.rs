@@ -14,7 +14,7 @@ use crate::domain::id::Sequence;
 use crate::durable::sync_directory;
 use crate::event_log::{EventLog, LogError};
 use crate::state::Checkpoint;
-use crate::store::database::{remove, write_ahead_of};
+use crate::store::database::{is_mark_of_checkpoint, remove, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
 
 /// Locks are let go after this much work, so that others get their turn.
@@ -344,20 +344,39 @@ fn remove_database(path: &Path) -> Result<(), ConsumeError> {
     Ok(remove(path)?)
 }
 
-/// Removes a write-ahead file beside the tables: it is from elsewhere, or of a version that left one behind
-/// when it was killed. The tables are whole without it, and the log has what they lack. The caller holds the
-/// consumer's lock.
+/// Opens a consumer's tables for reading. A write-ahead file that stands beside them is removed first.
+///
+/// # Errors
+/// If the file is locked or damaged, or a write-ahead file cannot be removed.
+pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Database, ConsumeError> {
+    let path = around.directory.database(tables);
+    let open = || Database::open_to_read(&path, tables, around.lock_wait);
+    match open() {
+        Err(StoreError::WriteAhead { .. }) => {
+            let _lock = process_lock(around, consumer_of(tables))?;
+            discard_write_ahead(around, &path)?;
+            Ok(open()?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Removes a write-ahead file beside the tables: it is of a process that was killed, or from elsewhere. The tables are
+/// whole without it, and the log has what they lack. The caller holds the consumer's lock.
 fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), ConsumeError> {
     for file in write_ahead_of(path) {
         let Ok(found) = file.symlink_metadata() else { continue };
+        let is_expected = is_mark_of_checkpoint(&file);
         if found.is_dir() {
             let aside = free_name(&file);
             std::fs::rename(&file, &aside).map_err(|source| io("move aside", &file, source))?;
         } else {
             remove(&file)?;
         }
-        let name = file.display();
-        around.notices.warn(&format!("{name} did not belong to the tables beside it; it was not read and is removed"));
+        if !is_expected {
+            let name = file.display();
+            around.notices.warn(&format!("{name} was not written with the tables beside it; it was removed unread"));
+        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Opening a DuckDB file, its checkpoint and its transactions.
 //!
 //! Invariant: a file is changed by DuckDB's checkpoint alone, which makes all of a transaction's rows durable
-//! at once. No write-ahead file is written, and one that stands beside a file is never read: nothing
+//! at once. No rows are written to a write-ahead file, and one that stands beside a file is never read: nothing
 //! tells that the two were written together.
 
 use std::cell::Cell;
@@ -24,12 +24,15 @@ pub enum StoreError {
     DuckDb { action: &'static str, path: PathBuf, source: duckdb::Error },
     #[error("{} has been in use for {waited_millis} ms: {holder}", path.display())]
     Locked { path: PathBuf, holder: String, waited_millis: u128 },
-    /// A write-ahead file stands beside the tables, which no version of this program leaves there.
+    /// A write-ahead file stands beside the tables and nobody is at work on them.
     #[error("{} does not belong to the tables beside it", path.display())]
     WriteAhead { path: PathBuf },
     /// The path began to lead elsewhere while the file was being opened.
     #[error("{} was replaced while it was being opened", path.display())]
     Replaced { path: PathBuf },
+    /// DuckDB would end the process if it could not open this file either.
+    #[error("cannot open {}, which DuckDB reads when it starts", path.display())]
+    NotStarted { path: PathBuf, source: std::io::Error },
     /// DuckDB cannot read the file, or some of it, or it lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
@@ -135,7 +138,8 @@ impl Database {
         if regular_file::is_other(path) {
             return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
         }
-        if let Some(path) = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok()) {
+        let patience = if mode == Mode::Read { wait.min(CHECKPOINT_TAKES) } else { Duration::ZERO };
+        if let Some(path) = lasting_write_ahead(path, patience) {
             return Err(StoreError::WriteAhead { path });
         }
         // A rebuild may put another file in its place just now.
@@ -331,6 +335,11 @@ impl Database {
 
 const OPENINGS_MAX: usize = 5;
 
+/// While it checkpoints, DuckDB keeps a mark in a write-ahead file.
+const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);
+
+const MARK_BYTES_MAX: u64 = 128;
+
 const CHECKPOINT: &str = "CHECKPOINT";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -348,6 +357,24 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// A write-ahead file that is still there after `patience`.
+fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<PathBuf> {
+    let began = Instant::now();
+    loop {
+        let found = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok())?;
+        if began.elapsed() >= patience {
+            return Some(found);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a write-ahead file is what DuckDB leaves when it is killed during a checkpoint: a mark that says where the
+/// tables are, and no rows.
+pub fn is_mark_of_checkpoint(write_ahead: &Path) -> bool {
+    std::fs::metadata(write_ahead).is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)
 }
 
 /// Removes a file that may not be there.
@@ -400,9 +427,23 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
     Ok(text.replace('\'', "''"))
 }
 
+/// DuckDB asks for the limits of its control group before it hears of ours, and aborts the process if the file is there
+/// and cannot be opened, as when no file descriptor is left. It needs a few of them at a time.
+fn check_start() -> Result<(), StoreError> {
+    const FILE: &str = "/proc/self/cgroup";
+    let opened = || -> std::io::Result<Vec<std::fs::File>> { (0..8).map(|_| std::fs::File::open(FILE)).collect() };
+    match opened() {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::NotStarted { path: FILE.into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
 /// beside the file.
 fn config(path: &Path) -> Result<Config, StoreError> {
+    check_start()?;
     let spill = with_suffix(path, &format!(".spill-{}", std::process::id()));
     let made = || -> Result<Config, duckdb::Error> {
         Config::default()

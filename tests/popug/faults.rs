@@ -258,3 +258,18 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
         chain::check(&world.log_lines());
     }
 }
+
+#[test]
+fn where_duckdb_could_not_start_a_command_ends_with_an_error_and_nothing_is_done() {
+    let world = World::new();
+    let _ = world.does("mara", &["task", "add", "Posted"]);
+    let before = world.log_bytes();
+    for error in ["EMFILE", "EINTR", "EIO"] {
+        let inject = format!("inject=openat:error={error}");
+        let through = ["strace", "-f", "-o", "trace", "-P", "/proc/self/cgroup", "-e", "trace=openat", "-e", &inject];
+        let said = "cannot open /proc/self/cgroup, which DuckDB reads when it starts";
+        let _ = world.call("ada", &["consume", "accounting"]).through(&through).expect(70, Nothing, Has(said));
+    }
+    assert!(world.log_bytes() == before);
+    let _ = world.does("ada", &["consume"]);
+}

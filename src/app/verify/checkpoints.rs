@@ -9,6 +9,7 @@ use crate::consumers::notifier::MailTables;
 use crate::domain::event::Consumer;
 use crate::event_log::LogError;
 use crate::state::{Checkpoint, StateError, StateIndex};
+use crate::store::database::is_mark_of_checkpoint;
 use crate::store::{Database, StoreError, Tables};
 
 /// The files that can be compared with a rebuild, and up to where.
@@ -63,6 +64,13 @@ impl App<'_> {
             Ok((database, (true, checkpoint))) => {
                 let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
                 Ok(is_ours.then_some((database, checkpoint)))
+            }
+            Err(StoreError::WriteAhead { path }) if is_mark_of_checkpoint(&path) => {
+                findings.notes.push(format!(
+                    "{name} was not looked at: a process that wrote it was killed; `popug-cli consume {}` puts that right",
+                    consumer.name()
+                ));
+                Ok(None)
             }
             Err(error @ (StoreError::Damaged { .. } | StoreError::WriteAhead { .. } | StoreError::DuckDb { .. })) => {
                 findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), error.to_string());

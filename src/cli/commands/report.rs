@@ -8,7 +8,7 @@ use crate::cli::args::Named;
 use crate::cli::commands::reach::Reach;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
-use crate::consumers::run::{check_on_chain, project_through};
+use crate::consumers::run::{self, check_on_chain, project_through};
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
@@ -189,7 +189,7 @@ pub fn open_for_report(app: &App<'_>, consumer: Consumer) -> Result<Database, Fa
 /// If the file is locked, damaged, or made from another log.
 pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
     let tables = tables_of(consumer);
-    let database = Database::open_to_read(&app.directory.database(tables), tables, app.lock_wait)?;
+    let database = run::open_to_read(&app.around(), tables)?;
     check_on_chain(&app.around(), consumer, &database.checkpoint()?)?;
     Ok(database)
 }

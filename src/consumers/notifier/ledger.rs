@@ -42,7 +42,7 @@ fn read_current<'l>(
         Some(database) => database,
         None => {
             run::consume_accounting(around, pen)?;
-            open(around)?
+            run::open_to_read(around, Tables::Accounting)?
         }
     };
     run::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
@@ -52,15 +52,11 @@ fn read_current<'l>(
 /// `None` if the tables are damaged, of another code version or behind `sequence`: all of that
 /// accounting cures itself.
 fn open_current(around: &Surroundings<'_>, sequence: Sequence) -> Result<Option<Database>, ConsumeError> {
-    match open(around) {
+    match run::open_to_read(around, Tables::Accounting) {
         Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => Ok(Some(database)),
-        Ok(_) | Err(StoreError::Damaged { .. } | StoreError::WriteAhead { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(_) | Err(ConsumeError::Store(StoreError::Damaged { .. })) => Ok(None),
+        Err(error) => Err(error),
     }
-}
-
-fn open(around: &Surroundings<'_>) -> Result<Database, StoreError> {
-    Database::open_to_read(&around.directory.database(Tables::Accounting), Tables::Accounting, around.lock_wait)
 }
 
 fn read_lines(database: &Database, mails: &[OwedMail]) -> Result<Lines, duckdb::Error> {

@@ -6,6 +6,7 @@ use super::*;
 use crate::consumers::accounting::{CloseRequest, Closes};
 use crate::domain::money::Money;
 use crate::event_log::EventLog;
+use crate::store::StoreError;
 
 /// Vera finishes two tasks on the 20th; the tables know of the first one only.
 fn half_consumed() -> (Store, Money) {
@@ -61,6 +62,22 @@ fn a_write_ahead_file_beside_the_tables_is_never_read() {
     assert_eq!(paid(&store), due);
     assert!(store.warnings().iter().any(|warning| warning.contains("accounting.duckdb.wal")), "{:?}", store.warnings());
     assert!(!wal(&path(&store)).exists());
+}
+
+#[test]
+fn no_report_reads_a_write_ahead_file() {
+    let (store, _) = half_consumed();
+    let sum = "SELECT sum(amount)::VARCHAR FROM entries";
+    let before = query(&store, sum);
+    let copy = store.directory.root().join("copy.duckdb");
+    fs::copy(path(&store), &copy).unwrap();
+    changed_beside(&copy, REWARDED_AGAIN);
+    fs::rename(wal(&copy), wal(&path(&store))).unwrap();
+    let refused = Database::open_to_read(&path(&store), Tables::Accounting, Duration::ZERO).err();
+    assert!(matches!(refused, Some(StoreError::WriteAhead { .. })), "{refused:?}");
+    drop(run::open_to_read(&store.around(), Tables::Accounting).unwrap());
+    assert!(!wal(&path(&store)).exists());
+    assert_eq!(query(&store, sum), before);
 }
 
 #[test]
