@@ -40,7 +40,7 @@ pub struct ReportArgs {
 /// Business dates; both ends of a range are included.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DateArgs {
-    /// One business date
+    /// One business date; balances and people are shown as they were at its end
     #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
     date: Option<BusinessDate>,
     /// First business date

@@ -138,6 +138,10 @@ fn balances_are_sums_of_entries_now_and_at_every_date() {
     assert_eq!(rows(&store.report(ReportName::Balances, &store.query(range))), &expected);
     let one = store.report(ReportName::Balances, &store.query(Dates::On(dates[3])));
     assert_eq!(rows(&one)[..], expected[3 * people.len()..4 * people.len()]);
+    let before = dates[0].previous();
+    let unregistered: Vec<Json> = row(before).map(|(date, user)| store.balances_row(user, Some(date), date)).collect();
+    assert!(unregistered.iter().all(|row| row["active"] == json!(false)));
+    assert_eq!(rows(&store.report(ReportName::Balances, &store.query(Dates::On(before)))), &unregistered);
 }
 
 #[test]
