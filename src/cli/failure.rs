@@ -329,7 +329,8 @@ impl From<ReportError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        Failure { is_closed_pipe, ..Failure::new(Exit::Failure, "io", format!("cannot write: {error}")) }
+        let failure = Failure::new(Exit::Failure, "io", format!("cannot write: {error}")).hint_of_cause(&error);
+        Failure { is_closed_pipe, ..failure }
     }
 }
 

@@ -117,7 +117,7 @@ impl History {
         let mut changes = self.changes.iter().filter(|change| change.user.id == user).peekable();
         let registered = &changes.peek().expect("a user of the history").user;
         let before = User { active: false, ..registered.clone() };
-        changes.filter(|change| change.on <= date).last().map_or(before, |change| change.user.clone())
+        changes.rfind(|change| change.on <= date).map_or(before, |change| change.user.clone())
     }
 }
 
