@@ -215,6 +215,7 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     let named = by_token(&["whoami", "--as", "ada"]).env("POPUG_PASSWORD", PASSWORD);
     let _ = named.expect(0, Has("ada"), Nothing);
     let _ = by_token(&["logout"]).expect(0, Nothing, Has("POPUG_TOKEN is set and still lets you act: unset it too"));
+    let _ = by_token(&["logout"]).expect(0, Nothing, Nothing);
     let _ = by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
     let _ = world.anonymous(&["whoami"]).expect(5, Nothing, Has("you are not logged in"));
     // One that lets nobody act is in the way as well.

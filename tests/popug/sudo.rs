@@ -1,8 +1,8 @@
 //! People who share the store's account through `sudo`, each from a Unix account of their own: a session belongs to the
 //! person who called.
 //!
-//! Root runs this with the real `sudo` and accounts that exist in a mount namespace only. Others cannot add accounts to
-//! a machine: there the program is told who called in the way in which `sudo` tells it.
+//! Root runs this with the real `sudo` and accounts that exist in a mount namespace only. Where that may not be made, as
+//! by anybody else, the program is told who called in the way in which `sudo` tells it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,8 @@ impl Machine {
         let set = world.call("ada", &["user", "set-password", "mara", "--password-stdin"]);
         let _ = set.stdin(PASSWORD).expect(0, Any, Any);
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-        let public = is_root.then(|| public(&world));
+        let may_mount = || Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|end| end.success());
+        let public = (is_root && may_mount()).then(|| public(&world));
         Machine { world, public }
     }
 

@@ -70,8 +70,7 @@ impl Logout {
         {
             auth.tokens().revoke(claims.token_id, now)?;
         }
-        sessions.remove()?;
-        if invocation.token()?.is_some() {
+        if sessions.remove()? && invocation.token()?.is_some() {
             invocation
                 .reporter
                 .remark("the session is ended, but POPUG_TOKEN is set and still lets you act: unset it too");
