@@ -1,7 +1,7 @@
 //! Pay mails, as a caller: the routes come from settings that the edge has read.
 
 use crate::app::{App, AppError};
-use crate::consumers::notifier::{self, MailRoutes, MailRow, Retried};
+use crate::consumers::notifier::{self, MailRoutes, MailRow, Outstanding, Retried};
 use crate::consumers::{Consumed, Pen};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -24,6 +24,14 @@ impl App<'_> {
     /// If the log or the notifier's file cannot be read.
     pub fn rebuild_notifier(&self) -> Result<(), AppError> {
         Ok(notifier::rebuild(&self.around())?)
+    }
+
+    /// The mails that are not sent, as far as the notifier has read.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn outstanding_mails(&self) -> Result<Outstanding, AppError> {
+        Ok(notifier::outstanding(&self.around())?)
     }
 
     /// Every pay mail as of the head.

@@ -9,6 +9,7 @@ use uuid::{Builder, Uuid};
 
 use crate::app::Environment;
 use crate::cli::failure::Failure;
+use crate::credentials::Callers;
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
 use crate::domain::event::bounds;
@@ -57,6 +58,16 @@ pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
     }
+}
+
+/// The Unix users on whose behalf the account of this process runs it. The audit system of the kernel knows who logged in,
+/// whatever accounts were taken on since; `sudo` and the like tell who called them.
+pub fn callers() -> Callers {
+    let uid = |text: String| text.trim().parse::<u32>().ok();
+    let named = |name| env::var(name).ok().and_then(uid);
+    let logged_in = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(uid);
+    let own = rustix::process::geteuid().as_raw();
+    Callers::of(own, [logged_in, named("SUDO_UID"), named("PKEXEC_UID")], env::var("DOAS_USER").ok().as_deref())
 }
 
 /// What is written under a pinned clock has to be read again.

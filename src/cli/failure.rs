@@ -82,7 +82,8 @@ impl Failure {
     fn hint_of_cause(self, source: &io::Error) -> Failure {
         use io::ErrorKind as Kind;
         match source.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => self.hint(MAKE_ROOM),
+            Kind::StorageFull | Kind::QuotaExceeded => self.hint(MAKE_ROOM),
+            Kind::FileTooLarge => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
             Kind::PermissionDenied => self.hint(RIGHTS),
             Kind::ReadOnlyFilesystem => {
                 self.hint("its disk can only be read: mount it for writing, or use a directory on another one")
@@ -217,6 +218,7 @@ impl From<StoreError> for Failure {
 const RIGHTS: &str = "only the owner of a store gets at its files; `ls -ld` tells who that is, `id` who you are";
 const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
+const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
 
@@ -334,7 +336,8 @@ impl From<ReportError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        Failure { is_closed_pipe, ..Failure::new(Exit::Failure, "io", format!("cannot write: {error}")) }
+        let failure = Failure::new(Exit::Failure, "io", format!("cannot write: {error}")).hint_of_cause(&error);
+        Failure { is_closed_pipe, ..failure }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
 use crate::app::{App, AppError, Opening};
 use crate::cli::args::{Global, OutputFormat};
-use crate::cli::environment::{SystemEnvironment, variable};
+use crate::cli::environment::{SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::file_modes;
 use crate::cli::prompt;
@@ -122,20 +122,28 @@ impl<'a> Invocation<'a> {
             let password = prompt::password(self.global, &format!("Password of {login}: "))?;
             return Ok(Proof::Password { login: login.clone(), password });
         }
-        Ok(match variable("POPUG_TOKEN")? {
-            Some(token) => Proof::Token(TokenText::new(&token)),
+        Ok(match self.token()? {
+            Some(token) => Proof::Token(token),
             None => Proof::Session(self.sessions(company)),
         })
+    }
+
+    /// POPUG_TOKEN, which goes before the session.
+    ///
+    /// # Errors
+    /// If it is not UTF-8.
+    pub fn token(&self) -> Result<Option<TokenText>, Failure> {
+        Ok(variable("POPUG_TOKEN")?.map(|token| TokenText::new(&token)))
     }
 
     pub fn sessions(&self, company: CompanyId) -> Sessions {
         Sessions::in_directory(self.state_directory(), company)
     }
 
-    /// Where this user of the machine keeps what belongs to no store.
+    /// Where this user of the machine keeps what belongs to no store; under `sudo` that is the user who called it.
     pub fn state_directory(&self) -> Option<PathBuf> {
         let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"))
+        sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"), &callers())
     }
 
     pub fn manner(&self) -> Manner {

@@ -17,6 +17,7 @@ mod signals;
 mod terminal_guard;
 #[cfg(test)]
 mod tests;
+mod unsent_mails;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -40,6 +41,9 @@ where
     T: Into<OsString> + Clone,
 {
     file_modes::keep_to_owner();
+    if let Err(error) = signals::outlive_file_size_limit() {
+        return tell(&error.into(), false).exit as u8;
+    }
     run_words(words.into_iter().map(Into::into).collect(), None).exit as u8
 }
 

@@ -1,18 +1,32 @@
-//! SIGINT and SIGTERM as something to look at between two pieces of work.
+//! SIGINT and SIGTERM as something to look at between two pieces of work, and SIGXFSZ as nothing at all.
 //!
-//! What must hold: they end the process as soon as nobody listens any more, as if nobody ever had.
+//! What must hold: the first two end the process as soon as nobody listens any more, as if nobody ever had.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_default;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag::{register, register_conditional_default};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::{Exit, Failure};
+
+/// From here on a write beyond the size that the user's files may have (`ulimit -f`) fails like one to a full disk,
+/// instead of ending the process without a word. Once more does no harm. A program that this one starts is ended by the
+/// signal as ever.
+///
+/// # Errors
+/// If the system refuses.
+pub fn outlive_file_size_limit() -> io::Result<()> {
+    static HEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if HEARD.get().is_some() {
+        return Ok(());
+    }
+    register(SIGXFSZ, Arc::clone(HEARD.get_or_init(Arc::default))).map(drop)
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {

@@ -17,7 +17,8 @@ use crate::domain::user::User;
 use crate::event_log::LogError;
 use crate::state::Recorded;
 use crate::store::tables::{
-    CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserDayRow, UserDayRows, UserRow, UserRows,
+    CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserChangeRow, UserChangeRows, UserDayRow,
+    UserDayRows, UserRow, UserRows,
 };
 use crate::store::{Database, StoreError};
 
@@ -28,6 +29,7 @@ pub struct CommonTables {
     books: Option<Books>,
     users: BTreeMap<UserId, User>,
     users_changed: bool,
+    user_change_rows: UserChangeRows,
     days: BTreeMap<(BusinessDate, UserId), UserDay>,
     /// Of all entries that were projected or recorded.
     tally: Tally,
@@ -106,12 +108,12 @@ impl CommonTables {
             Event::CompanyFounded(founded) => self.company_rows.push(company_row(founded, recorded.time)),
             Event::UserRegistered(e) => {
                 self.users.insert(e.user_id, User::registered(e));
-                self.users_changed = true;
+                self.keep_user(e.user_id, recorded);
             }
-            Event::UserChanged(e) => self.change_user(e.user_id, &recorded.event),
-            Event::UserRoleChanged(e) => self.change_user(e.user_id, &recorded.event),
-            Event::UserDeactivated(e) => self.change_user(e.user_id, &recorded.event),
-            Event::UserReactivated(e) => self.change_user(e.user_id, &recorded.event),
+            Event::UserChanged(e) => self.change_user(e.user_id, recorded),
+            Event::UserRoleChanged(e) => self.change_user(e.user_id, recorded),
+            Event::UserDeactivated(e) => self.change_user(e.user_id, recorded),
+            Event::UserReactivated(e) => self.change_user(e.user_id, recorded),
             Event::BalanceChanged(e) => self.tally.add(e),
             Event::PayoutMade(e) => self.payout_rows.push(payout_row(e, recorded)),
             Event::DayClosed(e) => self.close_rows.push(close_row(e, recorded)),
@@ -119,9 +121,18 @@ impl CommonTables {
         }
     }
 
-    fn change_user(&mut self, id: UserId, event: &Event) {
+    fn change_user(&mut self, id: UserId, recorded: &Recorded<'_>) {
         if let Some(user) = self.users.get_mut(&id) {
-            user.evolve(event);
+            user.evolve(&recorded.event);
+            self.keep_user(id, recorded);
+        }
+    }
+
+    /// Keeps what the event has made of the user.
+    fn keep_user(&mut self, id: UserId, recorded: &Recorded<'_>) {
+        let date = self.books().company.zone.date_of(recorded.time);
+        if let Some(user) = self.users.get(&id) {
+            self.user_change_rows.push(user_change_row(user, date, recorded));
             self.users_changed = true;
         }
     }
@@ -137,6 +148,7 @@ impl CommonTables {
     pub fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
         self.take_days();
         self.company_rows.flush(database)?;
+        self.user_change_rows.flush(database)?;
         self.payout_rows.flush(database)?;
         self.close_rows.flush(database)?;
         if std::mem::take(&mut self.users_changed) {
@@ -279,6 +291,17 @@ fn user_row(user: &User) -> UserRow<'_> {
         login: &user.login,
         full_name: &user.full_name,
         email: &user.email,
+        role: user.role.name(),
+        active: user.active,
+    }
+}
+
+fn user_change_row<'a>(user: &'a User, date: BusinessDate, recorded: &Recorded<'_>) -> UserChangeRow<'a> {
+    UserChangeRow {
+        sequence: recorded.sequence.0,
+        user_id: user.id.uuid(),
+        business_date: date,
+        full_name: &user.full_name,
         role: user.role.name(),
         active: user.active,
     }

@@ -3,8 +3,8 @@
 //! [`auth_dir`] is the `auth/` directory of a store, its lock and its key pair (`keys`).
 //! [`passwords`] keeps Argon2id hashes and slows guessing down (`attempts`). [`tokens`] signs
 //! and verifies, `issued` remembers what was signed and what was revoked, [`ttl`] reads how long
-//! it lasts. [`sessions`] keeps the token of whoever logged in, outside the store. [`archive`] takes
-//! all of `auth/` out for a backup. `private_file` is the only door to the disk, [`secret`] keeps
+//! it lasts. [`sessions`] keeps the token of whoever logged in, outside the store, and [`callers`] tells
+//! apart who came to an account by `sudo`. [`archive`] takes all of `auth/` out for a backup. `private_file` is the only door to the disk, [`secret`] keeps
 //! secrets out of messages.
 //!
 //! Invariant: this module knows user ids and never roles. Whether a user exists, is active and
@@ -15,6 +15,7 @@
 pub mod archive;
 mod attempts;
 pub mod auth_dir;
+pub mod callers;
 pub mod error;
 #[cfg(test)]
 mod fixture;
@@ -29,6 +30,7 @@ pub mod ttl;
 
 pub use archive::SecretFile;
 pub use auth_dir::AuthDir;
+pub use callers::Callers;
 pub use error::CredentialError;
 pub use issued::{TokenId, TokenKind, TokenRecord, TokenState};
 pub use passwords::Passwords;

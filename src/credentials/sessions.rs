@@ -1,12 +1,14 @@
 //! Where `login` keeps the session: `$XDG_STATE_HOME/popug-cli/<company_id>`, mode 0600, which
 //! holds a token of kind session and nothing else.
 //!
-//! It lies outside the store, so that each person on a machine has a session of his own. What must
-//! hold: who has no place for a session has none, and is told so only when one is to be kept.
+//! It lies outside the store, so that each person on a machine has a session of their own. People who come to one
+//! account by `sudo` have one each as well, in `popug-cli/caller-<uid>/`. What must hold: a person without a place for
+//! a session has none, and is told so only when one is to be kept.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::credentials::callers::Callers;
 use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, io_error};
 use crate::credentials::secret::TokenText;
@@ -15,12 +17,13 @@ use crate::domain::id::CompanyId;
 const DIRECTORY: &str = "popug-cli";
 const REMEDY: &str = "remove it and run `login`";
 
-/// The program's directory below the values of `XDG_STATE_HOME` or `HOME`. Empty and relative ones count as unset, as
-/// the XDG specification wants it.
-pub fn state_directory(xdg_state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+/// The program's directory below the values of `XDG_STATE_HOME` or `HOME`, or that of the callers in it. Empty and
+/// relative values count as unset, as the XDG specification wants it.
+pub fn state_directory(xdg_state_home: Option<OsString>, home: Option<OsString>, callers: &Callers) -> Option<PathBuf> {
     let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
     let state_home = absolute(xdg_state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")));
-    state_home.map(|state| state.join(DIRECTORY))
+    let own = state_home?.join(DIRECTORY);
+    Some(callers.directory_name().map_or_else(|| own.clone(), |name| own.join(name)))
 }
 
 /// The session of one person with one company.
@@ -88,7 +91,7 @@ mod tests {
     use crate::credentials::fixture::company;
 
     fn located_by(xdg_state_home: Option<OsString>, home: Option<OsString>) -> Sessions {
-        Sessions::in_directory(state_directory(xdg_state_home, home), company())
+        Sessions::in_directory(state_directory(xdg_state_home, home, &Callers::default()), company())
     }
 
     fn located() -> (tempfile::TempDir, Sessions) {
@@ -121,6 +124,22 @@ mod tests {
         assert_eq!(path("/state", "/home/anna"), expected("/state"));
         assert_eq!(path("", "/home/anna"), expected("/home/anna/.local/state"));
         assert_eq!(path("state", "/home/anna"), expected("/home/anna/.local/state"));
+    }
+
+    #[test]
+    fn callers_of_one_account_have_a_session_each() {
+        let home = tempfile::tempdir().unwrap();
+        let of = |caller: Option<u32>| {
+            let callers = Callers::of(900, [caller], None);
+            Sessions::in_directory(state_directory(None, Some(home.path().into()), &callers), company())
+        };
+        of(Some(1001)).save(&TokenText::new("v4.public.anna")).unwrap();
+        assert_eq!((of(Some(1002)).load().unwrap(), of(None).load().unwrap()), (None, None));
+        of(None).save(&TokenText::new("v4.public.popug")).unwrap();
+        assert!(!of(Some(1002)).remove().unwrap());
+        assert_eq!(of(Some(1001)).load().unwrap().unwrap().reveal(), "v4.public.anna");
+        let directory = home.path().join(".local/state/popug-cli/caller-1001");
+        assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

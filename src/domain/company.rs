@@ -2,12 +2,15 @@
 
 use crate::domain::dice::Dice;
 use crate::domain::event::{CompanyFounded, Event, UserRegistered};
-use crate::domain::id::{CompanyId, UserId};
+use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::pricing::PriceRange;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::text;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
+
+/// The last event of the founding: the company and its first admin are the first batch of every log.
+pub const FOUNDED: Sequence = Sequence(2);
 
 /// What is fixed at founding.
 #[derive(Clone, Debug)]

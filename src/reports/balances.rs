@@ -1,15 +1,17 @@
 //! `balances`: what every person has, now or at the end of dates.
 //!
-//! Everyone but services has a row, also before his registration and without entries: zeros.
+//! Everyone but services has a row, also before their registration and without entries: zeros. Name, role and activity
+//! of a dated row are those at the end of its date.
 
 use duckdb::Connection;
 use polars::prelude::{
-    Column, DataFrame, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, LazyFrame, NamedFrom, NewChunkedArray,
-    PolarsResult, Series, col, lit,
+    Column, DataFrame, Expr, FillNullStrategy, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, LazyFrame,
+    NamedFrom, NewChunkedArray, PolarsResult, Series, col, lit,
 };
 
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
+use crate::reports::people;
 use crate::reports::query::{Dates, Query, dated, of_user};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
@@ -39,35 +41,53 @@ const SUMS: [&str; 4] = ["fees", "rewards", "corrections", "payout"];
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     query.check()?;
     let source = Source::open(connection)?;
-    let users = source.load(&users_sql(query))?;
-    let (dates, frame) = match query.dates {
+    let (people, dates, frame) = match query.dates {
         Dates::Default => {
             let now = [BusinessDate::from_epoch_days(0)];
-            (None, compute(&users, &source.load(NO_OPENINGS)?, &source.load(&current_sql(query))?, &now)?)
+            let loaded = Loaded {
+                people: source.load(&people_sql(query, None))?,
+                changes: source.load(NO_CHANGES)?,
+                openings: source.load(NO_OPENINGS)?,
+                days: source.load(&current_sql(query))?,
+            };
+            (loaded.people.height(), None, compute(&loaded, &now)?)
         }
         Dates::On(_) | Dates::Range { .. } => {
             let (from, to) = query.closed_range(source.first_date);
             let dates: Vec<BusinessDate> = from.through(to).collect();
-            let openings = source.load(&openings_sql(query, from))?;
-            let days = source.load(&days_sql(query, from, to))?;
-            let frame = compute(&users, &openings, &days, &dates)?;
-            (Some(dates), frame)
+            let before = from.previous();
+            let loaded = Loaded {
+                people: source.load(&people_sql(query, Some(before)))?,
+                changes: source.load(&people::changes(before, to, query.user))?,
+                openings: source.load(&openings_sql(query, from))?,
+                days: source.load(&days_sql(query, from, to))?,
+            };
+            (loaded.people.height(), Some(dates.clone()), compute(&loaded, &dates)?)
         }
     };
     let frame = with_dates(frame, dates.as_deref(), &source)?;
-    let totals = totals(&frame, users.height())?;
+    let totals = totals(&frame, people)?;
     let period = dates.as_deref().and_then(|dates| Some((*dates.first()?, *dates.last()?)));
     let period = Period { from: period.map(|(from, _)| from), to: period.map(|(_, to)| to) };
     Ok(source.report("balances", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
 }
 
-fn users_sql(query: &Query) -> String {
-    format!(
-        "SELECT user_id, login, full_name AS name, role, active FROM users
-        WHERE role <> 'service' AND {} ORDER BY login",
-        of_user("user_id", query.user),
-    )
+/// What the tables say, each as [`compute`] takes it.
+struct Loaded {
+    /// In order of login, as they were before the first date.
+    people: DataFrame,
+    /// What became of them on the dates.
+    changes: DataFrame,
+    openings: DataFrame,
+    days: DataFrame,
 }
+
+fn people_sql(query: &Query, on: Option<BusinessDate>) -> String {
+    format!("FROM ({}) WHERE role <> 'service' ORDER BY login", people::people(on, query.user))
+}
+
+const NO_CHANGES: &str = "SELECT DATE '1970-01-01' AS date, user_id, full_name AS new_name, role AS new_role,
+    active AS new_active FROM users WHERE false";
 
 const NO_OPENINGS: &str = "SELECT user_id, 0::BIGINT AS opening FROM users WHERE false";
 
@@ -97,28 +117,30 @@ fn days_sql(query: &Query, from: BusinessDate, to: BusinessDate) -> String {
     )
 }
 
-/// One row for each date and user, in this order; `users` are in order of login.
-fn compute(
-    users: &DataFrame,
-    openings: &DataFrame,
-    days: &DataFrame,
-    dates: &[BusinessDate],
-) -> PolarsResult<DataFrame> {
-    let opened = join(users.clone().lazy(), openings.clone().lazy(), &["user_id"])
+/// One row for each date and user, in this order.
+fn compute(loaded: &Loaded, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
+    let opened = join(loaded.people.clone().lazy(), loaded.openings.clone().lazy(), &["user_id"])
         .with_column(col("opening").fill_null(lit(0_i64)).alias("before"))
         .drop(polars::prelude::cols(["opening"]))
         .with_row_index("user", None)
         .collect()?;
-    let grid = grid(&opened, dates)?;
+    let grid = join(grid(&opened, dates)?.lazy(), loaded.changes.clone().lazy(), &["date", "user_id"]);
     let change = col("rewards") - col("fees") + col("corrections") - col("payout");
     let balance = col("change").cum_sum(false).over([col("user")])? + col("before");
-    join(grid.lazy(), days.clone().lazy(), &["date", "user_id"])
+    join(grid, loaded.days.clone().lazy(), &["date", "user_id"])
+        .sort(["date", "user"], Default::default())
+        .with_columns([since("new_name", "name")?, since("new_role", "role")?, since("new_active", "active")?])
         .with_columns(SUMS.map(|name| col(name).fill_null(lit(0_i64))))
         .with_column(change.alias("change"))
         .with_column(balance.alias("balance"))
         .with_column((col("balance") - col("change")).alias("opening"))
-        .sort(["date", "user"], Default::default())
         .collect()
+}
+
+/// What a user is on each date since the last change; before the first one as `name` says already.
+fn since(changed: &str, name: &str) -> PolarsResult<Expr> {
+    let last = col(changed).fill_null_with_strategy(FillNullStrategy::Forward(None)).over([col("user")])?;
+    Ok(last.fill_null(col(name)).alias(name))
 }
 
 fn join(left: LazyFrame, right: LazyFrame, on: &[&str]) -> LazyFrame {
@@ -168,7 +190,16 @@ mod tests {
 
     #[test]
     fn a_balance_runs_from_the_opening_over_dates_without_entries() {
-        let users = polars::df!("user_id" => ["u1", "u2"], "login" => ["anna", "boris"]).unwrap();
+        let people = polars::df!(
+            "user_id" => ["u1", "u2"], "login" => ["anna", "boris"], "name" => ["Anna", "Boris"],
+            "role" => ["worker", "worker"], "active" => [false, true]
+        )
+        .unwrap();
+        let changes = polars::df!(
+            "date" => [12_i32, 11], "user_id" => ["u2", "u1"], "new_name" => ["Boris", "Anna B."],
+            "new_role" => ["manager", "worker"], "new_active" => [false, true]
+        )
+        .unwrap();
         let openings = polars::df!("user_id" => ["u2"], "opening" => [-500_i64]).unwrap();
         let days = polars::df!(
             "date" => [12_i32, 10], "user_id" => ["u2", "u1"], "fees" => [100_i64, 0], "rewards" => [900_i64, 700],
@@ -176,9 +207,14 @@ mod tests {
         )
         .unwrap();
         let dates: Vec<BusinessDate> = (10..13).map(BusinessDate::from_epoch_days).collect();
-        let frame = compute(&users, &openings, &days, &dates).unwrap();
+        let frame = compute(&Loaded { people, changes, openings, days }, &dates).unwrap();
         let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
         assert_eq!(of("balance"), [750, -500, 750, -500, 750, 0]);
         assert_eq!(of("opening"), [0, -500, 750, -500, 750, -500]);
+        let of = |name: &str| frame.column(name).unwrap().str().unwrap().iter().flatten().collect::<Vec<_>>();
+        assert_eq!(of("name"), ["Anna", "Boris", "Anna B.", "Boris", "Anna B.", "Boris"]);
+        assert_eq!(of("role"), ["worker", "worker", "worker", "worker", "worker", "manager"]);
+        let active: Vec<_> = frame.column("active").unwrap().bool().unwrap().iter().flatten().collect();
+        assert_eq!(active, [false, true, true, true, true, false]);
     }
 }

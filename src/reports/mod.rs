@@ -15,6 +15,7 @@ pub mod journal;
 pub mod name;
 pub mod negative;
 pub mod payouts;
+pub mod people;
 pub mod query;
 pub mod render;
 pub mod source;

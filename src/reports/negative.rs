@@ -4,6 +4,7 @@ use duckdb::Connection;
 use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit};
 
 use crate::reports::error::ReportError;
+use crate::reports::people;
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
@@ -20,7 +21,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("in_red_since", Date),
 ];
 
-/// Reads the tables of analytics. A range asks for the end of its last date.
+/// Reads the tables of analytics. A range asks for the end of its last date; people are as they were then.
 ///
 /// # Errors
 /// [`ReportError`]
@@ -38,7 +39,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         FROM user_days WHERE user_id IN (SELECT user_id FROM red) AND {condition}",
         condition = format_args!("{} AND {of_user}", dated("business_date", until)),
     ))?;
-    let users = source.load("SELECT user_id, login, full_name AS name, role, active FROM users")?;
+    let users = source.load(&people::people(at, query.user))?;
     let mut frame = compute(&changes, &users)?;
     let day = at.map(|date| date.epoch_days());
     frame.with_column(polars::prelude::Column::new("date".into(), vec![day; frame.height()]))?;

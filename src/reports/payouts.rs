@@ -40,17 +40,22 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     Ok(source.report("payouts", query, period, totals, table))
 }
 
-/// The last word on a mail is its latest row; without any it is still to be sent.
+/// The last word on a mail is its latest row; without any it is still to be sent. People are named as on the date.
 fn sql(query: &Query) -> String {
     format!(
         "WITH mail AS (
             SELECT payout_id, arg_max(sent, sequence) AS sent, arg_max(mail_to, sequence) AS mail_to
-            FROM mails GROUP BY payout_id)
+            FROM mails GROUP BY payout_id),
+        named AS (
+            SELECT user_id, business_date, arg_max(full_name, sequence) AS name
+            FROM user_changes GROUP BY user_id, business_date)
         SELECT p.business_date AS date, p.payout_id, p.entry_id, p.sequence, p.paid_at, p.user_id,
-            coalesce(u.login, p.user_id::VARCHAR) AS login, u.full_name AS name, p.opening, p.earned, p.amount,
+            coalesce(u.login, p.user_id::VARCHAR) AS login, coalesce(n.name, u.full_name) AS name,
+            p.opening, p.earned, p.amount,
             CASE WHEN m.sent THEN 'sent' WHEN m.sent IS NULL THEN 'pending' ELSE 'failed' END AS mail_status,
             coalesce(m.mail_to, u.email) AS mail_to
-        FROM payouts p LEFT JOIN users u USING (user_id) LEFT JOIN mail m USING (payout_id)
+        FROM payouts p ASOF LEFT JOIN named n ON n.user_id = p.user_id AND n.business_date <= p.business_date
+        LEFT JOIN users u ON u.user_id = p.user_id LEFT JOIN mail m ON m.payout_id = p.payout_id
         WHERE {} AND {} ORDER BY date, login, p.sequence",
         dated("p.business_date", query.dates.period()),
         of_user("p.user_id", query.user),

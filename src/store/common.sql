@@ -35,6 +35,17 @@ CREATE TABLE users (
     active BOOLEAN NOT NULL
 );
 
+-- What each event about a user made of that user, one row for each event, never updated. At the end of a business date
+-- a user is as the last row dated on it or earlier says; before the first row nobody is registered.
+CREATE TABLE user_changes (
+    sequence UBIGINT NOT NULL,
+    user_id UUID NOT NULL,
+    business_date DATE NOT NULL,
+    full_name VARCHAR NOT NULL,
+    role VARCHAR NOT NULL,
+    active BOOLEAN NOT NULL
+);
+
 -- Every user's entries of every date, in minor units. fees, rewards and payout are positive sums,
 -- corrections signed from the popug's side; balance = rewards - fees + corrections - payout.
 CREATE TABLE user_days (

@@ -12,6 +12,10 @@ table! { UserRows of UserRow into "users" {
     user_id: Ids, login: Texts, full_name: Texts, email: Texts, role: Texts, active: Flags,
 } }
 
+table! { UserChangeRows of UserChangeRow into "user_changes" {
+    sequence: Counts, user_id: Ids, business_date: Dates, full_name: Texts, role: Texts, active: Flags,
+} }
+
 table! { UserDayRows of UserDayRow into "user_days" {
     business_date: Dates, user_id: Ids, fees: Amounts, rewards: Amounts, corrections: Amounts, payout: Amounts,
     entries: Counts, late_entries: Counts,

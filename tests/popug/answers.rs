@@ -50,7 +50,7 @@ fn members_of_what_is_shown_stand_in_the_order_of_the_contract() {
     world.does("mara", &["task", "add", "one"]);
     members_of(&world, "ada", &["whoami"], &["user_id", "login", "name", "role", "active"]);
     members_of(&world, "ada", &["user", "show", "dora"], &["user_id", "login", "name", "email", "role", "active"]);
-    let status = ["head", "consumers", "last_closed_date", "clock_behind_seconds"];
+    let status = ["head", "consumers", "last_closed_date", "clock_behind_seconds", "mails"];
     members_of(&world, "ada", &["status"], &status);
     let head = world.does("ada", &["status", "-o", "json"]);
     assert!(head.starts_with("{\"head\":{\"sequence\":10,\"hash\":\""), "{head}");
@@ -74,7 +74,7 @@ fn a_single_object_has_the_formats_of_a_list() {
         assert_eq!(md.lines().next().expect("a header").matches('|').count(), columns + 1, "{words:?}: {md}");
     }
     let plain = world.does("ada", &["status", "-o", "plain"]);
-    assert!(plain.lines().all(|line| line.split('\t').count() == 9), "{plain}");
+    assert!(plain.lines().all(|line| line.split('\t').count() == 11), "{plain}");
     assert_eq!(plain, world.does("ada", &["status"]));
 }
 

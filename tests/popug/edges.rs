@@ -3,10 +3,10 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::Text::{Any, Has, Nothing};
-use crate::harness::{World, copy, last_error};
+use crate::harness::{PASSWORD, REPORTS, World, copy, last_error};
 
 #[test]
 fn a_range_that_lies_outside_the_books_is_a_range_without_entries() {
@@ -95,6 +95,106 @@ fn a_clock_that_is_behind_is_heard_after_what_does_not_exist_and_what_is_not_all
     let add = world.refused("ada", &["task", "add", "two"], 4, "clock_behind");
     let consume = world.refused("ada", &["consume", "accounting"], 4, "clock_behind");
     assert_eq!(add["hints"], consume["hints"]);
+}
+
+/// The event that the hint of a refusal says to go back to.
+fn told_to_go_back_to(error: &Value) -> Option<String> {
+    let hint = error["hints"][0].as_str().expect("a hint");
+    let (_, rest) = hint.split_once("--to-sequence ")?;
+    Some(rest.chars().take_while(char::is_ascii_digit).collect())
+}
+
+#[test]
+fn a_first_consume_that_is_refused_changes_nothing_for_reports_and_its_hint_works() {
+    let mut world = World::new();
+    let _ = world.at("2026-03-02T08:30:00Z").does("ada", &["task", "add", "In time"]);
+    let _ = world.at("2026-03-02T10:00:00Z").does("ada", &["task", "add", "Ahead"]);
+    let _ = world.at("2026-03-02T09:00:00Z");
+    let refused = world.refused("ada", &["consume"], 4, "clock_behind");
+    assert!(world.store().join("accounting.duckdb").exists(), "it has begun tables");
+    for report in REPORTS {
+        let output = world.call("ada", &["report", report, "-o", "json"]).expect(0, Any, Any);
+        let reads_analytics = ["earnings", "negative", "top-task"].contains(&report);
+        let as_of = if reads_analytics { world.events().len() } else { 2 };
+        assert_eq!(output.json()["as_of_sequence"], as_of, "{report}");
+    }
+    let balances = world.call("ada", &["report", "balances", "-o", "json"]).expect(0, Any, Has("as of event 2 of"));
+    assert_eq!(balances.json()["totals"]["balance"], "0.00");
+    for format in ["hledger", "beancount"] {
+        let _ = world.call("ada", &["export", "journal", "--format", format]).expect(0, Any, Has("as of event 2 of"));
+    }
+    let _ = world.call("ada", &["export", "--dir", "reports"]).expect(0, Nothing, Has("as of event 2 of"));
+    let end = told_to_go_back_to(&refused).expect("an event");
+    let _ = world.call("ada", &["backup", "copy"]).expect(0, Any, Any);
+    let back = ["-C", "before", "restore", "copy", "--to-sequence", &end, "--password-stdin"];
+    let _ = world.anonymous(&back).stdin(PASSWORD).expect(0, Any, Any);
+    let goes_on = |words: &[&str]| {
+        let call = world.anonymous(&[words, &["-C", "before", "--as", "ada"]].concat());
+        call.env("POPUG_PASSWORD", PASSWORD).expect(0, Any, Nothing).stdout
+    };
+    let _ = goes_on(&["task", "add", "On time again"]);
+    let tasks = goes_on(&["task", "list"]);
+    assert!(tasks.contains("In time") && tasks.contains("On time again") && !tasks.contains("Ahead"), "{tasks}");
+}
+
+#[test]
+fn a_clock_that_has_been_ahead_since_the_founding_names_a_way_out_that_there_is() {
+    let mut world = World::founded("UTC", "2026-03-02T10:00:00Z");
+    let _ = world.at("2026-03-02T09:00:00Z");
+    let refused = world.refused("ada", &["task", "add", "Too early"], 4, "clock_behind");
+    assert_eq!(told_to_go_back_to(&refused), None, "{refused}");
+    let hint = refused["hints"][0].as_str().expect("a hint");
+    assert!(hint.contains("wait until 2026-03-02T10:00:00"), "{hint}");
+    let _ = world.at("2026-03-02T10:00:00Z").does("ada", &["task", "add", "In time"]);
+}
+
+#[test]
+fn a_dated_report_shows_people_as_they_were_at_the_end_of_its_date() {
+    let mut world = World::founded("Europe/Berlin", "2026-03-02T08:00:00Z");
+    let task = world.json("mara", &["task", "add", "One"]);
+    let holder = task["assignee"].as_str().expect("a login").to_owned();
+    // The 4th in Berlin, and still the 3rd in UTC.
+    let _ = world.at("2026-03-03T23:30:00Z").does("ada", &["user", "deactivate", &holder]);
+    let _ = world.does("ada", &["user", "update", &holder, "--name", "Somebody Else"]);
+    let _ = world.at("2026-03-05T08:00:00Z").does("ada", &["user", "set-role", &holder, "manager"]);
+    let new = world.register("nina", "worker");
+    let _ = world.does("ada", &["consume"]);
+    let was = crate::harness::PEOPLE.iter().find(|(login, _)| *login == holder).expect("one of them").1;
+    let shown = |words: &[&str]| {
+        let rows = world.rows("ada", words);
+        let row = rows.iter().find(|row| row["login"] == holder.as_str()).expect("a row");
+        (row["name"].clone(), row["role"].clone(), row["active"].clone())
+    };
+    let name = format!("{holder} Popug");
+    for report in ["balances", "negative"] {
+        let on = |date| shown(&["report", report, "--date", date]);
+        assert_eq!(on("2026-03-03"), (json!(name), json!(was), json!(true)), "{report}");
+        assert_eq!(on("2026-03-04"), (json!("Somebody Else"), json!(was), json!(false)), "{report}");
+        assert_eq!(on("2026-03-05"), (json!("Somebody Else"), json!("manager"), json!(false)), "{report}");
+        assert_eq!(shown(&["report", report]), on("2026-03-05"), "{report}");
+    }
+    let range = world.rows("ada", &["report", "balances", "--from", "2026-03-01", "--to", "2026-03-05"]);
+    let active = |id: &str| {
+        let rows = range.iter().filter(|row| row["login"] == id || row["user_id"] == id);
+        rows.map(|row| row["active"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(active(&holder), [false, true, true, false, false]);
+    assert_eq!(active(&new), [false, false, false, false, true], "not before the registration");
+    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Any, Nothing);
+}
+
+#[test]
+fn tables_of_another_version_are_no_damage_and_told_as_what_they_are() {
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let path = world.store().join("accounting.duckdb");
+    let tables = duckdb::Connection::open(path).expect("DuckDB opens it");
+    tables.execute_batch("UPDATE checkpoint SET code_version = code_version - 1; CHECKPOINT").expect("changed");
+    drop(tables);
+    let error = world.refused("ada", &["report", "balances", "--date", "2026-03-02"], 1, "tables_of_another_version");
+    assert_eq!(error["hints"], json!(["`popug-cli consume accounting` makes the tables anew from the log"]));
+    world.does("ada", &["consume", "accounting"]);
+    let _ = world.rows("ada", &["report", "balances", "--date", "2026-03-02"]);
 }
 
 #[test]

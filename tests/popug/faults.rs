@@ -198,19 +198,63 @@ fn a_log_that_may_not_grow_refuses_a_batch_and_goes_on_when_it_may() {
     let before = world.log_bytes();
     let limit = format!("--fsize={}", before.len() + 1_000);
     let press = ["task", "reshuffle", "--key", "too large"];
-    let ignoring = ["env", "--ignore-signal=XFSZ", "prlimit", &limit];
-    let refused = world.call("mara", &press).through(&ignoring).run();
-    assert_eq!(refused.status, 1, "{}", refused.stderr);
-    assert!(refused.stderr.contains(".ndjson: File too large") && refused.stderr.contains(ROOM), "{}", refused.stderr);
-    assert_eq!(world.log_bytes().len(), before.len() + 1_000, "the write was cut short");
-    // Whoever does not ignore the signal dies of it.
-    let died = world.call("mara", &press).through(&["prlimit", &limit]).run();
-    assert_eq!(died.status, -1, "{}", died.stderr);
+    for limited in [&["prlimit", &limit][..], &["env", "--ignore-signal=XFSZ", "prlimit", &limit]] {
+        let refused = world.call("mara", &press).through(limited).run();
+        assert_eq!(refused.status, 1, "{}", refused.stderr);
+        assert!(refused.stderr.contains(".ndjson: File too large"), "{}", refused.stderr);
+        assert!(refused.stderr.contains(ROOM) && refused.stderr.contains("`ulimit -f`"), "{}", refused.stderr);
+        assert_eq!(world.log_bytes().len(), before.len() + 1_000, "the write was cut short");
+    }
     let _ = world.call("mara", &["task", "list"]).expect(0, Any, Any);
     let _ = world.call("mara", &press).expect(0, Any, Has("bytes cut"));
     assert!(world.log_bytes().starts_with(&before));
     chain::check(&world.log_lines());
     assert_once(&world, "too large");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_like_a_full_disk_and_nothing_half_written_is_kept() {
+    let mut world = World::new();
+    let long = "x".repeat(20_000);
+    for n in 0..6 {
+        let _ = world.does("mara", &["task", "add", &format!("Task {n}"), "--description", &long]);
+    }
+    let _ = world.does("ada", &["consume"]);
+    let _ = world.at("2026-03-04T08:00:00Z");
+    let (mut done, mut refused) = (Vec::new(), 0);
+    for kib in [1, 60, 100, 300, 1_000] {
+        let key = format!("limited/{kib}");
+        let add = ["task", "add", "More", "--description", &long, "--key", &key];
+        let (dir, reports) = (format!("copy {kib}"), format!("reports {kib}"));
+        let commands: [&[&str]; 6] = [
+            &add,
+            &["consume"],
+            &["close"],
+            &["backup", &dir],
+            &["export", "--dir", &reports],
+            &["report", "tasks", "--out", "tasks.json"],
+        ];
+        for words in commands {
+            let script = format!("ulimit -f {kib} && exec \"$0\" \"$@\"");
+            let output = world.call("ada", words).through(&["bash", "-c", &script]).run();
+            match output.status {
+                0 if words == add => done.push(key.clone()),
+                0 => {}
+                1 => {
+                    refused += 1;
+                    let is_told = output.stderr.contains("File too large") || output.stderr.contains(ROOM);
+                    assert!(is_told, "{kib} KiB: {words:?}\n{}", output.stderr);
+                }
+                other => panic!("{kib} KiB: {words:?} ended with {other}\n{}", output.stderr),
+            }
+        }
+        assert_readable(&world);
+    }
+    assert!(refused > 5, "only {refused} commands met the limit");
+    let names = std::fs::read_dir(world.home()).expect("a home").map(|entry| entry.expect("an entry").file_name());
+    let hidden: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(".tasks")).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
+    resume(&world, &done);
 }
 
 /// Makes the `nth` such call of a command fail. What it did from there on to the log; `None` if

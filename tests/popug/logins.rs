@@ -195,6 +195,35 @@ fn a_session_that_was_stolen_ends_with_the_logout() {
 }
 
 #[test]
+fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
+    let world = World::new();
+    let ada = || ("POPUG_TOKEN", world.token("ada"));
+    let by_token = |words: &[&str]| world.anonymous(words).env(ada().0, ada().1);
+    for who in ["mara", "ada"] {
+        let set = world.call("ada", &["user", "set-password", who, "--password-stdin"]).stdin(PASSWORD);
+        let _ = set.expect(0, Any, Any);
+    }
+    let logs_in = |who: &str| by_token(&["login", who]).env("POPUG_PASSWORD", PASSWORD);
+    let _ = logs_in("ada").expect(0, Nothing, Nothing);
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
+    let told = "logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as mara\n";
+    let _ = logs_in("mara").expect(0, Nothing, Is(told));
+    let told = "POPUG_TOKEN is set and goes before the session of mara: unset it to act as mara\n";
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Is(told));
+    let _ = by_token(&["whoami", "-q"]).expect(0, Has("ada"), Nothing);
+    let _ = world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
+    let named = by_token(&["whoami", "--as", "ada"]).env("POPUG_PASSWORD", PASSWORD);
+    let _ = named.expect(0, Has("ada"), Nothing);
+    let _ = by_token(&["logout"]).expect(0, Nothing, Has("POPUG_TOKEN is set and still lets you act: unset it too"));
+    let _ = by_token(&["logout"]).expect(0, Nothing, Nothing);
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
+    let _ = world.anonymous(&["whoami"]).expect(5, Nothing, Has("you are not logged in"));
+    // One that lets nobody act is in the way as well.
+    let broken = world.anonymous(&["login", "mara"]).env("POPUG_TOKEN", "v4.public.x").env("POPUG_PASSWORD", PASSWORD);
+    let _ = broken.expect(0, Nothing, Has("unset it to act as mara"));
+}
+
+#[test]
 fn a_token_does_not_open_the_store_of_another_company_that_has_the_same_key() {
     let (world, other) = (World::new(), World::founded("UTC", "2026-03-02T09:00:00Z"));
     std::fs::remove_dir_all(other.store().join("auth")).expect("removed");

@@ -47,5 +47,7 @@ mod scripts;
 mod secrets;
 mod shell;
 mod streams;
+mod sudo;
 mod torture;
 mod typing;
+mod undelivered;

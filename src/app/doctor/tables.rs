@@ -7,7 +7,7 @@ use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{first_owed, stop};
-use crate::consumers::notifier::{Outlook, outlook};
+use crate::consumers::notifier::{Outlook, Outstanding, outlook};
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -92,7 +92,7 @@ impl App<'_> {
             })
             .collect();
         checks.extend(self.set_aside_check(scratch.path()));
-        checks.extend(mails.map(|outlook| waiting_mails(&outlook)));
+        checks.extend(mails.map(|outlook| waiting_mails(&outlook.outstanding)));
         checks
     }
 
@@ -235,11 +235,15 @@ impl App<'_> {
     }
 }
 
-fn waiting_mails(outlook: &Outlook) -> Check {
+fn waiting_mails(mails: &Outstanding) -> Check {
     const NAME: &str = "mails";
-    let Outlook { untried, retrying, failed, .. } = outlook;
-    let next = outlook.next_try.map_or_else(String::new, |at| format!(", next at {at}"));
-    let error = outlook.last_error.as_deref().map_or_else(String::new, |error| format!("; {error}"));
+    let Outstanding { untried, retrying, failed, .. } = mails;
+    let next = mails.next_try.map_or_else(String::new, |at| format!(", next at {at}"));
+    let error = mails
+        .failed_because
+        .as_deref()
+        .or(mails.retried_because.as_deref())
+        .map_or_else(String::new, |error| format!("; {error}"));
     let detail = format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} failed{error}");
     if *failed > 0 {
         return Check::warning(

@@ -10,6 +10,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, done};
 use crate::cli::mail_settings;
 use crate::cli::signals::Signals;
+use crate::cli::unsent_mails::Teller;
 use crate::consumers::notifier::MailRoutes;
 use crate::consumers::run::{consume_analytics, rebuild};
 use crate::consumers::{Consumed, tracker};
@@ -74,12 +75,17 @@ impl Consume {
             }
         }
         let routes = mail_settings::routes(&desk.app, self.send_imported)?;
+        // A mail that could not be sent is no failure, but nobody else tells of it.
+        let mut teller = self.consumers.contains(&Consumer::Notifier).then(|| Teller::before(&desk.app));
         if self.follow {
-            return self.follow(invocation, &desk.app, &routes);
+            return self.follow(invocation, &desk.app, &routes, teller);
         }
-        let consumed = self.until_at_head(&desk.app, &routes)?;
+        let consumed = self.until_at_head(&desk.app, &routes);
         invocation.reporter.finish();
-        self.show(invocation, &desk, &consumed)?;
+        if let Some(teller) = &mut teller {
+            teller.tell(&desk.app, invocation.reporter);
+        }
+        self.show(invocation, &desk, &consumed?)?;
         Ok(Exit::Done)
     }
 
@@ -138,11 +144,23 @@ impl Consume {
         }
     }
 
-    fn follow(&self, invocation: &Invocation<'_>, app: &App<'_>, routes: &MailRoutes) -> Result<Exit, Failure> {
+    fn follow(
+        &self,
+        invocation: &Invocation<'_>,
+        app: &App<'_>,
+        routes: &MailRoutes,
+        mut teller: Option<Teller>,
+    ) -> Result<Exit, Failure> {
         let signals = Signals::listen()?;
+        let mut is_first = true;
         loop {
-            self.until_at_head(app, routes)?;
+            let consumed = self.until_at_head(app, routes)?;
             invocation.reporter.finish();
+            let is_sent = |consumed: &Consumed| consumed.consumer == Consumer::Notifier && consumed.appended > 0;
+            if let Some(teller) = teller.as_mut().filter(|_| is_first || consumed.iter().any(is_sent)) {
+                teller.tell(app, invocation.reporter);
+            }
+            is_first = false;
             if let Some(signal) = signals.wait(LOOK_AGAIN) {
                 return Ok(signal.exit());
             }

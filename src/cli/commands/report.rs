@@ -10,6 +10,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::run::{self, check_on_chain, project_through};
 use crate::consumers::withheld::Withheld;
+use crate::domain::company::FOUNDED;
 use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
@@ -39,7 +40,7 @@ pub struct ReportArgs {
 /// Business dates; both ends of a range are included.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct DateArgs {
-    /// One business date
+    /// One business date; balances and people are shown as they were at its end
     #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
     date: Option<BusinessDate>,
     /// First business date
@@ -170,28 +171,40 @@ pub fn load(
     Ok((Report { as_of_sequence: reach.through, ..report }, reach))
 }
 
-/// The company and its first admin.
-const FOUNDED: Sequence = Sequence(2);
-
-/// The tables of a report: as of the founding before the first `consume`.
+/// The tables of a report. Before the first `consume` that is carried out they are as of the founding: the file is
+/// missing, or a `consume` that was refused or killed has left its tables empty.
 ///
 /// # Errors
 /// As [`open_to_read`].
 pub fn open_for_report(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
     let database = open_to_read(app, consumer)?;
-    if database.checkpoint()?.sequence == Sequence::ZERO {
-        project_through(&app.around(), &database, tables_of(consumer), Withheld::nothing(consumer), FOUNDED)?;
+    if database.checkpoint()?.sequence > Sequence::ZERO {
+        return Ok(database);
     }
-    Ok(database)
+    // A file is opened for reading only, so its empty tables cannot be filled.
+    drop(database);
+    let tables = tables_of(consumer);
+    let founding = Database::in_memory(tables)?;
+    project_through(&app.around(), &founding, tables, Withheld::nothing(consumer), FOUNDED)?;
+    Ok(founding)
 }
 
 /// # Errors
-/// If the file is locked, damaged, or made from another log.
+/// If the file is locked, damaged, made from another log or by another version of the program.
 pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failure> {
     let tables = tables_of(consumer);
     let database = run::open_to_read(&app.around(), tables)?;
+    if !database.is_current()? {
+        return Err(of_another_version(consumer, &database));
+    }
     check_on_chain(&app.around(), consumer, &database.checkpoint()?)?;
     Ok(database)
+}
+
+fn of_another_version(consumer: Consumer, database: &Database) -> Failure {
+    let path = database.path().display();
+    Failure::new(Exit::Failure, "tables_of_another_version", format!("{path} was made by another version of popug-cli"))
+        .hint(format!("`popug-cli consume {}` makes the tables anew from the log", consumer.name()))
 }
 
 const fn tables_of(consumer: Consumer) -> Tables {

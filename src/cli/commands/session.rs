@@ -6,10 +6,11 @@ use crate::app::Environment;
 use crate::app::identity::Proof;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::prompt;
 use crate::credentials::{TokenKind, Ttl};
 use crate::domain::text::Displayed;
+use crate::domain::user::User;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -32,7 +33,17 @@ impl Login {
         let issued = auth.tokens().issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
         invocation.sessions(auth.company()).save(&issued.token)?;
         let expires = issued.record.expires_at;
-        invocation.reporter.note(&format!("{} is logged in until {expires}", caller.user.login));
+        let login = caller.user.login;
+        invocation.reporter.note(&format!("{login} is logged in until {expires}"));
+        let goes_before = match invocation.token()? {
+            Some(token) => auth.tokens().verify(&token, now).map_or(true, |claims| claims.user_id != caller.user.id),
+            None => false,
+        };
+        if goes_before {
+            let told =
+                format!("logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as {login}");
+            invocation.reporter.remark(&told);
+        }
         Ok(Exit::Done)
     }
 }
@@ -59,7 +70,11 @@ impl Logout {
         {
             auth.tokens().revoke(claims.token_id, now)?;
         }
-        sessions.remove()?;
+        if sessions.remove()? && invocation.token()?.is_some() {
+            invocation
+                .reporter
+                .remark("the session is ended, but POPUG_TOKEN is set and still lets you act: unset it too");
+        }
         Ok(Exit::Done)
     }
 }
@@ -69,7 +84,8 @@ pub struct Whoami {}
 
 impl Whoami {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let user = invocation.desk()?.caller.user;
+        let desk = invocation.desk()?;
+        let user = &desk.caller.user;
         let row = Table::builder()
             .text("user_id", [Some(user.id.to_string())])
             .text("login", [Some(&user.login)])
@@ -78,6 +94,25 @@ impl Whoami {
             .bool("active", [Some(user.active)]);
         let line = format!("{} ({}), {}\n", Displayed(&user.full_name), user.login, user.role);
         invocation.answer(&Answer::shown(row, line)?)?;
+        if let Some(other) = passed_over(invocation, &desk)? {
+            invocation.reporter.remark(&format!(
+                "POPUG_TOKEN is set and goes before the session of {login}: unset it to act as {login}",
+                login = other.login
+            ));
+        }
         Ok(Exit::Done)
     }
+}
+
+/// Another user whose session is not used because POPUG_TOKEN tells who acts. A session that cannot be used would not be
+/// in any case.
+fn passed_over(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Option<User>, Failure> {
+    if invocation.global.act_as.is_some() || invocation.token()?.is_none() {
+        return Ok(None);
+    }
+    let Ok(Some(session)) = invocation.sessions(desk.company.id).load() else { return Ok(None) };
+    let auth = desk.app.auth(&desk.index)?;
+    let Ok(claims) = auth.tokens().verify(&session, invocation.environment.system_now()) else { return Ok(None) };
+    let user = desk.ask(|index| Ok(index.user(claims.user_id)?))?;
+    Ok(user.filter(|user| user.id != desk.caller.user.id))
 }

@@ -7,7 +7,9 @@ use crate::cli::answer::Answer;
 use crate::cli::commands::report::{open_to_read, withheld};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::unsent_mails;
 use crate::consumers::accounting::{first_owed, settled_through, stop};
+use crate::consumers::notifier::Outstanding;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -28,6 +30,28 @@ struct Shown {
     consumers: Vec<Standing>,
     last_closed_date: Option<BusinessDate>,
     clock_behind_seconds: i64,
+    /// `None` if the notifier's tables cannot be read now.
+    mails: Option<MailsShown>,
+}
+
+/// Pay mails that are not sent, as far as the notifier has read.
+#[derive(Serialize)]
+struct MailsShown {
+    untried: u64,
+    retrying: u64,
+    next_try: Option<EventTime>,
+    failed: u64,
+    last_error: Option<String>,
+    #[serde(skip)]
+    line: Option<String>,
+}
+
+impl From<&Outstanding> for MailsShown {
+    fn from(mails: &Outstanding) -> MailsShown {
+        let &Outstanding { untried, retrying, next_try, failed, .. } = mails;
+        let (last_error, line) = (unsent_mails::last_error(mails), unsent_mails::standing(mails));
+        MailsShown { untried, retrying, next_try, failed, last_error, line }
+    }
 }
 
 #[derive(Serialize)]
@@ -66,6 +90,8 @@ impl Status {
             consumers: standings,
             last_closed_date: last_closed,
             clock_behind_seconds: (head_time.micros() - now.micros()).max(0) / 1_000_000,
+            // Tables that cannot be read are told of with the notifier.
+            mails: desk.app.outstanding_mails().ok().as_ref().map(MailsShown::from),
         };
         let answer = Answer::shown(shown.table(), shown.lines())?.in_zone(&desk.company.zone).with_object(&shown)?;
         invocation.answer(&answer)?;
@@ -189,6 +215,8 @@ impl Shown {
             .int("head_sequence", rows.iter().map(|_| Some(self.head.sequence.0)))
             .time("head_time", rows.iter().map(|_| Some(self.head.time)))
             .date("last_closed_date", rows.iter().map(|_| self.last_closed_date))
+            .int("mails_to_send", rows.iter().map(|_| self.mails.as_ref().map(|mails| mails.untried + mails.retrying)))
+            .int("mails_failed", rows.iter().map(|_| self.mails.as_ref().map(|mails| mails.failed)))
     }
 
     fn lines(&self) -> String {
@@ -210,6 +238,9 @@ impl Shown {
                 Some(error) => writeln!(text, "; {}", Displayed(error)),
                 None => writeln!(text),
             };
+        }
+        if let Some(mails) = self.mails.as_ref().and_then(|mails| mails.line.as_deref()) {
+            let _ = writeln!(text, "mails       {}", Displayed(mails));
         }
         let closed = self.last_closed_date.map_or_else(|| "none".to_owned(), |date| date.to_string());
         let _ = writeln!(text, "last close  {closed}");

@@ -20,7 +20,7 @@ mod tests;
 
 use std::time::Instant;
 
-pub use outlook::{Outlook, outlook};
+pub use outlook::{Outlook, Outstanding, outlook};
 pub use routes::{MailRoutes, Outgoing};
 pub use rows::{MailRow, MailState};
 pub use tables::MailTables;
@@ -103,6 +103,18 @@ pub fn list(around: &Surroundings<'_>) -> Result<Vec<MailRow>, ConsumeError> {
     let tables = MailTables::open(around)?;
     tables.catch_up(around)?;
     tables.on_sound_file(around, || Ok(tables.rows()?))
+}
+
+/// The mails that are not sent, as far as the tables have followed the log, without bringing them further.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeError> {
+    if !around.directory.notifier().exists() {
+        return Ok(Outstanding::default());
+    }
+    let tables = MailTables::open(around)?;
+    tables.on_sound_file(around, || Ok(tables.outstanding()?))
 }
 
 /// Makes one more attempt at a mail that was not sent, whether it is due or not. `payout` is the

@@ -10,29 +10,56 @@ use crate::event_log::FileLog;
 use crate::state::{Checkpoint, StateError};
 use crate::store::StoreDirectory;
 
-/// Mails that are not sent, as of a checkpoint.
+/// What the tables say of mails that are not sent, and as of which checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outlook {
     pub checkpoint: Checkpoint,
     /// The event behind it, if it can be read and contradicts the tables.
     pub contradiction: Option<Stop>,
+    pub outstanding: Outstanding,
+}
+
+/// Mails that are not sent.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outstanding {
     /// Sent by the next `consume notifier`.
     pub untried: u64,
     /// Failed before and tried again by themselves, the first of them at `next_try`.
     pub retrying: u64,
     pub next_try: Option<EventTime>,
+    /// Why the one of the latest payout failed.
+    pub retried_because: Option<String>,
     /// Not tried again unless somebody asks for it.
     pub failed: u64,
-    pub last_error: Option<String>,
+    /// Why the one of the latest payout failed.
+    pub failed_because: Option<String>,
 }
 
-const WAITING: &str = "
+const OUTSTANDING: &str = "
     SELECT count(*) FILTER (WHERE state = 'pending' AND attempts = 0),
         count(*) FILTER (WHERE state = 'pending' AND attempts > 0),
         min(next_try) FILTER (WHERE state = 'pending'),
+        (SELECT last_error FROM payouts WHERE state = 'pending' AND attempts > 0 ORDER BY sequence DESC LIMIT 1),
         count(*) FILTER (WHERE state = 'failed'),
-        max(last_error) FILTER (WHERE state <> 'sent')
+        (SELECT last_error FROM payouts WHERE state = 'failed' ORDER BY sequence DESC LIMIT 1)
     FROM payouts";
+
+impl MailTables {
+    pub(super) fn outstanding(&self) -> Result<Outstanding, StateError> {
+        let file = self.file();
+        let read = file.db().query_row(OUTSTANDING, [], |row| {
+            Ok(Outstanding {
+                untried: row.get(0)?,
+                retrying: row.get(1)?,
+                next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),
+                retried_because: row.get(3)?,
+                failed: row.get(4)?,
+                failed_because: row.get(5)?,
+            })
+        });
+        read.map_err(file.failed("read"))
+    }
+}
 
 /// Reads the tables, or a copy of them in `scratch` while they are in use; `None` if they were made
 /// by another code version.
@@ -50,18 +77,7 @@ pub fn outlook(
     };
     tables.check_integrity()?;
     let checkpoint = tables.checkpoint()?;
-    let file = tables.file();
-    let read = file.db().query_row(WAITING, [], |row| {
-        Ok(Outlook {
-            checkpoint,
-            // What cannot be read is found where all that was not read yet is looked at.
-            contradiction: tables.contradiction(log, checkpoint.sequence.next()).ok().flatten(),
-            untried: row.get(0)?,
-            retrying: row.get(1)?,
-            next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),
-            failed: row.get(3)?,
-            last_error: row.get(4)?,
-        })
-    });
-    read.map(Some).map_err(file.failed("read"))
+    // What cannot be read is found where all that was not read yet is looked at.
+    let contradiction = tables.contradiction(log, checkpoint.sequence.next()).ok().flatten();
+    Ok(Some(Outlook { checkpoint, contradiction, outstanding: tables.outstanding()? }))
 }

@@ -1,5 +1,6 @@
 //! What to do after a refusal, in words. Every rejection has a hint; the tests know all of them.
 
+use crate::domain::company::FOUNDED;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::role::Role;
 
@@ -64,6 +65,9 @@ impl Rejection {
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
             CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
             CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
+            ClockBehind { before_jump, last, .. } if *before_jump <= FOUNDED => format!(
+                "set the clock; if it has run ahead since the founding, wait until {last}, or found the company anew: `popug-cli -C NEW-DIR init`"
+            ),
             ClockBehind { before_jump, .. } => format!(
                 "set the clock; if it ran ahead, `popug-cli -C NEW-DIR restore BACKUP_DIR --to-sequence {before_jump}` goes back before it"
             ),

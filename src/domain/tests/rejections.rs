@@ -131,6 +131,19 @@ fn every_rejection_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn a_clock_that_ran_ahead_names_an_event_to_go_back_to_only_behind_the_founding() {
+    let hint = |before_jump| {
+        let last = at("2026-11-22T11:00:00Z");
+        Rejection::ClockBehind { now: now(), last, before_jump: Sequence(before_jump) }.hint().expect("a hint")
+    };
+    for founding in [0, 1, 2] {
+        let told = hint(founding);
+        assert!(told.contains("wait until 2026-11-22T11:00:00") && !told.contains("--to-sequence"), "{told}");
+    }
+    assert!(hint(3).contains("--to-sequence 3"), "{}", hint(3));
+}
+
+#[test]
 fn currencies_have_two_minor_digits() {
     for currency in ["JPY", "KWD", "AAA", "eur", "EURO", "", "EUR USD", "XXX"] {
         assert_eq!(founding("UTC", currency), Rejection::BadCurrency { currency: currency.into() });

@@ -78,6 +78,7 @@ impl Store {
             e.user_id == user.id && e.business_date <= to && from.is_none_or(|from| e.business_date >= from)
         };
         let opening = from.map_or(Money::ZERO, |from| self.balance_at(user.id, from.previous()));
+        let user = &from.map_or_else(|| user.clone(), |_| self.history.user_on(user.id, to));
         json!({
             "date": from, "user_id": user.id, "login": user.login, "name": user.full_name, "role": user.role,
             "active": user.active, "opening": opening.to_string(),
@@ -137,6 +138,10 @@ fn balances_are_sums_of_entries_now_and_at_every_date() {
     assert_eq!(rows(&store.report(ReportName::Balances, &store.query(range))), &expected);
     let one = store.report(ReportName::Balances, &store.query(Dates::On(dates[3])));
     assert_eq!(rows(&one)[..], expected[3 * people.len()..4 * people.len()]);
+    let before = dates[0].previous();
+    let unregistered: Vec<Json> = row(before).map(|(date, user)| store.balances_row(user, Some(date), date)).collect();
+    assert!(unregistered.iter().all(|row| row["active"] == json!(false)));
+    assert_eq!(rows(&store.report(ReportName::Balances, &store.query(Dates::On(before)))), &unregistered);
 }
 
 #[test]
@@ -190,9 +195,17 @@ fn earnings_by_week_cover_whole_weeks() {
 fn negative_lists_debtors_deepest_first_and_since_when() {
     let store = Store::of(6);
     let dates = store.dates();
+    let mut told_of_inactive = false;
     for at in [None, Some(dates[6]), Some(dates[0])] {
         let until = at.unwrap_or(*dates.last().unwrap());
         let report = store.report(ReportName::Negative, &store.query(at.map_or(Dates::Default, Dates::On)));
+        for row in rows(&report) {
+            let user = store.history.users.iter().find(|user| row["user_id"] == json!(user.id)).unwrap();
+            let then = at.map_or_else(|| user.clone(), |at| store.history.user_on(user.id, at));
+            assert_eq!(row["active"], then.active, "{row}");
+            assert_eq!((&row["name"], &row["role"]), (&json!(then.full_name), &json!(then.role)), "{row}");
+            told_of_inactive |= at.is_some() && !then.active && user.active;
+        }
         let mut expected: Vec<(Money, &str, BusinessDate)> = Vec::new();
         for (user, balance) in store.red_at(until) {
             let back = dates.iter().rev().skip_while(|date| **date > until);
@@ -206,6 +219,7 @@ fn negative_lists_debtors_deepest_first_and_since_when() {
             expected.iter().map(|(b, login, since)| json!([b.to_string(), login, since, at])).collect();
         assert_eq!(found, expected);
     }
+    assert!(told_of_inactive, "a history in which nobody in the red came back proves less");
 }
 
 #[test]
@@ -251,6 +265,8 @@ fn payouts_show_what_became_of_their_mail() {
         };
         assert_eq!((&row["mail_status"], &row["mail_to"]), (&json!(status), &json!(to)));
         assert_eq!(row["amount"], (at.fact.opening + at.fact.earned).to_string());
+        let paid = store.history.user_on(at.fact.user_id, at.fact.business_date);
+        assert_eq!(row["name"], json!(paid.full_name));
     }
     let order: Vec<_> = rows(&report).iter().map(|row| (row["date"].as_str(), row["login"].as_str())).collect();
     assert!(order.is_sorted());

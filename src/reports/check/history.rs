@@ -48,10 +48,21 @@ pub struct At<T> {
     pub fact: T,
 }
 
+/// What an event made of a user.
+#[derive(Clone)]
+pub struct Change {
+    pub sequence: u64,
+    pub on: BusinessDate,
+    pub user: User,
+}
+
 pub struct History {
     pub company: Company,
     pub founded_at: EventTime,
+    /// As they are at the end.
     pub users: Vec<User>,
+    /// How they came to be so, in order.
+    pub changes: Vec<Change>,
     pub created: Vec<At<TaskCreated>>,
     pub assigned: Vec<At<TaskAssigned>>,
     pub completed: Vec<At<TaskCompleted>>,
@@ -100,6 +111,41 @@ impl History {
     pub fn user(&self, login: &str) -> &User {
         self.users.iter().find(|user| user.login == login).expect("a login of the history")
     }
+
+    /// What somebody was at the end of a date: before that of the registration as registered, but not active.
+    pub fn user_on(&self, user: UserId, date: BusinessDate) -> User {
+        let mut changes = self.changes.iter().filter(|change| change.user.id == user).peekable();
+        let registered = &changes.peek().expect("a user of the history").user;
+        let before = User { active: false, ..registered.clone() };
+        changes.rfind(|change| change.on <= date).map_or(before, |change| change.user.clone())
+    }
+}
+
+/// A life that ends with `user`: everybody had other names (two of them on one date), many another role, some were gone
+/// for a while or are gone.
+fn changes(number: usize, user: &User, first_date: BusinessDate, sequence: &mut u64) -> Vec<Change> {
+    let role = if user.role == Role::Worker { Role::Developer } else { user.role };
+    let mut now = User { full_name: format!("{} (born)", user.full_name), role, active: true, ..user.clone() };
+    let mut changes = Vec::new();
+    let mut became = |day: usize, user: &User| {
+        *sequence += 1;
+        let on = first_date.plus_days(day as i64);
+        changes.push(Change { sequence: *sequence, on, user: user.clone() });
+    };
+    became(0, &now);
+    for name in [format!("{} (married)", user.full_name), user.full_name.clone()] {
+        now.full_name = name;
+        became(1 + number % 3, &now);
+    }
+    now.role = user.role;
+    became(5, &now);
+    for (day, active) in [(6, number % 4 != 1), (7, true), (8, user.active)] {
+        if now.active != active {
+            now.active = active;
+            became(day, &now);
+        }
+    }
+    changes
 }
 
 /// A UUIDv7 of the moment: DuckDB packs ids, and scans them, by how much their bits differ.
@@ -135,6 +181,10 @@ impl Life {
             user(n + 2, founded_at, login, Role::Worker)
         }));
         let last_date = company.first_date;
+        // Behind all other events, as far as anybody compares.
+        let mut sequence = 1 << 40;
+        let changes =
+            users.iter().enumerate().flat_map(|(n, user)| changes(n, user, last_date, &mut sequence)).collect();
         Life {
             dice: seed.wrapping_mul(2).wrapping_add(1),
             now: founded_at,
@@ -148,6 +198,7 @@ impl Life {
                 founded_at,
                 head: 1 + users.len() as u64,
                 users,
+                changes,
                 created: vec![],
                 assigned: vec![],
                 completed: vec![],

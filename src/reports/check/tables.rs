@@ -10,7 +10,7 @@ use crate::domain::id::UserId;
 use crate::domain::ledger::books::UserDay;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::time::BusinessDate;
-use crate::reports::check::history::History;
+use crate::reports::check::history::{Change, History};
 
 const COMMON: &str = include_str!("../../store/common.sql");
 const ACCOUNTING: &str = include_str!("../../store/accounting.sql");
@@ -30,6 +30,7 @@ pub fn fill(connection: &Connection, history: &History, directory: &Path) {
     copy("checkpoint", vec![row![history.head, "0".repeat(64), 1, 0, 0, 0]]);
     copy("company", vec![company(history)]);
     copy("users", users(history));
+    copy("user_changes", user_changes(history));
     copy("user_days", user_days(history));
     copy("entries", entries(history));
     copy("payouts", payouts(history));
@@ -75,6 +76,14 @@ fn company(h: &History) -> Row {
 
 fn users(h: &History) -> Vec<Row> {
     h.users.iter().map(|u| row![u.id, u.login, u.full_name, u.email, u.role, u.active]).collect()
+}
+
+fn user_changes(h: &History) -> Vec<Row> {
+    let row = |change: &Change| {
+        let user = &change.user;
+        row![change.sequence, user.id, change.on, user.full_name, user.role, user.active]
+    };
+    h.changes.iter().map(row).collect()
 }
 
 fn user_days(h: &History) -> Vec<Row> {

@@ -121,6 +121,8 @@ pub struct Books {
     pub head: u64,
     pub last_time: i64,
     pub users: Vec<User>,
+    /// What each event about a user made of them, and its date.
+    pub user_history: Vec<(Date, User)>,
     pub tasks: Vec<Task>,
     /// Task events without what they are owed, in their order.
     pub owed: Vec<Cause>,
@@ -164,6 +166,7 @@ impl Books {
             head: 0,
             last_time: i64::MIN,
             users: vec![],
+            user_history: vec![],
             tasks: vec![],
             owed: vec![],
             entries: vec![],
@@ -180,6 +183,15 @@ impl Books {
 
     pub fn user(&self, id: &str) -> &User {
         self.users.iter().find(|user| user.id == id).expect("somebody who is registered")
+    }
+
+    /// Somebody at the end of a date, or now: before their registration as they were registered, but not active.
+    pub fn user_on(&self, id: &str, date: Option<Date>) -> User {
+        let Some(date) = date else { return self.user(id).clone() };
+        let mut states = self.user_history.iter().filter(|(_, user)| user.id == id).peekable();
+        let (_, registered) = states.peek().expect("somebody who is registered");
+        let unregistered = User { active: false, ..registered.clone() };
+        states.rfind(|(on, _)| *on <= date).map_or(unregistered, |(_, user)| user.clone())
     }
 
     pub fn task(&self, id: &str) -> &Task {
@@ -265,7 +277,11 @@ impl Books {
                 sequence: self.head,
                 data: data.clone(),
             }),
-            of_user => self.follow_user(of_user, data),
+            of_user => {
+                self.follow_user(of_user, data);
+                let user = self.users.iter().find(|user| data["user_id"] == user.id.as_str()).cloned();
+                self.user_history.extend(user.map(|user| (self.calendar.date_of(at), user)));
+            }
         }
     }
 

@@ -98,9 +98,10 @@ impl Books {
     fn balance_row(&self, user: &User, date: Option<Date>) -> Value {
         let span = date.map_or((Date::MIN, Date::MAX), |date| (date, date));
         let of = |kind| self.moved(kind, span, Some(&user.id));
+        let was = self.user_on(&user.id, date);
         json!({
-            "date": date.map(|date| date.to_string()), "user_id": user.id, "login": user.login, "name": user.name,
-            "role": user.role, "active": user.active, "opening": money(self.sum(&user.id, |e| e.date < span.0)),
+            "date": date.map(|date| date.to_string()), "user_id": user.id, "login": user.login, "name": was.name,
+            "role": was.role, "active": was.active, "opening": money(self.sum(&user.id, |e| e.date < span.0)),
             "fees": money(-of("fee")), "rewards": money(of("reward")), "corrections": money(of("correction")),
             "payout": money(-of("payout")), "balance": money(self.balance_at_end_of(&user.id, span.1)),
             "closed": date.map(|date| self.is_closed(date)),
@@ -145,9 +146,10 @@ impl Books {
         let mut red: Vec<&User> = self.users.iter().filter(|user| self.balance_at_end_of(&user.id, end) < 0).collect();
         red.sort_by_key(|user| (self.balance_at_end_of(&user.id, end), user.login.clone()));
         let row = |user: &&User| {
+            let was = self.user_on(&user.id, date);
             json!({
-                "date": date.map(|date| date.to_string()), "user_id": user.id, "login": user.login, "name": user.name,
-                "role": user.role, "active": user.active, "balance": money(self.balance_at_end_of(&user.id, end)),
+                "date": date.map(|date| date.to_string()), "user_id": user.id, "login": user.login, "name": was.name,
+                "role": was.role, "active": was.active, "balance": money(self.balance_at_end_of(&user.id, end)),
                 "in_red_since": self.in_red_since(&user.id, end).to_string(),
             })
         };
@@ -194,12 +196,14 @@ impl Books {
             let data = &line["data"];
             let id = data["user_id"].as_str().expect("an id");
             let user = self.users.iter().find(|user| user.id == id);
+            let date = data["business_date"].as_str().and_then(|date| date.parse().ok());
             let mail = self.mails.iter().find(|mail| mail["payout_id"] == data["payout_id"]);
             let of = |name: &str| money(data[name].as_i64().expect("minor units"));
             json!({
                 "date": data["business_date"], "payout_id": data["payout_id"], "entry_id": data["entry_id"],
                 "sequence": text(&line["sequence"]).parse::<u64>().expect("digits"), "paid_at": line["time"],
-                "user_id": id, "login": self.login_of(id), "name": user.map(|user| &user.name), "opening": of("opening"), "earned": of("earned"), "amount": of("amount"),
+                "user_id": id, "login": self.login_of(id), "name": self.user_on(id, date).name,
+                "opening": of("opening"), "earned": of("earned"), "amount": of("amount"),
                 "mail_status": if mail.is_some() { "sent" } else { "pending" },
                 "mail_to": mail.map_or_else(|| json!(user.map(|user| &user.email)), |mail| mail["to"].clone()),
             })

@@ -1,0 +1,117 @@
+//! What is told of pay mails that could not be sent: how many, why, and what happens next.
+//!
+//! A mail that waits for another try is told of by every `consume`, one that is given up by the `consume` that gives it
+//! up; from then on `status` and `doctor` know of it. Servers repeat addresses, which not everybody may see: here they
+//! are left out, and `mail list` has them.
+
+use crate::app::App;
+use crate::cli::reporter::Reporter;
+use crate::consumers::Notices;
+use crate::consumers::notifier::Outstanding;
+
+/// Tells of mails after they were sent. Tables that cannot be read stop the notifier, which is told by itself.
+pub struct Teller {
+    before: Outstanding,
+}
+
+impl Teller {
+    /// To be called before anything is sent.
+    pub fn before(app: &App<'_>) -> Teller {
+        Teller { before: app.outstanding_mails().unwrap_or_default() }
+    }
+
+    pub fn tell(&mut self, app: &App<'_>, reporter: &Reporter) {
+        let Ok(now) = app.outstanding_mails() else { return };
+        if let Some(warning) = warning(&now, &self.before) {
+            reporter.warn(&warning);
+        }
+        self.before = now;
+    }
+}
+
+/// One line; nothing if no mail waits for another try and none was given up since `before`.
+fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
+    let mut told = Vec::new();
+    if now.retrying > 0 {
+        let at = now.next_try.map(|at| format!(" from {at} on")).unwrap_or_default();
+        let again = format!("`popug-cli consume notifier` tries again{at}");
+        told.push(format!("{} not sent{}: {again}", counted(now.retrying), because(now.retried_because.as_deref())));
+    }
+    let given_up = now.failed.saturating_sub(before.failed);
+    if given_up > 0 {
+        let asked = "`popug-cli mail retry ID` tries again";
+        told.push(format!("{} given up{}: {asked}", counted(given_up), because(now.failed_because.as_deref())));
+    }
+    (!told.is_empty()).then(|| format!("{}; `popug-cli mail list` tells which", told.join("; ")))
+}
+
+/// All of them, for whoever asks; nothing if every mail is sent.
+pub fn standing(mails: &Outstanding) -> Option<String> {
+    let Outstanding { untried, retrying, failed, .. } = mails;
+    if untried + retrying + failed == 0 {
+        return None;
+    }
+    let next = mails.next_try.map(|at| format!(", from {at} on")).unwrap_or_default();
+    let why = last_error(mails).map(|error| format!("; {error}")).unwrap_or_default();
+    Some(format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} given up{why}"))
+}
+
+/// Why the latest of them was not sent, if any failed.
+pub fn last_error(mails: &Outstanding) -> Option<String> {
+    mails.failed_because.as_deref().or(mails.retried_because.as_deref()).map(without_addresses)
+}
+
+fn counted(mails: u64) -> String {
+    if mails == 1 { "1 pay mail is".to_owned() } else { format!("{mails} pay mails are") }
+}
+
+fn because(error: Option<&str>) -> String {
+    error.map(|error| format!(" ({})", without_addresses(error))).unwrap_or_default()
+}
+
+fn without_addresses(text: &str) -> String {
+    let hidden = |word| if str::contains(word, '@') { "<address>" } else { word };
+    text.split(' ').map(hidden).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(retrying: u64, failed: u64) -> Outstanding {
+        let error = |times: u64, text: &str| (times > 0).then(|| text.to_owned());
+        Outstanding {
+            untried: 0,
+            retrying,
+            next_try: (retrying > 0).then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
+            retried_because: error(retrying, "cannot connect"),
+            failed,
+            failed_because: error(failed, "550 <anna@popug.example>: No such user"),
+        }
+    }
+
+    #[test]
+    fn mails_that_wait_are_told_of_each_time_and_those_that_were_given_up_once() {
+        let nothing = Outstanding::default();
+        assert_eq!(warning(&nothing, &nothing), None);
+        let waiting = "2 pay mails are not sent (cannot connect): `popug-cli consume notifier` tries again from \
+                       2026-11-22T10:00:00.000000Z on; `popug-cli mail list` tells which";
+        assert_eq!(warning(&refused(2, 0), &nothing).unwrap(), waiting);
+        assert_eq!(warning(&refused(2, 3), &refused(2, 3)).unwrap(), waiting);
+        let given_up = "1 pay mail is given up (550 <address> No such user): `popug-cli mail retry ID` tries again; \
+                        `popug-cli mail list` tells which";
+        assert_eq!(warning(&refused(0, 4), &refused(0, 3)).unwrap(), given_up);
+        assert_eq!(warning(&refused(0, 3), &refused(0, 3)), None);
+    }
+
+    #[test]
+    fn whoever_asks_hears_of_all_mails_that_are_not_sent() {
+        assert_eq!(standing(&Outstanding::default()), None);
+        let told = standing(&Outstanding { untried: 1, ..refused(2, 3) }).unwrap();
+        assert_eq!(
+            told,
+            "1 to be sent, 2 to be tried again, from 2026-11-22T10:00:00.000000Z on, 3 given up; \
+             550 <address> No such user"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Who people were at the end of a date: their name, their role and whether they were active.
+//!
+//! A report about a date that is over says the same whenever it is made. Nobody who is not registered yet is active;
+//! until then a row has the name and role that they were registered with.
+
+use crate::domain::id::UserId;
+use crate::domain::time::BusinessDate;
+use crate::reports::query::of_user;
+
+/// Of all people: user_id, login, name, role, active, as they were at the end of `on`, or as they are now.
+pub fn people(on: Option<BusinessDate>, user: Option<UserId>) -> String {
+    let of_user = of_user("user_id", user);
+    let Some(on) = on else {
+        return format!("SELECT user_id, login, full_name AS name, role, active FROM users WHERE {of_user}");
+    };
+    let until = format!("FILTER (business_date <= DATE '{on}')");
+    format!(
+        "SELECT user_id, any_value(login) AS login,
+            coalesce(arg_max(full_name, sequence) {until}, arg_min(full_name, sequence)) AS name,
+            coalesce(arg_max(c.role, sequence) {until}, arg_min(c.role, sequence)) AS role,
+            coalesce(arg_max(c.active, sequence) {until}, false) AS active
+        FROM user_changes c JOIN (SELECT user_id, login FROM users) USING (user_id)
+        WHERE {of_user} GROUP BY user_id"
+    )
+}
+
+/// What became of people on the dates behind `after`, up to `to`: date, user_id, new_name, new_role, new_active, one
+/// row for each date on which somebody changed.
+pub fn changes(after: BusinessDate, to: BusinessDate, user: Option<UserId>) -> String {
+    format!(
+        "SELECT business_date AS date, user_id, arg_max(full_name, sequence) AS new_name,
+            arg_max(role, sequence) AS new_role, arg_max(active, sequence) AS new_active
+        FROM user_changes WHERE business_date > DATE '{after}' AND business_date <= DATE '{to}' AND {}
+        GROUP BY business_date, user_id",
+        of_user("user_id", user),
+    )
+}
