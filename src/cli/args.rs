@@ -14,6 +14,7 @@ use clap::{
 use crate::cli::commands::Command;
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
+use crate::cli::tips;
 
 /// Runs a company's task exchange and its books on one append-only log.
 #[derive(Parser, Debug)]
@@ -25,12 +26,15 @@ pub struct CommandLine {
     pub command: Command,
 }
 
+/// Names the store where no option does.
+pub const STORE: &str = "POPUG_STORE";
+
 /// Options that may stand anywhere on the line.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The store
-    #[arg(short = 'C', long, global = true, env = "POPUG_STORE", default_value = "./popug-store", value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
     /// How data is written; by default `table` on a terminal and `plain` elsewhere
     #[arg(short, long, global = true, value_name = "FMT")]
@@ -38,6 +42,9 @@ pub struct Global {
     /// Write data into this file; its extension (csv, json, ndjson, parquet, md) tells the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)
+    #[arg(long, global = true)]
+    pub force: bool,
     /// Act as this user, with POPUG_PASSWORD or a prompt; else POPUG_TOKEN, else the session
     #[arg(long = "as", global = true, value_name = "LOGIN")]
     pub act_as: Option<String>,
@@ -135,7 +142,7 @@ impl CommandLine {
     {
         // The options of a shell stand before the line's own, which count.
         let mut definition = CommandLine::definition().args_override_self(host.is_some());
-        let matches = definition.try_get_matches_from_mut(words)?;
+        let matches = definition.try_get_matches_from_mut(words).map_err(tips::mended)?;
         if let Some(asked) = matches.subcommand_matches(HELP) {
             return CommandLine::read_within(host, words_of_help(&definition, asked));
         }
