@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, Resettable, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, ValueEnum,
 };
 
 use crate::cli::commands::Command;
+use crate::cli::environment;
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
 use crate::cli::tips;
@@ -75,6 +76,9 @@ pub struct Global {
     /// A write prints the events it would append, as ndjson, and appends nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Whether a store is named, or none has to be: an empty variable names none
+    #[arg(skip)]
+    pub has_store: bool,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,
@@ -149,6 +153,8 @@ impl CommandLine {
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
         line.global.command_path = command_path(&matches);
+        let is_named = matches.value_source("store") == Some(ValueSource::CommandLine);
+        line.global.has_store = is_named || !environment::is_empty(STORE);
         line.global.host = host.cloned();
         if matches!(line.command, Command::Shell(_)) {
             line.global.given = given(&definition, &matches, line.global.dry_run);
@@ -161,6 +167,9 @@ impl CommandLine {
         let root = CommandLine::command();
         let names: Vec<String> = root.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
+        // An option may name the store all the same.
+        let root =
+            if environment::is_empty(STORE) { root.mut_arg("store", |arg| arg.env(Resettable::Reset)) } else { root };
         root.subcommand(help_command())
     }
 }

@@ -89,9 +89,9 @@ impl Place {
         }
         // Left behind by a killed process that had our number. What is there afterwards, we made.
         let _ = std::fs::remove_file(&beside);
-        let out = BufWriter::new(File::create_new(&beside).map_err(failed)?);
+        let (beside, file) = Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;
         let replaced = replaced.map(|found| found.permissions());
-        Ok(Place { out, beside: Leftover::removed(&beside), path: path.to_owned(), replaced })
+        Ok(Place { out: BufWriter::new(file), beside, path: path.to_owned(), replaced })
     }
 
     fn finish(self, is_marked: bool) -> io::Result<()> {

@@ -3,7 +3,7 @@
 //! What must hold: they go when the command fails, and when a signal ends the process; nobody looks at signals while
 //! there is nothing of the kind.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,20 +41,23 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// Goes unless it is kept.
-    pub fn removed(path: &Path) -> Leftover {
-        Leftover::begin(path, Fate::Removed)
+    /// Creates something that goes unless it is kept. A signal that comes meanwhile waits for it.
+    ///
+    /// # Errors
+    /// As `create`; then there is nothing.
+    pub fn create<T>(path: &Path, create: impl FnOnce() -> io::Result<T>) -> io::Result<(Leftover, T)> {
+        let hold = hold();
+        let mut begun = begun();
+        let created = create()?;
+        begun.push((path.to_owned(), Fate::Removed));
+        Ok((Leftover { path: path.to_owned(), fate: Fate::Removed, is_kept: false, _hold: hold }, created))
     }
 
-    /// Stays, and is named on stderr unless it is kept.
+    /// Something that stays, and is named on stderr unless it is kept.
     pub fn told(path: &Path) -> Leftover {
-        Leftover::begin(path, Fate::Told)
-    }
-
-    fn begin(path: &Path, fate: Fate) -> Leftover {
-        begun().push((path.to_owned(), fate));
-        let hold = watch().then(Hold::take).and_then(Result::ok);
-        Leftover { path: path.to_owned(), fate, is_kept: false, _hold: hold }
+        let (path, fate, hold) = (path.to_owned(), Fate::Told, hold());
+        begun().push((path.clone(), fate));
+        Leftover { path, fate, is_kept: false, _hold: hold }
     }
 
     pub fn path(&self) -> &Path {
@@ -87,6 +90,11 @@ pub fn give_way_to_a_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();
     }
+}
+
+/// Keeps signals from ending the process before what was begun is gone.
+fn hold() -> Option<Hold> {
+    watch().then(Hold::take).and_then(Result::ok)
 }
 
 /// Begins to look at signals; whether anybody does.
@@ -145,14 +153,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let [gone, gone_directory, kept, told] =
             ["gone", "directory", "kept", "told"].map(|name| home.path().join(name));
-        std::fs::create_dir_all(gone_directory.join("below")).unwrap();
-        [&gone, &kept, &told].into_iter().for_each(|path| std::fs::write(path, "x").unwrap());
-        let left = [Leftover::removed(&gone), Leftover::removed(&gone_directory), Leftover::told(&told)];
-        let finished = Leftover::removed(&kept);
+        let file = |path: &Path| Leftover::create(path, || std::fs::write(path, "x")).unwrap().0;
+        let directory = Leftover::create(&gone_directory, || std::fs::create_dir(&gone_directory)).unwrap().0;
+        std::fs::create_dir(gone_directory.join("below")).unwrap();
+        std::fs::write(&told, "x").unwrap();
+        let left = [file(&gone), directory, Leftover::told(&told)];
+        let finished = file(&kept);
         assert!([&gone, &gone_directory, &kept, &told].into_iter().all(|path| is_begun(path)));
         drop(left);
         finished.keep();
         assert!(!gone.exists() && !gone_directory.exists() && kept.exists() && told.exists());
         assert!(!is_begun(&gone) && !is_begun(&kept));
+        assert!(Leftover::create(&kept, || std::fs::File::create_new(&kept)).is_err() && kept.exists());
     }
 }

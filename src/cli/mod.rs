@@ -85,6 +85,9 @@ fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
 }
 
 fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
+    if !line.global.has_store {
+        return Err(environment::empty(STORE));
+    }
     let environment = SystemEnvironment::read()?;
     let reporter = Reporter::new(&line.global);
     let output = Output::open(&line.global, line.command.nature())?;
@@ -100,9 +103,6 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
 
 /// Help and version are answers; everything else is a usage error.
 fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
-    if environment::is_empty(STORE) && tips::is_about_store(error) {
-        return tell(&environment::empty(STORE), as_json);
-    }
     if error.use_stderr() && as_json {
         let failure = tips::of(error).into_iter().fold(Failure::usage(first_paragraph(error)), Failure::hint);
         return tell(&failure, true);

@@ -98,12 +98,6 @@ pub fn of(error: &Error) -> Vec<String> {
     names.chain(suggested(ContextKind::Suggested)).collect()
 }
 
-/// Whether an error says that the store has an empty name.
-pub fn is_about_store(error: &Error) -> bool {
-    let is_empty = text_of(error, ContextKind::InvalidValue).is_some_and(|value| value.is_empty());
-    is_empty && text_of(error, ContextKind::InvalidArg).is_some_and(|arg| arg.starts_with("--store"))
-}
-
 /// The words of the command that an error is about: `Usage: popug-cli task [OPTIONS] <COMMAND>`
 fn path_of(error: &Error) -> Vec<String> {
     let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();

@@ -223,10 +223,8 @@ fn a_file_that_popug_cli_wrote_is_replaced_whether_a_mark_or_its_content_tells()
         for extension in ["csv", "json", "ndjson", "md", "parquet"] {
             let name = format!("{}.{extension}", words.join("-"));
             let run = || world.call("ada", &[words, &["--out", &name, "-q"]].concat()).run();
-            for _ in 0..2 {
-                let output = run();
-                assert!([0, 7].contains(&output.status), "{name}: {}", output.stderr);
-            }
+            let output = run();
+            assert!([0, 7].contains(&output.status), "{name}: {}", output.stderr);
             unmark(&world.home().join(&name));
             let again = run();
             assert!([0, 7].contains(&again.status), "{name}: {}", again.stderr);
@@ -308,7 +306,6 @@ fn free_text_may_begin_with_a_hyphen() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "Nuts", "--description", "- nuts\n- seeds"]);
     let _ = world.does("mara", &["task", "add", "--", "- nuts"]);
-    let _ = world.does("ada", &["consume"]);
     let tasks = world.rows("mara", &["task", "list"]);
     assert_eq!((&tasks[0]["description"], &tasks[1]["title"]), (&"- nuts\n- seeds".into(), &"- nuts".into()));
     let _ = world.does("ada", &["user", "update", "dora", "--name", "-"]);
@@ -316,6 +313,7 @@ fn free_text_may_begin_with_a_hyphen() {
     let _ = world.does("ada", &["user", "reactivate", "dora", "--reason", "--"]);
     let register = ["--login", "nora", "--name", "--n--", "--email", "n@n.example", "--role", "worker"];
     let _ = world.does("ada", &[&["user", "register"][..], &register].concat());
+    let _ = world.does("ada", &["consume"]);
     let entries = world.rows("ada", &["report", "entries"]);
     let fee = entries[0]["entry_id"].as_str().expect("an id");
     let _ = world.does("ada", &["account", "correct", fee, "--reason", "-1 nut", "--amount", "0.01"]);

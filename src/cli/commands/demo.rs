@@ -93,8 +93,8 @@ impl Demo {
         loop {
             let number = numbers.next().expect("numbers do not end");
             let around = std::env::temp_dir().join(format!("popug-demo-{number}"));
-            match DirBuilder::new().mode(0o700).create(&around) {
-                Ok(()) => return Ok((around.join("store"), Leftover::removed(&around))),
+            match Leftover::create(&around, || DirBuilder::new().mode(0o700).create(&around)) {
+                Ok((unfinished, ())) => return Ok((around.join("store"), unfinished)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     let message = format!("cannot create {}: {error}", around.display());
