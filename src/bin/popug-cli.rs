@@ -11,9 +11,8 @@ fn main() -> ExitCode {
 
 /// Whether the program was started with its stdout closed.
 ///
-/// Before `main` the standard library opens `/dev/null` for streams that are closed, and afterwards nothing tells that
-/// from a `/dev/null` that somebody meant: Python's `subprocess.DEVNULL` is opened in the very same way. So somebody
-/// has to look earlier.
+/// Before `main` the standard library opens `/dev/null` for streams that are closed. Afterwards that cannot be told from
+/// a `/dev/null` that was asked for: Python opens `subprocess.DEVNULL` in the same way. So this is found out earlier.
 #[cfg(target_os = "linux")]
 mod stdout {
     use std::sync::atomic::{AtomicBool, Ordering};

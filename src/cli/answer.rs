@@ -22,9 +22,9 @@ pub struct Answer {
     lines: String,
     is_deed: bool,
     is_secret: bool,
-    /// What the command did, in case that the answer gets lost; without it the row tells.
+    /// The outcome in words, in case that the answer gets lost; without it the row tells.
     deed: Option<String>,
-    /// What to do in that case.
+    /// The way out in that case.
     remedy: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Answer {
         Ok(Answer { is_deed: true, ..Answer::shown(table, line)? })
     }
 
-    /// What to tell of it if it gets lost, instead of its row.
+    /// If the answer gets lost, `what` is told of it instead of its row.
     #[must_use]
     pub fn deed(self, what: impl Into<String>) -> Answer {
         Answer { deed: Some(what.into()), ..self }

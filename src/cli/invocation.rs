@@ -54,7 +54,7 @@ fn wanted_state_directory() -> Option<PathBuf> {
     sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"))
 }
 
-/// What keeps `path` from being a directory: the nearest thing above it that is there, if it is none.
+/// The nearest thing above `path` that is there, unless it is a directory: then `path` cannot be one.
 fn in_the_way(path: &Path) -> Option<&Path> {
     let found = path.ancestors().find_map(|path| Some((path, std::fs::metadata(path).ok()?)));
     found.filter(|(_, found)| !found.is_dir()).map(|(path, _)| path)
@@ -122,7 +122,7 @@ impl<'a> Invocation<'a> {
         Ok(Desk { app, index, company, caller })
     }
 
-    /// Whoever may not look into the place of sessions has none.
+    /// A session that may not be read is none.
     fn not_identified(&self, error: AppError) -> Failure {
         match error {
             AppError::Credential(CredentialError::Io { path, source, .. })

@@ -1,7 +1,7 @@
 //! Files and directories that a command has begun and that are of no use unless it ends well.
 //!
-//! What must hold: they go when the command fails, and when a signal ends the process; nobody looks at signals while
-//! there is nothing of the kind.
+//! What must hold: they go when the command fails, and when a signal ends the process; without any, signals work as
+//! they do in a program that never looks at them.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::cli::signals::{Ears, Hold, Signal, is_left_to_holds};
+use crate::cli::signals::{Ears, Hold, Ignored, Signal, is_left_to_holds};
 use crate::domain::text::Displayed;
 
-/// Who still writes into a directory may fill it while it is removed.
+/// The main thread may write into a directory while it is removed.
 const REMOVALS_MAX: usize = 50;
 const REMOVE_AGAIN: Duration = Duration::from_millis(20);
 
-/// What becomes of something that was begun and not finished.
+/// The fate of a file or directory that was begun and not finished.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     Removed,
@@ -84,8 +84,8 @@ pub fn is_begun(path: &Path) -> bool {
     begun().iter().any(|(begun, _)| begun == path)
 }
 
-/// To be called before a failure is told: one that comes of things being removed while a signal ends the process is
-/// none, and whoever calls this does not return.
+/// To be called before a failure is told. While a signal ends the process, its files are removed and calls fail: such a
+/// failure is not told, and this function does not return.
 pub fn give_way_to_a_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();
@@ -101,10 +101,11 @@ fn hold() -> Option<Hold> {
 fn watch() -> bool {
     static WATCHED: OnceLock<bool> = OnceLock::new();
     *WATCHED.get_or_init(|| {
+        let ignored = Ignored::now();
         let Ok(mut ears) = Ears::open() else { return false };
         let watch = move || {
             loop {
-                if let Some(signal) = ears.wait(None).filter(|_| is_left_to_holds()) {
+                if let Some(signal) = ears.wait(None).filter(|signal| is_left_to_holds() && !ignored.has(*signal)) {
                     end(signal);
                 }
             }

@@ -56,7 +56,7 @@ pub struct Output {
     deed: RefCell<Option<Deed>>,
 }
 
-/// What a command has done, for the case that its answer gets lost.
+/// The outcome of a command in words, in case that its answer gets lost.
 #[derive(Clone, Debug)]
 pub struct Deed {
     pub what: String,
@@ -101,12 +101,12 @@ impl Output {
         written.map_err(Failure::of_output)
     }
 
-    /// What is written holds a secret: its file is not to be replaced unasked.
+    /// The answer holds a secret: its file is not to be replaced unasked.
     pub fn hold_secret(&self) {
         self.holds_secret.set(true);
     }
 
-    /// Remembers what a command that changes something has done.
+    /// Keeps the deed of a command that changes something.
     pub fn remember(&self, deed: Deed) {
         if self.changes {
             self.deed.replace(Some(deed));
@@ -152,7 +152,7 @@ fn open_file(global: &Global, path: &Path) -> Result<Destination, Failure> {
     Destination::open(path)
 }
 
-/// What is written for people has no place among the files of a store or a backup.
+/// Refuses a place among the files of a store or a backup.
 ///
 /// # Errors
 /// If `path` is in one.

@@ -1,7 +1,7 @@
 //! Which files this program wrote, so that it replaces those without being asked and no others.
 //!
 //! A file that is written gets a mark, an extended attribute. Where a file system has none, and on files of versions
-//! that set none, the beginning of the file tells: the columns of what is written here.
+//! that set none, the beginning of the file tells: it has the columns of an output of this program.
 
 use std::fs::File;
 use std::io::Read;
@@ -58,7 +58,7 @@ const BEGINNINGS: &[&str] = &[
     "user_id,login",
 ];
 
-/// What the header of a file of rejected rows ends with.
+/// The last columns of a file of rejected rows.
 const REJECTED_END: &str = "line,column,reason";
 
 /// Marks a file as written here. Without extended attributes its content has to tell.
@@ -66,7 +66,7 @@ pub fn mark(file: &File) {
     let _ = rustix::fs::fsetxattr(file, MARK, b"1", XattrFlags::empty());
 }
 
-/// Refuses to replace what somebody else wrote. Nothing, an empty file, a pipe and a device are nobody's.
+/// Refuses to replace a file that another program wrote. An empty file, a pipe and a device may be written to.
 ///
 /// # Errors
 /// If `path` is a file that this program did not write, and `force` is not given.

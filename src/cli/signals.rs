@@ -21,13 +21,16 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Ends the process as the system would have.
-    pub fn end_process(self) {
-        let number = match self {
+    const fn number(self) -> i32 {
+        match self {
             Signal::Interrupt => SIGINT,
             Signal::Terminate => SIGTERM,
-        };
-        let _ = signal_hook::low_level::emulate_default_handler(number);
+        }
+    }
+
+    /// Ends the process as the system would have.
+    pub fn end_process(self) {
+        let _ = signal_hook::low_level::emulate_default_handler(self.number());
     }
 
     /// How a command ends that was stopped by it.
@@ -39,13 +42,29 @@ impl Signal {
     }
 }
 
-/// Those who look at signals between two pieces of work.
+/// The number of commands that look at signals between two pieces of work.
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a signal that was heard just now is left to whoever only holds it, no command looking at signals itself.
+/// Whether signals are held and no command looks at them itself.
 pub fn is_left_to_holds() -> bool {
     let holds = *HOLDS.lock().unwrap_or_else(PoisonError::into_inner);
     holds > 0 && LISTENERS.load(Ordering::SeqCst) == 0
+}
+
+/// Signals that the process ignores: a shell starts background jobs of a script so. To be asked before anybody hears
+/// signals.
+pub struct Ignored(u64);
+
+impl Ignored {
+    pub fn now() -> Ignored {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    pub const fn has(&self, signal: Signal) -> bool {
+        self.0 & (1 << (signal.number() - 1)) != 0
+    }
 }
 
 /// Hears the signals of the process.

@@ -1,10 +1,10 @@
-//! What is suggested for a word that is not known.
+//! Suggestions for unknown words.
 //!
 //! What must hold: no tip leads to something else than what was meant. A name that is one slip of the fingers away may
 //! be meant; `complete` for `delete` or `--as` for `--assignee` is not, however many letters they share.
 
 use clap::Error;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::CommandLine;
 
@@ -81,6 +81,15 @@ pub fn mended(mut error: Error) -> Error {
         } else if suggested == ContextKind::SuggestedArg {
             // The usage shows the command with the option that was suggested.
             show_whole_usage(&mut error);
+        }
+    }
+    // An option of another command is another command.
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested)
+    {
+        let tips: Vec<_> = tips.into_iter().filter(|tip| tip.to_string().starts_with("to pass ")).collect();
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
     }
     if let Some(tip) = other_word(&error) {
@@ -211,9 +220,11 @@ mod tests {
             &["user", "activate", "ada"],
             &["token", "remove", "1"],
             &["report", "balances", "--assignee", "ada"],
+            &["user", "--reason", "x"],
+            &["task", "--all"],
         ] {
             let shown = text(words);
-            assert!(!shown.contains("similar") && !shown.contains("--as "), "{shown}");
+            assert!(!["similar", "--as ", "exists"].iter().any(|tip| shown.contains(tip)), "{shown}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 
-/// What a demo shows before its last lines, which tell how long it took and where it is.
+/// The reports of a demo, without its last lines, which tell how long it took and where it is.
 fn shown(world: &World, dir: &str, now: &str, seed: &str) -> String {
     let words = ["demo", "--dir", dir, "--days", "9", "--popugs", "5", "--tasks-per-day", "6", "--seed", seed];
     let demo = world.anonymous(&words).without("POPUG_SEED").env("POPUG_NOW", now);
@@ -60,6 +60,14 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
         assert_eq!((ended_by, String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(number), ""));
         assert!(is_empty(&temporary), "{signal}");
     }
+    // The background jobs of a script ignore an interrupt that is typed at its terminal.
+    let ignoring = ["/bin/sh", "-c", "trap '' INT && exec \"$0\" \"$@\""];
+    let demo = world.anonymous(&["demo", "--days", "2"]).env("TMPDIR", &temporary).through(&ignoring).spawn();
+    wait_for(|| !is_empty(&temporary));
+    stop(&demo, "INT");
+    assert!(demo.wait_with_output().expect("it ends").status.success() && !is_empty(&temporary));
+    std::fs::remove_dir_all(&temporary).expect("removed");
+    std::fs::create_dir(&temporary).expect("created");
     let demo = world.anonymous(&["demo", "--days", "3000", "--dir", "named"]).spawn();
     wait_for(|| world.home().join("named").exists());
     stop(&demo, "INT");
@@ -85,7 +93,7 @@ fn a_file_that_is_followed_into_is_there_when_the_command_is_stopped() {
     stop(&tail, "INT");
     assert_eq!(tail.wait_with_output().expect("it ends").status.code(), Some(130));
     assert!(std::fs::read(world.home().join("log.ndjson")).expect("a file") == world.log_bytes());
-    // One that waits for somebody has nothing to keep.
+    // A command that is stopped before it answers leaves no file.
     let fifo = world.home().join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
     let import = ["import", "users", "fifo", "--out", "answer.json"];

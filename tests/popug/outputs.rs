@@ -1,4 +1,4 @@
-//! Where answers go: files and streams that are looked at before anything is decided, files of somebody else that stay,
+//! Where answers go: files and streams that are looked at before anything is decided, files of other programs that stay,
 //! and answers that get lost on their way.
 
 use std::path::Path;

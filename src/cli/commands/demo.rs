@@ -1,7 +1,7 @@
 //! `demo`: the whole main job in a new store, with every report shown.
 //!
 //! What must hold: one seed on one day gives the same company and the same reports, and a demo that is not finished
-//! leaves nothing that nobody knows of.
+//! leaves nothing behind that it does not name.
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -83,7 +83,7 @@ impl Demo {
         })
     }
 
-    /// Where the store is made, and what becomes of it if it is not finished.
+    /// The place of the store, and its fate if it is not finished.
     fn place(&self) -> Result<(PathBuf, Leftover), Failure> {
         if let Some(dir) = &self.dir {
             new_store::check_free(dir)?;

@@ -138,7 +138,7 @@ struct Exported {
 
 const MANIFEST: &str = "manifest.json";
 
-/// What a former export says of itself.
+/// The manifest of a former export.
 #[derive(Deserialize)]
 struct Former {
     #[serde(rename = "exported_at")]

@@ -100,7 +100,7 @@ pub enum Command {
     Later(later::Later),
 }
 
-/// What has to be known of a command before it is carried out.
+/// The facts about a command that are needed before it is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nature {
     /// It changes something, so that a repetition is not the same as doing it once.
