@@ -3,5 +3,41 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if stdout::was_closed() {
+        popug_cli::cli::stdout_was_closed();
+    }
     ExitCode::from(popug_cli::cli::run(std::env::args_os()))
+}
+
+/// Whether the program was started with its stdout closed.
+///
+/// Before `main` the standard library opens `/dev/null` for streams that are closed. Afterwards that cannot be told from
+/// a `/dev/null` that was asked for: Python opens `subprocess.DEVNULL` in the same way. So this is found out earlier.
+#[cfg(target_os = "linux")]
+mod stdout {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn look() {
+        let is_there = |path: &str| std::fs::symlink_metadata(path).is_ok();
+        WAS_CLOSED.store(is_there("/proc/self/fd") && !is_there("/proc/self/fd/1"), Ordering::SeqCst);
+    }
+
+    // SAFETY: the loader calls the functions of this section before `main`; this one asks the kernel for two names and
+    // needs nothing that the standard library sets up in between.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static LOOK: extern "C" fn() = look;
+
+    pub fn was_closed() -> bool {
+        WAS_CLOSED.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod stdout {
+    pub const fn was_closed() -> bool {
+        false
+    }
 }

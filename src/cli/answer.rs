@@ -9,7 +9,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::cli::failure::Failure;
-use crate::cli::invocation::{Invocation, terminal_width};
+use crate::cli::invocation::{Invocation, rows_in_words, terminal_width};
 use crate::domain::time::Zone;
 use crate::reports::error::ReportError;
 use crate::reports::render::{Format, Options, render};
@@ -21,6 +21,11 @@ pub struct Answer {
     object: Option<Vec<u8>>,
     lines: String,
     is_deed: bool,
+    is_secret: bool,
+    /// The outcome in words, in case that the answer gets lost; without it the row tells.
+    deed: Option<String>,
+    /// The way out in that case.
+    remedy: Option<String>,
 }
 
 impl Answer {
@@ -30,7 +35,8 @@ impl Answer {
     /// None for columns of one length and different names.
     pub fn shown(table: TableBuilder, lines: impl Into<String>) -> Result<Answer, Failure> {
         let report = Report::alone(table.build().map_err(ReportError::from)?);
-        Ok(Answer { report, object: None, lines: lines.into(), is_deed: false })
+        let lines = lines.into();
+        Ok(Answer { report, object: None, lines, is_deed: false, is_secret: false, deed: None, remedy: None })
     }
 
     /// What a command has done: `line` is all that it says, in a pipe too, unless another format is asked for.
@@ -39,6 +45,18 @@ impl Answer {
     /// As [`Answer::shown`].
     pub fn done(table: TableBuilder, line: impl Into<String>) -> Result<Answer, Failure> {
         Ok(Answer { is_deed: true, ..Answer::shown(table, line)? })
+    }
+
+    /// If the answer gets lost, `what` is told of it instead of its row.
+    #[must_use]
+    pub fn deed(self, what: impl Into<String>) -> Answer {
+        Answer { deed: Some(what.into()), ..self }
+    }
+
+    /// It holds a secret, which is gone if it gets lost: then `remedy` is what to do.
+    #[must_use]
+    pub fn secret(self, remedy: impl Into<String>) -> Answer {
+        Answer { is_secret: true, remedy: Some(remedy.into()), ..self }
     }
 
     /// The zone in which people read its times.
@@ -103,8 +121,11 @@ impl Invocation<'_> {
     /// # Errors
     /// If it cannot be written.
     pub fn answer(&self, answer: &Answer) -> Result<(), Failure> {
-        // What is done is done: a file name without a format does not make it a failure.
-        let format = if answer.is_deed { self.format().unwrap_or(Format::Plain) } else { self.format()? };
-        self.with_output(|out| answer.write(format, out))
+        let deed = answer.deed.clone().unwrap_or_else(|| rows_in_words(&answer.report.table));
+        self.remember(&deed, answer.remedy.as_deref());
+        if answer.is_secret {
+            self.output.hold_secret();
+        }
+        self.with_output(|out| answer.write(self.format(), out))
     }
 }

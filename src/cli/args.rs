@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, Resettable, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, ValueEnum,
 };
 
 use crate::cli::commands::Command;
+use crate::cli::environment;
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
+use crate::cli::tips;
 
 /// Runs a company's task exchange and its books on one append-only log.
 #[derive(Parser, Debug)]
@@ -25,12 +27,15 @@ pub struct CommandLine {
     pub command: Command,
 }
 
+/// Names the store where no option does.
+pub const STORE: &str = "POPUG_STORE";
+
 /// Options that may stand anywhere on the line.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The store
-    #[arg(short = 'C', long, global = true, env = "POPUG_STORE", default_value = "./popug-store", value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
     /// How data is written; by default `table` on a terminal and `plain` elsewhere
     #[arg(short, long, global = true, value_name = "FMT")]
@@ -38,6 +43,9 @@ pub struct Global {
     /// Write data into this file; its extension (csv, json, ndjson, parquet, md) tells the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)
+    #[arg(long, global = true)]
+    pub force: bool,
     /// Act as this user, with POPUG_PASSWORD or a prompt; else POPUG_TOKEN, else the session
     #[arg(long = "as", global = true, value_name = "LOGIN")]
     pub act_as: Option<String>,
@@ -68,6 +76,9 @@ pub struct Global {
     /// A write prints the events it would append, as ndjson, and appends nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Whether a store is named, or none has to be: an empty variable names none
+    #[arg(skip)]
+    pub has_store: bool,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,
@@ -135,13 +146,15 @@ impl CommandLine {
     {
         // The options of a shell stand before the line's own, which count.
         let mut definition = CommandLine::definition().args_override_self(host.is_some());
-        let matches = definition.try_get_matches_from_mut(words)?;
+        let matches = definition.try_get_matches_from_mut(words).map_err(tips::mended)?;
         if let Some(asked) = matches.subcommand_matches(HELP) {
             return CommandLine::read_within(host, words_of_help(&definition, asked));
         }
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
         line.global.command_path = command_path(&matches);
+        let is_named = matches.value_source("store") == Some(ValueSource::CommandLine);
+        line.global.has_store = is_named || !environment::is_empty(STORE);
         line.global.host = host.cloned();
         if matches!(line.command, Command::Shell(_)) {
             line.global.given = given(&definition, &matches, line.global.dry_run);
@@ -154,6 +167,9 @@ impl CommandLine {
         let root = CommandLine::command();
         let names: Vec<String> = root.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
+        // An option may name the store all the same.
+        let root =
+            if environment::is_empty(STORE) { root.mut_arg("store", |arg| arg.env(Resettable::Reset)) } else { root };
         root.subcommand(help_command())
     }
 }

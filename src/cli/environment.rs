@@ -47,13 +47,13 @@ impl SystemEnvironment {
     }
 }
 
-/// A variable; empty counts as unset.
+/// A variable.
 ///
 /// # Errors
-/// If it is not UTF-8.
+/// If it is not UTF-8, or empty: `POPUG_TOKEN=$(cat FILE)` without the file is no reason to act as somebody else.
 pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
     match env::var(name) {
-        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) if text.is_empty() => Err(empty(name)),
         Ok(text) => Ok(Some(text)),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
@@ -68,6 +68,14 @@ pub fn callers() -> Callers {
     let logged_in = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(uid);
     let own = rustix::process::geteuid().as_raw();
     Callers::of(own, [logged_in, named("SUDO_UID"), named("PKEXEC_UID")], env::var("DOAS_USER").ok().as_deref())
+}
+
+pub fn is_empty(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
+pub fn empty(name: &str) -> Failure {
+    Failure::usage(format!("{name} is set and empty")).hint(format!("give it a value, or `unset {name}`"))
 }
 
 /// What is written under a pinned clock has to be read again.

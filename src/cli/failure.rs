@@ -51,6 +51,8 @@ pub struct Failure {
     pub hints: Vec<String>,
     /// Reading stopped at the other end of a pipe: no failure at all.
     pub is_closed_pipe: bool,
+    /// An answer could not be written.
+    pub is_of_output: bool,
 }
 
 /// Its members stand in the order of the contract.
@@ -64,7 +66,14 @@ struct ErrorObject<'a> {
 
 impl Failure {
     pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
-        Failure { exit, code: code.to_owned(), message: message.into(), hints: Vec::new(), is_closed_pipe: false }
+        let (code, message, hints) = (code.to_owned(), message.into(), Vec::new());
+        Failure { exit, code, message, hints, is_closed_pipe: false, is_of_output: false }
+    }
+
+    /// The same for the answer of a command.
+    #[must_use]
+    pub fn of_output(self) -> Failure {
+        Failure { is_of_output: true, ..self }
     }
 
     pub fn usage(message: impl Into<String>) -> Failure {

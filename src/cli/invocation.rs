@@ -1,30 +1,26 @@
 //! What every command works with: the options, the store, who is acting, and where output goes.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::app::backup::is_backup;
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
 use crate::app::{App, AppError, Opening};
-use crate::cli::args::{Global, OutputFormat};
+use crate::cli::args::Global;
 use crate::cli::environment::{SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::file_modes;
+use crate::cli::output::{Deed, Output};
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
-use crate::cli::terminal_guard::TerminalGuard;
 use crate::consumers::tracker;
-use crate::credentials::{Sessions, TokenText, sessions};
+use crate::credentials::{CredentialError, Sessions, TokenText, sessions};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
-use crate::durable::sync_directory;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::{EventLog, Patience};
-use crate::reports::render::{self, Format, Options};
-use crate::reports::table::{Named, Report, Table};
+use crate::reports::render::{self, Format, Options, for_machines};
+use crate::reports::table::{Cell, Named, Report, Table};
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 
@@ -32,6 +28,7 @@ pub struct Invocation<'a> {
     pub global: &'a Global,
     pub environment: &'a SystemEnvironment,
     pub reporter: &'a Reporter,
+    pub output: &'a Output,
 }
 
 /// An open store with its state at the head and a caller who may act.
@@ -50,6 +47,17 @@ impl Desk<'_> {
     pub fn ask<T>(&self, query: impl Fn(&StateIndex) -> Result<T, AppError>) -> Result<T, Failure> {
         Ok(tracker::on_sound_index(&self.app.around(), &self.index, || query(&self.index))?)
     }
+}
+
+fn wanted_state_directory() -> Option<PathBuf> {
+    let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"), &callers())
+}
+
+/// The nearest thing above `path` that is there, unless it is a directory: then `path` cannot be one.
+fn in_the_way(path: &Path) -> Option<&Path> {
+    let found = path.ancestors().find_map(|path| Some((path, std::fs::metadata(path).ok()?)));
+    found.filter(|(_, found)| !found.is_dir()).map(|(path, _)| path)
 }
 
 impl<'a> Invocation<'a> {
@@ -110,8 +118,23 @@ impl<'a> Invocation<'a> {
         let app = self.app()?;
         let index = app.index()?;
         let company = app.company(&index)?;
-        let caller = app.identify(&index, &self.proof(company.id)?)?;
+        let caller = app.identify(&index, &self.proof(company.id)?).map_err(|error| self.not_identified(error))?;
         Ok(Desk { app, index, company, caller })
+    }
+
+    /// A session that may not be read is none.
+    fn not_identified(&self, error: AppError) -> Failure {
+        match error {
+            AppError::Credential(CredentialError::Io { path, source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied
+                    && self.state_directory().is_some_and(|directory| path.starts_with(directory)) =>
+            {
+                let message = format!("nobody is logged in: the session {} cannot be read: {source}", path.display());
+                Failure::new(Exit::NotAllowed, "not_logged_in", message)
+                    .hint("put a token into POPUG_TOKEN, or name a directory of your own in XDG_STATE_HOME and log in")
+            }
+            other => other.into(),
+        }
     }
 
     fn proof(&self, company: CompanyId) -> Result<Proof, Failure> {
@@ -140,10 +163,23 @@ impl<'a> Invocation<'a> {
         Sessions::in_directory(self.state_directory(), company)
     }
 
-    /// Where this user of the machine keeps what belongs to no store; under `sudo` that is the user who called it.
+    /// Where this user of the machine keeps what belongs to no store, under `sudo` the user who called it; `None` if that can be no directory, as for
+    /// accounts whose home is `/dev/null`.
     pub fn state_directory(&self) -> Option<PathBuf> {
-        let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"), &callers())
+        wanted_state_directory().filter(|path| in_the_way(path).is_none())
+    }
+
+    /// # Errors
+    /// If a session could not be kept because something stands in the place of its directory.
+    pub fn check_place_of_session(&self) -> Result<(), Failure> {
+        match wanted_state_directory().as_deref().and_then(in_the_way) {
+            None => Ok(()),
+            Some(path) => {
+                let message = format!("there is no place to keep a session: {} is not a directory", path.display());
+                Err(Failure::new(Exit::Failure, "credentials", message)
+                    .hint("name a directory of your own in XDG_STATE_HOME, or put a token into POPUG_TOKEN"))
+            }
+        }
     }
 
     pub fn manner(&self) -> Manner {
@@ -151,16 +187,8 @@ impl<'a> Invocation<'a> {
     }
 
     /// The format that was asked for, by name, by the file's extension, or by where output goes.
-    ///
-    /// # Errors
-    /// An extension that names no format.
-    pub fn format(&self) -> Result<Format, Failure> {
-        match (self.global.output, &self.global.out) {
-            (Some(format), _) => Ok(named_format(format)),
-            (None, Some(file)) => format_of(file),
-            (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
-            (None, None) => Ok(Format::Plain),
-        }
+    pub fn format(&self) -> Format {
+        self.output.format
     }
 
     /// Writes a report where it belongs.
@@ -168,8 +196,8 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// If it cannot be written.
     pub fn emit(&self, report: &Report) -> Result<(), Failure> {
-        let format = self.format()?;
-        let width = terminal_width();
+        self.remember(&rows_in_words(&report.table), None);
+        let (format, width) = (self.format(), terminal_width());
         self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
     }
 
@@ -208,89 +236,40 @@ impl<'a> Invocation<'a> {
         self.global.dry_run
     }
 
-    /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all.
+    /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all when the command ends.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn with_output(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-        match &self.global.out {
-            None if io::stdout().is_terminal() => {
-                let is_table = matches!(self.format(), Ok(Format::Table));
-                let mut out = BufWriter::new(TerminalGuard::new(io::stdout().lock(), is_table));
-                write(&mut out)?;
-                Ok(out.flush()?)
-            }
-            None => {
-                let mut out = BufWriter::new(io::stdout().lock());
-                write(&mut out)?;
-                Ok(out.flush()?)
-            }
-            Some(path) => {
-                self.keep_off(path)?;
-                write_whole(path, write)
-            }
-        }
+        self.output.write(write)
     }
 
-    /// What is written for people has no place among the files of a store or a backup.
-    ///
-    /// # Errors
-    /// If `path` is in one.
-    pub fn keep_off(&self, path: &Path) -> Result<(), Failure> {
-        let whose = if self.directory().contains(path).unwrap_or(false) {
-            "the store"
-        } else if is_backup(path) || path.parent().is_some_and(is_backup) {
-            "a backup"
-        } else {
-            return Ok(());
-        };
-        let message = format!("{} is in {whose}: nothing is written there", path.display());
-        Err(Failure::usage(message).hint("name a place outside of it"))
+    /// Remembers what was done, in case that its answer gets lost, with what to do then.
+    pub fn remember(&self, what: &str, hint: Option<&str>) {
+        let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
+        let hint = hint.or(self.global.key.is_some().then_some(again)).map(str::to_owned);
+        self.output.remember(Deed { what: what.to_owned(), hint });
     }
 }
 
-/// Writes the file that the user named. A link stays and what it names is replaced; a pipe or
-/// device is written to.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let failed = |error| cannot_write(path, &error);
-        let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
-        write(&mut out)?;
-        return out.flush().map_err(failed);
-    }
-    replace_whole(&std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), write)
-}
+/// Of an answer that is told in an error.
+const ROWS_TOLD: usize = 3;
 
-/// Writes a file beside its place and renames it, so that it appears whole or not at all. A link
-/// that stands there is replaced and not followed. A file that is replaced keeps its mode.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed = |error: io::Error| cannot_write(path, &error);
-    let replaced = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
-    let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
-    let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    // Left behind by a killed process that had our number. What is there afterwards, we made.
-    let _ = std::fs::remove_file(&beside);
-    let mut out = BufWriter::new(File::create_new(&beside).map_err(failed)?);
-    let written = write(&mut out).and_then(|()| {
-        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        file_modes::open_as_user_wants(&file, replaced.map(|found| found.permissions())).map_err(failed)?;
-        let moved = file.sync_all().and_then(|()| std::fs::rename(&beside, path));
-        moved.and_then(|()| sync_directory(path.parent().unwrap_or(Path::new("")))).map_err(failed)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
+/// The first rows of a table on one line, without what is absent.
+pub fn rows_in_words(table: &Table) -> String {
+    let (columns, readers) = (table.columns(), table.readers());
+    let row = |row: usize| {
+        let cells = columns.iter().zip(&readers).filter(|(_, reader)| reader(row) != Cell::Null);
+        let cells = cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
+        cells.collect::<Vec<_>>().join(", ")
+    };
+    let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(row).collect();
+    match table.height() {
+        0 => rows.push("nothing had to be done".to_owned()),
+        height if height > ROWS_TOLD => rows.push(format!("and {} more", height - ROWS_TOLD)),
+        _ => {}
     }
-    written
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
+    rows.join("; ")
 }
 
 /// What a command did, as a list as of the head that it left.
@@ -317,29 +296,6 @@ pub fn list(desk: &Desk<'_>, name: &'static str, table: Table, totals: Vec<Named
         totals,
         ..Report::alone(table)
     })
-}
-
-fn named_format(format: OutputFormat) -> Format {
-    match format {
-        OutputFormat::Table => Format::Table,
-        OutputFormat::Plain => Format::Plain,
-        OutputFormat::Csv => Format::Csv,
-        OutputFormat::Json => Format::Json,
-        OutputFormat::Ndjson => Format::Ndjson,
-        OutputFormat::Md => Format::Markdown,
-    }
-}
-
-fn format_of(path: &Path) -> Result<Format, Failure> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(Format::Csv),
-        Some("json") => Ok(Format::Json),
-        Some("ndjson") => Ok(Format::Ndjson),
-        Some("parquet") => Ok(Format::Parquet),
-        Some("md") => Ok(Format::Markdown),
-        _ => Err(Failure::usage(format!("the extension of {} names no format", path.display()))
-            .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
-    }
 }
 
 /// As wide as the terminal that stdout is, or as COLUMNS says.

@@ -4,12 +4,16 @@
 mod answer;
 pub mod args;
 mod commands;
+mod destination;
 mod environment;
 mod failure;
 mod file_modes;
 mod indented;
 mod invocation;
+mod leftovers;
 mod mail_settings;
+mod output;
+mod own_files;
 mod prompt;
 mod reporter;
 mod shell;
@@ -17,6 +21,7 @@ mod signals;
 mod terminal_guard;
 #[cfg(test)]
 mod tests;
+mod tips;
 mod unsent_mails;
 
 use std::ffi::OsString;
@@ -24,10 +29,12 @@ use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use args::CommandLine;
+use args::{CommandLine, STORE};
 use environment::SystemEnvironment;
 use failure::{Exit, Failure};
 use invocation::Invocation;
+use output::Output;
+pub use output::stdout_was_closed;
 use reporter::Reporter;
 use shell::host::Host;
 
@@ -82,18 +89,30 @@ fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
 }
 
 fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
+    if !line.global.has_store {
+        return Err(environment::empty(STORE));
+    }
     let environment = SystemEnvironment::read()?;
     let reporter = Reporter::new(&line.global);
-    let invocation = Invocation { global: &line.global, environment: &environment, reporter: &reporter };
-    let outcome = line.command.run(&invocation);
+    let output = Output::open(&line.global, line.command.nature())?;
+    let outcome = line.command.run(&Invocation {
+        global: &line.global,
+        environment: &environment,
+        reporter: &reporter,
+        output: &output,
+    });
     reporter.finish();
-    outcome
+    output.finish(outcome)
 }
 
 /// Help and version are answers; everything else is a usage error.
 fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
     if error.use_stderr() && as_json {
-        return tell(&Failure::usage(first_paragraph(error)), true);
+        let failure = tips::of(error).into_iter().fold(Failure::usage(first_paragraph(error)), Failure::hint);
+        return tell(&failure, true);
+    }
+    if let (false, Err(closed)) = (error.use_stderr(), output::check_stdout()) {
+        return tell(&closed.into(), false);
     }
     let text = error.render().to_string();
     let printed = match without_tokens(&text) {
@@ -128,6 +147,7 @@ fn asks_for_json(words: &[OsString]) -> bool {
 }
 
 fn tell(failure: &Failure, as_json: bool) -> Ended {
+    leftovers::give_way_to_a_signal();
     let text = if as_json { failure.json() } else { failure.text() };
     let _ = std::io::stderr().write_all(text.as_bytes());
     failure.exit.into()

@@ -80,7 +80,9 @@ fn a_link_named_by_out_stays_and_what_it_names_is_written() {
     std::fs::write(&target, "old").expect("written");
     std::os::unix::fs::symlink(&target, &link).expect("linked");
     let words = ["report", "closes", "--out", link.to_str().expect("UTF-8")];
-    let _ = world.call("ada", &words).expect(0, Nothing, Nothing);
+    let _ = world.call("ada", &words).expect(2, Nothing, Has("--force"));
+    assert_eq!(std::fs::read_to_string(&target).expect("text"), "old");
+    let _ = world.call("ada", &words).arg("--force").expect(0, Nothing, Nothing);
     assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
     assert!(std::fs::read_to_string(&target).expect("text").starts_with("business_date,"));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::harness::Text::{Any, Nothing};
+use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{INIT, PASSWORD, World};
 
 fn mode(path: &Path) -> u32 {
@@ -105,7 +105,8 @@ fn a_link_among_exported_files_is_replaced_and_what_it_names_left_alone() {
     for name in ["balances.csv", "manifest.json"] {
         std::os::unix::fs::symlink(&victim, dir.join(name)).expect("linked");
     }
-    let _ = world.call("ada", &["export", "--dir"]).arg(&dir).expect(0, Nothing, Nothing);
+    let _ = world.call("ada", &["export", "--dir"]).arg(&dir).expect(2, Nothing, Has("--force"));
+    let _ = world.call("ada", &["export", "--force", "--dir"]).arg(&dir).expect(0, Nothing, Nothing);
     assert_eq!(std::fs::read_to_string(&victim).expect("text"), "precious");
     for name in ["balances.csv", "manifest.json"] {
         assert!(std::fs::symlink_metadata(dir.join(name)).expect("there").is_file(), "{name}");

@@ -103,12 +103,12 @@ impl BackupDirectory {
     /// # Errors
     /// [`BackupError::Damaged`] if it cannot be read.
     pub fn has_foreign_manifest(&self) -> Result<bool, AppError> {
-        Ok(self.manifest_value()?.is_some_and(|manifest| manifest.get("company_id").is_none()))
+        Ok(self.manifest_value()?.is_some_and(|manifest| !is_of_backup(&manifest)))
     }
 
     /// Whether a backup has been here.
     pub fn has_own_manifest(&self) -> bool {
-        self.manifest_value().ok().flatten().is_some_and(|manifest| manifest.get("company_id").is_some())
+        self.manifest_value().ok().flatten().is_some_and(|manifest| is_of_backup(&manifest))
     }
 
     fn manifest_value(&self) -> Result<Option<serde_json::Value>, AppError> {
@@ -223,4 +223,10 @@ impl BackupDirectory {
         }
         Ok(files)
     }
+}
+
+/// Whether a manifest is that of a backup, of this format or another one. An export names its company too, but has
+/// neither a format nor the head of a log.
+fn is_of_backup(manifest: &serde_json::Value) -> bool {
+    manifest.get("company_id").is_some() && (manifest["format"].is_u64() || manifest.get("head").is_some())
 }

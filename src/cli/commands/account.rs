@@ -22,7 +22,7 @@ pub struct Correct {
     #[arg(long, allow_hyphen_values = true)]
     amount: Option<String>,
     /// Why
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reason: String,
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::app::App;
 use crate::cli::args::Named;
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, done};
 use crate::cli::mail_settings;
@@ -57,6 +58,10 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 }
 
 impl Consume {
+    pub const fn nature(&self) -> Nature {
+        if self.follow { Nature::DOES } else { Nature::DOES_AND_ANSWERS }
+    }
+
     pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();

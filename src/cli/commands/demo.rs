@@ -1,5 +1,11 @@
 //! `demo`: the whole main job in a new store, with every report shown.
+//!
+//! What must hold: one seed on one day gives the same company and the same reports, and a demo that is not finished
+//! leaves nothing behind that it does not name.
 
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,10 +14,11 @@ use clap::Args;
 use crate::app::founding::Founding;
 use crate::app::identity::Caller;
 use crate::app::simulate::Simulation;
-use crate::app::{App, Environment};
+use crate::app::{App, Environment, new_store};
 use crate::cli::commands::report::load;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation, terminal_width};
+use crate::cli::leftovers::Leftover;
 use crate::cli::mail_settings;
 use crate::credentials::Password;
 use crate::domain::clock::Clock;
@@ -52,10 +59,16 @@ impl Demo {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let why = "its company decides from what it has itself written; `popug-cli simulate -n` shows as much of one";
         invocation.refuse_dry_run().map_err(|refused| refused.hint(why))?;
+        let (root, unfinished) = self.place()?;
+        self.carry_out(invocation, &StoreDirectory::new(root))?;
+        unfinished.keep();
+        Ok(Exit::Done)
+    }
+
+    fn carry_out(&self, invocation: &Invocation<'_>, directory: &StoreDirectory) -> Result<(), Failure> {
         let began = Instant::now();
-        let directory = StoreDirectory::new(self.place()?);
         let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();
-        self.found(invocation, &directory, &password)?;
+        self.found(invocation, directory, &password)?;
         let desk = self.desk(invocation, directory.clone())?;
         self.play(invocation, &desk)?;
         let took = began.elapsed();
@@ -67,16 +80,26 @@ impl Demo {
             writeln!(out, "pay mails are in {root}/outbox")?;
             writeln!(out, "\nlook around: POPUG_PASSWORD={password} popug-cli -C {root} --as {ADMIN} report balances")?;
             Ok(())
-        })?;
-        Ok(Exit::Done)
+        })
     }
 
-    fn place(&self) -> Result<PathBuf, Failure> {
-        match &self.dir {
-            Some(dir) => Ok(dir.clone()),
-            None => {
-                let name = format!("popug-demo-{}", std::process::id());
-                Ok(std::env::temp_dir().join(name))
+    /// The place of the store, and its fate if it is not finished.
+    fn place(&self) -> Result<(PathBuf, Leftover), Failure> {
+        if let Some(dir) = &self.dir {
+            new_store::check_free(dir)?;
+            return Ok((dir.clone(), Leftover::told(dir)));
+        }
+        let mut numbers = std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
+        loop {
+            let number = numbers.next().expect("numbers do not end");
+            let around = std::env::temp_dir().join(format!("popug-demo-{number}"));
+            match Leftover::create(&around, || DirBuilder::new().mode(0o700).create(&around)) {
+                Ok((unfinished, ())) => return Ok((around.join("store"), unfinished)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let message = format!("cannot create {}: {error}", around.display());
+                    return Err(Failure::new(Exit::Failure, "io", message).hint("name a place with --dir DIR"));
+                }
             }
         }
     }
@@ -97,7 +120,9 @@ impl Demo {
         };
         let founded_at = Some(zone.end_of(first.previous()));
         let founding = Founding { company, admin_password: Password::new(password), founded_at };
-        founding.carry_out(directory, invocation.environment, &invocation.patience())?;
+        // Prices follow from the ids of company and tasks, so those follow from the seed.
+        let environment = invocation.environment.with_seed(self.seed);
+        founding.carry_out(directory, &environment, &invocation.patience())?;
         Ok(())
     }
 

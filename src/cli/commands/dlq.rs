@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::app::dead_letters::{CONSUMERS, DeadLetter};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::domain::dead_letter::Standing;
@@ -52,7 +53,7 @@ pub struct SetAside {
     #[arg(long, value_parser = parse_consumer)]
     consumer: Option<Consumer>,
     /// Why; by default what stops the consumer
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }
 
@@ -64,7 +65,7 @@ pub struct Decide {
     #[arg(long, value_parser = parse_consumer)]
     consumer: Option<Consumer>,
     /// Why; it has to be said
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }
 
@@ -74,6 +75,13 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 }
 
 impl Dlq {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Dlq::List(_) | Dlq::Show(_) => Nature::ASKS,
+            Dlq::SetAside(_) | Dlq::Retry(_) | Dlq::Skip(_) => Nature::DOES_AND_ANSWERS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         let (app, caller, manner) = (&desk.app, &desk.caller, invocation.manner());

@@ -1,18 +1,22 @@
 //! `export --dir` and `export journal`
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::cli::commands::Nature;
 use crate::cli::commands::reach::Reach;
 use crate::cli::commands::report::{load, open_for_report, visible_user};
+use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::file_modes;
-use crate::cli::invocation::{Desk, Invocation, replace_whole};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::output::keep_off;
+use crate::cli::{file_modes, own_files};
 use crate::domain::event::Consumer;
-use crate::domain::id::{CompanyId, Sequence};
+use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::EventTime;
 use crate::event_log::EventLog;
@@ -59,13 +63,36 @@ enum JournalFormat {
     Beancount,
 }
 
+impl FileFormat {
+    const fn extension(self) -> &'static str {
+        match self {
+            FileFormat::Csv => "csv",
+            FileFormat::Parquet => "parquet",
+        }
+    }
+
+    const fn format(self) -> Format {
+        match self {
+            FileFormat::Csv => Format::Csv,
+            FileFormat::Parquet => Format::Parquet,
+        }
+    }
+}
+
 impl Export {
+    pub const fn nature(&self) -> Nature {
+        match self.what {
+            Some(What::Journal(_)) => Nature::TELLS,
+            None => Nature::ASKS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         match (self.what, self.dir) {
             (Some(What::Journal(journal)), _) => journal.run(invocation, &desk),
             (None, Some(dir)) => {
-                invocation.keep_off(&dir)?;
+                keep_off(&invocation.global.store, &dir)?;
                 export_all(invocation, &desk, &dir, self.format)
             }
             (None, None) => Err(Failure::usage("say where to: --dir DIR, or `export journal`")),
@@ -109,27 +136,76 @@ struct Exported {
     as_of_sequence: Sequence,
 }
 
+const MANIFEST: &str = "manifest.json";
+
+/// The manifest of a former export.
+#[derive(Deserialize)]
+struct Former {
+    #[serde(rename = "exported_at")]
+    _exported_at: String,
+    files: Vec<FormerFile>,
+}
+
+#[derive(Deserialize)]
+struct FormerFile {
+    file: String,
+}
+
+/// Reports with the users whose rows the caller may see, each with the name of its file.
+fn planned(desk: &Desk<'_>, format: FileFormat) -> Vec<(ReportName, Option<UserId>, String)> {
+    let visible = |name: ReportName| Some((name, visible_user(desk, name, None).ok()?));
+    let named = |(name, user): (ReportName, _)| (name, user, format!("{}.{}", name.name(), format.extension()));
+    ReportName::ALL.into_iter().filter_map(visible).map(named).collect()
+}
+
+/// Refuses to replace anything but files of a former export.
+fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
+    let is_there = |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok();
+    let is_file = |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok_and(|found| found.is_file());
+    let manifest = Some(dir.join(MANIFEST)).filter(|_| is_file(MANIFEST)).and_then(|path| std::fs::read(path).ok());
+    let former = manifest.and_then(|bytes| serde_json::from_slice::<Former>(&bytes).ok());
+    let is_former = |name: &str| match &former {
+        Some(_) if name == MANIFEST => true,
+        Some(former) => former.files.iter().any(|former| former.file == name),
+        None => false,
+    };
+    let is_own = |name: &str| is_former(name) || is_file(name) && own_files::is_own(&dir.join(name));
+    let names = files.iter().map(String::as_str).chain([MANIFEST]);
+    match names.into_iter().find(|name| is_there(name) && !is_own(name)) {
+        None => Ok(()),
+        Some(name) => Err(own_files::not_own(&dir.join(name))),
+    }
+}
+
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
+    let planned = planned(desk, format);
+    if !invocation.global.force {
+        check_replaceable(dir, &planned.iter().map(|(.., file)| file.clone()).collect::<Vec<_>>())?;
+    }
     file_modes::make_directory_for_user(dir)
         .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
     let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
-    for name in ReportName::ALL {
-        let Ok(user) = visible_user(desk, name, None) else { continue };
+    for (name, user, file) in planned {
         let granularity = name.takes_granularity().then_some(Granularity::Day);
         // Of what is asked about dates: all of them, not only today.
         let dates = if granularity.is_some() { Dates::Range { from: None, to: None } } else { Dates::Default };
         let (report, reach) = load(desk, name, dates, granularity, user)?;
         reaches.entry(name.reads()).or_insert((reach, report.head_sequence));
-        let (extension, format) = match format {
-            FileFormat::Csv => ("csv", Format::Csv),
-            FileFormat::Parquet => ("parquet", Format::Parquet),
-        };
-        let file = format!("{}.{extension}", name.name());
-        replace_whole(&dir.join(&file), |out| Ok(render(&report, format, Options::default(), out)?))?;
+        replace(&dir.join(&file), |out| Ok(render(&report, format.format(), Options::default(), out)?))?;
         invocation.reporter.detail(&format!("{file}: {} rows", report.table.height()));
         let (rows, as_of_sequence) = (report.table.height(), report.as_of_sequence);
         files.push(Exported { file, report: name.name(), rows, as_of_sequence });
     }
+    let count = files.len();
+    write_manifest(desk, dir, files)?;
+    for (reach, head) in reaches.values() {
+        reach.tell(invocation.reporter, *head);
+    }
+    invocation.reporter.note(&format!("{count} reports are in {}", dir.display()));
+    Ok(Exit::Done)
+}
+
+fn write_manifest(desk: &Desk<'_>, dir: &Path, files: Vec<Exported>) -> Result<(), Failure> {
     let manifest = Manifest {
         company: &desk.company.name,
         company_id: desk.company.id,
@@ -140,13 +216,14 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
         head_sequence: desk.app.log.head()?.sequence,
         files,
     };
-    replace_whole(&dir.join("manifest.json"), |out| {
+    replace(&dir.join(MANIFEST), |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest).map_err(std::io::Error::from)?;
         Ok(writeln!(out)?)
-    })?;
-    for (reach, head) in reaches.values() {
-        reach.tell(invocation.reporter, *head);
-    }
-    invocation.reporter.note(&format!("{} reports are in {}", manifest.files.len(), dir.display()));
-    Ok(Exit::Done)
+    })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut file = Destination::at(path)?;
+    file.write(write)?;
+    file.finish(true)
 }

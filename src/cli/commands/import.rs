@@ -9,8 +9,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::app::AppError;
 use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
 use crate::cli::answer::Answer;
+use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation, write_whole};
+use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::own_files;
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;
 use crate::reports::table::Table;
@@ -63,18 +65,9 @@ impl Source {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
             return Err(Failure::usage("--rejects goes with --on-error skip"));
         }
-        if let Some(rejects) = &self.rejects {
-            self.check_rejects(rejects, &invocation.directory())?;
-        }
-        let summary = match &self.rejects {
-            Some(rejects) => {
-                let mut summary = None;
-                write_whole(rejects, |out| {
-                    summary = Some(self.import(invocation, desk, kind, OnError::Skip { rejects: Some(out) })?);
-                    Ok(())
-                })?;
-                summary.expect("written with the rejects")
-            }
+        let rejects = self.rejects.as_deref().map(|path| self.open_rejects(invocation, path)).transpose()?;
+        let summary = match rejects {
+            Some(file) => self.import_and_reject(invocation, desk, kind, file)?,
             None if self.on_error == OnErrorArg::Skip => {
                 self.import(invocation, desk, kind, OnError::Skip { rejects: None })?
             }
@@ -83,6 +76,34 @@ impl Source {
         invocation.reporter.finish();
         say(invocation, desk, &summary)?;
         Ok(Exit::Done)
+    }
+
+    fn open_rejects(&self, invocation: &Invocation<'_>, path: &Path) -> Result<Destination, Failure> {
+        self.check_rejects(path, &invocation.directory())?;
+        own_files::check_replaceable(path, invocation.global.force)?;
+        Destination::open(path)
+    }
+
+    /// The rejected rows are written before anything is appended. If their file cannot be put into its place
+    /// afterwards, they are named on stderr all the same, with what was imported.
+    fn import_and_reject(
+        &self,
+        invocation: &Invocation<'_>,
+        desk: &Desk<'_>,
+        kind: ImportKind,
+        mut file: Destination,
+    ) -> Result<ImportSummary, Failure> {
+        let mut summary = ImportSummary::default();
+        file.write(|out| {
+            summary = self.import(invocation, desk, kind, OnError::Skip { rejects: Some(out) })?;
+            Ok(())
+        })?;
+        if let Err(failure) = file.finish(true) {
+            tell_rejected(invocation, &summary);
+            invocation.remember(&in_words(&summary), None);
+            return Err(failure.of_output());
+        }
+        Ok(summary)
     }
 
     /// What it would be written over must not be what is read, nor the store.
@@ -169,15 +190,19 @@ fn place_and_reason(row: &BadRow) -> String {
     }
 }
 
-fn say(invocation: &Invocation<'_>, desk: &Desk<'_>, summary: &ImportSummary) -> Result<(), Failure> {
+fn tell_rejected(invocation: &Invocation<'_>, summary: &ImportSummary) {
     for row in &summary.rejected {
         invocation.reporter.remark(&format!("left out: {}", place_and_reason(row)));
     }
+}
+
+fn say(invocation: &Invocation<'_>, desk: &Desk<'_>, summary: &ImportSummary) -> Result<(), Failure> {
+    tell_rejected(invocation, summary);
     invocation.emit_outcome(desk, || say_done(invocation, summary))
 }
 
-fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failure> {
-    let text = format!(
+fn in_words(summary: &ImportSummary) -> String {
+    format!(
         "{} rows: {} imported, {} there already, {} without effect, {} left out; {} events appended, {} dates closed",
         summary.rows,
         summary.imported,
@@ -186,7 +211,10 @@ fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), 
         summary.rejected.len(),
         summary.appended_events,
         summary.closed_dates.len()
-    );
+    )
+}
+
+fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), Failure> {
     let row = Table::builder()
         .int("rows", [Some(summary.rows)])
         .int("imported", [Some(summary.imported)])
@@ -194,7 +222,8 @@ fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), 
         .int("skipped", [Some(summary.skipped)])
         .int("rejected", [Some(summary.rejected.len() as u64)])
         .int("appended", [Some(summary.appended_events)]);
-    invocation.answer(&Answer::done(row, "")?.with_member("closed_dates", &summary.closed_dates)?)?;
-    invocation.reporter.note(&text);
+    let answer = Answer::done(row, "")?.with_member("closed_dates", &summary.closed_dates)?;
+    invocation.answer(&answer.deed(in_words(summary)))?;
+    invocation.reporter.note(&in_words(summary));
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::reports::table::Table;
 #[derive(Args, Debug)]
 pub struct Init {
     /// Name of the company
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: String,
     /// IANA time zone of its business dates, such as Europe/Moscow; fixed for ever
     #[arg(long, value_name = "TZ")]
@@ -27,7 +27,7 @@ pub struct Init {
     #[arg(long, value_name = "LOGIN")]
     admin_login: String,
     /// Full name of the first admin
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     admin_name: String,
     /// E-mail address of the first admin
     #[arg(long, value_name = "EMAIL")]

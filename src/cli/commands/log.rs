@@ -90,7 +90,7 @@ impl Tail {
     }
 
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let format = invocation.format()?;
+        let format = invocation.format();
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
             return self.lines(invocation, &desk.app.log);
         } else if self.follow {
@@ -119,8 +119,9 @@ impl Tail {
             if !self.follow {
                 return Ok(());
             }
-            // In a process of its own the first signal ends it; the shell goes on after it.
-            let signals = invocation.global.host.is_some().then(Signals::listen).transpose()?;
+            // In a process of its own the first signal ends it; the shell goes on after it, and a file is finished.
+            let listens = invocation.global.host.is_some() || invocation.global.out.is_some();
+            let signals = listens.then(Signals::listen).transpose()?;
             loop {
                 out.flush()?;
                 match signals.as_ref().map(|signals| signals.wait(LOOK_AGAIN)) {
@@ -239,7 +240,7 @@ impl Show {
             other => other?,
         };
         let line = line.line();
-        match invocation.format()? {
+        match invocation.format() {
             Format::Plain | Format::Json | Format::Ndjson => {
                 invocation.with_output(|out| Ok(writeln!(out, "{}", line.text)?))?;
             }

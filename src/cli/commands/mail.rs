@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::mail_settings;
@@ -30,6 +31,13 @@ pub struct Retry {
 }
 
 impl Mail {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Mail::List(_) => Nature::ASKS,
+            Mail::Retry(_) => Nature::DOES_AND_ANSWERS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         desk.caller.require(Right::Mail)?;

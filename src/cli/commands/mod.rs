@@ -100,7 +100,47 @@ pub enum Command {
     Later(later::Later),
 }
 
+/// The facts about a command that are needed before it is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nature {
+    /// It changes something, so that a repetition is not the same as doing it once.
+    pub changes: bool,
+    /// It never ends well without data on stdout.
+    pub surely_answers: bool,
+    /// It writes a text of its own form, whatever the name of the file.
+    pub has_own_text: bool,
+}
+
+impl Nature {
+    pub const ASKS: Nature = Nature { changes: false, surely_answers: false, has_own_text: false };
+    /// Whether it has anything to say depends on what it finds, or on the format.
+    pub const DOES: Nature = Nature { changes: true, ..Nature::ASKS };
+    pub const DOES_AND_ANSWERS: Nature = Nature { surely_answers: true, ..Nature::DOES };
+    pub const TELLS: Nature = Nature { has_own_text: true, ..Nature::ASKS };
+}
+
 impl Command {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Command::Init(_) | Command::Simulate(_) | Command::Import(_) | Command::Close(_) | Command::Restore(_) => {
+                Nature::DOES
+            }
+            Command::Login(_) | Command::Logout(_) => Nature::DOES,
+            Command::Backup(_) | Command::Repair(_) | Command::Account(_) => Nature::DOES_AND_ANSWERS,
+            Command::Demo(_) => Nature::TELLS,
+            Command::Export(command) => command.nature(),
+            Command::Consume(command) => command.nature(),
+            Command::Token(command) => command.nature(),
+            Command::User(command) => command.nature(),
+            Command::Task(command) => command.nature(),
+            Command::Mail(command) => command.nature(),
+            Command::Dlq(command) => command.nature(),
+            Command::Schema(command) => command.nature(),
+            Command::Whoami(_) | Command::Report(_) | Command::Log(_) | Command::Status(_) => Nature::ASKS,
+            Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) | Command::Later(_) => Nature::ASKS,
+        }
+    }
+
     /// Carries the command out.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::event_log::schema::{self, SCHEMAS};
@@ -37,6 +38,13 @@ pub struct Check {
 }
 
 impl Schema {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Schema::List(_) => Nature::ASKS,
+            Schema::Show(_) | Schema::Check(_) => Nature::TELLS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Schema::List(_) => {

@@ -23,6 +23,7 @@ impl Login {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         let index = app.index()?;
+        invocation.check_place_of_session()?;
         let password = prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
         let caller = app.identify(&index, &Proof::Password { login: self.login, password })?;
         if invocation.only_says(|| format!("{} would be logged in", caller.user.login)) {

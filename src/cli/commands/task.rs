@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::app::command::{Command, known_task, known_user};
 use crate::cli::answer::Answer;
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::domain::event::Event;
@@ -31,6 +32,7 @@ pub enum Task {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- '- nuts'")]
 pub struct Add {
     /// The title; a jira id in front of it, like `[UP-7] Fix it`, is split off
     title: String,
@@ -38,7 +40,7 @@ pub struct Add {
     #[arg(long, value_name = "ID")]
     jira_id: Option<String>,
     /// Any text
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
 }
 
@@ -73,6 +75,14 @@ pub struct Complete {
 pub struct Reshuffle {}
 
 impl Task {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Task::Add(_) | Task::Reshuffle(_) => Nature::DOES_AND_ANSWERS,
+            Task::Complete(_) => Nature::DOES,
+            Task::List(_) | Task::Show(_) => Nature::ASKS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         match self {
@@ -105,7 +115,8 @@ impl Add {
                 .text("assignee", [Some(&assignee)])
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
-            invocation.answer(&Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?)
+            let deed = format!("task T-{} was created and handed to {assignee}, event {sequence}", created.number);
+            invocation.answer(&Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?.deed(deed))
         })?;
         Ok(Exit::Done)
     }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use crate::app::Environment;
 use crate::app::command::known_user;
 use crate::cli::answer::Answer;
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::credentials::{TokenKind, TokenRecord, Ttl};
@@ -41,6 +42,14 @@ pub struct Revoke {
 }
 
 impl Token {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            Token::Issue(_) => Nature::DOES_AND_ANSWERS,
+            Token::List(_) => Nature::ASKS,
+            Token::Revoke(_) => Nature::DOES,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         match self {
@@ -81,6 +90,9 @@ impl Issue {
             .text("login", [Some(&user.login)])
             .time("expires_at", [Some(record.expires_at)]);
         let answer = Answer::done(row, format!("{}\n", issued.token.reveal()))?;
+        let id = record.token_id;
+        let answer = answer.deed(format!("token {id} was issued for {}", user.login));
+        let answer = answer.secret(format!("nobody has this token: take it back with `popug-cli token revoke {id}`"));
         invocation.answer(&answer.in_zone(&desk.company.zone))?;
         Ok(Exit::Done)
     }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use crate::app::command::{Command, known_user};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
+use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::prompt;
@@ -43,7 +44,7 @@ pub struct Register {
     #[arg(long)]
     login: String,
     /// Full name
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: String,
     /// E-mail address
     #[arg(long)]
@@ -61,7 +62,7 @@ pub struct Update {
     /// Login or id
     user: String,
     /// New full name
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     name: Option<String>,
     /// New e-mail address
     #[arg(long)]
@@ -90,7 +91,7 @@ pub struct Deactivate {
     /// Login or id
     user: String,
     /// Why
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }
 
@@ -104,6 +105,15 @@ pub struct Show {
 }
 
 impl User {
+    pub const fn nature(&self) -> Nature {
+        match self {
+            User::Register(_) => Nature::DOES_AND_ANSWERS,
+            User::Update(_) | User::SetRole(_) | User::SetPassword(_) => Nature::DOES,
+            User::Deactivate(_) | User::Reactivate(_) => Nature::DOES,
+            User::List(_) | User::Show(_) => Nature::ASKS,
+        }
+    }
+
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         match self {
@@ -146,7 +156,8 @@ impl Register {
                 .text("login", [Some(&registered.login)])
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
-            invocation.answer(&Answer::done(row, format!("{}\n", registered.user_id))?)
+            let deed = format!("{} was registered, event {sequence}", registered.login);
+            invocation.answer(&Answer::done(row, format!("{}\n", registered.user_id))?.deed(deed))
         })?;
         Ok(Exit::Done)
     }

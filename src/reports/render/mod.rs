@@ -15,6 +15,9 @@ mod text;
 
 use std::io::Write;
 
+pub use parquet::columns as parquet_columns;
+pub use text::for_machines;
+
 use crate::reports::error::ReportError;
 use crate::reports::table::Report;
 

@@ -40,6 +40,13 @@ pub fn write_machine(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
+/// A cell as programs read it.
+pub fn for_machines(cell: Cell<'_>) -> String {
+    let mut text = Vec::new();
+    write_machine(cell, &mut text).expect("memory takes every byte");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 // The same text as the types' own `Display`, at a third of the time: listings of a million rows
 // consist of little else.
 

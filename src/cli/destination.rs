@@ -1,0 +1,113 @@
+//! A file that output goes to. It is opened before a command decides anything, and appears whole or not at all.
+//!
+//! What must hold: a command that is refused or fails leaves nothing beside the file, and the file as it was.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::leftovers::{Leftover, is_begun};
+use crate::cli::{file_modes, own_files};
+use crate::durable::sync_directory;
+
+pub struct Destination {
+    /// As the user named it.
+    path: PathBuf,
+    to: To,
+}
+
+enum To {
+    /// A pipe or device, which is written to.
+    Stream(BufWriter<File>),
+    Place(Place),
+}
+
+/// A file that is written beside its place.
+struct Place {
+    out: BufWriter<File>,
+    beside: Leftover,
+    path: PathBuf,
+    replaced: Option<Permissions>,
+}
+
+impl Destination {
+    /// The file that the user named. A link stays and what it names is replaced; a pipe or device is written to.
+    ///
+    /// # Errors
+    /// If it cannot be written, or another output of this command goes there.
+    pub fn open(path: &Path) -> Result<Destination, Failure> {
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let file = File::options().write(true).open(path).map_err(|error| cannot_write(path, &error))?;
+            return Ok(Destination { path: path.to_owned(), to: To::Stream(BufWriter::new(file)) });
+        }
+        let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Destination { path: path.to_owned(), to: To::Place(Place::beside(&place)?) })
+    }
+
+    /// A file by this name. A link that stands there is replaced and not followed.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn at(path: &Path) -> Result<Destination, Failure> {
+        Ok(Destination { path: path.to_owned(), to: To::Place(Place::beside(path)?) })
+    }
+
+    /// Writes on.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+        let out = match &mut self.to {
+            To::Stream(out) => out,
+            To::Place(place) => &mut place.out,
+        };
+        write(out)?;
+        out.flush().map_err(|error| cannot_write(&self.path, &error))
+    }
+
+    /// Puts the file into its place. A file that is replaced gives it its mode. One that `is_marked` may be replaced by
+    /// this program without being asked.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn finish(self, is_marked: bool) -> Result<(), Failure> {
+        let Destination { path, to: To::Place(place) } = self else { return Ok(()) };
+        place.finish(is_marked).map_err(|error| cannot_write(&path, &error))
+    }
+}
+
+impl Place {
+    fn beside(path: &Path) -> Result<Place, Failure> {
+        let failed = |error: io::Error| cannot_write(path, &error);
+        let replaced = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file);
+        let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
+        let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+        if is_begun(&beside) {
+            let message = format!("{} is named for two outputs of one command", path.display());
+            return Err(Failure::usage(message).hint("give each a file of its own"));
+        }
+        // Left behind by a killed process that had our number. What is there afterwards, we made.
+        let _ = std::fs::remove_file(&beside);
+        let (beside, file) = Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;
+        let replaced = replaced.map(|found| found.permissions());
+        Ok(Place { out: BufWriter::new(file), beside, path: path.to_owned(), replaced })
+    }
+
+    fn finish(self, is_marked: bool) -> io::Result<()> {
+        let Place { out, beside, path, replaced } = self;
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if is_marked {
+            own_files::mark(&file);
+        }
+        file_modes::open_as_user_wants(&file, replaced)?;
+        file.sync_all()?;
+        std::fs::rename(beside.path(), &path)?;
+        beside.keep();
+        sync_directory(path.parent().unwrap_or(Path::new("")))
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
+}

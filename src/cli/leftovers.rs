@@ -1,0 +1,170 @@
+//! Files and directories that a command has begun and that are of no use unless it ends well.
+//!
+//! What must hold: they go when the command fails, and when a signal ends the process; without any, signals work as
+//! they do in a program that never looks at them.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::cli::signals::{Ears, Hold, Ignored, Signal, is_left_to_holds};
+use crate::domain::text::Displayed;
+
+/// The main thread may write into a directory while it is removed.
+const REMOVALS_MAX: usize = 50;
+const REMOVE_AGAIN: Duration = Duration::from_millis(20);
+
+/// The fate of a file or directory that was begun and not finished.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    Removed,
+    /// The user asked for it by name: it stays and is named on stderr.
+    Told,
+}
+
+static BEGUN: Mutex<Vec<(PathBuf, Fate)>> = Mutex::new(Vec::new());
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+fn begun() -> MutexGuard<'static, Vec<(PathBuf, Fate)>> {
+    BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Something that was begun. Unless it is kept, it goes with this value.
+pub struct Leftover {
+    path: PathBuf,
+    fate: Fate,
+    is_kept: bool,
+    /// Without it signals end the process as ever, and the file or directory stays behind.
+    _hold: Option<Hold>,
+}
+
+impl Leftover {
+    /// Creates something that goes unless it is kept. A signal that comes meanwhile waits for it.
+    ///
+    /// # Errors
+    /// As `create`; then there is nothing.
+    pub fn create<T>(path: &Path, create: impl FnOnce() -> io::Result<T>) -> io::Result<(Leftover, T)> {
+        let hold = hold();
+        let mut begun = begun();
+        let created = create()?;
+        begun.push((path.to_owned(), Fate::Removed));
+        Ok((Leftover { path: path.to_owned(), fate: Fate::Removed, is_kept: false, _hold: hold }, created))
+    }
+
+    /// Something that stays, and is named on stderr unless it is kept.
+    pub fn told(path: &Path) -> Leftover {
+        let (path, fate, hold) = (path.to_owned(), Fate::Told, hold());
+        begun().push((path.clone(), fate));
+        Leftover { path, fate, is_kept: false, _hold: hold }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// It is finished, and stays.
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        begun().retain(|(path, _)| *path != self.path);
+        if !self.is_kept {
+            settle(&self.path, self.fate);
+        }
+    }
+}
+
+/// Whether this process is at work on `path`.
+pub fn is_begun(path: &Path) -> bool {
+    begun().iter().any(|(begun, _)| begun == path)
+}
+
+/// To be called before a failure is told. While a signal ends the process, its files are removed and calls fail: such a
+/// failure is not told, and this function does not return.
+pub fn give_way_to_a_signal() {
+    while IS_ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
+/// Keeps signals from ending the process before what was begun is gone.
+fn hold() -> Option<Hold> {
+    watch().then(Hold::take).and_then(Result::ok)
+}
+
+/// Begins to look at signals; whether anybody does.
+fn watch() -> bool {
+    static WATCHED: OnceLock<bool> = OnceLock::new();
+    *WATCHED.get_or_init(|| {
+        let ignored = Ignored::now();
+        let Ok(mut ears) = Ears::open() else { return false };
+        let watch = move || {
+            loop {
+                if let Some(signal) = ears.wait(None).filter(|signal| is_left_to_holds() && !ignored.has(*signal)) {
+                    end(signal);
+                }
+            }
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).is_ok()
+    })
+}
+
+fn end(signal: Signal) {
+    IS_ENDING.store(true, Ordering::SeqCst);
+    let begun = begun().clone();
+    for (path, fate) in begun {
+        settle(&path, fate);
+    }
+    signal.end_process();
+}
+
+fn settle(path: &Path, fate: Fate) {
+    match fate {
+        Fate::Removed => remove(path),
+        Fate::Told if path.exists() => {
+            let told = format!("{} is not finished and stays as it is", path.display());
+            let _ = writeln!(std::io::stderr(), "{}", Displayed(&told));
+        }
+        Fate::Told => {}
+    }
+}
+
+fn remove(path: &Path) {
+    for _ in 0..REMOVALS_MAX {
+        let is_directory = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        let removed = if is_directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        if removed.is_ok() || std::fs::symlink_metadata(path).is_err() {
+            return;
+        }
+        std::thread::sleep(REMOVE_AGAIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_kept_goes_and_what_is_kept_or_told_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let [gone, gone_directory, kept, told] =
+            ["gone", "directory", "kept", "told"].map(|name| home.path().join(name));
+        let file = |path: &Path| Leftover::create(path, || std::fs::write(path, "x")).unwrap().0;
+        let directory = Leftover::create(&gone_directory, || std::fs::create_dir(&gone_directory)).unwrap().0;
+        std::fs::create_dir(gone_directory.join("below")).unwrap();
+        std::fs::write(&told, "x").unwrap();
+        let left = [file(&gone), directory, Leftover::told(&told)];
+        let finished = file(&kept);
+        assert!([&gone, &gone_directory, &kept, &told].into_iter().all(|path| is_begun(path)));
+        drop(left);
+        finished.keep();
+        assert!(!gone.exists() && !gone_directory.exists() && kept.exists() && told.exists());
+        assert!(!is_begun(&gone) && !is_begun(&kept));
+        assert!(Leftover::create(&kept, || std::fs::File::create_new(&kept)).is_err() && kept.exists());
+    }
+}

@@ -1,0 +1,237 @@
+//! Where the answer of a command goes: stdout, or the file of `--out`.
+//!
+//! What must hold: the place is checked and opened before a command decides anything. If the answer of a command that
+//! changed something gets lost nevertheless, the error says that and what was done, because a repetition would do it
+//! once more.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::app::backup::is_backup;
+use crate::cli::args::{Global, OutputFormat};
+use crate::cli::commands::Nature;
+use crate::cli::destination::Destination;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::own_files;
+use crate::cli::terminal_guard::TerminalGuard;
+use crate::reports::render::Format;
+use crate::store::StoreDirectory;
+
+static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// To be called by the program if its stdout was closed when it was started: by now the standard library has opened
+/// `/dev/null` in its place.
+pub fn stdout_was_closed() {
+    STDOUT_IS_CLOSED.store(true, Ordering::SeqCst);
+}
+
+/// # Errors
+/// If stdout was closed when the program was started.
+pub fn check_stdout() -> io::Result<()> {
+    if STDOUT_IS_CLOSED.load(Ordering::SeqCst) { Err(io::Error::other("stdout is closed")) } else { Ok(()) }
+}
+
+/// Stdout, unless it was closed.
+struct Stdout(io::StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        check_stdout()?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+pub struct Output {
+    pub format: Format,
+    file: RefCell<Option<Destination>>,
+    has_written: Cell<bool>,
+    holds_secret: Cell<bool>,
+    changes: bool,
+    deed: RefCell<Option<Deed>>,
+}
+
+/// The outcome of a command in words, in case that its answer gets lost.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    pub what: String,
+    pub hint: Option<String>,
+}
+
+impl Output {
+    /// Finds the place for the answer of a command, and opens it.
+    ///
+    /// # Errors
+    /// An extension that names no format; a place where nothing may be written, or cannot.
+    pub fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
+        let format = format(global, nature)?;
+        let file = global.out.as_deref().map(|path| open_file(global, path)).transpose()?;
+        if file.is_none() && nature.surely_answers {
+            check_stdout()?;
+        }
+        Ok(Output {
+            format,
+            file: RefCell::new(file),
+            has_written: Cell::new(false),
+            holds_secret: Cell::new(false),
+            changes: nature.changes && !global.dry_run,
+            deed: RefCell::new(None),
+        })
+    }
+
+    /// Runs `write` on stdout, or on the file of `--out`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+        let written = match self.file.borrow_mut().as_mut() {
+            Some(file) => file.write(write),
+            None if io::stdout().is_terminal() => {
+                let is_table = self.format == Format::Table;
+                flushed(TerminalGuard::new(io::stdout().lock(), is_table), write)
+            }
+            None => flushed(Stdout(io::stdout().lock()), write),
+        };
+        self.has_written.set(written.is_ok());
+        written.map_err(Failure::of_output)
+    }
+
+    /// The answer holds a secret: its file is not to be replaced unasked.
+    pub fn hold_secret(&self) {
+        self.holds_secret.set(true);
+    }
+
+    /// Keeps the deed of a command that changes something.
+    pub fn remember(&self, deed: Deed) {
+        if self.changes {
+            self.deed.replace(Some(deed));
+        }
+    }
+
+    /// Puts the file of `--out` into its place if something was written, and has a failure tell what was done.
+    ///
+    /// # Errors
+    /// As `outcome`, or if the file cannot be put there.
+    pub fn finish(self, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let Output { file, has_written, holds_secret, deed, .. } = self;
+        let finished = match file.into_inner() {
+            Some(file) if has_written.get() => file.finish(!holds_secret.get()).map_err(Failure::of_output),
+            _ => Ok(()),
+        };
+        let outcome = outcome.and_then(|exit| finished.map(|()| exit));
+        outcome.map_err(|failure| match deed.into_inner() {
+            Some(deed) if failure.is_of_output && !failure.is_closed_pipe => carried_out(failure, deed),
+            _ => failure,
+        })
+    }
+}
+
+fn flushed(out: impl Write, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(out);
+    write(&mut out)?;
+    Ok(out.flush()?)
+}
+
+fn carried_out(failure: Failure, deed: Deed) -> Failure {
+    let message = format!(
+        "the command was carried out ({}); only its answer could not be written: {}",
+        deed.what, failure.message
+    );
+    let hint = deed.hint.unwrap_or_else(|| "it need not be repeated".to_owned());
+    Failure { message, code: "answer_lost".to_owned(), ..failure }.hint(hint)
+}
+
+fn open_file(global: &Global, path: &Path) -> Result<Destination, Failure> {
+    keep_off(&global.store, path)?;
+    own_files::check_replaceable(path, global.force)?;
+    Destination::open(path)
+}
+
+/// Refuses a place among the files of a store or a backup.
+///
+/// # Errors
+/// If `path` is in one.
+pub fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
+    let whose = if StoreDirectory::new(store).contains(path).unwrap_or(false) {
+        "the store"
+    } else if is_backup(path) || path.parent().is_some_and(is_backup) {
+        "a backup"
+    } else {
+        return Ok(());
+    };
+    let message = format!("{} is in {whose}: nothing is written there", path.display());
+    Err(Failure::usage(message).hint("name a place outside of it"))
+}
+
+/// The format that was asked for, by name, by the file's extension, or by where output goes.
+fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
+    match (global.output, &global.out) {
+        (Some(format), _) => Ok(named_format(format)),
+        (None, Some(_)) if nature.has_own_text => Ok(Format::Plain),
+        (None, Some(file)) => format_of(file),
+        (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
+        (None, None) => Ok(Format::Plain),
+    }
+}
+
+fn named_format(format: OutputFormat) -> Format {
+    match format {
+        OutputFormat::Table => Format::Table,
+        OutputFormat::Plain => Format::Plain,
+        OutputFormat::Csv => Format::Csv,
+        OutputFormat::Json => Format::Json,
+        OutputFormat::Ndjson => Format::Ndjson,
+        OutputFormat::Md => Format::Markdown,
+    }
+}
+
+fn format_of(path: &Path) -> Result<Format, Failure> {
+    if path.extension().is_none() && is_stream(path) {
+        return Ok(Format::Plain);
+    }
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("csv") => Ok(Format::Csv),
+        Some("json") => Ok(Format::Json),
+        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
+        Some("parquet") => Ok(Format::Parquet),
+        Some("md") => Ok(Format::Markdown),
+        _ => Err(Failure::usage(format!("the extension of {} names no format", path.display()))
+            .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
+    }
+}
+
+/// Pipes and devices, `/dev/stdout` among them, need no extension.
+fn is_stream(path: &Path) -> bool {
+    path.starts_with("/dev") || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_names_its_format_in_any_case() {
+        let formats = [
+            ("x.csv", Format::Csv),
+            ("x.CSV", Format::Csv),
+            ("a.b/x.Json", Format::Json),
+            ("x.ndjson", Format::Ndjson),
+            ("x.jsonl", Format::Ndjson),
+            ("x.JSONL", Format::Ndjson),
+            ("x.PARQUET", Format::Parquet),
+            ("x.md", Format::Markdown),
+        ];
+        for (name, format) in formats {
+            assert_eq!(format_of(Path::new(name)).unwrap(), format, "{name}");
+        }
+        for name in ["x", "csv", ".csv", "x.xls", "x.csv.bak", "x."] {
+            assert_eq!(format_of(Path::new(name)).unwrap_err().exit, Exit::Usage, "{name}");
+        }
+    }
+}
