@@ -19,7 +19,7 @@ use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, Hash, Head, Writer};
+use crate::event_log::{Batch, Hash, Head, LogError, Writer};
 use crate::state::{Checkpoint, Recorded, StateIndex};
 
 /// A group is appended when it has this many events or bytes.
@@ -180,6 +180,15 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
             failpoint!("import.between_groups");
         }
         Ok(())
+    }
+
+    /// Lets go of the writer lock when something has failed, and settles what that left behind the
+    /// head: what is whole is published, the rest is cut. Returns where the performance began.
+    pub fn settle(self) -> Result<Sequence, LogError> {
+        let Performance { around, writer, began, .. } = self;
+        drop(writer);
+        around.log.settle(&around.patience())?;
+        Ok(began)
     }
 
     /// Closes every date that is finished at `at` and still open, with everything before it
