@@ -12,7 +12,7 @@ use crate::app::write::with_ids;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
 use crate::consumers::run::with_accounting;
-use crate::consumers::{Pen, Surroundings, report_recovery};
+use crate::consumers::{ConsumeError, Pen, Surroundings, report_recovery};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
@@ -122,6 +122,19 @@ impl App<'_> {
         work: impl FnOnce(Option<&mut Accounting<'_>>) -> Result<T, AppError>,
     ) -> Result<T, AppError> {
         if closes { with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))? } else { work(None) }
+    }
+
+    /// Settles what a write that failed left behind the head, once its lock is let go of. If that
+    /// fails too, the next writer does it.
+    pub(super) fn settle_after(&self, error: &AppError) {
+        let is_of_log = |error: &LogError| matches!(error, LogError::Io { .. });
+        let left_an_end = match error {
+            AppError::Log(error) | AppError::Consume(ConsumeError::Log(error)) => is_of_log(error),
+            _ => false,
+        };
+        if left_an_end && !self.log.is_draft() {
+            let _ = self.log.settle(&self.around().patience());
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Deciding a whole file: each row from the state that the rows before it lead to.
 
+mod faults;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -15,13 +17,14 @@ use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
-use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::task::Task;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, Hash, Writer};
 use crate::state::{StateError, StateIndex, TaskName};
+use faults::also;
 
 /// `progress` is told after so many rows.
 const PROGRESS_ROWS: u64 = 1_000;
@@ -262,54 +265,6 @@ impl<'a, 'e> Planner<'a, 'e> {
         }
     }
 
-    fn time_fault(&mut self, at: EventTime) -> Result<Option<Fault>, AppError> {
-        let reason = match (self.last, self.reached) {
-            _ if at > self.now => format!("{at} is later than now ({})", self.now),
-            (Some(last), _) if at < last => self.obstacles.reason(at)?,
-            (_, Some(reached)) if at < reached => format!("{at} is earlier than a row before it ({reached})"),
-            _ => return Ok(None),
-        };
-        Ok(Some(Fault::of(Column::At, reason)))
-    }
-
-    /// What was found to be wrong with a row, and what else is, one fault for each column.
-    fn all_faults(&mut self, kind: ImportKind, row: &SheetRow, found: Vec<Fault>) -> Result<Vec<Fault>, AppError> {
-        let mut faults = found;
-        let more = self.more_faults(kind, row)?;
-        faults.extend(more);
-        let mut seen: Vec<&str> = Vec::new();
-        faults.retain(|fault| {
-            let is_new = !seen.contains(&fault.column);
-            seen.push(fault.column);
-            is_new
-        });
-        Ok(faults)
-    }
-
-    fn more_faults(&mut self, kind: ImportKind, row: &SheetRow) -> Result<Vec<Fault>, AppError> {
-        let mut faults = Vec::new();
-        let Some(action) = row::action_of(kind, self.sheet, row) else { return Ok(faults) };
-        if let Some(at) = row::time_of(self.sheet, row).filter(|_| kind == ImportKind::Activity) {
-            faults.extend(self.time_fault(at)?);
-        }
-        let is_late = !faults.is_empty();
-        let user = |name: &str| Rejection::UnknownUser { name: name.to_owned() };
-        let (actor, login) = (self.cell(row, Column::Actor), self.cell(row, Column::Login));
-        if !actor.is_empty() && self.index.user_named(actor)?.is_none() {
-            faults.push(Fault::of(Column::Actor, user(actor).to_string()));
-        }
-        let is_known = self.index.user_named(login)?.is_some();
-        let refused = match action {
-            // A later registration says nothing about an earlier one.
-            Action::Register if is_known && !is_late => Some(Rejection::LoginTaken { login: login.to_owned() }),
-            Action::SetRole | Action::Deactivate if !is_known => Some(user(login)),
-            _ => None,
-        };
-        faults.extend(refused.iter().map(Fault::from_rejection));
-        faults.extend(row::text_faults(action, self.sheet, row));
-        Ok(faults)
-    }
-
     /// Whether the row was passed because it changed nothing at its place in history.
     fn had_no_effect(&mut self, request: &Request, command: &Command) -> Result<bool, Trouble> {
         let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else { return Ok(false) };
@@ -381,18 +336,6 @@ impl<'a, 'e> Planner<'a, 'e> {
         };
         let task = tasks.into_iter().next();
         Ok(task.ok_or_else(|| Rejection::UnknownTask { name: foreign_id.to_owned() })?)
-    }
-}
-
-/// What is wrong with a row that comes too late: its own fault first, which an earlier run may have found.
-fn also(checked: Result<(), AppError>, late: Vec<Fault>) -> Result<Trouble, Trouble> {
-    match checked {
-        // What the state forbids now says nothing about the row's own time.
-        Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => {
-            Ok(Trouble::Bad([vec![Fault::from_rejection(&rejection)], late].concat()))
-        }
-        Ok(()) | Err(AppError::Rejected(_)) => Ok(Trouble::Bad(late)),
-        Err(other) => Err(other.into()),
     }
 }
 

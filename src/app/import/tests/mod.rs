@@ -2,6 +2,7 @@
 
 mod again;
 mod fuzz;
+mod sheets;
 mod speed;
 
 use std::cell::RefCell;
