@@ -128,7 +128,7 @@ impl ComposedMail {
 
 /// An address that a user may have. A domain in another script is written in ASCII (punycode), which
 /// every server takes. What precedes it may be in any script, of which the crate knows but a part.
-pub(super) fn address(text: &str) -> Option<Address> {
+fn address(text: &str) -> Option<Address> {
     let checked = check_email(text).ok()?;
     let (local, domain) = checked.split_once('@')?;
     let domain = if domain.is_ascii() { domain.into() } else { ascii_domain(domain)? };

@@ -106,10 +106,7 @@ impl Sheet {
     /// Why the cells are not those of a row. Empty ones may follow it.
     fn fault_of(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
         if cells.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
-            return Some(match self.encoding {
-                Encoding::Utf8 => "the row is not UTF-8; in a spreadsheet, save as `CSV UTF-8`".to_owned(),
-                Encoding::Utf16 => "the row is not UTF-16".to_owned(),
-            });
+            return Some(not_text("row", self.encoding));
         }
         let filled = cells.len() - cells.iter().rev().take_while(|cell| is_blank(cell)).count();
         if cells.len() < self.width || filled > self.width {
@@ -205,7 +202,14 @@ fn header(records: &mut Records<'_>, encoding: Encoding) -> Result<StringRecord,
     };
     match fault {
         Some(fault) => Err(format!("the header row cannot be read: {fault}")),
-        None => StringRecord::from_byte_record(cells).map_err(|_| format!("the header row is not {}", encoding.name())),
+        None => StringRecord::from_byte_record(cells).map_err(|_| not_text("header", encoding)),
+    }
+}
+
+fn not_text(what: &str, encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Utf8 => format!("the {what} is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"),
+        Encoding::Utf16 => format!("the {what} is not UTF-16"),
     }
 }
 

@@ -195,6 +195,8 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
     }
     assert_eq!(refused(ImportKind::Users, &Reading::default(), "login,name,email\n").0, "the column `role` is missing");
     assert_eq!(refused(ImportKind::Activity, &Reading::default(), "at,key\n").0, "the column `action` is missing");
+    let Err(AppError::BadCsv { reason, .. }) = tasks(b"key;\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5\n") else { panic!("read") };
+    assert_eq!(reason, "the header is not UTF-8; in a spreadsheet, save as `CSV UTF-8`");
     let hints = refused(ImportKind::Tasks, &Reading::default(), "sep=;\nkey;name\n").1;
     assert_eq!(hints[0], "the file was read as UTF-8, separated by `;`");
 }
