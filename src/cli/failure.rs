@@ -418,7 +418,9 @@ impl From<AppError> for Failure {
             AppError::ImportStopped { in_log, rows, source } => {
                 let failure = Failure::from(*source);
                 let message = format!("{}; {in_log} of {rows} rows are in the log", failure.message);
-                Failure { message, ..failure }.hint("run the same command again to go on")
+                Failure { message, ..failure }
+                    .hint("run the same command again to go on")
+                    .hint("the rest of a history is refused once something of today is written; go on before that")
             }
             AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
                 .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),
