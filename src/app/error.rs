@@ -21,6 +21,7 @@ impl MayBeDamage for AppError {
         match self {
             AppError::State(error) if error.may_be_damage() => Some(error),
             AppError::Consume(error) => error.damage(),
+            AppError::ImportStopped { source, .. } => source.damage(),
             _ => None,
         }
     }
@@ -74,10 +75,13 @@ pub enum AppError {
 
     /// The file as a whole is no CSV of this kind.
     #[error("{reason}")]
-    BadCsv { reason: String, hint: String },
+    BadCsv { reason: String, hints: Vec<String> },
     /// Nothing was imported, because these rows cannot be.
     #[error("{} of {rows} rows cannot be imported; nothing was", bad.len())]
     BadRows { bad: Vec<BadRow>, rows: u64 },
+    /// It failed midway. What is in the log stays, and the same import goes on behind it.
+    #[error("{in_log} of {rows} rows are in the log")]
+    ImportStopped { in_log: u64, rows: u64, source: Box<AppError> },
     /// A simulation would have to begin before the log's last event.
     #[error("the log's last event is of {last}, but {days} finished days begin at {start}")]
     NoRoom { days: u32, start: EventTime, last: EventTime },

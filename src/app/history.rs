@@ -12,14 +12,14 @@ use crate::app::write::with_ids;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
 use crate::consumers::run::with_accounting;
-use crate::consumers::{Pen, Surroundings, report_recovery};
+use crate::consumers::{ConsumeError, Pen, Surroundings, report_recovery};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, Hash, Head, Writer};
+use crate::event_log::{Batch, Hash, Head, LogError, Writer};
 use crate::state::{Checkpoint, Recorded, StateIndex};
 
 /// A group is appended when it has this many events or bytes.
@@ -123,6 +123,19 @@ impl App<'_> {
     ) -> Result<T, AppError> {
         if closes { with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))? } else { work(None) }
     }
+
+    /// Settles what a write that failed left behind the head, once its lock is let go of. If that
+    /// fails too, the next writer does it.
+    pub(super) fn settle_after(&self, error: &AppError) {
+        let is_of_log = |error: &LogError| matches!(error, LogError::Io { .. });
+        let left_an_end = match error {
+            AppError::Log(error) | AppError::Consume(ConsumeError::Log(error)) => is_of_log(error),
+            _ => false,
+        };
+        if left_an_end && !self.log.is_draft() {
+            let _ = self.log.settle(&self.around().patience());
+        }
+    }
 }
 
 /// Appending under the writer lock, which is held all along.
@@ -180,6 +193,15 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
             failpoint!("import.between_groups");
         }
         Ok(())
+    }
+
+    /// Lets go of the writer lock when something has failed, and settles what that left behind the
+    /// head: what is whole is published, the rest is cut. Returns where the performance began.
+    pub fn settle(self) -> Result<Sequence, LogError> {
+        let Performance { around, writer, began, .. } = self;
+        drop(writer);
+        around.log.settle(&around.patience())?;
+        Ok(began)
     }
 
     /// Closes every date that is finished at `at` and still open, with everything before it

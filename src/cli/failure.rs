@@ -432,8 +432,15 @@ impl From<AppError> for Failure {
                 .hint("an admin gives a new one with `popug-cli user set-password LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
-            AppError::BadCsv { hint, .. } => Failure::new(Exit::Rejected, "bad_csv", message).hint(hint),
+            AppError::BadCsv { hints, .. } => Failure { hints, ..Failure::new(Exit::Rejected, "bad_csv", message) },
             AppError::BadRows { .. } => Failure::new(Exit::Rejected, "bad_rows", message),
+            AppError::ImportStopped { in_log, rows, source } => {
+                let failure = Failure::from(*source);
+                let message = format!("{}; {in_log} of {rows} rows are in the log", failure.message);
+                Failure { message, ..failure }
+                    .hint("run the same command again to go on")
+                    .hint("the rest of a history is refused once something of today is written; go on before that")
+            }
             AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
                 .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),
             AppError::Usage { hint, .. } => {

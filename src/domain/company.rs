@@ -61,6 +61,9 @@ impl FoundCompany {
     /// A text that is not well formed.
     pub fn decide(&self, at: EventTime, dice: &mut dyn Dice) -> Result<Vec<Event>, Rejection> {
         let zone = named_zone(&self.time_zone)?;
+        if zone.is_unset() {
+            return Err(Rejection::BadTimeZone { name: self.time_zone.clone() });
+        }
         if !has_two_minor_digits(&self.currency) {
             return Err(Rejection::BadCurrency { currency: self.currency.clone() });
         }

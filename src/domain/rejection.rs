@@ -113,7 +113,7 @@ pub enum Rejection {
     FoundedInFuture { founded: EventTime, now: EventTime },
     #[error("{founded} is too long ago for a company to be founded")]
     FoundedTooEarly { founded: EventTime, earliest: EventTime },
-    #[error("`{}` is not a time zone of the IANA database", Displayed(name))]
+    #[error("`{}` is not the name of a time zone", Displayed(name))]
     BadTimeZone { name: String },
     #[error("`{}` is not a currency with two minor digits", Displayed(currency))]
     BadCurrency { currency: String },

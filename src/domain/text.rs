@@ -2,8 +2,11 @@
 //!
 //! Control and bidirectional characters are kept as they are; whoever displays text escapes them.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::Serialize;
 
 use crate::domain::rejection::Rejection;
@@ -13,7 +16,6 @@ pub const NAME_CHARS_MAX: usize = 200;
 pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
 const EMAIL_BYTES_MAX: usize = 254;
 const EMAIL_LOCAL_BYTES_MAX: usize = 64;
-const LABEL_BYTES_MAX: usize = 63;
 
 /// `^[a-z0-9][a-z0-9._-]{0,63}$`
 pub fn check_login(text: &str) -> Result<(), Rejection> {
@@ -31,11 +33,12 @@ pub fn check_name(text: &str) -> Result<String, Rejection> {
     one_line("name", text, NAME_CHARS_MAX)
 }
 
-/// `local@domain` as it can stand in a mail, in any script. Whether mail arrives is for the notifier.
+/// `local@domain` as it can stand in a mail, in any script (RFC 6531). Whether mail arrives is for the
+/// notifier.
 pub fn check_email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     let parts = text.split_once('@');
-    let shaped = parts.is_some_and(|(local, domain)| is_local_part(local) && domain.split('.').all(is_label));
+    let shaped = parts.is_some_and(|(local, domain)| is_local_part(local) && ascii_domain(domain).is_some());
     if shaped && text.len() <= EMAIL_BYTES_MAX {
         Ok(text.to_owned())
     } else {
@@ -45,16 +48,24 @@ pub fn check_email(text: &str) -> Result<String, Rejection> {
 
 /// Words of letters, digits and the signs that need no quotes, with single dots between them.
 fn is_local_part(text: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_foreign(c);
     text.len() <= EMAIL_LOCAL_BYTES_MAX && text.split('.').all(|word| !word.is_empty() && word.chars().all(allowed))
 }
 
-/// Between the dots of a domain. Scripts other than ASCII have letters that are written with marks.
-fn is_label(text: &str) -> bool {
-    let is_foreign = |c: char| !c.is_ascii() && !c.is_whitespace() && !can_forge(c);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || is_foreign(c);
-    let fits = text.len() <= LABEL_BYTES_MAX || !text.is_ascii();
-    !text.is_empty() && fits && !text.starts_with('-') && !text.ends_with('-') && text.chars().all(allowed)
+/// Beyond ASCII, scripts have letters that are written with marks, so that any character may be one
+/// of an address which does not hide or forge.
+fn is_foreign(c: char) -> bool {
+    !c.is_ascii() && !c.is_whitespace() && !can_forge(c)
+}
+
+/// A domain as every mail server knows it: `почта.рф` is `xn--80a1acny.xn--p1ai`. `None` for what no
+/// domain can be called.
+pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
+    if !domain.chars().all(|c| c.is_ascii() || is_foreign(c)) {
+        return None;
+    }
+    let name = domain.as_bytes();
+    Uts46::new().to_ascii(name, AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify).ok()
 }
 
 /// Up to 64 KiB of any text; empty is absent.
@@ -121,8 +132,8 @@ pub struct Title {
 }
 
 impl Title {
-    /// Reads what a user typed. `[ID] Title`, `[ID] - Title`, `ID - Title`, `ID – Title` and
-    /// `ID — Title` are split; a bracket that is left over is refused, and so are two ids.
+    /// Reads what a user typed. `[ID] Title`, `[ID]: Title`, `[ID] - Title`, `ID - Title`, `ID – Title`
+    /// and `ID — Title` are split; a bracket that is left over is refused, and so are two ids.
     pub fn from_input(title: &str, jira_id: Option<&str>) -> Result<Title, Rejection> {
         let trimmed = title.trim();
         let (in_title, rest) = match split_jira_id(trimmed) {
@@ -159,7 +170,7 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (id, rest) = bracketed.split_once(']')?;
         let id = id.trim();
-        let rest = rest.trim_start();
+        let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
         return is_jira_id(id).then(|| (id, after_separator(rest).unwrap_or(rest)));
     }
     let (id, rest) = text.split_once(char::is_whitespace)?;
@@ -225,9 +236,15 @@ mod tests {
 
     #[test]
     fn a_jira_id_in_front_of_a_title_is_split_off() {
-        for text in
-            ["[UP-7] Fix it", "[UP-7] - Fix it", "UP-7 - Fix it", "UP-7 – Fix it", "UP-7 — Fix it", "  [UP-7]Fix it "]
-        {
+        for text in [
+            "[UP-7] Fix it",
+            "[UP-7]: Fix it",
+            "[UP-7] - Fix it",
+            "UP-7 - Fix it",
+            "UP-7 – Fix it",
+            "UP-7 — Fix it",
+            "  [UP-7]Fix it ",
+        ] {
             assert_eq!(split(text), ("Fix it".to_owned(), Some("UP-7".to_owned())), "{text}");
         }
     }
@@ -289,15 +306,27 @@ mod tests {
 
     #[test]
     fn an_address_is_one_that_a_mail_can_bear() {
-        for email in ["o'hara+pay@a-b.popug.example", "иван@почта.рф", "a@डेटामेल.भारत", "a@127.0.0.1"]
-        {
+        for email in [
+            "o'hara+pay@a-b.popug.example",
+            "иван@почта.рф",
+            "a@डेटामेल.भारत",
+            "मित्र@डाटा.भारत",
+            "e\u{301}lodie@popug.example",
+            "\u{e9}lodie@e\u{301}cole.example",
+            "🦜@popug.example",
+            "a@xn--80a1acny.xn--p1ai",
+            "a@127.0.0.1",
+        ] {
             assert!(check_email(email).is_ok(), "{email}");
         }
         let long = format!("{}@popug.example", "a".repeat(65));
+        let long_name = format!("a@{}.example", "ж".repeat(60));
         let bidi =
             ["\u{202e}anna@popug.example", "anna@popug\u{200b}.example", "an\u{7}na@popug.example", "an\u{ad}na@p.e"];
-        let shapes = ["a..b@popug.example", ".a@popug.example", "a@b..c", "a@b.", "a@-b", "a@b_c", "🦜@popug.example"];
-        for email in bidi.into_iter().chain(shapes).chain([long.as_str()]) {
+        let shapes =
+            ["a..b@popug.example", ".a@popug.example", "a@b..c", "a@b.", "a@-b", "a@b_c", "a\u{a0}b@popug.example"];
+        let domains = ["a@xn--zzzzzzzz.example", "a@xn--a.example", "a@\u{301}b.example", long_name.as_str()];
+        for email in bidi.into_iter().chain(shapes).chain(domains).chain([long.as_str()]) {
             assert!(check_email(email).is_err(), "{email:?}");
         }
     }

@@ -6,8 +6,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::Date;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, Zoned};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -56,15 +57,33 @@ impl fmt::Display for EventTime {
     }
 }
 
-/// Accepts any RFC 3339 time with an offset.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{text}` is not an RFC 3339 time")]
+pub struct ParseTimeError {
+    text: String,
+}
+
+/// Accepts any RFC 3339 time with an offset, and one with a time zone in brackets that agrees with it.
 impl FromStr for EventTime {
-    type Err = jiff::Error;
+    type Err = ParseTimeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match log_form::read(text.as_bytes()).and_then(Self::from_micros) {
-            Some(time) => Ok(time),
-            None => text.parse::<Timestamp>().map(Self::new),
-        }
+        let in_log_form = log_form::read(text.as_bytes()).and_then(Self::from_micros);
+        let time = in_log_form.or_else(|| read_with_offset(text).map(Self::new));
+        time.ok_or_else(|| ParseTimeError { text: text.to_owned() })
+    }
+}
+
+/// An offset of a day or more is none of RFC 3339, though ISO 8601 knows it.
+fn read_with_offset(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    let offset = i64::from(pieces.to_numeric_offset()?.seconds());
+    if offset.abs() >= SECONDS_PER_DAY {
+        return None;
+    }
+    match pieces.time_zone_annotation() {
+        Some(_) => text.parse::<Zoned>().ok().map(|zoned| zoned.timestamp()),
+        None => text.parse().ok(),
     }
 }
 
@@ -165,6 +184,11 @@ impl Zone {
             Some(_) => Ok(Self(zone)),
             None => Err(unknown()),
         }
+    }
+
+    /// Whether the zone is the one that says of a clock that nobody has told it where it is.
+    pub fn is_unset(&self) -> bool {
+        self.name() == "Factory"
     }
 
     pub fn date_of(&self, moment: EventTime) -> BusinessDate {

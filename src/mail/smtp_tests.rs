@@ -222,6 +222,14 @@ fn an_address_in_another_script_needs_a_server_that_takes_it() {
     let result = only(transport(&server.url()).send_all(&[to("анна@popug.example", 1)]));
     assert_eq!(result, Ok(Delivery::Sent));
     assert_eq!(server.taken()[0].envelope.to, ["анна@popug.example"]);
+    for (number, (address, taken)) in (2..).zip([
+        ("मित्र@डाटा.भारत", "मित्र@xn--c2bd1gb.xn--h2brj9c"),
+        ("e\u{301}lodie@popug.example", "e\u{301}lodie@popug.example"),
+    ]) {
+        assert_eq!(only(transport(&server.url()).send_all(&[to(address, number)])), Ok(Delivery::Sent), "{address}");
+        let envelopes: Vec<_> = server.taken().iter().flat_map(|mail| mail.envelope.to.clone()).collect();
+        assert!(envelopes.contains(&taken.to_owned()), "{envelopes:?}");
+    }
     let server = MailServer::start(&["--ascii-only"]);
     let error = only(transport(&server.url()).send_all(&[to("анна@popug.example", 1)])).unwrap_err();
     assert!(error.is_permanent() && error.to_string().contains("SMTPUTF8"), "{error}");

@@ -46,14 +46,23 @@ impl Drop for Ballast {
     }
 }
 
-/// In a mount namespace of its own, whose temporary directory is a small disk.
 #[test]
 fn on_a_full_disk_reading_goes_on_and_work_resumes_by_itself() {
+    on_a_small_disk("faults::a_small_disk_fills_up");
+}
+
+#[test]
+fn an_import_that_fills_the_disk_tells_how_much_is_in_the_log_and_goes_on_behind_it() {
+    on_a_small_disk("faults::an_import_fills_a_small_disk");
+}
+
+/// Runs a test in a mount namespace of its own, whose temporary directory is a small disk.
+fn on_a_small_disk(test: &str) {
     let directory = tempfile::tempdir().expect("a directory");
-    let script = r#"mount -t tmpfs -o size=24m small "$TMPDIR" && exec "$0" --exact faults::a_small_disk_fills_up --ignored --nocapture"#;
+    let script = r#"mount -t tmpfs -o size=24m small "$TMPDIR" && exec "$0" --exact "$1" --ignored --nocapture"#;
     let mut inner = Command::new("unshare");
     inner.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
-    inner.arg(std::env::current_exe().expect("this test")).env("TMPDIR", directory.path());
+    inner.arg(std::env::current_exe().expect("this test")).arg(test).env("TMPDIR", directory.path());
     let output = inner.output().expect("unshare of util-linux starts");
     let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}\n--\n{told}");
@@ -74,6 +83,85 @@ fn a_small_disk_fills_up() {
         drop(ballast);
         resume(&world, &done);
     }
+}
+
+const ROWS: usize = 600;
+
+/// So many tasks of more than a kilobyte each.
+fn many_tasks(world: &World) {
+    let long = "x".repeat(1_000);
+    let rows: String = (0..ROWS).map(|n| format!("K{n},Task {n},{long}\n")).collect();
+    std::fs::write(world.home().join("tasks.csv"), format!("key,title,description\n{rows}")).expect("written");
+}
+
+const IMPORT: [&str; 3] = ["import", "tasks", "tasks.csv"];
+
+/// What a refused import says is in the log is there at once, and nothing of it comes later.
+fn assert_settled(world: &World, refused: &Output) -> usize {
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    let tasks = world.rows("ada", &["task", "list", "--all"]).len();
+    let told = format!("; {tasks} of {ROWS} rows are in the log\n");
+    assert!(refused.stderr.contains(&told), "{tasks} tasks\n{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: run the same command again to go on\n"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(ROOM), "{}", refused.stderr);
+    tasks
+}
+
+/// The rest is imported, each row once.
+fn assert_goes_on(world: &World, tasks: usize) {
+    let unrelated = world.call("mara", &["task", "add", "Unrelated"]).run();
+    assert!(unrelated.status == 0 && !unrelated.stderr.contains("unfinished end"), "{}", unrelated.stderr);
+    assert_eq!(world.rows("ada", &["task", "list", "--all"]).len(), tasks + 1);
+    let again = world.json("ada", &IMPORT);
+    assert_eq!((&again["replayed"], &again["imported"]), (&tasks.into(), &(ROWS - tasks).into()));
+    (0..ROWS).for_each(|n| assert_once(world, &format!("import/create/K{n}")));
+    chain::check(&world.log_lines());
+}
+
+#[test]
+#[ignore = "needs a small disk, which a test above makes"]
+fn an_import_fills_a_small_disk() {
+    for kib in [0, 40, 600] {
+        let world = World::new();
+        many_tasks(&world);
+        let _ = world.does("ada", &["task", "list"]);
+        let ballast = Ballast::leave(world.home(), kib);
+        let refused = world.call("ada", &IMPORT).run();
+        let tasks = assert_settled(&world, &refused);
+        assert!(tasks < ROWS && (tasks > 100 || kib < 100), "{tasks} tasks in {kib} KiB");
+        drop(ballast);
+        assert_goes_on(&world, tasks);
+    }
+}
+
+#[test]
+fn an_import_into_a_log_that_may_not_grow_settles_what_it_wrote() {
+    for bytes in [10, 300_000] {
+        let world = World::new();
+        many_tasks(&world);
+        let limit = format!("--fsize={}", world.log_bytes().len() + bytes);
+        let ignoring = ["env", "--ignore-signal=XFSZ", "prlimit", &limit];
+        let refused = world.call("ada", &IMPORT).through(&ignoring).run();
+        let tasks = assert_settled(&world, &refused);
+        assert!((tasks > 0) == (bytes > 100), "{tasks} tasks in {bytes} bytes");
+        assert_goes_on(&world, tasks);
+    }
+}
+
+#[test]
+fn a_simulation_in_a_log_that_may_not_grow_settles_what_it_wrote() {
+    let mut world = World::new();
+    let _ = world.at("2026-03-20T08:00:00Z");
+    let limit = format!("--fsize={}", world.log_bytes().len() + 200_000);
+    let ignoring = ["env", "--ignore-signal=XFSZ", "prlimit", &limit];
+    let simulate = ["simulate", "--days", "10", "--popugs", "20", "--tasks-per-day", "100", "--seed", "1"];
+    let refused = world.call("ada", &simulate).through(&ignoring).run();
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("File too large"), "{}", refused.stderr);
+    let tasks = world.rows("ada", &["task", "list", "--all"]).len();
+    let _ = world.call("mara", &["task", "add", "Unrelated"]).expect(0, Any, Nothing);
+    assert_eq!(world.rows("ada", &["task", "list", "--all"]).len(), tasks + 1);
+    chain::check(&world.log_lines());
 }
 
 /// Has the store mounted so that nobody may write it, for one command.

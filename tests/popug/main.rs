@@ -26,6 +26,7 @@ mod forgery;
 mod harness;
 mod head_slots;
 mod help;
+mod imports;
 mod keys;
 mod kills;
 mod logins;

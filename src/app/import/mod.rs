@@ -1,13 +1,17 @@
 //! Importing CSV files: users, tasks, and the whole history of another tracker.
 //!
-//! `sheet` reads the file, `row` says what a row asks for and under which key, `plan` decides
+//! `sheet` reads the file, made of `records` in some `encoding` under some `columns`, `row` says what a row asks for and under which key, `plan` decides
 //! every row before anything is appended. Rows carry idempotency keys that follow from their
 //! contents, so a file may be imported again, whole or extended, after a kill or by mistake.
 //!
 //! Invariant: what a row appends does not depend on which rows were appended by an earlier run.
 
+mod columns;
+mod encoding;
+mod obstacle;
 mod past;
 mod plan;
+mod records;
 mod row;
 mod sheet;
 #[cfg(test)]
@@ -22,9 +26,13 @@ use crate::app::identity::Caller;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::tracker;
+use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
+use crate::event_log::{EventLog, FileLog, LogError};
+pub use columns::Reading;
 use plan::{Plan, Planner, Step};
+pub use row::Fault;
 use sheet::Sheet;
 
 /// What a file holds.
@@ -46,8 +54,18 @@ pub enum OnError<'o> {
     Skip { rejects: Option<&'o mut dyn Write> },
 }
 
-pub struct ImportOptions<'o> {
+pub struct ImportOptions<'o, 'r> {
     pub on_error: OnError<'o>,
+    pub reading: Reading,
+    /// Told how the file was read, where that is not as it is expected to be.
+    pub remark: &'r dyn Fn(&str),
+}
+
+impl<'o> ImportOptions<'o, '_> {
+    /// Under our own names of columns, and without a word on how the file was read.
+    pub fn new(on_error: OnError<'o>) -> Self {
+        ImportOptions { on_error, reading: Reading::default(), remark: &|_| () }
+    }
 }
 
 /// A row that cannot be imported.
@@ -55,9 +73,8 @@ pub struct ImportOptions<'o> {
 pub struct BadRow {
     /// Where the row begins, counted from 1.
     pub line: u64,
-    /// The column at fault; empty if it is the whole row.
-    pub column: &'static str,
-    pub reason: String,
+    /// All that is wrong with it, at least one thing.
+    pub faults: Vec<Fault>,
     /// The row as it stands in the file.
     pub record: StringRecord,
 }
@@ -73,6 +90,8 @@ pub struct ImportSummary {
     pub replayed: u64,
     /// Rows that change nothing.
     pub skipped: u64,
+    /// Those of the imported rows that closed dates.
+    pub closed: u64,
     pub rejected: Vec<BadRow>,
     /// Those of accounting included.
     pub appended_events: u64,
@@ -83,19 +102,20 @@ impl App<'_> {
     /// Imports a file as `caller`. `progress` is told the number of rows that are decided.
     ///
     /// # Errors
-    /// [`AppError::BadCsv`], [`AppError::BadRows`]: nothing is appended. After any other error
-    /// the same import goes on where it stopped.
+    /// [`AppError::BadCsv`], [`AppError::BadRows`]: nothing is appended. [`AppError::ImportStopped`]: the
+    /// same import goes on where it stopped.
     pub fn import(
         &self,
         caller: &Caller,
         kind: ImportKind,
         input: impl Read,
-        options: ImportOptions<'_>,
+        options: ImportOptions<'_, '_>,
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, AppError> {
         caller.require(Right::Administer)?;
         // Read before any lock is taken: the input may be a pipe that nobody fills.
-        let sheet = Sheet::read(kind, input)?;
+        let sheet = Sheet::read(kind, &options.reading, input)?;
+        sheet.remarks().iter().for_each(|remark| (options.remark)(remark));
         let closes = kind == ImportKind::Activity && row::asks_to_close(&sheet);
         self.with_books(closes, |accounting| self.import_sheet(caller, kind, &sheet, options, accounting, progress))
     }
@@ -105,7 +125,7 @@ impl App<'_> {
         caller: &Caller,
         kind: ImportKind,
         sheet: &Sheet,
-        options: ImportOptions<'_>,
+        options: ImportOptions<'_, '_>,
         accounting: Option<&mut Accounting<'_>>,
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, AppError> {
@@ -123,8 +143,39 @@ impl App<'_> {
         }
         let (plan, rehearsal) = planner.decide_all(kind, progress)?;
         let summary = settle(sheet, plan.summary, options.on_error)?;
-        perform(plan.steps, summary, &mut performance, rehearsal)
+        let mut summary = summary;
+        match perform(plan.steps, &mut summary, &mut performance, rehearsal) {
+            Ok(()) => Ok(summary),
+            Err(error) if self.log.is_draft() => Err(error),
+            Err(error) => Err(self.stopped(&summary, performance.settle(), error)),
+        }
     }
+
+    /// What is said of an import that stopped midway, once the end of the log is settled.
+    fn stopped(&self, summary: &ImportSummary, settled: Result<Sequence, LogError>, source: AppError) -> AppError {
+        let rows = summary.rows;
+        // Where even that fails, nobody knows yet how much is in the log; the next writer finds out.
+        match settled.and_then(|began| appended_rows(&self.log, began)) {
+            Ok(appended) => AppError::ImportStopped {
+                in_log: summary.replayed + summary.skipped + summary.closed + appended,
+                rows,
+                source: Box::new(source),
+            },
+            Err(_) => source,
+        }
+    }
+}
+
+/// Rows whose batches stand behind `began`; not those that close dates, which append several or none.
+fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
+    let mut rows = 0;
+    log.for_each(began.next(), &mut |line| {
+        let key = line.command_id();
+        let is_row = key.starts_with("import/") && !key.starts_with("import/close/");
+        rows += u64::from(is_row && line.more == 0);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 /// # Errors
@@ -144,10 +195,10 @@ fn settle(sheet: &Sheet, summary: ImportSummary, on_error: OnError<'_>) -> Resul
 
 fn perform(
     steps: Vec<Step>,
-    mut summary: ImportSummary,
+    summary: &mut ImportSummary,
     performance: &mut Performance<'_, '_, '_>,
     rehearsal: Rehearsal<'_>,
-) -> Result<ImportSummary, AppError> {
+) -> Result<(), AppError> {
     // What accounting appends at a close shifts the sequences of what follows, so the index has to
     // read them from the log.
     let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
@@ -163,6 +214,8 @@ fn perform(
                 if performance.appended() == before {
                     summary.imported -= 1;
                     summary.skipped += 1;
+                } else {
+                    summary.closed += 1;
                 }
             }
         }
@@ -174,7 +227,7 @@ fn perform(
         // needs it next.
         let _ = rehearsal.commit(performance.writer().head());
     }
-    Ok(summary)
+    Ok(())
 }
 
 impl Plan {

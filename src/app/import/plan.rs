@@ -1,25 +1,30 @@
 //! Deciding a whole file: each row from the state that the rows before it lead to.
 
+mod faults;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::app::command::Command;
 use crate::app::history::{Rehearsal, Timed};
+use crate::app::import::columns::Column;
+use crate::app::import::obstacle::Obstacles;
 use crate::app::import::past::{Past, Place};
 use crate::app::import::row::{self, Action, Fault, Request, Rows};
-use crate::app::import::sheet::{Column, Sheet, SheetRow};
+use crate::app::import::sheet::{Sheet, SheetRow};
 use crate::app::import::{ImportKind, ImportSummary};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
-use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::task::Task;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, Hash, Writer};
 use crate::state::{StateError, StateIndex, TaskName};
+use faults::also;
 
 /// `progress` is told after so many rows.
 const PROGRESS_ROWS: u64 = 1_000;
@@ -37,19 +42,22 @@ pub(super) struct Plan {
 
 /// Why a row was not decided.
 enum Trouble {
-    Bad(Fault),
+    /// More may be wrong with it than these.
+    Bad(Vec<Fault>),
+    /// Another row had its key. What else is wrong with it says nothing.
+    Reused(Fault),
     Stop(AppError),
 }
 
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Trouble {
-        Trouble::Bad(fault)
+        Trouble::Bad(vec![fault])
     }
 }
 
 impl From<Rejection> for Trouble {
     fn from(rejection: Rejection) -> Trouble {
-        Trouble::Bad(Fault::from_rejection(&rejection))
+        Fault::from_rejection(&rejection).into()
     }
 }
 
@@ -88,6 +96,7 @@ pub(super) struct Planner<'a, 'e> {
     /// Rows before this line were passed by an earlier run, unless they were inserted since.
     passed_line: u64,
     past: Option<Past>,
+    obstacles: Obstacles<'a>,
     plan: Plan,
 }
 
@@ -115,6 +124,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             passed: Sequence::ZERO,
             passed_line: 0,
             past: None,
+            obstacles: Obstacles::new(&app.log, index),
             plan: Plan::empty((sheet.rows.len() + sheet.malformed.len()) as u64),
         }
     }
@@ -134,10 +144,14 @@ impl<'a, 'e> Planner<'a, 'e> {
             self.passed_line = self.find_passed_line(kind)?;
         }
         for (row, done) in sheet.rows.iter().zip(1..) {
-            match self.decide(kind, row) {
-                Ok(()) => {}
-                Err(Trouble::Bad(fault)) => self.plan.summary.rejected.push(fault.into_bad_row(row)),
+            let faults = match self.decide(kind, row) {
+                Ok(()) => Vec::new(),
+                Err(Trouble::Bad(faults)) => self.all_faults(kind, row, faults)?,
+                Err(Trouble::Reused(fault)) => vec![fault],
                 Err(Trouble::Stop(error)) => return Err(error),
+            };
+            if !faults.is_empty() {
+                self.plan.summary.rejected.push(row.rejected(faults));
             }
             if done % PROGRESS_ROWS == 0 {
                 progress(done);
@@ -150,7 +164,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     }
 
     fn decide(&mut self, kind: ImportKind, row: &SheetRow) -> Result<(), Trouble> {
-        let request = self.rows.request(kind, self.sheet, row)?;
+        let request = self.rows.request(kind, self.sheet, row).map_err(Trouble::Bad)?;
         if request.action == Action::Close {
             return self.close(&request, row);
         }
@@ -167,10 +181,11 @@ impl<'a, 'e> Planner<'a, 'e> {
         let mut dice = self.app.environment.dice(&request.row_key);
         let at = match self.time_of(&request) {
             Ok(at) => at,
-            Err(late) => {
+            Err(Trouble::Bad(late)) => {
                 let timed = Timed { at: self.now, actor: &actor, command: &command, key: None };
                 return Err(also(self.rehearsal.check(&timed, dice.as_mut()), late)?);
             }
+            Err(other) => return Err(other),
         };
         let timed = Timed { at, actor: &actor, command: &command, key: Some((&request.row_key, hash)) };
         match self.rehearsal.decide(&timed, dice.as_mut())? {
@@ -186,7 +201,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         if given.command_hash != hash {
             let column = key_column(kind);
             let reason = format!("event {} was imported from a row with this {column} and other content", given.first);
-            return Err(Fault { column, reason }.into());
+            return Err(Trouble::Reused(Fault { column, reason }));
         }
         self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
         Ok(true)
@@ -208,8 +223,12 @@ impl<'a, 'e> Planner<'a, 'e> {
             self.plan.summary.skipped += 1;
             return Ok(());
         }
-        let at = self.time_of(request)?;
-        actor.require(Right::Close)?;
+        let (at, allowed) = (self.time_of(request), actor.require(Right::Close));
+        let at = match (at, allowed) {
+            (at, Ok(())) => at?,
+            (Err(Trouble::Bad(late)), Err(refused)) => return Err(also(Err(refused.into()), late)?),
+            (_, Err(refused)) => return Err(refused.into()),
+        };
         let close = CloseRequest { by: actor.id, through: None, imported: Some(request.row_key.clone()) };
         self.reached = Some(at);
         self.plan.summary.imported += 1;
@@ -238,15 +257,12 @@ impl<'a, 'e> Planner<'a, 'e> {
     }
 
     /// The time of a row that is new.
-    fn time_of(&self, request: &Request) -> Result<EventTime, Fault> {
+    fn time_of(&mut self, request: &Request) -> Result<EventTime, Trouble> {
         let Some(at) = request.at else { return Ok(self.at_once.expect("a file without times happens at once")) };
-        let reason = match (self.last, self.reached) {
-            _ if at > self.now => format!("{at} is later than now ({})", self.now),
-            (Some(last), _) if at < last => format!("{at} is earlier than the log's last event ({last})"),
-            (_, Some(reached)) if at < reached => format!("{at} is earlier than a row before it ({reached})"),
-            _ => return Ok(at),
-        };
-        Err(Fault::of(Column::At, reason))
+        match self.time_fault(at)? {
+            Some(fault) => Err(fault.into()),
+            None => Ok(at),
+        }
     }
 
     /// Whether the row was passed because it changed nothing at its place in history.
@@ -320,19 +336,6 @@ impl<'a, 'e> Planner<'a, 'e> {
         };
         let task = tasks.into_iter().next();
         Ok(task.ok_or_else(|| Rejection::UnknownTask { name: foreign_id.to_owned() })?)
-    }
-}
-
-/// What is wrong with a row that comes too late: its own fault first, which an earlier run may have found.
-fn also(checked: Result<(), AppError>, late: Fault) -> Result<Trouble, Trouble> {
-    match checked {
-        // What the state forbids now says nothing about the row's own time.
-        Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => {
-            let own = Fault::from_rejection(&rejection);
-            Ok(Fault { column: own.column, reason: format!("{}; also, {}", own.reason, late.reason) }.into())
-        }
-        Ok(()) | Err(AppError::Rejected(_)) => Ok(late.into()),
-        Err(other) => Err(other.into()),
     }
 }
 

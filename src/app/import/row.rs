@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::app::import::sheet::{Column, Sheet, SheetRow};
+use crate::app::import::columns::Column;
+use crate::app::import::sheet::{Sheet, SheetRow};
 use crate::app::import::{BadRow, ImportKind};
 use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::text::{self, Title};
 use crate::domain::time::EventTime;
+use crate::domain::user::parse_role;
 
 /// As long as any other key may be.
 const KEY_BYTES_MAX: usize = 512;
@@ -54,27 +57,34 @@ impl Action {
 }
 
 /// Why a row is bad.
-#[derive(Debug)]
-pub(super) struct Fault {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The column at fault; empty if it is the whole row.
     pub column: &'static str,
     pub reason: String,
 }
 
 impl Fault {
-    pub fn of(column: Column, reason: impl Into<String>) -> Fault {
+    pub(super) fn of(column: Column, reason: impl Into<String>) -> Fault {
         Fault { column: column.name(), reason: reason.into() }
     }
 
-    pub fn from_rejection(rejection: &Rejection) -> Fault {
+    pub(super) fn of_row(reason: String) -> Fault {
+        Fault { column: "", reason }
+    }
+
+    pub(super) fn from_rejection(rejection: &Rejection) -> Fault {
         let reason = match rejection.hint().filter(|_| rejection.class() == RejectionClass::Invalid) {
             Some(hint) => format!("{rejection}; {hint}"),
             None => rejection.to_string(),
         };
         Fault { column: column_of(rejection), reason }
     }
+}
 
-    pub fn into_bad_row(self, row: &SheetRow) -> BadRow {
-        BadRow { line: row.line, column: self.column, reason: self.reason, record: row.record.clone() }
+impl SheetRow {
+    pub fn rejected(&self, faults: Vec<Fault>) -> BadRow {
+        BadRow { line: self.line, faults, record: self.record.clone() }
     }
 }
 
@@ -132,25 +142,27 @@ pub(super) struct Rows {
 
 impl Rows {
     /// # Errors
-    /// What is wrong with the row's action, time or key.
-    pub fn request(&mut self, kind: ImportKind, sheet: &Sheet, row: &SheetRow) -> Result<Request, Fault> {
+    /// What is wrong with the row's action, time or key: all that is.
+    pub fn request(&mut self, kind: ImportKind, sheet: &Sheet, row: &SheetRow) -> Result<Request, Vec<Fault>> {
         let cell = |column| sheet.cell(&row.record, column);
         let (action, at, row_key) = match kind {
             ImportKind::Users => (Action::Register, None, format!("import/register/{}", cell(Column::Login))),
             ImportKind::Tasks if cell(Column::Key).is_empty() => {
-                return Err(Fault::of(Column::Key, "the key is empty; give each task one, the same in every file"));
+                return Err(vec![Fault::of(
+                    Column::Key,
+                    "the key is empty; give each task one, the same in every file",
+                )]);
             }
             ImportKind::Tasks => (Action::Create, None, create_key(cell(Column::Key))),
-            ImportKind::Activity => {
-                let action = Action::parse(cell(Column::Action))?;
-                let at = parse_time(cell(Column::At))?;
-                (action, Some(at), self.activity_key(action, at, cell))
-            }
+            ImportKind::Activity => match (Action::parse(cell(Column::Action)), parse_time(cell(Column::At))) {
+                (Ok(action), Ok(at)) => (action, Some(at), self.activity_key(action, at, cell)),
+                (action, at) => return Err(action.err().into_iter().chain(at.err()).collect()),
+            },
         };
         if row_key.len() > KEY_BYTES_MAX {
             let length = row_key.len();
             let rejection = Rejection::TooLong { what: "key", unit: "bytes", length, max: KEY_BYTES_MAX };
-            return Err(Fault::from_rejection(&rejection));
+            return Err(vec![Fault::from_rejection(&rejection)]);
         }
         Ok(Request { line: row.line, action, at, row_key })
     }
@@ -170,6 +182,37 @@ impl Rows {
 /// The key under which the task with a foreign id was created.
 pub(super) fn create_key(foreign_id: &str) -> String {
     format!("import/create/{foreign_id}")
+}
+
+/// What a row asks for, if that can be read.
+pub(super) fn action_of(kind: ImportKind, sheet: &Sheet, row: &SheetRow) -> Option<Action> {
+    match kind {
+        ImportKind::Users => Some(Action::Register),
+        ImportKind::Tasks => Some(Action::Create),
+        ImportKind::Activity => Action::parse(sheet.cell(&row.record, Column::Action)).ok(),
+    }
+}
+
+/// All that is wrong with the texts that an action takes, whatever the state of the company.
+pub(super) fn text_faults(action: Action, sheet: &Sheet, row: &SheetRow) -> Vec<Fault> {
+    let cell = |column| sheet.cell(&row.record, column);
+    let refusals = match action {
+        Action::Register => vec![
+            text::check_login(cell(Column::Login)).err(),
+            text::check_name(cell(Column::Name)).err(),
+            text::check_email(cell(Column::Email)).err(),
+            parse_role(cell(Column::Role)).err(),
+        ],
+        Action::SetRole => vec![parse_role(cell(Column::Role)).err()],
+        Action::Create => vec![
+            Title::from_input(cell(Column::Title), Some(cell(Column::JiraId))).err(),
+            // A bad id is heard first.
+            Title::from_input(cell(Column::Title), None).err(),
+            text::check_description(Some(cell(Column::Description))).err(),
+        ],
+        Action::Deactivate | Action::Reshuffle | Action::Complete | Action::Close => Vec::new(),
+    };
+    refusals.iter().flatten().map(Fault::from_rejection).collect()
 }
 
 fn parse_time(text: &str) -> Result<EventTime, Fault> {

@@ -1,85 +1,39 @@
 //! A CSV file as rows with named cells, each knowing its line.
 //!
-//! What is wrong with the file as a whole is [`AppError::BadCsv`]; what is wrong with one row is
-//! that row's fault and leaves the others as they are.
+//! It may be as spreadsheets write it: UTF-16, separated by semicolons or tabs, with a first line
+//! `sep=;`, with columns and rows that are empty. What is wrong with the file as a whole is
+//! [`AppError::BadCsv`]; what is wrong with one row is that row's fault and leaves the others as they
+//! are.
 
 use std::io::{Read, Write};
 
-use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, StringRecord};
 
 use crate::app::AppError;
+use crate::app::import::columns::{Column, Columns, Places, Reading};
+use crate::app::import::encoding::{Encoding, decoded};
+use crate::app::import::records::{Record, Records};
+use crate::app::import::row::Fault;
 use crate::app::import::{BadRow, ImportKind};
 use crate::domain::text::unescape_formula;
-
-/// The columns that imports know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Column {
-    At,
-    Action,
-    Key,
-    Actor,
-    Login,
-    Name,
-    Email,
-    Role,
-    Title,
-    JiraId,
-    Description,
-}
-
-impl Column {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Column::At => "at",
-            Column::Action => "action",
-            Column::Key => "key",
-            Column::Actor => "actor",
-            Column::Login => "login",
-            Column::Name => "name",
-            Column::Email => "email",
-            Column::Role => "role",
-            Column::Title => "title",
-            Column::JiraId => "jira_id",
-            Column::Description => "description",
-        }
-    }
-}
-
-impl ImportKind {
-    const fn columns(self) -> &'static [Column] {
-        use Column::{Action, Actor, At, Description, Email, JiraId, Key, Login, Name, Role, Title};
-        match self {
-            ImportKind::Users => &[Login, Name, Email, Role],
-            ImportKind::Tasks => &[Key, Title, JiraId, Description],
-            ImportKind::Activity => &[At, Action, Key, Actor, Login, Name, Email, Role, Title, JiraId, Description],
-        }
-    }
-
-    /// Without these a file says nothing.
-    const fn required(self) -> &'static [Column] {
-        match self {
-            ImportKind::Users => self.columns(),
-            ImportKind::Tasks => &[Column::Key, Column::Title],
-            ImportKind::Activity => &[Column::At, Column::Action],
-        }
-    }
-
-    fn hint(self) -> String {
-        let names: Vec<_> = self.columns().iter().map(|column| column.name()).collect();
-        format!("the columns are {}", names.join(","))
-    }
-}
 
 /// What a rejects file has behind the columns of its import.
 const REJECT_COLUMNS: [&str; 3] = ["line", "column", "reason"];
 
+/// The one that is taken where several fit comes first.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+/// Some exports name their separator in a line before the header.
+const NAMES_SEPARATOR: &[u8] = b"sep=";
+
 pub(super) struct Sheet {
-    /// Without the columns of a rejects file.
+    /// Without the columns of a rejects file, and without empty headers at its end.
     header: StringRecord,
     /// Cells of a row, those of a rejects file included.
     width: usize,
-    /// Where each known column stands, by `Column as usize`.
-    places: [Option<usize>; 11],
+    places: Places,
+    encoding: Encoding,
+    separator: u8,
     pub rows: Vec<SheetRow>,
     /// Rows that have no cells to look at.
     pub malformed: Vec<BadRow>,
@@ -93,80 +47,93 @@ pub(super) struct SheetRow {
 
 impl Sheet {
     /// # Errors
-    /// [`AppError::BadCsv`]
-    pub fn read(kind: ImportKind, mut input: impl Read) -> Result<Sheet, AppError> {
+    /// [`AppError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
+    pub fn read(kind: ImportKind, reading: &Reading, mut input: impl Read) -> Result<Sheet, AppError> {
+        let columns = Columns::new(kind, reading)?;
         let mut bytes = Vec::new();
         input
             .read_to_end(&mut bytes)
             .map_err(|source| AppError::Stream { action: "read the file to import", source })?;
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-        let mut lines = Lines { text, at: 0, line: 1 };
-        let mut record = ByteRecord::new();
-        if !read(kind, &mut reader, &mut record)? {
-            return Err(bad_csv(kind, "the file is empty; a header row is required".into()));
-        }
-        let mut header = StringRecord::from_byte_record(record.clone())
-            .map_err(|_| bad_csv(kind, "the header row is not UTF-8".into()))?;
-        let width = header.len();
-        // Our own rejects file, mended, is imported as it is.
-        if let Some(own) = width.checked_sub(REJECT_COLUMNS.len())
-            && header.iter().skip(own).eq(REJECT_COLUMNS)
-        {
-            header.truncate(own);
-        }
-        let places = places(kind, &header)?;
-        let mut sheet = Sheet { header, width, places, rows: Vec::new(), malformed: Vec::new() };
-        let mut last = 0;
-        while read(kind, &mut reader, &mut record)? {
-            last = record.position().map_or(0, csv::Position::byte);
-            sheet.take(lines.line_of(last), &record);
-        }
-        // The reader takes everything up to the end of the file for the cell.
-        if last > 0 && memchr::memchr_iter(b'"', &text[as_index(last)..]).count() % 2 == 1 {
-            sheet.take_back(lines.line_of(last));
-        }
+        let (text, encoding) = decoded(&bytes);
+        drop(bytes);
+        let (separator, text, line) = match named_separator(&text) {
+            Some((separator, end)) => (separator, &text[end..], 2),
+            None => (likely_separator(&text, &columns), &text[..], 1),
+        };
+        let mut records = Records::new(text, separator, line);
+        let bad = |reason, hint: Option<&str>| {
+            let read_as = read_as(encoding, separator).map(|read_as| format!("the file was {read_as}"));
+            let hints = read_as.into_iter().chain([kind.hint()]).chain(hint.map(str::to_owned));
+            AppError::BadCsv { reason, hints: hints.collect() }
+        };
+        let header = header(&mut records, encoding).map_err(|reason| bad(reason, None))?;
+        let (header, width) = without_ends(header);
+        let places = columns.places(&header).map_err(|reason| bad(reason, Some(MAPPING)))?;
+        let mut sheet = Sheet { header, width, places, encoding, separator, rows: Vec::new(), malformed: Vec::new() };
+        records.for_each(|record| sheet.take(record, reading.ignore_unknown));
         Ok(sheet)
     }
 
-    /// The row in `line`, the last one, is none.
-    fn take_back(&mut self, line: u64) {
-        let read = self.rows.pop_if(|row| row.line == line).map(|row| row.record);
-        let record = read.or_else(|| self.malformed.pop_if(|row| row.line == line).map(|row| row.record));
-        let reason = "a quoted cell has no end and takes all that follows; a quote inside of one is written twice";
-        let record = record.unwrap_or_default();
-        self.malformed.push(BadRow { line, column: "", reason: reason.to_owned(), record });
+    /// What whoever gave the file is told about how it was read; nothing where it is as expected.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<_> = read_as(self.encoding, self.separator).into_iter().collect();
+        if !self.places.ignored.is_empty() {
+            remarks.push(format!("passed over: {}", self.places.ignored.join(", ")));
+        }
+        remarks
     }
 
-    fn take(&mut self, line: u64, record: &ByteRecord) {
-        let (cells, columns) = (record.len(), self.header.len());
-        let without_rejects = |mut record: StringRecord| {
-            record.truncate(columns + cells.saturating_sub(self.width));
-            record
-        };
-        let fault = match StringRecord::from_byte_record(record.clone()) {
-            Ok(record) if cells == self.width => {
-                return self.rows.push(SheetRow { line, record: without_rejects(record) });
+    fn take(&mut self, record: Record, ignores_unknown: bool) {
+        let Record { line, cells, fault } = record;
+        if fault.is_none() && cells.iter().all(is_blank) {
+            return;
+        }
+        let surplus = cells.len().saturating_sub(self.width);
+        let fault = fault.or_else(|| self.fault_of(&cells, ignores_unknown));
+        let mut record = StringRecord::from_byte_record_lossy(cells);
+        match fault {
+            None => {
+                record.truncate(self.header.len());
+                self.rows.push(SheetRow { line, record });
             }
-            Ok(_) => format!("the row has {cells} cells, the header {}", self.width),
-            Err(_) => "the row is not UTF-8".to_owned(),
-        };
-        let record = without_rejects(StringRecord::from_byte_record_lossy(record.clone()));
-        self.malformed.push(BadRow { line, column: "", reason: fault, record });
+            Some(fault) => {
+                record.truncate(self.header.len() + surplus);
+                self.malformed.push(BadRow { line, faults: vec![Fault::of_row(fault)], record });
+            }
+        }
+    }
+
+    /// Why the cells are not those of a row. Empty ones may follow it.
+    fn fault_of(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
+        if cells.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
+            return Some(not_text("row", self.encoding));
+        }
+        let filled = cells.len() - cells.iter().rev().take_while(|cell| is_blank(cell)).count();
+        if cells.len() < self.width || filled > self.width {
+            return Some(format!(
+                "the row has {} cells, the header {}",
+                cells.len().min(filled.max(self.width)),
+                self.width
+            ));
+        }
+        let is_filled = |place: &&usize| cells.get(**place).is_some_and(|cell| !is_blank(cell));
+        let nameless = self.places.nameless.iter().find(is_filled).filter(|_| !ignores_unknown);
+        nameless.map(|place| format!("cell {} stands under an empty header", place + 1))
     }
 
     /// A cell, empty if the file has no such column; the guard against formulas is taken off.
     pub fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
-        let place = self.places[column as usize];
-        unescape_formula(place.and_then(|place| record.get(place)).unwrap_or_default())
+        let place = self.places.known[column as usize];
+        let cell = place.and_then(|place| record.get(place)).unwrap_or_default();
+        unescape_formula(if column.is_word() { cell.trim() } else { cell })
     }
 
     #[cfg(test)]
     pub fn has(&self, column: Column) -> bool {
-        self.places[column as usize].is_some()
+        self.places.known[column as usize].is_some()
     }
 
-    /// Writes the bad rows as they were, each with its fault in three more columns.
+    /// Writes the bad rows as they were, each with its faults in three more columns.
     ///
     /// # Errors
     /// [`AppError::Stream`] if they cannot be written.
@@ -177,7 +144,8 @@ impl Sheet {
             for row in bad {
                 let missing = self.header.len().saturating_sub(row.record.len());
                 let cells = row.record.iter().chain(std::iter::repeat_n("", missing));
-                writer.write_record(cells.chain([row.line.to_string().as_str(), row.column, &row.reason]))?;
+                let (line, (columns, reasons)) = (row.line.to_string(), joined(&row.faults));
+                writer.write_record(cells.chain([line.as_str(), &columns, &reasons]))?;
             }
             writer.flush().map_err(csv::Error::from)
         };
@@ -186,152 +154,90 @@ impl Sheet {
     }
 }
 
-fn read(kind: ImportKind, reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, AppError> {
-    reader.read_byte_record(record).map_err(|error| bad_csv(kind, error.to_string()))
+/// The columns at fault, and the reasons in the same order.
+fn joined(faults: &[Fault]) -> (String, String) {
+    let columns: Vec<_> = faults.iter().map(|fault| fault.column).collect();
+    let reasons: Vec<_> = faults.iter().map(|fault| fault.reason.as_str()).collect();
+    (columns.join(", "), reasons.join("; "))
 }
 
-fn places(kind: ImportKind, header: &StringRecord) -> Result<[Option<usize>; 11], AppError> {
-    let mut places = [None; 11];
-    for (place, name) in header.iter().enumerate() {
-        let Some(column) = kind.columns().iter().find(|column| column.name() == name.trim()) else {
-            return Err(bad_csv(kind, format!("there is no column `{name}`")));
-        };
-        if places[*column as usize].replace(place).is_some() {
-            return Err(bad_csv(kind, format!("the column `{name}` appears twice")));
-        }
-    }
-    match kind.required().iter().find(|column| places[**column as usize].is_none()) {
-        Some(column) => Err(bad_csv(kind, format!("the column `{}` is missing", column.name()))),
-        None => Ok(places),
-    }
+fn is_blank(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| cell.trim().is_empty())
 }
 
-fn bad_csv(kind: ImportKind, reason: String) -> AppError {
-    AppError::BadCsv { reason, hint: kind.hint() }
+/// Blank, whichever separator the file has: of rows that precede the header nobody knows it yet.
+fn is_nothing(cell: &[u8]) -> bool {
+    is_blank(cell) || cell.iter().all(|byte| SEPARATORS.contains(byte) || byte.is_ascii_whitespace())
 }
 
-/// Line numbers of ascending places. A position that the reader reports may still stand before
-/// the line feed of the row before.
-struct Lines<'t> {
-    text: &'t [u8],
-    at: usize,
-    line: u64,
-}
-
-impl Lines<'_> {
-    fn line_of(&mut self, byte: u64) -> u64 {
-        let mut to = as_index(byte);
-        to += self.text[to..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        if to > self.at {
-            self.line += memchr::memchr_iter(b'\n', &self.text[self.at..to]).count() as u64;
-            self.at = to;
-        }
-        self.line
+/// The separator that the first line names, and where the line ends.
+fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
+    let end = memchr::memchr2(b'\r', b'\n', text)?;
+    let line = text[..end].trim_ascii_end();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(&text[..end]);
+    let (name, separator) = line.split_at_checked(NAMES_SEPARATOR.len())?;
+    let is_named = name.eq_ignore_ascii_case(NAMES_SEPARATOR);
+    let next = if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
+    match separator {
+        [separator] if is_named && !separator.is_ascii_alphanumeric() && *separator != b'"' => Some((*separator, next)),
+        _ => None,
     }
 }
 
-fn as_index(byte: u64) -> usize {
-    usize::try_from(byte).expect("the file is in memory")
+/// The separator by which the header has the most columns that are known, or else the most cells.
+fn likely_separator(text: &[u8], columns: &Columns<'_>) -> u8 {
+    let columns_by = |separator: &u8| {
+        let header = Records::new(text, *separator, 1).find(|record| !record.cells.iter().all(is_nothing));
+        let header = header.map(|record| StringRecord::from_byte_record_lossy(record.cells)).unwrap_or_default();
+        (columns.known_in(&header), header.len())
+    };
+    SEPARATORS.into_iter().rev().max_by_key(columns_by).expect("there are some")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exactly_one_quote_is_taken_off_a_guarded_cell() {
-        for (written, read) in [
-            ("'=1+1", "=1+1"),
-            ("'+7", "+7"),
-            ("'-5 degrees", "-5 degrees"),
-            ("'@home", "@home"),
-            ("'\tx", "\tx"),
-            ("''=x", "'=x"),
-            ("'quoted'", "'quoted'"),
-            ("''", "''"),
-            ("=x", "=x"),
-            ("", ""),
-        ] {
-            assert_eq!(unescape_formula(written), read, "{written:?}");
-        }
-    }
-
-    #[test]
-    fn rows_know_the_line_they_begin_in() {
-        let file = "key,title\r\nA,\"one\r\ntwo\"\r\n\r\nB,three\r\nC,four\r\n";
-        for file in [file.to_owned(), file.replace('\r', ""), format!("\u{feff}{file}")] {
-            let sheet = Sheet::read(ImportKind::Tasks, file.as_bytes()).unwrap();
-            let lines: Vec<_> = sheet.rows.iter().map(|row| row.line).collect();
-            assert_eq!(lines, [2, 5, 6], "{file:?}");
-            assert_eq!(sheet.cell(&sheet.rows[1].record, Column::Title), "three");
-        }
-    }
-
-    #[test]
-    fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
-        let file = b"key,title\nA\nB,two\nC,\xff\nD,four,more\n";
-        let sheet = Sheet::read(ImportKind::Tasks, &file[..]).unwrap();
-        assert_eq!(sheet.rows.len(), 1);
-        let bad: Vec<_> = sheet.malformed.iter().map(|row| (row.line, row.reason.as_str())).collect();
-        assert_eq!(
-            bad,
-            [
-                (2, "the row has 1 cells, the header 2"),
-                (4, "the row is not UTF-8"),
-                (5, "the row has 3 cells, the header 2")
-            ]
-        );
-    }
-
-    #[test]
-    fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
-        for (file, cells) in
-            [("B,\"two\nC,three\n", ["B", "two\nC,three\n"]), ("\"B,two\nC,three", ["B,two\nC,three", ""])]
-        {
-            let file = format!("key,title\nA,one\nX\n{file}");
-            let sheet = Sheet::read(ImportKind::Tasks, file.as_bytes()).unwrap();
-            assert_eq!(sheet.rows.len(), 1);
-            let [short, open] = &sheet.malformed[..] else { panic!("{} bad rows", sheet.malformed.len()) };
-            assert_eq!((short.line, open.line), (3, 4));
-            assert!(open.reason.starts_with("a quoted cell has no end"), "{}", open.reason);
-            assert!(open.record.iter().eq(cells.into_iter().filter(|cell| !cell.is_empty())), "{:?}", open.record);
-        }
-    }
-
-    #[test]
-    fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
-        let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
-        let sheet = Sheet::read(ImportKind::Tasks, &file[..]).unwrap();
-        let cells: Vec<Vec<_>> = sheet.rows.iter().map(|row| row.record.iter().collect()).collect();
-        assert_eq!(cells, [["A", "one"]]);
-        let mut rejects = Vec::new();
-        sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
-        let wanted = "key,title,line,column,reason\nB,two,3,,\"the row has 2 cells, the header 5\"\n";
-        assert_eq!(String::from_utf8(rejects).unwrap(), wanted);
-    }
-
-    fn refused(kind: ImportKind, file: &str) -> (String, String) {
-        match Sheet::read(kind, file.as_bytes()) {
-            Err(AppError::BadCsv { reason, hint }) => (reason, hint),
-            Err(other) => panic!("{other}"),
-            Ok(_) => panic!("read: {file}"),
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_understood_is_refused_naming_the_columns() {
-        let columns = "the columns are key,title,jira_id,description";
-        for (file, reason) in [
-            ("", "the file is empty; a header row is required"),
-            ("key,title,colour\n", "there is no column `colour`"),
-            ("key,title,reason\n", "there is no column `reason`"),
-            ("line,column,reason,key,title\n", "there is no column `line`"),
-            ("key,title,key\n", "the column `key` appears twice"),
-            ("title\nx\n", "the column `key` is missing"),
-        ] {
-            assert_eq!(refused(ImportKind::Tasks, file), (reason.to_owned(), columns.to_owned()));
-        }
-        assert_eq!(refused(ImportKind::Users, "login,name,email\n").0, "the column `role` is missing");
-        assert_eq!(refused(ImportKind::Activity, "at,key\n").0, "the column `action` is missing");
+/// The first row that is not blank.
+fn header(records: &mut Records<'_>, encoding: Encoding) -> Result<StringRecord, String> {
+    let header = records.find(|record| record.fault.is_some() || !record.cells.iter().all(is_nothing));
+    let Some(Record { cells, fault, .. }) = header else {
+        return Err("the file is empty; a header row is required".to_owned());
+    };
+    match fault {
+        Some(fault) => Err(format!("the header row cannot be read: {fault}")),
+        None => StringRecord::from_byte_record(cells).map_err(|_| not_text("header", encoding)),
     }
 }
+
+fn not_text(what: &str, encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Utf8 => format!("the {what} is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"),
+        Encoding::Utf16 => format!("the {what} is not UTF-16"),
+    }
+}
+
+/// The header without empty names at its end and without the columns of our own rejects file, which
+/// is imported as it is once it is mended; and how many cells a row has.
+fn without_ends(mut header: StringRecord) -> (StringRecord, usize) {
+    let empty = header.iter().rev().take_while(|name| name.trim().is_empty()).count();
+    let width = header.len() - empty;
+    header.truncate(width);
+    if let Some(own) = width.checked_sub(REJECT_COLUMNS.len())
+        && header.iter().skip(own).eq(REJECT_COLUMNS)
+    {
+        header.truncate(own);
+    }
+    (header, width)
+}
+
+/// How the file was read, if not as UTF-8 with commas.
+fn read_as(encoding: Encoding, separator: u8) -> Option<String> {
+    if encoding == Encoding::Utf8 && separator == b',' {
+        return None;
+    }
+    let separator = match separator {
+        b'\t' => "tabs".to_owned(),
+        other => format!("`{}`", char::from(other)),
+    };
+    Some(format!("read as {}, separated by {separator}", encoding.name()))
+}
+
+const MAPPING: &str = "--map COLUMN=HEADER takes a column of another name, like --map title=Summary; \
+     --ignore-unknown passes over columns that are not known";

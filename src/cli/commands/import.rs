@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::app::AppError;
-use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
+use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError, Reading};
 use crate::cli::answer::Answer;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
@@ -39,6 +39,23 @@ pub struct Source {
     /// With `--on-error skip`: write the rows that were left out here, with line, column and reason
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Take a column under the header that the file has for it: --map title=Summary
+    #[arg(long, value_name = "COLUMN=HEADER", value_parser = mapping)]
+    map: Vec<(String, String)>,
+    /// Pass over columns that are not known
+    #[arg(long)]
+    ignore_unknown: bool,
+}
+
+/// # Errors
+/// If no header is named.
+fn mapping(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').map(|(column, header)| (column.trim(), header.trim())) {
+        Some((column, header)) if !column.is_empty() && !header.is_empty() => {
+            Ok((column.to_owned(), header.to_owned()))
+        }
+        _ => Err("write it like title=Summary".to_owned()),
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +147,9 @@ impl Source {
         let (input, bytes) = open(invocation, &self.file)?;
         let read = std::cell::Cell::new(0);
         let input = Counted { input, read: &read };
-        let options = ImportOptions { on_error };
+        let reading = Reading { map: self.map.clone(), ignore_unknown: self.ignore_unknown };
+        let remark = |remark: &str| invocation.reporter.remark(remark);
+        let options = ImportOptions { on_error, reading, remark: &remark };
         let progress = |rows: u64| {
             if rows.is_multiple_of(256) {
                 invocation.reporter.progress("import", read.get(), bytes.max(read.get()));
@@ -178,21 +197,24 @@ impl<R: Read> Read for Counted<'_, R> {
 fn bad_rows(bad: &[BadRow], rows: u64) -> Failure {
     let message = format!("{} of {rows} rows cannot be imported; nothing was", bad.len());
     let mut failure = Failure::new(Exit::Rejected, "bad_rows", message);
-    failure.hints.extend(bad.iter().map(place_and_reason));
+    failure.hints.extend(bad.iter().flat_map(places_and_reasons));
     failure.hint("mend them, or leave them out with --on-error skip --rejects FILE")
 }
 
-fn place_and_reason(row: &BadRow) -> String {
-    let reason = Displayed(&row.reason);
-    match row.column {
-        "" => format!("line {}: {reason}", row.line),
-        column => format!("line {}, column {column}: {reason}", row.line),
-    }
+/// A line for each fault.
+fn places_and_reasons(row: &BadRow) -> impl Iterator<Item = String> {
+    row.faults.iter().map(|fault| {
+        let reason = Displayed(&fault.reason);
+        match fault.column {
+            "" => format!("line {}: {reason}", row.line),
+            column => format!("line {}, column {column}: {reason}", row.line),
+        }
+    })
 }
 
 fn tell_rejected(invocation: &Invocation<'_>, summary: &ImportSummary) {
-    for row in &summary.rejected {
-        invocation.reporter.remark(&format!("left out: {}", place_and_reason(row)));
+    for fault in summary.rejected.iter().flat_map(places_and_reasons) {
+        invocation.reporter.remark(&format!("left out: {fault}"));
     }
 }
 

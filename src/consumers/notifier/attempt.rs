@@ -1,6 +1,6 @@
 //! One attempt at each mail of a group: compose, send, record what became of it.
 //!
-//! Invariant: results are appended as one batch, and only of mails that nobody recorded an
+//! Invariant: results are appended together, and only of mails that nobody recorded an
 //! attempt of since they were found to be due. Killed between sending and appending, the next run
 //! composes the same bytes from the same facts and sends them again.
 
@@ -14,6 +14,7 @@ use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
 use crate::domain::id::{EventId, PayoutId};
 use crate::domain::money::Money;
+use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Writer};
 use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
 
@@ -107,18 +108,37 @@ impl Desk<'_> {
     }
 }
 
-/// Under the writer lock: one batch, in the order of the payouts.
+/// Under the writer lock, in the order of the payouts. Mails of imported history that stayed in the
+/// house come first, in a batch of their own at the time of the log's last event: to record them at
+/// today's time would bar the history that is imported next.
 fn record(
     around: &Surroundings<'_>,
     writer: &mut Writer<'_>,
     company: &CompanyRow,
     attempts: Vec<(&OwedMail, Outcome)>,
 ) -> Result<u64, ConsumeError> {
+    if attempts.is_empty() {
+        return Ok(0);
+    }
+    let now = stamp(writer.last_time(), around)?;
+    let reached = writer.last_time().unwrap_or(now);
+    let (history, present): (Vec<_>, Vec<_>) = attempts
+        .into_iter()
+        .partition(|(mail, outcome)| mail.waiting.imported && matches!(outcome, Ok(Transport::File | Transport::None)));
+    let recorded = append(writer, company, reached, history)?;
+    Ok(recorded + append(writer, company, now, present)?)
+}
+
+fn append(
+    writer: &mut Writer<'_>,
+    company: &CompanyRow,
+    time: EventTime,
+    attempts: Vec<(&OwedMail, Outcome)>,
+) -> Result<u64, ConsumeError> {
     let Some((first, _)) = attempts.first() else { return Ok(0) };
     let command_id = format!("notifier/{}", first.waiting.cause);
     let facts: Vec<_> = attempts.into_iter().map(|(mail, outcome)| fact(company, mail, outcome)).collect();
     let events = facts.len() as u64;
-    let time = stamp(writer.last_time(), around)?;
     let actor = Actor::System(Consumer::Notifier);
     let expected = *writer.head();
     writer.append(&expected, &Batch { time, actor, command_id, command_hash: None, facts })?;

@@ -8,8 +8,9 @@ use crate::domain::role::Role;
 use crate::domain::text::{self, Displayed, TITLE_CHARS_MAX, Title};
 
 /// The ways in which a jira id may stand in front of a title.
-const FORMS: [fn(&str, &str) -> String; 5] = [
+const FORMS: [fn(&str, &str) -> String; 6] = [
     |id, title| format!("[{id}] {title}"),
+    |id, title| format!("[{id}]: {title}"),
     |id, title| format!("[{id}] - {title}"),
     |id, title| format!("{id} - {title}"),
     |id, title| format!("{id} – {title}"),
@@ -33,6 +34,10 @@ fn the_dash_of_a_title_is_not_taken_for_a_separator() {
         ("[UP-7] --verbose is broken", "--verbose is broken"),
         ("UP-7 - -5 degrees", "-5 degrees"),
         ("[UP-7] - -5 degrees", "-5 degrees"),
+        ("[UP-7]: -5 degrees", "-5 degrees"),
+        ("[UP-7] :smile: is broken", ":smile: is broken"),
+        ("[UP-7]: :smile: is broken", ":smile: is broken"),
+        ("UP-7: Fix it", "UP-7: Fix it"),
     ] {
         assert_eq!(Title::from_input(text, None).unwrap().title, title, "{text}");
     }

@@ -102,6 +102,31 @@ fn the_zone_that_stands_for_no_zone_is_no_name() {
 }
 
 #[test]
+fn an_offset_is_less_than_a_day_and_agrees_with_the_zone_beside_it() {
+    let ten = at("2026-11-22T10:00:00Z");
+    for text in [
+        "2026-11-22T13:00:00+03:00",
+        "2026-11-23T09:59:00+23:59",
+        "2026-11-21T10:01:00-23:59",
+        "2026-11-22T13:00:00+03:00[Europe/Moscow]",
+        "2026-11-22T10:00:00Z[Europe/Moscow]",
+    ] {
+        assert_eq!(text.parse(), Ok(ten), "{text}");
+    }
+    for text in [
+        "2026-11-23T11:00:00+25:00",
+        "2026-11-23T10:00:00+24:00",
+        "2026-11-21T10:00:00-24:00",
+        "2026-11-22T10:00:00+02:00[Europe/Moscow]",
+        "2026-11-22T13:00:00+03:00[Mars/Olympus]",
+        "2026-11-22T10:00:00[Europe/Moscow]",
+        "2026-11-22T10:00:00",
+    ] {
+        assert!(text.parse::<EventTime>().is_err(), "{text}");
+    }
+}
+
+#[test]
 fn counting_days_beyond_the_calendar_stops_at_its_end() {
     assert_eq!(on("2026-11-22").plus_days(i64::MAX), on("9999-12-31"));
     assert_eq!(BusinessDate::from_epoch_days(i32::MAX), on("9999-12-31"));

@@ -82,6 +82,7 @@ impl Play {
 
 fn ended_by(error: &AppError) -> Result<Ended, String> {
     match error {
+        AppError::ImportStopped { source, .. } => ended_by(source),
         AppError::Rejected(Rejection::DateBlocked { date, sequence })
         | AppError::Consume(ConsumeError::Rejected(Rejection::DateBlocked { date, sequence })) => {
             Ok(Ended::Blocked(date.to_string().parse().expect("a date"), sequence.0))

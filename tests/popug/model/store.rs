@@ -156,7 +156,7 @@ impl Store {
     pub fn import(&self, file: &File) -> Result<u64, AppError> {
         let app = self.app();
         let caller = caller(&app, &file.by)?;
-        let options = ImportOptions { on_error: OnError::Refuse };
+        let options = ImportOptions::new(OnError::Refuse);
         let summary = app.import(&caller, file.kind, file.text().as_bytes(), options, &|_| ())?;
         Ok(summary.appended_events)
     }

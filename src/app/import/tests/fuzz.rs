@@ -6,8 +6,10 @@ use proptest::sample::select;
 
 use super::{HEADER, ROWS};
 use crate::app::import::ImportKind;
+use crate::app::import::Reading;
+use crate::app::import::columns::Column;
 use crate::app::import::row::Rows;
-use crate::app::import::sheet::{Column, Sheet};
+use crate::app::import::sheet::Sheet;
 use crate::domain::tests::mutation::mutated;
 use crate::domain::time::EventTime;
 
@@ -25,6 +27,8 @@ const WORDS: &[&str] = &[
     "\u{feff}",
     "\0",
     ";",
+    "sep=;\n",
+    "\"\"\"",
     "at",
     "key",
     "title,",
@@ -92,16 +96,16 @@ fn cells(sheet: &Sheet) -> Vec<Vec<String>> {
 proptest! {
     #[test]
     fn a_file_reads_the_same_once_it_is_written_again((kind, bytes) in files()) {
-        let Ok(sheet) = Sheet::read(kind, &bytes[..]) else { return Ok(()) };
+        let Ok(sheet) = Sheet::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
         let again = written(kind, &sheet);
-        let read = Sheet::read(kind, &again[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let read = Sheet::read(kind, &Reading::default(), &again[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert!(read.malformed.is_empty());
         prop_assert_eq!(cells(&read), cells(&sheet));
     }
 
     #[test]
     fn the_rows_of_any_file_ask_for_something_or_are_bad((kind, bytes) in files()) {
-        let Ok(sheet) = Sheet::read(kind, &bytes[..]) else { return Ok(()) };
+        let Ok(sheet) = Sheet::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
         let mut rows = Rows::default();
         let mut keys = std::collections::BTreeSet::new();
         for row in &sheet.rows {

@@ -2,6 +2,7 @@
 
 mod again;
 mod fuzz;
+mod sheets;
 mod speed;
 
 use std::cell::RefCell;
@@ -49,8 +50,8 @@ fn activity() -> String {
     format!("{HEADER}{ROWS}")
 }
 
-fn options() -> ImportOptions<'static> {
-    ImportOptions { on_error: OnError::Refuse }
+fn options() -> ImportOptions<'static, 'static> {
+    ImportOptions::new(OnError::Refuse)
 }
 
 fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, AppError> {
@@ -65,17 +66,18 @@ fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
     let mut rejects = Vec::new();
     let on_error = OnError::Skip { rejects: Some(&mut rejects) };
     let file = format!("{HEADER}{rows}");
-    let options = ImportOptions { on_error };
+    let options = ImportOptions::new(on_error);
     let summary = store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ());
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
-/// Line, column and reason of what is refused; nothing may have been appended.
+/// Line, column and reason of every fault of what is refused; nothing may have been appended.
 fn refused(store: &Store, kind: ImportKind, file: &str) -> Vec<(u64, &'static str, String)> {
     let before = store.log_bytes();
     let Err(AppError::BadRows { bad, .. }) = import(store, kind, file) else { panic!("imported: {file}") };
     assert_eq!(store.log_bytes(), before, "nothing is appended");
-    bad.into_iter().map(|BadRow { line, column, reason, .. }| (line, column, reason)).collect()
+    let faults = |row: BadRow| row.faults.into_iter().map(move |fault| (row.line, fault.column, fault.reason));
+    bad.into_iter().flat_map(faults).collect()
 }
 
 fn refused_row(row: &str) -> (&'static str, String) {
@@ -204,7 +206,7 @@ fn each_row_is_checked_against_its_actors_role_at_that_moment() {
         (
             "2026-09-30T07:00:00Z,reshuffle,,,,,,,,,",
             "at",
-            "2026-09-30T07:00:00.000000Z is earlier than the log's last event",
+            "2026-09-30T07:00:00.000000Z is earlier than the founding of the company (2026-10-01T06:00:00.000000Z); ",
         ),
         (
             "2026-11-22T10:00:01Z,reshuffle,,,,,,,,,",
@@ -260,7 +262,8 @@ fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
 ";
     let (summary, rejects) = skipping(&store, rows);
     assert_eq!((summary.rows, summary.imported, summary.rejected.len()), (4, 2, 2));
-    assert_eq!((summary.rejected[0].column, summary.rejected[1].column), ("title", "key"));
+    let columns: Vec<_> = summary.rejected.iter().map(|row| row.faults[0].column).collect();
+    assert_eq!(columns, ["title", "key"]);
     assert_eq!(
         rejects,
         "at,action,key,actor,login,name,email,role,title,jira_id,description,line,column,reason\n\

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::consumers::fixture::*;
 use crate::consumers::notifier::MailState;
-use crate::domain::event::Transport;
+use crate::domain::event::{Event, Transport};
+use crate::domain::time::EventTime;
 use crate::mail::mail_server::MailServer;
 
 /// The 20th was closed by an imported row, the 21st by hand.
@@ -38,9 +39,27 @@ fn mails_of_imported_dates_go_to_the_outbox() {
 #[test]
 fn mails_of_imported_dates_are_sent_when_asked_for() {
     let (store, server) = (partly_imported(), MailServer::start(&[]));
+    store.set_clock("2026-11-30T10:00:00Z");
     store.sending(&store.routes(smtp(&server.url()), true)).unwrap();
     assert_eq!(transports(&store), expected(Transport::Smtp, Transport::Smtp));
     assert_eq!(server.taken().len(), 2);
+    // What left the house is recorded when it did.
+    assert_eq!(times(&store), [at("2026-11-30T10:00:00Z"), at("2026-11-30T10:00:00Z")]);
+}
+
+fn times(store: &Store) -> Vec<EventTime> {
+    let recorded = store.recorded().into_iter();
+    recorded.filter(|recorded| matches!(*recorded.event, Event::MailSent(_))).map(|recorded| recorded.time).collect()
+}
+
+#[test]
+fn a_mail_of_imported_history_takes_the_time_that_the_log_has_reached() {
+    let store = partly_imported();
+    let last = store.recorded().last().unwrap().time;
+    store.set_clock("2026-11-30T10:00:00Z");
+    assert_eq!(store.sent(), 2);
+    assert_eq!(transports(&store), expected(Transport::File, Transport::File));
+    assert_eq!(times(&store), [last, at("2026-11-30T10:00:00Z")]);
 }
 
 #[test]

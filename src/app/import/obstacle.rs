@@ -1,0 +1,84 @@
+//! Which event stands in the way of a row that comes too late, and the way around it.
+//!
+//! Event times never decrease. A row of history that is not in the log yet can no longer be appended
+//! once something later is there: a pay mail, an entry, a command of today.
+
+use crate::app::AppError;
+use crate::domain::event::Actor;
+use crate::domain::id::Sequence;
+use crate::domain::time::EventTime;
+use crate::event_log::{EventLog, FileLog};
+use crate::state::StateIndex;
+
+/// The first event that is later than a row.
+struct Obstacle {
+    /// Rows from here on have it in their way.
+    from: EventTime,
+    at: EventTime,
+    sequence: Sequence,
+    /// `57 (mail.sent.v1 of 2026-11-22T10:00:00.000000Z by system/notifier)`
+    shown: String,
+}
+
+pub(super) struct Obstacles<'a> {
+    log: &'a FileLog,
+    index: &'a StateIndex,
+    /// The last one that was looked for: it is in the way of many rows.
+    found: Option<Obstacle>,
+}
+
+impl<'a> Obstacles<'a> {
+    pub fn new(log: &'a FileLog, index: &'a StateIndex) -> Obstacles<'a> {
+        Obstacles { log, index, found: None }
+    }
+
+    /// Why a row of the time `at`, before the log's last event, cannot be appended.
+    ///
+    /// # Errors
+    /// If the log or the index cannot be read.
+    pub fn reason(&mut self, at: EventTime) -> Result<String, AppError> {
+        let is_in_the_way = |obstacle: &Obstacle| obstacle.from <= at && at < obstacle.at;
+        let obstacle = match self.found.take().filter(is_in_the_way) {
+            Some(obstacle) => obstacle,
+            None => self.find(at)?,
+        };
+        let reason = if obstacle.sequence == Sequence::FIRST {
+            format!(
+                "{at} is earlier than the founding of the company ({}); `init --founded-at` founds it earlier",
+                obstacle.at
+            )
+        } else {
+            let before = obstacle.sequence.0 - 1;
+            let shown = &obstacle.shown;
+            format!(
+                "{at} is earlier than event {shown}; a store made by `restore --to-sequence {before}` takes the row"
+            )
+        };
+        self.found = Some(obstacle);
+        Ok(reason)
+    }
+
+    /// Halves what the first event later than `at` may be. All events of a batch have one time, so it
+    /// is the first of its batch.
+    fn find(&self, at: EventTime) -> Result<Obstacle, AppError> {
+        let (mut low, mut high) = (Sequence::FIRST, self.log.head()?.sequence);
+        while low < high {
+            let middle = Sequence(low.0 + (high.0 - low.0) / 2);
+            if self.time_of(middle)? > at { high = middle } else { low = middle.next() }
+        }
+        let line = self.log.line(low)?;
+        let line = line.line();
+        let by = match line.acting()? {
+            Actor::User(id) => self.index.user(id)?.map_or_else(|| id.to_string(), |user| user.login),
+            system @ Actor::System(_) => system.to_string(),
+        };
+        let before = Sequence(low.0 - 1);
+        let from = if before == Sequence::ZERO { at } else { self.time_of(before)? };
+        let shown = format!("{low} ({} of {} by {by})", line.type_name, line.event_time()?);
+        Ok(Obstacle { from, at: line.event_time()?, sequence: low, shown })
+    }
+
+    fn time_of(&self, sequence: Sequence) -> Result<EventTime, AppError> {
+        Ok(self.log.line(sequence)?.line().event_time()?)
+    }
+}
