@@ -11,8 +11,9 @@ fn main() -> ExitCode {
 
 /// Whether the program was started with its stdout closed.
 ///
-/// Before `main` the standard library opens `/dev/null` for streams that are closed. Afterwards that cannot be told from
-/// a `/dev/null` that was asked for: Python opens `subprocess.DEVNULL` in the same way. So this is found out earlier.
+/// Before `main` the standard library opens `/dev/null` for streams that are closed. Afterwards that cannot be told
+/// from a `/dev/null` that was asked for: Python opens `subprocess.DEVNULL` in the same way. So this is found out
+/// earlier.
 #[cfg(target_os = "linux")]
 mod stdout {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,10 +6,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cli::signals::{Ears, Hold, Ignored, Signal, is_left_to_holds};
+use crate::cli::signals::{Hold, Signal};
 use crate::domain::text::Displayed;
 
 /// The main thread may write into a directory while it is removed.
@@ -46,7 +46,7 @@ impl Leftover {
     /// # Errors
     /// As `create`; then there is nothing.
     pub fn create<T>(path: &Path, create: impl FnOnce() -> io::Result<T>) -> io::Result<(Leftover, T)> {
-        let hold = hold();
+        let hold = Hold::take().ok();
         let mut begun = begun();
         let created = create()?;
         begun.push((path.to_owned(), Fate::Removed));
@@ -55,7 +55,7 @@ impl Leftover {
 
     /// Something that stays, and is named on stderr unless it is kept.
     pub fn told(path: &Path) -> Leftover {
-        let (path, fate, hold) = (path.to_owned(), Fate::Told, hold());
+        let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::take().ok());
         begun().push((path.clone(), fate));
         Leftover { path, fate, is_kept: false, _hold: hold }
     }
@@ -92,29 +92,8 @@ pub fn give_way_to_a_signal() {
     }
 }
 
-/// Keeps signals from ending the process before what was begun is gone.
-fn hold() -> Option<Hold> {
-    watch().then(Hold::take).and_then(Result::ok)
-}
-
-/// Begins to look at signals; whether anybody does.
-fn watch() -> bool {
-    static WATCHED: OnceLock<bool> = OnceLock::new();
-    *WATCHED.get_or_init(|| {
-        let ignored = Ignored::now();
-        let Ok(mut ears) = Ears::open() else { return false };
-        let watch = move || {
-            loop {
-                if let Some(signal) = ears.wait(None).filter(|signal| is_left_to_holds() && !ignored.has(*signal)) {
-                    end(signal);
-                }
-            }
-        };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).is_ok()
-    })
-}
-
-fn end(signal: Signal) {
+/// Removes or tells what was begun, and ends the process.
+pub(super) fn end(signal: Signal) {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();
     for (path, fate) in begun {

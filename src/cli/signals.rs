@@ -3,8 +3,8 @@
 //! What must hold: the first two end the process as soon as nobody listens any more, as if nobody ever had.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::leftovers;
 
 /// From here on a write beyond the size that the user's files may have (`ulimit -f`) fails like one to a full disk,
 /// instead of ending the process without a word. Once more does no harm. A program that this one starts is ended by the
@@ -56,42 +57,69 @@ impl Signal {
     }
 }
 
-/// The number of commands that look at signals between two pieces of work.
-static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+/// Who wants to know of signals, and the last one that nobody took.
+struct Desk {
+    holds: usize,
+    listeners: usize,
+    pending: Option<Signal>,
+}
 
-/// Whether signals are held and no command looks at them itself.
-pub fn is_left_to_holds() -> bool {
-    let holds = *HOLDS.lock().unwrap_or_else(PoisonError::into_inner);
-    holds > 0 && LISTENERS.load(Ordering::SeqCst) == 0
+static DESK: Mutex<Desk> = Mutex::new(Desk { holds: 0, listeners: 0, pending: None });
+static CAME: Condvar = Condvar::new();
+
+fn desk() -> MutexGuard<'static, Desk> {
+    DESK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the one thread that hears signals. A command that listens gets them; without one, whatever was begun goes and
+/// the process ends.
+fn watch() -> io::Result<()> {
+    static WATCHED: OnceLock<bool> = OnceLock::new();
+    let is_watched = *WATCHED.get_or_init(|| {
+        let ignored = Ignored::now();
+        let Ok(ears) = Ears::open() else { return false };
+        let watch = move || ears.hear(|signal| deliver(signal, &ignored));
+        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).is_ok()
+    });
+    if is_watched { Ok(()) } else { Err(io::Error::other("signals cannot be heard")) }
+}
+
+fn deliver(signal: Signal, ignored: &Ignored) {
+    let mut desk = desk();
+    if desk.listeners > 0 {
+        desk.pending = Some(signal);
+        CAME.notify_all();
+    } else if desk.holds > 0 && !ignored.has(signal) {
+        drop(desk);
+        leftovers::end(signal);
+    }
 }
 
 /// Signals that the process ignores: a shell starts background jobs of a script so. To be asked before anybody hears
 /// signals.
-pub struct Ignored(u64);
+struct Ignored(u64);
 
 impl Ignored {
-    pub fn now() -> Ignored {
+    fn now() -> Ignored {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
     }
 
-    pub const fn has(&self, signal: Signal) -> bool {
+    const fn has(&self, signal: Signal) -> bool {
         self.0 & (1 << (signal.number() - 1)) != 0
     }
 }
 
 /// Hears the signals of the process.
-pub struct Ears {
+struct Ears {
     runtime: Runtime,
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Ears {
-    /// # Errors
-    /// If the system refuses.
-    pub fn open() -> io::Result<Ears> {
+    fn open() -> io::Result<Ears> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (interrupt, terminate) = {
             let _inside = runtime.enter();
@@ -100,39 +128,31 @@ impl Ears {
         Ok(Ears { runtime, interrupt, terminate })
     }
 
-    /// Waits for the next signal, or until `patience` is over; `None` waits for ever.
-    pub fn wait(&mut self, patience: Option<Duration>) -> Option<Signal> {
-        let (interrupt, terminate) = (&mut self.interrupt, &mut self.terminate);
-        self.runtime.block_on(async {
-            let over = async {
-                match patience {
-                    Some(patience) => tokio::time::sleep(patience).await,
-                    None => std::future::pending().await,
+    /// Passes on every signal, for ever.
+    fn hear(self, pass_on: impl Fn(Signal)) {
+        let Ears { runtime, mut interrupt, mut terminate } = self;
+        loop {
+            pass_on(runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = interrupt.recv() => Signal::Interrupt,
+                    _ = terminate.recv() => Signal::Terminate,
                 }
-            };
-            tokio::select! {
-                biased;
-                _ = interrupt.recv() => Some(Signal::Interrupt),
-                _ = terminate.recv() => Some(Signal::Terminate),
-                () = over => None,
-            }
-        })
+            }));
+        }
     }
 }
 
 /// While one of them lives the signals do not end the process by themselves.
 pub struct Hold(());
 
-/// How many there are.
-static HOLDS: Mutex<usize> = Mutex::new(0);
-
 impl Hold {
     /// # Errors
     /// If the system refuses.
     pub fn take() -> io::Result<Hold> {
+        watch()?;
         let unheard = unheard()?;
-        let mut holds = HOLDS.lock().unwrap_or_else(PoisonError::into_inner);
-        *holds += 1;
+        desk().holds += 1;
         unheard.store(false, Ordering::SeqCst);
         Ok(Hold(()))
     }
@@ -140,9 +160,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut holds = HOLDS.lock().unwrap_or_else(PoisonError::into_inner);
-        *holds -= 1;
-        if *holds == 0
+        let mut desk = desk();
+        desk.holds -= 1;
+        if desk.holds == 0
             && let Ok(unheard) = unheard()
         {
             unheard.store(true, Ordering::SeqCst);
@@ -152,7 +172,6 @@ impl Drop for Hold {
 
 /// While it lives the signals do not end the process, and its owner looks at them.
 pub struct Signals {
-    ears: std::cell::RefCell<Ears>,
     _hold: Hold,
 }
 
@@ -160,23 +179,25 @@ impl Signals {
     /// # Errors
     /// If the system refuses.
     pub fn listen() -> Result<Signals, Failure> {
-        let ears = Ears::open()?;
-        LISTENERS.fetch_add(1, Ordering::SeqCst);
-        let hold = Hold::take().inspect_err(|_| {
-            LISTENERS.fetch_sub(1, Ordering::SeqCst);
-        })?;
-        Ok(Signals { ears: ears.into(), _hold: hold })
+        let hold = Hold::take()?;
+        desk().listeners += 1;
+        Ok(Signals { _hold: hold })
     }
 
     /// Waits for a signal, or until `patience` is over. One that came meanwhile counts.
     pub fn wait(&self, patience: Duration) -> Option<Signal> {
-        self.ears.borrow_mut().wait(Some(patience))
+        let waited = CAME.wait_timeout_while(desk(), patience, |desk| desk.pending.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.pending.take()
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        LISTENERS.fetch_sub(1, Ordering::SeqCst);
+        let mut desk = desk();
+        desk.listeners -= 1;
+        if desk.listeners == 0 {
+            desk.pending = None;
+        }
     }
 }
 

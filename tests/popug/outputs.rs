@@ -1,5 +1,5 @@
-//! Where answers go: files and streams that are looked at before anything is decided, files of other programs that stay,
-//! and answers that get lost on their way.
+//! Where answers go: files and streams that are looked at before anything is decided, files of other programs that
+//! stay, and answers that get lost on their way.
 
 use std::path::Path;
 

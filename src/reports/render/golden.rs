@@ -101,7 +101,8 @@ fn parquet_has_real_types() {
     render(&sample(), Format::Parquet, Options::default(), &mut file).unwrap();
     let read = ParquetReader::new(std::fs::File::open(&path).unwrap()).finish().unwrap();
     let types: Vec<String> = read.dtypes().iter().map(ToString::to_string).collect();
-    let expected = ["date", "str", "str", "i64", "decimal[18,2]", "datetime[μs, UTC]", "bool"];
+    // The file says that it is UTC; Polars without time zones has no name for that.
+    let expected = ["date", "str", "str", "i64", "decimal[18,2]", "datetime[μs, +00:00]", "bool"];
     assert_eq!(types, expected);
     assert_eq!(read.height(), sample().table.height());
 }
