@@ -55,7 +55,7 @@ impl Demo {
         let began = Instant::now();
         let directory = StoreDirectory::new(self.place()?);
         let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();
-        self.found(invocation, &directory, &password)?;
+        let directory = self.found(invocation, &directory, &password)?;
         let desk = self.desk(invocation, directory.clone())?;
         self.play(invocation, &desk)?;
         let took = began.elapsed();
@@ -82,7 +82,12 @@ impl Demo {
     }
 
     /// Founds the company at the beginning of the first day to be played.
-    fn found(&self, invocation: &Invocation<'_>, directory: &StoreDirectory, password: &str) -> Result<(), Failure> {
+    fn found(
+        &self,
+        invocation: &Invocation<'_>,
+        directory: &StoreDirectory,
+        password: &str,
+    ) -> Result<StoreDirectory, Failure> {
         let zone = Zone::named(TIME_ZONE).map_err(|error| Failure::usage(error.to_string()))?;
         let today = zone.date_of(invocation.environment.now());
         let first = today.plus_days(-i64::from(self.days));
@@ -97,8 +102,8 @@ impl Demo {
         };
         let founded_at = Some(zone.end_of(first.previous()));
         let founding = Founding { company, admin_password: Password::new(password), founded_at };
-        founding.carry_out(directory, invocation.environment, &invocation.patience())?;
-        Ok(())
+        let (_, directory) = founding.carry_out(directory, invocation.environment, &invocation.patience())?;
+        Ok(directory)
     }
 
     fn desk<'a>(&self, invocation: &Invocation<'a>, directory: StoreDirectory) -> Result<Desk<'a>, Failure> {

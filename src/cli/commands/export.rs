@@ -16,6 +16,7 @@ use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Right;
 use crate::domain::time::EventTime;
 use crate::event_log::EventLog;
+use crate::held::Held;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
@@ -110,8 +111,14 @@ struct Exported {
 }
 
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
-    file_modes::make_directory_for_user(dir)
-        .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
+    let cannot = |action, error: &std::io::Error| {
+        Failure::new(Exit::Failure, "io", format!("cannot {action} {}: {error}", dir.display()))
+    };
+    file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
+    // Whatever the name means a moment later, all files get into the directory that it means now.
+    let held = Held::open(dir).map_err(|error| cannot("open", &error))?;
+    let (dir, name_of_dir) = (held.path(), dir);
+    invocation.keep_off(dir)?;
     let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
     for name in ReportName::ALL {
         let Ok(user) = visible_user(desk, name, None) else { continue };
@@ -147,6 +154,6 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
     for (reach, head) in reaches.values() {
         reach.tell(invocation.reporter, *head);
     }
-    invocation.reporter.note(&format!("{} reports are in {}", manifest.files.len(), dir.display()));
+    invocation.reporter.note(&format!("{} reports are in {}", manifest.files.len(), name_of_dir.display()));
     Ok(Exit::Done)
 }

@@ -64,7 +64,7 @@ impl Source {
             return Err(Failure::usage("--rejects goes with --on-error skip"));
         }
         if let Some(rejects) = &self.rejects {
-            self.check_rejects(rejects, &invocation.directory())?;
+            self.check_rejects(rejects, &desk.app.directory)?;
         }
         let summary = match &self.rejects {
             Some(rejects) => {
