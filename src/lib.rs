@@ -8,7 +8,10 @@
 #[macro_use]
 mod failpoint;
 
+#[cfg(feature = "cli")]
 mod durable;
+#[cfg(feature = "cli")]
+mod held;
 mod regular_file;
 
 #[cfg(feature = "cli")]

@@ -1,12 +1,14 @@
 //! Files that are regular files. A directory holds no bytes, and whoever opened a pipe to read it would wait
 //! for ever, so whatever else stands in the place of a file is refused before it is opened.
 
+#[cfg(feature = "cli")]
 use std::path::Path;
 
 /// Of whatever stands under a name of ours and is no regular file.
 pub const NO_FILE: &str = "what stands there is not a regular file";
 
 /// Whether something else than a regular file stands at `path`. Links are followed.
+#[cfg(feature = "cli")]
 pub fn is_other(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.is_file())
 }

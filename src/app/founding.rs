@@ -29,7 +29,7 @@ pub struct Founded {
 }
 
 impl Founding {
-    /// Makes the store; it is never half founded.
+    /// Makes the store, which is never half founded, and holds it.
     ///
     /// # Errors
     /// [`AppError::StoreExists`]; a founding in the future; a text that is not well formed.
@@ -38,11 +38,13 @@ impl Founding {
         directory: &StoreDirectory,
         environment: &dyn Environment,
         patience: &Patience,
-    ) -> Result<Founded, AppError> {
+    ) -> Result<(Founded, StoreDirectory), AppError> {
         let root = directory.root();
         let (batch, founded) = self.decide(root, environment)?;
-        new_store::build_and_move(root, "founding", |beside| self.build(beside, &batch, founded, patience))?;
-        Ok(founded)
+        new_store::build_and_move(root, "founding", |beside| {
+            self.build(beside, &batch, founded, patience)?;
+            Ok(founded)
+        })
     }
 
     /// The lines that the log would begin with. Nothing is made.

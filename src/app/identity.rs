@@ -44,7 +44,7 @@ impl App<'_> {
     /// If there are no credentials in the store.
     pub fn auth(&self, index: &StateIndex) -> Result<AuthDir, AppError> {
         let company = self.company(index)?;
-        Ok(AuthDir::open(self.directory.root(), company.id)?.with_lock_wait(self.lock_wait))
+        Ok(AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait))
     }
 
     /// # Errors

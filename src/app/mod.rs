@@ -49,7 +49,7 @@ pub trait Environment: Clock {
     fn system_now(&self) -> EventTime;
 }
 
-/// An open store.
+/// An open store. It stays the one that was opened, wherever it is moved and whatever its name comes to mean.
 pub struct App<'e> {
     pub directory: StoreDirectory,
     pub log: FileLog,
@@ -76,7 +76,8 @@ impl<'e> App<'e> {
     /// [`AppError::NoStore`], [`AppError::LogMissing`], [`AppError::IsBackup`]
     pub fn open(opening: Opening<'e>) -> Result<App<'e>, AppError> {
         let Opening { directory, environment, notices, lock_wait, holder, segment_bytes_max } = opening;
-        if backup::is_backup(directory.root()) {
+        let directory = hold(directory)?;
+        if backup::is_backup(directory.place()) {
             return Err(AppError::IsBackup { path: directory.root().to_owned() });
         }
         let log = match FileLog::open(&directory.log()) {
@@ -136,6 +137,16 @@ impl<'e> App<'e> {
             _ => Ok(()),
         }
     }
+}
+
+/// From here on it is the directory that its name leads to now.
+fn hold(directory: StoreDirectory) -> Result<StoreDirectory, AppError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let path = directory.root().to_owned();
+    directory.hold().map_err(|source| match source.kind() {
+        NotFound | NotADirectory => AppError::NoStore { path },
+        _ => AppError::Io { action: "open", path, source },
+    })
 }
 
 /// A directory without a log: no store, or what is left of one.

@@ -8,11 +8,15 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 use crate::app::AppError;
 use crate::durable::sync_directory;
+use crate::held::Held;
+use crate::store::StoreDirectory;
+use crate::store::directory::{found, is_same};
 
 /// # Errors
 /// [`AppError::StoreExists`] unless nothing is at `root`, or an empty directory.
@@ -25,7 +29,7 @@ pub fn check_free(root: &Path) -> Result<(), AppError> {
 }
 
 /// Runs `build` in a directory beside `root` whose name tells what is `under_way`, and moves what
-/// it made to `root`.
+/// it made to `root`. The directory is held: it is the store, whatever stands at `root` a moment later.
 ///
 /// # Errors
 /// Whatever `build` returned; then nothing stays.
@@ -33,18 +37,48 @@ pub fn build_and_move<T>(
     root: &Path,
     under_way: &str,
     build: impl FnOnce(&Path) -> Result<T, AppError>,
-) -> Result<T, AppError> {
+) -> Result<(T, StoreDirectory), AppError> {
     check_free(root)?;
-    let beside = beside(root, under_way)?;
+    let parent = parent(root)?;
+    let beside = beside(root, parent.path(), under_way)?;
+    let (held, at_work) = open_new(&beside, root).map_err(|source| {
+        // Whatever is in it is not ours.
+        let _ = std::fs::remove_dir(&beside);
+        AppError::Io { action: "open", path: beside.clone(), source }
+    })?;
+    let built = StoreDirectory::of(held, root);
     // Tells others that somebody is at work here; where directories cannot be locked, nobody sweeps.
-    let at_work = File::open(&beside);
-    let _locked = at_work.as_ref().map(File::try_lock);
-    let built = build(&beside).and_then(|made| move_into_place(&beside, root).map(|()| made));
-    if built.is_err() {
+    let _locked = at_work.try_lock();
+    let made = build(built.place());
+    let moved = made.and_then(|made| move_into_place(&beside, &built, parent.path(), root).map(|()| made));
+    if moved.is_err() && is_at(&beside, &built) {
         // What was begun is no store and of no use to anybody.
         let _ = std::fs::remove_dir_all(&beside);
     }
-    built
+    Ok((moved?, built))
+}
+
+/// Whether what was built is still found under its name.
+fn is_at(beside: &Path, built: &StoreDirectory) -> bool {
+    let look = |path: &Path| found(path).ok().flatten();
+    is_same(look(beside).as_ref(), look(built.place()).as_ref())
+}
+
+/// The directory that the store is to be in, made if need be.
+fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
+    let parent = parent_of(root);
+    let io = |source| AppError::Io { action: "create", path: parent.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
+    Held::open(parent).map_err(io)
+}
+
+/// A directory that was made a moment ago, and nothing that took its place.
+fn open_new(path: &Path, root: &Path) -> std::io::Result<(Arc<Held>, File)> {
+    let directory = open_directory(path)?;
+    let held = Held::open_as(path, root)?;
+    let is_new = is_same(found(held.path())?.as_ref(), Some(&directory.metadata()?))
+        && std::fs::read_dir(held.path())?.next().is_none();
+    if is_new { Ok((held, directory)) } else { Err(ErrorKind::AlreadyExists.into()) }
 }
 
 fn parent_of(root: &Path) -> &Path {
@@ -53,11 +87,10 @@ fn parent_of(root: &Path) -> &Path {
 
 /// A new directory of ours beside `root`: one that is there already somebody else may have filled or
 /// keep open, so none is ever used.
-fn beside(root: &Path, under_way: &str) -> Result<PathBuf, AppError> {
+fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppError> {
     let name = root.file_name().map_or_else(|| "store".into(), |name| name.to_string_lossy().into_owned());
-    let (parent, prefix) = (parent_of(root), format!(".{name}.{under_way}-"));
+    let prefix = format!(".{name}.{under_way}-");
     let io = |path: &Path, source| AppError::Io { action: "create", path: path.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|source| io(parent, source))?;
     let mut numbers = std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
     loop {
         let number: u32 = numbers.next().expect("numbers do not end");
@@ -102,17 +135,20 @@ fn is_of(owner: u32, file: &File) -> bool {
     file.metadata().is_ok_and(|found| found.uid() == owner)
 }
 
-fn move_into_place(beside: &Path, root: &Path) -> Result<(), AppError> {
+fn move_into_place(beside: &Path, built: &StoreDirectory, parent: &Path, root: &Path) -> Result<(), AppError> {
     let io = |action, path: &Path| {
         let path = path.to_owned();
         move |source| AppError::Io { action, path, source }
     };
-    sync_directory(beside).map_err(io("sync", beside))?;
+    sync_directory(built.place()).map_err(io("sync", root))?;
+    if !is_at(beside, built) {
+        return Err(io("create", root)(std::io::Error::other("it was moved away while it was made")));
+    }
     failpoint!("new_store.before_move");
-    std::fs::rename(beside, root).map_err(io("create", root))?;
+    let place = root.file_name().map_or_else(|| root.to_owned(), |name| parent.join(name));
+    std::fs::rename(beside, place).map_err(io("create", root))?;
     failpoint!("new_store.after_move");
-    let parent = parent_of(root);
-    sync_directory(parent).map_err(io("sync", parent))
+    sync_directory(parent).map_err(io("sync", parent_of(root)))
 }
 
 #[cfg(test)]
@@ -161,6 +197,32 @@ mod tests {
         assert_eq!(std::fs::read(root.join("head")).unwrap(), b"ours");
         assert!(prepared.join("log").exists() && !prepared.join("head").exists());
         assert!([&taken, &link].iter().all(|path| path.is_symlink()), "somebody's links stay");
+    }
+
+    #[test]
+    fn a_store_is_made_in_the_directory_that_was_begun_and_put_into_the_parent_that_was_meant() {
+        let home = tempfile::tempdir().unwrap();
+        let (parent, moved, other) = (home.path().join("p"), home.path().join("moved"), home.path().join("other"));
+        [&parent, &other].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        let (_, made) = build_and_move(&parent.join("new"), "restoring", |beside| {
+            std::fs::rename(&parent, &moved).unwrap();
+            std::os::unix::fs::symlink(&other, &parent).unwrap();
+            std::fs::write(beside.join("head"), "ours").unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert!(moved.join("new/head").exists() && made.place().join("head").exists());
+        assert_eq!(std::fs::read_dir(&other).unwrap().count(), 0);
+        let failed = build_and_move(&moved.join("newer"), "restoring", |beside| {
+            let name = beside.canonicalize().unwrap();
+            std::fs::rename(&name, home.path().join("taken")).unwrap();
+            std::fs::create_dir(&name).unwrap();
+            std::fs::write(name.join("head"), "theirs").unwrap();
+            Ok(())
+        });
+        assert!(failed.is_err() && !moved.join("newer").exists());
+        let theirs = std::fs::read_dir(&moved).unwrap().any(|entry| entry.unwrap().path().join("head").is_file());
+        assert!(theirs, "what stands in the place of ours is not removed");
     }
 
     #[test]

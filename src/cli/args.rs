@@ -299,6 +299,7 @@ pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreDirectory;
 
     #[test]
     fn the_command_tree_is_sound() {
@@ -341,7 +342,7 @@ mod tests {
 
     #[test]
     fn in_a_shell_an_option_of_the_line_counts_and_not_that_of_the_shell() {
-        let host = Rc::new(Host { reads_script: true, proven: None });
+        let host = Rc::new(Host::new(true, &StoreDirectory::new("x")));
         let shell = ["popug-cli", "--store=x", "--quiet", "--as=ada"];
         for line in [&["-C", "y", "-q", "task", "list"][..], &["task", "list", "-C", "y"]] {
             let read = CommandLine::read_within(Some(&host), shell.iter().chain(line)).unwrap();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -18,6 +19,7 @@ use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::text::Displayed;
 use crate::event_log::LogError;
+use crate::held::named;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
 use crate::store::{StoreError, is_full_disk};
@@ -53,6 +55,8 @@ pub struct Failure {
     pub is_closed_pipe: bool,
     /// An answer could not be written.
     pub is_of_output: bool,
+    /// What the system keeps from this account, until [`Failure::explained`] tells why.
+    pub denied: Option<PathBuf>,
 }
 
 /// Its members stand in the order of the contract.
@@ -67,7 +71,7 @@ struct ErrorObject<'a> {
 impl Failure {
     pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
         let (code, message, hints) = (code.to_owned(), message.into(), Vec::new());
-        Failure { exit, code, message, hints, is_closed_pipe: false, is_of_output: false }
+        Failure { exit, code, message, hints, is_closed_pipe: false, is_of_output: false, denied: None }
     }
 
     /// The same for the answer of a command.
@@ -86,14 +90,20 @@ impl Failure {
         self
     }
 
-    /// What to do about what the system says.
+    /// The system keeps `path` from this account.
     #[must_use]
-    fn hint_of_cause(self, source: &io::Error) -> Failure {
+    fn denied(self, path: &Path) -> Failure {
+        Failure { denied: Some(path.to_owned()), ..self }
+    }
+
+    /// What to do about what the system says of `path`.
+    #[must_use]
+    fn hint_of_cause(self, path: &Path, source: &io::Error) -> Failure {
         use io::ErrorKind as Kind;
         match source.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => self.hint(MAKE_ROOM),
             Kind::FileTooLarge => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
-            Kind::PermissionDenied => self.hint(RIGHTS),
+            Kind::PermissionDenied => self.denied(path),
             Kind::ReadOnlyFilesystem => {
                 self.hint("its disk can only be read: mount it for writing, or use a directory on another one")
             }
@@ -106,17 +116,18 @@ impl Failure {
     /// For people. What users typed and what the disk holds is in these words, so they are made
     /// safe here once more, and a token that was given where it does not belong is not repeated.
     pub fn text(&self) -> String {
-        let mut text = format!("error: {}\n", Displayed(&without_tokens(&self.message)));
+        let mut text = format!("error: {}\n", Displayed(&without_tokens(&named(&self.message))));
         for hint in &self.hints {
-            let _ = writeln!(text, "hint: {}", Displayed(&without_tokens(hint)));
+            let _ = writeln!(text, "hint: {}", Displayed(&without_tokens(&named(hint))));
         }
         text
     }
 
     /// For programs: one object.
     pub fn json(&self) -> String {
-        let message = without_tokens(&self.message);
-        let hints = self.hints.iter().map(|hint| without_tokens(hint)).collect::<Vec<_>>();
+        let (message, hints): (_, Vec<_>) = (named(&self.message), self.hints.iter().map(|hint| named(hint)).collect());
+        let message = without_tokens(&message);
+        let hints = hints.iter().map(|hint| without_tokens(hint)).collect::<Vec<_>>();
         let error = ErrorObject { code: &self.code, exit: self.exit as i32, message: &message, hints: &hints };
         let text = serde_json::to_string(&error).expect("texts and a number are JSON");
         harmless_json(&format!("{{\"error\":{text}}}\n"))
@@ -182,16 +193,16 @@ impl From<LogError> for Failure {
                 Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
             }
             LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
-            LogError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Failure::new(Exit::Failure, "io", message).hint(RIGHTS)
+            LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Failure::new(Exit::Failure, "io", message).denied(&path)
             }
             LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Failure::new(Exit::Failure, "io", message)
                     .hint(format!("move {} out of the way and repeat the command", path.display()))
             }
-            LogError::Io { source, .. } => Failure::new(Exit::Failure, "io", message)
+            LogError::Io { path, source, .. } => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers")
-                .hint_of_cause(&source),
+                .hint_of_cause(&path, &source),
             LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
                 .hint("nothing that was acknowledged is lost; the next command recovers"),
         }
@@ -219,12 +230,13 @@ impl From<StoreError> for Failure {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }
             StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
-            StoreError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_cause(&source),
+            StoreError::Io { path, source, .. } => {
+                Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
+            }
         }
     }
 }
 
-const RIGHTS: &str = "only the owner of a store gets at its files; `ls -ld` tells who that is, `id` who you are";
 const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
@@ -241,7 +253,7 @@ impl From<StateError> for Failure {
             StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
                 .hint("try again, or wait longer with --lock-wait 60s"),
             refused if refused.is_forbidden() => {
-                Failure::new(Exit::Failure, "state_index", chain(&refused)).hint(RIGHTS)
+                Failure::new(Exit::Failure, "state_index", chain(&refused)).denied(refused.path())
             }
             full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
             // Whoever is asked who he is, stops here too.
@@ -251,9 +263,8 @@ impl From<StateError> for Failure {
             lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
                 Failure::new(Exit::Failure, "state_index", chain(&lost)).hint(REPEAT)
             }
-            StateError::MoveAside { ref source, .. } | StateError::Lock { ref source, .. } => {
-                let cause = source.kind();
-                Failure::new(Exit::Failure, "state_index", chain(&error)).hint_of_cause(&cause.into())
+            StateError::MoveAside { ref path, ref source } | StateError::Lock { ref path, ref source } => {
+                Failure::new(Exit::Failure, "state_index", chain(&error)).hint_of_cause(path, source)
             }
             StateError::Sqlite { ref path, .. } if path.ends_with("notifier.sqlite") => {
                 Failure::new(Exit::Failure, "tables", chain(&error))
@@ -291,7 +302,9 @@ impl From<ConsumeError> for Failure {
                 Failure::new(Exit::Usage, "ambiguous", message)
                     .hint(format!("it may be one of {}", candidates.join(", ")))
             }
-            ConsumeError::Io { source, .. } => Failure::new(Exit::Failure, "io", message).hint_of_cause(&source),
+            ConsumeError::Io { path, source, .. } => {
+                Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
+            }
         }
     }
 }
@@ -319,7 +332,7 @@ impl From<CredentialError> for Failure {
         let mut failure = Failure::new(exit, code, chain(&error));
         failure.hints.extend(error.hint());
         match error {
-            E::Io { source, .. } => failure.hint_of_cause(&source),
+            E::Io { path, source, .. } => failure.hint_of_cause(&path, &source),
             _ => failure,
         }
     }
@@ -407,8 +420,11 @@ impl From<AppError> for Failure {
             AppError::Credential(error) => error.into(),
             AppError::Backup(error) => error.into(),
             AppError::Repair(error) => error.into(),
-            AppError::Io { source, .. } | AppError::Stream { source, .. } => {
-                Failure::new(Exit::Failure, "io", message).hint_of_cause(&source)
+            AppError::Io { path, source, .. } => {
+                Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
+            }
+            AppError::Stream { source, .. } => {
+                Failure::new(Exit::Failure, "io", message).hint_of_cause(Path::new(""), &source)
             }
             AppError::NoStore { .. } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint("name the store with -C DIR or POPUG_STORE, or found a company with `popug-cli init`"),

@@ -13,6 +13,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Deed, Output};
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
+use crate::cli::rights;
 use crate::consumers::tracker;
 use crate::credentials::{CredentialError, Sessions, TokenText, sessions};
 use crate::domain::company::Company;
@@ -85,15 +86,32 @@ impl<'a> Invocation<'a> {
         Patience { wait: self.global.lock_wait, holder: self.holder() }
     }
 
+    /// The store, for a command that may write into it, as all do that read the state index.
+    ///
     /// # Errors
-    /// If there is no store.
+    /// If there is no store; if this is root and it belongs to another account; if it is another one than that
+    /// in which the shell around the command was begun.
     pub fn app(&self) -> Result<App<'a>, Failure> {
         self.app_in(self.directory())
     }
 
     /// # Errors
-    /// If there is no store in `directory`.
+    /// As [`Invocation::app`], of the store in `directory`.
     pub fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
+        let app = self.open(directory)?;
+        rights::refuse_root(&app.directory)?;
+        Ok(app)
+    }
+
+    /// The store, for a command that makes no file in it.
+    ///
+    /// # Errors
+    /// As [`Invocation::app`], but root may look into every store.
+    pub fn app_to_look(&self) -> Result<App<'a>, Failure> {
+        self.open(self.directory())
+    }
+
+    fn open(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
         let segment_bytes_max = match variable("POPUG_SEGMENT_BYTES")? {
             Some(text) => text.parse().map_err(|_| Failure::usage("POPUG_SEGMENT_BYTES is not a whole number"))?,
             None => SEGMENT_BYTES_MAX,
@@ -106,6 +124,9 @@ impl<'a> Invocation<'a> {
             holder: self.holder(),
             segment_bytes_max,
         })?;
+        if let Some(host) = &self.global.host {
+            host.check_same(&app.directory)?;
+        }
         // Whatever a command does, in a dry run the log cannot be changed by it.
         Ok(if self.global.dry_run { app.draft() } else { app })
     }
@@ -115,7 +136,14 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// If there is no store, or nobody is logged in.
     pub fn desk(&self) -> Result<Desk<'a>, Failure> {
-        let app = self.app()?;
+        self.desk_in(self.app()?)
+    }
+
+    /// Finds out who is acting in a store that is open.
+    ///
+    /// # Errors
+    /// If nobody is logged in.
+    pub fn desk_in(&self, app: App<'a>) -> Result<Desk<'a>, Failure> {
         let index = app.index()?;
         let company = app.company(&index)?;
         let caller = app.identify(&index, &self.proof(company.id)?).map_err(|error| self.not_identified(error))?;

@@ -16,6 +16,7 @@ mod output;
 mod own_files;
 mod prompt;
 mod reporter;
+mod rights;
 mod shell;
 mod signals;
 mod terminal_guard;
@@ -74,12 +75,12 @@ fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
         Ok(line) => line,
         Err(error) => return answer_clap(&error, asks_for_json(&words)),
     };
-    let wants_json = line.global.wants_json();
+    let (wants_json, store) = (line.global.wants_json(), line.global.store.clone());
     let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(line)));
     match outcome {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) if failure.is_closed_pipe => Ended { exit: Exit::Done, is_closed_pipe: true },
-        Ok(Err(failure)) => tell(&failure, wants_json),
+        Ok(Err(failure)) => tell(&failure.explained(&store), wants_json),
         Err(_) => {
             let failure = Failure::new(Exit::Bug, "bug", "this is a bug in popug-cli")
                 .hint("nothing that was acknowledged is lost; please report what is printed above");

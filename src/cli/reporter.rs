@@ -12,6 +12,7 @@ use crate::consumers::Notices;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
+use crate::held;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -129,7 +130,7 @@ impl Reporter {
     fn line(&self, message: &str) {
         let write = || {
             // Nobody left to tell is no failure.
-            let _ = writeln!(std::io::stderr(), "{}", Displayed(message));
+            let _ = writeln!(std::io::stderr(), "{}", Displayed(&held::named(message)));
         };
         match self.bar.borrow().as_ref() {
             Some((_, bar)) => bar.suspend(write),

@@ -246,7 +246,7 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
     failpoint!("rebuild.before_swap");
     std::fs::rename(beside, &live).map_err(failed("replace", &live))?;
     failpoint!("rebuild.after_swap");
-    let root = around.directory.root();
+    let root = around.directory.place();
     sync_directory(root).map_err(failed("sync", root))
 }
 

@@ -11,6 +11,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::credentials::attempts::Attempts;
@@ -20,6 +21,7 @@ use crate::credentials::passwords::Passwords;
 use crate::credentials::private_file::{self, io_error};
 use crate::credentials::tokens::Tokens;
 use crate::domain::id::CompanyId;
+use crate::held::{self, Held};
 use crate::regular_file;
 
 pub const DIRECTORY: &str = "auth";
@@ -33,6 +35,7 @@ pub struct AuthDir {
     path: PathBuf,
     company: CompanyId,
     lock_wait: Duration,
+    _held: Option<Arc<Held>>,
 }
 
 /// Held while files in `auth/` change; dropping it lets go.
@@ -71,7 +74,7 @@ impl AuthDir {
     }
 
     fn at(store: &Path, company: CompanyId) -> AuthDir {
-        AuthDir { path: store.join(DIRECTORY), company, lock_wait: LOCK_WAIT }
+        AuthDir { path: store.join(DIRECTORY), company, lock_wait: LOCK_WAIT, _held: held::keeper(store) }
     }
 
     /// How long a change waits for another process; ten seconds unless told otherwise.

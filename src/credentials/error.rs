@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::credentials::issued::TokenId;
 use crate::domain::time::EventTime;
+use crate::held::named_path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
@@ -77,7 +78,7 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OpenToOthers { path, wanted, .. } => {
-                return Some(format!("chmod {wanted:o} {}", shell_word(&path.display().to_string())));
+                return Some(format!("chmod {wanted:o} {}", shell_word(&named_path(path).display().to_string())));
             }
             Self::Damaged { remedy, .. } => remedy,
             Self::Missing { .. } => {

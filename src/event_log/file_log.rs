@@ -100,13 +100,12 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Missing`] if the directory is not there.
     pub fn open(directory: &Path) -> Result<FileLog, LogError> {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
         let path = || directory.to_owned();
-        match std::fs::metadata(directory) {
-            Ok(found) if found.is_dir() => Ok(FileLog::on(Box::new(Disk::new(directory)))),
-            Err(source) if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Err(LogError::Io { action: "look into", path: path(), source })
-            }
-            _ => Err(LogError::Missing { path: path() }),
+        match Disk::open(directory) {
+            Ok(disk) => Ok(FileLog::on(Box::new(disk))),
+            Err(source) if matches!(source.kind(), NotFound | NotADirectory) => Err(LogError::Missing { path: path() }),
+            Err(source) => Err(LogError::Io { action: "look into", path: path(), source }),
         }
     }
 
@@ -128,7 +127,7 @@ impl FileLog {
     pub fn create(directory: &Path) -> Result<FileLog, LogError> {
         let io = |action, source| LogError::Io { action, path: directory.to_owned(), source };
         std::fs::create_dir_all(directory).map_err(|source| io("create", source))?;
-        let log = FileLog::on(Box::new(Disk::new(directory)));
+        let log = FileLog::on(Box::new(Disk::open(directory).map_err(|source| io("open", source))?));
         let used = log.storage.names().map_err(|source| io("list", source))?;
         if used.iter().any(|name| is_of_a_log(name)) {
             return Err(LogError::Exists { path: directory.to_owned() });

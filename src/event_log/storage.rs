@@ -1,12 +1,15 @@
 //! The one door between the log and the disk, so that tests can lose, cut and fail it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::durable::sync_directory;
-use crate::regular_file::{self, NO_FILE};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::regular_file::NO_FILE;
 
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
@@ -45,58 +48,80 @@ pub trait StorageFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
-/// Real files.
+/// Real files. The directory is the one that was opened, whatever its name comes to mean.
 pub struct Disk {
-    directory: PathBuf,
+    directory: OwnedFd,
+    /// For messages.
+    name: PathBuf,
 }
 
 impl Disk {
-    pub fn new(directory: &Path) -> Disk {
-        Disk { directory: directory.to_owned() }
+    /// Opens the directory and holds it.
+    ///
+    /// # Errors
+    /// If it is none, or not open to us.
+    pub fn open(directory: &Path) -> io::Result<Disk> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| rustix::fs::openat(CWD, directory, flags, Mode::empty()))?;
+        Ok(Disk { directory: opened, name: directory.to_owned() })
     }
-}
 
-/// A link leads to a file of somebody else, which a writer would cut.
-fn is_no_file(path: &Path) -> bool {
-    path.is_symlink() || regular_file::is_other(path)
+    /// What stands under a name, links not followed; `None` if nothing does.
+    fn kind(&self, name: &str) -> io::Result<Option<FileType>> {
+        match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 impl Storage for Disk {
     fn names(&self) -> io::Result<Vec<String>> {
-        let entries = std::fs::read_dir(&self.directory)?;
         let mut names = Vec::new();
-        for entry in entries {
+        for entry in Dir::read_from(&self.directory)? {
             let entry = entry?;
-            if entry.file_type()?.is_file() {
-                names.push(entry.file_name().to_string_lossy().into_owned());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.kind(&name)?,
+                told => Some(told),
+            };
+            if kind == Some(FileType::RegularFile) {
+                names.push(name);
             }
         }
         Ok(names)
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        let write = access != Access::Read;
-        let path = self.directory.join(name);
-        if is_no_file(&path) {
+        // A link leads to a file of somebody else, which a writer would cut; a pipe is waited for.
+        if self.kind(name)?.is_some_and(|kind| kind != FileType::RegularFile) {
             // Where one is to be created, something stands in its way.
             let kind = if access == Access::Create { io::ErrorKind::AlreadyExists } else { io::ErrorKind::NotFound };
             return Err(io::Error::new(kind, NO_FILE));
         }
-        let file =
-            OpenOptions::new().read(true).write(write).create(access == Access::Create).truncate(false).open(path)?;
-        Ok(Box::new(file))
+        let flags = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::Write => OFlags::RDWR,
+            Access::Create => OFlags::RDWR | OFlags::CREATE,
+        };
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // The umask takes from it what others have no right to.
+        let mode = Mode::from_raw_mode(0o666);
+        let file = retry_on_intr(|| rustix::fs::openat(&self.directory, name, flags, mode))?;
+        Ok(Box::new(File::from(file)))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.directory.join(name))
+        Ok(rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?)
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        sync_directory(&self.directory)
+        Ok(rustix::fs::fsync(&self.directory)?)
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+        self.name.join(name)
     }
 }
 

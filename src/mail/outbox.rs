@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::domain::event::Transport;
 use crate::domain::time::BusinessDate;
 use crate::durable::sync_directory;
+use crate::held::{self, Held, named_path};
 use crate::mail::compose::ComposedMail;
 use crate::mail::transport::{Delivery, MailTransport, SendError};
 
@@ -18,11 +20,12 @@ use crate::mail::transport::{Delivery, MailTransport, SendError};
 /// exists. One process at a time.
 pub struct FileTransport {
     outbox: PathBuf,
+    _held: Option<Arc<Held>>,
 }
 
 impl FileTransport {
     pub fn new(outbox: &Path) -> FileTransport {
-        FileTransport { outbox: outbox.to_owned() }
+        FileTransport { outbox: outbox.to_owned(), _held: held::keeper(outbox) }
     }
 
     /// Where the mail of a payout is or will be.
@@ -90,7 +93,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Disks are emptied and permissions given back: never permanent.
 fn failed(action: &str, path: &Path, error: &io::Error) -> SendError {
-    SendError::Transient(format!("cannot {action} {}: {error}", path.display()))
+    SendError::Transient(format!("cannot {action} {}: {error}", named_path(path).display()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@
 //! the first transaction behind a state that is whole in the database begins the next one, and stands in the
 //! write-ahead file until it is merged. What the database itself says is therefore the same as what is read, or
 //! one less.
+//!
+//! The layer also leaves a path as it is given. SQLite's own would look up what a held directory ([`crate::held`])
+//! is called now and open the companions of the file by that name, under which another store may stand a moment later.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
@@ -24,6 +27,8 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use sha2::{Digest, Sha256};
 
 const NAME: &CStr = c"popug-checked-pages";
+/// The same without checksums.
+const PLAIN: &CStr = c"popug-plain-pages";
 const PAGE_BYTES: usize = 4096;
 const SUM_BYTES: usize = 8;
 /// No page is shorter; what is shorter is a look at the header, which is read again with its page.
@@ -48,11 +53,8 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
 /// # Errors
 /// As [`open`].
 pub(super) fn open_if(checked: bool, name: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    if !checked {
-        return Connection::open_with_flags(name, flags);
-    }
     register()?;
-    Connection::open_with_flags_and_vfs(name, flags, NAME)
+    Connection::open_with_flags_and_vfs(name, flags, if checked { NAME } else { PLAIN })
 }
 
 /// Begins the next generation, inside a transaction, if all that was committed before is in the database itself.
@@ -146,27 +148,60 @@ fn is_sound(page: &[u8], at: ffi::sqlite3_int64) -> bool {
 /// What the layer is over; null until it is known to SQLite.
 static ORIGINAL: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes the layer known to SQLite, once in a process. It stays for good.
+/// Makes the layer known to SQLite, with checksums and without, once in a process. It stays for good.
 fn register() -> rusqlite::Result<()> {
     static REGISTERED: OnceLock<c_int> = OnceLock::new();
     succeeded(*REGISTERED.get_or_init(|| {
         // SAFETY: SQLite's default VFS is valid for as long as the process lives, and so is what is leaked here.
-        // The copy differs in what it calls itself, how it opens and how large a file is; whatever else is asked of it
-        // the original's functions answer, which know a VFS by nothing but `pAppData`.
+        // The copies differ in what they call themselves and which path a name is, one also in how it opens and how
+        // large a file is; whatever else is asked of them the original's functions answer, which know a VFS by nothing
+        // but `pAppData`.
         unsafe {
             let found = ffi::sqlite3_vfs_find(ptr::null());
             let Some(original) = found.as_ref() else { return ffi::SQLITE_ERROR };
             ORIGINAL.store(found, Ordering::Release);
-            let layer = ffi::sqlite3_vfs {
-                szOsFile: original.szOsFile + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
+            let plain = ffi::sqlite3_vfs {
                 pNext: ptr::null_mut(),
-                zName: NAME.as_ptr(),
-                xOpen: Some(open_file),
+                zName: PLAIN.as_ptr(),
+                xFullPathname: Some(full_path),
                 ..*original
             };
-            ffi::sqlite3_vfs_register(Box::leak(Box::new(layer)), 0)
+            let checked = ffi::sqlite3_vfs {
+                szOsFile: original.szOsFile + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
+                zName: NAME.as_ptr(),
+                xOpen: Some(open_file),
+                ..plain
+            };
+            match ffi::sqlite3_vfs_register(Box::leak(Box::new(plain)), 0) {
+                ffi::SQLITE_OK => ffi::sqlite3_vfs_register(Box::leak(Box::new(checked)), 0),
+                refused => refused,
+            }
         }
     }))
+}
+
+/// A path from the root is whole as it is: no link on it is looked up, so that it leads where it leads when it is used.
+unsafe extern "C" fn full_path(
+    _: *mut ffi::sqlite3_vfs,
+    name: *const c_char,
+    capacity: c_int,
+    into: *mut c_char,
+) -> c_int {
+    // SAFETY: the arguments are SQLite's own: `name` ends with a zero, `into` has room for `capacity` bytes, and they
+    // do not overlap.
+    unsafe {
+        let bytes = CStr::from_ptr(name).to_bytes_with_nul();
+        if !bytes.starts_with(b"/") {
+            let original = ORIGINAL.load(Ordering::Acquire);
+            let Some(full_path) = (*original).xFullPathname else { return ffi::SQLITE_CANTOPEN };
+            return full_path(original, name, capacity, into);
+        }
+        if bytes.len() > usize::try_from(capacity).unwrap_or(0) {
+            return ffi::SQLITE_CANTOPEN;
+        }
+        ptr::copy_nonoverlapping(name, into, bytes.len());
+        ffi::SQLITE_OK
+    }
 }
 
 /// How an open database is read and written; stands in SQLite's memory for the file, behind what the original VFS
@@ -328,6 +363,27 @@ mod tests {
         assert!(is_met(&swapped));
         std::fs::write(&path, &written).unwrap();
         assert_eq!(reopened(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_database_in_a_held_directory_stays_in_it_with_its_companions() {
+        let home = tempfile::tempdir().unwrap();
+        let (name, moved) = (home.path().join("s"), home.path().join("s.old"));
+        for checked in [true, false] {
+            std::fs::create_dir(&name).unwrap();
+            let held = crate::held::Held::open(&name).unwrap();
+            drop(filled(&held.path().join("state.sqlite")));
+            let db = open_if(checked, held.path().join("state.sqlite"), OpenFlags::default()).unwrap();
+            std::fs::rename(&name, &moved).unwrap();
+            std::fs::create_dir(&name).unwrap();
+            let wal = std::fs::read(moved.join("state.sqlite-wal")).unwrap_or_default().len();
+            db.execute_batch("INSERT INTO t VALUES (20000, printf('%.20000c', 'z'));").unwrap();
+            assert!(std::fs::read(moved.join("state.sqlite-wal")).unwrap().len() > wal);
+            db.close().unwrap();
+            assert_eq!(std::fs::read_dir(&name).unwrap().count(), 0, "nothing stands where the store was");
+            std::fs::remove_dir_all(&moved).unwrap();
+            std::fs::remove_dir(&name).unwrap();
+        }
     }
 
     #[test]

@@ -39,11 +39,13 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 /// again and again for ten seconds by whoever may not write. False if its pages have no room for checksums.
 pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
-    if regular_file::is_other(path) {
+    // A link leads to a file of somebody else, perhaps of another store.
+    let is_other = |path: &Path| path.is_symlink() || regular_file::is_other(path);
+    if is_other(path) {
         return Err(lacking("it is not a file"));
     }
     let [_, companions @ ..] = files(path);
-    if let Some(other) = companions.iter().find(|companion| regular_file::is_other(companion)) {
+    if let Some(other) = companions.iter().find(|companion| is_other(companion)) {
         let name = other.file_name().unwrap_or_default().display();
         return Err(lacking(&format!("{name} is not a regular file")));
     }

@@ -67,6 +67,21 @@ impl StateError {
         }
     }
 
+    /// The file that could not be worked with.
+    pub fn path(&self) -> &Path {
+        match self {
+            StateError::Sqlite { path, .. }
+            | StateError::Busy { path }
+            | StateError::Damaged { path, .. }
+            | StateError::MoveAside { path, .. }
+            | StateError::Replaced { path }
+            | StateError::Lock { path, .. }
+            | StateError::Contradiction { path, .. }
+            | StateError::Copy { path, .. } => path,
+            StateError::Company { .. } | StateError::Log(_) => Path::new(""),
+        }
+    }
+
     /// Whether another file has taken the place of the one that it was met in, or can take it.
     pub fn is_of_a_lost_file(&self) -> bool {
         matches!(self, StateError::Damaged { .. } | StateError::Replaced { .. })

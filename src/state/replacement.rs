@@ -119,7 +119,7 @@ impl Replacement {
     fn remove_companions(&self) -> Result<(), StateError> {
         let [_, companions @ ..] = damage::files(&self.path);
         for companion in &companions {
-            let removed = if regular_file::is_other(companion) {
+            let removed = if companion.is_symlink() || regular_file::is_other(companion) {
                 std::fs::rename(companion, free_name(companion))
             } else {
                 std::fs::remove_file(companion)

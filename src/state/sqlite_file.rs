@@ -8,6 +8,7 @@
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -15,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
+use crate::held::{self, Held};
 use crate::state::replacement::{Identity, Live, Replacement};
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
 
@@ -54,6 +56,8 @@ pub struct SqliteFile {
     instead: OnceCell<Box<SqliteFile>>,
     /// Held while `db`, which is dropped before it, removes its write-ahead file.
     closing: Option<Replacement>,
+    /// Of the directory. Companions are opened and removed by name, so it is let go of last.
+    _held: Option<Arc<Held>>,
 }
 
 /// A write-ahead file of up to this many bytes stays when the file is closed.
@@ -135,8 +139,8 @@ impl SqliteFile {
 
     /// One that is only looked at.
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        let (path, never_commits, instead) = (path.to_owned(), Cell::new(false), OnceCell::new());
-        SqliteFile { db, path, live: None, never_commits, instead, closing: None }
+        let (never_commits, instead, held) = (Cell::new(false), OnceCell::new(), held::keeper(path));
+        SqliteFile { db, path: path.to_owned(), live: None, never_commits, instead, closing: None, _held: held }
     }
 
     /// Whether it was made by this version of the code. Its pages are checked, or have no room for that.
@@ -365,4 +369,35 @@ fn fill(db: &Connection, layout: &Layout) -> rusqlite::Result<()> {
     let start = params![Hash::ZERO.to_string(), layout.code_version];
     db.execute("INSERT INTO checkpoint VALUES (1, 0, ?1, ?2)", start)?;
     db.execute_batch("COMMIT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_file_keeps_its_directory_held_until_its_companions_are_closed() {
+        let home = tempfile::tempdir().unwrap();
+        let (name, moved) = (home.path().join("s"), home.path().join("s.old"));
+        std::fs::create_dir(&name).unwrap();
+        let layout = Layout {
+            schema: "CREATE TABLE checkpoint (one, sequence, hash, code_version); CREATE TABLE own (x);",
+            code_version: 1,
+            own_table: "own",
+        };
+        let held = Held::open(&name).unwrap();
+        let (file, _) = SqliteFile::open(&held.path().join("state.sqlite"), &layout, Duration::ZERO).unwrap();
+        drop(held);
+        std::fs::rename(&name, &moved).unwrap();
+        std::fs::create_dir(&name).unwrap();
+        // Whoever opens something now would get a number that is free.
+        let others: Vec<_> = (0..16).map(|_| File::open(&name).unwrap()).collect();
+        // Enough for the write-ahead file to be merged and removed when it is closed.
+        file.db().execute_batch("INSERT INTO own VALUES (zeroblob(1000000)); INSERT INTO own VALUES (1)").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read_dir(&name).unwrap().count(), 0);
+        let left = |suffix: &str| moved.join(format!("state.sqlite{suffix}")).exists();
+        assert_eq!([left(""), left("-wal"), left("-shm"), left(".lock")], [true, false, false, true]);
+        drop(others);
+    }
 }

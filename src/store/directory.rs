@@ -1,53 +1,83 @@
 //! Where everything of one company lies.
+//!
+//! Invariant: a store that is open is held: whatever its name comes to mean, all of its files are those of the
+//! directory that was opened.
 
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use crate::held::Held;
 use crate::store::Tables;
 
 /// The directory of a store.
 #[derive(Clone, Debug)]
 pub struct StoreDirectory {
-    root: PathBuf,
+    name: PathBuf,
+    held: Option<Arc<Held>>,
 }
 
 impl StoreDirectory {
-    pub fn new(root: impl Into<PathBuf>) -> StoreDirectory {
-        StoreDirectory { root: root.into() }
+    /// A directory by its name, which need not be there.
+    pub fn new(name: impl Into<PathBuf>) -> StoreDirectory {
+        StoreDirectory { name: name.into(), held: None }
     }
 
+    /// The directory that is there under the name now, for good.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be opened.
+    pub fn hold(self) -> io::Result<StoreDirectory> {
+        let held = match self.held {
+            Some(held) => held,
+            None => Held::open(&self.name)?,
+        };
+        Ok(StoreDirectory { name: self.name, held: Some(held) })
+    }
+
+    /// A directory that is held already, with what people call it.
+    pub(crate) fn of(held: Arc<Held>, name: impl Into<PathBuf>) -> StoreDirectory {
+        StoreDirectory { name: name.into(), held: Some(held) }
+    }
+
+    /// As the user named it, for people: what the name leads to may have changed.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.name
+    }
+
+    /// Leads to the directory; to the same one for ever if it is held.
+    pub fn place(&self) -> &Path {
+        self.held.as_ref().map_or(&self.name, |held| held.path())
     }
 
     pub fn log(&self) -> PathBuf {
-        self.root.join("log")
+        self.place().join("log")
     }
 
     pub fn state_index(&self) -> PathBuf {
-        self.root.join("state.sqlite")
+        self.place().join("state.sqlite")
     }
 
     pub fn database(&self, tables: Tables) -> PathBuf {
-        self.root.join(tables.file_name())
+        self.place().join(tables.file_name())
     }
 
     pub fn notifier(&self) -> PathBuf {
-        self.root.join("notifier.sqlite")
+        self.place().join("notifier.sqlite")
     }
 
     pub fn lock(&self, name: &str) -> PathBuf {
-        self.root.join(format!("{name}.lock"))
+        self.place().join(format!("{name}.lock"))
     }
 
     pub fn auth(&self) -> PathBuf {
-        self.root.join("auth")
+        self.place().join("auth")
     }
 
     pub fn outbox(&self) -> PathBuf {
-        self.root.join("outbox")
+        self.place().join("outbox")
     }
 
     /// Whether `path` is in this store, or would be if it is not there yet: whatever links and dots
@@ -69,7 +99,7 @@ impl StoreDirectory {
             // A pipe or a device, which need not have a place.
             return Ok(false);
         }
-        let parts = [self.root(), &self.log(), &self.auth()].map(found);
+        let parts = [self.place(), &self.log(), &self.auth()].map(found);
         let parts = parts.into_iter().collect::<io::Result<Vec<_>>>()?;
         for directory in existing.canonicalize()?.ancestors() {
             let directory = found(directory)?;
@@ -82,7 +112,7 @@ impl StoreDirectory {
 
     /// Left by `restore`: mails of this store go to the outbox only.
     pub fn restored_marker(&self) -> PathBuf {
-        self.root.join("restored")
+        self.place().join("restored")
     }
 }
 

@@ -344,3 +344,16 @@ fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_wait
         }
     }
 }
+
+#[test]
+fn a_link_in_the_place_of_the_state_index_is_moved_aside_and_what_it_names_left_alone() {
+    let (world, path) = with_merged("state.sqlite");
+    let theirs = world.home().join("of another store.sqlite");
+    std::fs::rename(&path, &theirs).expect("moved");
+    std::os::unix::fs::symlink(&theirs, &path).expect("linked");
+    let before = std::fs::read(&theirs).expect("a file");
+    let _ = world.call("mara", &["task", "add", "One"]).expect(0, Any, Has("is kept as"));
+    assert_eq!(std::fs::read(&theirs).expect("a file"), before);
+    assert!(!theirs.with_extension("sqlite-wal").exists() && path.symlink_metadata().expect("there").is_file());
+    assert_eq!(kept(&world, "state.sqlite"), 1);
+}

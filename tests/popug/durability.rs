@@ -29,6 +29,8 @@ struct Watched {
     /// Moved before they were on the disk.
     too_early: Vec<String>,
     moved: BTreeSet<PathBuf>,
+    /// Directories that are reached by their descriptor, and what they are called now.
+    held: BTreeMap<String, PathBuf>,
 }
 
 /// Tables, indexes and whom a lock belongs to.
@@ -69,6 +71,24 @@ impl Watched {
 
     fn is_ours(&self, path: &Path) -> bool {
         path.starts_with(&self.home) && path != self.home.join("trace")
+    }
+
+    /// Remembers a directory that is opened, and gives the call with every path that begins with a descriptor as the
+    /// path that it is.
+    fn expanded(&mut self, call: &str) -> String {
+        let mut parts: Vec<_> = call.split("\"/proc/self/fd/").map(str::to_owned).collect();
+        for part in &mut parts[1..] {
+            let end = part.find(|c: char| !c.is_ascii_digit()).expect("a quote at least");
+            let directory = self.held.get(&part[..end]).unwrap_or_else(|| panic!("nothing is held as {part}"));
+            *part = format!("\"{}{}", directory.display(), &part[end..]);
+        }
+        if let Some((before, opened)) = call.rsplit_once(" = ")
+            && before.contains("O_DIRECTORY")
+            && let Some((descriptor, path)) = opened.split_once('<')
+        {
+            self.held.insert(descriptor.to_owned(), path.trim_end_matches('>').into());
+        }
+        parts.concat()
     }
 
     /// Takes in a call that succeeded, as strace writes it.
@@ -125,6 +145,10 @@ impl Watched {
             (replaces && !can_be_lost(path) || path.starts_with(from)) && !is_of_the_way
         });
         self.moved.insert(to.to_owned());
+        for directory in self.held.values_mut().filter(|directory| directory.starts_with(from)) {
+            let rest = directory.strip_prefix(from).expect("below it");
+            *directory = to.join(rest);
+        }
         let is_below = |path: &&PathBuf| path.starts_with(from);
         let below: Vec<_> = self.there.iter().filter(is_below).cloned().collect();
         for path in below {
@@ -188,14 +212,21 @@ pub fn calls(trace: &str) -> Vec<String> {
 fn assert_durable(what: &str, world: &World, call: Call<'_>, least_moves: usize) {
     let trace = world.home().join("trace");
     let file = trace.to_str().expect("UTF-8");
-    let mut watched = Watched::new(&world.home().canonicalize().expect("a home"));
+    let home = world.home().canonicalize().expect("a home");
+    let mut watched = Watched::new(&home);
     let _ = call.through(&["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", CALLS]).expect(0, Any, Any);
-    let mut calls = calls(&read(&trace));
+    let calls = calls(&read(&trace));
     // Libraries that are loaded are of no interest.
-    let is_elsewhere =
-        |call: &String| call.contains(", \"/") && !call.contains(&format!(", \"{}", watched.home.display()));
-    calls.retain(|call| !is_elsewhere(call));
-    calls.iter().for_each(|call| watched.saw(call));
+    let is_elsewhere = |call: &str| call.contains(", \"/") && !call.contains(&format!(", \"{}", home.display()));
+    let mut seen = Vec::new();
+    for call in calls {
+        let call = watched.expanded(&call);
+        if !is_elsewhere(&call) {
+            watched.saw(&call);
+            seen.push(call);
+        }
+    }
+    let calls = seen;
     let syncs = calls.iter().filter(|call| call.starts_with("fsync(") || call.starts_with("fdatasync(")).count();
     assert!(syncs > 0 && watched.moved.len() >= least_moves, "{what}: {syncs} syncs, {:?}", watched.moved);
     let told = watched.told();

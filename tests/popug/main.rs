@@ -3,6 +3,7 @@
 //! One target, because DuckDB and Polars are linked into each. What must hold: the suite is
 //! deterministic, needs no network and leaves nothing behind.
 
+mod accounts;
 mod answers;
 mod backup;
 mod books;
@@ -33,6 +34,8 @@ mod logins;
 mod management;
 mod model;
 mod modes;
+mod moved;
+mod names;
 mod old_log;
 mod outputs;
 mod parquet;

@@ -12,6 +12,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::AppError;
@@ -24,6 +25,7 @@ use crate::durable::sync_directory;
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::storage::Disk;
 use crate::event_log::{Hash, copy, segment};
+use crate::held::Held;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
@@ -32,7 +34,10 @@ const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 pub(super) const LOCK: &str = "backup.lock";
 
 pub struct BackupDirectory {
+    /// For people.
     root: PathBuf,
+    /// `None` if it was not there when it was looked for, or cannot be opened.
+    held: Option<Arc<Held>>,
 }
 
 pub(super) fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
@@ -48,41 +53,62 @@ fn create_private(path: &Path) -> Result<(), AppError> {
 }
 
 impl BackupDirectory {
-    /// A directory to read a backup from.
+    /// A directory to read a backup from. One that is there stays the same one, whatever its name comes to mean.
     pub fn at(root: &Path) -> BackupDirectory {
-        BackupDirectory { root: root.to_owned() }
+        BackupDirectory { root: root.to_owned(), held: Held::open(root).ok() }
     }
 
-    /// Makes it a directory to write a backup into, created if need be, with the lock that keeps
-    /// others from writing there. Whether it may be one, whoever calls this has checked.
+    /// A directory to write a backup into, created if need be and held from then on. Whether it may be one,
+    /// whoever calls this has checked, and checks again when it is held.
     ///
     /// # Errors
-    /// If it cannot be created, or is locked for longer than `wait`.
-    pub fn claim(&self, holder: &str, wait: Duration) -> Result<ProcessLock, AppError> {
-        let root = &self.root;
+    /// If it cannot be created.
+    pub fn create(root: &Path) -> Result<BackupDirectory, AppError> {
         create_private(root)?;
-        let lock = ProcessLock::take(&root.join(LOCK), holder, wait)?;
-        create_private(&self.path("log"))?;
         if let Some(parent) = std::path::absolute(root).ok().as_deref().and_then(Path::parent) {
             sync(parent)?;
         }
+        let held = Held::open(root).map_err(io("open", root))?;
+        Ok(BackupDirectory { root: root.to_owned(), held: Some(held) })
+    }
+
+    /// Takes the lock that keeps others from writing there.
+    ///
+    /// # Errors
+    /// If it is locked for longer than `wait`, or cannot be written.
+    pub fn claim(&self, holder: &str, wait: Duration) -> Result<ProcessLock, AppError> {
+        let lock = ProcessLock::take(&self.path(LOCK), holder, wait)?;
+        create_private(&self.path("log"))?;
         Ok(lock)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+    /// Leads to the directory; to the same one for ever if it is held.
+    pub(super) fn place(&self) -> &Path {
+        self.held.as_ref().map_or(&self.root, |held| held.path())
     }
 
-    pub fn log(&self) -> Disk {
-        Disk::new(&self.path("log"))
+    fn path(&self, name: &str) -> PathBuf {
+        self.place().join(name)
+    }
+
+    /// # Errors
+    /// [`BackupError::Damaged`] if it is not there; that it cannot be opened.
+    pub fn log(&self) -> Result<Disk, AppError> {
+        Disk::open(&self.path("log")).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => self.damaged("log", "it is missing"),
+            _ => io("open", &self.path("log"))(error),
+        })
     }
 
     /// The log as the manifest counts it: what stands behind a segment's counted bytes is not there.
-    pub fn counted(&self, extent: &copy::Extent) -> Mended {
+    ///
+    /// # Errors
+    /// As [`BackupDirectory::log`].
+    pub fn counted(&self, extent: &copy::Extent) -> Result<Mended, AppError> {
         let counted = |bytes| Beginning { bytes, goes_on: false };
         let beginnings = extent.pieces.iter().map(|piece| (segment::file_name(piece.segment), counted(piece.bytes)));
-        let (log, copy) = (Box::new(self.log()), Box::new(self.log()));
-        Mended { log, copy, beginnings: beginnings.collect(), strays: BTreeSet::new() }
+        let (log, copy) = (Box::new(self.log()?), Box::new(self.log()?));
+        Ok(Mended { log, copy, beginnings: beginnings.collect(), strays: BTreeSet::new() })
     }
 
     /// # Errors
@@ -163,7 +189,7 @@ impl BackupDirectory {
         failpoint!("backup.before_publish");
         written.and_then(|()| std::fs::rename(&beside, &path)).map_err(io("write", &path))?;
         failpoint!("backup.published");
-        sync(&self.root)
+        sync(self.place())
     }
 
     /// Writes secrets beside those that the former manifest names.
@@ -174,7 +200,7 @@ impl BackupDirectory {
         let auth = self.path("auth");
         create_private(&auth)?;
         put_secret_files(&auth.join(generation.to_string()), files)?;
-        sync(&self.root)?;
+        sync(self.place())?;
         let record = |file: &SecretFile| FileRecord {
             path: format!("auth/{generation}/{}", file.path),
             bytes: file.bytes.len() as u64,

@@ -54,9 +54,11 @@ impl App<'_> {
         with_secrets: bool,
         progress: Progress<'_>,
     ) -> Result<BackedUp, AppError> {
-        let directory = BackupDirectory::at(root);
         place::check(root, &self.directory)?;
-        former_of(&directory, company, root)?;
+        former_of(&BackupDirectory::at(root), company, root)?;
+        let directory = BackupDirectory::create(root)?;
+        // Something else may stand under the name by now.
+        place::check_again(&directory, &self.directory)?;
         let _lock = directory.claim(&self.holder, self.lock_wait)?;
         // Another backup may have been at work until now.
         let former = former_of(&directory, company, root)?;
@@ -84,7 +86,7 @@ impl App<'_> {
         extent: Option<&Extent>,
         progress: Progress<'_>,
     ) -> Result<Copied, AppError> {
-        let copied = match (self.log.copy_to(&directory.log(), extent, progress), extent) {
+        let copied = match (self.log.copy_to(&directory.log()?, extent, progress), extent) {
             (Err(LogError::NotOnChain { .. }), Some(extent)) => {
                 return Err(BackupError::Diverged { path: root.to_owned(), sequence: extent.head.sequence }.into());
             }
@@ -103,7 +105,7 @@ impl App<'_> {
         company: &Company,
         generation: u64,
     ) -> Result<Vec<FileRecord>, AppError> {
-        let auth = AuthDir::open(self.directory.root(), company.id)?.with_lock_wait(self.lock_wait);
+        let auth = AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait);
         // Left by a backup that was killed before its manifest was written.
         directory.forget_secrets(Some(generation - 1))?;
         directory.put_secrets(generation, &auth.files()?)

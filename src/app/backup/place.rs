@@ -27,6 +27,14 @@ pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
     Err(BackupError::NotEmpty { path: root.to_owned() }.into())
 }
 
+/// The same of the directory that is written from now on, which nothing can take the place of.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_again(directory: &BackupDirectory, store: &StoreDirectory) -> Result<(), AppError> {
+    check(directory.place(), store)
+}
+
 /// Whether what is in `root` is a backup, as its lock or its manifest tells, and no log with a head: that
 /// of a store has one.
 pub fn is_backup(root: &Path) -> bool {

@@ -87,13 +87,14 @@ impl Restorable {
             failpoint!("restore.before_marker");
             self.mark(beside)
         })
+        .map(drop)
     }
 
     fn put_log(&self, beside: &Path, progress: Progress<'_>) -> Result<(), AppError> {
         let path = beside.join("log");
         std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
-        let target = Disk::new(&path);
-        let counted = Box::new(self.directory.counted(&self.extent));
+        let target = Disk::open(&path).map_err(|source| AppError::Io { action: "open", path: path.clone(), source })?;
+        let counted = Box::new(self.directory.counted(&self.extent)?);
         let copied = FileLog::as_of(counted, self.end).copy_to(&target, None, progress);
         copied.map_err(|error| in_backup(&self.directory, error))?;
         failpoint!("restore.before_head");
@@ -124,7 +125,7 @@ impl Restorable {
 /// # Errors
 /// [`BackupError::Damaged`] names the first segment that is not what the manifest says.
 pub fn check_files(directory: &BackupDirectory, extent: &Extent, progress: Progress<'_>) -> Result<(), AppError> {
-    match extent.lacking(&directory.log(), progress)?.first() {
+    match extent.lacking(&directory.log()?, progress)?.first() {
         None => Ok(()),
         Some(piece) => {
             let name = format!("log/{}", segment::file_name(piece.segment));
@@ -163,7 +164,7 @@ struct History {
 impl History {
     /// Reads all of it, behind the wanted end too.
     fn read(directory: &BackupDirectory, extent: &Extent, until: Until) -> Result<History, AppError> {
-        let log = FileLog::as_of(Box::new(directory.counted(extent)), extent.head);
+        let log = FileLog::as_of(Box::new(directory.counted(extent)?), extent.head);
         let mut history = History { until, company: None, founding: None, end: None, users: Vec::new() };
         history.follow(&log).map_err(|error| in_backup(directory, error))?;
         Ok(history)

@@ -20,7 +20,7 @@ impl App<'_> {
     ) -> Vec<Check> {
         // Nothing but signatures depends on the company, and none is checked here.
         let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
-        let auth = AuthDir::open(self.directory.root(), id).map(|auth| auth.with_lock_wait(self.lock_wait));
+        let auth = AuthDir::open(self.directory.place(), id).map(|auth| auth.with_lock_wait(self.lock_wait));
         let mut checks = match auth {
             Ok(auth) => [faults(&auth), vec![tokens(&auth, self.environment.system_now())]].concat(),
             Err(error) => vec![fault("credentials", &error)],

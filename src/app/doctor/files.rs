@@ -28,7 +28,9 @@ fn everything(root: &Path) -> Vec<(PathBuf, Metadata)> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {
-        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        // The store's own directory may be reached by a link, or by its descriptor.
+        let look = if path == root { std::fs::metadata(&path) } else { std::fs::symlink_metadata(&path) };
+        let Ok(metadata) = look else { continue };
         if metadata.is_dir()
             && let Ok(entries) = std::fs::read_dir(&path)
         {
@@ -45,8 +47,9 @@ fn is_open(metadata: &Metadata) -> bool {
 
 /// Whether others can get at names, money and mails. That `auth/` is closed is checked with what is
 /// in it.
-pub fn modes(root: &Path) -> Check {
+pub fn modes(directory: &StoreDirectory) -> Check {
     const NAME: &str = "permissions";
+    let root = directory.place();
     let found = everything(root);
     // Into a directory that is closed to them, others get nowhere.
     let is_closed = std::fs::metadata(root).is_ok_and(|metadata| !is_open(&metadata));
@@ -55,12 +58,13 @@ pub fn modes(root: &Path) -> Check {
         return Check::ok(NAME, format!("the store is closed to other users ({} files)", found.len()));
     }
     let detail = format!("{} open to other users: {}", are(open.len()), names(root, open.iter().map(|(path, _)| path)));
-    Check::warning(NAME, detail, format!("chmod -R go= {}", shell_word(root)))
+    Check::warning(NAME, detail, format!("chmod -R go= {}", shell_word(directory)))
 }
 
 /// Whether one account owns all of it, and whether it is the one that asks.
-pub fn owners(root: &Path) -> Check {
+pub fn owners(directory: &StoreDirectory) -> Check {
     const NAME: &str = "owner";
+    let root = directory.place();
     let Ok(owner) = std::fs::metadata(root).map(|metadata| metadata.uid()) else {
         return Check::problem(NAME, "the store's directory cannot be looked at", "check the path and its parents");
     };
@@ -69,7 +73,7 @@ pub fn owners(root: &Path) -> Check {
     if !foreign.is_empty() {
         let shown = names(root, foreign.iter().map(|(path, _)| path));
         let detail = format!("{} not of the account that owns the store (uid {owner}): {shown}", are(foreign.len()));
-        return Check::problem(NAME, detail, format!("chown -R -h {owner} {}", shell_word(root)));
+        return Check::problem(NAME, detail, format!("chown -R -h {owner} {}", shell_word(directory)));
     }
     let me = rustix::process::geteuid().as_raw();
     if me == owner {
@@ -80,10 +84,10 @@ pub fn owners(root: &Path) -> Check {
 }
 
 /// Whether the next segment fits.
-pub fn room(root: &Path) -> Check {
+pub fn room(directory: &StoreDirectory) -> Check {
     const NAME: &str = "room";
     const HINT: &str = "make room: nothing that was acknowledged is lost, but writes are refused when the disk is full";
-    let room = match disk::room(root) {
+    let room = match disk::room(directory.place()) {
         Ok(room) => room,
         Err(error) => return Check::warning(NAME, format!("the file system does not tell: {error}"), "look at `df`"),
     };
@@ -103,7 +107,7 @@ pub fn room(root: &Path) -> Check {
 /// Whether the disk takes a file and makes it durable, and whether a write gets at the log.
 pub fn disk(directory: &StoreDirectory) -> Check {
     const NAME: &str = "disk";
-    let root = directory.root();
+    let root = directory.place();
     if let Err(error) = disk::try_writing(root) {
         return Check::problem(
             NAME,
@@ -115,7 +119,7 @@ pub fn disk(directory: &StoreDirectory) -> Check {
         None => Check::ok(NAME, "a file was written, synced and removed"),
         Some((path, error)) => {
             let detail = format!("nothing can be written to {}: {error}", names(root, [&path]));
-            Check::problem(NAME, detail, format!("chmod -R u+rwX {}", shell_word(root)))
+            Check::problem(NAME, detail, format!("chmod -R u+rwX {}", shell_word(directory)))
         }
     }
 }
@@ -127,7 +131,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
     if let Err(error) = access(&log, Access::WRITE_OK | Access::EXEC_OK) {
         return Some((log, error.into()));
     }
-    let last = segment::list(&Disk::new(&log)).ok().and_then(|segments| segments.last().copied());
+    let last = Disk::open(&log).ok().and_then(|disk| segment::list(&disk).ok()?.last().copied());
     let files = ["head".to_owned()].into_iter().chain(last.map(segment::file_name));
     files.map(|name| log.join(name)).find_map(|path| {
         let opened = regular_file::open(&path, OpenOptions::new().write(true)).map(drop);
@@ -139,7 +143,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
 /// What a stopped run or a moved-aside file left.
 pub fn leftovers(directory: &StoreDirectory) -> Check {
     const NAME: &str = "leftovers";
-    let root = directory.root();
+    let root = directory.place();
     let found = everything(root);
     let left: Vec<_> = found.iter().map(|(path, _)| path).filter(|path| is_leftover(path)).collect();
     if left.is_empty() {
@@ -186,9 +190,9 @@ fn names<'p>(root: &Path, paths: impl IntoIterator<Item = &'p PathBuf>) -> Strin
     format!("{}{rest}", all.join(", "))
 }
 
-/// Quotes a path, so that the command of a hint can be pasted.
-fn shell_word(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+/// Quotes the name of a store, so that the command of a hint can be pasted.
+fn shell_word(directory: &StoreDirectory) -> String {
+    format!("'{}'", directory.root().display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -210,12 +214,12 @@ mod tests {
 
     #[test]
     fn files_behind_a_closed_directory_are_no_finding_and_open_ones_are_named() {
-        let (home, _) = store();
+        let (home, directory) = store();
         set_mode(home.path(), 0o700);
         set_mode(&home.path().join("log/head"), 0o644);
-        assert_eq!(modes(home.path()).health, Health::Ok);
+        assert_eq!(modes(&directory).health, Health::Ok);
         set_mode(home.path(), 0o755);
-        let check = modes(home.path());
+        let check = modes(&directory);
         assert_eq!(check.health, Health::Warning);
         assert!(check.detail.contains("log/head"), "{check:?}");
         assert!(check.hint.unwrap().starts_with("chmod -R go= '"));

@@ -18,6 +18,7 @@ use crate::app::doctor::end::End;
 use crate::credentials::Sessions;
 use crate::domain::company::Company;
 use crate::domain::id::{CompanyId, Sequence};
+use crate::held::named;
 
 /// What is there, but not for this account.
 const OWN_FILES: &str = "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
@@ -53,15 +54,15 @@ pub struct Check {
 
 impl Check {
     fn ok(name: &'static str, detail: impl Into<String>) -> Check {
-        Check { name, health: Health::Ok, detail: detail.into(), hint: None }
+        Check { name, health: Health::Ok, detail: named(&detail.into()).into_owned(), hint: None }
     }
 
     fn warning(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
-        Check { name, health: Health::Warning, detail: detail.into(), hint: Some(hint.into()) }
+        Check { health: Health::Warning, hint: Some(named(&hint.into()).into_owned()), ..Check::ok(name, detail) }
     }
 
     fn problem(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
-        Check { name, health: Health::Problem, detail: detail.into(), hint: Some(hint.into()) }
+        Check { health: Health::Problem, ..Check::warning(name, detail, hint) }
     }
 }
 
@@ -78,10 +79,10 @@ impl App<'_> {
     pub fn examine(&self, sessions: &dyn Fn(CompanyId) -> Sessions) -> Examination {
         let end = End::read(self);
         let company_id = end.company.as_ref().map(|company| company.id);
-        let mut checks = vec![files::modes(self.directory.root()), files::owners(self.directory.root())];
+        let mut checks = vec![files::modes(&self.directory), files::owners(&self.directory)];
         checks.extend(self.credential_checks(company_id, sessions));
         checks.extend(end.checks(self));
-        checks.extend([files::room(self.directory.root()), files::disk(&self.directory)]);
+        checks.extend([files::room(&self.directory), files::disk(&self.directory)]);
         checks.extend(self.lock_checks());
         checks.extend(self.table_checks(end.head()));
         checks.extend([files::leftovers(&self.directory), tables::versions()]);

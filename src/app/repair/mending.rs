@@ -18,6 +18,7 @@ use crate::event_log::copy::Progress;
 use crate::event_log::settle::HeadFileState;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::event_log::{Patience, segment};
+use crate::held::named_path;
 
 impl App<'_> {
     /// Does what `plan` says, if that is still what is to be done, and writes a report into the store.
@@ -30,10 +31,10 @@ impl App<'_> {
         if self.plan_repair(from, progress)? != *plan {
             return Err(RepairError::Changed.into());
         }
-        let kept = Kept::create(self.directory.root())?;
+        let kept = Kept::create(self.directory.place())?;
         self.keep_originals(plan, &kept)?;
         let report = Report { begun_at: self.environment.now(), plan, from, kept: &kept };
-        let path = report.begin(self.directory.root())?;
+        let path = report.begin(self.directory.place())?;
         failpoint!("repair.before_change");
         if let Some(from) = from.filter(|_| !plan.replacements.is_empty()) {
             self.put_replacements(plan, &BackupDirectory::at(from), &kept)?;
@@ -45,7 +46,7 @@ impl App<'_> {
         assert!(damage.listed.is_empty(), "a repaired log is whole: {:?}", damage.listed);
         failpoint!("repair.before_report");
         report.write(&path, Some(self.environment.now()))?;
-        Ok(Repaired { kept: kept.path().to_owned(), report: path })
+        Ok(Repaired { kept: named_path(kept.path()), report: named_path(&path) })
     }
 
     fn log_file(&self, name: &str) -> PathBuf {
@@ -66,7 +67,7 @@ impl App<'_> {
     }
 
     fn put_replacements(&self, plan: &RepairPlan, backup: &BackupDirectory, kept: &Kept) -> Result<(), AppError> {
-        let mended = self.mended(backup, &plan.replacements, &plan.strays);
+        let mended = self.mended(backup, &plan.replacements, &plan.strays)?;
         for replaced in &plan.replacements {
             let name = replaced.file_name();
             let path = self.log_file(&name);
@@ -113,8 +114,8 @@ impl Report<'_> {
             "format": 1,
             "begun_at": self.begun_at,
             "repaired_at": repaired_at,
-            "backup": self.from.map(|from| from.display().to_string()),
-            "kept_in": self.kept.path().display().to_string(),
+            "backup": self.from.map(|from| named_path(from).display().to_string()),
+            "kept_in": named_path(self.kept.path()).display().to_string(),
             "plan": self.plan.object(),
         });
         self.kept.replace(path, &mut format!("{text:#}\n").as_bytes())

@@ -115,7 +115,7 @@ impl App<'_> {
         let manifest = backup.manifest()?;
         let extent = backup.extent(&manifest)?;
         check_files(&backup, &extent, progress)?;
-        let log = self.log_files();
+        let log = self.log_files()?;
         let listed = segment::list(&log)?;
         // Of the segment that the backup ends in, the log may have got more since.
         let goes_on = |segment| segment == extent.head.segment && !listed.contains(&extent.head.sequence.next());
@@ -126,13 +126,13 @@ impl App<'_> {
         let strays = listed.iter().copied().filter(|first| *first <= extent.head.sequence);
         let strays = strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
         let strays: Vec<String> = strays.map(segment::file_name).collect();
-        let mended = || Box::new(self.mended(&backup, &replacements, &strays));
-        let whole = FileLog::on(mended());
+        let mended = || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
+        let whole = FileLog::on(mended()?);
         check_mended(&whole, &extent, from, progress)?;
         let unsettled = whole.unsettled()?;
         let ends = match unsettled.head_file {
             HeadFileState::Sound => whole,
-            HeadFileState::HalfBad | HeadFileState::Lost => FileLog::as_of(mended(), unsettled.head),
+            HeadFileState::HalfBad | HeadFileState::Lost => FileLog::as_of(mended()?, unsettled.head),
         };
         check_past(&ends, &extent, from)?;
         if unsettled.head_file == HeadFileState::Lost {
@@ -141,8 +141,9 @@ impl App<'_> {
         Ok(RepairPlan { damage, replacements, strays, unsettled })
     }
 
-    fn log_files(&self) -> Disk {
-        Disk::new(&self.directory.log())
+    fn log_files(&self) -> Result<Disk, AppError> {
+        let path = self.directory.log();
+        Disk::open(&path).map_err(|source| AppError::Io { action: "open", path, source })
     }
 
     /// Whether something stands behind a segment that the backup holds whole.
@@ -161,15 +162,20 @@ impl App<'_> {
         Replacement { segment, from_backup, stay }
     }
 
-    fn mended(&self, backup: &BackupDirectory, replacements: &[Replacement], strays: &[String]) -> Mended {
+    fn mended(
+        &self,
+        backup: &BackupDirectory,
+        replacements: &[Replacement],
+        strays: &[String],
+    ) -> Result<Mended, AppError> {
         let beginning = |of: &Replacement| Beginning { bytes: of.from_backup, goes_on: of.stay.is_some() };
         let beginnings = replacements.iter().map(|replaced| (replaced.file_name(), beginning(replaced)));
-        Mended {
-            log: Box::new(self.log_files()),
-            copy: Box::new(backup.log()),
+        Ok(Mended {
+            log: Box::new(self.log_files()?),
+            copy: Box::new(backup.log()?),
             beginnings: beginnings.collect::<BTreeMap<_, _>>(),
             strays: strays.iter().cloned().collect::<BTreeSet<_>>(),
-        }
+        })
     }
 
     /// With a head its hash proves whose log it is. Without one the first line has to.
@@ -183,7 +189,7 @@ impl App<'_> {
     }
 
     fn founded_company(&self) -> Option<CompanyId> {
-        let file = self.log_files().open(&segment::file_name(Sequence::FIRST), Access::Read).ok()?;
+        let file = self.log_files().ok()?.open(&segment::file_name(Sequence::FIRST), Access::Read).ok()?;
         let mut text = vec![0; FIRST_LINE_BYTES_MAX];
         let length = file.read_at(&mut text, 0).ok()?;
         let first = text[..length].split(|byte| *byte == b'\n').next()?;

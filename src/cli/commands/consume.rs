@@ -69,11 +69,12 @@ impl Consume {
         if invocation.global.dry_run {
             return self.show_beforehand(invocation);
         }
+        let app = invocation.app()?;
         if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
             // Who is acting is read from the index, so one that cannot follow the log is made anew first.
-            tracker::consume(&invocation.app()?.around(), true)?;
+            tracker::consume(&app.around(), true)?;
         }
-        let desk = invocation.desk()?;
+        let desk = invocation.desk_in(app)?;
         if self.rebuild {
             for consumer in &self.consumers {
                 rebuild_one(&desk.app, *consumer)?;

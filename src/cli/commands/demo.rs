@@ -68,7 +68,7 @@ impl Demo {
     fn carry_out(&self, invocation: &Invocation<'_>, directory: &StoreDirectory) -> Result<(), Failure> {
         let began = Instant::now();
         let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();
-        self.found(invocation, directory, &password)?;
+        let directory = self.found(invocation, directory, &password)?;
         let desk = self.desk(invocation, directory.clone())?;
         self.play(invocation, &desk)?;
         let took = began.elapsed();
@@ -105,7 +105,12 @@ impl Demo {
     }
 
     /// Founds the company at the beginning of the first day to be played.
-    fn found(&self, invocation: &Invocation<'_>, directory: &StoreDirectory, password: &str) -> Result<(), Failure> {
+    fn found(
+        &self,
+        invocation: &Invocation<'_>,
+        directory: &StoreDirectory,
+        password: &str,
+    ) -> Result<StoreDirectory, Failure> {
         let zone = Zone::named(TIME_ZONE).map_err(|error| Failure::usage(error.to_string()))?;
         let today = zone.date_of(invocation.environment.now());
         let first = today.plus_days(-i64::from(self.days));
@@ -122,8 +127,8 @@ impl Demo {
         let founding = Founding { company, admin_password: Password::new(password), founded_at };
         // Prices follow from the ids of company and tasks, so those follow from the seed.
         let environment = invocation.environment.with_seed(self.seed);
-        founding.carry_out(directory, &environment, &invocation.patience())?;
-        Ok(())
+        let (_, directory) = founding.carry_out(directory, &environment, &invocation.patience())?;
+        Ok(directory)
     }
 
     fn desk<'a>(&self, invocation: &Invocation<'a>, directory: StoreDirectory) -> Result<Desk<'a>, Failure> {

@@ -18,7 +18,7 @@ pub struct Doctor {}
 
 impl Doctor {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let examination = invocation.app()?.examine(&|company| invocation.sessions(company));
+        let examination = invocation.app_to_look()?.examine(&|company| invocation.sessions(company));
         if invocation.format() == Format::Table {
             // A table would cut what is to be read to its end.
             invocation.with_output(|out| Ok(out.write_all(lines(&examination.checks).as_bytes())?))?;

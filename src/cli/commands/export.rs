@@ -20,6 +20,7 @@ use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::EventTime;
 use crate::event_log::EventLog;
+use crate::held::Held;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
@@ -178,12 +179,18 @@ fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
 }
 
 fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
+    let cannot = |action, error: &std::io::Error| {
+        Failure::new(Exit::Failure, "io", format!("cannot {action} {}: {error}", dir.display()))
+    };
     let planned = planned(desk, format);
+    file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
+    // Whatever the name means a moment later, all files get into the directory that it means now.
+    let held = Held::open(dir).map_err(|error| cannot("open", &error))?;
+    let (dir, name_of_dir) = (held.path(), dir);
+    keep_off(&invocation.global.store, dir)?;
     if !invocation.global.force {
         check_replaceable(dir, &planned.iter().map(|(.., file)| file.clone()).collect::<Vec<_>>())?;
     }
-    file_modes::make_directory_for_user(dir)
-        .map_err(|error| Failure::new(Exit::Failure, "io", format!("cannot create {}: {error}", dir.display())))?;
     let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
     for (name, user, file) in planned {
         let granularity = name.takes_granularity().then_some(Granularity::Day);
@@ -201,7 +208,7 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
     for (reach, head) in reaches.values() {
         reach.tell(invocation.reporter, *head);
     }
-    invocation.reporter.note(&format!("{count} reports are in {}", dir.display()));
+    invocation.reporter.note(&format!("{count} reports are in {}", name_of_dir.display()));
     Ok(Exit::Done)
 }
 

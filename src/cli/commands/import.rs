@@ -82,7 +82,7 @@ impl Source {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
             return Err(Failure::usage("--rejects goes with --on-error skip"));
         }
-        let rejects = self.rejects.as_deref().map(|path| self.open_rejects(invocation, path)).transpose()?;
+        let rejects = self.rejects.as_deref().map(|path| self.open_rejects(invocation, desk, path)).transpose()?;
         let summary = match rejects {
             Some(file) => self.import_and_reject(invocation, desk, kind, file)?,
             None if self.on_error == OnErrorArg::Skip => {
@@ -95,8 +95,8 @@ impl Source {
         Ok(Exit::Done)
     }
 
-    fn open_rejects(&self, invocation: &Invocation<'_>, path: &Path) -> Result<Destination, Failure> {
-        self.check_rejects(path, &invocation.directory())?;
+    fn open_rejects(&self, invocation: &Invocation<'_>, desk: &Desk<'_>, path: &Path) -> Result<Destination, Failure> {
+        self.check_rejects(path, &desk.app.directory)?;
         own_files::check_replaceable(path, invocation.global.force)?;
         Destination::open(path)
     }

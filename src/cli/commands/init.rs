@@ -64,7 +64,7 @@ impl Init {
             invocation.with_output(|out| Ok(out.write_all(&lines)?))?;
             return Ok(Exit::Done);
         }
-        let founded = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
+        let (founded, _) = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
         let root = directory.root().display().to_string();
         let row = Table::builder()
             .text("company_id", [Some(founded.company.to_string())])

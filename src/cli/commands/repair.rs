@@ -15,6 +15,7 @@ use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
 use crate::event_log::segment;
 use crate::event_log::settle::{Cut, HeadFileState};
+use crate::held::Held;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -27,7 +28,9 @@ pub struct Repair {
 impl Repair {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
-        let from = self.from.as_deref();
+        // Whatever its name means a moment later, it is one backup that is examined and read.
+        let held = self.from.as_deref().and_then(|from| Held::open(from).ok());
+        let from = held.as_deref().map(Held::path).or(self.from.as_deref());
         let reporter = invocation.reporter;
         let progress = |done, total| show(reporter, done, total);
         let plan = app.plan_repair(from, &progress)?;

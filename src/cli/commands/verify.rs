@@ -13,6 +13,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::reporter::Reporter;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
+use crate::held::named;
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
@@ -24,9 +25,10 @@ pub struct Verify {
 
 impl Verify {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let app = invocation.app()?;
+        let app = invocation.app_to_look()?;
         let began = Instant::now();
         let findings = app.verify(self.deep, &|step, done, total| show(invocation.reporter, step, done, total))?;
+        let findings = as_people_name(findings);
         invocation.reporter.finish();
         let seconds = began.elapsed().as_secs_f64();
         let answer = Answer::done(as_table(&findings), as_lines(&findings, seconds))?;
@@ -37,6 +39,16 @@ impl Verify {
             (true, true) => Exit::Done,
         })
     }
+}
+
+/// With paths as people know them.
+fn as_people_name(mut findings: Findings) -> Findings {
+    let texts = findings.notes.iter_mut();
+    let texts = texts.chain(findings.damage.iter_mut().flat_map(|damage| [&mut damage.what, &mut damage.remedy]));
+    let violations = findings.violations.iter_mut();
+    let texts = texts.chain(violations.flat_map(|found| [&mut found.place, &mut found.what, &mut found.remedy]));
+    texts.for_each(|text| *text = named(text).into_owned());
+    findings
 }
 
 /// What takes less than a moment needs no bar.

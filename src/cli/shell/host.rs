@@ -1,14 +1,24 @@
 //! What the command of a line needs to know about the shell that it was given to.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::cli::failure::{Exit, Failure};
 use crate::domain::id::{CompanyId, UserId};
+use crate::store::StoreDirectory;
 
 /// The shell around a line.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Host {
     /// Its lines come from stdin, so that no command may read there.
     pub reads_script: bool,
     /// Who gave his password when the shell began, so that not every line asks for it.
     pub proven: Option<Proven>,
+    /// Which directory a name meant when this shell first opened a store by it.
+    stores: RefCell<BTreeMap<PathBuf, Identity>>,
 }
 
 /// Somebody whose password was right.
@@ -19,9 +29,51 @@ pub struct Proven {
     pub user: UserId,
 }
 
+/// Numbers are given again when a directory is removed, so the time counts where the file system tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    made: Option<SystemTime>,
+}
+
+impl Identity {
+    fn of(path: &Path) -> Option<Identity> {
+        let found = std::fs::metadata(path).ok()?;
+        Some(Identity { device: found.dev(), inode: found.ino(), made: found.created().ok() })
+    }
+}
+
 impl Host {
+    /// A shell that is begun in the store at `store`, if there is one.
+    pub fn new(reads_script: bool, store: &StoreDirectory) -> Host {
+        let begun_in = Identity::of(store.place()).map(|identity| (store.root().to_owned(), identity));
+        Host { reads_script, proven: None, stores: RefCell::new(begun_in.into_iter().collect()) }
+    }
+
+    /// This shell, with somebody who gave his password.
+    pub fn with(self, proven: Option<Proven>) -> Host {
+        Host { proven, ..self }
+    }
+
     /// The user who proved in this shell that he is `login`.
     pub fn proven(&self, company: CompanyId, login: &str) -> Option<UserId> {
         self.proven.as_ref().filter(|proven| proven.company == company && proven.login == login).map(|found| found.user)
+    }
+
+    /// Between two lines a shell holds nothing, so that somebody may put another store in the place of the one that
+    /// it works in. What was typed for the one is not carried out in the other.
+    ///
+    /// # Errors
+    /// If `store` is another one than that which an earlier line has opened by this name.
+    pub fn check_same(&self, store: &StoreDirectory) -> Result<(), Failure> {
+        let Some(found) = Identity::of(store.place()) else { return Ok(()) };
+        let first = *self.stores.borrow_mut().entry(store.root().to_owned()).or_insert(found);
+        if first == found {
+            return Ok(());
+        }
+        let message = format!("{} is another store than the one that this shell was begun in", store.root().display());
+        Err(Failure::new(Exit::Conflict, "store_replaced", message)
+            .hint("nothing was done; leave the shell, and begin another one if this is the store you want"))
     }
 }

@@ -47,8 +47,11 @@ enum Step {
 pub fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failure> {
     refuse_what_belongs_to_one_command(invocation)?;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let proven = if is_terminal { prove(invocation)? } else { None };
-    let host = Rc::new(Host { reads_script: !is_terminal, proven });
+    let store = invocation.directory();
+    // Before somebody proves who he is, as that counts in this store alone.
+    let host = Host::new(!is_terminal, &store);
+    let proven = if is_terminal { prove(invocation, &host)? } else { None };
+    let host = Rc::new(host.with(proven));
     let shell = Shell { invocation, host };
     if is_terminal { terminal::run(&shell) } else { script::run(&shell, keep_going) }
 }
@@ -67,9 +70,10 @@ fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(),
 }
 
 /// Asks for the password of `--as` once.
-fn prove(invocation: &Invocation<'_>) -> Result<Option<Proven>, Failure> {
+fn prove(invocation: &Invocation<'_>, host: &Host) -> Result<Option<Proven>, Failure> {
     let Some(login) = &invocation.global.act_as else { return Ok(None) };
     let app = invocation.app()?;
+    host.check_same(&app.directory)?;
     let index = app.index()?;
     let company = app.company(&index)?.id;
     let password = prompt::password(invocation.global, &format!("Password of {login}: "))?;

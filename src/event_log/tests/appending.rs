@@ -144,3 +144,18 @@ fn the_empty_head_is_what_a_new_log_has() {
     assert_eq!(log.head().unwrap(), Head::EMPTY);
     assert_eq!(*log.writer(&AT_ONCE).unwrap().head(), Head::EMPTY);
 }
+
+#[test]
+fn a_log_stays_the_one_that_was_opened_whatever_stands_under_its_name_later() {
+    let home = tempfile::tempdir().unwrap();
+    let (name, moved, other) = (home.path().join("log"), home.path().join("moved"), home.path().join("other"));
+    let log = FileLog::create(&name).unwrap().with_segment_bytes_max(1);
+    append_all(&log, &[batch(1, 1)]);
+    append_all(&FileLog::create(&other).unwrap(), &[batch(1, 1)]);
+    std::fs::rename(&name, &moved).unwrap();
+    std::fs::rename(&other, &name).unwrap();
+    append_all(&log, &[batch(2, 1), batch(3, 1)]);
+    let events = |directory: &std::path::Path| FileLog::open(directory).unwrap().head().unwrap().sequence.0;
+    assert_eq!((events(&moved), events(&name)), (3, 1));
+    assert_eq!(std::fs::read_dir(&moved).unwrap().count(), 4, "three segments and the head");
+}

@@ -1,0 +1,128 @@
+//! Whose a store is, and what that means for whoever runs the program: why the system keeps something from this account,
+//! and that root makes no files in a store of another one.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::held::named_path;
+use crate::store::StoreDirectory;
+
+/// Where the system's own accounts are listed; one that is not is known by its number.
+const ACCOUNTS: &str = "/etc/passwd";
+const ROOT: u32 = 0;
+
+impl Failure {
+    /// With a hint that says why the system denies what it denies, in or out of the `store`.
+    #[must_use]
+    pub fn explained(mut self, store: &Path) -> Failure {
+        if let Some(path) = self.denied.take() {
+            let path = named_path(&path);
+            let is_inside = path.as_os_str().is_empty() || path.starts_with(store);
+            self.hints.extend(if is_inside { why_in_store(&path, store) } else { why(&path) });
+        }
+        self
+    }
+}
+
+/// Root could write everything in a store of another account, but what it made there would be closed to the owner.
+///
+/// # Errors
+/// If this is root and the store belongs to another account.
+pub fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
+    let Ok(owner) = std::fs::metadata(store.place()).map(|found| found.uid()) else { return Ok(()) };
+    if me() != ROOT || owner == ROOT {
+        return Ok(());
+    }
+    let message = "root does not work in the store of another account, which could not write what root makes there";
+    Err(Failure::new(Exit::NotAllowed, "not_the_owner", message).hint(of_another("this store", owner)))
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn why_in_store(path: &Path, store: &Path) -> Option<String> {
+    let owner = std::fs::metadata(store).ok()?.uid();
+    if owner != me() {
+        return Some(of_another("this store", owner));
+    }
+    // A SQLite file cannot be opened without what stands beside it.
+    let files = ["", "-wal", "-shm", ".lock"].map(|suffix| {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        PathBuf::from(file)
+    });
+    let found: Vec<_> = files.iter().filter_map(|file| nearest(file)).collect();
+    let word = shell_word(store);
+    if let Some((place, metadata)) = found.iter().find(|(_, metadata)| metadata.uid() != owner) {
+        let (theirs, mine, place) = (named(metadata.uid()), named(owner), place.display());
+        return Some(format!("{place} belongs to {theirs}, this store to {mine}: `sudo chown -R -h {owner} {word}`"));
+    }
+    let is_closed = |place: &Path| access(place, Access::READ_OK | Access::WRITE_OK) == Err(Errno::ACCESS);
+    let hint = || format!("this store is yours, but its modes keep you out: `chmod -R u+rwX {word}`");
+    found.iter().any(|(place, _)| is_closed(place)).then(hint)
+}
+
+fn why(path: &Path) -> Option<String> {
+    let (place, found) = nearest(path)?;
+    if found.uid() != me() {
+        return Some(of_another(&place.display().to_string(), found.uid()));
+    }
+    Some(format!("{} is yours, but its mode keeps you out: `ls -ld` shows it", place.display()))
+}
+
+/// The path or the first directory above it that can be looked at.
+fn nearest(path: &Path) -> Option<(&Path, Metadata)> {
+    let above = path.ancestors().filter(|path| !path.as_os_str().is_empty());
+    above.into_iter().find_map(|path| Some((path, std::fs::metadata(path).ok()?)))
+}
+
+fn of_another(what: &str, owner: u32) -> String {
+    let sudo = account(owner).unwrap_or_else(|| format!("'#{owner}'"));
+    format!("{what} belongs to {}; you are {}. Use `sudo -u {sudo} popug-cli ...`", named(owner), {
+        let me = me();
+        account(me).map_or_else(|| format!("uid {me}"), |name| format!("`{name}`"))
+    })
+}
+
+fn named(uid: u32) -> String {
+    account(uid).map_or_else(|| format!("the account with uid {uid}"), |name| format!("the account `{name}`"))
+}
+
+fn account(uid: u32) -> Option<String> {
+    account_in(&std::fs::read_to_string(ACCOUNTS).ok()?, uid)
+}
+
+/// A line is `name:password:uid:...`.
+fn account_in(accounts: &str, uid: u32) -> Option<String> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+/// Quotes a path, so that the command of a hint can be pasted.
+fn shell_word(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_known_by_its_name_and_otherwise_by_its_number() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\npopug:x:1001:1001::/srv/popug:/bin/sh\n";
+        assert_eq!(account_in(accounts, 1001).as_deref(), Some("popug"));
+        assert_eq!(account_in(accounts, 1002), None);
+        let unknown = of_another("this store", 4_000_000_001);
+        assert!(unknown.starts_with("this store belongs to the account with uid 4000000001; you are "), "{unknown}");
+        assert!(unknown.ends_with(". Use `sudo -u '#4000000001' popug-cli ...`"), "{unknown}");
+    }
+}
