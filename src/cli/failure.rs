@@ -22,7 +22,7 @@ use crate::event_log::LogError;
 use crate::held::named;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
-use crate::store::{StoreError, is_full_disk};
+use crate::store::{StoreError, is_full_disk, is_out_of_memory};
 
 /// Exit codes of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -229,6 +229,9 @@ impl From<StoreError> for Failure {
             StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }
+            StoreError::DuckDb { source, .. } if is_out_of_memory(&source) => {
+                Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS)
+            }
             StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
             StoreError::Io { path, source, .. } => {
                 Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
@@ -239,6 +242,7 @@ impl From<StoreError> for Failure {
 
 const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
+const FEWER_ROWS: &str = "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
 const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
 const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
@@ -350,6 +354,9 @@ impl From<ReportError> for Failure {
             ReportError::EndBeforeStart { .. } => {
                 Failure::usage(message).hint("--from is the first date, --to the last")
             }
+            ReportError::Tables(source) if is_out_of_memory(&source) => {
+                Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS)
+            }
             _ => Failure::new(Exit::Failure, "report", message),
         }
     }
@@ -358,7 +365,8 @@ impl From<ReportError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        let failure = Failure::new(Exit::Failure, "io", format!("cannot write: {error}")).hint_of_cause(&error);
+        let failure =
+            Failure::new(Exit::Failure, "io", format!("cannot write: {error}")).hint_of_cause(Path::new(""), &error);
         Failure { is_closed_pipe, ..failure }
     }
 }

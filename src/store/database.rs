@@ -475,6 +475,11 @@ pub fn is_full_disk(error: &duckdb::Error) -> bool {
     ["No space left on device", "File too large", "Disk quota exceeded"].iter().any(|words| text.contains(words))
 }
 
+/// Whether a result did not fit into memory, nor beside the tables on the disk. DuckDB says so only in words.
+pub fn is_out_of_memory(error: &duckdb::Error) -> bool {
+    error.to_string().contains("Out of Memory Error")
+}
+
 /// Whether the file does not hold what was written to it. DuckDB says so only in words; once it has met
 /// damage, some of them are said of whatever is asked next.
 pub fn is_damage(error: &duckdb::Error) -> bool {

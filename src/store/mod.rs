@@ -9,5 +9,5 @@ pub mod disk;
 pub mod rows;
 pub mod tables;
 
-pub use database::{Database, StoreError, Tables, is_damage, is_full_disk};
+pub use database::{Database, StoreError, Tables, is_damage, is_full_disk, is_out_of_memory};
 pub use directory::StoreDirectory;
