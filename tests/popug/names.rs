@@ -33,8 +33,7 @@ fn works_in(directory: &str) {
 
 #[test]
 fn a_store_works_below_a_directory_of_whatever_name() {
-    for name in ["what?", "a?mode=ro", "#1", "100%", "%41", "it's", "two  \"quoted\" words ", "a;b", "ü", "new\nline"]
-    {
+    for name in ["#1", "100%", "%41", "it's", "two  \"quoted\" words ", "a;b", "ü", "new\nline"] {
         works_in(name);
     }
 }
@@ -43,4 +42,10 @@ fn a_store_works_below_a_directory_of_whatever_name() {
 fn a_store_works_below_a_very_long_path() {
     let long = ["x".repeat(100), "y".repeat(100), "z".repeat(100), "v".repeat(100), "w".repeat(100)].join("/");
     works_in(&long);
+}
+
+/// DuckDB takes what follows it for parameters of a URL.
+#[test]
+fn a_store_works_below_a_directory_with_a_question_mark_in_its_name() {
+    ["what?", "a?mode=ro"].into_iter().for_each(works_in);
 }
