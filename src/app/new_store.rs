@@ -16,6 +16,7 @@ use crate::app::AppError;
 use crate::durable::sync_directory;
 use crate::held::Held;
 use crate::store::StoreDirectory;
+use crate::store::database::check_directory;
 use crate::store::directory::{found, is_same};
 
 /// # Errors
@@ -69,7 +70,9 @@ fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
     let parent = parent_of(root);
     let io = |source| AppError::Io { action: "create", path: parent.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
-    Held::open(parent).map_err(io)
+    let held = Held::open(parent).map_err(io)?;
+    check_directory(held.path(), root.file_name()).map_err(io)?;
+    Ok(held)
 }
 
 /// A directory that was made a moment ago, and nothing that took its place.

@@ -14,7 +14,7 @@ use crate::state::apply::Refusal;
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};
 
-pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 6, own_table: "tasks" };
+pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 7, own_table: "tasks" };
 
 pub struct StateIndex {
     file: SqliteFile,

@@ -5,8 +5,10 @@
 //! tells that the two were written together.
 
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duckdb::{Config, Connection, params};
@@ -15,6 +17,7 @@ use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
 use crate::durable::sync_directory;
 use crate::event_log::Hash;
+use crate::held::{Held, keeper};
 use crate::regular_file;
 use crate::state::Checkpoint;
 
@@ -92,6 +95,8 @@ pub struct Database {
     tables: Tables,
     /// Transactions are parts of one that is never committed.
     never_commits: Cell<bool>,
+    /// The directory that the path leads through.
+    _held: Option<Arc<Held>>,
 }
 
 impl Database {
@@ -161,20 +166,26 @@ impl Database {
         let path = PathBuf::from(tables.file_name());
         let connection = Connection::open_in_memory_with_flags(config(&path)?)
             .map_err(|source| StoreError::DuckDb { action: "open", path: path.clone(), source })?;
-        let database = Database { connection, path, tables, never_commits: Cell::new(true) };
+        let database = Database { connection, path, tables, never_commits: Cell::new(true), _held: None };
         database.create_tables()?;
         database.never_commits.set(false);
         Ok(database)
     }
 
     fn connect(path: &Path, tables: Tables, wait: Duration, mode: Mode) -> Result<Database, StoreError> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        check_directory(directory, None).map_err(|source| StoreError::Io {
+            action: "open",
+            path: path.to_owned(),
+            source,
+        })?;
         let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             let error = match try_connect(path, mode)? {
                 Ok(connection) => {
-                    let path = path.to_owned();
-                    return Ok(Database { connection, path, tables, never_commits: Cell::new(false) });
+                    let (path, held) = (path.to_owned(), keeper(path));
+                    return Ok(Database { connection, path, tables, never_commits: Cell::new(false), _held: held });
                 }
                 Err(error) => error,
             };
@@ -412,6 +423,20 @@ fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, duckdb::Err
     let config = config(path)?;
     Ok(Connection::open_in_memory_with_flags(config)
         .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
+}
+
+/// Whether DuckDB can keep tables in this directory, or in a `new` one that is to be made there. It takes what follows a `?` for parameters of a URL, also in
+/// the names that links lead to.
+///
+/// # Errors
+/// [`std::io::ErrorKind::InvalidInput`] if it cannot, or another error of the system.
+pub fn check_directory(directory: &Path, new: Option<&OsStr>) -> std::io::Result<()> {
+    let place = std::fs::canonicalize(directory)?.join(new.unwrap_or_default());
+    if place.as_os_str().as_encoded_bytes().contains(&b'?') {
+        let reason = "tables cannot be kept below a directory with a `?` in its name; name another place";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
+    }
+    Ok(())
 }
 
 /// A path as the content of an SQL string.

@@ -1,6 +1,6 @@
 //! Stores under names that mean something to a shell, a URI or SQL, and under very long ones: everything works there.
 
-use crate::harness::Text::{Any, Nothing};
+use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::{INIT, PASSWORD, World};
 
 /// A day of work in a store of this name.
@@ -44,8 +44,23 @@ fn a_store_works_below_a_very_long_path() {
     works_in(&long);
 }
 
-/// DuckDB takes what follows it for parameters of a URL.
+/// DuckDB takes what follows a `?` for parameters of a URL.
 #[test]
-fn a_store_works_below_a_directory_with_a_question_mark_in_its_name() {
-    ["what?", "a?mode=ro"].into_iter().for_each(works_in);
+fn no_store_is_made_below_a_directory_with_a_question_mark_in_its_name() {
+    let said = "tables cannot be kept below a directory with a `?` in its name";
+    for name in ["what?/a store", "a?mode=ro", "plain/a store?"] {
+        let world = World::empty();
+        let init = world.anonymous(&INIT).arg("--password-stdin").stdin(PASSWORD);
+        let _ = init.env("POPUG_STORE", world.home().join(name)).expect(1, Nothing, Has(said));
+        let world = World::new();
+        let copy = world.home().join("copy");
+        let _ = world.call("ada", &["backup"]).arg(&copy).expect(0, Any, Any);
+        let restore = world.anonymous(&["restore"]).arg(copy).arg("--password-stdin").stdin(PASSWORD);
+        let _ = restore.env("POPUG_STORE", world.home().join(name)).expect(1, Nothing, Has(said));
+        assert!(!world.home().join(name).exists());
+        // One that was moved there says so too.
+        let moved = world.home().join("moved?");
+        std::fs::rename(world.store(), &moved).expect("moved");
+        let _ = world.call("ada", &["consume"]).env("POPUG_STORE", moved).expect(1, Any, Has(said));
+    }
 }
