@@ -16,7 +16,7 @@ use crate::app::AppError;
 use crate::durable::sync_directory;
 use crate::held::Held;
 use crate::store::StoreDirectory;
-use crate::store::database::check_directory;
+use crate::store::connecting::check_directory;
 use crate::store::directory::{found, is_same};
 
 /// # Errors

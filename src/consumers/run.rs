@@ -14,7 +14,8 @@ use crate::domain::id::Sequence;
 use crate::durable::sync_directory;
 use crate::event_log::{EventLog, LogError};
 use crate::state::Checkpoint;
-use crate::store::database::{is_mark_of_checkpoint, remove, write_ahead_of};
+use crate::store::database::remove;
+use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
 
 /// Locks are let go after this much work, so that others get their turn.

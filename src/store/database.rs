@@ -5,13 +5,12 @@
 //! tells that the two were written together.
 
 use std::cell::Cell;
-use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duckdb::{Config, Connection, params};
+use duckdb::{Connection, params};
 
 use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
@@ -20,6 +19,9 @@ use crate::event_log::Hash;
 use crate::held::{Held, keeper};
 use crate::regular_file;
 use crate::state::Checkpoint;
+use crate::store::connecting::{Mode, cannot_open, check_directory, config, lock_holder, try_connect};
+use crate::store::directory::with_suffix;
+use crate::store::write_ahead::{CHECKPOINT_TAKES, lasting_write_ahead, write_ahead_of};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -53,7 +55,7 @@ impl StoreError {
     }
 }
 
-fn first_line(error: &duckdb::Error) -> String {
+pub(super) fn first_line(error: &duckdb::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
@@ -346,47 +348,7 @@ impl Database {
 
 const OPENINGS_MAX: usize = 5;
 
-/// While it checkpoints, DuckDB keeps a mark in a write-ahead file.
-const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);
-
-const MARK_BYTES_MAX: u64 = 128;
-
 const CHECKPOINT: &str = "CHECKPOINT";
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Read,
-    Write,
-}
-
-/// The files that DuckDB would read as what is not merged into the file yet.
-pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
-    [".wal", ".wal.checkpoint", ".wal.recovery"].map(|suffix| with_suffix(path, suffix))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// A write-ahead file that is still there after `patience`.
-fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<PathBuf> {
-    let began = Instant::now();
-    loop {
-        let found = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok())?;
-        if began.elapsed() >= patience {
-            return Some(found);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Whether a write-ahead file is what DuckDB leaves when it is killed during a checkpoint: a mark that says where the
-/// tables are, and no rows.
-pub fn is_mark_of_checkpoint(write_ahead: &Path) -> bool {
-    std::fs::metadata(write_ahead).is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)
-}
 
 /// Removes a file that may not be there.
 ///
@@ -399,99 +361,6 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
-}
-
-/// The version of DuckDB that is linked.
-///
-/// # Errors
-/// If it cannot be asked.
-pub fn duckdb_version() -> Result<String, StoreError> {
-    let path = Path::new("DuckDB");
-    let failed = |source| StoreError::DuckDb { action: "ask", path: path.to_owned(), source };
-    let connection = Connection::open_in_memory_with_flags(config(path)?).map_err(failed)?;
-    connection.query_row("SELECT version()", [], |row| row.get(0)).map_err(failed)
-}
-
-/// The file is attached to a database in memory, because only a file that is attached can do without a
-/// write-ahead file.
-fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, duckdb::Error>, StoreError> {
-    let options = match mode {
-        Mode::Read => "READ_ONLY",
-        Mode::Write => "RECOVERY_MODE no_wal_writes",
-    };
-    let sql = format!("ATTACH '{}' AS tables (TYPE duckdb, {options}); USE tables;", quoted(path)?);
-    let config = config(path)?;
-    Ok(Connection::open_in_memory_with_flags(config)
-        .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
-}
-
-/// Whether DuckDB can keep tables in this directory, or in a `new` one that is to be made there. It takes what follows a `?` for parameters of a URL, also in
-/// the names that links lead to.
-///
-/// # Errors
-/// [`std::io::ErrorKind::InvalidInput`] if it cannot, or another error of the system.
-pub fn check_directory(directory: &Path, new: Option<&OsStr>) -> std::io::Result<()> {
-    let place = std::fs::canonicalize(directory)?.join(new.unwrap_or_default());
-    if place.as_os_str().as_encoded_bytes().contains(&b'?') {
-        let reason = "tables cannot be kept below a directory with a `?` in its name; name another place";
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
-    }
-    Ok(())
-}
-
-/// A path as the content of an SQL string.
-///
-/// # Errors
-/// If it is not UTF-8, which is all that DuckDB takes.
-pub fn quoted(path: &Path) -> Result<String, StoreError> {
-    let text = path.to_str().ok_or_else(|| StoreError::Io {
-        action: "open",
-        path: path.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8"),
-    })?;
-    Ok(text.replace('\'', "''"))
-}
-
-/// DuckDB asks for the limits of its control group before it hears of ours, and aborts the process if the file is there
-/// and cannot be opened, as when no file descriptor is left. It needs a few of them at a time.
-fn check_start() -> Result<(), StoreError> {
-    const FILE: &str = "/proc/self/cgroup";
-    let opened = || -> std::io::Result<Vec<std::fs::File>> { (0..8).map(|_| std::fs::File::open(FILE)).collect() };
-    match opened() {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::NotStarted { path: FILE.into(), source })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
-/// beside the file.
-fn config(path: &Path) -> Result<Config, StoreError> {
-    check_start()?;
-    let spill = with_suffix(path, &format!(".spill-{}", std::process::id()));
-    let made = || -> Result<Config, duckdb::Error> {
-        Config::default()
-            .threads(2)?
-            .max_memory("384MB")?
-            .enable_autoload_extension(false)?
-            .with("temp_directory", spill.to_string_lossy())
-    };
-    made().map_err(|source| StoreError::DuckDb { action: "open", path: path.to_owned(), source })
-}
-
-/// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.
-fn lock_holder(error: &duckdb::Error) -> Option<String> {
-    let text = error.to_string();
-    if text.contains("is already attached by database") {
-        return Some("this process".to_owned());
-    }
-    let locked = text.contains("Could not set lock on file");
-    locked.then(|| {
-        let held = text.split_once("Conflicting lock is held in ").map(|(_, rest)| rest);
-        let holder = held.and_then(|rest| rest.split_once(". ")).map_or("another process", |(holder, _)| holder);
-        holder.to_owned()
-    })
 }
 
 /// Whether the disk takes no more. DuckDB says so only in words.
@@ -518,19 +387,4 @@ pub fn is_damage(error: &duckdb::Error) -> bool {
     ];
     let text = error.to_string();
     !is_full_disk(error) && WORDS.iter().any(|words| text.contains(words))
-}
-
-/// A file that the system does not open is not damaged, whatever the reason; the system tells it best.
-fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
-    let failed = |source| StoreError::DuckDb { action: "open", path: path.to_owned(), source };
-    if is_full_disk(&error) {
-        return failed(error);
-    }
-    if let Err(source) = std::fs::File::open(path) {
-        return StoreError::Io { action: "open", path: path.to_owned(), source };
-    }
-    if error.to_string().contains("Cannot open file") {
-        return failed(error);
-    }
-    StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) }
 }

@@ -116,6 +116,13 @@ impl StoreDirectory {
     }
 }
 
+/// The path with more at the end of its name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// What stands at `path`, links followed; `None` if nothing does.
 ///
 /// # Errors

@@ -34,6 +34,9 @@ fn one_seed_on_one_day_is_one_company() {
     }
 }
 
+/// The suite itself may have been started with interrupts ignored.
+const HEARING: [&str; 2] = ["env", "--default-signal=INT"];
+
 fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
@@ -52,7 +55,8 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
     let temporary = world.home().join("tmp");
     std::fs::create_dir(&temporary).expect("created");
     for (signal, number) in [("INT", 2), ("TERM", 15)] {
-        let demo = world.anonymous(&["demo", "--days", "3000"]).env("TMPDIR", &temporary).spawn();
+        let demo = world.anonymous(&["demo", "--days", "3000"]).env("TMPDIR", &temporary);
+        let demo = demo.through(&HEARING).spawn();
         wait_for(|| !is_empty(&temporary));
         stop(&demo, signal);
         let ended = demo.wait_with_output().expect("it ends");
@@ -68,7 +72,7 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
     assert!(demo.wait_with_output().expect("it ends").status.success() && !is_empty(&temporary));
     std::fs::remove_dir_all(&temporary).expect("removed");
     std::fs::create_dir(&temporary).expect("created");
-    let demo = world.anonymous(&["demo", "--days", "3000", "--dir", "named"]).spawn();
+    let demo = world.anonymous(&["demo", "--days", "3000", "--dir", "named"]).through(&HEARING).spawn();
     wait_for(|| world.home().join("named").exists());
     stop(&demo, "INT");
     let told = demo.wait_with_output().expect("it ends").stderr;

@@ -15,7 +15,7 @@ use crate::domain::id::Sequence;
 use crate::event_log::LogError;
 use crate::event_log::head::FORMAT;
 use crate::state::{Checkpoint, StateError, StateIndex, sqlite_version};
-use crate::store::database::duckdb_version;
+use crate::store::connecting::duckdb_version;
 use crate::store::{Database, StoreError, Tables};
 
 /// A consumer that has not looked for a day has been forgotten.

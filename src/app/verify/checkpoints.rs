@@ -9,7 +9,7 @@ use crate::consumers::notifier::MailTables;
 use crate::domain::event::Consumer;
 use crate::event_log::LogError;
 use crate::state::{Checkpoint, StateError, StateIndex};
-use crate::store::database::is_mark_of_checkpoint;
+use crate::store::write_ahead::is_mark_of_checkpoint;
 use crate::store::{Database, StoreError, Tables};
 
 /// The files that can be compared with a rebuild, and up to where.

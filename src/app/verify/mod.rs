@@ -52,7 +52,7 @@ impl App<'_> {
     pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
         let depth = if deep { Depth::Schemas } else { Depth::Decoding };
         let statements = self.statements();
-        let marks: Vec<_> = statements.iter().map(|statement| statement.checkpoint).collect();
+        let marks: Vec<_> = statements.iter().map(|statement| statement.checkpoint.sequence).collect();
         let scope = Scope { depth, threads: THREADS, marks: &marks };
         let audit = self.log.audit_counting(&scope, &|done, total| progress(Step::Lines, done, total))?;
         let (unknown, counted) = (audit.unknown_versions.clone(), audit.counted.clone());

@@ -13,7 +13,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{EventLog, LogError};
 use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
-use crate::store::database::quoted;
+use crate::store::connecting::quoted;
 use crate::store::{Database, StoreError, Tables};
 
 /// Tells the progress of a rebuild and nothing else.

@@ -1,0 +1,34 @@
+//! Write-ahead files of DuckDB: none is ever read. Nothing tells that one was written with the tables beside it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::store::directory::with_suffix;
+
+/// While it checkpoints, DuckDB keeps a mark in a write-ahead file.
+pub(super) const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);
+
+const MARK_BYTES_MAX: u64 = 128;
+
+/// The files that DuckDB would read as what is not merged into the file yet.
+pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
+    [".wal", ".wal.checkpoint", ".wal.recovery"].map(|suffix| with_suffix(path, suffix))
+}
+
+/// A write-ahead file that is still there after `patience`.
+pub(super) fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<PathBuf> {
+    let began = Instant::now();
+    loop {
+        let found = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok())?;
+        if began.elapsed() >= patience {
+            return Some(found);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a write-ahead file is what DuckDB leaves when it is killed during a checkpoint: a mark that says where the
+/// tables are, and no rows.
+pub fn is_mark_of_checkpoint(write_ahead: &Path) -> bool {
+    std::fs::metadata(write_ahead).is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)
+}
