@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use duckdb::{Config, Connection};
+use rustix::fs::{CWD, OFlags};
+use rustix::io::Errno;
 
 use crate::store::database::{StoreError, first_line, is_full_disk};
 use crate::store::directory::with_suffix;
@@ -69,11 +71,10 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
 /// and cannot be opened, as when no file descriptor is left. It needs a few of them at a time.
 fn check_start() -> Result<(), StoreError> {
     const FILE: &str = "/proc/self/cgroup";
-    let opened = || -> std::io::Result<Vec<std::fs::File>> { (0..8).map(|_| std::fs::File::open(FILE)).collect() };
-    match opened() {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::NotStarted { path: FILE.into(), source })
-        }
+    // Like DuckDB, this does not try again when a signal interrupts it.
+    let open = |_| rustix::fs::openat(CWD, FILE, OFlags::RDONLY | OFlags::CLOEXEC, rustix::fs::Mode::empty());
+    match (0..8).map(open).collect::<Result<Vec<_>, Errno>>() {
+        Err(error) if error != Errno::NOENT => Err(StoreError::NotStarted { path: FILE.into(), source: error.into() }),
         _ => Ok(()),
     }
 }
