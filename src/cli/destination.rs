@@ -41,7 +41,7 @@ impl Destination {
             let file = File::options().write(true).open(path).map_err(|error| cannot_write(path, &error))?;
             return Ok(Destination { path: path.to_owned(), to: To::Stream(BufWriter::new(file)) });
         }
-        let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let place = std::fs::canonicalize(path).unwrap_or_else(|_| in_its_directory(path));
         Ok(Destination { path: path.to_owned(), to: To::Place(Place::beside(&place)?) })
     }
 
@@ -74,6 +74,15 @@ impl Destination {
     pub fn finish(self, is_marked: bool) -> Result<(), Failure> {
         let Destination { path, to: To::Place(place) } = self else { return Ok(()) };
         place.finish(is_marked).map_err(|error| cannot_write(&path, &error))
+    }
+}
+
+/// A file that is not there yet, by the one name of its directory.
+fn in_its_directory(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(parent), path.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use duckdb::Connection;
 
-use crate::consumers::{ConsumeError, contents};
+use crate::consumers::ConsumeError;
 use crate::domain::company::Company;
 use crate::domain::event::{Actor, CompanyFounded, DayClosed, Event, PayoutMade};
 use crate::domain::id::{CompanyId, UserId};
@@ -40,11 +40,7 @@ pub struct CommonTables {
 
 impl CommonTables {
     /// What the file holds.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] if the rows are not what the checkpoint says.
     pub fn load(database: &Database) -> Result<CommonTables, StoreError> {
-        contents::check_days(database)?;
         let connection = database.connection();
         let read = || -> Result<Option<(CompanyFounded, EventTime)>, duckdb::Error> {
             let mut statement = connection.prepare(

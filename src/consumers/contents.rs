@@ -7,15 +7,27 @@
 use crate::domain::ledger::tally::Tally;
 use crate::store::{Database, StoreError, Tables};
 
+/// What is compared whenever a file is opened for work.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if the rows are not what the checkpoint says.
+pub fn check_opened(database: &Database, tables: Tables) -> Result<(), StoreError> {
+    check_days(database)?;
+    match tables {
+        Tables::Accounting => check_entries(database),
+        Tables::Analytics => Ok(()),
+    }
+}
+
 /// The days of all users, which the books are loaded from, against the checkpoint.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
-pub fn check_days(database: &Database) -> Result<(), StoreError> {
+fn check_days(database: &Database) -> Result<(), StoreError> {
     let sql = "SELECT coalesce(sum(entries), 0)::UBIGINT,
         coalesce(sum(rewards - fees + corrections - payout), 0)::BIGINT FROM user_days";
     let held = database.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (entries, amount_minor) = held.map_err(database.failed("read"))?;
+    let (entries, amount_minor) = held.map_err(|error| unreadable(database, error))?;
     let wanted = database.tally()?;
     same(database, "user_days", Tally { entries, amount_minor, digest: wanted.digest }, wanted)
 }
@@ -24,7 +36,7 @@ pub fn check_days(database: &Database) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
-pub fn check_entries(database: &Database) -> Result<(), StoreError> {
+fn check_entries(database: &Database) -> Result<(), StoreError> {
     // Entries are only ever appended, so the last one is the row of the highest number.
     let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
         coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
@@ -32,6 +44,15 @@ pub fn check_entries(database: &Database) -> Result<(), StoreError> {
     let (entries, digest) = held.map_err(database.failed("read"))?;
     let wanted = database.tally()?;
     same(database, "entries", Tally { entries, digest, ..wanted }, wanted)
+}
+
+/// Sums that fit no amount are of rows that this program did not write.
+fn unreadable(database: &Database, error: duckdb::Error) -> StoreError {
+    let text = error.to_string();
+    if ["Conversion Error", "Out of Range Error"].iter().any(|words| text.contains(words)) {
+        return database.damaged("its amounts add up to more than an amount can be");
+    }
+    database.failed("read")(error)
 }
 
 fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<(), StoreError> {
@@ -50,18 +71,15 @@ fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<
 /// # Errors
 /// [`StoreError::Damaged`] with the first contradiction.
 pub fn check_money(database: &Database, tables: Tables) -> Result<(), StoreError> {
-    check_days(database)?;
+    check_opened(database, tables)?;
     let checks = match tables {
-        Tables::Accounting => {
-            check_entries(database)?;
-            ACCOUNTING_CHECKS
-        }
+        Tables::Accounting => ACCOUNTING_CHECKS,
         Tables::Analytics => ANALYTICS_CHECKS,
     };
     for (contradiction, sql) in checks {
         let sql = format!("SELECT count(*)::UBIGINT FROM ({sql})");
-        let found: u64 =
-            database.connection().query_row(&sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
+        let found = database.connection().query_row(&sql, [], |row| row.get::<_, u64>(0));
+        let found = found.map_err(|error| unreadable(database, error))?;
         if found > 0 {
             return Err(database.damaged(format!("{contradiction} ({found} times)")));
         }

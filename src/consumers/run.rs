@@ -7,7 +7,7 @@ use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, notifier, report_recovery};
+use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, contents, notifier, report_recovery};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -275,6 +275,11 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
         discard_write_ahead(around, &path)?;
         let database = open_or_move_aside(around, tables, &path)?;
         if database.is_current()? {
+            if let Err(StoreError::Damaged { reason, .. }) = contents::check_opened(&database, tables) {
+                drop(database);
+                move_aside(around, &path, &reason)?;
+                continue;
+            }
             let checkpoint = database.checkpoint()?;
             check_on_chain(around, consumer_of(tables), &checkpoint)?;
             let withheld = Withheld::load(around, consumer_of(tables))?;
@@ -294,6 +299,11 @@ fn open_or_move_aside(around: &Surroundings<'_>, tables: Tables, path: &Path) ->
     match Database::open(path, tables, around.lock_wait) {
         Err(StoreError::Damaged { reason, .. }) => {
             move_aside(around, path, &reason)?;
+            Ok(Database::open(path, tables, around.lock_wait)?)
+        }
+        // Another program had the file until now.
+        Err(StoreError::WriteAhead { .. }) => {
+            discard_write_ahead(around, path)?;
             Ok(Database::open(path, tables, around.lock_wait)?)
         }
         other => Ok(other?),
@@ -353,10 +363,17 @@ pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Databas
     let path = around.directory.database(tables);
     let open = || Database::open_to_read(&path, tables, around.lock_wait);
     match open() {
-        Err(StoreError::WriteAhead { .. }) => {
-            let _lock = process_lock(around, consumer_of(tables))?;
-            discard_write_ahead(around, &path)?;
-            Ok(open()?)
+        Err(left) if matches!(left, StoreError::WriteAhead { .. }) => {
+            // On a disk that can only be read nobody can remove it.
+            let cleaned = process_lock(around, consumer_of(tables)).and_then(|lock| {
+                discard_write_ahead(around, &path)?;
+                Ok(lock)
+            });
+            match cleaned {
+                Ok(_lock) => Ok(open()?),
+                Err(ConsumeError::Io { .. } | ConsumeError::Store(StoreError::Io { .. })) => Err(left.into()),
+                Err(error) => Err(error),
+            }
         }
         opened => Ok(opened?),
     }

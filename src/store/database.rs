@@ -123,6 +123,9 @@ impl Database {
             remove(&companion)?;
         }
         let database = Database::connect(&making, tables, wait, Mode::Write)?;
+        if !database.is_in_place()? {
+            return Err(StoreError::Replaced { path: path.to_owned() });
+        }
         database.create_tables()?;
         drop(database);
         let named = std::fs::rename(&making, path).and_then(|()| sync_directory(path.parent().unwrap_or(path)));
@@ -196,6 +199,10 @@ impl Database {
                 Some(_) if waited < wait => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(5));
+                    // A program that had the file may have left one behind.
+                    if let Some(path) = lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait - waited)) {
+                        return Err(StoreError::WriteAhead { path });
+                    }
                 }
                 Some(holder) => {
                     let waited_millis = waited.as_millis();
@@ -277,6 +284,10 @@ impl Database {
     pub fn commit(&self) -> Result<(), StoreError> {
         if self.never_commits.get() {
             return Ok(());
+        }
+        // DuckDB keeps its mark of a checkpoint by name: not beside the tables of another store.
+        if !self.is_in_place()? {
+            return Err(StoreError::Replaced { path: self.path.clone() });
         }
         self.run("commit", "COMMIT")?;
         failpoint!("tables.before_checkpoint");

@@ -63,9 +63,7 @@ impl App<'_> {
         }
         let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
-        if is_whole {
-            self.check_statements(&statements, &counted, &mut findings)?;
-        }
+        self.check_statements(&statements, is_whole.then_some(&counted), &mut findings)?;
         let decisions = if deep || !unknown.is_empty() { self.decisions()? } else { Vec::new() };
         let unreadable = self.check_versions(&unknown, &decisions, &mut findings)?;
         if deep && self.check_history(&decisions, unreadable, &mut findings, progress)? {

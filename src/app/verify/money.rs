@@ -18,6 +18,8 @@ pub(super) struct Statement {
     tally: Tally,
     /// How the tables contradict themselves.
     contradiction: Option<String>,
+    /// Why that could not be found out.
+    unread: Option<String>,
 }
 
 impl App<'_> {
@@ -35,29 +37,43 @@ impl App<'_> {
         if !database.is_current()? {
             return Ok(None);
         }
-        let contradiction = match check_money(&database, tables) {
-            Ok(()) => None,
-            Err(StoreError::Damaged { reason, .. }) => Some(reason),
-            Err(other) => return Err(other),
+        let (contradiction, unread) = match check_money(&database, tables) {
+            Ok(()) => (None, None),
+            Err(StoreError::Damaged { reason, .. }) => (Some(reason), None),
+            Err(other) => (None, Some(other.to_string())),
         };
         let (checkpoint, tally) = (database.checkpoint()?, database.tally()?);
-        Ok(Some(Statement { consumer, file: tables.file_name(), checkpoint, tally, contradiction }))
+        Ok(Some(Statement { consumer, file: tables.file_name(), checkpoint, tally, contradiction, unread }))
     }
 
-    /// Holds what the tables said against what the lines of a sound log add up to.
+    /// Holds what the tables said against what the lines add up to, if the log is sound and all of it is read.
     pub(super) fn check_statements(
         &self,
         statements: &[Statement],
-        counted: &Counted,
+        counted: Option<&Counted>,
         findings: &mut Findings,
     ) -> Result<(), AppError> {
+        for said in statements {
+            if let Some(why) = &said.unread {
+                findings.notes.push(format!("the sums in {} were not compared: {why}", said.file));
+            }
+            if let Some(contradiction) = &said.contradiction {
+                let (consumer, file) = (said.consumer.name(), said.file.to_owned());
+                findings.rebuildable("I1", consumer, file, contradiction.clone());
+            }
+        }
+        let Some(counted) = counted else {
+            let why = "the sums in the tables were not compared with the log, which has events that are not read";
+            let is_told = !findings.is_sound() || statements.is_empty();
+            findings.notes.extend((!is_told).then(|| why.to_owned()));
+            return Ok(());
+        };
         let decisions = if counted.decisions > 0 { self.decisions()? } else { Vec::new() };
         for (said, (_, logged)) in statements.iter().zip(&counted.tallies) {
-            let mut found = |rule, what| findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what);
-            if let Some(contradiction) = &said.contradiction {
-                found("I1", contradiction.clone());
+            if said.contradiction.is_some() {
                 continue;
             }
+            let mut found = |rule, what| findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what);
             // Tables of another log are told of by their checkpoint.
             let is_of_this_log = self.log.read_after(said.checkpoint.sequence, &said.checkpoint.hash).is_ok();
             if said.tally == *logged || !is_of_this_log {

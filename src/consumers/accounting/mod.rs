@@ -23,7 +23,7 @@ pub use owed::{first_owed, has_entries_behind, settled_through, stop};
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Pen, Surroundings, contents};
+use crate::consumers::{ConsumeError, Pen, Surroundings};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -76,7 +76,6 @@ impl Proposal {
 
 impl<'d> Accounting<'d> {
     pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Accounting<'d>, ConsumeError> {
-        contents::check_entries(database)?;
         Ok(Accounting {
             common: CommonTables::load(database)?,
             tables: AccountingTables::default(),
