@@ -170,12 +170,18 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (id, rest) = bracketed.split_once(']')?;
         let id = id.trim();
-        let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
+        let rest = after_colon(rest).trim_start();
         return is_jira_id(id).then(|| (id, after_separator(rest).unwrap_or(rest)));
     }
     let (id, rest) = text.split_once(char::is_whitespace)?;
     let rest = after_separator(rest.trim_start())?;
     is_jira_id(id).then_some((id, rest))
+}
+
+/// What follows the colon behind a jira id. One that stands apart needs a blank behind it: `:smile:` is of the title.
+fn after_colon(text: &str) -> &str {
+    let apart = || text.trim_start().strip_prefix(':').filter(|rest| rest.starts_with(char::is_whitespace));
+    text.strip_prefix(':').or_else(apart).unwrap_or(text)
 }
 
 /// What follows a dash that stands alone. The dash of `-5 degrees` belongs to the title.
@@ -239,6 +245,7 @@ mod tests {
         for text in [
             "[UP-7] Fix it",
             "[UP-7]: Fix it",
+            "[UP-7] : Fix it",
             "[UP-7] - Fix it",
             "UP-7 - Fix it",
             "UP-7 – Fix it",

@@ -40,18 +40,21 @@ pub(super) fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, 
         .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
 }
 
-/// Whether DuckDB can keep tables in this directory, or in a `new` one that is to be made there. It takes what
-/// follows a `?` for parameters of a URL, also in the names that links lead to.
+/// Whether DuckDB can keep tables in this directory, or in a `new` one that is to be made there. It takes
+/// names in UTF-8 only, and what follows a `?` for parameters of a URL, also in the names that links lead to.
 ///
 /// # Errors
 /// [`std::io::ErrorKind::InvalidInput`] if it cannot, or another error of the system.
 pub fn check_directory(directory: &Path, new: Option<&OsStr>) -> std::io::Result<()> {
     let place = std::fs::canonicalize(directory)?.join(new.unwrap_or_default());
-    if place.as_os_str().as_encoded_bytes().contains(&b'?') {
-        let reason = "tables cannot be kept below a directory with a `?` in its name; name another place";
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
-    }
-    Ok(())
+    let reason = match place.to_str() {
+        None => "tables cannot be kept below a directory whose name is not UTF-8; name another place",
+        Some(text) if text.contains('?') => {
+            "tables cannot be kept below a directory with a `?` in its name; name another place"
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason))
 }
 
 /// A path as the content of an SQL string.

@@ -214,11 +214,14 @@ impl Database {
     }
 
     /// Whether the file that is open is the one at the path: DuckDB follows links and opens the name that it finds.
+    /// Tables in memory are in no other place.
     fn is_in_place(&self) -> Result<bool, StoreError> {
         let sql = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()";
-        let opened: String = self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed("open"))?;
+        let opened: Option<String> =
+            self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed("open"))?;
         let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-        Ok(identity(Path::new(&opened)).is_some_and(|opened| Some(opened) == identity(&self.path)))
+        let is_meant = |opened: String| identity(Path::new(&opened)).is_some_and(|it| Some(it) == identity(&self.path));
+        Ok(opened.is_none_or(is_meant))
     }
 
     fn create_tables(&self) -> Result<(), StoreError> {

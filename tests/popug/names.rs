@@ -44,6 +44,16 @@ fn a_store_works_below_a_very_long_path() {
     works_in(&long);
 }
 
+#[test]
+fn no_store_is_made_below_a_directory_whose_name_is_not_utf_8() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::empty();
+    let place = world.home().join(std::ffi::OsStr::from_bytes(b"bad\xff")).join("a store");
+    let init = world.anonymous(&INIT).arg("--password-stdin").stdin(PASSWORD).env("POPUG_STORE", &place);
+    let _ = init.expect(1, Nothing, Has("below a directory whose name is not UTF-8"));
+    assert!(!place.exists());
+}
+
 /// DuckDB takes what follows a `?` for parameters of a URL.
 #[test]
 fn no_store_is_made_below_a_directory_with_a_question_mark_in_its_name() {
