@@ -14,7 +14,7 @@
 //! write-ahead file until it is merged. What the database itself says is therefore the same as what is read, or
 //! one less.
 //!
-//! The layer also leaves a path as it is given. SQLite's own would look up what a held directory ([`crate::held`])
+//! The layer also leaves a path as it is given. SQLite's own would look up what a held directory (`held.rs`)
 //! is called now and open the companions of the file by that name, under which another store may stand a moment later.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
