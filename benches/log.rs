@@ -44,19 +44,43 @@ fn main() {
     }
     let events = (BATCHES * BATCH_EVENTS) as f64;
     let (append, raw, read) = (median(&mut appends), median(&mut raws), median(&mut reads));
-    println!("{events} events of {:.0} bytes, batches of {BATCH_EVENTS}, median of {RUNS} runs", bytes as f64 / events);
+    println!(
+        "{events} events of {:.0} bytes, batches of {BATCH_EVENTS}, median of {RUNS} runs",
+        bytes as f64 / events
+    );
     println!("append       {:>9.0} events/s", events / append);
-    println!("raw write    {:>9.0} events/s  (same bytes, write and fdatasync for each batch)", events / raw);
+    println!(
+        "raw write    {:>9.0} events/s  (same bytes, write and fdatasync for each batch)",
+        events / raw
+    );
     println!("append/raw   {:>9.2}", raw / append);
     println!("read, verify {:>9.0} events/s", events / read);
-    let (chain, decoding, sum) = (median(&mut chains), median(&mut decodings), median(&mut sums));
-    println!("sha256sum    {:>9.0} events/s  (the program of that name, one thread)", events / sum);
-    println!("audit, chain {:>9.0} events/s  (two threads), {:.2} of sha256sum's time", events / chain, chain / sum);
-    println!("audit, all   {:>9.0} events/s  (with decoding), {:.2} of it", events / decoding, decoding / sum);
+    let (chain, decoding, sum) = (
+        median(&mut chains),
+        median(&mut decodings),
+        median(&mut sums),
+    );
+    println!(
+        "sha256sum    {:>9.0} events/s  (the program of that name, one thread)",
+        events / sum
+    );
+    println!(
+        "audit, chain {:>9.0} events/s  (two threads), {:.2} of sha256sum's time",
+        events / chain,
+        chain / sum
+    );
+    println!(
+        "audit, all   {:>9.0} events/s  (with decoding), {:.2} of it",
+        events / decoding,
+        decoding / sum
+    );
 }
 
 fn append(log: &FileLog, batches: &[Batch]) {
-    let patience = Patience { wait: std::time::Duration::ZERO, holder: "bench".to_owned() };
+    let patience = Patience {
+        wait: std::time::Duration::ZERO,
+        holder: "bench".to_owned(),
+    };
     let mut writer = log.writer(&patience).expect("the writer lock");
     let mut head = *writer.head();
     for batch in batches {
@@ -66,12 +90,20 @@ fn append(log: &FileLog, batches: &[Batch]) {
 
 fn audit(log: &FileLog, depth: Depth) {
     let audit = log.audit(depth, 2, &|_, _| {}).expect("audited");
-    assert_eq!((audit.events, audit.faults), (BATCHES * BATCH_EVENTS, vec![]));
+    assert_eq!(
+        (audit.events, audit.faults),
+        (BATCHES * BATCH_EVENTS, vec![])
+    );
 }
 
 fn sha256sum(log: &Path) {
-    let files = std::fs::read_dir(log).expect("a directory").map(|entry| entry.expect("an entry").path());
-    let output = std::process::Command::new("sha256sum").args(files).output().expect("sha256sum runs");
+    let files = std::fs::read_dir(log)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path());
+    let output = std::process::Command::new("sha256sum")
+        .args(files)
+        .output()
+        .expect("sha256sum runs");
     assert!(output.status.success());
 }
 
@@ -86,9 +118,17 @@ fn read(log: &FileLog) {
 }
 
 fn segments(path: &std::path::Path) -> Vec<u8> {
-    let files = std::fs::read_dir(path).expect("a directory").map(|file| file.expect("an entry").path());
-    let segments = files.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
-    segments.map(|path| std::fs::read(path).expect("a segment")).collect::<Vec<_>>().concat()
+    let files = std::fs::read_dir(path)
+        .expect("a directory")
+        .map(|file| file.expect("an entry").path());
+    let segments = files.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "ndjson")
+    });
+    segments
+        .map(|path| std::fs::read(path).expect("a segment"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn write_raw(path: &std::path::Path, lines: &[u8]) {
@@ -112,10 +152,19 @@ fn median(times: &mut [f64]) -> f64 {
 
 /// What a day of tasks and money looks like.
 fn batch(number: u64) -> Batch {
-    let time = EventTime::from_micros(1_790_000_000_000_000 + number as i64 * 1_000_000).expect("in range");
-    let facts = (0..BATCH_EVENTS).map(|index| fact(number * BATCH_EVENTS + index, time)).collect();
+    let time = EventTime::from_micros(1_790_000_000_000_000 + number as i64 * 1_000_000)
+        .expect("in range");
+    let facts = (0..BATCH_EVENTS)
+        .map(|index| fact(number * BATCH_EVENTS + index, time))
+        .collect();
     let command_id = format!("accounting/{}", id(9, number));
-    Batch { time, actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts }
+    Batch {
+        time,
+        actor: Actor::System(Consumer::Accounting),
+        command_id,
+        command_hash: None,
+        facts,
+    }
 }
 
 fn id(kind: u64, number: u64) -> Uuid {
@@ -160,7 +209,16 @@ fn fact(number: u64, time: EventTime) -> Fact {
             reason: None,
         }
         .into(),
-        _ => TaskCompleted { task_id, completed_by: user_id, assignment_no: 1 }.into(),
+        _ => TaskCompleted {
+            task_id,
+            completed_by: user_id,
+            assignment_no: 1,
+        }
+        .into(),
     };
-    Fact { id: EventId::from_uuid(id(4, number)), causation: Some(EventId::from_uuid(id(4, number / 4))), event }
+    Fact {
+        id: EventId::from_uuid(id(4, number)),
+        causation: Some(EventId::from_uuid(id(4, number / 4))),
+        event,
+    }
 }

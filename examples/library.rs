@@ -63,7 +63,10 @@ fn a_day(root: &Path) -> Outcome<()> {
         holder: "the library example".to_owned(),
         segment_bytes_max: SEGMENT_BYTES_MAX,
     })?;
-    let proof = Proof::Password { login: ADMIN.to_owned(), password: Password::new(PASSWORD) };
+    let proof = Proof::Password {
+        login: ADMIN.to_owned(),
+        password: Password::new(PASSWORD),
+    };
     let admin = app.identify(&app.index()?, &proof)?;
 
     register(&app, &admin, "anna", "Анна Кузнецова")?;
@@ -77,7 +80,10 @@ fn a_day(root: &Path) -> Outcome<()> {
     // Midnight has to be over before the day can be closed.
     world.advance_to("2026-11-21T00:05:00Z")?;
     for closed in app.close(&admin, None)?.unblocked()? {
-        println!("{} is closed: {} paid", closed.day.business_date, closed.day.payouts_total);
+        println!(
+            "{} is closed: {} paid",
+            closed.day.business_date, closed.day.payouts_total
+        );
     }
     consume_analytics(&app.around())?;
     show(&app, ReportName::TrialBalance)?;
@@ -95,8 +101,15 @@ fn found(directory: &StoreDirectory, world: &World) -> Outcome<()> {
         // Only a company that was founded so takes writes under a clock that is not the machine's.
         test_clock: true,
     };
-    let founding = Founding { company, admin_password: Password::new(PASSWORD), founded_at: None };
-    let patience = Patience { wait: LOCK_WAIT, holder: "the library example".to_owned() };
+    let founding = Founding {
+        company,
+        admin_password: Password::new(PASSWORD),
+        founded_at: None,
+    };
+    let patience = Patience {
+        wait: LOCK_WAIT,
+        holder: "the library example".to_owned(),
+    };
     founding.carry_out(directory, world, &patience)?;
     Ok(())
 }
@@ -115,15 +128,28 @@ fn register(app: &App<'_>, by: &Caller, login: &str, name: &str) -> Outcome<()> 
 /// Creates a task and returns the login of whoever was drawn for it. The key makes it safe to be
 /// called again.
 fn add_task(app: &App<'_>, by: &Caller, title: &str, key: &str) -> Outcome<String> {
-    let command = Command::AddTask { title: title.to_owned(), jira_id: None, description: None };
-    let manner = Manner { key: Some(format!("{key}/{title}")) };
+    let command = Command::AddTask {
+        title: title.to_owned(),
+        jira_id: None,
+        description: None,
+    };
+    let manner = Manner {
+        key: Some(format!("{key}/{title}")),
+    };
     let first = app.execute(by.user.id, &command, &manner)?;
     let again = app.execute(by.user.id, &command, &manner)?;
-    assert!(again.replayed && again.events == first.events, "the same key gives the same result");
+    assert!(
+        again.replayed && again.events == first.events,
+        "the same key gives the same result"
+    );
     let [_, (_, Event::TaskAssigned(assigned))] = &first.events[..] else {
         unreachable!("a task is created together with its first assignment")
     };
-    Ok(app.index()?.user(assigned.assignee_id)?.expect("whoever was drawn is registered").login)
+    Ok(app
+        .index()?
+        .user(assigned.assignee_id)?
+        .expect("whoever was drawn is registered")
+        .login)
 }
 
 /// Completes a task as the one who holds it.
@@ -132,7 +158,13 @@ fn complete(app: &App<'_>, task: &str) -> Outcome<()> {
         let index = app.index()?;
         popug_cli::app::command::known_task(&index, task)?.assignee
     };
-    app.execute(holder, &Command::CompleteTasks { tasks: vec![task.to_owned()] }, &Manner::default())?;
+    app.execute(
+        holder,
+        &Command::CompleteTasks {
+            tasks: vec![task.to_owned()],
+        },
+        &Manner::default(),
+    )?;
     Ok(())
 }
 
@@ -152,7 +184,12 @@ fn show(app: &App<'_>, report: ReportName) -> Outcome<()> {
     let database = Database::open_to_read(&app.directory.database(tables), tables, LOCK_WAIT)?;
     let report = report.load(database.connection(), &query)?;
     println!("\n{}, as of event {}", report.name, report.as_of_sequence);
-    Ok(render(&report, Format::Table, Options::default(), &mut std::io::stdout().lock())?)
+    Ok(render(
+        &report,
+        Format::Table,
+        Options::default(),
+        &mut std::io::stdout().lock(),
+    )?)
 }
 
 /// A clock that moves when it is told to, real dice, and warnings on stderr.
@@ -162,7 +199,9 @@ struct World {
 
 impl World {
     fn at(time: &str) -> Outcome<World> {
-        Ok(World { now: Cell::new(time.parse()?) })
+        Ok(World {
+            now: Cell::new(time.parse()?),
+        })
     }
 
     fn advance_to(&self, time: &str) -> Outcome<()> {

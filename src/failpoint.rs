@@ -42,9 +42,14 @@ mod strike {
         let chosen = CHOSEN.get_or_init(|| {
             let text = std::env::var("POPUG_FAILPOINT").ok()?;
             let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
-            Some((name.to_owned(), nth.parse().expect("POPUG_FAILPOINT is NAME or NAME:N")))
+            Some((
+                name.to_owned(),
+                nth.parse().expect("POPUG_FAILPOINT is NAME or NAME:N"),
+            ))
         });
-        let Some((chosen, nth)) = chosen else { return false };
+        let Some((chosen, nth)) = chosen else {
+            return false;
+        };
         chosen == name && PASSINGS.fetch_add(1, Ordering::Relaxed) + 1 == *nth
     }
 

@@ -58,23 +58,39 @@ impl Held {
     /// As [`Held::open`].
     pub fn open_as(path: &Path, name: &Path) -> io::Result<Arc<Held>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        let descriptor = rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))?;
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let descriptor =
+            rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))?;
         let number = descriptor.as_raw_fd();
-        let held = Arc::new(Held { descriptor, path: PathBuf::from(format!("{DESCRIPTORS}{number}")) });
+        let held = Arc::new(Held {
+            descriptor,
+            path: PathBuf::from(format!("{DESCRIPTORS}{number}")),
+        });
         held.check_path()?;
-        holders().insert(number, Holder { name: name.to_owned(), held: Arc::downgrade(&held) });
+        holders().insert(
+            number,
+            Holder {
+                name: name.to_owned(),
+                held: Arc::downgrade(&held),
+            },
+        );
         Ok(held)
     }
 
     /// Whether the path leads to what the descriptor is of.
     fn check_path(&self) -> io::Result<()> {
         let opened = rustix::fs::fstat(&self.descriptor)?;
-        let leads_there = |found: Metadata| (found.dev(), found.ino()) == (opened.st_dev, opened.st_ino);
+        let leads_there =
+            |found: Metadata| (found.dev(), found.ino()) == (opened.st_dev, opened.st_ino);
         if std::fs::metadata(&self.path).is_ok_and(leads_there) {
             return Ok(());
         }
-        let text = "the directory cannot be held, as /proc/self/fd does not lead to it: mount /proc";
+        let text =
+            "the directory cannot be held, as /proc/self/fd does not lead to it: mount /proc";
         Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
@@ -87,21 +103,35 @@ impl Held {
 /// The descriptor that a path leads through, and what follows it.
 fn descriptor_of(path: &str) -> Option<(RawFd, &str)> {
     let rest = path.strip_prefix(DESCRIPTORS)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     Some((rest[..end].parse().ok()?, &rest[end..]))
 }
 
 /// What keeps the directory open that `path` leads through, if it is a held one.
 pub fn keeper(path: &Path) -> Option<Arc<Held>> {
-    let number = path.strip_prefix(DESCRIPTORS).ok()?.components().next()?.as_os_str().to_str()?.parse().ok()?;
+    let number = path
+        .strip_prefix(DESCRIPTORS)
+        .ok()?
+        .components()
+        .next()?
+        .as_os_str()
+        .to_str()?
+        .parse()
+        .ok()?;
     holders().get(&number)?.held.upgrade()
 }
 
 /// A path as people know it.
 pub fn named_path(path: &Path) -> PathBuf {
-    let Ok(below) = path.strip_prefix(DESCRIPTORS) else { return path.to_owned() };
+    let Ok(below) = path.strip_prefix(DESCRIPTORS) else {
+        return path.to_owned();
+    };
     let mut parts = below.components();
-    let number = parts.next().and_then(|part| part.as_os_str().to_str()?.parse().ok());
+    let number = parts
+        .next()
+        .and_then(|part| part.as_os_str().to_str()?.parse().ok());
     let name = number.and_then(|number: RawFd| Some(holders().get(&number)?.name.clone()));
     match name {
         Some(name) if parts.as_path().as_os_str().is_empty() => name,
@@ -123,7 +153,8 @@ pub fn named(text: &str) -> Cow<'_, str> {
             let name = holders().get(&number)?.name.display().to_string();
             Some((name, behind))
         });
-        let (name, behind) = known.unwrap_or_else(|| (DESCRIPTORS.to_owned(), &rest[DESCRIPTORS.len()..]));
+        let (name, behind) =
+            known.unwrap_or_else(|| (DESCRIPTORS.to_owned(), &rest[DESCRIPTORS.len()..]));
         named.push_str(&name);
         rest = behind;
     }
@@ -146,7 +177,10 @@ mod tests {
         std::fs::write(held.path().join("file"), "x").unwrap();
         assert!(moved.join("file").exists() && !name.join("file").exists());
         std::fs::remove_dir_all(&moved).unwrap();
-        assert!(std::fs::write(held.path().join("file"), "x").is_err(), "it is gone, and nothing takes its place");
+        assert!(
+            std::fs::write(held.path().join("file"), "x").is_err(),
+            "it is gone, and nothing takes its place"
+        );
         assert!(!name.join("file").exists());
     }
 
@@ -169,8 +203,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let held = Held::open_as(home.path(), Path::new("the store")).unwrap();
         let path = held.path().join("log/head");
-        let text = format!("cannot open {}: {} (/proc/self/fd/x)", path.display(), held.path().display());
-        assert_eq!(named(&text), "cannot open the store/log/head: the store (/proc/self/fd/x)");
+        let text = format!(
+            "cannot open {}: {} (/proc/self/fd/x)",
+            path.display(),
+            held.path().display()
+        );
+        assert_eq!(
+            named(&text),
+            "cannot open the store/log/head: the store (/proc/self/fd/x)"
+        );
         assert_eq!(named_path(&path), Path::new("the store/log/head"));
         assert_eq!(named_path(held.path()), Path::new("the store"));
         assert_eq!(named("/proc/self/fd/999999/x"), "/proc/self/fd/999999/x");
@@ -181,7 +222,13 @@ mod tests {
     fn what_is_no_directory_is_not_held() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("file"), "").unwrap();
-        assert_eq!(Held::open(&home.path().join("file")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-        assert_eq!(Held::open(&home.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            Held::open(&home.path().join("file")).unwrap_err().kind(),
+            io::ErrorKind::NotADirectory
+        );
+        assert_eq!(
+            Held::open(&home.path().join("none")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 }

@@ -20,7 +20,10 @@ pub fn is_other(path: &Path) -> bool {
 #[cfg(feature = "cli")]
 pub fn open(path: &Path, options: &std::fs::OpenOptions) -> std::io::Result<std::fs::File> {
     if is_other(path) {
-        return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, NO_FILE));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            NO_FILE,
+        ));
     }
     options.open(path)
 }

@@ -7,7 +7,9 @@ use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{CloseRequest, Closes, Correction};
-use crate::consumers::run::{again_if_damaged, consume_accounting, consume_analytics, with_accounting};
+use crate::consumers::run::{
+    again_if_damaged, consume_accounting, consume_analytics, with_accounting,
+};
 use crate::consumers::{ConsumeError, Consumed, Pen, tracker};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::Correct;
@@ -21,14 +23,24 @@ impl App<'_> {
     ///
     /// # Errors
     /// The role, a date that is not over, or whatever stops accounting.
-    pub fn close(&self, caller: &Caller, through: Option<BusinessDate>) -> Result<Closes, AppError> {
+    pub fn close(
+        &self,
+        caller: &Caller,
+        through: Option<BusinessDate>,
+    ) -> Result<Closes, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
         caller.require(Right::Close)?;
-        let request = CloseRequest { by: caller.user.id, through, imported: None };
+        let request = CloseRequest {
+            by: caller.user.id,
+            through,
+            imported: None,
+        };
         let around = self.around();
         let closes = again_if_damaged(|| {
-            with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))
+            with_accounting(&around, |accounting| {
+                accounting.close(&around, &mut Pen::ByLock, &request)
+            })
         })?;
         if !self.log.is_draft() {
             consume_analytics(&around)?;
@@ -61,19 +73,30 @@ impl App<'_> {
         let index = self.index()?;
         let actor = self.actor(&index, caller.user.id)?;
         let (text, reason) = (amount.map(str::to_owned), reason.to_owned());
-        let command = Command::CorrectEntry { entry: entry.to_owned(), amount: text, reason: reason.clone() };
+        let command = Command::CorrectEntry {
+            entry: entry.to_owned(),
+            amount: text,
+            reason: reason.clone(),
+        };
         if let Some(replayed) = self.replay(&index, &actor, &command, manner)? {
             return Ok(replayed);
         }
-        let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry { name: entry.to_owned() })?;
+        let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry {
+            name: entry.to_owned(),
+        })?;
         let command_hash = manner.key.as_ref().map(|_| command.hash(actor.id));
         let (amount, malformed) = read_amount(amount);
         let mut mint = |at: EventTime, first: Sequence| {
             let mut dice = self.environment.dice(&first.to_string());
-            (EventId::from_uuid(dice.uuid_v7(at)), dice.uuid_v7(at).to_string())
+            (
+                EventId::from_uuid(dice.uuid_v7(at)),
+                dice.uuid_v7(at).to_string(),
+            )
         };
         let is_key_taken = || -> Result<bool, ConsumeError> {
-            let Some(key) = &manner.key else { return Ok(false) };
+            let Some(key) = &manner.key else {
+                return Ok(false);
+            };
             tracker::catch_up(&self.around(), &index)?;
             Ok(index.given_command(key)?.is_some())
         };
@@ -82,26 +105,36 @@ impl App<'_> {
             entry,
             command: Correct { amount, reason },
             // An amount that cannot be read is heard of as late as a key.
-            key: malformed.map_or_else(|| check_key(manner), Err).map(|()| manner.key.clone()),
+            key: malformed
+                .map_or_else(|| check_key(manner), Err)
+                .map(|()| manner.key.clone()),
             command_hash,
             mint: &mut mint,
             is_key_taken: &is_key_taken,
         };
         let around = self.around();
-        let corrected =
-            with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction))?;
+        let corrected = with_accounting(&around, |accounting| {
+            accounting.correct(&around, &mut Pen::ByLock, correction)
+        })?;
         let Some(corrected) = corrected else {
             let replayed = self.replay(&index, &actor, &command, manner)?;
             return Ok(replayed.expect("a key that is taken is known"));
         };
         let events = vec![(corrected.sequence, corrected.entry.into())];
-        Ok(Outcome { events, replayed: false })
+        Ok(Outcome {
+            events,
+            replayed: false,
+        })
     }
 }
 
 /// The amount that was given, or what is wrong with it.
 fn read_amount(text: Option<&str>) -> (Option<Money>, Option<Rejection>) {
-    match text.map(|text| text.parse::<Money>().map_err(|_| Rejection::BadAmount { text: text.to_owned() })) {
+    match text.map(|text| {
+        text.parse::<Money>().map_err(|_| Rejection::BadAmount {
+            text: text.to_owned(),
+        })
+    }) {
         None => (None, None),
         Some(Ok(amount)) => (Some(amount), None),
         Some(Err(malformed)) => (None, Some(malformed)),

@@ -20,18 +20,58 @@ use crate::state::{StateIndex, TaskName};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    RegisterUser { login: String, full_name: String, email: String, role: String },
-    ChangeUser { user: String, full_name: Option<String>, email: Option<String> },
-    SetRole { user: String, role: String },
-    DeactivateUser { user: String, reason: Option<String> },
-    ReactivateUser { user: String, reason: Option<String> },
-    AddTask { title: String, jira_id: Option<String>, description: Option<String> },
-    CompleteTasks { tasks: Vec<String> },
+    RegisterUser {
+        login: String,
+        full_name: String,
+        email: String,
+        role: String,
+    },
+    ChangeUser {
+        user: String,
+        full_name: Option<String>,
+        email: Option<String>,
+    },
+    SetRole {
+        user: String,
+        role: String,
+    },
+    DeactivateUser {
+        user: String,
+        reason: Option<String>,
+    },
+    ReactivateUser {
+        user: String,
+        reason: Option<String>,
+    },
+    AddTask {
+        title: String,
+        jira_id: Option<String>,
+        description: Option<String>,
+    },
+    CompleteTasks {
+        tasks: Vec<String>,
+    },
     Reshuffle,
-    CorrectEntry { entry: String, amount: Option<String>, reason: String },
-    SetAside { consumer: Option<Consumer>, event: Sequence, reason: Option<String> },
-    RetryEvent { consumer: Option<Consumer>, event: Sequence, reason: String },
-    SkipEvent { consumer: Option<Consumer>, event: Sequence, reason: String },
+    CorrectEntry {
+        entry: String,
+        amount: Option<String>,
+        reason: String,
+    },
+    SetAside {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: Option<String>,
+    },
+    RetryEvent {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: String,
+    },
+    SkipEvent {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: String,
+    },
 }
 
 impl Command {
@@ -39,10 +79,17 @@ impl Command {
     /// `5` is `5.00`. What cannot be read stays as it was said.
     fn canonical(&self) -> Command {
         match self {
-            Command::CompleteTasks { tasks } => {
-                Command::CompleteTasks { tasks: tasks.iter().map(|name| TaskName::parse(name).to_string()).collect() }
-            }
-            Command::AddTask { title, jira_id, description } => match Title::from_input(title, jira_id.as_deref()) {
+            Command::CompleteTasks { tasks } => Command::CompleteTasks {
+                tasks: tasks
+                    .iter()
+                    .map(|name| TaskName::parse(name).to_string())
+                    .collect(),
+            },
+            Command::AddTask {
+                title,
+                jira_id,
+                description,
+            } => match Title::from_input(title, jira_id.as_deref()) {
                 Ok(read) => Command::AddTask {
                     title: read.title,
                     jira_id: read.jira_id,
@@ -50,11 +97,21 @@ impl Command {
                 },
                 Err(_) => self.clone(),
             },
-            Command::CorrectEntry { entry, amount, reason } => {
-                let read =
-                    |text: &String| text.parse::<Money>().map_or_else(|_| text.clone(), |money| money.to_string());
+            Command::CorrectEntry {
+                entry,
+                amount,
+                reason,
+            } => {
+                let read = |text: &String| {
+                    text.parse::<Money>()
+                        .map_or_else(|_| text.clone(), |money| money.to_string())
+                };
                 let amount = amount.as_ref().map(read);
-                Command::CorrectEntry { entry: entry.clone(), amount, reason: reason.trim().to_owned() }
+                Command::CorrectEntry {
+                    entry: entry.clone(),
+                    amount,
+                    reason: reason.trim().to_owned(),
+                }
             }
             other => other.clone(),
         }
@@ -78,13 +135,36 @@ impl Command {
         dice: &mut dyn Dice,
     ) -> Result<Vec<Event>, AppError> {
         match self {
-            Command::RegisterUser { login, full_name, email, role } => {
+            Command::RegisterUser {
+                login,
+                full_name,
+                email,
+                role,
+            } => {
                 let taken = index.user_named(login)?.is_some();
-                let (login, full_name, email, role) = (login.clone(), full_name.clone(), email.clone(), role.clone());
-                Ok(user::Register { login, full_name, email, role }.decide(actor, taken, at, dice)?)
+                let (login, full_name, email, role) = (
+                    login.clone(),
+                    full_name.clone(),
+                    email.clone(),
+                    role.clone(),
+                );
+                Ok(user::Register {
+                    login,
+                    full_name,
+                    email,
+                    role,
+                }
+                .decide(actor, taken, at, dice)?)
             }
-            Command::ChangeUser { user, full_name, email } => {
-                let change = user::Change { full_name: full_name.clone(), email: email.clone() };
+            Command::ChangeUser {
+                user,
+                full_name,
+                email,
+            } => {
+                let change = user::Change {
+                    full_name: full_name.clone(),
+                    email: email.clone(),
+                };
                 Ok(change.decide(actor, &known_user(index, user)?)?)
             }
             Command::SetRole { user, role } => {
@@ -92,20 +172,36 @@ impl Command {
                 Ok(command.decide(actor, &known_user(index, user)?, index.active_admins()?)?)
             }
             Command::DeactivateUser { user, reason } => {
-                let command = user::Deactivate { reason: reason.clone() };
+                let command = user::Deactivate {
+                    reason: reason.clone(),
+                };
                 Ok(command.decide(actor, &known_user(index, user)?, index.active_admins()?)?)
             }
             Command::ReactivateUser { user, reason } => {
-                let command = user::Reactivate { reason: reason.clone() };
+                let command = user::Reactivate {
+                    reason: reason.clone(),
+                };
                 Ok(command.decide(actor, &known_user(index, user)?)?)
             }
-            Command::AddTask { title, jira_id, description } => {
-                let add =
-                    task::Add { title: title.clone(), jira_id: jira_id.clone(), description: description.clone() };
+            Command::AddTask {
+                title,
+                jira_id,
+                description,
+            } => {
+                let add = task::Add {
+                    title: title.clone(),
+                    jira_id: jira_id.clone(),
+                    description: description.clone(),
+                };
                 Ok(add.decide(actor, index.next_number()?, &index.eligible()?, at, dice)?)
             }
             Command::CompleteTasks { tasks } => complete(index, actor, tasks),
-            Command::Reshuffle => Ok(task::reshuffle(actor, &index.open_tasks()?, &index.eligible()?, dice)?),
+            Command::Reshuffle => Ok(task::reshuffle(
+                actor,
+                &index.open_tasks()?,
+                &index.eligible()?,
+                dice,
+            )?),
             Command::CorrectEntry { .. } => unreachable!("accounting decides about entries"),
             Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
                 unreachable!("decided under the lock of the consumer")
@@ -115,7 +211,10 @@ impl Command {
 }
 
 fn complete(index: &StateIndex, actor: &User, names: &[String]) -> Result<Vec<Event>, AppError> {
-    let tasks = names.iter().map(|name| known_task(index, name)).collect::<Result<Vec<_>, _>>()?;
+    let tasks = names
+        .iter()
+        .map(|name| known_task(index, name))
+        .collect::<Result<Vec<_>, _>>()?;
     let login_of = |id: UserId| match index.user(id) {
         Ok(Some(user)) => user.login,
         _ => id.to_string(),
@@ -127,7 +226,9 @@ fn complete(index: &StateIndex, actor: &User, names: &[String]) -> Result<Vec<Ev
 /// [`Rejection::UnknownUser`]
 pub fn known_user(index: &StateIndex, name: &str) -> Result<User, AppError> {
     let found = index.user_named(name)?;
-    Ok(found.ok_or_else(|| Rejection::UnknownUser { name: name.to_owned() })?)
+    Ok(found.ok_or_else(|| Rejection::UnknownUser {
+        name: name.to_owned(),
+    })?)
 }
 
 /// # Errors
@@ -135,11 +236,20 @@ pub fn known_user(index: &StateIndex, name: &str) -> Result<User, AppError> {
 pub fn known_task(index: &StateIndex, name: &str) -> Result<Task, AppError> {
     let mut found = index.tasks_named(&TaskName::parse(name))?;
     match found.len() {
-        0 => Err(Rejection::UnknownTask { name: name.to_owned() }.into()),
+        0 => Err(Rejection::UnknownTask {
+            name: name.to_owned(),
+        }
+        .into()),
         1 => Ok(found.remove(0)),
         _ => {
-            let candidates = found.iter().map(|task| format!("T-{}", task.number)).collect();
-            Err(AppError::Ambiguous { name: name.to_owned(), candidates })
+            let candidates = found
+                .iter()
+                .map(|task| format!("T-{}", task.number))
+                .collect();
+            Err(AppError::Ambiguous {
+                name: name.to_owned(),
+                candidates,
+            })
         }
     }
 }

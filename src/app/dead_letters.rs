@@ -21,7 +21,11 @@ use crate::event_log::{EventLog, LogError, OwnedLine};
 use crate::state::{Recorded, Resolution, StateIndex};
 
 /// The consumers that can set an event aside; the state index cannot.
-pub const CONSUMERS: [Consumer; 3] = [Consumer::Accounting, Consumer::Analytics, Consumer::Notifier];
+pub const CONSUMERS: [Consumer; 3] = [
+    Consumer::Accounting,
+    Consumer::Analytics,
+    Consumer::Notifier,
+];
 
 /// An event about which something was decided, with the last decision.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,14 +53,28 @@ impl App<'_> {
     ///
     /// # Errors
     /// The role; if the log cannot be read.
-    pub fn dead_letters(&self, caller: &Caller, index: &StateIndex) -> Result<Vec<DeadLetter>, AppError> {
+    pub fn dead_letters(
+        &self,
+        caller: &Caller,
+        index: &StateIndex,
+    ) -> Result<Vec<DeadLetter>, AppError> {
         caller.require(Right::DeadLetters)?;
         let mut letters = Vec::new();
         for resolution in index.last_resolutions()? {
             let line = self.event(resolution.target)?;
             let line = line.line();
-            let (type_name, subject, time) = (line.type_name.to_owned(), line.subject.to_owned(), line.time.to_owned());
-            letters.push(DeadLetter { resolution, type_name, subject, time, waiting: 0 });
+            let (type_name, subject, time) = (
+                line.type_name.to_owned(),
+                line.subject.to_owned(),
+                line.time.to_owned(),
+            );
+            letters.push(DeadLetter {
+                resolution,
+                type_name,
+                subject,
+                time,
+                waiting: 0,
+            });
         }
         self.count_waiting(&mut letters)?;
         Ok(letters)
@@ -64,9 +82,13 @@ impl App<'_> {
 
     /// Reads on behind the first event that is set aside, once for all of them.
     fn count_waiting(&self, letters: &mut [DeadLetter]) -> Result<(), AppError> {
-        let mut set_aside: Vec<&mut DeadLetter> =
-            letters.iter_mut().filter(|letter| letter.resolution.standing == Standing::SetAside).collect();
-        let Some(first) = set_aside.first().map(|letter| letter.resolution.target) else { return Ok(()) };
+        let mut set_aside: Vec<&mut DeadLetter> = letters
+            .iter_mut()
+            .filter(|letter| letter.resolution.standing == Standing::SetAside)
+            .collect();
+        let Some(first) = set_aside.first().map(|letter| letter.resolution.target) else {
+            return Ok(());
+        };
         self.log.for_each(first.next(), &mut |line| {
             for letter in &mut set_aside {
                 let is_later = line.sequence > letter.resolution.target;
@@ -94,13 +116,21 @@ impl App<'_> {
     ///
     /// # Errors
     /// [`Rejection::UnknownEvent`]; if the log cannot be read.
-    pub fn waiting_for(&self, consumer: Consumer, target: Sequence) -> Result<Vec<Waiting>, AppError> {
+    pub fn waiting_for(
+        &self,
+        consumer: Consumer,
+        target: Sequence,
+    ) -> Result<Vec<Waiting>, AppError> {
         let subject = self.event(target)?.line().subject.to_owned();
         let mut waiting = Vec::new();
         self.log.for_each(target.next(), &mut |line| {
             if waits_with(consumer, line, &subject) {
                 let (type_name, time) = (line.type_name.to_owned(), line.time.to_owned());
-                waiting.push(Waiting { sequence: line.sequence, type_name, time });
+                waiting.push(Waiting {
+                    sequence: line.sequence,
+                    type_name,
+                    time,
+                });
             }
             Ok(())
         })?;
@@ -119,16 +149,29 @@ impl App<'_> {
         reason: Option<&str>,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::SetAside { consumer, event: sequence, reason: reason.map(str::to_owned) };
+        let command = Command::SetAside {
+            consumer,
+            event: sequence,
+            reason: reason.map(str::to_owned),
+        };
         // Finding the stop lets accounting go on, which appends.
-        if let Some(replayed) = self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)? {
+        if let Some(replayed) =
+            self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)?
+        {
             return Ok(replayed);
         }
-        let consumer = self.meant(consumer, sequence, |consumer| self.stops_at(consumer, sequence))?;
+        let consumer = self.meant(consumer, sequence, |consumer| {
+            self.stops_at(consumer, sequence)
+        })?;
         run::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
-            self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
-                target.set_aside(actor, stop.as_ref(), reason)
-            })
+            self.decide(
+                caller,
+                consumer,
+                sequence,
+                &command,
+                manner,
+                |target, actor| target.set_aside(actor, stop.as_ref(), reason),
+            )
         })
     }
 
@@ -152,7 +195,9 @@ impl App<'_> {
     }
 
     fn stops_at(&self, consumer: Consumer, sequence: Sequence) -> Result<bool, AppError> {
-        run::while_stopped(&self.around(), consumer, |stop| Ok(stop.is_some_and(|stop| stop.sequence == sequence)))
+        run::while_stopped(&self.around(), consumer, |stop| {
+            Ok(stop.is_some_and(|stop| stop.sequence == sequence))
+        })
     }
 
     /// Has a set-aside or skipped event applied by the consumer's next run.
@@ -167,17 +212,32 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::RetryEvent { consumer, event: sequence, reason: reason.to_owned() };
-        if let Some(replayed) = self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)? {
+        let command = Command::RetryEvent {
+            consumer,
+            event: sequence,
+            reason: reason.to_owned(),
+        };
+        if let Some(replayed) =
+            self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)?
+        {
             return Ok(replayed);
         }
         let open = [Standing::SetAside, Standing::Skipped];
-        let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
+        let consumer = self.meant(consumer, sequence, |consumer| {
+            self.stands(consumer, sequence, &open)
+        })?;
         run::with_lock(&self.around(), consumer, || {
-            let unreadable = Recorded::from_line(&self.event(sequence)?.line()).err().map(|error| error.to_string());
-            self.decide(caller, consumer, sequence, &command, manner, |target, actor| {
-                target.retry(actor, unreadable, reason)
-            })
+            let unreadable = Recorded::from_line(&self.event(sequence)?.line())
+                .err()
+                .map(|error| error.to_string());
+            self.decide(
+                caller,
+                consumer,
+                sequence,
+                &command,
+                manner,
+                |target, actor| target.retry(actor, unreadable, reason),
+            )
         })
     }
 
@@ -193,18 +253,38 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::SkipEvent { consumer, event: sequence, reason: reason.to_owned() };
-        if let Some(replayed) = self.replayed_or_allowed(caller, Right::SkipDeadLetters, sequence, &command, manner)? {
+        let command = Command::SkipEvent {
+            consumer,
+            event: sequence,
+            reason: reason.to_owned(),
+        };
+        if let Some(replayed) =
+            self.replayed_or_allowed(caller, Right::SkipDeadLetters, sequence, &command, manner)?
+        {
             return Ok(replayed);
         }
         let open = [Standing::SetAside];
-        let consumer = self.meant(consumer, sequence, |consumer| self.stands(consumer, sequence, &open))?;
+        let consumer = self.meant(consumer, sequence, |consumer| {
+            self.stands(consumer, sequence, &open)
+        })?;
         run::with_lock(&self.around(), consumer, || {
-            self.decide(caller, consumer, sequence, &command, manner, |target, actor| target.skip(actor, reason))
+            self.decide(
+                caller,
+                consumer,
+                sequence,
+                &command,
+                manner,
+                |target, actor| target.skip(actor, reason),
+            )
         })
     }
 
-    fn stands(&self, consumer: Consumer, sequence: Sequence, standings: &[Standing]) -> Result<bool, AppError> {
+    fn stands(
+        &self,
+        consumer: Consumer,
+        sequence: Sequence,
+        standings: &[Standing],
+    ) -> Result<bool, AppError> {
         let standing = standing(&self.index()?.resolutions()?, consumer, sequence);
         Ok(standing.is_some_and(|standing| standings.contains(&standing)))
     }
@@ -228,7 +308,10 @@ impl App<'_> {
         match fitting[..] {
             [] => Ok(Consumer::Accounting),
             [only] => Ok(only),
-            _ => Err(AppError::SeveralConsumers { sequence, consumers: fitting }),
+            _ => Err(AppError::SeveralConsumers {
+                sequence,
+                consumers: fitting,
+            }),
         }
     }
 
@@ -249,9 +332,18 @@ impl App<'_> {
     }
 }
 
-fn standing(resolutions: &[Resolution], consumer: Consumer, sequence: Sequence) -> Option<Standing> {
-    let about = |resolution: &&Resolution| (resolution.consumer, resolution.target) == (consumer, sequence);
-    resolutions.iter().rev().find(about).map(|resolution| resolution.standing)
+fn standing(
+    resolutions: &[Resolution],
+    consumer: Consumer,
+    sequence: Sequence,
+) -> Option<Standing> {
+    let about =
+        |resolution: &&Resolution| (resolution.consumer, resolution.target) == (consumer, sequence);
+    resolutions
+        .iter()
+        .rev()
+        .find(about)
+        .map(|resolution| resolution.standing)
 }
 
 fn target(
@@ -263,9 +355,20 @@ fn target(
     let line = around.log.line(sequence)?;
     let line = line.line();
     let data: Value = serde_json::from_str(line.data).unwrap_or_default();
-    let members = ["user_id", "assignee_id", "completed_by"].iter().filter_map(|member| data[member].as_str());
-    let touches: Vec<UserId> =
-        members.chain(line.subject.strip_prefix("user/")).filter_map(|id| id.parse().ok()).collect();
+    let members = ["user_id", "assignee_id", "completed_by"]
+        .iter()
+        .filter_map(|member| data[member].as_str());
+    let touches: Vec<UserId> = members
+        .chain(line.subject.strip_prefix("user/"))
+        .filter_map(|id| id.parse().ok())
+        .collect();
     let standing = standing(&index.resolutions()?, consumer, sequence);
-    Ok(Target { consumer, sequence, id: line.event_id()?, is_of_the_books: is_of_the_books(&line), touches, standing })
+    Ok(Target {
+        consumer,
+        sequence,
+        id: line.event_id()?,
+        is_of_the_books: is_of_the_books(&line),
+        touches,
+        standing,
+    })
 }

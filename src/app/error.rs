@@ -46,7 +46,11 @@ pub enum AppError {
     #[error(transparent)]
     Repair(#[from] RepairError),
     #[error("cannot {action} {}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
 
     #[error("there is no store in {}", path.display())]
     NoStore { path: PathBuf },
@@ -59,10 +63,16 @@ pub enum AppError {
     #[error("{} exists already", path.display())]
     StoreExists { path: PathBuf },
     #[error("`{name}` may be one of several tasks")]
-    Ambiguous { name: String, candidates: Vec<String> },
+    Ambiguous {
+        name: String,
+        candidates: Vec<String>,
+    },
     /// Which consumer is meant has to be said.
     #[error("event {sequence} is a dead letter of several consumers")]
-    SeveralConsumers { sequence: Sequence, consumers: Vec<Consumer> },
+    SeveralConsumers {
+        sequence: Sequence,
+        consumers: Vec<Consumer>,
+    },
     #[error("you are not logged in")]
     NotLoggedIn,
     #[error("wrong login or password")]
@@ -71,7 +81,10 @@ pub enum AppError {
     #[error("{variable} is set, but this store does not run on a pinned clock")]
     Pinned { variable: &'static str },
     #[error("cannot {action}")]
-    Stream { action: &'static str, source: std::io::Error },
+    Stream {
+        action: &'static str,
+        source: std::io::Error,
+    },
 
     /// The file as a whole is no CSV of this kind.
     #[error("{reason}")]
@@ -81,10 +94,21 @@ pub enum AppError {
     BadRows { bad: Vec<BadRow>, rows: u64 },
     /// It failed midway. What is in the log stays, and the same import goes on behind it.
     #[error("{in_log} of {rows} rows are in the log")]
-    ImportStopped { in_log: u64, rows: u64, source: Box<AppError> },
+    ImportStopped {
+        in_log: u64,
+        rows: u64,
+        source: Box<AppError>,
+    },
     /// A simulation would have to begin before the log's last event.
     #[error("the log's last event is of {last}, but {days} finished days begin at {start}")]
-    NoRoom { days: u32, start: EventTime, last: EventTime },
+    NoRoom {
+        days: u32,
+        start: EventTime,
+        last: EventTime,
+    },
     #[error("{message}")]
-    Usage { message: String, hint: Option<String> },
+    Usage {
+        message: String,
+        hint: Option<String>,
+    },
 }

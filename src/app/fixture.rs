@@ -35,7 +35,9 @@ pub struct Pinned {
 
 impl Pinned {
     pub fn at(now: &str) -> Pinned {
-        Pinned { now: Cell::new(at(now)) }
+        Pinned {
+            now: Cell::new(at(now)),
+        }
     }
 
     pub fn set(&self, now: &str) {
@@ -84,9 +86,18 @@ pub fn found(root: &Path, environment: &Pinned, founded_at: &str) {
         test_clock: true,
     };
     let admin_password = Password::new("parrots like nuts");
-    let founding = Founding { company, admin_password, founded_at: Some(at(founded_at)) };
-    let patience = Patience { wait: Duration::ZERO, holder: "test".into() };
-    founding.carry_out(&StoreDirectory::new(root), environment, &patience).unwrap();
+    let founding = Founding {
+        company,
+        admin_password,
+        founded_at: Some(at(founded_at)),
+    };
+    let patience = Patience {
+        wait: Duration::ZERO,
+        holder: "test".into(),
+    };
+    founding
+        .carry_out(&StoreDirectory::new(root), environment, &patience)
+        .unwrap();
 }
 
 /// A founded store; it goes with the value.
@@ -103,7 +114,10 @@ impl Store {
     pub fn founded_at(founded: &str) -> Store {
         let (directory, environment) = (tempfile::tempdir().unwrap(), Pinned::at(NOW));
         found(directory.path(), &environment, founded);
-        Store { directory, environment }
+        Store {
+            directory,
+            environment,
+        }
     }
 
     /// A store whose log is what is whole of `bytes`, as recovery leaves it after a kill.
@@ -113,9 +127,20 @@ impl Store {
         std::fs::create_dir(&log).unwrap();
         std::fs::write(log.join(format!("{:020}.ndjson", 1)), bytes).unwrap();
         // There is no head yet: what is whole is the log, and what is torn goes.
-        let patience = Patience { wait: Duration::ZERO, holder: "test".into() };
-        FileLog::open(&log).unwrap().lock_unsettled(&patience).unwrap().settle().unwrap();
-        Store { directory, environment }
+        let patience = Patience {
+            wait: Duration::ZERO,
+            holder: "test".into(),
+        };
+        FileLog::open(&log)
+            .unwrap()
+            .lock_unsettled(&patience)
+            .unwrap()
+            .settle()
+            .unwrap();
+        Store {
+            directory,
+            environment,
+        }
     }
 
     pub fn app(&self) -> App<'_> {
@@ -132,12 +157,23 @@ impl Store {
 
     pub fn caller(&self, login: &str) -> Caller {
         let index = self.app().index().unwrap();
-        Caller { user: index.user_named(login).unwrap().expect("a user of the test") }
+        Caller {
+            user: index
+                .user_named(login)
+                .unwrap()
+                .expect("a user of the test"),
+        }
     }
 
     /// The bytes of the log.
     pub fn log_bytes(&self) -> Vec<u8> {
-        std::fs::read(self.directory.path().join("log").join(format!("{:020}.ndjson", 1))).unwrap()
+        std::fs::read(
+            self.directory
+                .path()
+                .join("log")
+                .join(format!("{:020}.ndjson", 1)),
+        )
+        .unwrap()
     }
 
     /// `type` and `time` of every line.

@@ -51,12 +51,20 @@ impl Founding {
     ///
     /// # Errors
     /// As [`Founding::carry_out`].
-    pub fn draft(&self, directory: &StoreDirectory, environment: &dyn Environment) -> Result<Vec<u8>, AppError> {
+    pub fn draft(
+        &self,
+        directory: &StoreDirectory,
+        environment: &dyn Environment,
+    ) -> Result<Vec<u8>, AppError> {
         let (batch, _) = self.decide(directory.root(), environment)?;
         Ok(Encoded::behind(Sequence::ZERO, Hash::ZERO, std::slice::from_ref(&batch))?.into_lines())
     }
 
-    fn decide(&self, root: &Path, environment: &dyn Environment) -> Result<(Batch, Founded), AppError> {
+    fn decide(
+        &self,
+        root: &Path,
+        environment: &dyn Environment,
+    ) -> Result<(Batch, Founded), AppError> {
         new_store::check_free(root)?;
         let now = environment.now();
         let at = self.founded_at.unwrap_or(now);
@@ -68,14 +76,30 @@ impl Founding {
         let actor = Actor::User(founded.admin);
         let command_id = dice.uuid_v7(at).to_string();
         check_length(&self.admin_password)?;
-        Ok((Batch { time: at, actor, command_id, command_hash: None, facts }, founded))
+        Ok((
+            Batch {
+                time: at,
+                actor,
+                command_id,
+                command_hash: None,
+                facts,
+            },
+            founded,
+        ))
     }
 
-    fn build(&self, root: &Path, batch: &Batch, founded: Founded, patience: &Patience) -> Result<(), AppError> {
+    fn build(
+        &self,
+        root: &Path,
+        batch: &Batch,
+        founded: Founded,
+        patience: &Patience,
+    ) -> Result<(), AppError> {
         let log = FileLog::create(&root.join("log"))?;
         log.writer(patience)?.append(&Head::EMPTY, batch)?;
         let auth = AuthDir::create(root, founded.company)?;
-        auth.passwords().set_password(founded.admin, &self.admin_password)?;
+        auth.passwords()
+            .set_password(founded.admin, &self.admin_password)?;
         Ok(())
     }
 }
@@ -84,5 +108,8 @@ fn founded(events: &[Event]) -> Founded {
     let [Event::CompanyFounded(company), Event::UserRegistered(admin)] = events else {
         unreachable!("a founding is a company and its first admin")
     };
-    Founded { company: company.company_id, admin: admin.user_id }
+    Founded {
+        company: company.company_id,
+        admin: admin.user_id,
+    }
 }

@@ -63,15 +63,28 @@ impl<'i> Rehearsal<'i> {
     /// The index is at `head`.
     pub fn begin(index: &'i StateIndex, head: &Head) -> Result<Rehearsal<'i>, AppError> {
         index.begin()?;
-        Ok(Rehearsal { index, next: head.sequence.next(), open: true })
+        Ok(Rehearsal {
+            index,
+            next: head.sequence.next(),
+            open: true,
+        })
     }
 
     /// Decides and follows a command; `None` if nothing has to change.
     ///
     /// # Errors
     /// The rejection that stands first.
-    pub fn decide(&mut self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<Option<Batch>, AppError> {
-        let Timed { at, actor, command, key } = timed;
+    pub fn decide(
+        &mut self,
+        timed: &Timed<'_>,
+        dice: &mut dyn Dice,
+    ) -> Result<Option<Batch>, AppError> {
+        let Timed {
+            at,
+            actor,
+            command,
+            key,
+        } = timed;
         let events = command.decide(self.index, actor, *at, dice)?;
         if events.is_empty() {
             return Ok(None);
@@ -80,10 +93,12 @@ impl<'i> Rehearsal<'i> {
             time: *at,
             actor: Actor::User(actor.id),
             facts: with_ids(events, || EventId::from_uuid(dice.uuid_v7(*at))),
-            command_id: key.map_or_else(|| dice.uuid_v7(*at).to_string(), |(key, _)| key.to_owned()),
+            command_id: key
+                .map_or_else(|| dice.uuid_v7(*at).to_string(), |(key, _)| key.to_owned()),
             command_hash: key.map(|(_, hash)| hash),
         };
-        Recorded::of_batch(&batch, self.next).try_for_each(|recorded| self.index.apply(&recorded))?;
+        Recorded::of_batch(&batch, self.next)
+            .try_for_each(|recorded| self.index.apply(&recorded))?;
         self.next = self.next.plus(batch.facts.len() as u64);
         Ok(Some(batch))
     }
@@ -93,7 +108,10 @@ impl<'i> Rehearsal<'i> {
     /// # Errors
     /// The rejection that stands first.
     pub fn check(&self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<(), AppError> {
-        timed.command.decide(self.index, timed.actor, timed.at, dice).map(drop)
+        timed
+            .command
+            .decide(self.index, timed.actor, timed.at, dice)
+            .map(drop)
     }
 
     /// Keeps what was followed, which is the log up to `head`.
@@ -121,7 +139,11 @@ impl App<'_> {
         closes: bool,
         work: impl FnOnce(Option<&mut Accounting<'_>>) -> Result<T, AppError>,
     ) -> Result<T, AppError> {
-        if closes { with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))? } else { work(None) }
+        if closes {
+            with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))?
+        } else {
+            work(None)
+        }
     }
 
     /// Settles what a write that failed left behind the head, once its lock is let go of. If that
@@ -157,12 +179,24 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
         playhead: &'l Playhead,
         accounting: Option<&'p mut Accounting<'d>>,
     ) -> Result<Performance<'p, 'l, 'd>, AppError> {
-        let around = Surroundings { clock: playhead, ..app.around() };
+        let around = Surroundings {
+            clock: playhead,
+            ..app.around()
+        };
         let writer = app.log.writer(&around.patience())?;
         report_recovery(writer.recovery(), app.notices);
         let began = writer.head().sequence;
         let group = Vec::new();
-        Ok(Performance { around, playhead, writer, accounting, began, group, group_events: 0, group_bytes: 0 })
+        Ok(Performance {
+            around,
+            playhead,
+            writer,
+            accounting,
+            began,
+            group,
+            group_events: 0,
+            group_bytes: 0,
+        })
     }
 
     pub fn writer(&self) -> &Writer<'l> {
@@ -198,7 +232,12 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
     /// Lets go of the writer lock when something has failed, and settles what that left behind the
     /// head: what is whole is published, the rest is cut. Returns where the performance began.
     pub fn settle(self) -> Result<Sequence, LogError> {
-        let Performance { around, writer, began, .. } = self;
+        let Performance {
+            around,
+            writer,
+            began,
+            ..
+        } = self;
         drop(writer);
         around.log.settle(&around.patience())?;
         Ok(began)
@@ -209,10 +248,17 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
     ///
     /// # Panics
     /// If the performance was opened without accounting.
-    pub fn close(&mut self, at: EventTime, request: &CloseRequest) -> Result<Vec<Closed>, AppError> {
+    pub fn close(
+        &mut self,
+        at: EventTime,
+        request: &CloseRequest,
+    ) -> Result<Vec<Closed>, AppError> {
         self.flush()?;
         self.playhead.0.set(at);
-        let accounting = self.accounting.as_deref_mut().expect("opened to close dates");
+        let accounting = self
+            .accounting
+            .as_deref_mut()
+            .expect("opened to close dates");
         let closes = accounting.close(&self.around, &mut Pen::Held(&mut self.writer), request)?;
         Ok(closes.unblocked()?)
     }

@@ -63,7 +63,9 @@ impl App<'_> {
                 self.check_token(index, &token)?
             }
         };
-        let user = index.user(id)?.ok_or_else(|| Rejection::UnknownUser { name: id.to_string() })?;
+        let user = index.user(id)?.ok_or_else(|| Rejection::UnknownUser {
+            name: id.to_string(),
+        })?;
         if !user.active {
             return Err(Rejection::ActorDeactivated { login: user.login }.into());
         }
@@ -71,17 +73,31 @@ impl App<'_> {
     }
 
     fn check_token(&self, index: &StateIndex, token: &TokenText) -> Result<UserId, AppError> {
-        let claims = self.auth(index)?.tokens().verify(token, self.environment.system_now())?;
+        let claims = self
+            .auth(index)?
+            .tokens()
+            .verify(token, self.environment.system_now())?;
         Ok(claims.user_id)
     }
 
     /// Takes the same time for a login that nobody has.
-    fn check_password(&self, index: &StateIndex, login: &str, password: &Password) -> Result<UserId, AppError> {
+    fn check_password(
+        &self,
+        index: &StateIndex,
+        login: &str,
+        password: &Password,
+    ) -> Result<UserId, AppError> {
         let auth = self.auth(index)?;
         let user = index.user_named(login)?;
         let nobody = || UserId::from_uuid(auth.company().derive(&format!("login/{login}")));
         let id = user.as_ref().map_or_else(nobody, |user| user.id);
-        let is_right = auth.passwords().verify(id, password, self.environment.system_now())?;
-        if is_right && user.is_some() { Ok(id) } else { Err(AppError::WrongPassword) }
+        let is_right = auth
+            .passwords()
+            .verify(id, password, self.environment.system_now())?;
+        if is_right && user.is_some() {
+            Ok(id)
+        } else {
+            Err(AppError::WrongPassword)
+        }
     }
 }

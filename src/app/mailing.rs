@@ -49,7 +49,12 @@ impl App<'_> {
     pub fn retry_mail(&self, routes: &MailRoutes, payout: &str) -> Result<Retried, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
-        Ok(notifier::retry(&self.around(), &mut Pen::ByLock, routes, payout)?)
+        Ok(notifier::retry(
+            &self.around(),
+            &mut Pen::ByLock,
+            routes,
+            payout,
+        )?)
     }
 
     /// The event that the notifier cannot apply, if it stands right before one.
@@ -58,8 +63,11 @@ impl App<'_> {
     /// If its file or the index cannot be read.
     pub fn notifier_stop(&self, index: &StateIndex) -> Result<Option<Stop>, AppError> {
         let resolutions = index.resolutions()?;
-        let decided =
-            |sequence| resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence));
+        let decided = |sequence| {
+            resolutions
+                .iter()
+                .any(|about| (about.consumer, about.target) == (Consumer::Notifier, sequence))
+        };
         Ok(notifier::stop(&self.around(), decided)?)
     }
 

@@ -75,10 +75,19 @@ impl<'e> App<'e> {
     /// # Errors
     /// [`AppError::NoStore`], [`AppError::LogMissing`], [`AppError::IsBackup`]
     pub fn open(opening: Opening<'e>) -> Result<App<'e>, AppError> {
-        let Opening { directory, environment, notices, lock_wait, holder, segment_bytes_max } = opening;
+        let Opening {
+            directory,
+            environment,
+            notices,
+            lock_wait,
+            holder,
+            segment_bytes_max,
+        } = opening;
         let directory = hold(directory)?;
         if backup::is_backup(directory.place()) {
-            return Err(AppError::IsBackup { path: directory.root().to_owned() });
+            return Err(AppError::IsBackup {
+                path: directory.root().to_owned(),
+            });
         }
         let log = match FileLog::open(&directory.log()) {
             Ok(log) => log.with_segment_bytes_max(segment_bytes_max),
@@ -88,7 +97,14 @@ impl<'e> App<'e> {
         if log.is_lost()? {
             return Err(without_log(&directory));
         }
-        Ok(App { directory, log, environment, notices, lock_wait, holder })
+        Ok(App {
+            directory,
+            log,
+            environment,
+            notices,
+            lock_wait,
+            holder,
+        })
     }
 
     /// The same store for a dry run: commands decide and append as ever, but only in memory, where
@@ -96,7 +112,10 @@ impl<'e> App<'e> {
     /// the writer lock from its first write on, so it is meant for one command.
     #[must_use]
     pub fn draft(self) -> App<'e> {
-        App { log: self.log.draft(), ..self }
+        App {
+            log: self.log.draft(),
+            ..self
+        }
     }
 
     pub fn around(&self) -> Surroundings<'_> {
@@ -123,8 +142,12 @@ impl<'e> App<'e> {
     /// # Errors
     /// If the log has no founding event.
     pub fn company(&self, index: &StateIndex) -> Result<Company, AppError> {
-        let company = tracker::on_sound_index(&self.around(), index, || Ok::<_, AppError>(index.company()?))?;
-        company.ok_or_else(|| AppError::NoStore { path: self.directory.root().to_owned() })
+        let company = tracker::on_sound_index(&self.around(), index, || {
+            Ok::<_, AppError>(index.company()?)
+        })?;
+        company.ok_or_else(|| AppError::NoStore {
+            path: self.directory.root().to_owned(),
+        })
     }
 
     /// Refuses a write under a pinned clock or pinned dice where the company does not run on them.
@@ -145,15 +168,23 @@ fn hold(directory: StoreDirectory) -> Result<StoreDirectory, AppError> {
     let path = directory.root().to_owned();
     directory.hold().map_err(|source| match source.kind() {
         NotFound | NotADirectory => AppError::NoStore { path },
-        _ => AppError::Io { action: "open", path, source },
+        _ => AppError::Io {
+            action: "open",
+            path,
+            source,
+        },
     })
 }
 
 /// A directory without a log: no store, or what is left of one.
 fn without_log(directory: &StoreDirectory) -> AppError {
     if directory.auth().exists() {
-        AppError::LogMissing { path: directory.log() }
+        AppError::LogMissing {
+            path: directory.log(),
+        }
     } else {
-        AppError::NoStore { path: directory.root().to_owned() }
+        AppError::NoStore {
+            path: directory.root().to_owned(),
+        }
     }
 }

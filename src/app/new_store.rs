@@ -26,7 +26,13 @@ pub fn check_free(root: &Path) -> Result<(), AppError> {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == ErrorKind::NotFound,
     };
-    if is_free { Ok(()) } else { Err(AppError::StoreExists { path: root.to_owned() }) }
+    if is_free {
+        Ok(())
+    } else {
+        Err(AppError::StoreExists {
+            path: root.to_owned(),
+        })
+    }
 }
 
 /// Runs `build` in a directory beside `root` whose name tells what is `under_way`, and moves what
@@ -45,13 +51,18 @@ pub fn build_and_move<T>(
     let (held, at_work) = open_new(&beside, root).map_err(|source| {
         // Whatever is in it is not ours.
         let _ = std::fs::remove_dir(&beside);
-        AppError::Io { action: "open", path: beside.clone(), source }
+        AppError::Io {
+            action: "open",
+            path: beside.clone(),
+            source,
+        }
     })?;
     let built = StoreDirectory::of(held, root);
     // Tells others that somebody is at work here; where directories cannot be locked, nobody sweeps.
     let _locked = at_work.try_lock();
     let made = build(built.place());
-    let moved = made.and_then(|made| move_into_place(&beside, &built, parent.path(), root).map(|()| made));
+    let moved =
+        made.and_then(|made| move_into_place(&beside, &built, parent.path(), root).map(|()| made));
     if moved.is_err() && is_at(&beside, &built) {
         // What was begun is no store and of no use to anybody.
         let _ = std::fs::remove_dir_all(&beside);
@@ -68,8 +79,16 @@ fn is_at(beside: &Path, built: &StoreDirectory) -> bool {
 /// The directory that the store is to be in, made if need be.
 fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
     let parent = parent_of(root);
-    let io = |source| AppError::Io { action: "create", path: parent.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
+    let io = |source| AppError::Io {
+        action: "create",
+        path: parent.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(parent)
+        .map_err(io)?;
     let held = Held::open(parent).map_err(io)?;
     check_directory(held.path(), root.file_name()).map_err(io)?;
     Ok(held)
@@ -81,20 +100,34 @@ fn open_new(path: &Path, root: &Path) -> std::io::Result<(Arc<Held>, File)> {
     let held = Held::open_as(path, root)?;
     let is_new = is_same(found(held.path())?.as_ref(), Some(&directory.metadata()?))
         && std::fs::read_dir(held.path())?.next().is_none();
-    if is_new { Ok((held, directory)) } else { Err(ErrorKind::AlreadyExists.into()) }
+    if is_new {
+        Ok((held, directory))
+    } else {
+        Err(ErrorKind::AlreadyExists.into())
+    }
 }
 
 fn parent_of(root: &Path) -> &Path {
-    root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    root.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// A new directory of ours beside `root`: one that is there already somebody else may have filled or
 /// keep open, so none is ever used.
 fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppError> {
-    let name = root.file_name().map_or_else(|| "store".into(), |name| name.to_string_lossy().into_owned());
+    let name = root.file_name().map_or_else(
+        || "store".into(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let prefix = format!(".{name}.{under_way}-");
-    let io = |path: &Path, source| AppError::Io { action: "create", path: path.to_owned(), source };
-    let mut numbers = std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
+    let io = |path: &Path, source| AppError::Io {
+        action: "create",
+        path: path.to_owned(),
+        source,
+    };
+    let mut numbers =
+        std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
     loop {
         let number: u32 = numbers.next().expect("numbers do not end");
         let beside = parent.join(format!("{prefix}{number}"));
@@ -113,14 +146,21 @@ fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppErr
 /// Removes what killed attempts at the same store left beside `ours`. To whom it belongs the system
 /// says, whether he is still at work the lock. Links are not followed, and stay.
 fn sweep(ours: &Path, prefix: &str) {
-    let Ok(owner) = std::fs::symlink_metadata(ours).map(|found| found.uid()) else { return };
-    let Ok(entries) = std::fs::read_dir(parent_of(ours)) else { return };
+    let Ok(owner) = std::fs::symlink_metadata(ours).map(|found| found.uid()) else {
+        return;
+    };
+    let Ok(entries) = std::fs::read_dir(parent_of(ours)) else {
+        return;
+    };
     for entry in entries.flatten().filter(|entry| entry.path() != ours) {
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
         let is_left = || {
             let directory = open_directory(&entry.path()).ok();
-            directory.is_some_and(|directory| is_of(owner, &directory) && directory.try_lock().is_ok())
+            directory
+                .is_some_and(|directory| is_of(owner, &directory) && directory.try_lock().is_ok())
         };
         if number.is_some() && is_left() {
             let _ = std::fs::remove_dir_all(entry.path());
@@ -138,17 +178,30 @@ fn is_of(owner: u32, file: &File) -> bool {
     file.metadata().is_ok_and(|found| found.uid() == owner)
 }
 
-fn move_into_place(beside: &Path, built: &StoreDirectory, parent: &Path, root: &Path) -> Result<(), AppError> {
+fn move_into_place(
+    beside: &Path,
+    built: &StoreDirectory,
+    parent: &Path,
+    root: &Path,
+) -> Result<(), AppError> {
     let io = |action, path: &Path| {
         let path = path.to_owned();
-        move |source| AppError::Io { action, path, source }
+        move |source| AppError::Io {
+            action,
+            path,
+            source,
+        }
     };
     sync_directory(built.place()).map_err(io("sync", root))?;
     if !is_at(beside, built) {
-        return Err(io("create", root)(std::io::Error::other("it was moved away while it was made")));
+        return Err(io("create", root)(std::io::Error::other(
+            "it was moved away while it was made",
+        )));
     }
     failpoint!("new_store.before_move");
-    let place = root.file_name().map_or_else(|| root.to_owned(), |name| parent.join(name));
+    let place = root
+        .file_name()
+        .map_or_else(|| root.to_owned(), |name| parent.join(name));
     std::fs::rename(beside, place).map_err(io("create", root))?;
     failpoint!("new_store.after_move");
     sync_directory(parent).map_err(io("sync", parent_of(root)))
@@ -166,8 +219,16 @@ mod tests {
             std::fs::create_dir_all(path.join("log")).unwrap();
             path
         };
-        let (left, at_work) = (beside(".new.restoring-4000000001"), beside(".new.restoring-4000000002"));
-        let others = [".new.restoring-notes", ".newer.restoring-1", ".new.founding-1"].map(beside);
+        let (left, at_work) = (
+            beside(".new.restoring-4000000001"),
+            beside(".new.restoring-4000000002"),
+        );
+        let others = [
+            ".new.restoring-notes",
+            ".newer.restoring-1",
+            ".new.founding-1",
+        ]
+        .map(beside);
         let lock = File::open(&at_work).unwrap();
         lock.try_lock().unwrap();
         let root = home.path().join("new");
@@ -185,7 +246,9 @@ mod tests {
     fn no_directory_that_somebody_prepared_is_built_in_or_followed() {
         let home = tempfile::tempdir().unwrap();
         let (root, prepared) = (home.path().join("new"), home.path().join("prepared"));
-        let taken = home.path().join(format!(".new.restoring-{}", std::process::id()));
+        let taken = home
+            .path()
+            .join(format!(".new.restoring-{}", std::process::id()));
         let link = home.path().join(".new.restoring-4000000001");
         std::fs::create_dir_all(prepared.join("log")).unwrap();
         std::os::unix::fs::symlink(&prepared, &taken).unwrap();
@@ -199,14 +262,23 @@ mod tests {
         .unwrap();
         assert_eq!(std::fs::read(root.join("head")).unwrap(), b"ours");
         assert!(prepared.join("log").exists() && !prepared.join("head").exists());
-        assert!([&taken, &link].iter().all(|path| path.is_symlink()), "somebody's links stay");
+        assert!(
+            [&taken, &link].iter().all(|path| path.is_symlink()),
+            "somebody's links stay"
+        );
     }
 
     #[test]
     fn a_store_is_made_in_the_directory_that_was_begun_and_put_into_the_parent_that_was_meant() {
         let home = tempfile::tempdir().unwrap();
-        let (parent, moved, other) = (home.path().join("p"), home.path().join("moved"), home.path().join("other"));
-        [&parent, &other].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        let (parent, moved, other) = (
+            home.path().join("p"),
+            home.path().join("moved"),
+            home.path().join("other"),
+        );
+        [&parent, &other]
+            .into_iter()
+            .for_each(|path| std::fs::create_dir(path).unwrap());
         let (_, made) = build_and_move(&parent.join("new"), "restoring", |beside| {
             std::fs::rename(&parent, &moved).unwrap();
             std::os::unix::fs::symlink(&other, &parent).unwrap();
@@ -224,14 +296,18 @@ mod tests {
             Ok(())
         });
         assert!(failed.is_err() && !moved.join("newer").exists());
-        let theirs = std::fs::read_dir(&moved).unwrap().any(|entry| entry.unwrap().path().join("head").is_file());
+        let theirs = std::fs::read_dir(&moved)
+            .unwrap()
+            .any(|entry| entry.unwrap().path().join("head").is_file());
         assert!(theirs, "what stands in the place of ours is not removed");
     }
 
     #[test]
     fn a_directory_of_ours_that_is_left_is_not_gone_on_with() {
         let home = tempfile::tempdir().unwrap();
-        let taken = home.path().join(format!(".new.restoring-{}", std::process::id()));
+        let taken = home
+            .path()
+            .join(format!(".new.restoring-{}", std::process::id()));
         std::fs::create_dir_all(taken.join("log")).unwrap();
         build_and_move(&home.path().join("new"), "restoring", |beside| {
             assert!(std::fs::read_dir(beside).unwrap().next().is_none());
@@ -244,8 +320,13 @@ mod tests {
     #[test]
     fn what_belongs_to_another_account_is_not_swept() {
         let home = tempfile::tempdir().unwrap();
-        let (theirs, ours) = (home.path().join(".new.restoring-1"), home.path().join("ours"));
-        [&theirs, &ours].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        let (theirs, ours) = (
+            home.path().join(".new.restoring-1"),
+            home.path().join("ours"),
+        );
+        [&theirs, &ours]
+            .into_iter()
+            .for_each(|path| std::fs::create_dir(path).unwrap());
         let directory = open_directory(&theirs).unwrap();
         let owner = std::fs::metadata(&ours).unwrap().uid();
         assert!(is_of(owner, &directory) && !is_of(owner + 1, &directory));

@@ -40,8 +40,18 @@ impl App<'_> {
     ///
     /// # Errors
     /// Refusals in the order: key known with other content, unknown id, role, state, text.
-    pub fn execute(&self, caller: UserId, command: &Command, manner: &Manner) -> Result<Outcome, AppError> {
-        self.execute_on(&tracker::open_index(&self.around())?, caller, command, manner)
+    pub fn execute(
+        &self,
+        caller: UserId,
+        command: &Command,
+        manner: &Manner,
+    ) -> Result<Outcome, AppError> {
+        self.execute_on(
+            &tracker::open_index(&self.around())?,
+            caller,
+            command,
+            manner,
+        )
     }
 
     /// The same with an index that is open already, wherever it stands.
@@ -80,18 +90,31 @@ impl App<'_> {
             return Ok(replayed);
         }
         let stamped = self.stamp(&writer);
-        let time = stamped.as_ref().ok().copied().or(writer.last_time()).unwrap_or_else(|| self.environment.now());
-        let mut dice = self.environment.dice(&writer.head().sequence.next().to_string());
+        let time = stamped
+            .as_ref()
+            .ok()
+            .copied()
+            .or(writer.last_time())
+            .unwrap_or_else(|| self.environment.now());
+        let mut dice = self
+            .environment
+            .dice(&writer.head().sequence.next().to_string());
         let events = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
         check_key(manner)?;
         if events.is_empty() {
-            return Ok(Outcome { events: Vec::new(), replayed: false });
+            return Ok(Outcome {
+                events: Vec::new(),
+                replayed: false,
+            });
         }
         let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(time)));
         let batch = Batch {
             time,
             actor: Actor::User(actor.id),
-            command_id: manner.key.clone().unwrap_or_else(|| dice.uuid_v7(time).to_string()),
+            command_id: manner
+                .key
+                .clone()
+                .unwrap_or_else(|| dice.uuid_v7(time).to_string()),
             command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
             facts,
         };
@@ -101,7 +124,9 @@ impl App<'_> {
     /// The caller as the log knows him, allowed to write at all.
     pub(super) fn actor(&self, index: &StateIndex, caller: UserId) -> Result<User, AppError> {
         self.check_pins(&self.company(index)?)?;
-        let actor = index.user(caller)?.ok_or_else(|| Rejection::UnknownUser { name: caller.to_string() })?;
+        let actor = index.user(caller)?.ok_or_else(|| Rejection::UnknownUser {
+            name: caller.to_string(),
+        })?;
         if !actor.active {
             return Err(Rejection::ActorDeactivated { login: actor.login }.into());
         }
@@ -116,13 +141,24 @@ impl App<'_> {
         command: &Command,
         manner: &Manner,
     ) -> Result<Option<Outcome>, AppError> {
-        let Some(key) = &manner.key else { return Ok(None) };
-        let Some(given) = index.given_command(key)? else { return Ok(None) };
+        let Some(key) = &manner.key else {
+            return Ok(None);
+        };
+        let Some(given) = index.given_command(key)? else {
+            return Ok(None);
+        };
         if given.command_hash != command.hash(actor.id) {
-            return Err(Rejection::KeyReused { key: key.clone(), first_sequence: given.first }.into());
+            return Err(Rejection::KeyReused {
+                key: key.clone(),
+                first_sequence: given.first,
+            }
+            .into());
         }
         let events = read_batch(&self.log, &given)?;
-        Ok(Some(Outcome { events, replayed: true }))
+        Ok(Some(Outcome {
+            events,
+            replayed: true,
+        }))
     }
 
     /// The time of the next batch.
@@ -153,10 +189,15 @@ impl App<'_> {
         if let Err(error) = follow() {
             let _ = index.rollback();
             if let StateError::Damaged { .. } = error {
-                self.notices.warn(&format!("{error}; the next command makes it anew from the log"));
+                self.notices.warn(&format!(
+                    "{error}; the next command makes it anew from the log"
+                ));
             }
         }
-        Ok(Outcome { events: numbered(batch, first), replayed: false })
+        Ok(Outcome {
+            events: numbered(batch, first),
+            replayed: false,
+        })
     }
 }
 
@@ -182,18 +223,28 @@ fn in_order(
 /// # Errors
 /// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::TokenInKey`], [`Rejection::ReservedKey`]
 pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
-    let Some(key) = &manner.key else { return Ok(()) };
+    let Some(key) = &manner.key else {
+        return Ok(());
+    };
     if key.trim().is_empty() {
         return Err(Rejection::Empty { what: "key" });
     }
     if key.len() > KEY_BYTES_MAX {
-        return Err(Rejection::TooLong { what: "key", unit: "bytes", length: key.len(), max: KEY_BYTES_MAX });
+        return Err(Rejection::TooLong {
+            what: "key",
+            unit: "bytes",
+            length: key.len(),
+            max: KEY_BYTES_MAX,
+        });
     }
     // Whoever reads the log or a backup of it could act with the token.
     if matches!(without_tokens(key), Cow::Owned(_)) {
         return Err(Rejection::TokenInKey);
     }
-    if RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+    if RESERVED_PREFIXES
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
+    {
         return Err(Rejection::ReservedKey { key: key.clone() });
     }
     Ok(())
@@ -201,11 +252,23 @@ pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
 
 /// Gives each event its id.
 pub(super) fn with_ids(events: Vec<Event>, mut id: impl FnMut() -> EventId) -> Vec<Fact> {
-    events.into_iter().map(|event| Fact { id: id(), causation: None, event }).collect()
+    events
+        .into_iter()
+        .map(|event| Fact {
+            id: id(),
+            causation: None,
+            event,
+        })
+        .collect()
 }
 
 fn numbered(batch: Batch, first: Sequence) -> Vec<(Sequence, Event)> {
-    batch.facts.into_iter().zip(0..).map(|(fact, index)| (first.plus(index), fact.event)).collect()
+    batch
+        .facts
+        .into_iter()
+        .zip(0..)
+        .map(|(fact, index)| (first.plus(index), fact.event))
+        .collect()
 }
 
 fn read_batch(log: &FileLog, given: &GivenCommand) -> Result<Vec<(Sequence, Event)>, AppError> {
@@ -239,16 +302,24 @@ mod tests {
             role: text("developer"),
         };
         app.execute(anna, &register, &manner).unwrap();
-        let add = Command::AddTask { title: text("One"), jira_id: None, description: None };
+        let add = Command::AddTask {
+            title: text("One"),
+            jira_id: None,
+            description: None,
+        };
         let added = app.execute(anna, &add, &manner).unwrap();
-        let [_, (_, Event::TaskAssigned(assigned))] = &added.events[..] else { panic!("{added:?}") };
+        let [_, (_, Event::TaskAssigned(assigned))] = &added.events[..] else {
+            panic!("{added:?}")
+        };
         let mut writer = app.log.writer(&app.around().patience()).unwrap();
         let batch = Batch {
             time: writer.last_time().unwrap(),
             actor: Actor::User(assigned.assignee_id),
             command_id: text("somebody else's"),
             command_hash: None,
-            facts: with_ids(vec![event(assigned)], || EventId::from_uuid(uuid::Uuid::max())),
+            facts: with_ids(vec![event(assigned)], || {
+                EventId::from_uuid(uuid::Uuid::max())
+            }),
         };
         let head = *writer.head();
         let _ = writer.append(&head, &batch).unwrap();
@@ -262,21 +333,44 @@ mod tests {
     #[test]
     fn a_command_is_decided_on_all_that_the_log_has() {
         let completed = |assigned: &TaskAssigned| {
-            let (task_id, completed_by, assignment_no) = (assigned.task_id, assigned.assignee_id, 1);
-            TaskCompleted { task_id, completed_by, assignment_no }.into()
+            let (task_id, completed_by, assignment_no) =
+                (assigned.task_id, assigned.assignee_id, 1);
+            TaskCompleted {
+                task_id,
+                completed_by,
+                assignment_no,
+            }
+            .into()
         };
         let (store, dora, log) = behind(completed);
-        let again = Command::CompleteTasks { tasks: vec!["1".into()] };
+        let again = Command::CompleteTasks {
+            tasks: vec!["1".into()],
+        };
         let refused = store.app().execute(dora, &again, &Manner::default());
-        assert!(matches!(refused, Err(AppError::Rejected(Rejection::AlreadyCompleted { number: 1 }))), "{refused:?}");
+        assert!(
+            matches!(
+                refused,
+                Err(AppError::Rejected(Rejection::AlreadyCompleted {
+                    number: 1
+                }))
+            ),
+            "{refused:?}"
+        );
         assert!(store.log_bytes() == log);
     }
 
     #[test]
     fn whoever_was_deactivated_a_moment_ago_writes_nothing() {
-        let (store, dora, log) =
-            behind(|assigned| UserDeactivated { user_id: assigned.assignee_id, reason: None }.into());
-        let complete = Command::CompleteTasks { tasks: vec!["1".into()] };
+        let (store, dora, log) = behind(|assigned| {
+            UserDeactivated {
+                user_id: assigned.assignee_id,
+                reason: None,
+            }
+            .into()
+        });
+        let complete = Command::CompleteTasks {
+            tasks: vec!["1".into()],
+        };
         let refused = store.app().execute(dora, &complete, &Manner::default());
         assert!(
             matches!(refused, Err(AppError::Rejected(Rejection::ActorDeactivated { ref login })) if login == "dora"),

@@ -22,7 +22,10 @@ mod stdout {
 
     extern "C" fn look() {
         let is_there = |path: &str| std::fs::symlink_metadata(path).is_ok();
-        WAS_CLOSED.store(is_there("/proc/self/fd") && !is_there("/proc/self/fd/1"), Ordering::SeqCst);
+        WAS_CLOSED.store(
+            is_there("/proc/self/fd") && !is_there("/proc/self/fd/1"),
+            Ordering::SeqCst,
+        );
     }
 
     // SAFETY: the loader calls the functions of this section before `main`; this one asks the kernel for two names and

@@ -36,7 +36,15 @@ impl Answer {
     pub fn shown(table: TableBuilder, lines: impl Into<String>) -> Result<Answer, Failure> {
         let report = Report::alone(table.build().map_err(ReportError::from)?);
         let lines = lines.into();
-        Ok(Answer { report, object: None, lines, is_deed: false, is_secret: false, deed: None, remedy: None })
+        Ok(Answer {
+            report,
+            object: None,
+            lines,
+            is_deed: false,
+            is_secret: false,
+            deed: None,
+            remedy: None,
+        })
     }
 
     /// What a command has done: `line` is all that it says, in a pipe too, unless another format is asked for.
@@ -44,19 +52,29 @@ impl Answer {
     /// # Errors
     /// As [`Answer::shown`].
     pub fn done(table: TableBuilder, line: impl Into<String>) -> Result<Answer, Failure> {
-        Ok(Answer { is_deed: true, ..Answer::shown(table, line)? })
+        Ok(Answer {
+            is_deed: true,
+            ..Answer::shown(table, line)?
+        })
     }
 
     /// If the answer gets lost, `what` is told of it instead of its row.
     #[must_use]
     pub fn deed(self, what: impl Into<String>) -> Answer {
-        Answer { deed: Some(what.into()), ..self }
+        Answer {
+            deed: Some(what.into()),
+            ..self
+        }
     }
 
     /// It holds a secret, which is gone if it gets lost: then `remedy` is what to do.
     #[must_use]
     pub fn secret(self, remedy: impl Into<String>) -> Answer {
-        Answer { is_secret: true, remedy: Some(remedy.into()), ..self }
+        Answer {
+            is_secret: true,
+            remedy: Some(remedy.into()),
+            ..self
+        }
     }
 
     /// The zone in which people read its times.
@@ -106,7 +124,14 @@ impl Answer {
                 out.write_all(&object)?;
                 Ok(out.write_all(b"\n")?)
             }
-            _ => Ok(render(&self.report, format, Options { width: terminal_width() }, out)?),
+            _ => Ok(render(
+                &self.report,
+                format,
+                Options {
+                    width: terminal_width(),
+                },
+                out,
+            )?),
         }
     }
 }
@@ -121,7 +146,10 @@ impl Invocation<'_> {
     /// # Errors
     /// If it cannot be written.
     pub fn answer(&self, answer: &Answer) -> Result<(), Failure> {
-        let deed = answer.deed.clone().unwrap_or_else(|| rows_in_words(&answer.report.table));
+        let deed = answer
+            .deed
+            .clone()
+            .unwrap_or_else(|| rows_in_words(&answer.report.table));
         self.remember(&deed, answer.remedy.as_deref());
         if answer.is_secret {
             self.output.hold_secret();

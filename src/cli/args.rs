@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, Resettable, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{
-    Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, ValueEnum,
+    Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, CommandFactory, FromArgMatches,
+    Parser, ValueEnum,
 };
 
 use crate::cli::commands::Command;
@@ -19,7 +20,12 @@ use crate::cli::tips;
 
 /// Runs a company's task exchange and its books on one append-only log.
 #[derive(Parser, Debug)]
-#[command(name = "popug-cli", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "popug-cli",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct CommandLine {
     #[command(flatten)]
     pub global: Global,
@@ -146,7 +152,9 @@ impl CommandLine {
     {
         // The options of a shell stand before the line's own, which count.
         let mut definition = CommandLine::definition().args_override_self(host.is_some());
-        let matches = definition.try_get_matches_from_mut(words).map_err(tips::mended)?;
+        let matches = definition
+            .try_get_matches_from_mut(words)
+            .map_err(tips::mended)?;
         if let Some(asked) = matches.subcommand_matches(HELP) {
             return CommandLine::read_within(host, words_of_help(&definition, asked));
         }
@@ -165,11 +173,19 @@ impl CommandLine {
     /// The whole command tree, for help and completions.
     pub fn definition() -> ClapCommand {
         let root = CommandLine::command();
-        let names: Vec<String> = root.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        let root = names.into_iter().fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
+        let names: Vec<String> = root
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        let root = names
+            .into_iter()
+            .fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
         // An option may name the store all the same.
-        let root =
-            if environment::is_empty(STORE) { root.mut_arg("store", |arg| arg.env(Resettable::Reset)) } else { root };
+        let root = if environment::is_empty(STORE) {
+            root.mut_arg("store", |arg| arg.env(Resettable::Reset))
+        } else {
+            root
+        };
         root.subcommand(help_command())
     }
 }
@@ -180,9 +196,13 @@ pub const HELP: &str = "help";
 const HELP_PATH: &str = "command";
 
 fn help_command() -> ClapCommand {
-    let path =
-        Arg::new(HELP_PATH).value_name("COMMAND").num_args(0..).help("Its words: `task add`; none: all commands");
-    ClapCommand::new(HELP).about("What a command does and takes, as `COMMAND --help` shows it").arg(path)
+    let path = Arg::new(HELP_PATH)
+        .value_name("COMMAND")
+        .num_args(0..)
+        .help("Its words: `task add`; none: all commands");
+    ClapCommand::new(HELP)
+        .about("What a command does and takes, as `COMMAND --help` shows it")
+        .arg(path)
 }
 
 /// The command line that shows what `help` was asked for, or says that there is no such command. Words behind a
@@ -210,11 +230,19 @@ const DRY_RUN: &str = "dry_run_here";
 /// `-n` is `--dry-run` everywhere but in `log tail`, where it counts lines, so clap cannot make
 /// it global.
 fn with_dry_run(command: ClapCommand) -> ClapCommand {
-    if command.get_arguments().any(|arg| arg.get_short() == Some('n')) {
+    if command
+        .get_arguments()
+        .any(|arg| arg.get_short() == Some('n'))
+    {
         return command;
     }
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_dry_run));
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let command = names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, with_dry_run)
+    });
     let help = "A write prints the events it would append, as ndjson, and appends nothing";
     command.arg(
         Arg::new(DRY_RUN)
@@ -228,9 +256,14 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
 
 /// The global options that stood on the line, as words.
 fn given(definition: &ClapCommand, matches: &ArgMatches, dry_run: bool) -> Vec<OsString> {
-    let stood = |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let stood =
+        |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let mut words = Vec::new();
-    for arg in definition.get_arguments().filter(|arg| arg.is_global_set()).filter(stood) {
+    for arg in definition
+        .get_arguments()
+        .filter(|arg| arg.is_global_set())
+        .filter(stood)
+    {
         let name = format!("--{}", arg.get_long().unwrap_or_default());
         if !arg.get_action().takes_values() {
             words.push(name.into());
@@ -247,13 +280,22 @@ fn given(definition: &ClapCommand, matches: &ArgMatches, dry_run: bool) -> Vec<O
 }
 
 fn dry_run_below(matches: &ArgMatches) -> bool {
-    let here = matches.try_get_one::<bool>(DRY_RUN).ok().flatten().copied().unwrap_or(false);
-    here || matches.subcommand().is_some_and(|(_, below)| dry_run_below(below))
+    let here = matches
+        .try_get_one::<bool>(DRY_RUN)
+        .ok()
+        .flatten()
+        .copied()
+        .unwrap_or(false);
+    here || matches
+        .subcommand()
+        .is_some_and(|(_, below)| dry_run_below(below))
 }
 
 fn command_path(matches: &ArgMatches) -> String {
     match matches.subcommand() {
-        Some((name, below)) => format!("{name} {}", command_path(below)).trim_end().to_owned(),
+        Some((name, below)) => format!("{name} {}", command_path(below))
+            .trim_end()
+            .to_owned(),
         None => String::new(),
     }
 }
@@ -266,15 +308,26 @@ pub struct Named<T> {
 }
 
 impl<T> Named<T> {
-    pub fn new(parse: fn(&str) -> Result<T, String>, names: impl Into<Vec<&'static str>>) -> Named<T> {
-        Named { parse, names: names.into() }
+    pub fn new(
+        parse: fn(&str) -> Result<T, String>,
+        names: impl Into<Vec<&'static str>>,
+    ) -> Named<T> {
+        Named {
+            parse,
+            names: names.into(),
+        }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
     type Value = T;
 
-    fn parse_ref(&self, command: &ClapCommand, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+    fn parse_ref(
+        &self,
+        command: &ClapCommand,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
         self.parse.parse_ref(command, arg, value)
     }
 
@@ -287,7 +340,9 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
 pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "write it like 10s, 500ms or 2m".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write it like 10s, 500ms or 2m".to_owned())?;
     match unit {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
@@ -314,27 +369,57 @@ mod tests {
             &["popug-cli", "task", "-C", "x", "add", "--dry-run", "Title"],
         ] {
             let read = CommandLine::read_within(None, line).unwrap();
-            assert!(read.global.dry_run && read.global.store == std::path::Path::new("x"), "{line:?}");
+            assert!(
+                read.global.dry_run && read.global.store == std::path::Path::new("x"),
+                "{line:?}"
+            );
         }
     }
 
     #[test]
     fn the_options_of_a_shell_are_kept_as_words_wherever_they_stood() {
-        let words = ["popug-cli", "-Cx y", "-q", "shell", "--as", "ada", "--keep-going", "-o", "json", "-n"];
+        let words = [
+            "popug-cli",
+            "-Cx y",
+            "-q",
+            "shell",
+            "--as",
+            "ada",
+            "--keep-going",
+            "-o",
+            "json",
+            "-n",
+        ];
         let read = CommandLine::read_within(None, words).unwrap();
-        assert_eq!(read.global.given, ["--store=x y", "--output=json", "--as=ada", "--quiet", "--dry-run"]);
+        assert_eq!(
+            read.global.given,
+            [
+                "--store=x y",
+                "--output=json",
+                "--as=ada",
+                "--quiet",
+                "--dry-run"
+            ]
+        );
     }
 
     #[test]
     fn every_global_option_is_kept_for_the_lines_of_a_shell() {
         let definition = CommandLine::definition();
-        let globals: Vec<_> = definition.get_arguments().filter(|arg| arg.is_global_set()).collect();
+        let globals: Vec<_> = definition
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .collect();
         assert!(globals.len() > 10);
         for arg in globals {
             let name = format!("--{}", arg.get_long().unwrap());
             let possible = arg.get_possible_values();
             let value = possible.first().map_or("1s", |value| value.get_name());
-            let word = if arg.get_action().takes_values() { format!("{name}={value}") } else { name };
+            let word = if arg.get_action().takes_values() {
+                format!("{name}={value}")
+            } else {
+                name
+            };
             let read = CommandLine::read_within(None, ["popug-cli", "shell", &word]).unwrap();
             assert_eq!(read.global.given, [word.as_str()]);
         }
@@ -344,7 +429,10 @@ mod tests {
     fn in_a_shell_an_option_of_the_line_counts_and_not_that_of_the_shell() {
         let host = Rc::new(Host::new(true, &StoreDirectory::new("x")));
         let shell = ["popug-cli", "--store=x", "--quiet", "--as=ada"];
-        for line in [&["-C", "y", "-q", "task", "list"][..], &["task", "list", "-C", "y"]] {
+        for line in [
+            &["-C", "y", "-q", "task", "list"][..],
+            &["task", "list", "-C", "y"],
+        ] {
             let read = CommandLine::read_within(Some(&host), shell.iter().chain(line)).unwrap();
             assert_eq!(read.global.store, std::path::Path::new("y"), "{line:?}");
             assert_eq!(read.global.act_as.as_deref(), Some("ada"));
@@ -361,6 +449,8 @@ mod tests {
     fn waits_have_units() {
         assert_eq!(parse_wait("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_wait("2m"), Ok(Duration::from_secs(120)));
-        assert!(parse_wait("10").is_err() && parse_wait("s").is_err() && parse_wait("-1s").is_err());
+        assert!(
+            parse_wait("10").is_err() && parse_wait("s").is_err() && parse_wait("-1s").is_err()
+        );
     }
 }

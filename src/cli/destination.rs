@@ -38,11 +38,20 @@ impl Destination {
     /// If it cannot be written, or another output of this command goes there.
     pub fn open(path: &Path) -> Result<Destination, Failure> {
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            let file = File::options().write(true).open(path).map_err(|error| cannot_write(path, &error))?;
-            return Ok(Destination { path: path.to_owned(), to: To::Stream(BufWriter::new(file)) });
+            let file = File::options()
+                .write(true)
+                .open(path)
+                .map_err(|error| cannot_write(path, &error))?;
+            return Ok(Destination {
+                path: path.to_owned(),
+                to: To::Stream(BufWriter::new(file)),
+            });
         }
         let place = std::fs::canonicalize(path).unwrap_or_else(|_| in_its_directory(path));
-        Ok(Destination { path: path.to_owned(), to: To::Place(Place::beside(&place)?) })
+        Ok(Destination {
+            path: path.to_owned(),
+            to: To::Place(Place::beside(&place)?),
+        })
     }
 
     /// A file by this name. A link that stands there is replaced and not followed.
@@ -50,20 +59,27 @@ impl Destination {
     /// # Errors
     /// If it cannot be written.
     pub fn at(path: &Path) -> Result<Destination, Failure> {
-        Ok(Destination { path: path.to_owned(), to: To::Place(Place::beside(path)?) })
+        Ok(Destination {
+            path: path.to_owned(),
+            to: To::Place(Place::beside(path)?),
+        })
     }
 
     /// Writes on.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub fn write(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let out = match &mut self.to {
             To::Stream(out) => out,
             To::Place(place) => &mut place.out,
         };
         write(out)?;
-        out.flush().map_err(|error| cannot_write(&self.path, &error))
+        out.flush()
+            .map_err(|error| cannot_write(&self.path, &error))
     }
 
     /// Puts the file into its place. A file that is replaced gives it its mode. One that `is_marked` may be replaced by
@@ -72,14 +88,25 @@ impl Destination {
     /// # Errors
     /// If it cannot be written.
     pub fn finish(self, is_marked: bool) -> Result<(), Failure> {
-        let Destination { path, to: To::Place(place) } = self else { return Ok(()) };
-        place.finish(is_marked).map_err(|error| cannot_write(&path, &error))
+        let Destination {
+            path,
+            to: To::Place(place),
+        } = self
+        else {
+            return Ok(());
+        };
+        place
+            .finish(is_marked)
+            .map_err(|error| cannot_write(&path, &error))
     }
 }
 
 /// A file that is not there yet, by the one name of its directory.
 fn in_its_directory(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     match (std::fs::canonicalize(parent), path.file_name()) {
         (Ok(parent), Some(name)) => parent.join(name),
         _ => path.to_owned(),
@@ -89,22 +116,41 @@ fn in_its_directory(path: &Path) -> PathBuf {
 impl Place {
     fn beside(path: &Path) -> Result<Place, Failure> {
         let failed = |error: io::Error| cannot_write(path, &error);
-        let replaced = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file);
-        let name = path.file_name().ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
-        let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+        let replaced = std::fs::symlink_metadata(path)
+            .ok()
+            .filter(Metadata::is_file);
+        let name = path
+            .file_name()
+            .ok_or_else(|| Failure::usage(format!("{} is not a file", path.display())))?;
+        let beside = path.with_file_name(format!(
+            ".{}.{}",
+            name.to_string_lossy(),
+            std::process::id()
+        ));
         if is_begun(&beside) {
             let message = format!("{} is named for two outputs of one command", path.display());
             return Err(Failure::usage(message).hint("give each a file of its own"));
         }
         // Left behind by a killed process that had our number. What is there afterwards, we made.
         let _ = std::fs::remove_file(&beside);
-        let (beside, file) = Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;
+        let (beside, file) =
+            Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;
         let replaced = replaced.map(|found| found.permissions());
-        Ok(Place { out: BufWriter::new(file), beside, path: path.to_owned(), replaced })
+        Ok(Place {
+            out: BufWriter::new(file),
+            beside,
+            path: path.to_owned(),
+            replaced,
+        })
     }
 
     fn finish(self, is_marked: bool) -> io::Result<()> {
-        let Place { out, beside, path, replaced } = self;
+        let Place {
+            out,
+            beside,
+            path,
+            replaced,
+        } = self;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         if is_marked {
             own_files::mark(&file);
@@ -118,5 +164,9 @@ impl Place {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Failure, "io", format!("cannot write {}: {error}", path.display()))
+    Failure::new(
+        Exit::Failure,
+        "io",
+        format!("cannot write {}: {error}", path.display()),
+    )
 }

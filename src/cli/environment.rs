@@ -31,11 +31,16 @@ impl SystemEnvironment {
     pub fn read() -> Result<SystemEnvironment, Failure> {
         let now = variable(NOW)?
             .map(|text| {
-                pinned(&text).ok_or_else(|| malformed(NOW, &text, "an RFC 3339 time like 2026-11-22T09:00:00Z"))
+                pinned(&text).ok_or_else(|| {
+                    malformed(NOW, &text, "an RFC 3339 time like 2026-11-22T09:00:00Z")
+                })
             })
             .transpose()?;
         let seed = variable(SEED)?
-            .map(|text| text.parse().map_err(|_| malformed(SEED, &text, "a whole number")))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| malformed(SEED, &text, "a whole number"))
+            })
             .transpose()?;
         Ok(SystemEnvironment { now, seed })
     }
@@ -43,7 +48,10 @@ impl SystemEnvironment {
     /// The same clock with other dice, for a demo that was given a seed.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> SystemEnvironment {
-        SystemEnvironment { seed: Some(seed), ..self }
+        SystemEnvironment {
+            seed: Some(seed),
+            ..self
+        }
     }
 }
 
@@ -65,9 +73,15 @@ pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
 pub fn callers() -> Callers {
     let uid = |text: String| text.trim().parse::<u32>().ok();
     let named = |name| env::var(name).ok().and_then(uid);
-    let logged_in = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(uid);
+    let logged_in = std::fs::read_to_string("/proc/self/loginuid")
+        .ok()
+        .and_then(uid);
     let own = rustix::process::geteuid().as_raw();
-    Callers::of(own, [logged_in, named("SUDO_UID"), named("PKEXEC_UID")], env::var("DOAS_USER").ok().as_deref())
+    Callers::of(
+        own,
+        [logged_in, named("SUDO_UID"), named("PKEXEC_UID")],
+        env::var("DOAS_USER").ok().as_deref(),
+    )
 }
 
 pub fn is_empty(name: &str) -> bool {
@@ -75,7 +89,8 @@ pub fn is_empty(name: &str) -> bool {
 }
 
 pub fn empty(name: &str) -> Failure {
-    Failure::usage(format!("{name} is set and empty")).hint(format!("give it a value, or `unset {name}`"))
+    Failure::usage(format!("{name} is set and empty"))
+        .hint(format!("give it a value, or `unset {name}`"))
 }
 
 /// What is written under a pinned clock has to be read again.

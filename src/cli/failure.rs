@@ -71,13 +71,24 @@ struct ErrorObject<'a> {
 impl Failure {
     pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
         let (code, message, hints) = (code.to_owned(), message.into(), Vec::new());
-        Failure { exit, code, message, hints, is_closed_pipe: false, is_of_output: false, denied: None }
+        Failure {
+            exit,
+            code,
+            message,
+            hints,
+            is_closed_pipe: false,
+            is_of_output: false,
+            denied: None,
+        }
     }
 
     /// The same for the answer of a command.
     #[must_use]
     pub fn of_output(self) -> Failure {
-        Failure { is_of_output: true, ..self }
+        Failure {
+            is_of_output: true,
+            ..self
+        }
     }
 
     pub fn usage(message: impl Into<String>) -> Failure {
@@ -93,7 +104,10 @@ impl Failure {
     /// The system keeps `path` from this account.
     #[must_use]
     fn denied(self, path: &Path) -> Failure {
-        Failure { denied: Some(path.to_owned()), ..self }
+        Failure {
+            denied: Some(path.to_owned()),
+            ..self
+        }
     }
 
     /// What to do about what the system says of `path`.
@@ -116,7 +130,10 @@ impl Failure {
     /// For people. What users typed and what the disk holds is in these words, so they are made
     /// safe here once more, and a token that was given where it does not belong is not repeated.
     pub fn text(&self) -> String {
-        let mut text = format!("error: {}\n", Displayed(&without_tokens(&named(&self.message))));
+        let mut text = format!(
+            "error: {}\n",
+            Displayed(&without_tokens(&named(&self.message)))
+        );
         for hint in &self.hints {
             let _ = writeln!(text, "hint: {}", Displayed(&without_tokens(&named(hint))));
         }
@@ -125,10 +142,21 @@ impl Failure {
 
     /// For programs: one object.
     pub fn json(&self) -> String {
-        let (message, hints): (_, Vec<_>) = (named(&self.message), self.hints.iter().map(|hint| named(hint)).collect());
+        let (message, hints): (_, Vec<_>) = (
+            named(&self.message),
+            self.hints.iter().map(|hint| named(hint)).collect(),
+        );
         let message = without_tokens(&message);
-        let hints = hints.iter().map(|hint| without_tokens(hint)).collect::<Vec<_>>();
-        let error = ErrorObject { code: &self.code, exit: self.exit as i32, message: &message, hints: &hints };
+        let hints = hints
+            .iter()
+            .map(|hint| without_tokens(hint))
+            .collect::<Vec<_>>();
+        let error = ErrorObject {
+            code: &self.code,
+            exit: self.exit as i32,
+            message: &message,
+            hints: &hints,
+        };
         let text = serde_json::to_string(&error).expect("texts and a number are JSON");
         harmless_json(&format!("{{\"error\":{text}}}\n"))
     }
@@ -213,19 +241,22 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let message = chain(&error);
         match error {
-            StoreError::Locked { .. } => {
-                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
-            }
+            StoreError::Locked { .. } => Failure::new(Exit::Locked, "locked", message)
+                .hint("try again, or wait longer with --lock-wait 60s"),
             StoreError::Damaged { ref path, .. } => {
                 let consumer = path.file_stem().unwrap_or_default().to_string_lossy();
-                Failure::new(Exit::Failure, "tables_damaged", message)
-                    .hint(format!("`popug-cli consume {consumer} --rebuild` makes the tables anew from the log"))
+                Failure::new(Exit::Failure, "tables_damaged", message).hint(format!(
+                    "`popug-cli consume {consumer} --rebuild` makes the tables anew from the log"
+                ))
             }
             StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
                 .hint("`popug-cli consume` removes it and goes on from what the tables hold"),
-            StoreError::NotStarted { .. } => Failure::new(Exit::Bug, "not_started", message)
-                .hint("nothing was changed; `ulimit -n` shows how many files a process may have open"),
-            StoreError::Replaced { .. } => Failure::new(Exit::Failure, "replaced", message).hint("try again"),
+            StoreError::NotStarted { .. } => Failure::new(Exit::Bug, "not_started", message).hint(
+                "nothing was changed; `ulimit -n` shows how many files a process may have open",
+            ),
+            StoreError::Replaced { .. } => {
+                Failure::new(Exit::Failure, "replaced", message).hint("try again")
+            }
             StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
                 Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
             }
@@ -242,9 +273,11 @@ impl From<StoreError> for Failure {
 
 const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
-const FEWER_ROWS: &str = "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
+const FEWER_ROWS: &str =
+    "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
 const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
-const REBUILD_INDEX: &str = "`popug-cli consume tracker --rebuild` makes the index anew from this log";
+const REBUILD_INDEX: &str =
+    "`popug-cli consume tracker --rebuild` makes the index anew from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
 
 impl From<StateError> for Failure {
@@ -259,20 +292,33 @@ impl From<StateError> for Failure {
             refused if refused.is_forbidden() => {
                 Failure::new(Exit::Failure, "state_index", chain(&refused)).denied(refused.path())
             }
-            full if full.is_full_disk() => Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM),
+            full if full.is_full_disk() => {
+                Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM)
+            }
             // Whoever is asked who he is, stops here too.
-            StateError::Contradiction { .. } => Failure::new(Exit::Failure, "state_index", error.to_string())
-                .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
-                .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
+            StateError::Contradiction { .. } => Failure::new(
+                Exit::Failure,
+                "state_index",
+                error.to_string(),
+            )
+            .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
+            .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
                 Failure::new(Exit::Failure, "state_index", chain(&lost)).hint(REPEAT)
             }
-            StateError::MoveAside { ref path, ref source } | StateError::Lock { ref path, ref source } => {
-                Failure::new(Exit::Failure, "state_index", chain(&error)).hint_of_cause(path, source)
+            StateError::MoveAside {
+                ref path,
+                ref source,
             }
+            | StateError::Lock {
+                ref path,
+                ref source,
+            } => Failure::new(Exit::Failure, "state_index", chain(&error))
+                .hint_of_cause(path, source),
             StateError::Sqlite { ref path, .. } if path.ends_with("notifier.sqlite") => {
-                Failure::new(Exit::Failure, "tables", chain(&error))
-                    .hint("`popug-cli consume notifier --rebuild` makes the tables anew from this log")
+                Failure::new(Exit::Failure, "tables", chain(&error)).hint(
+                    "`popug-cli consume notifier --rebuild` makes the tables anew from this log",
+                )
             }
             other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
         }
@@ -325,7 +371,9 @@ impl From<CredentialError> for Failure {
             | E::TokenNotListed { .. } => (Exit::NotAllowed, "token_refused"),
             E::TooManyAttempts { .. } => (Exit::NotAllowed, "too_many_attempts"),
             E::OpenToOthers { .. } => (Exit::NotAllowed, "open_to_others"),
-            E::PasswordTooShort { .. } | E::PasswordTooLong { .. } => (Exit::Rejected, "bad_password"),
+            E::PasswordTooShort { .. } | E::PasswordTooLong { .. } => {
+                (Exit::Rejected, "bad_password")
+            }
             E::BadTtl { .. } => (Exit::Usage, "bad_ttl"),
             E::UnknownToken { .. } => (Exit::NotFound, "unknown_token"),
             E::Exists { .. } => (Exit::Conflict, "credentials_exist"),
@@ -347,8 +395,10 @@ impl From<ReportError> for Failure {
         let message = chain(&error);
         match error {
             ReportError::Write(error) => error.into(),
-            ReportError::NothingConsumed => Failure::new(Exit::Failure, "nothing_consumed", message)
-                .hint("`popug-cli consume` reads the log into the tables"),
+            ReportError::NothingConsumed => {
+                Failure::new(Exit::Failure, "nothing_consumed", message)
+                    .hint("`popug-cli consume` reads the log into the tables")
+            }
             ReportError::UserMissing => Failure::usage(message).hint("name him: --user LOGIN"),
             ReportError::UnknownReport(_) => Failure::usage(message),
             ReportError::EndBeforeStart { .. } => {
@@ -365,9 +415,12 @@ impl From<ReportError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        let failure =
-            Failure::new(Exit::Failure, "io", format!("cannot write: {error}")).hint_of_cause(Path::new(""), &error);
-        Failure { is_closed_pipe, ..failure }
+        let failure = Failure::new(Exit::Failure, "io", format!("cannot write: {error}"))
+            .hint_of_cause(Path::new(""), &error);
+        Failure {
+            is_closed_pipe,
+            ..failure
+        }
     }
 }
 
@@ -397,7 +450,8 @@ impl From<BackupError> for Failure {
     }
 }
 
-const RESTORE: &str = "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a store of what the backup holds";
+const RESTORE: &str =
+    "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a store of what the backup holds";
 
 impl From<RepairError> for Failure {
     fn from(error: RepairError) -> Failure {
@@ -410,8 +464,12 @@ impl From<RepairError> for Failure {
             RepairError::BeyondBackup { .. } => damaged("beyond_backup")
                 .hint("nothing was changed; try a later backup")
                 .hint(format!("{RESTORE}; what came after it is lost then")),
-            RepairError::Foreign { .. } => damaged("foreign_backup").hint("nothing was changed").hint(RESTORE),
-            RepairError::Changed => Failure::new(Exit::Conflict, "changed", message).hint("try again"),
+            RepairError::Foreign { .. } => damaged("foreign_backup")
+                .hint("nothing was changed")
+                .hint(RESTORE),
+            RepairError::Changed => {
+                Failure::new(Exit::Conflict, "changed", message).hint("try again")
+            }
         }
     }
 }

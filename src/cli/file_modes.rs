@@ -41,10 +41,17 @@ pub fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Res
 /// # Errors
 /// If the system refuses, or something else is there.
 pub fn make_directory_for_user(path: &Path) -> io::Result<()> {
-    let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists() && *path != Path::new("")).collect();
+    let missing: Vec<_> = path
+        .ancestors()
+        .take_while(|path| !path.exists() && *path != Path::new(""))
+        .collect();
     for directory in missing.into_iter().rev() {
         DirBuilder::new().mode(DIRECTORY).create(directory)?;
         std::fs::set_permissions(directory, as_the_user_wants(DIRECTORY))?;
     }
-    if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    if path.is_dir() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::NotADirectory.into())
+    }
 }

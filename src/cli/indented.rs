@@ -67,6 +67,9 @@ mod tests {
 
     #[test]
     fn a_text_cannot_turn_the_line_around() {
-        assert_eq!(indented("{\"a\":\"x\u{202e}y\"}"), "{\n  \"a\": \"x\\u{202e}y\"\n}\n");
+        assert_eq!(
+            indented("{\"a\":\"x\u{202e}y\"}"),
+            "{\n  \"a\": \"x\\u{202e}y\"\n}\n"
+        );
     }
 }

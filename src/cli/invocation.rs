@@ -46,7 +46,11 @@ impl Desk<'_> {
     /// # Errors
     /// What `query` returns.
     pub fn ask<T>(&self, query: impl Fn(&StateIndex) -> Result<T, AppError>) -> Result<T, Failure> {
-        Ok(tracker::on_sound_index(&self.app.around(), &self.index, || query(&self.index))?)
+        Ok(tracker::on_sound_index(
+            &self.app.around(),
+            &self.index,
+            || query(&self.index),
+        )?)
     }
 }
 
@@ -57,8 +61,12 @@ fn wanted_state_directory() -> Option<PathBuf> {
 
 /// The nearest thing above `path` that is there, unless it is a directory: then `path` cannot be one.
 fn in_the_way(path: &Path) -> Option<&Path> {
-    let found = path.ancestors().find_map(|path| Some((path, std::fs::metadata(path).ok()?)));
-    found.filter(|(_, found)| !found.is_dir()).map(|(path, _)| path)
+    let found = path
+        .ancestors()
+        .find_map(|path| Some((path, std::fs::metadata(path).ok()?)));
+    found
+        .filter(|(_, found)| !found.is_dir())
+        .map(|(path, _)| path)
 }
 
 impl<'a> Invocation<'a> {
@@ -68,7 +76,11 @@ impl<'a> Invocation<'a> {
 
     /// Shown to whoever waits for our locks.
     fn holder(&self) -> String {
-        format!("process {}: popug-cli {}", std::process::id(), self.global.command_path)
+        format!(
+            "process {}: popug-cli {}",
+            std::process::id(),
+            self.global.command_path
+        )
     }
 
     /// For what cannot be shown beforehand.
@@ -77,13 +89,19 @@ impl<'a> Invocation<'a> {
     /// If a dry run was asked for.
     pub fn refuse_dry_run(&self) -> Result<(), Failure> {
         if self.global.dry_run {
-            return Err(Failure::usage(format!("`{}` has no dry run", self.global.command_path)));
+            return Err(Failure::usage(format!(
+                "`{}` has no dry run",
+                self.global.command_path
+            )));
         }
         Ok(())
     }
 
     pub fn patience(&self) -> Patience {
-        Patience { wait: self.global.lock_wait, holder: self.holder() }
+        Patience {
+            wait: self.global.lock_wait,
+            holder: self.holder(),
+        }
     }
 
     /// The store, for a command that may write into it, as all do that read the state index.
@@ -113,7 +131,9 @@ impl<'a> Invocation<'a> {
 
     fn open(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
         let segment_bytes_max = match variable("POPUG_SEGMENT_BYTES")? {
-            Some(text) => text.parse().map_err(|_| Failure::usage("POPUG_SEGMENT_BYTES is not a whole number"))?,
+            Some(text) => text
+                .parse()
+                .map_err(|_| Failure::usage("POPUG_SEGMENT_BYTES is not a whole number"))?,
             None => SEGMENT_BYTES_MAX,
         };
         let app = App::open(Opening {
@@ -128,7 +148,11 @@ impl<'a> Invocation<'a> {
             host.check_same(&app.directory)?;
         }
         // Whatever a command does, in a dry run the log cannot be changed by it.
-        Ok(if self.global.dry_run { app.draft() } else { app })
+        Ok(if self.global.dry_run {
+            app.draft()
+        } else {
+            app
+        })
     }
 
     /// Opens the store and finds out who is acting.
@@ -146,8 +170,15 @@ impl<'a> Invocation<'a> {
     pub fn desk_in(&self, app: App<'a>) -> Result<Desk<'a>, Failure> {
         let index = app.index()?;
         let company = app.company(&index)?;
-        let caller = app.identify(&index, &self.proof(company.id)?).map_err(|error| self.not_identified(error))?;
-        Ok(Desk { app, index, company, caller })
+        let caller = app
+            .identify(&index, &self.proof(company.id)?)
+            .map_err(|error| self.not_identified(error))?;
+        Ok(Desk {
+            app,
+            index,
+            company,
+            caller,
+        })
     }
 
     /// A session that may not be read is none.
@@ -155,9 +186,14 @@ impl<'a> Invocation<'a> {
         match error {
             AppError::Credential(CredentialError::Io { path, source, .. })
                 if source.kind() == io::ErrorKind::PermissionDenied
-                    && self.state_directory().is_some_and(|directory| path.starts_with(directory)) =>
+                    && self
+                        .state_directory()
+                        .is_some_and(|directory| path.starts_with(directory)) =>
             {
-                let message = format!("nobody is logged in: the session {} cannot be read: {source}", path.display());
+                let message = format!(
+                    "nobody is logged in: the session {} cannot be read: {source}",
+                    path.display()
+                );
                 Failure::new(Exit::NotAllowed, "not_logged_in", message)
                     .hint("put a token into POPUG_TOKEN, or name a directory of your own in XDG_STATE_HOME and log in")
             }
@@ -167,11 +203,19 @@ impl<'a> Invocation<'a> {
 
     fn proof(&self, company: CompanyId) -> Result<Proof, Failure> {
         if let Some(login) = &self.global.act_as {
-            if let Some(user) = self.global.host.as_ref().and_then(|host| host.proven(company, login)) {
+            if let Some(user) = self
+                .global
+                .host
+                .as_ref()
+                .and_then(|host| host.proven(company, login))
+            {
                 return Ok(Proof::Earlier(user));
             }
             let password = prompt::password(self.global, &format!("Password of {login}: "))?;
-            return Ok(Proof::Password { login: login.clone(), password });
+            return Ok(Proof::Password {
+                login: login.clone(),
+                password,
+            });
         }
         Ok(match self.token()? {
             Some(token) => Proof::Token(token),
@@ -203,7 +247,10 @@ impl<'a> Invocation<'a> {
         match wanted_state_directory().as_deref().and_then(in_the_way) {
             None => Ok(()),
             Some(path) => {
-                let message = format!("there is no place to keep a session: {} is not a directory", path.display());
+                let message = format!(
+                    "there is no place to keep a session: {} is not a directory",
+                    path.display()
+                );
                 Err(Failure::new(Exit::Failure, "credentials", message)
                     .hint("name a directory of your own in XDG_STATE_HOME, or put a token into POPUG_TOKEN"))
             }
@@ -211,7 +258,9 @@ impl<'a> Invocation<'a> {
     }
 
     pub fn manner(&self) -> Manner {
-        Manner { key: self.global.key.clone() }
+        Manner {
+            key: self.global.key.clone(),
+        }
     }
 
     /// The format that was asked for, by name, by the file's extension, or by where output goes.
@@ -233,7 +282,12 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn emit_list(&self, desk: &Desk<'_>, name: &'static str, table: Table) -> Result<(), Failure> {
+    pub fn emit_list(
+        &self,
+        desk: &Desk<'_>,
+        name: &'static str,
+        table: Table,
+    ) -> Result<(), Failure> {
         self.emit(&list(desk, name, table, Vec::new())?)
     }
 
@@ -241,8 +295,16 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn emit_outcome(&self, desk: &Desk<'_>, say: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-        if self.global.dry_run { self.emit_draft(desk) } else { say() }
+    pub fn emit_outcome(
+        &self,
+        desk: &Desk<'_>,
+        say: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if self.global.dry_run {
+            self.emit_draft(desk)
+        } else {
+            say()
+        }
     }
 
     /// The events that a dry run would have appended. Locks are let go of first: whoever reads
@@ -253,7 +315,11 @@ impl<'a> Invocation<'a> {
     fn emit_draft(&self, desk: &Desk<'_>) -> Result<(), Failure> {
         desk.index.forget()?;
         desk.app.log.end_draft();
-        self.with_output(|out| desk.app.log.for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?)))
+        self.with_output(|out| {
+            desk.app
+                .log
+                .for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?))
+        })
     }
 
     /// Whether this is a dry run, in which `would` is said instead of done.
@@ -268,15 +334,23 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn with_output(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub fn with_output(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         self.output.write(write)
     }
 
     /// Remembers what was done, in case that its answer gets lost, with what to do then.
     pub fn remember(&self, what: &str, hint: Option<&str>) {
         let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
-        let hint = hint.or(self.global.key.is_some().then_some(again)).map(str::to_owned);
-        self.output.remember(Deed { what: what.to_owned(), hint });
+        let hint = hint
+            .or(self.global.key.is_some().then_some(again))
+            .map(str::to_owned);
+        self.output.remember(Deed {
+            what: what.to_owned(),
+            hint,
+        });
     }
 }
 
@@ -287,8 +361,12 @@ const ROWS_TOLD: usize = 3;
 pub fn rows_in_words(table: &Table) -> String {
     let (columns, readers) = (table.columns(), table.readers());
     let row = |row: usize| {
-        let cells = columns.iter().zip(&readers).filter(|(_, reader)| reader(row) != Cell::Null);
-        let cells = cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
+        let cells = columns
+            .iter()
+            .zip(&readers)
+            .filter(|(_, reader)| reader(row) != Cell::Null);
+        let cells =
+            cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
         cells.collect::<Vec<_>>().join(", ")
     };
     let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(row).collect();
@@ -306,14 +384,22 @@ pub fn rows_in_words(table: &Table) -> String {
 /// If the head cannot be read.
 pub fn done(desk: &Desk<'_>, name: &'static str, table: Table) -> Result<Report, Failure> {
     let report = list(desk, name, table, Vec::new())?;
-    Ok(Report { as_of_sequence: report.head_sequence, ..report })
+    Ok(Report {
+        as_of_sequence: report.head_sequence,
+        ..report
+    })
 }
 
 /// A list in the clothes of a report.
 ///
 /// # Errors
 /// If the head cannot be read.
-pub fn list(desk: &Desk<'_>, name: &'static str, table: Table, totals: Vec<Named>) -> Result<Report, Failure> {
+pub fn list(
+    desk: &Desk<'_>,
+    name: &'static str,
+    table: Table,
+    totals: Vec<Named>,
+) -> Result<Report, Failure> {
     let head = desk.app.log.head()?.sequence;
     Ok(Report {
         name,
@@ -331,5 +417,7 @@ pub fn terminal_width() -> Option<u16> {
     if io::stdout().is_terminal() {
         return Some(indicatif::TermLike::width(&console::Term::stdout()));
     }
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok())
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
 }

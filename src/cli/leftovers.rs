@@ -45,19 +45,35 @@ impl Leftover {
     ///
     /// # Errors
     /// As `create`; then there is nothing.
-    pub fn create<T>(path: &Path, create: impl FnOnce() -> io::Result<T>) -> io::Result<(Leftover, T)> {
+    pub fn create<T>(
+        path: &Path,
+        create: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<(Leftover, T)> {
         let hold = Hold::take().ok();
         let mut begun = begun();
         let created = create()?;
         begun.push((path.to_owned(), Fate::Removed));
-        Ok((Leftover { path: path.to_owned(), fate: Fate::Removed, is_kept: false, _hold: hold }, created))
+        Ok((
+            Leftover {
+                path: path.to_owned(),
+                fate: Fate::Removed,
+                is_kept: false,
+                _hold: hold,
+            },
+            created,
+        ))
     }
 
     /// Something that stays, and is named on stderr unless it is kept.
     pub fn told(path: &Path) -> Leftover {
         let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::take().ok());
         begun().push((path.clone(), fate));
-        Leftover { path, fate, is_kept: false, _hold: hold }
+        Leftover {
+            path,
+            fate,
+            is_kept: false,
+            _hold: hold,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -116,7 +132,11 @@ fn settle(path: &Path, fate: Fate) {
 fn remove(path: &Path) {
     for _ in 0..REMOVALS_MAX {
         let is_directory = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
-        let removed = if is_directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        let removed = if is_directory {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        };
         if removed.is_ok() || std::fs::symlink_metadata(path).is_err() {
             return;
         }
@@ -133,17 +153,29 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let [gone, gone_directory, kept, told] =
             ["gone", "directory", "kept", "told"].map(|name| home.path().join(name));
-        let file = |path: &Path| Leftover::create(path, || std::fs::write(path, "x")).unwrap().0;
-        let directory = Leftover::create(&gone_directory, || std::fs::create_dir(&gone_directory)).unwrap().0;
+        let file = |path: &Path| {
+            Leftover::create(path, || std::fs::write(path, "x"))
+                .unwrap()
+                .0
+        };
+        let directory = Leftover::create(&gone_directory, || std::fs::create_dir(&gone_directory))
+            .unwrap()
+            .0;
         std::fs::create_dir(gone_directory.join("below")).unwrap();
         std::fs::write(&told, "x").unwrap();
         let left = [file(&gone), directory, Leftover::told(&told)];
         let finished = file(&kept);
-        assert!([&gone, &gone_directory, &kept, &told].into_iter().all(|path| is_begun(path)));
+        assert!(
+            [&gone, &gone_directory, &kept, &told]
+                .into_iter()
+                .all(|path| is_begun(path))
+        );
         drop(left);
         finished.keep();
         assert!(!gone.exists() && !gone_directory.exists() && kept.exists() && told.exists());
         assert!(!is_begun(&gone) && !is_begun(&kept));
-        assert!(Leftover::create(&kept, || std::fs::File::create_new(&kept)).is_err() && kept.exists());
+        assert!(
+            Leftover::create(&kept, || std::fs::File::create_new(&kept)).is_err() && kept.exists()
+        );
     }
 }

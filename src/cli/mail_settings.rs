@@ -4,7 +4,9 @@ use crate::app::App;
 use crate::cli::environment::variable;
 use crate::cli::failure::{Exit, Failure};
 use crate::consumers::notifier::{MailRoutes, Outgoing};
-use crate::mail::{BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer, SmtpTransport};
+use crate::mail::{
+    BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer, SmtpTransport,
+};
 
 /// Files in the outbox, or SMTP where a server is named.
 ///
@@ -16,7 +18,12 @@ pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure>
         Some(url) => Outgoing::Smtp(Box::new(SmtpTransport::new(SmtpServer::parse(&url)?)?)),
         None => Outgoing::Files,
     };
-    Ok(MailRoutes::new(&app.directory, sender, outgoing, send_imported))
+    Ok(MailRoutes::new(
+        &app.directory,
+        sender,
+        outgoing,
+        send_imported,
+    ))
 }
 
 /// Files in the outbox, whatever server is named.
@@ -25,7 +32,12 @@ pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure>
 /// A setting that cannot be read.
 pub fn files_only(app: &App<'_>) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
-    Ok(MailRoutes::new(&app.directory, sender, Outgoing::Files, false))
+    Ok(MailRoutes::new(
+        &app.directory,
+        sender,
+        Outgoing::Files,
+        false,
+    ))
 }
 
 impl From<BadSetting> for Failure {

@@ -65,7 +65,10 @@ struct Ended {
 
 impl From<Exit> for Ended {
     fn from(exit: Exit) -> Ended {
-        Ended { exit, is_closed_pipe: false }
+        Ended {
+            exit,
+            is_closed_pipe: false,
+        }
     }
 }
 
@@ -79,7 +82,10 @@ fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
     let outcome = catch_unwind(AssertUnwindSafe(|| carry_out(line)));
     match outcome {
         Ok(Ok(exit)) => exit.into(),
-        Ok(Err(failure)) if failure.is_closed_pipe => Ended { exit: Exit::Done, is_closed_pipe: true },
+        Ok(Err(failure)) if failure.is_closed_pipe => Ended {
+            exit: Exit::Done,
+            is_closed_pipe: true,
+        },
         Ok(Err(failure)) => tell(&failure.explained(&store), wants_json),
         Err(_) => {
             let failure = Failure::new(Exit::Bug, "bug", "this is a bug in popug-cli")
@@ -109,7 +115,9 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
 /// Help and version are answers; everything else is a usage error.
 fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
     if error.use_stderr() && as_json {
-        let failure = tips::of(error).into_iter().fold(Failure::usage(first_paragraph(error)), Failure::hint);
+        let failure = tips::of(error)
+            .into_iter()
+            .fold(Failure::usage(first_paragraph(error)), Failure::hint);
         return tell(&failure, true);
     }
     if let (false, Err(closed)) = (error.use_stderr(), output::check_stdout()) {
@@ -142,14 +150,24 @@ fn first_paragraph(error: &clap::Error) -> String {
 fn asks_for_json(words: &[OsString]) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
     let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
-    let apart = words.windows(2).any(|pair| ["-o", "--output"].contains(&pair[0]) && is_json(pair[1]));
+    let apart = words
+        .windows(2)
+        .any(|pair| ["-o", "--output"].contains(&pair[0]) && is_json(pair[1]));
     apart
-        || words.iter().any(|word| ["-o=", "--output=", "-o"].iter().any(|o| word.strip_prefix(o).is_some_and(is_json)))
+        || words.iter().any(|word| {
+            ["-o=", "--output=", "-o"]
+                .iter()
+                .any(|o| word.strip_prefix(o).is_some_and(is_json))
+        })
 }
 
 fn tell(failure: &Failure, as_json: bool) -> Ended {
     leftovers::give_way_to_a_signal();
-    let text = if as_json { failure.json() } else { failure.text() };
+    let text = if as_json {
+        failure.json()
+    } else {
+        failure.text()
+    };
     let _ = std::io::stderr().write_all(text.as_bytes());
     failure.exit.into()
 }

@@ -30,7 +30,11 @@ pub fn stdout_was_closed() {
 /// # Errors
 /// If stdout was closed when the program was started.
 pub fn check_stdout() -> io::Result<()> {
-    if STDOUT_IS_CLOSED.load(Ordering::SeqCst) { Err(io::Error::other("stdout is closed")) } else { Ok(()) }
+    if STDOUT_IS_CLOSED.load(Ordering::SeqCst) {
+        Err(io::Error::other("stdout is closed"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Stdout, unless it was closed.
@@ -70,7 +74,11 @@ impl Output {
     /// An extension that names no format; a place where nothing may be written, or cannot.
     pub fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
         let format = format(global, nature)?;
-        let file = global.out.as_deref().map(|path| open_file(global, path)).transpose()?;
+        let file = global
+            .out
+            .as_deref()
+            .map(|path| open_file(global, path))
+            .transpose()?;
         if file.is_none() && nature.surely_answers {
             check_stdout()?;
         }
@@ -88,7 +96,10 @@ impl Output {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub fn write(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let written = match self.file.borrow_mut().as_mut() {
             Some(file) => file.write(write),
             None if io::stdout().is_terminal() => {
@@ -118,20 +129,33 @@ impl Output {
     /// # Errors
     /// As `outcome`, or if the file cannot be put there.
     pub fn finish(self, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
-        let Output { file, has_written, holds_secret, deed, .. } = self;
+        let Output {
+            file,
+            has_written,
+            holds_secret,
+            deed,
+            ..
+        } = self;
         let finished = match file.into_inner() {
-            Some(file) if has_written.get() => file.finish(!holds_secret.get()).map_err(Failure::of_output),
+            Some(file) if has_written.get() => {
+                file.finish(!holds_secret.get()).map_err(Failure::of_output)
+            }
             _ => Ok(()),
         };
         let outcome = outcome.and_then(|exit| finished.map(|()| exit));
         outcome.map_err(|failure| match deed.into_inner() {
-            Some(deed) if failure.is_of_output && !failure.is_closed_pipe => carried_out(failure, deed),
+            Some(deed) if failure.is_of_output && !failure.is_closed_pipe => {
+                carried_out(failure, deed)
+            }
             _ => failure,
         })
     }
 }
 
-fn flushed(out: impl Write, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+fn flushed(
+    out: impl Write,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut out = BufWriter::new(out);
     write(&mut out)?;
     Ok(out.flush()?)
@@ -142,8 +166,15 @@ fn carried_out(failure: Failure, deed: Deed) -> Failure {
         "the command was carried out ({}); only its answer could not be written: {}",
         deed.what, failure.message
     );
-    let hint = deed.hint.unwrap_or_else(|| "it need not be repeated".to_owned());
-    Failure { message, code: "answer_lost".to_owned(), ..failure }.hint(hint)
+    let hint = deed
+        .hint
+        .unwrap_or_else(|| "it need not be repeated".to_owned());
+    Failure {
+        message,
+        code: "answer_lost".to_owned(),
+        ..failure
+    }
+    .hint(hint)
 }
 
 fn open_file(global: &Global, path: &Path) -> Result<Destination, Failure> {
@@ -194,21 +225,28 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
     if path.extension().is_none() && is_stream(path) {
         return Ok(Format::Plain);
     }
-    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .map(str::to_ascii_lowercase);
     match extension.as_deref() {
         Some("csv") => Ok(Format::Csv),
         Some("json") => Ok(Format::Json),
         Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
         Some("parquet") => Ok(Format::Parquet),
         Some("md") => Ok(Format::Markdown),
-        _ => Err(Failure::usage(format!("the extension of {} names no format", path.display()))
-            .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
+        _ => Err(Failure::usage(format!(
+            "the extension of {} names no format",
+            path.display()
+        ))
+        .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
     }
 }
 
 /// Pipes and devices, `/dev/stdout` among them, need no extension.
 fn is_stream(path: &Path) -> bool {
-    path.starts_with("/dev") || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+    path.starts_with("/dev")
+        || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 #[cfg(test)]
@@ -231,7 +269,11 @@ mod tests {
             assert_eq!(format_of(Path::new(name)).unwrap(), format, "{name}");
         }
         for name in ["x", "csv", ".csv", "x.xls", "x.csv.bak", "x."] {
-            assert_eq!(format_of(Path::new(name)).unwrap_err().exit, Exit::Usage, "{name}");
+            assert_eq!(
+                format_of(Path::new(name)).unwrap_err().exit,
+                Exit::Usage,
+                "{name}"
+            );
         }
     }
 }

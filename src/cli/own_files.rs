@@ -78,7 +78,10 @@ pub fn check_replaceable(path: &Path, force: bool) -> Result<(), Failure> {
 }
 
 pub fn not_own(path: &Path) -> Failure {
-    let message = format!("{} is there already and was not written by popug-cli", path.display());
+    let message = format!(
+        "{} is there already and was not written by popug-cli",
+        path.display()
+    );
     Failure::usage(message).hint("use another name, or replace this file with --force")
 }
 
@@ -91,27 +94,48 @@ pub fn is_own(path: &Path) -> bool {
     if rustix::fs::getxattr(path, MARK, &mut [0; 1][..]).is_ok() {
         return true;
     }
-    let Ok(mut file) = File::open(path) else { return false };
+    let Ok(mut file) = File::open(path) else {
+        return false;
+    };
     let mut beginning = Vec::new();
-    if file.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning).is_err() {
+    if file
+        .by_ref()
+        .take(BEGINNING_BYTES)
+        .read_to_end(&mut beginning)
+        .is_err()
+    {
         return false;
     }
     if beginning.starts_with(b"PAR1") {
         return parquet_columns(file).is_some_and(|columns| is_known(&columns));
     }
-    let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = beginning
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     match line.chars().next() {
         Some('{') => is_known(&members(&line)),
-        Some('|') => is_known(&line.trim_matches(['|', ' ']).split(" | ").map(str::to_owned).collect::<Vec<_>>()),
-        _ => line.ends_with(REJECTED_END) || is_known(&line.split(',').map(str::to_owned).collect::<Vec<_>>()),
+        Some('|') => is_known(
+            &line
+                .trim_matches(['|', ' '])
+                .split(" | ")
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        ),
+        _ => {
+            line.ends_with(REJECTED_END)
+                || is_known(&line.split(',').map(str::to_owned).collect::<Vec<_>>())
+        }
     }
 }
 
 fn is_known(columns: &[String]) -> bool {
     BEGINNINGS.iter().any(|beginning| {
         let mut columns = columns.iter();
-        beginning.split(',').all(|wanted| columns.next().is_some_and(|column| column == wanted))
+        beginning
+            .split(',')
+            .all(|wanted| columns.next().is_some_and(|column| column == wanted))
     })
 }
 
@@ -190,7 +214,10 @@ mod tests {
         assert!(check_replaceable(&path, false).is_err() && check_replaceable(&path, true).is_ok());
         mark(&File::open(&path).unwrap());
         // A file system without extended attributes leaves it as it was.
-        assert_eq!(is_own(&path), rustix::fs::getxattr(&path, MARK, &mut [0; 1][..]).is_ok());
+        assert_eq!(
+            is_own(&path),
+            rustix::fs::getxattr(&path, MARK, &mut [0; 1][..]).is_ok()
+        );
     }
 
     #[test]
@@ -199,6 +226,9 @@ mod tests {
         let path = home.path().join("file");
         assert!(check_replaceable(&path, false).is_ok());
         std::fs::write(&path, "").unwrap();
-        assert!(check_replaceable(&path, false).is_ok() && check_replaceable(Path::new("/dev/null"), false).is_ok());
+        assert!(
+            check_replaceable(&path, false).is_ok()
+                && check_replaceable(Path::new("/dev/null"), false).is_ok()
+        );
     }
 }

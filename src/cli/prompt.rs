@@ -51,7 +51,11 @@ pub fn new_password(global: &Global, from_stdin: bool, whose: &str) -> Result<Pa
 pub fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
     let first = ask(global, &format!("New password of {whose}: "))?;
     let again = ask(global, "The same again: ")?;
-    if first == again { Ok(first) } else { Err(Failure::usage("the two passwords differ")) }
+    if first == again {
+        Ok(first)
+    } else {
+        Err(Failure::usage("the two passwords differ"))
+    }
 }
 
 /// Whether somebody could be asked and said yes.
@@ -67,8 +71,11 @@ pub fn confirm(global: &Global, question: &str) -> bool {
 
 fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
     if !may_ask(global) {
-        return Err(Failure::usage("a password is needed and nobody can be asked")
-            .hint(format!("set {PASSWORD}, or use --password-stdin where a command takes it")));
+        return Err(
+            Failure::usage("a password is needed and nobody can be asked").hint(format!(
+                "set {PASSWORD}, or use --password-stdin where a command takes it"
+            )),
+        );
     }
     let typed = rpassword::prompt_password(Displayed(question).to_string())
         .map_err(|error| Failure::usage(format!("the password cannot be read: {error}")))?;
@@ -77,10 +84,14 @@ fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
 
 /// Of what does not end in time no more is read: it is too long for a password anyway.
 fn read_line() -> Result<Password, Failure> {
-    let unreadable =
-        |why: &dyn std::fmt::Display| Failure::usage(format!("the password cannot be read from stdin: {why}"));
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("the password cannot be read from stdin: {why}"))
+    };
     let mut line = Vec::new();
-    let read = std::io::stdin().lock().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+    let read = std::io::stdin()
+        .lock()
+        .take(LINE_BYTES_MAX)
+        .read_until(b'\n', &mut line);
     if read.map_err(|error| unreadable(&error))? as u64 == LINE_BYTES_MAX {
         return Ok(Password::new(String::from_utf8_lossy(&line)));
     }

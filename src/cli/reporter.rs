@@ -86,7 +86,11 @@ impl Reporter {
             Shown::Plain | Shown::Json if !self.is_due(done >= total) => {}
             Shown::Plain => self.line(&format!("{what}: {done} of {total}")),
             Shown::Json => {
-                let step = Step { progress: what, done, total };
+                let step = Step {
+                    progress: what,
+                    done,
+                    total,
+                };
                 self.line(&serde_json::to_string(&step).expect("a name and two numbers are JSON"));
             }
         }
@@ -100,7 +104,11 @@ impl Reporter {
     }
 
     fn is_due(&self, is_last: bool) -> bool {
-        let is_due = is_last || self.last_line.get().is_none_or(|last| last.elapsed() >= EVERY);
+        let is_due = is_last
+            || self
+                .last_line
+                .get()
+                .is_none_or(|last| last.elapsed() >= EVERY);
         if is_due {
             self.last_line.set(Some(Instant::now()));
         }
@@ -113,8 +121,10 @@ impl Reporter {
             if let Some((_, bar)) = shown.take() {
                 bar.finish_and_clear();
             }
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-            let template = "{prefix:>12} [{bar:30}] {human_pos} of {human_len}  {per_sec}  {eta} left";
+            let bar =
+                ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let template =
+                "{prefix:>12} [{bar:30}] {human_pos} of {human_len}  {per_sec}  {eta} left";
             if let Ok(style) = BarStyle::with_template(template) {
                 bar.set_style(style.progress_chars("=> "));
             }

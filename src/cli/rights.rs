@@ -23,7 +23,11 @@ impl Failure {
         if let Some(path) = self.denied.take() {
             let path = named_path(&path);
             let is_inside = path.as_os_str().is_empty() || path.starts_with(store);
-            self.hints.extend(if is_inside { why_in_store(&path, store) } else { why(&path) });
+            self.hints.extend(if is_inside {
+                why_in_store(&path, store)
+            } else {
+                why(&path)
+            });
         }
         self
     }
@@ -34,12 +38,15 @@ impl Failure {
 /// # Errors
 /// If this is root and the store belongs to another account.
 pub fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
-    let Ok(owner) = std::fs::metadata(store.place()).map(|found| found.uid()) else { return Ok(()) };
+    let Ok(owner) = std::fs::metadata(store.place()).map(|found| found.uid()) else {
+        return Ok(());
+    };
     if me() != ROOT || owner == ROOT {
         return Ok(());
     }
     let message = "root does not work in the store of another account, which could not write what root makes there";
-    Err(Failure::new(Exit::NotAllowed, "not_the_owner", message).hint(of_another("this store", owner)))
+    Err(Failure::new(Exit::NotAllowed, "not_the_owner", message)
+        .hint(of_another("this store", owner)))
 }
 
 fn me() -> u32 {
@@ -61,10 +68,14 @@ fn why_in_store(path: &Path, store: &Path) -> Option<String> {
     let word = shell_word(store);
     if let Some((place, metadata)) = found.iter().find(|(_, metadata)| metadata.uid() != owner) {
         let (theirs, mine, place) = (named(metadata.uid()), named(owner), place.display());
-        return Some(format!("{place} belongs to {theirs}, this store to {mine}: `sudo chown -R -h {owner} {word}`"));
+        return Some(format!(
+            "{place} belongs to {theirs}, this store to {mine}: `sudo chown -R -h {owner} {word}`"
+        ));
     }
-    let is_closed = |place: &Path| access(place, Access::READ_OK | Access::WRITE_OK) == Err(Errno::ACCESS);
-    let hint = || format!("this store is yours, but its modes keep you out: `chmod -R u+rwX {word}`");
+    let is_closed =
+        |place: &Path| access(place, Access::READ_OK | Access::WRITE_OK) == Err(Errno::ACCESS);
+    let hint =
+        || format!("this store is yours, but its modes keep you out: `chmod -R u+rwX {word}`");
     found.iter().any(|(place, _)| is_closed(place)).then(hint)
 }
 
@@ -73,25 +84,37 @@ fn why(path: &Path) -> Option<String> {
     if found.uid() != me() {
         return Some(of_another(&place.display().to_string(), found.uid()));
     }
-    Some(format!("{} is yours, but its mode keeps you out: `ls -ld` shows it", place.display()))
+    Some(format!(
+        "{} is yours, but its mode keeps you out: `ls -ld` shows it",
+        place.display()
+    ))
 }
 
 /// The path or the first directory above it that can be looked at.
 fn nearest(path: &Path) -> Option<(&Path, Metadata)> {
     let above = path.ancestors().filter(|path| !path.as_os_str().is_empty());
-    above.into_iter().find_map(|path| Some((path, std::fs::metadata(path).ok()?)))
+    above
+        .into_iter()
+        .find_map(|path| Some((path, std::fs::metadata(path).ok()?)))
 }
 
 fn of_another(what: &str, owner: u32) -> String {
     let sudo = account(owner).unwrap_or_else(|| format!("'#{owner}'"));
-    format!("{what} belongs to {}; you are {}. Use `sudo -u {sudo} popug-cli ...`", named(owner), {
-        let me = me();
-        account(me).map_or_else(|| format!("uid {me}"), |name| format!("`{name}`"))
-    })
+    format!(
+        "{what} belongs to {}; you are {}. Use `sudo -u {sudo} popug-cli ...`",
+        named(owner),
+        {
+            let me = me();
+            account(me).map_or_else(|| format!("uid {me}"), |name| format!("`{name}`"))
+        }
+    )
 }
 
 fn named(uid: u32) -> String {
-    account(uid).map_or_else(|| format!("the account with uid {uid}"), |name| format!("the account `{name}`"))
+    account(uid).map_or_else(
+        || format!("the account with uid {uid}"),
+        |name| format!("the account `{name}`"),
+    )
 }
 
 fn account(uid: u32) -> Option<String> {
@@ -118,11 +141,18 @@ mod tests {
 
     #[test]
     fn an_account_is_known_by_its_name_and_otherwise_by_its_number() {
-        let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\npopug:x:1001:1001::/srv/popug:/bin/sh\n";
+        let accounts =
+            "root:x:0:0:root:/root:/bin/sh\nbroken\npopug:x:1001:1001::/srv/popug:/bin/sh\n";
         assert_eq!(account_in(accounts, 1001).as_deref(), Some("popug"));
         assert_eq!(account_in(accounts, 1002), None);
         let unknown = of_another("this store", 4_000_000_001);
-        assert!(unknown.starts_with("this store belongs to the account with uid 4000000001; you are "), "{unknown}");
-        assert!(unknown.ends_with(". Use `sudo -u '#4000000001' popug-cli ...`"), "{unknown}");
+        assert!(
+            unknown.starts_with("this store belongs to the account with uid 4000000001; you are "),
+            "{unknown}"
+        );
+        assert!(
+            unknown.ends_with(". Use `sudo -u '#4000000001' popug-cli ...`"),
+            "{unknown}"
+        );
     }
 }

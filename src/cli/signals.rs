@@ -64,7 +64,11 @@ struct Desk {
     pending: Option<Signal>,
 }
 
-static DESK: Mutex<Desk> = Mutex::new(Desk { holds: 0, listeners: 0, pending: None });
+static DESK: Mutex<Desk> = Mutex::new(Desk {
+    holds: 0,
+    listeners: 0,
+    pending: None,
+});
 static CAME: Condvar = Condvar::new();
 
 fn desk() -> MutexGuard<'static, Desk> {
@@ -79,9 +83,16 @@ fn watch() -> io::Result<()> {
         let ignored = Ignored::now();
         let Ok(ears) = Ears::open() else { return false };
         let watch = move || ears.hear(|signal| deliver(signal, &ignored));
-        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).is_ok()
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(watch)
+            .is_ok()
     });
-    if is_watched { Ok(()) } else { Err(io::Error::other("signals cannot be heard")) }
+    if is_watched {
+        Ok(())
+    } else {
+        Err(io::Error::other("signals cannot be heard"))
+    }
 }
 
 fn deliver(signal: Signal, ignored: &Ignored) {
@@ -103,7 +114,10 @@ impl Ignored {
     fn now() -> Ignored {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+        Ignored(
+            mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+                .unwrap_or(0),
+        )
     }
 
     const fn has(&self, signal: Signal) -> bool {
@@ -123,14 +137,25 @@ impl Ears {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (interrupt, terminate) = {
             let _inside = runtime.enter();
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
         };
-        Ok(Ears { runtime, interrupt, terminate })
+        Ok(Ears {
+            runtime,
+            interrupt,
+            terminate,
+        })
     }
 
     /// Passes on every signal, for ever.
     fn hear(self, pass_on: impl Fn(Signal)) {
-        let Ears { runtime, mut interrupt, mut terminate } = self;
+        let Ears {
+            runtime,
+            mut interrupt,
+            mut terminate,
+        } = self;
         loop {
             pass_on(runtime.block_on(async {
                 tokio::select! {
@@ -187,7 +212,11 @@ impl Signals {
     /// Waits for a signal, or until `patience` is over. One that came meanwhile counts.
     pub fn wait(&self, patience: Duration) -> Option<Signal> {
         let waited = CAME.wait_timeout_while(desk(), patience, |desk| desk.pending.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.pending.take()
+        waited
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .pending
+            .take()
     }
 }
 

@@ -17,7 +17,11 @@ pub struct TerminalGuard<W> {
 
 impl<W: Write> TerminalGuard<W> {
     pub fn new(inner: W, lets_colours_through: bool) -> Self {
-        TerminalGuard { inner, lets_colours_through, begun: Vec::new() }
+        TerminalGuard {
+            inner,
+            lets_colours_through,
+            begun: Vec::new(),
+        }
     }
 
     fn write_text(&mut self, text: &str) -> io::Result<()> {
@@ -43,7 +47,8 @@ impl<W: Write> Write for TerminalGuard<W> {
             let (valid, bad) = match std::str::from_utf8(rest) {
                 Ok(text) => (text, 0),
                 Err(error) => {
-                    let valid = std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default();
+                    let valid =
+                        std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default();
                     (valid, error.error_len().unwrap_or(usize::MAX))
                 }
             };
@@ -67,13 +72,24 @@ impl<W: Write> Write for TerminalGuard<W> {
 }
 
 fn json_escape(c: char) -> String {
-    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    c.encode_utf16(&mut [0; 2])
+        .iter()
+        .map(|unit| format!("\\u{unit:04x}"))
+        .collect()
 }
 
 /// JSON of the same value that can be shown anywhere.
 pub fn harmless_json(json: &str) -> String {
     let is_structure = |c: char| c.is_ascii_whitespace();
-    json.chars().map(|c| if can_forge(c) && !is_structure(c) { json_escape(c) } else { c.to_string() }).collect()
+    json.chars()
+        .map(|c| {
+            if can_forge(c) && !is_structure(c) {
+                json_escape(c)
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -100,17 +116,30 @@ mod tests {
 
     #[test]
     fn colours_of_a_table_pass_and_bytes_that_are_no_text_do_not() {
-        assert_eq!(shown(b"\x1b[1mbold\x1b[0m", 3, true), "\u{1b}[1mbold\u{1b}[0m");
-        assert_eq!(shown(b"a\xff\xfeb\xc3(", 2, false), "a\u{fffd}\u{fffd}b\u{fffd}(");
+        assert_eq!(
+            shown(b"\x1b[1mbold\x1b[0m", 3, true),
+            "\u{1b}[1mbold\u{1b}[0m"
+        );
+        assert_eq!(
+            shown(b"a\xff\xfeb\xc3(", 2, false),
+            "a\u{fffd}\u{fffd}b\u{fffd}("
+        );
     }
 
     #[test]
     fn json_keeps_its_value() {
-        let value = serde_json::json!({ "t": "\u{202e}x\u{1b}\u{85}🦜\u{e0041}", "u": "\\u{202e}" });
+        let value =
+            serde_json::json!({ "t": "\u{202e}x\u{1b}\u{85}🦜\u{e0041}", "u": "\\u{202e}" });
         for json in [value.to_string(), format!("{value:#}\n")] {
             let harmless = harmless_json(&json);
-            assert!(harmless.chars().all(|c| !can_forge(c) || c == '\n'), "{harmless}");
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&harmless).unwrap(), value);
+            assert!(
+                harmless.chars().all(|c| !can_forge(c) || c == '\n'),
+                "{harmless}"
+            );
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&harmless).unwrap(),
+                value
+            );
         }
     }
 }

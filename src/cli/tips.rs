@@ -15,7 +15,11 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         &["delete", "remove", "rm", "cancel"],
         "a task is never deleted: its creation and its fees are in the log",
     ),
-    ("task", &["create", "new", "register"], "`popug-cli task add TITLE` creates a task"),
+    (
+        "task",
+        &["create", "new", "register"],
+        "`popug-cli task add TITLE` creates a task",
+    ),
     (
         "task",
         &["edit", "update", "change", "rename"],
@@ -26,23 +30,63 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         &["assign", "reassign", "give"],
         "tasks are handed out by chance: `popug-cli task reshuffle` draws again for every open one",
     ),
-    ("task", &["done", "finish", "close", "resolve"], "`popug-cli task complete TASK` completes a task of your own"),
+    (
+        "task",
+        &["done", "finish", "close", "resolve"],
+        "`popug-cli task complete TASK` completes a task of your own",
+    ),
     ("task", &["ls"], "`popug-cli task list` lists them"),
-    ("task", &["get", "view", "info"], "`popug-cli task show TASK` shows one"),
-    ("user", &["create", "add", "new", "invite"], "`popug-cli user register` registers somebody"),
+    (
+        "task",
+        &["get", "view", "info"],
+        "`popug-cli task show TASK` shows one",
+    ),
+    (
+        "user",
+        &["create", "add", "new", "invite"],
+        "`popug-cli user register` registers somebody",
+    ),
     (
         "user",
         &["delete", "remove", "rm", "disable", "fire", "block"],
         "a user is never deleted; `popug-cli user deactivate LOGIN` takes them out and keeps their books",
     ),
-    ("user", &["activate", "enable", "restore", "unblock"], "`popug-cli user reactivate LOGIN` lets somebody back in"),
-    ("user", &["edit", "change", "rename", "modify"], "`popug-cli user update LOGIN` changes a name or an address"),
-    ("user", &["passwd", "password"], "`popug-cli user set-password [LOGIN]` sets a password"),
-    ("user", &["role", "promote", "demote"], "`popug-cli user set-role LOGIN ROLE` gives somebody another role"),
+    (
+        "user",
+        &["activate", "enable", "restore", "unblock"],
+        "`popug-cli user reactivate LOGIN` lets somebody back in",
+    ),
+    (
+        "user",
+        &["edit", "change", "rename", "modify"],
+        "`popug-cli user update LOGIN` changes a name or an address",
+    ),
+    (
+        "user",
+        &["passwd", "password"],
+        "`popug-cli user set-password [LOGIN]` sets a password",
+    ),
+    (
+        "user",
+        &["role", "promote", "demote"],
+        "`popug-cli user set-role LOGIN ROLE` gives somebody another role",
+    ),
     ("user", &["ls"], "`popug-cli user list` lists them"),
-    ("user", &["get", "view", "info"], "`popug-cli user show LOGIN` shows one"),
-    ("token", &["create", "add", "new", "generate"], "`popug-cli token issue LOGIN` issues a token"),
-    ("token", &["delete", "remove", "rm"], "`popug-cli token revoke ID` takes a token back"),
+    (
+        "user",
+        &["get", "view", "info"],
+        "`popug-cli user show LOGIN` shows one",
+    ),
+    (
+        "token",
+        &["create", "add", "new", "generate"],
+        "`popug-cli token issue LOGIN` issues a token",
+    ),
+    (
+        "token",
+        &["delete", "remove", "rm"],
+        "`popug-cli token revoke ID` takes a token back",
+    ),
     ("token", &["ls"], "`popug-cli token list` lists them"),
     (
         "mail",
@@ -50,7 +94,11 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         "`popug-cli consume notifier` sends the mails that are due, `popug-cli mail retry ID` tries one of them again",
     ),
     ("mail", &["ls"], "`popug-cli mail list` lists them"),
-    ("mail", &["delete", "remove", "rm"], "a pay mail is owed and cannot be deleted"),
+    (
+        "mail",
+        &["delete", "remove", "rm"],
+        "a pay mail is owed and cannot be deleted",
+    ),
     (
         "account",
         &["fix", "adjust", "reverse", "cancel", "delete", "remove"],
@@ -61,19 +109,33 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         &["delete", "remove", "rm", "purge"],
         "an event is never deleted; `popug-cli dlq --help` tells what can be decided about it",
     ),
-    ("log", &["delete", "remove", "rm", "edit", "truncate"], "the log is never changed"),
+    (
+        "log",
+        &["delete", "remove", "rm", "edit", "truncate"],
+        "the log is never changed",
+    ),
 ];
 
 /// An error of clap with the tips that are right.
 pub fn mended(mut error: Error) -> Error {
     for (typed, suggested) in [
-        (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+        (
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
         (ContextKind::InvalidArg, ContextKind::SuggestedArg),
         (ContextKind::InvalidValue, ContextKind::SuggestedValue),
     ] {
-        let Some(word) = text_of(&error, typed) else { continue };
-        let Some(names) = error.remove(suggested) else { continue };
-        let names: Vec<String> = strings(&names).into_iter().filter(|name| is_a_slip(&word, name)).collect();
+        let Some(word) = text_of(&error, typed) else {
+            continue;
+        };
+        let Some(names) = error.remove(suggested) else {
+            continue;
+        };
+        let names: Vec<String> = strings(&names)
+            .into_iter()
+            .filter(|name| is_a_slip(&word, name))
+            .collect();
         if let [name] = &names[..] {
             error.insert(suggested, ContextValue::String(name.clone()));
         } else if !names.is_empty() {
@@ -87,14 +149,20 @@ pub fn mended(mut error: Error) -> Error {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested)
     {
-        let tips: Vec<_> = tips.into_iter().filter(|tip| tip.to_string().starts_with("to pass ")).collect();
+        let tips: Vec<_> = tips
+            .into_iter()
+            .filter(|tip| tip.to_string().starts_with("to pass "))
+            .collect();
         if !tips.is_empty() {
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
     }
     if let Some(tip) = other_word(&error) {
         error.remove(ContextKind::SuggestedSubcommand);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
     }
     error
 }
@@ -102,16 +170,32 @@ pub fn mended(mut error: Error) -> Error {
 /// The tips of an error, as hints of ours.
 pub fn of(error: &Error) -> Vec<String> {
     let suggested = |kind| error.get(kind).map(strings).unwrap_or_default();
-    let names = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let names = names.into_iter().flat_map(suggested).map(|name| format!("there is `{name}`"));
+    let names = [
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+    ];
+    let names = names
+        .into_iter()
+        .flat_map(suggested)
+        .map(|name| format!("there is `{name}`"));
     names.chain(suggested(ContextKind::Suggested)).collect()
 }
 
 /// The words of the command that an error is about: `Usage: popug-cli task [OPTIONS] <COMMAND>`
 fn path_of(error: &Error) -> Vec<String> {
-    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    let parts = usage.split_whitespace().skip_while(|part| *part != env!("CARGO_PKG_NAME")).skip(1);
-    parts.take_while(|part| part.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned).collect()
+    let usage = error
+        .get(ContextKind::Usage)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let parts = usage
+        .split_whitespace()
+        .skip_while(|part| *part != env!("CARGO_PKG_NAME"))
+        .skip(1);
+    parts
+        .take_while(|part| part.starts_with(|c: char| c.is_ascii_lowercase()))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn show_whole_usage(error: &mut Error) {
@@ -119,7 +203,9 @@ fn show_whole_usage(error: &mut Error) {
     command.build();
     let mut command = &mut command;
     for word in path_of(error) {
-        let Some(below) = command.find_subcommand_mut(&word) else { return };
+        let Some(below) = command.find_subcommand_mut(&word) else {
+            return;
+        };
         command = below;
     }
     let usage = command.render_usage();
@@ -131,7 +217,10 @@ fn other_word(error: &Error) -> Option<&'static str> {
     let path = path_of(error);
     let group = path.first()?;
     let of_group = OTHER_WORDS.iter().filter(|(of, ..)| *of == group);
-    of_group.filter(|(_, words, _)| words.contains(&&*word)).map(|(.., tip)| *tip).next()
+    of_group
+        .filter(|(_, words, _)| words.contains(&&*word))
+        .map(|(.., tip)| *tip)
+        .next()
 }
 
 fn text_of(error: &Error, kind: ContextKind) -> Option<String> {
@@ -153,7 +242,11 @@ fn strings(value: &ContextValue) -> Vec<String> {
 /// Whether one letter more, one less, another one, or two that changed places make a word of the other.
 fn is_a_slip(typed: &str, name: &str) -> bool {
     let (typed, name): (Vec<char>, Vec<char>) = (typed.chars().collect(), name.chars().collect());
-    let same = typed.iter().zip(&name).take_while(|(one, other)| one == other).count();
+    let same = typed
+        .iter()
+        .zip(&name)
+        .take_while(|(one, other)| one == other)
+        .count();
     let (typed, name) = (&typed[same..], &name[same..]);
     match (typed, name) {
         ([], []) | ([], [_]) | ([_], []) => true,
@@ -173,7 +266,10 @@ mod tests {
 
     fn text(words: &[&str]) -> String {
         let words = std::iter::once(&"popug-cli").chain(words);
-        CommandLine::read_within(None, words).unwrap_err().render().to_string()
+        CommandLine::read_within(None, words)
+            .unwrap_err()
+            .render()
+            .to_string()
     }
 
     #[test]
@@ -189,7 +285,10 @@ mod tests {
             ("list", "list"),
             ("l", ""),
         ] {
-            assert!(is_a_slip(typed, name) && is_a_slip(name, typed), "{typed} {name}");
+            assert!(
+                is_a_slip(typed, name) && is_a_slip(name, typed),
+                "{typed} {name}"
+            );
         }
         for (typed, name) in [
             ("delete", "complete"),
@@ -198,13 +297,20 @@ mod tests {
             ("remove", "revoke"),
             ("ab", "ba?"),
         ] {
-            assert!(!is_a_slip(typed, name) && !is_a_slip(name, typed), "{typed} {name}");
+            assert!(
+                !is_a_slip(typed, name) && !is_a_slip(name, typed),
+                "{typed} {name}"
+            );
         }
     }
 
     #[test]
     fn a_slip_is_put_right() {
-        assert!(text(&["task", "lst"]).contains("'list'"), "{}", text(&["task", "lst"]));
+        assert!(
+            text(&["task", "lst"]).contains("'list'"),
+            "{}",
+            text(&["task", "lst"])
+        );
         assert!(text(&["taks", "list"]).contains("'task'"));
         assert!(text(&["task", "list", "--oen"]).contains("'--open'"));
         assert!(text(&["task", "list", "-o", "jsn"]).contains("'json'"));
@@ -224,7 +330,12 @@ mod tests {
             &["task", "--all"],
         ] {
             let shown = text(words);
-            assert!(!["similar", "--as ", "exists"].iter().any(|tip| shown.contains(tip)), "{shown}");
+            assert!(
+                !["similar", "--as ", "exists"]
+                    .iter()
+                    .any(|tip| shown.contains(tip)),
+                "{shown}"
+            );
         }
     }
 
@@ -233,12 +344,17 @@ mod tests {
         for (group, words, tip) in OTHER_WORDS {
             for word in *words {
                 let shown = text(&[group, word]);
-                assert!(shown.contains(&format!("tip: {tip}\n")) && shown.matches("tip:").count() == 1, "{shown}");
+                assert!(
+                    shown.contains(&format!("tip: {tip}\n")) && shown.matches("tip:").count() == 1,
+                    "{shown}"
+                );
             }
             for named in tip.split('`').skip(1).step_by(2) {
                 let mut command = CommandLine::definition();
-                for word in
-                    named.split(' ').skip(1).take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+                for word in named
+                    .split(' ')
+                    .skip(1)
+                    .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
                 {
                     if let Some(below) = command.find_subcommand(word) {
                         command = below.clone();

@@ -17,11 +17,15 @@ pub struct Teller {
 impl Teller {
     /// To be called before anything is sent.
     pub fn before(app: &App<'_>) -> Teller {
-        Teller { before: app.outstanding_mails().unwrap_or_default() }
+        Teller {
+            before: app.outstanding_mails().unwrap_or_default(),
+        }
     }
 
     pub fn tell(&mut self, app: &App<'_>, reporter: &Reporter) {
-        let Ok(now) = app.outstanding_mails() else { return };
+        let Ok(now) = app.outstanding_mails() else {
+            return;
+        };
         if let Some(warning) = warning(&now, &self.before) {
             reporter.warn(&warning);
         }
@@ -33,44 +37,83 @@ impl Teller {
 fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
     let mut told = Vec::new();
     if now.retrying > 0 {
-        let at = now.next_try.map(|at| format!(" from {at} on")).unwrap_or_default();
+        let at = now
+            .next_try
+            .map(|at| format!(" from {at} on"))
+            .unwrap_or_default();
         let again = format!("`popug-cli consume notifier` tries again{at}");
-        told.push(format!("{} not sent{}: {again}", counted(now.retrying), because(now.retried_because.as_deref())));
+        told.push(format!(
+            "{} not sent{}: {again}",
+            counted(now.retrying),
+            because(now.retried_because.as_deref())
+        ));
     }
     let given_up = now.failed.saturating_sub(before.failed);
     if given_up > 0 {
         let asked = "`popug-cli mail retry ID` tries again";
-        told.push(format!("{} given up{}: {asked}", counted(given_up), because(now.failed_because.as_deref())));
+        told.push(format!(
+            "{} given up{}: {asked}",
+            counted(given_up),
+            because(now.failed_because.as_deref())
+        ));
     }
     (!told.is_empty()).then(|| format!("{}; `popug-cli mail list` tells which", told.join("; ")))
 }
 
 /// All of them, for whoever asks; nothing if every mail is sent.
 pub fn standing(mails: &Outstanding) -> Option<String> {
-    let Outstanding { untried, retrying, failed, .. } = mails;
+    let Outstanding {
+        untried,
+        retrying,
+        failed,
+        ..
+    } = mails;
     if untried + retrying + failed == 0 {
         return None;
     }
-    let next = mails.next_try.map(|at| format!(", from {at} on")).unwrap_or_default();
-    let why = last_error(mails).map(|error| format!("; {error}")).unwrap_or_default();
-    Some(format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} given up{why}"))
+    let next = mails
+        .next_try
+        .map(|at| format!(", from {at} on"))
+        .unwrap_or_default();
+    let why = last_error(mails)
+        .map(|error| format!("; {error}"))
+        .unwrap_or_default();
+    Some(format!(
+        "{untried} to be sent, {retrying} to be tried again{next}, {failed} given up{why}"
+    ))
 }
 
 /// Why the latest of them was not sent, if any failed.
 pub fn last_error(mails: &Outstanding) -> Option<String> {
-    mails.failed_because.as_deref().or(mails.retried_because.as_deref()).map(without_addresses)
+    mails
+        .failed_because
+        .as_deref()
+        .or(mails.retried_because.as_deref())
+        .map(without_addresses)
 }
 
 fn counted(mails: u64) -> String {
-    if mails == 1 { "1 pay mail is".to_owned() } else { format!("{mails} pay mails are") }
+    if mails == 1 {
+        "1 pay mail is".to_owned()
+    } else {
+        format!("{mails} pay mails are")
+    }
 }
 
 fn because(error: Option<&str>) -> String {
-    error.map(|error| format!(" ({})", without_addresses(error))).unwrap_or_default()
+    error
+        .map(|error| format!(" ({})", without_addresses(error)))
+        .unwrap_or_default()
 }
 
 fn without_addresses(text: &str) -> String {
-    let hidden = |word| if str::contains(word, '@') { "<address>" } else { word };
+    let hidden = |word| {
+        if str::contains(word, '@') {
+            "<address>"
+        } else {
+            word
+        }
+    };
     text.split(' ').map(hidden).collect::<Vec<_>>().join(" ")
 }
 
@@ -107,7 +150,11 @@ mod tests {
     #[test]
     fn whoever_asks_hears_of_all_mails_that_are_not_sent() {
         assert_eq!(standing(&Outstanding::default()), None);
-        let told = standing(&Outstanding { untried: 1, ..refused(2, 3) }).unwrap();
+        let told = standing(&Outstanding {
+            untried: 1,
+            ..refused(2, 3)
+        })
+        .unwrap();
         assert_eq!(
             told,
             "1 to be sent, 2 to be tried again, from 2026-11-22T10:00:00.000000Z on, 3 given up; \

@@ -28,10 +28,25 @@ pub struct Analytics<'d> {
 }
 
 impl<'d> Analytics<'d> {
-    pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Analytics<'d>, ConsumeError> {
-        let (common, settled, withheld) = (CommonTables::load(database)?, SettledRows::default(), Arc::new(withheld));
+    pub fn resume(
+        database: &'d Database,
+        withheld: Withheld,
+    ) -> Result<Analytics<'d>, ConsumeError> {
+        let (common, settled, withheld) = (
+            CommonTables::load(database)?,
+            SettledRows::default(),
+            Arc::new(withheld),
+        );
         let position = database.checkpoint()?;
-        Ok(Analytics { database, common, settled, withheld, position, is_open: false, unflushed: 0 })
+        Ok(Analytics {
+            database,
+            common,
+            settled,
+            withheld,
+            position,
+            is_open: false,
+            unflushed: 0,
+        })
     }
 
     pub fn position(&self) -> &Checkpoint {
@@ -39,7 +54,11 @@ impl<'d> Analytics<'d> {
     }
 
     /// Reads on to the head, or until `deadline`. True at the head.
-    pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+    pub fn catch_up(
+        &mut self,
+        around: &Surroundings<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumeError> {
         self.project_through(around, None, deadline)
     }
 
@@ -57,10 +76,16 @@ impl<'d> Analytics<'d> {
             }
             self.position = chunk.through;
             self.unflushed += chunk.lines;
-            if self.unflushed >= FLUSH_EVENTS { self.flush() } else { Ok(()) }
+            if self.unflushed >= FLUSH_EVENTS {
+                self.flush()
+            } else {
+                Ok(())
+            }
         });
         // The log's errors come between chunks: what stands before the bad event is kept.
-        if matches!(fed, Ok(_) | Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
+        if matches!(fed, Ok(_) | Err(ConsumeError::Log(_)))
+            && self.withheld.may_rest_at(self.position.sequence)
+        {
             self.commit()?;
         }
         fed
@@ -101,7 +126,8 @@ impl<'d> Analytics<'d> {
     /// Stores rows and checkpoint in one transaction.
     fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
-        self.database.set_checkpoint(&self.position, self.common.tally())?;
+        self.database
+            .set_checkpoint(&self.position, self.common.tally())?;
         failpoint!("analytics.before_commit");
         self.database.commit()?;
         self.is_open = false;

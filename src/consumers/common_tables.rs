@@ -17,8 +17,8 @@ use crate::domain::user::User;
 use crate::event_log::LogError;
 use crate::state::Recorded;
 use crate::store::tables::{
-    CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserChangeRow, UserChangeRows, UserDayRow,
-    UserDayRows, UserRow, UserRows,
+    CloseRow, CloseRows, CompanyRow, CompanyRows, PayoutRow, PayoutRows, UserChangeRow,
+    UserChangeRows, UserDayRow, UserDayRows, UserRow, UserRows,
 };
 use crate::store::{Database, StoreError};
 
@@ -52,11 +52,19 @@ impl CommonTables {
         let Some((founded, at)) = read().map_err(database.failed("read"))? else {
             return Ok(CommonTables::default());
         };
-        let company = Company::from_founding(&founded, at)
-            .map_err(|error| StoreError::Damaged { path: database.path().to_owned(), reason: error.to_string() })?;
+        let company =
+            Company::from_founding(&founded, at).map_err(|error| StoreError::Damaged {
+                path: database.path().to_owned(),
+                reason: error.to_string(),
+            })?;
         let books = load_books(connection, company).map_err(database.failed("read"))?;
         let users = load_users(connection).map_err(database.failed("read"))?;
-        Ok(CommonTables { books: Some(books), users, tally: database.tally()?, ..CommonTables::default() })
+        Ok(CommonTables {
+            books: Some(books),
+            users,
+            tally: database.tally()?,
+            ..CommonTables::default()
+        })
     }
 
     pub fn tally(&self) -> &Tally {
@@ -66,13 +74,17 @@ impl CommonTables {
     /// # Panics
     /// Before the company is founded: the first event of every log founds it.
     pub fn books(&self) -> &Books {
-        self.books.as_ref().expect("the first event founds the company")
+        self.books
+            .as_ref()
+            .expect("the first event founds the company")
     }
 
     /// # Panics
     /// As [`CommonTables::books`].
     pub fn books_mut(&mut self) -> &mut Books {
-        self.books.as_mut().expect("the first event founds the company")
+        self.books
+            .as_mut()
+            .expect("the first event founds the company")
     }
 
     /// Follows an event that somebody else decided: rows and books.
@@ -101,7 +113,9 @@ impl CommonTables {
     /// Keeps the rows of an event that the books have followed already.
     pub fn record(&mut self, recorded: &Recorded<'_>) {
         match recorded.event.as_ref() {
-            Event::CompanyFounded(founded) => self.company_rows.push(company_row(founded, recorded.time)),
+            Event::CompanyFounded(founded) => {
+                self.company_rows.push(company_row(founded, recorded.time))
+            }
             Event::UserRegistered(e) => {
                 self.users.insert(e.user_id, User::registered(e));
                 self.keep_user(e.user_id, recorded);
@@ -128,7 +142,8 @@ impl CommonTables {
     fn keep_user(&mut self, id: UserId, recorded: &Recorded<'_>) {
         let date = self.books().company.zone.date_of(recorded.time);
         if let Some(user) = self.users.get(&id) {
-            self.user_change_rows.push(user_change_row(user, date, recorded));
+            self.user_change_rows
+                .push(user_change_row(user, date, recorded));
             self.users_changed = true;
         }
     }
@@ -136,7 +151,12 @@ impl CommonTables {
     /// Takes over the days that changed; to be called before the books close one.
     pub fn take_days(&mut self) {
         if let Some(books) = &mut self.books {
-            self.days.extend(books.take_changed().into_iter().map(|(date, user, day)| ((date, user), day)));
+            self.days.extend(
+                books
+                    .take_changed()
+                    .into_iter()
+                    .map(|(date, user, day)| ((date, user), day)),
+            );
         }
     }
 
@@ -150,7 +170,9 @@ impl CommonTables {
         if std::mem::take(&mut self.users_changed) {
             database.run("write", "DELETE FROM users")?;
             let mut rows = UserRows::default();
-            self.users.values().for_each(|user| rows.push(user_row(user)));
+            self.users
+                .values()
+                .for_each(|user| rows.push(user_row(user)));
             rows.flush(database)?;
         }
         self.flush_days(database)
@@ -164,7 +186,10 @@ impl CommonTables {
         for ((date, user), day) in std::mem::take(&mut self.days) {
             rows.push(day_row(date, user, &day));
         }
-        database.run("write", "CREATE OR REPLACE TEMP TABLE changed_days AS FROM user_days LIMIT 0")?;
+        database.run(
+            "write",
+            "CREATE OR REPLACE TEMP TABLE changed_days AS FROM user_days LIMIT 0",
+        )?;
         rows.flush_into(database, "changed_days")?;
         database.run(
             "write",
@@ -197,7 +222,10 @@ fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb
     )?;
     let standings = standings
         .query_map([], |row| {
-            let standing = Standing { balance: money(row, 1)?, carried: money(row, 2)? };
+            let standing = Standing {
+                balance: money(row, 1)?,
+                carried: money(row, 2)?,
+            };
             Ok((user_id(row, 0)?, standing))
         })?
         .collect::<Result<Vec<_>, _>>()?;
@@ -216,21 +244,36 @@ fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb
                 entries: row.get(6)?,
                 late_entries: row.get(7)?,
             };
-            Ok((BusinessDate::from_epoch_days(row.get(0)?), user_id(row, 1)?, day))
+            Ok((
+                BusinessDate::from_epoch_days(row.get(0)?),
+                user_id(row, 1)?,
+                day,
+            ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Books::resume(company, closed.map(BusinessDate::from_epoch_days), standings, days))
+    Ok(Books::resume(
+        company,
+        closed.map(BusinessDate::from_epoch_days),
+        standings,
+        days,
+    ))
 }
 
 fn load_users(connection: &Connection) -> Result<BTreeMap<UserId, User>, duckdb::Error> {
-    let mut statement =
-        connection.prepare("SELECT user_id::VARCHAR, login, full_name, email, role, active FROM users")?;
+    let mut statement = connection
+        .prepare("SELECT user_id::VARCHAR, login, full_name, email, role, active FROM users")?;
     let users = statement.query_map([], |row| {
         let role: String = row.get(4)?;
         let id = user_id(row, 0)?;
         let role = role.parse().map_err(|_| duckdb::Error::InvalidQuery)?;
-        let user =
-            User { id, login: row.get(1)?, full_name: row.get(2)?, email: row.get(3)?, role, active: row.get(5)? };
+        let user = User {
+            id,
+            login: row.get(1)?,
+            full_name: row.get(2)?,
+            email: row.get(3)?,
+            role,
+            active: row.get(5)?,
+        };
         Ok((id, user))
     })?;
     users.collect()
@@ -292,7 +335,11 @@ fn user_row(user: &User) -> UserRow<'_> {
     }
 }
 
-fn user_change_row<'a>(user: &'a User, date: BusinessDate, recorded: &Recorded<'_>) -> UserChangeRow<'a> {
+fn user_change_row<'a>(
+    user: &'a User,
+    date: BusinessDate,
+    recorded: &Recorded<'_>,
+) -> UserChangeRow<'a> {
     UserChangeRow {
         sequence: recorded.sequence.0,
         user_id: user.id.uuid(),

@@ -26,10 +26,21 @@ pub fn check_opened(database: &Database, tables: Tables) -> Result<(), StoreErro
 fn check_days(database: &Database) -> Result<(), StoreError> {
     let sql = "SELECT coalesce(sum(entries), 0)::UBIGINT,
         coalesce(sum(rewards - fees + corrections - payout), 0)::BIGINT FROM user_days";
-    let held = database.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let held = database
+        .connection()
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
     let (entries, amount_minor) = held.map_err(|error| unreadable(database, error))?;
     let wanted = database.tally()?;
-    same(database, "user_days", Tally { entries, amount_minor, digest: wanted.digest }, wanted)
+    same(
+        database,
+        "user_days",
+        Tally {
+            entries,
+            amount_minor,
+            digest: wanted.digest,
+        },
+        wanted,
+    )
 }
 
 /// The number of entries and the digest of the last one against the checkpoint, in constant time.
@@ -40,16 +51,30 @@ fn check_entries(database: &Database) -> Result<(), StoreError> {
     // Entries are only ever appended, so the last one is the row of the highest number.
     let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
         coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
-    let held = database.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let held = database
+        .connection()
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
     let (entries, digest) = held.map_err(database.failed("read"))?;
     let wanted = database.tally()?;
-    same(database, "entries", Tally { entries, digest, ..wanted }, wanted)
+    same(
+        database,
+        "entries",
+        Tally {
+            entries,
+            digest,
+            ..wanted
+        },
+        wanted,
+    )
 }
 
 /// Sums that fit no amount are of rows that this program did not write.
 fn unreadable(database: &Database, error: duckdb::Error) -> StoreError {
     let text = error.to_string();
-    if ["Conversion Error", "Out of Range Error"].iter().any(|words| text.contains(words)) {
+    if ["Conversion Error", "Out of Range Error"]
+        .iter()
+        .any(|words| text.contains(words))
+    {
         return database.damaged("its amounts add up to more than an amount can be");
     }
     database.failed("read")(error)
@@ -62,7 +87,12 @@ fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<
     Err(database.damaged(format!(
         "its checkpoint says {} entries with the sum {} and the digest {:016x}, \
          the table {table} holds {} with the sum {} and the digest {:016x}",
-        wanted.entries, wanted.amount_minor, wanted.digest, held.entries, held.amount_minor, held.digest
+        wanted.entries,
+        wanted.amount_minor,
+        wanted.digest,
+        held.entries,
+        held.amount_minor,
+        held.digest
     )))
 }
 
@@ -78,7 +108,9 @@ pub fn check_money(database: &Database, tables: Tables) -> Result<(), StoreError
     };
     for (contradiction, sql) in checks {
         let sql = format!("SELECT count(*)::UBIGINT FROM ({sql})");
-        let found = database.connection().query_row(&sql, [], |row| row.get::<_, u64>(0));
+        let found = database
+            .connection()
+            .query_row(&sql, [], |row| row.get::<_, u64>(0));
         let found = found.map_err(|error| unreadable(database, error))?;
         if found > 0 {
             return Err(database.damaged(format!("{contradiction} ({found} times)")));

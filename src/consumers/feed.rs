@@ -58,7 +58,9 @@ pub fn follow(
     let read = |line: &Line<'_>| withheld.read(line);
     feed(around.log, after, last, read, |chunk: Chunk| {
         project(&chunk)?;
-        around.notices.advanced(withheld.consumer(), chunk.through.sequence, total);
+        around
+            .notices
+            .advanced(withheld.consumer(), chunk.through.sequence, total);
         let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         Ok(!(is_late && withheld.may_rest_at(chunk.through.sequence)))
     })
@@ -86,7 +88,10 @@ fn produce(
 ) {
     loop {
         let (chunk, error) = next_chunk(reader, last, &read);
-        let is_end = chunk.as_ref().is_none_or(|chunk| chunk.through.sequence >= last) || error.is_some();
+        let is_end = chunk
+            .as_ref()
+            .is_none_or(|chunk| chunk.through.sequence >= last)
+            || error.is_some();
         for part in chunk.map(Ok).into_iter().chain(error.map(Err)) {
             if sender.send(part).is_err() {
                 return;
@@ -108,7 +113,8 @@ fn next_chunk(
     let mut through = None;
     let mut lines = 0;
     let mut error = None;
-    while lines < CHUNK_EVENTS && through.is_none_or(|through: Checkpoint| through.sequence < last) {
+    while lines < CHUNK_EVENTS && through.is_none_or(|through: Checkpoint| through.sequence < last)
+    {
         match next_event(reader, last, read) {
             Ok(None) => break,
             Ok(Some((event, at))) => {
@@ -122,7 +128,14 @@ fn next_chunk(
             }
         }
     }
-    (through.map(|through| Chunk { events, through, lines }), error)
+    (
+        through.map(|through| Chunk {
+            events,
+            through,
+            lines,
+        }),
+        error,
+    )
 }
 
 /// The next line up to `last`, decoded if it is wanted.
@@ -131,7 +144,15 @@ fn next_event(
     last: Sequence,
     read: &impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
 ) -> Result<Option<(Option<Recorded<'static>>, Checkpoint)>, LogError> {
-    let Some(line) = reader.next_line()?.filter(|line| line.sequence <= last) else { return Ok(None) };
+    let Some(line) = reader.next_line()?.filter(|line| line.sequence <= last) else {
+        return Ok(None);
+    };
     let event = read(&line)?;
-    Ok(Some((event, Checkpoint { sequence: line.sequence, hash: line.hash })))
+    Ok(Some((
+        event,
+        Checkpoint {
+            sequence: line.sequence,
+            hash: line.hash,
+        },
+    )))
 }

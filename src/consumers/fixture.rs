@@ -13,8 +13,8 @@ use crate::consumers::notifier::{self, MailRoutes, MailRow, Outgoing, Retried};
 use crate::consumers::{ConsumeError, Consumed, Notices, Pen, Surroundings, run};
 use crate::domain::clock::Clock;
 use crate::domain::event::{
-    Actor, AssignmentReason, CompanyFounded, Consumer, Event, Fact, MailFailed, MailSent, TaskAssigned, TaskCompleted,
-    TaskCreated, UserRegistered,
+    Actor, AssignmentReason, CompanyFounded, Consumer, Event, Fact, MailFailed, MailSent,
+    TaskAssigned, TaskCompleted, TaskCreated, UserRegistered,
 };
 use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, TaskId, UserId};
 use crate::domain::money::Money;
@@ -59,7 +59,14 @@ pub fn gain(number: u64) -> Money {
 
 pub fn joined(login: &str, role: Role) -> Event {
     let (full_name, email) = (format!("{login} Popug"), format!("{login}@popug.example"));
-    UserRegistered { user_id: user(login), login: login.into(), full_name, email, role }.into()
+    UserRegistered {
+        user_id: user(login),
+        login: login.into(),
+        full_name,
+        email,
+        role,
+    }
+    .into()
 }
 
 pub fn handed_over(number: u64, login: &str) -> [Event; 2] {
@@ -82,7 +89,12 @@ pub fn handed_over(number: u64, login: &str) -> [Event; 2] {
 }
 
 pub fn completed(number: u64, login: &str) -> Event {
-    TaskCompleted { task_id: task(number), completed_by: user(login), assignment_no: 1 }.into()
+    TaskCompleted {
+        task_id: task(number),
+        completed_by: user(login),
+        assignment_no: 1,
+    }
+    .into()
 }
 
 /// A clock that stands until it is set.
@@ -128,7 +140,13 @@ impl Store {
         let directory = StoreDirectory::new(home.path());
         let log = FileLog::create(&directory.log()).unwrap();
         let clock = SetClock::at("2026-11-20T08:00:00Z");
-        let store = Store { _home: home, directory, log, clock, heard: Heard::default() };
+        let store = Store {
+            _home: home,
+            directory,
+            log,
+            clock,
+            heard: Heard::default(),
+        };
         let founded = CompanyFounded {
             company_id: company(),
             name: "UberPopug Inc.".into(),
@@ -137,9 +155,16 @@ impl Store {
             pricing: PriceRange::STANDARD,
             test_clock: true,
         };
-        let people = [("anna", Role::Admin), ("vera", Role::Worker), ("petr", Role::Developer)];
+        let people = [
+            ("anna", Role::Admin),
+            ("vera", Role::Worker),
+            ("petr", Role::Developer),
+        ];
         let people = people.map(|(login, role)| joined(login, role));
-        store.happened("2026-11-20T08:00:00Z", [founded.into()].into_iter().chain(people));
+        store.happened(
+            "2026-11-20T08:00:00Z",
+            [founded.into()].into_iter().chain(people),
+        );
         store
     }
 
@@ -162,16 +187,43 @@ impl Store {
         let head = *writer.head();
         let fact = |(event, number)| {
             let id = EventId::from_uuid(company().derive(&format!("event {number}")));
-            Fact { id, causation: None, event }
+            Fact {
+                id,
+                causation: None,
+                event,
+            }
         };
-        let facts: Vec<_> = events.into_iter().zip(head.sequence.0 + 1..).map(fact).collect();
-        let (actor, command_id) = (Actor::User(user("anna")), format!("command after {}", head.sequence));
-        writer.append(&head, &Batch { time: at(time), actor, command_id, command_hash: None, facts }).unwrap();
+        let facts: Vec<_> = events
+            .into_iter()
+            .zip(head.sequence.0 + 1..)
+            .map(fact)
+            .collect();
+        let (actor, command_id) = (
+            Actor::User(user("anna")),
+            format!("command after {}", head.sequence),
+        );
+        writer
+            .append(
+                &head,
+                &Batch {
+                    time: at(time),
+                    actor,
+                    command_id,
+                    command_hash: None,
+                    facts,
+                },
+            )
+            .unwrap();
     }
 
     /// A task was created, handed over and finished.
     pub fn finished(&self, time: &str, number: u64, login: &str) {
-        self.happened(time, handed_over(number, login).into_iter().chain([completed(number, login)]));
+        self.happened(
+            time,
+            handed_over(number, login)
+                .into_iter()
+                .chain([completed(number, login)]),
+        );
     }
 
     /// Every finished date was closed.
@@ -182,8 +234,14 @@ impl Store {
     pub fn close(&self, time: &str, imported: Option<&str>) {
         self.set_clock(time);
         let around = self.around();
-        let request = CloseRequest { by: user("anna"), through: None, imported: imported.map(str::to_owned) };
-        let closed = run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request)).unwrap();
+        let request = CloseRequest {
+            by: user("anna"),
+            through: None,
+            imported: imported.map(str::to_owned),
+        };
+        let closed =
+            run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request))
+                .unwrap();
         assert!(!closed.closed.is_empty());
     }
 
@@ -203,7 +261,12 @@ impl Store {
     }
 
     pub fn routes(&self, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
-        MailRoutes::new(&self.directory, Sender::parse(None).unwrap(), outgoing, send_imported)
+        MailRoutes::new(
+            &self.directory,
+            Sender::parse(None).unwrap(),
+            outgoing,
+            send_imported,
+        )
     }
 
     pub fn files(&self) -> MailRoutes {
@@ -229,7 +292,10 @@ impl Store {
     }
 
     pub fn row(&self, login: &str) -> MailRow {
-        self.rows().into_iter().find(|row| row.login == login).unwrap()
+        self.rows()
+            .into_iter()
+            .find(|row| row.login == login)
+            .unwrap()
     }
 
     pub fn recorded(&self) -> Vec<Recorded<'static>> {
@@ -260,19 +326,27 @@ impl Store {
 
     /// Where a mail is as a file.
     pub fn eml(&self, login: &str, date: &str) -> PathBuf {
-        self.directory.outbox().join(date).join(format!("{}.eml", payout(login, date)))
+        self.directory
+            .outbox()
+            .join(date)
+            .join(format!("{}.eml", payout(login, date)))
     }
 
     /// The log as it lies on the disk now.
     pub fn snapshot_of_log(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let names = fs::read_dir(self.directory.log()).unwrap().map(|entry| entry.unwrap().path());
-        names.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        let names = fs::read_dir(self.directory.log())
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        names
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect()
     }
 
     /// The process was killed before it appended anything since: the log is what it was, and
     /// the notifier's tables are lost.
     pub fn was_killed_at(&self, log: &[(PathBuf, Vec<u8>)]) {
-        log.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        log.iter()
+            .for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
         remove_sqlite(&self.directory.notifier());
     }
 }
@@ -284,6 +358,8 @@ pub fn remove_sqlite(path: &Path) {
 }
 
 pub fn smtp(url: &str) -> Outgoing {
-    let server = SmtpServer::parse(url).unwrap().with_patience(Duration::from_secs(5));
+    let server = SmtpServer::parse(url)
+        .unwrap()
+        .with_patience(Duration::from_secs(5));
     Outgoing::Smtp(Box::new(SmtpTransport::new(server).unwrap()))
 }

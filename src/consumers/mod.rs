@@ -47,13 +47,24 @@ pub enum ConsumeError {
     #[error("{} is held by another process: {holder}", path.display())]
     Locked { path: PathBuf, holder: String },
     #[error("cannot {action} {}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// An event that cannot be applied; the checkpoint stays before it.
     #[error("{} stops at event {sequence}: {reason}", consumer.name())]
-    Stopped { consumer: Consumer, sequence: Sequence, reason: String },
+    Stopped {
+        consumer: Consumer,
+        sequence: Sequence,
+        reason: String,
+    },
     /// The consumer's tables were made from another log, or from one that was rolled back since.
     #[error("{} has read up to event {checkpoint} of another log", consumer.name())]
-    ForeignTables { consumer: Consumer, checkpoint: Sequence },
+    ForeignTables {
+        consumer: Consumer,
+        checkpoint: Sequence,
+    },
     /// A close was about to pay another amount than the entries give. Nothing was appended.
     #[error("the balances of {date} are not the sums of the entries: {what}")]
     BooksDisagree { date: BusinessDate, what: String },
@@ -61,16 +72,22 @@ pub enum ConsumeError {
     #[error("there is no mail `{}`", Displayed(name))]
     UnknownMail { name: String },
     #[error("`{}` may mean {} mails", Displayed(name), candidates.len())]
-    AmbiguousMail { name: String, candidates: Vec<PayoutId> },
+    AmbiguousMail {
+        name: String,
+        candidates: Vec<PayoutId>,
+    },
 }
 
 impl ConsumeError {
     /// The event that its consumer cannot apply, now or ever. `None` if trying again may help.
     pub fn stop(&self) -> Option<Stop> {
         let (sequence, reason) = match self {
-            ConsumeError::Stopped { sequence, reason, .. } => (*sequence, reason.clone()),
+            ConsumeError::Stopped {
+                sequence, reason, ..
+            } => (*sequence, reason.clone()),
             ConsumeError::Log(
-                error @ (LogError::Undecodable { sequence, .. } | LogError::UnknownVersion { sequence, .. }),
+                error @ (LogError::Undecodable { sequence, .. }
+                | LogError::UnknownVersion { sequence, .. }),
             ) => (*sequence, error.to_string()),
             _ => return None,
         };
@@ -92,7 +109,10 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     pub fn patience(&self) -> Patience {
-        Patience { wait: self.lock_wait, holder: self.holder.to_owned() }
+        Patience {
+            wait: self.lock_wait,
+            holder: self.holder.to_owned(),
+        }
     }
 }
 
@@ -161,7 +181,10 @@ pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
 ///
 /// # Errors
 /// As [`check_clock`].
-pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<EventTime, ConsumeError> {
+pub fn stamp(
+    last: Option<EventTime>,
+    around: &Surroundings<'_>,
+) -> Result<EventTime, ConsumeError> {
     let stamp = check_clock(last, around)?;
     if let Some(behind) = stamp.warn_behind_micros {
         around.notices.warn(&format!(
@@ -176,11 +199,19 @@ pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<Event
 ///
 /// # Errors
 /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
-pub fn check_clock(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<Stamp, ConsumeError> {
+pub fn check_clock(
+    last: Option<EventTime>,
+    around: &Surroundings<'_>,
+) -> Result<Stamp, ConsumeError> {
     match clock::stamp(around.clock.now(), last) {
         Err(Rejection::ClockBehind { now, last, .. }) => {
             let before_jump = last_event_before(around.log, now)?;
-            Err(Rejection::ClockBehind { now, last, before_jump }.into())
+            Err(Rejection::ClockBehind {
+                now,
+                last,
+                before_jump,
+            }
+            .into())
         }
         other => Ok(other?),
     }

@@ -19,7 +19,13 @@ impl ProcessLock {
     /// # Errors
     /// [`ConsumeError::Locked`] names the holder.
     pub fn take(path: &Path, holder: &str, wait: Duration) -> Result<ProcessLock, ConsumeError> {
-        let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
+        let io = |action| {
+            move |source| ConsumeError::Io {
+                action,
+                path: path.to_owned(),
+                source,
+            }
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = regular_file::open(path, &options).map_err(io("open"))?;
@@ -31,7 +37,10 @@ impl ProcessLock {
                     std::thread::sleep(Duration::from_millis(2));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(ConsumeError::Locked { path: path.to_owned(), holder: read_holder(&mut file) });
+                    return Err(ConsumeError::Locked {
+                        path: path.to_owned(),
+                        holder: read_holder(&mut file),
+                    });
                 }
                 Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
             }
@@ -48,7 +57,13 @@ impl ProcessLock {
 /// # Errors
 /// [`ConsumeError::Io`]
 pub fn holder_of(path: &Path) -> Result<Option<String>, ConsumeError> {
-    let io = |action| move |source| ConsumeError::Io { action, path: path.to_owned(), source };
+    let io = |action| {
+        move |source| ConsumeError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    };
     let mut file = match regular_file::open(path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io("open"))?,
@@ -68,7 +83,10 @@ fn write_holder(file: &mut File, holder: &str) -> std::io::Result<()> {
 
 fn read_holder(file: &mut File) -> String {
     let mut holder = String::new();
-    match file.rewind().and_then(|()| file.read_to_string(&mut holder)) {
+    match file
+        .rewind()
+        .and_then(|()| file.read_to_string(&mut holder))
+    {
         Ok(_) if !holder.is_empty() => holder,
         _ => "unknown".to_owned(),
     }

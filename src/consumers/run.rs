@@ -7,7 +7,9 @@ use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, contents, notifier, report_recovery};
+use crate::consumers::{
+    ConsumeError, Consumed, Pen, Surroundings, contents, notifier, report_recovery,
+};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -25,7 +27,10 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Brings accounting to the head with nothing owed; while others append, to the head that it found and what follows
 /// from that.
-pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<Consumed, ConsumeError> {
+pub fn consume_accounting<'l>(
+    around: &Surroundings<'l>,
+    pen: &mut Pen<'_, 'l>,
+) -> Result<Consumed, ConsumeError> {
     // A draft of the log holds the writer lock and does not wait for the others again.
     let is_alone = matches!(pen, Pen::Held(_)) || around.log.is_draft();
     let until = around.log.head()?.sequence;
@@ -39,7 +44,13 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
                 let done = accounting.advance(around, pen, deadline)?;
                 let (applied, appended) = accounting.counts();
                 let to = accounting.position().sequence;
-                let slice = Consumed { consumer: Consumer::Accounting, from, to, applied, appended };
+                let slice = Consumed {
+                    consumer: Consumer::Accounting,
+                    from,
+                    to,
+                    applied,
+                    appended,
+                };
                 Ok((slice, done, accounting.has_reacted_to(until)))
             })
         });
@@ -47,7 +58,11 @@ pub fn consume_accounting<'l>(around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) 
             keep_what_was_read(around)?;
         }
         let (slice, done, has_reacted) = sliced?;
-        let sum = total.get_or_insert(Consumed { applied: 0, appended: 0, ..slice });
+        let sum = total.get_or_insert(Consumed {
+            applied: 0,
+            appended: 0,
+            ..slice
+        });
         sum.to = slice.to;
         sum.applied += slice.applied;
         sum.appended += slice.appended;
@@ -71,7 +86,9 @@ fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
 ///
 /// # Errors
 /// What `work` returns.
-pub fn again_if_damaged<T>(mut work: impl FnMut() -> Result<T, ConsumeError>) -> Result<T, ConsumeError> {
+pub fn again_if_damaged<T>(
+    mut work: impl FnMut() -> Result<T, ConsumeError>,
+) -> Result<T, ConsumeError> {
     match work() {
         Err(ConsumeError::Store(StoreError::Damaged { .. })) => work(),
         done => done,
@@ -84,8 +101,13 @@ pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
 ) -> Result<T, ConsumeError> {
-    let Opened { _lock, database, withheld } = open_tables(around, Tables::Accounting)?;
-    let done = Accounting::resume(&database, withheld).and_then(|mut accounting| work(&mut accounting));
+    let Opened {
+        _lock,
+        database,
+        withheld,
+    } = open_tables(around, Tables::Accounting)?;
+    let done =
+        Accounting::resume(&database, withheld).and_then(|mut accounting| work(&mut accounting));
     close_tables(around, database, done)
 }
 
@@ -98,14 +120,24 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
         let from = *start.get_or_insert(from);
         if at_head || to >= until {
             let applied = to.0 - from.0;
-            return Ok(Consumed { consumer: Consumer::Analytics, from, to, applied, appended: 0 });
+            return Ok(Consumed {
+                consumer: Consumer::Analytics,
+                from,
+                to,
+                applied,
+                appended: 0,
+            });
         }
         std::thread::sleep(PAUSE);
     }
 }
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
-    let Opened { _lock, database, withheld } = open_tables(around, Tables::Analytics)?;
+    let Opened {
+        _lock,
+        database,
+        withheld,
+    } = open_tables(around, Tables::Analytics)?;
     let deadline = (!around.log.is_draft()).then(|| Instant::now() + SLICE);
     let done = Analytics::resume(&database, withheld).and_then(|mut analytics| {
         let from = analytics.position().sequence;
@@ -144,10 +176,16 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
     };
     match consumer {
         Consumer::Tracker => unreachable!("the state index cannot set aside"),
-        Consumer::Notifier => notifier::while_caught_up(around, |caught_up| decide(stop(caught_up)?)),
+        Consumer::Notifier => {
+            notifier::while_caught_up(around, |caught_up| decide(stop(caught_up)?))
+        }
         Consumer::Accounting => match open_tables(around, Tables::Accounting) {
             Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
-            Ok(Opened { _lock, database, withheld }) => {
+            Ok(Opened {
+                _lock,
+                database,
+                withheld,
+            }) => {
                 let advanced = Accounting::resume(&database, withheld)
                     .and_then(|mut accounting| accounting.advance(around, &mut Pen::ByLock, None));
                 decide(stop(close_tables(around, database, advanced).map(drop))?)
@@ -155,9 +193,13 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
         },
         Consumer::Analytics => match open_tables(around, Tables::Analytics) {
             Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
-            Ok(Opened { _lock, database, withheld }) => {
-                let caught_up =
-                    Analytics::resume(&database, withheld).and_then(|mut analytics| analytics.catch_up(around, None));
+            Ok(Opened {
+                _lock,
+                database,
+                withheld,
+            }) => {
+                let caught_up = Analytics::resume(&database, withheld)
+                    .and_then(|mut analytics| analytics.catch_up(around, None));
                 decide(stop(close_tables(around, database, caught_up).map(drop))?)
             }
         },
@@ -171,19 +213,36 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
 /// If an event cannot be applied, or the live file stays locked; the live tables stay as they were.
 pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
     let beside = beside(&around.directory.database(tables));
-    let _alone = ProcessLock::take(&rebuild_lock(around, tables), around.holder, around.lock_wait)?;
+    let _alone = ProcessLock::take(
+        &rebuild_lock(around, tables),
+        around.holder,
+        around.lock_wait,
+    )?;
     remove_database(&beside)?;
     let withheld = Withheld::load(around, consumer_of(tables))?;
     let database = Database::open(&beside, tables, around.lock_wait)?;
-    project_through(around, &database, tables, withheld, around.log.head()?.sequence)?;
+    project_through(
+        around,
+        &database,
+        tables,
+        withheld,
+        around.log.head()?.sequence,
+    )?;
     drop(database);
     let _lock = process_lock(around, consumer_of(tables))?;
     replace_live(around, tables, &beside)
 }
 
 /// Held while a consumer works: DuckDB's own lock ends with the file, and not with its name.
-fn process_lock(around: &Surroundings<'_>, consumer: Consumer) -> Result<ProcessLock, ConsumeError> {
-    ProcessLock::take(&around.directory.lock(consumer.name()), around.holder, around.lock_wait)
+fn process_lock(
+    around: &Surroundings<'_>,
+    consumer: Consumer,
+) -> Result<ProcessLock, ConsumeError> {
+    ProcessLock::take(
+        &around.directory.lock(consumer.name()),
+        around.holder,
+        around.lock_wait,
+    )
 }
 
 fn beside(live: &Path) -> PathBuf {
@@ -192,7 +251,9 @@ fn beside(live: &Path) -> PathBuf {
 
 /// Held as long as a rebuild needs the file beside the live one.
 fn rebuild_lock(around: &Surroundings<'_>, tables: Tables) -> PathBuf {
-    around.directory.lock(&format!("{}-rebuild", consumer_of(tables).name()))
+    around
+        .directory
+        .lock(&format!("{}-rebuild", consumer_of(tables).name()))
 }
 
 /// Removes what a rebuild that was killed has left behind, unless one is at work.
@@ -225,12 +286,18 @@ pub fn project_through(
             accounting.project_through(around, Some(last), None)?;
             accounting.commit()
         }
-        Tables::Analytics => Analytics::resume(database, withheld)?.project_through(around, Some(last), None).map(drop),
+        Tables::Analytics => Analytics::resume(database, withheld)?
+            .project_through(around, Some(last), None)
+            .map(drop),
     }
 }
 
 /// Puts new tables in the place of the live ones, durably. The caller holds the consumer's lock.
-fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Result<(), ConsumeError> {
+fn replace_live(
+    around: &Surroundings<'_>,
+    tables: Tables,
+    beside: &Path,
+) -> Result<(), ConsumeError> {
     let live = around.directory.database(tables);
     let failed = |action, path: &Path| {
         let path = path.to_owned();
@@ -243,7 +310,9 @@ fn replace_live(around: &Surroundings<'_>, tables: Tables, beside: &Path) -> Res
         Err(StoreError::Damaged { reason, .. }) => move_aside(around, &live, &reason)?,
         Err(error) => return Err(error.into()),
     }
-    std::fs::File::open(beside).and_then(|file| file.sync_all()).map_err(failed("sync", beside))?;
+    std::fs::File::open(beside)
+        .and_then(|file| file.sync_all())
+        .map_err(failed("sync", beside))?;
     failpoint!("rebuild.before_swap");
     std::fs::rename(beside, &live).map_err(failed("replace", &live))?;
     failpoint!("rebuild.after_swap");
@@ -275,7 +344,9 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
         discard_write_ahead(around, &path)?;
         let database = open_or_move_aside(around, tables, &path)?;
         if database.is_current()? {
-            if let Err(StoreError::Damaged { reason, .. }) = contents::check_opened(&database, tables) {
+            if let Err(StoreError::Damaged { reason, .. }) =
+                contents::check_opened(&database, tables)
+            {
                 drop(database);
                 move_aside(around, &path, &reason)?;
                 continue;
@@ -287,7 +358,11 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
                 if around.log.is_draft() {
                     database.never_commit()?;
                 }
-                return Ok(Opened { database, withheld, _lock });
+                return Ok(Opened {
+                    database,
+                    withheld,
+                    _lock,
+                });
             }
         }
         drop((database, _lock));
@@ -295,7 +370,11 @@ fn open_tables(around: &Surroundings<'_>, tables: Tables) -> Result<Opened, Cons
     }
 }
 
-fn open_or_move_aside(around: &Surroundings<'_>, tables: Tables, path: &Path) -> Result<Database, ConsumeError> {
+fn open_or_move_aside(
+    around: &Surroundings<'_>,
+    tables: Tables,
+    path: &Path,
+) -> Result<Database, ConsumeError> {
     match Database::open(path, tables, around.lock_wait) {
         Err(StoreError::Damaged { reason, .. }) => {
             move_aside(around, path, &reason)?;
@@ -319,7 +398,10 @@ fn close_tables<T>(
 ) -> Result<T, ConsumeError> {
     let path = database.path().to_owned();
     drop(database);
-    if let Err(ConsumeError::Store(StoreError::Damaged { path: damaged, reason })) = &done
+    if let Err(ConsumeError::Store(StoreError::Damaged {
+        path: damaged,
+        reason,
+    })) = &done
         && *damaged == path
     {
         move_aside(around, &path, reason)?;
@@ -336,7 +418,10 @@ pub fn check_on_chain(
 ) -> Result<(), ConsumeError> {
     match around.log.read_after(checkpoint.sequence, &checkpoint.hash) {
         Ok(_) => Ok(()),
-        Err(LogError::NotOnChain { sequence }) => Err(ConsumeError::ForeignTables { consumer, checkpoint: sequence }),
+        Err(LogError::NotOnChain { sequence }) => Err(ConsumeError::ForeignTables {
+            consumer,
+            checkpoint: sequence,
+        }),
         Err(error) => Err(error.into()),
     }
 }
@@ -371,7 +456,9 @@ pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Databas
             });
             match cleaned {
                 Ok(_lock) => Ok(open()?),
-                Err(ConsumeError::Io { .. } | ConsumeError::Store(StoreError::Io { .. })) => Err(left.into()),
+                Err(ConsumeError::Io { .. } | ConsumeError::Store(StoreError::Io { .. })) => {
+                    Err(left.into())
+                }
                 Err(error) => Err(error),
             }
         }
@@ -383,7 +470,9 @@ pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Databas
 /// whole without it, and the log has what they lack. The caller holds the consumer's lock.
 fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), ConsumeError> {
     for file in write_ahead_of(path) {
-        let Ok(found) = file.symlink_metadata() else { continue };
+        let Ok(found) = file.symlink_metadata() else {
+            continue;
+        };
         let is_expected = is_mark_of_checkpoint(&file);
         if found.is_dir() {
             let aside = free_name(&file);
@@ -393,14 +482,20 @@ fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), Con
         }
         if !is_expected {
             let name = file.display();
-            around.notices.warn(&format!("{name} was not written with the tables beside it; it was removed unread"));
+            around.notices.warn(&format!(
+                "{name} was not written with the tables beside it; it was removed unread"
+            ));
         }
     }
     Ok(())
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> ConsumeError {
-    ConsumeError::Io { action, path: path.to_owned(), source }
+    ConsumeError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// The first name behind `path` that nothing has: `NAME.damaged-1` and so on.
@@ -410,7 +505,10 @@ fn free_name(path: &Path) -> PathBuf {
         name.push(format!(".damaged-{n}"));
         PathBuf::from(name)
     };
-    (1..).map(name).find(|name| name.symlink_metadata().is_err()).expect("some number is free")
+    (1..)
+        .map(name)
+        .find(|name| name.symlink_metadata().is_err())
+        .expect("some number is free")
 }
 
 fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<(), ConsumeError> {
@@ -420,6 +518,8 @@ fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<()
     }
     remove_database(path)?;
     let (path, aside) = (path.display(), aside.display());
-    around.notices.warn(&format!("{path} was damaged ({reason}); it is kept as {aside} and rebuilt from the log"));
+    around.notices.warn(&format!(
+        "{path} was damaged ({reason}); it is kept as {aside} and rebuilt from the log"
+    ));
     Ok(())
 }

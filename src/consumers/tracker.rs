@@ -23,14 +23,16 @@ impl MayBeDamage for ConsumeError {
 pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError> {
     let (index, opened) = StateIndex::open(&around.directory.state_index(), around.lock_wait)?;
     match opened {
-        Opened::MovedAside(aside) => around
-            .notices
-            .warn(&format!("the state index was damaged; it is kept as {} and rebuilt from the log", aside.display())),
+        Opened::MovedAside(aside) => around.notices.warn(&format!(
+            "the state index was damaged; it is kept as {} and rebuilt from the log",
+            aside.display()
+        )),
         Opened::InMemory(obstacle) => {
             let index = around.directory.state_index();
-            around
-                .notices
-                .warn(&format!("the disk of {} {obstacle}; the log is read into memory instead", index.display()));
+            around.notices.warn(&format!(
+                "the disk of {} {obstacle}; the log is read into memory instead",
+                index.display()
+            ));
         }
         Opened::AsItWas | Opened::Anew => {}
     }
@@ -45,7 +47,9 @@ pub fn open_index(around: &Surroundings<'_>) -> Result<StateIndex, ConsumeError>
 /// # Errors
 /// If the log cannot be followed.
 pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<(), ConsumeError> {
-    on_sound_index(around, index, || Ok(index.catch_up(around.log).map(drop)?))
+    on_sound_index(around, index, || {
+        Ok(index.catch_up(around.log).map(drop)?)
+    })
 }
 
 /// Runs `work`, which stores nothing, on an index that is at the head. Should the file turn out to be damaged
@@ -67,7 +71,11 @@ pub fn on_sound_index<T, E: MayBeDamage>(
 }
 
 /// False if that was tried before, or is of no use.
-fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError) -> Result<bool, ConsumeError> {
+fn go_on_anew(
+    around: &Surroundings<'_>,
+    index: &StateIndex,
+    damage: &StateError,
+) -> Result<bool, ConsumeError> {
     if let StateError::Contradiction { .. } = damage {
         return fill_anew(around, index);
     }
@@ -76,7 +84,9 @@ fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError
     }
     // Whoever replaced it has said so.
     if let StateError::Damaged { .. } = damage {
-        around.notices.warn(&format!("{damage} and rebuilt from the log"));
+        around
+            .notices
+            .warn(&format!("{damage} and rebuilt from the log"));
     }
     index.catch_up(around.log)?;
     Ok(true)
@@ -86,7 +96,9 @@ fn go_on_anew(around: &Surroundings<'_>, index: &StateIndex, damage: &StateError
 fn fill_anew(around: &Surroundings<'_>, index: &StateIndex) -> Result<bool, ConsumeError> {
     match index.fill_anew(around.log) {
         Ok(_) => {
-            around.notices.warn("the state index was not what the log gives; it was made anew");
+            around
+                .notices
+                .warn("the state index was not what the log gives; it was made anew");
             Ok(true)
         }
         Err(StateError::Contradiction { .. }) => Ok(false),
@@ -100,7 +112,11 @@ pub fn consume(around: &Surroundings<'_>, rebuild: bool) -> Result<Consumed, Con
     on_sound_index(around, &index, || follow(around, &index, rebuild))
 }
 
-fn follow(around: &Surroundings<'_>, index: &StateIndex, rebuild: bool) -> Result<Consumed, ConsumeError> {
+fn follow(
+    around: &Surroundings<'_>,
+    index: &StateIndex,
+    rebuild: bool,
+) -> Result<Consumed, ConsumeError> {
     if rebuild {
         // What is cleared in a damaged file may stay damaged.
         index.check_integrity()?;
@@ -119,5 +135,11 @@ fn follow(around: &Surroundings<'_>, index: &StateIndex, rebuild: bool) -> Resul
     };
     let to = index.checkpoint()?.sequence;
     index.commit()?;
-    Ok(Consumed { consumer: Consumer::Tracker, from, to, applied, appended: 0 })
+    Ok(Consumed {
+        consumer: Consumer::Tracker,
+        from,
+        to,
+        applied,
+        appended: 0,
+    })
 }

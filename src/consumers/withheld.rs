@@ -55,9 +55,12 @@ impl Withheld {
     ) -> Result<Withheld, ConsumeError> {
         let mut letters = BTreeMap::new();
         // A decision about what comes later, or never, is none.
-        let is_about_the_past =
-            |resolution: &&Resolution| Sequence::FIRST <= resolution.target && resolution.target < resolution.sequence;
-        let ours = resolutions.iter().filter(|resolution| resolution.consumer == consumer);
+        let is_about_the_past = |resolution: &&Resolution| {
+            Sequence::FIRST <= resolution.target && resolution.target < resolution.sequence
+        };
+        let ours = resolutions
+            .iter()
+            .filter(|resolution| resolution.consumer == consumer);
         for resolution in ours.filter(is_about_the_past) {
             let line = around.log.line(resolution.target)?;
             let line = line.line();
@@ -113,13 +116,22 @@ impl Withheld {
         }
         // What accounting recorded itself while others' events waited does not wait for them.
         if self.consumer == Consumer::Accounting && is_of_the_books(line) {
-            let withheld = self.is_withheld(line.sequence, line.subject, |letter| letter.is_of_the_books);
-            return if withheld { Ok(None) } else { Recorded::from_line(line).map(Some) };
+            let withheld =
+                self.is_withheld(line.sequence, line.subject, |letter| letter.is_of_the_books);
+            return if withheld {
+                Ok(None)
+            } else {
+                Recorded::from_line(line).map(Some)
+            };
         }
         // A mail that the notifier recorded is out: it would be sent again if that waited.
         if self.consumer == Consumer::Notifier && is_of_a_mail(line) {
             let withheld = self.is_withheld(line.sequence, line.subject, |_| false);
-            return if withheld { Ok(None) } else { Recorded::from_line(line).map(Some) };
+            return if withheld {
+                Ok(None)
+            } else {
+                Recorded::from_line(line).map(Some)
+            };
         }
         if self.withholds(line.sequence, line.subject) {
             return Ok(None);
@@ -137,23 +149,42 @@ impl Withheld {
         self.is_withheld(sequence, subject, |_| true)
     }
 
-    fn is_withheld(&self, sequence: Sequence, subject: &str, counts: impl Fn(&Letter) -> bool) -> bool {
-        let is_left_out = self.letters.get(&sequence).is_some_and(|letter| letter.standing != Standing::Retried);
-        let holds_up =
-            |target: Sequence, letter: &Letter| target < sequence && letter.subject == subject && counts(letter);
-        is_left_out || self.set_aside().any(|(target, letter)| holds_up(target, letter))
+    fn is_withheld(
+        &self,
+        sequence: Sequence,
+        subject: &str,
+        counts: impl Fn(&Letter) -> bool,
+    ) -> bool {
+        let is_left_out = self
+            .letters
+            .get(&sequence)
+            .is_some_and(|letter| letter.standing != Standing::Retried);
+        let holds_up = |target: Sequence, letter: &Letter| {
+            target < sequence && letter.subject == subject && counts(letter)
+        };
+        is_left_out
+            || self
+                .set_aside()
+                .any(|(target, letter)| holds_up(target, letter))
     }
 
     /// The last decision about this event or an earlier one with this subject.
     pub fn last_decision(&self, sequence: Sequence, subject: &str) -> Option<Sequence> {
-        let concerns =
-            |target: Sequence, letter: &Letter| target == sequence || target < sequence && letter.subject == subject;
-        let all = self.letters.iter().filter(|(target, letter)| concerns(**target, letter));
+        let concerns = |target: Sequence, letter: &Letter| {
+            target == sequence || target < sequence && letter.subject == subject
+        };
+        let all = self
+            .letters
+            .iter()
+            .filter(|(target, letter)| concerns(**target, letter));
         all.map(|(_, letter)| letter.decided).max()
     }
 
     fn set_aside(&self) -> impl Iterator<Item = (Sequence, &Letter)> {
-        let all = self.letters.iter().map(|(target, letter)| (*target, letter));
+        let all = self
+            .letters
+            .iter()
+            .map(|(target, letter)| (*target, letter));
         all.filter(|(_, letter)| letter.standing == Standing::SetAside)
     }
 
@@ -164,22 +195,31 @@ impl Withheld {
 
     /// Nothing.
     pub fn nothing(consumer: Consumer) -> Withheld {
-        Withheld { consumer, letters: BTreeMap::new() }
+        Withheld {
+            consumer,
+            letters: BTreeMap::new(),
+        }
     }
 
     /// Whether a checkpoint may be kept here; tables that have it were made without a decision else.
     pub fn may_rest_at(&self, checkpoint: Sequence) -> bool {
-        self.letters.iter().all(|(target, letter)| checkpoint < *target || letter.decided <= checkpoint)
+        self.letters
+            .iter()
+            .all(|(target, letter)| checkpoint < *target || letter.decided <= checkpoint)
     }
 
     /// The event that keeps `date` from being closed.
     pub fn blocks(&self, date: BusinessDate, zone: &Zone) -> Option<Sequence> {
-        self.set_aside().find(|(_, letter)| zone.date_of(letter.time) <= date).map(|(target, _)| target)
+        self.set_aside()
+            .find(|(_, letter)| zone.date_of(letter.time) <= date)
+            .map(|(target, _)| target)
     }
 
     /// An event of the books that is set aside: nothing is decided on books that lack it.
     pub fn missing_from_the_books(&self) -> Option<Sequence> {
-        self.set_aside().find(|(_, letter)| letter.is_of_the_books).map(|(target, _)| target)
+        self.set_aside()
+            .find(|(_, letter)| letter.is_of_the_books)
+            .map(|(target, _)| target)
     }
 
     /// Whether entries, payouts or closes wait, so that the consumer's sums are not those of the log.
@@ -192,19 +232,28 @@ impl Withheld {
 
     /// How many events of `date` are skipped.
     pub fn skipped_on(&self, date: BusinessDate, zone: &Zone) -> u64 {
-        let skipped = self.letters.values().filter(|letter| letter.standing == Standing::Skipped);
-        skipped.filter(|letter| zone.date_of(letter.time) == date).count() as u64
+        let skipped = self
+            .letters
+            .values()
+            .filter(|letter| letter.standing == Standing::Skipped);
+        skipped
+            .filter(|letter| zone.date_of(letter.time) == date)
+            .count() as u64
     }
 }
 
 /// Whether a later event waits when one with this subject is set aside for `consumer`.
 pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
     let is_read = match line.kind() {
-        LineKind::Known(kind) | LineKind::UnknownVersion(kind) => kind.consumers().contains(&consumer),
+        LineKind::Known(kind) | LineKind::UnknownVersion(kind) => {
+            kind.consumers().contains(&consumer)
+        }
         LineKind::Unknown => false,
     };
     let is_his = || {
-        let user = Recorded::from_line(line).ok().and_then(|recorded| user_of(recorded.event.as_ref()));
+        let user = Recorded::from_line(line)
+            .ok()
+            .and_then(|recorded| user_of(recorded.event.as_ref()));
         user.is_some_and(|user| Subject::User(user).to_string() == subject)
     };
     let is_out = consumer == Consumer::Notifier && is_of_a_mail(line);
@@ -220,18 +269,26 @@ fn decisions(around: &Surroundings<'_>) -> Result<Vec<Resolution>, ConsumeError>
     tracker::on_sound_index(around, &index, || decisions_of(around, &index))
 }
 
-fn decisions_of(around: &Surroundings<'_>, index: &StateIndex) -> Result<Vec<Resolution>, ConsumeError> {
+fn decisions_of(
+    around: &Surroundings<'_>,
+    index: &StateIndex,
+) -> Result<Vec<Resolution>, ConsumeError> {
     let checkpoint = index.checkpoint()?;
     if checkpoint == Checkpoint::from(&around.log.head()?) {
         return Ok(index.resolutions()?);
     }
     match around.log.read_after(checkpoint.sequence, &checkpoint.hash) {
-        Err(LogError::NotOnChain { .. }) => read_decisions(around.log.read(Sequence::FIRST)?, Vec::new()),
+        Err(LogError::NotOnChain { .. }) => {
+            read_decisions(around.log.read(Sequence::FIRST)?, Vec::new())
+        }
         reader => read_decisions(reader?, index.resolutions()?),
     }
 }
 
-fn read_decisions(mut reader: Reader<'_>, mut known: Vec<Resolution>) -> Result<Vec<Resolution>, ConsumeError> {
+fn read_decisions(
+    mut reader: Reader<'_>,
+    mut known: Vec<Resolution>,
+) -> Result<Vec<Resolution>, ConsumeError> {
     while let Some(line) = reader.next_line()? {
         if line.type_name.starts_with("event.") {
             known.extend(Resolution::of(&Recorded::from_line(&line)?));

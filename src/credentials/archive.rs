@@ -43,7 +43,9 @@ impl AuthDir {
 
 /// The first file that is not among `files` and without which nobody gets in.
 pub fn lacking(files: &[SecretFile]) -> Option<&'static str> {
-    [KEY_FILE, PASSWORDS_FILE].into_iter().find(|name| files.iter().all(|file| file.path != *name))
+    [KEY_FILE, PASSWORDS_FILE]
+        .into_iter()
+        .find(|name| files.iter().all(|file| file.path != *name))
 }
 
 /// Writes the files below `directory`, which is created with mode 0700.
@@ -62,9 +64,14 @@ pub fn put_secret_files(directory: &Path, files: &[SecretFile]) -> Result<(), Cr
 }
 
 fn below(directory: &Path, path: &str) -> Result<PathBuf, CredentialError> {
-    let is_plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    let is_plain = Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if path.is_empty() || !is_plain {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, "the path leads out of its directory");
+        let source = io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path leads out of its directory",
+        );
         return Err(io_error("write", Path::new(path), source));
     }
     Ok(directory.join(path))
@@ -72,19 +79,32 @@ fn below(directory: &Path, path: &str) -> Result<PathBuf, CredentialError> {
 
 fn create_directories(directory: &Path, path: &str) -> Result<(), CredentialError> {
     let mut at = directory.to_owned();
-    for part in Path::new(path).parent().into_iter().flat_map(Path::components) {
+    for part in Path::new(path)
+        .parent()
+        .into_iter()
+        .flat_map(Path::components)
+    {
         at.push(part);
         private_file::create_directory(&at)?;
     }
     Ok(())
 }
 
-fn collect(directory: &Path, prefix: &str, files: &mut Vec<SecretFile>) -> Result<(), CredentialError> {
+fn collect(
+    directory: &Path,
+    prefix: &str,
+    files: &mut Vec<SecretFile>,
+) -> Result<(), CredentialError> {
     let failed = |source| io_error("list", directory, source);
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         // Unfinished files begin with a dot, and no other name is not UTF-8.
-        let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')).map(str::to_owned) else {
+        let Some(name) = entry
+            .file_name()
+            .to_str()
+            .filter(|name| !name.starts_with('.'))
+            .map(str::to_owned)
+        else {
             continue;
         };
         let path = format!("{prefix}{name}");
@@ -108,25 +128,47 @@ mod tests {
     #[test]
     fn credentials_that_are_put_elsewhere_prove_the_same() {
         let (_directory, auth) = store();
-        auth.passwords().set_password(user(1), &Password::new("long enough")).unwrap();
-        let issued = auth.tokens().issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0)).unwrap();
+        auth.passwords()
+            .set_password(user(1), &Password::new("long enough"))
+            .unwrap();
+        let issued = auth
+            .tokens()
+            .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0))
+            .unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         let files = auth.files().unwrap();
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths[..2], ["passwords.json", "signing-key.json"]);
-        assert!(paths[2].starts_with("tokens/") && paths.len() == 3, "{paths:?}");
+        assert!(
+            paths[2].starts_with("tokens/") && paths.len() == 3,
+            "{paths:?}"
+        );
         AuthDir::put_files(elsewhere.path(), &files).unwrap();
         let other = AuthDir::open(elsewhere.path(), company()).unwrap();
-        assert_eq!(other.tokens().verify(&issued.token, at(1)).unwrap().user_id, user(1));
-        assert!(other.passwords().verify(user(1), &Password::new("long enough"), at(1)).unwrap());
+        assert_eq!(
+            other.tokens().verify(&issued.token, at(1)).unwrap().user_id,
+            user(1)
+        );
+        assert!(
+            other
+                .passwords()
+                .verify(user(1), &Password::new("long enough"), at(1))
+                .unwrap()
+        );
     }
 
     #[test]
     fn no_file_is_put_outside_its_directory() {
         for path in ["../key", "/tmp/key", "tokens/../../key", ""] {
             let elsewhere = tempfile::tempdir().unwrap();
-            let file = SecretFile { path: path.to_owned(), bytes: b"x".to_vec() };
-            assert!(put_secret_files(&elsewhere.path().join("auth"), &[file]).is_err(), "{path}");
+            let file = SecretFile {
+                path: path.to_owned(),
+                bytes: b"x".to_vec(),
+            };
+            assert!(
+                put_secret_files(&elsewhere.path().join("auth"), &[file]).is_err(),
+                "{path}"
+            );
             assert!(!elsewhere.path().join("key").exists());
         }
     }

@@ -43,7 +43,9 @@ struct Failures {
 impl Failures {
     fn delay_micros(self) -> u64 {
         let doublings = self.count.checked_sub(FREE_FAILURES);
-        let seconds = doublings.map_or(0, |doublings| (1 << doublings.min(63)).min(DELAY_SECONDS_MAX));
+        let seconds = doublings.map_or(0, |doublings| {
+            (1 << doublings.min(63)).min(DELAY_SECONDS_MAX)
+        });
         seconds * SECOND_MICROS
     }
 
@@ -53,7 +55,9 @@ impl Failures {
     }
 
     fn wait_seconds(self, now: EventTime) -> u64 {
-        self.delay_micros().saturating_sub(self.age_micros(now)).div_ceil(SECOND_MICROS)
+        self.delay_micros()
+            .saturating_sub(self.age_micros(now))
+            .div_ceil(SECOND_MICROS)
     }
 }
 
@@ -67,7 +71,9 @@ impl Attempts {
     pub fn load(auth: &AuthDir, _lock: &Locked) -> Result<Attempts, CredentialError> {
         let path = auth.file(ATTEMPTS_FILE);
         let document: Option<Document> = private_file::read_json(&path, REMEDY)?;
-        let failures = document.map(|document| document.failures).unwrap_or_default();
+        let failures = document
+            .map(|document| document.failures)
+            .unwrap_or_default();
         Ok(Attempts { path, failures })
     }
 
@@ -75,18 +81,30 @@ impl Attempts {
     /// [`CredentialError::TooManyAttempts`] if it is too early for another attempt.
     pub fn check(&self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
         match self.failures.get(&user) {
-            Some(failures) if failures.wait_seconds(now) > 0 => Err(CredentialError::TooManyAttempts {
-                failures: failures.count,
-                wait_seconds: failures.wait_seconds(now),
-            }),
+            Some(failures) if failures.wait_seconds(now) > 0 => {
+                Err(CredentialError::TooManyAttempts {
+                    failures: failures.count,
+                    wait_seconds: failures.wait_seconds(now),
+                })
+            }
             _ => Ok(()),
         }
     }
 
     pub fn failed(mut self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
-        self.failures.retain(|_, failures| failures.age_micros(now) < REMEMBERED_MICROS);
-        let before = self.failures.get(&user).map_or(0, |failures| failures.count);
-        self.failures.insert(user, Failures { count: before.saturating_add(1), last_at: now });
+        self.failures
+            .retain(|_, failures| failures.age_micros(now) < REMEMBERED_MICROS);
+        let before = self
+            .failures
+            .get(&user)
+            .map_or(0, |failures| failures.count);
+        self.failures.insert(
+            user,
+            Failures {
+                count: before.saturating_add(1),
+                last_at: now,
+            },
+        );
         self.forget_the_least(user);
         self.save()
     }
@@ -95,7 +113,9 @@ impl Attempts {
     /// that no login that is guessed at in earnest gets off.
     fn forget_the_least(&mut self, but: UserId) {
         let others = || self.failures.iter().filter(|(user, _)| **user != but);
-        let least = others().min_by_key(|(_, failures)| (failures.count, failures.last_at)).map(|(user, _)| *user);
+        let least = others()
+            .min_by_key(|(_, failures)| (failures.count, failures.last_at))
+            .map(|(user, _)| *user);
         if let Some(user) = least.filter(|_| self.failures.len() > LOGINS_MAX) {
             self.failures.remove(&user);
         }
@@ -110,7 +130,13 @@ impl Attempts {
     }
 
     fn save(self) -> Result<(), CredentialError> {
-        private_file::replace_json(&self.path, &Document { format: Format::CURRENT, failures: self.failures })
+        private_file::replace_json(
+            &self.path,
+            &Document {
+                format: Format::CURRENT,
+                failures: self.failures,
+            },
+        )
     }
 }
 
@@ -120,12 +146,18 @@ mod tests {
     use crate::credentials::fixture::{at, at_micros, store, user};
 
     fn wait_after(count: u32, age_micros: i64) -> u64 {
-        Failures { count, last_at: at(0) }.wait_seconds(at_micros(age_micros))
+        Failures {
+            count,
+            last_at: at(0),
+        }
+        .wait_seconds(at_micros(age_micros))
     }
 
     #[test]
     fn the_delay_doubles_from_one_second_to_a_minute() {
-        let waits: Vec<_> = [0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 100, u32::MAX].map(|count| wait_after(count, 0)).into();
+        let waits: Vec<_> = [0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 100, u32::MAX]
+            .map(|count| wait_after(count, 0))
+            .into();
         assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
     }
 
@@ -151,10 +183,22 @@ mod tests {
             load().failed(user(1), at(second)).unwrap();
         }
         let refused = load().check(user(1), at(4)).unwrap_err();
-        assert!(matches!(refused, CredentialError::TooManyAttempts { failures: 5, wait_seconds: 1 }), "{refused}");
+        assert!(
+            matches!(
+                refused,
+                CredentialError::TooManyAttempts {
+                    failures: 5,
+                    wait_seconds: 1
+                }
+            ),
+            "{refused}"
+        );
         assert!(load().check(user(2), at(4)).is_ok());
         load().failed(user(2), at(4 + 86_400)).unwrap();
-        assert_eq!(load().failures.keys().copied().collect::<Vec<_>>(), [user(2)]);
+        assert_eq!(
+            load().failures.keys().copied().collect::<Vec<_>>(),
+            [user(2)]
+        );
     }
 
     #[test]
@@ -166,7 +210,15 @@ mod tests {
             load().failed(user(0), at(second)).unwrap();
         }
         let logins = LOGINS_MAX as u128;
-        let full = (1..logins).map(|n| (user(n), Failures { count: 1, last_at: at(6) }));
+        let full = (1..logins).map(|n| {
+            (
+                user(n),
+                Failures {
+                    count: 1,
+                    last_at: at(6),
+                },
+            )
+        });
         let mut attempts = load();
         attempts.failures.extend(full);
         attempts.save().unwrap();
@@ -182,7 +234,12 @@ mod tests {
         let (_directory, auth) = store();
         private_file::replace(&auth.file(ATTEMPTS_FILE), b"{\"format\":1,\"failures\":[1").unwrap();
         let refused = Attempts::load(&auth, &auth.lock().unwrap()).err().unwrap();
-        assert!(refused.to_string().contains("auth/attempts.json is damaged"), "{refused}");
+        assert!(
+            refused
+                .to_string()
+                .contains("auth/attempts.json is damaged"),
+            "{refused}"
+        );
         assert_eq!(refused.hint().unwrap(), REMEDY);
     }
 }

@@ -55,7 +55,10 @@ impl AuthDir {
         private_file::check_directory(&auth.path)?;
         let lock = auth.lock()?;
         let key_path = auth.file(KEY_FILE);
-        if key_path.try_exists().map_err(|source| io_error("look at", &key_path, source))? {
+        if key_path
+            .try_exists()
+            .map_err(|source| io_error("look at", &key_path, source))?
+        {
             return Err(CredentialError::Exists { path: auth.path });
         }
         auth.passwords().create(&lock)?;
@@ -74,7 +77,12 @@ impl AuthDir {
     }
 
     fn at(store: &Path, company: CompanyId) -> AuthDir {
-        AuthDir { path: store.join(DIRECTORY), company, lock_wait: LOCK_WAIT, _held: held::keeper(store) }
+        AuthDir {
+            path: store.join(DIRECTORY),
+            company,
+            lock_wait: LOCK_WAIT,
+            _held: held::keeper(store),
+        }
     }
 
     /// How long a change waits for another process; ten seconds unless told otherwise.
@@ -94,7 +102,12 @@ impl AuthDir {
     /// Everything that keeps these credentials from being used. Nothing is changed.
     pub fn faults(&self) -> Vec<CredentialError> {
         let attempts = || Attempts::load(self, &self.lock()?).map(drop);
-        let checks = [self.keys().map(drop), self.passwords().check(), attempts(), self.tokens().list().map(drop)];
+        let checks = [
+            self.keys().map(drop),
+            self.passwords().check(),
+            attempts(),
+            self.tokens().list().map(drop),
+        ];
         checks.into_iter().filter_map(Result::err).collect()
     }
 
@@ -130,16 +143,26 @@ impl AuthDir {
     pub(super) fn lock(&self) -> Result<Locked, CredentialError> {
         let path = self.file(LOCK_FILE);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(private_file::FILE_MODE);
-        let file = regular_file::open(&path, &options).map_err(|source| io_error("open", &path, source))?;
+        options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(private_file::FILE_MODE);
+        let file = regular_file::open(&path, &options)
+            .map_err(|source| io_error("open", &path, source))?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Locked { _file: file }),
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
-                Err(TryLockError::WouldBlock) if started.elapsed() < self.lock_wait => std::thread::sleep(LOCK_POLL),
+                Err(TryLockError::WouldBlock) if started.elapsed() < self.lock_wait => {
+                    std::thread::sleep(LOCK_POLL)
+                }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(CredentialError::Locked { path, waited_millis: started.elapsed().as_millis() });
+                    return Err(CredentialError::Locked {
+                        path,
+                        waited_millis: started.elapsed().as_millis(),
+                    });
                 }
             }
         }
@@ -166,59 +189,109 @@ mod tests {
     fn walk(path: &Path, found: &mut Vec<PathBuf>) {
         found.push(path.to_owned());
         if path.is_dir() {
-            std::fs::read_dir(path).unwrap().for_each(|entry| walk(&entry.unwrap().path(), found));
+            std::fs::read_dir(path)
+                .unwrap()
+                .for_each(|entry| walk(&entry.unwrap().path(), found));
         }
     }
 
     #[test]
     fn everything_belongs_to_the_owner_alone_and_nothing_unfinished_stays() {
         let (directory, auth) = store();
-        auth.passwords().set_password(user(1), &Password::new("long enough")).unwrap();
-        auth.passwords().verify(user(1), &Password::new("wrong password"), at(0)).unwrap();
-        auth.tokens().issue(user(1), TokenKind::Session, Ttl::SESSION, at(0)).unwrap();
+        auth.passwords()
+            .set_password(user(1), &Password::new("long enough"))
+            .unwrap();
+        auth.passwords()
+            .verify(user(1), &Password::new("wrong password"), at(0))
+            .unwrap();
+        auth.tokens()
+            .issue(user(1), TokenKind::Session, Ttl::SESSION, at(0))
+            .unwrap();
         let mut found = Vec::new();
         walk(&directory.path().join(DIRECTORY), &mut found);
         assert_eq!(found.len(), 8, "{found:?}");
         for path in found {
-            assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+            assert_eq!(
+                mode(&path),
+                if path.is_dir() { 0o700 } else { 0o600 },
+                "{}",
+                path.display()
+            );
         }
     }
 
     #[test]
     fn a_store_gets_its_credentials_once() {
         let (directory, _auth) = store();
-        assert!(matches!(AuthDir::create(directory.path(), company()), Err(CredentialError::Exists { .. })));
+        assert!(matches!(
+            AuthDir::create(directory.path(), company()),
+            Err(CredentialError::Exists { .. })
+        ));
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(AuthDir::open(empty.path(), company()), Err(CredentialError::Missing { .. })));
+        assert!(matches!(
+            AuthDir::open(empty.path(), company()),
+            Err(CredentialError::Missing { .. })
+        ));
     }
 
     #[test]
     fn a_creation_that_was_killed_is_finished_by_the_next_one() {
         let (directory, auth) = store();
         std::fs::remove_file(auth.file(KEY_FILE)).unwrap();
-        let token = auth.tokens().issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0));
+        let token = auth
+            .tokens()
+            .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0));
         assert!(matches!(token, Err(CredentialError::Missing { .. })));
         let auth = AuthDir::create(directory.path(), company()).unwrap();
-        assert!(auth.tokens().issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0)).is_ok());
+        assert!(
+            auth.tokens()
+                .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0))
+                .is_ok()
+        );
     }
 
     #[test]
     fn secrets_that_others_can_read_are_refused_with_the_command_that_helps() {
         let (directory, auth) = store();
-        let issued = auth.tokens().issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0)).unwrap();
-        for (name, open, closed) in [(KEY_FILE, 0o640, 0o600), (".", 0o750, 0o700), (KEY_FILE, 0o604, 0o600)] {
+        let issued = auth
+            .tokens()
+            .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0))
+            .unwrap();
+        for (name, open, closed) in [
+            (KEY_FILE, 0o640, 0o600),
+            (".", 0o750, 0o700),
+            (KEY_FILE, 0o604, 0o600),
+        ] {
             let path = auth.file(name);
             set_mode(&path, open);
-            let refused =
-                AuthDir::open(directory.path(), company()).and_then(|a| a.tokens().verify(&issued.token, at(1)));
+            let refused = AuthDir::open(directory.path(), company())
+                .and_then(|a| a.tokens().verify(&issued.token, at(1)));
             let refused = refused.unwrap_err();
-            assert!(matches!(refused, CredentialError::OpenToOthers { mode, .. } if mode == open), "{refused}");
-            assert!(refused.hint().unwrap().starts_with(&format!("chmod {closed:o} /")), "{:?}", refused.hint());
+            assert!(
+                matches!(refused, CredentialError::OpenToOthers { mode, .. } if mode == open),
+                "{refused}"
+            );
+            assert!(
+                refused
+                    .hint()
+                    .unwrap()
+                    .starts_with(&format!("chmod {closed:o} /")),
+                "{:?}",
+                refused.hint()
+            );
             set_mode(&path, closed);
         }
         set_mode(&auth.file("passwords.json"), 0o644);
-        let refused = auth.passwords().verify(user(1), &Password::new("long enough"), at(1)).unwrap_err();
-        assert!(refused.to_string().ends_with("passwords.json is open to other users (mode 644)"), "{refused}");
+        let refused = auth
+            .passwords()
+            .verify(user(1), &Password::new("long enough"), at(1))
+            .unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .ends_with("passwords.json is open to other users (mode 644)"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -226,7 +299,11 @@ mod tests {
         let (_directory, auth) = store();
         let held = auth.lock().unwrap();
         let impatient = auth.clone().with_lock_wait(Duration::from_millis(30));
-        let Err(CredentialError::Locked { path, waited_millis }) = impatient.lock().map(drop) else {
+        let Err(CredentialError::Locked {
+            path,
+            waited_millis,
+        }) = impatient.lock().map(drop)
+        else {
             panic!("the lock is held");
         };
         assert!(waited_millis >= 30 && path.ends_with("auth/lock"));

@@ -14,15 +14,27 @@ pub struct Callers(Vec<String>);
 
 impl Callers {
     /// Of a process of the account `own`: the uids that system and environment name, and the login that `doas` names.
-    pub fn of(own: u32, uids: impl IntoIterator<Item = Option<u32>>, doas_user: Option<&str>) -> Callers {
+    pub fn of(
+        own: u32,
+        uids: impl IntoIterator<Item = Option<u32>>,
+        doas_user: Option<&str>,
+    ) -> Callers {
         let mut callers: Vec<String> = Vec::new();
-        for uid in uids.into_iter().flatten().filter(|uid| *uid != own && *uid != NO_LOGIN_UID) {
+        for uid in uids
+            .into_iter()
+            .flatten()
+            .filter(|uid| *uid != own && *uid != NO_LOGIN_UID)
+        {
             let uid = uid.to_string();
             if !callers.contains(&uid) {
                 callers.push(uid);
             }
         }
-        callers.extend(doas_user.filter(|login| !login.is_empty()).map(|login| format!("doas-{}", escaped(login))));
+        callers.extend(
+            doas_user
+                .filter(|login| !login.is_empty())
+                .map(|login| format!("doas-{}", escaped(login))),
+        );
         Callers(callers)
     }
 
@@ -57,28 +69,60 @@ mod tests {
     fn an_account_that_acts_for_itself_has_no_caller() {
         assert_eq!(directory([None, None, None], None), None);
         assert_eq!(directory([Some(POPUG), None, None], None), None);
-        assert_eq!(directory([Some(NO_LOGIN_UID), Some(POPUG), None], Some("")), None);
+        assert_eq!(
+            directory([Some(NO_LOGIN_UID), Some(POPUG), None], Some("")),
+            None
+        );
     }
 
     #[test]
     fn each_caller_has_a_directory_however_they_came() {
-        assert_eq!(directory([Some(NO_LOGIN_UID), Some(ANNA), None], None).unwrap(), "caller-1001");
-        assert_eq!(directory([Some(ANNA), Some(ANNA), None], None).unwrap(), "caller-1001");
-        assert_eq!(directory([Some(ANNA), None, None], None).unwrap(), "caller-1001", "su");
-        assert_eq!(directory([None, None, Some(DIMA)], None).unwrap(), "caller-1002", "pkexec");
-        assert_eq!(directory([None, None, None], Some("anna")).unwrap(), "caller-doas-anna");
-        assert_eq!(directory([None, Some(0), None], None).unwrap(), "caller-0", "root");
+        assert_eq!(
+            directory([Some(NO_LOGIN_UID), Some(ANNA), None], None).unwrap(),
+            "caller-1001"
+        );
+        assert_eq!(
+            directory([Some(ANNA), Some(ANNA), None], None).unwrap(),
+            "caller-1001"
+        );
+        assert_eq!(
+            directory([Some(ANNA), None, None], None).unwrap(),
+            "caller-1001",
+            "su"
+        );
+        assert_eq!(
+            directory([None, None, Some(DIMA)], None).unwrap(),
+            "caller-1002",
+            "pkexec"
+        );
+        assert_eq!(
+            directory([None, None, None], Some("anna")).unwrap(),
+            "caller-doas-anna"
+        );
+        assert_eq!(
+            directory([None, Some(0), None], None).unwrap(),
+            "caller-0",
+            "root"
+        );
     }
 
     #[test]
     fn nobody_gets_into_the_directory_of_another_by_what_they_can_make_up() {
-        let annas = [[Some(NO_LOGIN_UID), Some(ANNA), None], [Some(ANNA), Some(ANNA), None], [Some(ANNA), None, None]];
+        let annas = [
+            [Some(NO_LOGIN_UID), Some(ANNA), None],
+            [Some(ANNA), Some(ANNA), None],
+            [Some(ANNA), None, None],
+        ];
         let annas = annas.map(|uids| directory(uids, None));
         // Where the system has set no login uid, a process may set it once; sudo and doas still tell who called.
-        for made_up in
-            [directory([Some(ANNA), Some(DIMA), None], None), directory([Some(ANNA), None, None], Some("dima"))]
-        {
-            assert!(made_up.is_some() && !annas.contains(&made_up), "{made_up:?}");
+        for made_up in [
+            directory([Some(ANNA), Some(DIMA), None], None),
+            directory([Some(ANNA), None, None], Some("dima")),
+        ] {
+            assert!(
+                made_up.is_some() && !annas.contains(&made_up),
+                "{made_up:?}"
+            );
         }
         let odd = directory([None, None, None], Some("../caller-1001+x")).unwrap();
         assert_eq!(odd, "caller-doas-%2e%2e%2fcaller-1001%2bx");

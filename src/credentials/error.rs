@@ -10,7 +10,11 @@ use crate::held::named_path;
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("cannot {action} {}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
 
     #[error("there are no credentials in {}", path.display())]
     Missing { path: PathBuf },
@@ -20,10 +24,18 @@ pub enum CredentialError {
 
     /// A secret that others on this machine may have read.
     #[error("{} is open to other users (mode {mode:03o})", path.display())]
-    OpenToOthers { path: PathBuf, mode: u32, wanted: u32 },
+    OpenToOthers {
+        path: PathBuf,
+        mode: u32,
+        wanted: u32,
+    },
 
     #[error("{} is damaged: {what}", path.display())]
-    Damaged { path: PathBuf, what: String, remedy: &'static str },
+    Damaged {
+        path: PathBuf,
+        what: String,
+        remedy: &'static str,
+    },
 
     #[error("{} was written by a newer popug-cli (format {format})", path.display())]
     TooNew { path: PathBuf, format: u32 },
@@ -37,7 +49,9 @@ pub enum CredentialError {
     #[error("the password has {bytes} bytes; at most {max} are allowed")]
     PasswordTooLong { bytes: usize, max: usize },
 
-    #[error("{failures} wrong passwords in a row; the next attempt is possible in {wait_seconds} s")]
+    #[error(
+        "{failures} wrong passwords in a row; the next attempt is possible in {wait_seconds} s"
+    )]
     TooManyAttempts { failures: u32, wait_seconds: u64 },
 
     #[error("this is not a token of popug-cli: {what}")]
@@ -51,10 +65,16 @@ pub enum CredentialError {
     TokenForeign,
 
     #[error("the token expired at {expired_at}")]
-    TokenExpired { token_id: TokenId, expired_at: EventTime },
+    TokenExpired {
+        token_id: TokenId,
+        expired_at: EventTime,
+    },
 
     #[error("the token was revoked at {revoked_at}")]
-    TokenRevoked { token_id: TokenId, revoked_at: EventTime },
+    TokenRevoked {
+        token_id: TokenId,
+        revoked_at: EventTime,
+    },
 
     /// Signed by this store, but not (any more) among the tokens it knows.
     #[error("the token {token_id} is signed by this store but not in its list of tokens")]
@@ -66,11 +86,16 @@ pub enum CredentialError {
     #[error("`{text}` is not a time to live: {reason}")]
     BadTtl { text: String, reason: String },
 
-    #[error("there is no place to keep a session: neither XDG_STATE_HOME nor HOME is an absolute path")]
+    #[error(
+        "there is no place to keep a session: neither XDG_STATE_HOME nor HOME is an absolute path"
+    )]
     NoStateHome,
 
     #[error("cannot {action}: {reason}")]
-    Cryptography { action: &'static str, reason: String },
+    Cryptography {
+        action: &'static str,
+        reason: String,
+    },
 }
 
 impl CredentialError {
@@ -78,7 +103,10 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OpenToOthers { path, wanted, .. } => {
-                return Some(format!("chmod {wanted:o} {}", shell_word(&named_path(path).display().to_string())));
+                return Some(format!(
+                    "chmod {wanted:o} {}",
+                    shell_word(&named_path(path).display().to_string())
+                ));
             }
             Self::Damaged { remedy, .. } => remedy,
             Self::Missing { .. } => {
@@ -87,9 +115,13 @@ impl CredentialError {
             Self::TooNew { .. } => "use that version or a later one",
             Self::Locked { .. } => "try again, or wait longer with --lock-wait",
             Self::TooManyAttempts { .. } => "an admin can set a new password",
-            Self::TokenMalformed { .. } => "copy the whole line that `token issue` printed, or run `login`",
+            Self::TokenMalformed { .. } => {
+                "copy the whole line that `token issue` printed, or run `login`"
+            }
             Self::TokenTampered => "copy the token again, or have a new one issued",
-            Self::TokenForeign => "check which store --store or POPUG_STORE names, or run `login` there",
+            Self::TokenForeign => {
+                "check which store --store or POPUG_STORE names, or run `login` there"
+            }
             Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
                 "run `login`, or have an admin issue a new token with `token issue`"
             }
@@ -99,7 +131,9 @@ impl CredentialError {
             Self::UnknownToken { .. } => "`token list` shows all tokens",
             Self::BadTtl { .. } => "write it like 90d, 12h, 30m, 45s or 2w",
             Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",
-            Self::PasswordTooShort { .. } => "a few words in a row are long enough, and easy to remember",
+            Self::PasswordTooShort { .. } => {
+                "a few words in a row are long enough, and easy to remember"
+            }
             Self::PasswordTooLong { .. } => "shorten it",
             Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 "move what stands there out of the way; what the file held is in a backup made with --with-secrets"
@@ -113,7 +147,11 @@ impl CredentialError {
 /// Quotes a path, so that the command that a hint shows can be pasted.
 fn shell_word(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
-    if text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -122,9 +160,19 @@ mod tests {
 
     #[test]
     fn the_command_in_a_hint_can_be_pasted() {
-        let open = |path: &str| CredentialError::OpenToOthers { path: path.into(), mode: 0o644, wanted: 0o600 };
+        let open = |path: &str| CredentialError::OpenToOthers {
+            path: path.into(),
+            mode: 0o644,
+            wanted: 0o600,
+        };
         assert_eq!(open("/s/auth/key").hint().unwrap(), "chmod 600 /s/auth/key");
-        assert_eq!(open("/it's here/key").hint().unwrap(), r"chmod 600 '/it'\''s here/key'");
-        assert_eq!(open("/s/key").to_string(), "/s/key is open to other users (mode 644)");
+        assert_eq!(
+            open("/it's here/key").hint().unwrap(),
+            r"chmod 600 '/it'\''s here/key'"
+        );
+        assert_eq!(
+            open("/s/key").to_string(),
+            "/s/key is open to other users (mode 644)"
+        );
     }
 }

@@ -133,13 +133,23 @@ impl<'a> Registry<'a> {
         let directory = self.directory_of(record.expires_at);
         private_file::create_directory(&self.auth.tokens_directory())?;
         private_file::create_directory(&directory)?;
-        let document = Document { format: Format::CURRENT, token: record.clone() };
+        let document = Document {
+            format: Format::CURRENT,
+            token: record.clone(),
+        };
         private_file::replace_json(&directory.join(file_name(record.token_id)), &document)
     }
 
     /// The record of a token that expires at this moment.
-    pub fn get(self, token_id: TokenId, expires_at: EventTime) -> Result<Option<TokenRecord>, CredentialError> {
-        read_record(&self.directory_of(expires_at).join(file_name(token_id)), token_id)
+    pub fn get(
+        self,
+        token_id: TokenId,
+        expires_at: EventTime,
+    ) -> Result<Option<TokenRecord>, CredentialError> {
+        read_record(
+            &self.directory_of(expires_at).join(file_name(token_id)),
+            token_id,
+        )
     }
 
     /// The record of a token of which only the id is known.
@@ -170,18 +180,23 @@ impl<'a> Registry<'a> {
     pub fn forget_old(self, now: EventTime, _lock: &Locked) -> Result<(), CredentialError> {
         let oldest = BusinessDate::new(utc_date(now)).plus_days(-KEPT_DAYS);
         for (_, directory) in self.dates()?.into_iter().filter(|(date, _)| *date < oldest) {
-            std::fs::remove_dir_all(&directory).map_err(|source| io_error("remove", &directory, source))?;
+            std::fs::remove_dir_all(&directory)
+                .map_err(|source| io_error("remove", &directory, source))?;
         }
         Ok(())
     }
 
     fn directory_of(self, expires_at: EventTime) -> PathBuf {
-        self.auth.tokens_directory().join(utc_date(expires_at).to_string())
+        self.auth
+            .tokens_directory()
+            .join(utc_date(expires_at).to_string())
     }
 
     fn dates(self) -> Result<Vec<(BusinessDate, PathBuf)>, CredentialError> {
         let root = self.auth.tokens_directory();
-        let dated = names_in(&root)?.into_iter().filter_map(|name| Some((name.parse().ok()?, root.join(name))));
+        let dated = names_in(&root)?
+            .into_iter()
+            .filter_map(|name| Some((name.parse().ok()?, root.join(name))));
         Ok(dated.collect())
     }
 }
@@ -214,5 +229,13 @@ fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(failed(source)),
     };
-    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+    entries
+        .map(|entry| {
+            Ok(entry
+                .map_err(failed)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned())
+        })
+        .collect()
 }

@@ -10,7 +10,8 @@ use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, Format};
 
 pub const KEY_FILE: &str = "signing-key.json";
-const REMEDY: &str = "bring it back from a backup made with --with-secrets, or restore the backup into a new store";
+const REMEDY: &str =
+    "bring it back from a backup made with --with-secrets, or restore the backup into a new store";
 /// Seed and public key, 32 bytes each.
 const KEY_BYTES: usize = 64;
 
@@ -32,15 +33,31 @@ pub struct Keys {
 impl Keys {
     /// Makes a key pair from the randomness of the operating system.
     pub fn create(path: &Path) -> Result<(), CredentialError> {
-        let pair = AsymmetricKeyPair::<V4>::generate()
-            .map_err(|error| CredentialError::Cryptography { action: "make a key pair", reason: error.to_string() })?;
-        let ed25519 = pair.secret.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        private_file::replace_json(path, &Document { format: Format::CURRENT, ed25519 })
+        let pair =
+            AsymmetricKeyPair::<V4>::generate().map_err(|error| CredentialError::Cryptography {
+                action: "make a key pair",
+                reason: error.to_string(),
+            })?;
+        let ed25519 = pair
+            .secret
+            .as_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        private_file::replace_json(
+            path,
+            &Document {
+                format: Format::CURRENT,
+                ed25519,
+            },
+        )
     }
 
     pub fn load(path: &Path) -> Result<Keys, CredentialError> {
         let document: Option<Document> = private_file::read_json(path, REMEDY)?;
-        let document = document.ok_or_else(|| CredentialError::Missing { path: path.to_owned() })?;
+        let document = document.ok_or_else(|| CredentialError::Missing {
+            path: path.to_owned(),
+        })?;
         Self::from_hex(&document.ed25519).ok_or_else(|| CredentialError::Damaged {
             path: path.to_owned(),
             what: "its two halves are not a key pair".to_owned(),
@@ -52,7 +69,9 @@ impl Keys {
         let bytes = bytes_of(hex)?;
         // The library panics on a seed of zeros instead of refusing it.
         let has_seed = bytes[..KEY_BYTES / 2].iter().any(|byte| *byte != 0);
-        let secret = has_seed.then(|| AsymmetricSecretKey::from(&bytes).ok()).flatten()?;
+        let secret = has_seed
+            .then(|| AsymmetricSecretKey::from(&bytes).ok())
+            .flatten()?;
         let public = AsymmetricPublicKey::try_from(&secret).ok()?;
         Some(Keys { secret, public })
     }
@@ -83,7 +102,10 @@ mod tests {
     #[test]
     fn two_stores_never_share_a_key() {
         let ((_a, first), (_b, second)) = (created(), created());
-        assert_ne!(Keys::load(&first).unwrap().secret, Keys::load(&second).unwrap().secret);
+        assert_ne!(
+            Keys::load(&first).unwrap().secret,
+            Keys::load(&second).unwrap().secret
+        );
     }
 
     #[test]
@@ -92,7 +114,10 @@ mod tests {
         let keys = Keys::load(&path).unwrap();
         let shown = format!("{keys:?}");
         assert!(shown.contains("OMITTED"), "{shown}");
-        assert!(!shown.contains(&format!("{:?}", &keys.secret.as_bytes()[..4]).replace(['[', ']'], "")), "{shown}");
+        assert!(
+            !shown.contains(&format!("{:?}", &keys.secret.as_bytes()[..4]).replace(['[', ']'], "")),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -104,10 +129,22 @@ mod tests {
         let zeros = format!(r#"{{"format":1,"ed25519":"{}"}}"#, "0".repeat(128));
         let multibyte = format!(r#"{{"format":1,"ed25519":"{}"}}"#, "й".repeat(64));
         let altered = format!("{}{flipped}{}", &whole[..at], &whole[at + 1..]);
-        for text in ["", "{}", "null", "\u{0}", &whole[..whole.len() / 2], &zeros, &multibyte, &altered] {
+        for text in [
+            "",
+            "{}",
+            "null",
+            "\u{0}",
+            &whole[..whole.len() / 2],
+            &zeros,
+            &multibyte,
+            &altered,
+        ] {
             private_file::replace(&path, text.as_bytes()).unwrap();
             let refused = Keys::load(&path).unwrap_err();
-            assert!(matches!(refused, CredentialError::Damaged { .. }), "{text:?}: {refused}");
+            assert!(
+                matches!(refused, CredentialError::Damaged { .. }),
+                "{text:?}: {refused}"
+            );
             assert!(refused.to_string().contains(KEY_FILE), "{refused}");
         }
     }
@@ -116,6 +153,9 @@ mod tests {
     fn a_key_file_of_a_later_version_is_not_called_damaged() {
         let (_directory, path) = created();
         private_file::replace(&path, br#"{"format":2,"keys":[]}"#).unwrap();
-        assert!(matches!(Keys::load(&path), Err(CredentialError::TooNew { format: 2, .. })));
+        assert!(matches!(
+            Keys::load(&path),
+            Err(CredentialError::TooNew { format: 2, .. })
+        ));
     }
 }

@@ -33,8 +33,7 @@ const LANES: u32 = 1;
 const COST_FACTOR_MAX: u32 = 64;
 /// Checked for users who have no password, at the same cost. It is the hash of nothing known, and
 /// its verdict is not used.
-const STAND_IN: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const STAND_IN: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,14 +80,21 @@ impl<'a> Passwords<'a> {
     ///
     /// # Errors
     /// [`CredentialError::TooManyAttempts`] if it is too early after failures; nothing was checked.
-    pub fn verify(self, user: UserId, password: &Password, now: EventTime) -> Result<bool, CredentialError> {
+    pub fn verify(
+        self,
+        user: UserId,
+        password: &Password,
+        now: EventTime,
+    ) -> Result<bool, CredentialError> {
         refuse_too_long(password)?;
         let lock = self.auth.lock()?;
         let attempts = Attempts::load(self.auth, &lock)?;
         attempts.check(user, now)?;
         let stored = self.load()?.remove(&user);
         let hash = self.parse(stored.as_deref().unwrap_or(STAND_IN))?;
-        let fits = cost().verify_password(password.text().as_bytes(), &hash).is_ok();
+        let fits = cost()
+            .verify_password(password.text().as_bytes(), &hash)
+            .is_ok();
         if fits && stored.is_some() {
             attempts.succeeded(user)?;
             return Ok(true);
@@ -112,20 +118,29 @@ impl<'a> Passwords<'a> {
 
     fn load(self) -> Result<BTreeMap<UserId, String>, CredentialError> {
         let document: Option<Document> = private_file::read_json(&self.path(), REMEDY)?;
-        document.map(|document| document.passwords).ok_or_else(|| CredentialError::Missing { path: self.path() })
+        document
+            .map(|document| document.passwords)
+            .ok_or_else(|| CredentialError::Missing { path: self.path() })
     }
 
     fn save(self, passwords: BTreeMap<UserId, String>) -> Result<(), CredentialError> {
-        private_file::replace_json(&self.path(), &Document { format: Format::CURRENT, passwords })
+        private_file::replace_json(
+            &self.path(),
+            &Document {
+                format: Format::CURRENT,
+                passwords,
+            },
+        )
     }
 
     fn parse(self, phc: &str) -> Result<PasswordHash, CredentialError> {
         let hash = PasswordHash::new(phc).ok();
-        hash.filter(is_affordable_argon2id).ok_or_else(|| CredentialError::Damaged {
-            path: self.path(),
-            what: "the user's entry is not an Argon2id hash".to_owned(),
-            remedy: "set a new password with `user set-password`",
-        })
+        hash.filter(is_affordable_argon2id)
+            .ok_or_else(|| CredentialError::Damaged {
+                path: self.path(),
+                what: "the user's entry is not an Argon2id hash".to_owned(),
+                remedy: "set a new password with `user set-password`",
+            })
     }
 }
 
@@ -145,7 +160,10 @@ fn is_affordable_argon2id(hash: &PasswordHash) -> bool {
 pub fn check_length(password: &Password) -> Result<(), CredentialError> {
     let characters = password.text().chars().count();
     if characters < PASSWORD_CHARACTERS_MIN {
-        return Err(CredentialError::PasswordTooShort { characters, min: PASSWORD_CHARACTERS_MIN });
+        return Err(CredentialError::PasswordTooShort {
+            characters,
+            min: PASSWORD_CHARACTERS_MIN,
+        });
     }
     refuse_too_long(password)
 }
@@ -153,7 +171,10 @@ pub fn check_length(password: &Password) -> Result<(), CredentialError> {
 fn refuse_too_long(password: &Password) -> Result<(), CredentialError> {
     let bytes = password.text().len();
     if bytes > PASSWORD_BYTES_MAX {
-        return Err(CredentialError::PasswordTooLong { bytes, max: PASSWORD_BYTES_MAX });
+        return Err(CredentialError::PasswordTooLong {
+            bytes,
+            max: PASSWORD_BYTES_MAX,
+        });
     }
     Ok(())
 }
@@ -167,7 +188,10 @@ fn cost() -> Argon2<'static> {
 fn hash(password: &Password) -> Result<String, CredentialError> {
     let hash = cost().hash_password(password.text().as_bytes());
     hash.map(|hash| hash.to_string())
-        .map_err(|error| CredentialError::Cryptography { action: "hash the password", reason: error.to_string() })
+        .map_err(|error| CredentialError::Cryptography {
+            action: "hash the password",
+            reason: error.to_string(),
+        })
 }
 
 #[cfg(test)]
@@ -182,13 +206,26 @@ mod tests {
     #[test]
     fn only_the_right_password_of_the_right_user_is_accepted() {
         let (directory, auth) = store();
-        auth.passwords().set_password(user(1), &password("попугай 🦜 1")).unwrap();
-        auth.passwords().set_password(user(2), &password("another one")).unwrap();
+        auth.passwords()
+            .set_password(user(1), &password("попугай 🦜 1"))
+            .unwrap();
+        auth.passwords()
+            .set_password(user(2), &password("another one"))
+            .unwrap();
         let auth = AuthDir::open(directory.path(), company()).unwrap();
-        let verify = |number, text: &str| auth.passwords().verify(user(number), &password(text), at(0)).unwrap();
+        let verify = |number, text: &str| {
+            auth.passwords()
+                .verify(user(number), &password(text), at(0))
+                .unwrap()
+        };
         assert!(verify(1, "попугай 🦜 1"));
         assert!(verify(2, "another one"));
-        for (number, text) in [(1, "another one"), (2, "another one "), (2, ""), (3, "another one")] {
+        for (number, text) in [
+            (1, "another one"),
+            (2, "another one "),
+            (2, ""),
+            (3, "another one"),
+        ] {
             assert!(!verify(number, text), "{number} {text:?}");
         }
         assert!(auth.passwords().has_password(user(2)).unwrap());
@@ -198,22 +235,52 @@ mod tests {
     #[test]
     fn a_new_password_replaces_the_old_one() {
         let (_directory, auth) = store();
-        auth.passwords().set_password(user(1), &password("the old one")).unwrap();
-        auth.passwords().set_password(user(1), &password("the new one")).unwrap();
-        assert!(!auth.passwords().verify(user(1), &password("the old one"), at(0)).unwrap());
-        assert!(auth.passwords().verify(user(1), &password("the new one"), at(0)).unwrap());
+        auth.passwords()
+            .set_password(user(1), &password("the old one"))
+            .unwrap();
+        auth.passwords()
+            .set_password(user(1), &password("the new one"))
+            .unwrap();
+        assert!(
+            !auth
+                .passwords()
+                .verify(user(1), &password("the old one"), at(0))
+                .unwrap()
+        );
+        assert!(
+            auth.passwords()
+                .verify(user(1), &password("the new one"), at(0))
+                .unwrap()
+        );
     }
 
     #[test]
     fn passwords_have_eight_characters_to_a_kibibyte() {
         let (_directory, auth) = store();
         let set = |text: &str| auth.passwords().set_password(user(1), &password(text));
-        assert!(matches!(set("жжжжжжж"), Err(CredentialError::PasswordTooShort { characters: 7, min: 8 })));
-        assert!(matches!(set(""), Err(CredentialError::PasswordTooShort { characters: 0, .. })));
+        assert!(matches!(
+            set("жжжжжжж"),
+            Err(CredentialError::PasswordTooShort {
+                characters: 7,
+                min: 8
+            })
+        ));
+        assert!(matches!(
+            set(""),
+            Err(CredentialError::PasswordTooShort { characters: 0, .. })
+        ));
         assert!(set("жжжжжжжж").is_ok());
         assert!(set(&"x".repeat(1024)).is_ok());
-        assert!(matches!(set(&"x".repeat(1025)), Err(CredentialError::PasswordTooLong { bytes: 1025, max: 1024 })));
-        let long = auth.passwords().verify(user(1), &password(&"x".repeat(1025)), at(0));
+        assert!(matches!(
+            set(&"x".repeat(1025)),
+            Err(CredentialError::PasswordTooLong {
+                bytes: 1025,
+                max: 1024
+            })
+        ));
+        let long = auth
+            .passwords()
+            .verify(user(1), &password(&"x".repeat(1025)), at(0));
         assert!(matches!(long, Err(CredentialError::PasswordTooLong { .. })));
     }
 
@@ -221,13 +288,20 @@ mod tests {
     fn what_is_stored_is_a_salted_argon2id_hash() {
         let (_directory, auth) = store();
         for number in [1, 2] {
-            auth.passwords().set_password(user(number), &password("same for both")).unwrap();
+            auth.passwords()
+                .set_password(user(number), &password("same for both"))
+                .unwrap();
         }
         let text = std::fs::read_to_string(auth.passwords().path()).unwrap();
         assert!(!text.contains("same for both"));
         let stored = auth.passwords().load().unwrap();
         assert_ne!(stored[&user(1)], stored[&user(2)]);
-        assert!(stored.values().all(|phc| phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")), "{text}");
+        assert!(
+            stored
+                .values()
+                .all(|phc| phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")),
+            "{text}"
+        );
     }
 
     #[test]
@@ -243,15 +317,35 @@ mod tests {
     #[test]
     fn repeated_failures_are_slowed_down_and_a_success_starts_afresh() {
         let (_directory, auth) = store();
-        auth.passwords().set_password(user(1), &password("long enough")).unwrap();
-        let verify = |text: &str, second| auth.passwords().verify(user(1), &password(text), at(second));
+        auth.passwords()
+            .set_password(user(1), &password("long enough"))
+            .unwrap();
+        let verify = |text: &str, second| {
+            auth.passwords()
+                .verify(user(1), &password(text), at(second))
+        };
         for _ in 0..5 {
             assert!(!verify("wrong guess", 0).unwrap());
         }
         let refused = verify("long enough", 0).unwrap_err();
-        assert!(matches!(refused, CredentialError::TooManyAttempts { failures: 5, wait_seconds: 1 }), "{refused}");
+        assert!(
+            matches!(
+                refused,
+                CredentialError::TooManyAttempts {
+                    failures: 5,
+                    wait_seconds: 1
+                }
+            ),
+            "{refused}"
+        );
         assert!(!verify("wrong guess", 1).unwrap());
-        assert!(matches!(verify("long enough", 2), Err(CredentialError::TooManyAttempts { wait_seconds: 1, .. })));
+        assert!(matches!(
+            verify("long enough", 2),
+            Err(CredentialError::TooManyAttempts {
+                wait_seconds: 1,
+                ..
+            })
+        ));
         assert!(verify("long enough", 3).unwrap());
         assert!(!verify("wrong guess", 3).unwrap());
         assert!(verify("long enough", 3).unwrap());
@@ -260,21 +354,35 @@ mod tests {
     #[test]
     fn users_without_a_password_are_slowed_down_alike() {
         let (_directory, auth) = store();
-        let verify = || auth.passwords().verify(user(9), &password("wrong guess"), at(0));
+        let verify = || {
+            auth.passwords()
+                .verify(user(9), &password("wrong guess"), at(0))
+        };
         for _ in 0..5 {
             assert!(!verify().unwrap());
         }
-        assert!(matches!(verify(), Err(CredentialError::TooManyAttempts { .. })));
+        assert!(matches!(
+            verify(),
+            Err(CredentialError::TooManyAttempts { .. })
+        ));
     }
 
     #[test]
     fn a_new_password_ends_the_slow_down() {
         let (_directory, auth) = store();
         for _ in 0..5 {
-            auth.passwords().verify(user(1), &password("wrong guess"), at(0)).unwrap();
+            auth.passwords()
+                .verify(user(1), &password("wrong guess"), at(0))
+                .unwrap();
         }
-        auth.passwords().set_password(user(1), &password("long enough")).unwrap();
-        assert!(auth.passwords().verify(user(1), &password("long enough"), at(0)).unwrap());
+        auth.passwords()
+            .set_password(user(1), &password("long enough"))
+            .unwrap();
+        assert!(
+            auth.passwords()
+                .verify(user(1), &password("long enough"), at(0))
+                .unwrap()
+        );
     }
 
     #[test]
@@ -282,30 +390,62 @@ mod tests {
         let (directory, auth) = store();
         let guess = || {
             let auth = AuthDir::open(directory.path(), company()).unwrap();
-            auth.passwords().verify(user(1), &password("wrong guess"), at(0)).is_ok()
+            auth.passwords()
+                .verify(user(1), &password("wrong guess"), at(0))
+                .is_ok()
         };
         let checked = std::thread::scope(|scope| {
             let guesses: Vec<_> = (0..8).map(|_| scope.spawn(guess)).collect();
-            guesses.into_iter().map(|guess| guess.join().unwrap()).filter(|checked| *checked).count()
+            guesses
+                .into_iter()
+                .map(|guess| guess.join().unwrap())
+                .filter(|checked| *checked)
+                .count()
         });
         assert_eq!(checked, 5);
-        let refused = auth.passwords().verify(user(1), &password("wrong guess"), at(0)).unwrap_err();
-        assert!(matches!(refused, CredentialError::TooManyAttempts { failures: 5, .. }), "{refused}");
+        let refused = auth
+            .passwords()
+            .verify(user(1), &password("wrong guess"), at(0))
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                CredentialError::TooManyAttempts { failures: 5, .. }
+            ),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_damaged_file_is_named_with_the_way_out() {
         let (_directory, auth) = store();
         let path = auth.passwords().path();
-        let verify = || auth.passwords().verify(user(1), &password("long enough"), at(0)).unwrap_err();
-        for text in ["", "{", "[]", r#"{"format":1,"passwords":{"x":"y"}}"#, r#"{"format":1}"#, "\u{fffd}"] {
+        let verify = || {
+            auth.passwords()
+                .verify(user(1), &password("long enough"), at(0))
+                .unwrap_err()
+        };
+        for text in [
+            "",
+            "{",
+            "[]",
+            r#"{"format":1,"passwords":{"x":"y"}}"#,
+            r#"{"format":1}"#,
+            "\u{fffd}",
+        ] {
             private_file::replace(&path, text.as_bytes()).unwrap();
             let refused = verify();
-            assert!(refused.to_string().contains("passwords.json is damaged"), "{text:?}: {refused}");
+            assert!(
+                refused.to_string().contains("passwords.json is damaged"),
+                "{text:?}: {refused}"
+            );
             assert!(refused.hint().is_some());
         }
         private_file::replace(&path, br#"{"format":9,"passwords":{}}"#).unwrap();
-        assert!(matches!(verify(), CredentialError::TooNew { format: 9, .. }));
+        assert!(matches!(
+            verify(),
+            CredentialError::TooNew { format: 9, .. }
+        ));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(verify(), CredentialError::Missing { .. }));
     }
@@ -317,10 +457,26 @@ mod tests {
         let costly = format!("$argon2id$v=19$m=4294967295,t=2,p=1{salt_and_hash}");
         let slow = format!("$argon2id$v=19$m=19456,t=4294967295,p=1{salt_and_hash}");
         let weak = STAND_IN.replace("argon2id", "argon2d");
-        for phc in ["", "long enough", "$argon2id$v=19$m=19456,t=2,p=1$", "$argon2id$", &costly, &slow, &weak] {
-            auth.passwords().save(BTreeMap::from([(user(1), phc.to_owned())])).unwrap();
-            let refused = auth.passwords().verify(user(1), &password("long enough"), at(0)).unwrap_err();
-            assert!(matches!(refused, CredentialError::Damaged { .. }), "{phc}: {refused}");
+        for phc in [
+            "",
+            "long enough",
+            "$argon2id$v=19$m=19456,t=2,p=1$",
+            "$argon2id$",
+            &costly,
+            &slow,
+            &weak,
+        ] {
+            auth.passwords()
+                .save(BTreeMap::from([(user(1), phc.to_owned())]))
+                .unwrap();
+            let refused = auth
+                .passwords()
+                .verify(user(1), &password("long enough"), at(0))
+                .unwrap_err();
+            assert!(
+                matches!(refused, CredentialError::Damaged { .. }),
+                "{phc}: {refused}"
+            );
         }
     }
 }

@@ -33,7 +33,9 @@ impl<'de> Deserialize<'de> for Format {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u32::deserialize(deserializer)? {
             FORMAT => Ok(Format::CURRENT),
-            other => Err(D::Error::custom(format_args!("format {other} is not known"))),
+            other => Err(D::Error::custom(format_args!(
+                "format {other} is not known"
+            ))),
         }
     }
 }
@@ -44,7 +46,11 @@ struct OnlyFormat {
 }
 
 pub fn io_error(action: &'static str, path: &Path, source: io::Error) -> CredentialError {
-    CredentialError::Io { action, path: path.to_owned(), source }
+    CredentialError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Reads the whole file; `None` if there is none.
@@ -57,21 +63,36 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("open", path, source)),
     };
-    let metadata = file.metadata().map_err(|source| io_error("look at", path, source))?;
+    let metadata = file
+        .metadata()
+        .map_err(|source| io_error("look at", path, source))?;
     refuse_others(path, metadata.permissions().mode(), FILE_MODE)?;
     let mut bytes = Vec::with_capacity(1024);
-    file.read_to_end(&mut bytes).map_err(|source| io_error("read", path, source))?;
+    file.read_to_end(&mut bytes)
+        .map_err(|source| io_error("read", path, source))?;
     Ok(Some(bytes))
 }
 
 /// Reads a document whose first member is `format`. `remedy` is what to do if it is damaged.
-pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &'static str) -> Result<Option<T>, CredentialError> {
+pub fn read_json<T: DeserializeOwned>(
+    path: &Path,
+    remedy: &'static str,
+) -> Result<Option<T>, CredentialError> {
     let Some(bytes) = read(path)? else {
         return Ok(None);
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| match serde_json::from_slice::<OnlyFormat>(&bytes) {
-        Ok(found) if found.format > FORMAT => CredentialError::TooNew { path: path.to_owned(), format: found.format },
-        _ => CredentialError::Damaged { path: path.to_owned(), what: place_of(&error), remedy },
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        match serde_json::from_slice::<OnlyFormat>(&bytes) {
+            Ok(found) if found.format > FORMAT => CredentialError::TooNew {
+                path: path.to_owned(),
+                format: found.format,
+            },
+            _ => CredentialError::Damaged {
+                path: path.to_owned(),
+                what: place_of(&error),
+                remedy,
+            },
+        }
     })
 }
 
@@ -87,7 +108,8 @@ fn place_of(error: &serde_json::Error) -> String {
 }
 
 pub fn replace_json(path: &Path, document: &impl Serialize) -> Result<(), CredentialError> {
-    let mut bytes = serde_json::to_vec_pretty(document).expect("the documents of this module are JSON");
+    let mut bytes =
+        serde_json::to_vec_pretty(document).expect("the documents of this module are JSON");
     bytes.push(b'\n');
     replace(path, &bytes)
 }
@@ -106,12 +128,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
 
 /// Beside the file, since a rename works within one file system only.
 fn unfinished_name(path: &Path) -> PathBuf {
-    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    let name = path
+        .file_name()
+        .expect("a file has a name")
+        .to_string_lossy();
     path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()))
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -139,7 +168,9 @@ pub fn create_directory(path: &Path) -> Result<(), CredentialError> {
 pub fn check_directory(path: &Path) -> Result<(), CredentialError> {
     match std::fs::metadata(path) {
         Ok(metadata) => refuse_others(path, metadata.permissions().mode(), DIRECTORY_MODE),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CredentialError::Missing { path: path.into() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(CredentialError::Missing { path: path.into() })
+        }
         Err(source) => Err(io_error("look at", path, source)),
     }
 }
@@ -148,7 +179,11 @@ fn refuse_others(path: &Path, mode: u32, wanted: u32) -> Result<(), CredentialEr
     if mode & OTHERS == 0 {
         return Ok(());
     }
-    Err(CredentialError::OpenToOthers { path: path.to_owned(), mode: mode & 0o777, wanted })
+    Err(CredentialError::OpenToOthers {
+        path: path.to_owned(),
+        mode: mode & 0o777,
+        wanted,
+    })
 }
 
 fn parent_of(path: &Path) -> &Path {

@@ -75,20 +75,36 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {
-        let shown = format!("{:?} {:?}", Password::new("hunter2222"), TokenText::new("v4.public.abc"));
+        let shown = format!(
+            "{:?} {:?}",
+            Password::new("hunter2222"),
+            TokenText::new("v4.public.abc")
+        );
         assert_eq!(shown, "Password(hidden) TokenText(hidden)");
     }
 
     #[test]
     fn a_token_that_was_typed_elsewhere_is_not_repeated() {
         let hide = |text| without_tokens(text).into_owned();
-        assert_eq!(hide("there is no user `v4.public.ab-C_9`, is it?"), "there is no user `v4.public.…`, is it?");
-        assert_eq!(hide("v4.public.av4.public.b v4.public."), "v4.public.…v4.public.… v4.public.");
-        assert_eq!(hide("it does not begin with v4.public"), "it does not begin with v4.public");
+        assert_eq!(
+            hide("there is no user `v4.public.ab-C_9`, is it?"),
+            "there is no user `v4.public.…`, is it?"
+        );
+        assert_eq!(
+            hide("v4.public.av4.public.b v4.public."),
+            "v4.public.…v4.public.… v4.public."
+        );
+        assert_eq!(
+            hide("it does not begin with v4.public"),
+            "it does not begin with v4.public"
+        );
     }
 
     #[test]
     fn a_token_loses_the_line_break_of_the_file_it_came_from() {
-        assert_eq!(TokenText::new("v4.public.abc\r\n").reveal(), "v4.public.abc");
+        assert_eq!(
+            TokenText::new("v4.public.abc\r\n").reveal(),
+            "v4.public.abc"
+        );
     }
 }

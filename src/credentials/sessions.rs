@@ -19,11 +19,21 @@ const REMEDY: &str = "remove it and run `login`";
 
 /// The program's directory below the values of `XDG_STATE_HOME` or `HOME`, or that of the callers in it. Empty and
 /// relative values count as unset, as the XDG specification wants it.
-pub fn state_directory(xdg_state_home: Option<OsString>, home: Option<OsString>, callers: &Callers) -> Option<PathBuf> {
-    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
-    let state_home = absolute(xdg_state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")));
+pub fn state_directory(
+    xdg_state_home: Option<OsString>,
+    home: Option<OsString>,
+    callers: &Callers,
+) -> Option<PathBuf> {
+    let absolute =
+        |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    let state_home =
+        absolute(xdg_state_home).or_else(|| absolute(home).map(|home| home.join(".local/state")));
     let own = state_home?.join(DIRECTORY);
-    Some(callers.directory_name().map_or_else(|| own.clone(), |name| own.join(name)))
+    Some(
+        callers
+            .directory_name()
+            .map_or_else(|| own.clone(), |name| own.join(name)),
+    )
 }
 
 /// The session of one person with one company.
@@ -35,7 +45,9 @@ pub struct Sessions {
 impl Sessions {
     /// In the directory that [`state_directory`] gives, if any.
     pub fn in_directory(directory: Option<PathBuf>, company: CompanyId) -> Sessions {
-        Sessions { path: directory.map(|directory| directory.join(company.to_string())) }
+        Sessions {
+            path: directory.map(|directory| directory.join(company.to_string())),
+        }
     }
 
     /// # Errors
@@ -75,12 +87,22 @@ impl Sessions {
 /// The state directory may be older than this program and is left as it is; what is made, is
 /// made for its owner alone.
 pub fn create_with_parents(directory: &Path) -> Result<(), CredentialError> {
-    let missing: Vec<_> = directory.ancestors().take_while(|path| !path.exists()).collect();
-    missing.into_iter().rev().try_for_each(private_file::create_directory)?;
+    let missing: Vec<_> = directory
+        .ancestors()
+        .take_while(|path| !path.exists())
+        .collect();
+    missing
+        .into_iter()
+        .rev()
+        .try_for_each(private_file::create_directory)?;
     if directory.is_dir() {
         return Ok(());
     }
-    Err(io_error("use", directory, std::io::ErrorKind::NotADirectory.into()))
+    Err(io_error(
+        "use",
+        directory,
+        std::io::ErrorKind::NotADirectory.into(),
+    ))
 }
 
 #[cfg(test)]
@@ -91,7 +113,10 @@ mod tests {
     use crate::credentials::fixture::company;
 
     fn located_by(xdg_state_home: Option<OsString>, home: Option<OsString>) -> Sessions {
-        Sessions::in_directory(state_directory(xdg_state_home, home, &Callers::default()), company())
+        Sessions::in_directory(
+            state_directory(xdg_state_home, home, &Callers::default()),
+            company(),
+        )
     }
 
     fn located() -> (tempfile::TempDir, Sessions) {
@@ -109,9 +134,15 @@ mod tests {
             sessions.save(&TokenText::new(text)).unwrap();
             assert_eq!(sessions.load().unwrap().unwrap().reveal(), text);
         }
-        let path = home.path().join(".local/state/popug-cli").join(company().to_string());
+        let path = home
+            .path()
+            .join(".local/state/popug-cli")
+            .join(company().to_string());
         for (path, mode) in [(path.as_path(), 0o600), (path.parent().unwrap(), 0o700)] {
-            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+            assert_eq!(
+                std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                mode
+            );
         }
         assert!(sessions.remove().unwrap());
         assert_eq!(sessions.load().unwrap(), None);
@@ -120,10 +151,14 @@ mod tests {
     #[test]
     fn the_state_home_of_the_environment_comes_first_if_it_is_absolute() {
         let path = |xdg: &str, home: &str| located_by(Some(xdg.into()), Some(home.into())).path;
-        let expected = |state: &str| Some(PathBuf::from(format!("{state}/popug-cli/{}", company())));
+        let expected =
+            |state: &str| Some(PathBuf::from(format!("{state}/popug-cli/{}", company())));
         assert_eq!(path("/state", "/home/anna"), expected("/state"));
         assert_eq!(path("", "/home/anna"), expected("/home/anna/.local/state"));
-        assert_eq!(path("state", "/home/anna"), expected("/home/anna/.local/state"));
+        assert_eq!(
+            path("state", "/home/anna"),
+            expected("/home/anna/.local/state")
+        );
     }
 
     #[test]
@@ -131,15 +166,29 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let of = |caller: Option<u32>| {
             let callers = Callers::of(900, [caller], None);
-            Sessions::in_directory(state_directory(None, Some(home.path().into()), &callers), company())
+            Sessions::in_directory(
+                state_directory(None, Some(home.path().into()), &callers),
+                company(),
+            )
         };
-        of(Some(1001)).save(&TokenText::new("v4.public.anna")).unwrap();
-        assert_eq!((of(Some(1002)).load().unwrap(), of(None).load().unwrap()), (None, None));
+        of(Some(1001))
+            .save(&TokenText::new("v4.public.anna"))
+            .unwrap();
+        assert_eq!(
+            (of(Some(1002)).load().unwrap(), of(None).load().unwrap()),
+            (None, None)
+        );
         of(None).save(&TokenText::new("v4.public.popug")).unwrap();
         assert!(!of(Some(1002)).remove().unwrap());
-        assert_eq!(of(Some(1001)).load().unwrap().unwrap().reveal(), "v4.public.anna");
+        assert_eq!(
+            of(Some(1001)).load().unwrap().unwrap().reveal(),
+            "v4.public.anna"
+        );
         let directory = home.path().join(".local/state/popug-cli/caller-1001");
-        assert_eq!(std::fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(directory).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 
     #[test]
@@ -159,11 +208,17 @@ mod tests {
         let path = sessions.path.clone().unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
         let refused = sessions.load().unwrap_err();
-        assert_eq!(refused.hint().unwrap(), format!("chmod 600 {}", path.display()));
+        assert_eq!(
+            refused.hint().unwrap(),
+            format!("chmod 600 {}", path.display())
+        );
         for bytes in [&b""[..], b"\xff\xfe", b"hello"] {
             private_file::replace(&path, bytes).unwrap();
             let refused = sessions.load().unwrap_err();
-            assert!(matches!(refused, CredentialError::Damaged { .. }), "{refused}");
+            assert!(
+                matches!(refused, CredentialError::Damaged { .. }),
+                "{refused}"
+            );
             assert_eq!(refused.hint().unwrap(), REMEDY);
         }
     }

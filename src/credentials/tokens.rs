@@ -55,14 +55,31 @@ impl<'a> Tokens<'a> {
     }
 
     /// Signs a token. It is recorded before it is handed out.
-    pub fn issue(self, user: UserId, kind: TokenKind, ttl: Ttl, now: EventTime) -> Result<Issued, CredentialError> {
+    pub fn issue(
+        self,
+        user: UserId,
+        kind: TokenKind,
+        ttl: Ttl,
+        now: EventTime,
+    ) -> Result<Issued, CredentialError> {
         let expires_at = ttl.after(now).ok_or_else(|| CredentialError::BadTtl {
             text: ttl.to_string(),
             reason: "it would end after the year 9999".to_owned(),
         })?;
         let token_id = TokenId::random(now);
-        let token = self.sign(&Payload { sub: user, jti: token_id, exp: expires_at })?;
-        let record = TokenRecord { token_id, user_id: user, kind, issued_at: now, expires_at, revoked_at: None };
+        let token = self.sign(&Payload {
+            sub: user,
+            jti: token_id,
+            exp: expires_at,
+        })?;
+        let record = TokenRecord {
+            token_id,
+            user_id: user,
+            kind,
+            issued_at: now,
+            expires_at,
+            revoked_at: None,
+        };
         let lock = self.auth.lock()?;
         self.registry().forget_old(now, &lock)?;
         self.registry().put(&record, &lock)?;
@@ -72,10 +89,18 @@ impl<'a> Tokens<'a> {
     fn sign(self, payload: &Payload) -> Result<TokenText, CredentialError> {
         let keys = self.auth.keys()?;
         let message = serde_json::to_vec(payload).expect("a payload is JSON");
-        let token = PublicToken::sign(&keys.secret, &message, None, Some(self.auth.company().bytes()));
+        let token = PublicToken::sign(
+            &keys.secret,
+            &message,
+            None,
+            Some(self.auth.company().bytes()),
+        );
         token
             .map(|token| TokenText::new(&token))
-            .map_err(|error| CredentialError::Cryptography { action: "sign the token", reason: error.to_string() })
+            .map_err(|error| CredentialError::Cryptography {
+                action: "sign the token",
+                reason: error.to_string(),
+            })
     }
 
     /// What the token proves now.
@@ -86,12 +111,21 @@ impl<'a> Tokens<'a> {
         let untrusted = parse(token.reveal())?;
         let keys = self.auth.keys()?;
         let company = self.auth.company();
-        let Ok(trusted) = PublicToken::verify(&keys.public, &untrusted, None, Some(company.bytes())) else {
+        let Ok(trusted) =
+            PublicToken::verify(&keys.public, &untrusted, None, Some(company.bytes()))
+        else {
             return Err(self.why_the_signature_does_not_fit(&untrusted));
         };
-        let payload: Payload = serde_json::from_str(trusted.payload())
-            .map_err(|_| CredentialError::TokenMalformed { what: "its contents are those of another version" })?;
-        let claims = Claims { user_id: payload.sub, token_id: payload.jti, expires_at: payload.exp };
+        let payload: Payload = serde_json::from_str(trusted.payload()).map_err(|_| {
+            CredentialError::TokenMalformed {
+                what: "its contents are those of another version",
+            }
+        })?;
+        let claims = Claims {
+            user_id: payload.sub,
+            token_id: payload.jti,
+            expires_at: payload.exp,
+        };
         self.check_claims(&claims, now)?;
         Ok(claims)
     }
@@ -99,20 +133,34 @@ impl<'a> Tokens<'a> {
     fn check_claims(self, claims: &Claims, now: EventTime) -> Result<(), CredentialError> {
         let token_id = claims.token_id;
         if now >= claims.expires_at {
-            return Err(CredentialError::TokenExpired { token_id, expired_at: claims.expires_at });
+            return Err(CredentialError::TokenExpired {
+                token_id,
+                expired_at: claims.expires_at,
+            });
         }
         let record = self.registry().get(token_id, claims.expires_at)?;
-        match record.ok_or(CredentialError::TokenNotListed { token_id })?.revoked_at {
-            Some(revoked_at) => Err(CredentialError::TokenRevoked { token_id, revoked_at }),
+        match record
+            .ok_or(CredentialError::TokenNotListed { token_id })?
+            .revoked_at
+        {
+            Some(revoked_at) => Err(CredentialError::TokenRevoked {
+                token_id,
+                revoked_at,
+            }),
             None => Ok(()),
         }
     }
 
     /// For the message only: what was not signed here proves nothing, but may name one of our
     /// tokens, and then somebody altered it.
-    fn why_the_signature_does_not_fit(self, untrusted: &UntrustedToken<Public, V4>) -> CredentialError {
+    fn why_the_signature_does_not_fit(
+        self,
+        untrusted: &UntrustedToken<Public, V4>,
+    ) -> CredentialError {
         match serde_json::from_slice::<Payload>(untrusted.untrusted_payload()) {
-            Ok(claimed) if matches!(self.registry().find(claimed.jti), Ok(None)) => CredentialError::TokenForeign,
+            Ok(claimed) if matches!(self.registry().find(claimed.jti), Ok(None)) => {
+                CredentialError::TokenForeign
+            }
             _ => CredentialError::TokenTampered,
         }
     }
@@ -128,11 +176,17 @@ impl<'a> Tokens<'a> {
     /// [`CredentialError::UnknownToken`]
     pub fn revoke(self, token_id: TokenId, now: EventTime) -> Result<TokenRecord, CredentialError> {
         let lock = self.auth.lock()?;
-        let record = self.registry().find(token_id)?.ok_or(CredentialError::UnknownToken { token_id })?;
+        let record = self
+            .registry()
+            .find(token_id)?
+            .ok_or(CredentialError::UnknownToken { token_id })?;
         if record.revoked_at.is_some() {
             return Ok(record);
         }
-        let revoked = TokenRecord { revoked_at: Some(now), ..record };
+        let revoked = TokenRecord {
+            revoked_at: Some(now),
+            ..record
+        };
         self.registry().put(&revoked, &lock)?;
         Ok(revoked)
     }
@@ -151,7 +205,10 @@ fn parse(token: &str) -> Result<UntrustedToken<Public, V4>, CredentialError> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(malformed("it is too long"));
     }
-    if !body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+    if !body
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
         return Err(malformed("it has characters that no token has"));
     }
     UntrustedToken::try_from(token).map_err(|_| malformed("it is cut off or mistyped"))

@@ -14,20 +14,34 @@ fn ttl(text: &str) -> Ttl {
 }
 
 fn issue(auth: &AuthDir) -> Issued {
-    auth.tokens().issue(user(1), TokenKind::Token, ttl("1h"), at(0)).unwrap()
+    auth.tokens()
+        .issue(user(1), TokenKind::Token, ttl("1h"), at(0))
+        .unwrap()
 }
 
 fn refusal(auth: &AuthDir, token: &str, now: EventTime) -> CredentialError {
-    let refused = auth.tokens().verify(&TokenText::new(token), now).unwrap_err();
+    let refused = auth
+        .tokens()
+        .verify(&TokenText::new(token), now)
+        .unwrap_err();
     let shown = format!("{refused} {refused:?} {:?}", refused.hint());
-    assert!(token.len() < 20 || !shown.contains(token), "a message shows the token: {shown}");
+    assert!(
+        token.len() < 20 || !shown.contains(token),
+        "a message shows the token: {shown}"
+    );
     refused
 }
 
 /// Signs whatever it is given with the store's key.
 fn signed(auth: &AuthDir, message: &str, footer: Option<&[u8]>, company: CompanyId) -> String {
     let keys = auth.keys().unwrap();
-    PublicToken::sign(&keys.secret, message.as_bytes(), footer, Some(company.bytes())).unwrap()
+    PublicToken::sign(
+        &keys.secret,
+        message.as_bytes(),
+        footer,
+        Some(company.bytes()),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -36,19 +50,32 @@ fn a_token_proves_who_and_until_when() {
     let issued = issue(&auth);
     let auth = AuthDir::open(directory.path(), company()).unwrap();
     let claims = auth.tokens().verify(&issued.token, at(1)).unwrap();
-    let expected = Claims { user_id: user(1), token_id: issued.record.token_id, expires_at: at(3_600) };
+    let expected = Claims {
+        user_id: user(1),
+        token_id: issued.record.token_id,
+        expires_at: at(3_600),
+    };
     assert_eq!(claims, expected);
     let trailing_line_break = TokenText::new(&format!("{}\n", issued.token.reveal()));
-    assert_eq!(auth.tokens().verify(&trailing_line_break, at(1)).unwrap(), expected);
+    assert_eq!(
+        auth.tokens().verify(&trailing_line_break, at(1)).unwrap(),
+        expected
+    );
 }
 
 #[test]
 fn a_token_carries_three_claims_and_no_company() {
     let (_directory, auth) = store();
     let issued = issue(&auth);
-    let payload = parse(issued.token.reveal()).unwrap().untrusted_payload().to_vec();
+    let payload = parse(issued.token.reveal())
+        .unwrap()
+        .untrusted_payload()
+        .to_vec();
     let id = issued.record.token_id;
-    let expected = format!(r#"{{"sub":"{}","jti":"{id}","exp":"2026-11-22T11:00:00.000000Z"}}"#, user(1));
+    let expected = format!(
+        r#"{{"sub":"{}","jti":"{id}","exp":"2026-11-22T11:00:00.000000Z"}}"#,
+        user(1)
+    );
     assert_eq!(String::from_utf8(payload).unwrap(), expected);
     assert!(issued.token.reveal().len() < 300);
 }
@@ -62,7 +89,9 @@ fn a_token_is_valid_up_to_the_microsecond_before_it_expires() {
     assert!(verify(end - 1).is_ok());
     for micros in [end, end + 1, end * 1_000] {
         let refused = verify(micros).unwrap_err();
-        assert!(matches!(refused, CredentialError::TokenExpired { expired_at, .. } if expired_at == at(3_600)));
+        assert!(
+            matches!(refused, CredentialError::TokenExpired { expired_at, .. } if expired_at == at(3_600))
+        );
     }
     // A clock that was set back does not make a token invalid.
     assert!(verify(-1).is_ok());
@@ -72,8 +101,14 @@ fn a_token_is_valid_up_to_the_microsecond_before_it_expires() {
 fn an_expiry_beyond_the_calendar_is_refused() {
     let (_directory, auth) = store();
     let now = "9999-12-30T00:00:00Z".parse().unwrap();
-    let refused = auth.tokens().issue(user(1), TokenKind::Token, ttl("90d"), now).unwrap_err();
-    assert!(matches!(refused, CredentialError::BadTtl { .. }), "{refused}");
+    let refused = auth
+        .tokens()
+        .issue(user(1), TokenKind::Token, ttl("90d"), now)
+        .unwrap_err();
+    assert!(
+        matches!(refused, CredentialError::BadTtl { .. }),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -81,12 +116,17 @@ fn a_token_with_any_character_changed_is_refused() {
     let (_directory, auth) = store();
     let token = issue(&auth).token.reveal().to_owned();
     for at_byte in 0..token.len() {
-        for other in ['A', 'B', '_', '.', '=', '~', 'й'].into_iter().filter(|c| !token[at_byte..].starts_with(*c)) {
+        for other in ['A', 'B', '_', '.', '=', '~', 'й']
+            .into_iter()
+            .filter(|c| !token[at_byte..].starts_with(*c))
+        {
             let altered = format!("{}{other}{}", &token[..at_byte], &token[at_byte + 1..]);
             let refused = refusal(&auth, &altered, at(1));
             let expected = matches!(
                 refused,
-                CredentialError::TokenMalformed { .. } | CredentialError::TokenTampered | CredentialError::TokenForeign
+                CredentialError::TokenMalformed { .. }
+                    | CredentialError::TokenTampered
+                    | CredentialError::TokenForeign
             );
             assert!(expected, "{altered}: {refused}");
         }
@@ -99,7 +139,11 @@ fn a_token_cut_or_lengthened_anywhere_is_refused() {
     let token = issue(&auth).token.reveal().to_owned();
     for at_byte in 0..token.len() {
         refusal(&auth, &token[..at_byte], at(1));
-        refusal(&auth, &format!("{}A{}", &token[..at_byte], &token[at_byte..]), at(1));
+        refusal(
+            &auth,
+            &format!("{}A{}", &token[..at_byte], &token[at_byte..]),
+            at(1),
+        );
     }
     for tail in ["A", "AAAA", ".", "..", ".AAAA", "=", "=="] {
         refusal(&auth, &format!("{token}{tail}"), at(1));
@@ -111,17 +155,29 @@ fn an_altered_claim_and_a_swapped_signature_are_called_tampering() {
     let (_directory, auth) = store();
     let (first, second) = (issue(&auth), issue(&auth));
     // 64 bytes of signature are the last 85 characters and part of the one before.
-    let (body, _) = first.token.reveal().split_at(first.token.reveal().len() - 85);
-    let (_, signature) = second.token.reveal().split_at(second.token.reveal().len() - 85);
+    let (body, _) = first
+        .token
+        .reveal()
+        .split_at(first.token.reveal().len() - 85);
+    let (_, signature) = second
+        .token
+        .reveal()
+        .split_at(second.token.reveal().len() - 85);
     let refused = refusal(&auth, &format!("{body}{signature}"), at(1));
-    assert!(matches!(refused, CredentialError::TokenTampered), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::TokenTampered),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_token_of_another_store_is_foreign() {
     let ((_directory, auth), (_other_directory, other)) = (store(), store());
     let refused = refusal(&auth, issue(&other).token.reveal(), at(1));
-    assert!(matches!(refused, CredentialError::TokenForeign), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::TokenForeign),
+        "{refused}"
+    );
     assert!(refused.hint().unwrap().contains("--store"));
 }
 
@@ -131,9 +187,15 @@ fn the_same_key_under_another_company_signs_nothing_for_this_one() {
     let issued = issue(&auth);
     let other = CompanyId::from_uuid(uuid::Uuid::from_u128(8));
     let copied = AuthDir::open(directory.path(), other).unwrap();
-    assert!(matches!(refusal(&copied, issued.token.reveal(), at(1)), CredentialError::TokenTampered));
+    assert!(matches!(
+        refusal(&copied, issued.token.reveal(), at(1)),
+        CredentialError::TokenTampered
+    ));
     std::fs::remove_dir_all(copied.tokens_directory()).unwrap();
-    assert!(matches!(refusal(&copied, issued.token.reveal(), at(1)), CredentialError::TokenForeign));
+    assert!(matches!(
+        refusal(&copied, issued.token.reveal(), at(1)),
+        CredentialError::TokenForeign
+    ));
 }
 
 #[test]
@@ -163,11 +225,16 @@ fn garbage_and_other_kinds_of_token_are_not_tokens_of_this_program() {
         (&format!("v4.public.{}", "A".repeat(2_000_000)), "too long"),
     ] {
         let refused = refusal(&auth, token, at(1));
-        let CredentialError::TokenMalformed { what: found } = refused else { panic!("{refused}") };
+        let CredentialError::TokenMalformed { what: found } = refused else {
+            panic!("{refused}")
+        };
         assert!(found.contains(what), "{:.60}: {found}", token);
     }
     let zeros = format!("v4.public.{}", "A".repeat(300));
-    assert!(matches!(refusal(&auth, &zeros, at(1)), CredentialError::TokenTampered));
+    assert!(matches!(
+        refusal(&auth, &zeros, at(1)),
+        CredentialError::TokenTampered
+    ));
 }
 
 #[test]
@@ -176,7 +243,14 @@ fn a_signature_of_the_store_over_something_else_is_not_a_token() {
     let id = issue(&auth).record.token_id;
     let sub = user(1);
     let whole = format!(r#"{{"sub":"{sub}","jti":"{id}","exp":"2026-11-22T11:00:00Z"}}"#);
-    assert!(auth.tokens().verify(&TokenText::new(&signed(&auth, &whole, None, company())), at(1)).is_ok());
+    assert!(
+        auth.tokens()
+            .verify(
+                &TokenText::new(&signed(&auth, &whole, None, company())),
+                at(1)
+            )
+            .is_ok()
+    );
     for message in [
         "{}",
         "null",
@@ -186,10 +260,16 @@ fn a_signature_of_the_store_over_something_else_is_not_a_token() {
         &format!(r#"{{"sub":"{sub}","jti":"{id}","exp":"2026-11-22T11:00:00Z","role":"admin"}}"#),
     ] {
         let refused = refusal(&auth, &signed(&auth, message, None, company()), at(1));
-        assert!(matches!(refused, CredentialError::TokenMalformed { .. }), "{message}: {refused}");
+        assert!(
+            matches!(refused, CredentialError::TokenMalformed { .. }),
+            "{message}: {refused}"
+        );
     }
     let with_footer = signed(&auth, &whole, Some(b"kid"), company());
-    assert!(matches!(refusal(&auth, &with_footer, at(1)), CredentialError::TokenMalformed { .. }));
+    assert!(matches!(
+        refusal(&auth, &with_footer, at(1)),
+        CredentialError::TokenMalformed { .. }
+    ));
 }
 
 #[test]
@@ -197,12 +277,24 @@ fn a_revoked_token_is_refused_from_then_on_and_stays_revoked() {
     let (_directory, auth) = store();
     let (issued, other) = (issue(&auth), issue(&auth));
     let id = issued.record.token_id;
-    assert_eq!(auth.tokens().revoke(id, at(5)).unwrap().revoked_at, Some(at(5)));
-    assert_eq!(auth.tokens().revoke(id, at(9)).unwrap().revoked_at, Some(at(5)));
+    assert_eq!(
+        auth.tokens().revoke(id, at(5)).unwrap().revoked_at,
+        Some(at(5))
+    );
+    assert_eq!(
+        auth.tokens().revoke(id, at(9)).unwrap().revoked_at,
+        Some(at(5))
+    );
     let refused = refusal(&auth, issued.token.reveal(), at(1));
-    assert!(matches!(refused, CredentialError::TokenRevoked { revoked_at, .. } if revoked_at == at(5)), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::TokenRevoked { revoked_at, .. } if revoked_at == at(5)),
+        "{refused}"
+    );
     assert!(auth.tokens().verify(&other.token, at(10)).is_ok());
-    let unknown = auth.tokens().revoke(TokenId::random(at(0)), at(5)).unwrap_err();
+    let unknown = auth
+        .tokens()
+        .revoke(TokenId::random(at(0)), at(5))
+        .unwrap_err();
     assert!(matches!(unknown, CredentialError::UnknownToken { .. }));
 }
 
@@ -212,7 +304,10 @@ fn a_token_whose_record_was_lost_is_refused() {
     let issued = issue(&auth);
     std::fs::remove_dir_all(auth.tokens_directory()).unwrap();
     let refused = refusal(&auth, issued.token.reveal(), at(1));
-    assert!(matches!(refused, CredentialError::TokenNotListed { .. }), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::TokenNotListed { .. }),
+        "{refused}"
+    );
     assert!(auth.tokens().list().unwrap().is_empty());
     issue(&auth);
     assert_eq!(auth.tokens().list().unwrap().len(), 1);
@@ -222,13 +317,30 @@ fn a_token_whose_record_was_lost_is_refused() {
 fn a_damaged_record_is_named_and_lets_nobody_in() {
     let (_directory, auth) = store();
     let (issued, other) = (issue(&auth), issue(&auth));
-    let path = |record: &TokenRecord| auth.tokens_directory().join(format!("2026-11-22/{}.json", record.token_id));
+    let path = |record: &TokenRecord| {
+        auth.tokens_directory()
+            .join(format!("2026-11-22/{}.json", record.token_id))
+    };
     let others = std::fs::read(path(&other.record)).unwrap();
-    for bytes in [&b""[..], b"{}", b"\xff", br#"{"format":1,"token":{"kind":"root"}}"#, &others] {
+    for bytes in [
+        &b""[..],
+        b"{}",
+        b"\xff",
+        br#"{"format":1,"token":{"kind":"root"}}"#,
+        &others,
+    ] {
         private_file::replace(&path(&issued.record), bytes).unwrap();
         let refused = refusal(&auth, issued.token.reveal(), at(1));
-        assert!(matches!(refused, CredentialError::Damaged { .. }), "{refused}");
-        assert!(refused.to_string().contains(&issued.record.token_id.to_string()), "{refused}");
+        assert!(
+            matches!(refused, CredentialError::Damaged { .. }),
+            "{refused}"
+        );
+        assert!(
+            refused
+                .to_string()
+                .contains(&issued.record.token_id.to_string()),
+            "{refused}"
+        );
         assert!(auth.tokens().list().is_err());
     }
     assert!(auth.tokens().verify(&other.token, at(1)).is_ok());
@@ -238,17 +350,38 @@ fn a_damaged_record_is_named_and_lets_nobody_in() {
 fn the_list_shows_kinds_and_states_oldest_first() {
     let (_directory, auth) = store();
     let tokens = auth.tokens();
-    let late = tokens.issue(user(2), TokenKind::Session, Ttl::SESSION, at(50)).unwrap().record;
-    let early = tokens.issue(user(1), TokenKind::Token, ttl("10s"), at(10)).unwrap().record;
-    let middle = tokens.issue(user(1), TokenKind::Token, ttl("2w"), at(20)).unwrap().record;
+    let late = tokens
+        .issue(user(2), TokenKind::Session, Ttl::SESSION, at(50))
+        .unwrap()
+        .record;
+    let early = tokens
+        .issue(user(1), TokenKind::Token, ttl("10s"), at(10))
+        .unwrap()
+        .record;
+    let middle = tokens
+        .issue(user(1), TokenKind::Token, ttl("2w"), at(20))
+        .unwrap()
+        .record;
     tokens.revoke(middle.token_id, at(30)).unwrap();
     std::fs::write(auth.tokens_directory().join("2026-11-22/.leftover.new"), "").unwrap();
     let listed = tokens.list().unwrap();
-    assert_eq!(listed.iter().map(|r| r.token_id).collect::<Vec<_>>(), [early.token_id, middle.token_id, late.token_id]);
-    assert_eq!(listed.iter().map(|r| r.kind.name()).collect::<Vec<_>>(), ["token", "token", "session"]);
+    assert_eq!(
+        listed.iter().map(|r| r.token_id).collect::<Vec<_>>(),
+        [early.token_id, middle.token_id, late.token_id]
+    );
+    assert_eq!(
+        listed.iter().map(|r| r.kind.name()).collect::<Vec<_>>(),
+        ["token", "token", "session"]
+    );
     let states = |now| listed.iter().map(|r| r.state(now)).collect::<Vec<_>>();
-    assert_eq!(states(at(19)), [TokenState::Valid, TokenState::Revoked, TokenState::Valid]);
-    assert_eq!(states(at(20)), [TokenState::Expired, TokenState::Revoked, TokenState::Valid]);
+    assert_eq!(
+        states(at(19)),
+        [TokenState::Valid, TokenState::Revoked, TokenState::Valid]
+    );
+    assert_eq!(
+        states(at(20)),
+        [TokenState::Expired, TokenState::Revoked, TokenState::Valid]
+    );
 }
 
 #[test]
@@ -256,13 +389,20 @@ fn records_are_forgotten_a_month_after_their_token_expired() {
     let (_directory, auth) = store();
     const DAY: i64 = 86_400;
     let issued = issue(&auth);
-    let other = |day| auth.tokens().issue(user(2), TokenKind::Token, ttl("1h"), at(day * DAY)).unwrap();
+    let other = |day| {
+        auth.tokens()
+            .issue(user(2), TokenKind::Token, ttl("1h"), at(day * DAY))
+            .unwrap()
+    };
     other(30);
     assert_eq!(auth.tokens().list().unwrap().len(), 2);
     other(31);
     assert_eq!(auth.tokens().list().unwrap().len(), 2);
     let refused = refusal(&auth, issued.token.reveal(), at(31 * DAY));
-    assert!(matches!(refused, CredentialError::TokenExpired { .. }), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::TokenExpired { .. }),
+        "{refused}"
+    );
 }
 
 const CHILD_STORE: &str = "POPUG_TEST_TOKENS_STORE";
@@ -279,7 +419,9 @@ fn several_processes_issuing_and_revoking_at_once_lose_nothing() {
     let child = || {
         let name = "credentials::tokens::tests::several_processes_issuing_and_revoking_at_once_lose_nothing";
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", name, "--nocapture"]).env(CHILD_STORE, directory.path());
+        command
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD_STORE, directory.path());
         command.stdout(std::process::Stdio::null()).spawn().unwrap()
     };
     let children: Vec<_> = (0..CHILDREN).map(|_| child()).collect();
@@ -288,7 +430,13 @@ fn several_processes_issuing_and_revoking_at_once_lose_nothing() {
     }
     let listed = auth.tokens().list().unwrap();
     assert_eq!(listed.len(), CHILDREN * TOKENS_EACH);
-    assert_eq!(listed.iter().filter(|record| record.revoked_at.is_some()).count(), CHILDREN * TOKENS_EACH / 2);
+    assert_eq!(
+        listed
+            .iter()
+            .filter(|record| record.revoked_at.is_some())
+            .count(),
+        CHILDREN * TOKENS_EACH / 2
+    );
 }
 
 fn issue_and_revoke(auth: &AuthDir) {
@@ -309,7 +457,10 @@ fn a_reader_never_sees_a_record_half_written() {
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for _ in 0..50 {
-                auth.tokens().registry().put(&record, &auth.lock().unwrap()).unwrap();
+                auth.tokens()
+                    .registry()
+                    .put(&record, &auth.lock().unwrap())
+                    .unwrap();
             }
         });
         while !writer.is_finished() {
@@ -325,7 +476,10 @@ fn without_the_key_nothing_is_verified() {
     let issued = issue(&auth);
     std::fs::remove_file(auth.file(KEY_FILE)).unwrap();
     let refused = refusal(&auth, issued.token.reveal(), at(1));
-    assert!(matches!(refused, CredentialError::Missing { .. }), "{refused}");
+    assert!(
+        matches!(refused, CredentialError::Missing { .. }),
+        "{refused}"
+    );
 }
 
 /// Every command verifies a token, so it has to cost next to nothing. The bound is generous: it
@@ -336,7 +490,10 @@ fn verifying_a_token_is_fast_however_many_there_are() {
     let issued = issue(&auth);
     let lock = auth.lock().unwrap();
     for _ in 0..100 {
-        let record = TokenRecord { token_id: TokenId::random(at(0)), ..issued.record.clone() };
+        let record = TokenRecord {
+            token_id: TokenId::random(at(0)),
+            ..issued.record.clone()
+        };
         auth.tokens().registry().put(&record, &lock).unwrap();
     }
     let verify = || {

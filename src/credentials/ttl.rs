@@ -41,7 +41,10 @@ impl FromStr for Ttl {
     type Err = CredentialError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).map_err(|reason| CredentialError::BadTtl { text: text.to_owned(), reason })
+        parse(text).map_err(|reason| CredentialError::BadTtl {
+            text: text.to_owned(),
+            reason,
+        })
     }
 }
 
@@ -60,7 +63,10 @@ fn parse(text: &str) -> Result<Ttl, String> {
         "" => return Err(format!("the unit is missing; did you mean {number}d?")),
         _ => return Err("after the number comes one of s, m, h, d, w".to_owned()),
     };
-    let seconds = number.parse().ok().and_then(|number: u64| number.checked_mul(unit_seconds));
+    let seconds = number
+        .parse()
+        .ok()
+        .and_then(|number: u64| number.checked_mul(unit_seconds));
     match seconds {
         Some(0) => Err("it would have expired at once".to_owned()),
         Some(seconds) if seconds <= DAYS_MAX * DAY => Ok(Ttl { seconds }),
@@ -72,7 +78,10 @@ fn parse(text: &str) -> Result<Ttl, String> {
 impl fmt::Display for Ttl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(WEEK, 'w'), (DAY, 'd'), (HOUR, 'h'), (MINUTE, 'm')];
-        let (size, unit) = units.into_iter().find(|(size, _)| self.seconds.is_multiple_of(*size)).unwrap_or((1, 's'));
+        let (size, unit) = units
+            .into_iter()
+            .find(|(size, _)| self.seconds.is_multiple_of(*size))
+            .unwrap_or((1, 's'));
         write!(f, "{}{unit}", self.seconds / size)
     }
 }

@@ -27,13 +27,26 @@ pub struct Stamp {
 /// [`Rejection::ClockBehind`]
 pub fn stamp(now: EventTime, last: Option<EventTime>) -> Result<Stamp, Rejection> {
     let Some(last) = last.filter(|last| *last > now) else {
-        return Ok(Stamp { time: now, warn_behind_micros: None });
+        return Ok(Stamp {
+            time: now,
+            warn_behind_micros: None,
+        });
     };
     match now.micros_until(last) {
-        behind if behind < SILENT_MICROS => Ok(Stamp { time: last, warn_behind_micros: None }),
-        behind if behind <= TOLERATED_MICROS => Ok(Stamp { time: last, warn_behind_micros: Some(behind) }),
+        behind if behind < SILENT_MICROS => Ok(Stamp {
+            time: last,
+            warn_behind_micros: None,
+        }),
+        behind if behind <= TOLERATED_MICROS => Ok(Stamp {
+            time: last,
+            warn_behind_micros: Some(behind),
+        }),
         // Whoever knows the log fills in the last sequence before the clock ran ahead.
-        _ => Err(Rejection::ClockBehind { now, last, before_jump: Sequence::ZERO }),
+        _ => Err(Rejection::ClockBehind {
+            now,
+            last,
+            before_jump: Sequence::ZERO,
+        }),
     }
 }
 
@@ -47,7 +60,13 @@ mod tests {
 
     #[test]
     fn a_clock_ahead_of_the_log_is_taken_as_it_is() {
-        assert_eq!(stamp(at(5), Some(at(4))).unwrap(), Stamp { time: at(5), warn_behind_micros: None });
+        assert_eq!(
+            stamp(at(5), Some(at(4))).unwrap(),
+            Stamp {
+                time: at(5),
+                warn_behind_micros: None
+            }
+        );
         assert_eq!(stamp(at(5), None).unwrap().time, at(5));
     }
 
@@ -55,9 +74,24 @@ mod tests {
     fn a_clock_behind_is_clamped_warned_about_or_refused() {
         let last = at(1_000_000_000);
         let behind = |micros: i64| stamp(at(last.micros() - micros), Some(last));
-        assert_eq!(behind(999_999).unwrap(), Stamp { time: last, warn_behind_micros: None });
-        assert_eq!(behind(1_000_000).unwrap(), Stamp { time: last, warn_behind_micros: Some(1_000_000) });
+        assert_eq!(
+            behind(999_999).unwrap(),
+            Stamp {
+                time: last,
+                warn_behind_micros: None
+            }
+        );
+        assert_eq!(
+            behind(1_000_000).unwrap(),
+            Stamp {
+                time: last,
+                warn_behind_micros: Some(1_000_000)
+            }
+        );
         assert_eq!(behind(600_000_000).unwrap().time, last);
-        assert!(matches!(behind(600_000_001), Err(Rejection::ClockBehind { .. })));
+        assert!(matches!(
+            behind(600_000_001),
+            Err(Rejection::ClockBehind { .. })
+        ));
     }
 }

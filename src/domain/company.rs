@@ -62,10 +62,14 @@ impl FoundCompany {
     pub fn decide(&self, at: EventTime, dice: &mut dyn Dice) -> Result<Vec<Event>, Rejection> {
         let zone = named_zone(&self.time_zone)?;
         if zone.is_unset() {
-            return Err(Rejection::BadTimeZone { name: self.time_zone.clone() });
+            return Err(Rejection::BadTimeZone {
+                name: self.time_zone.clone(),
+            });
         }
         if !has_two_minor_digits(&self.currency) {
-            return Err(Rejection::BadCurrency { currency: self.currency.clone() });
+            return Err(Rejection::BadCurrency {
+                currency: self.currency.clone(),
+            });
         }
         text::check_login(&self.admin_login)?;
         let founded = CompanyFounded {
@@ -104,7 +108,9 @@ pub fn check_founded(founded: EventTime, now: EventTime) -> Result<(), Rejection
 }
 
 fn named_zone(name: &str) -> Result<Zone, Rejection> {
-    Zone::named(name).map_err(|_| Rejection::BadTimeZone { name: name.to_owned() })
+    Zone::named(name).map_err(|_| Rejection::BadTimeZone {
+        name: name.to_owned(),
+    })
 }
 
 /// The codes of ISO 4217 with two minor digits.

@@ -31,7 +31,9 @@ impl Standing {
     }
 
     pub fn named(name: &str) -> Option<Standing> {
-        [Standing::SetAside, Standing::Retried, Standing::Skipped].into_iter().find(|standing| standing.name() == name)
+        [Standing::SetAside, Standing::Retried, Standing::Skipped]
+            .into_iter()
+            .find(|standing| standing.name() == name)
     }
 }
 
@@ -62,33 +64,66 @@ impl Target {
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`], [`Rejection::OwnAccount`], [`Rejection::NotStopped`], a bad reason
-    pub fn set_aside(&self, actor: &User, stop: Option<&Stop>, reason: Option<&str>) -> Result<Vec<Event>, Rejection> {
+    pub fn set_aside(
+        &self,
+        actor: &User,
+        stop: Option<&Stop>,
+        reason: Option<&str>,
+    ) -> Result<Vec<Event>, Rejection> {
         self.check_actor(actor, Right::DeadLetters)?;
         let Some(stop) = stop.filter(|stop| stop.sequence == self.sequence) else {
             let at = stop.map(|stop| stop.sequence);
-            return Err(Rejection::NotStopped { consumer: self.consumer, sequence: self.sequence, at });
+            return Err(Rejection::NotStopped {
+                consumer: self.consumer,
+                sequence: self.sequence,
+                at,
+            });
         };
         let reason = match reason {
             Some(given) => text::check_reason(given)?,
             None => text::as_reason(&stop.reason),
         };
         let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
-        Ok(vec![EventSetAside { consumer, target_sequence, target_id, reason }.into()])
+        Ok(vec![
+            EventSetAside {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
+        ])
     }
 
     /// Has the event applied after all. `unreadable` is why it still cannot be read, if so.
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`], [`Rejection::NotSetAside`], [`Rejection::StillUnreadable`], a bad reason
-    pub fn retry(&self, actor: &User, unreadable: Option<String>, reason: &str) -> Result<Vec<Event>, Rejection> {
+    pub fn retry(
+        &self,
+        actor: &User,
+        unreadable: Option<String>,
+        reason: &str,
+    ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::DeadLetters)?;
         self.check_standing(&[Standing::SetAside, Standing::Skipped])?;
         if let Some(reason) = unreadable {
-            return Err(Rejection::StillUnreadable { sequence: self.sequence, reason });
+            return Err(Rejection::StillUnreadable {
+                sequence: self.sequence,
+                reason,
+            });
         }
         let reason = text::check_reason(reason)?;
         let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
-        Ok(vec![EventRetried { consumer, target_sequence, target_id, reason }.into()])
+        Ok(vec![
+            EventRetried {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
+        ])
     }
 
     /// Leaves the event out for ever.
@@ -100,23 +135,41 @@ impl Target {
         self.check_actor(actor, Right::SkipDeadLetters)?;
         self.check_standing(&[Standing::SetAside])?;
         if self.is_of_the_books {
-            return Err(Rejection::BooksAreNotSkipped { consumer: self.consumer, sequence: self.sequence });
+            return Err(Rejection::BooksAreNotSkipped {
+                consumer: self.consumer,
+                sequence: self.sequence,
+            });
         }
         let reason = text::check_reason(reason)?;
         let (consumer, target_sequence, target_id) = (self.consumer, self.sequence, self.id);
-        Ok(vec![EventSkipped { consumer, target_sequence, target_id, reason }.into()])
+        Ok(vec![
+            EventSkipped {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
+        ])
     }
 
     /// Rule A10.
     fn check_actor(&self, actor: &User, right: Right) -> Result<(), Rejection> {
         actor.require(right)?;
-        if self.touches.contains(&actor.id) { Err(Rejection::OwnAccount) } else { Ok(()) }
+        if self.touches.contains(&actor.id) {
+            Err(Rejection::OwnAccount)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_standing(&self, expected: &[Standing]) -> Result<(), Rejection> {
         match self.standing {
             Some(standing) if expected.contains(&standing) => Ok(()),
-            _ => Err(Rejection::NotSetAside { consumer: self.consumer, sequence: self.sequence }),
+            _ => Err(Rejection::NotSetAside {
+                consumer: self.consumer,
+                sequence: self.sequence,
+            }),
         }
     }
 }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 /// An amount in minor units. Arithmetic that leaves `i64` is a bug and panics in every build:
 /// the largest balance is 92 quadrillion currency units.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Money(i64);
 
@@ -110,7 +112,9 @@ impl FromStr for Money {
     type Err = ParseMoneyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse_minor(text).map(Money).ok_or_else(|| ParseMoneyError { text: text.to_owned() })
+        parse_minor(text).map(Money).ok_or_else(|| ParseMoneyError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -125,7 +129,11 @@ fn parse_minor(text: &str) -> Option<i64> {
         return None;
     }
     let cents = fraction.parse::<i128>().ok()? * if fraction.len() == 1 { 10 } else { 1 };
-    let minor = whole.parse::<i128>().ok()?.checked_mul(100)?.checked_add(cents)?;
+    let minor = whole
+        .parse::<i128>()
+        .ok()?
+        .checked_mul(100)?
+        .checked_add(cents)?;
     i64::try_from(if negative { -minor } else { minor }).ok()
 }
 
@@ -135,7 +143,13 @@ mod tests {
 
     #[test]
     fn amounts_are_written_with_two_digits_and_read_back() {
-        for (minor, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (1200, "12.00"), (-123_456, "-1234.56")] {
+        for (minor, text) in [
+            (0, "0.00"),
+            (5, "0.05"),
+            (-5, "-0.05"),
+            (1200, "12.00"),
+            (-123_456, "-1234.56"),
+        ] {
             assert_eq!(Money::from_minor(minor).to_string(), text);
             assert_eq!(text.parse(), Ok(Money::from_minor(minor)));
         }
@@ -143,7 +157,18 @@ mod tests {
 
     #[test]
     fn anything_that_would_need_rounding_is_refused() {
-        for text in ["", "-", "1.", ".5", "1.234", "1e3", "+1", "1,5", " 1", "92233720368547758.08"] {
+        for text in [
+            "",
+            "-",
+            "1.",
+            ".5",
+            "1.234",
+            "1e3",
+            "+1",
+            "1,5",
+            " 1",
+            "92233720368547758.08",
+        ] {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
     }

@@ -38,7 +38,10 @@ pub struct Price {
 /// the task's; the first eight bytes choose the fee, the next eight the reward. Anybody can
 /// redraw it, and a crash before it is recorded draws the same again.
 pub fn price(company: CompanyId, task: TaskId, range: &PriceRange) -> Price {
-    let digest = Sha256::new().chain_update(company.bytes()).chain_update(task.bytes()).finalize();
+    let digest = Sha256::new()
+        .chain_update(company.bytes())
+        .chain_update(task.bytes())
+        .finalize();
     let word = |at: usize| u64::from_be_bytes(digest[at..at + 8].try_into().expect("eight bytes"));
     Price {
         fee: choose(word(0), range.fee_min, range.fee_max),
@@ -59,16 +62,27 @@ mod tests {
 
     fn drawn(n: u128) -> Price {
         let company = CompanyId::from_uuid(Uuid::from_u128(7));
-        price(company, TaskId::from_uuid(Uuid::from_u128(n)), &PriceRange::STANDARD)
+        price(
+            company,
+            TaskId::from_uuid(Uuid::from_u128(n)),
+            &PriceRange::STANDARD,
+        )
     }
 
     #[test]
     fn prices_are_whole_units_inside_the_range_with_both_ends_reached() {
         let prices: Vec<_> = (0..2_000).map(drawn).collect();
-        assert!(prices.iter().all(|p| p.fee.minor() % 100 == 0 && p.reward.minor() % 100 == 0));
+        assert!(
+            prices
+                .iter()
+                .all(|p| p.fee.minor() % 100 == 0 && p.reward.minor() % 100 == 0)
+        );
         let fees: std::collections::BTreeSet<_> = prices.iter().map(|p| p.fee).collect();
         let rewards: std::collections::BTreeSet<_> = prices.iter().map(|p| p.reward).collect();
-        assert_eq!((fees.len(), fees.first(), fees.last()), (11, Some(&Money::units(10)), Some(&Money::units(20))));
+        assert_eq!(
+            (fees.len(), fees.first(), fees.last()),
+            (11, Some(&Money::units(10)), Some(&Money::units(20)))
+        );
         assert_eq!(
             (rewards.len(), rewards.first(), rewards.last()),
             (21, Some(&Money::units(20)), Some(&Money::units(40)))

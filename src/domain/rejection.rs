@@ -42,7 +42,11 @@ pub enum Rejection {
     #[error("`{login}` is deactivated and may do nothing")]
     ActorDeactivated { login: String },
     #[error("{} like `{login}` may not {}", with_article(*role), right.deed())]
-    RoleMayNot { login: String, role: Role, right: Right },
+    RoleMayNot {
+        login: String,
+        role: Role,
+        right: Right,
+    },
     #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
     #[error("nobody corrects, sets aside or skips what touches his own account")]
@@ -50,7 +54,10 @@ pub enum Rejection {
 
     // The state forbids it.
     #[error("the key `{}` was used for another command", Displayed(key))]
-    KeyReused { key: String, first_sequence: Sequence },
+    KeyReused {
+        key: String,
+        first_sequence: Sequence,
+    },
     #[error("the login `{login}` is taken")]
     LoginTaken { login: String },
     #[error("`{login}` cannot change so: nobody becomes or ceases to be a service user")]
@@ -62,19 +69,35 @@ pub enum Rejection {
     #[error("nobody can be handed a task: there is no active accountant, developer or worker")]
     NobodyEligible,
     #[error("{date} lies before the company was founded ({founded})")]
-    DateBeforeFounding { date: BusinessDate, founded: BusinessDate },
+    DateBeforeFounding {
+        date: BusinessDate,
+        founded: BusinessDate,
+    },
     #[error("{date} is not over; it ends at {ends}")]
     DateNotOver { date: BusinessDate, ends: EventTime },
     #[error("{date} cannot be closed: event {sequence} is set aside")]
-    DateBlocked { date: BusinessDate, sequence: Sequence },
+    DateBlocked {
+        date: BusinessDate,
+        sequence: Sequence,
+    },
     #[error("{} does not stop at event {sequence}", consumer.name())]
-    NotStopped { consumer: Consumer, sequence: Sequence, at: Option<Sequence> },
+    NotStopped {
+        consumer: Consumer,
+        sequence: Sequence,
+        at: Option<Sequence>,
+    },
     #[error("event {sequence} is not set aside for {}", consumer.name())]
-    NotSetAside { consumer: Consumer, sequence: Sequence },
+    NotSetAside {
+        consumer: Consumer,
+        sequence: Sequence,
+    },
     #[error("event {sequence} still cannot be read: {reason}")]
     StillUnreadable { sequence: Sequence, reason: String },
     #[error("event {sequence} belongs to the books and is never skipped")]
-    BooksAreNotSkipped { consumer: Consumer, sequence: Sequence },
+    BooksAreNotSkipped {
+        consumer: Consumer,
+        sequence: Sequence,
+    },
     #[error("event {sequence} of the books is set aside, and nothing is posted without it")]
     BooksIncomplete { sequence: Sequence },
     #[error("a {} entry cannot be corrected", kind.name())]
@@ -84,7 +107,11 @@ pub enum Rejection {
     #[error("the entry is corrected in full already")]
     CorrectedInFull,
     #[error("the clock says {now}, but the log's last event is of {last}")]
-    ClockBehind { now: EventTime, last: EventTime, before_jump: Sequence },
+    ClockBehind {
+        now: EventTime,
+        last: EventTime,
+        before_jump: Sequence,
+    },
 
     // The text is not well formed.
     #[error("`{}` is not a role", Displayed(text))]
@@ -93,14 +120,22 @@ pub enum Rejection {
     BadLogin { login: String },
     #[error("`{}` is not an e-mail address", Displayed(email))]
     BadEmail { email: String },
-    #[error("the title carries the jira id {in_title} and `{}` is given beside it", Displayed(given))]
+    #[error(
+        "the title carries the jira id {in_title} and `{}` is given beside it",
+        Displayed(given)
+    )]
     TwoJiraIds { given: String, in_title: String },
     #[error("`{}` is not a jira id", Displayed(jira_id))]
     BadJiraId { jira_id: String },
     #[error("the {what} is empty")]
     Empty { what: &'static str },
     #[error("the {what} has {length} {unit}; {max} are allowed")]
-    TooLong { what: &'static str, unit: &'static str, length: usize, max: usize },
+    TooLong {
+        what: &'static str,
+        unit: &'static str,
+        length: usize,
+        max: usize,
+    },
     #[error("the {what} has a line break")]
     LineBreak { what: &'static str },
     #[error("the title `{}` holds a bracket", Displayed(title))]
@@ -112,7 +147,10 @@ pub enum Rejection {
     #[error("a company cannot be founded in the future ({founded})")]
     FoundedInFuture { founded: EventTime, now: EventTime },
     #[error("{founded} is too long ago for a company to be founded")]
-    FoundedTooEarly { founded: EventTime, earliest: EventTime },
+    FoundedTooEarly {
+        founded: EventTime,
+        earliest: EventTime,
+    },
     #[error("`{}` is not the name of a time zone", Displayed(name))]
     BadTimeZone { name: String },
     #[error("`{}` is not a currency with two minor digits", Displayed(currency))]
@@ -173,7 +211,10 @@ impl Rejection {
 
     /// Whether it is heard before that the clock is behind, which is a matter of state.
     pub const fn precedes_clock(&self) -> bool {
-        matches!(self.class(), RejectionClass::NotFound | RejectionClass::NotAllowed)
+        matches!(
+            self.class(),
+            RejectionClass::NotFound | RejectionClass::NotAllowed
+        )
     }
 
     /// A stable name for programs: `already_completed`.
@@ -192,7 +233,15 @@ impl Rejection {
 }
 
 fn with_article(role: Role) -> String {
-    let article = if matches!(role, Role::Admin | Role::Accountant) { "an" } else { "a" };
-    let noun = if matches!(role, Role::Service) { "service user" } else { role.name() };
+    let article = if matches!(role, Role::Admin | Role::Accountant) {
+        "an"
+    } else {
+        "a"
+    };
+    let noun = if matches!(role, Role::Service) {
+        "service user"
+    } else {
+        role.name()
+    };
     format!("{article} {noun}")
 }

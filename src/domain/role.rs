@@ -19,8 +19,14 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 6] =
-        [Role::Admin, Role::Manager, Role::Accountant, Role::Developer, Role::Worker, Role::Service];
+    pub const ALL: [Role; 6] = [
+        Role::Admin,
+        Role::Manager,
+        Role::Accountant,
+        Role::Developer,
+        Role::Worker,
+        Role::Service,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,13 +52,19 @@ impl Role {
                 matches!(self, Developer | Worker | Accountant | Manager | Admin)
             }
             Right::Reshuffle => matches!(self, Manager | Admin),
-            Right::SeeAllMoney | Right::SeeBooks | Right::Correct | Right::DeadLetters | Right::Mail => {
+            Right::SeeAllMoney
+            | Right::SeeBooks
+            | Right::Correct
+            | Right::DeadLetters
+            | Right::Mail => {
                 matches!(self, Accountant | Admin)
             }
             Right::SeeEmails => matches!(self, Accountant | Admin),
             Right::ExportJournal | Right::Close => matches!(self, Accountant | Admin | Service),
             Right::Backup => matches!(self, Admin | Service),
-            Right::SeeAnalytics | Right::Administer | Right::SkipDeadLetters => matches!(self, Admin),
+            Right::SeeAnalytics | Right::Administer | Right::SkipDeadLetters => {
+                matches!(self, Admin)
+            }
         }
     }
 }
@@ -130,7 +142,11 @@ impl Right {
 
     /// The roles that have the right, as a phrase: `accountant or admin`.
     pub fn holders(self) -> String {
-        let names: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(self)).map(Role::name).collect();
+        let names: Vec<_> = Role::ALL
+            .into_iter()
+            .filter(|role| role.may(self))
+            .map(Role::name)
+            .collect();
         match names.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
             Some((only, _)) => (*only).to_owned(),
@@ -160,7 +176,10 @@ impl FromStr for Role {
         Role::ALL
             .into_iter()
             .find(|role| role.name() == text)
-            .ok_or_else(|| UnknownRole { text: text.to_owned(), suggestion: nearest(text) })
+            .ok_or_else(|| UnknownRole {
+                text: text.to_owned(),
+                suggestion: nearest(text),
+            })
     }
 }
 
@@ -175,8 +194,15 @@ fn nearest(text: &str) -> Role {
         "cron" | "bot" | "program" => Role::Service,
         _ => {
             let distance = |role: &Role| edit_distance(&lower, role.name());
-            let best = Role::ALL.into_iter().min_by_key(distance).expect("there are roles");
-            if distance(&best) <= 3 { best } else { Role::Worker }
+            let best = Role::ALL
+                .into_iter()
+                .min_by_key(distance)
+                .expect("there are roles");
+            if distance(&best) <= 3 {
+                best
+            } else {
+                Role::Worker
+            }
         }
     }
 }
@@ -209,7 +235,11 @@ mod tests {
             ("cron", Role::Service),
             ("plumber", Role::Worker),
         ] {
-            assert_eq!(text.parse::<Role>().unwrap_err().suggestion, suggestion, "{text}");
+            assert_eq!(
+                text.parse::<Role>().unwrap_err().suggestion,
+                suggestion,
+                "{text}"
+            );
         }
     }
 
@@ -218,7 +248,16 @@ mod tests {
     fn rights_are_those_of_the_table() {
         use Right::*;
         let person = [CreateTask, CompleteTask, SeeTasks, SeeOwnMoney];
-        let books = [SeeAllMoney, SeeBooks, Correct, ExportJournal, Close, DeadLetters, Mail, SeeEmails];
+        let books = [
+            SeeAllMoney,
+            SeeBooks,
+            Correct,
+            ExportJournal,
+            Close,
+            DeadLetters,
+            Mail,
+            SeeEmails,
+        ];
         let expected = |role| -> Vec<Right> {
             match role {
                 Role::Developer | Role::Worker => person.to_vec(),
@@ -230,14 +269,21 @@ mod tests {
         };
         for role in Role::ALL {
             for right in Right::ALL {
-                assert_eq!(role.may(right), expected(role).contains(&right), "{role} {right:?}");
+                assert_eq!(
+                    role.may(right),
+                    expected(role).contains(&right),
+                    "{role} {right:?}"
+                );
             }
         }
     }
 
     #[test]
     fn managers_admins_and_services_are_never_drawn() {
-        let drawn: Vec<_> = Role::ALL.into_iter().filter(|role| role.is_drawn()).collect();
+        let drawn: Vec<_> = Role::ALL
+            .into_iter()
+            .filter(|role| role.is_drawn())
+            .collect();
         assert_eq!(drawn, [Role::Accountant, Role::Developer, Role::Worker]);
     }
 }

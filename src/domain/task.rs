@@ -72,7 +72,14 @@ impl Add {
             reason: AssignmentReason::Created,
             assignment_no: 1,
         };
-        let created = TaskCreated { task_id, number, title, jira_id, description, created_by: actor.id };
+        let created = TaskCreated {
+            task_id,
+            number,
+            title,
+            jira_id,
+            description,
+            created_by: actor.id,
+        };
         Ok(vec![created.into(), assigned.into()])
     }
 }
@@ -85,19 +92,37 @@ fn draw(eligible: &[UserId], dice: &mut dyn Dice) -> UserId {
 /// Completes several tasks, all or none. One that is named twice is completed once.
 ///
 /// `login_of` names an assignee in a refusal.
-pub fn complete(actor: &User, tasks: &[Task], login_of: impl Fn(UserId) -> String) -> Result<Vec<Event>, Rejection> {
+pub fn complete(
+    actor: &User,
+    tasks: &[Task],
+    login_of: impl Fn(UserId) -> String,
+) -> Result<Vec<Event>, Rejection> {
     actor.require(Right::CompleteTask)?;
     if let Some(task) = tasks.iter().find(|task| task.assignee != actor.id) {
-        return Err(Rejection::NotTheAssignee { number: task.number, assignee: login_of(task.assignee) });
+        return Err(Rejection::NotTheAssignee {
+            number: task.number,
+            assignee: login_of(task.assignee),
+        });
     }
     if let Some(task) = tasks.iter().find(|task| task.completed) {
-        return Err(Rejection::AlreadyCompleted { number: task.number });
+        return Err(Rejection::AlreadyCompleted {
+            number: task.number,
+        });
     }
     let completed = |task: &Task| {
-        TaskCompleted { task_id: task.id, completed_by: actor.id, assignment_no: task.assignment_no }.into()
+        TaskCompleted {
+            task_id: task.id,
+            completed_by: actor.id,
+            assignment_no: task.assignment_no,
+        }
+        .into()
     };
     let mut seen = HashSet::new();
-    Ok(tasks.iter().filter(|task| seen.insert(task.id)).map(completed).collect())
+    Ok(tasks
+        .iter()
+        .filter(|task| seen.insert(task.id))
+        .map(completed)
+        .collect())
 }
 
 /// Rule T3. `open` is in order of task numbers.

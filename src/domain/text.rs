@@ -19,12 +19,17 @@ const EMAIL_LOCAL_BYTES_MAX: usize = 64;
 
 /// `^[a-z0-9][a-z0-9._-]{0,63}$`
 pub fn check_login(text: &str) -> Result<(), Rejection> {
-    let starts = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let starts = text
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     if starts && text.len() <= 64 && text.bytes().all(allowed) {
         Ok(())
     } else {
-        Err(Rejection::BadLogin { login: text.to_owned() })
+        Err(Rejection::BadLogin {
+            login: text.to_owned(),
+        })
     }
 }
 
@@ -38,18 +43,25 @@ pub fn check_name(text: &str) -> Result<String, Rejection> {
 pub fn check_email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     let parts = text.split_once('@');
-    let shaped = parts.is_some_and(|(local, domain)| is_local_part(local) && ascii_domain(domain).is_some());
+    let shaped =
+        parts.is_some_and(|(local, domain)| is_local_part(local) && ascii_domain(domain).is_some());
     if shaped && text.len() <= EMAIL_BYTES_MAX {
         Ok(text.to_owned())
     } else {
-        Err(Rejection::BadEmail { email: text.to_owned() })
+        Err(Rejection::BadEmail {
+            email: text.to_owned(),
+        })
     }
 }
 
 /// Words of letters, digits and the signs that need no quotes, with single dots between them.
 fn is_local_part(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_foreign(c);
-    text.len() <= EMAIL_LOCAL_BYTES_MAX && text.split('.').all(|word| !word.is_empty() && word.chars().all(allowed))
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_foreign(c);
+    text.len() <= EMAIL_LOCAL_BYTES_MAX
+        && text
+            .split('.')
+            .all(|word| !word.is_empty() && word.chars().all(allowed))
 }
 
 /// Beyond ASCII, scripts have letters that are written with marks, so that any character may be one
@@ -65,7 +77,14 @@ pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let name = domain.as_bytes();
-    Uts46::new().to_ascii(name, AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify).ok()
+    Uts46::new()
+        .to_ascii(
+            name,
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        )
+        .ok()
 }
 
 /// Up to 64 KiB of any text; empty is absent.
@@ -100,7 +119,12 @@ fn one_line(what: &'static str, text: &str, max: usize) -> Result<String, Reject
         return Err(Rejection::Empty { what });
     }
     if length > max {
-        return Err(Rejection::TooLong { what, unit: "characters", length, max });
+        return Err(Rejection::TooLong {
+            what,
+            unit: "characters",
+            length,
+            max,
+        });
     }
     if text.contains(is_line_break) {
         return Err(Rejection::LineBreak { what });
@@ -109,14 +133,19 @@ fn one_line(what: &'static str, text: &str, max: usize) -> Result<String, Reject
 }
 
 fn is_line_break(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// `^[A-Z][A-Z0-9]*-\d+$`
 pub fn is_jira_id(text: &str) -> bool {
     text.split_once('-').is_some_and(|(project, number)| {
         project.starts_with(|c: char| c.is_ascii_uppercase())
-            && project.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            && project
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
             && !number.is_empty()
             && number.bytes().all(|b| b.is_ascii_digit())
     })
@@ -142,25 +171,40 @@ impl Title {
         };
         let given = jira_id.map(str::trim).filter(|id| !id.is_empty());
         if let (Some(given), Some(in_title)) = (given, in_title) {
-            return Err(Rejection::TwoJiraIds { given: given.to_owned(), in_title: in_title.to_owned() });
+            return Err(Rejection::TwoJiraIds {
+                given: given.to_owned(),
+                in_title: in_title.to_owned(),
+            });
         }
         if let Some(id) = given.filter(|id| !is_jira_id(id)) {
-            return Err(Rejection::BadJiraId { jira_id: id.to_owned() });
+            return Err(Rejection::BadJiraId {
+                jira_id: id.to_owned(),
+            });
         }
         let title = one_line("title", rest, TITLE_CHARS_MAX)?;
         if title.contains(['[', ']']) {
             return Err(Rejection::BracketInTitle { title });
         }
-        Ok(Title { title, jira_id: in_title.or(given).map(str::to_owned), split: in_title.is_some() })
+        Ok(Title {
+            title,
+            jira_id: in_title.or(given).map(str::to_owned),
+            split: in_title.is_some(),
+        })
     }
 
     /// Reads the title of a `task.created.v1` line: split where it parses, kept whole where not.
     pub fn from_v1(title: String) -> Title {
         match split_jira_id(title.trim()) {
-            Some((id, rest)) if !rest.is_empty() => {
-                Title { title: rest.to_owned(), jira_id: Some(id.to_owned()), split: true }
-            }
-            _ => Title { title, jira_id: None, split: false },
+            Some((id, rest)) if !rest.is_empty() => Title {
+                title: rest.to_owned(),
+                jira_id: Some(id.to_owned()),
+                split: true,
+            },
+            _ => Title {
+                title,
+                jira_id: None,
+                split: false,
+            },
         }
     }
 }
@@ -180,7 +224,11 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
 
 /// What follows the colon behind a jira id. One that stands apart needs a blank behind it: `:smile:` is of the title.
 fn after_colon(text: &str) -> &str {
-    let apart = || text.trim_start().strip_prefix(':').filter(|rest| rest.starts_with(char::is_whitespace));
+    let apart = || {
+        text.trim_start()
+            .strip_prefix(':')
+            .filter(|rest| rest.starts_with(char::is_whitespace))
+    };
     text.strip_prefix(':').or_else(apart).unwrap_or(text)
 }
 
@@ -220,7 +268,8 @@ pub fn can_forge(c: char) -> bool {
 /// Whether a spreadsheet would run `text`, or would after its leading apostrophes are gone. Some
 /// take the wide forms of the signs too.
 pub fn looks_like_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+    text.trim_start_matches('\'')
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 /// Takes off the apostrophe that stands before a formula in our CSV; any other text is as it was.
@@ -252,13 +301,24 @@ mod tests {
             "UP-7 — Fix it",
             "  [UP-7]Fix it ",
         ] {
-            assert_eq!(split(text), ("Fix it".to_owned(), Some("UP-7".to_owned())), "{text}");
+            assert_eq!(
+                split(text),
+                ("Fix it".to_owned(), Some("UP-7".to_owned())),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_title_that_only_looks_like_an_id_is_kept() {
-        for text in ["UTF-8 support", "UP-7: Fix it", "up-7 - Fix it", "UP-7 -Fix it", "UP-7", "X - Y"] {
+        for text in [
+            "UTF-8 support",
+            "UP-7: Fix it",
+            "up-7 - Fix it",
+            "UP-7 -Fix it",
+            "UP-7",
+            "X - Y",
+        ] {
             assert_eq!(split(text), (text.to_owned(), None), "{text}");
         }
     }
@@ -266,15 +326,30 @@ mod tests {
     #[test]
     fn brackets_that_are_left_over_are_refused() {
         for text in ["[urgent] Fix it", "Fix [it]", "[UP-7] [UP-8] Fix it"] {
-            assert!(matches!(Title::from_input(text, None), Err(Rejection::BracketInTitle { .. })), "{text}");
+            assert!(
+                matches!(
+                    Title::from_input(text, None),
+                    Err(Rejection::BracketInTitle { .. })
+                ),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_jira_id_beside_another_in_the_title_is_refused() {
         let refused = Title::from_input("UP-7 - Fix it", Some("UP-8"));
-        assert_eq!(refused, Err(Rejection::TwoJiraIds { given: "UP-8".into(), in_title: "UP-7".into() }));
-        assert!(matches!(Title::from_input("Fix it", Some("up-8")), Err(Rejection::BadJiraId { .. })));
+        assert_eq!(
+            refused,
+            Err(Rejection::TwoJiraIds {
+                given: "UP-8".into(),
+                in_title: "UP-7".into()
+            })
+        );
+        assert!(matches!(
+            Title::from_input("Fix it", Some("up-8")),
+            Err(Rejection::BadJiraId { .. })
+        ));
     }
 
     #[test]
@@ -282,15 +357,27 @@ mod tests {
         assert_eq!(Title::from_v1("[x] odd".into()).title, "[x] odd");
         assert_eq!(Title::from_v1("[UP-7] ".into()).title, "[UP-7] ");
         let parsed = Title::from_v1("UP-7 - Fix it".into());
-        assert_eq!((parsed.title.as_str(), parsed.jira_id.as_deref()), ("Fix it", Some("UP-7")));
+        assert_eq!(
+            (parsed.title.as_str(), parsed.jira_id.as_deref()),
+            ("Fix it", Some("UP-7"))
+        );
     }
 
     #[test]
     fn titles_are_one_line_of_one_to_five_hundred_characters() {
-        assert!(matches!(Title::from_input(" \t ", None), Err(Rejection::Empty { .. })));
-        assert!(matches!(Title::from_input("a\nb", None), Err(Rejection::LineBreak { .. })));
+        assert!(matches!(
+            Title::from_input(" \t ", None),
+            Err(Rejection::Empty { .. })
+        ));
+        assert!(matches!(
+            Title::from_input("a\nb", None),
+            Err(Rejection::LineBreak { .. })
+        ));
         assert!(Title::from_input(&"ж".repeat(500), None).is_ok());
-        assert!(matches!(Title::from_input(&"ж".repeat(501), None), Err(Rejection::TooLong { .. })));
+        assert!(matches!(
+            Title::from_input(&"ж".repeat(501), None),
+            Err(Rejection::TooLong { .. })
+        ));
     }
 
     #[test]
@@ -306,7 +393,16 @@ mod tests {
     #[test]
     fn addresses_cannot_smuggle_headers() {
         assert!(check_email("anna@popug.example").is_ok());
-        for email in ["", "anna", "@x", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "A <a@b>"] {
+        for email in [
+            "",
+            "anna",
+            "@x",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b\r\nBcc: x@y",
+            "A <a@b>",
+        ] {
             assert!(check_email(email).is_err(), "{email}");
         }
     }
@@ -328,21 +424,48 @@ mod tests {
         }
         let long = format!("{}@popug.example", "a".repeat(65));
         let long_name = format!("a@{}.example", "ж".repeat(60));
-        let bidi =
-            ["\u{202e}anna@popug.example", "anna@popug\u{200b}.example", "an\u{7}na@popug.example", "an\u{ad}na@p.e"];
-        let shapes =
-            ["a..b@popug.example", ".a@popug.example", "a@b..c", "a@b.", "a@-b", "a@b_c", "a\u{a0}b@popug.example"];
-        let domains = ["a@xn--zzzzzzzz.example", "a@xn--a.example", "a@\u{301}b.example", long_name.as_str()];
-        for email in bidi.into_iter().chain(shapes).chain(domains).chain([long.as_str()]) {
+        let bidi = [
+            "\u{202e}anna@popug.example",
+            "anna@popug\u{200b}.example",
+            "an\u{7}na@popug.example",
+            "an\u{ad}na@p.e",
+        ];
+        let shapes = [
+            "a..b@popug.example",
+            ".a@popug.example",
+            "a@b..c",
+            "a@b.",
+            "a@-b",
+            "a@b_c",
+            "a\u{a0}b@popug.example",
+        ];
+        let domains = [
+            "a@xn--zzzzzzzz.example",
+            "a@xn--a.example",
+            "a@\u{301}b.example",
+            long_name.as_str(),
+        ];
+        for email in bidi
+            .into_iter()
+            .chain(shapes)
+            .chain(domains)
+            .chain([long.as_str()])
+        {
             assert!(check_email(email).is_err(), "{email:?}");
         }
     }
 
     #[test]
     fn display_escapes_what_could_forge_output() {
-        assert_eq!(Displayed("ok \u{1b}[31m \u{202e}x\n").to_string(), "ok \\u{1b}[31m \\u{202e}x\\u{a}");
+        assert_eq!(
+            Displayed("ok \u{1b}[31m \u{202e}x\n").to_string(),
+            "ok \\u{1b}[31m \\u{202e}x\\u{a}"
+        );
         assert_eq!(Displayed("Анна 🦜").to_string(), "Анна 🦜");
-        assert_eq!(Displayed("ad\u{200b}a\u{9b}2J\u{e0041}").to_string(), "ad\\u{200b}a\\u{9b}2J\\u{e0041}");
+        assert_eq!(
+            Displayed("ad\u{200b}a\u{9b}2J\u{e0041}").to_string(),
+            "ad\\u{200b}a\\u{9b}2J\\u{e0041}"
+        );
         let joined = "👩\u{200d}🔧 می\u{200c}خواهم";
         assert_eq!(Displayed(joined).to_string(), joined);
     }

@@ -31,7 +31,9 @@ impl EventTime {
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years -9999..9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
         // Its own conversion from microseconds stops short of the last second of the calendar.
-        Timestamp::from_nanosecond(i128::from(micros) * 1_000).ok().map(Self)
+        Timestamp::from_nanosecond(i128::from(micros) * 1_000)
+            .ok()
+            .map(Self)
     }
 
     pub fn micros(self) -> i64 {
@@ -70,7 +72,9 @@ impl FromStr for EventTime {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let in_log_form = log_form::read(text.as_bytes()).and_then(Self::from_micros);
         let time = in_log_form.or_else(|| read_with_offset(text).map(Self::new));
-        time.ok_or_else(|| ParseTimeError { text: text.to_owned() })
+        time.ok_or_else(|| ParseTimeError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -119,7 +123,10 @@ impl BusinessDate {
 
     /// Days since 1970-01-01, the physical form of a date in DuckDB and Polars.
     pub fn epoch_days(self) -> i32 {
-        let span = self.0.since(Date::constant(1970, 1, 1)).expect("both are in range");
+        let span = self
+            .0
+            .since(Date::constant(1970, 1, 1))
+            .expect("both are in range");
         span.get_days()
     }
 
@@ -157,7 +164,9 @@ impl FromStr for BusinessDate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let shaped = text.len() == 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
         let date = shaped.then(|| text.parse::<Date>().ok()).flatten();
-        date.map(Self).ok_or_else(|| ParseDateError { text: text.to_owned() })
+        date.map(Self).ok_or_else(|| ParseDateError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -178,7 +187,9 @@ impl Zone {
 
     /// An IANA name such as `Europe/Moscow`. POSIX rules and fixed offsets are not names.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {
-        let unknown = || UnknownZone { name: name.to_owned() };
+        let unknown = || UnknownZone {
+            name: name.to_owned(),
+        };
         let zone = TimeZone::get(name).map_err(|_| unknown())?;
         match zone.iana_name() {
             Some(_) => Ok(Self(zone)),
@@ -217,14 +228,21 @@ impl Zone {
     fn stretches_around(&self, second: i64) -> impl Iterator<Item = Stretch> {
         let (opening, closing) = (second - 2 * SECONDS_PER_DAY, second + 2 * SECONDS_PER_DAY);
         let start = nearest_timestamp(opening);
-        let changes = self.0.following(start).map(|change| (change.timestamp().as_second(), change.offset()));
+        let changes = self
+            .0
+            .following(start)
+            .map(|change| (change.timestamp().as_second(), change.offset()));
         let mut changes = changes.take_while(move |(at, _)| *at < closing);
         let mut next = Some((opening, self.0.to_offset(start)));
         std::iter::from_fn(move || {
             let (from, offset) = next?;
             next = changes.next();
             let until = next.map_or(closing, |(at, _)| at);
-            Some(Stretch { from, until, offset_seconds: offset.seconds().into() })
+            Some(Stretch {
+                from,
+                until,
+                offset_seconds: offset.seconds().into(),
+            })
         })
     }
 
@@ -235,7 +253,9 @@ impl Zone {
     }
 
     pub fn name(&self) -> &str {
-        self.0.iana_name().expect("only named zones are constructed")
+        self.0
+            .iana_name()
+            .expect("only named zones are constructed")
     }
 }
 
@@ -271,7 +291,8 @@ macro_rules! serde_as_text {
                     }
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+                        text.parse()
+                            .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
                     }
                 }
                 deserializer.deserialize_str(Text)
@@ -297,14 +318,23 @@ mod tests {
 
     #[test]
     fn a_time_always_has_six_fraction_digits() {
-        assert_eq!(at("2026-11-22T10:00:00Z").to_string(), "2026-11-22T10:00:00.000000Z");
-        assert_eq!(at("2026-11-22T13:00:00.1234567+03:00").to_string(), "2026-11-22T10:00:00.123456Z");
+        assert_eq!(
+            at("2026-11-22T10:00:00Z").to_string(),
+            "2026-11-22T10:00:00.000000Z"
+        );
+        assert_eq!(
+            at("2026-11-22T13:00:00.1234567+03:00").to_string(),
+            "2026-11-22T10:00:00.123456Z"
+        );
     }
 
     #[test]
     fn the_business_date_is_the_local_one() {
         let moscow = Zone::named("Europe/Moscow").unwrap();
-        assert_eq!(moscow.date_of(at("2026-11-22T20:59:59.999999Z")), on("2026-11-22"));
+        assert_eq!(
+            moscow.date_of(at("2026-11-22T20:59:59.999999Z")),
+            on("2026-11-22")
+        );
         assert_eq!(moscow.date_of(at("2026-11-22T21:00:00Z")), on("2026-11-23"));
         assert_eq!(moscow.end_of(on("2026-11-22")), at("2026-11-22T21:00:00Z"));
     }
@@ -334,7 +364,10 @@ mod tests {
     #[test]
     fn dates_round_trip_through_epoch_days() {
         for text in ["1970-01-01", "2026-11-22", "1969-12-31", "2024-02-29"] {
-            assert_eq!(BusinessDate::from_epoch_days(on(text).epoch_days()), on(text));
+            assert_eq!(
+                BusinessDate::from_epoch_days(on(text).epoch_days()),
+                on(text)
+            );
         }
         assert_eq!(on("1970-01-02").epoch_days(), 1);
     }
@@ -351,7 +384,10 @@ mod tests {
 
     #[test]
     fn a_range_of_dates_has_both_ends() {
-        let dates: Vec<_> = on("2026-02-27").through(on("2026-03-01")).map(|d| d.to_string()).collect();
+        let dates: Vec<_> = on("2026-02-27")
+            .through(on("2026-03-01"))
+            .map(|d| d.to_string())
+            .collect();
         assert_eq!(dates, ["2026-02-27", "2026-02-28", "2026-03-01"]);
         assert_eq!(on("2026-03-01").through(on("2026-02-27")).count(), 0);
     }

@@ -39,7 +39,10 @@ impl User {
         }
         match event {
             Event::UserChanged(e) => {
-                self.full_name = e.full_name.clone().unwrap_or_else(|| self.full_name.clone());
+                self.full_name = e
+                    .full_name
+                    .clone()
+                    .unwrap_or_else(|| self.full_name.clone());
                 self.email = e.email.clone().unwrap_or_else(|| self.email.clone());
             }
             Event::UserRoleChanged(e) => self.role = e.new_role,
@@ -60,12 +63,18 @@ impl User {
     /// [`Rejection::RoleMayNot`] or [`Rejection::ActorDeactivated`]
     pub fn require(&self, right: Right) -> Result<(), Rejection> {
         if !self.active {
-            return Err(Rejection::ActorDeactivated { login: self.login.clone() });
+            return Err(Rejection::ActorDeactivated {
+                login: self.login.clone(),
+            });
         }
         if self.role.may(right) {
             Ok(())
         } else {
-            Err(Rejection::RoleMayNot { login: self.login.clone(), role: self.role, right })
+            Err(Rejection::RoleMayNot {
+                login: self.login.clone(),
+                role: self.role,
+                right,
+            })
         }
     }
 }
@@ -75,10 +84,12 @@ impl User {
 /// # Errors
 /// [`Rejection::UnknownRole`] with a suggestion.
 pub fn parse_role(text: &str) -> Result<Role, Rejection> {
-    text.parse().map_err(|unknown: crate::domain::role::UnknownRole| Rejection::UnknownRole {
-        text: unknown.text,
-        suggestion: unknown.suggestion,
-    })
+    text.parse().map_err(
+        |unknown: crate::domain::role::UnknownRole| Rejection::UnknownRole {
+            text: unknown.text,
+            suggestion: unknown.suggestion,
+        },
+    )
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,14 +110,25 @@ impl Register {
     ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::Administer)?;
         if login_taken {
-            return Err(Rejection::LoginTaken { login: self.login.clone() });
+            return Err(Rejection::LoginTaken {
+                login: self.login.clone(),
+            });
         }
         let role = parse_role(&self.role)?;
         text::check_login(&self.login)?;
         let full_name = text::check_name(&self.full_name)?;
         let email = text::check_email(&self.email)?;
         let user_id = UserId::from_uuid(dice.uuid_v7(at));
-        Ok(vec![UserRegistered { user_id, login: self.login.clone(), full_name, email, role }.into()])
+        Ok(vec![
+            UserRegistered {
+                user_id,
+                login: self.login.clone(),
+                full_name,
+                email,
+                role,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -120,14 +142,25 @@ pub struct Change {
 impl Change {
     pub fn decide(&self, actor: &User, user: &User) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::Administer)?;
-        let full_name = self.full_name.as_deref().map(text::check_name).transpose()?;
+        let full_name = self
+            .full_name
+            .as_deref()
+            .map(text::check_name)
+            .transpose()?;
         let email = self.email.as_deref().map(text::check_email).transpose()?;
         let full_name = full_name.filter(|name| *name != user.full_name);
         let email = email.filter(|email| *email != user.email);
         if full_name.is_none() && email.is_none() {
             return Ok(vec![]);
         }
-        Ok(vec![UserChanged { user_id: user.id, full_name, email }.into()])
+        Ok(vec![
+            UserChanged {
+                user_id: user.id,
+                full_name,
+                email,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -138,7 +171,12 @@ pub struct SetRole {
 }
 
 impl SetRole {
-    pub fn decide(&self, actor: &User, user: &User, active_admins: u64) -> Result<Vec<Event>, Rejection> {
+    pub fn decide(
+        &self,
+        actor: &User,
+        user: &User,
+        active_admins: u64,
+    ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::Administer)?;
         let role = parse_role(&self.role);
         if let Ok(new_role) = role {
@@ -148,13 +186,22 @@ impl SetRole {
         if new_role == user.role {
             return Ok(vec![]);
         }
-        Ok(vec![UserRoleChanged { user_id: user.id, old_role: user.role, new_role }.into()])
+        Ok(vec![
+            UserRoleChanged {
+                user_id: user.id,
+                old_role: user.role,
+                new_role,
+            }
+            .into(),
+        ])
     }
 }
 
 fn check_role_change(user: &User, new_role: Role, active_admins: u64) -> Result<(), Rejection> {
     if (user.role == Role::Service) != (new_role == Role::Service) {
-        return Err(Rejection::ServiceRoleFixed { login: user.login.clone() });
+        return Err(Rejection::ServiceRoleFixed {
+            login: user.login.clone(),
+        });
     }
     if new_role != Role::Admin {
         keep_an_admin(user, active_admins)?;
@@ -165,7 +212,9 @@ fn check_role_change(user: &User, new_role: Role, active_admins: u64) -> Result<
 /// Rule U3.
 fn keep_an_admin(user: &User, active_admins: u64) -> Result<(), Rejection> {
     if user.role == Role::Admin && user.active && active_admins <= 1 {
-        return Err(Rejection::LastAdmin { login: user.login.clone() });
+        return Err(Rejection::LastAdmin {
+            login: user.login.clone(),
+        });
     }
     Ok(())
 }
@@ -176,14 +225,25 @@ pub struct Deactivate {
 }
 
 impl Deactivate {
-    pub fn decide(&self, actor: &User, user: &User, active_admins: u64) -> Result<Vec<Event>, Rejection> {
+    pub fn decide(
+        &self,
+        actor: &User,
+        user: &User,
+        active_admins: u64,
+    ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::Administer)?;
         if !user.active {
             return Ok(vec![]);
         }
         keep_an_admin(user, active_admins)?;
         let reason = self.reason.as_deref().map(text::check_reason).transpose()?;
-        Ok(vec![UserDeactivated { user_id: user.id, reason }.into()])
+        Ok(vec![
+            UserDeactivated {
+                user_id: user.id,
+                reason,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -199,6 +259,12 @@ impl Reactivate {
             return Ok(vec![]);
         }
         let reason = self.reason.as_deref().map(text::check_reason).transpose()?;
-        Ok(vec![UserReactivated { user_id: user.id, reason }.into()])
+        Ok(vec![
+            UserReactivated {
+                user_id: user.id,
+                reason,
+            }
+            .into(),
+        ])
     }
 }

@@ -58,7 +58,11 @@ impl Extent {
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub fn lacking(&self, storage: &dyn Storage, progress: Progress<'_>) -> Result<Vec<&Piece>, LogError> {
+    pub fn lacking(
+        &self,
+        storage: &dyn Storage,
+        progress: Progress<'_>,
+    ) -> Result<Vec<&Piece>, LogError> {
         let total = self.pieces.iter().map(|piece| piece.bytes).sum();
         let (mut done, mut lacking) = (0, Vec::new());
         for piece in &self.pieces {
@@ -83,7 +87,11 @@ struct Held {
 /// The piece, if `storage` holds it.
 fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> {
     let name = segment::file_name(piece.segment);
-    let io = |action, source| LogError::Io { action, path: storage.path(&name), source };
+    let io = |action, source| LogError::Io {
+        action,
+        path: storage.path(&name),
+        source,
+    };
     let file = match storage.open(&name, Access::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -91,8 +99,12 @@ fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> 
     };
     let (mut digest, mut at, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK_BYTES]);
     while at < piece.bytes {
-        let wanted = usize::try_from(piece.bytes - at).unwrap_or(usize::MAX).min(CHUNK_BYTES);
-        let read = file.read_at(&mut chunk[..wanted], at).map_err(|source| io("read", source))?;
+        let wanted = usize::try_from(piece.bytes - at)
+            .unwrap_or(usize::MAX)
+            .min(CHUNK_BYTES);
+        let read = file
+            .read_at(&mut chunk[..wanted], at)
+            .map_err(|source| io("read", source))?;
         if read == 0 {
             return Ok(None);
         }
@@ -119,7 +131,12 @@ impl FileLog {
         let head = self.head()?;
         let pieces: &[Piece] = extent.map_or(&[], |extent| &extent.pieces);
         if let Some(extent) = extent {
-            Reader::after(self.storage(), head, extent.head.sequence, &extent.head.hash)?;
+            Reader::after(
+                self.storage(),
+                head,
+                extent.head.sequence,
+                &extent.head.hash,
+            )?;
         }
         remove_strays(target, pieces)?;
         let mut copying = Copying::new(self.storage(), target, head, progress)?;
@@ -127,7 +144,11 @@ impl FileLog {
             copying.finished(piece, next.segment)?;
         }
         copying.growing(extent)?;
-        target.sync_directory().map_err(|source| LogError::Io { action: "sync", path: target.path(""), source })?;
+        target.sync_directory().map_err(|source| LogError::Io {
+            action: "sync",
+            path: target.path(""),
+            source,
+        })?;
         Ok(copying.copied)
     }
 }
@@ -152,9 +173,16 @@ fn remove_strays(target: &dyn Storage, pieces: &[Piece]) -> Result<(), LogError>
 /// # Errors
 /// If it cannot be written.
 pub fn publish_first_head(storage: &dyn Storage, head: Head) -> Result<(), LogError> {
-    let failed = |source| LogError::Io { action: "write the head in", path: storage.path(""), source };
+    let failed = |source| LogError::Io {
+        action: "write the head in",
+        path: storage.path(""),
+        source,
+    };
     let file = HeadFile::open(storage, Access::Create)?.expect("created if it was missing");
-    file.publish(head, 0).and_then(|()| file.publish(head, 1)).and_then(|()| storage.sync_directory()).map_err(failed)
+    file.publish(head, 0)
+        .and_then(|()| file.publish(head, 1))
+        .and_then(|()| storage.sync_directory())
+        .map_err(failed)
 }
 
 struct Copying<'s> {
@@ -175,14 +203,37 @@ impl<'s> Copying<'s> {
         progress: Progress<'s>,
     ) -> Result<Copying<'s>, LogError> {
         let mut total = head.position;
-        for first in segment::list(source)?.into_iter().filter(|first| *first < head.segment) {
+        for first in segment::list(source)?
+            .into_iter()
+            .filter(|first| *first < head.segment)
+        {
             let file = segment::open(source, first, Access::Read)?;
             let path = || source.path(&segment::file_name(first));
-            total += file.len().map_err(|error| LogError::Io { action: "measure", path: path(), source: error })?;
+            total += file.len().map_err(|error| LogError::Io {
+                action: "measure",
+                path: path(),
+                source: error,
+            })?;
         }
-        let extent = Extent { head, pieces: Vec::new() };
-        let copied = Copied { extent, segments: 0, bytes: 0, renewed: Vec::new() };
-        Ok(Copying { source, target, head, progress, done: 0, total, copied })
+        let extent = Extent {
+            head,
+            pieces: Vec::new(),
+        };
+        let copied = Copied {
+            extent,
+            segments: 0,
+            bytes: 0,
+            renewed: Vec::new(),
+        };
+        Ok(Copying {
+            source,
+            target,
+            head,
+            progress,
+            done: 0,
+            total,
+            copied,
+        })
     }
 
     fn advance(&mut self, bytes: u64) {
@@ -206,8 +257,15 @@ impl<'s> Copying<'s> {
         if self.copied.extent.pieces.last() == Some(piece) {
             return Ok(());
         }
-        let place = Place { segment: segment::file_name(piece.segment), byte: 0, sequence: piece.segment };
-        Err(LogError::Damaged { place, what: "the segment is not the one that was copied earlier".to_owned() })
+        let place = Place {
+            segment: segment::file_name(piece.segment),
+            byte: 0,
+            sequence: piece.segment,
+        };
+        Err(LogError::Damaged {
+            place,
+            what: "the segment is not the one that was copied earlier".to_owned(),
+        })
     }
 
     /// Takes away what stands behind a piece that never grows again.
@@ -215,7 +273,11 @@ impl<'s> Copying<'s> {
         let file = segment::open(self.target, piece.segment, Access::Write)?;
         let path = self.target.path(&segment::file_name(piece.segment));
         let cut = file.truncate(piece.bytes).and_then(|()| file.sync());
-        cut.map_err(|source| LogError::Io { action: "cut", path, source })?;
+        cut.map_err(|source| LogError::Io {
+            action: "cut",
+            path,
+            source,
+        })?;
         self.copied.segments += 1;
         self.copied.renewed.push(piece.segment);
         Ok(())
@@ -223,7 +285,8 @@ impl<'s> Copying<'s> {
 
     /// The last piece, and all that comes behind it.
     fn growing(&mut self, extent: Option<&Extent>) -> Result<(), LogError> {
-        let Some((extent, piece)) = extent.and_then(|extent| Some((extent, extent.pieces.last()?))) else {
+        let Some((extent, piece)) = extent.and_then(|extent| Some((extent, extent.pieces.last()?)))
+        else {
             let reader = Reader::from(self.source, self.head, Sequence::FIRST)?;
             return self.lines(reader, self.head.sequence, None);
         };
@@ -233,13 +296,23 @@ impl<'s> Copying<'s> {
             return self.lines(reader, self.head.sequence, None);
         };
         self.advance(piece.bytes);
-        let reader = Reader::after(self.source, self.head, extent.head.sequence, &extent.head.hash)?;
+        let reader = Reader::after(
+            self.source,
+            self.head,
+            extent.head.sequence,
+            &extent.head.hash,
+        )?;
         let sheet = Sheet::open(self.target, piece.segment, piece.bytes, digest)?;
         self.lines(reader, self.head.sequence, Some(sheet))
     }
 
     /// Copies lines up to `last`, going on behind what `sheet` holds.
-    fn lines(&mut self, mut reader: Reader<'_>, last: Sequence, mut sheet: Option<Sheet>) -> Result<(), LogError> {
+    fn lines(
+        &mut self,
+        mut reader: Reader<'_>,
+        last: Sequence,
+        mut sheet: Option<Sheet>,
+    ) -> Result<(), LogError> {
         let mut text = Vec::new();
         while let Some(line) = reader.next_line()? {
             text.clear();
@@ -249,7 +322,11 @@ impl<'s> Copying<'s> {
             let (segment, end) = reader.position().expect("a line was read");
             if sequence == last && more > 0 {
                 let byte = end - text.len() as u64;
-                let place = Place { segment: segment::file_name(segment), byte, sequence };
+                let place = Place {
+                    segment: segment::file_name(segment),
+                    byte,
+                    sequence,
+                };
                 let what = format!("the copy would end with a batch that lacks {more} events");
                 return Err(LogError::Damaged { place, what });
             }
@@ -278,17 +355,26 @@ impl<'s> Copying<'s> {
     }
 
     fn finish(&mut self, sheet: Option<Sheet>) -> Result<(), LogError> {
-        let Some(mut sheet) = sheet else { return Ok(()) };
+        let Some(mut sheet) = sheet else {
+            return Ok(());
+        };
         let written = sheet.write(self.target)?;
         self.advance(written);
         if sheet.written > 0 {
-            sheet.file.sync().map_err(|source| sheet.failed(self.target, source))?;
+            sheet
+                .file
+                .sync()
+                .map_err(|source| sheet.failed(self.target, source))?;
             failpoint!("copy.segment_done");
             self.copied.segments += 1;
             self.copied.bytes += sheet.written;
         }
         let sha256 = Hash::from_digest(sheet.digest.finalize().into());
-        self.copied.extent.pieces.push(Piece { segment: sheet.segment, bytes: sheet.end, sha256 });
+        self.copied.extent.pieces.push(Piece {
+            segment: sheet.segment,
+            bytes: sheet.end,
+            sha256,
+        });
         Ok(())
     }
 }
@@ -307,26 +393,55 @@ struct Sheet {
 impl Sheet {
     /// Goes on at `end`; `digest` has taken in what stands before. What stands behind is left of a
     /// copy that was killed.
-    fn open(target: &dyn Storage, segment: Sequence, end: u64, digest: Sha256) -> Result<Sheet, LogError> {
+    fn open(
+        target: &dyn Storage,
+        segment: Sequence,
+        end: u64,
+        digest: Sha256,
+    ) -> Result<Sheet, LogError> {
         let file = segment::open(target, segment, Access::Create)?;
-        let sheet = Sheet { segment, file, end, written: 0, digest, waiting: Vec::with_capacity(CHUNK_BYTES) };
-        sheet.file.truncate(end).map_err(|source| sheet.failed(target, source))?;
+        let sheet = Sheet {
+            segment,
+            file,
+            end,
+            written: 0,
+            digest,
+            waiting: Vec::with_capacity(CHUNK_BYTES),
+        };
+        sheet
+            .file
+            .truncate(end)
+            .map_err(|source| sheet.failed(target, source))?;
         Ok(sheet)
     }
 
     fn failed(&self, target: &dyn Storage, source: std::io::Error) -> LogError {
-        LogError::Io { action: "write", path: target.path(&segment::file_name(self.segment)), source }
+        LogError::Io {
+            action: "write",
+            path: target.path(&segment::file_name(self.segment)),
+            source,
+        }
     }
 
     /// Takes a line with its newline; the bytes that were written on this occasion.
     fn line(&mut self, text: &[u8], target: &dyn Storage) -> Result<u64, LogError> {
         self.waiting.extend_from_slice(text);
-        if self.waiting.len() < CHUNK_BYTES { Ok(0) } else { self.write(target) }
+        if self.waiting.len() < CHUNK_BYTES {
+            Ok(0)
+        } else {
+            self.write(target)
+        }
     }
 
     fn write(&mut self, target: &dyn Storage) -> Result<u64, LogError> {
-        failpoint!("copy.mid_segment", self.file.write_at(&self.waiting[..self.waiting.len() / 2], self.end));
-        self.file.write_at(&self.waiting, self.end).map_err(|source| self.failed(target, source))?;
+        failpoint!(
+            "copy.mid_segment",
+            self.file
+                .write_at(&self.waiting[..self.waiting.len() / 2], self.end)
+        );
+        self.file
+            .write_at(&self.waiting, self.end)
+            .map_err(|source| self.failed(target, source))?;
         self.digest.update(&self.waiting);
         let bytes = self.waiting.len() as u64;
         self.end += bytes;

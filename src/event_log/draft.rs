@@ -50,7 +50,11 @@ struct Written {
 
 impl Draft {
     pub fn over(real: Arc<dyn Storage>) -> Draft {
-        Draft { real, changes: Arc::default(), began: OnceLock::new() }
+        Draft {
+            real,
+            changes: Arc::default(),
+            began: OnceLock::new(),
+        }
     }
 
     /// A writer has recovered the draft and stands at `head`. From here on nothing that others
@@ -73,7 +77,12 @@ impl Draft {
 
     fn file(&self, name: &str, real: Option<Arc<dyn StorageFile>>) -> DraftFile {
         let changes = Arc::clone(&self.changes);
-        DraftFile { name: name.to_owned(), real, changes, has_lock: AtomicBool::new(false) }
+        DraftFile {
+            name: name.to_owned(),
+            real,
+            changes,
+            has_lock: AtomicBool::new(false),
+        }
     }
 
     /// Where the first writer began; what was appended follows it.
@@ -106,7 +115,10 @@ impl Storage for Draft {
         let changes = held(&self.changes);
         let mut names = self.real.names()?;
         names.retain(|name| !changes.files.contains_key(name));
-        let written = changes.files.iter().filter(|(_, change)| matches!(change, Change::Written(_)));
+        let written = changes
+            .files
+            .iter()
+            .filter(|(_, change)| matches!(change, Change::Written(_)));
         names.extend(written.map(|(name, _)| name.clone()));
         Ok(names)
     }
@@ -114,19 +126,27 @@ impl Storage for Draft {
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         let mut changes = held(&self.changes);
         let is_removed = matches!(changes.files.get(name), Some(Change::Removed));
-        let real = if is_removed { None } else { self.open_real(name)? };
+        let real = if is_removed {
+            None
+        } else {
+            self.open_real(name)?
+        };
         let is_written = matches!(changes.files.get(name), Some(Change::Written(_)));
         if real.is_none() && !is_written {
             if access != Access::Create {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            changes.files.insert(name.to_owned(), Change::Written(Written::default()));
+            changes
+                .files
+                .insert(name.to_owned(), Change::Written(Written::default()));
         }
         Ok(Box::new(self.file(name, real)))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        held(&self.changes).files.insert(name.to_owned(), Change::Removed);
+        held(&self.changes)
+            .files
+            .insert(name.to_owned(), Change::Removed);
         Ok(())
     }
 
@@ -152,14 +172,19 @@ impl DraftFile {
     }
 
     fn read_real(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.real.as_ref().map_or(Ok(0), |real| real.read_at(into, offset))
+        self.real
+            .as_ref()
+            .map_or(Ok(0), |real| real.read_at(into, offset))
     }
 
     /// Of a segment nobody changes what it holds now; the head file changes in place.
     fn as_it_is(&self) -> io::Result<Written> {
         let length = self.real_len()?;
         if self.name != HEAD_FILE {
-            return Ok(Written { kept: length, rest: Vec::new() });
+            return Ok(Written {
+                kept: length,
+                rest: Vec::new(),
+            });
         }
         let mut rest = vec![0; length as usize];
         self.read_real(&mut rest, 0)?;
@@ -210,7 +235,10 @@ impl StorageFile for DraftFile {
                 let mut taken = vec![0; (written.kept - offset) as usize];
                 self.read_real(&mut taken, offset)?;
                 taken.append(&mut written.rest);
-                *written = Written { kept: offset, rest: taken };
+                *written = Written {
+                    kept: offset,
+                    rest: taken,
+                };
             }
             let start = (offset - written.kept) as usize;
             let end = start + bytes.len();

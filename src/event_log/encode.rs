@@ -32,7 +32,9 @@ impl Batch {
             reason,
         };
         bounds::moment(self.time).map_err(|reason| refused(&self.facts[0], reason))?;
-        self.facts.iter().try_for_each(|fact| bounds::check(&fact.event).map_err(|reason| refused(fact, reason)))
+        self.facts
+            .iter()
+            .try_for_each(|fact| bounds::check(&fact.event).map_err(|reason| refused(fact, reason)))
     }
 }
 
@@ -80,7 +82,13 @@ impl Encoded {
             last = (sequence.plus(batch.facts.len() as u64), hash);
             last_time = batch.time;
         }
-        Ok(Encoded { follows, last, first_time, last_time, lines })
+        Ok(Encoded {
+            follows,
+            last,
+            first_time,
+            last_time,
+            lines,
+        })
     }
 
     /// Sequence and hash of the last event.

@@ -35,14 +35,24 @@ impl FileLog {
     /// The damage that keeps the end from being read.
     pub fn ending(&self) -> Result<Ending, LogError> {
         let (head, head_file) = (self.head()?, self.head_file_state()?);
-        let last = (head.sequence > Sequence::ZERO).then(|| self.line(head.sequence)).transpose()?;
+        let last = (head.sequence > Sequence::ZERO)
+            .then(|| self.line(head.sequence))
+            .transpose()?;
         let tail = recovery::examine(self.storage(), head)?;
         let unpublished_events = tail.head.sequence.0 - head.sequence.0;
-        Ok(Ending { head, last, head_file, unpublished_events, torn_bytes: tail.excess_bytes })
+        Ok(Ending {
+            head,
+            last,
+            head_file,
+            unpublished_events,
+            torn_bytes: tail.excess_bytes,
+        })
     }
 
     fn head_file_state(&self) -> Result<HeadFileState, LogError> {
-        let Some(file) = HeadFile::open(self.storage(), Access::Read)? else { return Ok(HeadFileState::Missing) };
+        let Some(file) = HeadFile::open(self.storage(), Access::Read)? else {
+            return Ok(HeadFileState::Missing);
+        };
         let published = file.published(self.storage())?;
         Ok(if published.is_some_and(|published| published.is_alone) {
             HeadFileState::OneSlotBad
@@ -57,7 +67,9 @@ impl FileLog {
     /// # Errors
     /// If the head file cannot be opened or locked.
     pub fn writer_lock_holder(&self) -> Result<Option<String>, LogError> {
-        let Some(file) = HeadFile::open(self.storage(), Access::Read)? else { return Ok(None) };
+        let Some(file) = HeadFile::open(self.storage(), Access::Read)? else {
+            return Ok(None);
+        };
         let is_free = file.try_lock().map_err(|source| LogError::Io {
             action: "lock",
             path: self.storage().path(HEAD_FILE),

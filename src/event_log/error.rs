@@ -10,7 +10,11 @@ use crate::domain::id::Sequence;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error("cannot {action} {}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
 
     /// What was acknowledged is not there any more, or not as it was.
     #[error("the log is damaged at {place}: {what}")]
@@ -30,7 +34,10 @@ pub enum LogError {
 
     /// Somebody appended since the caller looked.
     #[error("the head has moved from {expected} to {actual}")]
-    HeadMoved { expected: Sequence, actual: Sequence },
+    HeadMoved {
+        expected: Sequence,
+        actual: Sequence,
+    },
 
     /// A write or fsync failed; what reached the disk is unknown until the log is opened again.
     #[error("an earlier write of this process failed; the log must be opened again")]
@@ -38,16 +45,27 @@ pub enum LogError {
 
     /// What it was decided from is wrong, for no rule leads there.
     #[error("nothing was written, for no reader would take this {type_name}: {reason}")]
-    OutOfBounds { context: Context, type_name: &'static str, reason: OutOfBounds },
+    OutOfBounds {
+        context: Context,
+        type_name: &'static str,
+        reason: OutOfBounds,
+    },
 
     #[error("sequence {sequence} of this log is not the one the checkpoint was made from")]
     NotOnChain { sequence: Sequence },
 
     #[error("event {sequence} of type {type_name} cannot be read: {reason}")]
-    Undecodable { sequence: Sequence, type_name: String, reason: String },
+    Undecodable {
+        sequence: Sequence,
+        type_name: String,
+        reason: String,
+    },
 
     #[error("event {sequence} has the type {type_name}, which this version does not know")]
-    UnknownVersion { sequence: Sequence, type_name: String },
+    UnknownVersion {
+        sequence: Sequence,
+        type_name: String,
+    },
 }
 
 /// A place in the log, for people and for `dd`.
@@ -63,6 +81,10 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "log/{} byte {} (sequence {})", self.segment, self.byte, self.sequence)
+        write!(
+            f,
+            "log/{} byte {} (sequence {})",
+            self.segment, self.byte, self.sequence
+        )
     }
 }

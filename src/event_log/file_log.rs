@@ -32,7 +32,12 @@ pub struct FileLog {
 impl FileLog {
     /// A log on `storage`, which may be empty.
     pub fn on(storage: Box<dyn Storage>) -> FileLog {
-        FileLog { storage: Arc::from(storage), segment_bytes_max: SEGMENT_BYTES_MAX, draft: None, given_head: None }
+        FileLog {
+            storage: Arc::from(storage),
+            segment_bytes_max: SEGMENT_BYTES_MAX,
+            draft: None,
+            given_head: None,
+        }
     }
 
     /// This log for a dry run: whoever appends to it appends in memory, behind the true head. The
@@ -40,7 +45,11 @@ impl FileLog {
     #[must_use]
     pub fn draft(self) -> FileLog {
         let draft = Arc::new(Draft::over(self.storage));
-        FileLog { storage: Arc::clone(&draft) as Arc<dyn Storage>, draft: Some(draft), ..self }
+        FileLog {
+            storage: Arc::clone(&draft) as Arc<dyn Storage>,
+            draft: Some(draft),
+            ..self
+        }
     }
 
     /// Whether what is appended stays in memory.
@@ -51,7 +60,9 @@ impl FileLog {
     /// Whether this log may hold events that are not on the disk: it is a draft and was written
     /// to. Nobody may store what follows from them.
     pub fn has_drafted(&self) -> bool {
-        self.draft.as_ref().is_some_and(|draft| draft.began().is_some())
+        self.draft
+            .as_ref()
+            .is_some_and(|draft| draft.began().is_some())
     }
 
     /// Lets go of the lock; nothing more can be appended under it.
@@ -70,7 +81,9 @@ impl FileLog {
         &self,
         mut visit: impl FnMut(&Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(began) = self.draft.as_ref().and_then(|draft| draft.began()) else { return Ok(()) };
+        let Some(began) = self.draft.as_ref().and_then(|draft| draft.began()) else {
+            return Ok(());
+        };
         let mut reader = self.read_after(began.sequence, &began.hash)?;
         while let Some(line) = reader.next_line()? {
             visit(&line)?;
@@ -81,7 +94,10 @@ impl FileLog {
     /// A log that is read up to `head`, whatever stands behind it, and never written: a copy, or
     /// the past of a log.
     pub fn as_of(storage: Box<dyn Storage>, head: Head) -> FileLog {
-        FileLog { given_head: Some(head), ..FileLog::on(storage) }
+        FileLog {
+            given_head: Some(head),
+            ..FileLog::on(storage)
+        }
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {
@@ -104,8 +120,14 @@ impl FileLog {
         let path = || directory.to_owned();
         match Disk::open(directory) {
             Ok(disk) => Ok(FileLog::on(Box::new(disk))),
-            Err(source) if matches!(source.kind(), NotFound | NotADirectory) => Err(LogError::Missing { path: path() }),
-            Err(source) => Err(LogError::Io { action: "look into", path: path(), source }),
+            Err(source) if matches!(source.kind(), NotFound | NotADirectory) => {
+                Err(LogError::Missing { path: path() })
+            }
+            Err(source) => Err(LogError::Io {
+                action: "look into",
+                path: path(),
+                source,
+            }),
         }
     }
 
@@ -114,7 +136,11 @@ impl FileLog {
     /// # Errors
     /// If the directory cannot be listed.
     pub fn is_lost(&self) -> Result<bool, LogError> {
-        let io = |source| LogError::Io { action: "list", path: self.storage.path(""), source };
+        let io = |source| LogError::Io {
+            action: "list",
+            path: self.storage.path(""),
+            source,
+        };
         let names = self.storage.names().map_err(io)?;
         Ok(!names.iter().any(|name| is_of_a_log(name)))
     }
@@ -125,14 +151,24 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Exists`] if there is a log already.
     pub fn create(directory: &Path) -> Result<FileLog, LogError> {
-        let io = |action, source| LogError::Io { action, path: directory.to_owned(), source };
+        let io = |action, source| LogError::Io {
+            action,
+            path: directory.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(directory).map_err(|source| io("create", source))?;
-        let log = FileLog::on(Box::new(Disk::open(directory).map_err(|source| io("open", source))?));
+        let log = FileLog::on(Box::new(
+            Disk::open(directory).map_err(|source| io("open", source))?,
+        ));
         let used = log.storage.names().map_err(|source| io("list", source))?;
         if used.iter().any(|name| is_of_a_log(name)) {
-            return Err(LogError::Exists { path: directory.to_owned() });
+            return Err(LogError::Exists {
+                path: directory.to_owned(),
+            });
         }
-        log.storage.open(HEAD_FILE, Access::Create).map_err(|source| io("create", source))?;
+        log.storage
+            .open(HEAD_FILE, Access::Create)
+            .map_err(|source| io("create", source))?;
         Ok(log)
     }
 
@@ -142,12 +178,21 @@ impl FileLog {
     /// [`LogError::Locked`] names who holds it.
     pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
         let head_file = self.locked_head_file(patience)?;
-        let mut writer = Writer::open(self.storage.as_ref(), head_file, self.segment_bytes_max, Cutting::Unasked)?;
+        let mut writer = Writer::open(
+            self.storage.as_ref(),
+            head_file,
+            self.segment_bytes_max,
+            Cutting::Unasked,
+        )?;
         match &self.draft {
             Some(draft) => {
                 writer.forget_recovery();
                 let path = self.storage.path(HEAD_FILE);
-                draft.begin(*writer.head()).map_err(|source| LogError::Io { action: "read", path, source })?;
+                draft.begin(*writer.head()).map_err(|source| LogError::Io {
+                    action: "read",
+                    path,
+                    source,
+                })?;
             }
             None => writer.name_holder(&patience.holder),
         }
@@ -155,7 +200,10 @@ impl FileLog {
     }
 
     pub(super) fn locked_head_file(&self, patience: &Patience) -> Result<HeadFile, LogError> {
-        assert!(self.given_head.is_none(), "a log as of some head is not written");
+        assert!(
+            self.given_head.is_none(),
+            "a log as of some head is not written"
+        );
         let head_file = match HeadFile::open(self.storage.as_ref(), Access::Write)? {
             Some(file) => file,
             None => self.recreate_head_file()?,
@@ -178,16 +226,24 @@ impl FileLog {
     }
 
     fn has_lost_slot(&self) -> Result<bool, LogError> {
-        let Some(head_file) = HeadFile::open(self.storage(), Access::Read)? else { return Ok(false) };
-        Ok(head_file.published_at_rest(self.storage())?.is_some_and(|published| published.is_alone))
+        let Some(head_file) = HeadFile::open(self.storage(), Access::Read)? else {
+            return Ok(false);
+        };
+        Ok(head_file
+            .published_at_rest(self.storage())?
+            .is_some_and(|published| published.is_alone))
     }
 
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {
         if segment::list(self.storage.as_ref())?.is_empty() {
-            return Err(LogError::Missing { path: self.storage.path("") });
+            return Err(LogError::Missing {
+                path: self.storage.path(""),
+            });
         }
         let created = HeadFile::open(self.storage.as_ref(), Access::Create)?;
-        created.ok_or_else(|| LogError::Missing { path: self.storage.path("") })
+        created.ok_or_else(|| LogError::Missing {
+            path: self.storage.path(""),
+        })
     }
 
     fn lock(&self, head_file: &HeadFile, patience: &Patience) -> Result<(), LogError> {
@@ -204,7 +260,10 @@ impl FileLog {
                 return Ok(());
             }
             if waited >= patience.wait {
-                return Err(LogError::Locked { holder: head_file.holder(), waited_millis: waited.as_millis() });
+                return Err(LogError::Locked {
+                    holder: head_file.holder(),
+                    waited_millis: waited.as_millis(),
+                });
             }
             std::thread::sleep(pause.min(patience.wait.saturating_sub(waited)));
             pause = (pause * 2).min(Duration::from_millis(10));
@@ -236,7 +295,9 @@ impl FileLog {
             return Err(LogError::NotOnChain { sequence });
         }
         let mut reader = self.read(sequence)?;
-        let line = reader.next_line()?.ok_or(LogError::NotOnChain { sequence })?;
+        let line = reader
+            .next_line()?
+            .ok_or(LogError::NotOnChain { sequence })?;
         Ok(OwnedLine::from_line(&line))
     }
 }
@@ -254,18 +315,31 @@ impl EventLog for FileLog {
         let published = match HeadFile::open(storage, Access::Read)? {
             Some(file) => file.published_at_rest(storage)?,
             None if segment::list(storage)?.is_empty() => {
-                return Err(LogError::Missing { path: storage.path("") });
+                return Err(LogError::Missing {
+                    path: storage.path(""),
+                });
             }
             None => None,
         };
         match published {
-            Some(Published { head, is_alone: false, .. }) => Ok(head),
-            Some(Published { head, .. }) => recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head),
+            Some(Published {
+                head,
+                is_alone: false,
+                ..
+            }) => Ok(head),
+            Some(Published { head, .. }) => {
+                recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head)
+            }
             None => recovery::whole_behind_what_is_left(storage, Head::EMPTY).map(|tail| tail.head),
         }
     }
 
-    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience) -> Result<Head, LogError> {
+    fn append(
+        &self,
+        expected: &Head,
+        batch: &Batch,
+        patience: &Patience,
+    ) -> Result<Head, LogError> {
         self.writer(patience)?.append(expected, batch)
     }
 

@@ -41,11 +41,18 @@ pub struct Head {
 
 impl Head {
     /// Of a log without events.
-    pub const EMPTY: Head = Head { sequence: Sequence::ZERO, hash: Hash::ZERO, segment: Sequence::FIRST, position: 0 };
+    pub const EMPTY: Head = Head {
+        sequence: Sequence::ZERO,
+        hash: Hash::ZERO,
+        segment: Sequence::FIRST,
+        position: 0,
+    };
 
     fn to_slot(self) -> [u8; SLOT_BYTES] {
-        let text =
-            format!("{FORMAT} {:020} {:020} {:020} {}", self.sequence.0, self.segment.0, self.position, self.hash);
+        let text = format!(
+            "{FORMAT} {:020} {:020} {:020} {}",
+            self.sequence.0, self.segment.0, self.position, self.hash
+        );
         let line = format!("{text} {}", checksum(&text));
         let mut slot = [b' '; SLOT_BYTES];
         slot[..line.len()].copy_from_slice(line.as_bytes());
@@ -54,19 +61,37 @@ impl Head {
     }
 
     fn from_slot(slot: &[u8]) -> Option<Head> {
-        let fields = checked_text(slot)?.strip_prefix(FORMAT)?.strip_prefix(' ')?;
+        let fields = checked_text(slot)?
+            .strip_prefix(FORMAT)?
+            .strip_prefix(' ')?;
         let mut fields = fields.split(' ');
-        let mut number = || fields.next().filter(|field| field.len() == 20)?.parse().ok();
+        let mut number = || {
+            fields
+                .next()
+                .filter(|field| field.len() == 20)?
+                .parse()
+                .ok()
+        };
         let (sequence, segment, position) = (Sequence(number()?), Sequence(number()?), number()?);
         let hash = fields.next()?.parse().ok()?;
-        let is_possible = sequence <= Sequence::MAX && segment <= Sequence::MAX.next() && position <= Sequence::MAX.0;
-        (is_possible && fields.next().is_none()).then_some(Head { sequence, hash, segment, position })
+        let is_possible = sequence <= Sequence::MAX
+            && segment <= Sequence::MAX.next()
+            && position <= Sequence::MAX.0;
+        (is_possible && fields.next().is_none()).then_some(Head {
+            sequence,
+            hash,
+            segment,
+            position,
+        })
     }
 }
 
 /// The text of a slot whose checksum is right, in whatever format.
 fn checked_text(slot: &[u8]) -> Option<&str> {
-    let line = std::str::from_utf8(slot).ok()?.strip_suffix('\n')?.trim_end_matches(' ');
+    let line = std::str::from_utf8(slot)
+        .ok()?
+        .strip_suffix('\n')?
+        .trim_end_matches(' ');
     let (text, sum) = line.rsplit_once(' ')?;
     (sum == checksum(text)).then_some(text)
 }
@@ -123,7 +148,11 @@ impl HeadFile {
         match storage.open(HEAD_FILE, access) {
             Ok(file) => Ok(Some(HeadFile { file })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(LogError::Io { action: "open", path: storage.path(HEAD_FILE), source }),
+            Err(source) => Err(LogError::Io {
+                action: "open",
+                path: storage.path(HEAD_FILE),
+                source,
+            }),
         }
     }
 
@@ -135,10 +164,17 @@ impl HeadFile {
     pub fn published(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
         let slots = self.slots(storage)?;
         let is_alone = slots.iter().any(|read| !matches!(read, Slot::Valid(_)));
-        let heads = slots.into_iter().enumerate().filter_map(|(slot, read)| match read {
-            Slot::Valid(head) => Some(Published { head, slot, is_alone }),
-            Slot::Empty | Slot::Bad => None,
-        });
+        let heads = slots
+            .into_iter()
+            .enumerate()
+            .filter_map(|(slot, read)| match read {
+                Slot::Valid(head) => Some(Published {
+                    head,
+                    slot,
+                    is_alone,
+                }),
+                Slot::Empty | Slot::Bad => None,
+            });
         Ok(heads.max_by_key(|published| published.head.sequence))
     }
 
@@ -157,13 +193,19 @@ impl HeadFile {
     /// Both slots.
     pub fn slots(&self, storage: &dyn Storage) -> Result<[Slot; 2], LogError> {
         let mut slots = vec![0; 2 * SLOT_BYTES];
-        let length = self.file.read_at(&mut slots, 0).map_err(|source| LogError::Io {
-            action: "read",
-            path: storage.path(HEAD_FILE),
-            source,
-        })?;
+        let length = self
+            .file
+            .read_at(&mut slots, 0)
+            .map_err(|source| LogError::Io {
+                action: "read",
+                path: storage.path(HEAD_FILE),
+                source,
+            })?;
         if let Some(found) = slots[..length].chunks(SLOT_BYTES).find_map(newer_format) {
-            return Err(LogError::TooNew { path: storage.path(HEAD_FILE), found });
+            return Err(LogError::TooNew {
+                path: storage.path(HEAD_FILE),
+                found,
+            });
         }
         let (first, second) = slots.split_at(SLOT_BYTES);
         Ok([Slot::read(first), Slot::read(second)])
@@ -172,7 +214,10 @@ impl HeadFile {
     /// Overwrites `slot` and waits until it is durable.
     pub fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
         let offset = (slot * SLOT_BYTES) as u64;
-        failpoint!("head.mid_slot", self.file.write_at(&head.to_slot()[..100], offset));
+        failpoint!(
+            "head.mid_slot",
+            self.file.write_at(&head.to_slot()[..100], offset)
+        );
         self.file.write_at(&head.to_slot(), offset)?;
         failpoint!("head.before_sync");
         self.file.sync()?;
@@ -182,7 +227,11 @@ impl HeadFile {
 
     /// Tells others who holds the lock. Nothing depends on it, so it is not synced.
     pub fn name_holder(&self, holder: &str) -> std::io::Result<()> {
-        let mut record: Vec<u8> = holder.bytes().filter(|b| !b.is_ascii_control()).take(400).collect();
+        let mut record: Vec<u8> = holder
+            .bytes()
+            .filter(|b| !b.is_ascii_control())
+            .take(400)
+            .collect();
         record.resize(401, b' ');
         record.push(b'\n');
         self.file.write_at(&record, HOLDER_OFFSET)
@@ -192,7 +241,11 @@ impl HeadFile {
         let mut record = [0; 402];
         let length = self.file.read_at(&mut record, HOLDER_OFFSET).unwrap_or(0);
         let text = String::from_utf8_lossy(&record[..length]).trim().to_owned();
-        if text.is_empty() { "unknown".to_owned() } else { text }
+        if text.is_empty() {
+            "unknown".to_owned()
+        } else {
+            text
+        }
     }
 }
 
@@ -201,7 +254,12 @@ mod tests {
     use super::*;
 
     fn head() -> Head {
-        Head { sequence: Sequence(42), hash: Hash::of_bytes(b"x"), segment: Sequence(7), position: 9_000 }
+        Head {
+            sequence: Sequence(42),
+            hash: Hash::of_bytes(b"x"),
+            segment: Sequence(7),
+            position: 9_000,
+        }
     }
 
     #[test]
@@ -217,7 +275,10 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = slot;
                 flipped[byte] ^= 1 << bit;
-                assert!(Head::from_slot(&flipped).is_none_or(|read| read == head()), "byte {byte} bit {bit}");
+                assert!(
+                    Head::from_slot(&flipped).is_none_or(|read| read == head()),
+                    "byte {byte} bit {bit}"
+                );
             }
         }
     }

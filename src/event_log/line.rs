@@ -103,10 +103,15 @@ impl<'a> Line<'a> {
     }
 
     pub fn kind(&self) -> LineKind {
-        if let Some(kind) = EventKind::of_type(self.type_name).or_else(|| upcast::target(self.type_name)) {
+        if let Some(kind) =
+            EventKind::of_type(self.type_name).or_else(|| upcast::target(self.type_name))
+        {
             return LineKind::Known(kind);
         }
-        let name = self.type_name.rsplit_once(".v").map_or(self.type_name, |(name, _)| name);
+        let name = self
+            .type_name
+            .rsplit_once(".v")
+            .map_or(self.type_name, |(name, _)| name);
         match EventKind::ALL.iter().find(|kind| kind.name() == name) {
             Some(kind) => LineKind::UnknownVersion(*kind),
             None => LineKind::Unknown,
@@ -126,12 +131,17 @@ impl<'a> Line<'a> {
     /// The event as its shape tells it, of whatever size its numbers are.
     pub(super) fn unbounded_event(&self) -> Result<Event, LogError> {
         let decoded = match EventKind::of_type(self.type_name) {
-            Some(kind) => Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(self.data)),
+            Some(kind) => {
+                Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(self.data))
+            }
             None => match upcast::lift(self.type_name, self.data) {
                 Some(lifted) => lifted,
                 None => {
                     let type_name = self.type_name.to_owned();
-                    return Err(LogError::UnknownVersion { sequence: self.sequence, type_name });
+                    return Err(LogError::UnknownVersion {
+                        sequence: self.sequence,
+                        type_name,
+                    });
                 }
             },
         };
@@ -155,7 +165,9 @@ impl<'a> Line<'a> {
     /// # Errors
     /// [`LogError::Undecodable`]
     pub fn acting(&self) -> Result<Actor, LogError> {
-        self.actor.parse().map_err(|()| self.undecodable(format!("`{}` is not an actor", self.actor)))
+        self.actor
+            .parse()
+            .map_err(|()| self.undecodable(format!("`{}` is not an actor", self.actor)))
     }
 
     /// The idempotency key.
@@ -175,7 +187,9 @@ impl<'a> Line<'a> {
             return true;
         }
         let key = serde_json::from_str::<String>(self.command_id);
-        key.is_ok_and(|key| serde_json::to_string(&key).is_ok_and(|written| written == self.command_id))
+        key.is_ok_and(|key| {
+            serde_json::to_string(&key).is_ok_and(|written| written == self.command_id)
+        })
     }
 
     /// Names this line in an error.
@@ -209,8 +223,10 @@ impl<'a> Cursor<'a> {
 
     /// The value of a member that never needs escapes, up to its closing quote.
     fn until_quote(&mut self) -> Result<&'a str, String> {
-        let length = memchr::memchr2(b'"', b'\\', self.rest()).filter(|end| self.rest()[*end] == b'"');
-        let length = length.ok_or_else(|| format!("a text without end at column {}", self.at + 1))?;
+        let length =
+            memchr::memchr2(b'"', b'\\', self.rest()).filter(|end| self.rest()[*end] == b'"');
+        let length =
+            length.ok_or_else(|| format!("a text without end at column {}", self.at + 1))?;
         let value = &self.text[self.at..self.at + length];
         self.at += length + 1;
         Ok(value)
@@ -228,17 +244,30 @@ impl<'a> Cursor<'a> {
         let column = self.at + 1;
         let digits = self.until_quote()?;
         if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(format!("`{digits}` at column {column} is not a sequence of 20 digits"));
+            return Err(format!(
+                "`{digits}` at column {column} is not a sequence of 20 digits"
+            ));
         }
-        let sequence = digits.parse().ok().map(Sequence).filter(|sequence| *sequence <= Sequence::MAX);
+        let sequence = digits
+            .parse()
+            .ok()
+            .map(Sequence)
+            .filter(|sequence| *sequence <= Sequence::MAX);
         sequence.ok_or_else(|| format!("the sequence at column {column} is too large"))
     }
 
     fn number(&mut self) -> Result<u64, String> {
-        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = self
+            .rest()
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         let value = &self.text[self.at..self.at + digits];
         let plain = !value.starts_with('0') || value.len() == 1;
-        let number = value.parse().ok().filter(|number| plain && *number <= Sequence::MAX.0);
+        let number = value
+            .parse()
+            .ok()
+            .filter(|number| plain && *number <= Sequence::MAX.0);
         self.at += digits;
         number.ok_or_else(|| format!("expected a number at column {}", self.at + 1))
     }
@@ -266,7 +295,11 @@ impl<'a> Cursor<'a> {
     }
 
     fn data_and_hash(&mut self) -> Result<(&'a str, Hash), String> {
-        let end = self.text.len().checked_sub(HASH_SUFFIX_BYTES).filter(|end| *end > self.at);
+        let end = self
+            .text
+            .len()
+            .checked_sub(HASH_SUFFIX_BYTES)
+            .filter(|end| *end > self.at);
         let end = end.ok_or("the line ends too early")?;
         let suffix = &self.text.as_bytes()[end..];
         if !suffix.starts_with(br#","hash":""#) || !suffix.ends_with(br#""}"#) {

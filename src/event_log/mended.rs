@@ -26,7 +26,10 @@ pub struct Beginning {
 }
 
 fn read_only<T>() -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "a mended log is only looked at"))
+    Err(io::Error::new(
+        io::ErrorKind::ReadOnlyFilesystem,
+        "a mended log is only looked at",
+    ))
 }
 
 impl Storage for Mended {
@@ -40,13 +43,19 @@ impl Storage for Mended {
         if access != Access::Read {
             return read_only();
         }
-        let Some(beginning) = self.beginnings.get(name) else { return self.log.open(name, access) };
+        let Some(beginning) = self.beginnings.get(name) else {
+            return self.log.open(name, access);
+        };
         let rest = match self.log.open(name, access) {
             Ok(file) => Some(file).filter(|_| beginning.goes_on),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Box::new(Spliced { beginning: self.copy.open(name, access)?, bytes: beginning.bytes, rest }))
+        Ok(Box::new(Spliced {
+            beginning: self.copy.open(name, access)?,
+            bytes: beginning.bytes,
+            rest,
+        }))
     }
 
     fn remove(&self, _: &str) -> io::Result<()> {
@@ -78,7 +87,9 @@ impl StorageFile for Spliced {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         if offset < self.bytes {
-            let wanted = usize::try_from(self.bytes - offset).unwrap_or(usize::MAX).min(into.len());
+            let wanted = usize::try_from(self.bytes - offset)
+                .unwrap_or(usize::MAX)
+                .min(into.len());
             filled = self.beginning.read_at(&mut into[..wanted], offset)?;
             if filled < wanted {
                 return Ok(filled);

@@ -69,7 +69,8 @@ pub trait EventLog {
     ///
     /// # Errors
     /// [`LogError::HeadMoved`] if it is not.
-    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience) -> Result<Head, LogError>;
+    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience)
+    -> Result<Head, LogError>;
 
     /// Visits every acknowledged event from `from` on; the head up to which it read.
     ///

@@ -35,7 +35,12 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// [`LogError::NotOnChain`] if the line `after` is not there or has another hash.
-    pub(super) fn after(storage: &'s dyn Storage, head: Head, after: Sequence, hash: &Hash) -> Result<Self, LogError> {
+    pub(super) fn after(
+        storage: &'s dyn Storage,
+        head: Head,
+        after: Sequence,
+        hash: &Hash,
+    ) -> Result<Self, LogError> {
         let mut reader = Reader::from(storage, head, after.next())?;
         if reader.previous_hash != *hash {
             return Err(LogError::NotOnChain { sequence: after });
@@ -45,10 +50,16 @@ impl<'s> Reader<'s> {
     }
 
     /// A reader whose first line is `from`; it is chained to the hash that the line before states.
-    pub(super) fn from(storage: &'s dyn Storage, head: Head, from: Sequence) -> Result<Self, LogError> {
+    pub(super) fn from(
+        storage: &'s dyn Storage,
+        head: Head,
+        from: Sequence,
+    ) -> Result<Self, LogError> {
         let from = from.max(Sequence::FIRST);
         if from > head.sequence.next() {
-            return Err(LogError::NotOnChain { sequence: Sequence(from.0 - 1) });
+            return Err(LogError::NotOnChain {
+                sequence: Sequence(from.0 - 1),
+            });
         }
         let mut reader = Reader {
             storage,
@@ -72,10 +83,19 @@ impl<'s> Reader<'s> {
     /// Positions behind the line before `from` and takes over its hash.
     fn seek(&mut self, from: Sequence) -> Result<(), LogError> {
         let before = Sequence(from.0 - 1);
-        let holder = self.segments.iter().rev().find(|first| **first <= before).copied();
+        let holder = self
+            .segments
+            .iter()
+            .rev()
+            .find(|first| **first <= before)
+            .copied();
         let first = holder.ok_or_else(|| self.missing(Sequence::FIRST, before))?;
         let segment = Segment::open(self.storage, first, &self.head)?;
-        let end = if from > self.head.sequence { self.head.position } else { segment.seek(from)? };
+        let end = if from > self.head.sequence {
+            self.head.position
+        } else {
+            segment.seek(from)?
+        };
         let line = segment.checked_line_before(end, before)?;
         self.previous_hash = line.line().hash;
         self.buffer_offset = end;
@@ -84,8 +104,15 @@ impl<'s> Reader<'s> {
     }
 
     fn missing(&self, first: Sequence, sequence: Sequence) -> LogError {
-        let place = Place { segment: segment::file_name(first), byte: 0, sequence };
-        LogError::Damaged { place, what: "no segment holds this sequence".into() }
+        let place = Place {
+            segment: segment::file_name(first),
+            byte: 0,
+            sequence,
+        };
+        LogError::Damaged {
+            place,
+            what: "no segment holds this sequence".into(),
+        }
     }
 
     /// The head up to which this reader reads.
@@ -95,7 +122,9 @@ impl<'s> Reader<'s> {
 
     /// The segment of the last line and the byte after it.
     pub fn position(&self) -> Option<(Sequence, u64)> {
-        self.current.as_ref().map(|segment| (segment.first, self.buffer_offset + self.consumed as u64))
+        self.current
+            .as_ref()
+            .map(|segment| (segment.first, self.buffer_offset + self.consumed as u64))
     }
 
     /// The next line, or `None` at the head.
@@ -110,10 +139,16 @@ impl<'s> Reader<'s> {
         let byte = self.buffer_offset + start as u64;
         let (sequence, previous, more) = (self.next, self.previous_hash, self.previous_more);
         let segment = self.current.as_ref().expect("a line was found in it");
-        let damaged = |what| LogError::Damaged { place: segment.place(byte, sequence), what };
-        let line = check_line(&self.buffer[start..end], sequence, &previous, more).map_err(damaged)?;
+        let damaged = |what| LogError::Damaged {
+            place: segment.place(byte, sequence),
+            what,
+        };
+        let line =
+            check_line(&self.buffer[start..end], sequence, &previous, more).map_err(damaged)?;
         if sequence == self.head.sequence && line.hash != self.head.hash {
-            return Err(damaged("the last line is not the one the head names".to_owned()));
+            return Err(damaged(
+                "the last line is not the one the head names".to_owned(),
+            ));
         }
         self.consumed = end + 1;
         self.next = sequence.next();
@@ -142,17 +177,25 @@ impl<'s> Reader<'s> {
         self.buffer_offset += self.consumed as u64;
         self.filled -= self.consumed;
         self.consumed = 0;
-        let Some(segment) = &self.current else { return Ok(false) };
+        let Some(segment) = &self.current else {
+            return Ok(false);
+        };
         if self.filled >= LINE_BYTES_MAX {
             let what = "the line has no end".to_owned();
-            return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
+            return Err(LogError::Damaged {
+                place: segment.place(self.buffer_offset, self.next),
+                what,
+            });
         }
         if self.filled == self.buffer.len() {
             let mut larger = vec![0; (self.filled * 2).max(CHUNK_BYTES)];
             larger[..self.filled].copy_from_slice(&self.buffer);
             self.buffer = larger;
         }
-        let length = segment.read_at(&mut self.buffer[self.filled..], self.buffer_offset + self.filled as u64)?;
+        let length = segment.read_at(
+            &mut self.buffer[self.filled..],
+            self.buffer_offset + self.filled as u64,
+        )?;
         self.filled += length;
         Ok(length > 0)
     }
@@ -164,7 +207,10 @@ impl<'s> Reader<'s> {
             && (self.filled > 0 || segment.first == self.head.segment || segment.first == self.next)
         {
             let what = "the segment ends before this line does".to_owned();
-            return Err(LogError::Damaged { place: segment.place(self.buffer_offset, self.next), what });
+            return Err(LogError::Damaged {
+                place: segment.place(self.buffer_offset, self.next),
+                what,
+            });
         }
         if self.segments.binary_search(&self.next).is_err() {
             return Err(self.missing(self.next, self.next));
@@ -190,9 +236,11 @@ pub(super) fn check_line<'a>(
         return Err("the hash does not match the line and the one before it".to_owned());
     }
     match previous_more {
-        Some(more) if more > 0 && line.more != more - 1 => {
-            Err(format!("the batch has {} events to come, but the line before promised {}", line.more, more - 1))
-        }
+        Some(more) if more > 0 && line.more != more - 1 => Err(format!(
+            "the batch has {} events to come, but the line before promised {}",
+            line.more,
+            more - 1
+        )),
         _ => Ok(line),
     }
 }

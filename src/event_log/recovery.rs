@@ -43,8 +43,17 @@ impl Tail {
 
     /// Where it stops being whole.
     pub fn end(&self) -> Place {
-        let Head { segment, position: byte, sequence, .. } = self.head;
-        Place { segment: segment::file_name(segment), byte, sequence: sequence.next() }
+        let Head {
+            segment,
+            position: byte,
+            sequence,
+            ..
+        } = self.head;
+        Place {
+            segment: segment::file_name(segment),
+            byte,
+            sequence: sequence.next(),
+        }
     }
 }
 
@@ -68,8 +77,15 @@ pub(super) fn has_tail(storage: &dyn Storage, head: &Head) -> Result<bool, LogEr
 fn length_up_to(storage: &dyn Storage, head: &Head) -> Result<u64, LogError> {
     let length = length_if_there(storage, head.segment)?.unwrap_or(0);
     if length < head.position {
-        let place = Place { segment: segment::file_name(head.segment), byte: length, sequence: head.sequence };
-        let what = format!("the segment ends here, but {} bytes are acknowledged", head.position);
+        let place = Place {
+            segment: segment::file_name(head.segment),
+            byte: length,
+            sequence: head.sequence,
+        };
+        let what = format!(
+            "the segment ends here, but {} bytes are acknowledged",
+            head.position
+        );
         return Err(LogError::Damaged { place, what });
     }
     Ok(length)
@@ -77,7 +93,10 @@ fn length_up_to(storage: &dyn Storage, head: &Head) -> Result<u64, LogError> {
 
 fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>, LogError> {
     match storage.open(&segment::file_name(first), Access::Read) {
-        Ok(file) => file.len().map(Some).map_err(|source| io_error(storage, "measure", first, source)),
+        Ok(file) => file
+            .len()
+            .map(Some)
+            .map_err(|source| io_error(storage, "measure", first, source)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(io_error(storage, "open", first, source)),
     }
@@ -89,11 +108,23 @@ fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>
 /// As [`has_tail`].
 pub(super) fn examine(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
     length_up_to(storage, &head)?;
-    let segments: Vec<_> =
-        segment::list(storage)?.into_iter().filter(|first| *first == head.segment || *first > head.sequence).collect();
-    let mut scan = Scan { head, open: head, more: 0, bad: None, valid_after_bad: false };
+    let segments: Vec<_> = segment::list(storage)?
+        .into_iter()
+        .filter(|first| *first == head.segment || *first > head.sequence)
+        .collect();
+    let mut scan = Scan {
+        head,
+        open: head,
+        more: 0,
+        bad: None,
+        valid_after_bad: false,
+    };
     for first in &segments {
-        let from = if *first == head.segment { head.position } else { 0 };
+        let from = if *first == head.segment {
+            head.position
+        } else {
+            0
+        };
         scan.segment(storage, *first, from)?;
     }
     scan.finish(storage, &segments, head)
@@ -111,9 +142,18 @@ struct Scan {
 }
 
 impl Scan {
-    fn segment(&mut self, storage: &dyn Storage, first: Sequence, from: u64) -> Result<(), LogError> {
+    fn segment(
+        &mut self,
+        storage: &dyn Storage,
+        first: Sequence,
+        from: u64,
+    ) -> Result<(), LogError> {
         if first != self.open.segment && (first != self.open.sequence.next() || self.more > 0) {
-            self.bad(first, 0, "the segment does not continue the one before it".to_owned());
+            self.bad(
+                first,
+                0,
+                "the segment does not continue the one before it".to_owned(),
+            );
         }
         let bytes = read_from(storage, first, from)?;
         let mut offset = 0;
@@ -122,7 +162,11 @@ impl Scan {
             offset += length + 1;
         }
         if offset < bytes.len() {
-            self.bad(first, from + offset as u64, "the line has no end".to_owned());
+            self.bad(
+                first,
+                from + offset as u64,
+                "the line has no end".to_owned(),
+            );
         }
         Ok(())
     }
@@ -130,7 +174,16 @@ impl Scan {
     /// Notes the first bad place.
     fn bad(&mut self, first: Sequence, byte: u64, what: String) {
         let sequence = self.open.sequence.next();
-        self.bad.get_or_insert_with(|| (Place { segment: segment::file_name(first), byte, sequence }, what));
+        self.bad.get_or_insert_with(|| {
+            (
+                Place {
+                    segment: segment::file_name(first),
+                    byte,
+                    sequence,
+                },
+                what,
+            )
+        });
     }
 
     fn line(&mut self, bytes: &[u8], first: Sequence, byte: u64) {
@@ -142,7 +195,12 @@ impl Scan {
         match check_line(bytes, self.open.sequence.next(), &self.open.hash, more) {
             Ok(line) => {
                 let position = byte + bytes.len() as u64 + 1;
-                self.open = Head { sequence: line.sequence, hash: line.hash, segment: first, position };
+                self.open = Head {
+                    sequence: line.sequence,
+                    hash: line.hash,
+                    segment: first,
+                    position,
+                };
                 self.more = line.more;
                 if line.more == 0 {
                     self.head = self.open;
@@ -152,7 +210,12 @@ impl Scan {
         }
     }
 
-    fn finish(self, storage: &dyn Storage, segments: &[Sequence], examined_from: Head) -> Result<Tail, LogError> {
+    fn finish(
+        self,
+        storage: &dyn Storage,
+        segments: &[Sequence],
+        examined_from: Head,
+    ) -> Result<Tail, LogError> {
         let mut tail = Tail {
             head: self.head,
             stretches: Vec::new(),
@@ -167,10 +230,21 @@ impl Scan {
                 tail.excess_segments.push(*first);
                 continue;
             }
-            let start = if *first == examined_from.segment { examined_from.position } else { 0 };
-            let end = if *first == self.head.segment { self.head.position } else { length };
+            let start = if *first == examined_from.segment {
+                examined_from.position
+            } else {
+                0
+            };
+            let end = if *first == self.head.segment {
+                self.head.position
+            } else {
+                length
+            };
             tail.excess_bytes += length - end;
-            tail.stretches.push(Stretch { segment: *first, bytes: start..end });
+            tail.stretches.push(Stretch {
+                segment: *first,
+                bytes: start..end,
+            });
         }
         Ok(tail)
     }
@@ -184,39 +258,62 @@ impl Scan {
 pub(super) fn behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
     let mut tail = examine(storage, head)?;
     match tail.valid_after_bad.take() {
-        Some((place, what)) => Err(LogError::Damaged { place, what: format!("{what}, and good lines follow") }),
+        Some((place, what)) => Err(LogError::Damaged {
+            place,
+            what: format!("{what}, and good lines follow"),
+        }),
         None => Ok(tail),
     }
 }
 
 /// What is wrong with a tail that is not made of whole batches where the head is lost, or a slot of it.
-pub(super) const IN_DOUBT: &str =
-    "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
+pub(super) const IN_DOUBT: &str = "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
 
 /// The same for whoever reads on or would cut it without asking. One crash tears either a slot of
 /// the head or the end of the log: where both are unreadable, something acknowledged may be.
 ///
 /// # Errors
 /// [`LogError::Damaged`] unless it is made of whole batches.
-pub(super) fn whole_behind_what_is_left(storage: &dyn Storage, head: Head) -> Result<Tail, LogError> {
+pub(super) fn whole_behind_what_is_left(
+    storage: &dyn Storage,
+    head: Head,
+) -> Result<Tail, LogError> {
     let tail = behind_what_is_left(storage, head)?;
-    if tail.is_whole() { Ok(tail) } else { Err(LogError::Damaged { place: tail.end(), what: IN_DOUBT.to_owned() }) }
+    if tail.is_whole() {
+        Ok(tail)
+    } else {
+        Err(LogError::Damaged {
+            place: tail.end(),
+            what: IN_DOUBT.to_owned(),
+        })
+    }
 }
 
 fn length_of(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {
     let file = segment::open(storage, first, Access::Read)?;
-    file.len().map_err(|source| io_error(storage, "measure", first, source))
+    file.len()
+        .map_err(|source| io_error(storage, "measure", first, source))
 }
 
-pub(super) fn read_from(storage: &dyn Storage, first: Sequence, from: u64) -> Result<Vec<u8>, LogError> {
+pub(super) fn read_from(
+    storage: &dyn Storage,
+    first: Sequence,
+    from: u64,
+) -> Result<Vec<u8>, LogError> {
     let file = segment::open(storage, first, Access::Read)?;
-    let length = file.len().map_err(|source| io_error(storage, "measure", first, source))?;
+    let length = file
+        .len()
+        .map_err(|source| io_error(storage, "measure", first, source))?;
     let mut bytes = Vec::new();
     let length = usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX);
-    let room = bytes.try_reserve_exact(length).map_err(|_| std::io::ErrorKind::OutOfMemory.into());
+    let room = bytes
+        .try_reserve_exact(length)
+        .map_err(|_| std::io::ErrorKind::OutOfMemory.into());
     room.map_err(|source| io_error(storage, "read", first, source))?;
     bytes.resize(length, 0);
-    let read = file.read_at(&mut bytes, from).map_err(|source| io_error(storage, "read", first, source))?;
+    let read = file
+        .read_at(&mut bytes, from)
+        .map_err(|source| io_error(storage, "read", first, source))?;
     bytes.truncate(read);
     Ok(bytes)
 }
@@ -227,5 +324,9 @@ pub(super) fn io_error(
     first: Sequence,
     source: std::io::Error,
 ) -> LogError {
-    LogError::Io { action, path: storage.path(&segment::file_name(first)), source }
+    LogError::Io {
+        action,
+        path: storage.path(&segment::file_name(first)),
+        source,
+    }
 }

@@ -66,7 +66,10 @@ pub const SCHEMAS: &[Schema] = schemas! {
 };
 
 /// The schema of the line itself.
-pub const ENVELOPE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/envelope.json"));
+pub const ENVELOPE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/schemas/envelope.json"
+));
 
 /// The schema of a type such as `task.created.v2`.
 pub fn find(type_name: &str) -> Option<&'static Schema> {
@@ -75,17 +78,25 @@ pub fn find(type_name: &str) -> Option<&'static Schema> {
 
 fn position(type_name: &str) -> Option<usize> {
     let (name, version) = type_name.rsplit_once(".v")?;
-    SCHEMAS.iter().position(|schema| schema.name == name && schema.version.to_string() == version)
+    SCHEMAS
+        .iter()
+        .position(|schema| schema.name == name && schema.version.to_string() == version)
 }
 
-static VALIDATORS: LazyLock<Vec<Validator>> =
-    LazyLock::new(|| SCHEMAS.iter().map(|schema| validator(schema.text)).collect());
+static VALIDATORS: LazyLock<Vec<Validator>> = LazyLock::new(|| {
+    SCHEMAS
+        .iter()
+        .map(|schema| validator(schema.text))
+        .collect()
+});
 static ENVELOPE_VALIDATOR: LazyLock<Validator> = LazyLock::new(|| validator(ENVELOPE));
 
 fn validator(text: &str) -> Validator {
     let schema = parse(text).expect("schemas built in are JSON");
     let options = jsonschema::draft202012::options().should_validate_formats(true);
-    options.build(&schema).expect("schemas built in are schemas")
+    options
+        .build(&schema)
+        .expect("schemas built in are schemas")
 }
 
 fn parse(text: &str) -> Result<Value, serde_json::Error> {
@@ -109,13 +120,22 @@ pub fn validate_data(type_name: &str, data: &Value) -> Result<(), String> {
 pub fn validate_line(text: &str) -> Result<(), String> {
     let line = parse(text).map_err(|error| error.to_string())?;
     validate(&ENVELOPE_VALIDATOR, &line)?;
-    validate_data(line["type"].as_str().expect("validated as a text"), &line["data"])
+    validate_data(
+        line["type"].as_str().expect("validated as a text"),
+        &line["data"],
+    )
 }
 
 fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
-    let faults: Vec<_> =
-        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+    let faults: Vec<_> = validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.join("; "))
+    }
 }
 
 /// What is wrong with the schemas themselves; nothing in a sound build.
@@ -124,13 +144,18 @@ pub fn lint() -> Vec<String> {
     for kind in EventKind::ALL {
         faults.extend(lint_versions(*kind));
     }
-    faults.extend(lint_members("envelope", &parse(ENVELOPE).unwrap_or_default()));
+    faults.extend(lint_members(
+        "envelope",
+        &parse(ENVELOPE).unwrap_or_default(),
+    ));
     faults
 }
 
 fn lint_schema(schema: &Schema) -> Vec<String> {
     let name = schema.type_name();
-    let Ok(value) = parse(schema.text) else { return vec![format!("{name}: not JSON")] };
+    let Ok(value) = parse(schema.text) else {
+        return vec![format!("{name}: not JSON")];
+    };
     let mut faults = lint_members(&name, &value);
     if value["title"] != name.as_str() {
         faults.push(format!("{name}: the title is {}", value["title"]));
@@ -148,7 +173,9 @@ fn lint_versions(kind: EventKind) -> Vec<String> {
         if find(&name).is_none() {
             faults.push(format!("{name}: an event without a schema"));
         }
-        let lifted = UPCASTERS.iter().any(|upcaster| upcaster.type_name == name && upcaster.target == kind);
+        let lifted = UPCASTERS
+            .iter()
+            .any(|upcaster| upcaster.type_name == name && upcaster.target == kind);
         if version < kind.version() && !lifted {
             faults.push(format!("{name}: an old version without an upcaster"));
         }
@@ -164,17 +191,38 @@ fn lint_members(name: &str, schema: &Value) -> Vec<String> {
             faults.push(format!("{name}: {what}"));
         }
     };
-    let described = |value: &Value| value["description"].as_str().is_some_and(|text| !text.contains('\n'));
-    demand(schema["$schema"] == "https://json-schema.org/draft/2020-12/schema", "another draft".to_owned());
-    demand(schema["additionalProperties"] == false, "additional properties are allowed".to_owned());
+    let described = |value: &Value| {
+        value["description"]
+            .as_str()
+            .is_some_and(|text| !text.contains('\n'))
+    };
+    demand(
+        schema["$schema"] == "https://json-schema.org/draft/2020-12/schema",
+        "another draft".to_owned(),
+    );
+    demand(
+        schema["additionalProperties"] == false,
+        "additional properties are allowed".to_owned(),
+    );
     demand(described(schema), "no description of one line".to_owned());
     let none = serde_json::Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);
     for (member, value) in properties {
-        demand(described(value), format!("`{member}` has no description of one line"));
+        demand(
+            described(value),
+            format!("`{member}` has no description of one line"),
+        );
     }
-    for member in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        demand(properties.contains_key(member), format!("`{member}` is required and not a property"));
+    for member in schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        demand(
+            properties.contains_key(member),
+            format!("`{member}` is required and not a property"),
+        );
     }
     faults
 }

@@ -21,15 +21,30 @@ pub fn first_sequence(name: &str) -> Option<Sequence> {
 
 /// The first sequences of all segments, in order.
 pub fn list(storage: &dyn Storage) -> Result<Vec<Sequence>, LogError> {
-    let names = storage.names().map_err(|source| LogError::Io { action: "list", path: storage.path(""), source })?;
-    let mut segments: Vec<_> = names.iter().filter_map(|name| first_sequence(name)).collect();
+    let names = storage.names().map_err(|source| LogError::Io {
+        action: "list",
+        path: storage.path(""),
+        source,
+    })?;
+    let mut segments: Vec<_> = names
+        .iter()
+        .filter_map(|name| first_sequence(name))
+        .collect();
     segments.sort_unstable();
     Ok(segments)
 }
 
-pub fn open(storage: &dyn Storage, first: Sequence, access: Access) -> Result<Box<dyn StorageFile>, LogError> {
+pub fn open(
+    storage: &dyn Storage,
+    first: Sequence,
+    access: Access,
+) -> Result<Box<dyn StorageFile>, LogError> {
     let name = file_name(first);
-    storage.open(&name, access).map_err(|source| LogError::Io { action: "open", path: storage.path(&name), source })
+    storage.open(&name, access).map_err(|source| LogError::Io {
+        action: "open",
+        path: storage.path(&name),
+        source,
+    })
 }
 
 /// One segment open for reading, bounded by the head.
@@ -46,12 +61,25 @@ impl Segment {
         let file = match storage.open(&file_name(first), Access::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let place = Place { segment: file_name(first), byte: 0, sequence: first };
-                let why = error.get_ref().map_or_else(String::new, |why| format!(": {why}"));
-                return Err(LogError::Damaged { place, what: format!("the segment is missing{why}") });
+                let place = Place {
+                    segment: file_name(first),
+                    byte: 0,
+                    sequence: first,
+                };
+                let why = error
+                    .get_ref()
+                    .map_or_else(String::new, |why| format!(": {why}"));
+                return Err(LogError::Damaged {
+                    place,
+                    what: format!("the segment is missing{why}"),
+                });
             }
             Err(source) => {
-                return Err(LogError::Io { action: "open", path: storage.path(&file_name(first)), source });
+                return Err(LogError::Io {
+                    action: "open",
+                    path: storage.path(&file_name(first)),
+                    source,
+                });
             }
         };
         let length = file.len().map_err(|source| LogError::Io {
@@ -59,9 +87,17 @@ impl Segment {
             path: storage.path(&file_name(first)),
             source,
         })?;
-        let end = if first == head.segment { head.position } else { length };
+        let end = if first == head.segment {
+            head.position
+        } else {
+            length
+        };
         if length < end {
-            let place = Place { segment: file_name(first), byte: length, sequence: head.sequence };
+            let place = Place {
+                segment: file_name(first),
+                byte: length,
+                sequence: head.sequence,
+            };
             let what = format!("the segment ends here, but {end} bytes are acknowledged");
             return Err(LogError::Damaged { place, what });
         }
@@ -69,21 +105,32 @@ impl Segment {
     }
 
     pub fn place(&self, byte: u64, sequence: Sequence) -> Place {
-        Place { segment: file_name(self.first), byte, sequence }
+        Place {
+            segment: file_name(self.first),
+            byte,
+            sequence,
+        }
     }
 
     fn damaged(&self, byte: u64, sequence: Sequence, what: impl Into<String>) -> LogError {
-        LogError::Damaged { place: self.place(byte, sequence), what: what.into() }
+        LogError::Damaged {
+            place: self.place(byte, sequence),
+            what: what.into(),
+        }
     }
 
     /// Reads up to the acknowledged end.
     pub fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, LogError> {
-        let length = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX).min(into.len());
-        self.file.read_at(&mut into[..length], offset).map_err(|source| LogError::Io {
-            action: "read",
-            path: file_name(self.first).into(),
-            source,
-        })
+        let length = usize::try_from(self.end.saturating_sub(offset))
+            .unwrap_or(usize::MAX)
+            .min(into.len());
+        self.file
+            .read_at(&mut into[..length], offset)
+            .map_err(|source| LogError::Io {
+                action: "read",
+                path: file_name(self.first).into(),
+                source,
+            })
     }
 
     /// The first byte of the line with `sequence`, by binary search over bytes. A sequence that
@@ -107,7 +154,9 @@ impl Segment {
             }
         }
         match self.next_line_start(low)? {
-            Some(start) if start < self.end => Err(self.damaged(start, sequence, "this sequence is missing")),
+            Some(start) if start < self.end => {
+                Err(self.damaged(start, sequence, "this sequence is missing"))
+            }
             _ => Ok(self.end),
         }
     }
@@ -135,10 +184,17 @@ impl Segment {
         let mut beginning = [0; 512];
         let length = self.read_at(&mut beginning, start)?;
         let marker = br#","sequence":""#;
-        let found = beginning[..length].windows(marker.len()).position(|window| window == marker);
-        let digits = found.and_then(|at| beginning[..length].get(at + marker.len()..at + marker.len() + 20));
-        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
-        number.map(Sequence).ok_or_else(|| self.damaged(start, self.first, "no sequence where a line begins"))
+        let found = beginning[..length]
+            .windows(marker.len())
+            .position(|window| window == marker);
+        let digits =
+            found.and_then(|at| beginning[..length].get(at + marker.len()..at + marker.len() + 20));
+        let number = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| digits.parse().ok());
+        number
+            .map(Sequence)
+            .ok_or_else(|| self.damaged(start, self.first, "no sequence where a line begins"))
     }
 
     /// The line that ends just before `end`, newline excluded, and its first byte.
@@ -149,7 +205,11 @@ impl Segment {
             let mut bytes = vec![0; usize::try_from(end - from).expect("a window fits memory")];
             let length = self.read_at(&mut bytes, from)?;
             if length < bytes.len() || bytes.last() != Some(&b'\n') {
-                return Err(self.damaged(end, self.first, "a line does not end where the next begins"));
+                return Err(self.damaged(
+                    end,
+                    self.first,
+                    "a line does not end where the next begins",
+                ));
             }
             bytes.pop();
             if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
@@ -168,7 +228,11 @@ impl Segment {
         let (start, bytes) = self.line_before(end)?;
         let line = Line::parse(&bytes).map_err(|what| self.damaged(start, sequence, what))?;
         if line.sequence != sequence {
-            return Err(self.damaged(start, sequence, format!("found sequence {} instead", line.sequence)));
+            return Err(self.damaged(
+                start,
+                sequence,
+                format!("found sequence {} instead", line.sequence),
+            ));
         }
         Ok(OwnedLine { bytes })
     }
@@ -181,7 +245,9 @@ pub struct OwnedLine {
 
 impl OwnedLine {
     pub(super) fn from_line(line: &Line<'_>) -> OwnedLine {
-        OwnedLine { bytes: line.text.as_bytes().to_vec() }
+        OwnedLine {
+            bytes: line.text.as_bytes().to_vec(),
+        }
     }
 
     pub fn line(&self) -> Line<'_> {

@@ -66,14 +66,21 @@ impl FileLog {
         let storage = self.storage();
         let Some(head_file) = HeadFile::open(storage, Access::Read)? else {
             if segment::list(storage)?.is_empty() {
-                return Err(LogError::Missing { path: storage.path("") });
+                return Err(LogError::Missing {
+                    path: storage.path(""),
+                });
             }
             return behind_lost_head(storage);
         };
-        let Some(published) = head_file.published(storage)? else { return behind_lost_head(storage) };
+        let Some(published) = head_file.published(storage)? else {
+            return behind_lost_head(storage);
+        };
         let head = published.head;
         let (state, tail) = if published.is_alone {
-            (HeadFileState::HalfBad, recovery::behind_what_is_left(storage, head)?)
+            (
+                HeadFileState::HalfBad,
+                recovery::behind_what_is_left(storage, head)?,
+            )
         } else {
             (HeadFileState::Sound, recovery::examine(storage, head)?)
         };
@@ -92,13 +99,21 @@ impl FileLog {
     pub fn lock_unsettled(&self, patience: &Patience) -> Result<LockedLog<'_>, LogError> {
         let head_file = self.locked_head_file(patience)?;
         let _ = head_file.name_holder(&patience.holder);
-        Ok(LockedLog { log: self, head_file })
+        Ok(LockedLog {
+            log: self,
+            head_file,
+        })
     }
 }
 
 fn behind_lost_head(storage: &dyn Storage) -> Result<Unsettled, LogError> {
     let head = recovery::behind_what_is_left(storage, Head::EMPTY)?.head;
-    Ok(Unsettled { head_file: HeadFileState::Lost, late_events: 0, cuts: cuts(storage, &head)?, head })
+    Ok(Unsettled {
+        head_file: HeadFileState::Lost,
+        late_events: 0,
+        cuts: cuts(storage, &head)?,
+        head,
+    })
 }
 
 /// Everything behind `head`.
@@ -112,14 +127,21 @@ fn cuts(storage: &dyn Storage, head: &Head) -> Result<Vec<Cut>, LogError> {
         };
         let bytes = recovery::read_from(storage, first, byte)?;
         if !bytes.is_empty() || first > head.sequence.next() {
-            cuts.push(Cut { segment: first, byte, bytes: bytes.len() as u64, sequences: sequences(&bytes) });
+            cuts.push(Cut {
+                segment: first,
+                byte,
+                bytes: bytes.len() as u64,
+                sequences: sequences(&bytes),
+            });
         }
     }
     Ok(cuts)
 }
 
 fn sequences(bytes: &[u8]) -> Option<(Sequence, Sequence)> {
-    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| Line::parse(line).ok());
+    let lines = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| Line::parse(line).ok());
     let mut sequences = lines.map(|line| line.sequence);
     let first = sequences.next()?;
     Some((first, sequences.next_back().unwrap_or(first)))
@@ -132,7 +154,12 @@ impl LockedLog<'_> {
     /// # Errors
     /// If the log is damaged or cannot be written.
     pub fn settle(self) -> Result<(Head, Recovery), LogError> {
-        let mut writer = Writer::open(self.log.storage(), self.head_file, u64::MAX, Cutting::Approved)?;
+        let mut writer = Writer::open(
+            self.log.storage(),
+            self.head_file,
+            u64::MAX,
+            Cutting::Approved,
+        )?;
         writer.settle_the_rest()?;
         Ok((*writer.head(), writer.recovery()))
     }

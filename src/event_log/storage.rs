@@ -63,7 +63,10 @@ impl Disk {
     pub fn open(directory: &Path) -> io::Result<Disk> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| rustix::fs::openat(CWD, directory, flags, Mode::empty()))?;
-        Ok(Disk { directory: opened, name: directory.to_owned() })
+        Ok(Disk {
+            directory: opened,
+            name: directory.to_owned(),
+        })
     }
 
     /// What stands under a name, links not followed; `None` if nothing does.
@@ -95,9 +98,16 @@ impl Storage for Disk {
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
         // A link leads to a file of somebody else, which a writer would cut; a pipe is waited for.
-        if self.kind(name)?.is_some_and(|kind| kind != FileType::RegularFile) {
+        if self
+            .kind(name)?
+            .is_some_and(|kind| kind != FileType::RegularFile)
+        {
             // Where one is to be created, something stands in its way.
-            let kind = if access == Access::Create { io::ErrorKind::AlreadyExists } else { io::ErrorKind::NotFound };
+            let kind = if access == Access::Create {
+                io::ErrorKind::AlreadyExists
+            } else {
+                io::ErrorKind::NotFound
+            };
             return Err(io::Error::new(kind, NO_FILE));
         }
         let flags = match access {
@@ -113,7 +123,11 @@ impl Storage for Disk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.directory, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(
+            &self.directory,
+            name,
+            AtFlags::empty(),
+        )?)
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -14,11 +14,16 @@ pub struct Upcaster {
 }
 
 /// Every historic type. A kind whose current version is n has n - 1 of them.
-pub const UPCASTERS: &[Upcaster] =
-    &[Upcaster { type_name: "task.created.v1", target: EventKind::TaskCreated, lift: lift_task_created_v1 }];
+pub const UPCASTERS: &[Upcaster] = &[Upcaster {
+    type_name: "task.created.v1",
+    target: EventKind::TaskCreated,
+    lift: lift_task_created_v1,
+}];
 
 fn upcaster(type_name: &str) -> Option<&'static Upcaster> {
-    UPCASTERS.iter().find(|upcaster| upcaster.type_name == type_name)
+    UPCASTERS
+        .iter()
+        .find(|upcaster| upcaster.type_name == type_name)
 }
 
 /// The kind that a historic type is lifted to.
@@ -44,7 +49,21 @@ struct TaskCreatedV1 {
 }
 
 fn lift_task_created_v1(data: &str) -> Result<Event, serde_json::Error> {
-    let TaskCreatedV1 { task_id, number, title, description, created_by } = serde_json::from_str(data)?;
+    let TaskCreatedV1 {
+        task_id,
+        number,
+        title,
+        description,
+        created_by,
+    } = serde_json::from_str(data)?;
     let Title { title, jira_id, .. } = Title::from_v1(title);
-    Ok(TaskCreated { task_id, number, title, jira_id, description, created_by }.into())
+    Ok(TaskCreated {
+        task_id,
+        number,
+        title,
+        jira_id,
+        description,
+        created_by,
+    }
+    .into())
 }

@@ -60,7 +60,9 @@ impl<'s> Writer<'s> {
         cutting: Cutting,
     ) -> Result<Writer<'s>, LogError> {
         let published = head_file.published(storage)?;
-        let (head, slot) = published.map_or((Head::EMPTY, 1), |published| (published.head, published.slot));
+        let (head, slot) = published.map_or((Head::EMPTY, 1), |published| {
+            (published.head, published.slot)
+        });
         let mut writer = Writer {
             storage,
             head_file,
@@ -112,14 +114,19 @@ impl<'s> Writer<'s> {
         };
         let tail = match lost {
             Lost::Nothing => recovery::examine(self.storage, self.head)?,
-            _ if cutting == Cutting::Unasked => recovery::whole_behind_what_is_left(self.storage, self.head)?,
+            _ if cutting == Cutting::Unasked => {
+                recovery::whole_behind_what_is_left(self.storage, self.head)?
+            }
             Lost::Head | Lost::Slot => recovery::behind_what_is_left(self.storage, self.head)?,
         };
         let published_events = tail.head.sequence.0 - self.head.sequence.0;
         let outcome = self.cut_and_publish(&tail, lost);
         self.poisoned = outcome.is_err();
         outcome?;
-        self.recovery = Recovery { published_events, cut_bytes: tail.excess_bytes };
+        self.recovery = Recovery {
+            published_events,
+            cut_bytes: tail.excess_bytes,
+        };
         Ok(())
     }
 
@@ -137,7 +144,9 @@ impl<'s> Writer<'s> {
         failpoint!("recovery.before_cut");
         for first in tail.excess_segments.iter().rev() {
             let name = segment::file_name(*first);
-            self.storage.remove(&name).map_err(|source| io_error(self.storage, "remove", *first, source))?;
+            self.storage
+                .remove(&name)
+                .map_err(|source| io_error(self.storage, "remove", *first, source))?;
         }
         for stretch in &tail.stretches {
             self.make_durable(stretch, lost)?;
@@ -149,7 +158,11 @@ impl<'s> Writer<'s> {
         }
         // Both slots are written before anything is appended, so that one that cannot be read is
         // always one that was lost.
-        if lost == Lost::Head { self.publish(tail.head) } else { Ok(()) }
+        if lost == Lost::Head {
+            self.publish(tail.head)
+        } else {
+            Ok(())
+        }
     }
 
     /// Cuts a segment behind `stretch` and makes what is left durable. Whoever wrote it may have
@@ -157,7 +170,10 @@ impl<'s> Writer<'s> {
     /// bytes that are to be published late are written again. With the head file lost that would
     /// be the whole log, almost all of which was acknowledged once.
     fn make_durable(&self, stretch: &recovery::Stretch, lost: Lost) -> Result<(), LogError> {
-        let recovery::Stretch { segment: first, bytes } = stretch;
+        let recovery::Stretch {
+            segment: first,
+            bytes,
+        } = stretch;
         let file = segment::open(self.storage, *first, Access::Write)?;
         let io = |source| io_error(self.storage, "recover", *first, source);
         file.truncate(bytes.end).map_err(io)?;
@@ -174,26 +190,44 @@ impl<'s> Writer<'s> {
         }
         let segment = Segment::open(self.storage, self.head.segment, &self.head)?;
         let (start, bytes) = segment.line_before(self.head.position)?;
-        let damaged = |what| LogError::Damaged { place: segment.place(start, self.head.sequence), what };
+        let damaged = |what| LogError::Damaged {
+            place: segment.place(start, self.head.sequence),
+            what,
+        };
         let previous = self.hash_before_last(&segment, start)?;
         let line = check_line(&bytes, self.head.sequence, &previous, None).map_err(damaged)?;
         if line.hash != self.head.hash {
-            return Err(damaged("the last line is not the one the head names".to_owned()));
+            return Err(damaged(
+                "the last line is not the one the head names".to_owned(),
+            ));
         }
         line.event_time().map(Some)
     }
 
     /// What the line before the last one states, which begins at `start` of `segment`.
     fn hash_before_last(&self, segment: &Segment, start: u64) -> Result<Hash, LogError> {
-        let Some(sequence) = self.head.sequence.0.checked_sub(1).filter(|before| *before > 0).map(Sequence) else {
+        let Some(sequence) = self
+            .head
+            .sequence
+            .0
+            .checked_sub(1)
+            .filter(|before| *before > 0)
+            .map(Sequence)
+        else {
             return Ok(Hash::ZERO);
         };
         if start > 0 {
             return Ok(segment.checked_line_before(start, sequence)?.line().hash);
         }
-        let earlier = segment::list(self.storage)?.into_iter().rev().find(|first| *first < segment.first);
+        let earlier = segment::list(self.storage)?
+            .into_iter()
+            .rev()
+            .find(|first| *first < segment.first);
         let earlier = Segment::open(self.storage, earlier.unwrap_or(Sequence::FIRST), &self.head)?;
-        Ok(earlier.checked_line_before(earlier.end, sequence)?.line().hash)
+        Ok(earlier
+            .checked_line_before(earlier.end, sequence)?
+            .line()
+            .hash)
     }
 
     /// Appends a batch: all its events become visible together, durably, or none does.
@@ -238,9 +272,15 @@ impl<'s> Writer<'s> {
             return Err(LogError::Poisoned);
         }
         if !encoded.follows(&self.head) {
-            return Err(LogError::HeadMoved { expected: encoded.follows.0, actual: self.head.sequence });
+            return Err(LogError::HeadMoved {
+                expected: encoded.follows.0,
+                actual: self.head.sequence,
+            });
         }
-        assert!(self.last_time.is_none_or(|last| encoded.first_time >= last), "event times never decrease");
+        assert!(
+            self.last_time.is_none_or(|last| encoded.first_time >= last),
+            "event times never decrease"
+        );
         self.poisoned = true;
         let Unpublished { head } = self.write(encoded)?;
         self.publish(head)?;
@@ -250,11 +290,18 @@ impl<'s> Writer<'s> {
     }
 
     fn write(&mut self, encoded: &Encoded) -> Result<Unpublished, LogError> {
-        let Encoded { last: (sequence, hash), ref lines, .. } = *encoded;
+        let Encoded {
+            last: (sequence, hash),
+            ref lines,
+            ..
+        } = *encoded;
         let (segment_first, position) = self.place_for(lines.len() as u64);
         let file = self.segment_file(segment_first)?;
         failpoint!("log.before_write");
-        failpoint!("log.mid_line", file.write_at(&lines[..lines.len() / 2], position));
+        failpoint!(
+            "log.mid_line",
+            file.write_at(&lines[..lines.len() / 2], position)
+        );
         let written = file.write_at(lines, position).and_then(|()| {
             failpoint!("log.before_sync");
             file.sync()
@@ -262,7 +309,14 @@ impl<'s> Writer<'s> {
         written.map_err(|source| io_error(self.storage, "write", segment_first, source))?;
         failpoint!("log.before_publish");
         let position = position + lines.len() as u64;
-        Ok(Unpublished { head: Head { sequence, hash, segment: segment_first, position } })
+        Ok(Unpublished {
+            head: Head {
+                sequence,
+                hash,
+                segment: segment_first,
+                position,
+            },
+        })
     }
 
     /// A batch never spans two segments.
@@ -278,7 +332,11 @@ impl<'s> Writer<'s> {
     fn segment_file(&mut self, first: Sequence) -> Result<&dyn StorageFile, LogError> {
         if self.segment.is_none() {
             let is_new = self.head.position == 0 || first != self.head.segment;
-            let access = if is_new { Access::Create } else { Access::Write };
+            let access = if is_new {
+                Access::Create
+            } else {
+                Access::Write
+            };
             self.segment = Some(segment::open(self.storage, first, access)?);
             if is_new {
                 failpoint!("log.new_segment");
@@ -289,20 +347,24 @@ impl<'s> Writer<'s> {
     }
 
     fn sync_directory(&self) -> Result<(), LogError> {
-        self.storage.sync_directory().map_err(|source| LogError::Io {
-            action: "sync",
-            path: self.storage.path(""),
-            source,
-        })
+        self.storage
+            .sync_directory()
+            .map_err(|source| LogError::Io {
+                action: "sync",
+                path: self.storage.path(""),
+                source,
+            })
     }
 
     fn publish(&mut self, head: Head) -> Result<(), LogError> {
         let slot = 1 - self.slot;
-        self.head_file.publish(head, slot).map_err(|source| LogError::Io {
-            action: "publish",
-            path: self.storage.path(crate::event_log::head::HEAD_FILE),
-            source,
-        })?;
+        self.head_file
+            .publish(head, slot)
+            .map_err(|source| LogError::Io {
+                action: "publish",
+                path: self.storage.path(crate::event_log::head::HEAD_FILE),
+                source,
+            })?;
         self.head = head;
         self.slot = slot;
         Ok(())

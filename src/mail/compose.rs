@@ -89,7 +89,12 @@ impl PayMail {
             .date(UNIX_EPOCH + since_epoch(at))
             .from(from.mailbox().clone())
             .to(to)
-            .subject(format!("Payout of {} {} for {}", self.amount, Displayed(&self.currency), self.date))
+            .subject(format!(
+                "Payout of {} {} for {}",
+                self.amount,
+                Displayed(&self.currency),
+                self.date
+            ))
             .message_id(Some(message_id(self.payout_id)))
             .raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("X-Popug-Payout-Id"),
@@ -108,10 +113,14 @@ impl PayMail {
     }
 
     fn recipient(&self) -> Result<Mailbox, ComposeError> {
-        let email =
-            address(&self.to_address).ok_or_else(|| ComposeError::BadAddress { address: self.to_address.clone() })?;
+        let email = address(&self.to_address).ok_or_else(|| ComposeError::BadAddress {
+            address: self.to_address.clone(),
+        })?;
         let name = self.to_name.trim();
-        Ok(Mailbox::new((!name.is_empty()).then(|| Displayed(name).to_string()), email))
+        Ok(Mailbox::new(
+            (!name.is_empty()).then(|| Displayed(name).to_string()),
+            email,
+        ))
     }
 }
 
@@ -131,7 +140,11 @@ impl ComposedMail {
 fn address(text: &str) -> Option<Address> {
     let checked = check_email(text).ok()?;
     let (local, domain) = checked.split_once('@')?;
-    let domain = if domain.is_ascii() { domain.into() } else { ascii_domain(domain)? };
+    let domain = if domain.is_ascii() {
+        domain.into()
+    } else {
+        ascii_domain(domain)?
+    };
     Some(Address::new_dangerous(local, domain))
 }
 
@@ -179,12 +192,20 @@ pub(super) mod tests {
     }
 
     pub fn composed(mail: &PayMail) -> ComposedMail {
-        mail.compose(&Sender::parse(None).unwrap(), "2026-11-23T00:05:00Z".parse().unwrap()).unwrap()
+        mail.compose(
+            &Sender::parse(None).unwrap(),
+            "2026-11-23T00:05:00Z".parse().unwrap(),
+        )
+        .unwrap()
     }
 
     fn header_names(mail: &ComposedMail) -> Vec<String> {
         let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
-        parsed.headers().iter().map(|header| header.name().to_owned()).collect()
+        parsed
+            .headers()
+            .iter()
+            .map(|header| header.name().to_owned())
+            .collect()
     }
 
     const HEADERS: [&str; 9] = [
@@ -204,12 +225,21 @@ pub(super) mod tests {
         let mail = composed(&pay_mail());
         let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
         let to = parsed.to().unwrap().first().unwrap();
-        assert_eq!((to.name(), to.address()), (Some("Анна Кузнецова"), Some("anna@popug.example")));
+        assert_eq!(
+            (to.name(), to.address()),
+            (Some("Анна Кузнецова"), Some("anna@popug.example"))
+        );
         let from = parsed.from().unwrap().first().unwrap();
-        assert_eq!((from.name(), from.address()), (None, Some("popug-cli@localhost")));
+        assert_eq!(
+            (from.name(), from.address()),
+            (None, Some("popug-cli@localhost"))
+        );
         assert_eq!(parsed.subject(), Some("Payout of 13.00 EUR for 2026-11-22"));
         assert_eq!(parsed.date().unwrap().to_rfc3339(), "2026-11-23T00:05:00Z");
-        assert_eq!(parsed.message_id(), Some("00000000-0000-0000-0000-000000001234@popug-cli.invalid"));
+        assert_eq!(
+            parsed.message_id(),
+            Some("00000000-0000-0000-0000-000000001234@popug-cli.invalid")
+        );
         let payout_id = parsed.header_raw("X-Popug-Payout-Id").unwrap().trim();
         assert_eq!(payout_id, pay_mail().payout_id.to_string());
         let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
@@ -227,18 +257,35 @@ pub(super) mod tests {
     #[test]
     fn a_name_cannot_forge_headers_or_addresses() {
         for (name, shown) in [
-            ("Anna\r\nBcc: eve@evil.example", "Anna\\u{d}\\u{a}Bcc: eve@evil.example"),
-            ("Anna\" <eve@evil.example>, \"", "Anna\" <eve@evil.example>, \""),
-            ("=?utf-8?q?Eve?= <eve@evil.example>", "=?utf-8?q?Eve?= <eve@evil.example>"),
+            (
+                "Anna\r\nBcc: eve@evil.example",
+                "Anna\\u{d}\\u{a}Bcc: eve@evil.example",
+            ),
+            (
+                "Anna\" <eve@evil.example>, \"",
+                "Anna\" <eve@evil.example>, \"",
+            ),
+            (
+                "=?utf-8?q?Eve?= <eve@evil.example>",
+                "=?utf-8?q?Eve?= <eve@evil.example>",
+            ),
             ("Anna\u{202e}nimdA", "Anna\\u{202e}nimdA"),
             ("Anna\0", "Anna\\u{0}"),
             ("Anna \\ \"the popug\"", "Anna \\ \"the popug\""),
             ("Попуг 🦜 Петрович", "Попуг 🦜 Петрович"),
             ("O'Neil, John (temp); x", "O'Neil, John (temp); x"),
         ] {
-            let mail = composed(&PayMail { to_name: name.into(), ..pay_mail() });
+            let mail = composed(&PayMail {
+                to_name: name.into(),
+                ..pay_mail()
+            });
             let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
-            let recipients: Vec<_> = parsed.to().unwrap().iter().map(|to| (to.name(), to.address())).collect();
+            let recipients: Vec<_> = parsed
+                .to()
+                .unwrap()
+                .iter()
+                .map(|to| (to.name(), to.address()))
+                .collect();
             assert_eq!(recipients, [(Some(shown), Some("anna@popug.example"))]);
             assert_eq!(header_names(&mail), HEADERS, "{name}");
         }
@@ -246,24 +293,47 @@ pub(super) mod tests {
 
     #[test]
     fn the_longest_names_keep_every_line_within_the_limits_of_mail() {
-        for name in ["ж".repeat(200), "a".repeat(200), "Анна ".repeat(40), "🦜".repeat(200)] {
-            let mail = composed(&PayMail { to_name: name.clone(), ..pay_mail() });
+        for name in [
+            "ж".repeat(200),
+            "a".repeat(200),
+            "Анна ".repeat(40),
+            "🦜".repeat(200),
+        ] {
+            let mail = composed(&PayMail {
+                to_name: name.clone(),
+                ..pay_mail()
+            });
             let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
-            assert_eq!(parsed.to().unwrap().first().unwrap().name(), Some(name.trim()));
+            assert_eq!(
+                parsed.to().unwrap().first().unwrap().name(),
+                Some(name.trim())
+            );
             assert_lines_fit(&mail);
         }
     }
 
     #[test]
     fn the_longest_titles_arrive_whole() {
-        for title in ["ж".repeat(500), "x".repeat(500), "🦜".repeat(500), ".\u{2028}".repeat(250)] {
+        for title in [
+            "ж".repeat(500),
+            "x".repeat(500),
+            "🦜".repeat(500),
+            ".\u{2028}".repeat(250),
+        ] {
             let mut pay_mail = pay_mail();
             pay_mail.lines[0].title = title.clone();
             let mail = composed(&pay_mail);
             let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
-            let without_breaks = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            let without_breaks = |text: &str| {
+                text.chars()
+                    .filter(|c| !c.is_whitespace())
+                    .collect::<String>()
+            };
             let text = without_breaks(&parsed.body_text(0).unwrap());
-            assert!(text.contains(&without_breaks(&Displayed(&title).to_string())), "{title}");
+            assert!(
+                text.contains(&without_breaks(&Displayed(&title).to_string())),
+                "{title}"
+            );
             assert_lines_fit(&mail);
         }
     }
@@ -278,10 +348,26 @@ pub(super) mod tests {
 
     #[test]
     fn a_text_that_is_no_address_is_refused() {
-        for address in ["", "anna", "anna@", "a@b\r\nBcc: x@y", "anna@popug.example, eve@evil.example", "a b@c"] {
-            let mail = PayMail { to_address: address.into(), ..pay_mail() };
-            let refused = mail.compose(&Sender::parse(None).unwrap(), "2026-11-23T00:05:00Z".parse().unwrap());
-            assert!(matches!(refused, Err(ComposeError::BadAddress { .. })), "{address}");
+        for address in [
+            "",
+            "anna",
+            "anna@",
+            "a@b\r\nBcc: x@y",
+            "anna@popug.example, eve@evil.example",
+            "a b@c",
+        ] {
+            let mail = PayMail {
+                to_address: address.into(),
+                ..pay_mail()
+            };
+            let refused = mail.compose(
+                &Sender::parse(None).unwrap(),
+                "2026-11-23T00:05:00Z".parse().unwrap(),
+            );
+            assert!(
+                matches!(refused, Err(ComposeError::BadAddress { .. })),
+                "{address}"
+            );
         }
     }
 
@@ -289,22 +375,39 @@ pub(super) mod tests {
     #[test]
     fn an_address_that_users_may_have_is_one_of_a_mail() {
         let parts = [
-            "a", "Z9", "ж", "é", "中", "🦜", ".", "-", "_", "+", "'", "\u{202e}", "\u{200d}", "\u{7}", "\\", "/", "(",
-            "[", " ",
+            "a", "Z9", "ж", "é", "中", "🦜", ".", "-", "_", "+", "'", "\u{202e}", "\u{200d}",
+            "\u{7}", "\\", "/", "(", "[", " ",
         ];
         let mut accepted = 0;
-        for (one, other) in parts.iter().flat_map(|one| parts.iter().map(move |other| (one, other))) {
-            for text in
-                [format!("{one}{other}@p.example"), format!("a@{one}{other}.example"), format!("a@b{one}{other}c")]
-            {
-                let Ok(email) = check_email(&text) else { continue };
+        for (one, other) in parts
+            .iter()
+            .flat_map(|one| parts.iter().map(move |other| (one, other)))
+        {
+            for text in [
+                format!("{one}{other}@p.example"),
+                format!("a@{one}{other}.example"),
+                format!("a@b{one}{other}c"),
+            ] {
+                let Ok(email) = check_email(&text) else {
+                    continue;
+                };
                 accepted += 1;
-                let mail = composed(&PayMail { to_address: email.clone(), ..pay_mail() });
+                let mail = composed(&PayMail {
+                    to_address: email.clone(),
+                    ..pay_mail()
+                });
                 let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
                 let (local, domain) = email.split_once('@').unwrap();
-                let domain = if domain.is_ascii() { domain.into() } else { ascii_domain(domain).unwrap() };
+                let domain = if domain.is_ascii() {
+                    domain.into()
+                } else {
+                    ascii_domain(domain).unwrap()
+                };
                 let expected = format!("{local}@{domain}");
-                assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some(expected.as_str()));
+                assert_eq!(
+                    parsed.to().unwrap().first().unwrap().address(),
+                    Some(expected.as_str())
+                );
                 assert_eq!(header_names(&mail), HEADERS, "{email:?}");
             }
         }
@@ -313,19 +416,30 @@ pub(super) mod tests {
 
     #[test]
     fn a_domain_in_another_script_is_written_in_ascii() {
-        let mail = composed(&PayMail { to_address: "ivan@почта.рф".into(), ..pay_mail() });
+        let mail = composed(&PayMail {
+            to_address: "ivan@почта.рф".into(),
+            ..pay_mail()
+        });
         let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
-        assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some("ivan@xn--80a1acny.xn--p1ai"));
+        assert_eq!(
+            parsed.to().unwrap().first().unwrap().address(),
+            Some("ivan@xn--80a1acny.xn--p1ai")
+        );
         assert_eq!(mail.to, "ivan@почта.рф");
     }
 
     #[test]
     fn a_configured_sender_may_have_a_name_in_any_script() {
         let from = Sender::parse(Some("Бухгалтерия <pay@popug.example>")).unwrap();
-        let mail = pay_mail().compose(&from, "1969-12-31T00:00:00Z".parse().unwrap()).unwrap();
+        let mail = pay_mail()
+            .compose(&from, "1969-12-31T00:00:00Z".parse().unwrap())
+            .unwrap();
         let parsed = MessageParser::default().parse(mail.bytes()).unwrap();
         let sender = parsed.from().unwrap().first().unwrap();
-        assert_eq!((sender.name(), sender.address()), (Some("Бухгалтерия"), Some("pay@popug.example")));
+        assert_eq!(
+            (sender.name(), sender.address()),
+            (Some("Бухгалтерия"), Some("pay@popug.example"))
+        );
         assert_eq!(parsed.date().unwrap().to_rfc3339(), "1970-01-01T00:00:00Z");
     }
 }

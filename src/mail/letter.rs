@@ -17,13 +17,30 @@ const KIND_COLUMNS: usize = 12;
 /// Lines end in a line feed; composing makes them CRLF.
 pub(super) fn text(mail: &PayMail) -> String {
     let mut text = String::new();
-    paragraph(&mut text, &format!("Hello {},", Displayed(mail.to_name.trim())));
+    paragraph(
+        &mut text,
+        &format!("Hello {},", Displayed(mail.to_name.trim())),
+    );
     let (company, currency) = (Displayed(&mail.company), Displayed(&mail.currency));
-    paragraph(&mut text, &format!("{company} pays you {} {currency} for {}.", mail.amount, mail.date));
+    paragraph(
+        &mut text,
+        &format!(
+            "{company} pays you {} {currency} for {}.",
+            mail.amount, mail.date
+        ),
+    );
     text.push_str(&summary(mail));
     let (date, zone) = (mail.date, Displayed(&mail.zone));
-    paragraph(&mut text, &format!("Charges and credits of {date} ({zone}), in {currency}:"));
-    let amount_columns = mail.lines.iter().map(|line| signed(line.amount).len()).max().unwrap_or(0);
+    paragraph(
+        &mut text,
+        &format!("Charges and credits of {date} ({zone}), in {currency}:"),
+    );
+    let amount_columns = mail
+        .lines
+        .iter()
+        .map(|line| signed(line.amount).len())
+        .max()
+        .unwrap_or(0);
     for line in &mail.lines {
         text.push_str(&entry(line, amount_columns));
     }
@@ -42,19 +59,36 @@ fn summary(mail: &PayMail) -> String {
         ("Debt brought in".to_owned(), signed(mail.opening)),
         ("You get".to_owned(), mail.amount.to_string()),
     ];
-    let columns = rows.iter().map(|(_, amount)| amount.len()).max().unwrap_or(0);
-    let row =
-        |(what, amount): &(String, String)| format!("  {what:<24}{amount:>columns$} {}\n", Displayed(&mail.currency));
+    let columns = rows
+        .iter()
+        .map(|(_, amount)| amount.len())
+        .max()
+        .unwrap_or(0);
+    let row = |(what, amount): &(String, String)| {
+        format!(
+            "  {what:<24}{amount:>columns$} {}\n",
+            Displayed(&mail.currency)
+        )
+    };
     rows.iter().map(row).chain(["\n".to_owned()]).collect()
 }
 
 fn entry(line: &Line, amount_columns: usize) -> String {
     let amount = signed(line.amount);
-    let first = format!("  {amount:>amount_columns$}  {:<KIND_COLUMNS$}", line.kind.name());
+    let first = format!(
+        "  {amount:>amount_columns$}  {:<KIND_COLUMNS$}",
+        line.kind.name()
+    );
     let rest = " ".repeat(first.len());
-    let jira_id = line.jira_id.as_deref().map(|id| format!("{} ", Displayed(id))).unwrap_or_default();
+    let jira_id = line
+        .jira_id
+        .as_deref()
+        .map(|id| format!("{} ", Displayed(id)))
+        .unwrap_or_default();
     let task = format!("#{} {jira_id}{}", line.task_number, Displayed(&line.title));
-    let options = Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&rest);
+    let options = Options::new(COLUMNS)
+        .initial_indent(&first)
+        .subsequent_indent(&rest);
     textwrap::fill(&task, options) + "\n"
 }
 
@@ -76,7 +110,8 @@ mod tests {
         mail.opening = Money::from_minor(-1_295);
         mail.earned = Money::from_minor(1_295 + 120_000);
         mail.amount = Money::units(1_200);
-        mail.lines[0].title = "Make the login page remember who somebody is even after the browser was closed".into();
+        mail.lines[0].title =
+            "Make the login page remember who somebody is even after the browser was closed".into();
         mail.lines.push(Line {
             kind: EntryKind::Correction,
             task_number: 1204,
@@ -110,11 +145,24 @@ mod tests {
         mail.company = "Очень длинное название компании ".repeat(6);
         let line = mail.lines[1].clone();
         let title = |number: u64| format!("{number} {}", "鸚鵡".repeat(number as usize % 60));
-        mail.lines = (1..=2_000).map(|n| Line { task_number: n, title: title(n), ..line.clone() }).collect();
+        mail.lines = (1..=2_000)
+            .map(|n| Line {
+                task_number: n,
+                title: title(n),
+                ..line.clone()
+            })
+            .collect();
         let text = text(&mail);
-        assert!(text.lines().all(|line| textwrap::core::display_width(line) <= COLUMNS), "{text}");
+        assert!(
+            text.lines()
+                .all(|line| textwrap::core::display_width(line) <= COLUMNS),
+            "{text}"
+        );
         for number in 1..=2_000 {
-            assert!(text.contains(&format!("+40.00  reward      #{number} {number}")), "{number}");
+            assert!(
+                text.contains(&format!("+40.00  reward      #{number} {number}")),
+                "{number}"
+            );
         }
     }
 }

@@ -47,9 +47,18 @@ impl MailServer {
             .spawn()
             .expect("python3 is installed");
         let mut first_line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
-        let port = first_line.trim().parse().expect("the server says why on standard error");
-        MailServer { process, port, store }
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut first_line)
+            .unwrap();
+        let port = first_line
+            .trim()
+            .parse()
+            .expect("the server says why on standard error");
+        MailServer {
+            process,
+            port,
+            store,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -63,7 +72,9 @@ impl MailServer {
 
     /// In the order of arrival.
     pub fn taken(&self) -> Vec<Taken> {
-        let path = |number: usize, extension: &str| self.store.path().join(format!("{number}.{extension}"));
+        let path = |number: usize, extension: &str| {
+            self.store.path().join(format!("{number}.{extension}"))
+        };
         let envelopes = (1..).map_while(|number| fs::read(path(number, "json")).ok());
         let taken = |(at, envelope): (usize, Vec<u8>)| Taken {
             envelope: serde_json::from_slice(&envelope).unwrap(),

@@ -25,12 +25,16 @@ pub struct FileTransport {
 
 impl FileTransport {
     pub fn new(outbox: &Path) -> FileTransport {
-        FileTransport { outbox: outbox.to_owned(), _held: held::keeper(outbox) }
+        FileTransport {
+            outbox: outbox.to_owned(),
+            _held: held::keeper(outbox),
+        }
     }
 
     /// Where the mail of a payout is or will be.
     pub fn path(&self, mail: &ComposedMail) -> PathBuf {
-        self.directory(mail.date).join(format!("{}.eml", mail.payout_id))
+        self.directory(mail.date)
+            .join(format!("{}.eml", mail.payout_id))
     }
 
     fn directory(&self, date: BusinessDate) -> PathBuf {
@@ -49,7 +53,8 @@ impl FileTransport {
         let directory = self.directory(mail.date);
         fs::create_dir_all(&directory).map_err(|error| failed("create", &directory, &error))?;
         let unfinished = path.with_extension("eml.tmp");
-        write_synced(&unfinished, mail.bytes()).map_err(|error| failed("write", &unfinished, &error))?;
+        write_synced(&unfinished, mail.bytes())
+            .map_err(|error| failed("write", &unfinished, &error))?;
         failpoint!("mail.before_rename");
         fs::rename(&unfinished, &path).map_err(|error| failed("write", &path, &error))?;
         Ok(delivery)
@@ -58,7 +63,11 @@ impl FileTransport {
     /// The directories may be as new as the files in them, or left unsynced by a crash.
     fn sync(&self, date: BusinessDate) -> Result<(), SendError> {
         let directory = self.directory(date);
-        for directory in directory.ancestors().take(3).filter(|path| !path.as_os_str().is_empty()) {
+        for directory in directory
+            .ancestors()
+            .take(3)
+            .filter(|path| !path.as_os_str().is_empty())
+        {
             sync_directory(directory).map_err(|error| failed("sync", directory, &error))?;
         }
         Ok(())
@@ -74,8 +83,14 @@ impl MailTransport for FileTransport {
     fn send_all(&self, mails: &[ComposedMail]) -> Vec<Result<Delivery, SendError>> {
         let placed: Vec<_> = mails.iter().map(|mail| self.place(mail)).collect();
         let mut unsynced = BTreeMap::new();
-        for (mail, _) in mails.iter().zip(&placed).filter(|(_, result)| result.is_ok()) {
-            unsynced.entry(mail.date).or_insert_with(|| self.sync(mail.date));
+        for (mail, _) in mails
+            .iter()
+            .zip(&placed)
+            .filter(|(_, result)| result.is_ok())
+        {
+            unsynced
+                .entry(mail.date)
+                .or_insert_with(|| self.sync(mail.date));
         }
         let checked = |(mail, result): (&ComposedMail, Result<Delivery, SendError>)| {
             let delivery = result?;
@@ -93,7 +108,10 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Disks are emptied and permissions given back: never permanent.
 fn failed(action: &str, path: &Path, error: &io::Error) -> SendError {
-    SendError::Transient(format!("cannot {action} {}: {error}", named_path(path).display()))
+    SendError::Transient(format!(
+        "cannot {action} {}: {error}",
+        named_path(path).display()
+    ))
 }
 
 #[cfg(test)]
@@ -107,7 +125,9 @@ mod tests {
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
-        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -117,13 +137,22 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let transport = FileTransport::new(&home.path().join("outbox"));
         let mail = composed(&pay_mail());
-        assert_eq!(transport.send_all(std::slice::from_ref(&mail)), [Ok(Delivery::Sent)]);
-        let path = home.path().join("outbox/2026-11-22/00000000-0000-0000-0000-000000001234.eml");
+        assert_eq!(
+            transport.send_all(std::slice::from_ref(&mail)),
+            [Ok(Delivery::Sent)]
+        );
+        let path = home
+            .path()
+            .join("outbox/2026-11-22/00000000-0000-0000-0000-000000001234.eml");
         let bytes = fs::read(&path).unwrap();
         assert_eq!(bytes, mail.bytes());
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
-        assert_eq!(names(path.parent().unwrap()).len(), 1, "nothing unfinished is left");
+        assert_eq!(
+            names(path.parent().unwrap()).len(),
+            1,
+            "nothing unfinished is left"
+        );
     }
 
     #[test]
@@ -132,9 +161,21 @@ mod tests {
         let transport = FileTransport::new(home.path());
         let mail = composed(&pay_mail());
         transport.send_all(std::slice::from_ref(&mail));
-        let written = fs::metadata(transport.path(&mail)).unwrap().modified().unwrap();
-        assert_eq!(transport.send_all(std::slice::from_ref(&mail)), [Ok(Delivery::Unchanged)]);
-        assert_eq!(fs::metadata(transport.path(&mail)).unwrap().modified().unwrap(), written);
+        let written = fs::metadata(transport.path(&mail))
+            .unwrap()
+            .modified()
+            .unwrap();
+        assert_eq!(
+            transport.send_all(std::slice::from_ref(&mail)),
+            [Ok(Delivery::Unchanged)]
+        );
+        assert_eq!(
+            fs::metadata(transport.path(&mail))
+                .unwrap()
+                .modified()
+                .unwrap(),
+            written
+        );
     }
 
     #[test]
@@ -144,8 +185,15 @@ mod tests {
         let mail = composed(&pay_mail());
         fs::create_dir(home.path().join("2026-11-22")).unwrap();
         fs::write(transport.path(&mail), "half a mail").unwrap();
-        fs::write(transport.path(&mail).with_extension("eml.tmp"), "left by a crash").unwrap();
-        assert_eq!(transport.send_all(std::slice::from_ref(&mail)), [Ok(Delivery::Replaced)]);
+        fs::write(
+            transport.path(&mail).with_extension("eml.tmp"),
+            "left by a crash",
+        )
+        .unwrap();
+        assert_eq!(
+            transport.send_all(std::slice::from_ref(&mail)),
+            [Ok(Delivery::Replaced)]
+        );
         assert_eq!(fs::read(transport.path(&mail)).unwrap(), mail.bytes());
         assert_eq!(names(&home.path().join("2026-11-22")).len(), 1);
     }
@@ -163,7 +211,10 @@ mod tests {
         };
         let results = transport.send_all(&[blocked, composed(&other)]);
         let error = results[0].clone().unwrap_err();
-        assert!(!error.is_permanent() && error.to_string().contains("2026-11-22"), "{error}");
+        assert!(
+            !error.is_permanent() && error.to_string().contains("2026-11-22"),
+            "{error}"
+        );
         assert_eq!(results[1], Ok(Delivery::Sent));
     }
 }

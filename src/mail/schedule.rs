@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn waits_double_from_a_minute_and_end_with_the_tenth_attempt() {
-        let waits: Vec<_> = (1..=9).map(|attempt| minutes_after(attempt).unwrap()).collect();
+        let waits: Vec<_> = (1..=9)
+            .map(|attempt| minutes_after(attempt).unwrap())
+            .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256]);
         assert_eq!([10, 11, u32::MAX].map(minutes_after), [None, None, None]);
     }
@@ -53,6 +55,9 @@ mod tests {
 
     #[test]
     fn a_permanent_failure_waits_for_somebody_to_ask() {
-        assert_eq!(after_failure(1, true, "2026-11-22T10:00:00Z".parse().unwrap()), NextTry::OnRequest);
+        assert_eq!(
+            after_failure(1, true, "2026-11-22T10:00:00Z".parse().unwrap()),
+            NextTry::OnRequest
+        );
     }
 }

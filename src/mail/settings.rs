@@ -36,10 +36,15 @@ impl Sender {
     /// # Errors
     /// Anything else.
     pub fn parse(text: Option<&str>) -> Result<Sender, BadSetting> {
-        text.unwrap_or(DEFAULT_SENDER).parse().map(Sender).map_err(|_| BadSetting {
-            variable: MAIL_FROM_VARIABLE,
-            problem: "not a mail address; write it like pay@example.com or Payroll <pay@example.com>".into(),
-        })
+        text.unwrap_or(DEFAULT_SENDER)
+            .parse()
+            .map(Sender)
+            .map_err(|_| BadSetting {
+                variable: MAIL_FROM_VARIABLE,
+                problem:
+                    "not a mail address; write it like pay@example.com or Payroll <pay@example.com>"
+                        .into(),
+            })
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox {
@@ -59,7 +64,10 @@ pub struct SmtpServer {
 /// Without the credentials.
 impl fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SmtpServer").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("SmtpServer")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,11 +88,15 @@ impl SmtpServer {
     /// # Errors
     /// Anything else, and a password that would travel in clear text to another machine.
     pub fn parse(url: &str) -> Result<SmtpServer, BadSetting> {
-        Self::read(url).map_err(|problem| BadSetting { variable: SMTP_URL_VARIABLE, problem })
+        Self::read(url).map_err(|problem| BadSetting {
+            variable: SMTP_URL_VARIABLE,
+            problem,
+        })
     }
 
     fn read(text: &str) -> Result<SmtpServer, String> {
-        let url = Url::parse(text).map_err(|error| format!("not a URL ({error}); write it like smtps://host"))?;
+        let url = Url::parse(text)
+            .map_err(|error| format!("not a URL ({error}); write it like smtps://host"))?;
         let encryption = Encryption::read(&url)?;
         let host = host_of(&url)?;
         let credentials = credentials_of(&url)?;
@@ -92,11 +104,19 @@ impl SmtpServer {
             return Err("nothing but ?tls= may follow the host; escape / and # in a password as %2F and %23".into());
         }
         if credentials.is_some() && encryption == Encryption::None && !is_this_machine(&host) {
-            return Err("the password would travel in clear text; use smtps:// or add ?tls=required".into());
+            return Err(
+                "the password would travel in clear text; use smtps:// or add ?tls=required".into(),
+            );
         }
         let port = url.port().unwrap_or(encryption.default_port());
         let tls = encryption.with_certificates_for(&host)?;
-        Ok(SmtpServer { host, port, tls, credentials, patience: PATIENCE })
+        Ok(SmtpServer {
+            host,
+            port,
+            tls,
+            credentials,
+            patience: PATIENCE,
+        })
     }
 
     /// With less patience than half a minute for each connection and each mail.
@@ -128,7 +148,9 @@ impl Encryption {
             ("smtp", Some("opportunistic")) => Ok(Encryption::Opportunistic),
             ("smtp", Some("required")) => Ok(Encryption::Required),
             ("smtps", None) => Ok(Encryption::FromTheStart),
-            ("smtps", Some(_)) => Err("smtps:// is encrypted from the start and takes no tls=".into()),
+            ("smtps", Some(_)) => {
+                Err("smtps:// is encrypted from the start and takes no tls=".into())
+            }
             ("smtp", Some(_)) => Err("tls is required or opportunistic".into()),
             _ => Err("a mail server's URL starts with smtp:// or smtps://".into()),
         }
@@ -143,8 +165,10 @@ impl Encryption {
     }
 
     fn with_certificates_for(self, host: &str) -> Result<Tls, String> {
-        let parameters =
-            || TlsParameters::new(host.to_owned()).map_err(|error| format!("TLS cannot be set up: {error}"));
+        let parameters = || {
+            TlsParameters::new(host.to_owned())
+                .map_err(|error| format!("TLS cannot be set up: {error}"))
+        };
         Ok(match self {
             Encryption::None => Tls::None,
             Encryption::Opportunistic => Tls::Opportunistic(parameters()?),
@@ -166,7 +190,9 @@ fn host_of(url: &Url) -> Result<String, String> {
 fn credentials_of(url: &Url) -> Result<Option<Credentials>, String> {
     let decoded = |text: &str| match percent_decode_str(text).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err("the user name or password is not UTF-8 once its %-escapes are read".to_owned()),
+        Err(_) => {
+            Err("the user name or password is not UTF-8 once its %-escapes are read".to_owned())
+        }
     };
     match (url.username(), url.password()) {
         ("", None) => Ok(None),
@@ -177,7 +203,10 @@ fn credentials_of(url: &Url) -> Result<Option<Credentials>, String> {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -202,15 +231,24 @@ mod tests {
             assert_eq!(server(url).to_string(), shown);
         }
         assert!(matches!(server("smtp://h").tls, Tls::None));
-        assert!(matches!(server("smtp://h?tls=opportunistic").tls, Tls::Opportunistic(_)));
-        assert!(matches!(server("smtp://h?tls=required").tls, Tls::Required(_)));
+        assert!(matches!(
+            server("smtp://h?tls=opportunistic").tls,
+            Tls::Opportunistic(_)
+        ));
+        assert!(matches!(
+            server("smtp://h?tls=required").tls,
+            Tls::Required(_)
+        ));
         assert!(matches!(server("smtps://h").tls, Tls::Wrapper(_)));
     }
 
     #[test]
     fn credentials_are_read_with_their_escapes_and_never_shown() {
         let server = server("smtps://anna%40popug:p%2F%23%3Fss@mail.example");
-        assert_eq!(server.credentials, Some(Credentials::new("anna@popug".into(), "p/#?ss".into())));
+        assert_eq!(
+            server.credentials,
+            Some(Credentials::new("anna@popug".into(), "p/#?ss".into()))
+        );
         assert!(!format!("{server:?} {server}").contains("ss"));
     }
 
@@ -223,9 +261,15 @@ mod tests {
             ("http://mail.example", "smtp:// or smtps://"),
             ("smtp://", "no host"),
             ("smtp://mail.example:hunter2", "not a URL"),
-            ("smtp://mail.example?tls=hunter2", "required or opportunistic"),
+            (
+                "smtp://mail.example?tls=hunter2",
+                "required or opportunistic",
+            ),
             ("smtps://mail.example?tls=required", "takes no tls"),
-            ("smtps://mail.example?timeout=hunter2", "only parameter is tls"),
+            (
+                "smtps://mail.example?timeout=hunter2",
+                "only parameter is tls",
+            ),
             ("smtps://mail.example/hunter2", "%2F"),
             ("smtps://mail.example#hunter2", "%23"),
             ("smtps://hunter2@mail.example", "without a password"),
@@ -234,21 +278,31 @@ mod tests {
             ("smtp://anna:hunter2@mail.example", "clear text"),
         ] {
             let refused = SmtpServer::parse(url).unwrap_err().to_string();
-            assert!(refused.starts_with("POPUG_SMTP_URL: ") && refused.contains(expected), "{url}: {refused}");
+            assert!(
+                refused.starts_with("POPUG_SMTP_URL: ") && refused.contains(expected),
+                "{url}: {refused}"
+            );
             assert!(!refused.contains("hunter2"), "{refused}");
         }
     }
 
     #[test]
     fn a_password_in_clear_text_stays_on_this_machine() {
-        for url in ["smtp://a:b@localhost", "smtp://a:b@127.0.0.1", "smtp://a:b@[::1]"] {
+        for url in [
+            "smtp://a:b@localhost",
+            "smtp://a:b@127.0.0.1",
+            "smtp://a:b@[::1]",
+        ] {
             assert!(SmtpServer::parse(url).is_ok(), "{url}");
         }
     }
 
     #[test]
     fn a_sender_that_is_no_address_is_refused() {
-        assert_eq!(Sender::parse(None).unwrap().mailbox().email.to_string(), "popug-cli@localhost");
+        assert_eq!(
+            Sender::parse(None).unwrap().mailbox().email.to_string(),
+            "popug-cli@localhost"
+        );
         for text in ["", "payroll", "a@b, c@d", "a@b\r\nBcc: x@y"] {
             let refused = Sender::parse(Some(text)).unwrap_err();
             assert_eq!(refused.variable, "POPUG_MAIL_FROM", "{text}");

@@ -44,8 +44,14 @@ impl SmtpTransport {
     /// # Errors
     /// The operating system gives no event queue.
     pub fn new(server: SmtpServer) -> io::Result<SmtpTransport> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(SmtpTransport { runtime: Some(runtime), server, kept: Mutex::new(Vec::new()) })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(SmtpTransport {
+            runtime: Some(runtime),
+            server,
+            kept: Mutex::new(Vec::new()),
+        })
     }
 
     async fn send(&self, mail: &ComposedMail) -> Result<Delivery, SendError> {
@@ -71,7 +77,9 @@ impl SmtpTransport {
                 Err(_) => self.kept().clear(),
             }
         }
-        timeout(self.server.patience, self.connect()).await.map_err(|_| self.no_answer())?
+        timeout(self.server.patience, self.connect())
+            .await
+            .map_err(|_| self.no_answer())?
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<AsyncSmtpConnection>> {
@@ -86,20 +94,39 @@ impl SmtpTransport {
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
         let server = &self.server;
         let (address, hello) = ((server.host.as_str(), server.port), ClientId::default());
-        let wrapper = if let Tls::Wrapper(parameters) = &server.tls { Some(parameters.clone()) } else { None };
-        let mut connection = AsyncSmtpConnection::connect_tokio1(address, Some(server.patience), &hello, wrapper, None)
-            .await
-            .map_err(|error| SendError::Transient(format!("cannot connect to {server}: {}", reason(&error))))?;
+        let wrapper = if let Tls::Wrapper(parameters) = &server.tls {
+            Some(parameters.clone())
+        } else {
+            None
+        };
+        let mut connection = AsyncSmtpConnection::connect_tokio1(
+            address,
+            Some(server.patience),
+            &hello,
+            wrapper,
+            None,
+        )
+        .await
+        .map_err(|error| {
+            SendError::Transient(format!("cannot connect to {server}: {}", reason(&error)))
+        })?;
         let upgrade = match &server.tls {
             Tls::Required(parameters) => Some(parameters),
-            Tls::Opportunistic(parameters) => Some(parameters).filter(|_| connection.can_starttls()),
+            Tls::Opportunistic(parameters) => {
+                Some(parameters).filter(|_| connection.can_starttls())
+            }
             Tls::None | Tls::Wrapper(_) => None,
         };
         if let Some(parameters) = upgrade {
             connection
                 .starttls(parameters.clone(), &hello)
                 .await
-                .map_err(|error| SendError::Transient(format!("cannot encrypt with {server}: {}", reason(&error))))?;
+                .map_err(|error| {
+                    SendError::Transient(format!(
+                        "cannot encrypt with {server}: {}",
+                        reason(&error)
+                    ))
+                })?;
         }
         self.log_in(&mut connection).await?;
         Ok(connection)
@@ -107,12 +134,18 @@ impl SmtpTransport {
 
     /// What the server says to a wrong password is not repeated: it may quote what it was given.
     async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), SendError> {
-        let Some(credentials) = &self.server.credentials else { return Ok(()) };
-        let Err(error) = connection.auth(DEFAULT_MECHANISMS, credentials).await else { return Ok(()) };
+        let Some(credentials) = &self.server.credentials else {
+            return Ok(());
+        };
+        let Err(error) = connection.auth(DEFAULT_MECHANISMS, credentials).await else {
+            return Ok(());
+        };
         let server = &self.server;
         Err(SendError::Transient(match error.status() {
             Some(code) => format!("{server} did not accept the user name and password ({code})"),
-            None if error.is_client() => format!("{server} offers no way to log in with a password"),
+            None if error.is_client() => {
+                format!("{server} offers no way to log in with a password")
+            }
             None => format!("{server} broke off the log-in"),
         }))
     }
@@ -131,7 +164,10 @@ impl SmtpTransport {
     }
 
     fn no_answer(&self) -> SendError {
-        SendError::Transient(format!("{} did not answer within {:?}", self.server, self.server.patience))
+        SendError::Transient(format!(
+            "{} did not answer within {:?}",
+            self.server, self.server.patience
+        ))
     }
 }
 
@@ -154,7 +190,9 @@ impl MailTransport for SmtpTransport {
 /// Takes leave of the server, but does not wait long for its answer, nor for a name to resolve.
 impl Drop for SmtpTransport {
     fn drop(&mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
         let kept = std::mem::take(self.kept.get_mut().unwrap_or_else(PoisonError::into_inner));
         let goodbye = stream::iter(kept).for_each_concurrent(None, |mut connection| async move {
             connection.abort().await;
@@ -167,7 +205,9 @@ impl Drop for SmtpTransport {
 
 /// The code and the server's own words, made fit for one line of a terminal.
 fn reason(error: &SmtpError) -> String {
-    let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let words = error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string);
     let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let short: String = one_line.chars().take(ANSWER_CHARS_MAX).collect();
     match error.status() {

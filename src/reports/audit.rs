@@ -37,11 +37,23 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
     query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let frame = source.load(&sql(query, ", e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login"))?;
+    let frame = source.load(&sql(
+        query,
+        ", e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login",
+    ))?;
     let columns = [&COLUMNS[..], &[("user_id", Text), ("login", Text)]].concat();
     let mut totals = money_totals(&frame, &["amount"])?;
-    totals.push(("entries", Value::Int(i64::try_from(frame.height()).expect("rows fit"))));
-    Ok(source.report("entries", query, period, totals, Table::from_frame(&columns, &frame)?))
+    totals.push((
+        "entries",
+        Value::Int(i64::try_from(frame.height()).expect("rows fit")),
+    ));
+    Ok(source.report(
+        "entries",
+        query,
+        period,
+        totals,
+        Table::from_frame(&columns, &frame)?,
+    ))
 }
 
 /// The entries of one user; `balance` runs in the order of the rows, from what he had before. Of a
@@ -58,20 +70,33 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
     let opening = opening(&source, user, period)?;
     let frame = with_running_balance(source.load(&sql(query, ""))?, opening)?;
     let table = Table::from_frame(&COLUMNS, &frame)?;
-    let mut report = source.report("statement", query, period, money_totals(&frame, &["amount"])?, table);
+    let mut report = source.report(
+        "statement",
+        query,
+        period,
+        money_totals(&frame, &["amount"])?,
+        table,
+    );
     report.beside = beside(login, opening, &frame)?;
     Ok(report)
 }
 
 fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
-    let sql = format!("SELECT login FROM users WHERE {}", of_user("user_id", Some(user)));
-    let found = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
+    let sql = format!(
+        "SELECT login FROM users WHERE {}",
+        of_user("user_id", Some(user))
+    );
+    let found = connection
+        .query_row(&sql, [], |row| row.get(0))
+        .optional()?;
     Ok(found.unwrap_or_else(|| user.to_string()))
 }
 
 /// The balance at the end of the date before the period.
 fn opening(source: &Source<'_>, user: UserId, period: Period) -> Result<i64, ReportError> {
-    let Some(from) = period.from else { return Ok(0) };
+    let Some(from) = period.from else {
+        return Ok(0);
+    };
     let before = source.load(&format!(
         "SELECT coalesce(sum(rewards - fees + corrections - payout), 0)::BIGINT AS opening
         FROM user_days WHERE {} AND business_date < DATE '{from}'",
@@ -88,7 +113,10 @@ fn with_running_balance(entries: DataFrame, opening: i64) -> Result<DataFrame, R
 fn beside(login: String, opening: i64, entries: &DataFrame) -> Result<Vec<Named>, ReportError> {
     let kinds = entries.column("kind")?.str()?;
     let amounts = entries.column("amount")?.i64()?;
-    let of_payouts = kinds.iter().zip(amounts.iter()).filter(|(kind, _)| *kind == Some("payout"));
+    let of_payouts = kinds
+        .iter()
+        .zip(amounts.iter())
+        .filter(|(kind, _)| *kind == Some("payout"));
     let paid: i64 = -of_payouts.filter_map(|(_, amount)| amount).sum::<i64>();
     let change = sum(entries, "amount")?;
     Ok(vec![

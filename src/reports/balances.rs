@@ -5,8 +5,8 @@
 
 use duckdb::Connection;
 use polars::prelude::{
-    Column, DataFrame, Expr, FillNullStrategy, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, LazyFrame,
-    NamedFrom, NewChunkedArray, PolarsResult, Series, col, lit,
+    Column, DataFrame, Expr, FillNullStrategy, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs,
+    JoinType, LazyFrame, NamedFrom, NewChunkedArray, PolarsResult, Series, col, lit,
 };
 
 use crate::domain::time::BusinessDate;
@@ -62,14 +62,29 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
                 openings: source.load(&openings_sql(query, from))?,
                 days: source.load(&days_sql(query, from, to))?,
             };
-            (loaded.people.height(), Some(dates.clone()), compute(&loaded, &dates)?)
+            (
+                loaded.people.height(),
+                Some(dates.clone()),
+                compute(&loaded, &dates)?,
+            )
         }
     };
     let frame = with_dates(frame, dates.as_deref(), &source)?;
     let totals = totals(&frame, people)?;
-    let period = dates.as_deref().and_then(|dates| Some((*dates.first()?, *dates.last()?)));
-    let period = Period { from: period.map(|(from, _)| from), to: period.map(|(_, to)| to) };
-    Ok(source.report("balances", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+    let period = dates
+        .as_deref()
+        .and_then(|dates| Some((*dates.first()?, *dates.last()?)));
+    let period = Period {
+        from: period.map(|(from, _)| from),
+        to: period.map(|(_, to)| to),
+    };
+    Ok(source.report(
+        "balances",
+        query,
+        period,
+        totals,
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }
 
 /// What the tables say, each as [`compute`] takes it.
@@ -83,10 +98,14 @@ struct Loaded {
 }
 
 fn people_sql(query: &Query, on: Option<BusinessDate>) -> String {
-    format!("FROM ({}) WHERE role <> 'service' ORDER BY login", people::people(on, query.user))
+    format!(
+        "FROM ({}) WHERE role <> 'service' ORDER BY login",
+        people::people(on, query.user)
+    )
 }
 
-const NO_CHANGES: &str = "SELECT DATE '1970-01-01' AS date, user_id, full_name AS new_name, role AS new_role,
+const NO_CHANGES: &str =
+    "SELECT DATE '1970-01-01' AS date, user_id, full_name AS new_name, role AS new_role,
     active AS new_active FROM users WHERE false";
 
 const NO_OPENINGS: &str = "SELECT user_id, 0::BIGINT AS opening FROM users WHERE false";
@@ -112,24 +131,42 @@ fn current_sql(query: &Query) -> String {
 fn days_sql(query: &Query, from: BusinessDate, to: BusinessDate) -> String {
     format!(
         "SELECT business_date AS date, user_id, fees, rewards, corrections, payout FROM user_days WHERE {} AND {}",
-        dated("business_date", Period { from: Some(from), to: Some(to) }),
+        dated(
+            "business_date",
+            Period {
+                from: Some(from),
+                to: Some(to)
+            }
+        ),
         of_user("user_id", query.user),
     )
 }
 
 /// One row for each date and user, in this order.
 fn compute(loaded: &Loaded, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
-    let opened = join(loaded.people.clone().lazy(), loaded.openings.clone().lazy(), &["user_id"])
-        .with_column(col("opening").fill_null(lit(0_i64)).alias("before"))
-        .drop(polars::prelude::cols(["opening"]))
-        .with_row_index("user", None)
-        .collect()?;
-    let grid = join(grid(&opened, dates)?.lazy(), loaded.changes.clone().lazy(), &["date", "user_id"]);
+    let opened = join(
+        loaded.people.clone().lazy(),
+        loaded.openings.clone().lazy(),
+        &["user_id"],
+    )
+    .with_column(col("opening").fill_null(lit(0_i64)).alias("before"))
+    .drop(polars::prelude::cols(["opening"]))
+    .with_row_index("user", None)
+    .collect()?;
+    let grid = join(
+        grid(&opened, dates)?.lazy(),
+        loaded.changes.clone().lazy(),
+        &["date", "user_id"],
+    );
     let change = col("rewards") - col("fees") + col("corrections") - col("payout");
     let balance = col("change").cum_sum(false).over([col("user")])? + col("before");
     join(grid, loaded.days.clone().lazy(), &["date", "user_id"])
         .sort(["date", "user"], Default::default())
-        .with_columns([since("new_name", "name")?, since("new_role", "role")?, since("new_active", "active")?])
+        .with_columns([
+            since("new_name", "name")?,
+            since("new_role", "role")?,
+            since("new_active", "active")?,
+        ])
         .with_columns(SUMS.map(|name| col(name).fill_null(lit(0_i64))))
         .with_column(change.alias("change"))
         .with_column(balance.alias("balance"))
@@ -139,7 +176,9 @@ fn compute(loaded: &Loaded, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
 
 /// What a user is on each date since the last change; before the first one as `name` says already.
 fn since(changed: &str, name: &str) -> PolarsResult<Expr> {
-    let last = col(changed).fill_null_with_strategy(FillNullStrategy::Forward(None)).over([col("user")])?;
+    let last = col(changed)
+        .fill_null_with_strategy(FillNullStrategy::Forward(None))
+        .over([col("user")])?;
     Ok(last.fill_null(col(name)).alias(name))
 }
 
@@ -152,18 +191,30 @@ fn join(left: LazyFrame, right: LazyFrame, on: &[&str]) -> LazyFrame {
 fn grid(users: &DataFrame, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
     let height = IdxSize::try_from(users.height()).expect("fewer than 2^32 users");
     let rows: Vec<IdxSize> = dates.iter().flat_map(|_| 0..height).collect();
-    let days: Vec<i32> = dates.iter().flat_map(|date| std::iter::repeat_n(date.epoch_days(), users.height())).collect();
+    let days: Vec<i32> = dates
+        .iter()
+        .flat_map(|date| std::iter::repeat_n(date.epoch_days(), users.height()))
+        .collect();
     let mut grid = users.take(&IdxCa::from_slice("".into(), &rows))?;
     grid.with_column(Series::new("date".into(), days).into_column())?;
     Ok(grid)
 }
 
 /// Says of each row whether its date is closed; without dates both are absent.
-fn with_dates(mut frame: DataFrame, dates: Option<&[BusinessDate]>, source: &Source<'_>) -> PolarsResult<DataFrame> {
+fn with_dates(
+    mut frame: DataFrame,
+    dates: Option<&[BusinessDate]>,
+    source: &Source<'_>,
+) -> PolarsResult<DataFrame> {
     let height = frame.height();
     let closed: Column = if dates.is_some() {
         let closed = |day| source.is_closed(BusinessDate::from_epoch_days(day));
-        let flags: Vec<Option<bool>> = frame.column("date")?.i32()?.iter().map(|day| day.map(closed)).collect();
+        let flags: Vec<Option<bool>> = frame
+            .column("date")?
+            .i32()?
+            .iter()
+            .map(|day| day.map(closed))
+            .collect();
         Series::new("closed".into(), flags).into_column()
     } else {
         frame.with_column(Series::new("date".into(), vec![None::<i32>; height]).into_column())?;
@@ -176,11 +227,21 @@ fn with_dates(mut frame: DataFrame, dates: Option<&[BusinessDate]>, source: &Sou
 /// Opening of the first date, balance of the last, and what happened in between.
 fn totals(frame: &DataFrame, users: usize) -> Result<Vec<Named>, ReportError> {
     let edge = |name: &str, from: usize| -> Result<i64, ReportError> {
-        Ok(frame.column(name)?.i64()?.iter().skip(from).take(users).flatten().sum())
+        Ok(frame
+            .column(name)?
+            .i64()?
+            .iter()
+            .skip(from)
+            .take(users)
+            .flatten()
+            .sum())
     };
     let mut totals = vec![("opening", Value::minor(edge("opening", 0)?))];
     totals.extend(money_totals(frame, &SUMS)?);
-    totals.push(("balance", Value::minor(edge("balance", frame.height().saturating_sub(users))?)));
+    totals.push((
+        "balance",
+        Value::minor(edge("balance", frame.height().saturating_sub(users))?),
+    ));
     Ok(totals)
 }
 
@@ -207,14 +268,54 @@ mod tests {
         )
         .unwrap();
         let dates: Vec<BusinessDate> = (10..13).map(BusinessDate::from_epoch_days).collect();
-        let frame = compute(&Loaded { people, changes, openings, days }, &dates).unwrap();
-        let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+        let frame = compute(
+            &Loaded {
+                people,
+                changes,
+                openings,
+                days,
+            },
+            &dates,
+        )
+        .unwrap();
+        let of = |name: &str| {
+            frame
+                .column(name)
+                .unwrap()
+                .i64()
+                .unwrap()
+                .iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("balance"), [750, -500, 750, -500, 750, 0]);
         assert_eq!(of("opening"), [0, -500, 750, -500, 750, -500]);
-        let of = |name: &str| frame.column(name).unwrap().str().unwrap().iter().flatten().collect::<Vec<_>>();
-        assert_eq!(of("name"), ["Anna", "Boris", "Anna B.", "Boris", "Anna B.", "Boris"]);
-        assert_eq!(of("role"), ["worker", "worker", "worker", "worker", "worker", "manager"]);
-        let active: Vec<_> = frame.column("active").unwrap().bool().unwrap().iter().flatten().collect();
+        let of = |name: &str| {
+            frame
+                .column(name)
+                .unwrap()
+                .str()
+                .unwrap()
+                .iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of("name"),
+            ["Anna", "Boris", "Anna B.", "Boris", "Anna B.", "Boris"]
+        );
+        assert_eq!(
+            of("role"),
+            ["worker", "worker", "worker", "worker", "worker", "manager"]
+        );
+        let active: Vec<_> = frame
+            .column("active")
+            .unwrap()
+            .bool()
+            .unwrap()
+            .iter()
+            .flatten()
+            .collect();
         assert_eq!(active, [false, true, true, true, true, false]);
     }
 }

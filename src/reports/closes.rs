@@ -41,8 +41,23 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         WHERE {} ORDER BY c.business_date",
         dated("c.business_date", period),
     ))?;
-    let mut totals = count_totals(&frame, &["entries", "late_entries", "payouts_count", "skipped_events"])?;
-    let money = ["fees", "rewards", "corrections", "management_earned", "payouts_total"];
+    let mut totals = count_totals(
+        &frame,
+        &["entries", "late_entries", "payouts_count", "skipped_events"],
+    )?;
+    let money = [
+        "fees",
+        "rewards",
+        "corrections",
+        "management_earned",
+        "payouts_total",
+    ];
     totals.extend(money_totals(&frame, &money)?);
-    Ok(source.report("closes", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+    Ok(source.report(
+        "closes",
+        query,
+        period,
+        totals,
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }

@@ -5,7 +5,8 @@
 
 use duckdb::Connection;
 use polars::prelude::{
-    DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit, when,
+    DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions,
+    col, lit, when,
 };
 
 use crate::domain::time::BusinessDate;
@@ -36,7 +37,10 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     query.check()?;
     let source = Source::open(connection)?;
     let (from, to) = query.closed_range(source.first_date);
-    let periods = query.granularity.unwrap_or(Granularity::Day).touching(from, to);
+    let periods = query
+        .granularity
+        .unwrap_or(Granularity::Day)
+        .touching(from, to);
     let (first, last) = match (periods.first(), periods.last()) {
         (Some((first, _)), Some((_, last))) => (*first, *last),
         _ => (from, to),
@@ -49,7 +53,10 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         Some(_) => &[("period_start", Date), ("period_end", Date)],
     };
     let table = Table::from_frame(&[dates, &FIGURES].concat(), &frame)?;
-    let period = Period { from: Some(from), to: Some(to) };
+    let period = Period {
+        from: Some(from),
+        to: Some(to),
+    };
     Ok(source.report("earnings", query, period, totals(&frame)?, table))
 }
 
@@ -59,7 +66,13 @@ fn daily_sql(from: BusinessDate, to: BusinessDate) -> String {
             sum(corrections)::BIGINT AS corrections, sum(payout)::BIGINT AS payouts,
             count(*) FILTER (payout > 0) AS payouts_count
         FROM user_days WHERE {} GROUP BY business_date",
-        dated("business_date", Period { from: Some(from), to: Some(to) }),
+        dated(
+            "business_date",
+            Period {
+                from: Some(from),
+                to: Some(to)
+            }
+        ),
     )
 }
 
@@ -74,13 +87,24 @@ fn changes_sql(from: BusinessDate, to: BusinessDate) -> String {
 }
 
 /// Every date of `periods` and one before, with the period it lies in and whether that is closed.
-fn dates_frame(periods: &[(BusinessDate, BusinessDate)], source: &Source<'_>) -> PolarsResult<DataFrame> {
+fn dates_frame(
+    periods: &[(BusinessDate, BusinessDate)],
+    source: &Source<'_>,
+) -> PolarsResult<DataFrame> {
     let before = periods.first().map(|(start, _)| (start.previous(), None));
-    let within = periods.iter().flat_map(|period| period.0.through(period.1).map(move |date| (date, Some(*period))));
+    let within = periods.iter().flat_map(|period| {
+        period
+            .0
+            .through(period.1)
+            .map(move |date| (date, Some(*period)))
+    });
     let dates: Vec<_> = before.into_iter().chain(within).collect();
     let days = |date: BusinessDate| date.epoch_days();
     let column = |of: fn((BusinessDate, BusinessDate)) -> BusinessDate| -> Vec<Option<i32>> {
-        dates.iter().map(|(_, period)| period.map(|period| days(of(period)))).collect()
+        dates
+            .iter()
+            .map(|(_, period)| period.map(|period| days(of(period))))
+            .collect()
     };
     polars::df!(
         "date" => dates.iter().map(|(date, _)| days(*date)).collect::<Vec<i32>>(),
@@ -106,7 +130,8 @@ fn compute(daily: &DataFrame, changes: &DataFrame, dates: &DataFrame) -> PolarsR
         .with_columns(["popugs_negative", "debt_carried"].map(|name| col(name).cum_sum(false)))
         .filter(col("period_start").is_not_null());
     let sums: Vec<Expr> = SUMS.iter().map(|name| col(*name).sum()).collect();
-    let last = ["period_end", "popugs_negative", "debt_carried", "closed"].map(|name| col(name).last());
+    let last =
+        ["period_end", "popugs_negative", "debt_carried", "closed"].map(|name| col(name).last());
     by_date
         .group_by_stable([col("period_start")])
         .agg([&sums[..], &last[..]].concat())
@@ -118,11 +143,17 @@ fn compute(daily: &DataFrame, changes: &DataFrame, dates: &DataFrame) -> PolarsR
 /// By how much each date moved the number of users in the red and what they owe together.
 fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
     let of_user = |expr: Expr| expr.over([col("user_id")]);
-    let moved = |name: &str| Ok(col(name) - of_user(col(name).shift(lit(1)))?.fill_null(lit(0_i64)));
+    let moved =
+        |name: &str| Ok(col(name) - of_user(col(name).shift(lit(1)))?.fill_null(lit(0_i64)));
     let balance = of_user(col("change").cum_sum(false))?;
-    let owed = when(col("balance").lt(lit(0_i64))).then(lit(0_i64) - col("balance")).otherwise(lit(0_i64));
+    let owed = when(col("balance").lt(lit(0_i64)))
+        .then(lit(0_i64) - col("balance"))
+        .otherwise(lit(0_i64));
     let red = col("balance").lt(lit(0_i64)).cast(DataType::Int64);
-    let moves: PolarsResult<Vec<Expr>> = ["debt_carried", "popugs_negative"].into_iter().map(moved).collect();
+    let moves: PolarsResult<Vec<Expr>> = ["debt_carried", "popugs_negative"]
+        .into_iter()
+        .map(moved)
+        .collect();
     changes
         .clone()
         .lazy()
@@ -137,7 +168,9 @@ fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
 
 /// Sums over the rows; debts are those of the last.
 fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
-    let last = |name: &str| -> Result<i64, ReportError> { Ok(frame.column(name)?.i64()?.last().unwrap_or(0)) };
+    let last = |name: &str| -> Result<i64, ReportError> {
+        Ok(frame.column(name)?.i64()?.last().unwrap_or(0))
+    };
     let mut totals = money_totals(frame, &["fees", "rewards", "corrections", "earned"])?;
     totals.push(("popugs_negative", Value::Int(last("popugs_negative")?)));
     totals.extend(money_totals(frame, &["payouts"])?);
@@ -166,7 +199,16 @@ mod tests {
         )
         .unwrap();
         let frame = compute(&daily, &changes, &dates).unwrap();
-        let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+        let of = |name: &str| {
+            frame
+                .column(name)
+                .unwrap()
+                .i64()
+                .unwrap()
+                .iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("debt_carried"), [200, 1000, 1000]);
         assert_eq!(of("popugs_negative"), [1, 2, 2]);
         assert_eq!(of("earned"), [0, 1500, 0]);

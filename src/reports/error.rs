@@ -15,7 +15,10 @@ pub enum ReportError {
     #[error("an entry in the tables has the kind `{0}`, which this build does not know")]
     UnknownKind(String),
     #[error("the period ends on {to}, before it begins on {from}")]
-    EndBeforeStart { from: crate::domain::time::BusinessDate, to: crate::domain::time::BusinessDate },
+    EndBeforeStart {
+        from: crate::domain::time::BusinessDate,
+        to: crate::domain::time::BusinessDate,
+    },
     #[error("the time zone `{0}` in the tables is unknown to this build")]
     UnknownZone(String),
     #[error("column `{column}` has the type {found}, which no report reads")]

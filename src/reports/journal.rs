@@ -55,10 +55,21 @@ struct Entry<'a> {
 impl Entry<'_> {
     /// `fee T-12 UP-7 Fix it: reason`, unescaped.
     fn narration(&self) -> String {
-        let number = self.number.map(|number| format!(" T-{number}")).unwrap_or_default();
+        let number = self
+            .number
+            .map(|number| format!(" T-{number}"))
+            .unwrap_or_default();
         let spaced = |text: Option<&str>| text.map(|text| format!(" {text}")).unwrap_or_default();
-        let reason = self.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        format!("{}{number}{}{}{reason}", self.kind.name(), spaced(self.jira_id), spaced(self.title))
+        let reason = self
+            .reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        format!(
+            "{}{number}{}{}{reason}",
+            self.kind.name(),
+            spaced(self.jira_id),
+            spaced(self.title)
+        )
     }
 }
 
@@ -107,9 +118,15 @@ const ENTRIES: &str = "
     FROM entries e LEFT JOIN users u USING (user_id) LEFT JOIN tasks t USING (task_id)
     ORDER BY e.business_date, e.sequence";
 
-fn write_batch(batch: &RecordBatch, dialect: Dialect, currency: &str, out: &mut dyn Write) -> Result<(), ReportError> {
+fn write_batch(
+    batch: &RecordBatch,
+    dialect: Dialect,
+    currency: &str,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     let text = |column: usize| batch.column(column).as_string::<i32>();
-    let optional = |column: usize, row: usize| text(column).is_valid(row).then(|| text(column).value(row));
+    let optional =
+        |column: usize, row: usize| text(column).is_valid(row).then(|| text(column).value(row));
     let sequences = batch.column(0).as_primitive::<arrow::UInt64Type>();
     let dates = batch.column(2).as_primitive::<arrow::Date32Type>();
     let amounts = batch.column(5).as_primitive::<arrow::Int64Type>();

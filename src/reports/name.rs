@@ -8,7 +8,9 @@ use crate::domain::event::Consumer;
 use crate::reports::error::ReportError;
 use crate::reports::query::Query;
 use crate::reports::table::Report;
-use crate::reports::{audit, balances, closes, earnings, negative, payouts, tasks, top_task, trial_balance};
+use crate::reports::{
+    audit, balances, closes, earnings, negative, payouts, tasks, top_task, trial_balance,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ReportName {
@@ -56,7 +58,9 @@ impl ReportName {
     /// The consumer whose file it reads.
     pub const fn reads(self) -> Consumer {
         match self {
-            ReportName::Earnings | ReportName::Negative | ReportName::TopTask => Consumer::Analytics,
+            ReportName::Earnings | ReportName::Negative | ReportName::TopTask => {
+                Consumer::Analytics
+            }
             ReportName::Balances
             | ReportName::Payouts
             | ReportName::Statement
@@ -70,7 +74,10 @@ impl ReportName {
     /// Whether it can be narrowed to one user; of the others [`Query::user`] is not looked at.
     pub const fn takes_user(self) -> bool {
         match self {
-            ReportName::Earnings | ReportName::TopTask | ReportName::TrialBalance | ReportName::Closes => false,
+            ReportName::Earnings
+            | ReportName::TopTask
+            | ReportName::TrialBalance
+            | ReportName::Closes => false,
             ReportName::Balances
             | ReportName::Negative
             | ReportName::Payouts
@@ -109,7 +116,9 @@ impl FromStr for ReportName {
     type Err = ReportError;
 
     fn from_str(text: &str) -> Result<Self, ReportError> {
-        let found = ReportName::ALL.into_iter().find(|report| report.name() == text);
+        let found = ReportName::ALL
+            .into_iter()
+            .find(|report| report.name() == text);
         found.ok_or_else(|| ReportError::UnknownReport(text.to_owned()))
     }
 }

@@ -1,7 +1,9 @@
 //! `negative`: who is in the red, deepest first, and since when.
 
 use duckdb::Connection;
-use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit};
+use polars::prelude::{
+    DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit,
+};
 
 use crate::reports::error::ReportError;
 use crate::reports::people;
@@ -42,10 +44,22 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let users = source.load(&people::people(at, query.user))?;
     let mut frame = compute(&changes, &users)?;
     let day = at.map(|date| date.epoch_days());
-    frame.with_column(polars::prelude::Column::new("date".into(), vec![day; frame.height()]))?;
+    frame.with_column(polars::prelude::Column::new(
+        "date".into(),
+        vec![day; frame.height()],
+    ))?;
     let count = i64::try_from(frame.height()).expect("rows fit");
-    let totals = vec![("popugs_negative", Value::Int(count)), ("debt_carried", Value::minor(-sum(&frame, "balance")?))];
-    Ok(source.report("negative", query, Period { from: at, to: at }, totals, Table::from_frame(COLUMNS, &frame)?))
+    let totals = vec![
+        ("popugs_negative", Value::Int(count)),
+        ("debt_carried", Value::minor(-sum(&frame, "balance")?)),
+    ];
+    Ok(source.report(
+        "negative",
+        query,
+        Period { from: at, to: at },
+        totals,
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }
 
 /// `changes` are those of users who end below zero. The run below zero begins with the first
@@ -58,14 +72,29 @@ fn compute(changes: &DataFrame, users: &DataFrame) -> PolarsResult<DataFrame> {
         .sort(["user_id", "date"], SortMultipleOptions::default())
         .with_column(balance.alias("balance"));
     let on = [col("user_id")];
-    let last_good =
-        days.clone().filter(col("balance").gt_eq(lit(0_i64))).group_by(&on).agg([col("date").max().alias("last_good")]);
+    let last_good = days
+        .clone()
+        .filter(col("balance").gt_eq(lit(0_i64)))
+        .group_by(&on)
+        .agg([col("date").max().alias("last_good")]);
     days.join(last_good, &on, &on, JoinArgs::new(JoinType::Left))
-        .filter(col("last_good").is_null().or(col("date").gt(col("last_good"))))
+        .filter(
+            col("last_good")
+                .is_null()
+                .or(col("date").gt(col("last_good"))),
+        )
         .sort(["user_id", "date"], SortMultipleOptions::default())
         .group_by(&on)
-        .agg([col("date").min().alias("in_red_since"), col("balance").last()])
-        .join(users.clone().lazy(), &on, &on, JoinArgs::new(JoinType::Left))
+        .agg([
+            col("date").min().alias("in_red_since"),
+            col("balance").last(),
+        ])
+        .join(
+            users.clone().lazy(),
+            &on,
+            &on,
+            JoinArgs::new(JoinType::Left),
+        )
         .with_column(col("login").fill_null(col("user_id")))
         .sort(["balance", "login"], SortMultipleOptions::default())
         .collect()
@@ -87,8 +116,22 @@ mod tests {
         )
         .unwrap();
         let frame = compute(&changes, &users).unwrap();
-        let since: Vec<_> = frame.column("in_red_since").unwrap().i32().unwrap().iter().flatten().collect();
-        let balances: Vec<_> = frame.column("balance").unwrap().i64().unwrap().iter().flatten().collect();
+        let since: Vec<_> = frame
+            .column("in_red_since")
+            .unwrap()
+            .i32()
+            .unwrap()
+            .iter()
+            .flatten()
+            .collect();
+        let balances: Vec<_> = frame
+            .column("balance")
+            .unwrap()
+            .i64()
+            .unwrap()
+            .iter()
+            .flatten()
+            .collect();
         assert_eq!((balances, since), (vec![-6, -6], vec![3, 4]));
     }
 }

@@ -11,7 +11,9 @@ use crate::reports::query::of_user;
 pub fn people(on: Option<BusinessDate>, user: Option<UserId>) -> String {
     let of_user = of_user("user_id", user);
     let Some(on) = on else {
-        return format!("SELECT user_id, login, full_name AS name, role, active FROM users WHERE {of_user}");
+        return format!(
+            "SELECT user_id, login, full_name AS name, role, active FROM users WHERE {of_user}"
+        );
     };
     let until = format!("FILTER (business_date <= DATE '{on}')");
     format!(

@@ -16,14 +16,20 @@ pub enum Dates {
     /// One date; of balances, at its end.
     On(BusinessDate),
     /// Both ends included; an absent one is open.
-    Range { from: Option<BusinessDate>, to: Option<BusinessDate> },
+    Range {
+        from: Option<BusinessDate>,
+        to: Option<BusinessDate>,
+    },
 }
 
 impl Dates {
     pub fn period(self) -> Period {
         match self {
             Dates::Default => Period::default(),
-            Dates::On(date) => Period { from: Some(date), to: Some(date) },
+            Dates::On(date) => Period {
+                from: Some(date),
+                to: Some(date),
+            },
             Dates::Range { from, to } => Period { from, to },
         }
     }
@@ -47,14 +53,19 @@ impl Granularity {
                 let monday = date.plus_days(-i64::from(since_monday));
                 (monday, monday.plus_days(6))
             }
-            Granularity::Month => {
-                (BusinessDate::new(date.civil().first_of_month()), BusinessDate::new(date.civil().last_of_month()))
-            }
+            Granularity::Month => (
+                BusinessDate::new(date.civil().first_of_month()),
+                BusinessDate::new(date.civil().last_of_month()),
+            ),
         }
     }
 
     /// Every period that touches `from..=to`, in order.
-    pub fn touching(self, from: BusinessDate, to: BusinessDate) -> Vec<(BusinessDate, BusinessDate)> {
+    pub fn touching(
+        self,
+        from: BusinessDate,
+        to: BusinessDate,
+    ) -> Vec<(BusinessDate, BusinessDate)> {
         let mut periods = Vec::new();
         let mut next = from;
         while next <= to {
@@ -84,9 +95,10 @@ impl Query {
     /// [`ReportError::EndBeforeStart`]
     pub fn check(&self) -> Result<(), ReportError> {
         match self.dates {
-            Dates::Range { from: Some(from), to: Some(to) } if to < from => {
-                Err(ReportError::EndBeforeStart { from, to })
-            }
+            Dates::Range {
+                from: Some(from),
+                to: Some(to),
+            } if to < from => Err(ReportError::EndBeforeStart { from, to }),
             _ => Ok(()),
         }
     }
@@ -97,9 +109,15 @@ impl Query {
         match self.dates {
             Dates::Default => (self.today, self.today),
             Dates::On(date) => (date, date),
-            Dates::Range { from: Some(from), to: Some(to) } => (from, to),
+            Dates::Range {
+                from: Some(from),
+                to: Some(to),
+            } => (from, to),
             // An open end never lies on the wrong side of the one that was given.
-            Dates::Range { from: Some(from), to: None } => (from, self.today.max(from)),
+            Dates::Range {
+                from: Some(from),
+                to: None,
+            } => (from, self.today.max(from)),
             Dates::Range { from: None, to } => {
                 let to = to.unwrap_or(self.today);
                 (first.min(to), to)
@@ -114,12 +132,19 @@ pub fn dated(column: &str, period: Period) -> String {
     let from = period.from.map(|from| format!("{column} >= DATE '{from}'"));
     let to = period.to.map(|to| format!("{column} <= DATE '{to}'"));
     let conditions: Vec<String> = from.into_iter().chain(to).collect();
-    if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+    if conditions.is_empty() {
+        "true".to_owned()
+    } else {
+        conditions.join(" AND ")
+    }
 }
 
 /// See [`dated`].
 pub fn of_user(column: &str, user: Option<UserId>) -> String {
-    user.map_or_else(|| "true".to_owned(), |user| format!("{column} = '{user}'::UUID"))
+    user.map_or_else(
+        || "true".to_owned(),
+        |user| format!("{column} = '{user}'::UUID"),
+    )
 }
 
 #[cfg(test)]
@@ -132,9 +157,18 @@ mod tests {
 
     #[test]
     fn weeks_begin_on_monday_and_months_on_the_first() {
-        assert_eq!(Granularity::Week.around(on("2026-11-22")), (on("2026-11-16"), on("2026-11-22")));
-        assert_eq!(Granularity::Week.around(on("2026-11-23")), (on("2026-11-23"), on("2026-11-29")));
-        assert_eq!(Granularity::Month.around(on("2024-02-10")), (on("2024-02-01"), on("2024-02-29")));
+        assert_eq!(
+            Granularity::Week.around(on("2026-11-22")),
+            (on("2026-11-16"), on("2026-11-22"))
+        );
+        assert_eq!(
+            Granularity::Week.around(on("2026-11-23")),
+            (on("2026-11-23"), on("2026-11-29"))
+        );
+        assert_eq!(
+            Granularity::Month.around(on("2024-02-10")),
+            (on("2024-02-01"), on("2024-02-29"))
+        );
     }
 
     #[test]
@@ -142,13 +176,19 @@ mod tests {
         let weeks = Granularity::Week.touching(on("2026-11-22"), on("2026-11-30"));
         let starts: Vec<String> = weeks.iter().map(|(start, _)| start.to_string()).collect();
         assert_eq!(starts, ["2026-11-16", "2026-11-23", "2026-11-30"]);
-        assert_eq!(Granularity::Day.touching(on("2026-11-22"), on("2026-11-21")), []);
+        assert_eq!(
+            Granularity::Day.touching(on("2026-11-22"), on("2026-11-21")),
+            []
+        );
     }
 
     #[test]
     fn an_absent_bound_is_no_condition() {
         assert_eq!(dated("d", Period::default()), "true");
-        let period = Period { from: Some(on("2026-11-22")), to: None };
+        let period = Period {
+            from: Some(on("2026-11-22")),
+            to: None,
+        };
         assert_eq!(dated("d", period), "d >= DATE '2026-11-22'");
     }
 }

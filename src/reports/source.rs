@@ -32,7 +32,13 @@ impl<'a> Source<'a> {
     /// [`ReportError::NothingConsumed`] when the tables are empty.
     pub fn open(connection: &'a Connection) -> Result<Source<'a>, ReportError> {
         let facts = |row: &duckdb::Row<'_>| -> duckdb::Result<Facts> {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
         };
         let found = connection.query_row(FACTS, [], facts).optional()?;
         let Some((Some(sequence), zone_name, currency, founded, closed)) = found else {
@@ -94,10 +100,16 @@ pub fn sum(frame: &DataFrame, column: &str) -> Result<i64, ReportError> {
 
 /// The money columns of `names` as totals.
 pub fn money_totals(frame: &DataFrame, names: &[&'static str]) -> Result<Vec<Named>, ReportError> {
-    names.iter().map(|name| Ok((*name, Value::minor(sum(frame, name)?)))).collect()
+    names
+        .iter()
+        .map(|name| Ok((*name, Value::minor(sum(frame, name)?))))
+        .collect()
 }
 
 /// The integer columns of `names` as totals.
 pub fn count_totals(frame: &DataFrame, names: &[&'static str]) -> Result<Vec<Named>, ReportError> {
-    names.iter().map(|name| Ok((*name, Value::Int(sum(frame, name)?)))).collect()
+    names
+        .iter()
+        .map(|name| Ok((*name, Value::Int(sum(frame, name)?))))
+        .collect()
 }

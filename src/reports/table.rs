@@ -80,10 +80,16 @@ impl Table {
     ///
     /// # Errors
     /// A column that the frame lacks.
-    pub fn from_frame(columns: &[(&'static str, ColumnKind)], frame: &DataFrame) -> PolarsResult<Table> {
+    pub fn from_frame(
+        columns: &[(&'static str, ColumnKind)],
+        frame: &DataFrame,
+    ) -> PolarsResult<Table> {
         let mut frame = frame.select(columns.iter().map(|(name, _)| *name))?;
         frame.rechunk_mut();
-        Ok(Table { columns: columns.to_vec(), frame })
+        Ok(Table {
+            columns: columns.to_vec(),
+            frame,
+        })
     }
 
     pub fn builder() -> TableBuilder {
@@ -105,7 +111,11 @@ impl Table {
 
     /// One reader for each column. A column of another physical type than its kind is a bug.
     pub fn readers(&self) -> Vec<Reader<'_>> {
-        self.columns.iter().zip(self.frame.columns()).map(|((_, kind), column)| reader(*kind, column)).collect()
+        self.columns
+            .iter()
+            .zip(self.frame.columns())
+            .map(|((_, kind), column)| reader(*kind, column))
+            .collect()
     }
 }
 
@@ -122,15 +132,28 @@ fn reader(kind: ColumnKind, column: &Column) -> Reader<'_> {
         }
         ColumnKind::Money => {
             let values = column.i64().expect(PHYSICAL);
-            Box::new(|row| values.get(row).map_or(Cell::Null, |minor| Cell::Money(Money::from_minor(minor))))
+            Box::new(|row| {
+                values
+                    .get(row)
+                    .map_or(Cell::Null, |minor| Cell::Money(Money::from_minor(minor)))
+            })
         }
         ColumnKind::Date => {
             let values = column.i32().expect(PHYSICAL);
-            Box::new(|row| values.get(row).map_or(Cell::Null, |days| Cell::Date(BusinessDate::from_epoch_days(days))))
+            Box::new(|row| {
+                values.get(row).map_or(Cell::Null, |days| {
+                    Cell::Date(BusinessDate::from_epoch_days(days))
+                })
+            })
         }
         ColumnKind::Time => {
             let values = column.i64().expect(PHYSICAL);
-            Box::new(|row| values.get(row).and_then(EventTime::from_micros).map_or(Cell::Null, Cell::Time))
+            Box::new(|row| {
+                values
+                    .get(row)
+                    .and_then(EventTime::from_micros)
+                    .map_or(Cell::Null, Cell::Time)
+            })
         }
         ColumnKind::Bool => {
             let values = column.bool().expect(PHYSICAL);
@@ -148,9 +171,16 @@ pub struct TableBuilder {
 
 impl TableBuilder {
     #[must_use]
-    pub fn text<S: AsRef<str>>(self, name: &'static str, values: impl IntoIterator<Item = Option<S>>) -> Self {
+    pub fn text<S: AsRef<str>>(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<S>>,
+    ) -> Self {
         let values: Vec<Option<S>> = values.into_iter().collect();
-        let texts: Vec<Option<&str>> = values.iter().map(|value| value.as_ref().map(AsRef::as_ref)).collect();
+        let texts: Vec<Option<&str>> = values
+            .iter()
+            .map(|value| value.as_ref().map(AsRef::as_ref))
+            .collect();
         self.column(name, ColumnKind::Text, Series::new(name.into(), texts))
     }
 
@@ -163,20 +193,41 @@ impl TableBuilder {
     }
 
     #[must_use]
-    pub fn money(self, name: &'static str, values: impl IntoIterator<Item = Option<Money>>) -> Self {
-        let minor: Vec<Option<i64>> = values.into_iter().map(|value| value.map(Money::minor)).collect();
+    pub fn money(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<Money>>,
+    ) -> Self {
+        let minor: Vec<Option<i64>> = values
+            .into_iter()
+            .map(|value| value.map(Money::minor))
+            .collect();
         self.column(name, ColumnKind::Money, Series::new(name.into(), minor))
     }
 
     #[must_use]
-    pub fn date(self, name: &'static str, values: impl IntoIterator<Item = Option<BusinessDate>>) -> Self {
-        let days: Vec<Option<i32>> = values.into_iter().map(|value| value.map(BusinessDate::epoch_days)).collect();
+    pub fn date(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<BusinessDate>>,
+    ) -> Self {
+        let days: Vec<Option<i32>> = values
+            .into_iter()
+            .map(|value| value.map(BusinessDate::epoch_days))
+            .collect();
         self.column(name, ColumnKind::Date, Series::new(name.into(), days))
     }
 
     #[must_use]
-    pub fn time(self, name: &'static str, values: impl IntoIterator<Item = Option<EventTime>>) -> Self {
-        let micros: Vec<Option<i64>> = values.into_iter().map(|value| value.map(EventTime::micros)).collect();
+    pub fn time(
+        self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<EventTime>>,
+    ) -> Self {
+        let micros: Vec<Option<i64>> = values
+            .into_iter()
+            .map(|value| value.map(EventTime::micros))
+            .collect();
         self.column(name, ColumnKind::Time, Series::new(name.into(), micros))
     }
 
@@ -195,7 +246,10 @@ impl TableBuilder {
     /// # Errors
     /// Columns of different lengths, or two of one name.
     pub fn build(self) -> PolarsResult<Table> {
-        Ok(Table { columns: self.kinds, frame: DataFrame::new_infer_height(self.columns)? })
+        Ok(Table {
+            columns: self.kinds,
+            frame: DataFrame::new_infer_height(self.columns)?,
+        })
     }
 }
 

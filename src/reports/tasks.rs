@@ -40,30 +40,51 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let period = query.dates.period();
     let frame = source.load(&sql(query, &created(period, &source.zone)))?;
     let totals = totals(&frame)?;
-    Ok(source.report("tasks", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+    Ok(source.report(
+        "tasks",
+        query,
+        period,
+        totals,
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }
 
 fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
     let statuses = frame.column("status")?.str()?;
-    let open = statuses.iter().flatten().filter(|status| *status == "open").count();
+    let open = statuses
+        .iter()
+        .flatten()
+        .filter(|status| *status == "open")
+        .count();
     let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
     let mut totals = money_totals(frame, &["fees_charged"])?;
-    totals.extend([("open", count(open)), ("completed", count(frame.height() - open))]);
+    totals.extend([
+        ("open", count(open)),
+        ("completed", count(frame.height() - open)),
+    ]);
     Ok(totals)
 }
 
 /// The moments whose local date lies in `period`.
 fn created(period: Period, zone: &Zone) -> String {
     let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
-    let from = period.from.map(|from| format!(" AND created_at >= {}", moment(from.previous())));
-    let to = period.to.map(|to| format!(" AND created_at < {}", moment(to)));
+    let from = period
+        .from
+        .map(|from| format!(" AND created_at >= {}", moment(from.previous())));
+    let to = period
+        .to
+        .map(|to| format!(" AND created_at < {}", moment(to)));
     from.into_iter().chain(to).collect()
 }
 
 /// An assignment is found by its sequence: the latest has the highest. Of completions the first counts; a second is
 /// one that accounting stops at.
 fn sql(query: &Query, created: &str) -> String {
-    let narrowed = if created.is_empty() { "true" } else { "task_id IN (SELECT task_id FROM chosen)" };
+    let narrowed = if created.is_empty() {
+        "true"
+    } else {
+        "task_id IN (SELECT task_id FROM chosen)"
+    };
     format!(
         "WITH chosen AS (SELECT * FROM tasks WHERE true{created}),
         latest AS (

@@ -1,7 +1,9 @@
 //! `top-task`: rule N2, the most expensive finished task of a day, week, month or range.
 
 use duckdb::Connection;
-use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col};
+use polars::prelude::{
+    DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col,
+};
 
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
@@ -38,10 +40,25 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     };
     let first = periods.first().map(|(start, _)| *start);
     let last = periods.last().map(|(_, end)| *end);
-    let best = best_of_each_date(&source, Period { from: first, to: last })?;
+    let best = best_of_each_date(
+        &source,
+        Period {
+            from: first,
+            to: last,
+        },
+    )?;
     let frame = compute(&best, &periods)?;
-    let period = Period { from: Some(from), to: Some(to) };
-    Ok(source.report("top-task", query, period, Vec::new(), Table::from_frame(COLUMNS, &frame)?))
+    let period = Period {
+        from: Some(from),
+        to: Some(to),
+    };
+    Ok(source.report(
+        "top-task",
+        query,
+        period,
+        Vec::new(),
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }
 
 /// The best task of each date. Its completion is found first, over narrow columns; the wide row is
@@ -54,9 +71,19 @@ fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, R
         SELECT min(s.completed_sequence) AS sequence
         FROM settled s JOIN highest USING (completed_on, reward) WHERE {within} GROUP BY completed_on"
     ))?;
-    let sequences: Vec<String> = best.column("sequence")?.i64()?.iter().flatten().map(|s| s.to_string()).collect();
+    let sequences: Vec<String> = best
+        .column("sequence")?
+        .i64()?
+        .iter()
+        .flatten()
+        .map(|s| s.to_string())
+        .collect();
     // A list may not be empty; no sequence is 0.
-    let list = if sequences.is_empty() { "0".to_owned() } else { sequences.join(", ") };
+    let list = if sequences.is_empty() {
+        "0".to_owned()
+    } else {
+        sequences.join(", ")
+    };
     source.load(&format!(
         "SELECT s.task_id, s.number, s.jira_id, s.title, s.reward, s.completed_at, s.completed_on,
             coalesce(u.login, s.completed_by::VARCHAR) AS completed_by, s.completed_sequence AS sequence
@@ -67,16 +94,22 @@ fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, R
 
 /// One row for each period; one without completions has its dates only.
 fn compute(best: &DataFrame, periods: &[(BusinessDate, BusinessDate)]) -> PolarsResult<DataFrame> {
-    let days = periods.iter().flat_map(|period| period.0.through(period.1).map(move |date| (date, period)));
-    let (dates, starts): (Vec<i32>, Vec<i32>) =
-        days.map(|(date, (start, _))| (date.epoch_days(), start.epoch_days())).unzip();
+    let days = periods
+        .iter()
+        .flat_map(|period| period.0.through(period.1).map(move |date| (date, period)));
+    let (dates, starts): (Vec<i32>, Vec<i32>) = days
+        .map(|(date, (start, _))| (date.epoch_days(), start.epoch_days()))
+        .unzip();
     let date_of = polars::df!("completed_on" => dates, "period_start" => starts)?;
     let on = [col("completed_on")];
     let winners = best
         .clone()
         .lazy()
         .join(date_of.lazy(), &on, &on, JoinArgs::new(JoinType::Inner))
-        .sort(["reward", "sequence"], SortMultipleOptions::default().with_order_descending_multi([true, false]))
+        .sort(
+            ["reward", "sequence"],
+            SortMultipleOptions::default().with_order_descending_multi([true, false]),
+        )
         .group_by_stable([col("period_start")])
         .agg([polars::prelude::all().as_expr().first()]);
     let on = [col("period_start")];
@@ -102,7 +135,13 @@ mod tests {
         .unwrap();
         let day = BusinessDate::from_epoch_days;
         let frame = compute(&best, &[(day(10), day(12)), (day(13), day(15))]).unwrap();
-        let sequences: Vec<_> = frame.column("sequence").unwrap().i64().unwrap().iter().collect();
+        let sequences: Vec<_> = frame
+            .column("sequence")
+            .unwrap()
+            .i64()
+            .unwrap()
+            .iter()
+            .collect();
         assert_eq!(sequences, [Some(7), None]);
     }
 }

@@ -11,8 +11,13 @@ use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Money as Minor, Text};
 use crate::reports::table::{ColumnKind, Period, Report, Table};
 
-const COLUMNS: &[(&str, ColumnKind)] =
-    &[("account", Text), ("type", Text), ("debit", Minor), ("credit", Minor), ("balance", Minor)];
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("account", Text),
+    ("type", Text),
+    ("debit", Minor),
+    ("credit", Minor),
+    ("balance", Minor),
+];
 
 /// Reads accounting's tables. One date asks for all up to its end, a range for what it moved.
 ///
@@ -22,7 +27,10 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     query.check()?;
     let source = Source::open(connection)?;
     let period = match query.dates {
-        Dates::On(date) => Period { from: None, to: Some(date) },
+        Dates::On(date) => Period {
+            from: None,
+            to: Some(date),
+        },
         Dates::Default | Dates::Range { .. } => query.dates.period(),
     };
     let sums = source.load(&format!(
@@ -35,14 +43,23 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))?;
     let frame = compute(&sums)?;
     let totals = money_totals(&frame, &["debit", "credit", "balance"])?;
-    Ok(source.report("trial-balance", query, period, totals, Table::from_frame(COLUMNS, &frame)?))
+    Ok(source.report(
+        "trial-balance",
+        query,
+        period,
+        totals,
+        Table::from_frame(COLUMNS, &frame)?,
+    ))
 }
 
 /// `sums` are signed from the popug's side, apart for each kind and sign.
 fn compute(sums: &DataFrame) -> Result<DataFrame, ReportError> {
     let sides = sides(sums)?;
     let account = [col("account"), col("type")];
-    let totals = sides.lazy().group_by(account).agg([col("debit").sum(), col("credit").sum()]);
+    let totals = sides
+        .lazy()
+        .group_by(account)
+        .agg([col("debit").sum(), col("credit").sum()]);
     Ok(totals
         .with_column((col("debit") - col("credit")).alias("balance"))
         .sort(["account"], SortMultipleOptions::default())
@@ -55,7 +72,9 @@ fn sides(sums: &DataFrame) -> Result<DataFrame, ReportError> {
     let amounts = sums.column("amount")?.i64()?;
     let (mut accounts, mut types, mut debits, mut credits) = (vec![], vec![], vec![], vec![]);
     for ((login, kind), amount) in logins.iter().zip(kinds.iter()).zip(amounts.iter()) {
-        let (Some(login), Some(kind), Some(amount)) = (login, kind, amount) else { continue };
+        let (Some(login), Some(kind), Some(amount)) = (login, kind, amount) else {
+            continue;
+        };
         let posted = posting(entry_kind(kind)?, Money::from_minor(amount));
         let minor = posted.amount.minor();
         for (account, debit, credit) in [(posted.debit, minor, 0), (posted.credit, 0, minor)] {
@@ -71,7 +90,12 @@ fn sides(sums: &DataFrame) -> Result<DataFrame, ReportError> {
 /// # Errors
 /// [`ReportError::UnknownKind`]
 pub fn entry_kind(name: &str) -> Result<EntryKind, ReportError> {
-    let kinds = [EntryKind::Fee, EntryKind::Reward, EntryKind::Payout, EntryKind::Correction];
+    let kinds = [
+        EntryKind::Fee,
+        EntryKind::Reward,
+        EntryKind::Payout,
+        EntryKind::Correction,
+    ];
     let found = kinds.into_iter().find(|kind| kind.name() == name);
     found.ok_or_else(|| ReportError::UnknownKind(name.to_owned()))
 }
@@ -97,12 +121,33 @@ mod tests {
         )
         .unwrap();
         let frame = compute(&sums).unwrap();
-        let accounts: Vec<_> = frame.column("account").unwrap().str().unwrap().iter().flatten().collect();
+        let accounts: Vec<_> = frame
+            .column("account")
+            .unwrap()
+            .str()
+            .unwrap()
+            .iter()
+            .flatten()
+            .collect();
         assert_eq!(
             accounts,
-            ["assets:bank", "expenses:management:rewards", "income:management:fees", "liabilities:popugs:anna"]
+            [
+                "assets:bank",
+                "expenses:management:rewards",
+                "income:management:fees",
+                "liabilities:popugs:anna"
+            ]
         );
-        let of = |name: &str| frame.column(name).unwrap().i64().unwrap().iter().flatten().collect::<Vec<_>>();
+        let of = |name: &str| {
+            frame
+                .column(name)
+                .unwrap()
+                .i64()
+                .unwrap()
+                .iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("debit"), [0, 3000, 200, 2800]);
         assert_eq!(of("credit"), [1100, 500, 1200, 3200]);
         assert_eq!(of("balance"), [-1100, 2500, -1000, -400]);

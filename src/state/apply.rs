@@ -74,7 +74,9 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
 
 /// Follows what every batch carries, whatever its events are.
 pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
-    let Some(hash) = recorded.command_hash else { return Ok(()) };
+    let Some(hash) = recorded.command_hash else {
+        return Ok(());
+    };
     let task = match recorded.event.as_ref() {
         Event::TaskCreated(e) => Some(e.number),
         _ => None,
@@ -82,7 +84,13 @@ pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Resul
     execute(
         db,
         "INSERT INTO commands VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![recorded.command_id, hash.to_string(), recorded.sequence.0, recorded.more + 1, task],
+        params![
+            recorded.command_id,
+            hash.to_string(),
+            recorded.sequence.0,
+            recorded.more + 1,
+            task
+        ],
     )
 }
 
@@ -96,7 +104,11 @@ fn change_user(db: &Connection, e: &UserChanged) -> rusqlite::Result<()> {
 }
 
 fn set_active(db: &Connection, user: UserId, active: bool) -> rusqlite::Result<()> {
-    execute(db, "UPDATE users SET active = ?2 WHERE user_id = ?1", params![Blob::from(user), active])
+    execute(
+        db,
+        "UPDATE users SET active = ?2 WHERE user_id = ?1",
+        params![Blob::from(user), active],
+    )
 }
 
 /// The assignment that follows in the same batch fills in the assignee.
@@ -126,13 +138,29 @@ fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> Re
              WHERE task_id = ?1 RETURNING number",
         )?
         .query_row(
-            params![Blob::from(e.task_id), Blob::from(e.assignee_id), recorded.time.micros(), e.assignment_no],
+            params![
+                Blob::from(e.task_id),
+                Blob::from(e.assignee_id),
+                recorded.time.micros(),
+                e.assignment_no
+            ],
             |row| row.get(0),
         )
         .optional()?;
-    let number = number.ok_or_else(|| Refusal::Contradiction(format!("task {} was never created", e.task_id)))?;
-    let row = params![number, e.assignment_no, Blob::from(e.assignee_id), recorded.time.micros(), recorded.sequence.0];
-    Ok(execute(db, "INSERT INTO assignments VALUES (?1, ?2, ?3, ?4, ?5)", row)?)
+    let number = number
+        .ok_or_else(|| Refusal::Contradiction(format!("task {} was never created", e.task_id)))?;
+    let row = params![
+        number,
+        e.assignment_no,
+        Blob::from(e.assignee_id),
+        recorded.time.micros(),
+        recorded.sequence.0
+    ];
+    Ok(execute(
+        db,
+        "INSERT INTO assignments VALUES (?1, ?2, ?3, ?4, ?5)",
+        row,
+    )?)
 }
 
 fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {

@@ -52,7 +52,11 @@ pub fn open(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// # Errors
 /// As [`open`].
-pub(super) fn open_if(checked: bool, name: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn open_if(
+    checked: bool,
+    name: impl AsRef<Path>,
+    flags: OpenFlags,
+) -> rusqlite::Result<Connection> {
     register()?;
     Connection::open_with_flags_and_vfs(name, flags, if checked { NAME } else { PLAIN })
 }
@@ -64,7 +68,9 @@ pub(super) fn open_if(checked: bool, name: impl AsRef<Path>, flags: OpenFlags) -
 pub(super) fn begin_generation(db: &Connection) -> rusqlite::Result<()> {
     let read = generation(db)?;
     match generation_in_database(db)? {
-        Some(merged) if merged == read => db.pragma_update(None, "user_version", read.wrapping_add(1)),
+        Some(merged) if merged == read => {
+            db.pragma_update(None, "user_version", read.wrapping_add(1))
+        }
         _ => Ok(()),
     }
 }
@@ -75,9 +81,14 @@ pub(super) fn begin_generation(db: &Connection) -> rusqlite::Result<()> {
 /// If SQLite fails.
 pub(super) fn is_of_one_piece(db: &Connection) -> rusqlite::Result<bool> {
     // While something is read, nobody merges what came later.
-    let _snapshot = if db.is_autocommit() { Some(db.unchecked_transaction()?) } else { None };
+    let _snapshot = if db.is_autocommit() {
+        Some(db.unchecked_transaction()?)
+    } else {
+        None
+    };
     let read = generation(db)?;
-    Ok(generation_in_database(db)?.is_none_or(|merged| merged == read || merged.wrapping_add(1) == read))
+    Ok(generation_in_database(db)?
+        .is_none_or(|merged| merged == read || merged.wrapping_add(1) == read))
 }
 
 fn generation(db: &Connection) -> rusqlite::Result<i32> {
@@ -93,9 +104,16 @@ fn generation_in_database(db: &Connection) -> rusqlite::Result<Option<i32>> {
     let outcome = unsafe {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let into = (&raw mut file).cast();
-        succeeded(ffi::sqlite3_file_control(db.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, into))?;
+        succeeded(ffi::sqlite3_file_control(
+            db.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_FILE_POINTER,
+            into,
+        ))?;
         let methods = file.as_ref().and_then(|file| file.pMethods.as_ref());
-        let Some(read) = methods.and_then(|methods| methods.xRead) else { return Ok(None) };
+        let Some(read) = methods.and_then(|methods| methods.xRead) else {
+            return Ok(None);
+        };
         read(file, field.as_mut_ptr().cast(), 4, GENERATION_AT)
     };
     succeeded(outcome)?;
@@ -113,7 +131,12 @@ pub(super) fn create(path: &Path) -> rusqlite::Result<Connection> {
     // SAFETY: the connection is open, and for this operation the last argument is read as one `int`.
     let outcome = unsafe {
         let reserved = (&raw mut reserved).cast();
-        ffi::sqlite3_file_control(db.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_RESERVE_BYTES, reserved)
+        ffi::sqlite3_file_control(
+            db.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_RESERVE_BYTES,
+            reserved,
+        )
     };
     succeeded(outcome)?;
     db.pragma_update(None, "user_version", rand::random::<i32>())?;
@@ -132,17 +155,26 @@ pub(super) fn is_mismatch(error: &ffi::Error) -> bool {
 
 fn succeeded(outcome: c_int) -> rusqlite::Result<()> {
     let failed = || rusqlite::Error::SqliteFailure(ffi::Error::new(outcome), None);
-    if outcome == ffi::SQLITE_OK { Ok(()) } else { Err(failed()) }
+    if outcome == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(failed())
+    }
 }
 
 /// The first bytes of SHA-256 over the place of a page and all of it but its end.
 fn checksum(page: &[u8], at: ffi::sqlite3_int64) -> [u8; SUM_BYTES] {
-    let sum = Sha256::new().chain_update(at.to_le_bytes()).chain_update(page);
+    let sum = Sha256::new()
+        .chain_update(at.to_le_bytes())
+        .chain_update(page);
     *sum.finalize().first_chunk().expect("longer than that")
 }
 
 fn is_sound(page: &[u8], at: ffi::sqlite3_int64) -> bool {
-    page.len() == PAGE_BYTES && page.split_last_chunk().is_some_and(|(content, sum)| *sum == checksum(content, at))
+    page.len() == PAGE_BYTES
+        && page
+            .split_last_chunk()
+            .is_some_and(|(content, sum)| *sum == checksum(content, at))
 }
 
 /// What the layer is over; null until it is known to SQLite.
@@ -158,7 +190,9 @@ fn register() -> rusqlite::Result<()> {
         // but `pAppData`.
         unsafe {
             let found = ffi::sqlite3_vfs_find(ptr::null());
-            let Some(original) = found.as_ref() else { return ffi::SQLITE_ERROR };
+            let Some(original) = found.as_ref() else {
+                return ffi::SQLITE_ERROR;
+            };
             ORIGINAL.store(found, Ordering::Release);
             let plain = ffi::sqlite3_vfs {
                 pNext: ptr::null_mut(),
@@ -167,7 +201,8 @@ fn register() -> rusqlite::Result<()> {
                 ..*original
             };
             let checked = ffi::sqlite3_vfs {
-                szOsFile: original.szOsFile + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
+                szOsFile: original.szOsFile
+                    + c_int::try_from(mem::size_of::<Methods>()).expect("a few pointers"),
                 zName: NAME.as_ptr(),
                 xOpen: Some(open_file),
                 ..plain
@@ -193,7 +228,9 @@ unsafe extern "C" fn full_path(
         let bytes = CStr::from_ptr(name).to_bytes_with_nul();
         if !bytes.starts_with(b"/") {
             let original = ORIGINAL.load(Ordering::Acquire);
-            let Some(full_path) = (*original).xFullPathname else { return ffi::SQLITE_CANTOPEN };
+            let Some(full_path) = (*original).xFullPathname else {
+                return ffi::SQLITE_CANTOPEN;
+            };
             return full_path(original, name, capacity, into);
         }
         if bytes.len() > usize::try_from(capacity).unwrap_or(0) {
@@ -235,11 +272,15 @@ unsafe extern "C" fn open_file(
     // pointer's.
     unsafe {
         let original = ORIGINAL.load(Ordering::Acquire);
-        let Some(open) = (*original).xOpen else { return ffi::SQLITE_CANTOPEN };
+        let Some(open) = (*original).xOpen else {
+            return ffi::SQLITE_CANTOPEN;
+        };
         let outcome = open(original, name, file, flags, flags_out);
         if outcome == ffi::SQLITE_OK && flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
             let originals = (*file).pMethods;
-            let behind = file.cast::<u8>().add(usize::try_from((*original).szOsFile).expect("a size"));
+            let behind = file
+                .cast::<u8>()
+                .add(usize::try_from((*original).szOsFile).expect("a size"));
             #[expect(clippy::cast_ptr_alignment, reason = "as above")]
             let methods = behind.cast::<Methods>();
             let ours = ffi::sqlite3_io_methods {
@@ -268,7 +309,9 @@ unsafe extern "C" fn read(
     // SAFETY: the arguments are SQLite's own: `into` holds `amount` bytes. They are filled, where the file has ended with
     // zeros.
     unsafe {
-        let Some(read) = Methods::originals(file).xRead else { return ffi::SQLITE_IOERR_READ };
+        let Some(read) = Methods::originals(file).xRead else {
+            return ffi::SQLITE_IOERR_READ;
+        };
         let outcome = read(file, into, amount, at);
         let bytes = usize::try_from(amount).unwrap_or(0);
         if matches!(outcome, ffi::SQLITE_OK | ffi::SQLITE_IOERR_SHORT_READ)
@@ -289,9 +332,13 @@ unsafe extern "C" fn write(
 ) -> c_int {
     // SAFETY: the arguments are SQLite's own: `from` holds `amount` bytes.
     unsafe {
-        let Some(write) = Methods::originals(file).xWrite else { return ffi::SQLITE_IOERR_WRITE };
+        let Some(write) = Methods::originals(file).xWrite else {
+            return ffi::SQLITE_IOERR_WRITE;
+        };
         let bytes = slice::from_raw_parts(from.cast::<u8>(), usize::try_from(amount).unwrap_or(0));
-        let Ok(mut page) = <[u8; PAGE_BYTES]>::try_from(bytes) else { return write(file, from, amount, at) };
+        let Ok(mut page) = <[u8; PAGE_BYTES]>::try_from(bytes) else {
+            return write(file, from, amount, at);
+        };
         let (content, sum) = page.split_last_chunk_mut().expect("a page is longer");
         *sum = checksum(content, at);
         write(file, page.as_ptr().cast(), amount, at)
@@ -302,7 +349,9 @@ unsafe extern "C" fn write(
 unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: the argument is SQLite's own.
     unsafe {
-        let Some(characteristics) = Methods::originals(file).xDeviceCharacteristics else { return 0 };
+        let Some(characteristics) = Methods::originals(file).xDeviceCharacteristics else {
+            return 0;
+        };
         characteristics(file) & !ffi::SQLITE_IOCAP_SUBPAGE_READ
     }
 }
@@ -324,7 +373,9 @@ mod tests {
     }
 
     fn reopened(path: &Path) -> rusqlite::Result<(u64, u64)> {
-        open(path)?.query_row("SELECT count(*), sum(length(y)) FROM t", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        open(path)?.query_row("SELECT count(*), sum(length(y)) FROM t", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
     }
 
     #[test]
@@ -354,7 +405,11 @@ mod tests {
                 assert!(is_met(&spoilt), "byte {at} of page {}", page / PAGE_BYTES);
             }
         }
-        for end in [written.len() - 1, written.len() - SUM_BYTES, written.len() - PAGE_BYTES] {
+        for end in [
+            written.len() - 1,
+            written.len() - SUM_BYTES,
+            written.len() - PAGE_BYTES,
+        ] {
             assert!(is_met(&written[..end]), "cut at {end}");
         }
         let mut swapped = written.clone();
@@ -373,14 +428,26 @@ mod tests {
             std::fs::create_dir(&name).unwrap();
             let held = crate::held::Held::open(&name).unwrap();
             drop(filled(&held.path().join("state.sqlite")));
-            let db = open_if(checked, held.path().join("state.sqlite"), OpenFlags::default()).unwrap();
+            let db = open_if(
+                checked,
+                held.path().join("state.sqlite"),
+                OpenFlags::default(),
+            )
+            .unwrap();
             std::fs::rename(&name, &moved).unwrap();
             std::fs::create_dir(&name).unwrap();
-            let wal = std::fs::read(moved.join("state.sqlite-wal")).unwrap_or_default().len();
-            db.execute_batch("INSERT INTO t VALUES (20000, printf('%.20000c', 'z'));").unwrap();
+            let wal = std::fs::read(moved.join("state.sqlite-wal"))
+                .unwrap_or_default()
+                .len();
+            db.execute_batch("INSERT INTO t VALUES (20000, printf('%.20000c', 'z'));")
+                .unwrap();
             assert!(std::fs::read(moved.join("state.sqlite-wal")).unwrap().len() > wal);
             db.close().unwrap();
-            assert_eq!(std::fs::read_dir(&name).unwrap().count(), 0, "nothing stands where the store was");
+            assert_eq!(
+                std::fs::read_dir(&name).unwrap().count(),
+                0,
+                "nothing stands where the store was"
+            );
             std::fs::remove_dir_all(&moved).unwrap();
             std::fs::remove_dir(&name).unwrap();
         }
@@ -392,7 +459,9 @@ mod tests {
         let path = home.path().join("state.sqlite");
         filled(&path).close().unwrap();
         let plain = Connection::open(&path).unwrap();
-        let found: String = plain.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let found: String = plain
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(found, "ok");
         assert_eq!(plain.execute("DELETE FROM t WHERE x = 17", []).unwrap(), 1);
         plain.close().unwrap();

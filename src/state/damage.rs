@@ -17,13 +17,21 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
     match error {
         E::SqliteFailure(failure, message) => {
-            let lacks = |what: &str| message.as_ref().is_some_and(|message| message.starts_with(what));
-            matches!(failure.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
-                || checked_pages::is_mismatch(failure)
+            let lacks = |what: &str| {
+                message
+                    .as_ref()
+                    .is_some_and(|message| message.starts_with(what))
+            };
+            matches!(
+                failure.code,
+                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
+            ) || checked_pages::is_mismatch(failure)
                 || lacks("no such table")
                 || lacks("no such column")
         }
-        E::SqlInputError { msg, .. } => msg.starts_with("no such table") || msg.starts_with("no such column"),
+        E::SqlInputError { msg, .. } => {
+            msg.starts_with("no such table") || msg.starts_with("no such column")
+        }
         E::InvalidQuery
         | E::InvalidColumnType(..)
         | E::InvalidColumnName(_)
@@ -49,7 +57,10 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
         let name = other.file_name().unwrap_or_default().display();
         return Err(lacking(&format!("{name} is not a regular file")));
     }
-    let is_checked = match beginning(path, checked_pages::HEADER_BYTES).as_deref().map(<[u8]>::first_chunk) {
+    let is_checked = match beginning(path, checked_pages::HEADER_BYTES)
+        .as_deref()
+        .map(<[u8]>::first_chunk)
+    {
         Ok(Some(header)) if header.starts_with(MAGIC) => checked_pages::has_room(header),
         Ok(_) => return Err(lacking("it is no database")),
         // SQLite says better why it cannot be read.
@@ -57,7 +68,11 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     };
     let wal = wal_of(path);
     // Another process may be writing the header.
-    let is_sound = || beginning(&wal, WAL_HEADER_BYTES).ok().is_none_or(|header| is_wal_header(&header));
+    let is_sound = || {
+        beginning(&wal, WAL_HEADER_BYTES)
+            .ok()
+            .is_none_or(|header| is_wal_header(&header))
+    };
     if (0..3).any(|_| {
         is_sound() || {
             thread::sleep(Duration::from_millis(5));
@@ -71,7 +86,9 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
 
 fn beginning(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
     let mut begins = Vec::new();
-    File::open(path)?.take(bytes as u64).read_to_end(&mut begins)?;
+    File::open(path)?
+        .take(bytes as u64)
+        .read_to_end(&mut begins)?;
     Ok(begins)
 }
 
@@ -83,15 +100,29 @@ fn is_wal_header(header: &[u8]) -> bool {
     if header.len() < WAL_HEADER_BYTES {
         return true;
     }
-    let words: Vec<[u8; 4]> = header.chunks_exact(4).map(|word| word.try_into().expect("four bytes")).collect();
-    let [magic, .., first, second] = words[..] else { unreachable!("a header has eight words") };
+    let words: Vec<[u8; 4]> = header
+        .chunks_exact(4)
+        .map(|word| word.try_into().expect("four bytes"))
+        .collect();
+    let [magic, .., first, second] = words[..] else {
+        unreachable!("a header has eight words")
+    };
     let magic = u32::from_be_bytes(magic);
     // The last bit tells the order of the bytes that are summed up.
-    let read = if magic & 1 == 1 { u32::from_be_bytes } else { u32::from_le_bytes };
-    let sums = words[..6].chunks_exact(2).fold((0_u32, 0_u32), |(first, second), pair| {
-        let first = first.wrapping_add(read(pair[0])).wrapping_add(second);
-        (first, second.wrapping_add(read(pair[1])).wrapping_add(first))
-    });
+    let read = if magic & 1 == 1 {
+        u32::from_be_bytes
+    } else {
+        u32::from_le_bytes
+    };
+    let sums = words[..6]
+        .chunks_exact(2)
+        .fold((0_u32, 0_u32), |(first, second), pair| {
+            let first = first.wrapping_add(read(pair[0])).wrapping_add(second);
+            (
+                first,
+                second.wrapping_add(read(pair[1])).wrapping_add(first),
+            )
+        });
     magic & !1 == MAGIC && sums == (u32::from_be_bytes(first), u32::from_be_bytes(second))
 }
 
@@ -102,7 +133,11 @@ pub(super) fn lacking(what: &str) -> rusqlite::Error {
 
 /// What SQLite would say of it.
 pub(super) fn io_error(error: &io::Error) -> rusqlite::Error {
-    let code = if error.kind() == io::ErrorKind::StorageFull { ffi::SQLITE_FULL } else { ffi::SQLITE_CANTOPEN };
+    let code = if error.kind() == io::ErrorKind::StorageFull {
+        ffi::SQLITE_FULL
+    } else {
+        ffi::SQLITE_CANTOPEN
+    };
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))
 }
 
@@ -141,7 +176,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         let db = rusqlite::Connection::open(&path).unwrap();
-        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);").unwrap();
+        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);")
+            .unwrap();
         let wal = wal_of(&path);
         let written = std::fs::read(&wal).unwrap();
         assert!(written.len() > WAL_HEADER_BYTES);

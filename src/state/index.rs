@@ -14,7 +14,11 @@ use crate::state::apply::Refusal;
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};
 
-pub(super) const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 7, own_table: "tasks" };
+pub(super) const LAYOUT: Layout = Layout {
+    schema: include_str!("schema.sql"),
+    code_version: 7,
+    own_table: "tasks",
+};
 
 pub struct StateIndex {
     file: SqliteFile,
@@ -31,7 +35,10 @@ impl StateIndex {
 
     /// The index in a file that was opened elsewhere.
     pub(super) fn on(file: SqliteFile) -> StateIndex {
-        StateIndex { file, eligible: RefCell::new(None) }
+        StateIndex {
+            file,
+            eligible: RefCell::new(None),
+        }
     }
 
     /// An index in memory, for checking what a rebuild would give.
@@ -51,7 +58,10 @@ impl StateIndex {
         &self.eligible
     }
 
-    pub(super) fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
+    pub(super) fn failed(
+        &self,
+        action: &'static str,
+    ) -> impl Fn(rusqlite::Error) -> StateError + use<> {
         self.file.failed(action)
     }
 
@@ -116,7 +126,9 @@ impl StateIndex {
         }
         let follow = || self.file.transaction(|| self.follow(log));
         match follow() {
-            Err(error) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => follow(),
+            Err(error) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => {
+                follow()
+            }
             done => done,
         }
     }
@@ -149,15 +161,31 @@ impl StateIndex {
         Ok(through.sequence.0 - from.sequence.0)
     }
 
-    fn apply_lines(&self, reader: &mut Reader<'_>, from: Checkpoint, last: Sequence) -> Result<Checkpoint, StateError> {
+    fn apply_lines(
+        &self,
+        reader: &mut Reader<'_>,
+        from: Checkpoint,
+        last: Sequence,
+    ) -> Result<Checkpoint, StateError> {
         let mut through = from;
         while through.sequence < last {
-            let Some(line) = reader.next_line()? else { break };
-            through = Checkpoint { sequence: line.sequence, hash: line.hash };
+            let Some(line) = reader.next_line()? else {
+                break;
+            };
+            through = Checkpoint {
+                sequence: line.sequence,
+                hash: line.hash,
+            };
             match line.kind() {
-                LineKind::Known(kind) if apply::is_subscribed(kind) => self.apply(&Recorded::from_line(&line)?)?,
-                LineKind::UnknownVersion(kind) if apply::is_subscribed(kind) => line.event().map(drop)?,
-                _ if line.command_hash.is_some() => self.remember_key(&Recorded::from_line(&line)?)?,
+                LineKind::Known(kind) if apply::is_subscribed(kind) => {
+                    self.apply(&Recorded::from_line(&line)?)?
+                }
+                LineKind::UnknownVersion(kind) if apply::is_subscribed(kind) => {
+                    line.event().map(drop)?
+                }
+                _ if line.command_hash.is_some() => {
+                    self.remember_key(&Recorded::from_line(&line)?)?
+                }
                 _ => {}
             }
         }
@@ -185,17 +213,24 @@ impl StateIndex {
     }
 
     fn remember_key(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
-        apply::remember_key(self.db(), recorded).map_err(|error| self.refused(recorded.sequence, error))
+        apply::remember_key(self.db(), recorded)
+            .map_err(|error| self.refused(recorded.sequence, error))
     }
 
     /// A constraint that an event breaks is what the event contradicts.
     fn refused(&self, sequence: Sequence, error: rusqlite::Error) -> StateError {
         let error = self.failed("write")(error);
-        error.broken_constraint().map_or(error, |reason| self.contradicted(sequence, reason))
+        error
+            .broken_constraint()
+            .map_or(error, |reason| self.contradicted(sequence, reason))
     }
 
     fn contradicted(&self, sequence: Sequence, reason: String) -> StateError {
-        StateError::Contradiction { path: self.file.path().to_owned(), sequence, reason }
+        StateError::Contradiction {
+            path: self.file.path().to_owned(),
+            sequence,
+            reason,
+        }
     }
 
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {

@@ -83,7 +83,8 @@ impl SqliteFile {
             let sql = format!("SELECT * FROM {table} ORDER BY {order}");
             let mut ours = self.db().prepare(&sql).map_err(self.failed("read"))?;
             let mut theirs = rebuilt.db().prepare(&sql).map_err(rebuilt.failed("read"))?;
-            let difference = first_difference(&mut ours, &mut theirs).map_err(self.failed("read"))?;
+            let difference =
+                first_difference(&mut ours, &mut theirs).map_err(self.failed("read"))?;
             found.extend(difference.map(|what| (*table, what)));
         }
         Ok(found)
@@ -95,7 +96,11 @@ impl StateIndex {
     ///
     /// # Errors
     /// As there.
-    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<StateIndex>, StateError> {
+    pub fn open_to_read(
+        path: &Path,
+        scratch: &Path,
+        lock_wait: Duration,
+    ) -> Result<Option<StateIndex>, StateError> {
         Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(StateIndex::on))
     }
 
@@ -103,18 +108,26 @@ impl StateIndex {
     ///
     /// # Errors
     /// [`StateError::Copy`]; [`StateError::Busy`] if it kept changing for `lock_wait`.
-    pub fn copied(path: &Path, directory: &Path, lock_wait: Duration) -> Result<StateIndex, StateError> {
+    pub fn copied(
+        path: &Path,
+        directory: &Path,
+        lock_wait: Duration,
+    ) -> Result<StateIndex, StateError> {
         Ok(StateIndex::open(&copy(path, directory, lock_wait)?, lock_wait)?.0)
     }
 
     /// The tables that differ, each with the first row that does.
-    pub fn differences(&self, rebuilt: &StateIndex) -> Result<Vec<(&'static str, String)>, StateError> {
+    pub fn differences(
+        &self,
+        rebuilt: &StateIndex,
+    ) -> Result<Vec<(&'static str, String)>, StateError> {
         self.file().differences(rebuilt.file(), &TABLES)
     }
 }
 
 fn open_as(path: &Path, how: &str, is_checked: bool) -> rusqlite::Result<Connection> {
-    let encoded: String = percent_encoding::utf8_percent_encode(&path.to_string_lossy(), RESERVED).collect();
+    let encoded: String =
+        percent_encoding::utf8_percent_encode(&path.to_string_lossy(), RESERVED).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     checked_pages::open_if(is_checked, format!("file:{encoded}?{how}"), flags)
 }
@@ -125,22 +138,37 @@ fn pinned(db: Connection) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%').add(b'?').add(b'#');
+const RESERVED: &percent_encoding::AsciiSet =
+    &percent_encoding::CONTROLS.add(b'%').add(b'?').add(b'#');
 
-fn first_difference(ours: &mut Statement<'_>, theirs: &mut Statement<'_>) -> rusqlite::Result<Option<String>> {
+fn first_difference(
+    ours: &mut Statement<'_>,
+    theirs: &mut Statement<'_>,
+) -> rusqlite::Result<Option<String>> {
     let columns = (ours.column_count(), theirs.column_count());
     let (mut ours, mut theirs) = (ours.query([])?, theirs.query([])?);
     loop {
-        let read = |row: Option<&rusqlite::Row<'_>>, columns: usize| -> rusqlite::Result<Option<Vec<Value>>> {
-            row.map(|row| (0..columns).map(|column| row.get(column)).collect()).transpose()
+        let read = |row: Option<&rusqlite::Row<'_>>,
+                    columns: usize|
+         -> rusqlite::Result<Option<Vec<Value>>> {
+            row.map(|row| (0..columns).map(|column| row.get(column)).collect())
+                .transpose()
         };
-        let (our_row, their_row) = (read(ours.next()?, columns.0)?, read(theirs.next()?, columns.1)?);
+        let (our_row, their_row) = (
+            read(ours.next()?, columns.0)?,
+            read(theirs.next()?, columns.1)?,
+        );
         if our_row == their_row && our_row.is_none() {
             return Ok(None);
         }
         if our_row != their_row {
-            let text = |row: Option<Vec<Value>>| row.map_or("nothing".to_owned(), |row| row_text(&row));
-            return Ok(Some(format!("it holds {} where the log gives {}", text(our_row), text(their_row))));
+            let text =
+                |row: Option<Vec<Value>>| row.map_or("nothing".to_owned(), |row| row_text(&row));
+            return Ok(Some(format!(
+                "it holds {} where the log gives {}",
+                text(our_row),
+                text(their_row)
+            )));
         }
     }
 }
@@ -156,13 +184,18 @@ fn cell_text(value: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Real(number) => number.to_string(),
         Value::Text(text) => format!("'{text}'"),
-        Value::Blob(bytes) => uuid::Uuid::from_slice(bytes).map_or("?".to_owned(), |id| id.to_string()),
+        Value::Blob(bytes) => {
+            uuid::Uuid::from_slice(bytes).map_or("?".to_owned(), |id| id.to_string())
+        }
     }
 }
 
 /// Copies database and write-ahead file until both stayed the same meanwhile.
 fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, StateError> {
-    let io = |source| StateError::Copy { path: path.to_owned(), source };
+    let io = |source| StateError::Copy {
+        path: path.to_owned(),
+        source,
+    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (to, began) = (scratch.join(format!("copy-of-{name}")), Instant::now());
     loop {
@@ -177,7 +210,9 @@ fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, Sta
             return Ok(to);
         }
         if began.elapsed() >= lock_wait {
-            return Err(StateError::Busy { path: path.to_owned() });
+            return Err(StateError::Busy {
+                path: path.to_owned(),
+            });
         }
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -66,17 +66,21 @@ impl<'a> Recorded<'a> {
     /// The events of a batch that was appended up to `head`, or will be.
     pub fn of_batch(batch: &'a Batch, first: Sequence) -> impl Iterator<Item = Recorded<'a>> {
         let count = batch.facts.len() as u64;
-        batch.facts.iter().zip(0..).map(move |(fact, index)| Recorded {
-            sequence: first.plus(index),
-            id: fact.id,
-            time: batch.time,
-            more: count - 1 - index,
-            actor: batch.actor,
-            command_id: Cow::Borrowed(&batch.command_id),
-            command_hash: batch.command_hash.filter(|_| index == 0),
-            causation: fact.causation,
-            event: Cow::Borrowed(&fact.event),
-        })
+        batch
+            .facts
+            .iter()
+            .zip(0..)
+            .map(move |(fact, index)| Recorded {
+                sequence: first.plus(index),
+                id: fact.id,
+                time: batch.time,
+                more: count - 1 - index,
+                actor: batch.actor,
+                command_id: Cow::Borrowed(&batch.command_id),
+                command_hash: batch.command_hash.filter(|_| index == 0),
+                causation: fact.causation,
+                event: Cow::Borrowed(&fact.event),
+            })
     }
 }
 
@@ -89,11 +93,17 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Before the first event.
-    pub const START: Checkpoint = Checkpoint { sequence: Sequence::ZERO, hash: Hash::ZERO };
+    pub const START: Checkpoint = Checkpoint {
+        sequence: Sequence::ZERO,
+        hash: Hash::ZERO,
+    };
 }
 
 impl From<&Head> for Checkpoint {
     fn from(head: &Head) -> Checkpoint {
-        Checkpoint { sequence: head.sequence, hash: head.hash }
+        Checkpoint {
+            sequence: head.sequence,
+            hash: head.hash,
+        }
     }
 }

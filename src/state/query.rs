@@ -30,14 +30,21 @@ pub enum TaskName {
 impl TaskName {
     pub fn parse(text: &str) -> TaskName {
         let text = text.trim();
-        let number = text.strip_prefix("T-").or_else(|| text.strip_prefix("t-")).unwrap_or(text);
+        let number = text
+            .strip_prefix("T-")
+            .or_else(|| text.strip_prefix("t-"))
+            .unwrap_or(text);
         if let (true, Ok(number)) = (number.bytes().all(|b| b.is_ascii_digit()), number.parse()) {
             return TaskName::Number(number);
         }
         if let Ok(id) = text.parse() {
             return TaskName::Id(id);
         }
-        if is_jira_id(text) { TaskName::JiraId(text.to_owned()) } else { TaskName::Other(text.to_owned()) }
+        if is_jira_id(text) {
+            TaskName::JiraId(text.to_owned())
+        } else {
+            TaskName::Other(text.to_owned())
+        }
     }
 }
 
@@ -95,20 +102,30 @@ impl StateIndex {
     pub fn company(&self) -> Result<Option<Company>, StateError> {
         let found: Option<(i64, String)> = self
             .db()
-            .query_row("SELECT founded_at, data FROM company", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row("SELECT founded_at, data FROM company", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()
             .map_err(self.failed("read the company"))?;
         let Some((founded_at, data)) = found else {
             // The first event founds it.
             let is_filled = self.checkpoint()?.sequence > Sequence::ZERO;
-            return if is_filled { Err(self.file().damaged("its company is missing")) } else { Ok(None) };
+            return if is_filled {
+                Err(self.file().damaged("its company is missing"))
+            } else {
+                Ok(None)
+            };
         };
         let founded: CompanyFounded =
-            serde_json::from_str(&data).map_err(|error| StateError::Company { reason: error.to_string() })?;
+            serde_json::from_str(&data).map_err(|error| StateError::Company {
+                reason: error.to_string(),
+            })?;
         let at = EventTime::from_micros(founded_at).expect("written from an event's time");
         Company::from_founding(&founded, at)
             .map(Some)
-            .map_err(|rejection| StateError::Company { reason: rejection.to_string() })
+            .map_err(|rejection| StateError::Company {
+                reason: rejection.to_string(),
+            })
     }
 
     /// A user by login or id.
@@ -120,7 +137,11 @@ impl StateIndex {
     }
 
     pub fn user(&self, id: UserId) -> Result<Option<User>, StateError> {
-        self.optional("SELECT * FROM users WHERE user_id = ?1", params![Blob::from(id)], row::user)
+        self.optional(
+            "SELECT * FROM users WHERE user_id = ?1",
+            params![Blob::from(id)],
+            row::user,
+        )
     }
 
     /// Everybody, in order of registration.
@@ -140,7 +161,11 @@ impl StateIndex {
             return Ok(Rc::clone(eligible));
         }
         let users = self.users()?;
-        let eligible: Rc<[UserId]> = users.iter().filter(|user| user.is_eligible()).map(|user| user.id).collect();
+        let eligible: Rc<[UserId]> = users
+            .iter()
+            .filter(|user| user.is_eligible())
+            .map(|user| user.id)
+            .collect();
         *self.eligible_cache().borrow_mut() = Some(Rc::clone(&eligible));
         Ok(eligible)
     }
@@ -161,11 +186,19 @@ impl StateIndex {
     pub fn tasks_named(&self, name: &TaskName) -> Result<Vec<Task>, StateError> {
         let columns = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks";
         match name {
-            TaskName::Number(number) => self.all(&format!("{columns} WHERE number = ?1"), [number], row::task),
-            TaskName::Id(id) => self.all(&format!("{columns} WHERE task_id = ?1"), params![Blob::from(*id)], row::task),
-            TaskName::JiraId(jira_id) => {
-                self.all(&format!("{columns} WHERE jira_id = ?1 ORDER BY number"), [jira_id], row::task)
+            TaskName::Number(number) => {
+                self.all(&format!("{columns} WHERE number = ?1"), [number], row::task)
             }
+            TaskName::Id(id) => self.all(
+                &format!("{columns} WHERE task_id = ?1"),
+                params![Blob::from(*id)],
+                row::task,
+            ),
+            TaskName::JiraId(jira_id) => self.all(
+                &format!("{columns} WHERE jira_id = ?1 ORDER BY number"),
+                [jira_id],
+                row::task,
+            ),
             TaskName::Other(_) => Ok(Vec::new()),
         }
     }
@@ -186,18 +219,34 @@ impl StateIndex {
     ) -> Result<Vec<(u64, String)>, StateError> {
         let sql = "SELECT number, title FROM tasks WHERE completed_at IS NULL AND (?2 IS NULL OR assignee = ?2)
             AND substr(number, 1, length(?1)) = ?1 ORDER BY number LIMIT ?3";
-        self.all(sql, params![digits, assignee.map(Blob::from), max], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.all(sql, params![digits, assignee.map(Blob::from), max], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
     }
 
     /// Tasks with their texts, in order of their numbers.
-    pub fn task_rows(&self, open_only: bool, assignee: Option<UserId>) -> Result<Vec<TaskRow>, StateError> {
-        let open = if open_only { "t.completed_at IS NULL" } else { "TRUE" };
-        let sql = format!("{TASK_ROWS} WHERE {open} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number");
+    pub fn task_rows(
+        &self,
+        open_only: bool,
+        assignee: Option<UserId>,
+    ) -> Result<Vec<TaskRow>, StateError> {
+        let open = if open_only {
+            "t.completed_at IS NULL"
+        } else {
+            "TRUE"
+        };
+        let sql = format!(
+            "{TASK_ROWS} WHERE {open} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number"
+        );
         self.all(&sql, params![assignee.map(Blob::from)], task_row)
     }
 
     pub fn task_row(&self, number: u64) -> Result<Option<TaskRow>, StateError> {
-        self.optional(&format!("{TASK_ROWS} WHERE t.number = ?1"), [number], task_row)
+        self.optional(
+            &format!("{TASK_ROWS} WHERE t.number = ?1"),
+            [number],
+            task_row,
+        )
     }
 
     pub fn hand_overs(&self, number: u64) -> Result<Vec<HandOver>, StateError> {
@@ -214,16 +263,20 @@ impl StateIndex {
     }
 
     pub fn given_command(&self, key: &str) -> Result<Option<GivenCommand>, StateError> {
-        self.optional("SELECT * FROM commands WHERE command_id = ?1", [key], |row| {
-            let hash: String = row.get("command_hash")?;
-            let command_hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
-            Ok(GivenCommand {
-                command_hash,
-                first: Sequence(row.get("first_sequence")?),
-                events: row.get("events")?,
-                task_number: row.get("task_number")?,
-            })
-        })
+        self.optional(
+            "SELECT * FROM commands WHERE command_id = ?1",
+            [key],
+            |row| {
+                let hash: String = row.get("command_hash")?;
+                let command_hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
+                Ok(GivenCommand {
+                    command_hash,
+                    first: Sequence(row.get("first_sequence")?),
+                    events: row.get("events")?,
+                    task_number: row.get("task_number")?,
+                })
+            },
+        )
     }
 
     fn all<T>(
@@ -232,7 +285,11 @@ impl StateIndex {
         params: impl rusqlite::Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StateError> {
-        let collect = |db: &Connection| db.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<T>, _>>();
+        let collect = |db: &Connection| {
+            db.prepare_cached(sql)?
+                .query_map(params, read)?
+                .collect::<Result<Vec<T>, _>>()
+        };
         collect(self.db()).map_err(self.failed("query"))
     }
 
@@ -260,6 +317,8 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         assignee: row.get("assignee_login")?,
         assigned_at: row::time(row, "assigned_at")?,
         completed_at: completed_at.and_then(EventTime::from_micros),
-        completed_sequence: row.get::<_, Option<u64>>("completed_sequence")?.map(Sequence),
+        completed_sequence: row
+            .get::<_, Option<u64>>("completed_sequence")?
+            .map(Sequence),
     })
 }

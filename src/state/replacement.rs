@@ -34,13 +34,18 @@ pub(super) struct Identity {
 impl Identity {
     /// `None` if nothing is there.
     pub fn of(path: &Path) -> Option<Identity> {
-        std::fs::metadata(path).ok().map(|metadata| Identity::from(&metadata))
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| Identity::from(&metadata))
     }
 }
 
 impl From<&Metadata> for Identity {
     fn from(metadata: &Metadata) -> Identity {
-        Identity { device: metadata.dev(), inode: metadata.ino() }
+        Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
     }
 }
 
@@ -66,17 +71,29 @@ impl Replacement {
     pub fn begin(path: &Path, wait: Duration) -> Result<Replacement, StateError> {
         let beside = with_suffix(path, ".lock");
         let began = Instant::now();
-        let failed = |source| StateError::Lock { path: beside.clone(), source };
+        let failed = |source| StateError::Lock {
+            path: beside.clone(),
+            source,
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let lock = regular_file::open(&beside, &options).map_err(failed)?;
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(Replacement { path: path.to_owned(), _lock: lock }),
+                Ok(()) => {
+                    return Ok(Replacement {
+                        path: path.to_owned(),
+                        _lock: lock,
+                    });
+                }
                 Err(TryLockError::WouldBlock) if began.elapsed() < wait => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(TryLockError::WouldBlock) => return Err(StateError::Busy { path: path.to_owned() }),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StateError::Busy {
+                        path: path.to_owned(),
+                    });
+                }
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
         }
@@ -94,17 +111,24 @@ impl Replacement {
     }
 
     /// Puts the file that `make` makes under another name in the place of whatever is there.
-    pub fn publish(&self, make: impl FnOnce(&Path) -> rusqlite::Result<()>) -> Result<(), StateError> {
+    pub fn publish(
+        &self,
+        make: impl FnOnce(&Path) -> rusqlite::Result<()>,
+    ) -> Result<(), StateError> {
         let failed = |source| StateError::of("create", &self.path, None, source);
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         // Left by somebody who was stopped, as he is not at work now.
         let new = self.path.with_file_name(format!(".{name}.new"));
-        damage::files(&new).iter().for_each(|file| drop(std::fs::remove_file(file)));
+        damage::files(&new)
+            .iter()
+            .for_each(|file| drop(std::fs::remove_file(file)));
         let published = make(&new).map_err(failed).and_then(|()| {
             self.remove()?;
             std::fs::rename(&new, &self.path).map_err(|error| failed(damage::io_error(&error)))
         });
-        damage::files(&new).iter().for_each(|file| drop(std::fs::remove_file(file)));
+        damage::files(&new)
+            .iter()
+            .for_each(|file| drop(std::fs::remove_file(file)));
         published
     }
 
@@ -125,7 +149,9 @@ impl Replacement {
                 std::fs::remove_file(companion)
             };
             match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failed(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed(error));
+                }
                 _ => {}
             }
         }
@@ -133,13 +159,19 @@ impl Replacement {
     }
 
     fn failed(&self, source: io::Error) -> StateError {
-        StateError::MoveAside { path: self.path.clone(), source }
+        StateError::MoveAside {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 
 fn free_name(path: &Path) -> PathBuf {
     let names = (1..).map(|n| with_suffix(path, &format!(".damaged-{n}")));
-    names.into_iter().find(|name| name.symlink_metadata().is_err()).expect("some number is free")
+    names
+        .into_iter()
+        .find(|name| name.symlink_metadata().is_err())
+        .expect("some number is free")
 }
 
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -159,7 +191,9 @@ mod tests {
     }
 
     fn publish(path: &Path, text: &str) {
-        at(path).publish(|new| std::fs::write(new, text).map_err(|error| damage::io_error(&error))).unwrap();
+        at(path)
+            .publish(|new| std::fs::write(new, text).map_err(|error| damage::io_error(&error)))
+            .unwrap();
     }
 
     #[test]
@@ -173,8 +207,11 @@ mod tests {
         assert_eq!(std::fs::read(&aside).unwrap(), b"damaged");
         assert_eq!(at(&path).move_aside(damaged).unwrap(), None);
         publish(&path, "sound");
-        let companions = ["state.sqlite-wal", "state.sqlite-shm"].map(|name| home.path().join(name));
-        companions.iter().for_each(|companion| std::fs::write(companion, "of the sound one").unwrap());
+        let companions =
+            ["state.sqlite-wal", "state.sqlite-shm"].map(|name| home.path().join(name));
+        companions
+            .iter()
+            .for_each(|companion| std::fs::write(companion, "of the sound one").unwrap());
         assert_eq!(at(&path).move_aside(damaged).unwrap(), None);
         assert_eq!(std::fs::read(&path).unwrap(), b"sound");
         assert!(companions.iter().all(|companion| companion.exists()));
@@ -188,7 +225,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         let first = at(&path);
-        assert!(matches!(Replacement::begin(&path, Duration::from_millis(5)), Err(StateError::Busy { .. })));
+        assert!(matches!(
+            Replacement::begin(&path, Duration::from_millis(5)),
+            Err(StateError::Busy { .. })
+        ));
         drop(first);
         drop(at(&path));
     }
@@ -197,9 +237,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         std::fs::write(&path, "former").unwrap();
-        let live = Live { identity: Identity::of(&path).unwrap(), lock_wait: Duration::ZERO };
+        let live = Live {
+            identity: Identity::of(&path).unwrap(),
+            lock_wait: Duration::ZERO,
+        };
         publish(&path, "new");
-        for code in [ffi::SQLITE_IOERR_FSTAT, ffi::SQLITE_IOERR_DELETE_NOENT, ffi::SQLITE_CORRUPT, ffi::SQLITE_BUSY] {
+        for code in [
+            ffi::SQLITE_IOERR_FSTAT,
+            ffi::SQLITE_IOERR_DELETE_NOENT,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_BUSY,
+        ] {
             let met = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             let error = StateError::of("read", &path, Some(live), met);
             assert!(matches!(error, StateError::Replaced { .. }), "{error:?}");

@@ -28,13 +28,23 @@ impl Resolution {
     /// The decision that an event records, if it records one.
     pub fn of(recorded: &Recorded<'_>) -> Option<Resolution> {
         let (standing, consumer, target, reason) = match recorded.event.as_ref() {
-            Event::EventSetAside(e) => (Standing::SetAside, e.consumer, e.target_sequence, &e.reason),
+            Event::EventSetAside(e) => {
+                (Standing::SetAside, e.consumer, e.target_sequence, &e.reason)
+            }
             Event::EventRetried(e) => (Standing::Retried, e.consumer, e.target_sequence, &e.reason),
             Event::EventSkipped(e) => (Standing::Skipped, e.consumer, e.target_sequence, &e.reason),
             _ => return None,
         };
         let (sequence, by, at) = (recorded.sequence, recorded.actor, recorded.time);
-        Some(Resolution { sequence, consumer, target, standing, reason: reason.clone(), by, at })
+        Some(Resolution {
+            sequence,
+            consumer,
+            target,
+            standing,
+            reason: reason.clone(),
+            by,
+            at,
+        })
     }
 }
 
@@ -45,7 +55,9 @@ impl StateIndex {
     /// If SQLite fails.
     pub fn resolutions(&self) -> Result<Vec<Resolution>, StateError> {
         let read = || -> rusqlite::Result<Vec<Resolution>> {
-            let mut select = self.db().prepare_cached("SELECT * FROM resolutions ORDER BY sequence")?;
+            let mut select = self
+                .db()
+                .prepare_cached("SELECT * FROM resolutions ORDER BY sequence")?;
             select.query_map([], resolution)?.collect()
         };
         read().map_err(self.failed("read"))
@@ -75,16 +87,37 @@ impl StateIndex {
 }
 
 pub fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Result<()> {
-    let Resolution { sequence, consumer, target, standing, reason, by, at } = resolution;
+    let Resolution {
+        sequence,
+        consumer,
+        target,
+        standing,
+        reason,
+        by,
+        at,
+    } = resolution;
     db.prepare_cached("INSERT INTO resolutions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![sequence.0, consumer.name(), target.0, standing.name(), reason, by.to_string(), at.micros()])
+        .execute(params![
+            sequence.0,
+            consumer.name(),
+            target.0,
+            standing.name(),
+            reason,
+            by.to_string(),
+            at.micros()
+        ])
         .map(drop)
 }
 
 fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
-    let (consumer, standing, by): (String, String, String) =
-        (row.get("consumer")?, row.get("standing")?, row.get("decided_by")?);
-    let consumer = Consumer::ALL.into_iter().find(|known| known.name() == consumer);
+    let (consumer, standing, by): (String, String, String) = (
+        row.get("consumer")?,
+        row.get("standing")?,
+        row.get("decided_by")?,
+    );
+    let consumer = Consumer::ALL
+        .into_iter()
+        .find(|known| known.name() == consumer);
     Ok(Resolution {
         sequence: Sequence(row.get("sequence")?),
         consumer: consumer.ok_or(rusqlite::Error::InvalidQuery)?,

@@ -21,7 +21,11 @@ impl ToSql for Blob {
 
 impl FromSql for Blob {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_blob()?.try_into().map(Blob).map_err(|_| FromSqlError::InvalidType)
+        value
+            .as_blob()?
+            .try_into()
+            .map(Blob)
+            .map_err(|_| FromSqlError::InvalidType)
     }
 }
 
@@ -62,7 +66,9 @@ pub fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         login: row.get("login")?,
         full_name: row.get("full_name")?,
         email: row.get("email")?,
-        role: role.parse::<Role>().map_err(|_| rusqlite::Error::InvalidQuery)?,
+        role: role
+            .parse::<Role>()
+            .map_err(|_| rusqlite::Error::InvalidQuery)?,
         active: row.get("active")?,
     })
 }

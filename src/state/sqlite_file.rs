@@ -68,13 +68,19 @@ const WAL_BYTES_KEPT: u64 = 512 << 10;
 /// next process, which reads it in less than a millisecond.
 impl Drop for SqliteFile {
     fn drop(&mut self) {
-        let is_large = || std::fs::metadata(damage::wal_of(&self.path)).is_ok_and(|wal| wal.len() > WAL_BYTES_KEPT);
+        let is_large = || {
+            std::fs::metadata(damage::wal_of(&self.path))
+                .is_ok_and(|wal| wal.len() > WAL_BYTES_KEPT)
+        };
         if self.live.is_some() && is_large() {
             // Whoever replaces files now has no use for a merged one.
             self.closing = Replacement::begin(&self.path, Duration::ZERO).ok();
         }
         // What cannot be set stays as it was opened, unmerged.
-        let _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self.closing.is_none());
+        let _ = self.db.set_db_config(
+            DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+            self.closing.is_none(),
+        );
     }
 }
 
@@ -83,7 +89,11 @@ impl SqliteFile {
     ///
     /// # Errors
     /// If it can be neither opened nor replaced.
-    pub fn open(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
+    pub fn open(
+        path: &Path,
+        layout: &Layout,
+        lock_wait: Duration,
+    ) -> Result<(SqliteFile, Opened), StateError> {
         let opened = match SqliteFile::look(path, layout, lock_wait) {
             Ok(Some(file)) => return Ok((file, Opened::AsItWas)),
             Err(error) if !error.is_of_a_lost_file() => Err(error),
@@ -99,48 +109,86 @@ impl SqliteFile {
         }
     }
 
-    fn open_or_replace(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<(SqliteFile, Opened), StateError> {
+    fn open_or_replace(
+        path: &Path,
+        layout: &Layout,
+        lock_wait: Duration,
+    ) -> Result<(SqliteFile, Opened), StateError> {
         let replacement = Replacement::begin(path, lock_wait)?;
         let met = Identity::of(path);
         let opened = match (SqliteFile::look(path, layout, lock_wait), met) {
             (Ok(Some(file)), _) => return Ok((file, Opened::AsItWas)),
-            (Err(StateError::Damaged { .. }), Some(met)) => {
-                replacement.move_aside(met)?.map_or(Opened::Anew, Opened::MovedAside)
-            }
+            (Err(StateError::Damaged { .. }), Some(met)) => replacement
+                .move_aside(met)?
+                .map_or(Opened::Anew, Opened::MovedAside),
             (Err(error), _) if !error.is_of_a_lost_file() => return Err(error),
             _ => Opened::Anew,
         };
         replacement.publish(|new| make(new, layout))?;
         let file = SqliteFile::look(path, layout, lock_wait)?;
-        Ok((file.ok_or_else(|| StateError::Replaced { path: path.to_owned() })?, opened))
+        Ok((
+            file.ok_or_else(|| StateError::Replaced {
+                path: path.to_owned(),
+            })?,
+            opened,
+        ))
     }
 
     /// Opens what is there, taking no lock and moving nothing. `None` if there is no file of this code version.
-    fn look(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
-        let Some(identity) = Identity::of(path) else { return Ok(None) };
+    fn look(
+        path: &Path,
+        layout: &Layout,
+        lock_wait: Duration,
+    ) -> Result<Option<SqliteFile>, StateError> {
+        let Some(identity) = Identity::of(path) else {
+            return Ok(None);
+        };
         let found = SqliteFile::open_existing(path, layout, lock_wait);
         // Until here companions were opened by name, and nothing was written.
         if Identity::of(path) != Some(identity) {
-            return Err(StateError::Replaced { path: path.to_owned() });
+            return Err(StateError::Replaced {
+                path: path.to_owned(),
+            });
         }
         Ok(found?.map(|mut file| {
-            file.live = Some(Live { identity, lock_wait });
+            file.live = Some(Live {
+                identity,
+                lock_wait,
+            });
             file
         }))
     }
 
-    fn open_existing(path: &Path, layout: &Layout, lock_wait: Duration) -> Result<Option<SqliteFile>, StateError> {
-        let is_checked = damage::check_headers(path).map_err(|source| StateError::of("open", path, None, source))?;
+    fn open_existing(
+        path: &Path,
+        layout: &Layout,
+        lock_wait: Duration,
+    ) -> Result<Option<SqliteFile>, StateError> {
+        let is_checked = damage::check_headers(path)
+            .map_err(|source| StateError::of("open", path, None, source))?;
         // A file without tables is never made at the path.
         let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
-        let file = SqliteFile::connect(checked_pages::open_if(is_checked, path, flags), path, lock_wait)?;
+        let file = SqliteFile::connect(
+            checked_pages::open_if(is_checked, path, flags),
+            path,
+            lock_wait,
+        )?;
         Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
     /// One that is only looked at.
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        let (never_commits, instead, held) = (Cell::new(false), OnceCell::new(), held::keeper(path));
-        SqliteFile { db, path: path.to_owned(), live: None, never_commits, instead, closing: None, _held: held }
+        let (never_commits, instead, held) =
+            (Cell::new(false), OnceCell::new(), held::keeper(path));
+        SqliteFile {
+            db,
+            path: path.to_owned(),
+            live: None,
+            never_commits,
+            instead,
+            closing: None,
+            _held: held,
+        }
     }
 
     /// Whether it was made by this version of the code. Its pages are checked, or have no room for that.
@@ -149,9 +197,18 @@ impl SqliteFile {
     /// [`StateError::Damaged`] if it is none of ours, whichever the version, or none of this one.
     pub(super) fn is_current(&self, layout: &Layout, is_checked: bool) -> Result<bool, StateError> {
         let read = || {
-            drop(self.db.prepare(&format!("SELECT 1 FROM {}", layout.own_table))?);
-            let version = self.db.query_row("SELECT code_version FROM checkpoint", [], |row| row.get::<_, i64>(0));
-            version.optional()?.ok_or_else(|| damage::lacking("its checkpoint is missing"))
+            drop(
+                self.db
+                    .prepare(&format!("SELECT 1 FROM {}", layout.own_table))?,
+            );
+            let version = self
+                .db
+                .query_row("SELECT code_version FROM checkpoint", [], |row| {
+                    row.get::<_, i64>(0)
+                });
+            version
+                .optional()?
+                .ok_or_else(|| damage::lacking("its checkpoint is missing"))
         };
         if read().map_err(self.failed("open"))? != layout.code_version {
             return Ok(false);
@@ -165,15 +222,23 @@ impl SqliteFile {
         }
     }
 
-    fn connect(db: rusqlite::Result<Connection>, path: &Path, lock_wait: Duration) -> Result<SqliteFile, StateError> {
+    fn connect(
+        db: rusqlite::Result<Connection>,
+        path: &Path,
+        lock_wait: Duration,
+    ) -> Result<SqliteFile, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
         let db = db.map_err(failed)?;
-        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
-        db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX)).map_err(failed)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(failed)?;
+        db.busy_timeout(lock_wait.min(LOCK_WAIT_MAX))
+            .map_err(failed)?;
         db.set_prepared_statement_cache_capacity(64);
         // A lost tail of the file is read again from the log, so commits need no fsync.
-        db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;")
-            .map_err(failed)?;
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32000;",
+        )
+        .map_err(failed)?;
         Ok(SqliteFile::over(db, path))
     }
 
@@ -182,7 +247,11 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
-        let file = SqliteFile::connect(Connection::open_in_memory(), Path::new(":memory:"), Duration::ZERO)?;
+        let file = SqliteFile::connect(
+            Connection::open_in_memory(),
+            Path::new(":memory:"),
+            Duration::ZERO,
+        )?;
         fill(&file.db, layout).map_err(file.failed("create"))?;
         Ok(file)
     }
@@ -204,7 +273,10 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn go_on_in_memory(&self, layout: &Layout) -> Result<bool, StateError> {
-        Ok(self.instead.set(Box::new(SqliteFile::in_memory(layout)?)).is_ok())
+        Ok(self
+            .instead
+            .set(Box::new(SqliteFile::in_memory(layout)?))
+            .is_ok())
     }
 
     /// From here on the file that is at the path now, or an empty new one, takes the place of this one, which
@@ -231,19 +303,26 @@ impl SqliteFile {
         if self.definitions()? != SqliteFile::in_memory(layout)?.definitions()? {
             return Err(self.damaged("its tables are not defined as they were"));
         }
-        let found = self.db().query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        let found = self
+            .db()
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
         let found = found.map_err(self.failed("read"))?;
         if found == "ok" {
             return Ok(());
         }
         let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
-        Err(self.failed("read")(rusqlite::Error::SqliteFailure(corrupt, Some(found.replace('\n', " ")))))
+        Err(self.failed("read")(rusqlite::Error::SqliteFailure(
+            corrupt,
+            Some(found.replace('\n', " ")),
+        )))
     }
 
     /// Tables and indexes as SQL.
     fn definitions(&self) -> Result<Vec<String>, StateError> {
         let read = || -> rusqlite::Result<Vec<String>> {
-            let mut select = self.db().prepare("SELECT type || coalesce(sql, name) FROM sqlite_schema ORDER BY 1")?;
+            let mut select = self
+                .db()
+                .prepare("SELECT type || coalesce(sql, name) FROM sqlite_schema ORDER BY 1")?;
             select.query_map([], |row| row.get(0))?.collect()
         };
         read().map_err(self.failed("read"))
@@ -265,7 +344,10 @@ impl SqliteFile {
             .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
                 let hash: String = row.get(1)?;
                 let hash = hash.parse().map_err(|()| rusqlite::Error::InvalidQuery)?;
-                Ok(Checkpoint { sequence: Sequence(row.get(0)?), hash })
+                Ok(Checkpoint {
+                    sequence: Sequence(row.get(0)?),
+                    hash,
+                })
             })
             .map_err(self.failed("read"))
     }
@@ -273,16 +355,25 @@ impl SqliteFile {
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
         self.db()
             .prepare_cached("UPDATE checkpoint SET sequence = ?1, hash = ?2")
-            .and_then(|mut update| update.execute(params![checkpoint.sequence.0, checkpoint.hash.to_string()]))
+            .and_then(|mut update| {
+                update.execute(params![checkpoint.sequence.0, checkpoint.hash.to_string()])
+            })
             .map(drop)
             .map_err(self.failed("write"))
     }
 
     /// Sets the checkpoint to `to` if it is `from`.
     pub fn move_checkpoint(&self, from: &Checkpoint, to: &Checkpoint) -> Result<bool, StateError> {
-        let parameters = params![to.sequence.0, to.hash.to_string(), from.sequence.0, from.hash.to_string()];
+        let parameters = params![
+            to.sequence.0,
+            to.hash.to_string(),
+            from.sequence.0,
+            from.hash.to_string()
+        ];
         self.db()
-            .prepare_cached("UPDATE checkpoint SET sequence = ?1, hash = ?2 WHERE sequence = ?3 AND hash = ?4")
+            .prepare_cached(
+                "UPDATE checkpoint SET sequence = ?1, hash = ?2 WHERE sequence = ?3 AND hash = ?4",
+            )
             .and_then(|mut update| update.execute(parameters))
             .map(|moved| moved > 0)
             .map_err(self.failed("write"))
@@ -306,14 +397,23 @@ impl SqliteFile {
     /// # Errors
     /// If SQLite fails.
     pub fn forget(&self) -> Result<(), StateError> {
-        if self.never_commits.replace(false) { self.rollback() } else { Ok(()) }
+        if self.never_commits.replace(false) {
+            self.rollback()
+        } else {
+            Ok(())
+        }
     }
 
     pub fn begin(&self) -> Result<(), StateError> {
         if self.never_commits.get() {
-            return self.db().execute_batch("SAVEPOINT part").map_err(self.failed("lock"));
+            return self
+                .db()
+                .execute_batch("SAVEPOINT part")
+                .map_err(self.failed("lock"));
         }
-        self.db().execute_batch("BEGIN IMMEDIATE").map_err(self.failed("lock"))?;
+        self.db()
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(self.failed("lock"))?;
         checked_pages::begin_generation(self.db()).map_err(|error| {
             let _ = self.rollback();
             self.failed("write")(error)
@@ -321,20 +421,33 @@ impl SqliteFile {
     }
 
     pub fn commit(&self) -> Result<(), StateError> {
-        let sql = if self.never_commits.get() { "RELEASE part" } else { "COMMIT" };
+        let sql = if self.never_commits.get() {
+            "RELEASE part"
+        } else {
+            "COMMIT"
+        };
         self.db().execute_batch(sql).map_err(self.failed("commit"))
     }
 
     pub fn rollback(&self) -> Result<(), StateError> {
-        let sql = if self.never_commits.get() { "ROLLBACK TO part; RELEASE part" } else { "ROLLBACK" };
-        self.db().execute_batch(sql).map_err(self.failed("roll back"))
+        let sql = if self.never_commits.get() {
+            "ROLLBACK TO part; RELEASE part"
+        } else {
+            "ROLLBACK"
+        };
+        self.db()
+            .execute_batch(sql)
+            .map_err(self.failed("roll back"))
     }
 
     /// Runs `work` in a transaction: all of it is kept, or after an error none of it.
     ///
     /// # Errors
     /// Of SQLite, or what `work` returns.
-    pub fn transaction<T, E: From<StateError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    pub fn transaction<T, E: From<StateError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         self.begin()?;
         match work() {
             Ok(value) => {
@@ -361,7 +474,9 @@ fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;
     fill(&db, layout)?;
     db.close().map_err(|(_, error)| error)?;
-    File::open(path).and_then(|file| file.sync_all()).map_err(|error| damage::io_error(&error))
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| damage::io_error(&error))
 }
 
 fn fill(db: &Connection, layout: &Layout) -> rusqlite::Result<()> {
@@ -386,18 +501,24 @@ mod tests {
             own_table: "own",
         };
         let held = Held::open(&name).unwrap();
-        let (file, _) = SqliteFile::open(&held.path().join("state.sqlite"), &layout, Duration::ZERO).unwrap();
+        let (file, _) =
+            SqliteFile::open(&held.path().join("state.sqlite"), &layout, Duration::ZERO).unwrap();
         drop(held);
         std::fs::rename(&name, &moved).unwrap();
         std::fs::create_dir(&name).unwrap();
         // Whoever opens something now would get a number that is free.
         let others: Vec<_> = (0..16).map(|_| File::open(&name).unwrap()).collect();
         // Enough for the write-ahead file to be merged and removed when it is closed.
-        file.db().execute_batch("INSERT INTO own VALUES (zeroblob(1000000)); INSERT INTO own VALUES (1)").unwrap();
+        file.db()
+            .execute_batch("INSERT INTO own VALUES (zeroblob(1000000)); INSERT INTO own VALUES (1)")
+            .unwrap();
         drop(file);
         assert_eq!(std::fs::read_dir(&name).unwrap().count(), 0);
         let left = |suffix: &str| moved.join(format!("state.sqlite{suffix}")).exists();
-        assert_eq!([left(""), left("-wal"), left("-shm"), left(".lock")], [true, false, false, true]);
+        assert_eq!(
+            [left(""), left("-wal"), left("-shm"), left(".lock")],
+            [true, false, false, true]
+        );
         drop(others);
     }
 }

@@ -22,19 +22,31 @@ pub(super) enum Mode {
 /// If it cannot be asked.
 pub fn duckdb_version() -> Result<String, StoreError> {
     let path = Path::new("DuckDB");
-    let failed = |source| StoreError::DuckDb { action: "ask", path: path.to_owned(), source };
+    let failed = |source| StoreError::DuckDb {
+        action: "ask",
+        path: path.to_owned(),
+        source,
+    };
     let connection = Connection::open_in_memory_with_flags(config(path)?).map_err(failed)?;
-    connection.query_row("SELECT version()", [], |row| row.get(0)).map_err(failed)
+    connection
+        .query_row("SELECT version()", [], |row| row.get(0))
+        .map_err(failed)
 }
 
 /// The file is attached to a database in memory, because only a file that is attached can do without a
 /// write-ahead file.
-pub(super) fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, duckdb::Error>, StoreError> {
+pub(super) fn try_connect(
+    path: &Path,
+    mode: Mode,
+) -> Result<Result<Connection, duckdb::Error>, StoreError> {
     let options = match mode {
         Mode::Read => "READ_ONLY",
         Mode::Write => "RECOVERY_MODE no_wal_writes",
     };
-    let sql = format!("ATTACH '{}' AS tables (TYPE duckdb, {options}); USE tables;", quoted(path)?);
+    let sql = format!(
+        "ATTACH '{}' AS tables (TYPE duckdb, {options}); USE tables;",
+        quoted(path)?
+    );
     let config = config(path)?;
     Ok(Connection::open_in_memory_with_flags(config)
         .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
@@ -48,13 +60,18 @@ pub(super) fn try_connect(path: &Path, mode: Mode) -> Result<Result<Connection, 
 pub fn check_directory(directory: &Path, new: Option<&OsStr>) -> std::io::Result<()> {
     let place = std::fs::canonicalize(directory)?.join(new.unwrap_or_default());
     let reason = match place.to_str() {
-        None => "tables cannot be kept below a directory whose name is not UTF-8; name another place",
+        None => {
+            "tables cannot be kept below a directory whose name is not UTF-8; name another place"
+        }
         Some(text) if text.contains('?') => {
             "tables cannot be kept below a directory with a `?` in its name; name another place"
         }
         Some(_) => return Ok(()),
     };
-    Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason))
+    Err(std::io::Error::new(
+        std::io::ErrorKind::InvalidInput,
+        reason,
+    ))
 }
 
 /// A path as the content of an SQL string.
@@ -75,9 +92,19 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
 fn check_start() -> Result<(), StoreError> {
     const FILE: &str = "/proc/self/cgroup";
     // Like DuckDB, this does not try again when a signal interrupts it.
-    let open = |_| rustix::fs::openat(CWD, FILE, OFlags::RDONLY | OFlags::CLOEXEC, rustix::fs::Mode::empty());
+    let open = |_| {
+        rustix::fs::openat(
+            CWD,
+            FILE,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+    };
     match (0..8).map(open).collect::<Result<Vec<_>, Errno>>() {
-        Err(error) if error != Errno::NOENT => Err(StoreError::NotStarted { path: FILE.into(), source: error.into() }),
+        Err(error) if error != Errno::NOENT => Err(StoreError::NotStarted {
+            path: FILE.into(),
+            source: error.into(),
+        }),
         _ => Ok(()),
     }
 }
@@ -94,7 +121,11 @@ pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
             .enable_autoload_extension(false)?
             .with("temp_directory", spill.to_string_lossy())
     };
-    made().map_err(|source| StoreError::DuckDb { action: "open", path: path.to_owned(), source })
+    made().map_err(|source| StoreError::DuckDb {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.
@@ -105,23 +136,38 @@ pub(super) fn lock_holder(error: &duckdb::Error) -> Option<String> {
     }
     let locked = text.contains("Could not set lock on file");
     locked.then(|| {
-        let held = text.split_once("Conflicting lock is held in ").map(|(_, rest)| rest);
-        let holder = held.and_then(|rest| rest.split_once(". ")).map_or("another process", |(holder, _)| holder);
+        let held = text
+            .split_once("Conflicting lock is held in ")
+            .map(|(_, rest)| rest);
+        let holder = held
+            .and_then(|rest| rest.split_once(". "))
+            .map_or("another process", |(holder, _)| holder);
         holder.to_owned()
     })
 }
 
 /// A file that the system does not open is not damaged, whatever the reason; the system tells it best.
 pub(super) fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
-    let failed = |source| StoreError::DuckDb { action: "open", path: path.to_owned(), source };
+    let failed = |source| StoreError::DuckDb {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    };
     if is_full_disk(&error) {
         return failed(error);
     }
     if let Err(source) = std::fs::File::open(path) {
-        return StoreError::Io { action: "open", path: path.to_owned(), source };
+        return StoreError::Io {
+            action: "open",
+            path: path.to_owned(),
+            source,
+        };
     }
     if error.to_string().contains("Cannot open file") {
         return failed(error);
     }
-    StoreError::Damaged { path: path.to_owned(), reason: first_line(&error) }
+    StoreError::Damaged {
+        path: path.to_owned(),
+        reason: first_line(&error),
+    }
 }

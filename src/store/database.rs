@@ -19,16 +19,26 @@ use crate::event_log::Hash;
 use crate::held::{Held, keeper};
 use crate::regular_file;
 use crate::state::Checkpoint;
-use crate::store::connecting::{Mode, cannot_open, check_directory, config, lock_holder, try_connect};
+use crate::store::connecting::{
+    Mode, cannot_open, check_directory, config, lock_holder, try_connect,
+};
 use crate::store::directory::with_suffix;
 use crate::store::write_ahead::{CHECKPOINT_TAKES, lasting_write_ahead, write_ahead_of};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("cannot {action} {}: {}", path.display(), first_line(source))]
-    DuckDb { action: &'static str, path: PathBuf, source: duckdb::Error },
+    DuckDb {
+        action: &'static str,
+        path: PathBuf,
+        source: duckdb::Error,
+    },
     #[error("{} has been in use for {waited_millis} ms: {holder}", path.display())]
-    Locked { path: PathBuf, holder: String, waited_millis: u128 },
+    Locked {
+        path: PathBuf,
+        holder: String,
+        waited_millis: u128,
+    },
     /// A write-ahead file stands beside the tables and nobody is at work on them.
     #[error("{} does not belong to the tables beside it", path.display())]
     WriteAhead { path: PathBuf },
@@ -37,26 +47,45 @@ pub enum StoreError {
     Replaced { path: PathBuf },
     /// DuckDB would end the process if it could not open this file either.
     #[error("cannot open {}, which DuckDB reads when it starts", path.display())]
-    NotStarted { path: PathBuf, source: std::io::Error },
+    NotStarted {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// DuckDB cannot read the file, or some of it, or it lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("cannot {action} {}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl StoreError {
     fn of(action: &'static str, path: &Path, source: duckdb::Error) -> StoreError {
         let path = path.to_owned();
         if is_damage(&source) {
-            return StoreError::Damaged { path, reason: first_line(&source) };
+            return StoreError::Damaged {
+                path,
+                reason: first_line(&source),
+            };
         }
-        StoreError::DuckDb { action, path, source }
+        StoreError::DuckDb {
+            action,
+            path,
+            source,
+        }
     }
 }
 
 pub(super) fn first_line(error: &duckdb::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Whose tables a file holds.
@@ -124,31 +153,54 @@ impl Database {
         }
         let database = Database::connect(&making, tables, wait, Mode::Write)?;
         if !database.is_in_place()? {
-            return Err(StoreError::Replaced { path: path.to_owned() });
+            return Err(StoreError::Replaced {
+                path: path.to_owned(),
+            });
         }
         database.create_tables()?;
         drop(database);
-        let named = std::fs::rename(&making, path).and_then(|()| sync_directory(path.parent().unwrap_or(path)));
-        named.map_err(|source| StoreError::Io { action: "create", path: path.into(), source })
+        let named = std::fs::rename(&making, path)
+            .and_then(|()| sync_directory(path.parent().unwrap_or(path)));
+        named.map_err(|source| StoreError::Io {
+            action: "create",
+            path: path.into(),
+            source,
+        })
     }
 
     /// Opens a file for reading; an empty one in memory if there is none yet.
     ///
     /// # Errors
     /// As [`Database::open`].
-    pub fn open_to_read(path: &Path, tables: Tables, wait: Duration) -> Result<Database, StoreError> {
+    pub fn open_to_read(
+        path: &Path,
+        tables: Tables,
+        wait: Duration,
+    ) -> Result<Database, StoreError> {
         if !path.exists() {
             return Database::in_memory(tables);
         }
         Database::open_existing(path, tables, wait, Mode::Read)
     }
 
-    fn open_existing(path: &Path, tables: Tables, wait: Duration, mode: Mode) -> Result<Database, StoreError> {
+    fn open_existing(
+        path: &Path,
+        tables: Tables,
+        wait: Duration,
+        mode: Mode,
+    ) -> Result<Database, StoreError> {
         // DuckDB would wait at a pipe for ever.
         if regular_file::is_other(path) {
-            return Err(StoreError::Damaged { path: path.to_owned(), reason: "it is not a file".to_owned() });
+            return Err(StoreError::Damaged {
+                path: path.to_owned(),
+                reason: "it is not a file".to_owned(),
+            });
         }
-        let patience = if mode == Mode::Read { wait.min(CHECKPOINT_TAKES) } else { Duration::ZERO };
+        let patience = if mode == Mode::Read {
+            wait.min(CHECKPOINT_TAKES)
+        } else {
+            Duration::ZERO
+        };
         if let Some(path) = lasting_write_ahead(path, patience) {
             return Err(StoreError::WriteAhead { path });
         }
@@ -160,7 +212,9 @@ impl Database {
                 return Ok(database);
             }
         }
-        Err(StoreError::Replaced { path: path.to_owned() })
+        Err(StoreError::Replaced {
+            path: path.to_owned(),
+        })
     }
 
     /// Empty tables in memory.
@@ -169,16 +223,36 @@ impl Database {
     /// If DuckDB fails.
     pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
         let path = PathBuf::from(tables.file_name());
-        let connection = Connection::open_in_memory_with_flags(config(&path)?)
-            .map_err(|source| StoreError::DuckDb { action: "open", path: path.clone(), source })?;
-        let database = Database { connection, path, tables, never_commits: Cell::new(true), _held: None };
+        let connection =
+            Connection::open_in_memory_with_flags(config(&path)?).map_err(|source| {
+                StoreError::DuckDb {
+                    action: "open",
+                    path: path.clone(),
+                    source,
+                }
+            })?;
+        let database = Database {
+            connection,
+            path,
+            tables,
+            never_commits: Cell::new(true),
+            _held: None,
+        };
         database.create_tables()?;
         database.never_commits.set(false);
         Ok(database)
     }
 
-    fn connect(path: &Path, tables: Tables, wait: Duration, mode: Mode) -> Result<Database, StoreError> {
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fn connect(
+        path: &Path,
+        tables: Tables,
+        wait: Duration,
+        mode: Mode,
+    ) -> Result<Database, StoreError> {
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         check_directory(directory, None).map_err(|source| StoreError::Io {
             action: "open",
             path: path.to_owned(),
@@ -190,7 +264,13 @@ impl Database {
             let error = match try_connect(path, mode)? {
                 Ok(connection) => {
                     let (path, held) = (path.to_owned(), keeper(path));
-                    return Ok(Database { connection, path, tables, never_commits: Cell::new(false), _held: held });
+                    return Ok(Database {
+                        connection,
+                        path,
+                        tables,
+                        never_commits: Cell::new(false),
+                        _held: held,
+                    });
                 }
                 Err(error) => error,
             };
@@ -200,13 +280,19 @@ impl Database {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(5));
                     // A program that had the file may have left one behind.
-                    if let Some(path) = lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait - waited)) {
+                    if let Some(path) =
+                        lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait - waited))
+                    {
                         return Err(StoreError::WriteAhead { path });
                     }
                 }
                 Some(holder) => {
                     let waited_millis = waited.as_millis();
-                    return Err(StoreError::Locked { path: path.to_owned(), holder, waited_millis });
+                    return Err(StoreError::Locked {
+                        path: path.to_owned(),
+                        holder,
+                        waited_millis,
+                    });
                 }
                 None => return Err(cannot_open(path, error)),
             }
@@ -217,10 +303,18 @@ impl Database {
     /// Tables in memory are in no other place.
     fn is_in_place(&self) -> Result<bool, StoreError> {
         let sql = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()";
-        let opened: Option<String> =
-            self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed("open"))?;
-        let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-        let is_meant = |opened: String| identity(Path::new(&opened)).is_some_and(|it| Some(it) == identity(&self.path));
+        let opened: Option<String> = self
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(self.failed("open"))?;
+        let identity = |path: &Path| {
+            std::fs::metadata(path)
+                .map(|found| (found.dev(), found.ino()))
+                .ok()
+        };
+        let is_meant = |opened: String| {
+            identity(Path::new(&opened)).is_some_and(|it| Some(it) == identity(&self.path))
+        };
         Ok(opened.is_none_or(is_meant))
     }
 
@@ -233,16 +327,27 @@ impl Database {
         self.connection
             .execute(
                 "INSERT INTO checkpoint VALUES (?, ?, ?, 0, 0, 0)",
-                params![start.sequence.0, start.hash.to_string(), self.tables.code_version()],
+                params![
+                    start.sequence.0,
+                    start.hash.to_string(),
+                    self.tables.code_version()
+                ],
             )
             .map_err(self.failed("create"))?;
         self.run("create", "COMMIT")?;
-        if self.never_commits.get() { Ok(()) } else { self.run("create", CHECKPOINT) }
+        if self.never_commits.get() {
+            Ok(())
+        } else {
+            self.run("create", CHECKPOINT)
+        }
     }
 
     fn check_tables(&self) -> Result<(), StoreError> {
         self.checkpoint().map(drop).map_err(|error| match error {
-            StoreError::DuckDb { path, source, .. } => StoreError::Damaged { path, reason: first_line(&source) },
+            StoreError::DuckDb { path, source, .. } => StoreError::Damaged {
+                path,
+                reason: first_line(&source),
+            },
             other => other,
         })
     }
@@ -262,7 +367,9 @@ impl Database {
     }
 
     pub fn run(&self, action: &'static str, sql: &str) -> Result<(), StoreError> {
-        self.connection.execute_batch(sql).map_err(self.failed(action))
+        self.connection
+            .execute_batch(sql)
+            .map_err(self.failed(action))
     }
 
     /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
@@ -277,7 +384,11 @@ impl Database {
     }
 
     pub fn begin(&self) -> Result<(), StoreError> {
-        if self.never_commits.get() { Ok(()) } else { self.run("write", "BEGIN TRANSACTION") }
+        if self.never_commits.get() {
+            Ok(())
+        } else {
+            self.run("write", "BEGIN TRANSACTION")
+        }
     }
 
     /// Ends the transaction and makes it durable.
@@ -290,7 +401,9 @@ impl Database {
         }
         // DuckDB keeps its mark of a checkpoint by name: not beside the tables of another store.
         if !self.is_in_place()? {
-            return Err(StoreError::Replaced { path: self.path.clone() });
+            return Err(StoreError::Replaced {
+                path: self.path.clone(),
+            });
         }
         self.run("commit", "COMMIT")?;
         failpoint!("tables.before_checkpoint");
@@ -298,12 +411,19 @@ impl Database {
     }
 
     pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
-        let row = self.connection.query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
-        });
+        let row = self
+            .connection
+            .query_row("SELECT sequence, hash FROM checkpoint", [], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
+            });
         let (sequence, hash) = row.map_err(self.failed("read"))?;
-        let hash: Hash = hash.parse().map_err(|()| self.damaged("the checkpoint's hash is not a hash"))?;
-        Ok(Checkpoint { sequence: Sequence(sequence), hash })
+        let hash: Hash = hash
+            .parse()
+            .map_err(|()| self.damaged("the checkpoint's hash is not a hash"))?;
+        Ok(Checkpoint {
+            sequence: Sequence(sequence),
+            hash,
+        })
     }
 
     /// What the entries up to the checkpoint add up to.
@@ -312,15 +432,26 @@ impl Database {
     /// If it cannot be read.
     pub fn tally(&self) -> Result<Tally, StoreError> {
         self.connection
-            .query_row("SELECT entries, amount, digest FROM checkpoint", [], |row| {
-                Ok(Tally { entries: row.get(0)?, amount_minor: row.get(1)?, digest: row.get(2)? })
-            })
+            .query_row(
+                "SELECT entries, amount, digest FROM checkpoint",
+                [],
+                |row| {
+                    Ok(Tally {
+                        entries: row.get(0)?,
+                        amount_minor: row.get(1)?,
+                        digest: row.get(2)?,
+                    })
+                },
+            )
             .map_err(self.failed("read"))
     }
 
     /// The file does not hold what it should.
     pub fn damaged(&self, reason: impl Into<String>) -> StoreError {
-        StoreError::Damaged { path: self.path.clone(), reason: reason.into() }
+        StoreError::Damaged {
+            path: self.path.clone(),
+            reason: reason.into(),
+        }
     }
 
     /// Reads every row of every table.
@@ -329,8 +460,12 @@ impl Database {
     /// [`StoreError::Damaged`] if some cannot be read.
     pub fn check_readable(&self) -> Result<(), StoreError> {
         let names = || -> Result<Vec<String>, duckdb::Error> {
-            let sql = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()";
-            self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+            let sql =
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()";
+            self.connection
+                .prepare(sql)?
+                .query_map([], |row| row.get(0))?
+                .collect()
         };
         for table in names().map_err(self.failed("read"))? {
             self.run("read", &format!("SELECT sum(hash(t)) FROM {table} t"))?;
@@ -340,7 +475,11 @@ impl Database {
 
     /// Whether the rows were made by this version of the code.
     pub fn is_current(&self) -> Result<bool, StoreError> {
-        let version = self.connection.query_row("SELECT code_version FROM checkpoint", [], |row| row.get::<_, i32>(0));
+        let version = self
+            .connection
+            .query_row("SELECT code_version FROM checkpoint", [], |row| {
+                row.get::<_, i32>(0)
+            });
         Ok(version.map_err(self.failed("read"))? == self.tables.code_version())
     }
 
@@ -349,11 +488,21 @@ impl Database {
     /// # Errors
     /// If DuckDB fails.
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint, tally: &Tally) -> Result<(), StoreError> {
-        let Tally { entries, amount_minor, digest } = *tally;
+        let Tally {
+            entries,
+            amount_minor,
+            digest,
+        } = *tally;
         self.connection
             .execute(
                 "UPDATE checkpoint SET sequence = ?, hash = ?, entries = ?, amount = ?, digest = ?",
-                params![checkpoint.sequence.0, checkpoint.hash.to_string(), entries, amount_minor, digest],
+                params![
+                    checkpoint.sequence.0,
+                    checkpoint.hash.to_string(),
+                    entries,
+                    amount_minor,
+                    digest
+                ],
             )
             .map(drop)
             .map_err(self.failed("write"))
@@ -370,9 +519,11 @@ const CHECKPOINT: &str = "CHECKPOINT";
 /// If it is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::Io { action: "remove", path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Io {
+            action: "remove",
+            path: path.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -380,7 +531,13 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 /// Whether the disk takes no more. DuckDB says so only in words.
 pub fn is_full_disk(error: &duckdb::Error) -> bool {
     let text = error.to_string();
-    ["No space left on device", "File too large", "Disk quota exceeded"].iter().any(|words| text.contains(words))
+    [
+        "No space left on device",
+        "File too large",
+        "Disk quota exceeded",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 /// Whether a result did not fit into memory, nor beside the tables on the disk. DuckDB says so only in words.

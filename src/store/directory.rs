@@ -22,7 +22,10 @@ pub struct StoreDirectory {
 impl StoreDirectory {
     /// A directory by its name, which need not be there.
     pub fn new(name: impl Into<PathBuf>) -> StoreDirectory {
-        StoreDirectory { name: name.into(), held: None }
+        StoreDirectory {
+            name: name.into(),
+            held: None,
+        }
     }
 
     /// The directory that is there under the name now, for good.
@@ -34,12 +37,18 @@ impl StoreDirectory {
             Some(held) => held,
             None => Held::open(&self.name)?,
         };
-        Ok(StoreDirectory { name: self.name, held: Some(held) })
+        Ok(StoreDirectory {
+            name: self.name,
+            held: Some(held),
+        })
     }
 
     /// A directory that is held already, with what people call it.
     pub(crate) fn of(held: Arc<Held>, name: impl Into<PathBuf>) -> StoreDirectory {
-        StoreDirectory { name: name.into(), held: Some(held) }
+        StoreDirectory {
+            name: name.into(),
+            held: Some(held),
+        }
     }
 
     /// As the user named it, for people: what the name leads to may have changed.
@@ -92,8 +101,14 @@ impl StoreDirectory {
             if let Some(found) = found(existing)? {
                 break found.file_type();
             }
-            let is_plain = matches!(existing.components().next_back(), Some(Component::Normal(_)));
-            existing = existing.parent().filter(|_| is_plain).ok_or(io::ErrorKind::NotFound)?;
+            let is_plain = matches!(
+                existing.components().next_back(),
+                Some(Component::Normal(_))
+            );
+            existing = existing
+                .parent()
+                .filter(|_| is_plain)
+                .ok_or(io::ErrorKind::NotFound)?;
         };
         if !kind.is_dir() && !kind.is_file() {
             // A pipe or a device, which need not have a place.
@@ -103,7 +118,10 @@ impl StoreDirectory {
         let parts = parts.into_iter().collect::<io::Result<Vec<_>>>()?;
         for directory in existing.canonicalize()?.ancestors() {
             let directory = found(directory)?;
-            if parts.iter().any(|part| is_same(part.as_ref(), directory.as_ref())) {
+            if parts
+                .iter()
+                .any(|part| is_same(part.as_ref(), directory.as_ref()))
+            {
                 return Ok(true);
             }
         }
@@ -130,12 +148,20 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 pub fn found(path: &Path) -> io::Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// Whatever the names are: two paths lead to the same file if device and number are the same.
 pub fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
+    one.zip(other)
+        .is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

@@ -22,7 +22,10 @@ pub const PROBE_PREFIX: &str = ".probe-";
 pub fn room(path: &Path) -> io::Result<Room> {
     let found = rustix::fs::statvfs(path)?;
     let files = (found.f_files > 0).then_some(found.f_favail);
-    Ok(Room { bytes: found.f_bavail.saturating_mul(found.f_frsize), files })
+    Ok(Room {
+        bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        files,
+    })
 }
 
 /// Makes a small file in `directory`, waits until it is durable, and removes it.

@@ -149,7 +149,9 @@ pub fn append(
     columns: Vec<(&'static str, ArrayRef)>,
 ) -> Result<(), crate::store::StoreError> {
     let batch = duckdb::arrow::record_batch::RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, column)| (name, column, true)),
+        columns
+            .into_iter()
+            .map(|(name, column)| (name, column, true)),
     )
     .expect("columns of one buffer have one length");
     let append = || {

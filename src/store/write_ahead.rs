@@ -19,7 +19,9 @@ pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
 pub(super) fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<PathBuf> {
     let began = Instant::now();
     loop {
-        let found = write_ahead_of(path).into_iter().find(|file| file.symlink_metadata().is_ok())?;
+        let found = write_ahead_of(path)
+            .into_iter()
+            .find(|file| file.symlink_metadata().is_ok())?;
         if began.elapsed() >= patience {
             return Some(found);
         }
@@ -30,5 +32,6 @@ pub(super) fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<Pat
 /// Whether a write-ahead file is what DuckDB leaves when it is killed during a checkpoint: a mark that says where the
 /// tables are, and no rows.
 pub fn is_mark_of_checkpoint(write_ahead: &Path) -> bool {
-    std::fs::metadata(write_ahead).is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)
+    std::fs::metadata(write_ahead)
+        .is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)
 }

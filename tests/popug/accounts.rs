@@ -12,14 +12,21 @@ const DAEMON: u32 = 1;
 const NOBODY: u32 = 65_534;
 
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").expect("/proc is there").uid() == 0
+    std::fs::metadata("/proc/self")
+        .expect("/proc is there")
+        .uid()
+        == 0
 }
 
 fn everything(directory: &Path) -> Vec<PathBuf> {
     let mut found = vec![directory.to_owned()];
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { found.extend(everything(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(everything(&path))
+        } else {
+            found.push(path)
+        }
     }
     found
 }
@@ -29,7 +36,9 @@ fn world_of_daemon() -> World {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "One"]);
     let _ = world.does("ada", &["consume"]);
-    everything(&world.store()).iter().for_each(|path| chown(path, Some(DAEMON), Some(DAEMON)).expect("given away"));
+    everything(&world.store())
+        .iter()
+        .for_each(|path| chown(path, Some(DAEMON), Some(DAEMON)).expect("given away"));
     chown(world.home(), Some(DAEMON), Some(DAEMON)).expect("given away");
     std::fs::set_permissions(world.home(), PermissionsExt::from_mode(0o755)).expect("opened");
     world
@@ -65,21 +74,46 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
     ];
     for words in commands {
         // A shell says it of its line.
-        let stdin = if words == ["shell"] { "task list\n" } else { "" };
-        let output = world.call("ada", words).stdin(stdin).expect(5, Nothing, Any);
+        let stdin = if words == ["shell"] {
+            "task list\n"
+        } else {
+            ""
+        };
+        let output = world
+            .call("ada", words)
+            .stdin(stdin)
+            .expect(5, Nothing, Any);
         let hint = format!("hint: {DAEMONS} `root`. Use `sudo -u daemon popug-cli ...`\n");
-        assert!(output.stderr.contains(&hint), "{words:?}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(&hint),
+            "{words:?}: {}",
+            output.stderr
+        );
     }
-    assert_eq!(world.refused("ada", &["consume"], 5, "not_the_owner")["hints"].as_array().map(Vec::len), Some(1));
-    let login = world.anonymous(&["login", "ada"]).env("POPUG_PASSWORD", PASSWORD);
+    assert_eq!(
+        world.refused("ada", &["consume"], 5, "not_the_owner")["hints"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    let login = world
+        .anonymous(&["login", "ada"])
+        .env("POPUG_PASSWORD", PASSWORD);
     let _ = login.expect(5, Nothing, Any);
     // What makes no file there is open to root.
-    let _ = world.call("ada", &["verify", "--deep"]).expect(0, Any, Nothing);
+    let _ = world
+        .call("ada", &["verify", "--deep"])
+        .expect(0, Any, Nothing);
     let _ = world.call("ada", &["doctor"]).expect(0, Any, Any);
     assert_eq!(everything(&world.store()), before);
     let foreign = |path: &PathBuf| std::fs::metadata(path).expect("there").uid() != DAEMON;
     assert!(!before.iter().any(foreign), "root made something");
-    for words in [&["task", "add", "Two"][..], &["consume"], &["close"], &["verify", "--deep"]] {
+    for words in [
+        &["task", "add", "Two"][..],
+        &["consume"],
+        &["close"],
+        &["verify", "--deep"],
+    ] {
         let _ = run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
     }
 }
@@ -90,7 +124,13 @@ fn whoever_gets_at_nothing_is_told_whose_the_store_is() {
         return;
     }
     let world = world_of_daemon();
-    for words in [&["task", "list"][..], &["consume"], &["verify"], &["log", "tail"], &["repair"]] {
+    for words in [
+        &["task", "list"][..],
+        &["consume"],
+        &["verify"],
+        &["log", "tail"],
+        &["repair"],
+    ] {
         let output = run_as(NOBODY, world.call("ada", words)).expect(1, Nothing, Any);
         let store = world.store().display().to_string();
         let wanted = format!(
@@ -99,9 +139,13 @@ fn whoever_gets_at_nothing_is_told_whose_the_store_is() {
         );
         assert_eq!(output.stderr, wanted, "{words:?}");
     }
-    let unknown = run_as(4_321, world.call("ada", &["task", "list", "-o", "json"])).expect(1, Nothing, Any);
+    let unknown =
+        run_as(4_321, world.call("ada", &["task", "list", "-o", "json"])).expect(1, Nothing, Any);
     let hints = last_error(&unknown)["hints"].clone();
-    assert_eq!(hints[0], format!("{DAEMONS} uid 4321. Use `sudo -u daemon popug-cli ...`"));
+    assert_eq!(
+        hints[0],
+        format!("{DAEMONS} uid 4321. Use `sudo -u daemon popug-cli ...`")
+    );
 }
 
 #[test]
@@ -143,6 +187,13 @@ fn files_that_root_left_in_a_store_are_named_with_the_way_to_give_them_back() {
     let closed = world.home().join("closed");
     std::fs::create_dir(&closed).expect("a directory");
     std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).expect("closed");
-    let output = run_as(DAEMON, world.call("ada", &["backup", "closed/copy"])).expect(1, Nothing, Any);
-    assert!(output.stderr.contains("closed belongs to the account `root`; you are `daemon`."), "{}", output.stderr);
+    let output =
+        run_as(DAEMON, world.call("ada", &["backup", "closed/copy"])).expect(1, Nothing, Any);
+    assert!(
+        output
+            .stderr
+            .contains("closed belongs to the account `root`; you are `daemon`."),
+        "{}",
+        output.stderr
+    );
 }

@@ -43,7 +43,10 @@ fn balances_agree_now_and_on_every_date() {
     };
     let all: Vec<Value> = dates(first, today).into_iter().flat_map(on).collect();
     let (from, to) = (first.to_string(), today.to_string());
-    compare_all(&world.rows("ada", &["report", "balances", "--from", &from, "--to", &to]), &all);
+    compare_all(
+        &world.rows("ada", &["report", "balances", "--from", &from, "--to", &to]),
+        &all,
+    );
     compare_all(
         &world.rows("ada", &["report", "balances", "--date", "2026-03-08"]),
         &on("2026-03-08".parse().expect("a date")),
@@ -53,7 +56,10 @@ fn balances_agree_now_and_on_every_date() {
 #[test]
 fn entries_and_every_statement_agree() {
     let (world, recount, _) = opened();
-    let task = |id: &Option<String>| id.as_ref().and_then(|id| recount.tasks.iter().find(|task| task.id == *id));
+    let task = |id: &Option<String>| {
+        id.as_ref()
+            .and_then(|id| recount.tasks.iter().find(|task| task.id == *id))
+    };
     let mut entries: Vec<&Entry> = recount.entries.iter().collect();
     entries.sort_by_key(|entry| (entry.date, entry.sequence));
     let row = |entry: &Entry| {
@@ -66,8 +72,10 @@ fn entries_and_every_statement_agree() {
         })
     };
     let posted = |entry: &Entry| -> i64 {
-        let before =
-            recount.entries.iter().filter(|other| other.user == entry.user && other.sequence <= entry.sequence);
+        let before = recount
+            .entries
+            .iter()
+            .filter(|other| other.user == entry.user && other.sequence <= entry.sequence);
         before.map(|other| other.amount).sum()
     };
     let wanted: Vec<Value> = entries
@@ -108,7 +116,11 @@ fn entries_and_every_statement_agree() {
 #[test]
 fn payouts_and_closes_agree() {
     let (world, recount, _) = opened();
-    let mut paid: Vec<&Entry> = recount.entries.iter().filter(|entry| entry.kind == "payout").collect();
+    let mut paid: Vec<&Entry> = recount
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == "payout")
+        .collect();
     paid.sort_by_key(|entry| (entry.date, recount.users[&entry.user].login.clone()));
     let wanted: Vec<Value> = paid
         .iter()
@@ -121,7 +133,10 @@ fn payouts_and_closes_agree() {
             })
         })
         .collect();
-    compare_all(&without_sequences(world.rows("axel", &["report", "payouts"]), &wanted), &wanted);
+    compare_all(
+        &without_sequences(world.rows("axel", &["report", "payouts"]), &wanted),
+        &wanted,
+    );
     let wanted: Vec<Value> = recount.closes.iter().map(|closed| {
         let sum = |kind| recount.sum(kind, closed.date, closed.date, None);
         let of_date: Vec<&Entry> = recount.entries.iter().filter(|entry| entry.date == closed.date).collect();
@@ -143,8 +158,10 @@ fn payouts_and_closes_agree() {
 /// A payout's row names the sequence of its own event, which stands just before its entry.
 fn without_sequences(mut rows: Vec<Value>, wanted: &[Value]) -> Vec<Value> {
     for (row, wanted) in rows.iter_mut().zip(wanted) {
-        let (own, entry) =
-            (row["sequence"].as_u64().expect("a sequence"), wanted["sequence"].as_u64().expect("a sequence"));
+        let (own, entry) = (
+            row["sequence"].as_u64().expect("a sequence"),
+            wanted["sequence"].as_u64().expect("a sequence"),
+        );
         assert_eq!(own + 1, entry, "{row}");
         row["sequence"] = json!(entry);
     }
@@ -162,7 +179,11 @@ fn the_trial_balance_agrees() {
             ("reward", _) | ("correction", false) => "expenses:management:rewards",
             _ => "assets:bank",
         };
-        let (debit, credit) = if entry.amount > 0 { (other.to_owned(), popug) } else { (popug, other.to_owned()) };
+        let (debit, credit) = if entry.amount > 0 {
+            (other.to_owned(), popug)
+        } else {
+            (popug, other.to_owned())
+        };
         accounts.entry(debit).or_default().0 += entry.amount.abs();
         accounts.entry(credit).or_default().1 += entry.amount.abs();
     }
@@ -173,7 +194,10 @@ fn the_trial_balance_agrees() {
     let report = world.json("axel", &["report", "trial-balance"]);
     compare_all(report["rows"].as_array().expect("rows"), &wanted);
     let total: i64 = accounts.values().map(|(debit, _)| debit).sum();
-    compare(&report["totals"], &json!({ "debit": money(total), "credit": money(total), "balance": "0.00" }));
+    compare(
+        &report["totals"],
+        &json!({ "debit": money(total), "credit": money(total), "balance": "0.00" }),
+    );
 }
 
 #[test]
@@ -183,14 +207,25 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
     let _ = world.does("ada", &["consume"]);
     // Somebody closes today before it is over, by hand: no command would.
     append_close_of_today(&world);
-    let _ = world.call("mara", &["task", "add", "Too late for today"]).expect(0, Any, Has("1 whole events were kept"));
+    let _ = world
+        .call("mara", &["task", "add", "Too late for today"])
+        .expect(0, Any, Has("1 whole events were kept"));
     let _ = world.does("ada", &["consume"]);
     let recount = Recount::of(&world.events());
-    let late: Vec<String> =
-        recount.entries.iter().filter(|entry| entry.late).map(|entry| entry.date.to_string()).collect();
+    let late: Vec<String> = recount
+        .entries
+        .iter()
+        .filter(|entry| entry.late)
+        .map(|entry| entry.date.to_string())
+        .collect();
     assert_eq!(late, ["2026-03-03"]);
     let rows = world.rows("ada", &["report", "entries", "--date", "2026-03-03"]);
-    assert_eq!(rows.iter().map(|row| row["late"].clone()).collect::<Vec<_>>(), [json!(true)]);
+    assert_eq!(
+        rows.iter()
+            .map(|row| row["late"].clone())
+            .collect::<Vec<_>>(),
+        [json!(true)]
+    );
     let _ = world.at("2026-03-04T08:00:00Z");
     assert_eq!(world.rows("ada", &["close"]).len(), 1);
     let closes = world.rows("ada", &["report", "closes"]);
@@ -212,16 +247,30 @@ fn append_close_of_today(world: &World) {
         "rewards": 0, "corrections": 0, "management_earned": fees, "payouts_count": 0, "payouts_total": 0,
         "accounts_negative": 1, "debt_carried": fees, "skipped_events": 0,
     });
-    let (time, admin) =
-        (&last["time"], recount.users.iter().find(|(_, user)| user.login == "ada").expect("an admin").0);
+    let (time, admin) = (
+        &last["time"],
+        recount
+            .users
+            .iter()
+            .find(|(_, user)| user.login == "ada")
+            .expect("an admin")
+            .0,
+    );
     let id = uuid::Uuid::from_u128(sequence as u128);
     let body = format!(
         "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/popug/accounting\",\"type\":\"day.closed.v1\",\
          \"subject\":\"day/{today}\",\"time\":{time},\"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":\"user/{admin}\",\
          \"commandid\":\"close/{today}\",\"data\":{data}}}"
     );
-    let line = format!("{},\"hash\":\"{}\"}}\n", &body[..body.len() - 1], chain::hash(previous, &body));
+    let line = format!(
+        "{},\"hash\":\"{}\"}}\n",
+        &body[..body.len() - 1],
+        chain::hash(previous, &body)
+    );
     let segment = world.store().join("log/00000000000000000001.ndjson");
-    let mut file = std::fs::OpenOptions::new().append(true).open(segment).expect("a segment");
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(segment)
+        .expect("a segment");
     std::io::Write::write_all(&mut file, line.as_bytes()).expect("written");
 }

@@ -19,8 +19,14 @@ pub fn hash(previous: &str, line_without_hash: &str) -> String {
 
 /// The line without its hash, and the hash.
 pub fn split(line: &str) -> (String, &str) {
-    let (body, tail) = line.rsplit_once(",\"hash\":\"").expect("every line ends with its hash");
-    (format!("{body}}}"), tail.strip_suffix("\"}").expect("the hash is the last member"))
+    let (body, tail) = line
+        .rsplit_once(",\"hash\":\"")
+        .expect("every line ends with its hash");
+    (
+        format!("{body}}}"),
+        tail.strip_suffix("\"}")
+            .expect("the hash is the last member"),
+    )
 }
 
 /// Dense sequences, unbroken hashes, whole batches, unique ids, one key a batch, times that never
@@ -31,13 +37,28 @@ pub fn check(lines: &[String]) {
     let (mut time, mut more, mut key) = (String::new(), 0, String::new());
     for (line, sequence) in lines.iter().zip(1..) {
         let (body, stated) = split(line);
-        assert_eq!(hash(&previous, &body), stated, "the hash of event {sequence}");
+        assert_eq!(
+            hash(&previous, &body),
+            stated,
+            "the hash of event {sequence}"
+        );
         stated.clone_into(&mut previous);
         let event: Value = serde_json::from_str(line).expect("JSON");
-        let text = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("no {name}: {line}")).to_owned();
+        let text = |name: &str| {
+            event[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {name}: {line}"))
+                .to_owned()
+        };
         assert_eq!(text("sequence"), format!("{sequence:020}"));
-        assert!(ids.insert(text("id")), "event {sequence} has an id that was there before");
-        assert!(text("time") >= time, "event {sequence} is earlier than the one before");
+        assert!(
+            ids.insert(text("id")),
+            "event {sequence} has an id that was there before"
+        );
+        assert!(
+            text("time") >= time,
+            "event {sequence} is earlier than the one before"
+        );
         time = text("time");
         if more == 0 {
             key = text("commandid");

@@ -56,8 +56,11 @@ impl<'w> Crowd<'w> {
 
     fn call(&self, login: &str, words: &[&str]) -> Call<'w> {
         let now = Timestamp::from_second(self.now.load(Ordering::SeqCst)).expect("in range");
-        let call = self.world.call(login, &[words, &["--lock-wait", "60s"]].concat());
-        call.env("POPUG_NOW", now.to_string()).env("POPUG_SEGMENT_BYTES", "200000")
+        let call = self
+            .world
+            .call(login, &[words, &["--lock-wait", "60s"]].concat());
+        call.env("POPUG_NOW", now.to_string())
+            .env("POPUG_SEGMENT_BYTES", "200000")
     }
 
     /// Carries it out, now and then with a kill; `None` if it was killed.
@@ -70,16 +73,30 @@ impl<'w> Crowd<'w> {
             };
             match ended {
                 Ended::Killed => return None,
-                Ended::Finished { status: 0, stdout, stderr } => {
-                    assert!(!stderr.contains("damaged"), "{words:?} took a sound file for a damaged one\n{stderr}");
+                Ended::Finished {
+                    status: 0,
+                    stdout,
+                    stderr,
+                } => {
+                    assert!(
+                        !stderr.contains("damaged"),
+                        "{words:?} took a sound file for a damaged one\n{stderr}"
+                    );
                     return Some(stdout);
                 }
                 // Others live a day later already.
-                Ended::Finished { status: 4, stderr, .. } if stderr.contains("the clock") => {}
+                Ended::Finished {
+                    status: 4, stderr, ..
+                } if stderr.contains("the clock") => {}
                 // There is no such task yet, it is somebody else's, or completed.
-                Ended::Finished { status: 3..=5, .. } if words[..2] == ["task", "complete"] => return None,
+                Ended::Finished { status: 3..=5, .. } if words[..2] == ["task", "complete"] => {
+                    return None;
+                }
                 Ended::Finished { status, stderr, .. } => {
-                    panic!("{words:?} ended with {status} after {:?}\n{stderr}", began.elapsed())
+                    panic!(
+                        "{words:?} ended with {status} after {:?}\n{stderr}",
+                        began.elapsed()
+                    )
                 }
             }
         }
@@ -92,7 +109,10 @@ impl<'w> Crowd<'w> {
             if !self.goes_on() {
                 return;
             }
-            let (key, number) = (format!("crowd/{place}/{n}"), rng.random_range(1..200).to_string());
+            let (key, number) = (
+                format!("crowd/{place}/{n}"),
+                rng.random_range(1..200).to_string(),
+            );
             let login = logins[rng.random_range(0..4)];
             let (login, words): (&str, Vec<&str>) = match rng.random_range(0..40) {
                 0 => ("mara", vec!["task", "reshuffle"]),
@@ -100,16 +120,20 @@ impl<'w> Crowd<'w> {
                 _ => (login, vec!["task", "add", "One of very many"]),
             };
             let words = [&words[..], &["--key", &key, "-o", "json"]].concat();
-            let death =
-                (rng.random_range(0..5) == 0).then(|| Death::After(Duration::from_millis(rng.random_range(0..40))));
+            let death = (rng.random_range(0..5) == 0)
+                .then(|| Death::After(Duration::from_millis(rng.random_range(0..40))));
             let mut answer = self.does(login, &words, death.clone());
             // Whoever was killed asks again, or never hears of it.
             if answer.is_none() && death.is_some() && rng.random_range(0..2) == 0 {
                 answer = self.does(login, &words, None);
             }
             if let Some(answer) = answer {
-                let answer = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"));
-                self.acknowledged.lock().expect("no panic while it is held").insert(key, answer);
+                let answer = serde_json::from_str(&answer)
+                    .unwrap_or_else(|error| panic!("{error}: {answer}"));
+                self.acknowledged
+                    .lock()
+                    .expect("no panic while it is held")
+                    .insert(key, answer);
             }
         }
     }
@@ -117,9 +141,13 @@ impl<'w> Crowd<'w> {
     fn consume(&self, place: u64, seed: u64) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed ^ place);
         while self.goes_on() {
-            let death =
-                (rng.random_range(0..3) == 0).then(|| Death::After(Duration::from_millis(rng.random_range(0..300))));
-            let words: &[&str] = if place == 0 { &["consume"] } else { &["consume", "accounting", "notifier"] };
+            let death = (rng.random_range(0..3) == 0)
+                .then(|| Death::After(Duration::from_millis(rng.random_range(0..300))));
+            let words: &[&str] = if place == 0 {
+                &["consume"]
+            } else {
+                &["consume", "accounting", "notifier"]
+            };
             let _ = self.does("ada", words, death);
         }
     }
@@ -146,7 +174,13 @@ impl<'w> Crowd<'w> {
         while self.goes_on() {
             std::thread::sleep(Duration::from_millis(400));
             self.now.fetch_add(DAY_SECONDS, Ordering::SeqCst);
-            let killed = self.does("cron", &["close"], Some(Death::After(Duration::from_millis(150)))).is_none();
+            let killed = self
+                .does(
+                    "cron",
+                    &["close"],
+                    Some(Death::After(Duration::from_millis(150))),
+                )
+                .is_none();
             if killed {
                 let _ = self.does("cron", &["close"], None);
             }
@@ -162,15 +196,26 @@ impl<'w> Crowd<'w> {
         let _ = Recount::of(&events);
         let mut batches: HashMap<&str, Vec<&Value>> = HashMap::new();
         for event in &events {
-            batches.entry(event["commandid"].as_str().expect("a key")).or_default().push(event);
+            batches
+                .entry(event["commandid"].as_str().expect("a key"))
+                .or_default()
+                .push(event);
         }
         for (key, answer) in &*self.acknowledged.lock().expect("no panic while it is held") {
-            let sequence = answer["sequence"].as_u64().unwrap_or_else(|| panic!("{key}: {answer}"));
+            let sequence = answer["sequence"]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{key}: {answer}"));
             let batch = batches.get(key.as_str()).map_or(&[][..], Vec::as_slice);
             let told = format!("{sequence:020}");
-            assert!(batch.iter().any(|event| event["sequence"] == *told), "{key} was acknowledged: {answer}");
+            assert!(
+                batch.iter().any(|event| event["sequence"] == *told),
+                "{key} was acknowledged: {answer}"
+            );
             if let Some(task) = answer["task_id"].as_str() {
-                assert!(batch.iter().any(|event| event["data"]["task_id"] == task), "{key}: {answer}");
+                assert!(
+                    batch.iter().any(|event| event["data"]["task_id"] == task),
+                    "{key}: {answer}"
+                );
             }
         }
         let _ = self.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
@@ -180,12 +225,17 @@ impl<'w> Crowd<'w> {
 /// Lets the crowd into a new company for so long; what it did, under the names of [`FIGURES`].
 fn visit(seed: u64, duration: Duration) -> [u64; 5] {
     let world = World::new();
-    let _told = Seeded { seed, world: &world };
+    let _told = Seeded {
+        seed,
+        world: &world,
+    };
     let crowd = Crowd::of(&world);
     let _ = crowd.call("ada", &["consume"]).expect(0, Any, Any);
     std::thread::scope(|scope| {
         let crowd = &crowd;
-        let mut threads: Vec<_> = (0..WRITERS).map(|place| scope.spawn(move || crowd.write(place, seed))).collect();
+        let mut threads: Vec<_> = (0..WRITERS)
+            .map(|place| scope.spawn(move || crowd.write(place, seed)))
+            .collect();
         threads.extend((0..2).map(|place| scope.spawn(move || crowd.consume(place, seed))));
         threads.push(scope.spawn(|| crowd.read()));
         threads.push(scope.spawn(|| crowd.close()));
@@ -196,9 +246,22 @@ fn visit(seed: u64, duration: Duration) -> [u64; 5] {
         crowd.stop.store(true, Ordering::Relaxed);
     });
     crowd.check();
-    let acknowledged = crowd.acknowledged.lock().expect("no panic while it is held").len() as u64;
-    let (days, reports) = (crowd.days.load(Ordering::Relaxed), crowd.reports.load(Ordering::Relaxed));
-    [acknowledged, world.log_lines().len() as u64, days, reports, crowd.tally.total()]
+    let acknowledged = crowd
+        .acknowledged
+        .lock()
+        .expect("no panic while it is held")
+        .len() as u64;
+    let (days, reports) = (
+        crowd.days.load(Ordering::Relaxed),
+        crowd.reports.load(Ordering::Relaxed),
+    );
+    [
+        acknowledged,
+        world.log_lines().len() as u64,
+        days,
+        reports,
+        crowd.tally.total(),
+    ]
 }
 
 const FIGURES: [&str; 5] = ["acknowledged", "events", "days", "readings", "kills"];
@@ -213,9 +276,19 @@ fn a_crowd_loses_nothing_doubles_nothing_and_gets_stuck_nowhere() {
     while !left.is_zero() {
         let duration = left.min(VISIT_MAX);
         let figures = visit(asked.seed + companies, duration);
-        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        sums.iter_mut()
+            .zip(figures)
+            .for_each(|(sum, figure)| *sum += figure);
         (left, companies) = (left - duration, companies + 1);
     }
-    let sums: Vec<_> = FIGURES.iter().zip(sums).map(|(name, sum)| format!("{name} {sum}")).collect();
-    println!("crowd: seed {}\ncompanies {companies}, {}, losses 0", asked.seed, sums.join(", "));
+    let sums: Vec<_> = FIGURES
+        .iter()
+        .zip(sums)
+        .map(|(name, sum)| format!("{name} {sum}"))
+        .collect();
+    println!(
+        "crowd: seed {}\ncompanies {companies}, {}, losses 0",
+        asked.seed,
+        sums.join(", ")
+    );
 }

@@ -35,7 +35,10 @@ struct Watched {
 
 /// Tables, indexes and whom a lock belongs to.
 fn can_be_lost(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     name.contains(".sqlite") || name.contains(".duckdb") || name.ends_with(".lock")
 }
 
@@ -47,7 +50,10 @@ fn between<'t>(text: &'t str, from: &str, to: &str) -> Option<&'t str> {
 
 impl Watched {
     fn new(home: &Path) -> Watched {
-        let mut watched = Watched { home: home.to_owned(), ..Watched::default() };
+        let mut watched = Watched {
+            home: home.to_owned(),
+            ..Watched::default()
+        };
         watched.list(home);
         watched
     }
@@ -65,8 +71,12 @@ impl Watched {
     /// Paths that a call names in quotes, each behind the directory it is relative to, if that is told.
     fn named(&self, call: &str) -> Vec<PathBuf> {
         let parts: Vec<_> = call.split('"').collect();
-        let directory = |told: &str| between(told, "<", ">").map_or(self.home.clone(), PathBuf::from);
-        parts.chunks_exact(2).map(|part| directory(part[0]).join(part[1])).collect()
+        let directory =
+            |told: &str| between(told, "<", ">").map_or(self.home.clone(), PathBuf::from);
+        parts
+            .chunks_exact(2)
+            .map(|part| directory(part[0]).join(part[1]))
+            .collect()
     }
 
     fn is_ours(&self, path: &Path) -> bool {
@@ -78,15 +88,21 @@ impl Watched {
     fn expanded(&mut self, call: &str) -> String {
         let mut parts: Vec<_> = call.split("\"/proc/self/fd/").map(str::to_owned).collect();
         for part in &mut parts[1..] {
-            let end = part.find(|c: char| !c.is_ascii_digit()).expect("a quote at least");
-            let directory = self.held.get(&part[..end]).unwrap_or_else(|| panic!("nothing is held as {part}"));
+            let end = part
+                .find(|c: char| !c.is_ascii_digit())
+                .expect("a quote at least");
+            let directory = self
+                .held
+                .get(&part[..end])
+                .unwrap_or_else(|| panic!("nothing is held as {part}"));
             *part = format!("\"{}{}", directory.display(), &part[end..]);
         }
         if let Some((before, opened)) = call.rsplit_once(" = ")
             && before.contains("O_DIRECTORY")
             && let Some((descriptor, path)) = opened.split_once('<')
         {
-            self.held.insert(descriptor.to_owned(), path.trim_end_matches('>').into());
+            self.held
+                .insert(descriptor.to_owned(), path.trim_end_matches('>').into());
         }
         parts.concat()
     }
@@ -94,7 +110,9 @@ impl Watched {
     /// Takes in a call that succeeded, as strace writes it.
     fn saw(&mut self, call: &str) {
         let (name, arguments) = call.split_once('(').expect("a call");
-        let opened = between(arguments, "<", ">").map(PathBuf::from).unwrap_or_default();
+        let opened = between(arguments, "<", ">")
+            .map(PathBuf::from)
+            .unwrap_or_default();
         match name {
             "fsync" | "fdatasync" => self.synced(&opened),
             "openat" if arguments.contains("O_CREAT") => self.created(self.named(call).remove(0)),
@@ -116,7 +134,8 @@ impl Watched {
 
     fn synced(&mut self, path: &Path) {
         self.unsynced_bytes.remove(path);
-        self.unsynced_names.retain(|name| name.parent() != Some(path));
+        self.unsynced_names
+            .retain(|name| name.parent() != Some(path));
     }
 
     fn created(&mut self, path: PathBuf) {
@@ -127,7 +146,8 @@ impl Watched {
 
     fn removed(&mut self, path: &Path) {
         self.unsynced_bytes.remove(path);
-        self.unsynced_names.retain(|name| name == path || !name.starts_with(path));
+        self.unsynced_names
+            .retain(|name| name == path || !name.starts_with(path));
         self.there.remove(path);
         // What never was on the disk cannot come back.
         if self.is_ours(path) && !self.unsynced_names.remove(path) {
@@ -145,7 +165,11 @@ impl Watched {
             (replaces && !can_be_lost(path) || path.starts_with(from)) && !is_of_the_way
         });
         self.moved.insert(to.to_owned());
-        for directory in self.held.values_mut().filter(|directory| directory.starts_with(from)) {
+        for directory in self
+            .held
+            .values_mut()
+            .filter(|directory| directory.starts_with(from))
+        {
             let rest = directory.strip_prefix(from).expect("below it");
             *directory = to.join(rest);
         }
@@ -154,10 +178,17 @@ impl Watched {
         for path in below {
             self.there.remove(&path);
             let rest = path.strip_prefix(from).expect("below it");
-            self.there.insert(if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) });
+            self.there.insert(if rest.as_os_str().is_empty() {
+                to.to_owned()
+            } else {
+                to.join(rest)
+            });
         }
         let all = std::mem::take(&mut self.unsynced_names);
-        self.unsynced_names = all.into_iter().filter(|path| !path.starts_with(from)).collect();
+        self.unsynced_names = all
+            .into_iter()
+            .filter(|path| !path.starts_with(from))
+            .collect();
         self.unsynced_names.insert(to.to_owned());
         if from.parent() != to.parent() {
             self.unsynced_names.insert(from.to_owned());
@@ -172,8 +203,15 @@ impl Watched {
 
     /// Nothing that `matters` may be unsynced at this call.
     fn check_early(&mut self, call: &str, matters: impl Fn(&Path, bool) -> bool) {
-        let bytes = self.unsynced_bytes.iter().filter(|path| matters(path, false));
-        let early = bytes.chain(self.unsynced_names.iter().filter(|path| matters(path, true)));
+        let bytes = self
+            .unsynced_bytes
+            .iter()
+            .filter(|path| matters(path, false));
+        let early = bytes.chain(
+            self.unsynced_names
+                .iter()
+                .filter(|path| matters(path, true)),
+        );
         let told = early.map(|path| format!("{} is not on the disk before {call}", path.display()));
         self.too_early.extend(told.collect::<Vec<_>>());
     }
@@ -181,10 +219,18 @@ impl Watched {
     /// What is wrong at the end.
     fn told(&self) -> Vec<String> {
         let matters = |path: &&PathBuf| !can_be_lost(path) || self.moved.contains(*path);
-        let (bytes, names) = (self.unsynced_bytes.iter().filter(matters), self.unsynced_names.iter().filter(matters));
+        let (bytes, names) = (
+            self.unsynced_bytes.iter().filter(matters),
+            self.unsynced_names.iter().filter(matters),
+        );
         let bytes = bytes.map(|path| format!("bytes of {} are not synced", path.display()));
         let names = names.map(|path| format!("the name {} is not synced", path.display()));
-        self.too_early.iter().cloned().chain(bytes).chain(names).collect()
+        self.too_early
+            .iter()
+            .cloned()
+            .chain(bytes)
+            .chain(names)
+            .collect()
     }
 }
 
@@ -199,7 +245,10 @@ pub fn calls(trace: &str) -> Vec<String> {
             begun.insert(thread, first);
         } else if call.starts_with("<... ") {
             let rest = call.split_once("resumed>").expect("the rest").1;
-            whole.push(format!("{}{rest}", begun.remove(thread).expect("its beginning")));
+            whole.push(format!(
+                "{}{rest}",
+                begun.remove(thread).expect("its beginning")
+            ));
         } else if !call.starts_with(['-', '+']) {
             whole.push(call.to_owned());
         }
@@ -214,10 +263,13 @@ fn assert_durable(what: &str, world: &World, call: Call<'_>, least_moves: usize)
     let file = trace.to_str().expect("UTF-8");
     let home = world.home().canonicalize().expect("a home");
     let mut watched = Watched::new(&home);
-    let _ = call.through(&["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", CALLS]).expect(0, Any, Any);
+    let _ = call
+        .through(&["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", CALLS])
+        .expect(0, Any, Any);
     let calls = calls(&read(&trace));
     // Libraries that are loaded are of no interest.
-    let is_elsewhere = |call: &str| call.contains(", \"/") && !call.contains(&format!(", \"{}", home.display()));
+    let is_elsewhere =
+        |call: &str| call.contains(", \"/") && !call.contains(&format!(", \"{}", home.display()));
     let mut seen = Vec::new();
     for call in calls {
         let call = watched.expanded(&call);
@@ -227,28 +279,68 @@ fn assert_durable(what: &str, world: &World, call: Call<'_>, least_moves: usize)
         }
     }
     let calls = seen;
-    let syncs = calls.iter().filter(|call| call.starts_with("fsync(") || call.starts_with("fdatasync(")).count();
-    assert!(syncs > 0 && watched.moved.len() >= least_moves, "{what}: {syncs} syncs, {:?}", watched.moved);
+    let syncs = calls
+        .iter()
+        .filter(|call| call.starts_with("fsync(") || call.starts_with("fdatasync("))
+        .count();
+    assert!(
+        syncs > 0 && watched.moved.len() >= least_moves,
+        "{what}: {syncs} syncs, {:?}",
+        watched.moved
+    );
     let told = watched.told();
-    assert!(told.is_empty(), "{what}\n{}\n--\n{}", told.join("\n"), calls.join("\n"));
+    assert!(
+        told.is_empty(),
+        "{what}\n{}\n--\n{}",
+        told.join("\n"),
+        calls.join("\n")
+    );
 }
 
 #[test]
 fn a_new_store_is_on_the_disk_before_it_is_in_its_place() {
     let world = World::empty();
-    assert_durable("init", &world, world.anonymous(&INIT).arg("--password-stdin").stdin(PASSWORD), 1);
+    assert_durable(
+        "init",
+        &world,
+        world
+            .anonymous(&INIT)
+            .arg("--password-stdin")
+            .stdin(PASSWORD),
+        1,
+    );
 }
 
 #[test]
 fn credentials_are_on_the_disk_when_a_command_ends() {
     let world = World::new();
-    let stdin = |words: &[&str]| world.call("ada", words).arg("--password-stdin").stdin(PASSWORD);
-    assert_durable("set-password", &world, stdin(&["user", "set-password", "mara"]), 1);
+    let stdin = |words: &[&str]| {
+        world
+            .call("ada", words)
+            .arg("--password-stdin")
+            .stdin(PASSWORD)
+    };
+    assert_durable(
+        "set-password",
+        &world,
+        stdin(&["user", "set-password", "mara"]),
+        1,
+    );
     let issue = world.call("ada", &["token", "issue", "mara"]);
     assert_durable("token issue", &world, issue, 1);
-    let id =
-        world.rows("ada", &["token", "list"]).pop().expect("a token")["token_id"].as_str().expect("an id").to_owned();
-    assert_durable("token revoke", &world, world.call("ada", &["token", "revoke", &id]), 1);
+    let id = world
+        .rows("ada", &["token", "list"])
+        .pop()
+        .expect("a token")["token_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    assert_durable(
+        "token revoke",
+        &world,
+        world.call("ada", &["token", "revoke", &id]),
+        1,
+    );
     let session = |words: &[&str]| world.anonymous(words).env("POPUG_PASSWORD", PASSWORD);
     assert_durable("login", &world, session(&["login", "mara"]), 1);
     assert_durable("logout", &world, session(&["logout"]), 0);
@@ -258,7 +350,9 @@ fn credentials_are_on_the_disk_when_a_command_ends() {
 fn a_day_is_on_the_disk_when_its_commands_end() {
     let mut world = World::new();
     add_tasks(&world, 3, "Durable");
-    let add = world.call("mara", &["task", "add", "Another"]).env("POPUG_SEGMENT_BYTES", "1");
+    let add = world
+        .call("mara", &["task", "add", "Another"])
+        .env("POPUG_SEGMENT_BYTES", "1");
     assert_durable("a write into a new segment", &world, add, 0);
     let _ = world.at("2026-03-03T08:00:00Z");
     assert_durable("close", &world, world.call("cron", &["close"]), 0);
@@ -285,7 +379,9 @@ fn what_rescues_is_on_the_disk_when_it_ends() {
     let restore = world.anonymous(&["restore", "copy", "-C", "new"]);
     assert_durable("restore", &world, restore, 1);
     edit(&log(&world)[1], |bytes| bytes[40] ^= 1);
-    edit(log(&world).last().expect("a segment"), |bytes| bytes.extend_from_slice(b"torn"));
+    edit(log(&world).last().expect("a segment"), |bytes| {
+        bytes.extend_from_slice(b"torn")
+    });
     let repair = world.anonymous(&["repair", "--yes", "--from", "copy"]);
     assert_durable("repair", &world, repair, 1);
 }

@@ -15,24 +15,42 @@ struct Transcript {
 impl Transcript {
     fn new(world: &World) -> Transcript {
         let home = world.home().display().to_string();
-        Transcript { text: String::new(), places: vec![(home, "HOME")] }
+        Transcript {
+            text: String::new(),
+            places: vec![(home, "HOME")],
+        }
     }
 
     fn add(&mut self, who: &str, words: &[&str], exit: i32, call: Call<'_>) {
         let output = call.expect(exit, Nothing, Any);
-        assert!(output.stderr.contains("error: "), "{words:?}: {}", output.stderr);
-        let words: Vec<_> = words.iter().map(|word| if word.len() > 60 { "…" } else { *word }).collect();
+        assert!(
+            output.stderr.contains("error: "),
+            "{words:?}: {}",
+            output.stderr
+        );
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| if word.len() > 60 { "…" } else { *word })
+            .collect();
         let mut shown = output.stderr;
         for (place, name) in &self.places {
             shown = shown.replace(place, name);
         }
-        let _ = writeln!(self.text, "{who}$ popug-cli {}\n{}[{exit}]\n", words.join(" "), shown);
+        let _ = writeln!(
+            self.text,
+            "{who}$ popug-cli {}\n{}[{exit}]\n",
+            words.join(" "),
+            shown
+        );
     }
 
     fn refused(&mut self, world: &World, login: &str, words: &[&str], exit: i32) {
         let before = world.log_bytes();
         self.add(login, words, exit, world.call(login, words));
-        assert!(world.log_bytes() == before, "{words:?} was refused and changed the log");
+        assert!(
+            world.log_bytes() == before,
+            "{words:?} was refused and changed the log"
+        );
     }
 }
 
@@ -72,14 +90,27 @@ fn what_the_state_forbids() {
     let mut transcript = Transcript::new(&world);
     transcript.places.push((fee.to_owned(), "ENTRY"));
     let cases: [&[&str]; 9] = [
-        &["user", "register", "--login", "dora", "--name", "D", "--email", "d@d.example", "--role", "worker"],
+        &[
+            "user",
+            "register",
+            "--login",
+            "dora",
+            "--name",
+            "D",
+            "--email",
+            "d@d.example",
+            "--role",
+            "worker",
+        ],
         &["user", "set-role", "cron", "worker"],
         &["user", "set-role", "dora", "service"],
         &["user", "set-role", "ada", "worker"],
         &["user", "deactivate", "ada"],
         &["close", "--date", "2026-03-02"],
         &["close", "--date", "2026-03-01"],
-        &["account", "correct", fee, "--amount", "99.00", "--reason", "slip"],
+        &[
+            "account", "correct", fee, "--amount", "99.00", "--reason", "slip",
+        ],
         &["task", "add", "Twice", "--key", "k"],
     ];
     for words in cases {
@@ -100,14 +131,27 @@ fn what_the_state_forbids() {
 fn a_payout_cannot_be_corrected() {
     let mut world = World::new();
     let task = world.json("mara", &["task", "add", "Paid"]);
-    let _ = world.does(task["assignee"].as_str().expect("a login"), &["task", "complete", "1"]);
+    let _ = world.does(
+        task["assignee"].as_str().expect("a login"),
+        &["task", "complete", "1"],
+    );
     let _ = world.at("2026-03-03T10:00:00Z");
     let _ = world.does("ada", &["close"]);
     let entries = world.rows("ada", &["report", "entries"]);
-    let payout = entries.iter().find(|row| row["kind"] == "payout").expect("a payout")["entry_id"].clone();
+    let payout = entries
+        .iter()
+        .find(|row| row["kind"] == "payout")
+        .expect("a payout")["entry_id"]
+        .clone();
     let error = world.refused(
         "ada",
-        &["account", "correct", payout.as_str().expect("an id"), "--reason", "slip"],
+        &[
+            "account",
+            "correct",
+            payout.as_str().expect("an id"),
+            "--reason",
+            "slip",
+        ],
         4,
         "not_correctable",
     );
@@ -125,16 +169,39 @@ fn what_one_may_not() {
     transcript.refused(&world, "walt", &["task", "reshuffle"], 5);
     transcript.refused(&world, "dora", &["report", "balances", "--user", "ada"], 5);
     transcript.refused(&world, "axel", &["report", "negative"], 5);
-    transcript.refused(&world, "cron", &["task", "add", "Programs have no tasks"], 5);
+    transcript.refused(
+        &world,
+        "cron",
+        &["task", "add", "Programs have no tasks"],
+        5,
+    );
     transcript.refused(&world, "mara", &["close"], 5);
     transcript.refused(&world, "dora", &["mail", "list"], 5);
-    transcript.refused(&world, "dora", &["export", "journal", "--format", "hledger"], 5);
+    transcript.refused(
+        &world,
+        "dora",
+        &["export", "journal", "--format", "hledger"],
+        5,
+    );
     let whoami = ["whoami"];
     transcript.add("", &whoami, 5, world.anonymous(&whoami));
     let wrong = ["whoami", "--as", "ada"];
-    transcript.add("", &wrong, 5, world.anonymous(&wrong).env("POPUG_PASSWORD", "wrong"));
-    for (name, token) in [("garbage", "garbage".to_owned()), ("altered", altered(world.token("dora")))] {
-        transcript.add(name, &whoami, 5, world.anonymous(&whoami).env("POPUG_TOKEN", token));
+    transcript.add(
+        "",
+        &wrong,
+        5,
+        world.anonymous(&wrong).env("POPUG_PASSWORD", "wrong"),
+    );
+    for (name, token) in [
+        ("garbage", "garbage".to_owned()),
+        ("altered", altered(world.token("dora"))),
+    ] {
+        transcript.add(
+            name,
+            &whoami,
+            5,
+            world.anonymous(&whoami).env("POPUG_TOKEN", token),
+        );
     }
     let _ = world.does("ada", &["user", "deactivate", "dora"]);
     transcript.refused(&world, "dora", &["task", "list"], 5);
@@ -153,12 +220,17 @@ fn what_is_not_well_formed() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "Once"]);
     let _ = world.does("ada", &["consume"]);
-    let fee = world.rows("ada", &["report", "entries"])[0]["entry_id"].as_str().expect("an id").to_owned();
+    let fee = world.rows("ada", &["report", "entries"])[0]["entry_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let mut transcript = Transcript::new(&world);
     transcript.places.push((fee.clone(), "ENTRY"));
     let long = "x".repeat(501);
     let register = |login, email, role| {
-        vec!["user", "register", "--login", login, "--name", "N", "--email", email, "--role", role]
+        vec![
+            "user", "register", "--login", login, "--name", "N", "--email", email, "--role", role,
+        ]
     };
     let cases = [
         vec!["task", "add", ""],
@@ -173,8 +245,12 @@ fn what_is_not_well_formed() {
         register("nora", "n@n.example", "developr"),
         vec!["user", "update", "dora", "--name", ""],
         vec!["user", "set-role", "dora", "plumber"],
-        vec!["account", "correct", &fee, "--amount", "0.00", "--reason", "slip"],
-        vec!["account", "correct", &fee, "--amount", "5.005", "--reason", "slip"],
+        vec![
+            "account", "correct", &fee, "--amount", "0.00", "--reason", "slip",
+        ],
+        vec![
+            "account", "correct", &fee, "--amount", "5.005", "--reason", "slip",
+        ],
         vec!["account", "correct", &fee, "--reason", " "],
     ];
     for words in &cases {
@@ -190,7 +266,10 @@ fn what_a_founding_refuses() {
     let world = World::empty();
     let mut transcript = Transcript::new(&world);
     let with = |option: &str, value: &'static str| -> Vec<&'static str> {
-        let at = INIT.iter().position(|word| *word == option).expect("an option");
+        let at = INIT
+            .iter()
+            .position(|word| *word == option)
+            .expect("an option");
         let mut words = INIT.to_vec();
         words[at + 1] = value;
         words
@@ -201,15 +280,37 @@ fn what_a_founding_refuses() {
         (6, with("--admin-login", "Ada L")),
         (6, with("--admin-email", "nowhere")),
         (6, with("--company", " ")),
-        (6, [&INIT[..], &["--founded-at", "2027-01-01T00:00:00Z"]].concat()),
-        (6, [&INIT[..], &["--founded-at", "1970-01-01T00:00:00Z"]].concat()),
+        (
+            6,
+            [&INIT[..], &["--founded-at", "2027-01-01T00:00:00Z"]].concat(),
+        ),
+        (
+            6,
+            [&INIT[..], &["--founded-at", "1970-01-01T00:00:00Z"]].concat(),
+        ),
         (2, [&INIT[..], &["--founded-at", "yesterday"]].concat()),
     ];
     for (exit, words) in cases {
-        transcript.add("", &words[1..], exit, world.anonymous(&words).arg("--password-stdin").stdin(PASSWORD));
+        transcript.add(
+            "",
+            &words[1..],
+            exit,
+            world
+                .anonymous(&words)
+                .arg("--password-stdin")
+                .stdin(PASSWORD),
+        );
         assert!(!world.store().exists(), "{words:?} left something behind");
     }
-    transcript.add("short", &INIT[..1], 6, world.anonymous(&INIT).arg("--password-stdin").stdin("short"));
+    transcript.add(
+        "short",
+        &INIT[..1],
+        6,
+        world
+            .anonymous(&INIT)
+            .arg("--password-stdin")
+            .stdin("short"),
+    );
     transcript.add("", &INIT[..1], 2, world.anonymous(&INIT));
     assert_eq!(std::fs::read_dir(world.home()).expect("a home").count(), 0);
     insta::assert_snapshot!("errors-founding", transcript.text);
@@ -223,8 +324,22 @@ fn what_is_said_wrongly() {
     let cases: [&[&str]; 12] = [
         &["report", "profits"],
         &["report", "balances", "--date", "today"],
-        &["report", "balances", "--date", "2026-03-02", "--from", "2026-03-01"],
-        &["report", "balances", "--from", "2026-03-02", "--to", "2026-03-01"],
+        &[
+            "report",
+            "balances",
+            "--date",
+            "2026-03-02",
+            "--from",
+            "2026-03-01",
+        ],
+        &[
+            "report",
+            "balances",
+            "--from",
+            "2026-03-02",
+            "--to",
+            "2026-03-01",
+        ],
         &["report", "payouts", "--period", "week"],
         &["report", "earnings", "--user", "dora"],
         &["consume", "everything"],
@@ -238,12 +353,24 @@ fn what_is_said_wrongly() {
         transcript.refused(&world, "ada", words, 2);
     }
     let list = ["task", "list"];
-    for (name, value) in [("POPUG_NOW", "noon"), ("POPUG_SEED", "seven"), ("POPUG_SEGMENT_BYTES", "many")] {
+    for (name, value) in [
+        ("POPUG_NOW", "noon"),
+        ("POPUG_SEED", "seven"),
+        ("POPUG_SEGMENT_BYTES", "many"),
+    ] {
         transcript.add(name, &list, 2, world.call("ada", &list).env(name, value));
     }
     let consume = ["consume", "notifier"];
-    for (name, value) in [("POPUG_SMTP_URL", "http://mail.example"), ("POPUG_MAIL_FROM", "nobody")] {
-        transcript.add(name, &consume, 2, world.call("ada", &consume).env(name, value));
+    for (name, value) in [
+        ("POPUG_SMTP_URL", "http://mail.example"),
+        ("POPUG_MAIL_FROM", "nobody"),
+    ] {
+        transcript.add(
+            name,
+            &consume,
+            2,
+            world.call("ada", &consume).env(name, value),
+        );
     }
     insta::assert_snapshot!("errors-2-usage", transcript.text);
 }
@@ -263,15 +390,32 @@ fn a_command_line_that_cannot_be_read_is_an_object_too_if_json_is_asked_for() {
     let world = World::empty();
     let cases: [(&[&str], &str); 4] = [
         (&["taks", "-o", "json"], "unrecognized subcommand 'taks'"),
-        (&["--output=json", "task", "show"], "the following required arguments were not provided"),
-        (&["report", "profits", "-ojson"], "invalid value 'profits' for '<NAME>'"),
-        (&["task", "-o", "ndjson"], "'popug-cli task' requires a subcommand"),
+        (
+            &["--output=json", "task", "show"],
+            "the following required arguments were not provided",
+        ),
+        (
+            &["report", "profits", "-ojson"],
+            "invalid value 'profits' for '<NAME>'",
+        ),
+        (
+            &["task", "-o", "ndjson"],
+            "'popug-cli task' requires a subcommand",
+        ),
     ];
     for (words, message) in cases {
         let output = world.anonymous(words).expect(2, Nothing, Any);
         let error = last_error(&output);
-        assert_eq!((&error["exit"], &error["code"]), (&serde_json::json!(2), &serde_json::json!("usage")));
-        assert!(error["message"].as_str().is_some_and(|found| found.starts_with(message)), "{error}");
+        assert_eq!(
+            (&error["exit"], &error["code"]),
+            (&serde_json::json!(2), &serde_json::json!("usage"))
+        );
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|found| found.starts_with(message)),
+            "{error}"
+        );
         assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
     }
 }

@@ -23,7 +23,11 @@ fn company() -> World {
 fn forge(world: &World, type_name: &str, members: &[(&str, &str)]) {
     let lines = world.log_lines();
     let is_wanted = |line: &&String| line.contains(&format!("\"type\":\"{type_name}\""));
-    let template = lines.iter().rev().find(is_wanted).unwrap_or_else(|| panic!("no {type_name}"));
+    let template = lines
+        .iter()
+        .rev()
+        .find(is_wanted)
+        .unwrap_or_else(|| panic!("no {type_name}"));
     let last: Value = serde_json::from_str(lines.last().expect("a line")).expect("JSON");
     let event: Value = serde_json::from_str(template).expect("JSON");
     let (envelope, data) = template.split_once(",\"data\":").expect("data");
@@ -58,10 +62,30 @@ fn forge(world: &World, type_name: &str, members: &[(&str, &str)]) {
 fn what_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
     let whole = company();
     let forged = [
-        ("balance.changed.v1", "amount", "-9223372036854775808", "-92233720368547758.08 is no amount of money"),
-        ("day.closed.v1", "business_date", "\"9999-12-31\"", "9999-12-31 is not in the years 1970 to 9998"),
-        ("task.created.v2", "number", "9223372036854775807", "9223372036854775807 is too large"),
-        ("task.assigned.v1", "assignment_no", "4294967295", "4294967295 is too large"),
+        (
+            "balance.changed.v1",
+            "amount",
+            "-9223372036854775808",
+            "-92233720368547758.08 is no amount of money",
+        ),
+        (
+            "day.closed.v1",
+            "business_date",
+            "\"9999-12-31\"",
+            "9999-12-31 is not in the years 1970 to 9998",
+        ),
+        (
+            "task.created.v2",
+            "number",
+            "9223372036854775807",
+            "9223372036854775807 is too large",
+        ),
+        (
+            "task.assigned.v1",
+            "assignment_no",
+            "4294967295",
+            "4294967295 is too large",
+        ),
     ];
     for (type_name, member, value, what) in forged {
         let world = whole.copied();
@@ -70,7 +94,9 @@ fn what_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
         let _ = world.call("ada", &["task", "list"]).run();
         let _ = world.call("mara", &["task", "add", "Next"]).run();
         let _ = world.anonymous(&["repair", "--yes"]).run();
-        let _ = world.call("ada", &["consume", "accounting"]).expect(12, Nothing, Has(what));
+        let _ = world
+            .call("ada", &["consume", "accounting"])
+            .expect(12, Nothing, Has(what));
         let found = world.anonymous(&["verify"]).expect(7, Any, Nothing).stdout;
         assert!(found.contains(what), "{found}");
         if type_name.starts_with("task.") {
@@ -93,15 +119,77 @@ const AT_THE_BOUNDS: [Forged; 14] = [
     ("task.assigned.v1", &[("assignment_no", OFTEN)]),
     ("task.priced.v1", &[("fee", DEEP), ("reward", DEEP)]),
     ("task.priced.v1", &[("fee", LARGE), ("reward", LARGE)]),
-    ("balance.changed.v1", &[("amount", LARGE), ("balance", LARGE), ("business_date", LATE)]),
-    ("balance.changed.v1", &[("amount", DEEP), ("balance", DEEP), ("business_date", EARLY)]),
-    ("balance.changed.v1", &[("occurred_at", "\"1970-01-01T00:00:00.000000Z\"")]),
-    ("task.settled.v1", &[("number", LARGE), ("fee", DEEP), ("reward", LARGE), ("fees_charged", DEEP)]),
-    ("task.settled.v1", &[("completed_on", LATE), ("completed_at", "\"9998-12-31T23:59:59.999999Z\"")]),
-    ("payout.made.v1", &[("amount", LARGE), ("opening", DEEP), ("earned", LARGE), ("business_date", LATE)]),
-    ("payout.made.v1", &[("amount", DEEP), ("opening", LARGE), ("earned", DEEP), ("business_date", EARLY)]),
-    ("day.closed.v1", &[("business_date", LATE), ("fees", LARGE), ("rewards", DEEP), ("corrections", DEEP)]),
-    ("day.closed.v1", &[("business_date", EARLY), ("entries", LARGE), ("through_sequence", "9223372036854775807")]),
+    (
+        "balance.changed.v1",
+        &[
+            ("amount", LARGE),
+            ("balance", LARGE),
+            ("business_date", LATE),
+        ],
+    ),
+    (
+        "balance.changed.v1",
+        &[
+            ("amount", DEEP),
+            ("balance", DEEP),
+            ("business_date", EARLY),
+        ],
+    ),
+    (
+        "balance.changed.v1",
+        &[("occurred_at", "\"1970-01-01T00:00:00.000000Z\"")],
+    ),
+    (
+        "task.settled.v1",
+        &[
+            ("number", LARGE),
+            ("fee", DEEP),
+            ("reward", LARGE),
+            ("fees_charged", DEEP),
+        ],
+    ),
+    (
+        "task.settled.v1",
+        &[
+            ("completed_on", LATE),
+            ("completed_at", "\"9998-12-31T23:59:59.999999Z\""),
+        ],
+    ),
+    (
+        "payout.made.v1",
+        &[
+            ("amount", LARGE),
+            ("opening", DEEP),
+            ("earned", LARGE),
+            ("business_date", LATE),
+        ],
+    ),
+    (
+        "payout.made.v1",
+        &[
+            ("amount", DEEP),
+            ("opening", LARGE),
+            ("earned", DEEP),
+            ("business_date", EARLY),
+        ],
+    ),
+    (
+        "day.closed.v1",
+        &[
+            ("business_date", LATE),
+            ("fees", LARGE),
+            ("rewards", DEEP),
+            ("corrections", DEEP),
+        ],
+    ),
+    (
+        "day.closed.v1",
+        &[
+            ("business_date", EARLY),
+            ("entries", LARGE),
+            ("through_sequence", "9223372036854775807"),
+        ],
+    ),
     ("mail.sent.v1", &[("attempt", OFTEN)]),
 ];
 
@@ -117,9 +205,30 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
         &["consume"],
         &["export", "--dir", "reports"],
         &["export", "journal", "--format", "beancount"],
-        &["report", "balances", "--from", "2026-03-01", "--to", "2026-03-04"],
-        &["report", "earnings", "--date", "9999-01-31", "--period", "month"],
-        &["report", "top-task", "--date", "9999-01-31", "--period", "week"],
+        &[
+            "report",
+            "balances",
+            "--from",
+            "2026-03-01",
+            "--to",
+            "2026-03-04",
+        ],
+        &[
+            "report",
+            "earnings",
+            "--date",
+            "9999-01-31",
+            "--period",
+            "month",
+        ],
+        &[
+            "report",
+            "top-task",
+            "--date",
+            "9999-01-31",
+            "--period",
+            "week",
+        ],
         &["mail", "list"],
         &["status"],
         &["verify", "--deep"],
@@ -130,35 +239,61 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
         let _ = world.at("2026-03-05T09:00:00Z");
         for words in commands {
             let done = world.call("ada", words).run();
-            assert!(done.status != 70, "{type_name} {members:?}: {words:?}: {}", done.stderr);
+            assert!(
+                done.status != 70,
+                "{type_name} {members:?}: {words:?}: {}",
+                done.stderr
+            );
         }
-        assert!(world.log_lines().iter().any(|line| line.contains("\"commandid\":\"forged\"")));
+        assert!(
+            world
+                .log_lines()
+                .iter()
+                .any(|line| line.contains("\"commandid\":\"forged\""))
+        );
     }
 }
 
 #[test]
 fn what_was_decided_from_a_tampered_index_is_not_written() {
     let whole = company();
-    for (number, next) in [("number + 1099511627776", "1099511627780"), ("9223372036854775807", "9223372036854775808")]
-    {
+    for (number, next) in [
+        ("number + 1099511627776", "1099511627780"),
+        ("9223372036854775807", "9223372036854775808"),
+    ] {
         let world = whole.copied();
         let index = damage::open(&world.store().join("state.sqlite"));
-        index.execute_batch(&format!("UPDATE tasks SET number = {number} WHERE number = 3")).expect("written");
+        index
+            .execute_batch(&format!(
+                "UPDATE tasks SET number = {number} WHERE number = 3"
+            ))
+            .expect("written");
         drop(index);
         let log = world.log_bytes();
-        for words in
-            [&["task", "add", "Next"][..], &["task", "add", "Next", "-n"], &["task", "add", "Next", "--key", "k"]]
-        {
+        for words in [
+            &["task", "add", "Next"][..],
+            &["task", "add", "Next", "-n"],
+            &["task", "add", "Next", "--key", "k"],
+        ] {
             let refused = world.refused("mara", words, 1, "out_of_bounds");
             let message = refused["message"].as_str().expect("a text");
-            assert!(message.contains(&format!("{next} is too large")), "{message}");
-            assert!(refused["hints"][0].as_str().is_some_and(|hint| hint.contains("consume tracker --rebuild")));
+            assert!(
+                message.contains(&format!("{next} is too large")),
+                "{message}"
+            );
+            assert!(
+                refused["hints"][0]
+                    .as_str()
+                    .is_some_and(|hint| hint.contains("consume tracker --rebuild"))
+            );
         }
         assert!(world.log_bytes() == log);
         world.does("ada", &["consume", "tracker", "--rebuild"]);
         assert_eq!(world.json("mara", &["task", "add", "Next"])["number"], 4);
         world.does("ada", &["consume"]);
-        let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+        let _ = world
+            .anonymous(&["verify", "--deep"])
+            .expect(0, Has("sound"), Nothing);
     }
 }
 
@@ -171,23 +306,50 @@ fn a_log_that_does_not_begin_with_its_founding_has_no_books() {
     let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
     for (line, sequence) in lines.iter().zip(1..) {
         let event: Value = serde_json::from_str(line).expect("JSON");
-        let last_time = &serde_json::from_str::<Value>(&lines[lines.len() - 2]).expect("JSON")["time"];
+        let last_time =
+            &serde_json::from_str::<Value>(&lines[lines.len() - 2]).expect("JSON")["time"];
         let body = chain::split(line).0;
-        let body = body.replacen(&event["sequence"].to_string(), &format!("\"{sequence:020}\""), 1);
+        let body = body.replacen(
+            &event["sequence"].to_string(),
+            &format!("\"{sequence:020}\""),
+            1,
+        );
         let body = body.replacen(&format!("\"more\":{}", event["more"]), "\"more\":0", 1);
         let body = body.replacen(&event["time"].to_string(), &last_time.to_string(), 1);
         previous = chain::hash(&previous, &body);
-        text.push_str(&format!("{},\"hash\":\"{previous}\"}}\n", &body[..body.len() - 1]));
+        text.push_str(&format!(
+            "{},\"hash\":\"{previous}\"}}\n",
+            &body[..body.len() - 1]
+        ));
     }
     let segments = crate::backup::segments(&world.store().join("log"));
-    segments.iter().for_each(|segment| std::fs::remove_file(segment).expect("removed"));
+    segments
+        .iter()
+        .for_each(|segment| std::fs::remove_file(segment).expect("removed"));
     std::fs::write(&segments[0], text).expect("written");
-    for name in ["log/head", "state.sqlite", "accounting.duckdb", "analytics.duckdb", "notifier.sqlite"] {
+    for name in [
+        "log/head",
+        "state.sqlite",
+        "accounting.duckdb",
+        "analytics.duckdb",
+        "notifier.sqlite",
+    ] {
         std::fs::remove_file(world.store().join(name)).expect("removed");
     }
-    for words in [&["consume", "accounting"][..], &["consume", "analytics"], &["close"]] {
+    for words in [
+        &["consume", "accounting"][..],
+        &["consume", "analytics"],
+        &["close"],
+    ] {
         let error = world.refused("ada", words, 12, "undecodable");
-        assert!(error["message"].as_str().is_some_and(|text| text.contains("no company was founded")), "{error}");
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("no company was founded")),
+            "{error}"
+        );
     }
-    let _ = world.anonymous(&["verify", "--deep"]).expect(7, Has("NOT sound"), Any);
+    let _ = world
+        .anonymous(&["verify", "--deep"])
+        .expect(7, Has("NOT sound"), Any);
 }

@@ -19,7 +19,10 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .expect("kill runs");
     assert!(sent.success());
 }
 
@@ -27,14 +30,24 @@ fn follows_until(signal: &str, code: i32) {
     let mut world = World::new();
     let _ = world.does("mara", &["task", "add", "Before"]);
     let mut child = world.call("ada", &["consume", "--follow"]).spawn();
-    let entries = |world: &World| world.events().iter().filter(|event| event["type"] == "balance.changed.v1").count();
+    let entries = |world: &World| {
+        world
+            .events()
+            .iter()
+            .filter(|event| event["type"] == "balance.changed.v1")
+            .count()
+    };
     wait_until("the first fee", || entries(&world) == 1);
     let _ = world.does("mara", &["task", "add", "Meanwhile"]);
     wait_until("the second fee", || entries(&world) == 2);
     // Others work beside it.
     let _ = world.at("2026-03-03T08:00:00Z").does("cron", &["close"]);
     send(&child, signal);
-    assert_eq!(child.wait().expect("it ends").code(), Some(code), "{signal}");
+    assert_eq!(
+        child.wait().expect("it ends").code(),
+        Some(code),
+        "{signal}"
+    );
     chain::check(&world.log_lines());
     let _ = world.does("ada", &["consume"]);
     let before = world.log_bytes();
@@ -62,7 +75,11 @@ fn a_killed_follower_leaves_nothing_that_the_next_run_cannot_finish() {
     }
     child.kill().expect("it is killed");
     let _ = child.wait().expect("it ends");
-    let _ = world.call("ada", &["consume"]).expect(0, crate::harness::Text::Any, crate::harness::Text::Any);
+    let _ = world.call("ada", &["consume"]).expect(
+        0,
+        crate::harness::Text::Any,
+        crate::harness::Text::Any,
+    );
     chain::check(&world.log_lines());
     assert_eq!(Recount::of(&world.events()).entries.len(), 5);
 }
@@ -71,7 +88,9 @@ fn a_killed_follower_leaves_nothing_that_the_next_run_cannot_finish() {
 fn the_tail_of_the_log_follows_too() {
     let world = World::new();
     let next = (world.log_lines().len() + 1).to_string();
-    let mut child = world.call("ada", &["log", "tail", "-f", "--from", &next]).spawn();
+    let mut child = world
+        .call("ada", &["log", "tail", "-f", "--from", &next])
+        .spawn();
     let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
     let _ = world.does("mara", &["task", "add", "Seen at once"]);
     let mut first = String::new();

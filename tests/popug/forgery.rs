@@ -6,26 +6,55 @@ use crate::harness::{REPORTS, World};
 
 /// Colours, a bell, a C1 control, the order of letters turned round, a letter that is not seen.
 const NASTY: &str = "n\u{1b}c\u{7}\u{9b}31m\u{202e}\u{200b}\u{e0041}";
-const FORGING: [char; 6] = ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{200b}', '\u{e0041}'];
+const FORGING: [char; 6] = [
+    '\u{1b}',
+    '\u{7}',
+    '\u{9b}',
+    '\u{202e}',
+    '\u{200b}',
+    '\u{e0041}',
+];
 
 /// A company in which every text is nasty, after a close with a payout.
 fn nasty_company() -> World {
     let mut world = World::new();
-    for (login, name) in
-        [("dora", NASTY), ("dan", "../../../dan"), ("walt", "Walt\" <eve@evil.example>, \""), ("axel", "=1+1")]
-    {
+    for (login, name) in [
+        ("dora", NASTY),
+        ("dan", "../../../dan"),
+        ("walt", "Walt\" <eve@evil.example>, \""),
+        ("axel", "=1+1"),
+    ] {
         world.does("ada", &["user", "update", login, "--name", name]);
     }
     let title = format!("{NASTY} ; date:2020-01-01, entry:x | \" \\ <b>");
     for number in ["1", "2", "3", "4", "5", "6", "7", "8"] {
-        let add = ["task", "add", &format!("{title}{number}"), "--description", &format!("{NASTY}\n2020-01-01 forged")];
+        let add = [
+            "task",
+            "add",
+            &format!("{title}{number}"),
+            "--description",
+            &format!("{NASTY}\n2020-01-01 forged"),
+        ];
         let task = world.json("mara", &add);
-        world.does(task["assignee"].as_str().expect("a login"), &["task", "complete", number]);
+        world.does(
+            task["assignee"].as_str().expect("a login"),
+            &["task", "complete", number],
+        );
     }
     world.does("ada", &["consume"]);
     let entries = world.rows("ada", &["report", "entries"]);
-    let fee = entries.iter().find(|row| row["kind"] == "fee").expect("a fee")["entry_id"].as_str().expect("an id");
-    world.does("ada", &["account", "correct", fee, "--amount", "1.00", "--reason", &title]);
+    let fee = entries
+        .iter()
+        .find(|row| row["kind"] == "fee")
+        .expect("a fee")["entry_id"]
+        .as_str()
+        .expect("an id");
+    world.does(
+        "ada",
+        &[
+            "account", "correct", fee, "--amount", "1.00", "--reason", &title,
+        ],
+    );
     world.does("ada", &["user", "deactivate", "mara", "--reason", NASTY]);
     let _ = world.at("2026-03-03T09:00:00Z");
     world.does("ada", &["close"]);
@@ -35,7 +64,11 @@ fn nasty_company() -> World {
 
 fn assert_harmless(text: &str, what: &str) {
     let found = text.find(FORGING);
-    assert!(found.is_none(), "{what}: {:?}", found.map(|at| &text[at.saturating_sub(40)..]));
+    assert!(
+        found.is_none(),
+        "{what}: {:?}",
+        found.map(|at| &text[at.saturating_sub(40)..])
+    );
 }
 
 #[test]
@@ -43,17 +76,32 @@ fn nothing_for_people_can_be_repainted_by_a_name_or_title() {
     let world = nasty_company();
     let mut commands: Vec<Vec<&str>> = REPORTS.iter().map(|name| vec!["report", name]).collect();
     commands.push(vec!["report", "statement", "--user", "dora"]);
-    for words in [&["task", "list", "--all"][..], &["user", "list"], &["mail", "list"], &["token", "list"], &["doctor"]]
-    {
+    for words in [
+        &["task", "list", "--all"][..],
+        &["user", "list"],
+        &["mail", "list"],
+        &["token", "list"],
+        &["doctor"],
+    ] {
         commands.push(words.to_vec());
     }
     for words in &commands {
         for format in ["table", "plain", "md"] {
-            let shown = world.call("ada", &[&words[..], &["-o", format]].concat()).expect(0, Any, Any);
-            assert_harmless(&(shown.stdout + &shown.stderr), &format!("{words:?} {format}"));
+            let shown = world
+                .call("ada", &[&words[..], &["-o", format]].concat())
+                .expect(0, Any, Any);
+            assert_harmless(
+                &(shown.stdout + &shown.stderr),
+                &format!("{words:?} {format}"),
+            );
         }
     }
-    for words in [&["task", "show", "1"][..], &["user", "show", "dora"], &["verify", "--deep"], &["status"]] {
+    for words in [
+        &["task", "show", "1"][..],
+        &["user", "show", "dora"],
+        &["verify", "--deep"],
+        &["status"],
+    ] {
         assert_harmless(&world.does("ada", words), &format!("{words:?}"));
     }
     assert_harmless(&world.does("dora", &["whoami"]), "whoami");
@@ -72,17 +120,29 @@ fn nothing_typed_or_stored_forges_an_error() {
         (&["user", "set-role", "dora", NASTY], 6),
         (&["import", "users", NASTY], 1),
         (&["status", "-C", &directory], 10),
-        (&["report", "closes", "--out", &format!("{directory}/x.csv")], 1),
+        (
+            &["report", "closes", "--out", &format!("{directory}/x.csv")],
+            1,
+        ),
     ];
     for (words, exit) in commands {
         for format in ["plain", "json"] {
-            let refused = world.call("ada", &[words, &["-o", format]].concat()).expect(exit, Nothing, Any);
+            let refused = world
+                .call("ada", &[words, &["-o", format]].concat())
+                .expect(exit, Nothing, Any);
             assert_harmless(&refused.stderr, &format!("{words:?} {format}"));
-            assert!(!refused.stderr.contains("\nhint: run this"), "{}", refused.stderr);
+            assert!(
+                !refused.stderr.contains("\nhint: run this"),
+                "{}",
+                refused.stderr
+            );
         }
     }
     let csv = format!("login,name,email,role\n{NASTY},N,n@n.example,worker\n");
-    let refused = world.call("ada", &["import", "users", "-"]).stdin(&csv).expect(6, Nothing, Any);
+    let refused = world
+        .call("ada", &["import", "users", "-"])
+        .stdin(&csv)
+        .expect(6, Nothing, Any);
     assert_harmless(&refused.stderr, "import");
 }
 
@@ -97,11 +157,19 @@ fn on_a_terminal_what_programs_read_is_made_harmless_too_and_in_a_pipe_it_is_exa
         &["task", "add", NASTY, "-n"],
     ];
     for words in formats {
-        let shown = world.call("ada", words).on_a_terminal().expect(0, Any, Any).stdout;
+        let shown = world
+            .call("ada", words)
+            .on_a_terminal()
+            .expect(0, Any, Any)
+            .stdout;
         assert!(shown.len() > 100, "{words:?}: {shown}");
         assert_harmless(&shown, &format!("{words:?}"));
     }
-    let lines: String = world.log_lines().iter().map(|line| format!("{line}\n")).collect();
+    let lines: String = world
+        .log_lines()
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     assert!(lines.contains('\u{202e}'));
     assert_eq!(world.does("ada", &["log", "tail", "--from", "1"]), lines);
 }
@@ -116,11 +184,17 @@ fn a_journal_has_the_lines_of_its_entries_and_no_other() {
         let journal = world.does("ada", &["export", "journal", "--format", dialect]);
         assert_harmless(&journal, dialect);
         let dated = |line: &&str| line.starts_with("20") && !line.contains(" open ");
-        let (all, forged) = (journal.lines().filter(dated).count(), journal.contains("2020-01-01 forged"));
+        let (all, forged) = (
+            journal.lines().filter(dated).count(),
+            journal.contains("2020-01-01 forged"),
+        );
         assert_eq!((all, forged), (entries + balances, false), "{journal}");
         // A comment of hledger begins with the one semicolon that we wrote.
         let comments = |line: &str| line.matches(';').count();
-        assert!(dialect != "hledger" || journal.lines().all(|line| comments(line) <= 1), "{journal}");
+        assert!(
+            dialect != "hledger" || journal.lines().all(|line| comments(line) <= 1),
+            "{journal}"
+        );
     }
 }
 
@@ -131,7 +205,8 @@ fn a_mail_has_the_headers_that_we_gave_it_and_its_file_the_name_of_its_payout() 
     let outbox = world.store().join("outbox");
     for row in &payouts {
         let id = row["payout_id"].as_str().expect("an id");
-        let mail = std::fs::read_to_string(outbox.join(format!("2026-03-02/{id}.eml"))).expect("a mail");
+        let mail =
+            std::fs::read_to_string(outbox.join(format!("2026-03-02/{id}.eml"))).expect("a mail");
         assert!(mail.is_ascii());
         let (headers, _) = mail.split_once("\r\n\r\n").expect("headers");
         let names: Vec<_> = headers
@@ -155,7 +230,11 @@ fn a_mail_has_the_headers_that_we_gave_it_and_its_file_the_name_of_its_payout() 
     }
     let files: usize = std::fs::read_dir(&outbox)
         .expect("an outbox")
-        .map(|date| std::fs::read_dir(date.expect("an entry").path()).expect("a directory").count())
+        .map(|date| {
+            std::fs::read_dir(date.expect("an entry").path())
+                .expect("a directory")
+                .count()
+        })
         .sum();
     assert_eq!(files, payouts.len());
 }
@@ -165,11 +244,17 @@ fn csv_keeps_the_text_and_takes_the_life_out_of_formulas() {
     let world = nasty_company();
     let csv = world.does("ada", &["user", "list", "-o", "csv"]);
     assert!(
-        csv.contains(",'=1+1,") && csv.contains(NASTY) && csv.contains("\"Walt\"\" <eve@evil.example>, \"\"\""),
+        csv.contains(",'=1+1,")
+            && csv.contains(NASTY)
+            && csv.contains("\"Walt\"\" <eve@evil.example>, \"\"\""),
         "{csv}"
     );
     for wide in ["＝1+1", "＠x"] {
         world.does("ada", &["user", "update", "dora", "--name", wide]);
-        assert!(world.does("ada", &["user", "list", "-o", "csv"]).contains(&format!(",'{wide},")));
+        assert!(
+            world
+                .does("ada", &["user", "list", "-o", "csv"])
+                .contains(&format!(",'{wide},"))
+        );
     }
 }

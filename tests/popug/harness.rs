@@ -64,7 +64,8 @@ pub struct Output {
 impl Output {
     /// Stdout as one JSON value.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
@@ -79,28 +80,45 @@ pub struct World {
 impl World {
     /// A home without a store.
     pub fn empty() -> World {
-        let home = tempfile::Builder::new().prefix("popug home ").tempdir().expect("a temporary directory");
-        World { home, now: FOUNDED.to_owned(), tokens: Vec::new() }
+        let home = tempfile::Builder::new()
+            .prefix("popug home ")
+            .tempdir()
+            .expect("a temporary directory");
+        World {
+            home,
+            now: FOUNDED.to_owned(),
+            tokens: Vec::new(),
+        }
     }
 
     /// A company with all of [`PEOPLE`], each with a token. It is founded once and copied.
     pub fn new() -> World {
         static TEMPLATE: OnceLock<World> = OnceLock::new();
-        TEMPLATE.get_or_init(|| World::founded(ZONE, FOUNDED)).copied()
+        TEMPLATE
+            .get_or_init(|| World::founded(ZONE, FOUNDED))
+            .copied()
     }
 
     /// The same world once more; whatever happens in one of them does not happen in the other.
     pub fn copied(&self) -> World {
         let home = World::empty().home;
         copy(&self.store(), &home.path().join("the store"));
-        World { home, now: self.now.clone(), tokens: self.tokens.clone() }
+        World {
+            home,
+            now: self.now.clone(),
+            tokens: self.tokens.clone(),
+        }
     }
 
     /// This world once more, with all that lies in its home.
     pub fn twin(&self) -> World {
         let home = World::empty().home;
         copy(self.home(), home.path());
-        World { home, now: self.now.clone(), tokens: self.tokens.clone() }
+        World {
+            home,
+            now: self.now.clone(),
+            tokens: self.tokens.clone(),
+        }
     }
 
     /// The company of [`World::new`] in another zone and at another time.
@@ -113,8 +131,14 @@ impl World {
             .stdin(PASSWORD)
             .expect(0, Nothing, Nothing);
         let ada = ["token", "issue", "ada", "--as", "ada", "--ttl", "1d"];
-        let token = world.anonymous(&ada).env("POPUG_PASSWORD", PASSWORD).expect(0, Any, Nothing).stdout;
-        world.tokens.push(("ada".to_owned(), token.trim().to_owned()));
+        let token = world
+            .anonymous(&ada)
+            .env("POPUG_PASSWORD", PASSWORD)
+            .expect(0, Any, Nothing)
+            .stdout;
+        world
+            .tokens
+            .push(("ada".to_owned(), token.trim().to_owned()));
         for (login, role) in PEOPLE.into_iter().skip(1) {
             world.register(login, role);
             world.issue_token(login);
@@ -125,14 +149,25 @@ impl World {
     /// Registers somebody, as the admin.
     pub fn register(&self, login: &str, role: &str) -> String {
         let (name, email) = (format!("{login} Popug"), format!("{login}@popug.example"));
-        let words = ["user", "register", "--login", login, "--name", &name, "--email", &email, "--role", role];
-        self.call("ada", &words).expect(0, Any, Nothing).stdout.trim().to_owned()
+        let words = [
+            "user", "register", "--login", login, "--name", &name, "--email", &email, "--role",
+            role,
+        ];
+        self.call("ada", &words)
+            .expect(0, Any, Nothing)
+            .stdout
+            .trim()
+            .to_owned()
     }
 
     /// Lets somebody act in this world.
     pub fn issue_token(&mut self, login: &str) {
-        let token = self.call("ada", &["token", "issue", login, "--ttl", "1d"]).expect(0, Any, Nothing).stdout;
-        self.tokens.push((login.to_owned(), token.trim().to_owned()));
+        let token = self
+            .call("ada", &["token", "issue", login, "--ttl", "1d"])
+            .expect(0, Any, Nothing)
+            .stdout;
+        self.tokens
+            .push((login.to_owned(), token.trim().to_owned()));
     }
 
     pub fn home(&self) -> &Path {
@@ -161,9 +196,21 @@ impl World {
         if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
             command.env("LD_LIBRARY_PATH", path);
         }
-        let fixed = [("LC_ALL", "C"), ("COLUMNS", "100"), ("POPUG_SEED", "7"), ("POPUG_NOW", &self.now)];
-        command.envs(fixed).env("HOME", self.home()).env("POPUG_STORE", self.store());
-        Call { world: self, command, stdin: Vec::new() }
+        let fixed = [
+            ("LC_ALL", "C"),
+            ("COLUMNS", "100"),
+            ("POPUG_SEED", "7"),
+            ("POPUG_NOW", &self.now),
+        ];
+        command
+            .envs(fixed)
+            .env("HOME", self.home())
+            .env("POPUG_STORE", self.store());
+        Call {
+            world: self,
+            command,
+            stdin: Vec::new(),
+        }
     }
 
     /// The program as `login`.
@@ -184,32 +231,50 @@ impl World {
 
     /// Asks with `-o json` and gives the answer.
     pub fn json(&self, login: &str, words: &[&str]) -> Value {
-        self.call(login, &[words, &["-o", "json"]].concat()).expect(0, Any, Nothing).json()
+        self.call(login, &[words, &["-o", "json"]].concat())
+            .expect(0, Any, Nothing)
+            .json()
     }
 
     /// The rows of a report or list.
     pub fn rows(&self, login: &str, words: &[&str]) -> Vec<Value> {
-        self.json(login, words)["rows"].as_array().expect("rows").clone()
+        self.json(login, words)["rows"]
+            .as_array()
+            .expect("rows")
+            .clone()
     }
 
     /// It is refused with this exit code and this name, nothing is shown and nothing appended.
     pub fn refused(&self, login: &str, words: &[&str], exit: i32, code: &str) -> Value {
         let before = self.log_bytes();
-        let output = self.call(login, &[words, &["-o", "json"]].concat()).expect(exit, Nothing, Any);
+        let output = self
+            .call(login, &[words, &["-o", "json"]].concat())
+            .expect(exit, Nothing, Any);
         let object = last_error(&output);
         assert_eq!(object["code"], code, "{words:?} by {login}: {object}");
         assert_eq!(object["exit"], exit);
-        assert!(before == self.log_bytes(), "{words:?} by {login} was refused and changed the log");
+        assert!(
+            before == self.log_bytes(),
+            "{words:?} by {login} was refused and changed the log"
+        );
         object
     }
 
     /// Every segment of the log, one after the other.
     pub fn log_bytes(&self) -> Vec<u8> {
         let directory = std::fs::read_dir(self.store().join("log")).expect("a log");
-        let mut segments: Vec<PathBuf> = directory.map(|entry| entry.expect("an entry").path()).collect();
-        segments.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
+        let mut segments: Vec<PathBuf> = directory
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        segments.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "ndjson")
+        });
         segments.sort();
-        segments.iter().flat_map(|path| std::fs::read(path).expect("a segment")).collect()
+        segments
+            .iter()
+            .flat_map(|path| std::fs::read(path).expect("a segment"))
+            .collect()
     }
 
     pub fn log_lines(&self) -> Vec<String> {
@@ -219,7 +284,10 @@ impl World {
 
     /// Every event as it stands in the log.
     pub fn events(&self) -> Vec<Value> {
-        self.log_lines().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        self.log_lines()
+            .iter()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
     }
 }
 
@@ -257,7 +325,8 @@ pub const INIT: [&str; 13] = [
 /// The error object that a refused call left at the end of stderr.
 pub fn last_error(output: &Output) -> Value {
     let line = output.stderr.lines().last().unwrap_or_default();
-    let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", output.stderr));
+    let object: Value =
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {}", output.stderr));
     object["error"].clone()
 }
 
@@ -287,12 +356,17 @@ impl Call<'_> {
 
     /// Under another umask than that of the suite.
     pub fn under_umask(self, mask: &str) -> Self {
-        self.through(&["/bin/sh", "-c", &format!("umask {mask} && exec \"$0\" \"$@\"")])
+        self.through(&[
+            "/bin/sh",
+            "-c",
+            &format!("umask {mask} && exec \"$0\" \"$@\""),
+        ])
     }
 
     /// With a terminal for all three streams; what it shows comes on stdout.
     pub fn on_a_terminal(self) -> Self {
-        let spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let spawn =
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
         self.through(&["python3", "-c", spawn])
     }
 
@@ -305,9 +379,16 @@ impl Call<'_> {
     pub fn through(mut self, words: &[&str]) -> Self {
         let (program, words) = words.split_first().expect("a program");
         let mut command = Command::new(program);
-        command.args(words).arg(self.command.get_program()).args(self.command.get_args());
+        command
+            .args(words)
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
         command.current_dir(self.world.home()).env_clear();
-        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(
+            self.command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         self.command = command;
         self
     }
@@ -318,12 +399,19 @@ impl Call<'_> {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
         let (stdout, stderr) = (text(finished.stdout), text(finished.stderr));
         assert!(!stderr.contains("panicked"), "{stderr}");
-        Output { status: finished.status.code().unwrap_or(-1), stdout, stderr }
+        Output {
+            status: finished.status.code().unwrap_or(-1),
+            stdout,
+            stderr,
+        }
     }
 
     /// Runs to the end and checks all three.
     pub fn expect(mut self, status: i32, stdout: Text<'_>, stderr: Text<'_>) -> Output {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         // It need not read what it is given.
         let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), &self.stdin);
@@ -344,13 +432,19 @@ impl Call<'_> {
 
     /// Begins and leaves it running. Whoever calls this waits for the child and checks its end.
     pub fn spawn(mut self) -> Child {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         self.command.spawn().expect("the program starts")
     }
 
     /// Begins and leaves it running with a pipe for each stream, to be talked to.
     pub fn talk(mut self) -> Child {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         self.command.spawn().expect("the program starts")
     }
 
@@ -364,20 +458,38 @@ impl Call<'_> {
         });
         let begin = ["env".into(), "-i".into()].into_iter().chain(variables);
         let words = begin.chain([self.command.get_program().to_owned()]);
-        words.chain(self.command.get_args().map(std::ffi::OsStr::to_owned)).collect()
+        words
+            .chain(self.command.get_args().map(std::ffi::OsStr::to_owned))
+            .collect()
     }
 
     fn shown(&self, output: &Output) -> String {
-        let words: Vec<_> = self.command.get_args().map(|word| word.to_string_lossy()).collect();
-        let Output { status, stdout, stderr } = output;
-        format!("$ popug-cli {}\n({})\nstatus {status}\n{stdout}--\n{stderr}", words.join(" "), self.world.now)
+        let words: Vec<_> = self
+            .command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output;
+        format!(
+            "$ popug-cli {}\n({})\nstatus {status}\n{stdout}--\n{stderr}",
+            words.join(" "),
+            self.world.now
+        )
     }
 }
 
 /// Copies a directory with all that is in it, modes included.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory");
-    std::fs::set_permissions(to, std::fs::metadata(from).expect("a directory").permissions()).expect("its mode");
+    std::fs::set_permissions(
+        to,
+        std::fs::metadata(from).expect("a directory").permissions(),
+    )
+    .expect("its mode");
     for entry in std::fs::read_dir(from).expect("a directory") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));

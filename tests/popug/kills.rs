@@ -32,8 +32,16 @@ pub enum Ended {
 
 impl From<Output> for Ended {
     fn from(output: Output) -> Ended {
-        let Output { status, stdout, stderr } = output;
-        Ended::Finished { status, stdout, stderr }
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output;
+        Ended::Finished {
+            status,
+            stdout,
+            stderr,
+        }
     }
 }
 
@@ -42,7 +50,10 @@ pub fn places() -> Vec<String> {
     let mut names = Vec::new();
     for path in files(&root().join("src"), "rs") {
         let text = read(&path);
-        let found = text.split("failpoint!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let found = text
+            .split("failpoint!(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
         names.extend(found.map(str::to_owned));
     }
     names.sort();
@@ -70,29 +81,54 @@ impl Tally {
         }
         let output = child.wait_with_output().expect("it ends");
         if output.status.signal() == Some(SIGKILL) {
-            *self.0.lock().expect("no panic while it is held").entry(name.to_owned()).or_default() += 1;
+            *self
+                .0
+                .lock()
+                .expect("no panic while it is held")
+                .entry(name.to_owned())
+                .or_default() += 1;
             return Ended::Killed;
         }
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         let status = output.status.code().unwrap_or(-1);
-        Ended::Finished { status, stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ended::Finished {
+            status,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// At any passing of a named place.
     pub fn deaths_at(&self, place: &str) -> u64 {
-        self.0.lock().expect("no panic while it is held").get(name_of(place)).copied().unwrap_or(0)
+        self.0
+            .lock()
+            .expect("no panic while it is held")
+            .get(name_of(place))
+            .copied()
+            .unwrap_or(0)
     }
 
     pub fn total(&self) -> u64 {
-        self.0.lock().expect("no panic while it is held").values().sum()
+        self.0
+            .lock()
+            .expect("no panic while it is held")
+            .values()
+            .sum()
     }
 
     /// One line for each place, and those of `meant` where nobody died.
     pub fn lines(&self, meant: &[String]) -> String {
         let struck = self.0.lock().expect("no panic while it is held");
-        let mut lines: Vec<_> = struck.iter().map(|(name, count)| format!("  {count:6} {name}")).collect();
-        lines
-            .extend(meant.iter().filter(|place| !struck.contains_key(*place)).map(|place| format!("       0 {place}")));
+        let mut lines: Vec<_> = struck
+            .iter()
+            .map(|(name, count)| format!("  {count:6} {name}"))
+            .collect();
+        lines.extend(
+            meant
+                .iter()
+                .filter(|place| !struck.contains_key(*place))
+                .map(|place| format!("       0 {place}")),
+        );
         lines.join("\n")
     }
 }

@@ -11,11 +11,18 @@ use crate::recount::Task;
 #[test]
 fn earnings_agree_by_day_week_and_month() {
     let (world, recount, today) = opened();
-    let by_day: Vec<_> = dates(recount.first_date, today).into_iter().map(|date| (date, date)).collect();
+    let by_day: Vec<_> = dates(recount.first_date, today)
+        .into_iter()
+        .map(|date| (date, date))
+        .collect();
     let of = |(from, to): (Date, Date)| {
         let sum = |kind| recount.sum(kind, from, to, None);
         let (negative, debt) = recount.debts_on(to);
-        let paid = recount.entries.iter().filter(|e| e.kind == "payout" && e.date >= from && e.date <= to).count();
+        let paid = recount
+            .entries
+            .iter()
+            .filter(|e| e.kind == "payout" && e.date >= from && e.date <= to)
+            .count();
         json!({
             "fees": money(-sum("fee")), "rewards": money(sum("reward")), "corrections": money(sum("correction")),
             "earned": money(-sum("fee") - sum("reward") - sum("correction")), "popugs_negative": negative,
@@ -24,22 +31,47 @@ fn earnings_agree_by_day_week_and_month() {
         })
     };
     let with = |mut row: Value, names: &[(&str, Date)]| {
-        names.iter().for_each(|(name, date)| row[*name] = day(*date));
+        names
+            .iter()
+            .for_each(|(name, date)| row[*name] = day(*date));
         row
     };
-    let wanted: Vec<Value> = by_day.iter().map(|period| with(of(*period), &[("date", period.0)])).collect();
+    let wanted: Vec<Value> = by_day
+        .iter()
+        .map(|period| with(of(*period), &[("date", period.0)]))
+        .collect();
     let from = recount.first_date.to_string();
-    compare_all(&world.rows("axel", &["report", "earnings", "--from", &from]), &wanted);
+    compare_all(
+        &world.rows("axel", &["report", "earnings", "--from", &from]),
+        &wanted,
+    );
     for period in ["day", "week", "month"] {
         let periods = periods(period, recount.first_date, today);
         let wanted: Vec<Value> = periods
             .iter()
-            .map(|(from, to)| with(of((*from, *to)), &[("period_start", *from), ("period_end", *to)]))
+            .map(|(from, to)| {
+                with(
+                    of((*from, *to)),
+                    &[("period_start", *from), ("period_end", *to)],
+                )
+            })
             .collect();
-        compare_all(&world.rows("axel", &["report", "earnings", "--from", &from, "--period", period]), &wanted);
+        compare_all(
+            &world.rows(
+                "axel",
+                &["report", "earnings", "--from", &from, "--period", period],
+            ),
+            &wanted,
+        );
     }
     let default = world.rows("axel", &["report", "earnings"]);
-    assert_eq!(default.iter().map(|row| row["date"].clone()).collect::<Vec<_>>(), [day(today)]);
+    assert_eq!(
+        default
+            .iter()
+            .map(|row| row["date"].clone())
+            .collect::<Vec<_>>(),
+        [day(today)]
+    );
 }
 
 /// Whole days, ISO weeks or months that touch a range.
@@ -66,8 +98,12 @@ fn who_is_in_the_red_and_since_when_agrees() {
         for (id, user) in &recount.users {
             let balance = recount.balance_on(id, date);
             if balance < 0 {
-                let since =
-                    all.iter().rev().take_while(|date| recount.balance_on(id, **date) < 0).last().expect("a date");
+                let since = all
+                    .iter()
+                    .rev()
+                    .take_while(|date| recount.balance_on(id, **date) < 0)
+                    .last()
+                    .expect("a date");
                 let row = json!({ "date": shown, "login": user.login, "balance": money(balance), "in_red_since": day(*since) });
                 red.push((balance, user.login.clone(), row));
             }
@@ -75,9 +111,15 @@ fn who_is_in_the_red_and_since_when_agrees() {
         red.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         red.into_iter().map(|(_, _, row)| row).collect()
     };
-    compare_all(&world.rows("ada", &["report", "negative"]), &on(today, Value::Null));
+    compare_all(
+        &world.rows("ada", &["report", "negative"]),
+        &on(today, Value::Null),
+    );
     for date in dates(recount.first_date, today) {
-        compare_all(&world.rows("ada", &["report", "negative", "--date", &date.to_string()]), &on(date, day(date)));
+        compare_all(
+            &world.rows("ada", &["report", "negative", "--date", &date.to_string()]),
+            &on(date, day(date)),
+        );
     }
 }
 
@@ -85,9 +127,17 @@ fn who_is_in_the_red_and_since_when_agrees() {
 fn the_most_expensive_task_agrees() {
     let (world, recount, today) = opened();
     let best = |from: Date, to: Date| -> Option<&Task> {
-        let done =
-            recount.tasks.iter().filter(|task| task.completion.as_ref().is_some_and(|c| c.on >= from && c.on <= to));
-        done.max_by_key(|task| (task.reward, std::cmp::Reverse(task.completion.as_ref().map(|c| c.sequence))))
+        let done = recount.tasks.iter().filter(|task| {
+            task.completion
+                .as_ref()
+                .is_some_and(|c| c.on >= from && c.on <= to)
+        });
+        done.max_by_key(|task| {
+            (
+                task.reward,
+                std::cmp::Reverse(task.completion.as_ref().map(|c| c.sequence)),
+            )
+        })
     };
     let from = recount.first_date.to_string();
     for name in ["day", "week", "month"] {
@@ -100,10 +150,19 @@ fn the_most_expensive_task_agrees() {
                 "completed_by": done.map(|done| &recount.users[&done.by].login), "sequence": done.map(|done| done.sequence),
             })
         }).collect();
-        compare_all(&world.rows("ada", &["report", "top-task", "--from", &from, "--period", name]), &wanted);
+        compare_all(
+            &world.rows(
+                "ada",
+                &["report", "top-task", "--from", &from, "--period", name],
+            ),
+            &wanted,
+        );
     }
     let row = world.rows("ada", &["report", "top-task", "--from", &from]);
-    assert_eq!(row[0]["task_id"], json!(best(recount.first_date, today).map(|task| &task.id)));
+    assert_eq!(
+        row[0]["task_id"],
+        json!(best(recount.first_date, today).map(|task| &task.id))
+    );
 }
 
 #[test]
@@ -132,9 +191,16 @@ fn tasks_agree() {
         })
         .collect();
     compare_all(&world.rows("walt", &["report", "tasks"]), &wanted);
-    let open: Vec<u64> =
-        recount.tasks.iter().filter(|task| task.completion.is_none()).map(|task| task.number).collect();
-    let listed: Vec<u64> =
-        world.rows("walt", &["task", "list"]).iter().filter_map(|row| row["number"].as_u64()).collect();
+    let open: Vec<u64> = recount
+        .tasks
+        .iter()
+        .filter(|task| task.completion.is_none())
+        .map(|task| task.number)
+        .collect();
+    let listed: Vec<u64> = world
+        .rows("walt", &["task", "list"])
+        .iter()
+        .filter_map(|row| row["number"].as_u64())
+        .collect();
     assert_eq!(listed, open);
 }

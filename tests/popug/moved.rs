@@ -80,7 +80,10 @@ fn activity() -> String {
     for day in 3..13 {
         let _ = writeln!(csv, "2026-03-{day:02}T02:00:00Z,close,,");
         for n in 0..100 {
-            let _ = writeln!(csv, "2026-03-{day:02}T09:00:00Z,create,A-{day}-{n},Task of day {day}");
+            let _ = writeln!(
+                csv,
+                "2026-03-{day:02}T09:00:00Z,create,A-{day}-{n},Task of day {day}"
+            );
         }
         let _ = writeln!(csv, "2026-03-{day:02}T10:00:00Z,complete,A-{day}-0,");
     }
@@ -88,7 +91,10 @@ fn activity() -> String {
 }
 
 fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    let sent = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .expect("kill runs");
     assert!(sent.success());
 }
 
@@ -110,8 +116,11 @@ fn snapshot(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Whether the process has something of the directory open.
 fn has_open(child: &Child, directory: &Path) -> bool {
-    let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", child.id())) else { return false };
-    open.flatten().any(|entry| std::fs::read_link(entry.path()).is_ok_and(|path| path.starts_with(directory)))
+    let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", child.id())) else {
+        return false;
+    };
+    open.flatten()
+        .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|path| path.starts_with(directory)))
 }
 
 /// Two stores in a home, and a name that leads to the first.
@@ -126,11 +135,20 @@ impl Stores {
     fn of(world: World, change: Change) -> Stores {
         let (first, second) = (world.store(), world.home().join("restored"));
         copy(&first, &second);
-        let name = if change == Change::Relinked { world.home().join("current") } else { first.clone() };
+        let name = if change == Change::Relinked {
+            world.home().join("current")
+        } else {
+            first.clone()
+        };
         if change == Change::Relinked {
             std::os::unix::fs::symlink(&first, &name).expect("linked");
         }
-        Stores { world, name, first, second }
+        Stores {
+            world,
+            name,
+            first,
+            second,
+        }
     }
 
     /// From now on the name leads elsewhere.
@@ -154,12 +172,21 @@ impl Stores {
 
     /// Runs in the store that the name leads to now.
     fn does(&self, login: &str, words: &[&str]) {
-        let _ = self.world.call(login, words).env("POPUG_STORE", &self.name).expect(0, Any, Any);
+        let _ = self
+            .world
+            .call(login, words)
+            .env("POPUG_STORE", &self.name)
+            .expect(0, Any, Any);
     }
 
     fn events_of(&self, store: &Path) -> usize {
-        let stats = self.world.call("ada", &["log", "stats", "-o", "json"]).env("POPUG_STORE", store);
-        stats.expect(0, Any, Any).json()["head_sequence"].as_u64().expect("a number") as usize
+        let stats = self
+            .world
+            .call("ada", &["log", "stats", "-o", "json"])
+            .env("POPUG_STORE", store);
+        stats.expect(0, Any, Any).json()["head_sequence"]
+            .as_u64()
+            .expect("a number") as usize
     }
 }
 
@@ -167,8 +194,16 @@ impl Stores {
 fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
     let mut stores = Stores::of((long.world)(), change);
     let events_before = stores.events_of(&stores.first);
-    let mut child = stores.world.call("ada", long.words).env("POPUG_STORE", &stores.name).talk();
-    let _ = child.stdin.take().expect("a pipe").write_all(long.stdin.as_bytes());
+    let mut child = stores
+        .world
+        .call("ada", long.words)
+        .env("POPUG_STORE", &stores.name)
+        .talk();
+    let _ = child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(long.stdin.as_bytes());
     let began = Instant::now();
     while !has_open(&child, &stores.first) && child.try_wait().expect("a child").is_none() {
         assert!(began.elapsed() < PATIENCE, "{:?} opens nothing", long.words);
@@ -187,18 +222,38 @@ fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
     let before = snapshot(&stores.second);
     send(&child, "-CONT");
     let output = child.wait_with_output().expect("it ends");
-    let told = format!("{:?} {change:?} {pause:?}\n{}", long.words, String::from_utf8_lossy(&output.stderr));
+    let told = format!(
+        "{:?} {change:?} {pause:?}\n{}",
+        long.words,
+        String::from_utf8_lossy(&output.stderr)
+    );
     let after = snapshot(&stores.second);
     let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
     let changed: Vec<_> = before.keys().chain(after.keys()).filter(differs).collect();
-    assert!(changed.is_empty(), "{changed:?} of another store were written by {told}");
-    assert!(change != Change::Gone || !stores.name.exists(), "something was made where the store was: {told}");
-    assert!(!told.contains(HELD) && !String::from_utf8_lossy(&output.stdout).contains(HELD), "{told}");
+    assert!(
+        changed.is_empty(),
+        "{changed:?} of another store were written by {told}"
+    );
+    assert!(
+        change != Change::Gone || !stores.name.exists(),
+        "something was made where the store was: {told}"
+    );
+    assert!(
+        !told.contains(HELD) && !String::from_utf8_lossy(&output.stdout).contains(HELD),
+        "{told}"
+    );
     // DuckDB opens its files by name: where that leads elsewhere at that very moment, the command stops and says so.
     let stops = ["error: cannot ", "was replaced while it was being opened"];
-    assert!(output.status.success() || stops.iter().any(|stop| told.contains(stop)), "{told}");
+    assert!(
+        output.status.success() || stops.iter().any(|stop| told.contains(stop)),
+        "{told}"
+    );
     let in_first = |words: &[&str], stdin: &str| {
-        let call = stores.world.call("ada", words).env("POPUG_STORE", &stores.first).stdin(stdin);
+        let call = stores
+            .world
+            .call("ada", words)
+            .env("POPUG_STORE", &stores.first)
+            .stdin(stdin);
         let _ = call.expect(0, Any, Any);
     };
     in_first(&["verify"], "");
@@ -246,37 +301,88 @@ fn an_import_stays_in_the_store_that_it_was_begun_in() {
 
 #[test]
 fn a_simulation_stays_in_the_store_that_it_was_begun_in() {
-    let words = &["simulate", "--days", "5", "--popugs", "10", "--tasks-per-day", "50", "--seed", "1"];
+    let words = &[
+        "simulate",
+        "--days",
+        "5",
+        "--popugs",
+        "10",
+        "--tasks-per-day",
+        "50",
+        "--seed",
+        "1",
+    ];
     assert_stays(
-        &Long { words, stdin: "", world: quiet, appends: true, can_be_repeated: false },
+        &Long {
+            words,
+            stdin: "",
+            world: quiet,
+            appends: true,
+            can_be_repeated: false,
+        },
         &[0, 100, 300, 500, 700],
     );
 }
 
 #[test]
 fn consumers_stay_in_the_store_that_they_were_begun_in() {
-    let consume = Long { words: &["consume"], stdin: "", world: busy, appends: true, can_be_repeated: true };
+    let consume = Long {
+        words: &["consume"],
+        stdin: "",
+        world: busy,
+        appends: true,
+        can_be_repeated: true,
+    };
     assert_stays(&consume, &[0, 0, 0, 100, 200, 300]);
-    let rebuild =
-        Long { words: &["consume", "--rebuild"], stdin: "", world: busy, appends: true, can_be_repeated: true };
+    let rebuild = Long {
+        words: &["consume", "--rebuild"],
+        stdin: "",
+        world: busy,
+        appends: true,
+        can_be_repeated: true,
+    };
     assert_stays(&rebuild, &[0, 0, 0, 100, 200, 300]);
 }
 
 #[test]
 fn a_close_of_many_dates_stays_in_the_store_that_it_was_begun_in() {
-    let close = Long { words: &["close"], stdin: "", world: quiet, appends: true, can_be_repeated: true };
+    let close = Long {
+        words: &["close"],
+        stdin: "",
+        world: quiet,
+        appends: true,
+        can_be_repeated: true,
+    };
     assert_stays(&close, &[0, 0, 0, 50, 100, 150]);
 }
 
 #[test]
 fn what_reads_stays_in_the_store_that_it_was_begun_in() {
-    let backup = Long { words: &["backup", "copy"], stdin: "", world: busy, appends: false, can_be_repeated: true };
+    let backup = Long {
+        words: &["backup", "copy"],
+        stdin: "",
+        world: busy,
+        appends: false,
+        can_be_repeated: true,
+    };
     assert_stays(&backup, &[0, 0, 0]);
-    let verify = Long { words: &["verify", "--deep"], stdin: "", world: busy, appends: false, can_be_repeated: true };
+    let verify = Long {
+        words: &["verify", "--deep"],
+        stdin: "",
+        world: busy,
+        appends: false,
+        can_be_repeated: true,
+    };
     assert_stays(&verify, &[0, 50, 100]);
     let script = "import tasks tasks.csv\n";
     assert_stays(
-        &Long { words: &["shell"], stdin: script, world: quiet, appends: true, can_be_repeated: true },
+        &Long {
+            words: &["shell"],
+            stdin: script,
+            world: quiet,
+            appends: true,
+            can_be_repeated: true,
+        },
         &[0, 0, 0],
     );
 }
@@ -285,8 +391,10 @@ fn what_reads_stays_in_the_store_that_it_was_begun_in() {
 fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_in() {
     for change in CHANGES {
         let mut stores = Stores::of(World::new(), change);
-        let call =
-            stores.world.call("ada", &["shell", "-o", "ndjson", "--keep-going"]).env("POPUG_STORE", &stores.name);
+        let call = stores
+            .world
+            .call("ada", &["shell", "-o", "ndjson", "--keep-going"])
+            .env("POPUG_STORE", &stores.name);
         let mut shell = call.talk();
         let mut to = shell.stdin.take().expect("a pipe");
         let mut answers = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
@@ -302,8 +410,16 @@ fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_i
         drop(to);
         let output = shell.wait_with_output().expect("it ends");
         let told = String::from_utf8(output.stderr).expect("UTF-8");
-        let (code, exit) = if change == Change::Gone { ("no_store", 10) } else { ("store_replaced", 4) };
-        assert_eq!(told.matches(&format!("\"code\":\"{code}\"")).count(), 2, "{told}");
+        let (code, exit) = if change == Change::Gone {
+            ("no_store", 10)
+        } else {
+            ("store_replaced", 4)
+        };
+        assert_eq!(
+            told.matches(&format!("\"code\":\"{code}\"")).count(),
+            2,
+            "{told}"
+        );
         assert_eq!(output.status.code(), Some(exit));
         assert_eq!(snapshot(&stores.second), before, "{change:?}");
     }
@@ -313,7 +429,13 @@ fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_i
 fn whoever_follows_follows_the_store_that_he_began_with() {
     for change in CHANGES {
         let mut stores = Stores::of(World::new(), change);
-        let follow = |words: &[&str]| stores.world.call("ada", words).env("POPUG_STORE", &stores.name).talk();
+        let follow = |words: &[&str]| {
+            stores
+                .world
+                .call("ada", words)
+                .env("POPUG_STORE", &stores.name)
+                .talk()
+        };
         let mut tail = follow(&["log", "tail", "-f", "-n", "1", "-o", "ndjson"]);
         let consume = follow(&["consume", "--follow"]);
         let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines();
@@ -332,7 +454,11 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
         }
         let before = snapshot(&stores.second);
         let add = ["task", "add", "Of the first store"];
-        let _ = stores.world.call("mara", &add).env("POPUG_STORE", &stores.first).expect(0, Any, Nothing);
+        let _ = stores
+            .world
+            .call("mara", &add)
+            .env("POPUG_STORE", &stores.first)
+            .expect(0, Any, Nothing);
         let created = next();
         assert!(created.contains("Of the first store"), "{created}");
         let began = Instant::now();
@@ -346,7 +472,12 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
         // The signal ends whoever only looks.
         for (child, code) in [(tail, None), (consume, Some(143))] {
             let output = child.wait_with_output().expect("it ends");
-            assert_eq!(output.status.code(), code, "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(
+                output.status.code(),
+                code,
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         assert_eq!(snapshot(&stores.second), before, "{change:?}");
     }
@@ -355,7 +486,11 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
 #[test]
 fn a_backup_goes_whole_into_the_directory_that_it_was_begun_in() {
     let world = busy();
-    let (link, one, two) = (world.home().join("link"), world.home().join("one"), world.home().join("two"));
+    let (link, one, two) = (
+        world.home().join("link"),
+        world.home().join("one"),
+        world.home().join("two"),
+    );
     for directory in [&one, &two] {
         std::fs::create_dir(directory).expect("a directory");
     }
@@ -370,7 +505,11 @@ fn a_backup_goes_whole_into_the_directory_that_it_was_begun_in() {
     std::os::unix::fs::symlink(&two, &link).expect("linked");
     send(&child, "-CONT");
     let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(one.join("manifest.json").exists());
     assert_eq!(std::fs::read_dir(&two).expect("a directory").count(), 0);
     let _ = world
@@ -382,12 +521,26 @@ fn a_backup_goes_whole_into_the_directory_that_it_was_begun_in() {
 #[test]
 fn where_proc_is_missing_a_store_is_not_opened_and_nothing_is_done_by_name() {
     const SCRIPT: &str = r#"mount -t tmpfs none /proc && exec "$@""#;
-    let inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh"];
+    let inside = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        SCRIPT,
+        "sh",
+    ];
     let world = World::new();
     let before = snapshot(world.home());
     let wanted = "the directory cannot be held, as /proc/self/fd does not lead to it: mount /proc";
     let init = [&INIT[..], &["--password-stdin", "-C", "new"]].concat();
-    for words in [&["task", "add", "One"][..], &["consume"], &["verify"], &init] {
+    for words in [
+        &["task", "add", "One"][..],
+        &["consume"],
+        &["verify"],
+        &init,
+    ] {
         let call = world.call("ada", words).stdin(PASSWORD).through(&inside);
         let _ = call.expect(1, Nothing, Has(wanted));
     }

@@ -7,7 +7,10 @@ use crate::harness::Text::{Any, Has, Nothing};
 use crate::harness::World;
 use crate::recount::Recount;
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1/log/00000000000000000001.ndjson");
+const GOLDEN: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/golden/v1/log/00000000000000000001.ndjson"
+);
 
 /// Makes of every `task.created.v2` the `task.created.v1` that it would have been: its jira id in
 /// front of the title. The chain is hashed anew; the head is lost.
@@ -18,11 +21,19 @@ fn rewrite_as_v1(world: &World) {
         let (body, _) = chain::split(&line);
         let body = as_v1(&body);
         previous = chain::hash(&previous, &body);
-        text.push_str(&format!("{},\"hash\":\"{previous}\"}}\n", &body[..body.len() - 1]));
+        text.push_str(&format!(
+            "{},\"hash\":\"{previous}\"}}\n",
+            &body[..body.len() - 1]
+        ));
     }
     std::fs::write(world.store().join("log/00000000000000000001.ndjson"), text).expect("written");
     std::fs::remove_file(world.store().join("log/head")).expect("removed");
-    for file in ["state.sqlite", "accounting.duckdb", "analytics.duckdb", "notifier.sqlite"] {
+    for file in [
+        "state.sqlite",
+        "accounting.duckdb",
+        "analytics.duckdb",
+        "notifier.sqlite",
+    ] {
         let _ = std::fs::remove_file(world.store().join(file));
     }
 }
@@ -32,9 +43,14 @@ fn as_v1(body: &str) -> String {
     let Some(jira_id) = event["data"]["jira_id"].as_str() else {
         return body.replace("task.created.v2", "task.created.v1");
     };
-    let (title, id) = (event["data"]["title"].to_string(), json!(jira_id).to_string());
-    body.replace("task.created.v2", "task.created.v1")
-        .replace(&format!("\"title\":{title},\"jira_id\":{id}"), &format!("\"title\":\"[{jira_id}] {}", &title[1..]))
+    let (title, id) = (
+        event["data"]["title"].to_string(),
+        json!(jira_id).to_string(),
+    );
+    body.replace("task.created.v2", "task.created.v1").replace(
+        &format!("\"title\":{title},\"jira_id\":{id}"),
+        &format!("\"title\":\"[{jira_id}] {}", &title[1..]),
+    )
 }
 
 #[test]
@@ -44,29 +60,55 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
     let _ = world.does("mara", &["task", "add", "Plain old one"]);
     rewrite_as_v1(&world);
     chain::check(&world.log_lines());
-    assert_eq!(world.events().iter().filter(|event| event["type"] == "task.created.v1").count(), 2);
+    assert_eq!(
+        world
+            .events()
+            .iter()
+            .filter(|event| event["type"] == "task.created.v1")
+            .count(),
+        2
+    );
 
     let listed = world.rows("mara", &["task", "list"]);
-    assert_eq!((&listed[0]["title"], &listed[0]["jira_id"]), (&json!("Old one"), &json!("UP-7")));
-    assert_eq!((&listed[1]["title"], &listed[1]["jira_id"]), (&json!("Plain old one"), &Value::Null));
+    assert_eq!(
+        (&listed[0]["title"], &listed[0]["jira_id"]),
+        (&json!("Old one"), &json!("UP-7"))
+    );
+    assert_eq!(
+        (&listed[1]["title"], &listed[1]["jira_id"]),
+        (&json!("Plain old one"), &Value::Null)
+    );
     let assignee = listed[0]["assignee"].as_str().expect("a login").to_owned();
     let complete = world.call(&assignee, &["task", "complete", "UP-7"]);
     let _ = complete.expect(0, Nothing, Has("12 whole events were kept"));
     let _ = world.at("2026-03-03T08:00:00Z").does("ada", &["close"]);
     let tasks = world.rows("ada", &["report", "tasks"]);
-    assert_eq!((&tasks[0]["title"], &tasks[0]["jira_id"]), (&json!("Old one"), &json!("UP-7")));
+    assert_eq!(
+        (&tasks[0]["title"], &tasks[0]["jira_id"]),
+        (&json!("Old one"), &json!("UP-7"))
+    );
     let top = world.rows("ada", &["report", "top-task", "--date", "2026-03-02"]);
-    assert_eq!((&top[0]["jira_id"], &top[0]["title"]), (&json!("UP-7"), &json!("Old one")));
+    assert_eq!(
+        (&top[0]["jira_id"], &top[0]["title"]),
+        (&json!("UP-7"), &json!("Old one"))
+    );
     let _ = Recount::of(&world.events());
     let added = world.json("mara", &["task", "add", "[UP-8] New one", "-q"]);
     assert_eq!(added["number"], 3);
-    assert!(world.log_lines().last().is_some_and(|line| line.contains("task.assigned.v1")));
+    assert!(
+        world
+            .log_lines()
+            .last()
+            .is_some_and(|line| line.contains("task.assigned.v1"))
+    );
 }
 
 #[test]
 fn the_golden_log_conforms_to_its_schemas_and_its_chain() {
     let world = World::empty();
-    let _ = world.anonymous(&["schema", "check", GOLDEN]).expect(0, Nothing, Nothing);
+    let _ = world
+        .anonymous(&["schema", "check", GOLDEN])
+        .expect(0, Nothing, Nothing);
     let text = std::fs::read_to_string(GOLDEN).expect("a golden log");
     let mut previous = chain::NO_HASH.to_owned();
     for line in text.lines() {
@@ -84,16 +126,27 @@ fn an_event_of_a_version_that_is_not_known_yet_stops_whoever_needs_it() {
     let mut previous = chain::NO_HASH.to_owned();
     let mut text = String::new();
     for line in &lines {
-        let body = chain::split(line).0.replace("task.assigned.v1", "task.assigned.v9");
+        let body = chain::split(line)
+            .0
+            .replace("task.assigned.v1", "task.assigned.v9");
         previous = chain::hash(&previous, &body);
-        text.push_str(&format!("{},\"hash\":\"{previous}\"}}\n", &body[..body.len() - 1]));
+        text.push_str(&format!(
+            "{},\"hash\":\"{previous}\"}}\n",
+            &body[..body.len() - 1]
+        ));
     }
     std::fs::write(world.store().join("log/00000000000000000001.ndjson"), text).expect("written");
     for file in ["log/head", "state.sqlite"] {
         std::fs::remove_file(world.store().join(file)).expect("removed");
     }
     let error = world.refused("mara", &["task", "list"], 12, "unknown_version");
-    assert!(error["hints"][0].as_str().expect("a hint").contains("update"), "{error}");
+    assert!(
+        error["hints"][0]
+            .as_str()
+            .expect("a hint")
+            .contains("update"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -111,10 +164,18 @@ fn an_event_of_a_type_that_nobody_listens_to_is_passed_over() {
         lines.len() + 1,
         last["actor"],
     );
-    let line = format!("{},\"hash\":\"{}\"}}\n", &body[..body.len() - 1], chain::hash(previous, &body));
+    let line = format!(
+        "{},\"hash\":\"{}\"}}\n",
+        &body[..body.len() - 1],
+        chain::hash(previous, &body)
+    );
     let segment = world.store().join("log/00000000000000000001.ndjson");
     std::fs::write(segment, [world.log_bytes(), line.into_bytes()].concat()).expect("written");
-    let _ = world.call("mara", &["task", "add", "After lunch"]).expect(0, Any, Has("1 whole events were kept"));
+    let _ = world.call("mara", &["task", "add", "After lunch"]).expect(
+        0,
+        Any,
+        Has("1 whole events were kept"),
+    );
     let _ = world.does("ada", &["consume"]);
     assert_eq!(world.rows("ada", &["report", "tasks"]).len(), 1);
     chain::check(&world.log_lines());

@@ -33,16 +33,42 @@ print('\\n'.join(sorted(kinds)))
 #[test]
 fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = Command::new(root.join("scripts/parquet-tools")).arg(root.join("target/parquet-tools")).output();
+    let found = Command::new(root.join("scripts/parquet-tools"))
+        .arg(root.join("target/parquet-tools"))
+        .output();
     let found = found.expect("the script of the project");
-    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
     let stdout = String::from_utf8(found.stdout).expect("UTF-8");
-    let python = stdout.trim().strip_prefix("PYARROW_PYTHON=").expect("a program");
+    let python = stdout
+        .trim()
+        .strip_prefix("PYARROW_PYTHON=")
+        .expect("a program");
     let world = played();
-    let _ = world.call("ada", &["export", "--dir", "out", "--format", "parquet"]).expect(0, Nothing, Any);
-    let checked = Command::new(python).args(["-c", CHECK]).arg(world.home().join("out")).output().expect("it runs");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let _ = world
+        .call("ada", &["export", "--dir", "out", "--format", "parquet"])
+        .expect(0, Nothing, Any);
+    let checked = Command::new(python)
+        .args(["-c", CHECK])
+        .arg(world.home().join("out"))
+        .output()
+        .expect("it runs");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let kinds = String::from_utf8(checked.stdout).expect("UTF-8");
-    let wanted = ["bool", "date32[day]", "decimal128(18, 2)", "int64", "string", "timestamp[us, tz=UTC]"];
+    let wanted = [
+        "bool",
+        "date32[day]",
+        "decimal128(18, 2)",
+        "int64",
+        "string",
+        "timestamp[us, tz=UTC]",
+    ];
     assert_eq!(kinds.lines().collect::<Vec<_>>(), wanted);
 }

@@ -33,7 +33,10 @@ pub struct Step {
 impl Step {
     pub fn call<'w>(&self, world: &'w World) -> Call<'w> {
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        world.call(&self.login, &words).env("POPUG_NOW", &self.now).env("POPUG_SEGMENT_BYTES", SEGMENT_BYTES)
+        world
+            .call(&self.login, &words)
+            .env("POPUG_NOW", &self.now)
+            .env("POPUG_SEGMENT_BYTES", SEGMENT_BYTES)
     }
 
     pub fn has_key(&self) -> bool {
@@ -53,7 +56,13 @@ pub struct Play<'d> {
 impl<'d> Play<'d> {
     pub fn begin(world: World, desk: &'d Path, seed: u64) -> Play<'d> {
         let now: Timestamp = FOUNDED.parse().expect("a time");
-        Play { world, steps: Vec::new(), rng: ChaCha20Rng::seed_from_u64(seed), now, desk }
+        Play {
+            world,
+            steps: Vec::new(),
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            now,
+            desk,
+        }
     }
 
     /// Some commands and, in the end, everything consumed.
@@ -116,10 +125,22 @@ impl<'d> Play<'d> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
         let (now, login) = (self.now.to_string(), login.to_owned());
         let (stdout, took, passed) = (String::new(), Duration::ZERO, Vec::new());
-        let mut step = Step { now, login, words, stdout, took, log_bytes: 0, passed };
+        let mut step = Step {
+            now,
+            login,
+            words,
+            stdout,
+            took,
+            log_bytes: 0,
+            passed,
+        };
         let trace = self.desk.join("passed");
         let began = Instant::now();
-        step.stdout = step.call(&self.world).env("POPUG_FAILPOINT_TRACE", &trace).expect(0, Any, Nothing).stdout;
+        step.stdout = step
+            .call(&self.world)
+            .env("POPUG_FAILPOINT_TRACE", &trace)
+            .expect(0, Any, Nothing)
+            .stdout;
         step.took = began.elapsed();
         step.log_bytes = self.world.log_bytes().len();
         step.passed = numbered(&std::fs::read_to_string(&trace).unwrap_or_default());
@@ -147,7 +168,10 @@ impl<'d> Play<'d> {
     fn register(&mut self) {
         let login = format!("p{}", self.rng.next_u32());
         let email = format!("{login}@popug.example");
-        let words = ["user", "register", "--login", &login, "--name", "New", "--email", &email, "--role", "worker"];
+        let words = [
+            "user", "register", "--login", &login, "--name", "New", "--email", &email, "--role",
+            "worker",
+        ];
         self.write("ada", &words);
     }
 
@@ -160,7 +184,9 @@ impl<'d> Play<'d> {
     }
 
     fn import(&mut self, kind: &str, text: &str) {
-        let file = self.desk.join(format!("{kind}-{}.csv", self.rng.next_u64()));
+        let file = self
+            .desk
+            .join(format!("{kind}-{}.csv", self.rng.next_u64()));
         std::fs::write(&file, text).expect("written");
         let file = file.to_str().expect("UTF-8").to_owned();
         self.perform("ada", &["import", kind, &file]);
@@ -168,8 +194,11 @@ impl<'d> Play<'d> {
 
     fn import_tasks(&mut self) {
         let mark = self.rng.next_u32();
-        let rows = (0..self.rng.random_range(1..6)).map(|n| format!("{mark}-{n},Imported,UP-{n},\n"));
-        let text = rows.fold("key,title,jira_id,description\n".to_owned(), |text, row| text + &row);
+        let rows =
+            (0..self.rng.random_range(1..6)).map(|n| format!("{mark}-{n},Imported,UP-{n},\n"));
+        let text = rows.fold("key,title,jira_id,description\n".to_owned(), |text, row| {
+            text + &row
+        });
         self.import("tasks", &text);
     }
 
@@ -208,31 +237,57 @@ fn open_tasks(events: &[Value]) -> Vec<(String, String)> {
     let mut open: Vec<(String, String, String)> = Vec::new();
     for event in events {
         match event["type"].as_str().expect("a type") {
-            "user.registered.v1" => drop(logins.insert(text(event, "user_id"), text(event, "login"))),
+            "user.registered.v1" => {
+                drop(logins.insert(text(event, "user_id"), text(event, "login")))
+            }
             "task.created.v2" => {
-                open.push((text(event, "task_id"), event["data"]["number"].to_string(), String::new()));
+                open.push((
+                    text(event, "task_id"),
+                    event["data"]["number"].to_string(),
+                    String::new(),
+                ));
             }
             "task.assigned.v1" => {
                 let task = text(event, "task_id");
                 let holder = text(event, "assignee_id");
-                open.iter_mut().filter(|(id, ..)| *id == task).for_each(|(.., held)| held.clone_from(&holder));
+                open.iter_mut()
+                    .filter(|(id, ..)| *id == task)
+                    .for_each(|(.., held)| held.clone_from(&holder));
             }
             "task.completed.v1" => open.retain(|(id, ..)| *id != text(event, "task_id")),
             _ => {}
         }
     }
     // Whoever was registered on the way has no token.
-    let named = open.into_iter().map(|(_, number, holder)| (number, logins[&holder].clone()));
-    named.filter(|(_, login)| ["ada", "mara", "axel", "dora", "dan", "walt"].contains(&login.as_str())).collect()
+    let named = open
+        .into_iter()
+        .map(|(_, number, holder)| (number, logins[&holder].clone()));
+    named
+        .filter(|(_, login)| {
+            ["ada", "mara", "axel", "dora", "dan", "walt"].contains(&login.as_str())
+        })
+        .collect()
 }
 
 fn uncorrected_entries(events: &[Value]) -> Vec<String> {
-    let entries = || events.iter().filter(|event| event["type"] == "balance.changed.v1").map(|event| &event["data"]);
-    let corrected: Vec<_> = entries().filter_map(|entry| entry["corrects"].as_str()).collect();
+    let entries = || {
+        events
+            .iter()
+            .filter(|event| event["type"] == "balance.changed.v1")
+            .map(|event| &event["data"])
+    };
+    let corrected: Vec<_> = entries()
+        .filter_map(|entry| entry["corrects"].as_str())
+        .collect();
     // Nobody corrects his own account.
-    let axel = events.iter().find(|event| event["data"]["login"] == "axel").expect("axel is registered");
+    let axel = events
+        .iter()
+        .find(|event| event["data"]["login"] == "axel")
+        .expect("axel is registered");
     let others = entries().filter(|entry| entry["user_id"] != axel["data"]["user_id"]);
     let open = others.filter(|entry| ["fee", "reward"].iter().any(|kind| entry["kind"] == *kind));
     let ids = open.map(|entry| entry["entry_id"].as_str().expect("an id"));
-    ids.filter(|id| !corrected.contains(id)).map(str::to_owned).collect()
+    ids.filter(|id| !corrected.contains(id))
+        .map(str::to_owned)
+        .collect()
 }

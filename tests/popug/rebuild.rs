@@ -27,9 +27,15 @@ const REPORTS: [&[&str]; 14] = [
 /// Every report as bytes, and the lists that come from the other files.
 fn everything(world: &World) -> Vec<String> {
     let json = |words: &[&str]| world.does("ada", &[words, &["-o", "json"]].concat());
-    let reports = REPORTS.iter().map(|words| json(&[&["report"], *words].concat()));
-    let lists: [&[&str]; 4] =
-        [&["task", "list", "--all"], &["user", "list"], &["mail", "list"], &["task", "show", "1"]];
+    let reports = REPORTS
+        .iter()
+        .map(|words| json(&[&["report"], *words].concat()));
+    let lists: [&[&str]; 4] = [
+        &["task", "list", "--all"],
+        &["user", "list"],
+        &["mail", "list"],
+        &["task", "show", "1"],
+    ];
     reports.chain(lists.into_iter().map(json)).collect()
 }
 
@@ -51,9 +57,15 @@ fn a_rebuild_gives_every_report_byte_for_byte() {
         let before = (everything(&world), world.log_bytes());
         delete_all_but_log_and_auth(&world.store());
         let _ = world.does("ada", words);
-        assert!(world.log_bytes() == before.1, "{words:?} appended to a log that was complete");
+        assert!(
+            world.log_bytes() == before.1,
+            "{words:?} appended to a log that was complete"
+        );
         assert_eq!(everything(&world), before.0, "{words:?}");
-        assert!(!world.store().join("outbox").exists(), "{words:?} sent mails again");
+        assert!(
+            !world.store().join("outbox").exists(),
+            "{words:?} sent mails again"
+        );
     }
 }
 
@@ -65,21 +77,34 @@ fn a_rebuild_beside_the_live_tables_changes_nothing_either() {
         let _ = world.does("ada", &["consume", consumer, "--rebuild"]);
         assert_eq!(everything(&world), before, "{consumer}");
     }
-    let left: Vec<_> = std::fs::read_dir(world.store()).expect("a store").filter_map(Result::ok).collect();
-    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")), "{left:?}");
+    let left: Vec<_> = std::fs::read_dir(world.store())
+        .expect("a store")
+        .filter_map(Result::ok)
+        .collect();
+    assert!(
+        left.iter()
+            .all(|entry| !entry.file_name().to_string_lossy().ends_with(".new")),
+        "{left:?}"
+    );
 }
 
 #[test]
 fn damaged_tables_are_kept_aside_with_a_warning_and_rebuilt() {
-    for (file, begin) in
-        [("accounting.duckdb", "accounting.duckdb.damaged"), ("analytics.duckdb", "analytics.duckdb.damaged")]
-    {
+    for (file, begin) in [
+        ("accounting.duckdb", "accounting.duckdb.damaged"),
+        ("analytics.duckdb", "analytics.duckdb.damaged"),
+    ] {
         let world = played();
         let before = everything(&world);
         std::fs::write(world.store().join(file), b"garbage ".repeat(5_000)).expect("written");
-        let _ = world.call("ada", &["consume"]).expect(0, Any, Has("was damaged"));
+        let _ = world
+            .call("ada", &["consume"])
+            .expect(0, Any, Has("was damaged"));
         assert_eq!(everything(&world), before, "{file}");
-        let kept = names(&world.store()).into_iter().filter(|name| name.starts_with(begin)).count();
+        let kept = names(&world.store())
+            .into_iter()
+            .filter(|name| name.starts_with(begin))
+            .count();
         assert_eq!(kept, 1, "{:?}", names(&world.store()));
         let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
     }
@@ -91,10 +116,14 @@ fn a_damaged_state_index_is_kept_aside_with_a_warning_and_rebuilt() {
         let world = played();
         let before = everything(&world);
         std::fs::write(world.store().join(file), b"garbage ".repeat(5_000)).expect("written");
-        let _ = world.call("ada", &["mail", "list"]).expect(0, Any, Has("was damaged"));
+        let _ = world
+            .call("ada", &["mail", "list"])
+            .expect(0, Any, Has("was damaged"));
         assert_eq!(everything(&world), before, "{file}");
         assert!(
-            names(&world.store()).iter().any(|name| name.starts_with(&format!("{file}.damaged"))),
+            names(&world.store())
+                .iter()
+                .any(|name| name.starts_with(&format!("{file}.damaged"))),
             "{:?}",
             names(&world.store())
         );
@@ -103,15 +132,33 @@ fn a_damaged_state_index_is_kept_aside_with_a_warning_and_rebuilt() {
 
 fn names(store: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(store).expect("a store");
-    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
 }
 
 #[test]
 fn a_report_of_damaged_tables_says_what_to_do() {
     let world = played();
-    std::fs::write(world.store().join("accounting.duckdb"), b"garbage ".repeat(5_000)).expect("written");
+    std::fs::write(
+        world.store().join("accounting.duckdb"),
+        b"garbage ".repeat(5_000),
+    )
+    .expect("written");
     let error = world.refused("ada", &["report", "balances"], 1, "tables_damaged");
-    assert!(error["hints"][0].as_str().expect("a hint").contains("popug-cli consume"), "{error}");
+    assert!(
+        error["hints"][0]
+            .as_str()
+            .expect("a hint")
+            .contains("popug-cli consume"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -132,7 +179,12 @@ fn tables_of_another_log_are_refused_with_the_way_out() {
         let error = world.refused("ada", words, 12, "foreign_tables");
         let hints = error["hints"].as_array().expect("hints");
         let wanted = format!("popug-cli consume {consumer} --rebuild");
-        assert!(hints.iter().any(|hint| hint.as_str().is_some_and(|hint| hint.contains(&wanted))), "{error}");
+        assert!(
+            hints
+                .iter()
+                .any(|hint| hint.as_str().is_some_and(|hint| hint.contains(&wanted))),
+            "{error}"
+        );
     }
     let _ = world.does("ada", &["consume", "--rebuild"]);
     assert_eq!(world.rows("ada", &["report", "balances"]).len(), 6);
@@ -147,7 +199,10 @@ fn a_log_that_was_rolled_back_is_not_mixed_with_newer_tables() {
     std::fs::remove_dir_all(world.store().join("log")).expect("removed");
     copy(&earlier.store().join("log"), &world.store().join("log"));
     let error = world.refused("ada", &["task", "list"], 12, "not_on_chain");
-    assert_eq!(error["hints"][0], "`popug-cli consume tracker --rebuild` makes the index anew from this log");
+    assert_eq!(
+        error["hints"][0],
+        "`popug-cli consume tracker --rebuild` makes the index anew from this log"
+    );
     let _ = world.does("ada", &["consume", "tracker", "--rebuild"]);
     assert!(world.rows("ada", &["task", "list"]).is_empty());
     let _ = world.refused("ada", &["report", "balances"], 12, "foreign_tables");
@@ -160,25 +215,47 @@ fn a_log_in_many_segments_reads_the_same() {
     let world = World::new();
     for n in 0..12 {
         let add = world.call("mara", &["task", "add", &format!("Segment {n}")]);
-        let _ = add.env("POPUG_SEGMENT_BYTES", "2000").expect(0, Any, Nothing);
+        let _ = add
+            .env("POPUG_SEGMENT_BYTES", "2000")
+            .expect(0, Any, Nothing);
     }
-    let segments = names(&world.store().join("log")).into_iter().filter(|name| name.ends_with(".ndjson")).count();
+    let segments = names(&world.store().join("log"))
+        .into_iter()
+        .filter(|name| name.ends_with(".ndjson"))
+        .count();
     assert!(segments > 5, "{segments} segments");
     chain::check(&world.log_lines());
     let _ = world.does("ada", &["consume"]);
     let before = world.does("ada", &["report", "entries", "-o", "json"]);
     delete_all_but_log_and_auth(&world.store());
     let _ = world.does("ada", &["consume"]);
-    assert_eq!(world.does("ada", &["report", "entries", "-o", "json"]), before);
-    assert_eq!(world.does("ada", &["log", "tail", "--from", "1"]).lines().count(), world.log_lines().len());
+    assert_eq!(
+        world.does("ada", &["report", "entries", "-o", "json"]),
+        before
+    );
+    assert_eq!(
+        world
+            .does("ada", &["log", "tail", "--from", "1"])
+            .lines()
+            .count(),
+        world.log_lines().len()
+    );
 }
 
 #[test]
 fn what_a_killed_rebuild_left_behind_is_removed_by_the_next_consume() {
     let world = World::new();
-    for (consumer, name) in [("accounting", "accounting.duckdb.new"), ("analytics", "analytics.duckdb.new")] {
-        let leftovers = [world.store().join(name), world.store().join(format!("{name}.wal"))];
-        leftovers.iter().for_each(|path| std::fs::write(path, "half").expect("written"));
+    for (consumer, name) in [
+        ("accounting", "accounting.duckdb.new"),
+        ("analytics", "analytics.duckdb.new"),
+    ] {
+        let leftovers = [
+            world.store().join(name),
+            world.store().join(format!("{name}.wal")),
+        ];
+        leftovers
+            .iter()
+            .for_each(|path| std::fs::write(path, "half").expect("written"));
         world.does("ada", &["consume", consumer]);
         assert!(leftovers.iter().all(|path| !path.exists()), "{consumer}");
     }
@@ -187,12 +264,15 @@ fn what_a_killed_rebuild_left_behind_is_removed_by_the_next_consume() {
 #[test]
 fn a_rebuild_at_work_keeps_its_file() {
     let world = World::new();
-    let lock = std::fs::File::create(world.store().join("accounting-rebuild.lock")).expect("created");
+    let lock =
+        std::fs::File::create(world.store().join("accounting-rebuild.lock")).expect("created");
     lock.lock().expect("locked");
     let beside = world.store().join("accounting.duckdb.new");
     std::fs::write(&beside, "half").expect("written");
     world.does("ada", &["consume", "accounting"]);
     assert!(beside.exists());
     let words = ["consume", "accounting", "--rebuild", "--lock-wait", "10ms"];
-    let _ = world.call("ada", &words).expect(11, Nothing, Has("accounting-rebuild.lock"));
+    let _ = world
+        .call("ada", &words)
+        .expect(11, Nothing, Has("accounting-rebuild.lock"));
 }

@@ -94,11 +94,16 @@ pub struct Recount {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 fn date(value: &Value) -> Date {
@@ -109,7 +114,8 @@ impl Recount {
     /// Reads a whole log and checks everything that accounting wrote into it.
     pub fn of(lines: &[Value]) -> Recount {
         let founded = &lines[0]["data"];
-        let zone = TimeZone::get(founded["time_zone"].as_str().expect("a zone")).expect("a known zone");
+        let zone =
+            TimeZone::get(founded["time_zone"].as_str().expect("a zone")).expect("a known zone");
         let mut recount = Recount {
             first_date: Date::ZERO,
             company: text(&founded["company_id"]).parse().expect("a UUID"),
@@ -129,7 +135,11 @@ impl Recount {
             recount.read(line);
         }
         for (sequence, cause) in &recount.causes {
-            assert!(recount.answered.contains(sequence), "the {} of event {sequence} was never posted", cause.kind);
+            assert!(
+                recount.answered.contains(sequence),
+                "the {} of event {sequence} was never posted",
+                cause.kind
+            );
         }
         recount
     }
@@ -145,7 +155,12 @@ impl Recount {
         match line["type"].as_str().expect("a type") {
             "user.registered.v1" => {
                 let (name, role) = (text(&data["full_name"]), text(&data["role"]));
-                let user = User { login: text(&data["login"]), name, role, active: true };
+                let user = User {
+                    login: text(&data["login"]),
+                    name,
+                    role,
+                    active: true,
+                };
                 self.users.insert(text(&data["user_id"]), user);
             }
             "user.changed.v1" => {
@@ -161,7 +176,10 @@ impl Recount {
             "task.completed.v1" => self.complete(sequence, data, time),
             "task.priced.v1" => {
                 let task = self.task(&text(&data["task_id"]));
-                assert_eq!((data["fee"].as_i64(), data["reward"].as_i64()), (Some(task.fee), Some(task.reward)));
+                assert_eq!(
+                    (data["fee"].as_i64(), data["reward"].as_i64()),
+                    (Some(task.fee), Some(task.reward))
+                );
             }
             "balance.changed.v1" => self.post(sequence, data, &time),
             "day.closed.v1" => self.close(sequence, line),
@@ -170,7 +188,9 @@ impl Recount {
     }
 
     fn user(&mut self, data: &Value) -> &mut User {
-        self.users.get_mut(data["user_id"].as_str().expect("an id")).expect("a known user")
+        self.users
+            .get_mut(data["user_id"].as_str().expect("an id"))
+            .expect("a known user")
     }
 
     fn task(&mut self, id: &str) -> &mut Task {
@@ -180,13 +200,19 @@ impl Recount {
     /// Rule A1: fee and reward are drawn from SHA-256 of company and task.
     fn price(&self, task: &str) -> (i64, i64) {
         let task: Uuid = task.parse().expect("a UUID");
-        let digest = Sha256::new().chain_update(self.company.as_bytes()).chain_update(task.as_bytes()).finalize();
+        let digest = Sha256::new()
+            .chain_update(self.company.as_bytes())
+            .chain_update(task.as_bytes())
+            .finalize();
         let drawn = |bytes: &[u8], low: &str, high: &str| {
             let draw = u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
             let (low, high) = (number(&self.pricing[low]), number(&self.pricing[high]));
             i64::try_from(low + 100 * (draw % ((high - low) / 100 + 1))).expect("a price")
         };
-        (drawn(&digest[0..8], "fee_min", "fee_max"), drawn(&digest[8..16], "reward_min", "reward_max"))
+        (
+            drawn(&digest[0..8], "fee_min", "fee_max"),
+            drawn(&digest[8..16], "reward_min", "reward_max"),
+        )
     }
 
     fn create(&mut self, data: &Value, time: String) {
@@ -212,12 +238,21 @@ impl Recount {
     fn assign(&mut self, sequence: u64, data: &Value, time: String) {
         let (date, assignee) = (self.local_date(&time), text(&data["assignee_id"]));
         let holder = &self.users[&assignee];
-        assert!(holder.active && ["accountant", "developer", "worker"].contains(&holder.role.as_str()), "{holder:?}");
+        assert!(
+            holder.active && ["accountant", "developer", "worker"].contains(&holder.role.as_str()),
+            "{holder:?}"
+        );
         let task = self.task(data["task_id"].as_str().expect("an id"));
         task.assignee.clone_from(&assignee);
         task.assigned_at = time;
         task.assignments += 1;
-        let cause = Cause { user: assignee, kind: "fee", amount: -task.fee, date, task: task.id.clone() };
+        let cause = Cause {
+            user: assignee,
+            kind: "fee",
+            amount: -task.fee,
+            date,
+            task: task.id.clone(),
+        };
         self.causes.insert(sequence, cause);
     }
 
@@ -225,14 +260,27 @@ impl Recount {
         let (on, by) = (self.local_date(&time), text(&data["completed_by"]));
         let task = self.task(data["task_id"].as_str().expect("an id"));
         assert!(task.completion.is_none() && task.assignee == by, "{task:?}");
-        let cause = Cause { user: by.clone(), kind: "reward", amount: task.reward, date: on, task: task.id.clone() };
-        task.completion = Some(Completion { at: time, on, by, sequence });
+        let cause = Cause {
+            user: by.clone(),
+            kind: "reward",
+            amount: task.reward,
+            date: on,
+            task: task.id.clone(),
+        };
+        task.completion = Some(Completion {
+            at: time,
+            on,
+            by,
+            sequence,
+        });
         self.causes.insert(sequence, cause);
     }
 
     /// The first date that is not closed.
     pub fn open_date(&self) -> Date {
-        self.closes.last().map_or(self.first_date, |closed| closed.date.tomorrow().expect("a date"))
+        self.closes.last().map_or(self.first_date, |closed| {
+            closed.date.tomorrow().expect("a date")
+        })
     }
 
     fn post(&mut self, sequence: u64, data: &Value, time: &str) {
@@ -262,30 +310,57 @@ impl Recount {
 
     /// Rule A6: the local date of the cause, or the first open date if that one is closed.
     fn dated(&self, date: Date) -> (Date, bool) {
-        if date < self.open_date() { (self.open_date(), true) } else { (date, false) }
+        if date < self.open_date() {
+            (self.open_date(), true)
+        } else {
+            (date, false)
+        }
     }
 
     fn check_caused(&mut self, stated: &Entry, sequence: u64) {
         let cause = &self.causes[&sequence];
         let (date, late) = self.dated(cause.date);
         assert_eq!(
-            (&stated.user, stated.kind.as_str(), stated.amount, stated.task.as_ref()),
+            (
+                &stated.user,
+                stated.kind.as_str(),
+                stated.amount,
+                stated.task.as_ref()
+            ),
             (&cause.user, cause.kind, cause.amount, Some(&cause.task)),
             "the entry of event {sequence}"
         );
-        assert_eq!((stated.date, stated.late), (date, late), "the date of the entry of event {sequence}");
-        assert!(self.answered.insert(sequence), "event {sequence} was posted twice");
+        assert_eq!(
+            (stated.date, stated.late),
+            (date, late),
+            "the date of the entry of event {sequence}"
+        );
+        assert!(
+            self.answered.insert(sequence),
+            "event {sequence} was posted twice"
+        );
     }
 
     /// Rule A7.
     fn check_correction(&self, stated: &Entry, time: &str) {
         let corrected = stated.corrects.as_ref().expect("what it corrects");
         let original = &self.entries[self.places[corrected]];
-        let before = self.entries.iter().filter(|entry| entry.corrects.as_ref() == Some(corrected));
+        let before = self
+            .entries
+            .iter()
+            .filter(|entry| entry.corrects.as_ref() == Some(corrected));
         let sum = before.map(|entry| entry.amount).sum::<i64>() + stated.amount;
-        assert!(["fee", "reward"].contains(&original.kind.as_str()) && original.user == stated.user);
-        assert!(stated.amount.signum() == -original.amount.signum() && sum.abs() <= original.amount.abs());
-        assert_eq!((stated.date, stated.late), self.dated(self.local_date(time)));
+        assert!(
+            ["fee", "reward"].contains(&original.kind.as_str()) && original.user == stated.user
+        );
+        assert!(
+            stated.amount.signum() == -original.amount.signum()
+                && sum.abs() <= original.amount.abs()
+        );
+        assert_eq!(
+            (stated.date, stated.late),
+            self.dated(self.local_date(time))
+        );
     }
 
     /// Rules A4 and A5: everybody above zero at the end of the date was paid just that.
@@ -294,7 +369,8 @@ impl Recount {
         let closing = date(&stated["business_date"]);
         assert_eq!(closing, self.open_date(), "dates are closed in order");
         let through = number(&stated["through_sequence"]);
-        let mut before: BTreeMap<&str, i64> = self.users.keys().map(|user| (user.as_str(), 0)).collect();
+        let mut before: BTreeMap<&str, i64> =
+            self.users.keys().map(|user| (user.as_str(), 0)).collect();
         let mut paid: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.date <= closing) {
             if entry.sequence <= through {
@@ -304,11 +380,18 @@ impl Recount {
                 paid.entry(&entry.user).or_default().push(entry.amount);
             }
         }
-        let due: BTreeMap<_, _> =
-            before.into_iter().filter(|(_, sum)| *sum > 0).map(|(user, sum)| (user, vec![-sum])).collect();
+        let due: BTreeMap<_, _> = before
+            .into_iter()
+            .filter(|(_, sum)| *sum > 0)
+            .map(|(user, sum)| (user, vec![-sum]))
+            .collect();
         assert_eq!(paid, due, "the payouts of {closing}");
         let by = text(&line["actor"]).trim_start_matches("user/").to_owned();
-        self.closes.push(Closed { date: closing, sequence, by });
+        self.closes.push(Closed {
+            date: closing,
+            sequence,
+            by,
+        });
     }
 
     pub fn balance_now(&self, user: &str) -> i64 {
@@ -317,13 +400,20 @@ impl Recount {
 
     /// At the end of a date.
     pub fn balance_on(&self, user: &str, date: Date) -> i64 {
-        let until = self.entries.iter().filter(|entry| entry.user == user && entry.date <= date);
+        let until = self
+            .entries
+            .iter()
+            .filter(|entry| entry.user == user && entry.date <= date);
         until.map(|entry| entry.amount).sum()
     }
 
     /// Popugs with an account, by login.
     pub fn popugs(&self) -> Vec<(&String, &User)> {
-        let mut popugs: Vec<_> = self.users.iter().filter(|(_, user)| user.role != "service").collect();
+        let mut popugs: Vec<_> = self
+            .users
+            .iter()
+            .filter(|(_, user)| user.role != "service")
+            .collect();
         popugs.sort_by_key(|(_, user)| user.login.clone());
         popugs
     }
@@ -331,14 +421,25 @@ impl Recount {
     /// The sum of what was posted in `from..=to`, by kind and optionally of one user.
     pub fn sum(&self, kind: &str, from: Date, to: Date, user: Option<&str>) -> i64 {
         let wanted = |entry: &&Entry| {
-            entry.kind == kind && entry.date >= from && entry.date <= to && user.is_none_or(|user| entry.user == user)
+            entry.kind == kind
+                && entry.date >= from
+                && entry.date <= to
+                && user.is_none_or(|user| entry.user == user)
         };
-        self.entries.iter().filter(wanted).map(|entry| entry.amount).sum()
+        self.entries
+            .iter()
+            .filter(wanted)
+            .map(|entry| entry.amount)
+            .sum()
     }
 
     /// How many are in the red at the end of a date, and what they owe together.
     pub fn debts_on(&self, date: Date) -> (u64, i64) {
-        let debts = self.users.keys().map(|user| self.balance_on(user, date)).filter(|balance| *balance < 0);
+        let debts = self
+            .users
+            .keys()
+            .map(|user| self.balance_on(user, date))
+            .filter(|balance| *balance < 0);
         debts.fold((0, 0), |(count, sum), balance| (count + 1, sum - balance))
     }
 }

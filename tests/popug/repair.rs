@@ -18,7 +18,9 @@ pub fn log(world: &World) -> Vec<PathBuf> {
 }
 
 fn name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).expect("a name")
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name")
 }
 
 pub fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -29,12 +31,18 @@ pub fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 
 /// What `verify` found, by its exit code.
 fn verified(world: &World, exit: i32) -> Value {
-    world.anonymous(&["verify", "-o", "json"]).expect(exit, Any, Nothing).json()
+    world
+        .anonymous(&["verify", "-o", "json"])
+        .expect(exit, Any, Nothing)
+        .json()
 }
 
 fn is_sound(world: &World) {
     let found = verified(world, 0);
-    assert!(found["sound"] == true && !found["notes"].to_string().contains("beyond the head"), "{found}");
+    assert!(
+        found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
+        "{found}"
+    );
     let _ = world.does("mara", &["task", "add", "Life goes on"]);
 }
 
@@ -52,7 +60,9 @@ fn refused(world: &World, words: &[&str], code: &str) -> Value {
 fn contents(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = ["log", "."]
         .into_iter()
-        .flat_map(|directory| std::fs::read_dir(world.store().join(directory)).expect("a directory"))
+        .flat_map(|directory| {
+            std::fs::read_dir(world.store().join(directory)).expect("a directory")
+        })
         .map(|entry| entry.expect("an entry").path())
         .map(|path| {
             if path.starts_with(world.store().join("log")) {
@@ -70,10 +80,14 @@ fn repaired(world: &World, words: &[&str]) -> Value {
     let words = [&["repair", "--yes", "-o", "json"], words].concat();
     let done = world.anonymous(&words).expect(0, Any, Nothing).json();
     assert_eq!(done["repaired"], true, "{done}");
-    let report = std::fs::read_to_string(done["report"].as_str().expect("a path")).expect("a report");
+    let report =
+        std::fs::read_to_string(done["report"].as_str().expect("a path")).expect("a report");
     let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["plan"]["cut"], done["cut"]);
-    assert!(report["repaired_at"].as_str() >= report["begun_at"].as_str() && report["begun_at"].is_string());
+    assert!(
+        report["repaired_at"].as_str() >= report["begun_at"].as_str()
+            && report["begun_at"].is_string()
+    );
     done
 }
 
@@ -81,9 +95,13 @@ fn repaired(world: &World, words: &[&str]) -> Value {
 fn a_whole_log_needs_no_repair() {
     let world = World::new();
     let before = contents(&world);
-    let _ = world.anonymous(&["repair"]).expect(0, Has("nothing to repair"), Nothing);
+    let _ = world
+        .anonymous(&["repair"])
+        .expect(0, Has("nothing to repair"), Nothing);
     assert!(before == contents(&world));
-    let _ = world.anonymous(&["repair", "-C", "nowhere"]).expect(10, Nothing, Any);
+    let _ = world
+        .anonymous(&["repair", "-C", "nowhere"])
+        .expect(10, Nothing, Any);
 }
 
 #[test]
@@ -93,17 +111,35 @@ fn a_torn_tail_is_shown_and_cut_only_when_told_to() {
     let length = std::fs::metadata(&last).expect("a segment").len();
     let torn = br#"{"specversion":"1.0","id":"torn"#;
     edit(&last, |bytes| bytes.extend_from_slice(torn));
-    let expected = format!("cut: log/{} from byte {length}: {} bytes, no whole event", name(&last), torn.len());
+    let expected = format!(
+        "cut: log/{} from byte {length}: {} bytes, no whole event",
+        name(&last),
+        torn.len()
+    );
     let before = contents(&world);
-    for words in [&["repair"][..], &["repair", "--no-input"], &["repair", "-n", "--yes"]] {
-        let _ = world.anonymous(words).expect(7, Has(&expected), Has("nothing was changed"));
+    for words in [
+        &["repair"][..],
+        &["repair", "--no-input"],
+        &["repair", "-n", "--yes"],
+    ] {
+        let _ = world
+            .anonymous(words)
+            .expect(7, Has(&expected), Has("nothing was changed"));
         assert!(before == contents(&world), "{words:?}");
     }
     let done = repaired(&world, &[]);
-    assert_eq!((&done["cut"][0]["byte"], &done["cut"][0]["bytes"]), (&length.into(), &torn.len().into()));
+    assert_eq!(
+        (&done["cut"][0]["byte"], &done["cut"][0]["bytes"]),
+        (&length.into(), &torn.len().into())
+    );
     assert!(world.log_bytes() == whole);
     let kept = PathBuf::from(done["kept_in"].as_str().expect("a path"));
-    let kept = std::fs::read(world.home().join(kept).join(format!("{}.from-byte-{length}", name(&last))));
+    let kept = std::fs::read(
+        world
+            .home()
+            .join(kept)
+            .join(format!("{}.from-byte-{length}", name(&last))),
+    );
     assert_eq!(kept.expect("it was kept"), torn);
     is_sound(&world);
 }
@@ -120,7 +156,10 @@ fn half_a_batch_behind_the_head_is_cut_and_named_by_its_events() {
     let event = format!("event {}, never acknowledged", lines.len() - 1);
     let _ = past.anonymous(&["repair"]).expect(7, Has(&event), Any);
     let done = repaired(&past, &[]);
-    assert_eq!((&done["published_events"], &done["cut"][0]["first_sequence"]), (&0.into(), &(lines.len() - 1).into()));
+    assert_eq!(
+        (&done["published_events"], &done["cut"][0]["first_sequence"]),
+        (&0.into(), &(lines.len() - 1).into())
+    );
     is_sound(&past);
 }
 
@@ -132,7 +171,13 @@ fn a_segment_beyond_the_head_is_removed_and_kept() {
     std::fs::copy(&log(&world)[1], &stray).expect("copied");
     let done = repaired(&world, &[]);
     assert_eq!(done["cut"][0]["segment"], "00000000000000009999.ndjson");
-    assert!(world.log_bytes() == whole && world.store().join("damaged-1/00000000000000009999.ndjson").exists());
+    assert!(
+        world.log_bytes() == whole
+            && world
+                .store()
+                .join("damaged-1/00000000000000009999.ndjson")
+                .exists()
+    );
     is_sound(&world);
 }
 
@@ -143,8 +188,14 @@ fn a_lost_or_spoiled_head_is_written_anew_from_the_segments() {
         ("gone", |head| std::fs::remove_file(head).expect("removed")),
         ("empty", |head| std::fs::write(head, "").expect("written")),
         ("one slot", |head| edit(head, |bytes| bytes[20] ^= 1)),
-        ("the other slot", |head| edit(head, |bytes| bytes[4096 + 20] ^= 1)),
-        ("both slots", |head| edit(head, |bytes| bytes.iter_mut().step_by(4096).for_each(|byte| *byte ^= 1))),
+        ("the other slot", |head| {
+            edit(head, |bytes| bytes[4096 + 20] ^= 1)
+        }),
+        ("both slots", |head| {
+            edit(head, |bytes| {
+                bytes.iter_mut().step_by(4096).for_each(|byte| *byte ^= 1)
+            })
+        }),
     ];
     let sound = busy_world();
     for (what, spoil) in spoil {
@@ -152,11 +203,23 @@ fn a_lost_or_spoiled_head_is_written_anew_from_the_segments() {
         let published = world.json("ada", &["status"])["head"]["hash"].clone();
         spoil(&head(&world));
         let found = verified(&world, 7);
-        assert_eq!(found["violations"][0]["invariant"], "head", "{what}: {found}");
-        assert!(found["violations"][0]["remedy"].as_str().expect("text").contains("popug-cli repair"), "{what}");
+        assert_eq!(
+            found["violations"][0]["invariant"], "head",
+            "{what}: {found}"
+        );
+        assert!(
+            found["violations"][0]["remedy"]
+                .as_str()
+                .expect("text")
+                .contains("popug-cli repair"),
+            "{what}"
+        );
         let done = repaired(&world, &[]);
         assert_eq!(done["head"]["hash"], published, "{what}");
-        assert!(what == "gone" || world.store().join("damaged-1/head").exists(), "{what}");
+        assert!(
+            what == "gone" || world.store().join("damaged-1/head").exists(),
+            "{what}"
+        );
         is_sound(&world);
     }
 }
@@ -165,8 +228,14 @@ fn a_lost_or_spoiled_head_is_written_anew_from_the_segments() {
 #[test]
 fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
     let spoil: [Spoil<SpoilLog>; 3] = [
-        ("a bad end", |log| edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = 0)),
-        ("a missing end", |log| std::fs::remove_file(log.last().expect("a segment")).expect("removed")),
+        ("a bad end", |log| {
+            edit(log.last().expect("a segment"), |bytes| {
+                *bytes.last_mut().expect("a byte") = 0
+            })
+        }),
+        ("a missing end", |log| {
+            std::fs::remove_file(log.last().expect("a segment")).expect("removed")
+        }),
         ("nothing", |_| {}),
     ];
     let sound = busy_world();
@@ -175,7 +244,9 @@ fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
         for slots in [&[0, 4096][..], &[0], &[4096]] {
             let world = sound.copied();
             copy(&sound.home().join("backup"), &world.home().join("backup"));
-            edit(&world.store().join("log/head"), |bytes| slots.iter().for_each(|slot| bytes[slot + 20] ^= 1));
+            edit(&world.store().join("log/head"), |bytes| {
+                slots.iter().for_each(|slot| bytes[slot + 20] ^= 1)
+            });
             spoil(&log(&world));
             let done = repaired(&world, &["--from", "backup"]);
             assert_eq!(done["cut"], Value::Array(Vec::new()), "{what}, {slots:?}");
@@ -194,18 +265,40 @@ fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
     edit(&spoilt, |bytes| bytes[400] ^= 0x20);
     let bad = std::fs::read(&spoilt).expect("a segment");
     let found = verified(&world, 12);
-    assert_eq!((&found["damage"][0]["segment"], &found["damage"][0]["byte"]), (&name(&spoilt).into(), &0.into()));
-    assert!(found["damage"][0]["remedy"].as_str().expect("text").contains("repair --from"));
+    assert_eq!(
+        (&found["damage"][0]["segment"], &found["damage"][0]["byte"]),
+        (&name(&spoilt).into(), &0.into())
+    );
+    assert!(
+        found["damage"][0]["remedy"]
+            .as_str()
+            .expect("text")
+            .contains("repair --from")
+    );
     let error = refused(&world, &[], "log_damaged");
-    assert!(error["hints"].to_string().contains("--from BACKUP_DIR"), "{error}");
-    let _ =
-        world.anonymous(&["repair", "--from", "backup"]).expect(7, Has("replace: log/"), Has("nothing was changed"));
+    assert!(
+        error["hints"].to_string().contains("--from BACKUP_DIR"),
+        "{error}"
+    );
+    let _ = world.anonymous(&["repair", "--from", "backup"]).expect(
+        7,
+        Has("replace: log/"),
+        Has("nothing was changed"),
+    );
     let done = repaired(&world, &["--from", "backup"]);
-    assert_eq!((&done["replaced"][0]["segment"], &done["replaced"][1]), (&name(&spoilt).into(), &Value::Null));
+    assert_eq!(
+        (&done["replaced"][0]["segment"], &done["replaced"][1]),
+        (&name(&spoilt).into(), &Value::Null)
+    );
     assert!(world.log_bytes() == whole);
-    assert_eq!(std::fs::read(world.store().join("damaged-1").join(name(&spoilt))).expect("it was kept"), bad);
+    assert_eq!(
+        std::fs::read(world.store().join("damaged-1").join(name(&spoilt))).expect("it was kept"),
+        bad
+    );
     is_sound(&world);
-    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Has("sound"), Nothing);
+    let _ = world
+        .anonymous(&["verify", "--deep"])
+        .expect(0, Has("sound"), Nothing);
 }
 
 /// The backup's last segment has grown since; what it has of it is damaged, the rest is not.
@@ -219,13 +312,19 @@ fn the_beginning_of_a_segment_that_has_grown_since_is_repaired_from_a_backup() {
     let (whole, only) = (world.log_bytes(), log(&world).pop().expect("a segment"));
     edit(&only, |bytes| bytes[1000..1100].fill(0));
     let done = repaired(&world, &["--from", "backup"]);
-    assert!(done["replaced"][0]["bytes_kept"].as_u64() > Some(0), "{done}");
+    assert!(
+        done["replaced"][0]["bytes_kept"].as_u64() > Some(0),
+        "{done}"
+    );
     assert!(world.log_bytes() == whole);
     is_sound(&world);
 }
 
 fn swap(one: &Path, other: &Path) {
-    let (first, second) = (std::fs::read(one).expect("a file"), std::fs::read(other).expect("a file"));
+    let (first, second) = (
+        std::fs::read(one).expect("a file"),
+        std::fs::read(other).expect("a file"),
+    );
     std::fs::write(one, second).expect("written");
     std::fs::write(other, first).expect("written");
 }
@@ -233,14 +332,29 @@ fn swap(one: &Path, other: &Path) {
 #[test]
 fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup() {
     let spoil: [Spoil<SpoilLog>; 8] = [
-        ("longer", |log| edit(&log[1], |bytes| bytes.extend_from_slice(b"more\n"))),
-        ("missing", |log| std::fs::remove_file(&log[2]).expect("removed")),
-        ("the first is missing", |log| std::fs::remove_file(&log[0]).expect("removed")),
+        ("longer", |log| {
+            edit(&log[1], |bytes| bytes.extend_from_slice(b"more\n"))
+        }),
+        ("missing", |log| {
+            std::fs::remove_file(&log[2]).expect("removed")
+        }),
+        ("the first is missing", |log| {
+            std::fs::remove_file(&log[0]).expect("removed")
+        }),
         ("empty", |log| std::fs::write(&log[2], "").expect("written")),
-        ("cut", |log| edit(&log[1], |bytes| bytes.truncate(bytes.len() / 2))),
+        ("cut", |log| {
+            edit(&log[1], |bytes| bytes.truncate(bytes.len() / 2))
+        }),
         ("swapped", |log| swap(&log[1], &log[3])),
-        ("doubled", |log| drop(std::fs::copy(&log[1], log[1].with_file_name("00000000000000000012.ndjson")))),
-        ("the end is missing", |log| std::fs::remove_file(log.last().expect("a segment")).expect("removed")),
+        ("doubled", |log| {
+            drop(std::fs::copy(
+                &log[1],
+                log[1].with_file_name("00000000000000000012.ndjson"),
+            ))
+        }),
+        ("the end is missing", |log| {
+            std::fs::remove_file(log.last().expect("a segment")).expect("removed")
+        }),
     ];
     let sound = busy_world();
     let _ = back_up(&sound, "backup");
@@ -248,10 +362,17 @@ fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup
         let world = sound.copied();
         copy(&sound.home().join("backup"), &world.home().join("backup"));
         let whole = world.log_bytes();
-        assert!(log(&world).iter().all(|path| name(path) != "00000000000000000012.ndjson"));
+        assert!(
+            log(&world)
+                .iter()
+                .all(|path| name(path) != "00000000000000000012.ndjson")
+        );
         spoil(&log(&world));
         let found = verified(&world, 12);
-        assert!(!found["damage"].as_array().expect("damage").is_empty(), "{what}: {found}");
+        assert!(
+            !found["damage"].as_array().expect("damage").is_empty(),
+            "{what}: {found}"
+        );
         let _ = repaired(&world, &["--from", "backup"]);
         assert!(world.log_bytes() == whole, "{what}");
         is_sound(&world);
@@ -265,7 +386,9 @@ fn reordered_repeated_and_missing_lines_are_found_at_their_place() {
         ("swapped", |lines| lines.swap(1, 2)),
         ("reversed", |lines| lines[1..].reverse()),
         ("repeated", |lines| lines.insert(1, lines[0])),
-        ("missing", |lines| lines.retain(|line| !line.contains(r#""sequence":"00000000000000000002""#))),
+        ("missing", |lines| {
+            lines.retain(|line| !line.contains(r#""sequence":"00000000000000000002""#))
+        }),
     ];
     for (what, spoil) in spoil {
         let world = sound.copied();
@@ -293,7 +416,13 @@ fn a_log_that_ends_below_a_checkpoint_is_named_by_every_consumer() {
     let _ = world.does("ada", &["consume"]);
     let text = std::fs::read_to_string(log(&world).pop().expect("a segment")).expect("text");
     // The last batch goes, whole, and the head with it: the chain of what is left is right.
-    let batch = text.lines().rev().skip(1).take_while(|line| !line.contains(r#""more":0,"#)).count() + 1;
+    let batch = text
+        .lines()
+        .rev()
+        .skip(1)
+        .take_while(|line| !line.contains(r#""more":0,"#))
+        .count()
+        + 1;
     let left: Vec<&str> = text.lines().take(text.lines().count() - batch).collect();
     let path = log(&world).pop().expect("a segment");
     if left.is_empty() {
@@ -306,10 +435,19 @@ fn a_log_that_ends_below_a_checkpoint_is_named_by_every_consumer() {
     let violations = found["violations"].as_array().expect("violations");
     let behind = |place: &str| {
         violations.iter().any(|violation| {
-            violation["place"] == place && violation["what"].as_str().expect("text").contains("but the log ends with")
+            violation["place"] == place
+                && violation["what"]
+                    .as_str()
+                    .expect("text")
+                    .contains("but the log ends with")
         })
     };
-    assert!(["state.sqlite", "accounting.duckdb", "analytics.duckdb"].into_iter().all(behind), "{found}");
+    assert!(
+        ["state.sqlite", "accounting.duckdb", "analytics.duckdb"]
+            .into_iter()
+            .all(behind),
+        "{found}"
+    );
 }
 
 #[test]
@@ -321,8 +459,15 @@ fn what_only_the_damaged_log_held_is_never_given_up_silently() {
     let last = log(&world).pop().expect("a segment");
     edit(&last, |bytes| bytes[400] ^= 0x20);
     let error = refused(&world, &["--from", "backup"], "beyond_backup");
-    let lost = format!("events {} to {} are not in the backup", backed_up + 1, world.log_lines().len());
-    assert!(error["message"].as_str().expect("text").contains(&lost), "{error}");
+    let lost = format!(
+        "events {} to {} are not in the backup",
+        backed_up + 1,
+        world.log_lines().len()
+    );
+    assert!(
+        error["message"].as_str().expect("text").contains(&lost),
+        "{error}"
+    );
     assert!(error["hints"].to_string().contains("restore"), "{error}");
 }
 
@@ -333,7 +478,9 @@ fn a_backup_that_is_spoilt_or_of_another_log_repairs_nothing() {
     let spoilt = log(&world)[1].clone();
     edit(&spoilt, |bytes| bytes[400] ^= 0x20);
     let _ = refused(&world, &["--from", "nowhere"][..0], "log_damaged");
-    let none = world.anonymous(&["repair", "--yes", "--from", "nowhere", "-o", "json"]).expect(3, Nothing, Any);
+    let none = world
+        .anonymous(&["repair", "--yes", "--from", "nowhere", "-o", "json"])
+        .expect(3, Nothing, Any);
     assert_eq!(last_error(&none)["code"], "no_backup");
     // Another company's.
     let other = World::founded("UTC", "2026-03-01T08:00:00Z");
@@ -341,7 +488,10 @@ fn a_backup_that_is_spoilt_or_of_another_log_repairs_nothing() {
     copy(&other.home().join("backup"), &world.home().join("theirs"));
     let _ = refused(&world, &["--from", "theirs"], "beyond_backup");
     // A damaged one.
-    edit(&world.home().join("backup/log").join(name(&spoilt)), |bytes| bytes[10] ^= 1);
+    edit(
+        &world.home().join("backup/log").join(name(&spoilt)),
+        |bytes| bytes[10] ^= 1,
+    );
     let _ = refused(&world, &["--from", "backup"], "backup_damaged");
     // Without a head as well, a whole log of somebody else must not take the place of ours.
     std::fs::remove_file(world.store().join("log/head")).expect("removed");
@@ -367,13 +517,24 @@ fn where_neither_head_nor_segments_are_left_only_a_restore_helps_and_that_is_sai
         std::fs::remove_dir_all(&log).expect("removed");
         std::fs::create_dir(&log).expect("created");
         leave(&log);
-        for words in [&["repair", "--from", "backup", "--yes"][..], &["verify"], &["task", "list"]] {
+        for words in [
+            &["repair", "--from", "backup", "--yes"][..],
+            &["verify"],
+            &["task", "list"],
+        ] {
             let error = world.refused("ada", words, 12, "log_missing");
             assert!(
-                error["message"].as_str().is_some_and(|text| text.contains("neither head nor segments")),
+                error["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("neither head nor segments")),
                 "{error}"
             );
-            assert!(error["hints"][0].as_str().is_some_and(|hint| hint.contains("restore")), "{error}");
+            assert!(
+                error["hints"][0]
+                    .as_str()
+                    .is_some_and(|hint| hint.contains("restore")),
+                "{error}"
+            );
         }
     }
 }

@@ -26,7 +26,16 @@ use crate::torture::{Asked, Seeded};
 
 /// Whether a place is one that only these commands pass.
 pub fn is_of_rescue(place: &str) -> bool {
-    ["backup.", "copy.", "new_store.", "repair.", "restore.", "secrets."].iter().any(|name| place.starts_with(name))
+    [
+        "backup.",
+        "copy.",
+        "new_store.",
+        "repair.",
+        "restore.",
+        "secrets.",
+    ]
+    .iter()
+    .any(|name| place.starts_with(name))
 }
 
 /// Which command, and so what must hold.
@@ -53,12 +62,29 @@ struct Job {
 }
 
 impl Job {
-    fn new(name: &'static str, kind: Kind, words: &'static [&'static str], before: World, whole: Vec<u8>) -> Job {
-        let mut job =
-            Job { name, kind, words, before, whole, spoilt: Vec::new(), took: Duration::ZERO, passed: Vec::new() };
+    fn new(
+        name: &'static str,
+        kind: Kind,
+        words: &'static [&'static str],
+        before: World,
+        whole: Vec<u8>,
+    ) -> Job {
+        let mut job = Job {
+            name,
+            kind,
+            words,
+            before,
+            whole,
+            spoilt: Vec::new(),
+            took: Duration::ZERO,
+            passed: Vec::new(),
+        };
         let world = job.before.twin();
         let (trace, began) = (world.home().join("passed"), Instant::now());
-        let _ = job.call(&world).env("POPUG_FAILPOINT_TRACE", &trace).expect(0, Any, Any);
+        let _ = job
+            .call(&world)
+            .env("POPUG_FAILPOINT_TRACE", &trace)
+            .expect(0, Any, Any);
         job.took = began.elapsed();
         job.passed = numbered(&std::fs::read_to_string(&trace).unwrap_or_default());
         job
@@ -67,7 +93,9 @@ impl Job {
     fn call<'w>(&self, world: &'w World) -> Call<'w> {
         let call = match self.kind {
             Kind::Backup { .. } => world.call("ada", self.words),
-            Kind::Restore { .. } => world.anonymous(self.words).env("POPUG_PASSWORD", NEW_PASSWORD),
+            Kind::Restore { .. } => world
+                .anonymous(self.words)
+                .env("POPUG_PASSWORD", NEW_PASSWORD),
             Kind::Repair => world.anonymous(self.words),
         };
         call.arg("-o").arg("json")
@@ -90,11 +118,21 @@ impl Job {
         let former = bytes_in_if_there(&self.before.home().join("backup/log"));
         if output.status == 0 {
             let restored = bytes_in(&tried.home().join("new/log"));
-            assert!(restored == self.whole || restored == former, "{}: neither the former nor the new", self.name);
-            let _ = tried.anonymous(&["verify", "-C", "new"]).expect(0, Has("sound"), Nothing);
+            assert!(
+                restored == self.whole || restored == former,
+                "{}: neither the former nor the new",
+                self.name
+            );
+            let _ = tried
+                .anonymous(&["verify", "-C", "new"])
+                .expect(0, Has("sound"), Nothing);
         } else {
             let error = last_error(&output);
-            assert!(former.is_empty() && error["code"] == "no_backup", "{}: {error}", self.name);
+            assert!(
+                former.is_empty() && error["code"] == "no_backup",
+                "{}: {error}",
+                self.name
+            );
         }
     }
 
@@ -102,16 +140,26 @@ impl Job {
     fn is_restored(&self, world: &World) -> bool {
         let store = world.home().join("new");
         if !store.exists() {
-            let _ = world.anonymous(&["verify", "-C", "new"]).expect(10, Nothing, Any);
+            let _ = world
+                .anonymous(&["verify", "-C", "new"])
+                .expect(10, Nothing, Any);
             return false;
         }
-        assert!(bytes_in(&store.join("log")) == self.whole && store.join("restored").exists(), "{}", self.name);
-        let _ = world.anonymous(&["verify", "-C", "new"]).expect(0, Has("sound"), Nothing);
+        assert!(
+            bytes_in(&store.join("log")) == self.whole && store.join("restored").exists(),
+            "{}",
+            self.name
+        );
+        let _ = world
+            .anonymous(&["verify", "-C", "new"])
+            .expect(0, Has("sound"), Nothing);
         let password = match self.kind {
             Kind::Restore { with_secrets: true } => crate::harness::PASSWORD,
             _ => NEW_PASSWORD,
         };
-        let ada = world.anonymous(&["whoami", "-C", "new", "--as", "ada"]).env("POPUG_PASSWORD", password);
+        let ada = world
+            .anonymous(&["whoami", "-C", "new", "--as", "ada"])
+            .env("POPUG_PASSWORD", password);
         let _ = ada.expect(0, Has("ada"), Nothing);
         true
     }
@@ -119,14 +167,25 @@ impl Job {
     /// What was spoilt is still in the log, or was kept; the backup is as it was.
     fn check_kept(&self, world: &World) {
         let mut found = files_below(&world.store().join("log"));
-        for path in entries(&world.store()).iter().filter(|path| name(path).starts_with("damaged-")) {
+        for path in entries(&world.store())
+            .iter()
+            .filter(|path| name(path).starts_with("damaged-"))
+        {
             found.extend(files_below(path));
         }
         for bytes in &self.spoilt {
-            assert!(found.iter().any(|(_, kept)| kept == bytes), "{}: something replaced was not kept", self.name);
+            assert!(
+                found.iter().any(|(_, kept)| kept == bytes),
+                "{}: something replaced was not kept",
+                self.name
+            );
         }
         let backup = |world: &World| files_below(&world.home().join("backup"));
-        assert!(backup(world) == backup(&self.before), "{}: the backup is another", self.name);
+        assert!(
+            backup(world) == backup(&self.before),
+            "{}: the backup is another",
+            self.name
+        );
     }
 
     /// Repeats it and checks that all is as if nobody had been killed.
@@ -152,7 +211,9 @@ impl Job {
             }
         }
         if matches!(self.kind, Kind::Restore { .. }) {
-            let left = entries(world.home()).into_iter().find(|path| name(path).contains("restoring"));
+            let left = entries(world.home())
+                .into_iter()
+                .find(|path| name(path).contains("restoring"));
             assert_eq!(left, None, "{}: an attempt is left", self.name);
         }
     }
@@ -161,25 +222,58 @@ impl Job {
         let backup = world.home().join("backup");
         assert!(bytes_in(&backup.join("log")) == self.whole, "{}", self.name);
         self.check_restorable(world);
-        let generations = if backup.join("auth").exists() { entries(&backup.join("auth")).len() } else { 0 };
-        assert_eq!(generations, usize::from(with_secrets), "{}: secrets", self.name);
-        let names: BTreeSet<_> = entries(&backup).iter().map(|path| name(path).to_owned()).collect();
+        let generations = if backup.join("auth").exists() {
+            entries(&backup.join("auth")).len()
+        } else {
+            0
+        };
+        assert_eq!(
+            generations,
+            usize::from(with_secrets),
+            "{}: secrets",
+            self.name
+        );
+        let names: BTreeSet<_> = entries(&backup)
+            .iter()
+            .map(|path| name(path).to_owned())
+            .collect();
         let expected = ["auth", "backup.lock", "log", "manifest.json"].map(str::to_owned);
-        assert!(names.iter().all(|name| expected.contains(name)), "{}: {names:?}", self.name);
+        assert!(
+            names.iter().all(|name| expected.contains(name)),
+            "{}: {names:?}",
+            self.name
+        );
     }
 
     fn check_repaired(&self, world: &World) {
         self.check_kept(world);
-        assert!(world.log_bytes() == self.whole, "{}: another log", self.name);
-        let found = world.anonymous(&["verify", "-o", "json"]).expect(0, Any, Nothing).json();
-        assert!(found["sound"] == true && !found["notes"].to_string().contains("beyond the head"), "{found}");
-        let _ = world.anonymous(&["repair"]).expect(0, Has("nothing to repair"), Nothing);
-        let reports: Vec<_> =
-            entries(&world.store()).into_iter().filter(|path| name(path).ends_with(".json")).collect();
+        assert!(
+            world.log_bytes() == self.whole,
+            "{}: another log",
+            self.name
+        );
+        let found = world
+            .anonymous(&["verify", "-o", "json"])
+            .expect(0, Any, Nothing)
+            .json();
+        assert!(
+            found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
+            "{found}"
+        );
+        let _ = world
+            .anonymous(&["repair"])
+            .expect(0, Has("nothing to repair"), Nothing);
+        let reports: Vec<_> = entries(&world.store())
+            .into_iter()
+            .filter(|path| name(path).ends_with(".json"))
+            .collect();
         assert!(!reports.is_empty(), "{}: no report", self.name);
         for path in reports {
-            let report: Value = serde_json::from_slice(&std::fs::read(&path).expect("a report")).expect("JSON");
-            let kept = world.home().join(report["kept_in"].as_str().expect("a path"));
+            let report: Value =
+                serde_json::from_slice(&std::fs::read(&path).expect("a report")).expect("JSON");
+            let kept = world
+                .home()
+                .join(report["kept_in"].as_str().expect("a path"));
             assert!(kept.is_dir() && report["begun_at"].is_string(), "{report}");
         }
     }
@@ -191,23 +285,38 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 fn name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).expect("a name")
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name")
 }
 
 fn bytes_in_if_there(log: &Path) -> Vec<u8> {
-    if log.exists() { bytes_in(log) } else { Vec::new() }
+    if log.exists() {
+        bytes_in(log)
+    } else {
+        Vec::new()
+    }
 }
 
 /// Every file below a directory, if that is there.
 fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
-    for path in if directory.exists() { entries(directory) } else { Vec::new() } {
+    for path in if directory.exists() {
+        entries(directory)
+    } else {
+        Vec::new()
+    } {
         if path.is_dir() {
             found.extend(
-                files_below(&path).into_iter().map(|(below, bytes)| (Path::new(name(&path)).join(below), bytes)),
+                files_below(&path)
+                    .into_iter()
+                    .map(|(below, bytes)| (Path::new(name(&path)).join(below), bytes)),
             );
         } else {
-            found.push((PathBuf::from(name(&path)), std::fs::read(&path).expect("a file")));
+            found.push((
+                PathBuf::from(name(&path)),
+                std::fs::read(&path).expect("a file"),
+            ));
         }
     }
     found.sort();
@@ -234,11 +343,41 @@ fn jobs() -> Vec<Job> {
     let backup = |with_secrets| Kind::Backup { with_secrets };
     let restore = |with_secrets| Kind::Restore { with_secrets };
     let mut jobs = vec![
-        Job::new("the first backup", backup(true), BACK_UP_ALL, fresh, whole.clone()),
-        Job::new("the next backup", backup(true), BACK_UP_ALL, grown.twin(), newer.clone()),
-        Job::new("a backup without the secrets of the former", backup(false), BACK_UP, grown, newer),
-        Job::new("a restore with secrets", restore(true), RESTORE, with_secrets, whole.clone()),
-        Job::new("a restore with a new password", restore(false), RESTORE, without.twin(), whole.clone()),
+        Job::new(
+            "the first backup",
+            backup(true),
+            BACK_UP_ALL,
+            fresh,
+            whole.clone(),
+        ),
+        Job::new(
+            "the next backup",
+            backup(true),
+            BACK_UP_ALL,
+            grown.twin(),
+            newer.clone(),
+        ),
+        Job::new(
+            "a backup without the secrets of the former",
+            backup(false),
+            BACK_UP,
+            grown,
+            newer,
+        ),
+        Job::new(
+            "a restore with secrets",
+            restore(true),
+            RESTORE,
+            with_secrets,
+            whole.clone(),
+        ),
+        Job::new(
+            "a restore with a new password",
+            restore(false),
+            RESTORE,
+            without.twin(),
+            whole.clone(),
+        ),
     ];
     jobs.extend(repairs(&without, &whole));
     jobs
@@ -249,32 +388,60 @@ type Spoil = fn(&World, &[PathBuf]);
 fn repairs(sound: &World, whole: &[u8]) -> Vec<Job> {
     let spoilings: [(&'static str, &'static [&'static str], Spoil); 7] = [
         ("a torn tail", REPAIR, torn),
-        ("a lost head", REPAIR, |world, _| spoil_head(world, &[0, 4096])),
+        ("a lost head", REPAIR, |world, _| {
+            spoil_head(world, &[0, 4096])
+        }),
         ("damage in many places", REPAIR_FROM, damaged),
-        ("damage in many places and a lost head", REPAIR_FROM, |world, log| {
-            spoil_head(world, &[0, 4096]);
-            damaged(world, log);
-        }),
-        ("a lost head, damage and a bad end", REPAIR_FROM, |world, log| {
-            spoil_head(world, &[0, 4096]);
-            damaged_twice(world, log);
-        }),
-        ("a bad slot, damage and a bad end", REPAIR_FROM, |world, log| {
-            spoil_head(world, &[0]);
-            damaged_twice(world, log);
-        }),
-        ("the other slot, damage and a bad end", REPAIR_FROM, |world, log| {
-            spoil_head(world, &[4096]);
-            damaged_twice(world, log);
-        }),
+        (
+            "damage in many places and a lost head",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0, 4096]);
+                damaged(world, log);
+            },
+        ),
+        (
+            "a lost head, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0, 4096]);
+                damaged_twice(world, log);
+            },
+        ),
+        (
+            "a bad slot, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0]);
+                damaged_twice(world, log);
+            },
+        ),
+        (
+            "the other slot, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[4096]);
+                damaged_twice(world, log);
+            },
+        ),
     ];
     let job = |(name, words, spoil): (&'static str, &'static [&'static str], Spoil)| {
         let world = sound.twin();
         spoil(&world, &log(&world));
-        let sound: BTreeSet<Vec<u8>> = segments(&sound.store().join("log")).iter().map(read).collect();
-        let spoilt = log(&world).iter().map(read).filter(|bytes| !sound.contains(bytes)).collect();
+        let sound: BTreeSet<Vec<u8>> = segments(&sound.store().join("log"))
+            .iter()
+            .map(read)
+            .collect();
+        let spoilt = log(&world)
+            .iter()
+            .map(read)
+            .filter(|bytes| !sound.contains(bytes))
+            .collect();
         let spoilt = if words == REPAIR { Vec::new() } else { spoilt };
-        Job { spoilt, ..Job::new(name, Kind::Repair, words, world, whole.to_vec()) }
+        Job {
+            spoilt,
+            ..Job::new(name, Kind::Repair, words, world, whole.to_vec())
+        }
     };
     spoilings.into_iter().map(job).collect()
 }
@@ -284,12 +451,20 @@ fn read(path: &PathBuf) -> Vec<u8> {
 }
 
 fn torn(_: &World, log: &[PathBuf]) {
-    edit(log.last().expect("a segment"), |bytes| bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"torn"));
-    std::fs::copy(&log[1], log[1].with_file_name("00000000000000009999.ndjson")).expect("copied");
+    edit(log.last().expect("a segment"), |bytes| {
+        bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"torn")
+    });
+    std::fs::copy(
+        &log[1],
+        log[1].with_file_name("00000000000000009999.ndjson"),
+    )
+    .expect("copied");
 }
 
 fn spoil_head(world: &World, slots: &[usize]) {
-    edit(&world.store().join("log/head"), |bytes| slots.iter().for_each(|slot| bytes[slot + 20] ^= 1));
+    edit(&world.store().join("log/head"), |bytes| {
+        slots.iter().for_each(|slot| bytes[slot + 20] ^= 1)
+    });
 }
 
 /// Two flipped bits, a missing segment, one too many, and a bad end.
@@ -297,14 +472,22 @@ fn damaged(_: &World, log: &[PathBuf]) {
     edit(&log[1], |bytes| bytes[400] ^= 0x20);
     edit(&log[3], |bytes| bytes[200] ^= 1);
     std::fs::remove_file(&log[2]).expect("removed");
-    std::fs::copy(&log[4], log[4].with_file_name("00000000000000000012.ndjson")).expect("copied");
-    edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = b'x');
+    std::fs::copy(
+        &log[4],
+        log[4].with_file_name("00000000000000000012.ndjson"),
+    )
+    .expect("copied");
+    edit(log.last().expect("a segment"), |bytes| {
+        *bytes.last_mut().expect("a byte") = b'x'
+    });
 }
 
 /// Once the first place is repaired and no head tells more, the end looks like a torn tail.
 fn damaged_twice(_: &World, log: &[PathBuf]) {
     edit(&log[1], |bytes| bytes[400] ^= 0x20);
-    edit(log.last().expect("a segment"), |bytes| *bytes.last_mut().expect("a byte") = b'x');
+    edit(log.last().expect("a segment"), |bytes| {
+        *bytes.last_mut().expect("a byte") = b'x'
+    });
 }
 
 #[derive(Default)]
@@ -317,11 +500,16 @@ impl Rescue {
     /// Carries out `job`, killed as `deaths` say, and then to its end.
     fn round(&self, job: &Job, deaths: &[Death], seed: u64) {
         let world = job.before.twin();
-        let _told = Seeded { seed, world: &world };
+        let _told = Seeded {
+            seed,
+            world: &world,
+        };
         for death in deaths {
             match self.tally.kill(job.call(&world), death) {
                 Ended::Killed | Ended::Finished { status: 0, .. } => {}
-                Ended::Finished { status: 4, stderr, .. } if stderr.contains("store_exists") => {}
+                Ended::Finished {
+                    status: 4, stderr, ..
+                } if stderr.contains("store_exists") => {}
                 Ended::Finished { status, stderr, .. } => {
                     panic!("{}: exit {status} at {death:?}\n{stderr}", job.name)
                 }
@@ -336,7 +524,9 @@ impl Rescue {
     fn random_round(&self, jobs: &[Job], seed: u64) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let job = &jobs[rng.random_range(0..jobs.len())];
-        let deaths: Vec<Death> = (0..rng.random_range(1..=3)).map(|_| any_death(job, &mut rng)).collect();
+        let deaths: Vec<Death> = (0..rng.random_range(1..=3))
+            .map(|_| any_death(job, &mut rng))
+            .collect();
         self.round(job, &deaths, seed);
     }
 }
@@ -353,7 +543,8 @@ fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
     let rescue = Rescue::default();
     for (number, job) in (0..).zip(&jobs()) {
         let mut rng = ChaCha20Rng::seed_from_u64(number);
-        let deaths = [0.9, 1.1].map(|most| Death::After(job.took.mul_f64(rng.random_range(0.3..most))));
+        let deaths =
+            [0.9, 1.1].map(|most| Death::After(job.took.mul_f64(rng.random_range(0.3..most))));
         rescue.round(job, &deaths, number);
     }
     assert!(rescue.tally.total() > 0, "nobody was killed");
@@ -365,8 +556,17 @@ fn rescuers_killed_anywhere_for_long() {
     let asked = Asked::read();
     let (rescue, jobs, began) = (Rescue::default(), jobs(), Instant::now());
     // In each job at the first passing of each place, then as it comes.
-    let places = |job: &Job| job.passed.iter().filter(|place| place.ends_with(":1")).cloned().collect::<Vec<_>>();
-    let everywhere: Vec<_> = jobs.iter().flat_map(|job| places(job).into_iter().map(move |at| (job, at))).collect();
+    let places = |job: &Job| {
+        job.passed
+            .iter()
+            .filter(|place| place.ends_with(":1"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let everywhere: Vec<_> = jobs
+        .iter()
+        .flat_map(|job| places(job).into_iter().map(move |at| (job, at)))
+        .collect();
     let (at_first, next) = (AtomicU64::new(0), AtomicU64::new(asked.seed));
     let work = || {
         let turn = || usize::try_from(at_first.fetch_add(1, Ordering::Relaxed)).ok();
@@ -384,7 +584,19 @@ fn rescuers_killed_anywhere_for_long() {
     });
     let mut meant = kills::places();
     meant.retain(|place| is_of_rescue(place));
-    println!("rescuers: seeds {} to {}\n{}", asked.seed, next.load(Ordering::Relaxed), rescue.tally.lines(&meant));
-    println!("rounds {}, kills {}, losses 0", rescue.rounds.load(Ordering::Relaxed), rescue.tally.total());
-    assert!(meant.iter().all(|place| rescue.tally.deaths_at(place) > 0), "nobody dies at some place");
+    println!(
+        "rescuers: seeds {} to {}\n{}",
+        asked.seed,
+        next.load(Ordering::Relaxed),
+        rescue.tally.lines(&meant)
+    );
+    println!(
+        "rounds {}, kills {}, losses 0",
+        rescue.rounds.load(Ordering::Relaxed),
+        rescue.tally.total()
+    );
+    assert!(
+        meant.iter().all(|place| rescue.tally.deaths_at(place) > 0),
+        "nobody dies at some place"
+    );
 }

@@ -37,7 +37,22 @@ const TABLE: [(&str, &[&str]); 44] = [
     ("a", &["user", "set-role", "dora", "worker", "-n"]),
     ("a", &["user", "deactivate", "dora", "-n"]),
     ("a", &["user", "reactivate", "dora", "-n"]),
-    ("a", &["user", "register", "--login", "new", "--name", "N", "--email", "n@n.example", "--role", "worker", "-n"]),
+    (
+        "a",
+        &[
+            "user",
+            "register",
+            "--login",
+            "new",
+            "--name",
+            "N",
+            "--email",
+            "n@n.example",
+            "--role",
+            "worker",
+            "-n",
+        ],
+    ),
     ("amcdws", &["whoami"]),
     ("amcdws", &["status"]),
     ("amcdws", &["consume", "tracker"]),
@@ -53,7 +68,11 @@ const TABLE: [(&str, &[&str]); 44] = [
 ];
 
 fn letter(role: &str) -> char {
-    if role == "accountant" { 'c' } else { role.chars().next().expect("a role") }
+    if role == "accountant" {
+        'c'
+    } else {
+        role.chars().next().expect("a role")
+    }
 }
 
 #[test]
@@ -84,19 +103,32 @@ fn accountants_and_admins_correct_and_nobody_his_own() {
     let entries = world.rows("axel", &["report", "entries"]);
     let of = |login: &str| {
         let found = entries.iter().find(|row| row["login"] == login);
-        found.unwrap_or_else(|| panic!("{login} has no entry"))["entry_id"].as_str().expect("an id").to_owned()
+        found.unwrap_or_else(|| panic!("{login} has no entry"))["entry_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
     };
-    let others = entries.iter().find(|row| row["login"] != "axel").expect("an entry of somebody else");
+    let others = entries
+        .iter()
+        .find(|row| row["login"] != "axel")
+        .expect("an entry of somebody else");
     let id = others["entry_id"].as_str().expect("an id");
     for (login, role) in PEOPLE {
-        let words = ["account", "correct", id, "--amount", "0.10", "--reason", "slip"];
+        let words = [
+            "account", "correct", id, "--amount", "0.10", "--reason", "slip",
+        ];
         if "ac".contains(letter(role)) {
             let _ = world.call(login, &words).expect(0, Any, Nothing);
         } else {
             let _ = world.refused(login, &words, 5, "role_may_not");
         }
     }
-    let _ = world.refused("axel", &["account", "correct", &of("axel"), "--reason", "slip"], 5, "own_account");
+    let _ = world.refused(
+        "axel",
+        &["account", "correct", &of("axel"), "--reason", "slip"],
+        5,
+        "own_account",
+    );
 }
 
 #[test]
@@ -104,15 +136,33 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
     let world = World::new();
     for (login, role) in PEOPLE {
         let own = ["user", "set-password", "--password-stdin"];
-        let _ = world.call(login, &own).stdin("long enough for all").expect(0, Nothing, Nothing);
-        let _ = world.call(login, &["token", "issue", login, "--ttl", "1h"]).expect(0, Any, Nothing);
+        let _ = world
+            .call(login, &own)
+            .stdin("long enough for all")
+            .expect(0, Nothing, Nothing);
+        let _ = world
+            .call(login, &["token", "issue", login, "--ttl", "1h"])
+            .expect(0, Any, Nothing);
         if role == "admin" {
             continue;
         }
-        let others = ["user", "set-password", "ada", "--password-stdin", "-o", "json"];
-        let output = world.call(login, &others).stdin("long enough for all").expect(5, Nothing, Any);
+        let others = [
+            "user",
+            "set-password",
+            "ada",
+            "--password-stdin",
+            "-o",
+            "json",
+        ];
+        let output = world
+            .call(login, &others)
+            .stdin("long enough for all")
+            .expect(5, Nothing, Any);
         assert_eq!(last_error(&output)["code"], "role_may_not");
-        let id = world.rows("ada", &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned();
+        let id = world.rows("ada", &["token", "list"])[0]["token_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         let _ = world.refused(login, &["token", "revoke", &id], 5, "role_may_not");
         if role != "accountant" {
             let _ = world.refused(login, &["mail", "retry", "0"], 5, "role_may_not");
@@ -121,7 +171,12 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
     for row in world.rows("dora", &["user", "list"]) {
         assert_eq!(row["email"].is_string(), row["login"] == "dora", "{row}");
     }
-    assert!(world.rows("axel", &["user", "list"]).iter().all(|row| row["email"].is_string()));
+    assert!(
+        world
+            .rows("axel", &["user", "list"])
+            .iter()
+            .all(|row| row["email"].is_string())
+    );
 }
 
 #[test]
@@ -132,18 +187,34 @@ fn only_an_admin_imports_and_simulates() {
     let activity = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
     for (login, role) in PEOPLE {
         for (kind, text) in [("users", users), ("tasks", tasks), ("activity", activity)] {
-            let import = world.call(login, &["import", kind, "-", "-o", "json"]).stdin(text);
+            let import = world
+                .call(login, &["import", kind, "-", "-o", "json"])
+                .stdin(text);
             if role == "admin" {
                 let _ = import.expect(0, Any, Any);
             } else {
                 let before = world.log_bytes();
                 let output = import.expect(5, Nothing, Any);
-                assert_eq!(last_error(&output)["code"], "role_may_not", "{login} {kind}");
+                assert_eq!(
+                    last_error(&output)["code"],
+                    "role_may_not",
+                    "{login} {kind}"
+                );
                 assert!(world.log_bytes() == before);
             }
         }
         if role != "admin" {
-            let simulate = ["simulate", "--days", "1", "--popugs", "2", "--tasks-per-day", "3", "--seed", "1"];
+            let simulate = [
+                "simulate",
+                "--days",
+                "1",
+                "--popugs",
+                "2",
+                "--tasks-per-day",
+                "3",
+                "--seed",
+                "1",
+            ];
             let _ = world.refused(login, &simulate, 5, "role_may_not");
         }
     }
@@ -161,7 +232,12 @@ fn a_right_is_judged_by_the_role_of_now_and_not_of_the_token() {
 #[test]
 fn the_table_of_this_test_names_every_report_and_role() {
     for report in REPORTS {
-        assert!(TABLE.iter().any(|(_, words)| words.starts_with(&["report", report])), "{report}");
+        assert!(
+            TABLE
+                .iter()
+                .any(|(_, words)| words.starts_with(&["report", report])),
+            "{report}"
+        );
     }
     let letters: String = PEOPLE.iter().map(|(_, role)| letter(role)).collect();
     assert!("amcdws".chars().all(|role| letters.contains(role)));

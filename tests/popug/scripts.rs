@@ -12,10 +12,14 @@ fn root() -> &'static Path {
 
 /// A command with the built program on its PATH and nothing else of this process.
 fn sealed(program: &Path, world: &World) -> Command {
-    let bin = Path::new(env!("CARGO_BIN_EXE_popug-cli")).parent().expect("a directory");
+    let bin = Path::new(env!("CARGO_BIN_EXE_popug-cli"))
+        .parent()
+        .expect("a directory");
     let mut command = Command::new(program);
     command.env_clear().current_dir(world.home());
-    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("HOME", world.home());
+    command
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("HOME", world.home());
     command.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
     command
 }
@@ -23,7 +27,11 @@ fn sealed(program: &Path, world: &World) -> Command {
 fn succeeds(mut command: Command) -> Output {
     let output = command.output().expect("it starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{stderr}",
+        output.status
+    );
     output
 }
 
@@ -34,13 +42,24 @@ fn the_nightly_job_closes_and_sends_with_the_token_of_a_service_user_and_says_no
     let tomorrow = "2026-03-30T12:00:00Z";
     let _ = world.at(tomorrow);
     let mut job = sealed(&root().join("scripts/end-of-day"), &world);
-    job.env("POPUG_STORE", world.store()).env("POPUG_TOKEN", world.token("cron"));
+    job.env("POPUG_STORE", world.store())
+        .env("POPUG_TOKEN", world.token("cron"));
     job.env("POPUG_NOW", tomorrow).env("POPUG_SEED", "1");
     let output = succeeds(job);
-    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output:?}"
+    );
     let status = world.json("ada", &["status"]);
     assert!(status["last_closed_date"].is_string(), "{status}");
-    assert!(status["consumers"].as_array().expect("consumers").iter().all(|c| c["lag_events"] == 0), "{status}");
+    assert!(
+        status["consumers"]
+            .as_array()
+            .expect("consumers")
+            .iter()
+            .all(|c| c["lag_events"] == 0),
+        "{status}"
+    );
 }
 
 #[test]
@@ -57,9 +76,14 @@ fn a_managers_day_runs_twice_and_the_books_balance() {
 #[test]
 fn the_library_example_founds_a_company_and_prints_its_balances() {
     let world = World::empty();
-    let program = Path::new(env!("CARGO_BIN_EXE_popug-cli")).with_file_name("examples").join("library");
+    let program = Path::new(env!("CARGO_BIN_EXE_popug-cli"))
+        .with_file_name("examples")
+        .join("library");
     let output = succeeds(sealed(&program, &world));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("balance"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("balance"),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -67,12 +91,27 @@ fn the_demo_shows_every_report_of_a_sound_store() {
     let world = World::empty();
     let store = world.home().join("demo");
     let store = store.to_str().expect("UTF-8");
-    let words = ["demo", "--dir", store, "--days", "3", "--popugs", "5", "--tasks-per-day", "6"];
+    let words = [
+        "demo",
+        "--dir",
+        store,
+        "--days",
+        "3",
+        "--popugs",
+        "5",
+        "--tasks-per-day",
+        "6",
+    ];
     let output = world.anonymous(&words).expect(0, Any, Nothing);
     for report in REPORTS {
-        assert!(output.stdout.contains(&format!("── report {report} ──")), "{report}");
+        assert!(
+            output.stdout.contains(&format!("── report {report} ──")),
+            "{report}"
+        );
     }
-    let _ = world.anonymous(&["verify", "--deep", "-C", store]).expect(0, Any, Nothing);
+    let _ = world
+        .anonymous(&["verify", "--deep", "-C", store])
+        .expect(0, Any, Nothing);
 }
 
 #[test]
@@ -83,13 +122,21 @@ fn the_sample_files_are_imported_once_however_often_they_are_given() {
     let file = root().join("data/activity.csv");
     let words = ["import", "activity", file.to_str().expect("UTF-8")];
     let first = world.json("ada", &words);
-    assert!(first["imported"].as_u64() > Some(200) && first["rejected"] == 0, "{first}");
+    assert!(
+        first["imported"].as_u64() > Some(200) && first["rejected"] == 0,
+        "{first}"
+    );
     let before = world.log_bytes();
     let again = world.json("ada", &words);
-    assert_eq!((again["imported"].as_u64(), again["appended"].as_u64()), (Some(0), Some(0)));
+    assert_eq!(
+        (again["imported"].as_u64(), again["appended"].as_u64()),
+        (Some(0), Some(0))
+    );
     assert!(world.log_bytes() == before, "the second run appended");
     let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
-    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Any, Nothing);
+    let _ = world
+        .anonymous(&["verify", "--deep"])
+        .expect(0, Any, Nothing);
 }
 
 #[test]
@@ -102,7 +149,10 @@ fn every_bad_row_of_an_import_is_named_and_nothing_is_appended() {
     let output = world.call("ada", &words).stdin(csv).expect(6, Nothing, Any);
     let error: serde_json::Value = serde_json::from_str(output.stderr.trim()).expect("one object");
     let hints = error["error"]["hints"].to_string();
-    assert!(hints.contains("line 3, column login") && hints.contains("line 4, column role"), "{hints}");
+    assert!(
+        hints.contains("line 3, column login") && hints.contains("line 4, column role"),
+        "{hints}"
+    );
     assert!(world.log_bytes() == before, "something was appended");
 }
 
@@ -113,7 +163,9 @@ fn damage_to_the_log_is_found_by_verify_and_named() {
     let mut bytes = std::fs::read(&segment).expect("the first segment");
     bytes[700] ^= 1;
     std::fs::write(&segment, bytes).expect("written");
-    let output = world.anonymous(&["verify", "-o", "json"]).expect(12, Any, Nothing);
+    let output = world
+        .anonymous(&["verify", "-o", "json"])
+        .expect(12, Any, Nothing);
     let found: serde_json::Value = serde_json::from_str(&output.stdout).expect("one object");
     assert_eq!(found["sound"], false);
     assert_eq!(found["damage"][0]["segment"], "00000000000000000001.ndjson");

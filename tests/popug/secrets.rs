@@ -19,7 +19,9 @@ struct Heard {
 impl Heard {
     fn run(&mut self, words: &[&str], exit: i32, with: &[(&str, &str)], stdin: &str) -> String {
         let call = self.world.anonymous(words).arg("-v").stdin(stdin);
-        let call = with.iter().fold(call, |call, (name, value)| call.env(name, value));
+        let call = with
+            .iter()
+            .fold(call, |call, (name, value)| call.env(name, value));
         let output = call.expect(exit, Any, Any);
         self.text.push_str(&output.stderr);
         self.text.push_str(&output.stdout);
@@ -28,25 +30,49 @@ impl Heard {
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 #[test]
 fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session() {
-    let mut heard = Heard { world: World::empty(), text: String::new() };
+    let mut heard = Heard {
+        world: World::empty(),
+        text: String::new(),
+    };
     let init: Vec<&str> = INIT.into_iter().chain(["--password-stdin"]).collect();
     heard.run(&init, 0, &[], FIRST);
     heard.run(&["login", "ada"], 0, &[("POPUG_PASSWORD", FIRST)], "");
     // What is asked for is printed once, and not kept here.
-    let shown = heard.world.anonymous(&["token", "issue", "ada"]).expect(0, Any, Nothing).stdout;
+    let shown = heard
+        .world
+        .anonymous(&["token", "issue", "ada"])
+        .expect(0, Any, Nothing)
+        .stdout;
     let token = shown.trim();
     let by_token = [("POPUG_TOKEN", token)];
-    heard.run(&["user", "set-password", "--password-stdin"], 0, &by_token, SECOND);
+    heard.run(
+        &["user", "set-password", "--password-stdin"],
+        0,
+        &by_token,
+        SECOND,
+    );
     let register = [
         "user",
         "register",
@@ -61,8 +87,18 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
         "--password-stdin",
     ];
     heard.run(&register, 0, &by_token, SECOND);
-    heard.run(&["whoami", "--as", "ada"], 5, &[("POPUG_PASSWORD", FIRST)], "");
-    heard.run(&["user", "set-password", "--password-stdin"], 6, &by_token, &FIRST.repeat(99));
+    heard.run(
+        &["whoami", "--as", "ada"],
+        5,
+        &[("POPUG_PASSWORD", FIRST)],
+        "",
+    );
+    heard.run(
+        &["user", "set-password", "--password-stdin"],
+        6,
+        &by_token,
+        &FIRST.repeat(99),
+    );
     for (words, exit) in [
         // A token where its id or a name belongs.
         (&["token", "revoke", token][..], 3),
@@ -86,19 +122,41 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
     }
     let altered = format!("{token}A");
     heard.run(&["whoami"], 5, &[("POPUG_TOKEN", &altered)], "");
-    for url in
-        [format!("smtp://ada:{SMTP}@"), format!("http://ada:{SMTP}@mail.example"), format!("smtps://:{SMTP}@x:y")]
-    {
-        heard.run(&["consume", "notifier"], 2, &[("POPUG_TOKEN", token), ("POPUG_SMTP_URL", &url)], "");
+    for url in [
+        format!("smtp://ada:{SMTP}@"),
+        format!("http://ada:{SMTP}@mail.example"),
+        format!("smtps://:{SMTP}@x:y"),
+    ] {
+        heard.run(
+            &["consume", "notifier"],
+            2,
+            &[("POPUG_TOKEN", token), ("POPUG_SMTP_URL", &url)],
+            "",
+        );
     }
-    for (name, secret) in [("first", FIRST), ("second", SECOND), ("smtp", SMTP), ("token", token)] {
-        assert!(!heard.text.contains(secret), "the {name} secret was said:\n{}", heard.text);
+    for (name, secret) in [
+        ("first", FIRST),
+        ("second", SECOND),
+        ("smtp", SMTP),
+        ("token", token),
+    ] {
+        assert!(
+            !heard.text.contains(secret),
+            "the {name} secret was said:\n{}",
+            heard.text
+        );
         for file in files(heard.world.home()) {
             let bytes = std::fs::read(&file).expect("a file");
-            assert!(!holds(&bytes, secret), "the {name} secret is in {}", file.display());
+            assert!(
+                !holds(&bytes, secret),
+                "the {name} secret is in {}",
+                file.display()
+            );
         }
     }
-    let session = files(&heard.world.home().join(".local")).pop().expect("a session");
+    let session = files(&heard.world.home().join(".local"))
+        .pop()
+        .expect("a session");
     let session = std::fs::read_to_string(session).expect("a token");
     let elsewhere = files(&heard.world.store())
         .into_iter()

@@ -35,9 +35,17 @@ pub struct Seeded<'w> {
 impl Drop for Seeded<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let kept = std::env::temp_dir().join(format!("popug-torture-{}-{}", std::process::id(), self.seed));
+            let kept = std::env::temp_dir().join(format!(
+                "popug-torture-{}-{}",
+                std::process::id(),
+                self.seed
+            ));
             crate::harness::copy(self.world.home(), &kept);
-            eprintln!("failed: repeat it with `scripts/torture --seed {}`; its store is {}", self.seed, kept.display());
+            eprintln!(
+                "failed: repeat it with `scripts/torture --seed {}`; its store is {}",
+                self.seed,
+                kept.display()
+            );
         }
     }
 }
@@ -51,13 +59,20 @@ pub struct Asked {
 impl Asked {
     pub fn read() -> Asked {
         if !cfg!(feature = "failpoints") {
-            panic!("without the feature `failpoints` nobody dies at a named place; use scripts/torture");
+            panic!(
+                "without the feature `failpoints` nobody dies at a named place; use scripts/torture"
+            );
         }
         let number = |name: &str| {
-            let text = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
-            text.parse().unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
+            let text = std::env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
         };
-        Asked { seed: number("POPUG_TORTURE_SEED"), duration: Duration::from_secs(number("POPUG_TORTURE_SECONDS")) }
+        Asked {
+            seed: number("POPUG_TORTURE_SEED"),
+            duration: Duration::from_secs(number("POPUG_TORTURE_SECONDS")),
+        }
     }
 }
 
@@ -78,16 +93,25 @@ impl Torture {
         let (log, wanted) = (play.world.log_bytes(), outcome(&play.world, &play.steps));
         for repetition in 0..REPETITIONS as u64 {
             let world = World::new();
-            let _told = Seeded { seed, world: &world };
+            let _told = Seeded {
+                seed,
+                world: &world,
+            };
             let mut rng = ChaCha20Rng::seed_from_u64(seed ^ (repetition << 48));
             self.suffer(&world, &play.steps, &log, &mut rng);
             let found = outcome(&world, &play.steps);
             for (name, bytes) in &wanted {
-                assert!(found.get(name) == Some(bytes), "{name} is another than without kills");
+                assert!(
+                    found.get(name) == Some(bytes),
+                    "{name} is another than without kills"
+                );
             }
             assert_eq!(found.len(), wanted.len(), "{:?}", found.keys());
             let last = play.steps.last().expect("it ends with consuming");
-            let _ = world.call("ada", &["verify", "--deep"]).env("POPUG_NOW", &last.now).expect(0, Any, Nothing);
+            let _ = world
+                .call("ada", &["verify", "--deep"])
+                .env("POPUG_NOW", &last.now)
+                .expect(0, Any, Nothing);
             self.rounds.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -101,7 +125,11 @@ impl Torture {
                 let death = self.choose(step, was_killed, rng);
                 match self.tally.kill(step.call(world), &death) {
                     Ended::Killed => was_killed = true,
-                    Ended::Finished { status, stdout, stderr } => {
+                    Ended::Finished {
+                        status,
+                        stdout,
+                        stderr,
+                    } => {
                         assert_eq!(status, 0, "{:?} after {death:?}\n{stderr}", step.words);
                         assert_same_answer(step, &stdout);
                         acknowledged = step.log_bytes;
@@ -109,16 +137,26 @@ impl Torture {
                 }
                 let found = world.log_bytes();
                 let what = || format!("{:?}, {death:?}", step.words);
-                assert!(found.starts_with(&log[..acknowledged]), "something acknowledged is gone: {}", what());
+                assert!(
+                    found.starts_with(&log[..acknowledged]),
+                    "something acknowledged is gone: {}",
+                    what()
+                );
                 if rng.random_range(0..8) == 0 {
-                    let _ =
-                        world.call("ada", &["task", "list", "--all"]).env("POPUG_NOW", &step.now).expect(0, Any, Any);
+                    let _ = world
+                        .call("ada", &["task", "list", "--all"])
+                        .env("POPUG_NOW", &step.now)
+                        .expect(0, Any, Any);
                 }
             }
             let answer = step.call(world).expect(0, Any, Any).stdout;
             assert_same_answer(step, &answer);
             acknowledged = step.log_bytes;
-            assert!(world.log_bytes() == log[..acknowledged], "another log after {:?}", step.words);
+            assert!(
+                world.log_bytes() == log[..acknowledged],
+                "another log after {:?}",
+                step.words
+            );
             self.commands.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -136,12 +174,19 @@ impl Torture {
         if rng.random_range(0..2) == 0 {
             return Death::At(anywhere.clone());
         }
-        let rarest = step.passed.iter().min_by_key(|place| self.tally.deaths_at(place)).unwrap_or(anywhere);
+        let rarest = step
+            .passed
+            .iter()
+            .min_by_key(|place| self.tally.deaths_at(place))
+            .unwrap_or(anywhere);
         Death::At(rarest.clone())
     }
 
     fn summary(&self) -> String {
-        let (rounds, commands) = (self.rounds.load(Ordering::Relaxed), self.commands.load(Ordering::Relaxed));
+        let (rounds, commands) = (
+            self.rounds.load(Ordering::Relaxed),
+            self.commands.load(Ordering::Relaxed),
+        );
         let mut meant = kills::places();
         meant.retain(|place| !rescue::is_of_rescue(place));
         let (kills, lines) = (self.tally.total(), self.tally.lines(&meant));
@@ -155,7 +200,8 @@ pub fn assert_same_answer(step: &Step, stdout: &str) {
         return;
     }
     let read = |text: &str| {
-        let mut answer: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let mut answer: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         answer["replayed"] = Value::Null;
         answer
     };
@@ -166,7 +212,10 @@ pub fn assert_same_answer(step: &Step, stdout: &str) {
 pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
     let last = steps.last().expect("it ends with consuming");
     let target = world.home().join("export");
-    let export = world.call("ada", &["export", "--dir"]).env("POPUG_NOW", &last.now).arg(&target);
+    let export = world
+        .call("ada", &["export", "--dir"])
+        .env("POPUG_NOW", &last.now)
+        .arg(&target);
     let _ = export.expect(0, Any, Any);
     let mut found = BTreeMap::new();
     for directory in [target, world.store().join("outbox")] {
@@ -176,12 +225,18 @@ pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
     for path in entries.map(|entry| entry.expect("an entry").path()) {
         if path.is_dir() {
             gather(home, &path, found);
         } else if path.extension().is_none_or(|extension| extension != "tmp") {
-            let name = path.strip_prefix(home).expect("inside").display().to_string();
+            let name = path
+                .strip_prefix(home)
+                .expect("inside")
+                .display()
+                .to_string();
             found.insert(name, std::fs::read(&path).expect("a file"));
         }
     }
@@ -194,7 +249,10 @@ fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_
         let _ = world.does("mara", &["task", "add", "Posted once"]);
         let world = die_unpublished(&world, "ada", &["consume", "accounting"]);
         let published = world.log_bytes();
-        let _ = world.call("ada", words).expect(0, Any, Has("2 whole events were kept, 0 bytes cut"));
+        let _ =
+            world
+                .call("ada", words)
+                .expect(0, Any, Has("2 whole events were kept, 0 bytes cut"));
         assert!(world.log_bytes() == published);
     }
 }
@@ -205,7 +263,11 @@ fn die_unpublished(world: &World, login: &str, words: &[&str]) -> World {
     let _ = dying.does(login, words);
     let after = world.copied();
     crate::harness::copy(&dying.store().join("log"), &after.store().join("log"));
-    std::fs::copy(world.store().join("log/head"), after.store().join("log/head")).expect("copied");
+    std::fs::copy(
+        world.store().join("log/head"),
+        after.store().join("log/head"),
+    )
+    .expect("copied");
     assert!(after.log_bytes() == dying.log_bytes());
     after
 }
@@ -215,7 +277,10 @@ fn a_correction_that_was_not_published_is_not_made_twice() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "Corrected once"]);
     let _ = world.does("ada", &["consume"]);
-    let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"].as_str().expect("an id").to_owned();
+    let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let correct = ["account", "correct", &entry, "--reason", "slip"];
     let keyed = [&correct[..], &["--key", "once", "-o", "json"]].concat();
     let world = die_unpublished(&world, "ada", &keyed);
@@ -223,8 +288,13 @@ fn a_correction_that_was_not_published_is_not_made_twice() {
     let answer = world.call("ada", &keyed).expect(0, Any, Any).json();
     assert_eq!(answer["replayed"], true);
     // Without the key it would be a second one, of an entry that is corrected in full.
-    let refused = world.call("ada", &[&correct[..], &["-o", "json"]].concat()).expect(4, Nothing, Any);
-    assert_eq!(crate::harness::last_error(&refused)["code"], "corrected_in_full");
+    let refused = world
+        .call("ada", &[&correct[..], &["-o", "json"]].concat())
+        .expect(4, Nothing, Any);
+    assert_eq!(
+        crate::harness::last_error(&refused)["code"],
+        "corrected_in_full"
+    );
     assert!(world.log_bytes() == published);
 }
 
@@ -251,5 +321,10 @@ fn killed_anywhere_for_long() {
             scope.spawn(work);
         }
     });
-    println!("kills: seeds {} to {}\n{}", asked.seed, next.load(Ordering::Relaxed) - 1, torture.summary());
+    println!(
+        "kills: seeds {} to {}\n{}",
+        asked.seed,
+        next.load(Ordering::Relaxed) - 1,
+        torture.summary()
+    );
 }

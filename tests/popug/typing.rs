@@ -23,13 +23,22 @@ struct Terminal {
 impl Terminal {
     fn with(world: &World, call: Call<'_>) -> Terminal {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
-        let socket = world.home().join(format!("tmux-{}", OPENED.fetch_add(1, Ordering::Relaxed)));
+        let socket = world
+            .home()
+            .join(format!("tmux-{}", OPENED.fetch_add(1, Ordering::Relaxed)));
         let settings = world.home().join("tmux.conf");
         std::fs::write(&settings, SETTINGS).expect("written");
         let words = call.env("TERM", "screen").sealed_words();
         let mut tmux = tmux(&socket);
-        let _ = tmux.arg("-f").arg(settings).args(["new-session", "-d", "-x", "100", "-y", "40", "-c"]);
-        let _ = succeeded(tmux.arg(world.home()).args(["sh", "-c", AROUND, "sh"]).args(words));
+        let _ =
+            tmux.arg("-f")
+                .arg(settings)
+                .args(["new-session", "-d", "-x", "100", "-y", "40", "-c"]);
+        let _ = succeeded(
+            tmux.arg(world.home())
+                .args(["sh", "-c", AROUND, "sh"])
+                .args(words),
+        );
         Terminal { socket }
     }
 
@@ -49,7 +58,13 @@ impl Terminal {
     /// Types a line and ends it when it is to be seen, so that the next prompt is a new one.
     fn enters(&self, line: &str) {
         self.types(line);
-        let _ = self.shows(line, |screen| screen.trim_end().lines().last().is_some_and(|last| last.ends_with(line)));
+        let _ = self.shows(line, |screen| {
+            screen
+                .trim_end()
+                .lines()
+                .last()
+                .is_some_and(|last| last.ends_with(line))
+        });
         self.presses("Enter");
     }
 
@@ -65,7 +80,10 @@ impl Terminal {
             if is_so(&screen) {
                 return screen;
             }
-            assert!(began.elapsed() < PATIENCE, "{what} was never to be seen:\n{screen}");
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what} was never to be seen:\n{screen}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -76,7 +94,9 @@ impl Terminal {
 
     /// Waits until the last line of the screen is `line`.
     fn ends_with(&self, line: &str) {
-        let _ = self.shows(line, |screen| screen.trim_end().lines().last() == Some(line.trim_end()));
+        let _ = self.shows(line, |screen| {
+            screen.trim_end().lines().last() == Some(line.trim_end())
+        });
     }
 
     /// Empties the line. What is typed before the next prompt may be lost, as in every editor of lines.
@@ -99,14 +119,21 @@ impl Terminal {
     }
 
     fn ask(&self, what: &str) -> String {
-        self.does(&["display-message", "-p", what]).trim().to_owned()
+        self.does(&["display-message", "-p", what])
+            .trim()
+            .to_owned()
     }
 
     /// Waits for the end of the program: its exit code, or 128 and the signal.
     fn ended(&self) -> i32 {
         let screen = self.has("[ended with ");
-        let (_, rest) = screen.rsplit_once("[ended with ").expect("it was just seen");
-        rest.split(']').next().and_then(|code| code.parse().ok()).expect("a number")
+        let (_, rest) = screen
+            .rsplit_once("[ended with ")
+            .expect("it was just seen");
+        rest.split(']')
+            .next()
+            .and_then(|code| code.parse().ok())
+            .expect("a number")
     }
 }
 
@@ -118,13 +145,23 @@ impl Drop for Terminal {
 
 fn tmux(socket: &Path) -> Command {
     let mut command = Command::new("tmux");
-    let _ = command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").arg("-u").arg("-S").arg(socket);
+    let _ = command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C.UTF-8")
+        .arg("-u")
+        .arg("-S")
+        .arg(socket);
     command
 }
 
 fn succeeded(command: &mut Command) -> Output {
     let output = command.output().expect("tmux is installed");
-    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
@@ -143,7 +180,9 @@ fn a_prompt_names_company_and_user_and_lines_are_carried_out() {
     let _ = terminal.has("Ada Lovelace (ada), admin");
     terminal.ends_with(PROMPT);
     terminal.enters("task add 'First of all'");
-    let _ = terminal.shows("the task", |screen| screen.lines().any(|line| line.starts_with("T-1 ")));
+    let _ = terminal.shows("the task", |screen| {
+        screen.lines().any(|line| line.starts_with("T-1 "))
+    });
 }
 
 #[test]
@@ -168,7 +207,9 @@ fn tab_completes_commands_options_logins_and_tasks() {
     terminal.types("user show d");
     terminal.presses("Tab");
     terminal.presses("Tab");
-    let _ = terminal.shows("both", |screen| screen.lines().any(|line| line.starts_with("dan   dora")));
+    let _ = terminal.shows("both", |screen| {
+        screen.lines().any(|line| line.starts_with("dan   dora"))
+    });
     terminal.starts_over();
     terminal.types("task show ");
     terminal.presses("Tab");
@@ -208,7 +249,9 @@ fn ctrl_c_empties_the_line_and_ctrl_d_leaves() {
     terminal.types("task add 'Never");
     terminal.starts_over();
     terminal.enters("status -o plain");
-    let _ = terminal.shows("its rows", |screen| screen.lines().any(|line| line.starts_with("accounting ")));
+    let _ = terminal.shows("its rows", |screen| {
+        screen.lines().any(|line| line.starts_with("accounting "))
+    });
     terminal.presses("C-d");
     assert_eq!(terminal.ended(), 0);
 }
@@ -222,7 +265,10 @@ fn a_line_that_is_none_is_explained_and_can_be_mended_from_the_history() {
     terminal.presses("Up");
     terminal.enters("\"");
     let _ = terminal.shows("the task", |screen| screen.contains("T-1"));
-    assert_eq!(world.rows("ada", &["task", "list"])[0]["title"], "Ada's task");
+    assert_eq!(
+        world.rows("ada", &["task", "list"])[0]["title"],
+        "Ada's task"
+    );
     terminal.enters("nonsense");
     let _ = terminal.has("unrecognized subcommand 'nonsense'");
     terminal.ends_with(PROMPT);
@@ -240,8 +286,18 @@ fn the_next_shell_remembers_the_lines_but_for_those_that_begin_with_a_blank() {
     assert_eq!(terminal.ended(), 0);
     drop(terminal);
     let file = world.home().join(".local/state/popug-cli/history");
-    assert_eq!(std::fs::read_to_string(&file).expect("a history"), "task list --mine\nwhoami\nexit\n");
-    assert_eq!(std::fs::metadata(&file).expect("a history").permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("a history"),
+        "task list --mine\nwhoami\nexit\n"
+    );
+    assert_eq!(
+        std::fs::metadata(&file)
+            .expect("a history")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
     let terminal = shell_of_ada(&world);
     terminal.presses("Up");
     terminal.presses("Up");
@@ -260,7 +316,12 @@ fn without_a_place_for_a_history_the_shell_says_so_once_and_works() {
     terminal.ends_with(PROMPT);
     terminal.presses("Up");
     terminal.ends_with(&format!("{PROMPT}whoami"));
-    assert_eq!(terminal.screen().matches("no history is kept").count(), 1, "{}", terminal.screen());
+    assert_eq!(
+        terminal.screen().matches("no history is kept").count(),
+        1,
+        "{}",
+        terminal.screen()
+    );
 }
 
 #[test]
@@ -287,7 +348,10 @@ fn the_password_of_as_is_asked_for_once() {
 fn ctrl_c_stops_what_follows_and_ends_any_other_command_with_the_shell() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
-    for (round, line) in ["log tail -f", "consume --follow", "log tail -f"].into_iter().enumerate() {
+    for (round, line) in ["log tail -f", "consume --follow", "log tail -f"]
+        .into_iter()
+        .enumerate()
+    {
         let _ = terminal.does(&["clear-history"]);
         terminal.enters(line);
         std::thread::sleep(Duration::from_millis(700));
@@ -315,7 +379,11 @@ fn lines_that_are_pasted_wait_for_enter_and_stop_at_a_failure() {
     let _ = terminal.does(&["set-buffer", "task add One\ntask show 99\ntask add Never"]);
     let _ = terminal.does(&["paste-buffer", "-p", "-r"]);
     let _ = terminal.has("task add Never");
-    assert_eq!(world.rows("ada", &["task", "list"]).len(), 0, "pasted lines were run before Enter");
+    assert_eq!(
+        world.rows("ada", &["task", "list"]).len(),
+        0,
+        "pasted lines were run before Enter"
+    );
     terminal.presses("Enter");
     let _ = terminal.has("1 lines after it were not run");
     terminal.ends_with(PROMPT);
@@ -327,13 +395,17 @@ fn a_shell_whose_terminal_goes_away_ends() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
     let around = terminal.ask("#{pane_pid}");
-    let children = std::fs::read_to_string(format!("/proc/{around}/task/{around}/children")).expect("a process");
+    let children = std::fs::read_to_string(format!("/proc/{around}/task/{around}/children"))
+        .expect("a process");
     let process = PathBuf::from(format!("/proc/{}", children.trim()));
     assert!(process.exists());
     drop(terminal);
     let began = Instant::now();
     while process.exists() {
-        assert!(began.elapsed() < PATIENCE, "the shell outlives its terminal");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "the shell outlives its terminal"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     let _ = world.does("ada", &["consume"]);

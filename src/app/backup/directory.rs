@@ -40,8 +40,15 @@ pub struct BackupDirectory {
     held: Option<Arc<Held>>,
 }
 
-pub(super) fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
-    move |source| AppError::Io { action, path: path.to_owned(), source }
+pub(super) fn io<'p>(
+    action: &'static str,
+    path: &'p Path,
+) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
+    move |source| AppError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn sync(path: &Path) -> Result<(), AppError> {
@@ -49,13 +56,20 @@ fn sync(path: &Path) -> Result<(), AppError> {
 }
 
 fn create_private(path: &Path) -> Result<(), AppError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("create", path))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io("create", path))
 }
 
 impl BackupDirectory {
     /// A directory to read a backup from. One that is there stays the same one, whatever its name comes to mean.
     pub fn at(root: &Path) -> BackupDirectory {
-        BackupDirectory { root: root.to_owned(), held: Held::open(root).ok() }
+        BackupDirectory {
+            root: root.to_owned(),
+            held: Held::open(root).ok(),
+        }
     }
 
     /// A directory to write a backup into, created if need be and held from then on. Whether it may be one,
@@ -65,11 +79,18 @@ impl BackupDirectory {
     /// If it cannot be created.
     pub fn create(root: &Path) -> Result<BackupDirectory, AppError> {
         create_private(root)?;
-        if let Some(parent) = std::path::absolute(root).ok().as_deref().and_then(Path::parent) {
+        if let Some(parent) = std::path::absolute(root)
+            .ok()
+            .as_deref()
+            .and_then(Path::parent)
+        {
             sync(parent)?;
         }
         let held = Held::open(root).map_err(io("open", root))?;
-        Ok(BackupDirectory { root: root.to_owned(), held: Some(held) })
+        Ok(BackupDirectory {
+            root: root.to_owned(),
+            held: Some(held),
+        })
     }
 
     /// Takes the lock that keeps others from writing there.
@@ -105,19 +126,34 @@ impl BackupDirectory {
     /// # Errors
     /// As [`BackupDirectory::log`].
     pub fn counted(&self, extent: &copy::Extent) -> Result<Mended, AppError> {
-        let counted = |bytes| Beginning { bytes, goes_on: false };
-        let beginnings = extent.pieces.iter().map(|piece| (segment::file_name(piece.segment), counted(piece.bytes)));
+        let counted = |bytes| Beginning {
+            bytes,
+            goes_on: false,
+        };
+        let beginnings = extent
+            .pieces
+            .iter()
+            .map(|piece| (segment::file_name(piece.segment), counted(piece.bytes)));
         let (log, copy) = (Box::new(self.log()?), Box::new(self.log()?));
-        Ok(Mended { log, copy, beginnings: beginnings.collect(), strays: BTreeSet::new() })
+        Ok(Mended {
+            log,
+            copy,
+            beginnings: beginnings.collect(),
+            strays: BTreeSet::new(),
+        })
     }
 
     /// # Errors
     /// [`BackupError::Missing`]; [`BackupError::Damaged`] if it cannot be read.
     pub fn manifest(&self) -> Result<Manifest, AppError> {
         let path = self.path(MANIFEST);
-        let bytes = self.manifest_bytes()?.ok_or_else(|| BackupError::Missing { path: self.root.clone() })?;
+        let bytes = self.manifest_bytes()?.ok_or_else(|| BackupError::Missing {
+            path: self.root.clone(),
+        })?;
         let format = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-        let format = format.and_then(|manifest| manifest["format"].as_u64()).and_then(|n| u32::try_from(n).ok());
+        let format = format
+            .and_then(|manifest| manifest["format"].as_u64())
+            .and_then(|n| u32::try_from(n).ok());
         if let Some(format) = format.filter(|format| *format > FORMAT) {
             return Err(BackupError::TooNew { path, format }.into());
         }
@@ -129,24 +165,35 @@ impl BackupDirectory {
     /// # Errors
     /// [`BackupError::Damaged`] if it cannot be read.
     pub fn has_foreign_manifest(&self) -> Result<bool, AppError> {
-        Ok(self.manifest_value()?.is_some_and(|manifest| !is_of_backup(&manifest)))
+        Ok(self
+            .manifest_value()?
+            .is_some_and(|manifest| !is_of_backup(&manifest)))
     }
 
     /// Whether a backup has been here.
     pub fn has_own_manifest(&self) -> bool {
-        self.manifest_value().ok().flatten().is_some_and(|manifest| is_of_backup(&manifest))
+        self.manifest_value()
+            .ok()
+            .flatten()
+            .is_some_and(|manifest| is_of_backup(&manifest))
     }
 
     fn manifest_value(&self) -> Result<Option<serde_json::Value>, AppError> {
-        Ok(self.manifest_bytes()?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(self
+            .manifest_bytes()?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     fn manifest_bytes(&self) -> Result<Option<Vec<u8>>, AppError> {
         let path = self.path(MANIFEST);
         self.check_regular(MANIFEST)?;
         let mut bytes = Vec::new();
-        match File::open(&path).and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes)) {
-            Ok(read) if read as u64 > MANIFEST_BYTES_MAX => Err(self.damaged(MANIFEST, "no manifest is so large")),
+        match File::open(&path)
+            .and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes))
+        {
+            Ok(read) if read as u64 > MANIFEST_BYTES_MAX => {
+                Err(self.damaged(MANIFEST, "no manifest is so large"))
+            }
             Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io("read", &path)(error)),
@@ -162,7 +209,11 @@ impl BackupDirectory {
     }
 
     pub fn damaged(&self, name: &str, what: impl Into<String>) -> AppError {
-        BackupError::Damaged { path: self.path(name), what: what.into() }.into()
+        BackupError::Damaged {
+            path: self.path(name),
+            what: what.into(),
+        }
+        .into()
     }
 
     /// What the log of this backup holds, as its manifest says.
@@ -170,7 +221,9 @@ impl BackupDirectory {
     /// # Errors
     /// [`BackupError::Damaged`]
     pub fn extent(&self, manifest: &Manifest) -> Result<copy::Extent, AppError> {
-        manifest.extent().map_err(|what| self.damaged(MANIFEST, what))
+        manifest
+            .extent()
+            .map_err(|what| self.damaged(MANIFEST, what))
     }
 
     /// Replaces the manifest: from now on this is the backup.
@@ -185,9 +238,13 @@ impl BackupDirectory {
         let _ = std::fs::remove_file(&beside);
         let mut open = OpenOptions::new();
         let open = open.write(true).create_new(true).mode(0o600);
-        let written = open.open(&beside).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+        let written = open
+            .open(&beside)
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
         failpoint!("backup.before_publish");
-        written.and_then(|()| std::fs::rename(&beside, &path)).map_err(io("write", &path))?;
+        written
+            .and_then(|()| std::fs::rename(&beside, &path))
+            .map_err(io("write", &path))?;
         failpoint!("backup.published");
         sync(self.place())
     }
@@ -196,7 +253,11 @@ impl BackupDirectory {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn put_secrets(&self, generation: u64, files: &[SecretFile]) -> Result<Vec<FileRecord>, AppError> {
+    pub fn put_secrets(
+        &self,
+        generation: u64,
+        files: &[SecretFile],
+    ) -> Result<Vec<FileRecord>, AppError> {
         let auth = self.path("auth");
         create_private(&auth)?;
         put_secret_files(&auth.join(generation.to_string()), files)?;
@@ -222,7 +283,10 @@ impl BackupDirectory {
         };
         for entry in entries {
             let entry = entry.map_err(io("list", &auth))?;
-            let is_generation = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+            let is_generation = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u64>().ok());
             if is_generation.is_some_and(|generation| Some(generation) != kept) {
                 std::fs::remove_dir_all(entry.path()).map_err(io("remove", &entry.path()))?;
                 sync(&auth)?;
@@ -238,14 +302,21 @@ impl BackupDirectory {
     pub fn secrets(&self, manifest: &Manifest) -> Result<Vec<SecretFile>, AppError> {
         let mut files = Vec::new();
         for record in &manifest.files {
-            let Some((_, below)) = record.secret() else { continue };
+            let Some((_, below)) = record.secret() else {
+                continue;
+            };
             self.check_regular(&record.path)?;
             let read = std::fs::read(self.path(&record.path));
             let bytes = read.map_err(|error| self.damaged(&record.path, error.to_string()))?;
-            if bytes.len() as u64 != record.bytes || Hash::of_bytes(&bytes).to_string() != record.sha256 {
+            if bytes.len() as u64 != record.bytes
+                || Hash::of_bytes(&bytes).to_string() != record.sha256
+            {
                 return Err(self.damaged(&record.path, "it is not what the manifest says"));
             }
-            files.push(SecretFile { path: below.to_owned(), bytes });
+            files.push(SecretFile {
+                path: below.to_owned(),
+                bytes,
+            });
         }
         Ok(files)
     }
@@ -254,5 +325,6 @@ impl BackupDirectory {
 /// Whether a manifest is that of a backup, of this format or another one. An export names its company too, but has
 /// neither a format nor the head of a log.
 fn is_of_backup(manifest: &serde_json::Value) -> bool {
-    manifest.get("company_id").is_some() && (manifest["format"].is_u64() || manifest.get("head").is_some())
+    manifest.get("company_id").is_some()
+        && (manifest["format"].is_u64() || manifest.get("head").is_some())
 }

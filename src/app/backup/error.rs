@@ -26,6 +26,8 @@ pub enum BackupError {
     #[error("{} holds a backup up to event {sequence}, which is not in this log", path.display())]
     Diverged { path: PathBuf, sequence: Sequence },
     /// Nothing is left of the company.
-    #[error("the first batch of the backup ends with event {sequence} at {time}: nothing is as old as that")]
+    #[error(
+        "the first batch of the backup ends with event {sequence} at {time}: nothing is as old as that"
+    )]
     BeforeFounding { sequence: Sequence, time: EventTime },
 }

@@ -51,19 +51,32 @@ pub struct FileRecord {
 impl FileRecord {
     pub fn of_piece(piece: &Piece) -> FileRecord {
         let path = format!("log/{}", segment::file_name(piece.segment));
-        FileRecord { path, bytes: piece.bytes, sha256: piece.sha256.to_string() }
+        FileRecord {
+            path,
+            bytes: piece.bytes,
+            sha256: piece.sha256.to_string(),
+        }
     }
 
     fn piece(&self) -> Option<Result<Piece, String>> {
         let segment = segment::first_sequence(self.path.strip_prefix("log/")?)?;
-        let sha256 = self.sha256.parse().map_err(|()| format!("{} has no SHA-256", self.path));
-        Some(sha256.map(|sha256| Piece { segment, bytes: self.bytes, sha256 }))
+        let sha256 = self
+            .sha256
+            .parse()
+            .map_err(|()| format!("{} has no SHA-256", self.path));
+        Some(sha256.map(|sha256| Piece {
+            segment,
+            bytes: self.bytes,
+            sha256,
+        }))
     }
 
     /// The path below `auth/`, and the directory in the backup that stands for `auth/`.
     pub fn secret(&self) -> Option<(u64, &str)> {
         let (generation, path) = self.path.strip_prefix("auth/")?.split_once('/')?;
-        let is_plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        let is_plain = Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
         Some((generation.parse().ok()?, path)).filter(|_| is_plain && !path.is_empty())
     }
 }
@@ -79,23 +92,43 @@ impl Manifest {
             match (file.piece(), file.secret()) {
                 (Some(piece), _) => pieces.push(piece?),
                 // The next backup gets the next number.
-                (None, Some((u64::MAX, _))) => return Err(format!("`{}` has no number of a backup", file.path)),
+                (None, Some((u64::MAX, _))) => {
+                    return Err(format!("`{}` has no number of a backup", file.path));
+                }
                 (None, Some(_)) if self.with_secrets => {}
                 (None, _) => return Err(format!("`{}` is no file of a backup", file.path)),
             }
         }
         self.check_numbers(&pieces)?;
-        let is_ordered = pieces.windows(2).all(|pair| pair[0].segment < pair[1].segment);
-        let last = pieces.last().filter(|_| is_ordered).ok_or("its segments are not in order")?;
-        let hash: Hash = self.head.hash.parse().map_err(|()| "the head has no hash".to_owned())?;
-        let head = Head { sequence: self.head.sequence, hash, segment: last.segment, position: last.bytes };
+        let is_ordered = pieces
+            .windows(2)
+            .all(|pair| pair[0].segment < pair[1].segment);
+        let last = pieces
+            .last()
+            .filter(|_| is_ordered)
+            .ok_or("its segments are not in order")?;
+        let hash: Hash = self
+            .head
+            .hash
+            .parse()
+            .map_err(|()| "the head has no hash".to_owned())?;
+        let head = Head {
+            sequence: self.head.sequence,
+            hash,
+            segment: last.segment,
+            position: last.bytes,
+        };
         Ok(Extent { head, pieces })
     }
 
     /// Whatever a number is used for later, it fits: whoever edits a manifest can write any.
     fn check_numbers(&self, pieces: &[Piece]) -> Result<(), String> {
-        let total = pieces.iter().try_fold(0_u64, |total, piece| total.checked_add(piece.bytes));
-        if total.is_none_or(|total| total > BYTES_MAX) || pieces.iter().any(|piece| piece.bytes == 0) {
+        let total = pieces
+            .iter()
+            .try_fold(0_u64, |total, piece| total.checked_add(piece.bytes));
+        if total.is_none_or(|total| total > BYTES_MAX)
+            || pieces.iter().any(|piece| piece.bytes == 0)
+        {
             return Err("no log has so many bytes".to_owned());
         }
         let (first, last) = (pieces.first(), pieces.last());
@@ -111,7 +144,12 @@ impl Manifest {
 
     /// Which of the directories below `auth/` counts; 0 before there was one.
     pub fn generation(&self) -> u64 {
-        self.files.iter().filter_map(FileRecord::secret).map(|(generation, _)| generation).max().unwrap_or(0)
+        self.files
+            .iter()
+            .filter_map(FileRecord::secret)
+            .map(|(generation, _)| generation)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -120,7 +158,11 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> FileRecord {
-        FileRecord { path: path.to_owned(), bytes: 1, sha256: Hash::of_bytes(b"x").to_string() }
+        FileRecord {
+            path: path.to_owned(),
+            bytes: 1,
+            sha256: Hash::of_bytes(b"x").to_string(),
+        }
     }
 
     fn manifest(paths: &[&str], with_secrets: bool) -> Manifest {
@@ -130,7 +172,11 @@ mod tests {
             company_id: CompanyId::from_uuid(uuid::Uuid::from_u128(1)),
             company: "UberPopug".to_owned(),
             made_at: time,
-            head: HeadRecord { sequence: Sequence(7), hash: Hash::ZERO.to_string(), time },
+            head: HeadRecord {
+                sequence: Sequence(7),
+                hash: Hash::ZERO.to_string(),
+                time,
+            },
             with_secrets,
             files: paths.iter().map(|path| file(path)).collect(),
         }
@@ -148,11 +194,21 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_elsewhere_makes_the_manifest_worthless() {
-        for path in ["auth/3/../../x", "auth/3//etc/passwd", "../log/x", "/etc/passwd", "log/../../x", "auth/x/y", "x"]
-        {
+        for path in [
+            "auth/3/../../x",
+            "auth/3//etc/passwd",
+            "../log/x",
+            "/etc/passwd",
+            "log/../../x",
+            "auth/x/y",
+            "x",
+        ] {
             assert!(manifest(&[SEGMENT, path], true).extent().is_err(), "{path}");
         }
-        assert!(manifest(&[SEGMENT, "auth/3/key"], false).extent().is_err(), "secrets that are not announced");
+        assert!(
+            manifest(&[SEGMENT, "auth/3/key"], false).extent().is_err(),
+            "secrets that are not announced"
+        );
     }
 
     #[test]
@@ -168,14 +224,31 @@ mod tests {
     fn numbers_that_no_backup_has_are_refused() {
         type Edit = (&'static str, fn(&mut Manifest));
         let edits: [Edit; 8] = [
-            ("a sum that is none", |manifest| manifest.files[0].bytes = u64::MAX),
-            ("two halves of it", |manifest| manifest.files.iter_mut().for_each(|file| file.bytes = 1 << 63)),
+            ("a sum that is none", |manifest| {
+                manifest.files[0].bytes = u64::MAX
+            }),
+            ("two halves of it", |manifest| {
+                manifest
+                    .files
+                    .iter_mut()
+                    .for_each(|file| file.bytes = 1 << 63)
+            }),
             ("an empty segment", |manifest| manifest.files[1].bytes = 0),
-            ("a head without a next", |manifest| manifest.head.sequence = Sequence(u64::MAX)),
-            ("a head beyond all tables", |manifest| manifest.head.sequence = Sequence(1 << 63)),
-            ("no head", |manifest| manifest.head.sequence = Sequence::ZERO),
-            ("a head before its segment", |manifest| manifest.head.sequence = Sequence(4)),
-            ("a beginning that is lost", |manifest| drop(manifest.files.remove(0))),
+            ("a head without a next", |manifest| {
+                manifest.head.sequence = Sequence(u64::MAX)
+            }),
+            ("a head beyond all tables", |manifest| {
+                manifest.head.sequence = Sequence(1 << 63)
+            }),
+            ("no head", |manifest| {
+                manifest.head.sequence = Sequence::ZERO
+            }),
+            ("a head before its segment", |manifest| {
+                manifest.head.sequence = Sequence(4)
+            }),
+            ("a beginning that is lost", |manifest| {
+                drop(manifest.files.remove(0))
+            }),
         ];
         let whole = manifest(&[SEGMENT, "log/00000000000000000005.ndjson"], false);
         assert!(whole.extent().is_ok());

@@ -62,10 +62,17 @@ impl App<'_> {
         let _lock = directory.claim(&self.holder, self.lock_wait)?;
         // Another backup may have been at work until now.
         let former = former_of(&directory, company, root)?;
-        let extent = former.as_ref().map(|former| directory.extent(former)).transpose()?;
+        let extent = former
+            .as_ref()
+            .map(|former| directory.extent(former))
+            .transpose()?;
         let copied = self.copy_log(&directory, root, extent.as_ref(), progress)?;
         let generation = former.as_ref().map_or(0, Manifest::generation) + 1;
-        let secrets = if with_secrets { self.copy_secrets(&directory, company, generation)? } else { Vec::new() };
+        let secrets = if with_secrets {
+            self.copy_secrets(&directory, company, generation)?
+        } else {
+            Vec::new()
+        };
         let backed_up = BackedUp {
             sequence: copied.extent.head.sequence,
             hash: copied.extent.head.hash,
@@ -86,15 +93,24 @@ impl App<'_> {
         extent: Option<&Extent>,
         progress: Progress<'_>,
     ) -> Result<Copied, AppError> {
-        let copied = match (self.log.copy_to(&directory.log()?, extent, progress), extent) {
+        let copied = match (
+            self.log.copy_to(&directory.log()?, extent, progress),
+            extent,
+        ) {
             (Err(LogError::NotOnChain { .. }), Some(extent)) => {
-                return Err(BackupError::Diverged { path: root.to_owned(), sequence: extent.head.sequence }.into());
+                return Err(BackupError::Diverged {
+                    path: root.to_owned(),
+                    sequence: extent.head.sequence,
+                }
+                .into());
             }
             (copied, _) => copied?,
         };
         for renewed in &copied.renewed {
             let name = segment::file_name(*renewed);
-            self.notices.warn(&format!("the backup's log/{name} was damaged; it was copied once more"));
+            self.notices.warn(&format!(
+                "the backup's log/{name} was damaged; it was copied once more"
+            ));
         }
         Ok(copied)
     }
@@ -105,7 +121,8 @@ impl App<'_> {
         company: &Company,
         generation: u64,
     ) -> Result<Vec<FileRecord>, AppError> {
-        let auth = AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait);
+        let auth =
+            AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait);
         // Left by a backup that was killed before its manifest was written.
         directory.forget_secrets(Some(generation - 1))?;
         directory.put_secrets(generation, &auth.files()?)
@@ -126,7 +143,11 @@ impl App<'_> {
             company_id: company.id,
             company: company.name.clone(),
             made_at: self.environment.now(),
-            head: HeadRecord { sequence: head.sequence, hash: head.hash.to_string(), time },
+            head: HeadRecord {
+                sequence: head.sequence,
+                hash: head.hash.to_string(),
+                time,
+            },
             with_secrets,
             files: segments.chain(secrets).collect(),
         })
@@ -134,7 +155,11 @@ impl App<'_> {
 }
 
 /// What the directory holds of this company so far.
-fn former_of(directory: &BackupDirectory, company: &Company, root: &Path) -> Result<Option<Manifest>, AppError> {
+fn former_of(
+    directory: &BackupDirectory,
+    company: &Company,
+    root: &Path,
+) -> Result<Option<Manifest>, AppError> {
     let former = match directory.manifest() {
         Ok(manifest) => manifest,
         Err(AppError::Backup(BackupError::Missing { .. })) => return Ok(None),
@@ -142,7 +167,11 @@ fn former_of(directory: &BackupDirectory, company: &Company, root: &Path) -> Res
     };
     directory.extent(&former)?;
     if former.company_id != company.id {
-        return Err(BackupError::OtherCompany { path: root.to_owned(), company: former.company }.into());
+        return Err(BackupError::OtherCompany {
+            path: root.to_owned(),
+            company: former.company,
+        }
+        .into());
     }
     Ok(Some(former))
 }

@@ -19,12 +19,18 @@ use crate::store::directory::{self, is_same};
 /// something else is in it. Whose backup it is its manifest tells.
 pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
     if store.contains(root).map_err(io("create", root))? || is_store(root, store)? {
-        return Err(BackupError::IsStore { path: root.to_owned() }.into());
+        return Err(BackupError::IsStore {
+            path: root.to_owned(),
+        }
+        .into());
     }
     if is_free(root)? || may_go_on(root)? {
         return Ok(());
     }
-    Err(BackupError::NotEmpty { path: root.to_owned() }.into())
+    Err(BackupError::NotEmpty {
+        path: root.to_owned(),
+    }
+    .into())
 }
 
 /// The same of the directory that is written from now on, which nothing can take the place of.
@@ -54,7 +60,10 @@ fn is_store(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
     if is_theirs("head")? || look(&root.join("state.sqlite"))?.is_some() {
         return Ok(true);
     }
-    let mut pairs = vec![(log.clone(), own.clone()), (root.join("auth"), store.auth())];
+    let mut pairs = vec![
+        (log.clone(), own.clone()),
+        (root.join("auth"), store.auth()),
+    ];
     for name in names(&log)? {
         pairs.push((log.join(&name), own.join(&name)));
     }
@@ -77,17 +86,26 @@ fn is_free(root: &Path) -> Result<bool, AppError> {
 /// With a manifest whatever else is there may stay. Without one it is a backup that was killed before
 /// it had one, and nothing but that.
 fn may_go_on(root: &Path) -> Result<bool, AppError> {
-    let is_file = |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok_and(|found| found.is_file());
-    let is_absent =
-        |name: &str| std::fs::symlink_metadata(root.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let is_file =
+        |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok_and(|found| found.is_file());
+    let is_absent = |name: &str| {
+        std::fs::symlink_metadata(root.join(name))
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    };
     if !is_absent(MANIFEST) {
         let is_plain = is_file(MANIFEST) && (is_file(LOCK) || is_absent(LOCK));
         return Ok(is_plain && !BackupDirectory::at(root).has_foreign_manifest()?);
     }
     let ours = [LOCK, UNFINISHED_MANIFEST, "log", "auth"];
-    let is_ours = names(root)?.iter().all(|name| ours.contains(&name.as_str()));
-    let is_log = names(&root.join("log"))?.iter().all(|name| segment::first_sequence(name).is_some());
-    let is_auth = names(&root.join("auth"))?.iter().all(|name| name.parse::<u64>().is_ok());
+    let is_ours = names(root)?
+        .iter()
+        .all(|name| ours.contains(&name.as_str()));
+    let is_log = names(&root.join("log"))?
+        .iter()
+        .all(|name| segment::first_sequence(name).is_some());
+    let is_auth = names(&root.join("auth"))?
+        .iter()
+        .all(|name| name.parse::<u64>().is_ok());
     Ok(is_file(LOCK) && is_ours && is_log && is_auth)
 }
 
@@ -98,6 +116,11 @@ fn names(directory: &Path) -> Result<Vec<String>, AppError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(io("list", directory)(error)),
     };
-    let name = |entry: std::io::Result<std::fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-    entries.map(name).collect::<std::io::Result<_>>().map_err(io("list", directory))
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        Ok(entry?.file_name().to_string_lossy().into_owned())
+    };
+    entries
+        .map(name)
+        .collect::<std::io::Result<_>>()
+        .map_err(io("list", directory))
 }

@@ -44,7 +44,11 @@ impl Restorable {
     ///
     /// # Errors
     /// [`BackupError`]
-    pub fn examine(backup: &Path, until: Until, progress: Progress<'_>) -> Result<Restorable, AppError> {
+    pub fn examine(
+        backup: &Path,
+        until: Until,
+        progress: Progress<'_>,
+    ) -> Result<Restorable, AppError> {
         let directory = BackupDirectory::at(backup);
         let manifest = directory.manifest()?;
         let extent = directory.extent(&manifest)?;
@@ -55,15 +59,29 @@ impl Restorable {
         }
         let history = History::read(&directory, &extent, until)?;
         let Some((end, end_time)) = history.end else {
-            let (sequence, time) = history.founding.expect("a log that was read has a first batch");
+            let (sequence, time) = history
+                .founding
+                .expect("a log that was read has a first batch");
             return Err(BackupError::BeforeFounding { sequence, time }.into());
         };
         if history.company != Some(manifest.company_id) {
             return Err(directory.damaged("manifest.json", "its log is that of another company"));
         }
-        let first_admin = history.users.into_iter().find(|user| user.active && user.role == Role::Admin);
-        let first_admin = first_admin.ok_or_else(|| directory.damaged("log", "no admin is active at that moment"))?;
-        Ok(Restorable { directory, manifest, extent, end, end_time, first_admin, secrets })
+        let first_admin = history
+            .users
+            .into_iter()
+            .find(|user| user.active && user.role == Role::Admin);
+        let first_admin = first_admin
+            .ok_or_else(|| directory.damaged("log", "no admin is active at that moment"))?;
+        Ok(Restorable {
+            directory,
+            manifest,
+            extent,
+            end,
+            end_time,
+            first_admin,
+            secrets,
+        })
     }
 
     /// Whether nobody can log in to the restored store without a new password.
@@ -79,7 +97,12 @@ impl Restorable {
     ///
     /// # Panics
     /// Without a password that is needed.
-    pub fn restore(&self, root: &Path, password: Option<&Password>, progress: Progress<'_>) -> Result<(), AppError> {
+    pub fn restore(
+        &self,
+        root: &Path,
+        password: Option<&Password>,
+        progress: Progress<'_>,
+    ) -> Result<(), AppError> {
         new_store::build_and_move(root, "restoring", |beside| {
             self.put_log(beside, progress)?;
             failpoint!("restore.before_credentials");
@@ -92,8 +115,16 @@ impl Restorable {
 
     fn put_log(&self, beside: &Path, progress: Progress<'_>) -> Result<(), AppError> {
         let path = beside.join("log");
-        std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
-        let target = Disk::open(&path).map_err(|source| AppError::Io { action: "open", path: path.clone(), source })?;
+        std::fs::create_dir(&path).map_err(|source| AppError::Io {
+            action: "create",
+            path: path.clone(),
+            source,
+        })?;
+        let target = Disk::open(&path).map_err(|source| AppError::Io {
+            action: "open",
+            path: path.clone(),
+            source,
+        })?;
         let counted = Box::new(self.directory.counted(&self.extent)?);
         let copied = FileLog::as_of(counted, self.end).copy_to(&target, None, progress);
         copied.map_err(|error| in_backup(&self.directory, error))?;
@@ -106,25 +137,42 @@ impl Restorable {
             AuthDir::put_files(beside, &self.secrets)?;
             // Nobody could enter a store whose key or passwords cannot be read.
             let usable = AuthDir::open(beside, self.manifest.company_id)?.check_usable();
-            return usable.map_err(|_| self.directory.damaged("auth", "its key or passwords cannot be read"));
+            return usable.map_err(|_| {
+                self.directory
+                    .damaged("auth", "its key or passwords cannot be read")
+            });
         }
         let password = password.expect("a password is given where it is needed");
         let auth = AuthDir::create(beside, self.manifest.company_id)?;
-        Ok(auth.passwords().set_password(self.first_admin.id, password)?)
+        Ok(auth
+            .passwords()
+            .set_password(self.first_admin.id, password)?)
     }
 
     /// Keeps the mails of this store in its outbox.
     fn mark(&self, beside: &Path) -> Result<(), AppError> {
         let path = StoreDirectory::new(beside).restored_marker();
-        let text = format!("from a backup of {}, up to event {}\n", self.manifest.made_at, self.end.sequence);
-        let written = std::fs::write(&path, text).and_then(|()| std::fs::File::open(&path)?.sync_all());
-        written.map_err(|source| AppError::Io { action: "write", path, source })
+        let text = format!(
+            "from a backup of {}, up to event {}\n",
+            self.manifest.made_at, self.end.sequence
+        );
+        let written =
+            std::fs::write(&path, text).and_then(|()| std::fs::File::open(&path)?.sync_all());
+        written.map_err(|source| AppError::Io {
+            action: "write",
+            path,
+            source,
+        })
     }
 }
 
 /// # Errors
 /// [`BackupError::Damaged`] names the first segment that is not what the manifest says.
-pub fn check_files(directory: &BackupDirectory, extent: &Extent, progress: Progress<'_>) -> Result<(), AppError> {
+pub fn check_files(
+    directory: &BackupDirectory,
+    extent: &Extent,
+    progress: Progress<'_>,
+) -> Result<(), AppError> {
     match extent.lacking(&directory.log()?, progress)?.first() {
         None => Ok(()),
         Some(piece) => {
@@ -141,10 +189,12 @@ fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
             &format!("log/{}", place.segment),
             format!("byte {}, event {}: {what}", place.byte, place.sequence),
         ),
-        LogError::Undecodable { sequence, reason, .. } => {
-            directory.damaged("log", format!("event {sequence}: {reason}"))
+        LogError::Undecodable {
+            sequence, reason, ..
+        } => directory.damaged("log", format!("event {sequence}: {reason}")),
+        LogError::NotOnChain { sequence } => {
+            directory.damaged("log", format!("it does not reach event {sequence}"))
         }
-        LogError::NotOnChain { sequence } => directory.damaged("log", format!("it does not reach event {sequence}")),
         other => other.into(),
     }
 }
@@ -163,10 +213,22 @@ struct History {
 
 impl History {
     /// Reads all of it, behind the wanted end too.
-    fn read(directory: &BackupDirectory, extent: &Extent, until: Until) -> Result<History, AppError> {
+    fn read(
+        directory: &BackupDirectory,
+        extent: &Extent,
+        until: Until,
+    ) -> Result<History, AppError> {
         let log = FileLog::as_of(Box::new(directory.counted(extent)?), extent.head);
-        let mut history = History { until, company: None, founding: None, end: None, users: Vec::new() };
-        history.follow(&log).map_err(|error| in_backup(directory, error))?;
+        let mut history = History {
+            until,
+            company: None,
+            founding: None,
+            end: None,
+            users: Vec::new(),
+        };
+        history
+            .follow(&log)
+            .map_err(|error| in_backup(directory, error))?;
         Ok(history)
     }
 
@@ -184,7 +246,15 @@ impl History {
             }
             if is_last && is_wanted {
                 let (segment, position) = reader.position().expect("a line was read");
-                self.end = Some((Head { sequence, hash, segment, position }, time));
+                self.end = Some((
+                    Head {
+                        sequence,
+                        hash,
+                        segment,
+                        position,
+                    },
+                    time,
+                ));
             }
         }
         Ok(())

@@ -20,9 +20,14 @@ impl App<'_> {
     ) -> Vec<Check> {
         // Nothing but signatures depends on the company, and none is checked here.
         let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
-        let auth = AuthDir::open(self.directory.place(), id).map(|auth| auth.with_lock_wait(self.lock_wait));
+        let auth = AuthDir::open(self.directory.place(), id)
+            .map(|auth| auth.with_lock_wait(self.lock_wait));
         let mut checks = match auth {
-            Ok(auth) => [faults(&auth), vec![tokens(&auth, self.environment.system_now())]].concat(),
+            Ok(auth) => [
+                faults(&auth),
+                vec![tokens(&auth, self.environment.system_now())],
+            ]
+            .concat(),
             Err(error) => vec![fault("credentials", &error)],
         };
         checks.extend(company.map(|company| session(&sessions(company))));
@@ -36,7 +41,9 @@ fn fault(name: &'static str, error: &CredentialError) -> Check {
 
 fn remedy(error: &CredentialError) -> String {
     match error {
-        CredentialError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => OWN_FILES.to_owned(),
+        CredentialError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            OWN_FILES.to_owned()
+        }
         CredentialError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
             "mount its disk for writing; reports and lists go on meanwhile".to_owned()
         }
@@ -47,27 +54,55 @@ fn remedy(error: &CredentialError) -> String {
 fn faults(auth: &AuthDir) -> Vec<Check> {
     let faults = auth.faults();
     if faults.is_empty() {
-        return vec![Check::ok("credentials", "keys, passwords and tokens can be read, by their owner alone")];
+        return vec![Check::ok(
+            "credentials",
+            "keys, passwords and tokens can be read, by their owner alone",
+        )];
     }
-    faults.iter().map(|error| fault("credentials", error)).collect()
+    faults
+        .iter()
+        .map(|error| fault("credentials", error))
+        .collect()
 }
 
 /// Tokens for programs; sessions end every day.
 fn tokens(auth: &AuthDir, now: EventTime) -> Check {
     const NAME: &str = "tokens";
     let Ok(records) = auth.tokens().list() else {
-        return Check::warning(NAME, "the list of tokens cannot be read", "mend auth/ first");
+        return Check::warning(
+            NAME,
+            "the list of tokens cannot be read",
+            "mend auth/ first",
+        );
     };
-    let is_valid = |record: &&TokenRecord| record.kind == TokenKind::Token && record.state(now) == TokenState::Valid;
+    let is_valid = |record: &&TokenRecord| {
+        record.kind == TokenKind::Token && record.state(now) == TokenState::Valid
+    };
     let valid: Vec<_> = records.iter().filter(is_valid).collect();
-    let ending = valid.iter().filter(|record| now.micros_until(record.expires_at) < SOON_MICROS);
-    let ending: Vec<String> = ending.map(|record| format!("{} at {}", record.token_id, record.expires_at)).collect();
-    let count = counted(valid.len() as u64, "token for programs is valid", "tokens for programs are valid");
+    let ending = valid
+        .iter()
+        .filter(|record| now.micros_until(record.expires_at) < SOON_MICROS);
+    let ending: Vec<String> = ending
+        .map(|record| format!("{} at {}", record.token_id, record.expires_at))
+        .collect();
+    let count = counted(
+        valid.len() as u64,
+        "token for programs is valid",
+        "tokens for programs are valid",
+    );
     if ending.is_empty() {
         return Check::ok(NAME, count);
     }
-    let detail = format!("{count}; {} soon: {}", counted(ending.len() as u64, "ends", "end"), ending.join(", "));
-    Check::warning(NAME, detail, "`popug-cli token list` tells whose; `popug-cli token issue LOGIN` issues the next")
+    let detail = format!(
+        "{count}; {} soon: {}",
+        counted(ending.len() as u64, "ends", "end"),
+        ending.join(", ")
+    );
+    Check::warning(
+        NAME,
+        detail,
+        "`popug-cli token list` tells whose; `popug-cli token issue LOGIN` issues the next",
+    )
 }
 
 fn session(sessions: &Sessions) -> Check {
@@ -86,7 +121,11 @@ mod tests {
     fn what_may_not_be_read_needs_no_backup() {
         let fault = |kind: ErrorKind| {
             let path = "auth/passwords.json".into();
-            remedy(&CredentialError::Io { action: "read", path, source: kind.into() })
+            remedy(&CredentialError::Io {
+                action: "read",
+                path,
+                source: kind.into(),
+            })
         };
         assert!(fault(ErrorKind::PermissionDenied).contains("chmod"));
         assert!(fault(ErrorKind::Other).contains("backup"));

@@ -24,7 +24,11 @@ impl End {
             Ok(company) => (Some(company), Ok(())),
             Err(error) => (None, Err(error)),
         };
-        End { company, founding, ending: app.log.ending() }
+        End {
+            company,
+            founding,
+            ending: app.log.ending(),
+        }
     }
 
     /// `None` if the log does not tell.
@@ -36,7 +40,11 @@ impl End {
         let mut checks = vec![self.zone()];
         match &self.ending {
             Ok(ending) => {
-                checks.extend([head(ending), tail(ending, app), clock(ending, app.environment.now())]);
+                checks.extend([
+                    head(ending),
+                    tail(ending, app),
+                    clock(ending, app.environment.now()),
+                ]);
             }
             Err(error) => checks.push(Check::problem("log", in_full(error), VERIFY)),
         }
@@ -45,7 +53,9 @@ impl End {
 
     fn zone(&self) -> Check {
         match (&self.company, &self.founding) {
-            (Some(company), _) => Check::ok("time-zone", format!("{} is known", company.zone.name())),
+            (Some(company), _) => {
+                Check::ok("time-zone", format!("{} is known", company.zone.name()))
+            }
             (None, Err(error)) => Check::problem("time-zone", in_full(error), VERIFY),
             (None, Ok(())) => Check::problem("time-zone", "the log does not tell", VERIFY),
         }
@@ -58,7 +68,12 @@ fn company(app: &App<'_>) -> Result<Company, AppError> {
     let line = first.line();
     match line.event()? {
         Event::CompanyFounded(founded) => Ok(Company::from_founding(&founded, line.event_time()?)?),
-        other => Err(line.undecodable(format!("the log begins with {:?} and no founding", other.kind())).into()),
+        other => Err(line
+            .undecodable(format!(
+                "the log begins with {:?} and no founding",
+                other.kind()
+            ))
+            .into()),
     }
 }
 
@@ -66,10 +81,14 @@ fn head(ending: &Ending) -> Check {
     let detail = format!("the head is event {}", ending.head.sequence);
     match ending.head_file {
         HeadFileState::Sound => Check::ok("log", detail),
-        HeadFileState::Missing => Check::problem("log", format!("{detail}, but log/head is missing"), VERIFY),
-        HeadFileState::OneSlotBad => {
-            Check::warning("log", format!("{detail}; one of the two slots of log/head cannot be read"), VERIFY)
+        HeadFileState::Missing => {
+            Check::problem("log", format!("{detail}, but log/head is missing"), VERIFY)
         }
+        HeadFileState::OneSlotBad => Check::warning(
+            "log",
+            format!("{detail}; one of the two slots of log/head cannot be read"),
+            VERIFY,
+        ),
     }
 }
 
@@ -80,24 +99,42 @@ fn tail(ending: &Ending, app: &App<'_>) -> Check {
         return Check::ok(NAME, "nothing stands beyond the head");
     }
     let events = counted(ending.unpublished_events, "whole event", "whole events");
-    let detail = format!("{events} and {} torn bytes stand beyond the head", ending.torn_bytes);
+    let detail = format!(
+        "{events} and {} torn bytes stand beyond the head",
+        ending.torn_bytes
+    );
     match app.log.writer_lock_holder() {
         Ok(Some(holder)) => Check::ok(NAME, format!("{detail}; {holder} is writing")),
-        _ => Check::warning(NAME, detail, "the next write keeps what is whole, cuts the rest and says so"),
+        _ => Check::warning(
+            NAME,
+            detail,
+            "the next write keeps what is whole, cuts the rest and says so",
+        ),
     }
 }
 
 fn clock(ending: &Ending, now: EventTime) -> Check {
     const NAME: &str = "clock";
-    let last = match ending.last.as_ref().map(|last| last.line().event_time()).transpose() {
+    let last = match ending
+        .last
+        .as_ref()
+        .map(|last| last.line().event_time())
+        .transpose()
+    {
         Ok(last) => last,
         Err(error) => return Check::problem(NAME, in_full(&error), VERIFY),
     };
-    let Some(at) = last else { return Check::ok(NAME, format!("{now}; the log has no events")) };
+    let Some(at) = last else {
+        return Check::ok(NAME, format!("{now}; the log has no events"));
+    };
     let detail = format!("{now}; the log's last event is of {at}");
     match clock::stamp(now, last) {
         Ok(stamp) if stamp.warn_behind_micros.is_none() => Check::ok(NAME, detail),
-        Ok(_) => Check::warning(NAME, detail, "set the clock: new events take the time of the last one meanwhile"),
+        Ok(_) => Check::warning(
+            NAME,
+            detail,
+            "set the clock: new events take the time of the last one meanwhile",
+        ),
         Err(_) => Check::problem(
             NAME,
             format!("{detail}: writes are refused"),

@@ -29,7 +29,11 @@ fn everything(root: &Path) -> Vec<(PathBuf, Metadata)> {
     let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {
         // The store's own directory may be reached by a link, or by its descriptor.
-        let look = if path == root { std::fs::metadata(&path) } else { std::fs::symlink_metadata(&path) };
+        let look = if path == root {
+            std::fs::metadata(&path)
+        } else {
+            std::fs::symlink_metadata(&path)
+        };
         let Ok(metadata) = look else { continue };
         if metadata.is_dir()
             && let Ok(entries) = std::fs::read_dir(&path)
@@ -53,12 +57,26 @@ pub fn modes(directory: &StoreDirectory) -> Check {
     let found = everything(root);
     // Into a directory that is closed to them, others get nowhere.
     let is_closed = std::fs::metadata(root).is_ok_and(|metadata| !is_open(&metadata));
-    let open: Vec<_> = found.iter().filter(|(_, metadata)| is_open(metadata) && !metadata.is_symlink()).collect();
+    let open: Vec<_> = found
+        .iter()
+        .filter(|(_, metadata)| is_open(metadata) && !metadata.is_symlink())
+        .collect();
     if is_closed || open.is_empty() {
-        return Check::ok(NAME, format!("the store is closed to other users ({} files)", found.len()));
+        return Check::ok(
+            NAME,
+            format!("the store is closed to other users ({} files)", found.len()),
+        );
     }
-    let detail = format!("{} open to other users: {}", are(open.len()), names(root, open.iter().map(|(path, _)| path)));
-    Check::warning(NAME, detail, format!("chmod -R go= {}", shell_word(directory)))
+    let detail = format!(
+        "{} open to other users: {}",
+        are(open.len()),
+        names(root, open.iter().map(|(path, _)| path))
+    );
+    Check::warning(
+        NAME,
+        detail,
+        format!("chmod -R go= {}", shell_word(directory)),
+    )
 }
 
 /// Whether one account owns all of it, and whether it is the one that asks.
@@ -66,21 +84,42 @@ pub fn owners(directory: &StoreDirectory) -> Check {
     const NAME: &str = "owner";
     let root = directory.place();
     let Ok(owner) = std::fs::metadata(root).map(|metadata| metadata.uid()) else {
-        return Check::problem(NAME, "the store's directory cannot be looked at", "check the path and its parents");
+        return Check::problem(
+            NAME,
+            "the store's directory cannot be looked at",
+            "check the path and its parents",
+        );
     };
     let found = everything(root);
-    let foreign: Vec<_> = found.iter().filter(|(_, metadata)| metadata.uid() != owner).collect();
+    let foreign: Vec<_> = found
+        .iter()
+        .filter(|(_, metadata)| metadata.uid() != owner)
+        .collect();
     if !foreign.is_empty() {
         let shown = names(root, foreign.iter().map(|(path, _)| path));
-        let detail = format!("{} not of the account that owns the store (uid {owner}): {shown}", are(foreign.len()));
-        return Check::problem(NAME, detail, format!("chown -R -h {owner} {}", shell_word(directory)));
+        let detail = format!(
+            "{} not of the account that owns the store (uid {owner}): {shown}",
+            are(foreign.len())
+        );
+        return Check::problem(
+            NAME,
+            detail,
+            format!("chown -R -h {owner} {}", shell_word(directory)),
+        );
     }
     let me = rustix::process::geteuid().as_raw();
     if me == owner {
-        return Check::ok(NAME, format!("all of it belongs to this account (uid {owner})"));
+        return Check::ok(
+            NAME,
+            format!("all of it belongs to this account (uid {owner})"),
+        );
     }
     let detail = format!("the store belongs to uid {owner}, and you are uid {me}");
-    Check::warning(NAME, detail, format!("work as its owner: sudo -u '#{owner}' popug-cli …"))
+    Check::warning(
+        NAME,
+        detail,
+        format!("work as its owner: sudo -u '#{owner}' popug-cli …"),
+    )
 }
 
 /// Whether the next segment fits.
@@ -89,14 +128,26 @@ pub fn room(directory: &StoreDirectory) -> Check {
     const HINT: &str = "make room: nothing that was acknowledged is lost, but writes are refused when the disk is full";
     let room = match disk::room(directory.place()) {
         Ok(room) => room,
-        Err(error) => return Check::warning(NAME, format!("the file system does not tell: {error}"), "look at `df`"),
+        Err(error) => {
+            return Check::warning(
+                NAME,
+                format!("the file system does not tell: {error}"),
+                "look at `df`",
+            );
+        }
     };
-    let files = room.files.map_or_else(String::new, |files| format!(" and {files} files"));
+    let files = room
+        .files
+        .map_or_else(String::new, |files| format!(" and {files} files"));
     let detail = format!("{} MiB{files} are free", room.bytes >> 20);
     let few_files = |limit: u64| room.files.is_some_and(|files| files < limit);
     if room.bytes < ROOM_BYTES_MIN || few_files(1) {
         let segment = ROOM_BYTES_MIN >> 20;
-        return Check::problem(NAME, format!("{detail}; a segment of the log takes up to {segment} MiB"), HINT);
+        return Check::problem(
+            NAME,
+            format!("{detail}; a segment of the log takes up to {segment} MiB"),
+            HINT,
+        );
     }
     if room.bytes < ROOM_BYTES_LITTLE || few_files(ROOM_FILES_LITTLE) {
         return Check::warning(NAME, detail, HINT);
@@ -118,8 +169,15 @@ pub fn disk(directory: &StoreDirectory) -> Check {
     match closed_to_writes(directory) {
         None => Check::ok(NAME, "a file was written, synced and removed"),
         Some((path, error)) => {
-            let detail = format!("nothing can be written to {}: {error}", names(root, [&path]));
-            Check::problem(NAME, detail, format!("chmod -R u+rwX {}", shell_word(directory)))
+            let detail = format!(
+                "nothing can be written to {}: {error}",
+                names(root, [&path])
+            );
+            Check::problem(
+                NAME,
+                detail,
+                format!("chmod -R u+rwX {}", shell_word(directory)),
+            )
         }
     }
 }
@@ -131,12 +189,19 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
     if let Err(error) = access(&log, Access::WRITE_OK | Access::EXEC_OK) {
         return Some((log, error.into()));
     }
-    let last = Disk::open(&log).ok().and_then(|disk| segment::list(&disk).ok()?.last().copied());
-    let files = ["head".to_owned()].into_iter().chain(last.map(segment::file_name));
+    let last = Disk::open(&log)
+        .ok()
+        .and_then(|disk| segment::list(&disk).ok()?.last().copied());
+    let files = ["head".to_owned()]
+        .into_iter()
+        .chain(last.map(segment::file_name));
     files.map(|name| log.join(name)).find_map(|path| {
         let opened = regular_file::open(&path, OpenOptions::new().write(true)).map(drop);
         // That one is missing is said where the log is looked at.
-        opened.err().filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| (path, error))
+        opened
+            .err()
+            .filter(|error| error.kind() != io::ErrorKind::NotFound)
+            .map(|error| (path, error))
     })
 }
 
@@ -145,11 +210,19 @@ pub fn leftovers(directory: &StoreDirectory) -> Check {
     const NAME: &str = "leftovers";
     let root = directory.place();
     let found = everything(root);
-    let left: Vec<_> = found.iter().map(|(path, _)| path).filter(|path| is_leftover(path)).collect();
+    let left: Vec<_> = found
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| is_leftover(path))
+        .collect();
     if left.is_empty() {
         return Check::ok(NAME, "nothing lies about");
     }
-    let detail = format!("{} left by something that was stopped or damaged: {}", are(left.len()), names(root, left));
+    let detail = format!(
+        "{} left by something that was stopped or damaged: {}",
+        are(left.len()),
+        names(root, left)
+    );
     let hint = "if no popug-cli is running, remove what you do not want to look into; the log does not need it";
     Check::warning(NAME, detail, hint)
 }
@@ -166,7 +239,9 @@ fn is_leftover(path: &Path) -> bool {
 /// Whether no `doctor` that runs now can be at it.
 fn is_old(path: &Path) -> bool {
     const PROBED_WITHIN: Duration = Duration::from_secs(60);
-    let age = std::fs::metadata(path).and_then(|metadata| metadata.modified()).map(|made| made.elapsed());
+    let age = std::fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .map(|made| made.elapsed());
     // One that is gone by now was no leftover; one from the future may be.
     age.is_ok_and(|age| age.map_or(true, |age| age > PROBED_WITHIN))
 }
@@ -186,13 +261,24 @@ fn names<'p>(root: &Path, paths: impl IntoIterator<Item = &'p PathBuf>) -> Strin
     all.sort();
     let hidden = all.len().saturating_sub(NAMES_SHOWN);
     all.truncate(NAMES_SHOWN);
-    let rest = if hidden > 0 { format!(" and {hidden} more") } else { String::new() };
+    let rest = if hidden > 0 {
+        format!(" and {hidden} more")
+    } else {
+        String::new()
+    };
     format!("{}{rest}", all.join(", "))
 }
 
 /// Quotes the name of a store, so that the command of a hint can be pasted.
 fn shell_word(directory: &StoreDirectory) -> String {
-    format!("'{}'", directory.root().display().to_string().replace('\'', r"'\''"))
+    format!(
+        "'{}'",
+        directory
+            .root()
+            .display()
+            .to_string()
+            .replace('\'', r"'\''")
+    )
 }
 
 #[cfg(test)]
@@ -230,11 +316,19 @@ mod tests {
         let (home, directory) = store();
         assert_eq!(leftovers(&directory).health, Health::Ok);
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
-        for name in ["accounting.duckdb.new", "state.sqlite.damaged-1", ".probe-7", ".passwords.json.0f.new"] {
+        for name in [
+            "accounting.duckdb.new",
+            "state.sqlite.damaged-1",
+            ".probe-7",
+            ".passwords.json.0f.new",
+        ] {
             let file = std::fs::File::create(home.path().join(name)).unwrap();
             file.set_modified(long_ago).unwrap();
             let check = leftovers(&directory);
-            assert!(check.health == Health::Warning && check.detail.contains(name), "{check:?}");
+            assert!(
+                check.health == Health::Warning && check.detail.contains(name),
+                "{check:?}"
+            );
             std::fs::remove_file(home.path().join(name)).unwrap();
         }
     }
@@ -251,6 +345,9 @@ mod tests {
         let (home, directory) = store();
         assert_eq!(disk(&directory).health, Health::Ok);
         assert_eq!(everything(home.path()).len(), 3);
-        assert_eq!(disk(&StoreDirectory::new(home.path().join("missing"))).health, Health::Problem);
+        assert_eq!(
+            disk(&StoreDirectory::new(home.path().join("missing"))).health,
+            Health::Problem
+        );
     }
 }

@@ -8,8 +8,10 @@ use crate::app::doctor::{Check, in_full};
 use crate::consumers::process_lock::holder_of;
 use crate::domain::event::Consumer;
 
-const HELD: &str = "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
-const IN_THE_WAY: &str = "move what stands there out of the way; the next command makes the file anew";
+const HELD: &str =
+    "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
+const IN_THE_WAY: &str =
+    "move what stands there out of the way; the next command makes the file anew";
 
 impl App<'_> {
     pub(super) fn lock_checks(&self) -> Vec<Check> {
@@ -28,15 +30,21 @@ fn check<E: Error + 'static>(name: &'static str, holder: Result<Option<String>, 
         Ok(None) => Check::ok(name, "free"),
         Ok(Some(holder)) => held(name, &holder),
         Err(error) => {
-            let is_other = io_error_behind(&error).is_some_and(|error| error.kind() == ErrorKind::AlreadyExists);
-            let hint = if is_other { IN_THE_WAY } else { "check that the store is yours and its disk supports locks" };
+            let is_other = io_error_behind(&error)
+                .is_some_and(|error| error.kind() == ErrorKind::AlreadyExists);
+            let hint = if is_other {
+                IN_THE_WAY
+            } else {
+                "check that the store is yours and its disk supports locks"
+            };
             Check::problem(name, in_full(&error), hint)
         }
     }
 }
 
 fn io_error_behind<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
-    std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
+    std::iter::successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref())
 }
 
 /// Being held is what locks are for. By a process that is gone, something else keeps the file.
@@ -69,7 +77,10 @@ mod tests {
     #[test]
     fn a_holder_that_lives_is_fine_and_one_that_is_gone_is_not() {
         let me = format!("process {}: popug-cli close", std::process::id());
-        assert_eq!(held("writer-lock", &me), Check::ok("writer-lock", format!("held by {me}")));
+        assert_eq!(
+            held("writer-lock", &me),
+            Check::ok("writer-lock", format!("held by {me}"))
+        );
         let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
         let gone = format!("process {}: popug-cli close", child.id());
         child.wait().unwrap();

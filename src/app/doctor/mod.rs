@@ -21,7 +21,8 @@ use crate::domain::id::{CompanyId, Sequence};
 use crate::held::named;
 
 /// What is there, but not for this account.
-const OWN_FILES: &str = "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
+const OWN_FILES: &str =
+    "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
 
 /// How a check ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,15 +55,27 @@ pub struct Check {
 
 impl Check {
     fn ok(name: &'static str, detail: impl Into<String>) -> Check {
-        Check { name, health: Health::Ok, detail: named(&detail.into()).into_owned(), hint: None }
+        Check {
+            name,
+            health: Health::Ok,
+            detail: named(&detail.into()).into_owned(),
+            hint: None,
+        }
     }
 
     fn warning(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
-        Check { health: Health::Warning, hint: Some(named(&hint.into()).into_owned()), ..Check::ok(name, detail) }
+        Check {
+            health: Health::Warning,
+            hint: Some(named(&hint.into()).into_owned()),
+            ..Check::ok(name, detail)
+        }
     }
 
     fn problem(name: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Check {
-        Check { health: Health::Problem, ..Check::warning(name, detail, hint) }
+        Check {
+            health: Health::Problem,
+            ..Check::warning(name, detail, hint)
+        }
     }
 }
 
@@ -79,14 +92,21 @@ impl App<'_> {
     pub fn examine(&self, sessions: &dyn Fn(CompanyId) -> Sessions) -> Examination {
         let end = End::read(self);
         let company_id = end.company.as_ref().map(|company| company.id);
-        let mut checks = vec![files::modes(&self.directory), files::owners(&self.directory)];
+        let mut checks = vec![
+            files::modes(&self.directory),
+            files::owners(&self.directory),
+        ];
         checks.extend(self.credential_checks(company_id, sessions));
         checks.extend(end.checks(self));
         checks.extend([files::room(&self.directory), files::disk(&self.directory)]);
         checks.extend(self.lock_checks());
         checks.extend(self.table_checks(end.head()));
         checks.extend([files::leftovers(&self.directory), tables::versions()]);
-        Examination { checks, head: end.head().unwrap_or_default(), company: end.company }
+        Examination {
+            checks,
+            head: end.head().unwrap_or_default(),
+            company: end.company,
+        }
     }
 }
 
@@ -106,5 +126,9 @@ fn in_full(error: &dyn std::error::Error) -> String {
 
 /// A count with its noun.
 fn counted(count: u64, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {many}")
+    }
 }

@@ -24,25 +24,46 @@ pub(super) struct Halt {
 impl Halt {
     /// An event that can be read and contradicts what is known.
     pub fn contradiction(stop: Stop) -> Halt {
-        Halt { stop, is_newer: false, stops_all: false }
+        Halt {
+            stop,
+            is_newer: false,
+            stops_all: false,
+        }
     }
 
     fn of_log(error: &LogError) -> Option<Halt> {
         let (sequence, reason, is_newer) = match error {
-            LogError::UnknownVersion { sequence, type_name } => {
-                (*sequence, format!("it has the type {type_name}, which this version does not know"), true)
-            }
-            LogError::Undecodable { sequence, type_name, reason } => {
-                (*sequence, format!("it has the type {type_name} and cannot be read: {reason}"), false)
-            }
+            LogError::UnknownVersion {
+                sequence,
+                type_name,
+            } => (
+                *sequence,
+                format!("it has the type {type_name}, which this version does not know"),
+                true,
+            ),
+            LogError::Undecodable {
+                sequence,
+                type_name,
+                reason,
+            } => (
+                *sequence,
+                format!("it has the type {type_name} and cannot be read: {reason}"),
+                false,
+            ),
             _ => return None,
         };
-        Some(Halt { stop: Stop { sequence, reason }, is_newer, stops_all: false })
+        Some(Halt {
+            stop: Stop { sequence, reason },
+            is_newer,
+            stops_all: false,
+        })
     }
 
     fn of_state(error: StateError) -> Option<Halt> {
         match error {
-            StateError::Contradiction { sequence, reason, .. } => Some(Halt::contradiction(Stop { sequence, reason })),
+            StateError::Contradiction {
+                sequence, reason, ..
+            } => Some(Halt::contradiction(Stop { sequence, reason })),
             StateError::Log(error) => Halt::of_log(&error),
             _ => None,
         }
@@ -53,10 +74,14 @@ impl Halt {
         let (at, name) = (self.stop.sequence, consumer.name());
         let aside = format!("`popug-cli dlq set-aside {at} --consumer {name}` goes on without");
         match (consumer, self.is_newer) {
-            (Consumer::Accounting | Consumer::Analytics | Consumer::Notifier, _) if self.stops_all => {
+            (Consumer::Accounting | Consumer::Analytics | Consumer::Notifier, _)
+                if self.stops_all =>
+            {
                 "see tracker above".into()
             }
-            (Consumer::Tracker, true) => "a newer popug-cli wrote it: use that one; until then no command works".into(),
+            (Consumer::Tracker, true) => {
+                "a newer popug-cli wrote it: use that one; until then no command works".into()
+            }
             (Consumer::Tracker, false) => {
                 "no command works: `popug-cli verify --deep` tells what the log contradicts; \
                  restore a backup from before it"
@@ -77,16 +102,24 @@ pub(super) struct Ahead {
 impl App<'_> {
     /// Where that cannot be told, what is wrong is told of the index or of the log.
     pub(super) fn index_ahead(&self, scratch: &Path) -> Ahead {
-        self.try_index_ahead(scratch).unwrap_or(Ahead { resolutions: Vec::new(), halt: None })
+        self.try_index_ahead(scratch).unwrap_or(Ahead {
+            resolutions: Vec::new(),
+            halt: None,
+        })
     }
 
     fn try_index_ahead(&self, scratch: &Path) -> Option<Ahead> {
         let path = self.directory.state_index();
         let head = Checkpoint::from(&self.log.head().ok()?);
-        let read = StateIndex::open_to_read(&path, scratch, self.lock_wait).ok().flatten();
+        let read = StateIndex::open_to_read(&path, scratch, self.lock_wait)
+            .ok()
+            .flatten();
         let at = read.as_ref().and_then(|index| index.checkpoint().ok());
         if let Some(index) = read.as_ref().filter(|_| at == Some(head)) {
-            return Some(Ahead { resolutions: index.resolutions().ok()?, halt: None });
+            return Some(Ahead {
+                resolutions: index.resolutions().ok()?,
+                halt: None,
+            });
         }
         drop(read);
         let directory = scratch.join("ahead");
@@ -94,7 +127,11 @@ impl App<'_> {
         // What cannot be read may be no file at all, and whoever copied that would wait for ever.
         let index = match at {
             Some(_) => StateIndex::copied(&path, &directory, self.lock_wait).ok()?,
-            None => StateIndex::open(&directory.join("new.sqlite"), self.lock_wait).ok()?.0,
+            None => {
+                StateIndex::open(&directory.join("new.sqlite"), self.lock_wait)
+                    .ok()?
+                    .0
+            }
         };
         let followed = match index.catch_up(&self.log) {
             // As the next command will.
@@ -102,7 +139,10 @@ impl App<'_> {
             followed => followed,
         };
         let halt = followed.err().and_then(Halt::of_state);
-        Some(Ahead { resolutions: index.resolutions().ok()?, halt })
+        Some(Ahead {
+            resolutions: index.resolutions().ok()?,
+            halt,
+        })
     }
 
     /// What was found, unless an event before the head stops the consumer.
@@ -121,7 +161,12 @@ impl App<'_> {
     }
 
     /// The first event behind the checkpoint that the consumer has to read and cannot.
-    fn unreadable(&self, consumer: Consumer, from: &Checkpoint, resolutions: &[Resolution]) -> Option<Halt> {
+    fn unreadable(
+        &self,
+        consumer: Consumer,
+        from: &Checkpoint,
+        resolutions: &[Resolution],
+    ) -> Option<Halt> {
         let withheld = Withheld::of(&self.around(), consumer, resolutions).ok()?;
         let mut reader = self.log.read_after(from.sequence, &from.hash).ok()?;
         while let Some(line) = reader.next_line().ok()? {

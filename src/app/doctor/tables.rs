@@ -45,9 +45,15 @@ impl Unreadable {
         let hint = if is_forbidden(error) {
             OWN_FILES.to_owned()
         } else {
-            format!("`popug-cli consume {} --rebuild` makes the tables anew from the log", consumer.name())
+            format!(
+                "`popug-cli consume {} --rebuild` makes the tables anew from the log",
+                consumer.name()
+            )
         };
-        Unreadable { detail: in_full(error), hint }
+        Unreadable {
+            detail: in_full(error),
+            hint,
+        }
     }
 }
 
@@ -55,9 +61,8 @@ impl Unreadable {
 fn is_forbidden(error: &AppError) -> bool {
     let is_denied = |source: &std::io::Error| source.kind() == std::io::ErrorKind::PermissionDenied;
     match error {
-        AppError::Store(StoreError::Io { source, .. }) | AppError::State(StateError::Copy { source, .. }) => {
-            is_denied(source)
-        }
+        AppError::Store(StoreError::Io { source, .. })
+        | AppError::State(StateError::Copy { source, .. }) => is_denied(source),
         AppError::State(error) => error.is_forbidden(),
         _ => false,
     }
@@ -80,7 +85,10 @@ impl App<'_> {
         };
         let found = [
             (Consumer::Tracker, self.state_index(scratch.path())),
-            (Consumer::Accounting, self.duckdb(Tables::Accounting, &ahead)),
+            (
+                Consumer::Accounting,
+                self.duckdb(Tables::Accounting, &ahead),
+            ),
             (Consumer::Analytics, self.duckdb(Tables::Analytics, &ahead)),
             (Consumer::Notifier, notifier),
         ];
@@ -102,16 +110,22 @@ impl App<'_> {
             return Ok(Found::Nothing);
         }
         let index = StateIndex::open_to_read(&path, scratch, self.lock_wait)?;
-        let Some(index) = index else { return Ok(Found::OfAnotherVersion) };
+        let Some(index) = index else {
+            return Ok(Found::OfAnotherVersion);
+        };
         index.check_integrity()?;
         Ok(Found::UpTo(index.checkpoint()?))
     }
 
     /// `None` if the state index, which knows them, cannot be read; that is told of the tracker.
     fn set_aside_check(&self, scratch: &Path) -> Option<Check> {
-        let index = StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait).ok()??;
+        let index =
+            StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait)
+                .ok()??;
         let set_aside = index.set_aside().ok()?;
-        let Some(first) = set_aside.first() else { return Some(Check::ok("dead-letters", "nothing is set aside")) };
+        let Some(first) = set_aside.first() else {
+            return Some(Check::ok("dead-letters", "nothing is set aside"));
+        };
         let detail = format!(
             "{} set aside, first event {} for {}",
             counted(set_aside.len() as u64, "event is", "events are"),
@@ -142,7 +156,12 @@ impl App<'_> {
         }
     }
 
-    fn ledger(&self, database: &Database, checkpoint: Checkpoint, ahead: &Ahead) -> Result<Found, AppError> {
+    fn ledger(
+        &self,
+        database: &Database,
+        checkpoint: Checkpoint,
+        ahead: &Ahead,
+    ) -> Result<Found, AppError> {
         // What cannot be read of the log is told of the log.
         let withheld = Withheld::of(&self.around(), Consumer::Accounting, &ahead.resolutions)
             .unwrap_or_else(|_| Withheld::nothing(Consumer::Accounting));
@@ -163,19 +182,32 @@ impl App<'_> {
         let Some(outlook) = outlook(&self.directory, &self.log, scratch, self.lock_wait)? else {
             return Ok((Found::OfAnotherVersion, None));
         };
-        let is_decided =
-            |at| ahead.resolutions.iter().any(|about| (about.consumer, about.target) == (Consumer::Notifier, at));
+        let is_decided = |at| {
+            ahead
+                .resolutions
+                .iter()
+                .any(|about| (about.consumer, about.target) == (Consumer::Notifier, at))
+        };
         let found = match &outlook.contradiction {
-            Some(stop) if !is_decided(stop.sequence) => Found::StoppedBy(Halt::contradiction(stop.clone())),
+            Some(stop) if !is_decided(stop.sequence) => {
+                Found::StoppedBy(Halt::contradiction(stop.clone()))
+            }
             _ => Found::UpTo(outlook.checkpoint),
         };
         Ok((found, Some(outlook)))
     }
 
-    fn consumer(&self, consumer: Consumer, found: Result<Found, AppError>, head: Option<Sequence>) -> Check {
+    fn consumer(
+        &self,
+        consumer: Consumer,
+        found: Result<Found, AppError>,
+        head: Option<Sequence>,
+    ) -> Check {
         let name = consumer.name();
         match found {
-            Ok(Found::UpTo(checkpoint)) => self.standing(consumer, checkpoint, checkpoint.sequence.next(), head),
+            Ok(Found::UpTo(checkpoint)) => {
+                self.standing(consumer, checkpoint, checkpoint.sequence.next(), head)
+            }
             Ok(Found::Owing(checkpoint, first)) => self.standing(consumer, checkpoint, first, head),
             Ok(Found::Nothing) => self.standing(consumer, Checkpoint::START, Sequence::FIRST, head),
             Ok(Found::OfAnotherVersion) => Check::warning(
@@ -185,7 +217,9 @@ impl App<'_> {
             ),
             Ok(Found::Lacking(event)) => Check::warning(
                 name,
-                format!("event {event} of the books is set aside, and nothing is charged, credited or paid"),
+                format!(
+                    "event {event} of the books is set aside, and nothing is charged, credited or paid"
+                ),
                 format!(
                     "`popug-cli dlq show {event}` tells why; \
                      `popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
@@ -193,7 +227,11 @@ impl App<'_> {
             ),
             Ok(Found::StoppedBy(halt)) => {
                 let Stop { sequence, reason } = &halt.stop;
-                Check::problem(name, format!("it stops at event {sequence}: {reason}"), halt.hint(consumer))
+                Check::problem(
+                    name,
+                    format!("it stops at event {sequence}: {reason}"),
+                    halt.hint(consumer),
+                )
             }
             Err(error) => {
                 let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
@@ -203,26 +241,40 @@ impl App<'_> {
     }
 
     /// How far behind the head a consumer is that `first` comes next for, if its checkpoint is of this log at all.
-    fn standing(&self, consumer: Consumer, checkpoint: Checkpoint, first: Sequence, head: Option<Sequence>) -> Check {
+    fn standing(
+        &self,
+        consumer: Consumer,
+        checkpoint: Checkpoint,
+        first: Sequence,
+        head: Option<Sequence>,
+    ) -> Check {
         let (name, at) = (consumer.name(), checkpoint.sequence);
         match (self.log.read_after(at, &checkpoint.hash), head) {
             (Err(LogError::NotOnChain { .. }), _) => Check::problem(
                 name,
-                format!("it has read up to event {at} of another log, or of one that was rolled back"),
+                format!(
+                    "it has read up to event {at} of another log, or of one that was rolled back"
+                ),
                 format!("`popug-cli consume {name} --rebuild` makes its tables anew from this log"),
             ),
             (Ok(_), Some(head)) if first > head => Check::ok(name, "at the head"),
             (Ok(_), Some(head)) => self.lag(consumer, first, head),
-            (Err(_), _) | (_, None) => {
-                Check::warning(name, format!("at event {at}; the log could not be read on from there"), "see log above")
-            }
+            (Err(_), _) | (_, None) => Check::warning(
+                name,
+                format!("at event {at}; the log could not be read on from there"),
+                "see log above",
+            ),
         }
     }
 
     fn lag(&self, consumer: Consumer, first: Sequence, head: Sequence) -> Check {
         let name = consumer.name();
         let Ok(Ok(since)) = self.log.line(first).map(|line| line.line().event_time()) else {
-            return Check::warning(name, format!("event {first} cannot be read"), "see log above");
+            return Check::warning(
+                name,
+                format!("event {first} cannot be read"),
+                "see log above",
+            );
         };
         let seconds = since.micros_until(self.environment.now()).max(0) / 1_000_000;
         let behind = counted(head.next().0.saturating_sub(first.0), "event", "events");
@@ -231,20 +283,32 @@ impl App<'_> {
         if consumer == Consumer::Tracker || seconds < FORGOTTEN_SECONDS {
             return Check::ok(name, detail);
         }
-        Check::warning(name, detail, format!("`popug-cli consume {name}` catches up; is there a cron job for it?"))
+        Check::warning(
+            name,
+            detail,
+            format!("`popug-cli consume {name}` catches up; is there a cron job for it?"),
+        )
     }
 }
 
 fn waiting_mails(mails: &Outstanding) -> Check {
     const NAME: &str = "mails";
-    let Outstanding { untried, retrying, failed, .. } = mails;
-    let next = mails.next_try.map_or_else(String::new, |at| format!(", next at {at}"));
+    let Outstanding {
+        untried,
+        retrying,
+        failed,
+        ..
+    } = mails;
+    let next = mails
+        .next_try
+        .map_or_else(String::new, |at| format!(", next at {at}"));
     let error = mails
         .failed_because
         .as_deref()
         .or(mails.retried_because.as_deref())
         .map_or_else(String::new, |error| format!("; {error}"));
-    let detail = format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} failed{error}");
+    let detail =
+        format!("{untried} to be sent, {retrying} to be tried again{next}, {failed} failed{error}");
     if *failed > 0 {
         return Check::warning(
             NAME,
@@ -265,8 +329,11 @@ fn waiting_mails(mails: &Outstanding) -> Check {
 /// Of the program and of what its files are written by.
 pub fn versions() -> Check {
     let versions = |duckdb: String| {
-        let (program, accounting, analytics) =
-            (env!("CARGO_PKG_VERSION"), Tables::Accounting.code_version(), Tables::Analytics.code_version());
+        let (program, accounting, analytics) = (
+            env!("CARGO_PKG_VERSION"),
+            Tables::Accounting.code_version(),
+            Tables::Analytics.code_version(),
+        );
         format!(
             "popug-cli {program}, log {FORMAT}, tables of accounting {accounting}, of analytics {analytics}, \
              DuckDB {duckdb}, SQLite {}",
@@ -275,9 +342,11 @@ pub fn versions() -> Check {
     };
     match duckdb_version() {
         Ok(duckdb) => Check::ok("versions", versions(duckdb)),
-        Err(error @ (StoreError::DuckDb { .. } | StoreError::Io { .. })) => {
-            Check::problem("versions", in_full(&error), "DuckDB does not work here: install popug-cli anew")
-        }
+        Err(error @ (StoreError::DuckDb { .. } | StoreError::Io { .. })) => Check::problem(
+            "versions",
+            in_full(&error),
+            "DuckDB does not work here: install popug-cli anew",
+        ),
         Err(other) => Check::problem("versions", in_full(&other), "install popug-cli anew"),
     }
 }
@@ -292,14 +361,32 @@ mod tests {
     fn a_file_that_may_not_be_read_is_no_damaged_one() {
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         let path = PathBuf::from("accounting.duckdb");
-        let of_duckdb = AppError::Store(StoreError::Io { action: "open", path: path.clone(), source: denied() });
-        let of_sqlite = AppError::State(StateError::Copy { path: path.clone(), source: denied() });
+        let of_duckdb = AppError::Store(StoreError::Io {
+            action: "open",
+            path: path.clone(),
+            source: denied(),
+        });
+        let of_sqlite = AppError::State(StateError::Copy {
+            path: path.clone(),
+            source: denied(),
+        });
         for error in [of_duckdb, of_sqlite] {
             let told = Unreadable::because(Consumer::Accounting, &error);
-            assert!(told.hint.contains("chmod") && !told.hint.contains("consume"), "{}", told.hint);
+            assert!(
+                told.hint.contains("chmod") && !told.hint.contains("consume"),
+                "{}",
+                told.hint
+            );
         }
-        let damaged = AppError::Store(StoreError::Damaged { path, reason: "torn".into() });
+        let damaged = AppError::Store(StoreError::Damaged {
+            path,
+            reason: "torn".into(),
+        });
         let told = Unreadable::because(Consumer::Accounting, &damaged);
-        assert!(told.hint.contains("popug-cli consume accounting --rebuild"), "{}", told.hint);
+        assert!(
+            told.hint.contains("popug-cli consume accounting --rebuild"),
+            "{}",
+            told.hint
+        );
     }
 }

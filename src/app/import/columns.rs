@@ -42,17 +42,34 @@ impl Column {
 
     /// Whether blanks around a value are never part of it. A key is compared as it stands.
     pub const fn is_word(self) -> bool {
-        matches!(self, Column::At | Column::Action | Column::Actor | Column::Login | Column::Role)
+        matches!(
+            self,
+            Column::At | Column::Action | Column::Actor | Column::Login | Column::Role
+        )
     }
 }
 
 impl ImportKind {
     pub(super) const fn columns(self) -> &'static [Column] {
-        use Column::{Action, Actor, At, Description, Email, JiraId, Key, Login, Name, Role, Title};
+        use Column::{
+            Action, Actor, At, Description, Email, JiraId, Key, Login, Name, Role, Title,
+        };
         match self {
             ImportKind::Users => &[Login, Name, Email, Role],
             ImportKind::Tasks => &[Key, Title, JiraId, Description],
-            ImportKind::Activity => &[At, Action, Key, Actor, Login, Name, Email, Role, Title, JiraId, Description],
+            ImportKind::Activity => &[
+                At,
+                Action,
+                Key,
+                Actor,
+                Login,
+                Name,
+                Email,
+                Role,
+                Title,
+                JiraId,
+                Description,
+            ],
         }
     }
 
@@ -66,7 +83,10 @@ impl ImportKind {
     }
 
     fn column(self, name: &str) -> Option<Column> {
-        self.columns().iter().copied().find(|column| column.name() == name)
+        self.columns()
+            .iter()
+            .copied()
+            .find(|column| column.name() == name)
     }
 
     pub(super) fn hint(self) -> String {
@@ -107,15 +127,23 @@ impl<'r> Columns<'r> {
     pub fn new(kind: ImportKind, reading: &'r Reading) -> Result<Columns<'r>, AppError> {
         let mut map: Vec<(Column, &str)> = Vec::new();
         for (name, header) in &reading.map {
-            let usage =
-                |what| AppError::Usage { message: format!("--map {name}={header}: {what}"), hint: Some(kind.hint()) };
-            let column = kind.column(name).ok_or_else(|| usage(format!("there is no column `{name}`")))?;
+            let usage = |what| AppError::Usage {
+                message: format!("--map {name}={header}: {what}"),
+                hint: Some(kind.hint()),
+            };
+            let column = kind
+                .column(name)
+                .ok_or_else(|| usage(format!("there is no column `{name}`")))?;
             if map.iter().any(|(other, _)| *other == column) {
                 return Err(usage(format!("`{name}` was given a header before")));
             }
             map.push((column, header.trim()));
         }
-        Ok(Columns { kind, map, ignore_unknown: reading.ignore_unknown })
+        Ok(Columns {
+            kind,
+            map,
+            ignore_unknown: reading.ignore_unknown,
+        })
     }
 
     /// The columns of ours that a header stands for: that of its name, or those that are mapped to it.
@@ -129,18 +157,27 @@ impl<'r> Columns<'r> {
 
     /// How many of the headers are known.
     pub fn known_in(&self, header: &StringRecord) -> usize {
-        header.iter().filter(|name| self.of(name).next().is_some()).count()
+        header
+            .iter()
+            .filter(|name| self.of(name).next().is_some())
+            .count()
     }
 
     /// # Errors
     /// All that is wrong with the header row, in one sentence.
     pub fn places(&self, header: &StringRecord) -> Result<Places, String> {
-        let mut places = Places { known: [None; Column::COUNT], nameless: Vec::new(), ignored: Vec::new() };
+        let mut places = Places {
+            known: [None; Column::COUNT],
+            nameless: Vec::new(),
+            ignored: Vec::new(),
+        };
         let mut faults: Vec<String> = Vec::new();
         for (place, name) in header.iter().map(str::trim).enumerate() {
             let mut columns = self.of(name).peekable();
             if columns.peek().is_some() {
-                let taken = columns.filter(|column| places.known[*column as usize].replace(place).is_some()).count();
+                let taken = columns
+                    .filter(|column| places.known[*column as usize].replace(place).is_some())
+                    .count();
                 faults.extend((taken > 0).then(|| format!("the column `{name}` appears twice")));
             } else if name.is_empty() {
                 places.nameless.push(place);
@@ -152,7 +189,11 @@ impl<'r> Columns<'r> {
             faults.extend(listed(&places.ignored).map(|unknown| format!("{unknown} not known")));
         }
         faults.extend(self.missing(&places.known));
-        if faults.is_empty() { Ok(places) } else { Err(faults.join("; ")) }
+        if faults.is_empty() {
+            Ok(places)
+        } else {
+            Err(faults.join("; "))
+        }
     }
 
     fn missing(&self, known: &[Option<usize>; Column::COUNT]) -> Vec<String> {
@@ -160,9 +201,18 @@ impl<'r> Columns<'r> {
         let is_mapped = |column: &Column| self.map.iter().any(|(mapped, _)| mapped == column);
         let unmet = self.map.iter().filter(|(column, _)| is_missing(column));
         let mut faults: Vec<_> = unmet
-            .map(|(column, header)| format!("no column is named `{header}`, which --map takes for {}", column.name()))
+            .map(|(column, header)| {
+                format!(
+                    "no column is named `{header}`, which --map takes for {}",
+                    column.name()
+                )
+            })
             .collect();
-        let missing = self.kind.required().iter().filter(|column| is_missing(column) && !is_mapped(column));
+        let missing = self
+            .kind
+            .required()
+            .iter()
+            .filter(|column| is_missing(column) && !is_mapped(column));
         let missing: Vec<_> = missing.map(|column| column.name().to_owned()).collect();
         faults.extend(listed(&missing).map(|missing| format!("{missing} missing")));
         faults

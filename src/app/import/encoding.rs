@@ -59,17 +59,28 @@ mod tests {
         assert_eq!(decoded(text.as_bytes()), (text.into(), Encoding::Utf8));
         for mark in ["\u{feff}", ""] {
             let marked = format!("{mark}{text}");
-            for bytes in [utf16(&marked, u16::to_le_bytes), utf16(&marked, u16::to_be_bytes)] {
+            for bytes in [
+                utf16(&marked, u16::to_le_bytes),
+                utf16(&marked, u16::to_be_bytes),
+            ] {
                 assert_eq!(decoded(&bytes), (text.into(), Encoding::Utf16), "{mark:?}");
             }
         }
-        assert_eq!(decoded(format!("\u{feff}{text}").as_bytes()), (text.into(), Encoding::Utf8));
+        assert_eq!(
+            decoded(format!("\u{feff}{text}").as_bytes()),
+            (text.into(), Encoding::Utf8)
+        );
         assert_eq!(decoded(b""), (Vec::new(), Encoding::Utf8));
     }
 
     #[test]
     fn what_is_no_character_of_utf_16_is_none_of_utf_8_either() {
-        let lone = [&utf16("\u{feff}a", u16::to_le_bytes)[..], &[0x00, 0xd8], &utf16("b", u16::to_le_bytes)].concat();
+        let lone = [
+            &utf16("\u{feff}a", u16::to_le_bytes)[..],
+            &[0x00, 0xd8],
+            &utf16("b", u16::to_le_bytes),
+        ]
+        .concat();
         let cut = [&utf16("\u{feff}a", u16::to_le_bytes)[..], &[0x62]].concat();
         assert_eq!(decoded(&lone).0, b"a\xffb");
         assert_eq!(decoded(&cut).0, b"a\xff");

@@ -64,7 +64,11 @@ pub struct ImportOptions<'o, 'r> {
 impl<'o> ImportOptions<'o, '_> {
     /// Under our own names of columns, and without a word on how the file was read.
     pub fn new(on_error: OnError<'o>) -> Self {
-        ImportOptions { on_error, reading: Reading::default(), remark: &|_| () }
+        ImportOptions {
+            on_error,
+            reading: Reading::default(),
+            remark: &|_| (),
+        }
     }
 }
 
@@ -115,9 +119,14 @@ impl App<'_> {
         caller.require(Right::Administer)?;
         // Read before any lock is taken: the input may be a pipe that nobody fills.
         let sheet = Sheet::read(kind, &options.reading, input)?;
-        sheet.remarks().iter().for_each(|remark| (options.remark)(remark));
+        sheet
+            .remarks()
+            .iter()
+            .for_each(|remark| (options.remark)(remark));
         let closes = kind == ImportKind::Activity && row::asks_to_close(&sheet);
-        self.with_books(closes, |accounting| self.import_sheet(caller, kind, &sheet, options, accounting, progress))
+        self.with_books(closes, |accounting| {
+            self.import_sheet(caller, kind, &sheet, options, accounting, progress)
+        })
     }
 
     fn import_sheet(
@@ -137,7 +146,14 @@ impl App<'_> {
         importer.require(Right::Administer)?;
         let head = *performance.writer().head();
         let rehearsal = Rehearsal::begin(&index, &head)?;
-        let mut planner = Planner::new(self, &index, sheet, importer, rehearsal, performance.writer());
+        let mut planner = Planner::new(
+            self,
+            &index,
+            sheet,
+            importer,
+            rehearsal,
+            performance.writer(),
+        );
         if kind != ImportKind::Activity {
             planner.at_once(self.stamp(performance.writer())?);
         }
@@ -152,7 +168,12 @@ impl App<'_> {
     }
 
     /// What is said of an import that stopped midway, once the end of the log is settled.
-    fn stopped(&self, summary: &ImportSummary, settled: Result<Sequence, LogError>, source: AppError) -> AppError {
+    fn stopped(
+        &self,
+        summary: &ImportSummary,
+        settled: Result<Sequence, LogError>,
+        source: AppError,
+    ) -> AppError {
         let rows = summary.rows;
         // Where even that fails, nobody knows yet how much is in the log; the next writer finds out.
         match settled.and_then(|began| appended_rows(&self.log, began)) {
@@ -180,11 +201,16 @@ fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
 
 /// # Errors
 /// [`AppError::BadRows`] unless bad rows are to be skipped.
-fn settle(sheet: &Sheet, summary: ImportSummary, on_error: OnError<'_>) -> Result<ImportSummary, AppError> {
+fn settle(
+    sheet: &Sheet,
+    summary: ImportSummary,
+    on_error: OnError<'_>,
+) -> Result<ImportSummary, AppError> {
     match on_error {
-        OnError::Refuse if !summary.rejected.is_empty() => {
-            Err(AppError::BadRows { rows: summary.rows, bad: summary.rejected })
-        }
+        OnError::Refuse if !summary.rejected.is_empty() => Err(AppError::BadRows {
+            rows: summary.rows,
+            bad: summary.rejected,
+        }),
         OnError::Skip { rejects: Some(to) } => {
             sheet.write_rejects(&summary.rejected, to)?;
             Ok(summary)
@@ -210,7 +236,9 @@ fn perform(
                 performance.flush()?;
                 let before = performance.appended();
                 let closed = performance.close(at, &request)?;
-                summary.closed_dates.extend(closed.iter().map(|closed| closed.day.business_date));
+                summary
+                    .closed_dates
+                    .extend(closed.iter().map(|closed| closed.day.business_date));
                 if performance.appended() == before {
                     summary.imported -= 1;
                     summary.skipped += 1;
@@ -232,6 +260,12 @@ fn perform(
 
 impl Plan {
     fn empty(rows: u64) -> Plan {
-        Plan { steps: Vec::new(), summary: ImportSummary { rows, ..ImportSummary::default() } }
+        Plan {
+            steps: Vec::new(),
+            summary: ImportSummary {
+                rows,
+                ..ImportSummary::default()
+            },
+        }
     }
 }

@@ -29,7 +29,11 @@ pub(super) struct Obstacles<'a> {
 
 impl<'a> Obstacles<'a> {
     pub fn new(log: &'a FileLog, index: &'a StateIndex) -> Obstacles<'a> {
-        Obstacles { log, index, found: None }
+        Obstacles {
+            log,
+            index,
+            found: None,
+        }
     }
 
     /// Why a row of the time `at`, before the log's last event, cannot be appended.
@@ -64,18 +68,38 @@ impl<'a> Obstacles<'a> {
         let (mut low, mut high) = (Sequence::FIRST, self.log.head()?.sequence);
         while low < high {
             let middle = Sequence(low.0 + (high.0 - low.0) / 2);
-            if self.time_of(middle)? > at { high = middle } else { low = middle.next() }
+            if self.time_of(middle)? > at {
+                high = middle
+            } else {
+                low = middle.next()
+            }
         }
         let line = self.log.line(low)?;
         let line = line.line();
         let by = match line.acting()? {
-            Actor::User(id) => self.index.user(id)?.map_or_else(|| id.to_string(), |user| user.login),
+            Actor::User(id) => self
+                .index
+                .user(id)?
+                .map_or_else(|| id.to_string(), |user| user.login),
             system @ Actor::System(_) => system.to_string(),
         };
         let before = Sequence(low.0 - 1);
-        let from = if before == Sequence::ZERO { at } else { self.time_of(before)? };
-        let shown = format!("{low} ({} of {} by {by})", line.type_name, line.event_time()?);
-        Ok(Obstacle { from, at: line.event_time()?, sequence: low, shown })
+        let from = if before == Sequence::ZERO {
+            at
+        } else {
+            self.time_of(before)?
+        };
+        let shown = format!(
+            "{low} ({} of {} by {by})",
+            line.type_name,
+            line.event_time()?
+        );
+        Ok(Obstacle {
+            from,
+            at: line.event_time()?,
+            sequence: low,
+            shown,
+        })
     }
 
     fn time_of(&self, sequence: Sequence) -> Result<EventTime, AppError> {

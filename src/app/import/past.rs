@@ -40,7 +40,10 @@ impl Past {
             };
             let event = line.event()?;
             if let Subject::User(user) = event.subject() {
-                events.entry(user).or_default().push((line.sequence, line.event_time()?, event));
+                events
+                    .entry(user)
+                    .or_default()
+                    .push((line.sequence, line.event_time()?, event));
             }
             Ok(())
         })?;
@@ -57,7 +60,8 @@ impl Past {
     }
 
     fn user_at(&self, user: UserId, place: Place) -> Option<User> {
-        let is_before = |sequence: Sequence, time: EventTime| time < place.at || sequence <= place.passed;
+        let is_before =
+            |sequence: Sequence, time: EventTime| time < place.at || sequence <= place.passed;
         let mut found: Option<User> = None;
         for (sequence, time, event) in self.events.get(&user)? {
             match event {

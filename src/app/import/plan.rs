@@ -115,7 +115,10 @@ impl<'a, 'e> Planner<'a, 'e> {
             sheet,
             rehearsal,
             importer: Rc::new(importer),
-            people: People { index, by_name: HashMap::new() },
+            people: People {
+                index,
+                by_name: HashMap::new(),
+            },
             rows: Rows::default(),
             now: app.environment.now(),
             at_once: None,
@@ -138,7 +141,11 @@ impl<'a, 'e> Planner<'a, 'e> {
     ///
     /// # Errors
     /// What is not the fault of a row.
-    pub fn decide_all(mut self, kind: ImportKind, progress: &dyn Fn(u64)) -> Result<(Plan, Rehearsal<'a>), AppError> {
+    pub fn decide_all(
+        mut self,
+        kind: ImportKind,
+        progress: &dyn Fn(u64),
+    ) -> Result<(Plan, Rehearsal<'a>), AppError> {
         let sheet = self.sheet;
         if kind == ImportKind::Activity {
             self.passed_line = self.find_passed_line(kind)?;
@@ -158,13 +165,19 @@ impl<'a, 'e> Planner<'a, 'e> {
             }
         }
         progress(self.plan.summary.rows);
-        self.plan.summary.rejected.extend(sheet.malformed.iter().cloned());
+        self.plan
+            .summary
+            .rejected
+            .extend(sheet.malformed.iter().cloned());
         self.plan.summary.rejected.sort_by_key(|row| row.line);
         Ok((self.plan, self.rehearsal))
     }
 
     fn decide(&mut self, kind: ImportKind, row: &SheetRow) -> Result<(), Trouble> {
-        let request = self.rows.request(kind, self.sheet, row).map_err(Trouble::Bad)?;
+        let request = self
+            .rows
+            .request(kind, self.sheet, row)
+            .map_err(Trouble::Bad)?;
         if request.action == Action::Close {
             return self.close(&request, row);
         }
@@ -182,12 +195,22 @@ impl<'a, 'e> Planner<'a, 'e> {
         let at = match self.time_of(&request) {
             Ok(at) => at,
             Err(Trouble::Bad(late)) => {
-                let timed = Timed { at: self.now, actor: &actor, command: &command, key: None };
+                let timed = Timed {
+                    at: self.now,
+                    actor: &actor,
+                    command: &command,
+                    key: None,
+                };
                 return Err(also(self.rehearsal.check(&timed, dice.as_mut()), late)?);
             }
             Err(other) => return Err(other),
         };
-        let timed = Timed { at, actor: &actor, command: &command, key: Some((&request.row_key, hash)) };
+        let timed = Timed {
+            at,
+            actor: &actor,
+            command: &command,
+            key: Some((&request.row_key, hash)),
+        };
         match self.rehearsal.decide(&timed, dice.as_mut())? {
             Some(batch) => self.carry_out(batch),
             None => self.plan.summary.skipped += 1,
@@ -196,11 +219,21 @@ impl<'a, 'e> Planner<'a, 'e> {
     }
 
     /// Whether the row's key is known, with the same content.
-    fn is_replayed(&mut self, kind: ImportKind, request: &Request, hash: Hash) -> Result<bool, Trouble> {
-        let Some(given) = self.index.given_command(&request.row_key)? else { return Ok(false) };
+    fn is_replayed(
+        &mut self,
+        kind: ImportKind,
+        request: &Request,
+        hash: Hash,
+    ) -> Result<bool, Trouble> {
+        let Some(given) = self.index.given_command(&request.row_key)? else {
+            return Ok(false);
+        };
         if given.command_hash != hash {
             let column = key_column(kind);
-            let reason = format!("event {} was imported from a row with this {column} and other content", given.first);
+            let reason = format!(
+                "event {} was imported from a row with this {column} and other content",
+                given.first
+            );
             return Err(Trouble::Reused(Fault { column, reason }));
         }
         self.passed = self.passed.max(Sequence(given.first.0 + given.events - 1));
@@ -226,10 +259,16 @@ impl<'a, 'e> Planner<'a, 'e> {
         let (at, allowed) = (self.time_of(request), actor.require(Right::Close));
         let at = match (at, allowed) {
             (at, Ok(())) => at?,
-            (Err(Trouble::Bad(late)), Err(refused)) => return Err(also(Err(refused.into()), late)?),
+            (Err(Trouble::Bad(late)), Err(refused)) => {
+                return Err(also(Err(refused.into()), late)?);
+            }
             (_, Err(refused)) => return Err(refused.into()),
         };
-        let close = CloseRequest { by: actor.id, through: None, imported: Some(request.row_key.clone()) };
+        let close = CloseRequest {
+            by: actor.id,
+            through: None,
+            imported: Some(request.row_key.clone()),
+        };
         self.reached = Some(at);
         self.plan.summary.imported += 1;
         self.plan.steps.push(Step::Close(at, close));
@@ -258,7 +297,9 @@ impl<'a, 'e> Planner<'a, 'e> {
 
     /// The time of a row that is new.
     fn time_of(&mut self, request: &Request) -> Result<EventTime, Trouble> {
-        let Some(at) = request.at else { return Ok(self.at_once.expect("a file without times happens at once")) };
+        let Some(at) = request.at else {
+            return Ok(self.at_once.expect("a file without times happens at once"));
+        };
         match self.time_fault(at)? {
             Some(fault) => Err(fault.into()),
             None => Ok(at),
@@ -267,21 +308,38 @@ impl<'a, 'e> Planner<'a, 'e> {
 
     /// Whether the row was passed because it changed nothing at its place in history.
     fn had_no_effect(&mut self, request: &Request, command: &Command) -> Result<bool, Trouble> {
-        let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else { return Ok(false) };
-        let Some(at) = request.at.filter(|_| self.is_passed(request)) else { return Ok(false) };
-        let Some(user) = self.index.user_named(user)? else { return Ok(false) };
+        let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else {
+            return Ok(false);
+        };
+        let Some(at) = request.at.filter(|_| self.is_passed(request)) else {
+            return Ok(false);
+        };
+        let Some(user) = self.index.user_named(user)? else {
+            return Ok(false);
+        };
         let past = match &mut self.past {
             Some(past) => past,
             unread => unread.insert(Past::read(&self.app.log)?),
         };
-        Ok(past.had_no_effect(command, user.id, Place { at, passed: self.passed }))
+        Ok(past.had_no_effect(
+            command,
+            user.id,
+            Place {
+                at,
+                passed: self.passed,
+            },
+        ))
     }
 
     fn cell<'r>(&'r self, row: &'r SheetRow, column: Column) -> &'r str {
         self.sheet.cell(&row.record, column)
     }
 
-    fn read_command(&mut self, request: &Request, row: &SheetRow) -> Result<(Rc<User>, Command), Trouble> {
+    fn read_command(
+        &mut self,
+        request: &Request,
+        row: &SheetRow,
+    ) -> Result<(Rc<User>, Command), Trouble> {
         if request.action == Action::Complete {
             return self.completion(row);
         }
@@ -295,8 +353,14 @@ impl<'a, 'e> Planner<'a, 'e> {
                 email: text(Column::Email),
                 role: text(Column::Role),
             },
-            Action::SetRole => Command::SetRole { user: text(Column::Login), role: text(Column::Role) },
-            Action::Deactivate => Command::DeactivateUser { user: text(Column::Login), reason: None },
+            Action::SetRole => Command::SetRole {
+                user: text(Column::Login),
+                role: text(Column::Role),
+            },
+            Action::Deactivate => Command::DeactivateUser {
+                user: text(Column::Login),
+                reason: None,
+            },
             Action::Create => Command::AddTask {
                 title: text(Column::Title),
                 jira_id: optional(Column::JiraId),
@@ -320,14 +384,27 @@ impl<'a, 'e> Planner<'a, 'e> {
     fn completion(&mut self, row: &SheetRow) -> Result<(Rc<User>, Command), Trouble> {
         let task = self.task(self.sheet.cell(&row.record, Column::Key))?;
         let is_holder = self.cell(row, Column::Actor).is_empty();
-        let actor = if is_holder { self.people.by_id(task.assignee)? } else { self.actor(row)? };
-        Ok((actor, Command::CompleteTasks { tasks: vec![task.number.to_string()] }))
+        let actor = if is_holder {
+            self.people.by_id(task.assignee)?
+        } else {
+            self.actor(row)?
+        };
+        Ok((
+            actor,
+            Command::CompleteTasks {
+                tasks: vec![task.number.to_string()],
+            },
+        ))
     }
 
     /// The task that an import created under a foreign id.
     fn task(&self, foreign_id: &str) -> Result<Task, Trouble> {
         if foreign_id.is_empty() {
-            return Err(Fault::of(Column::Key, "the key is empty; it tells which task is completed").into());
+            return Err(Fault::of(
+                Column::Key,
+                "the key is empty; it tells which task is completed",
+            )
+            .into());
         }
         let given = self.index.given_command(&row::create_key(foreign_id))?;
         let tasks = match given.and_then(|given| given.task_number) {
@@ -335,7 +412,9 @@ impl<'a, 'e> Planner<'a, 'e> {
             None => Vec::new(),
         };
         let task = tasks.into_iter().next();
-        Ok(task.ok_or_else(|| Rejection::UnknownTask { name: foreign_id.to_owned() })?)
+        Ok(task.ok_or_else(|| Rejection::UnknownTask {
+            name: foreign_id.to_owned(),
+        })?)
     }
 }
 
@@ -359,7 +438,9 @@ impl People<'_> {
             return Ok(Rc::clone(user));
         }
         let Some(user) = self.index.user_named(name)? else {
-            let rejection = Rejection::UnknownUser { name: name.to_owned() };
+            let rejection = Rejection::UnknownUser {
+                name: name.to_owned(),
+            };
             return Err(Fault::of(Column::Actor, rejection.to_string()).into());
         };
         let user = Rc::new(user);
@@ -369,6 +450,8 @@ impl People<'_> {
 
     fn by_id(&mut self, id: UserId) -> Result<Rc<User>, Trouble> {
         let user = self.index.user(id)?;
-        Ok(Rc::new(user.ok_or_else(|| Rejection::UnknownUser { name: id.to_string() })?))
+        Ok(Rc::new(user.ok_or_else(|| Rejection::UnknownUser {
+            name: id.to_string(),
+        })?))
     }
 }

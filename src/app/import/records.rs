@@ -31,7 +31,12 @@ pub(super) struct Record {
 impl<'t> Records<'t> {
     /// `text` begins in `line` of its file.
     pub fn new(text: &'t [u8], separator: u8, line: u64) -> Records<'t> {
-        Records { text, separator, at: 0, line }
+        Records {
+            text,
+            separator,
+            at: 0,
+            line,
+        }
     }
 
     /// Reads a cell and what ends it; whether another cell follows.
@@ -73,7 +78,9 @@ impl<'t> Records<'t> {
         self.take(self.text.len() - self.at, &mut content);
         record.cells.push_field(&self.text[begin..]);
         record.fault.get_or_insert_with(|| {
-            format!("the cell that begins with a quote in line {opened} has no closing quote; {TWICE}")
+            format!(
+                "the cell that begins with a quote in line {opened} has no closing quote; {TWICE}"
+            )
         });
     }
 
@@ -96,7 +103,9 @@ impl<'t> Records<'t> {
             line if line == opened => "a cell".to_owned(),
             line => format!("the cell that begins in line {opened} and ends in line {line}"),
         };
-        record.fault.get_or_insert_with(|| format!("`{rest}` follows the closing quote of {cell}; {TWICE}"));
+        record.fault.get_or_insert_with(|| {
+            format!("`{rest}` follows the closing quote of {cell}; {TWICE}")
+        });
         record.cells.push_field(&self.text[begin..end]);
         self.at = end;
     }
@@ -122,7 +131,11 @@ impl Iterator for Records<'_> {
         if self.at == self.text.len() {
             return None;
         }
-        let mut record = Record { line: self.line, cells: ByteRecord::new(), fault: None };
+        let mut record = Record {
+            line: self.line,
+            cells: ByteRecord::new(),
+            fault: None,
+        };
         while self.cell(&mut record) {}
         Some(record)
     }
@@ -130,7 +143,9 @@ impl Iterator for Records<'_> {
 
 fn line_ends(bytes: &[u8]) -> u64 {
     let feeds = memchr::memchr_iter(b'\n', bytes).count();
-    let returns = memchr::memchr_iter(b'\r', bytes).filter(|at| bytes.get(at + 1) != Some(&b'\n')).count();
+    let returns = memchr::memchr_iter(b'\r', bytes)
+        .filter(|at| bytes.get(at + 1) != Some(&b'\n'))
+        .count();
     (feeds + returns) as u64
 }
 
@@ -142,13 +157,23 @@ mod tests {
 
     fn read(text: &str) -> Vec<(u64, Vec<String>, Option<String>)> {
         let records = Records::new(text.as_bytes(), b',', 1);
-        let cells = |cells: &ByteRecord| cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        records.map(|record| (record.line, cells(&record.cells), record.fault)).collect()
+        let cells = |cells: &ByteRecord| {
+            cells
+                .iter()
+                .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                .collect()
+        };
+        records
+            .map(|record| (record.line, cells(&record.cells), record.fault))
+            .collect()
     }
 
     fn cells(text: &str) -> Vec<Vec<String>> {
         let read = read(text);
-        assert!(read.iter().all(|(_, _, fault)| fault.is_none()), "{text:?}: {read:?}");
+        assert!(
+            read.iter().all(|(_, _, fault)| fault.is_none()),
+            "{text:?}: {read:?}"
+        );
         read.into_iter().map(|(_, cells, _)| cells).collect()
     }
 
@@ -164,19 +189,43 @@ mod tests {
     #[test]
     fn a_quote_inside_an_unquoted_cell_is_a_character_in_every_row() {
         let rows = cells("Buy a 6\" pipe,x\nsay \"hi\", \"there\"\nBuy a 6\" pipe");
-        assert_eq!(rows, [&["Buy a 6\" pipe", "x"][..], &["say \"hi\"", " \"there\""], &["Buy a 6\" pipe"]]);
+        assert_eq!(
+            rows,
+            [
+                &["Buy a 6\" pipe", "x"][..],
+                &["say \"hi\"", " \"there\""],
+                &["Buy a 6\" pipe"]
+            ]
+        );
     }
 
     #[test]
     fn a_text_behind_a_closing_quote_is_a_fault_and_the_row_ends_with_its_line() {
         for (row, cell, shown) in [
-            ("\"first\" part", "\"first\" part", "` part` follows the closing quote of a cell; "),
-            (r#""say \"hi\"""#, r#""say \"hi\"""#, r#"`hi\""` follows the closing quote of a cell; "#),
-            ("\"a\" ", "\"a\" ", "` ` follows the closing quote of a cell; "),
+            (
+                "\"first\" part",
+                "\"first\" part",
+                "` part` follows the closing quote of a cell; ",
+            ),
+            (
+                r#""say \"hi\"""#,
+                r#""say \"hi\"""#,
+                r#"`hi\""` follows the closing quote of a cell; "#,
+            ),
+            (
+                "\"a\" ",
+                "\"a\" ",
+                "` ` follows the closing quote of a cell; ",
+            ),
         ] {
             let found = read(&format!("x\nA,{row},z\nB,b,c\n"));
-            let [_, (line, cells, Some(fault)), (3, _, None)] = &found[..] else { panic!("{found:?}") };
-            assert_eq!((*line, &cells[..]), (2, &["A".to_owned(), cell.to_owned(), "z".to_owned()][..]));
+            let [_, (line, cells, Some(fault)), (3, _, None)] = &found[..] else {
+                panic!("{found:?}")
+            };
+            assert_eq!(
+                (*line, &cells[..]),
+                (2, &["A".to_owned(), cell.to_owned(), "z".to_owned()][..])
+            );
             assert_eq!(*fault, format!("{shown}{TWICE}"));
         }
     }
@@ -184,7 +233,9 @@ mod tests {
     #[test]
     fn a_cell_that_swallows_rows_up_to_the_next_quote_is_a_fault_of_the_row_it_begins_in() {
         let found = read("A,\"start\nB,b\nC,\"quoted\"\nD,d\n");
-        let [(1, cells, Some(fault)), (4, _, None)] = &found[..] else { panic!("{found:?}") };
+        let [(1, cells, Some(fault)), (4, _, None)] = &found[..] else {
+            panic!("{found:?}")
+        };
         assert_eq!(cells[1], "\"start\nB,b\nC,\"quoted\"");
         let what = "`quoted\"` follows the closing quote of the cell that begins in line 1 and ends in line 3; ";
         assert_eq!(*fault, format!("{what}{TWICE}"));
@@ -193,9 +244,14 @@ mod tests {
     #[test]
     fn a_cell_without_a_closing_quote_tells_the_line_it_begins_in() {
         let found = read("A,a\n\"B\nb\",\"two\nC,three\n");
-        let [_, (2, cells, Some(fault))] = &found[..] else { panic!("{found:?}") };
+        let [_, (2, cells, Some(fault))] = &found[..] else {
+            panic!("{found:?}")
+        };
         assert_eq!(cells[..], ["B\nb", "\"two\nC,three\n"]);
-        assert_eq!(*fault, format!("the cell that begins with a quote in line 3 has no closing quote; {TWICE}"));
+        assert_eq!(
+            *fault,
+            format!("the cell that begins with a quote in line 3 has no closing quote; {TWICE}")
+        );
     }
 
     #[test]

@@ -51,7 +51,13 @@ impl Action {
         let found = Action::ALL.into_iter().find(|action| action.name() == text);
         found.ok_or_else(|| {
             let names: Vec<_> = Action::ALL.into_iter().map(Action::name).collect();
-            Fault::of(Column::Action, format!("`{text}` is not an action; the actions are {}", names.join(", ")))
+            Fault::of(
+                Column::Action,
+                format!(
+                    "`{text}` is not an action; the actions are {}",
+                    names.join(", ")
+                ),
+            )
         })
     }
 }
@@ -66,7 +72,10 @@ pub struct Fault {
 
 impl Fault {
     pub(super) fn of(column: Column, reason: impl Into<String>) -> Fault {
-        Fault { column: column.name(), reason: reason.into() }
+        Fault {
+            column: column.name(),
+            reason: reason.into(),
+        }
     }
 
     pub(super) fn of_row(reason: String) -> Fault {
@@ -74,17 +83,27 @@ impl Fault {
     }
 
     pub(super) fn from_rejection(rejection: &Rejection) -> Fault {
-        let reason = match rejection.hint().filter(|_| rejection.class() == RejectionClass::Invalid) {
+        let reason = match rejection
+            .hint()
+            .filter(|_| rejection.class() == RejectionClass::Invalid)
+        {
             Some(hint) => format!("{rejection}; {hint}"),
             None => rejection.to_string(),
         };
-        Fault { column: column_of(rejection), reason }
+        Fault {
+            column: column_of(rejection),
+            reason,
+        }
     }
 }
 
 impl SheetRow {
     pub fn rejected(&self, faults: Vec<Fault>) -> BadRow {
-        BadRow { line: self.line, faults, record: self.record.clone() }
+        BadRow {
+            line: self.line,
+            faults,
+            record: self.record.clone(),
+        }
     }
 }
 
@@ -94,7 +113,11 @@ const fn column_of(rejection: &Rejection) -> &'static str {
     match rejection {
         UnknownUser { .. } | LoginTaken { .. } | LastAdmin { .. } | BadLogin { .. } => "login",
         ActorDeactivated { .. } | RoleMayNot { .. } | NotTheAssignee { .. } => "actor",
-        UnknownTask { .. } | AlreadyCompleted { .. } | KeyReused { .. } | ReservedKey { .. } | TokenInKey => "key",
+        UnknownTask { .. }
+        | AlreadyCompleted { .. }
+        | KeyReused { .. }
+        | ReservedKey { .. }
+        | TokenInKey => "key",
         ServiceRoleFixed { .. } | UnknownRole { .. } => "role",
         DateNotOver { .. } | DateBeforeFounding { .. } | ClockBehind { .. } => "at",
         BadEmail { .. } => "email",
@@ -143,10 +166,19 @@ pub(super) struct Rows {
 impl Rows {
     /// # Errors
     /// What is wrong with the row's action, time or key: all that is.
-    pub fn request(&mut self, kind: ImportKind, sheet: &Sheet, row: &SheetRow) -> Result<Request, Vec<Fault>> {
+    pub fn request(
+        &mut self,
+        kind: ImportKind,
+        sheet: &Sheet,
+        row: &SheetRow,
+    ) -> Result<Request, Vec<Fault>> {
         let cell = |column| sheet.cell(&row.record, column);
         let (action, at, row_key) = match kind {
-            ImportKind::Users => (Action::Register, None, format!("import/register/{}", cell(Column::Login))),
+            ImportKind::Users => (
+                Action::Register,
+                None,
+                format!("import/register/{}", cell(Column::Login)),
+            ),
             ImportKind::Tasks if cell(Column::Key).is_empty() => {
                 return Err(vec![Fault::of(
                     Column::Key,
@@ -154,25 +186,47 @@ impl Rows {
                 )]);
             }
             ImportKind::Tasks => (Action::Create, None, create_key(cell(Column::Key))),
-            ImportKind::Activity => match (Action::parse(cell(Column::Action)), parse_time(cell(Column::At))) {
+            ImportKind::Activity => match (
+                Action::parse(cell(Column::Action)),
+                parse_time(cell(Column::At)),
+            ) {
                 (Ok(action), Ok(at)) => (action, Some(at), self.activity_key(action, at, cell)),
                 (action, at) => return Err(action.err().into_iter().chain(at.err()).collect()),
             },
         };
         if row_key.len() > KEY_BYTES_MAX {
             let length = row_key.len();
-            let rejection = Rejection::TooLong { what: "key", unit: "bytes", length, max: KEY_BYTES_MAX };
+            let rejection = Rejection::TooLong {
+                what: "key",
+                unit: "bytes",
+                length,
+                max: KEY_BYTES_MAX,
+            };
             return Err(vec![Fault::from_rejection(&rejection)]);
         }
-        Ok(Request { line: row.line, action, at, row_key })
+        Ok(Request {
+            line: row.line,
+            action,
+            at,
+            row_key,
+        })
     }
 
-    fn activity_key<'r>(&mut self, action: Action, at: EventTime, cell: impl Fn(Column) -> &'r str) -> String {
+    fn activity_key<'r>(
+        &mut self,
+        action: Action,
+        at: EventTime,
+        cell: impl Fn(Column) -> &'r str,
+    ) -> String {
         let (action, key) = (action.name(), cell(Column::Key));
         if !key.is_empty() {
             return format!("import/{action}/{key}");
         }
-        let alike = format!("import/{action}/{at}/{}/{}/", cell(Column::Actor), cell(Column::Login));
+        let alike = format!(
+            "import/{action}/{at}/{}/{}/",
+            cell(Column::Actor),
+            cell(Column::Login)
+        );
         let nth = self.alike.entry(alike.clone()).or_default();
         *nth += 1;
         format!("{alike}{nth}")
@@ -212,16 +266,27 @@ pub(super) fn text_faults(action: Action, sheet: &Sheet, row: &SheetRow) -> Vec<
         ],
         Action::Deactivate | Action::Reshuffle | Action::Complete | Action::Close => Vec::new(),
     };
-    refusals.iter().flatten().map(Fault::from_rejection).collect()
+    refusals
+        .iter()
+        .flatten()
+        .map(Fault::from_rejection)
+        .collect()
 }
 
 fn parse_time(text: &str) -> Result<EventTime, Fault> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Fault::of(Column::At, "the time is missing; write it like 2026-11-22T10:00:00Z"));
+        return Err(Fault::of(
+            Column::At,
+            "the time is missing; write it like 2026-11-22T10:00:00Z",
+        ));
     }
-    text.parse()
-        .map_err(|_| Fault::of(Column::At, format!("`{text}` is not a time; write it like 2026-11-22T10:00:00Z")))
+    text.parse().map_err(|_| {
+        Fault::of(
+            Column::At,
+            format!("`{text}` is not a time; write it like 2026-11-22T10:00:00Z"),
+        )
+    })
 }
 
 /// The time of a row, if it has a good one.
@@ -231,5 +296,8 @@ pub(super) fn time_of(sheet: &Sheet, row: &SheetRow) -> Option<EventTime> {
 
 /// Whether any row of an activity file closes dates.
 pub(super) fn asks_to_close(sheet: &Sheet) -> bool {
-    sheet.rows.iter().any(|row| sheet.cell(&row.record, Column::Action) == Action::Close.name())
+    sheet
+        .rows
+        .iter()
+        .any(|row| sheet.cell(&row.record, Column::Action) == Action::Close.name())
 }

@@ -48,12 +48,19 @@ pub(super) struct SheetRow {
 impl Sheet {
     /// # Errors
     /// [`AppError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
-    pub fn read(kind: ImportKind, reading: &Reading, mut input: impl Read) -> Result<Sheet, AppError> {
+    pub fn read(
+        kind: ImportKind,
+        reading: &Reading,
+        mut input: impl Read,
+    ) -> Result<Sheet, AppError> {
         let columns = Columns::new(kind, reading)?;
         let mut bytes = Vec::new();
         input
             .read_to_end(&mut bytes)
-            .map_err(|source| AppError::Stream { action: "read the file to import", source })?;
+            .map_err(|source| AppError::Stream {
+                action: "read the file to import",
+                source,
+            })?;
         let (text, encoding) = decoded(&bytes);
         drop(bytes);
         let (separator, text, line) = match named_separator(&text) {
@@ -62,14 +69,31 @@ impl Sheet {
         };
         let mut records = Records::new(text, separator, line);
         let bad = |reason, hint: Option<&str>| {
-            let read_as = read_as(encoding, separator).map(|read_as| format!("the file was {read_as}"));
-            let hints = read_as.into_iter().chain([kind.hint()]).chain(hint.map(str::to_owned));
-            AppError::BadCsv { reason, hints: hints.collect() }
+            let read_as =
+                read_as(encoding, separator).map(|read_as| format!("the file was {read_as}"));
+            let hints = read_as
+                .into_iter()
+                .chain([kind.hint()])
+                .chain(hint.map(str::to_owned));
+            AppError::BadCsv {
+                reason,
+                hints: hints.collect(),
+            }
         };
         let header = header(&mut records, encoding).map_err(|reason| bad(reason, None))?;
         let (header, width) = without_ends(header);
-        let places = columns.places(&header).map_err(|reason| bad(reason, Some(MAPPING)))?;
-        let mut sheet = Sheet { header, width, places, encoding, separator, rows: Vec::new(), malformed: Vec::new() };
+        let places = columns
+            .places(&header)
+            .map_err(|reason| bad(reason, Some(MAPPING)))?;
+        let mut sheet = Sheet {
+            header,
+            width,
+            places,
+            encoding,
+            separator,
+            rows: Vec::new(),
+            malformed: Vec::new(),
+        };
         records.for_each(|record| sheet.take(record, reading.ignore_unknown));
         Ok(sheet)
     }
@@ -98,7 +122,11 @@ impl Sheet {
             }
             Some(fault) => {
                 record.truncate(self.header.len() + surplus);
-                self.malformed.push(BadRow { line, faults: vec![Fault::of_row(fault)], record });
+                self.malformed.push(BadRow {
+                    line,
+                    faults: vec![Fault::of_row(fault)],
+                    record,
+                });
             }
         }
     }
@@ -117,14 +145,21 @@ impl Sheet {
             ));
         }
         let is_filled = |place: &&usize| cells.get(**place).is_some_and(|cell| !is_blank(cell));
-        let nameless = self.places.nameless.iter().find(is_filled).filter(|_| !ignores_unknown);
+        let nameless = self
+            .places
+            .nameless
+            .iter()
+            .find(is_filled)
+            .filter(|_| !ignores_unknown);
         nameless.map(|place| format!("cell {} stands under an empty header", place + 1))
     }
 
     /// A cell, empty if the file has no such column; the guard against formulas is taken off.
     pub fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
         let place = self.places.known[column as usize];
-        let cell = place.and_then(|place| record.get(place)).unwrap_or_default();
+        let cell = place
+            .and_then(|place| record.get(place))
+            .unwrap_or_default();
         unescape_formula(if column.is_word() { cell.trim() } else { cell })
     }
 
@@ -149,8 +184,10 @@ impl Sheet {
             }
             writer.flush().map_err(csv::Error::from)
         };
-        write()
-            .map_err(|error: csv::Error| AppError::Stream { action: "write the rejected rows", source: error.into() })
+        write().map_err(|error: csv::Error| AppError::Stream {
+            action: "write the rejected rows",
+            source: error.into(),
+        })
     }
 }
 
@@ -167,19 +204,31 @@ fn is_blank(cell: &[u8]) -> bool {
 
 /// Blank, whichever separator the file has: of rows that precede the header nobody knows it yet.
 fn is_nothing(cell: &[u8]) -> bool {
-    is_blank(cell) || cell.iter().all(|byte| SEPARATORS.contains(byte) || byte.is_ascii_whitespace())
+    is_blank(cell)
+        || cell
+            .iter()
+            .all(|byte| SEPARATORS.contains(byte) || byte.is_ascii_whitespace())
 }
 
 /// The separator that the first line names, and where the line ends.
 fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
     let end = memchr::memchr2(b'\r', b'\n', text)?;
     let line = text[..end].trim_ascii_end();
-    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(&text[..end]);
+    let line = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""))
+        .unwrap_or(&text[..end]);
     let (name, separator) = line.split_at_checked(NAMES_SEPARATOR.len())?;
     let is_named = name.eq_ignore_ascii_case(NAMES_SEPARATOR);
-    let next = if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
+    let next = if text[end..].starts_with(b"\r\n") {
+        end + 2
+    } else {
+        end + 1
+    };
     match separator {
-        [separator] if is_named && !separator.is_ascii_alphanumeric() && *separator != b'"' => Some((*separator, next)),
+        [separator] if is_named && !separator.is_ascii_alphanumeric() && *separator != b'"' => {
+            Some((*separator, next))
+        }
         _ => None,
     }
 }
@@ -187,16 +236,24 @@ fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
 /// The separator by which the header has the most columns that are known, or else the most cells.
 fn likely_separator(text: &[u8], columns: &Columns<'_>) -> u8 {
     let columns_by = |separator: &u8| {
-        let header = Records::new(text, *separator, 1).find(|record| !record.cells.iter().all(is_nothing));
-        let header = header.map(|record| StringRecord::from_byte_record_lossy(record.cells)).unwrap_or_default();
+        let header =
+            Records::new(text, *separator, 1).find(|record| !record.cells.iter().all(is_nothing));
+        let header = header
+            .map(|record| StringRecord::from_byte_record_lossy(record.cells))
+            .unwrap_or_default();
         (columns.known_in(&header), header.len())
     };
-    SEPARATORS.into_iter().rev().max_by_key(columns_by).expect("there are some")
+    SEPARATORS
+        .into_iter()
+        .rev()
+        .max_by_key(columns_by)
+        .expect("there are some")
 }
 
 /// The first row that is not blank.
 fn header(records: &mut Records<'_>, encoding: Encoding) -> Result<StringRecord, String> {
-    let header = records.find(|record| record.fault.is_some() || !record.cells.iter().all(is_nothing));
+    let header =
+        records.find(|record| record.fault.is_some() || !record.cells.iter().all(is_nothing));
     let Some(Record { cells, fault, .. }) = header else {
         return Err("the file is empty; a header row is required".to_owned());
     };
@@ -216,7 +273,11 @@ fn not_text(what: &str, encoding: Encoding) -> String {
 /// The header without empty names at its end and without the columns of our own rejects file, which
 /// is imported as it is once it is mended; and how many cells a row has.
 fn without_ends(mut header: StringRecord) -> (StringRecord, usize) {
-    let empty = header.iter().rev().take_while(|name| name.trim().is_empty()).count();
+    let empty = header
+        .iter()
+        .rev()
+        .take_while(|name| name.trim().is_empty())
+        .count();
     let width = header.len() - empty;
     header.truncate(width);
     if let Some(own) = width.checked_sub(REJECT_COLUMNS.len())
@@ -236,7 +297,10 @@ fn read_as(encoding: Encoding, separator: u8) -> Option<String> {
         b'\t' => "tabs".to_owned(),
         other => format!("`{}`", char::from(other)),
     };
-    Some(format!("read as {}, separated by {separator}", encoding.name()))
+    Some(format!(
+        "read as {}, separated by {separator}",
+        encoding.name()
+    ))
 }
 
 const MAPPING: &str = "--map COLUMN=HEADER takes a column of another name, like --map title=Summary; \

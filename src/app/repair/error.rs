@@ -9,10 +9,19 @@ use crate::event_log::error::Place;
 pub enum RepairError {
     /// What was acknowledged is damaged, and only a backup knows what it was.
     #[error("the log is damaged at {place}: {what}{}", and_more(*others))]
-    NeedsBackup { place: Place, what: String, others: u64 },
+    NeedsBackup {
+        place: Place,
+        what: String,
+        others: u64,
+    },
     /// The backup's bytes would not make the log whole.
     #[error("with this backup (up to event {backup}) the log would still be damaged at {place}: {what}{}", only_here(*backup, *head))]
-    BeyondBackup { backup: Sequence, head: Sequence, place: Place, what: String },
+    BeyondBackup {
+        backup: Sequence,
+        head: Sequence,
+        place: Place,
+        what: String,
+    },
     #[error("the backup in {} is not the past of this log: {what}", path.display())]
     Foreign { path: PathBuf, what: String },
     /// Somebody else wrote between looking and repairing.
@@ -30,5 +39,9 @@ fn and_more(others: u64) -> String {
 
 /// What a restore of the backup would lose.
 fn only_here(backup: Sequence, head: Sequence) -> String {
-    if head > backup { format!("; events {} to {head} are not in the backup", backup.next()) } else { String::new() }
+    if head > backup {
+        format!("; events {} to {head} are not in the backup", backup.next())
+    } else {
+        String::new()
+    }
 }

@@ -11,8 +11,15 @@ pub struct Kept {
     path: PathBuf,
 }
 
-fn io<'p>(action: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
-    move |source| AppError::Io { action, path: path.to_owned(), source }
+fn io<'p>(
+    action: &'static str,
+    path: &'p Path,
+) -> impl FnOnce(std::io::Error) -> AppError + use<'p> {
+    move |source| AppError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 pub fn sync(directory: &Path) -> Result<(), AppError> {
@@ -25,7 +32,9 @@ impl Kept {
     /// # Errors
     /// If it cannot be created.
     pub fn create(store: &Path) -> Result<Kept, AppError> {
-        let path = (1..).map(|n| store.join(format!("damaged-{n}"))).find(|path| !path.exists());
+        let path = (1..)
+            .map(|n| store.join(format!("damaged-{n}")))
+            .find(|path| !path.exists());
         let path = path.expect("some number is free");
         std::fs::create_dir(&path).map_err(io("create", &path))?;
         Ok(Kept { path })
@@ -42,7 +51,10 @@ impl Kept {
     /// # Errors
     /// If it cannot be copied or moved.
     pub fn keep(&self, file: &Path, byte: u64) -> Result<(), AppError> {
-        let name = file.file_name().expect("a file has a name").to_string_lossy();
+        let name = file
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy();
         if std::fs::symlink_metadata(file).is_ok_and(|found| !found.is_file()) {
             return std::fs::rename(file, self.path.join(&*name)).map_err(io("move aside", file));
         }
@@ -51,7 +63,11 @@ impl Kept {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(io("open", file)(error)),
         };
-        let name = if byte == 0 { name.into_owned() } else { format!("{name}.from-byte-{byte}") };
+        let name = if byte == 0 {
+            name.into_owned()
+        } else {
+            format!("{name}.from-byte-{byte}")
+        };
         let path = self.path.join(name);
         from.seek(SeekFrom::Start(byte)).map_err(io("read", file))?;
         self.write(&path, &mut from)?;
@@ -74,6 +90,8 @@ impl Kept {
 
     fn write(&self, path: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
         let mut file = File::create(path).map_err(io("create", path))?;
-        std::io::copy(contents, &mut file).and_then(|_| file.sync_all()).map_err(io("write", path))
+        std::io::copy(contents, &mut file)
+            .and_then(|_| file.sync_all())
+            .map_err(io("write", path))
     }
 }

@@ -25,15 +25,28 @@ impl App<'_> {
     ///
     /// # Errors
     /// [`RepairError::Changed`]; whatever kept it from being done. The originals are kept.
-    pub fn repair(&self, plan: &RepairPlan, from: Option<&Path>, progress: Progress<'_>) -> Result<Repaired, AppError> {
-        let patience = Patience { wait: self.lock_wait, holder: self.holder.clone() };
+    pub fn repair(
+        &self,
+        plan: &RepairPlan,
+        from: Option<&Path>,
+        progress: Progress<'_>,
+    ) -> Result<Repaired, AppError> {
+        let patience = Patience {
+            wait: self.lock_wait,
+            holder: self.holder.clone(),
+        };
         let locked = self.log.lock_unsettled(&patience)?;
         if self.plan_repair(from, progress)? != *plan {
             return Err(RepairError::Changed.into());
         }
         let kept = Kept::create(self.directory.place())?;
         self.keep_originals(plan, &kept)?;
-        let report = Report { begun_at: self.environment.now(), plan, from, kept: &kept };
+        let report = Report {
+            begun_at: self.environment.now(),
+            plan,
+            from,
+            kept: &kept,
+        };
         let path = report.begin(self.directory.place())?;
         failpoint!("repair.before_change");
         if let Some(from) = from.filter(|_| !plan.replacements.is_empty()) {
@@ -43,10 +56,17 @@ impl App<'_> {
         failpoint!("repair.before_settle");
         locked.settle()?;
         let damage = damage_of(self.log.audit(Depth::Chain, super::THREADS, progress)?);
-        assert!(damage.listed.is_empty(), "a repaired log is whole: {:?}", damage.listed);
+        assert!(
+            damage.listed.is_empty(),
+            "a repaired log is whole: {:?}",
+            damage.listed
+        );
         failpoint!("repair.before_report");
         report.write(&path, Some(self.environment.now()))?;
-        Ok(Repaired { kept: named_path(kept.path()), report: named_path(&path) })
+        Ok(Repaired {
+            kept: named_path(kept.path()),
+            report: named_path(&path),
+        })
     }
 
     fn log_file(&self, name: &str) -> PathBuf {
@@ -54,7 +74,12 @@ impl App<'_> {
     }
 
     fn keep_originals(&self, plan: &RepairPlan, kept: &Kept) -> Result<(), AppError> {
-        for name in plan.replacements.iter().map(super::Replacement::file_name).chain(plan.strays.iter().cloned()) {
+        for name in plan
+            .replacements
+            .iter()
+            .map(super::Replacement::file_name)
+            .chain(plan.strays.iter().cloned())
+        {
             kept.keep(&self.log_file(&name), 0)?;
         }
         for cut in &plan.unsettled.cuts {
@@ -66,12 +91,21 @@ impl App<'_> {
         }
     }
 
-    fn put_replacements(&self, plan: &RepairPlan, backup: &BackupDirectory, kept: &Kept) -> Result<(), AppError> {
+    fn put_replacements(
+        &self,
+        plan: &RepairPlan,
+        backup: &BackupDirectory,
+        kept: &Kept,
+    ) -> Result<(), AppError> {
         let mended = self.mended(backup, &plan.replacements, &plan.strays)?;
         for replaced in &plan.replacements {
             let name = replaced.file_name();
             let path = self.log_file(&name);
-            let open = |source| AppError::Io { action: "open", path: path.clone(), source };
+            let open = |source| AppError::Io {
+                action: "open",
+                path: path.clone(),
+                source,
+            };
             let file = mended.open(&name, Access::Read).map_err(open)?;
             kept.replace(&path, &mut Contents { file, at: 0 })?;
             failpoint!("repair.between_segments");
@@ -82,10 +116,18 @@ impl App<'_> {
     fn remove_strays(&self, plan: &RepairPlan) -> Result<(), AppError> {
         for name in &plan.strays {
             let path = self.log_file(name);
-            std::fs::remove_file(&path).map_err(|source| AppError::Io { action: "remove", path, source })?;
+            std::fs::remove_file(&path).map_err(|source| AppError::Io {
+                action: "remove",
+                path,
+                source,
+            })?;
             failpoint!("repair.between_strays");
         }
-        if plan.strays.is_empty() { Ok(()) } else { kept::sync(&self.directory.log()) }
+        if plan.strays.is_empty() {
+            Ok(())
+        } else {
+            kept::sync(&self.directory.log())
+        }
     }
 }
 
@@ -102,8 +144,16 @@ impl Report<'_> {
     /// the end.
     fn begin(&self, store: &Path) -> Result<PathBuf, AppError> {
         let stem = format!("repair-{}", self.begun_at).replace(':', "-");
-        let names = (1..).map(|n| if n == 1 { format!("{stem}.json") } else { format!("{stem}-{n}.json") });
-        let path = names.map(|name| store.join(name)).find(|path| !path.exists());
+        let names = (1..).map(|n| {
+            if n == 1 {
+                format!("{stem}.json")
+            } else {
+                format!("{stem}-{n}.json")
+            }
+        });
+        let path = names
+            .map(|name| store.join(name))
+            .find(|path| !path.exists());
         let path = path.expect("some name is free");
         self.write(&path, None)?;
         Ok(path)
@@ -118,7 +168,8 @@ impl Report<'_> {
             "kept_in": named_path(self.kept.path()).display().to_string(),
             "plan": self.plan.object(),
         });
-        self.kept.replace(path, &mut format!("{text:#}\n").as_bytes())
+        self.kept
+            .replace(path, &mut format!("{text:#}\n").as_bytes())
     }
 }
 

@@ -81,12 +81,21 @@ impl App<'_> {
     ///
     /// # Errors
     /// [`RepairError`] if the log cannot be made whole so.
-    pub fn plan_repair(&self, from: Option<&Path>, progress: Progress<'_>) -> Result<RepairPlan, AppError> {
+    pub fn plan_repair(
+        &self,
+        from: Option<&Path>,
+        progress: Progress<'_>,
+    ) -> Result<RepairPlan, AppError> {
         let damage = damage_of(self.log.audit(Depth::Chain, THREADS, progress)?);
         match (damage.listed.first(), from) {
             (Some(first), None) => {
                 let (place, what) = (first.place.clone(), first.what.clone());
-                Err(RepairError::NeedsBackup { place, what, others: damage.count - 1 }.into())
+                Err(RepairError::NeedsBackup {
+                    place,
+                    what,
+                    others: damage.count - 1,
+                }
+                .into())
             }
             (Some(_), Some(from)) => self.plan_with_backup(damage.listed, from, progress),
             (None, from) => self.plan_without_damage(from, progress),
@@ -95,13 +104,22 @@ impl App<'_> {
 
     /// A head that is sound says what was acknowledged. Otherwise the segments do, and what looks
     /// like a torn tail of theirs may be in the backup.
-    fn plan_without_damage(&self, from: Option<&Path>, progress: Progress<'_>) -> Result<RepairPlan, AppError> {
+    fn plan_without_damage(
+        &self,
+        from: Option<&Path>,
+        progress: Progress<'_>,
+    ) -> Result<RepairPlan, AppError> {
         let unsettled = self.log.unsettled()?;
         match from {
             Some(from) if unsettled.head_file != HeadFileState::Sound => {
                 self.plan_with_backup(Vec::new(), from, progress)
             }
-            _ => Ok(RepairPlan { damage: Vec::new(), replacements: Vec::new(), strays: Vec::new(), unsettled }),
+            _ => Ok(RepairPlan {
+                damage: Vec::new(),
+                replacements: Vec::new(),
+                strays: Vec::new(),
+                unsettled,
+            }),
         }
     }
 
@@ -118,32 +136,54 @@ impl App<'_> {
         let log = self.log_files()?;
         let listed = segment::list(&log)?;
         // Of the segment that the backup ends in, the log may have got more since.
-        let goes_on = |segment| segment == extent.head.segment && !listed.contains(&extent.head.sequence.next());
+        let goes_on = |segment| {
+            segment == extent.head.segment && !listed.contains(&extent.head.sequence.next())
+        };
         let lacking = extent.lacking(&log, progress)?;
-        let wrong = extent.pieces.iter().filter(|piece| lacking.contains(piece) || self.is_overfull(piece, &extent));
-        let replacements = wrong.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
+        let wrong = extent
+            .pieces
+            .iter()
+            .filter(|piece| lacking.contains(piece) || self.is_overfull(piece, &extent));
+        let replacements =
+            wrong.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
         let replacements: Vec<_> = replacements.collect();
-        let strays = listed.iter().copied().filter(|first| *first <= extent.head.sequence);
-        let strays = strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
+        let strays = listed
+            .iter()
+            .copied()
+            .filter(|first| *first <= extent.head.sequence);
+        let strays =
+            strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
         let strays: Vec<String> = strays.map(segment::file_name).collect();
-        let mended = || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
+        let mended =
+            || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
         let whole = FileLog::on(mended()?);
         check_mended(&whole, &extent, from, progress)?;
         let unsettled = whole.unsettled()?;
         let ends = match unsettled.head_file {
             HeadFileState::Sound => whole,
-            HeadFileState::HalfBad | HeadFileState::Lost => FileLog::as_of(mended()?, unsettled.head),
+            HeadFileState::HalfBad | HeadFileState::Lost => {
+                FileLog::as_of(mended()?, unsettled.head)
+            }
         };
         check_past(&ends, &extent, from)?;
         if unsettled.head_file == HeadFileState::Lost {
             self.check_company(&manifest, from)?;
         }
-        Ok(RepairPlan { damage, replacements, strays, unsettled })
+        Ok(RepairPlan {
+            damage,
+            replacements,
+            strays,
+            unsettled,
+        })
     }
 
     fn log_files(&self) -> Result<Disk, AppError> {
         let path = self.directory.log();
-        Disk::open(&path).map_err(|source| AppError::Io { action: "open", path, source })
+        Disk::open(&path).map_err(|source| AppError::Io {
+            action: "open",
+            path,
+            source,
+        })
     }
 
     /// Whether something stands behind a segment that the backup holds whole.
@@ -153,13 +193,19 @@ impl App<'_> {
 
     fn length(&self, segment: Sequence) -> u64 {
         let path = self.directory.log().join(segment::file_name(segment));
-        let file = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file);
+        let file = std::fs::symlink_metadata(path)
+            .ok()
+            .filter(std::fs::Metadata::is_file);
         file.map_or(0, |found| found.len())
     }
 
     fn replacement(&self, segment: Sequence, from_backup: u64, goes_on: bool) -> Replacement {
         let stay = goes_on.then(|| self.length(segment).saturating_sub(from_backup));
-        Replacement { segment, from_backup, stay }
+        Replacement {
+            segment,
+            from_backup,
+            stay,
+        }
     }
 
     fn mended(
@@ -168,8 +214,13 @@ impl App<'_> {
         replacements: &[Replacement],
         strays: &[String],
     ) -> Result<Mended, AppError> {
-        let beginning = |of: &Replacement| Beginning { bytes: of.from_backup, goes_on: of.stay.is_some() };
-        let beginnings = replacements.iter().map(|replaced| (replaced.file_name(), beginning(replaced)));
+        let beginning = |of: &Replacement| Beginning {
+            bytes: of.from_backup,
+            goes_on: of.stay.is_some(),
+        };
+        let beginnings = replacements
+            .iter()
+            .map(|replaced| (replaced.file_name(), beginning(replaced)));
         Ok(Mended {
             log: Box::new(self.log_files()?),
             copy: Box::new(backup.log()?),
@@ -185,11 +236,19 @@ impl App<'_> {
             Some(_) => "it is of another company",
             None => "neither head nor first event tell whose log this is",
         };
-        Err(RepairError::Foreign { path: from.to_owned(), what: what.to_owned() }.into())
+        Err(RepairError::Foreign {
+            path: from.to_owned(),
+            what: what.to_owned(),
+        }
+        .into())
     }
 
     fn founded_company(&self) -> Option<CompanyId> {
-        let file = self.log_files().ok()?.open(&segment::file_name(Sequence::FIRST), Access::Read).ok()?;
+        let file = self
+            .log_files()
+            .ok()?
+            .open(&segment::file_name(Sequence::FIRST), Access::Read)
+            .ok()?;
         let mut text = vec![0; FIRST_LINE_BYTES_MAX];
         let length = file.read_at(&mut text, 0).ok()?;
         let first = text[..length].split(|byte| *byte == b'\n').next()?;
@@ -206,20 +265,37 @@ struct DamageFound {
 }
 
 fn damage_of(audit: Audit) -> DamageFound {
-    let listed: Vec<_> = audit.faults.into_iter().filter(|fault| fault.kind == FaultKind::Damage).collect();
+    let listed: Vec<_> = audit
+        .faults
+        .into_iter()
+        .filter(|fault| fault.kind == FaultKind::Damage)
+        .collect();
     let count = listed.len() as u64 + audit.unlisted_faults;
     DamageFound { listed, count }
 }
 
 /// The mended log must be whole up to the present head.
-fn check_mended(mended: &FileLog, extent: &Extent, from: &Path, progress: Progress<'_>) -> Result<(), AppError> {
+fn check_mended(
+    mended: &FileLog,
+    extent: &Extent,
+    from: &Path,
+    progress: Progress<'_>,
+) -> Result<(), AppError> {
     let audit = mended.audit(Depth::Chain, THREADS, progress)?;
-    let head = audit.head.map_or(extent.head.sequence, |head| head.sequence);
+    let head = audit
+        .head
+        .map_or(extent.head.sequence, |head| head.sequence);
     if let Some(Fault { place, what, .. }) = damage_of(audit).listed.into_iter().next() {
         if head < extent.head.sequence {
             return Err(foreign(extent, from, head));
         }
-        return Err(RepairError::BeyondBackup { backup: extent.head.sequence, head, place, what }.into());
+        return Err(RepairError::BeyondBackup {
+            backup: extent.head.sequence,
+            head,
+            place,
+            what,
+        }
+        .into());
     }
     Ok(())
 }
@@ -234,7 +310,13 @@ fn check_past(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppE
 }
 
 fn foreign(extent: &Extent, from: &Path, head: Sequence) -> AppError {
-    let what =
-        format!("it ends with event {}, which this log (up to event {head}) does not have", extent.head.sequence);
-    RepairError::Foreign { path: from.to_owned(), what }.into()
+    let what = format!(
+        "it ends with event {}, which this log (up to event {head}) does not have",
+        extent.head.sequence
+    );
+    RepairError::Foreign {
+        path: from.to_owned(),
+        what,
+    }
+    .into()
 }

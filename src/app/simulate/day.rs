@@ -62,7 +62,18 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     ) -> Office<'o, 'p, 'l, 'd> {
         let (staff, open, closed_dates) = (Vec::new(), Vec::new(), Vec::new());
         let (residents, commands) = (0, 0);
-        Office { index, performance, dice, admin, staff, residents, open, tasks_per_day, commands, closed_dates }
+        Office {
+            index,
+            performance,
+            dice,
+            admin,
+            staff,
+            residents,
+            open,
+            tasks_per_day,
+            commands,
+            closed_dates,
+        }
     }
 
     pub fn appended(&self) -> u64 {
@@ -70,14 +81,27 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     }
 
     /// Registers the popugs: one manager, one accountant, developers and workers.
-    pub fn hire(&mut self, at: EventTime, popugs: u32, mut names: people::Names) -> Result<(), AppError> {
-        let residents = self.index.users()?.into_iter().filter(|user| user.active && user.role != Role::Service);
+    pub fn hire(
+        &mut self,
+        at: EventTime,
+        popugs: u32,
+        mut names: people::Names,
+    ) -> Result<(), AppError> {
+        let residents = self
+            .index
+            .users()?
+            .into_iter()
+            .filter(|user| user.active && user.role != Role::Service);
         self.staff = residents.map(Rc::new).collect();
         self.residents = self.staff.len();
         self.look_at_open_tasks()?;
         let mut rehearsal = Rehearsal::begin(self.index, self.performance.writer().head())?;
         for nth in 0..popugs {
-            let people::Person { login, full_name, email } = names.next();
+            let people::Person {
+                login,
+                full_name,
+                email,
+            } = names.next();
             // The first is a developer, so that even the smallest company has somebody to hand tasks to.
             let role = match nth {
                 1 => Role::Manager,
@@ -85,7 +109,12 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 _ if nth % 2 == 0 => Role::Developer,
                 _ => Role::Worker,
             };
-            let command = Command::RegisterUser { login, full_name, email, role: role.name().into() };
+            let command = Command::RegisterUser {
+                login,
+                full_name,
+                email,
+                role: role.name().into(),
+            };
             let admin = Rc::clone(&self.admin);
             self.carry_out(&mut rehearsal, at, &admin, &command)?;
         }
@@ -95,7 +124,13 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
 
     fn look_at_open_tasks(&mut self) -> Result<(), AppError> {
         let tasks = self.index.open_tasks()?;
-        self.open = tasks.iter().map(|task| OpenTask { number: task.number, assignee: task.assignee }).collect();
+        self.open = tasks
+            .iter()
+            .map(|task| OpenTask {
+                number: task.number,
+                assignee: task.assignee,
+            })
+            .collect();
         Ok(())
     }
 
@@ -109,11 +144,17 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         }
         self.performance.flush()?;
         rehearsal.commit(self.performance.writer().head())?;
-        let soon = EventTime::from_micros(hours.over.micros() + self.dice.below(MINUTE_MICROS) as i64);
+        let soon =
+            EventTime::from_micros(hours.over.micros() + self.dice.below(MINUTE_MICROS) as i64);
         let at = soon.unwrap_or(hours.over).min(hours.now);
-        let request = CloseRequest { by: self.bookkeeper().id, through: None, imported: None };
+        let request = CloseRequest {
+            by: self.bookkeeper().id,
+            through: None,
+            imported: None,
+        };
         let closed = self.performance.close(at, &request)?;
-        self.closed_dates.extend(closed.iter().map(|closed| closed.day.business_date));
+        self.closed_dates
+            .extend(closed.iter().map(|closed| closed.day.business_date));
         Ok(())
     }
 
@@ -132,12 +173,16 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         if self.dice.below(12) == 0 {
             moments.push(Moment::Deactivate);
         }
-        let length = usize::try_from(hours.begin.micros_until(hours.end)).expect("the day ends after it begins");
+        let length = usize::try_from(hours.begin.micros_until(hours.end))
+            .expect("the day ends after it begins");
         let mut agenda: Vec<_> = moments
             .into_iter()
             .map(|moment| {
                 let micros = hours.begin.micros() + self.dice.below(length) as i64;
-                (EventTime::from_micros(micros).expect("within the calendar"), moment)
+                (
+                    EventTime::from_micros(micros).expect("within the calendar"),
+                    moment,
+                )
             })
             .collect();
         agenda.sort_unstable();
@@ -150,25 +195,44 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             Moment::Create if !self.staff.iter().any(|user| user.is_eligible()) => None,
             Moment::Create => {
                 let author = self.dice.below(self.staff.len());
-                Some((Rc::clone(&self.staff[author]), errands::think_up(&mut self.dice)))
+                Some((
+                    Rc::clone(&self.staff[author]),
+                    errands::think_up(&mut self.dice),
+                ))
             }
             Moment::Complete => self.think_of_completing(),
             Moment::Reshuffle if !self.staff.iter().any(|user| user.is_eligible()) => None,
             Moment::Reshuffle => {
-                let manager = self.staff.iter().find(|user| user.role.may(Right::Reshuffle));
-                Some((Rc::clone(manager.unwrap_or(&self.admin)), Command::Reshuffle))
+                let manager = self
+                    .staff
+                    .iter()
+                    .find(|user| user.role.may(Right::Reshuffle));
+                Some((
+                    Rc::clone(manager.unwrap_or(&self.admin)),
+                    Command::Reshuffle,
+                ))
             }
             Moment::ChangeRole => {
                 let user = self.some_worker()?;
-                let role = if user.role == Role::Worker { Role::Developer } else { Role::Worker };
-                let command = Command::SetRole { user: user.login.clone(), role: role.name().into() };
+                let role = if user.role == Role::Worker {
+                    Role::Developer
+                } else {
+                    Role::Worker
+                };
+                let command = Command::SetRole {
+                    user: user.login.clone(),
+                    role: role.name().into(),
+                };
                 Some((Rc::clone(&self.admin), command))
             }
             Moment::Deactivate if self.staff.len() <= STAFF_MIN => None,
             Moment::Deactivate => {
                 let user = self.some_worker()?.login.clone();
                 let reason = Some("улетел в тёплые края".to_owned());
-                Some((Rc::clone(&self.admin), Command::DeactivateUser { user, reason }))
+                Some((
+                    Rc::clone(&self.admin),
+                    Command::DeactivateUser { user, reason },
+                ))
             }
         }
     }
@@ -179,12 +243,20 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         // Those who left keep their tasks until the next reshuffle.
         let holder = Rc::clone(self.staff.iter().find(|user| user.id == assignee)?);
         self.open.swap_remove(nth);
-        Some((holder, Command::CompleteTasks { tasks: vec![number.to_string()] }))
+        Some((
+            holder,
+            Command::CompleteTasks {
+                tasks: vec![number.to_string()],
+            },
+        ))
     }
 
     fn some_worker(&mut self) -> Option<Rc<User>> {
         let is_worker = |user: &&Rc<User>| matches!(user.role, Role::Developer | Role::Worker);
-        let workers: Vec<_> = self.staff[self.residents..].iter().filter(is_worker).collect();
+        let workers: Vec<_> = self.staff[self.residents..]
+            .iter()
+            .filter(is_worker)
+            .collect();
         // The last one stays what and where he is: somebody has to do the work.
         (workers.len() > 1).then(|| Rc::clone(workers[self.dice.below(workers.len())]))
     }
@@ -201,7 +273,12 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         actor: &User,
         command: &Command,
     ) -> Result<(), AppError> {
-        let timed = Timed { at, actor, command, key: None };
+        let timed = Timed {
+            at,
+            actor,
+            command,
+            key: None,
+        };
         if let Some(batch) = rehearsal.decide(&timed, &mut self.dice)? {
             self.follow(&batch)?;
             self.commands += 1;
@@ -211,16 +288,28 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     }
 
     fn follow(&mut self, batch: &Batch) -> Result<(), AppError> {
-        match batch.facts.iter().map(|fact| &fact.event).collect::<Vec<_>>()[..] {
+        match batch
+            .facts
+            .iter()
+            .map(|fact| &fact.event)
+            .collect::<Vec<_>>()[..]
+        {
             [Event::TaskCreated(created), Event::TaskAssigned(assigned)] => {
-                self.open.push(OpenTask { number: created.number, assignee: assigned.assignee_id });
+                self.open.push(OpenTask {
+                    number: created.number,
+                    assignee: assigned.assignee_id,
+                });
             }
             [Event::TasksReshuffled(_), ..] => self.look_at_open_tasks()?,
-            [Event::UserRegistered(registered)] => self.staff.push(Rc::new(User::registered(registered))),
+            [Event::UserRegistered(registered)] => {
+                self.staff.push(Rc::new(User::registered(registered)))
+            }
             [Event::TaskCompleted(_)] => {}
             ref changes => {
                 for change in changes {
-                    self.staff.iter_mut().for_each(|user| Rc::make_mut(user).evolve(change));
+                    self.staff
+                        .iter_mut()
+                        .for_each(|user| Rc::make_mut(user).evolve(change));
                 }
                 self.staff.retain(|user| user.active);
             }

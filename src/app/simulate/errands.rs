@@ -37,7 +37,9 @@ const CYRILLIC: ([&str; 12], [&str; 14]) = (
 );
 
 const LATIN: ([&str; 8], [&str; 10]) = (
-    ["Fix", "Polish", "Review", "Measure", "Document", "Teach", "Sweep", "Refill"],
+    [
+        "Fix", "Polish", "Review", "Measure", "Document", "Teach", "Sweep", "Refill",
+    ],
     [
         "the squeaking perch",
         "the landing page",
@@ -63,11 +65,18 @@ const DESCRIPTIONS: [&str; 5] = [
 /// A task that somebody thinks up. Three of four titles are Cyrillic, one of four tasks has a
 /// jira id, one of five a description.
 pub(super) fn think_up(dice: &mut dyn Dice) -> Command {
-    let title =
-        if dice.below(4) < 3 { joined(dice, &CYRILLIC.0, &CYRILLIC.1) } else { joined(dice, &LATIN.0, &LATIN.1) };
+    let title = if dice.below(4) < 3 {
+        joined(dice, &CYRILLIC.0, &CYRILLIC.1)
+    } else {
+        joined(dice, &LATIN.0, &LATIN.1)
+    };
     let jira_id = (dice.below(4) == 0).then(|| format!("POPUG-{}", dice.below(90_000) + 100));
     let description = (dice.below(5) == 0).then(|| pick(dice, &DESCRIPTIONS).to_owned());
-    Command::AddTask { title, jira_id, description }
+    Command::AddTask {
+        title,
+        jira_id,
+        description,
+    }
 }
 
 fn joined(dice: &mut dyn Dice, deeds: &[&str], things: &[&str]) -> String {

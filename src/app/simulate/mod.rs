@@ -73,10 +73,18 @@ impl App<'_> {
         caller.require(Right::Administer)?;
         if simulation.days == 0 {
             let message = "a simulation takes at least one day".to_owned();
-            return Err(AppError::Usage { message, hint: None });
+            return Err(AppError::Usage {
+                message,
+                hint: None,
+            });
         }
         let simulated = self.with_books(true, |accounting| {
-            self.play(caller, simulation, accounting.expect("asked for to close dates"), progress)
+            self.play(
+                caller,
+                simulation,
+                accounting.expect("asked for to close dates"),
+                progress,
+            )
         });
         let simulated = simulated.inspect_err(|error| self.settle_after(error))?;
         if self.log.is_draft() {
@@ -104,11 +112,26 @@ impl App<'_> {
         let admin = self.actor(&index, caller.user.id)?;
         admin.require(Right::Administer)?;
         let company = self.company(&index)?;
-        let period = Period::of(simulation.days, &company, now, performance.writer().last_time())?;
+        let period = Period::of(
+            simulation.days,
+            &company,
+            now,
+            performance.writer().last_time(),
+        )?;
         let dice = SeededDice::new(simulation.seed, performance.writer().head().sequence.next());
         let taken: HashSet<String> = index.users()?.into_iter().map(|user| user.login).collect();
-        let mut office = Office::open(&index, performance, dice, Rc::new(admin), simulation.tasks_per_day);
-        office.hire(period.opens, simulation.popugs, people::Names::beside(taken))?;
+        let mut office = Office::open(
+            &index,
+            performance,
+            dice,
+            Rc::new(admin),
+            simulation.tasks_per_day,
+        );
+        office.hire(
+            period.opens,
+            simulation.popugs,
+            people::Names::beside(taken),
+        )?;
         for (date, done) in period.dates.iter().zip(1..) {
             office.work(&Hours::of(*date, &company.zone, now))?;
             progress(done);
@@ -132,7 +155,12 @@ struct Period {
 impl Period {
     /// # Errors
     /// [`AppError::NoRoom`]
-    fn of(days: u32, company: &Company, now: EventTime, last: Option<EventTime>) -> Result<Period, AppError> {
+    fn of(
+        days: u32,
+        company: &Company,
+        now: EventTime,
+        last: Option<EventTime>,
+    ) -> Result<Period, AppError> {
         let zone = &company.zone;
         let mut dates = Vec::new();
         let mut date = zone.date_of(now).previous();
@@ -145,7 +173,11 @@ impl Period {
         dates.reverse();
         let opens = zone.end_of(dates[0].previous());
         match last {
-            Some(last) if last > opens => Err(AppError::NoRoom { days, start: opens, last }),
+            Some(last) if last > opens => Err(AppError::NoRoom {
+                days,
+                start: opens,
+                last,
+            }),
             _ => Ok(Period { dates, opens }),
         }
     }
@@ -167,9 +199,17 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 impl Hours {
     fn of(date: BusinessDate, zone: &Zone, now: EventTime) -> Hours {
         let midnight = zone.end_of(date.previous());
-        let at =
-            |hours: i64| EventTime::from_micros(midnight.micros() + hours * HOUR_MICROS).expect("within the calendar");
-        Hours { date, begin: at(9), end: at(19), over: zone.end_of(date), now }
+        let at = |hours: i64| {
+            EventTime::from_micros(midnight.micros() + hours * HOUR_MICROS)
+                .expect("within the calendar")
+        };
+        Hours {
+            date,
+            begin: at(9),
+            end: at(19),
+            over: zone.end_of(date),
+            now,
+        }
     }
 }
 

@@ -98,20 +98,32 @@ impl Names {
     pub fn next(&mut self) -> Person {
         let (round, is_latin) = (self.next / 4, self.next % 4 == 3);
         let (first, kind) = if is_latin {
-            (LATIN[round % LATIN.len()], LATIN_KINDS[(round + round / LATIN.len()) % LATIN_KINDS.len()])
+            (
+                LATIN[round % LATIN.len()],
+                LATIN_KINDS[(round + round / LATIN.len()) % LATIN_KINDS.len()],
+            )
         } else {
             let nth = self.next - round;
-            (CYRILLIC[nth % CYRILLIC.len()], CYRILLIC_KINDS[(nth + nth / CYRILLIC.len()) % CYRILLIC_KINDS.len()])
+            (
+                CYRILLIC[nth % CYRILLIC.len()],
+                CYRILLIC_KINDS[(nth + nth / CYRILLIC.len()) % CYRILLIC_KINDS.len()],
+            )
         };
         self.next += 1;
         let login = self.free_login(&format!("{}.{}", first.1, kind.1));
-        Person { full_name: format!("{} {}", first.0, kind.0), email: format!("{login}@popug.example"), login }
+        Person {
+            full_name: format!("{} {}", first.0, kind.0),
+            email: format!("{login}@popug.example"),
+            login,
+        }
     }
 
     fn free_login(&mut self, wanted: &str) -> String {
         let numbered = (2..).map(|n| format!("{wanted}{n}"));
         let mut logins = std::iter::once(wanted.to_owned()).chain(numbered);
-        let login = logins.find(|login| !self.taken.contains(login)).expect("some number is free");
+        let login = logins
+            .find(|login| !self.taken.contains(login))
+            .expect("some number is free");
         self.taken.insert(login.clone());
         login
     }

@@ -30,7 +30,12 @@ impl App<'_> {
     ) -> Result<LiveFiles, AppError> {
         Ok(LiveFiles {
             state: self.state_file(deep, scratch, findings)?,
-            accounting: self.duckdb_file(deep, Tables::Accounting, Consumer::Accounting, findings)?,
+            accounting: self.duckdb_file(
+                deep,
+                Tables::Accounting,
+                Consumer::Accounting,
+                findings,
+            )?,
             analytics: self.duckdb_file(deep, Tables::Analytics, Consumer::Analytics, findings)?,
             mails: self.mail_file(deep, scratch, findings)?,
         })
@@ -72,8 +77,17 @@ impl App<'_> {
                 ));
                 Ok(None)
             }
-            Err(error @ (StoreError::Damaged { .. } | StoreError::WriteAhead { .. } | StoreError::DuckDb { .. })) => {
-                findings.rebuildable("checkpoint", consumer.name(), name.to_owned(), error.to_string());
+            Err(
+                error @ (StoreError::Damaged { .. }
+                | StoreError::WriteAhead { .. }
+                | StoreError::DuckDb { .. }),
+            ) => {
+                findings.rebuildable(
+                    "checkpoint",
+                    consumer.name(),
+                    name.to_owned(),
+                    error.to_string(),
+                );
                 Ok(None)
             }
             Err(other) => Err(other.into()),
@@ -88,7 +102,10 @@ impl App<'_> {
     ) -> Result<Option<(StateIndex, Checkpoint)>, AppError> {
         let path = self.directory.state_index();
         self.sqlite_file(&path, Consumer::Tracker, findings, || {
-            let Some(index) = StateIndex::open_to_read(&path, scratch.path(), self.lock_wait)? else { return Ok(None) };
+            let Some(index) = StateIndex::open_to_read(&path, scratch.path(), self.lock_wait)?
+            else {
+                return Ok(None);
+            };
             if deep {
                 index.check_integrity()?;
             }
@@ -105,7 +122,8 @@ impl App<'_> {
     ) -> Result<Option<(MailTables, Checkpoint)>, AppError> {
         let path = self.directory.notifier();
         self.sqlite_file(&path, Consumer::Notifier, findings, || {
-            let Some(tables) = MailTables::open_to_read(&path, scratch.path(), self.lock_wait)? else {
+            let Some(tables) = MailTables::open_to_read(&path, scratch.path(), self.lock_wait)?
+            else {
                 return Ok(None);
             };
             if deep {
@@ -165,9 +183,12 @@ impl App<'_> {
             Err(LogError::NotOnChain { .. }) if at > head => {
                 format!("it has read up to event {at}, but the log ends with {head}")
             }
-            Err(LogError::NotOnChain { .. }) => format!("it has read up to event {at} of another log"),
+            Err(LogError::NotOnChain { .. }) => {
+                format!("it has read up to event {at} of another log")
+            }
             Err(LogError::Damaged { .. }) => {
-                let note = format!("{name} was not compared with the log: event {at} cannot be read");
+                let note =
+                    format!("{name} was not compared with the log: event {at} cannot be read");
                 findings.notes.push(note);
                 return Ok(false);
             }
@@ -179,9 +200,15 @@ impl App<'_> {
 }
 
 fn missing(name: &str, consumer: Consumer) -> String {
-    format!("{name} is not there; popug-cli consume {} makes it", consumer.name())
+    format!(
+        "{name} is not there; popug-cli consume {} makes it",
+        consumer.name()
+    )
 }
 
 fn outdated(name: &str, consumer: Consumer) -> String {
-    format!("{name} is of another version of popug-cli; the next popug-cli consume {} rebuilds it", consumer.name())
+    format!(
+        "{name} is of another version of popug-cli; the next popug-cli consume {} rebuilds it",
+        consumer.name()
+    )
 }

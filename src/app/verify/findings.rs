@@ -73,7 +73,10 @@ impl Findings {
             findings.take(fault);
         }
         if audit.unlisted_faults > 0 {
-            findings.notes.push(format!("{} further faults of lines are not listed", audit.unlisted_faults));
+            findings.notes.push(format!(
+                "{} further faults of lines are not listed",
+                audit.unlisted_faults
+            ));
         }
         findings
     }
@@ -82,8 +85,19 @@ impl Findings {
         let (invariant, remedy) = match kind {
             FaultKind::Damage | FaultKind::Doubt => {
                 let (segment, byte, sequence) = (place.segment, place.byte, place.sequence.0);
-                let remedy = if kind == FaultKind::Damage { RESTORE } else { DOUBT }.to_owned();
-                return self.damage.push(Damage { segment, byte, sequence, what, remedy });
+                let remedy = if kind == FaultKind::Damage {
+                    RESTORE
+                } else {
+                    DOUBT
+                }
+                .to_owned();
+                return self.damage.push(Damage {
+                    segment,
+                    byte,
+                    sequence,
+                    what,
+                    remedy,
+                });
             }
             FaultKind::Head => ("head", HEAD),
             FaultKind::Envelope => ("envelope", REPORT),
@@ -96,7 +110,12 @@ impl Findings {
         } else {
             place.to_string()
         };
-        self.violations.push(Violation { invariant, place, what, remedy: remedy.to_owned() });
+        self.violations.push(Violation {
+            invariant,
+            place,
+            what,
+            remedy: remedy.to_owned(),
+        });
     }
 
     /// An event that these consumers cannot read.
@@ -111,28 +130,56 @@ impl Findings {
         let remedy = if stopped.contains(&Consumer::Tracker) {
             newer.to_owned()
         } else {
-            let aside: Vec<String> =
-                names.iter().map(|name| format!("popug-cli dlq set-aside {at} --consumer {name}")).collect();
+            let aside: Vec<String> = names
+                .iter()
+                .map(|name| format!("popug-cli dlq set-aside {at} --consumer {name}"))
+                .collect();
             format!("{newer}; or leave it out for now: {}", aside.join(", "))
         };
-        self.violations.push(Violation { invariant: "decoding", place: format!("event {at}"), what, remedy });
+        self.violations.push(Violation {
+            invariant: "decoding",
+            place: format!("event {at}"),
+            what,
+            remedy,
+        });
     }
 
     /// A file that `popug-cli consume NAME --rebuild` makes anew.
-    pub(super) fn rebuildable(&mut self, invariant: &'static str, consumer: &str, place: String, what: String) {
+    pub(super) fn rebuildable(
+        &mut self,
+        invariant: &'static str,
+        consumer: &str,
+        place: String,
+        what: String,
+    ) {
         let remedy = format!("popug-cli consume {consumer} --rebuild");
-        self.violations.push(Violation { invariant, place, what, remedy });
+        self.violations.push(Violation {
+            invariant,
+            place,
+            what,
+            remedy,
+        });
     }
 }
 
 impl Violation {
     /// Events that contradict each other although the hash of each is right.
     pub(super) fn of_log(invariant: &'static str, what: String) -> Violation {
-        Violation { invariant, place: "log".to_owned(), what, remedy: REPORT.to_owned() }
+        Violation {
+            invariant,
+            place: "log".to_owned(),
+            what,
+            remedy: REPORT.to_owned(),
+        }
     }
 
     /// An event that contradicts the rules although its hash is right.
     pub(super) fn of_event(invariant: &'static str, sequence: u64, what: String) -> Violation {
-        Violation { invariant, place: format!("event {sequence}"), what, remedy: REPORT.to_owned() }
+        Violation {
+            invariant,
+            place: format!("event {sequence}"),
+            what,
+            remedy: REPORT.to_owned(),
+        }
     }
 }

@@ -50,11 +50,24 @@ impl App<'_> {
     /// If something cannot be read at all, was written by a newer program, or is in use by another
     /// process for longer than the lock wait. Whatever is found wrong is a finding, not an error.
     pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
-        let depth = if deep { Depth::Schemas } else { Depth::Decoding };
+        let depth = if deep {
+            Depth::Schemas
+        } else {
+            Depth::Decoding
+        };
         let statements = self.statements();
-        let marks: Vec<_> = statements.iter().map(|statement| statement.checkpoint.sequence).collect();
-        let scope = Scope { depth, threads: THREADS, marks: &marks };
-        let audit = self.log.audit_counting(&scope, &|done, total| progress(Step::Lines, done, total))?;
+        let marks: Vec<_> = statements
+            .iter()
+            .map(|statement| statement.checkpoint.sequence)
+            .collect();
+        let scope = Scope {
+            depth,
+            threads: THREADS,
+            marks: &marks,
+        };
+        let audit = self
+            .log
+            .audit_counting(&scope, &|done, total| progress(Step::Lines, done, total))?;
         let (unknown, counted) = (audit.unknown_versions.clone(), audit.counted.clone());
         let is_whole = audit.faults.is_empty() && unknown.is_empty();
         let mut findings = Findings::of_audit(audit);
@@ -64,7 +77,11 @@ impl App<'_> {
         let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
         self.check_statements(&statements, is_whole.then_some(&counted), &mut findings)?;
-        let decisions = if deep || !unknown.is_empty() { self.decisions()? } else { Vec::new() };
+        let decisions = if deep || !unknown.is_empty() {
+            self.decisions()?
+        } else {
+            Vec::new()
+        };
         let unreadable = self.check_versions(&unknown, &decisions, &mut findings)?;
         if deep && self.check_history(&decisions, unreadable, &mut findings, progress)? {
             self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
@@ -113,10 +130,14 @@ impl App<'_> {
         match read {
             Ok(()) if is_founded => Ok(true),
             Ok(()) => {
-                findings.notes.push("no company was founded in this log: there are no tables to compare".to_owned());
+                findings.notes.push(
+                    "no company was founded in this log: there are no tables to compare".to_owned(),
+                );
                 Ok(false)
             }
-            Err(ConsumeError::Log(error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }))) => {
+            Err(ConsumeError::Log(
+                error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }),
+            )) => {
                 findings.notes.push(format!(
                     "the deep checks end after event {read_through}, and tables were not compared: {error}"
                 ));

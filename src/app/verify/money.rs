@@ -26,14 +26,22 @@ impl App<'_> {
     /// Reads the tables and closes them again. Tables that cannot be read, are not there or are of another
     /// version make no statement: `checkpoints` tells of them.
     pub(super) fn statements(&self) -> Vec<Statement> {
-        [(Tables::Accounting, Consumer::Accounting), (Tables::Analytics, Consumer::Analytics)]
-            .into_iter()
-            .filter_map(|(tables, consumer)| self.statement(tables, consumer).ok().flatten())
-            .collect()
+        [
+            (Tables::Accounting, Consumer::Accounting),
+            (Tables::Analytics, Consumer::Analytics),
+        ]
+        .into_iter()
+        .filter_map(|(tables, consumer)| self.statement(tables, consumer).ok().flatten())
+        .collect()
     }
 
-    fn statement(&self, tables: Tables, consumer: Consumer) -> Result<Option<Statement>, StoreError> {
-        let database = Database::open_to_read(&self.directory.database(tables), tables, self.lock_wait)?;
+    fn statement(
+        &self,
+        tables: Tables,
+        consumer: Consumer,
+    ) -> Result<Option<Statement>, StoreError> {
+        let database =
+            Database::open_to_read(&self.directory.database(tables), tables, self.lock_wait)?;
         if !database.is_current()? {
             return Ok(None);
         }
@@ -43,7 +51,14 @@ impl App<'_> {
             Err(other) => (None, Some(other.to_string())),
         };
         let (checkpoint, tally) = (database.checkpoint()?, database.tally()?);
-        Ok(Some(Statement { consumer, file: tables.file_name(), checkpoint, tally, contradiction, unread }))
+        Ok(Some(Statement {
+            consumer,
+            file: tables.file_name(),
+            checkpoint,
+            tally,
+            contradiction,
+            unread,
+        }))
     }
 
     /// Holds what the tables said against what the lines add up to, if the log is sound and all of it is read.
@@ -55,7 +70,10 @@ impl App<'_> {
     ) -> Result<(), AppError> {
         for said in statements {
             if let Some(why) = &said.unread {
-                findings.notes.push(format!("the sums in {} were not compared: {why}", said.file));
+                findings.notes.push(format!(
+                    "the sums in {} were not compared: {why}",
+                    said.file
+                ));
             }
             if let Some(contradiction) = &said.contradiction {
                 let (consumer, file) = (said.consumer.name(), said.file.to_owned());
@@ -68,14 +86,23 @@ impl App<'_> {
             findings.notes.extend((!is_told).then(|| why.to_owned()));
             return Ok(());
         };
-        let decisions = if counted.decisions > 0 { self.decisions()? } else { Vec::new() };
+        let decisions = if counted.decisions > 0 {
+            self.decisions()?
+        } else {
+            Vec::new()
+        };
         for (said, (_, logged)) in statements.iter().zip(&counted.tallies) {
             if said.contradiction.is_some() {
                 continue;
             }
-            let mut found = |rule, what| findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what);
+            let mut found = |rule, what| {
+                findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what)
+            };
             // Tables of another log are told of by their checkpoint.
-            let is_of_this_log = self.log.read_after(said.checkpoint.sequence, &said.checkpoint.hash).is_ok();
+            let is_of_this_log = self
+                .log
+                .read_after(said.checkpoint.sequence, &said.checkpoint.hash)
+                .is_ok();
             if said.tally == *logged || !is_of_this_log {
                 continue;
             }

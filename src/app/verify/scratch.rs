@@ -13,10 +13,15 @@ impl Scratch {
     pub fn new() -> Result<Scratch, AppError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("popug-cli-verify-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("popug-cli-verify-{}-{number}", std::process::id()));
         // Left behind by a killed process that had our number.
         let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir(&path).map_err(|source| AppError::Io { action: "create", path: path.clone(), source })?;
+        std::fs::create_dir(&path).map_err(|source| AppError::Io {
+            action: "create",
+            path: path.clone(),
+            source,
+        })?;
         Ok(Scratch(path))
     }
 

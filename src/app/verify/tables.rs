@@ -37,7 +37,10 @@ impl App<'_> {
         progress: Progress<'_>,
     ) -> Result<(), AppError> {
         let notices = Rebuilding(progress);
-        let around = Surroundings { notices: &notices, ..self.around() };
+        let around = Surroundings {
+            notices: &notices,
+            ..self.around()
+        };
         check_state(&around, files.state.as_ref(), scratch, findings)?;
         if let Some((live, checkpoint)) = &files.mails {
             check_mails(&around, live, checkpoint, decisions, scratch, findings)?;
@@ -48,7 +51,9 @@ impl App<'_> {
             (&files.accounting, Tables::Accounting, Consumer::Accounting),
             (&files.analytics, Tables::Analytics, Consumer::Analytics),
         ] {
-            let Some((live, checkpoint)) = file else { continue };
+            let Some((live, checkpoint)) = file else {
+                continue;
+            };
             let rebuilt = scratch.path().join(tables.file_name());
             let withheld = Withheld::of(&around, consumer, known_at(checkpoint, decisions))?;
             may_lack_money |= withheld.may_lack_money();
@@ -63,7 +68,8 @@ impl App<'_> {
                 wrong = wrong.or(Some(consumer));
             }
         }
-        if let (Some((accounting, at)), Some((analytics, same))) = (&files.accounting, &files.analytics)
+        if let (Some((accounting, at)), Some((analytics, same))) =
+            (&files.accounting, &files.analytics)
             && at == same
             && !may_lack_money
         {
@@ -82,18 +88,29 @@ fn comparable<T>(
 ) -> Result<Option<T>, AppError> {
     let (sequence, reason) = match made {
         Ok(made) => return Ok(Some(made)),
-        Err(ConsumeError::Stopped { sequence, reason, .. })
-        | Err(ConsumeError::State(StateError::Contradiction { sequence, reason, .. })) => (sequence, reason),
+        Err(ConsumeError::Stopped {
+            sequence, reason, ..
+        })
+        | Err(ConsumeError::State(StateError::Contradiction {
+            sequence, reason, ..
+        })) => (sequence, reason),
         Err(ConsumeError::Log(error) | ConsumeError::State(StateError::Log(error)))
-            if matches!(error, LogError::UnknownVersion { .. } | LogError::Undecodable { .. }) =>
+            if matches!(
+                error,
+                LogError::UnknownVersion { .. } | LogError::Undecodable { .. }
+            ) =>
         {
-            findings.notes.push(format!("{file} was not compared with a rebuild: {error}"));
+            findings
+                .notes
+                .push(format!("{file} was not compared with a rebuild: {error}"));
             return Ok(None);
         }
         Err(other) => return Err(other.into()),
     };
     let what = format!("{} cannot go on: {reason}", consumer.name());
-    findings.violations.push(Violation::of_event("I8", sequence.0, what));
+    findings
+        .violations
+        .push(Violation::of_event("I8", sequence.0, what));
     Ok(None)
 }
 
@@ -113,18 +130,30 @@ fn check_state(
         Ok(rebuilt.commit()?)
     };
     if let Some((live, checkpoint)) = live {
-        if comparable(follow(checkpoint.sequence), Consumer::Tracker, FILE, findings)?.is_none() {
+        if comparable(
+            follow(checkpoint.sequence),
+            Consumer::Tracker,
+            FILE,
+            findings,
+        )?
+        .is_none()
+        {
             return Ok(());
         }
         for (table, what) in live.differences(&rebuilt)? {
-            findings.rebuildable("I8", Consumer::Tracker.name(), format!("{FILE} table {table}"), what);
+            findings.rebuildable(
+                "I8",
+                Consumer::Tracker.name(),
+                format!("{FILE} table {table}"),
+                what,
+            );
         }
     }
     match follow(around.log.head()?.sequence) {
         // The file was compared as far as it goes, and the event is told of already.
-        Err(ConsumeError::State(StateError::Log(LogError::UnknownVersion { .. } | LogError::Undecodable { .. }))) => {
-            Ok(())
-        }
+        Err(ConsumeError::State(StateError::Log(
+            LogError::UnknownVersion { .. } | LogError::Undecodable { .. },
+        ))) => Ok(()),
         followed => comparable(followed, Consumer::Tracker, FILE, findings).map(drop),
     }
 }
@@ -139,10 +168,22 @@ fn check_mails(
 ) -> Result<(), AppError> {
     const FILE: &str = "notifier.sqlite";
     let withheld = Withheld::of(around, Consumer::Notifier, known_at(checkpoint, decisions))?;
-    let made = MailTables::rebuilt(&scratch.path().join(FILE), around, &withheld, checkpoint.sequence);
-    let Some(rebuilt) = comparable(made, Consumer::Notifier, FILE, findings)? else { return Ok(()) };
+    let made = MailTables::rebuilt(
+        &scratch.path().join(FILE),
+        around,
+        &withheld,
+        checkpoint.sequence,
+    );
+    let Some(rebuilt) = comparable(made, Consumer::Notifier, FILE, findings)? else {
+        return Ok(());
+    };
     for (table, what) in live.differences(&rebuilt)? {
-        findings.rebuildable("I8", Consumer::Notifier.name(), format!("{FILE} table {table}"), what);
+        findings.rebuildable(
+            "I8",
+            Consumer::Notifier.name(),
+            format!("{FILE} table {table}"),
+            what,
+        );
     }
     Ok(())
 }
@@ -169,9 +210,14 @@ struct Difference {
 }
 
 /// Every table of `rebuilt` against the live one, as multisets of rows.
-fn differences(live: &Database, rebuilt: &Path, scratch: &Path) -> Result<Vec<Difference>, StoreError> {
+fn differences(
+    live: &Database,
+    rebuilt: &Path,
+    scratch: &Path,
+) -> Result<Vec<Difference>, StoreError> {
     let (scratch, rebuilt) = (quoted(scratch)?, quoted(rebuilt)?);
-    let attach = format!("SET temp_directory = '{scratch}'; ATTACH '{rebuilt}' AS rebuilt (READ_ONLY)");
+    let attach =
+        format!("SET temp_directory = '{scratch}'; ATTACH '{rebuilt}' AS rebuilt (READ_ONLY)");
     live.run("compare", &attach)?;
     let names = || -> Result<Vec<String>, duckdb::Error> {
         let mut statement = live
@@ -185,7 +231,15 @@ fn differences(live: &Database, rebuilt: &Path, scratch: &Path) -> Result<Vec<Di
             Ok(None) => {}
             Ok(Some(what)) => found.push(Difference { table, what }),
             Err(error) => {
-                found.push(Difference { table, what: error.to_string().lines().next().unwrap_or_default().to_owned() });
+                found.push(Difference {
+                    table,
+                    what: error
+                        .to_string()
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                });
             }
         }
     }
@@ -197,7 +251,9 @@ fn differences(live: &Database, rebuilt: &Path, scratch: &Path) -> Result<Vec<Di
 fn compare(live: &Database, table: &str) -> Result<Option<String>, duckdb::Error> {
     let connection = live.connection();
     let digest = |of: &str| -> Result<(u64, String), duckdb::Error> {
-        let sql = format!("SELECT count(*)::UBIGINT, coalesce(sum(hash(r)::HUGEINT), 0)::VARCHAR FROM {of}{table} r");
+        let sql = format!(
+            "SELECT count(*)::UBIGINT, coalesce(sum(hash(r)::HUGEINT), 0)::VARCHAR FROM {of}{table} r"
+        );
         connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     };
     if digest("")? == digest("rebuilt.")? {
@@ -210,8 +266,12 @@ fn compare(live: &Database, table: &str) -> Result<Option<String>, duckdb::Error
         );
         connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     };
-    let ((extra, extra_row), (lacking, lacking_row)) = (only_in("", "rebuilt.")?, only_in("rebuilt.", "")?);
-    let row = |row: Option<String>| row.map(|row| format!(", such as {row}")).unwrap_or_default();
+    let ((extra, extra_row), (lacking, lacking_row)) =
+        (only_in("", "rebuilt.")?, only_in("rebuilt.", "")?);
+    let row = |row: Option<String>| {
+        row.map(|row| format!(", such as {row}"))
+            .unwrap_or_default()
+    };
     Ok(Some(format!(
         "{extra} rows are not what the log gives{}; {lacking} rows of the log are not there{}",
         row(extra_row),
@@ -256,14 +316,20 @@ fn check_totals(
 ) -> Result<(), AppError> {
     for (name, of_analytics, of_accounting) in TOTALS {
         let ask = |database: &Database, sql: &str| -> Result<String, StoreError> {
-            database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))
+            database
+                .connection()
+                .query_row(sql, [], |row| row.get(0))
+                .map_err(database.failed("read"))
         };
         if ask(analytics, of_analytics)? != ask(accounting, of_accounting)? {
             let what = format!("{name}: analytics and accounting disagree at the same checkpoint");
             match wrong {
-                Some(consumer) => {
-                    findings.rebuildable("I12", consumer.name(), format!("{}.duckdb", consumer.name()), what)
-                }
+                Some(consumer) => findings.rebuildable(
+                    "I12",
+                    consumer.name(),
+                    format!("{}.duckdb", consumer.name()),
+                    what,
+                ),
                 None => findings.violations.push(Violation::of_log("I12", what)),
             }
         }

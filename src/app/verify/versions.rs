@@ -35,7 +35,11 @@ impl App<'_> {
                 line => line?,
             };
             let stops = |withheld: &&Withheld| withheld.read(&line.line()).is_err();
-            let stopped: Vec<Consumer> = withheld.iter().filter(stops).map(Withheld::consumer).collect();
+            let stopped: Vec<Consumer> = withheld
+                .iter()
+                .filter(stops)
+                .map(Withheld::consumer)
+                .collect();
             if stopped.is_empty() {
                 continue;
             }
@@ -46,7 +50,10 @@ impl App<'_> {
             }
         }
         if count > STOPS_MAX {
-            findings.notes.push(format!("{} further events of unknown versions are not listed", count - STOPS_MAX));
+            findings.notes.push(format!(
+                "{} further events of unknown versions are not listed",
+                count - STOPS_MAX
+            ));
         }
         Ok(first)
     }

@@ -28,22 +28,38 @@ pub struct Correct {
 
 impl Account {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let Account::Correct(Correct { entry, amount, reason }) = self;
+        let Account::Correct(Correct {
+            entry,
+            amount,
+            reason,
+        }) = self;
         let desk = invocation.desk()?;
-        let outcome = desk.app.correct(&desk.caller, &entry, amount.as_deref(), &reason, &invocation.manner())?;
+        let outcome = desk.app.correct(
+            &desk.caller,
+            &entry,
+            amount.as_deref(),
+            &reason,
+            &invocation.manner(),
+        )?;
         invocation.emit_outcome(&desk, || {
             let Some((sequence, Event::BalanceChanged(entry))) = outcome.events.first() else {
                 unreachable!("a correction is one entry")
             };
             let row = Table::builder()
                 .text("entry_id", [Some(entry.entry_id.to_string())])
-                .text("corrects", [entry.corrects.map(|corrected| corrected.to_string())])
+                .text(
+                    "corrects",
+                    [entry.corrects.map(|corrected| corrected.to_string())],
+                )
                 .money("amount", [Some(entry.amount)])
                 .money("balance", [Some(entry.balance)])
                 .date("business_date", [Some(entry.business_date)])
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
-            invocation.answer(&Answer::done(row, format!("{}\t{}\n", entry.entry_id, entry.amount))?)
+            invocation.answer(&Answer::done(
+                row,
+                format!("{}\t{}\n", entry.entry_id, entry.amount),
+            )?)
         })?;
         Ok(Exit::Done)
     }

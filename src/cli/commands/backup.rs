@@ -25,7 +25,9 @@ impl Backup {
         desk.caller.require(Right::Backup)?;
         invocation.refuse_dry_run()?;
         let progress = |done, total| invocation.reporter.progress("backing up", done, total);
-        let made = desk.app.back_up(&desk.company, &self.dir, self.with_secrets, &progress)?;
+        let made = desk
+            .app
+            .back_up(&desk.company, &self.dir, self.with_secrets, &progress)?;
         invocation.reporter.finish();
         let table = Table::builder()
             .text("dir", [Some(self.dir.display().to_string())])

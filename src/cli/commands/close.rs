@@ -21,7 +21,9 @@ impl Close {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
         let closes = desk.app.close(&desk.caller, self.date)?;
-        invocation.emit_outcome(&desk, || invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?))?;
+        invocation.emit_outcome(&desk, || {
+            invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?)
+        })?;
         closes.unblocked()?;
         Ok(Exit::Done)
     }
@@ -30,14 +32,27 @@ impl Close {
 /// The dates that were closed, then the one at which the run ended.
 fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportError> {
     let closed = &closes.closed;
-    let is_closed = |date: &BusinessDate| closed.last().is_none_or(|last| last.day.business_date < *date);
+    let is_closed = |date: &BusinessDate| {
+        closed
+            .last()
+            .is_none_or(|last| last.day.business_date < *date)
+    };
     let end = match closes.blocked {
         Some((date, _)) => Some((date, "blocked")),
         None => asked.filter(is_closed).map(|date| (date, "already_closed")),
     };
-    let before = closes.already_closed.as_ref().filter(|_| end.is_some_and(|(_, result)| result == "already_closed"));
-    let dates = closed.iter().map(|closed| Some(closed.day.business_date)).chain(end.map(|(date, _)| Some(date)));
-    let results = closed.iter().map(|_| Some("closed")).chain(end.map(|(_, result)| Some(result)));
+    let before = closes
+        .already_closed
+        .as_ref()
+        .filter(|_| end.is_some_and(|(_, result)| result == "already_closed"));
+    let dates = closed
+        .iter()
+        .map(|closed| Some(closed.day.business_date))
+        .chain(end.map(|(date, _)| Some(date)));
+    let results = closed
+        .iter()
+        .map(|_| Some("closed"))
+        .chain(end.map(|(_, result)| Some(result)));
     // What was paid when, so that a script that asks again hears what it would have heard at first.
     let then = |part: fn(&Closed) -> u64| end.map(|_| before.map(part));
     let then_paid = end.map(|_| before.map(|closed| closed.day.payouts_total));
@@ -46,9 +61,24 @@ fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportEr
         .text("result", results)
         .int(
             "payouts_count",
-            closed.iter().map(|closed| Some(closed.day.payouts_count)).chain(then(|closed| closed.day.payouts_count)),
+            closed
+                .iter()
+                .map(|closed| Some(closed.day.payouts_count))
+                .chain(then(|closed| closed.day.payouts_count)),
         )
-        .money("payouts_total", closed.iter().map(|closed| Some(closed.day.payouts_total)).chain(then_paid))
-        .int("sequence", closed.iter().map(|closed| Some(closed.sequence.0)).chain(then(|closed| closed.sequence.0)))
+        .money(
+            "payouts_total",
+            closed
+                .iter()
+                .map(|closed| Some(closed.day.payouts_total))
+                .chain(then_paid),
+        )
+        .int(
+            "sequence",
+            closed
+                .iter()
+                .map(|closed| Some(closed.sequence.0))
+                .chain(then(|closed| closed.sequence.0)),
+        )
         .build()?)
 }

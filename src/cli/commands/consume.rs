@@ -51,15 +51,21 @@ pub struct Consume {
 
 fn parse_consumer(text: &str) -> Result<Consumer, String> {
     let all = Consumer::ALL;
-    all.into_iter().find(|consumer| consumer.name() == text).ok_or_else(|| {
-        let names: Vec<_> = all.into_iter().map(Consumer::name).collect();
-        format!("the consumers are {}", names.join(", "))
-    })
+    all.into_iter()
+        .find(|consumer| consumer.name() == text)
+        .ok_or_else(|| {
+            let names: Vec<_> = all.into_iter().map(Consumer::name).collect();
+            format!("the consumers are {}", names.join(", "))
+        })
 }
 
 impl Consume {
     pub const fn nature(&self) -> Nature {
-        if self.follow { Nature::DOES } else { Nature::DOES_AND_ANSWERS }
+        if self.follow {
+            Nature::DOES
+        } else {
+            Nature::DOES_AND_ANSWERS
+        }
     }
 
     pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
@@ -82,7 +88,10 @@ impl Consume {
         }
         let routes = mail_settings::routes(&desk.app, self.send_imported)?;
         // A mail that could not be sent is no failure, but nobody else tells of it.
-        let mut teller = self.consumers.contains(&Consumer::Notifier).then(|| Teller::before(&desk.app));
+        let mut teller = self
+            .consumers
+            .contains(&Consumer::Notifier)
+            .then(|| Teller::before(&desk.app));
         if self.follow {
             return self.follow(invocation, &desk.app, &routes, teller);
         }
@@ -99,10 +108,14 @@ impl Consume {
     /// notifier appends is known only when the mails are sent.
     fn show_beforehand(&self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.rebuild {
-            return Err(Failure::usage("a rebuild appends nothing, so it has no dry run"));
+            return Err(Failure::usage(
+                "a rebuild appends nothing, so it has no dry run",
+            ));
         }
         if self.follow {
-            return Err(Failure::usage("a dry run appends nothing, so it has nothing to follow"));
+            return Err(Failure::usage(
+                "a dry run appends nothing, so it has nothing to follow",
+            ));
         }
         let desk = invocation.desk()?;
         if self.consumers.contains(&Consumer::Accounting) {
@@ -162,8 +175,13 @@ impl Consume {
         loop {
             let consumed = self.until_at_head(app, routes)?;
             invocation.reporter.finish();
-            let is_sent = |consumed: &Consumed| consumed.consumer == Consumer::Notifier && consumed.appended > 0;
-            if let Some(teller) = teller.as_mut().filter(|_| is_first || consumed.iter().any(is_sent)) {
+            let is_sent = |consumed: &Consumed| {
+                consumed.consumer == Consumer::Notifier && consumed.appended > 0
+            };
+            if let Some(teller) = teller
+                .as_mut()
+                .filter(|_| is_first || consumed.iter().any(is_sent))
+            {
                 teller.tell(app, invocation.reporter);
             }
             is_first = false;
@@ -173,7 +191,12 @@ impl Consume {
         }
     }
 
-    fn show(&self, invocation: &Invocation<'_>, desk: &Desk<'_>, rows: &[Consumed]) -> Result<(), Failure> {
+    fn show(
+        &self,
+        invocation: &Invocation<'_>,
+        desk: &Desk<'_>,
+        rows: &[Consumed],
+    ) -> Result<(), Failure> {
         let table = Table::builder()
             .text("consumer", rows.iter().map(|row| Some(row.consumer.name())))
             .int("from", rows.iter().map(|row| Some(row.from.0)))
@@ -192,7 +215,11 @@ fn add(sum: &mut Consumed, more: &Consumed) {
     sum.appended += more.appended;
 }
 
-fn consume_one(app: &App<'_>, consumer: Consumer, routes: &MailRoutes) -> Result<Consumed, Failure> {
+fn consume_one(
+    app: &App<'_>,
+    consumer: Consumer,
+    routes: &MailRoutes,
+) -> Result<Consumed, Failure> {
     match consumer {
         Consumer::Tracker => Ok(tracker::consume(&app.around(), false)?),
         Consumer::Accounting => Ok(app.consume_accounting()?),

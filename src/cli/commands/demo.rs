@@ -58,16 +58,24 @@ pub struct Demo {
 impl Demo {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let why = "its company decides from what it has itself written; `popug-cli simulate -n` shows as much of one";
-        invocation.refuse_dry_run().map_err(|refused| refused.hint(why))?;
+        invocation
+            .refuse_dry_run()
+            .map_err(|refused| refused.hint(why))?;
         let (root, unfinished) = self.place()?;
         self.carry_out(invocation, &StoreDirectory::new(root))?;
         unfinished.keep();
         Ok(Exit::Done)
     }
 
-    fn carry_out(&self, invocation: &Invocation<'_>, directory: &StoreDirectory) -> Result<(), Failure> {
+    fn carry_out(
+        &self,
+        invocation: &Invocation<'_>,
+        directory: &StoreDirectory,
+    ) -> Result<(), Failure> {
         let began = Instant::now();
-        let password = uuid::Uuid::from_u128(u128::from(self.seed)).simple().to_string();
+        let password = uuid::Uuid::from_u128(u128::from(self.seed))
+            .simple()
+            .to_string();
         let directory = self.found(invocation, directory, &password)?;
         let desk = self.desk(invocation, directory.clone())?;
         self.play(invocation, &desk)?;
@@ -89,7 +97,8 @@ impl Demo {
             new_store::check_free(dir)?;
             return Ok((dir.clone(), Leftover::told(dir)));
         }
-        let mut numbers = std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
+        let mut numbers =
+            std::iter::once(std::process::id()).chain(std::iter::repeat_with(rand::random));
         loop {
             let number = numbers.next().expect("numbers do not end");
             let around = std::env::temp_dir().join(format!("popug-demo-{number}"));
@@ -98,7 +107,8 @@ impl Demo {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     let message = format!("cannot create {}: {error}", around.display());
-                    return Err(Failure::new(Exit::Failure, "io", message).hint("name a place with --dir DIR"));
+                    return Err(Failure::new(Exit::Failure, "io", message)
+                        .hint("name a place with --dir DIR"));
                 }
             }
         }
@@ -124,28 +134,52 @@ impl Demo {
             test_clock: invocation.environment.pinned_by().is_some(),
         };
         let founded_at = Some(zone.end_of(first.previous()));
-        let founding = Founding { company, admin_password: Password::new(password), founded_at };
+        let founding = Founding {
+            company,
+            admin_password: Password::new(password),
+            founded_at,
+        };
         // Prices follow from the ids of company and tasks, so those follow from the seed.
         let environment = invocation.environment.with_seed(self.seed);
         let (_, directory) = founding.carry_out(directory, &environment, &invocation.patience())?;
         Ok(directory)
     }
 
-    fn desk<'a>(&self, invocation: &Invocation<'a>, directory: StoreDirectory) -> Result<Desk<'a>, Failure> {
+    fn desk<'a>(
+        &self,
+        invocation: &Invocation<'a>,
+        directory: StoreDirectory,
+    ) -> Result<Desk<'a>, Failure> {
         let app = invocation.app_in(directory)?;
         let index = app.index()?;
         let company = app.company(&index)?;
-        let user = index.user_named(ADMIN)?.expect("the admin was founded with the company");
-        Ok(Desk { app, index, company, caller: Caller { user } })
+        let user = index
+            .user_named(ADMIN)?
+            .expect("the admin was founded with the company");
+        Ok(Desk {
+            app,
+            index,
+            company,
+            caller: Caller { user },
+        })
     }
 
     fn play(&self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<(), Failure> {
-        let simulation =
-            Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };
+        let simulation = Simulation {
+            days: self.days,
+            popugs: self.popugs,
+            tasks_per_day: self.tasks_per_day,
+            seed: self.seed,
+        };
         let routes = mail_settings::files_only(&desk.app)?;
         let send = |app: &App<'_>| app.consume_notifier(&routes).map(drop);
-        let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
-        desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
+        let progress = |days: u32| {
+            invocation
+                .reporter
+                .progress("days", days.into(), self.days.into())
+        };
+        desk.app
+            .simulate(&desk.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
         Ok(())
     }
@@ -157,7 +191,14 @@ impl Demo {
             let shown = first_rows(&report)?;
             invocation.with_output(|out| {
                 writeln!(out, "── report {} ──", name.name())?;
-                render(&shown, Format::Table, Options { width: terminal_width() }, out)?;
+                render(
+                    &shown,
+                    Format::Table,
+                    Options {
+                        width: terminal_width(),
+                    },
+                    out,
+                )?;
                 let hidden = report.table.height().saturating_sub(ROWS_SHOWN);
                 if hidden > 0 {
                     writeln!(out, "… and {hidden} rows more")?;
@@ -171,14 +212,26 @@ impl Demo {
 
 /// Each report with the dates that tell most.
 fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result<Report, Failure> {
-    let last_week = Dates::Range { from: Some(today.plus_days(-7)), to: Some(today.previous()) };
+    let last_week = Dates::Range {
+        from: Some(today.plus_days(-7)),
+        to: Some(today.previous()),
+    };
     let (report, _) = match name {
         ReportName::Earnings => load(desk, name, last_week, None, None),
         ReportName::TopTask => load(desk, name, last_week, Some(Granularity::Day), None),
         ReportName::Statement => {
             let users = desk.index.users()?;
-            let popug = users.iter().find(|user| user.is_eligible()).map(|user| user.id);
-            load(desk, name, Dates::Default, None, popug.or(Some(desk.caller.user.id)))
+            let popug = users
+                .iter()
+                .find(|user| user.is_eligible())
+                .map(|user| user.id);
+            load(
+                desk,
+                name,
+                Dates::Default,
+                None,
+                popug.or(Some(desk.caller.user.id)),
+            )
         }
         _ => load(desk, name, Dates::Default, None, None),
     }?;
@@ -187,6 +240,10 @@ fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result
 
 fn first_rows(report: &Report) -> Result<Report, Failure> {
     let head = report.table.frame().head(Some(ROWS_SHOWN));
-    let table = Table::from_frame(report.table.columns(), &head).map_err(crate::reports::error::ReportError::from)?;
-    Ok(Report { table, ..report.clone() })
+    let table = Table::from_frame(report.table.columns(), &head)
+        .map_err(crate::reports::error::ReportError::from)?;
+    Ok(Report {
+        table,
+        ..report.clone()
+    })
 }

@@ -70,7 +70,9 @@ pub struct Decide {
 }
 
 fn parse_consumer(text: &str) -> Result<Consumer, String> {
-    let found = CONSUMERS.into_iter().find(|consumer| consumer.name() == text);
+    let found = CONSUMERS
+        .into_iter()
+        .find(|consumer| consumer.name() == text);
     found.ok_or_else(|| "an event is set aside for accounting, analytics or notifier".to_owned())
 }
 
@@ -92,15 +94,31 @@ impl Dlq {
                 return Ok(Exit::Done);
             }
             Dlq::Show(Show { sequence }) => return show(invocation, &desk, Sequence(sequence)),
-            Dlq::SetAside(SetAside { sequence, consumer, reason }) => {
-                app.set_aside(caller, consumer, Sequence(sequence), reason.as_deref(), &manner)?
-            }
-            Dlq::Retry(Decide { sequence, consumer, reason }) => {
+            Dlq::SetAside(SetAside {
+                sequence,
+                consumer,
+                reason,
+            }) => app.set_aside(
+                caller,
+                consumer,
+                Sequence(sequence),
+                reason.as_deref(),
+                &manner,
+            )?,
+            Dlq::Retry(Decide {
+                sequence,
+                consumer,
+                reason,
+            }) => {
                 // An empty reason is refused by the rule, in its place among the others.
                 let reason = reason.as_deref().unwrap_or_default();
                 app.retry_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
-            Dlq::Skip(Decide { sequence, consumer, reason }) => {
+            Dlq::Skip(Decide {
+                sequence,
+                consumer,
+                reason,
+            }) => {
                 let reason = reason.as_deref().unwrap_or_default();
                 app.skip_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
@@ -120,10 +138,14 @@ fn decided(invocation: &Invocation<'_>, desk: &Desk<'_>, outcome: &Outcome) -> R
     };
     let index = desk.app.index()?;
     let letters = desk.app.dead_letters(&desk.caller, &index)?;
-    let is_this = |letter: &DeadLetter| (letter.resolution.consumer, letter.resolution.target) == (consumer, target);
+    let is_this = |letter: &DeadLetter| {
+        (letter.resolution.consumer, letter.resolution.target) == (consumer, target)
+    };
     let letters: Vec<DeadLetter> = letters.into_iter().filter(is_this).collect();
     invocation.emit_list(desk, "dead-letters", table(&index, &letters)?)?;
-    invocation.reporter.note(&format!("`popug-cli consume {}` goes on", consumer.name()));
+    invocation
+        .reporter
+        .note(&format!("`popug-cli consume {}` goes on", consumer.name()));
     Ok(())
 }
 
@@ -133,17 +155,46 @@ fn table(index: &StateIndex, letters: &[DeadLetter]) -> Result<Table, Failure> {
         Actor::System(consumer) => Some(consumer.name().to_owned()),
     };
     let table = Table::builder()
-        .int("sequence", letters.iter().map(|letter| Some(letter.resolution.target.0)))
-        .text("consumer", letters.iter().map(|letter| Some(letter.resolution.consumer.name())))
-        .text("standing", letters.iter().map(|letter| Some(letter.resolution.standing.name())))
+        .int(
+            "sequence",
+            letters
+                .iter()
+                .map(|letter| Some(letter.resolution.target.0)),
+        )
+        .text(
+            "consumer",
+            letters
+                .iter()
+                .map(|letter| Some(letter.resolution.consumer.name())),
+        )
+        .text(
+            "standing",
+            letters
+                .iter()
+                .map(|letter| Some(letter.resolution.standing.name())),
+        )
         .text("type", letters.iter().map(|letter| Some(&letter.type_name)))
-        .text("subject", letters.iter().map(|letter| Some(&letter.subject)))
+        .text(
+            "subject",
+            letters.iter().map(|letter| Some(&letter.subject)),
+        )
         .text("time", letters.iter().map(|letter| Some(&letter.time)))
         .int("waiting", letters.iter().map(|letter| Some(letter.waiting)))
-        .text("reason", letters.iter().map(|letter| Some(&letter.resolution.reason)))
+        .text(
+            "reason",
+            letters.iter().map(|letter| Some(&letter.resolution.reason)),
+        )
         .text("decided_by", letters.iter().map(login))
-        .time("decided_at", letters.iter().map(|letter| Some(letter.resolution.at)))
-        .int("decided_sequence", letters.iter().map(|letter| Some(letter.resolution.sequence.0)))
+        .time(
+            "decided_at",
+            letters.iter().map(|letter| Some(letter.resolution.at)),
+        )
+        .int(
+            "decided_sequence",
+            letters
+                .iter()
+                .map(|letter| Some(letter.resolution.sequence.0)),
+        )
         .build()
         .map_err(ReportError::from)?;
     Ok(table)
@@ -181,7 +232,10 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Res
     desk.caller.require(Right::DeadLetters)?;
     let line = desk.app.event(sequence)?;
     let decisions = desk.ask(|index| Ok(index.resolutions()?))?;
-    let decisions: Vec<_> = decisions.into_iter().filter(|made| made.target == sequence).collect();
+    let decisions: Vec<_> = decisions
+        .into_iter()
+        .filter(|made| made.target == sequence)
+        .collect();
     let waiting = waiting(desk, &decisions, sequence)?;
     let shown = Shown {
         event: serde_json::from_str(line.line().text).map_err(std::io::Error::from)?,
@@ -200,15 +254,27 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Res
     Ok(Exit::Done)
 }
 
-fn waiting(desk: &Desk<'_>, decisions: &[Resolution], sequence: Sequence) -> Result<Vec<Waits>, Failure> {
+fn waiting(
+    desk: &Desk<'_>,
+    decisions: &[Resolution],
+    sequence: Sequence,
+) -> Result<Vec<Waits>, Failure> {
     let mut waiting = Vec::new();
     for consumer in CONSUMERS {
-        let last = decisions.iter().rev().find(|made| made.consumer == consumer);
+        let last = decisions
+            .iter()
+            .rev()
+            .find(|made| made.consumer == consumer);
         if last.is_some_and(|made| made.standing == Standing::SetAside) {
             let events = desk.app.waiting_for(consumer, sequence)?;
             waiting.extend(events.into_iter().map(|event| {
                 let (type_name, time) = (event.type_name, event.time);
-                Waits { consumer, sequence: event.sequence, type_name, time }
+                Waits {
+                    consumer,
+                    sequence: event.sequence,
+                    type_name,
+                    time,
+                }
             }));
         }
     }
@@ -217,9 +283,24 @@ fn waiting(desk: &Desk<'_>, decisions: &[Resolution], sequence: Sequence) -> Res
 
 impl Decision<'_> {
     fn of(made: &Resolution) -> Decision<'_> {
-        let Resolution { sequence, consumer, standing, reason, by, at, .. } = made;
+        let Resolution {
+            sequence,
+            consumer,
+            standing,
+            reason,
+            by,
+            at,
+            ..
+        } = made;
         let (standing, by) = (standing.name(), by.to_string());
-        Decision { consumer: *consumer, standing, reason, by, at: *at, sequence: *sequence }
+        Decision {
+            consumer: *consumer,
+            standing,
+            reason,
+            by,
+            at: *at,
+            sequence: *sequence,
+        }
     }
 }
 
@@ -227,7 +308,14 @@ impl Decision<'_> {
 fn lines(shown: &Shown<'_>) -> String {
     let mut text = format!("{}\n", Displayed(shown.event.get()));
     for made in &shown.decisions {
-        let _ = write!(text, "\n{}  {} for {}, by {}: ", made.at, made.standing, made.consumer.name(), made.by);
+        let _ = write!(
+            text,
+            "\n{}  {} for {}, by {}: ",
+            made.at,
+            made.standing,
+            made.consumer.name(),
+            made.by
+        );
         let _ = write!(text, "{}", Displayed(made.reason));
     }
     if shown.decisions.is_empty() {

@@ -18,14 +18,20 @@ pub struct Doctor {}
 
 impl Doctor {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let examination = invocation.app_to_look()?.examine(&|company| invocation.sessions(company));
+        let examination = invocation
+            .app_to_look()?
+            .examine(&|company| invocation.sessions(company));
         if invocation.format() == Format::Table {
             // A table would cut what is to be read to its end.
-            invocation.with_output(|out| Ok(out.write_all(lines(&examination.checks).as_bytes())?))?;
+            invocation
+                .with_output(|out| Ok(out.write_all(lines(&examination.checks).as_bytes())?))?;
         } else {
             invocation.emit(&report(&examination)?)?;
         }
-        let is_ill = examination.checks.iter().any(|check| check.health == Health::Problem);
+        let is_ill = examination
+            .checks
+            .iter()
+            .any(|check| check.health == Health::Problem);
         Ok(if is_ill { Exit::Findings } else { Exit::Done })
     }
 }
@@ -33,7 +39,13 @@ impl Doctor {
 fn lines(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
-        let _ = writeln!(text, "{:<8} {:<15}  {}", check.health.name(), check.name, Displayed(&check.detail));
+        let _ = writeln!(
+            text,
+            "{:<8} {:<15}  {}",
+            check.health.name(),
+            check.name,
+            Displayed(&check.detail)
+        );
         if let Some(hint) = &check.hint {
             let _ = writeln!(text, "{:<26}hint: {}", "", Displayed(hint));
         }
@@ -45,12 +57,16 @@ fn report(examination: &Examination) -> Result<Report, Failure> {
     let checks = &examination.checks;
     let table = Table::builder()
         .text("check", checks.iter().map(|check| Some(check.name)))
-        .text("result", checks.iter().map(|check| Some(check.health.name())))
+        .text(
+            "result",
+            checks.iter().map(|check| Some(check.health.name())),
+        )
         .text("detail", checks.iter().map(|check| Some(&check.detail)))
         .text("hint", checks.iter().map(|check| check.hint.as_deref()))
         .build()
         .map_err(ReportError::from)?;
-    let count = |health| Value::Int(checks.iter().filter(|check| check.health == health).count() as i64);
+    let count =
+        |health| Value::Int(checks.iter().filter(|check| check.health == health).count() as i64);
     let company = examination.company.as_ref();
     let zone = company.map_or_else(|| Zone::named("UTC"), |company| Ok(company.zone.clone()));
     Ok(Report {
@@ -60,7 +76,10 @@ fn report(examination: &Examination) -> Result<Report, Failure> {
         zone: zone.expect("UTC is a zone"),
         currency: company.map_or_else(String::new, |company| company.currency.clone()),
         period: Period::default(),
-        totals: vec![("problems", count(Health::Problem)), ("warnings", count(Health::Warning))],
+        totals: vec![
+            ("problems", count(Health::Problem)),
+            ("warnings", count(Health::Warning)),
+        ],
         beside: Vec::new(),
         table,
     })

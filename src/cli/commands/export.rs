@@ -96,7 +96,9 @@ impl Export {
                 keep_off(&invocation.global.store, &dir)?;
                 export_all(invocation, &desk, &dir, self.format)
             }
-            (None, None) => Err(Failure::usage("say where to: --dir DIR, or `export journal`")),
+            (None, None) => Err(Failure::usage(
+                "say where to: --dir DIR, or `export journal`",
+            )),
         }
     }
 }
@@ -110,7 +112,14 @@ impl Journal {
         };
         let database = open_for_report(&desk.app, Consumer::Accounting)?;
         let reach = Reach::of(desk, Consumer::Accounting, &database)?;
-        invocation.with_output(|out| Ok(journal::write(database.connection(), dialect, reach.through, out)?))?;
+        invocation.with_output(|out| {
+            Ok(journal::write(
+                database.connection(),
+                dialect,
+                reach.through,
+                out,
+            )?)
+        })?;
         reach.tell(invocation.reporter, desk.app.log.head()?.sequence);
         Ok(Exit::Done)
     }
@@ -155,32 +164,58 @@ struct FormerFile {
 /// Reports with the users whose rows the caller may see, each with the name of its file.
 fn planned(desk: &Desk<'_>, format: FileFormat) -> Vec<(ReportName, Option<UserId>, String)> {
     let visible = |name: ReportName| Some((name, visible_user(desk, name, None).ok()?));
-    let named = |(name, user): (ReportName, _)| (name, user, format!("{}.{}", name.name(), format.extension()));
-    ReportName::ALL.into_iter().filter_map(visible).map(named).collect()
+    let named = |(name, user): (ReportName, _)| {
+        (
+            name,
+            user,
+            format!("{}.{}", name.name(), format.extension()),
+        )
+    };
+    ReportName::ALL
+        .into_iter()
+        .filter_map(visible)
+        .map(named)
+        .collect()
 }
 
 /// Refuses to replace anything but files of a former export.
 fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
     let is_there = |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok();
-    let is_file = |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok_and(|found| found.is_file());
-    let manifest = Some(dir.join(MANIFEST)).filter(|_| is_file(MANIFEST)).and_then(|path| std::fs::read(path).ok());
+    let is_file =
+        |name: &str| std::fs::symlink_metadata(dir.join(name)).is_ok_and(|found| found.is_file());
+    let manifest = Some(dir.join(MANIFEST))
+        .filter(|_| is_file(MANIFEST))
+        .and_then(|path| std::fs::read(path).ok());
     let former = manifest.and_then(|bytes| serde_json::from_slice::<Former>(&bytes).ok());
     let is_former = |name: &str| match &former {
         Some(_) if name == MANIFEST => true,
         Some(former) => former.files.iter().any(|former| former.file == name),
         None => false,
     };
-    let is_own = |name: &str| is_former(name) || is_file(name) && own_files::is_own(&dir.join(name));
+    let is_own =
+        |name: &str| is_former(name) || is_file(name) && own_files::is_own(&dir.join(name));
     let names = files.iter().map(String::as_str).chain([MANIFEST]);
-    match names.into_iter().find(|name| is_there(name) && !is_own(name)) {
+    match names
+        .into_iter()
+        .find(|name| is_there(name) && !is_own(name))
+    {
         None => Ok(()),
         Some(name) => Err(own_files::not_own(&dir.join(name))),
     }
 }
 
-fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: FileFormat) -> Result<Exit, Failure> {
+fn export_all(
+    invocation: &Invocation<'_>,
+    desk: &Desk<'_>,
+    dir: &Path,
+    format: FileFormat,
+) -> Result<Exit, Failure> {
     let cannot = |action, error: &std::io::Error| {
-        Failure::new(Exit::Failure, "io", format!("cannot {action} {}: {error}", dir.display()))
+        Failure::new(
+            Exit::Failure,
+            "io",
+            format!("cannot {action} {}: {error}", dir.display()),
+        )
     };
     let planned = planned(desk, format);
     file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
@@ -189,26 +224,52 @@ fn export_all(invocation: &Invocation<'_>, desk: &Desk<'_>, dir: &Path, format: 
     let (dir, name_of_dir) = (held.path(), dir);
     keep_off(&invocation.global.store, dir)?;
     if !invocation.global.force {
-        check_replaceable(dir, &planned.iter().map(|(.., file)| file.clone()).collect::<Vec<_>>())?;
+        check_replaceable(
+            dir,
+            &planned
+                .iter()
+                .map(|(.., file)| file.clone())
+                .collect::<Vec<_>>(),
+        )?;
     }
     let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
     for (name, user, file) in planned {
         let granularity = name.takes_granularity().then_some(Granularity::Day);
         // Of what is asked about dates: all of them, not only today.
-        let dates = if granularity.is_some() { Dates::Range { from: None, to: None } } else { Dates::Default };
+        let dates = if granularity.is_some() {
+            Dates::Range {
+                from: None,
+                to: None,
+            }
+        } else {
+            Dates::Default
+        };
         let (report, reach) = load(desk, name, dates, granularity, user)?;
-        reaches.entry(name.reads()).or_insert((reach, report.head_sequence));
-        replace(&dir.join(&file), |out| Ok(render(&report, format.format(), Options::default(), out)?))?;
-        invocation.reporter.detail(&format!("{file}: {} rows", report.table.height()));
+        reaches
+            .entry(name.reads())
+            .or_insert((reach, report.head_sequence));
+        replace(&dir.join(&file), |out| {
+            Ok(render(&report, format.format(), Options::default(), out)?)
+        })?;
+        invocation
+            .reporter
+            .detail(&format!("{file}: {} rows", report.table.height()));
         let (rows, as_of_sequence) = (report.table.height(), report.as_of_sequence);
-        files.push(Exported { file, report: name.name(), rows, as_of_sequence });
+        files.push(Exported {
+            file,
+            report: name.name(),
+            rows,
+            as_of_sequence,
+        });
     }
     let count = files.len();
     write_manifest(desk, dir, files)?;
     for (reach, head) in reaches.values() {
         reach.tell(invocation.reporter, *head);
     }
-    invocation.reporter.note(&format!("{count} reports are in {}", name_of_dir.display()));
+    invocation
+        .reporter
+        .note(&format!("{count} reports are in {}", name_of_dir.display()));
     Ok(Exit::Done)
 }
 
@@ -229,7 +290,10 @@ fn write_manifest(desk: &Desk<'_>, dir: &Path, files: Vec<Exported>) -> Result<(
     })
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut file = Destination::at(path)?;
     file.write(write)?;
     file.finish(true)

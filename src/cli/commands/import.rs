@@ -50,7 +50,10 @@ pub struct Source {
 /// # Errors
 /// If no header is named.
 fn mapping(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=').map(|(column, header)| (column.trim(), header.trim())) {
+    match text
+        .split_once('=')
+        .map(|(column, header)| (column.trim(), header.trim()))
+    {
         Some((column, header)) if !column.is_empty() && !header.is_empty() => {
             Ok((column.to_owned(), header.to_owned()))
         }
@@ -78,11 +81,20 @@ impl Import {
 }
 
 impl Source {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>, kind: ImportKind) -> Result<Exit, Failure> {
+    fn run(
+        self,
+        invocation: &Invocation<'_>,
+        desk: &Desk<'_>,
+        kind: ImportKind,
+    ) -> Result<Exit, Failure> {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
             return Err(Failure::usage("--rejects goes with --on-error skip"));
         }
-        let rejects = self.rejects.as_deref().map(|path| self.open_rejects(invocation, desk, path)).transpose()?;
+        let rejects = self
+            .rejects
+            .as_deref()
+            .map(|path| self.open_rejects(invocation, desk, path))
+            .transpose()?;
         let summary = match rejects {
             Some(file) => self.import_and_reject(invocation, desk, kind, file)?,
             None if self.on_error == OnErrorArg::Skip => {
@@ -95,7 +107,12 @@ impl Source {
         Ok(Exit::Done)
     }
 
-    fn open_rejects(&self, invocation: &Invocation<'_>, desk: &Desk<'_>, path: &Path) -> Result<Destination, Failure> {
+    fn open_rejects(
+        &self,
+        invocation: &Invocation<'_>,
+        desk: &Desk<'_>,
+        path: &Path,
+    ) -> Result<Destination, Failure> {
         self.check_rejects(path, &desk.app.directory)?;
         own_files::check_replaceable(path, invocation.global.force)?;
         Destination::open(path)
@@ -126,13 +143,24 @@ impl Source {
     /// What it would be written over must not be what is read, nor the store.
     fn check_rejects(&self, rejects: &Path, store: &StoreDirectory) -> Result<(), Failure> {
         let unknown = |error| Failure::usage(format!("--rejects {}: {error}", rejects.display()));
-        let input = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { &self.file };
-        let input = directory::found(input).map_err(unknown)?.filter(std::fs::Metadata::is_file);
-        if is_same(input.as_ref(), directory::found(rejects).map_err(unknown)?.as_ref()) {
-            return Err(Failure::usage("--rejects names the file that is imported").hint("name another file"));
+        let input = if self.file.as_os_str() == "-" {
+            Path::new("/dev/stdin")
+        } else {
+            &self.file
+        };
+        let input = directory::found(input)
+            .map_err(unknown)?
+            .filter(std::fs::Metadata::is_file);
+        if is_same(
+            input.as_ref(),
+            directory::found(rejects).map_err(unknown)?.as_ref(),
+        ) {
+            return Err(Failure::usage("--rejects names the file that is imported")
+                .hint("name another file"));
         }
         if store.contains(rejects).map_err(unknown)? {
-            return Err(Failure::usage("--rejects names a file in the store").hint("name one outside of it"));
+            return Err(Failure::usage("--rejects names a file in the store")
+                .hint("name one outside of it"));
         }
         Ok(())
     }
@@ -147,15 +175,26 @@ impl Source {
         let (input, bytes) = open(invocation, &self.file)?;
         let read = std::cell::Cell::new(0);
         let input = Counted { input, read: &read };
-        let reading = Reading { map: self.map.clone(), ignore_unknown: self.ignore_unknown };
+        let reading = Reading {
+            map: self.map.clone(),
+            ignore_unknown: self.ignore_unknown,
+        };
         let remark = |remark: &str| invocation.reporter.remark(remark);
-        let options = ImportOptions { on_error, reading, remark: &remark };
+        let options = ImportOptions {
+            on_error,
+            reading,
+            remark: &remark,
+        };
         let progress = |rows: u64| {
             if rows.is_multiple_of(256) {
-                invocation.reporter.progress("import", read.get(), bytes.max(read.get()));
+                invocation
+                    .reporter
+                    .progress("import", read.get(), bytes.max(read.get()));
             }
         };
-        let imported = desk.app.import(&desk.caller, kind, input, options, &progress);
+        let imported = desk
+            .app
+            .import(&desk.caller, kind, input, options, &progress);
         invocation.reporter.finish();
         imported.map_err(|error| match error {
             AppError::BadRows { bad, rows } => bad_rows(&bad, rows),
@@ -170,7 +209,13 @@ fn open(invocation: &Invocation<'_>, path: &Path) -> Result<(Box<dyn Read>, u64)
         invocation.global.refuse_stdin_of_script("`import … -`")?;
         return Ok((Box::new(io::stdin().lock()), 0));
     }
-    let failed = |why: &str| Failure::new(Exit::Failure, "io", format!("cannot read {}: {why}", path.display()));
+    let failed = |why: &str| {
+        Failure::new(
+            Exit::Failure,
+            "io",
+            format!("cannot read {}: {why}", path.display()),
+        )
+    };
     let unreadable = |error: io::Error| failed(&error.to_string());
     let file = File::open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
@@ -195,9 +240,14 @@ impl<R: Read> Read for Counted<'_, R> {
 }
 
 fn bad_rows(bad: &[BadRow], rows: u64) -> Failure {
-    let message = format!("{} of {rows} rows cannot be imported; nothing was", bad.len());
+    let message = format!(
+        "{} of {rows} rows cannot be imported; nothing was",
+        bad.len()
+    );
     let mut failure = Failure::new(Exit::Rejected, "bad_rows", message);
-    failure.hints.extend(bad.iter().flat_map(places_and_reasons));
+    failure
+        .hints
+        .extend(bad.iter().flat_map(places_and_reasons));
     failure.hint("mend them, or leave them out with --on-error skip --rejects FILE")
 }
 
@@ -218,7 +268,11 @@ fn tell_rejected(invocation: &Invocation<'_>, summary: &ImportSummary) {
     }
 }
 
-fn say(invocation: &Invocation<'_>, desk: &Desk<'_>, summary: &ImportSummary) -> Result<(), Failure> {
+fn say(
+    invocation: &Invocation<'_>,
+    desk: &Desk<'_>,
+    summary: &ImportSummary,
+) -> Result<(), Failure> {
     tell_rejected(invocation, summary);
     invocation.emit_outcome(desk, || say_done(invocation, summary))
 }

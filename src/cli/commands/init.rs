@@ -44,10 +44,14 @@ impl Init {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let directory = invocation.directory();
         if directory.log().exists() {
-            return Err(crate::app::AppError::StoreExists { path: directory.root().to_owned() }.into());
+            return Err(crate::app::AppError::StoreExists {
+                path: directory.root().to_owned(),
+            }
+            .into());
         }
         let founded_at = self.founded_at.as_deref().map(parse_time).transpose()?;
-        let admin_password = prompt::new_password(invocation.global, self.password_stdin, &self.admin_login)?;
+        let admin_password =
+            prompt::new_password(invocation.global, self.password_stdin, &self.admin_login)?;
         let company = FoundCompany {
             name: self.company,
             time_zone: self.time_zone,
@@ -58,20 +62,27 @@ impl Init {
             test_clock: invocation.environment.pinned_by().is_some(),
         };
         let name = company.name.trim().to_owned();
-        let founding = Founding { company, admin_password, founded_at };
+        let founding = Founding {
+            company,
+            admin_password,
+            founded_at,
+        };
         if invocation.global.dry_run {
             let lines = founding.draft(&directory, invocation.environment)?;
             invocation.with_output(|out| Ok(out.write_all(&lines)?))?;
             return Ok(Exit::Done);
         }
-        let (founded, _) = founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
+        let (founded, _) =
+            founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
         let root = directory.root().display().to_string();
         let row = Table::builder()
             .text("company_id", [Some(founded.company.to_string())])
             .text("admin_id", [Some(founded.admin.to_string())])
             .text("store", [Some(&root)]);
         invocation.answer(&Answer::done(row, "")?)?;
-        invocation.reporter.note(&format!("{name} is founded in {root}"));
+        invocation
+            .reporter
+            .note(&format!("{name} is founded in {root}"));
         Ok(Exit::Done)
     }
 }
@@ -80,6 +91,7 @@ impl Init {
 /// If it is not RFC 3339.
 pub fn parse_time(text: &str) -> Result<EventTime, Failure> {
     text.parse().map_err(|_| {
-        Failure::usage(format!("`{text}` is not a time")).hint("write it like 2026-11-22T09:00:00Z or …+03:00")
+        Failure::usage(format!("`{text}` is not a time"))
+            .hint("write it like 2026-11-22T09:00:00Z or …+03:00")
     })
 }

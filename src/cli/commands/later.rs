@@ -24,6 +24,9 @@ impl Later {
             Later::Completions(_) => "completions",
             Later::Man(_) => "man",
         };
-        Err(Failure::usage(format!("`{name}` is not part of this version")).hint("`popug-cli --help` lists what is"))
+        Err(
+            Failure::usage(format!("`{name}` is not part of this version"))
+                .hint("`popug-cli --help` lists what is"),
+        )
     }
 }

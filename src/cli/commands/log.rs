@@ -79,13 +79,23 @@ impl Tail {
     /// With the type and the subject as they stand in the log.
     fn resolved(self, desk: &Desk<'_>) -> Result<Tail, Failure> {
         if let Some(name) = self.type_name.as_deref()
-            && !SCHEMAS.iter().any(|schema| is_type(&schema.type_name(), name))
+            && !SCHEMAS
+                .iter()
+                .any(|schema| is_type(&schema.type_name(), name))
             && !self.occurs(&desk.app.log)?
         {
-            let failure = Failure::new(Exit::NotFound, "unknown_type", format!("there is no event type `{name}`"));
+            let failure = Failure::new(
+                Exit::NotFound,
+                "unknown_type",
+                format!("there is no event type `{name}`"),
+            );
             return Err(failure.hint("`popug-cli schema list` shows all"));
         }
-        let subject = self.subject.as_deref().map(|name| subject(desk, name)).transpose()?;
+        let subject = self
+            .subject
+            .as_deref()
+            .map(|name| subject(desk, name))
+            .transpose()?;
         Ok(Tail { subject, ..self })
     }
 
@@ -94,17 +104,18 @@ impl Tail {
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
             return self.lines(invocation, &desk.app.log);
         } else if self.follow {
-            return Err(
-                Failure::usage("--follow writes one line after the other").hint("leave -o out, or say -o ndjson")
-            );
+            return Err(Failure::usage("--follow writes one line after the other")
+                .hint("leave -o out, or say -o ndjson"));
         } else {
             let mut lines = Vec::new();
             self.first_lines(&desk.app.log, &mut |line| {
                 lines.push(line.to_owned());
                 Ok(())
             })?;
-            let lines: Vec<_> =
-                lines.iter().map(|line| Line::parse(line.as_bytes()).expect("parsed when it was read")).collect();
+            let lines: Vec<_> = lines
+                .iter()
+                .map(|line| Line::parse(line.as_bytes()).expect("parsed when it was read"))
+                .collect();
             let table = rows(&lines)?.build().map_err(ReportError::from)?;
             invocation.emit(&list(desk, "log-tail", table, vec![])?)?;
         }
@@ -142,15 +153,23 @@ impl Tail {
     fn occurs(&self, log: &FileLog) -> Result<bool, Failure> {
         let mut found = false;
         log.for_each(Sequence::FIRST, &mut |line| {
-            found |= self.type_name.as_deref().is_some_and(|wanted| is_type(line.type_name, wanted));
+            found |= self
+                .type_name
+                .as_deref()
+                .is_some_and(|wanted| is_type(line.type_name, wanted));
             Ok(())
         })?;
         Ok(found)
     }
 
     fn is_wanted(&self, line: &Line<'_>) -> bool {
-        self.type_name.as_deref().is_none_or(|wanted| is_type(line.type_name, wanted))
-            && self.subject.as_deref().is_none_or(|wanted| line.subject == wanted)
+        self.type_name
+            .as_deref()
+            .is_none_or(|wanted| is_type(line.type_name, wanted))
+            && self
+                .subject
+                .as_deref()
+                .is_none_or(|wanted| line.subject == wanted)
     }
 
     /// Visits what was asked for; the sequence to go on with.
@@ -165,7 +184,11 @@ impl Tail {
             return self.some_lines_from(log, from, self.count.unwrap_or(usize::MAX), visit);
         }
         let count = self.count.unwrap_or(10);
-        let from = if has_filter { 1 } else { (head.0 + 1).saturating_sub(count as u64).max(1) };
+        let from = if has_filter {
+            1
+        } else {
+            (head.0 + 1).saturating_sub(count as u64).max(1)
+        };
         let mut last = VecDeque::new();
         log.for_each(Sequence(from), &mut |line| {
             if self.is_wanted(line) {
@@ -192,7 +215,9 @@ impl Tail {
         let mut reader = log.read(from)?;
         let mut left = count;
         while left > 0 {
-            let Some(line) = reader.next_line()? else { break };
+            let Some(line) = reader.next_line()? else {
+                break;
+            };
             if self.is_wanted(&line) {
                 left -= 1;
                 visit(line.text)?;
@@ -201,7 +226,12 @@ impl Tail {
         Ok(reader.head().sequence.next())
     }
 
-    fn lines_from(&self, log: &FileLog, from: Sequence, visit: &mut Visit<'_>) -> Result<Sequence, Failure> {
+    fn lines_from(
+        &self,
+        log: &FileLog,
+        from: Sequence,
+        visit: &mut Visit<'_>,
+    ) -> Result<Sequence, Failure> {
         if log.head()?.sequence < from {
             return Ok(from);
         }
@@ -211,11 +241,18 @@ impl Tail {
 
 /// Whether a type is the wanted one, which may lack a version.
 fn is_type(type_name: &str, wanted: &str) -> bool {
-    type_name == wanted || type_name.rsplit_once(".v").is_some_and(|(name, _)| name == wanted)
+    type_name == wanted
+        || type_name
+            .rsplit_once(".v")
+            .is_some_and(|(name, _)| name == wanted)
 }
 
 fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
-    if name == "company" || ["task/", "user/", "day/"].iter().any(|kind| name.starts_with(kind)) {
+    if name == "company"
+        || ["task/", "user/", "day/"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+    {
         return Ok(name.to_owned());
     }
     match desk.ask(|index| known_task(index, name)) {
@@ -228,8 +265,12 @@ fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
 }
 
 fn not_there(sequence: u64, head: Sequence) -> Failure {
-    Failure::new(Exit::NotFound, "unknown_event", format!("there is no event {sequence}; the last is {head}"))
-        .hint("`popug-cli log tail` shows the last ones")
+    Failure::new(
+        Exit::NotFound,
+        "unknown_event",
+        format!("there is no event {sequence}; the last is {head}"),
+    )
+    .hint("`popug-cli log tail` shows the last ones")
 }
 
 impl Show {
@@ -255,7 +296,10 @@ impl Show {
 
 /// The events' envelopes, with their data as JSON.
 fn rows(lines: &[Line<'_>]) -> Result<TableBuilder, Failure> {
-    let times = lines.iter().map(|line| line.event_time().map(Some)).collect::<Result<Vec<_>, _>>()?;
+    let times = lines
+        .iter()
+        .map(|line| line.event_time().map(Some))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Table::builder()
         .int("sequence", lines.iter().map(|line| Some(line.sequence.0)))
         .time("time", times)
@@ -263,7 +307,10 @@ fn rows(lines: &[Line<'_>]) -> Result<TableBuilder, Failure> {
         .text("source", lines.iter().map(|line| Some(line.source)))
         .text("subject", lines.iter().map(|line| Some(line.subject)))
         .text("actor", lines.iter().map(|line| Some(line.actor)))
-        .text("commandid", lines.iter().map(|line| Some(line.command_id())))
+        .text(
+            "commandid",
+            lines.iter().map(|line| Some(line.command_id())),
+        )
         .text("causationid", lines.iter().map(|line| line.causation_id))
         .text("id", lines.iter().map(|line| Some(line.id)))
         .text("data", lines.iter().map(|line| Some(line.data))))
@@ -282,7 +329,13 @@ fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> 
     let mut types: BTreeMap<String, Count> = BTreeMap::new();
     desk.app.log.for_each(Sequence::FIRST, &mut |line| {
         if !types.contains_key(line.type_name) {
-            types.insert(line.type_name.to_owned(), Count { first: line.sequence.0, ..Count::default() });
+            types.insert(
+                line.type_name.to_owned(),
+                Count {
+                    first: line.sequence.0,
+                    ..Count::default()
+                },
+            );
         }
         let count = types.get_mut(line.type_name).expect("inserted above");
         count.events += 1;
@@ -294,13 +347,30 @@ fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> 
         .text("type", types.keys().map(Some))
         .int("events", types.values().map(|count| Some(count.events)))
         .int("bytes", types.values().map(|count| Some(count.bytes)))
-        .int("first_sequence", types.values().map(|count| Some(count.first)))
-        .int("last_sequence", types.values().map(|count| Some(count.last)))
+        .int(
+            "first_sequence",
+            types.values().map(|count| Some(count.first)),
+        )
+        .int(
+            "last_sequence",
+            types.values().map(|count| Some(count.last)),
+        )
         .build()
         .map_err(ReportError::from)?;
-    let sum =
-        |part: fn(&Count) -> u64| Value::Int(types.values().map(part).sum::<u64>().try_into().unwrap_or(i64::MAX));
-    let totals = vec![("events", sum(|count| count.events)), ("bytes", sum(|count| count.bytes))];
+    let sum = |part: fn(&Count) -> u64| {
+        Value::Int(
+            types
+                .values()
+                .map(part)
+                .sum::<u64>()
+                .try_into()
+                .unwrap_or(i64::MAX),
+        )
+    };
+    let totals = vec![
+        ("events", sum(|count| count.events)),
+        ("bytes", sum(|count| count.bytes)),
+    ];
     invocation.emit(&list(desk, "log-stats", table, totals)?)?;
     Ok(Exit::Done)
 }

@@ -24,7 +24,9 @@ pub enum Mail {
 pub struct List {}
 
 #[derive(Args, Debug)]
-#[command(after_help = "With -n the mail is looked up and not sent: what becomes of it is known only by sending it.")]
+#[command(
+    after_help = "With -n the mail is looked up and not sent: what becomes of it is known only by sending it."
+)]
 pub struct Retry {
     /// The payout's id, or the beginning of it
     id: String,
@@ -53,13 +55,23 @@ impl Mail {
                     return Ok(Exit::Done);
                 }
                 if matches!(retried, Retried::AlreadySent(_)) {
-                    invocation.reporter.note("it was sent already; nothing was done");
+                    invocation
+                        .reporter
+                        .note("it was sent already; nothing was done");
                 }
-                let (Retried::AlreadySent(row) | Retried::Attempted(row) | Retried::Owed(row)) = retried;
-                let failed = row.last_error.clone().filter(|_| row.state.name() != "sent");
+                let (Retried::AlreadySent(row) | Retried::Attempted(row) | Retried::Owed(row)) =
+                    retried;
+                let failed = row
+                    .last_error
+                    .clone()
+                    .filter(|_| row.state.name() != "sent");
                 invocation.emit_list(&desk, "mails", table(&[row])?)?;
                 match failed {
-                    Some(error) => Err(Failure::new(Exit::Failure, "mail_failed", Displayed(&error).to_string())),
+                    Some(error) => Err(Failure::new(
+                        Exit::Failure,
+                        "mail_failed",
+                        Displayed(&error).to_string(),
+                    )),
                     None => Ok(Exit::Done),
                 }
             }
@@ -73,7 +85,11 @@ fn would_do(retried: &Retried) -> String {
         Retried::AlreadySent(_) => "it was sent already; nothing would be done".to_owned(),
         Retried::Attempted(row) | Retried::Owed(row) => {
             let attempt = row.attempts + 1;
-            format!("mail {} would be sent to {}, attempt {attempt}", row.payout_id, Displayed(&row.to))
+            format!(
+                "mail {} would be sent to {}, attempt {attempt}",
+                row.payout_id,
+                Displayed(&row.to)
+            )
         }
     }
 }
@@ -81,15 +97,24 @@ fn would_do(retried: &Retried) -> String {
 fn table(rows: &[MailRow]) -> Result<Table, ReportError> {
     Ok(Table::builder()
         .date("date", rows.iter().map(|row| Some(row.business_date)))
-        .text("payout_id", rows.iter().map(|row| Some(row.payout_id.to_string())))
+        .text(
+            "payout_id",
+            rows.iter().map(|row| Some(row.payout_id.to_string())),
+        )
         .text("login", rows.iter().map(|row| Some(&row.login)))
         .text("name", rows.iter().map(|row| Some(&row.name)))
         .money("amount", rows.iter().map(|row| Some(row.amount)))
         .text("to", rows.iter().map(|row| Some(&row.to)))
         .text("state", rows.iter().map(|row| Some(row.state.name())))
-        .int("attempts", rows.iter().map(|row| Some(u64::from(row.attempts))))
+        .int(
+            "attempts",
+            rows.iter().map(|row| Some(u64::from(row.attempts))),
+        )
         .time("next_try", rows.iter().map(|row| row.next_try))
-        .text("last_error", rows.iter().map(|row| row.last_error.as_deref()))
+        .text(
+            "last_error",
+            rows.iter().map(|row| row.last_error.as_deref()),
+        )
         .int("sequence", rows.iter().map(|row| Some(row.sequence.0)))
         .build()?)
 }

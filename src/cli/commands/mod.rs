@@ -112,21 +112,38 @@ pub struct Nature {
 }
 
 impl Nature {
-    pub const ASKS: Nature = Nature { changes: false, surely_answers: false, has_own_text: false };
+    pub const ASKS: Nature = Nature {
+        changes: false,
+        surely_answers: false,
+        has_own_text: false,
+    };
     /// Whether it has anything to say depends on what it finds, or on the format.
-    pub const DOES: Nature = Nature { changes: true, ..Nature::ASKS };
-    pub const DOES_AND_ANSWERS: Nature = Nature { surely_answers: true, ..Nature::DOES };
-    pub const TELLS: Nature = Nature { has_own_text: true, ..Nature::ASKS };
+    pub const DOES: Nature = Nature {
+        changes: true,
+        ..Nature::ASKS
+    };
+    pub const DOES_AND_ANSWERS: Nature = Nature {
+        surely_answers: true,
+        ..Nature::DOES
+    };
+    pub const TELLS: Nature = Nature {
+        has_own_text: true,
+        ..Nature::ASKS
+    };
 }
 
 impl Command {
     pub const fn nature(&self) -> Nature {
         match self {
-            Command::Init(_) | Command::Simulate(_) | Command::Import(_) | Command::Close(_) | Command::Restore(_) => {
-                Nature::DOES
-            }
+            Command::Init(_)
+            | Command::Simulate(_)
+            | Command::Import(_)
+            | Command::Close(_)
+            | Command::Restore(_) => Nature::DOES,
             Command::Login(_) | Command::Logout(_) => Nature::DOES,
-            Command::Backup(_) | Command::Repair(_) | Command::Account(_) => Nature::DOES_AND_ANSWERS,
+            Command::Backup(_) | Command::Repair(_) | Command::Account(_) => {
+                Nature::DOES_AND_ANSWERS
+            }
             Command::Demo(_) => Nature::TELLS,
             Command::Export(command) => command.nature(),
             Command::Consume(command) => command.nature(),
@@ -136,8 +153,12 @@ impl Command {
             Command::Mail(command) => command.nature(),
             Command::Dlq(command) => command.nature(),
             Command::Schema(command) => command.nature(),
-            Command::Whoami(_) | Command::Report(_) | Command::Log(_) | Command::Status(_) => Nature::ASKS,
-            Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) | Command::Later(_) => Nature::ASKS,
+            Command::Whoami(_) | Command::Report(_) | Command::Log(_) | Command::Status(_) => {
+                Nature::ASKS
+            }
+            Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) | Command::Later(_) => {
+                Nature::ASKS
+            }
         }
     }
 

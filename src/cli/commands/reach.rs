@@ -37,7 +37,13 @@ impl Reach {
         let set_aside = withheld.first_set_aside();
         if consumer != Consumer::Accounting {
             let through = database.checkpoint()?.sequence;
-            return Ok(Reach { consumer, through, goes_on: false, obstacle: None, set_aside });
+            return Ok(Reach {
+                consumer,
+                through,
+                goes_on: false,
+                obstacle: None,
+                set_aside,
+            });
         }
         let through = settled_through(database, &withheld)?;
         // As a rule all that was read is settled, and there is nothing to look for.
@@ -45,17 +51,29 @@ impl Reach {
         let goes_on = is_behind && has_entries_behind(database, through)?;
         let obstacle = match withheld.missing_from_the_books() {
             Some(event) => Some(Obstacle::OfTheBooks(event)),
-            None if is_behind => stop(database, &withheld)?.map(|stop| Obstacle::Stop(stop.sequence)),
+            None if is_behind => {
+                stop(database, &withheld)?.map(|stop| Obstacle::Stop(stop.sequence))
+            }
             None => None,
         };
-        Ok(Reach { consumer, through, goes_on, obstacle, set_aside })
+        Ok(Reach {
+            consumer,
+            through,
+            goes_on,
+            obstacle,
+            set_aside,
+        })
     }
 
     /// Says what a report lacks that ends before `head` or leaves events out.
     pub fn tell(&self, reporter: &Reporter, head: Sequence) {
         let (through, name) = (self.through, self.consumer.name());
         if through < head {
-            let partly = if self.goes_on { " and some of what came later" } else { "" };
+            let partly = if self.goes_on {
+                " and some of what came later"
+            } else {
+                ""
+            };
             let remedy = match self.obstacle {
                 Some(Obstacle::OfTheBooks(event)) => format!(
                     "event {event} of the books is set aside: `popug-cli dlq show {event}` tells why, and \
@@ -66,7 +84,9 @@ impl Reach {
                 }
                 None => format!("`popug-cli consume {name}` catches up"),
             };
-            reporter.remark(&format!("as of event {through} of {head}{partly}; {remedy}"));
+            reporter.remark(&format!(
+                "as of event {through} of {head}{partly}; {remedy}"
+            ));
         }
         let untold = |event: &Sequence| !matches!(self.obstacle, Some(Obstacle::OfTheBooks(told)) if told == *event);
         if let Some(event) = self.set_aside.filter(untold) {

@@ -49,8 +49,14 @@ impl Repair {
         }
         let repaired = app.repair(&plan, from, &progress)?;
         reporter.finish();
-        let (kept, report) = (repaired.kept.display().to_string(), repaired.report.display().to_string());
-        let _ = writeln!(lines, "repaired; what was there before is in {kept}\nreport: {report}");
+        let (kept, report) = (
+            repaired.kept.display().to_string(),
+            repaired.report.display().to_string(),
+        );
+        let _ = writeln!(
+            lines,
+            "repaired; what was there before is in {kept}\nreport: {report}"
+        );
         object["repaired"] = true.into();
         object["kept_in"] = kept.into();
         object["report"] = report.into();
@@ -59,7 +65,8 @@ impl Repair {
     }
 
     fn is_agreed(&self, invocation: &Invocation<'_>, lines: &str) -> bool {
-        invocation.global.yes || prompt::confirm(invocation.global, &format!("{lines}Do this? [y/N] "))
+        invocation.global.yes
+            || prompt::confirm(invocation.global, &format!("{lines}Do this? [y/N] "))
     }
 }
 
@@ -72,7 +79,10 @@ fn show(reporter: &Reporter, done: u64, total: u64) {
 
 /// A row for each step; as JSON the report itself.
 fn tell(invocation: &Invocation<'_>, object: &Value, lines: &str) -> Result<(), Failure> {
-    let steps: Vec<(&str, &str)> = lines.lines().map(|line| line.split_once(": ").unwrap_or((line, ""))).collect();
+    let steps: Vec<(&str, &str)> = lines
+        .lines()
+        .map(|line| line.split_once(": ").unwrap_or((line, "")))
+        .collect();
     let table = Table::builder()
         .text("step", steps.iter().map(|(step, _)| Some(step)))
         .text("detail", steps.iter().map(|(_, detail)| Some(detail)));
@@ -86,12 +96,21 @@ fn as_lines(plan: &RepairPlan) -> String {
     }
     for replaced in &plan.replacements {
         let stay = replaced.stay.filter(|bytes| *bytes > 0);
-        let stay = stay.map_or_else(String::new, |bytes| format!(", then the {bytes} that follow here"));
-        let _ =
-            writeln!(text, "replace: log/{}: {} bytes of the backup{stay}", replaced.file_name(), replaced.from_backup);
+        let stay = stay.map_or_else(String::new, |bytes| {
+            format!(", then the {bytes} that follow here")
+        });
+        let _ = writeln!(
+            text,
+            "replace: log/{}: {} bytes of the backup{stay}",
+            replaced.file_name(),
+            replaced.from_backup
+        );
     }
     for name in &plan.strays {
-        let _ = writeln!(text, "remove: log/{name}: nothing in it is missing elsewhere");
+        let _ = writeln!(
+            text,
+            "remove: log/{name}: nothing in it is missing elsewhere"
+        );
     }
     let unsettled = &plan.unsettled;
     if unsettled.late_events > 0 {
@@ -103,12 +122,19 @@ fn as_lines(plan: &RepairPlan) -> String {
     }
     let acknowledged = match unsettled.head_file {
         HeadFileState::Sound => "never acknowledged",
-        HeadFileState::HalfBad | HeadFileState::Lost => "perhaps acknowledged: a backup may have it (--from)",
+        HeadFileState::HalfBad | HeadFileState::Lost => {
+            "perhaps acknowledged: a backup may have it (--from)"
+        }
     };
-    unsettled.cuts.iter().for_each(|cut| text.push_str(&cut_line(cut, acknowledged)));
+    unsettled
+        .cuts
+        .iter()
+        .for_each(|cut| text.push_str(&cut_line(cut, acknowledged)));
     let _ = match unsettled.head_file {
         HeadFileState::Sound => Ok(()),
-        HeadFileState::HalfBad => writeln!(text, "write: log/head: one of its slots cannot be read"),
+        HeadFileState::HalfBad => {
+            writeln!(text, "write: log/head: one of its slots cannot be read")
+        }
         HeadFileState::Lost => writeln!(
             text,
             "write: log/head: it is lost; the segments end with event {}. Whether more was acknowledged nobody can tell",
@@ -125,5 +151,8 @@ fn cut_line(cut: &Cut, acknowledged: &str) -> String {
         None => "no whole event".to_owned(),
     };
     let name = segment::file_name(cut.segment);
-    format!("cut: log/{name} from byte {}: {} bytes, {lines}, {acknowledged}\n", cut.byte, cut.bytes)
+    format!(
+        "cut: log/{name} from byte {}: {} bytes, {lines}, {acknowledged}\n",
+        cut.byte, cut.bytes
+    )
 }

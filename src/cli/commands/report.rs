@@ -56,7 +56,9 @@ pub struct DateArgs {
 /// # Errors
 /// In words.
 pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
-    let date: BusinessDate = text.parse().map_err(|error: crate::domain::time::ParseDateError| error.to_string())?;
+    let date: BusinessDate = text
+        .parse()
+        .map_err(|error: crate::domain::time::ParseDateError| error.to_string())?;
     match date.civil().year() {
         1900..=2999 => Ok(date),
         _ => Err("books are kept between the years 1900 and 2999".to_owned()),
@@ -90,7 +92,11 @@ fn parse_name(text: &str) -> Result<ReportName, String> {
 impl ReportArgs {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        let asked = self.user.as_deref().map(|name| desk.ask(|index| known_user(index, name))).transpose()?;
+        let asked = self
+            .user
+            .as_deref()
+            .map(|name| desk.ask(|index| known_user(index, name)))
+            .transpose()?;
         let user = visible_user(&desk, self.name, asked.map(|user| user.id))?;
         let granularity = self.period.map(|period| match period {
             PeriodArg::Day => Granularity::Day,
@@ -98,12 +104,19 @@ impl ReportArgs {
             PeriodArg::Month => Granularity::Month,
         });
         if granularity.is_some() && !self.name.takes_granularity() {
-            return Err(Failure::usage(format!("`report {}` has no --period", self.name.name())));
+            return Err(Failure::usage(format!(
+                "`report {}` has no --period",
+                self.name.name()
+            )));
         }
         let (report, reach) = load(&desk, self.name, self.dates.dates(), granularity, user)?;
         reach.tell(invocation.reporter, report.head_sequence);
         invocation.emit(&report)?;
-        Ok(if balances(&report) { Exit::Done } else { Exit::Findings })
+        Ok(if balances(&report) {
+            Exit::Done
+        } else {
+            Exit::Findings
+        })
     }
 }
 
@@ -111,7 +124,11 @@ impl ReportArgs {
 ///
 /// # Errors
 /// Exit 5 without the right.
-pub fn visible_user(desk: &Desk<'_>, name: ReportName, asked: Option<UserId>) -> Result<Option<UserId>, Failure> {
+pub fn visible_user(
+    desk: &Desk<'_>,
+    name: ReportName,
+    asked: Option<UserId>,
+) -> Result<Option<UserId>, Failure> {
     match name {
         ReportName::Balances | ReportName::Payouts | ReportName::Statement => {
             let own = desk.caller.user.id;
@@ -124,7 +141,10 @@ pub fn visible_user(desk: &Desk<'_>, name: ReportName, asked: Option<UserId>) ->
             }
             Ok(Some(own))
         }
-        ReportName::Earnings | ReportName::Entries | ReportName::TrialBalance | ReportName::Closes => {
+        ReportName::Earnings
+        | ReportName::Entries
+        | ReportName::TrialBalance
+        | ReportName::Closes => {
             desk.caller.require(Right::SeeBooks)?;
             Ok(asked)
         }
@@ -151,7 +171,10 @@ pub fn load(
     user: Option<UserId>,
 ) -> Result<(Report, Reach), Failure> {
     if let (true, false) = (user.is_some(), name.takes_user()) {
-        return Err(Failure::usage(format!("`report {}` has no --user", name.name())));
+        return Err(Failure::usage(format!(
+            "`report {}` has no --user",
+            name.name()
+        )));
     }
     let app = &desk.app;
     let query = Query {
@@ -163,12 +186,22 @@ pub fn load(
     };
     query.check()?;
     let database = open_for_report(app, name.reads())?;
-    let report = name.load(database.connection(), &query).map_err(|error| match error {
-        ReportError::Tables(source) if is_damage(&source) => Failure::from(database.failed("read")(source)),
-        other => other.into(),
-    })?;
+    let report = name
+        .load(database.connection(), &query)
+        .map_err(|error| match error {
+            ReportError::Tables(source) if is_damage(&source) => {
+                Failure::from(database.failed("read")(source))
+            }
+            other => other.into(),
+        })?;
     let reach = Reach::of(desk, name.reads(), &database)?;
-    Ok((Report { as_of_sequence: reach.through, ..report }, reach))
+    Ok((
+        Report {
+            as_of_sequence: reach.through,
+            ..report
+        },
+        reach,
+    ))
 }
 
 /// The tables of a report. Before the first `consume` that is carried out they are as of the founding: the file is
@@ -185,7 +218,13 @@ pub fn open_for_report(app: &App<'_>, consumer: Consumer) -> Result<Database, Fa
     drop(database);
     let tables = tables_of(consumer);
     let founding = Database::in_memory(tables)?;
-    project_through(&app.around(), &founding, tables, Withheld::nothing(consumer), FOUNDED)?;
+    project_through(
+        &app.around(),
+        &founding,
+        tables,
+        Withheld::nothing(consumer),
+        FOUNDED,
+    )?;
     Ok(founding)
 }
 
@@ -203,8 +242,15 @@ pub fn open_to_read(app: &App<'_>, consumer: Consumer) -> Result<Database, Failu
 
 fn of_another_version(consumer: Consumer, database: &Database) -> Failure {
     let path = database.path().display();
-    Failure::new(Exit::Failure, "tables_of_another_version", format!("{path} was made by another version of popug-cli"))
-        .hint(format!("`popug-cli consume {}` makes the tables anew from the log", consumer.name()))
+    Failure::new(
+        Exit::Failure,
+        "tables_of_another_version",
+        format!("{path} was made by another version of popug-cli"),
+    )
+    .hint(format!(
+        "`popug-cli consume {}` makes the tables anew from the log",
+        consumer.name()
+    ))
 }
 
 const fn tables_of(consumer: Consumer) -> Tables {
@@ -219,12 +265,22 @@ const fn tables_of(consumer: Consumer) -> Tables {
 /// # Errors
 /// If it is not known, or the log cannot be read.
 pub fn withheld(desk: &Desk<'_>, consumer: Consumer) -> Result<Withheld, Failure> {
-    Ok(Withheld::of(&desk.app.around(), consumer, &desk.ask(|index| Ok(index.resolutions()?))?)?)
+    Ok(Withheld::of(
+        &desk.app.around(),
+        consumer,
+        &desk.ask(|index| Ok(index.resolutions()?))?,
+    )?)
 }
 
 /// A trial balance whose totals differ is a finding.
 fn balances(report: &Report) -> bool {
-    let total = |name: &str| report.totals.iter().find(|(total, _)| *total == name).map(|(_, value)| value);
+    let total = |name: &str| {
+        report
+            .totals
+            .iter()
+            .find(|(total, _)| *total == name)
+            .map(|(_, value)| value)
+    };
     match (report.name, total("debit"), total("credit")) {
         ("trial-balance", Some(Value::Money(debit)), Some(Value::Money(credit))) => debit == credit,
         _ => true,

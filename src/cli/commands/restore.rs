@@ -36,12 +36,14 @@ impl Restore {
         new_store::check_free(directory.root())?;
         let reporter = invocation.reporter;
         let until = self.until()?;
-        let restorable =
-            Restorable::examine(&self.dir, until, &|done, total| reporter.progress("checking", done, total))?;
+        let restorable = Restorable::examine(&self.dir, until, &|done, total| {
+            reporter.progress("checking", done, total)
+        })?;
         reporter.finish();
         let admin = &restorable.first_admin.login;
         let password = restorable.needs_password();
-        let password = password.then(|| prompt::new_password(invocation.global, self.password_stdin, admin));
+        let password =
+            password.then(|| prompt::new_password(invocation.global, self.password_stdin, admin));
         let progress = |done, total| reporter.progress("restoring", done, total);
         restorable.restore(directory.root(), password.transpose()?.as_ref(), &progress)?;
         reporter.finish();
@@ -58,8 +60,15 @@ impl Restore {
     }
 
     fn tell(&self, invocation: &Invocation<'_>, restored: &Restorable) -> Result<(), Failure> {
-        let (end, time, last) = (restored.end, restored.end_time, restored.manifest.head.sequence);
-        let (root, admin) = (invocation.directory().root().display().to_string(), &restored.first_admin.login);
+        let (end, time, last) = (
+            restored.end,
+            restored.end_time,
+            restored.manifest.head.sequence,
+        );
+        let (root, admin) = (
+            invocation.directory().root().display().to_string(),
+            &restored.first_admin.login,
+        );
         let with_secrets = restored.manifest.with_secrets;
         let row = Table::builder()
             .text("store", [Some(&root)])
@@ -70,22 +79,37 @@ impl Restore {
             .bool("with_secrets", [Some(with_secrets)]);
         invocation.answer(&Answer::done(row, "")?)?;
         let reporter = invocation.reporter;
-        let of = if end.sequence < last { format!(" of {last}") } else { String::new() };
-        reporter.remark(&format!("restored up to event {}{of}, of {time}, into {root}", end.sequence));
+        let of = if end.sequence < last {
+            format!(" of {last}")
+        } else {
+            String::new()
+        };
+        reporter.remark(&format!(
+            "restored up to event {}{of}, of {time}, into {root}",
+            end.sequence
+        ));
         match self.to_sequence {
             Some(wanted) if wanted > last.0 => {
-                reporter.remark(&format!("the backup ends with event {last}: event {wanted} is not in it"));
+                reporter.remark(&format!(
+                    "the backup ends with event {last}: event {wanted} is not in it"
+                ));
             }
             _ => {}
         }
         let who = if with_secrets {
             "passwords and tokens are those of the backup".to_owned()
         } else {
-            format!("{admin} has the new password, nobody else can log in; tokens are to be issued anew")
+            format!(
+                "{admin} has the new password, nobody else can log in; tokens are to be issued anew"
+            )
         };
         reporter.remark(&who);
-        reporter.remark("pay mails go to the outbox folder only, until `consume notifier --send-imported`");
-        reporter.remark("go on with `popug-cli consume` in the new store, then `popug-cli verify --deep`");
+        reporter.remark(
+            "pay mails go to the outbox folder only, until `consume notifier --send-imported`",
+        );
+        reporter.remark(
+            "go on with `popug-cli consume` in the new store, then `popug-cli verify --deep`",
+        );
         Ok(())
     }
 }

@@ -49,13 +49,21 @@ impl Schema {
         match self {
             Schema::List(_) => {
                 let types = SCHEMAS.iter().map(|schema| Some(schema.type_name()));
-                let table = Table::builder().text("type", types).build().map_err(ReportError::from)?;
-                invocation.emit(&Report { name: "schemas", ..Report::alone(table) })?;
+                let table = Table::builder()
+                    .text("type", types)
+                    .build()
+                    .map_err(ReportError::from)?;
+                invocation.emit(&Report {
+                    name: "schemas",
+                    ..Report::alone(table)
+                })?;
                 Ok(Exit::Done)
             }
             Schema::Show(Show { type_name }) => show(invocation, &type_name),
             Schema::Check(Check { file: None }) => report(invocation, &schema::lint()),
-            Schema::Check(Check { file: Some(file) }) => report(invocation, &check_lines(invocation, &file)?),
+            Schema::Check(Check { file: Some(file) }) => {
+                report(invocation, &check_lines(invocation, &file)?)
+            }
         }
     }
 }
@@ -66,20 +74,34 @@ fn show(invocation: &Invocation<'_>, type_name: &str) -> Result<Exit, Failure> {
         _ => schema::find(type_name).map(|schema| schema.text),
     };
     let text = text.ok_or_else(|| {
-        Failure::new(Exit::NotFound, "unknown_type", format!("there is no schema of `{type_name}`"))
-            .hint("`popug-cli schema list` shows all")
+        Failure::new(
+            Exit::NotFound,
+            "unknown_type",
+            format!("there is no schema of `{type_name}`"),
+        )
+        .hint("`popug-cli schema list` shows all")
     })?;
     invocation.with_output(|out| Ok(writeln!(out, "{}", text.trim_end())?))?;
     Ok(Exit::Done)
 }
 
 fn check_lines(invocation: &Invocation<'_>, file: &PathBuf) -> Result<Vec<String>, Failure> {
-    let unreadable = |error| Failure::new(Exit::Failure, "io", format!("cannot read {}: {error}", file.display()));
+    let unreadable = |error| {
+        Failure::new(
+            Exit::Failure,
+            "io",
+            format!("cannot read {}: {error}", file.display()),
+        )
+    };
     let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
-        invocation.global.refuse_stdin_of_script("`schema check -`")?;
+        invocation
+            .global
+            .refuse_stdin_of_script("`schema check -`")?;
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(BufReader::new(std::fs::File::open(file).map_err(unreadable)?))
+        Box::new(BufReader::new(
+            std::fs::File::open(file).map_err(unreadable)?,
+        ))
     };
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(input.lines()) {
@@ -97,5 +119,9 @@ fn report(invocation: &Invocation<'_>, findings: &[String]) -> Result<Exit, Fail
         }
         Ok(())
     })?;
-    Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Findings
+    })
 }

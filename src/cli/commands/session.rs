@@ -24,25 +24,40 @@ impl Login {
         let app = invocation.app()?;
         let index = app.index()?;
         invocation.check_place_of_session()?;
-        let password = prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
-        let caller = app.identify(&index, &Proof::Password { login: self.login, password })?;
+        let password =
+            prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
+        let caller = app.identify(
+            &index,
+            &Proof::Password {
+                login: self.login,
+                password,
+            },
+        )?;
         if invocation.only_says(|| format!("{} would be logged in", caller.user.login)) {
             return Ok(Exit::Done);
         }
         let auth = app.auth(&index)?;
         let now = invocation.environment.system_now();
-        let issued = auth.tokens().issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
+        let issued = auth
+            .tokens()
+            .issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
         invocation.sessions(auth.company()).save(&issued.token)?;
         let expires = issued.record.expires_at;
         let login = caller.user.login;
-        invocation.reporter.note(&format!("{login} is logged in until {expires}"));
+        invocation
+            .reporter
+            .note(&format!("{login} is logged in until {expires}"));
         let goes_before = match invocation.token()? {
-            Some(token) => auth.tokens().verify(&token, now).map_or(true, |claims| claims.user_id != caller.user.id),
+            Some(token) => auth
+                .tokens()
+                .verify(&token, now)
+                .map_or(true, |claims| claims.user_id != caller.user.id),
             None => false,
         };
         if goes_before {
-            let told =
-                format!("logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as {login}");
+            let told = format!(
+                "logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as {login}"
+            );
             invocation.reporter.remark(&told);
         }
         Ok(Exit::Done)
@@ -72,9 +87,9 @@ impl Logout {
             auth.tokens().revoke(claims.token_id, now)?;
         }
         if sessions.remove()? && invocation.token()?.is_some() {
-            invocation
-                .reporter
-                .remark("the session is ended, but POPUG_TOKEN is set and still lets you act: unset it too");
+            invocation.reporter.remark(
+                "the session is ended, but POPUG_TOKEN is set and still lets you act: unset it too",
+            );
         }
         Ok(Exit::Done)
     }
@@ -93,7 +108,12 @@ impl Whoami {
             .text("name", [Some(&user.full_name)])
             .text("role", [Some(user.role.name())])
             .bool("active", [Some(user.active)]);
-        let line = format!("{} ({}), {}\n", Displayed(&user.full_name), user.login, user.role);
+        let line = format!(
+            "{} ({}), {}\n",
+            Displayed(&user.full_name),
+            user.login,
+            user.role
+        );
         invocation.answer(&Answer::shown(row, line)?)?;
         if let Some(other) = passed_over(invocation, &desk)? {
             invocation.reporter.remark(&format!(
@@ -111,9 +131,16 @@ fn passed_over(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Option<Us
     if invocation.global.act_as.is_some() || invocation.token()?.is_none() {
         return Ok(None);
     }
-    let Ok(Some(session)) = invocation.sessions(desk.company.id).load() else { return Ok(None) };
+    let Ok(Some(session)) = invocation.sessions(desk.company.id).load() else {
+        return Ok(None);
+    };
     let auth = desk.app.auth(&desk.index)?;
-    let Ok(claims) = auth.tokens().verify(&session, invocation.environment.system_now()) else { return Ok(None) };
+    let Ok(claims) = auth
+        .tokens()
+        .verify(&session, invocation.environment.system_now())
+    else {
+        return Ok(None);
+    };
     let user = desk.ask(|index| Ok(index.user(claims.user_id)?))?;
     Ok(user.filter(|user| user.id != desk.caller.user.id))
 }

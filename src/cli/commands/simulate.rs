@@ -29,12 +29,27 @@ pub struct Simulate {
 impl Simulate {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        let simulation =
-            Simulation { days: self.days, popugs: self.popugs, tasks_per_day: self.tasks_per_day, seed: self.seed };
-        let routes = MailRoutes::new(&desk.app.directory, Sender::parse(None)?, Outgoing::Nowhere, true);
+        let simulation = Simulation {
+            days: self.days,
+            popugs: self.popugs,
+            tasks_per_day: self.tasks_per_day,
+            seed: self.seed,
+        };
+        let routes = MailRoutes::new(
+            &desk.app.directory,
+            Sender::parse(None)?,
+            Outgoing::Nowhere,
+            true,
+        );
         let send = |app: &crate::app::App<'_>| app.consume_notifier(&routes).map(drop);
-        let progress = |days: u32| invocation.reporter.progress("days", days.into(), self.days.into());
-        let played = desk.app.simulate(&desk.caller, &simulation, &send, &progress)?;
+        let progress = |days: u32| {
+            invocation
+                .reporter
+                .progress("days", days.into(), self.days.into())
+        };
+        let played = desk
+            .app
+            .simulate(&desk.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
         invocation.emit_outcome(&desk, || say(invocation, &played))?;
         Ok(Exit::Done)

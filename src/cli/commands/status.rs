@@ -48,9 +48,25 @@ struct MailsShown {
 
 impl From<&Outstanding> for MailsShown {
     fn from(mails: &Outstanding) -> MailsShown {
-        let &Outstanding { untried, retrying, next_try, failed, .. } = mails;
-        let (last_error, line) = (unsent_mails::last_error(mails), unsent_mails::standing(mails));
-        MailsShown { untried, retrying, next_try, failed, last_error, line }
+        let &Outstanding {
+            untried,
+            retrying,
+            next_try,
+            failed,
+            ..
+        } = mails;
+        let (last_error, line) = (
+            unsent_mails::last_error(mails),
+            unsent_mails::standing(mails),
+        );
+        MailsShown {
+            untried,
+            retrying,
+            next_try,
+            failed,
+            last_error,
+            line,
+        }
     }
 }
 
@@ -86,17 +102,30 @@ impl Status {
             standings.push(standing(&desk, consumer, read, head.sequence, now)?);
         }
         let shown = Shown {
-            head: HeadShown { sequence: head.sequence, hash: head.hash.to_string(), time: head_time },
+            head: HeadShown {
+                sequence: head.sequence,
+                hash: head.hash.to_string(),
+                time: head_time,
+            },
             consumers: standings,
             last_closed_date: last_closed,
             clock_behind_seconds: (head_time.micros() - now.micros()).max(0) / 1_000_000,
             // Tables that cannot be read are told of with the notifier.
-            mails: desk.app.outstanding_mails().ok().as_ref().map(MailsShown::from),
+            mails: desk
+                .app
+                .outstanding_mails()
+                .ok()
+                .as_ref()
+                .map(MailsShown::from),
         };
-        let answer = Answer::shown(shown.table(), shown.lines())?.in_zone(&desk.company.zone).with_object(&shown)?;
+        let answer = Answer::shown(shown.table(), shown.lines())?
+            .in_zone(&desk.company.zone)
+            .with_object(&shown)?;
         invocation.answer(&answer)?;
         if head_time > now {
-            invocation.reporter.remark(&format!("the log's last event ({head_time}) is ahead of the clock ({now})"));
+            invocation.reporter.remark(&format!(
+                "the log's last event ({head_time}) is ahead of the clock ({now})"
+            ));
         }
         Ok(Exit::Done)
     }
@@ -117,14 +146,20 @@ fn checkpoint(
         Consumer::Tracker => desk.index.checkpoint()?.sequence,
         Consumer::Notifier => {
             let stop = desk.app.notifier_stop(&desk.index)?;
-            return Ok((desk.app.notifier_checkpoint()?.sequence, stop.map(|stop| stopped(consumer, &stop))));
+            return Ok((
+                desk.app.notifier_checkpoint()?.sequence,
+                stop.map(|stop| stopped(consumer, &stop)),
+            ));
         }
         Consumer::Analytics => open_to_read(&desk.app, consumer)?.checkpoint()?.sequence,
         Consumer::Accounting => {
             let database = open_to_read(&desk.app, consumer)?;
             *last_closed = last_closed_date(&database)?;
             let withheld = withheld(desk, consumer)?;
-            return Ok((settled_through(&database, &withheld)?, unsettled(desk, &database, &withheld)?));
+            return Ok((
+                settled_through(&database, &withheld)?,
+                unsettled(desk, &database, &withheld)?,
+            ));
         }
     };
     Ok((sequence, None))
@@ -132,7 +167,11 @@ fn checkpoint(
 
 /// What keeps accounting from charging and crediting on: an event it cannot read, one of the books that is set aside,
 /// one it cannot apply, or only that it has not come to it.
-fn unsettled(desk: &Desk<'_>, database: &Database, withheld: &Withheld) -> Result<Option<String>, Failure> {
+fn unsettled(
+    desk: &Desk<'_>,
+    database: &Database,
+    withheld: &Withheld,
+) -> Result<Option<String>, Failure> {
     let next = database.checkpoint()?.sequence.next();
     if next <= desk.app.log.head()?.sequence
         && let Some(unreadable) = unreadable(desk, Consumer::Accounting, next)?
@@ -140,7 +179,9 @@ fn unsettled(desk: &Desk<'_>, database: &Database, withheld: &Withheld) -> Resul
         return Ok(Some(unreadable));
     }
     if let Some(missing) = withheld.missing_from_the_books() {
-        return Ok(Some(format!("nothing is charged, credited or paid until event {missing} of the books is retried")));
+        return Ok(Some(format!(
+            "nothing is charged, credited or paid until event {missing} of the books is retried"
+        )));
     }
     if let Some(stop) = stop(database, withheld)? {
         return Ok(Some(stopped(Consumer::Accounting, &stop)));
@@ -150,11 +191,20 @@ fn unsettled(desk: &Desk<'_>, database: &Database, withheld: &Withheld) -> Resul
 }
 
 fn stopped(consumer: Consumer, stop: &Stop) -> String {
-    format!("{} stops at event {}: {}", consumer.name(), stop.sequence, stop.reason)
+    format!(
+        "{} stops at event {}: {}",
+        consumer.name(),
+        stop.sequence,
+        stop.reason
+    )
 }
 
 /// Why the event right behind a checkpoint cannot be read, if the consumer has to read it.
-fn unreadable(desk: &Desk<'_>, consumer: Consumer, sequence: Sequence) -> Result<Option<String>, Failure> {
+fn unreadable(
+    desk: &Desk<'_>,
+    consumer: Consumer,
+    sequence: Sequence,
+) -> Result<Option<String>, Failure> {
     let line = desk.app.log.line(sequence)?;
     let read = Withheld::nothing(consumer).read(&line.line());
     Ok(read.err().map(|error| error.to_string()))
@@ -162,8 +212,10 @@ fn unreadable(desk: &Desk<'_>, consumer: Consumer, sequence: Sequence) -> Result
 
 fn last_closed_date(database: &Database) -> Result<Option<BusinessDate>, Failure> {
     let sql = "SELECT date_diff('day', DATE '1970-01-01', max(business_date))::INTEGER FROM closes";
-    let days: Option<i32> =
-        database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
+    let days: Option<i32> = database
+        .connection()
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(database.failed("read"))?;
     Ok(days.map(BusinessDate::from_epoch_days))
 }
 
@@ -179,8 +231,11 @@ fn standing(
         sequence: None,
         lag_events: None,
         lag_seconds: 0,
-        set_aside: desk.ask(|index| Ok(index.set_aside()?))?.iter().filter(|letter| letter.consumer == consumer).count()
-            as u64,
+        set_aside: desk
+            .ask(|index| Ok(index.set_aside()?))?
+            .iter()
+            .filter(|letter| letter.consumer == consumer)
+            .count() as u64,
         last_error: None,
     };
     match read {
@@ -207,16 +262,43 @@ impl Shown {
         let rows = &self.consumers;
         Table::builder()
             .text("name", rows.iter().map(|row| Some(row.name)))
-            .int("sequence", rows.iter().map(|row| row.sequence.map(|sequence| sequence.0)))
+            .int(
+                "sequence",
+                rows.iter()
+                    .map(|row| row.sequence.map(|sequence| sequence.0)),
+            )
             .int("lag_events", rows.iter().map(|row| row.lag_events))
-            .int("lag_seconds", rows.iter().map(|row| Some(row.lag_seconds.unsigned_abs())))
+            .int(
+                "lag_seconds",
+                rows.iter().map(|row| Some(row.lag_seconds.unsigned_abs())),
+            )
             .int("set_aside", rows.iter().map(|row| Some(row.set_aside)))
-            .text("last_error", rows.iter().map(|row| row.last_error.as_deref()))
-            .int("head_sequence", rows.iter().map(|_| Some(self.head.sequence.0)))
+            .text(
+                "last_error",
+                rows.iter().map(|row| row.last_error.as_deref()),
+            )
+            .int(
+                "head_sequence",
+                rows.iter().map(|_| Some(self.head.sequence.0)),
+            )
             .time("head_time", rows.iter().map(|_| Some(self.head.time)))
-            .date("last_closed_date", rows.iter().map(|_| self.last_closed_date))
-            .int("mails_to_send", rows.iter().map(|_| self.mails.as_ref().map(|mails| mails.untried + mails.retrying)))
-            .int("mails_failed", rows.iter().map(|_| self.mails.as_ref().map(|mails| mails.failed)))
+            .date(
+                "last_closed_date",
+                rows.iter().map(|_| self.last_closed_date),
+            )
+            .int(
+                "mails_to_send",
+                rows.iter().map(|_| {
+                    self.mails
+                        .as_ref()
+                        .map(|mails| mails.untried + mails.retrying)
+                }),
+            )
+            .int(
+                "mails_failed",
+                rows.iter()
+                    .map(|_| self.mails.as_ref().map(|mails| mails.failed)),
+            )
     }
 
     fn lines(&self) -> String {
@@ -227,7 +309,11 @@ impl Shown {
             let _ = match (standing.sequence, standing.lag_events.unwrap_or_default()) {
                 (Some(sequence), 0) => write!(text, "{name:<11} {sequence}  at the head"),
                 (Some(sequence), lag) => {
-                    write!(text, "{name:<11} {sequence}  {lag} events behind, {} s", standing.lag_seconds)
+                    write!(
+                        text,
+                        "{name:<11} {sequence}  {lag} events behind, {} s",
+                        standing.lag_seconds
+                    )
                 }
                 (None, _) => write!(text, "{name:<11} -"),
             };
@@ -242,7 +328,9 @@ impl Shown {
         if let Some(mails) = self.mails.as_ref().and_then(|mails| mails.line.as_deref()) {
             let _ = writeln!(text, "mails       {}", Displayed(mails));
         }
-        let closed = self.last_closed_date.map_or_else(|| "none".to_owned(), |date| date.to_string());
+        let closed = self
+            .last_closed_date
+            .map_or_else(|| "none".to_owned(), |date| date.to_string());
         let _ = writeln!(text, "last close  {closed}");
         text
     }

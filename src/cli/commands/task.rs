@@ -32,7 +32,9 @@ pub enum Task {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- '- nuts'")]
+#[command(
+    after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- '- nuts'"
+)]
 pub struct Add {
     /// The title; a jira id in front of it, like `[UP-7] Fix it`, is split off
     title: String,
@@ -97,17 +99,46 @@ impl Task {
 
 impl Add {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let split = Title::from_input(&self.title, self.jira_id.as_deref()).ok().filter(|title| title.split);
-        let Add { title, jira_id, description } = self;
-        let command = Command::AddTask { title, jira_id, description };
-        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
-        let [(sequence, Event::TaskCreated(created)), (_, Event::TaskAssigned(assigned))] = &outcome.events[..] else {
+        let split = Title::from_input(&self.title, self.jira_id.as_deref())
+            .ok()
+            .filter(|title| title.split);
+        let Add {
+            title,
+            jira_id,
+            description,
+        } = self;
+        let command = Command::AddTask {
+            title,
+            jira_id,
+            description,
+        };
+        let outcome = desk.app.execute_on(
+            &desk.index,
+            desk.caller.user.id,
+            &command,
+            &invocation.manner(),
+        )?;
+        let [
+            (sequence, Event::TaskCreated(created)),
+            (_, Event::TaskAssigned(assigned)),
+        ] = &outcome.events[..]
+        else {
             unreachable!("a task is created together with its first assignment")
         };
-        if let Some(Title { title, jira_id: Some(jira_id), .. }) = split {
-            invocation.reporter.remark(&format!("read as jira id {jira_id} and title `{}`", Displayed(&title)));
+        if let Some(Title {
+            title,
+            jira_id: Some(jira_id),
+            ..
+        }) = split
+        {
+            invocation.reporter.remark(&format!(
+                "read as jira id {jira_id} and title `{}`",
+                Displayed(&title)
+            ));
         }
-        let assignee = desk.ask(|index| known_user(index, &assigned.assignee_id.to_string()))?.login;
+        let assignee = desk
+            .ask(|index| known_user(index, &assigned.assignee_id.to_string()))?
+            .login;
         invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .text("task_id", [Some(created.task_id.to_string())])
@@ -115,8 +146,13 @@ impl Add {
                 .text("assignee", [Some(&assignee)])
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
-            let deed = format!("task T-{} was created and handed to {assignee}, event {sequence}", created.number);
-            invocation.answer(&Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?.deed(deed))
+            let deed = format!(
+                "task T-{} was created and handed to {assignee}, event {sequence}",
+                created.number
+            );
+            invocation.answer(
+                &Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?.deed(deed),
+            )
         })?;
         Ok(Exit::Done)
     }
@@ -125,38 +161,71 @@ impl Add {
 impl List {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         desk.caller.require(Right::SeeTasks)?;
-        let rows = desk.ask(|index| Ok(index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?))?;
-        invocation.emit_list(desk, "tasks", table(&rows).build().map_err(ReportError::from)?)?;
+        let rows = desk.ask(|index| {
+            Ok(index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?)
+        })?;
+        invocation.emit_list(
+            desk,
+            "tasks",
+            table(&rows).build().map_err(ReportError::from)?,
+        )?;
         Ok(Exit::Done)
     }
 }
 
 fn table(rows: &[TaskRow]) -> TableBuilder {
-    let status = |row: &TaskRow| Some(if row.task.completed { "completed" } else { "open" });
+    let status = |row: &TaskRow| {
+        Some(if row.task.completed {
+            "completed"
+        } else {
+            "open"
+        })
+    };
     Table::builder()
-        .text("task_id", rows.iter().map(|row| Some(row.task.id.to_string())))
+        .text(
+            "task_id",
+            rows.iter().map(|row| Some(row.task.id.to_string())),
+        )
         .int("number", rows.iter().map(|row| Some(row.task.number)))
         .text("title", rows.iter().map(|row| Some(&row.title)))
         .text("jira_id", rows.iter().map(|row| row.jira_id.as_deref()))
-        .text("description", rows.iter().map(|row| row.description.as_deref()))
+        .text(
+            "description",
+            rows.iter().map(|row| row.description.as_deref()),
+        )
         .text("status", rows.iter().map(status))
         .text("created_by", rows.iter().map(|row| Some(&row.created_by)))
         .time("created_at", rows.iter().map(|row| Some(row.created_at)))
         .text("assignee", rows.iter().map(|row| Some(&row.assignee)))
         .time("assigned_at", rows.iter().map(|row| Some(row.assigned_at)))
-        .int("assignments", rows.iter().map(|row| Some(u64::from(row.task.assignment_no))))
+        .int(
+            "assignments",
+            rows.iter()
+                .map(|row| Some(u64::from(row.task.assignment_no))),
+        )
         .time("completed_at", rows.iter().map(|row| row.completed_at))
-        .text("completed_by", rows.iter().map(|row| row.task.completed.then_some(&row.assignee)))
+        .text(
+            "completed_by",
+            rows.iter()
+                .map(|row| row.task.completed.then_some(&row.assignee)),
+        )
 }
 
 impl Show {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         desk.caller.require(Right::SeeTasks)?;
         let task = desk.ask(|index| known_task(index, &self.task))?;
-        let row = desk.ask(|index| Ok(index.task_row(task.number)?))?.expect("the task was just found");
+        let row = desk
+            .ask(|index| Ok(index.task_row(task.number)?))?
+            .expect("the task was just found");
         let hand_overs = desk.ask(|index| Ok(index.hand_overs(task.number)?))?;
-        let answer = Answer::shown(table(std::slice::from_ref(&row)), as_lines(&row, &hand_overs))?;
-        let answer = answer.in_zone(&desk.company.zone).with_member("history", &history(&row, &hand_overs))?;
+        let answer = Answer::shown(
+            table(std::slice::from_ref(&row)),
+            as_lines(&row, &hand_overs),
+        )?;
+        let answer = answer
+            .in_zone(&desk.company.zone)
+            .with_member("history", &history(&row, &hand_overs))?;
         invocation.answer(&answer)?;
         Ok(Exit::Done)
     }
@@ -166,14 +235,30 @@ impl Show {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Happened<'a> {
-    Created { at: EventTime, by: &'a str, sequence: Sequence },
-    Assigned { at: EventTime, assignee: &'a str, assignment_no: u32, sequence: Sequence },
-    Completed { at: EventTime, by: &'a str, sequence: Sequence },
+    Created {
+        at: EventTime,
+        by: &'a str,
+        sequence: Sequence,
+    },
+    Assigned {
+        at: EventTime,
+        assignee: &'a str,
+        assignment_no: u32,
+        sequence: Sequence,
+    },
+    Completed {
+        at: EventTime,
+        by: &'a str,
+        sequence: Sequence,
+    },
 }
 
 fn history<'a>(row: &'a TaskRow, hand_overs: &'a [HandOver]) -> Vec<Happened<'a>> {
-    let mut history =
-        vec![Happened::Created { at: row.created_at, by: &row.created_by, sequence: row.created_sequence }];
+    let mut history = vec![Happened::Created {
+        at: row.created_at,
+        by: &row.created_by,
+        sequence: row.created_sequence,
+    }];
     history.extend(hand_overs.iter().map(|hand_over| Happened::Assigned {
         at: hand_over.at,
         assignee: &hand_over.assignee,
@@ -181,7 +266,11 @@ fn history<'a>(row: &'a TaskRow, hand_overs: &'a [HandOver]) -> Vec<Happened<'a>
         sequence: hand_over.sequence,
     }));
     let completed = row.completed_at.zip(row.completed_sequence);
-    history.extend(completed.map(|(at, sequence)| Happened::Completed { at, by: &row.assignee, sequence }));
+    history.extend(completed.map(|(at, sequence)| Happened::Completed {
+        at,
+        by: &row.assignee,
+        sequence,
+    }));
     history
 }
 
@@ -191,8 +280,16 @@ fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
     if let Some(jira_id) = &row.jira_id {
         let _ = writeln!(text, "jira:     {jira_id}");
     }
-    let status = if row.task.completed { "completed" } else { "open" };
-    let _ = writeln!(text, "status:   {status}\nassignee: {}\nid:       {}", row.assignee, row.task.id);
+    let status = if row.task.completed {
+        "completed"
+    } else {
+        "open"
+    };
+    let _ = writeln!(
+        text,
+        "status:   {status}\nassignee: {}\nid:       {}",
+        row.assignee, row.task.id
+    );
     if let Some(description) = &row.description {
         let _ = writeln!(text);
         for line in description.lines() {
@@ -212,11 +309,19 @@ fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
 impl Complete {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let command = Command::CompleteTasks { tasks: self.tasks };
-        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
+        let outcome = desk.app.execute_on(
+            &desk.index,
+            desk.caller.user.id,
+            &command,
+            &invocation.manner(),
+        )?;
         invocation.emit_outcome(desk, || {
             let row = Table::builder()
                 .int("completed", [Some(outcome.events.len() as u64)])
-                .int("sequence", [outcome.events.first().map(|(sequence, _)| sequence.0)])
+                .int(
+                    "sequence",
+                    [outcome.events.first().map(|(sequence, _)| sequence.0)],
+                )
                 .bool("replayed", [Some(outcome.replayed)]);
             invocation.answer(&Answer::done(row, "")?)
         })?;
@@ -225,7 +330,12 @@ impl Complete {
 }
 
 fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &Command::Reshuffle, &invocation.manner())?;
+    let outcome = desk.app.execute_on(
+        &desk.index,
+        desk.caller.user.id,
+        &Command::Reshuffle,
+        &invocation.manner(),
+    )?;
     let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
         unreachable!("a reshuffle is headed by its own event")
     };

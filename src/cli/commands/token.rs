@@ -28,7 +28,12 @@ pub struct Issue {
     /// Whom it lets act
     login: String,
     /// How long it is good, such as 90d or 12h
-    #[arg(long, value_name = "TIME", default_value = "90d", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "90d",
+        allow_hyphen_values = true
+    )]
     ttl: String,
 }
 
@@ -78,7 +83,12 @@ impl Issue {
         }
         let ttl: Ttl = self.ttl.parse()?;
         let auth = desk.app.auth(&desk.index)?;
-        if invocation.only_says(|| format!("a token for {} would be issued, good for {}", user.login, self.ttl)) {
+        if invocation.only_says(|| {
+            format!(
+                "a token for {} would be issued, good for {}",
+                user.login, self.ttl
+            )
+        }) {
             return Ok(Exit::Done);
         }
         let now = invocation.environment.system_now();
@@ -92,7 +102,9 @@ impl Issue {
         let answer = Answer::done(row, format!("{}\n", issued.token.reveal()))?;
         let id = record.token_id;
         let answer = answer.deed(format!("token {id} was issued for {}", user.login));
-        let answer = answer.secret(format!("nobody has this token: take it back with `popug-cli token revoke {id}`"));
+        let answer = answer.secret(format!(
+            "nobody has this token: take it back with `popug-cli token revoke {id}`"
+        ));
         invocation.answer(&answer.in_zone(&desk.company.zone))?;
         Ok(Exit::Done)
     }
@@ -103,11 +115,18 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
     let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
     records.retain(|record| sees_all || record.user_id == desk.caller.user.id);
     let users = desk.ask(|index| Ok(index.users()?))?;
-    let login =
-        |record: &TokenRecord| users.iter().find(|user| user.id == record.user_id).map(|user| user.login.clone());
+    let login = |record: &TokenRecord| {
+        users
+            .iter()
+            .find(|user| user.id == record.user_id)
+            .map(|user| user.login.clone())
+    };
     let now = invocation.environment.system_now();
     let table = Table::builder()
-        .text("token_id", records.iter().map(|r| Some(r.token_id.to_string())))
+        .text(
+            "token_id",
+            records.iter().map(|r| Some(r.token_id.to_string())),
+        )
         .text("login", records.iter().map(login))
         .text("kind", records.iter().map(|r| Some(r.kind.name())))
         .time("issued_at", records.iter().map(|r| Some(r.issued_at)))
@@ -124,19 +143,29 @@ impl Revoke {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let auth = desk.app.auth(&desk.index)?;
         let unknown = || {
-            Failure::new(Exit::NotFound, "unknown_token", format!("there is no token `{}`", self.id))
-                .hint("`popug-cli token list` shows the tokens")
+            Failure::new(
+                Exit::NotFound,
+                "unknown_token",
+                format!("there is no token `{}`", self.id),
+            )
+            .hint("`popug-cli token list` shows the tokens")
         };
         let records = auth.tokens().list()?;
-        let record = records.iter().find(|record| record.token_id.to_string() == self.id).ok_or_else(unknown)?;
+        let record = records
+            .iter()
+            .find(|record| record.token_id.to_string() == self.id)
+            .ok_or_else(unknown)?;
         if record.user_id != desk.caller.user.id {
             desk.caller.require(Right::Administer)?;
         }
         if invocation.only_says(|| format!("token {} would be revoked", self.id)) {
             return Ok(Exit::Done);
         }
-        auth.tokens().revoke(record.token_id, invocation.environment.system_now())?;
-        invocation.reporter.note(&format!("token {} is revoked", self.id));
+        auth.tokens()
+            .revoke(record.token_id, invocation.environment.system_now())?;
+        invocation
+            .reporter
+            .note(&format!("token {} is revoked", self.id));
         Ok(Exit::Done)
     }
 }

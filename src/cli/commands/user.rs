@@ -118,10 +118,18 @@ impl User {
         let desk = invocation.desk()?;
         match self {
             User::Register(command) => command.run(invocation, &desk),
-            User::Update(Update { user, name, email }) => {
-                change(invocation, &desk, Command::ChangeUser { user, full_name: name, email })
+            User::Update(Update { user, name, email }) => change(
+                invocation,
+                &desk,
+                Command::ChangeUser {
+                    user,
+                    full_name: name,
+                    email,
+                },
+            ),
+            User::SetRole(SetRole { user, role }) => {
+                change(invocation, &desk, Command::SetRole { user, role })
             }
-            User::SetRole(SetRole { user, role }) => change(invocation, &desk, Command::SetRole { user, role }),
             User::SetPassword(command) => command.run(invocation, &desk),
             User::Deactivate(Deactivate { user, reason }) => {
                 change(invocation, &desk, Command::DeactivateUser { user, reason })
@@ -137,18 +145,39 @@ impl User {
 
 impl Register {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let Register { login, name, email, role, password_stdin } = self;
-        let password = password_stdin.then(|| prompt::new_password(invocation.global, true, &login)).transpose()?;
+        let Register {
+            login,
+            name,
+            email,
+            role,
+            password_stdin,
+        } = self;
+        let password = password_stdin
+            .then(|| prompt::new_password(invocation.global, true, &login))
+            .transpose()?;
         if let Some(password) = &password {
             check_length(password)?;
         }
-        let command = Command::RegisterUser { login, full_name: name, email, role };
-        let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
+        let command = Command::RegisterUser {
+            login,
+            full_name: name,
+            email,
+            role,
+        };
+        let outcome = desk.app.execute_on(
+            &desk.index,
+            desk.caller.user.id,
+            &command,
+            &invocation.manner(),
+        )?;
         let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
             return Ok(Exit::Done);
         };
         if let (Some(password), false) = (&password, invocation.global.dry_run) {
-            desk.app.auth(&desk.index)?.passwords().set_password(registered.user_id, password)?;
+            desk.app
+                .auth(&desk.index)?
+                .passwords()
+                .set_password(registered.user_id, password)?;
         }
         invocation.emit_outcome(desk, || {
             let row = Table::builder()
@@ -164,7 +193,12 @@ impl Register {
 }
 
 fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute_on(&desk.index, desk.caller.user.id, &command, &invocation.manner())?;
+    let outcome = desk.app.execute_on(
+        &desk.index,
+        desk.caller.user.id,
+        &command,
+        &invocation.manner(),
+    )?;
     invocation.emit_outcome(desk, || say_changed(invocation, &outcome))?;
     Ok(Exit::Done)
 }
@@ -204,8 +238,13 @@ impl SetPassword {
         if invocation.only_says(|| format!("the password of {} would be set", user.1)) {
             return Ok(Exit::Done);
         }
-        desk.app.auth(&desk.index)?.passwords().set_password(user.0, &password)?;
-        invocation.reporter.note(&format!("the password of {} is set", user.1));
+        desk.app
+            .auth(&desk.index)?
+            .passwords()
+            .set_password(user.0, &password)?;
+        invocation
+            .reporter
+            .note(&format!("the password of {} is set", user.1));
         Ok(Exit::Done)
     }
 }
@@ -217,14 +256,19 @@ fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
 }
 
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let table = table(desk, &desk.ask(|index| Ok(index.users()?))?).build().map_err(ReportError::from)?;
+    let table = table(desk, &desk.ask(|index| Ok(index.users()?))?)
+        .build()
+        .map_err(ReportError::from)?;
     invocation.emit_list(desk, "users", table)?;
     Ok(Exit::Done)
 }
 
 fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
     Table::builder()
-        .text("user_id", users.iter().map(|user| Some(user.id.to_string())))
+        .text(
+            "user_id",
+            users.iter().map(|user| Some(user.id.to_string())),
+        )
         .text("login", users.iter().map(|user| Some(&user.login)))
         .text("name", users.iter().map(|user| Some(&user.full_name)))
         .text("email", users.iter().map(|user| email_for(desk, user)))
@@ -244,6 +288,9 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit
         if user.active { "yes" } else { "no" },
         user.id
     );
-    invocation.answer(&Answer::shown(table(desk, std::slice::from_ref(&user)), lines)?)?;
+    invocation.answer(&Answer::shown(
+        table(desk, std::slice::from_ref(&user)),
+        lines,
+    )?)?;
     Ok(Exit::Done)
 }

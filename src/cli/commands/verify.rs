@@ -27,7 +27,9 @@ impl Verify {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app_to_look()?;
         let began = Instant::now();
-        let findings = app.verify(self.deep, &|step, done, total| show(invocation.reporter, step, done, total))?;
+        let findings = app.verify(self.deep, &|step, done, total| {
+            show(invocation.reporter, step, done, total)
+        })?;
         let findings = as_people_name(findings);
         invocation.reporter.finish();
         let seconds = began.elapsed().as_secs_f64();
@@ -44,9 +46,15 @@ impl Verify {
 /// With paths as people know them.
 fn as_people_name(mut findings: Findings) -> Findings {
     let texts = findings.notes.iter_mut();
-    let texts = texts.chain(findings.damage.iter_mut().flat_map(|damage| [&mut damage.what, &mut damage.remedy]));
+    let texts = texts.chain(
+        findings
+            .damage
+            .iter_mut()
+            .flat_map(|damage| [&mut damage.what, &mut damage.remedy]),
+    );
     let violations = findings.violations.iter_mut();
-    let texts = texts.chain(violations.flat_map(|found| [&mut found.place, &mut found.what, &mut found.remedy]));
+    let texts = texts
+        .chain(violations.flat_map(|found| [&mut found.place, &mut found.what, &mut found.remedy]));
     texts.for_each(|text| *text = named(text).into_owned());
     findings
 }
@@ -86,7 +94,10 @@ impl Shown<'_> {
         Shown {
             checked_events: findings.checked_events,
             checked_bytes: findings.checked_bytes,
-            head: findings.head.map(|head| HeadShown { sequence: head.sequence, hash: head.hash.to_string() }),
+            head: findings.head.map(|head| HeadShown {
+                sequence: head.sequence,
+                hash: head.hash.to_string(),
+            }),
             sound: findings.is_sound(),
             notes: &findings.notes,
             damage: &findings.damage,
@@ -99,18 +110,41 @@ impl Shown<'_> {
 fn as_table(findings: &Findings) -> TableBuilder {
     let mut rows: Vec<[Option<String>; 4]> = Vec::new();
     for damage in &findings.damage {
-        let place = format!("log/{} byte {}, sequence {}", damage.segment, damage.byte, damage.sequence);
-        rows.push(["damage".into(), place, damage.what.clone(), damage.remedy.clone()].map(Some));
+        let place = format!(
+            "log/{} byte {}, sequence {}",
+            damage.segment, damage.byte, damage.sequence
+        );
+        rows.push(
+            [
+                "damage".into(),
+                place,
+                damage.what.clone(),
+                damage.remedy.clone(),
+            ]
+            .map(Some),
+        );
     }
     for violation in &findings.violations {
-        let Violation { invariant, place, what, remedy } = violation.clone();
+        let Violation {
+            invariant,
+            place,
+            what,
+            remedy,
+        } = violation.clone();
         rows.push([invariant.to_owned(), place, what, remedy].map(Some));
     }
-    rows.extend(findings.notes.iter().map(|note| [Some("note".into()), None, Some(note.clone()), None]));
+    rows.extend(
+        findings
+            .notes
+            .iter()
+            .map(|note| [Some("note".into()), None, Some(note.clone()), None]),
+    );
     ["finding", "place", "what", "remedy"]
         .into_iter()
         .enumerate()
-        .fold(Table::builder(), |table, (column, name)| table.text(name, rows.iter().map(|row| row[column].as_deref())))
+        .fold(Table::builder(), |table, (column, name)| {
+            table.text(name, rows.iter().map(|row| row[column].as_deref()))
+        })
 }
 
 fn as_lines(findings: &Findings, seconds: f64) -> String {
@@ -118,7 +152,10 @@ fn as_lines(findings: &Findings, seconds: f64) -> String {
     for damage in &findings.damage {
         let (segment, byte, sequence) = (&damage.segment, damage.byte, damage.sequence);
         let what = Displayed(&damage.what);
-        let _ = writeln!(text, "damage: log/{segment} byte {byte}, sequence {sequence}: {what}");
+        let _ = writeln!(
+            text,
+            "damage: log/{segment} byte {byte}, sequence {sequence}: {what}"
+        );
         let _ = writeln!(text, "        {}", Displayed(&damage.remedy));
     }
     for violation in &findings.violations {
@@ -129,8 +166,16 @@ fn as_lines(findings: &Findings, seconds: f64) -> String {
     for note in &findings.notes {
         let _ = writeln!(text, "note: {}", Displayed(note));
     }
-    let verdict = if findings.is_sound() { "sound" } else { "NOT sound" };
+    let verdict = if findings.is_sound() {
+        "sound"
+    } else {
+        "NOT sound"
+    };
     let mebibytes = findings.checked_bytes as f64 / f64::from(1 << 20);
-    let _ = writeln!(text, "{verdict}: {} events, {mebibytes:.1} MiB, {seconds:.1} s", findings.checked_events);
+    let _ = writeln!(
+        text,
+        "{verdict}: {} events, {mebibytes:.1} MiB, {seconds:.1} s",
+        findings.checked_events
+    );
     text
 }

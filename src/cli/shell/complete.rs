@@ -31,8 +31,16 @@ pub enum NameKind {
 
 /// What may follow `words` where `word` is begun. `root` is the built command tree.
 pub fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
-    let words = words.strip_prefix(&[root.get_name().to_owned()]).unwrap_or(words);
-    let mut place = Place { root, command: root, waiting: None, values: 0, only_values: false };
+    let words = words
+        .strip_prefix(&[root.get_name().to_owned()])
+        .unwrap_or(words);
+    let mut place = Place {
+        root,
+        command: root,
+        waiting: None,
+        values: 0,
+        only_values: false,
+    };
     for word in words {
         place.pass(word);
     }
@@ -92,7 +100,10 @@ impl<'c> Place<'c> {
         }
         let mut letters = word.chars().skip(1);
         let first_with_value = letters.by_ref().find_map(|letter| {
-            let arg = self.command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
+            let arg = self
+                .command
+                .get_arguments()
+                .find(|arg| arg.get_short() == Some(letter))?;
             Some(arg).filter(takes_value)
         });
         first_with_value.filter(|_| letters.next().is_none())
@@ -100,7 +111,9 @@ impl<'c> Place<'c> {
 
     fn long(&self, word: &str) -> Option<&'c Arg> {
         let name = word.strip_prefix("--")?;
-        self.command.get_arguments().find(|arg| arg.get_long() == Some(name))
+        self.command
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some(name))
     }
 
     fn wanted(&self, word: &str) -> Wanted {
@@ -110,13 +123,22 @@ impl<'c> Place<'c> {
         if word.starts_with('-') && !self.only_values {
             return match word.split_once('=') {
                 Some((name, _)) => {
-                    let values = self.long(name).filter(takes_value).map(|option| self.values_of(option));
-                    Wanted { stem: format!("{name}="), ..values.unwrap_or_default() }
+                    let values = self
+                        .long(name)
+                        .filter(takes_value)
+                        .map(|option| self.values_of(option));
+                    Wanted {
+                        stem: format!("{name}="),
+                        ..values.unwrap_or_default()
+                    }
                 }
                 None => self.options(),
             };
         }
-        let mut wanted = self.value().map(|arg| self.values_of(arg)).unwrap_or_default();
+        let mut wanted = self
+            .value()
+            .map(|arg| self.values_of(arg))
+            .unwrap_or_default();
         if self.values == 0 && !self.only_values {
             wanted.words.extend(self.commands());
         }
@@ -124,34 +146,65 @@ impl<'c> Place<'c> {
     }
 
     fn options(&self) -> Wanted {
-        let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
-        let words = shown.filter_map(Arg::get_long).map(|name| format!("--{name}")).collect();
-        Wanted { words, ..Wanted::default() }
+        let shown = self
+            .command
+            .get_arguments()
+            .filter(|arg| !arg.is_hide_set());
+        let words = shown
+            .filter_map(Arg::get_long)
+            .map(|name| format!("--{name}"))
+            .collect();
+        Wanted {
+            words,
+            ..Wanted::default()
+        }
     }
 
     fn commands(&self) -> impl Iterator<Item = String> {
         let is_root = std::ptr::eq(self.command, self.root);
-        let shown = self.command.get_subcommands().filter(|command| !command.is_hide_set());
-        shown.map(Command::get_name).filter(move |name| !(is_root && *name == "shell")).map(str::to_owned)
+        let shown = self
+            .command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        shown
+            .map(Command::get_name)
+            .filter(move |name| !(is_root && *name == "shell"))
+            .map(str::to_owned)
     }
 
     /// What takes the next word that belongs to no option.
     fn value(&self) -> Option<&'c Arg> {
-        let last = self.command.get_positionals().last().filter(|arg| matches!(arg.get_action(), ArgAction::Append));
+        let last = self
+            .command
+            .get_positionals()
+            .last()
+            .filter(|arg| matches!(arg.get_action(), ArgAction::Append));
         self.command.get_positionals().nth(self.values).or(last)
     }
 
     fn values_of(&self, arg: &Arg) -> Wanted {
         let possible = arg.get_possible_values();
-        let words = possible.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_owned());
-        let mut wanted = Wanted { words: words.collect(), ..Wanted::default() };
-        match arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()) {
+        let words = possible
+            .iter()
+            .filter(|value| !value.is_hide_set())
+            .map(|value| value.get_name().to_owned());
+        let mut wanted = Wanted {
+            words: words.collect(),
+            ..Wanted::default()
+        };
+        match arg
+            .get_value_names()
+            .and_then(|names| names.first())
+            .map(|name| name.as_str())
+        {
             // That of somebody who is to be registered is new.
             Some("LOGIN") if arg.get_long().is_some_and(|long| long.ends_with("login")) => {}
             Some("LOGIN" | "USER") => wanted.names = Some(NameKind::Login),
             Some("TASKS") => wanted.names = Some(NameKind::OwnTask),
             Some("TASK") => wanted.names = Some(NameKind::OpenTask),
-            Some("ROLE") => wanted.words.extend(Role::ALL.map(|role| role.name().to_owned())),
+            Some("ROLE") => wanted
+                .words
+                .extend(Role::ALL.map(|role| role.name().to_owned())),
             _ if is_path(arg) => wanted.names = Some(NameKind::Path),
             _ => {}
         }
@@ -164,7 +217,10 @@ fn takes_value(arg: &&Arg) -> bool {
 }
 
 fn is_path(arg: &Arg) -> bool {
-    matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath)
+    matches!(
+        arg.get_value_hint(),
+        ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath
+    )
 }
 
 #[cfg(test)]
@@ -194,7 +250,14 @@ mod tests {
         assert_eq!(words("help ta"), "task");
         assert_eq!(words("-q help task sh"), "show");
         assert_eq!(words("e"), "exit export");
-        for text in ["she", "man", "complet", "task list li", "-- ta", "task add ta"] {
+        for text in [
+            "she",
+            "man",
+            "complet",
+            "task list li",
+            "-- ta",
+            "task add ta",
+        ] {
             assert_eq!(words(text), "", "{text}");
         }
     }
@@ -218,19 +281,39 @@ mod tests {
         assert_eq!(words("consume accounting an"), "analytics");
         assert_eq!(words("user set-role ada m"), "manager");
         let joined = at("task list --output=c");
-        assert_eq!((joined.stem.as_str(), joined.words.join(" ").as_str()), ("--output=", "csv"));
+        assert_eq!(
+            (joined.stem.as_str(), joined.words.join(" ").as_str()),
+            ("--output=", "csv")
+        );
     }
 
     /// Whatever names the definition takes, by the place where it takes them.
     fn places(command: &Command, path: &str, found: &mut Vec<String>) {
-        for arg in command.get_arguments().filter(|arg| !arg.is_global_set() || path.is_empty()) {
-            let place = Place { root: command, command, waiting: None, values: 0, only_values: false };
+        for arg in command
+            .get_arguments()
+            .filter(|arg| !arg.is_global_set() || path.is_empty())
+        {
+            let place = Place {
+                root: command,
+                command,
+                waiting: None,
+                values: 0,
+                only_values: false,
+            };
             if let Some(kind) = place.values_of(arg).names {
-                found.push(format!("{path} {}: {kind:?}", arg.get_id()).trim_start().to_owned());
+                found.push(
+                    format!("{path} {}: {kind:?}", arg.get_id())
+                        .trim_start()
+                        .to_owned(),
+                );
             }
         }
         for sub in command.get_subcommands() {
-            places(sub, format!("{path} {}", sub.get_name()).trim_start(), found);
+            places(
+                sub,
+                format!("{path} {}", sub.get_name()).trim_start(),
+                found,
+            );
         }
     }
 

@@ -75,7 +75,11 @@ pub fn is_kept(line: &str) -> bool {
 /// The last lines of the file, each only where it stands last.
 fn newest(text: &str) -> Vec<String> {
     let mut seen = HashSet::new();
-    let lines = text.lines().rev().filter(|line| is_kept(line) && seen.insert(*line)).take(LINES_MAX);
+    let lines = text
+        .lines()
+        .rev()
+        .filter(|line| is_kept(line) && seen.insert(*line))
+        .take(LINES_MAX);
     let mut lines: Vec<String> = lines.map(str::to_owned).collect();
     lines.reverse();
     lines
@@ -83,8 +87,13 @@ fn newest(text: &str) -> Vec<String> {
 
 /// In one write, so that lines of several shells do not mix.
 fn append(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
-    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).map_err(|source| io_error("write", path, source))
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .open(path);
+    file.and_then(|mut file| file.write_all(bytes))
+        .map_err(|source| io_error("write", path, source))
 }
 
 #[cfg(test)]
@@ -99,25 +108,43 @@ mod tests {
         let directory = home.path().join("state/popug-cli");
         let (mut history, lines) = History::open(Some(directory.clone())).unwrap();
         assert!(lines.is_empty());
-        for line in
-            ["task list", "task list", "status", "task list", " secret", "", "a\u{1b}[2J", "token revoke v4.public.abc"]
-        {
+        for line in [
+            "task list",
+            "task list",
+            "status",
+            "task list",
+            " secret",
+            "",
+            "a\u{1b}[2J",
+            "token revoke v4.public.abc",
+        ] {
             let _ = history.keep(line).unwrap();
         }
         let text = std::fs::read_to_string(directory.join(FILE)).unwrap();
         assert_eq!(text, "task list\nstatus\ntask list\n");
-        let mode = std::fs::metadata(directory.join(FILE)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(directory.join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(History::open(Some(directory)).unwrap().1, ["status", "task list"]);
+        assert_eq!(
+            History::open(Some(directory)).unwrap().1,
+            ["status", "task list"]
+        );
     }
 
     #[test]
     fn a_long_history_is_cut_when_it_is_opened() {
         let home = tempfile::tempdir().unwrap();
-        let lines = (0..=2 * LINES_MAX).map(|n| format!("task show {n}\n")).collect::<String>();
+        let lines = (0..=2 * LINES_MAX)
+            .map(|n| format!("task show {n}\n"))
+            .collect::<String>();
         private_file::replace(&home.path().join(FILE), lines.as_bytes()).unwrap();
         let (_, lines) = History::open(Some(home.path().to_owned())).unwrap();
-        assert_eq!((lines.len(), lines.last().map(String::as_str)), (LINES_MAX, Some("task show 2000")));
+        assert_eq!(
+            (lines.len(), lines.last().map(String::as_str)),
+            (LINES_MAX, Some("task show 2000"))
+        );
         let kept = std::fs::read_to_string(home.path().join(FILE)).unwrap();
         assert_eq!(kept.lines().count(), LINES_MAX);
     }
@@ -128,15 +155,26 @@ mod tests {
         let path = home.path().join(FILE);
         std::fs::write(&path, "x\n").unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        let refused = History::open(Some(home.path().to_owned())).err().expect("others can read it");
-        assert_eq!(refused.hint().unwrap(), format!("chmod 600 {}", path.display()));
-        assert!(matches!(History::open(None), Err(CredentialError::NoStateHome)));
+        let refused = History::open(Some(home.path().to_owned()))
+            .err()
+            .expect("others can read it");
+        assert_eq!(
+            refused.hint().unwrap(),
+            format!("chmod 600 {}", path.display())
+        );
+        assert!(matches!(
+            History::open(None),
+            Err(CredentialError::NoStateHome)
+        ));
     }
 
     #[test]
     fn a_file_of_any_bytes_is_no_failure() {
         let home = tempfile::tempdir().unwrap();
         private_file::replace(&home.path().join(FILE), b"ok\n\xff\xfe\x00\n\x1b[2J\nfine").unwrap();
-        assert_eq!(History::open(Some(home.path().to_owned())).unwrap().1, ["ok", "fine"]);
+        assert_eq!(
+            History::open(Some(home.path().to_owned())).unwrap().1,
+            ["ok", "fine"]
+        );
     }
 }

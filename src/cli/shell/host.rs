@@ -40,15 +40,24 @@ struct Identity {
 impl Identity {
     fn of(path: &Path) -> Option<Identity> {
         let found = std::fs::metadata(path).ok()?;
-        Some(Identity { device: found.dev(), inode: found.ino(), made: found.created().ok() })
+        Some(Identity {
+            device: found.dev(),
+            inode: found.ino(),
+            made: found.created().ok(),
+        })
     }
 }
 
 impl Host {
     /// A shell that is begun in the store at `store`, if there is one.
     pub fn new(reads_script: bool, store: &StoreDirectory) -> Host {
-        let begun_in = Identity::of(store.place()).map(|identity| (store.root().to_owned(), identity));
-        Host { reads_script, proven: None, stores: RefCell::new(begun_in.into_iter().collect()) }
+        let begun_in =
+            Identity::of(store.place()).map(|identity| (store.root().to_owned(), identity));
+        Host {
+            reads_script,
+            proven: None,
+            stores: RefCell::new(begun_in.into_iter().collect()),
+        }
     }
 
     /// This shell, with somebody who gave his password.
@@ -58,7 +67,10 @@ impl Host {
 
     /// The user who proved in this shell that he is `login`.
     pub fn proven(&self, company: CompanyId, login: &str) -> Option<UserId> {
-        self.proven.as_ref().filter(|proven| proven.company == company && proven.login == login).map(|found| found.user)
+        self.proven
+            .as_ref()
+            .filter(|proven| proven.company == company && proven.login == login)
+            .map(|found| found.user)
     }
 
     /// Between two lines a shell holds nothing, so that somebody may put another store in the place of the one that
@@ -67,12 +79,21 @@ impl Host {
     /// # Errors
     /// If `store` is another one than that which an earlier line has opened by this name.
     pub fn check_same(&self, store: &StoreDirectory) -> Result<(), Failure> {
-        let Some(found) = Identity::of(store.place()) else { return Ok(()) };
-        let first = *self.stores.borrow_mut().entry(store.root().to_owned()).or_insert(found);
+        let Some(found) = Identity::of(store.place()) else {
+            return Ok(());
+        };
+        let first = *self
+            .stores
+            .borrow_mut()
+            .entry(store.root().to_owned())
+            .or_insert(found);
         if first == found {
             return Ok(());
         }
-        let message = format!("{} is another store than the one that this shell was begun in", store.root().display());
+        let message = format!(
+            "{} is another store than the one that this shell was begun in",
+            store.root().display()
+        );
         Err(Failure::new(Exit::Conflict, "store_replaced", message)
             .hint("nothing was done; leave the shell, and begin another one if this is the store you want"))
     }

@@ -28,14 +28,19 @@ impl LineError {
                 format!("close it on the same line; \\{quote} is the character itself")
             }
             LineError::Dangling { .. } => "a command is one line; \\\\ is a backslash".to_owned(),
-            LineError::Control { .. } => "only visible characters, spaces and tabs are read".to_owned(),
-            LineError::Operator { operator: '|' | '>', .. } => {
-                "`--out FILE` writes a file; quote it if it is a word".to_owned()
+            LineError::Control { .. } => {
+                "only visible characters, spaces and tabs are read".to_owned()
             }
+            LineError::Operator {
+                operator: '|' | '>',
+                ..
+            } => "`--out FILE` writes a file; quote it if it is a word".to_owned(),
             LineError::Operator { operator: '<', .. } => {
                 "commands that read take a FILE; quote it if it is a word".to_owned()
             }
-            LineError::Operator { .. } => "give each command a line of its own; quote it if it is a word".to_owned(),
+            LineError::Operator { .. } => {
+                "give each command a line of its own; quote it if it is a word".to_owned()
+            }
         }
     }
 }
@@ -51,8 +56,9 @@ const fn sense_of(operator: char) -> &'static str {
 
 /// Names of the characters below the space.
 const C0: [&str; 32] = [
-    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI", "DLE",
-    "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR",
+    "SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC",
+    "FS", "GS", "RS", "US",
 ];
 
 fn name_of(character: char) -> String {
@@ -93,7 +99,12 @@ pub struct Typed {
 pub fn split(line: &str) -> Result<Vec<String>, LineError> {
     let mut scanner = Scanner::read(line)?;
     match scanner.state {
-        State::Single { column } => return Err(LineError::Unclosed { column, quote: '\'' }),
+        State::Single { column } => {
+            return Err(LineError::Unclosed {
+                column,
+                quote: '\'',
+            });
+        }
         State::Double { column } | State::EscapedInDouble { column } => {
             return Err(LineError::Unclosed { column, quote: '"' });
         }
@@ -113,8 +124,17 @@ pub fn typed(before_cursor: &str) -> Option<Typed> {
         State::Single { .. } => Quoting::Single,
         State::Double { .. } | State::EscapedInDouble { .. } => Quoting::Double,
     };
-    let start = if scanner.state == State::Between { before_cursor.len() } else { scanner.start };
-    Some(Typed { words: scanner.words, word: scanner.word, start, quoting })
+    let start = if scanner.state == State::Between {
+        before_cursor.len()
+    } else {
+        scanner.start
+    };
+    Some(Typed {
+        words: scanner.words,
+        word: scanner.word,
+        start,
+        quoting,
+    })
 }
 
 /// The word as a line has to hold it, with quotes where it needs some.
@@ -122,8 +142,13 @@ pub fn typed(before_cursor: &str) -> Option<Typed> {
 /// A word with a control character other than a tab cannot stand in a line, however it is quoted.
 pub fn quote(word: &str) -> String {
     let is_special = |c: char| is_blank(c) || matches!(c, '\'' | '"' | '\\');
-    let is_plain = !word.is_empty() && !word.contains(is_special) && !word.starts_with(is_refused_first);
-    if is_plain { word.to_owned() } else { quote_as(Quoting::Single, word) }
+    let is_plain =
+        !word.is_empty() && !word.contains(is_special) && !word.starts_with(is_refused_first);
+    if is_plain {
+        word.to_owned()
+    } else {
+        quote_as(Quoting::Single, word)
+    }
 }
 
 /// The word in quotes of the kind that was begun; bare ones get some only if they need them.
@@ -178,10 +203,18 @@ struct Scanner {
 
 impl Scanner {
     fn read(text: &str) -> Result<Scanner, LineError> {
-        let mut scanner = Scanner { words: Vec::new(), word: String::new(), start: 0, state: State::Between };
+        let mut scanner = Scanner {
+            words: Vec::new(),
+            word: String::new(),
+            start: 0,
+            state: State::Between,
+        };
         for (column, (at, c)) in (1..).zip(text.char_indices()) {
             if c.is_control() && c != '\t' {
-                return Err(LineError::Control { column, character: c });
+                return Err(LineError::Control {
+                    column,
+                    character: c,
+                });
             }
             if scanner.state == State::Between {
                 scanner.start = at;
@@ -196,7 +229,12 @@ impl Scanner {
         Ok(match self.state {
             State::Between | State::Comment if is_blank(c) => self.state,
             State::Between if c == '#' => State::Comment,
-            State::Between if is_operator(c) => return Err(LineError::Operator { column, operator: c }),
+            State::Between if is_operator(c) => {
+                return Err(LineError::Operator {
+                    column,
+                    operator: c,
+                });
+            }
             State::Between | State::Bare => self.bare(c, column),
             State::Single { .. } if c == '\'' => State::Bare,
             State::Double { .. } if c == '"' => State::Bare,

@@ -50,10 +50,18 @@ pub fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failur
     let store = invocation.directory();
     // Before somebody proves who he is, as that counts in this store alone.
     let host = Host::new(!is_terminal, &store);
-    let proven = if is_terminal { prove(invocation, &host)? } else { None };
+    let proven = if is_terminal {
+        prove(invocation, &host)?
+    } else {
+        None
+    };
     let host = Rc::new(host.with(proven));
     let shell = Shell { invocation, host };
-    if is_terminal { terminal::run(&shell) } else { script::run(&shell, keep_going) }
+    if is_terminal {
+        terminal::run(&shell)
+    } else {
+        script::run(&shell, keep_going)
+    }
 }
 
 fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(), Failure> {
@@ -61,9 +69,13 @@ fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(),
     if global.host.is_some() {
         return Err(Failure::usage("this is the shell").hint("`exit` leaves it"));
     }
-    for (option, is_given) in [("--key", global.key.is_some()), ("--out", global.out.is_some())] {
+    for (option, is_given) in [
+        ("--key", global.key.is_some()),
+        ("--out", global.out.is_some()),
+    ] {
         if is_given {
-            return Err(Failure::usage(format!("{option} belongs to one command")).hint("give it on that line"));
+            return Err(Failure::usage(format!("{option} belongs to one command"))
+                .hint("give it on that line"));
         }
     }
     Ok(())
@@ -71,14 +83,29 @@ fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(),
 
 /// Asks for the password of `--as` once.
 fn prove(invocation: &Invocation<'_>, host: &Host) -> Result<Option<Proven>, Failure> {
-    let Some(login) = &invocation.global.act_as else { return Ok(None) };
+    let Some(login) = &invocation.global.act_as else {
+        return Ok(None);
+    };
     let app = invocation.app()?;
     host.check_same(&app.directory)?;
     let index = app.index()?;
     let company = app.company(&index)?.id;
     let password = prompt::password(invocation.global, &format!("Password of {login}: "))?;
-    let user = app.identify(&index, &Proof::Password { login: login.clone(), password })?.user.id;
-    Ok(Some(Proven { company, login: login.clone(), user }))
+    let user = app
+        .identify(
+            &index,
+            &Proof::Password {
+                login: login.clone(),
+                password,
+            },
+        )?
+        .user
+        .id;
+    Ok(Some(Proven {
+        company,
+        login: login.clone(),
+        user,
+    }))
 }
 
 impl Shell<'_> {
@@ -86,7 +113,11 @@ impl Shell<'_> {
     fn carry_out(&self, line: &str) -> Step {
         let mut words = match line::split(line) {
             Ok(words) => words,
-            Err(error) => return Step::Ended(self.refuse(&Failure::usage(error.to_string()).hint(error.hint()))),
+            Err(error) => {
+                return Step::Ended(
+                    self.refuse(&Failure::usage(error.to_string()).hint(error.hint())),
+                );
+            }
         };
         if words.first().is_some_and(|word| word == PROGRAM) {
             words.remove(0);
@@ -97,7 +128,9 @@ impl Shell<'_> {
             Some(_) => {}
         }
         let given = self.invocation.global.given.iter().cloned();
-        let all = std::iter::once(OsString::from(PROGRAM)).chain(given).chain(words.into_iter().map(OsString::from));
+        let all = std::iter::once(OsString::from(PROGRAM))
+            .chain(given)
+            .chain(words.into_iter().map(OsString::from));
         Step::Ended(run_words(all.collect(), Some(&self.host)))
     }
 

@@ -35,7 +35,11 @@ pub struct Name {
 
 impl Name {
     pub fn plain(word: String) -> Name {
-        Name { shown: word.clone(), word, goes_on: false }
+        Name {
+            shown: word.clone(),
+            word,
+            goes_on: false,
+        }
     }
 }
 
@@ -57,13 +61,24 @@ impl<'s> Names<'s> {
     }
 
     fn desk(&self) -> Option<Desk<'_>> {
-        Invocation { global: &self.global, ..*self.shell.invocation }.desk().ok()
+        Invocation {
+            global: &self.global,
+            ..*self.shell.invocation
+        }
+        .desk()
+        .ok()
     }
 
     /// `UberPopug Inc.:ada> `; without a store or somebody who acts, the program's name.
     pub fn prompt(&self) -> String {
-        let Some(desk) = self.desk() else { return "popug-cli> ".to_owned() };
-        format!("{}:{}> ", cut(&desk.company.name, COMPANY_CHARS_MAX), desk.caller.user.login)
+        let Some(desk) = self.desk() else {
+            return "popug-cli> ".to_owned();
+        };
+        format!(
+            "{}:{}> ",
+            cut(&desk.company.name, COMPANY_CHARS_MAX),
+            desk.caller.user.login
+        )
     }
 
     /// Names of a kind that begin with `begun`.
@@ -90,10 +105,17 @@ impl<'s> Names<'s> {
         let before = &begun[..begun.len() - digits.len()];
         let before = if before.is_empty() { "" } else { "T-" };
         let assignee = only_own.then_some(desk.caller.user.id);
-        let tasks = desk.index.open_tasks_beginning(digits, assignee, NAMES_MAX).ok()?;
+        let tasks = desk
+            .index
+            .open_tasks_beginning(digits, assignee, NAMES_MAX)
+            .ok()?;
         let name = |(number, title): (u64, String)| {
             let word = format!("{before}{number}");
-            Name { shown: format!("{word}  {}", cut(&title, TITLE_CHARS_MAX)), word, goes_on: false }
+            Name {
+                shown: format!("{word}  {}", cut(&title, TITLE_CHARS_MAX)),
+                word,
+                goes_on: false,
+            }
         };
         Some(tasks.into_iter().map(name).collect())
     }
@@ -107,14 +129,17 @@ fn cut(text: &str, chars_max: usize) -> String {
 }
 
 fn paths(begun: &str) -> Option<Vec<Name>> {
-    let (directory, name) = begun.rfind('/').map_or(("", begun), |slash| begun.split_at(slash + 1));
+    let (directory, name) = begun
+        .rfind('/')
+        .map_or(("", begun), |slash| begun.split_at(slash + 1));
     let entries = fs::read_dir(if directory.is_empty() { "." } else { directory }).ok()?;
     let mut found: Vec<Name> = entries
         .flatten()
         .filter_map(|entry| {
             let found = entry.file_name().into_string().ok()?;
             // Hidden ones only for whoever asks, and none that cannot be typed or shown.
-            let is_wanted = found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
+            let is_wanted =
+                found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
             let slash = if entry.path().is_dir() { "/" } else { "" };
             (is_wanted && !found.contains(can_forge)).then(|| Name {
                 word: format!("{directory}{found}{slash}"),
@@ -140,14 +165,23 @@ mod tests {
             fs::write(home.path().join(file), "").unwrap();
         }
         let begun = |name: &str| format!("{}/{name}", home.path().display());
-        let shown =
-            |name: &str| -> Vec<String> { paths(&begun(name)).unwrap().into_iter().map(|found| found.shown).collect() };
+        let shown = |name: &str| -> Vec<String> {
+            paths(&begun(name))
+                .unwrap()
+                .into_iter()
+                .map(|found| found.shown)
+                .collect()
+        };
         assert_eq!(shown(""), ["data/", "dawn.md", "day one.csv"]);
         assert_eq!(shown("day"), ["day one.csv"]);
         assert_eq!(shown(".h"), [".hidden"]);
         assert_eq!(
             paths(&begun("dat")).unwrap(),
-            [Name { word: begun("data/"), shown: "data/".into(), goes_on: true }]
+            [Name {
+                word: begun("data/"),
+                shown: "data/".into(),
+                goes_on: true
+            }]
         );
         assert_eq!(paths("/there/is/nothing/"), None);
     }

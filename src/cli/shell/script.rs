@@ -20,9 +20,18 @@ const SHOWN_CHARS_MAX: usize = 80;
 pub fn run(shell: &Shell<'_>, keep_going: bool) -> Result<Exit, Failure> {
     let mut first_failure = Exit::Done;
     for number in 1.. {
-        let Some(read) = next_line(number)? else { break };
+        let Some(read) = next_line(number)? else {
+            break;
+        };
         let failure = match read.map(|line| (shell.carry_out(&line), line)) {
-            Ok((Step::Nothing | Step::Ended(Ended { exit: Exit::Done, is_closed_pipe: false }), _)) => continue,
+            Ok((
+                Step::Nothing
+                | Step::Ended(Ended {
+                    exit: Exit::Done,
+                    is_closed_pipe: false,
+                }),
+                _,
+            )) => continue,
             Ok((Step::Leave, _)) => break,
             Ok((Step::Ended(ended), _)) if ends_the_shell(ended) => return Ok(ended.exit),
             Ok((Step::Ended(ended), line)) => failed(number, &line, ended.exit),
@@ -47,7 +56,10 @@ fn failed(number: u64, line: &str, exit: Exit) -> Failure {
     let trimmed = line.trim();
     let cut: String = trimmed.chars().take(SHOWN_CHARS_MAX).collect();
     let dots = if cut.len() < trimmed.len() { "…" } else { "" };
-    let message = format!("line {number}: `{cut}{dots}` ended with exit code {}", exit as u8);
+    let message = format!(
+        "line {number}: `{cut}{dots}` ended with exit code {}",
+        exit as u8
+    );
     Failure::new(exit, "line_failed", message)
 }
 
@@ -55,11 +67,18 @@ fn failed(number: u64, line: &str, exit: Exit) -> Failure {
 /// meanwhile.
 fn next_line(number: u64) -> Result<Option<Result<String, Failure>>, Failure> {
     let mut bytes = Vec::new();
-    let read = read_line(&mut io::stdin().lock(), &mut bytes)
-        .map_err(|error| Failure::new(Exit::Failure, "io", format!("line {number}: stdin cannot be read: {error}")))?;
+    let read = read_line(&mut io::stdin().lock(), &mut bytes).map_err(|error| {
+        Failure::new(
+            Exit::Failure,
+            "io",
+            format!("line {number}: stdin cannot be read: {error}"),
+        )
+    })?;
     Ok(match read {
         Read::End => None,
-        Read::TooLong => Some(Err(Failure::usage(format!("line {number}: it is longer than {LINE_BYTES_MAX} bytes")))),
+        Read::TooLong => Some(Err(Failure::usage(format!(
+            "line {number}: it is longer than {LINE_BYTES_MAX} bytes"
+        )))),
         Read::Line => Some(text_of(number, bytes)),
     })
 }
@@ -74,7 +93,12 @@ enum Read {
 }
 
 fn read_line(from: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Read> {
-    if from.by_ref().take(LINE_BYTES_MAX + 1).read_until(b'\n', bytes)? == 0 {
+    if from
+        .by_ref()
+        .take(LINE_BYTES_MAX + 1)
+        .read_until(b'\n', bytes)?
+        == 0
+    {
         return Ok(Read::End);
     }
     if bytes.len() as u64 <= LINE_BYTES_MAX || bytes.ends_with(b"\n") {
@@ -86,11 +110,18 @@ fn read_line(from: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Read> {
 
 fn text_of(number: u64, bytes: Vec<u8>) -> Result<String, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
-        Failure::usage(format!("line {number}: byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
+        Failure::usage(format!(
+            "line {number}: byte {} is not UTF-8",
+            error.utf8_error().valid_up_to() + 1
+        ))
     })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let line = if number == 1 { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
+    let line = if number == 1 {
+        line.strip_prefix('\u{feff}').unwrap_or(line)
+    } else {
+        line
+    };
     Ok(line.to_owned())
 }
 
@@ -103,8 +134,12 @@ mod tests {
         let longest = "x".repeat(LINE_BYTES_MAX as usize);
         let script = format!("{longest}\n{longest}y\nnext\n{longest}yy");
         let mut from = script.as_bytes();
-        for (wanted, line) in [(Read::Line, &*longest), (Read::TooLong, ""), (Read::Line, "next"), (Read::TooLong, "")]
-        {
+        for (wanted, line) in [
+            (Read::Line, &*longest),
+            (Read::TooLong, ""),
+            (Read::Line, "next"),
+            (Read::TooLong, ""),
+        ] {
             let mut bytes = Vec::new();
             assert_eq!(read_line(&mut from, &mut bytes).unwrap(), wanted);
             assert!(wanted == Read::TooLong || bytes.trim_ascii_end() == line.as_bytes());

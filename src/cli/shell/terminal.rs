@@ -26,9 +26,16 @@ use crate::consumers::Notices;
 /// If the terminal cannot be used.
 pub fn run(shell: &Shell<'_>) -> Result<Exit, Failure> {
     let mut typist = Typist::sit_down(shell)?;
-    shell.invocation.reporter.note("`help` lists the commands; `exit` or Ctrl-D leaves");
+    shell
+        .invocation
+        .reporter
+        .note("`help` lists the commands; `exit` or Ctrl-D leaves");
     loop {
-        let prompt = typist.editor.helper().map(|helper| helper.names.prompt()).unwrap_or_default();
+        let prompt = typist
+            .editor
+            .helper()
+            .map(|helper| helper.names.prompt())
+            .unwrap_or_default();
         match typist.editor.readline(&prompt) {
             Ok(text) => {
                 if let Some(exit) = typist.carry_out(&text) {
@@ -51,16 +58,35 @@ struct Typist<'s> {
 impl<'s> Typist<'s> {
     fn sit_down(shell: &'s Shell<'s>) -> Result<Typist<'s>, Failure> {
         // What is typed is shown on the terminal even if the answers go elsewhere.
-        let behavior = if std::io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm };
-        let failed = |error| Failure::new(Exit::Failure, "io", format!("the terminal cannot be used: {error}"));
-        let config = Config::builder().completion_type(CompletionType::List).behavior(behavior);
+        let behavior = if std::io::stdout().is_terminal() {
+            Behavior::Stdio
+        } else {
+            Behavior::PreferTerm
+        };
+        let failed = |error| {
+            Failure::new(
+                Exit::Failure,
+                "io",
+                format!("the terminal cannot be used: {error}"),
+            )
+        };
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .behavior(behavior);
         let config = config.max_history_size(LINES_MAX).map_err(failed)?.build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history).map_err(failed)?;
         let mut definition = CommandLine::definition();
         definition.build();
-        editor.set_helper(Some(Completing { definition, names: Names::of(shell) }));
-        let mut typist = Typist { shell, editor, history: None };
+        editor.set_helper(Some(Completing {
+            definition,
+            names: Names::of(shell),
+        }));
+        let mut typist = Typist {
+            shell,
+            editor,
+            history: None,
+        };
         match History::open(shell.invocation.state_directory()) {
             Ok((history, lines)) => {
                 lines.iter().for_each(|line| typist.offer_again(line));
@@ -78,8 +104,15 @@ impl<'s> Typist<'s> {
 
     fn go_on_without_history(&mut self, failure: &Failure) {
         self.history = None;
-        let hint = failure.hints.first().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        self.shell.invocation.reporter.warn(&format!("no history is kept: {}{hint}", failure.message));
+        let hint = failure
+            .hints
+            .first()
+            .map(|hint| format!(" ({hint})"))
+            .unwrap_or_default();
+        self.shell
+            .invocation
+            .reporter
+            .warn(&format!("no history is kept: {}{hint}", failure.message));
     }
 
     /// Carries out what was typed, which is several lines if they were pasted. The exit code to leave with, if so.
@@ -88,14 +121,27 @@ impl<'s> Typist<'s> {
         while let Some(line) = lines.next() {
             self.remember(line);
             match self.shell.carry_out(line) {
-                Step::Nothing | Step::Ended(Ended { exit: Exit::Done, is_closed_pipe: false }) => {}
+                Step::Nothing
+                | Step::Ended(Ended {
+                    exit: Exit::Done,
+                    is_closed_pipe: false,
+                }) => {}
                 Step::Leave => return Some(Exit::Done),
-                Step::Ended(Ended { is_closed_pipe: true, .. }) => return Some(Exit::Done),
-                Step::Ended(Ended { exit: Exit::Terminated, .. }) => return Some(Exit::Terminated),
+                Step::Ended(Ended {
+                    is_closed_pipe: true,
+                    ..
+                }) => return Some(Exit::Done),
+                Step::Ended(Ended {
+                    exit: Exit::Terminated,
+                    ..
+                }) => return Some(Exit::Terminated),
                 Step::Ended(_) => {
                     let left = lines.filter(|line| !line.trim().is_empty()).count();
                     if left > 0 {
-                        self.shell.invocation.reporter.note(&format!("{left} lines after it were not run"));
+                        self.shell
+                            .invocation
+                            .reporter
+                            .note(&format!("{left} lines after it were not run"));
                     }
                     return None;
                 }
@@ -124,22 +170,39 @@ impl Completing<'_> {
         let wanted = complete::wanted(&self.definition, &typed.words, &typed.word);
         let begun = typed.word.strip_prefix(&*wanted.stem).unwrap_or_default();
         let words = wanted.words.into_iter().map(Name::plain);
-        let names = wanted.names.map(|kind| self.names.beginning(kind, begun)).unwrap_or_default();
+        let names = wanted
+            .names
+            .map(|kind| self.names.beginning(kind, begun))
+            .unwrap_or_default();
         let all = words.chain(names);
-        all.map(|name| Name { word: format!("{}{}", wanted.stem, name.word), ..name }).collect()
+        all.map(|name| Name {
+            word: format!("{}{}", wanted.stem, name.word),
+            ..name
+        })
+        .collect()
     }
 }
 
 impl Completer for Completing<'_> {
     type Candidate = Pair;
 
-    fn complete(&self, text: &str, cursor: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let Some(typed) = text.get(..cursor).and_then(line::typed) else { return Ok((cursor, Vec::new())) };
+    fn complete(
+        &self,
+        text: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let Some(typed) = text.get(..cursor).and_then(line::typed) else {
+            return Ok((cursor, Vec::new()));
+        };
         let choices = self.choices(&typed);
         let is_only = choices.len() == 1;
         let pair = |name: Name| {
             let blank = if is_only && !name.goes_on { " " } else { "" };
-            Pair { replacement: line::quote_as(typed.quoting, &name.word) + blank, display: name.shown }
+            Pair {
+                replacement: line::quote_as(typed.quoting, &name.word) + blank,
+                display: name.shown,
+            }
         };
         Ok((typed.start, choices.into_iter().map(pair).collect()))
     }

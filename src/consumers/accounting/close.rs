@@ -73,7 +73,11 @@ impl Accounting<'_> {
         }
         self.advance(around, pen, None)?;
         let mut closes = Closes::default();
-        while let Some(date) = self.common.books().next_to_close(around.clock.now(), request.through) {
+        while let Some(date) = self
+            .common
+            .books()
+            .next_to_close(around.clock.now(), request.through)
+        {
             if let Some(sequence) = self.what_blocks(date) {
                 closes.blocked = Some((date, sequence));
                 break;
@@ -86,18 +90,33 @@ impl Accounting<'_> {
                 }
                 let at = stamp(writer.last_time(), around)?;
                 let through_sequence = self.position.sequence;
-                let skipped_events = self.withheld.skipped_on(date, &self.common.books().company.zone);
-                let closing = Closing { at, through_sequence, skipped_events };
+                let skipped_events = self
+                    .withheld
+                    .skipped_on(date, &self.common.books().company.zone);
+                let closing = Closing {
+                    at,
+                    through_sequence,
+                    skipped_events,
+                };
                 let facts = self.common.books_mut().decide_close(&closing);
                 check_payouts(date, &facts, &due)?;
-                let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone()) else {
+                let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone())
+                else {
                     unreachable!("a close ends with day.closed")
                 };
                 let actor = Actor::User(request.by);
-                let proposal = Proposal { actor, command_id: request.key(date), command_hash: None, facts };
+                let proposal = Proposal {
+                    actor,
+                    command_id: request.key(date),
+                    command_hash: None,
+                    facts,
+                };
                 let head = self.append(writer, at, proposal)?;
                 failpoint!("close.after_append");
-                Ok(Some(Closed { day, sequence: head.sequence }))
+                Ok(Some(Closed {
+                    day,
+                    sequence: head.sequence,
+                }))
             })?);
             self.advance(around, pen, None)?;
         }
@@ -107,8 +126,14 @@ impl Accounting<'_> {
         Ok(closes)
     }
 
-    fn earlier_close(&self, around: &Surroundings<'_>, date: BusinessDate) -> Result<Option<Closed>, ConsumeError> {
-        let sql = format!("SELECT coalesce(max(sequence), 0) FROM closes WHERE business_date = DATE '{date}'");
+    fn earlier_close(
+        &self,
+        around: &Surroundings<'_>,
+        date: BusinessDate,
+    ) -> Result<Option<Closed>, ConsumeError> {
+        let sql = format!(
+            "SELECT coalesce(max(sequence), 0) FROM closes WHERE business_date = DATE '{date}'"
+        );
         let sequence = super::last_sequence(self.database, &sql)?;
         if sequence == Sequence::ZERO {
             return Ok(None);
@@ -121,7 +146,9 @@ impl Accounting<'_> {
 
     fn what_blocks(&self, date: BusinessDate) -> Option<Sequence> {
         let zone = &self.common.books().company.zone;
-        self.withheld.missing_from_the_books().or_else(|| self.withheld.blocks(date, zone))
+        self.withheld
+            .missing_from_the_books()
+            .or_else(|| self.withheld.blocks(date, zone))
     }
 
     /// Whether an event that came in meanwhile belongs to the date that is about to be closed.
@@ -129,26 +156,38 @@ impl Accounting<'_> {
         let books = self.common.books();
         let date = books.first_open_date();
         let is_cause = |recorded: &&Recorded<'_>| super::reaction::is_cause(recorded.event.kind());
-        absorbed.iter().filter(is_cause).any(|recorded| books.company.zone.date_of(recorded.time) <= date)
+        absorbed
+            .iter()
+            .filter(is_cause)
+            .any(|recorded| books.company.zone.date_of(recorded.time) <= date)
     }
 }
 
 /// The balance at the end of `date` of everybody who is in the black then, in minor units, worked out
 /// from the entries alone.
-fn due_by_entries(database: &Database, date: BusinessDate) -> Result<BTreeMap<UserId, Money>, StoreError> {
+fn due_by_entries(
+    database: &Database,
+    date: BusinessDate,
+) -> Result<BTreeMap<UserId, Money>, StoreError> {
     let sql = format!(
         "SELECT user_id::VARCHAR, sum(amount)::BIGINT FROM entries WHERE business_date <= DATE '{date}'
          GROUP BY user_id HAVING sum(amount) > 0"
     );
     let read = || -> Result<BTreeMap<UserId, Money>, duckdb::Error> {
         let mut statement = database.connection().prepare(&sql)?;
-        statement.query_map([], |row| Ok((user_id(row, 0)?, money(row, 1)?)))?.collect()
+        statement
+            .query_map([], |row| Ok((user_id(row, 0)?, money(row, 1)?)))?
+            .collect()
     };
     read().map_err(database.failed("read"))
 }
 
 /// A payout cannot be taken back, so the balances it was decided from are held against the entries first.
-fn check_payouts(date: BusinessDate, facts: &[Fact], due: &BTreeMap<UserId, Money>) -> Result<(), ConsumeError> {
+fn check_payouts(
+    date: BusinessDate,
+    facts: &[Fact],
+    due: &BTreeMap<UserId, Money>,
+) -> Result<(), ConsumeError> {
     let paid: BTreeMap<UserId, Money> = facts
         .iter()
         .filter_map(|fact| match &fact.event {
@@ -156,7 +195,11 @@ fn check_payouts(date: BusinessDate, facts: &[Fact], due: &BTreeMap<UserId, Mone
             _ => None,
         })
         .collect();
-    let Some(user) = paid.keys().chain(due.keys()).find(|user| paid.get(user) != due.get(user)) else {
+    let Some(user) = paid
+        .keys()
+        .chain(due.keys())
+        .find(|user| paid.get(user) != due.get(user))
+    else {
         return Ok(());
     };
     let [paid, due] = [&paid, due].map(|sums| sums.get(user).copied().unwrap_or_default());

@@ -49,8 +49,11 @@ impl Accounting<'_> {
         self.catch_up(around, None)?;
         // The original, and what is corrected of it already, may be among what was just read.
         self.flush()?;
-        let original = load_original(self.database, correction.entry)?
-            .ok_or_else(|| Rejection::UnknownEntry { name: correction.entry.to_string() })?;
+        let original = load_original(self.database, correction.entry)?.ok_or_else(|| {
+            Rejection::UnknownEntry {
+                name: correction.entry.to_string(),
+            }
+        })?;
         let missing = self.withheld.missing_from_the_books();
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
@@ -62,20 +65,35 @@ impl Accounting<'_> {
             let (id, minted) = (correction.mint)(at, self.position.sequence.next());
             let entry_id = EntryId::from_uuid(id.uuid());
             let books = self.common.books_mut();
-            let decided = correction.command.decide(correction.actor, &original, books, entry_id, at);
+            let decided =
+                correction
+                    .command
+                    .decide(correction.actor, &original, books, entry_id, at);
             let decided = match missing {
                 Some(sequence) => decided_without(sequence, decided),
                 None => decided,
             };
             let entry = in_order(stamped, decided)?;
             let command_id = correction.key?.unwrap_or(minted);
-            let facts = vec![Fact { id, causation: Some(original_event(&original)), event: entry.clone().into() }];
+            let facts = vec![Fact {
+                id,
+                causation: Some(original_event(&original)),
+                event: entry.clone().into(),
+            }];
             let actor = Actor::User(correction.actor.id);
-            let proposal = Proposal { actor, command_id, command_hash: correction.command_hash, facts };
+            let proposal = Proposal {
+                actor,
+                command_id,
+                command_hash: correction.command_hash,
+                facts,
+            };
             books.post(&entry);
             let head = self.append(writer, at, proposal)?;
             failpoint!("correction.after_append");
-            Ok(Some(Corrected { entry, sequence: head.sequence }))
+            Ok(Some(Corrected {
+                entry,
+                sequence: head.sequence,
+            }))
         })
         .and_then(|corrected| self.commit().map(|()| corrected))
     }
@@ -129,7 +147,10 @@ fn load_original(database: &Database, entry: EntryId) -> Result<Option<Original>
                  (SELECT coalesce(sum(abs(c.amount)), 0)::BIGINT FROM entries c WHERE c.corrects = e.entry_id)
              FROM entries e WHERE e.entry_id = ?::UUID",
         )?;
-        statement.query_map([entry.to_string()], read)?.next().transpose()
+        statement
+            .query_map([entry.to_string()], read)?
+            .next()
+            .transpose()
     };
     query().map_err(database.failed("read"))
 }

@@ -69,13 +69,27 @@ struct Proposal {
 
 impl Proposal {
     fn into_batch(self, time: EventTime) -> Batch {
-        let Proposal { actor, command_id, command_hash, facts } = self;
-        Batch { time, actor, command_id, command_hash, facts }
+        let Proposal {
+            actor,
+            command_id,
+            command_hash,
+            facts,
+        } = self;
+        Batch {
+            time,
+            actor,
+            command_id,
+            command_hash,
+            facts,
+        }
     }
 }
 
 impl<'d> Accounting<'d> {
-    pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Accounting<'d>, ConsumeError> {
+    pub fn resume(
+        database: &'d Database,
+        withheld: Withheld,
+    ) -> Result<Accounting<'d>, ConsumeError> {
         Ok(Accounting {
             common: CommonTables::load(database)?,
             tables: AccountingTables::default(),
@@ -122,7 +136,9 @@ impl<'d> Accounting<'d> {
             }
             if let Some(missing) = self.withheld.missing_from_the_books() {
                 let waits = "nothing is charged, credited or paid until";
-                around.notices.warn(&format!("{waits} event {missing} of the books is retried"));
+                around
+                    .notices
+                    .warn(&format!("{waits} event {missing} of the books is retried"));
                 break true;
             }
             self.pass_over_prices()?;
@@ -140,7 +156,11 @@ impl<'d> Accounting<'d> {
 
     /// Reads on to the head, or until `deadline`; never reacts. True at the head. What was read
     /// waits for [`Accounting::commit`].
-    pub fn catch_up(&mut self, around: &Surroundings<'_>, deadline: Option<Instant>) -> Result<bool, ConsumeError> {
+    pub fn catch_up(
+        &mut self,
+        around: &Surroundings<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<bool, ConsumeError> {
         self.project_through(around, None, deadline)
     }
 
@@ -159,7 +179,9 @@ impl<'d> Accounting<'d> {
             self.moved_to(chunk.through, chunk.lines)
         });
         // The log's errors come between chunks: what stands before the bad event is kept.
-        if matches!(fed, Err(ConsumeError::Log(_))) && self.withheld.may_rest_at(self.position.sequence) {
+        if matches!(fed, Err(ConsumeError::Log(_)))
+            && self.withheld.may_rest_at(self.position.sequence)
+        {
             self.commit()?;
         }
         fed
@@ -170,7 +192,9 @@ impl<'d> Accounting<'d> {
         self.tables.record(recorded, self.common.tally());
         match recorded.event.as_ref() {
             Event::BalanceChanged(entry) => {
-                self.reacted_through = self.reacted_through.max(entry.cause_sequence.unwrap_or_default());
+                self.reacted_through = self
+                    .reacted_through
+                    .max(entry.cause_sequence.unwrap_or_default());
             }
             Event::TaskPriced(_) => self.has_read_prices = true,
             event if reaction::is_cause(event.kind()) => self.last_cause = recorded.sequence,
@@ -183,7 +207,9 @@ impl<'d> Accounting<'d> {
     fn pass_over_prices(&mut self) -> Result<(), ConsumeError> {
         if std::mem::take(&mut self.has_read_prices) {
             self.flush()?;
-            self.reacted_through = self.reacted_through.max(last_sequence(self.database, LAST_REACTED)?);
+            self.reacted_through = self
+                .reacted_through
+                .max(last_sequence(self.database, LAST_REACTED)?);
         }
         Ok(())
     }
@@ -200,20 +226,33 @@ impl<'d> Accounting<'d> {
 
     /// Under the writer lock: follows what others appended since. That may be anything but
     /// accounting's own events, because accounting.lock keeps every other accountant out.
-    fn absorb(&mut self, around: &Surroundings<'_>) -> Result<Vec<Recorded<'static>>, ConsumeError> {
+    fn absorb(
+        &mut self,
+        around: &Surroundings<'_>,
+    ) -> Result<Vec<Recorded<'static>>, ConsumeError> {
         let mut absorbed = Vec::new();
-        let mut reader = around.log.read_after(self.position.sequence, &self.position.hash)?;
+        let mut reader = around
+            .log
+            .read_after(self.position.sequence, &self.position.hash)?;
         while let Some(line) = reader.next_line()? {
             if line.source == "/popug/accounting" {
-                let reason = "another process posts to the books without holding accounting.lock".into();
+                let reason =
+                    "another process posts to the books without holding accounting.lock".into();
                 let sequence = line.sequence;
-                return Err(ConsumeError::Stopped { consumer: Consumer::Accounting, sequence, reason });
+                return Err(ConsumeError::Stopped {
+                    consumer: Consumer::Accounting,
+                    sequence,
+                    reason,
+                });
             }
             if let Some(recorded) = self.withheld.read(&line)? {
                 self.project(&recorded)?;
                 absorbed.push(recorded);
             }
-            self.position = Checkpoint { sequence: line.sequence, hash: line.hash };
+            self.position = Checkpoint {
+                sequence: line.sequence,
+                hash: line.hash,
+            };
             self.applied += 1;
             self.unflushed += 1;
         }
@@ -222,7 +261,12 @@ impl<'d> Accounting<'d> {
 
     /// Under the writer lock: appends what was decided and keeps its rows. The books have posted
     /// the facts already; after an error they are ahead of the log and this value is of no use.
-    fn append(&mut self, writer: &mut Writer<'_>, time: EventTime, proposal: Proposal) -> Result<Head, ConsumeError> {
+    fn append(
+        &mut self,
+        writer: &mut Writer<'_>,
+        time: EventTime,
+        proposal: Proposal,
+    ) -> Result<Head, ConsumeError> {
         let batch = proposal.into_batch(time);
         self.check_at_head(writer);
         let expected = *writer.head();
@@ -233,7 +277,10 @@ impl<'d> Accounting<'d> {
 
     fn check_at_head(&self, writer: &Writer<'_>) {
         let head = writer.head().sequence;
-        assert_eq!(head, self.position.sequence, "the books have followed everything up to the head");
+        assert_eq!(
+            head, self.position.sequence,
+            "the books have followed everything up to the head"
+        );
     }
 
     /// Keeps the rows of a batch that ends at `through` and that the books have posted.
@@ -262,7 +309,8 @@ impl<'d> Accounting<'d> {
     /// Stores rows and checkpoint in one transaction. The log has all of them: no batch is on its way.
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
-        self.database.set_checkpoint(&self.position, self.common.tally())?;
+        self.database
+            .set_checkpoint(&self.position, self.common.tally())?;
         failpoint!("accounting.before_commit");
         self.database.commit()?;
         self.is_open = false;

@@ -17,14 +17,25 @@ use crate::store::{Database, StoreError};
 ///
 /// # Errors
 /// If they cannot be read.
-pub fn first_owed(database: &Database, withheld: &Withheld) -> Result<Option<Sequence>, StoreError> {
+pub fn first_owed(
+    database: &Database,
+    withheld: &Withheld,
+) -> Result<Option<Sequence>, StoreError> {
     // As a rule the last cause has its entry, and there is nothing to look for.
-    if withheld.is_empty() && last_sequence(database, LAST_CAUSE)? <= last_sequence(database, LAST_CHARGED)? {
+    if withheld.is_empty()
+        && last_sequence(database, LAST_CAUSE)? <= last_sequence(database, LAST_CHARGED)?
+    {
         return Ok(None);
     }
-    let sql = format!("{} SELECT min(sequence) FROM owed", owed(database, withheld)?);
+    let sql = format!(
+        "{} SELECT min(sequence) FROM owed",
+        owed(database, withheld)?
+    );
     let first = Some(last_sequence(database, &sql)?).filter(|first| *first > Sequence::ZERO);
-    Ok(first.into_iter().chain(withheld.missing_from_the_books()).min())
+    Ok(first
+        .into_iter()
+        .chain(withheld.missing_from_the_books())
+        .min())
 }
 
 /// The last event that the ledger says all of: what comes behind it is not read, or has not all its entries.
@@ -59,13 +70,23 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
         owed(database, withheld)?
     );
     let read = |row: &duckdb::Row<'_>| {
-        let task: TaskId = row.get::<_, String>(1)?.parse().map_err(|_| duckdb::Error::InvalidQuery)?;
+        let task: TaskId = row
+            .get::<_, String>(1)?
+            .parse()
+            .map_err(|_| duckdb::Error::InvalidQuery)?;
         Ok((Sequence(row.get(0)?), Subject::Task(task).to_string()))
     };
-    let found = database.connection().query_row(&sql, [], read).optional().map_err(database.failed("read"))?;
+    let found = database
+        .connection()
+        .query_row(&sql, [], read)
+        .optional()
+        .map_err(database.failed("read"))?;
     // Tables that have not heard of the decision yet still have the event.
     let found = found.filter(|(sequence, subject)| !withheld.withholds(*sequence, subject));
-    Ok(found.map(|(sequence, subject)| Stop { sequence, reason: reaction::unknown(&subject) }))
+    Ok(found.map(|(sequence, subject)| Stop {
+        sequence,
+        reason: reaction::unknown(&subject),
+    }))
 }
 
 /// The relation `owed` of the task events that have no price or entry. The tables hold nothing that is withheld.
@@ -88,21 +109,26 @@ fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, 
         return Ok(Sequence::ZERO);
     }
     let last = last_sequence(database, LAST_REACTED)?;
-    Ok(withheld.first().map_or(last, |first| last.min(Sequence(first.0 - 1))))
+    Ok(withheld
+        .first()
+        .map_or(last, |first| last.min(Sequence(first.0 - 1))))
 }
 
 const LAST_CHARGED: &str = "SELECT max(cause_sequence) FROM entries";
 
 /// A price stands apart from its first fee where the assignment waits for something set aside, or
 /// never came.
-pub(super) const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
+pub(super) const LAST_REACTED: &str =
+    "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
     UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 
 pub(super) const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
     UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";
 
 pub(super) fn last_sequence(database: &Database, sql: &str) -> Result<Sequence, StoreError> {
-    let last: Option<u64> =
-        database.connection().query_row(sql, [], |row| row.get(0)).map_err(database.failed("read"))?;
+    let last: Option<u64> = database
+        .connection()
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(database.failed("read"))?;
     Ok(Sequence(last.unwrap_or(0)))
 }

@@ -90,7 +90,10 @@ impl<'s, 'e> Pending<'s, 'e> {
 }
 
 pub(super) fn is_cause(kind: EventKind) -> bool {
-    matches!(kind, EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted)
+    matches!(
+        kind,
+        EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted
+    )
 }
 
 impl Accounting<'_> {
@@ -107,14 +110,19 @@ impl Accounting<'_> {
         if self.reacted_through >= last {
             return Ok(true);
         }
-        let after = Checkpoint { sequence: self.reacted_through, hash: hash_at(around, self.reacted_through)? };
+        let after = Checkpoint {
+            sequence: self.reacted_through,
+            hash: hash_at(around, self.reacted_through)?,
+        };
         let withheld = Arc::clone(&self.withheld);
         let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
         let done = std::thread::scope(|threads| {
             let mut pending = Pending::new(threads);
             let done = feed(around.log, &after, Some(last), read, |chunk: Chunk| {
                 self.react_to_chunk(around, pen, &mut pending, &chunk)?;
-                around.notices.advanced(Consumer::Accounting, chunk.through.sequence, last);
+                around
+                    .notices
+                    .advanced(Consumer::Accounting, chunk.through.sequence, last);
                 Ok::<_, ConsumeError>(in_time())
             })?;
             if done {
@@ -131,17 +139,34 @@ impl Accounting<'_> {
     }
 
     /// Events that were left out when later ones were reacted to, and are not any more.
-    fn react_to_released<'l>(&mut self, around: &Surroundings<'l>, pen: &mut Pen<'_, 'l>) -> Result<(), ConsumeError> {
+    fn react_to_released<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+    ) -> Result<(), ConsumeError> {
         if self.withheld.is_empty() {
             return Ok(());
         }
         self.flush()?;
         let released = without_entries(self.database, self.reacted_through)?;
-        let Some(last) = released.last() else { return Ok(()) };
-        let through = Checkpoint { sequence: *last, hash: hash_at(around, *last)? };
-        let read = |sequence: &Sequence| Ok(Recorded::from_line(&around.log.line(*sequence)?.line())?);
-        let events = released.iter().map(read).collect::<Result<Vec<_>, ConsumeError>>()?;
-        let chunk = Chunk { lines: events.len() as u64, events, through };
+        let Some(last) = released.last() else {
+            return Ok(());
+        };
+        let through = Checkpoint {
+            sequence: *last,
+            hash: hash_at(around, *last)?,
+        };
+        let read =
+            |sequence: &Sequence| Ok(Recorded::from_line(&around.log.line(*sequence)?.line())?);
+        let events = released
+            .iter()
+            .map(read)
+            .collect::<Result<Vec<_>, ConsumeError>>()?;
+        let chunk = Chunk {
+            lines: events.len() as u64,
+            events,
+            through,
+        };
         std::thread::scope(|threads| {
             let mut pending = Pending::new(threads);
             self.react_to_chunk(around, pen, &mut pending, &chunk)?;
@@ -180,8 +205,16 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    fn owe(&mut self, recorded: &Recorded<'_>, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
-        let cause = Cause { sequence: recorded.sequence, id: recorded.id, time: recorded.time };
+    fn owe(
+        &mut self,
+        recorded: &Recorded<'_>,
+        pending: &mut Pending<'_, '_>,
+    ) -> Result<(), ConsumeError> {
+        let cause = Cause {
+            sequence: recorded.sequence,
+            id: recorded.id,
+            time: recorded.time,
+        };
         let books = self.common.books_mut();
         match recorded.event.as_ref() {
             Event::TaskCreated(created) => {
@@ -198,11 +231,17 @@ impl Accounting<'_> {
                 pending.unassigned = Some((cause, fact));
             }
             Event::TaskAssigned(assigned) => {
-                let task = self.accounts.get_mut(&assigned.task_id).ok_or_else(|| unknown_task(recorded))?;
+                let task = self
+                    .accounts
+                    .get_mut(&assigned.task_id)
+                    .ok_or_else(|| unknown_task(recorded))?;
                 pending.owe(cause, [books.charge_fee(cause, assigned, task)]);
             }
             Event::TaskCompleted(completed) => {
-                let task = self.accounts.remove(&completed.task_id).ok_or_else(|| unknown_task(recorded))?;
+                let task = self
+                    .accounts
+                    .remove(&completed.task_id)
+                    .ok_or_else(|| unknown_task(recorded))?;
                 pending.owe(cause, books.credit_reward(cause, completed, &task));
             }
             _ => unreachable!("only causes are fed to the reaction"),
@@ -217,10 +256,17 @@ impl Accounting<'_> {
         pen: &mut Pen<'_, 'l>,
         pending: &mut Pending<'s, '_>,
     ) -> Result<(), ConsumeError> {
-        let Some(first_cause) = pending.first_cause.take() else { return Ok(()) };
+        let Some(first_cause) = pending.first_cause.take() else {
+            return Ok(());
+        };
         let facts = std::mem::take(&mut pending.facts);
         let command_id = format!("accounting/{first_cause}");
-        let proposal = Proposal { actor: Actor::System(Consumer::Accounting), command_id, command_hash: None, facts };
+        let proposal = Proposal {
+            actor: Actor::System(Consumer::Accounting),
+            command_id,
+            command_hash: None,
+            facts,
+        };
         self.reacted_through = self.reacted_through.max(pending.last_cause);
         match pen {
             Pen::Held(writer) => {
@@ -242,7 +288,9 @@ impl Accounting<'_> {
         // Encoded while the batch before is written, in the hope that nobody comes in between.
         let before = pending.underway.as_ref();
         let mut batch = proposal.into_batch(stamp(before.map(|before| before.time), around)?);
-        let hoped = before.map(|before| encoded_behind(&before.last, &batch)).transpose()?;
+        let hoped = before
+            .map(|before| encoded_behind(&before.last, &batch))
+            .transpose()?;
         arrive(around, pending)?;
         let mut writer = around.writer()?;
         self.absorb(around)?;
@@ -257,8 +305,15 @@ impl Accounting<'_> {
         let (sequence, hash) = encoded.last();
         let last = Checkpoint { sequence, hash };
         // The lock goes with the thread, and is let go as soon as the log has the batch.
-        let thread = pending.threads.spawn(move || writer.append_encoded(&encoded));
-        pending.underway = Some(Underway { before: self.position, last, time: batch.time, thread });
+        let thread = pending
+            .threads
+            .spawn(move || writer.append_encoded(&encoded));
+        pending.underway = Some(Underway {
+            before: self.position,
+            last,
+            time: batch.time,
+            thread,
+        });
         self.keep(&batch, last)
     }
 
@@ -305,7 +360,15 @@ fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Result<Encoded, LogError>
 
 /// Waits until the log has the batch on its way.
 fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
-    let Some(Underway { before, last, thread, .. }) = pending.underway.take() else { return Ok(()) };
+    let Some(Underway {
+        before,
+        last,
+        thread,
+        ..
+    }) = pending.underway.take()
+    else {
+        return Ok(());
+    };
     thread.join().expect("appending does not panic")?;
     failpoint!("reaction.after_append");
     let index = match pending.index.take() {
@@ -321,7 +384,11 @@ fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<()
 
 fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
     let reason = unknown(&recorded.event.subject().to_string());
-    ConsumeError::Stopped { consumer: Consumer::Accounting, sequence: recorded.sequence, reason }
+    ConsumeError::Stopped {
+        consumer: Consumer::Accounting,
+        sequence: recorded.sequence,
+        reason,
+    }
 }
 
 /// Why nothing follows from an event of this task.
@@ -344,16 +411,30 @@ fn without_entries(database: &Database, last: Sequence) -> Result<Vec<Sequence>,
                 ANTI JOIN (SELECT cause_sequence AS sequence FROM entries) USING (sequence))
         WHERE sequence <= ? ORDER BY sequence";
     let query = || -> Result<Vec<Sequence>, duckdb::Error> {
-        database.connection().prepare(sql)?.query_map([last.0], |row| row.get(0).map(Sequence))?.collect()
+        database
+            .connection()
+            .prepare(sql)?
+            .query_map([last.0], |row| row.get(0).map(Sequence))?
+            .collect()
     };
     query().map_err(database.failed("read"))
 }
 
 /// Of those that are open: who was paid for a task is not paid again.
-fn load_accounts(database: &Database, wanted: &HashSet<TaskId>) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {
-    database.run("write", "CREATE OR REPLACE TEMP TABLE wanted (task_id UUID)")?;
+fn load_accounts(
+    database: &Database,
+    wanted: &HashSet<TaskId>,
+) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {
+    database.run(
+        "write",
+        "CREATE OR REPLACE TEMP TABLE wanted (task_id UUID)",
+    )?;
     let mut rows = WantedRows::default();
-    wanted.iter().for_each(|task| rows.push(WantedRow { task_id: task.uuid() }));
+    wanted.iter().for_each(|task| {
+        rows.push(WantedRow {
+            task_id: task.uuid(),
+        })
+    });
     rows.flush(database)?;
     let query = || -> Result<Vec<_>, duckdb::Error> {
         let mut statement = database.connection().prepare(
@@ -374,8 +455,14 @@ fn account(row: &duckdb::Row<'_>) -> Result<(TaskId, TaskAccount), duckdb::Error
         number: row.get(1)?,
         title: row.get(2)?,
         jira_id: row.get(3)?,
-        price: Price { fee: money(row, 4)?, reward: money(row, 5)? },
+        price: Price {
+            fee: money(row, 4)?,
+            reward: money(row, 5)?,
+        },
         fees_charged: money(row, 6)?,
     };
-    Ok((id.parse().map_err(|_| duckdb::Error::InvalidQuery)?, account))
+    Ok((
+        id.parse().map_err(|_| duckdb::Error::InvalidQuery)?,
+        account,
+    ))
 }

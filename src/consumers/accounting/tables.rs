@@ -4,8 +4,8 @@ use crate::domain::event::{BalanceChanged, Event};
 use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
 use crate::store::tables::{
-    AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow, MailRows, PriceRow,
-    PriceRows, TaskRow, TaskRows,
+    AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow,
+    MailRows, PriceRow, PriceRows, TaskRow, TaskRows,
 };
 use crate::store::{Database, StoreError};
 
@@ -48,7 +48,12 @@ impl AccountingTables {
                 completed_at: recorded.time,
             }),
             Event::TaskPriced(e) => {
-                self.prices.push(PriceRow { sequence, task_id: e.task_id.uuid(), fee: e.fee, reward: e.reward });
+                self.prices.push(PriceRow {
+                    sequence,
+                    task_id: e.task_id.uuid(),
+                    fee: e.fee,
+                    reward: e.reward,
+                });
             }
             Event::BalanceChanged(e) => self.entries.push(entry_row(e, recorded, tally)),
             Event::MailSent(e) => self.mails.push(MailRow {

@@ -26,17 +26,32 @@ fn consume(store: &Store) -> Result<u64, ConsumeError> {
 
 fn query(store: &Store, sql: &str) -> String {
     let path = store.directory.database(Tables::Accounting);
-    let database = Database::open_to_read(&path, Tables::Accounting, Duration::from_secs(10)).unwrap();
-    database.connection().query_row(sql, [], |row| row.get(0)).unwrap()
+    let database =
+        Database::open_to_read(&path, Tables::Accounting, Duration::from_secs(10)).unwrap();
+    database
+        .connection()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap()
 }
 
 /// Everything that is in a table, in an order of its own.
 fn contents(store: &Store) -> Vec<String> {
-    ["entries", "prices", "tasks", "user_days", "users", "payouts", "closes"]
-        .map(|table| {
-            query(store, &format!("SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY t), '') FROM {table} t"))
-        })
-        .to_vec()
+    [
+        "entries",
+        "prices",
+        "tasks",
+        "user_days",
+        "users",
+        "payouts",
+        "closes",
+    ]
+    .map(|table| {
+        query(
+            store,
+            &format!("SELECT coalesce(string_agg(t::VARCHAR, ' ' ORDER BY t), '') FROM {table} t"),
+        )
+    })
+    .to_vec()
 }
 
 fn reassigned(number: u64, login: &str) -> Event {
@@ -56,7 +71,13 @@ fn assert_nothing_is_decided_twice(store: &Store) {
     let mut ids = HashMap::new();
     for recorded in &recorded {
         let before = ids.insert(recorded.id, recorded.sequence);
-        assert_eq!(before, None, "{} again at {}", recorded.event.kind().name(), recorded.sequence);
+        assert_eq!(
+            before,
+            None,
+            "{} again at {}",
+            recorded.event.kind().name(),
+            recorded.sequence
+        );
     }
     let count = |kind| recorded.iter().filter(|r| r.event.kind() == kind).count();
     assert_eq!(count(EventKind::TaskPriced), count(EventKind::TaskCreated));
@@ -66,19 +87,34 @@ fn assert_nothing_is_decided_twice(store: &Store) {
 fn what_could_not_be_appended_leaves_no_trace_in_the_tables() {
     const TASKS: u64 = 6_000;
     let store = Store::founded();
-    store.happened("2026-11-20T09:00:00Z", (1..=TASKS).flat_map(|number| handed_over(number, "vera")));
+    store.happened(
+        "2026-11-20T09:00:00Z",
+        (1..=TASKS).flat_map(|number| handed_over(number, "vera")),
+    );
     consume(&store).unwrap();
     // More tasks than one chunk has lines, none of them at hand in a new process.
-    store.happened("2026-11-20T10:00:00Z", (1..=TASKS).map(|number| reassigned(number, "petr")));
+    store.happened(
+        "2026-11-20T10:00:00Z",
+        (1..=TASKS).map(|number| reassigned(number, "petr")),
+    );
     let elsewhere = FileLog::open(&store.directory.log()).unwrap();
     let writing = elsewhere.writer(&store.around().patience()).unwrap();
-    let around = Surroundings { lock_wait: Duration::ZERO, ..store.around() };
+    let around = Surroundings {
+        lock_wait: Duration::ZERO,
+        ..store.around()
+    };
     let refused = run::consume_accounting(&around, &mut Pen::ByLock);
-    assert!(matches!(refused, Err(ConsumeError::Log(LogError::Locked { .. }))));
+    assert!(matches!(
+        refused,
+        Err(ConsumeError::Log(LogError::Locked { .. }))
+    ));
     drop(writing);
     assert_eq!(consume(&store).unwrap(), TASKS);
     let fees = "SELECT sum(fees)::VARCHAR FROM user_days";
-    assert_eq!(query(&store, fees), query(&store, "SELECT (-sum(amount))::VARCHAR FROM entries"));
+    assert_eq!(
+        query(&store, fees),
+        query(&store, "SELECT (-sum(amount))::VARCHAR FROM entries")
+    );
     assert_nothing_is_decided_twice(&store);
 }
 
@@ -87,19 +123,27 @@ fn killed_behind_a_batch_that_time_cut_short_no_task_is_priced_twice() {
     let store = Store::founded();
     // The first chunk of 4,096 lines ends with a creation, whose assignment is in the next.
     store.happened("2026-11-20T09:00:00Z", [joined("ivan", Role::Worker)]);
-    store.happened("2026-11-20T09:00:00Z", (1..=2_100).flat_map(|number| handed_over(number, "vera")));
+    store.happened(
+        "2026-11-20T09:00:00Z",
+        (1..=2_100).flat_map(|number| handed_over(number, "vera")),
+    );
     assert_eq!(store.recorded()[4_095].event.kind(), EventKind::TaskCreated);
     let around = store.around();
     run::with_accounting(&around, |accounting| accounting.catch_up(&around, None)).unwrap();
     let path = store.directory.database(Tables::Accounting);
     let before = fs::read(&path).unwrap();
     let past = Some(Instant::now());
-    let done = run::with_accounting(&around, |accounting| accounting.advance(&around, &mut Pen::ByLock, past));
+    let done = run::with_accounting(&around, |accounting| {
+        accounting.advance(&around, &mut Pen::ByLock, past)
+    });
     assert!(!done.unwrap());
     fs::write(&path, before).unwrap();
     consume(&store).unwrap();
     assert_nothing_is_decided_twice(&store);
-    assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2100");
+    assert_eq!(
+        query(&store, "SELECT count(*)::VARCHAR FROM entries"),
+        "2100"
+    );
     let tables = contents(&store);
     run::rebuild(&around, Tables::Accounting).unwrap();
     consume(&store).unwrap();
@@ -115,7 +159,10 @@ fn a_rebuild_gives_what_consuming_step_by_step_gave() {
     store.finished("2026-11-21T10:00:00Z", 4, "petr");
     consume(&store).unwrap();
     correct(&store, 4);
-    store.happened("2026-11-22T00:01:00Z", [reassigned(3, "petr"), completed(3, "petr")]);
+    store.happened(
+        "2026-11-22T00:01:00Z",
+        [reassigned(3, "petr"), completed(3, "petr")],
+    );
     store.closed("2026-11-22T00:05:00Z");
     store.sent();
     store.happened("2026-11-22T10:00:00Z", handed_over(5, "vera"));
@@ -127,7 +174,10 @@ fn a_rebuild_gives_what_consuming_step_by_step_gave() {
     assert_eq!(consume(&store).unwrap(), 0);
     assert_eq!(contents(&store), tables);
     assert_nothing_is_decided_twice(&store);
-    let paid = query(&store, "SELECT string_agg(amount::VARCHAR, ' ' ORDER BY sequence) FROM payouts");
+    let paid = query(
+        &store,
+        "SELECT string_agg(amount::VARCHAR, ' ' ORDER BY sequence) FROM payouts",
+    );
     // The fee of the fourth task was given back before its date was closed; vera owes that of the third.
     let last = price(4).reward.minor().to_string();
     assert_eq!(paid.split(' ').skip(2).collect::<Vec<_>>(), [last]);
@@ -144,7 +194,10 @@ fn a_correction_whose_row_was_not_stored_counts_for_the_next_one() {
     // Killed between the append and the commit.
     fs::write(&path, before).unwrap();
     let refused = try_to_correct(&store, 1, "a second key");
-    assert!(matches!(refused, Err(ConsumeError::Rejected(Rejection::CorrectedInFull))));
+    assert!(matches!(
+        refused,
+        Err(ConsumeError::Rejected(Rejection::CorrectedInFull))
+    ));
 }
 
 #[test]
@@ -165,11 +218,17 @@ fn an_accountant_stops_where_another_posted_without_the_lock() {
     let absorbed = run::with_accounting(&around, |accounting| {
         accounting.catch_up(&around, None)?;
         let price = price(1);
-        let priced = TaskPriced { task_id: task(1), fee: price.fee, reward: price.reward };
+        let priced = TaskPriced {
+            task_id: task(1),
+            fee: price.fee,
+            reward: price.reward,
+        };
         store.happened("2026-11-20T09:01:00Z", [priced.into()]);
         accounting.absorb(&around).map(drop)
     });
-    assert!(matches!(absorbed, Err(ConsumeError::Stopped { sequence, .. }) if sequence.0 == last_sequence(&store)));
+    assert!(
+        matches!(absorbed, Err(ConsumeError::Stopped { sequence, .. }) if sequence.0 == last_sequence(&store))
+    );
 }
 
 #[test]
@@ -233,7 +292,13 @@ fn try_to_correct(store: &Store, number: u64, key: &str) -> Result<Corrected, Co
 }
 
 fn fee_of(store: &Store, number: u64) -> String {
-    query(store, &format!("SELECT entry_id::VARCHAR FROM entries WHERE task_id = '{}' AND kind = 'fee'", task(number)))
+    query(
+        store,
+        &format!(
+            "SELECT entry_id::VARCHAR FROM entries WHERE task_id = '{}' AND kind = 'fee'",
+            task(number)
+        ),
+    )
 }
 
 fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, ConsumeError> {
@@ -245,13 +310,17 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, Con
     let correction = Correction {
         actor: &anna,
         entry: entry.parse().unwrap(),
-        command: Correct { amount: None, reason: "by mistake".into() },
+        command: Correct {
+            amount: None,
+            reason: "by mistake".into(),
+        },
         key: Ok(Some(key.into())),
         command_hash: None,
         mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
         is_key_taken: &|| Ok(false),
     };
-    let corrected =
-        run::with_accounting(&around, |accounting| accounting.correct(&around, &mut Pen::ByLock, correction));
+    let corrected = run::with_accounting(&around, |accounting| {
+        accounting.correct(&around, &mut Pen::ByLock, correction)
+    });
     corrected.map(|corrected| corrected.expect("the key is not taken"))
 }

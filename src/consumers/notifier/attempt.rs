@@ -29,12 +29,25 @@ pub(super) fn attempt<'l>(
     mails: &[OwedMail],
 ) -> Result<u64, ConsumeError> {
     let company = tables.on_sound_file(around, || Ok(tables.company()?))?;
-    let is_written = mails.iter().any(|mail| routes.transport(mail.waiting.imported).is_some());
-    let lines = if is_written { load_lines(around, pen, mails)? } else { Lines::new() };
-    let desk = Desk { company, sender: routes.sender(), lines };
+    let is_written = mails
+        .iter()
+        .any(|mail| routes.transport(mail.waiting.imported).is_some());
+    let lines = if is_written {
+        load_lines(around, pen, mails)?
+    } else {
+        Lines::new()
+    };
+    let desk = Desk {
+        company,
+        sender: routes.sender(),
+        lines,
+    };
     let mut outcomes = HashMap::new();
     for imported in [false, true] {
-        let mails: Vec<_> = mails.iter().filter(|mail| mail.waiting.imported == imported).collect();
+        let mails: Vec<_> = mails
+            .iter()
+            .filter(|mail| mail.waiting.imported == imported)
+            .collect();
         outcomes.extend(desk.send(routes.transport(imported), &mails));
     }
     failpoint!("notifier.after_send");
@@ -42,10 +55,14 @@ pub(super) fn attempt<'l>(
         tables.catch_up(around)?;
         let mut attempts = Vec::new();
         for mail in mails {
-            let now = tables.on_sound_file(around, || Ok(tables.unsent(mail.waiting.payout_id)?))?;
+            let now =
+                tables.on_sound_file(around, || Ok(tables.unsent(mail.waiting.payout_id)?))?;
             let is_untouched = now.is_some_and(|now| now.waiting.cause == mail.waiting.cause);
             attempts.extend(
-                outcomes.remove(&mail.waiting.payout_id).filter(|_| is_untouched).map(|outcome| (mail, outcome)),
+                outcomes
+                    .remove(&mail.waiting.payout_id)
+                    .filter(|_| is_untouched)
+                    .map(|outcome| (mail, outcome)),
             );
         }
         record(around, writer, &desk.company, attempts)
@@ -61,9 +78,16 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     /// What becomes of each mail. Without a transport it counts as sent.
-    fn send(&self, transport: Option<&dyn MailTransport>, mails: &[&OwedMail]) -> HashMap<PayoutId, Outcome> {
+    fn send(
+        &self,
+        transport: Option<&dyn MailTransport>,
+        mails: &[&OwedMail],
+    ) -> HashMap<PayoutId, Outcome> {
         let Some(transport) = transport else {
-            return mails.iter().map(|mail| (mail.waiting.payout_id, Ok(Transport::None))).collect();
+            return mails
+                .iter()
+                .map(|mail| (mail.waiting.payout_id, Ok(Transport::None)))
+                .collect();
         };
         let mut outcomes = HashMap::new();
         let mut composed = Vec::new();
@@ -74,22 +98,40 @@ impl Desk<'_> {
             }
         }
         if !composed.is_empty() {
-            let results = transport.send_all(&composed).into_iter().map(|result| result.map(|_| transport.kind()));
+            let results = transport
+                .send_all(&composed)
+                .into_iter()
+                .map(|result| result.map(|_| transport.kind()));
             outcomes.extend(composed.iter().map(|mail| mail.payout_id).zip(results));
         }
         outcomes
     }
 
     fn compose(&self, mail: &OwedMail) -> Result<ComposedMail, SendError> {
-        let OwedMail { waiting, name: to_name, email } = mail;
-        let lines = self.lines.get(&waiting.payout_id).cloned().unwrap_or_default();
+        let OwedMail {
+            waiting,
+            name: to_name,
+            email,
+        } = mail;
+        let lines = self
+            .lines
+            .get(&waiting.payout_id)
+            .cloned()
+            .unwrap_or_default();
         let sum: Money = lines.iter().map(|line| line.amount).sum();
         if sum != waiting.earned {
             let (date, earned) = (waiting.date, waiting.earned);
-            let reason = format!("accounting's entries of {date} add up to {sum}, not to {earned}; rebuild accounting");
+            let reason = format!(
+                "accounting's entries of {date} add up to {sum}, not to {earned}; rebuild accounting"
+            );
             return Err(SendError::Transient(reason));
         }
-        let CompanyRow { name, zone, currency, .. } = &self.company;
+        let CompanyRow {
+            name,
+            zone,
+            currency,
+            ..
+        } = &self.company;
         let pay_mail = PayMail {
             payout_id: waiting.payout_id,
             company: name.clone(),
@@ -122,9 +164,9 @@ fn record(
     }
     let now = stamp(writer.last_time(), around)?;
     let reached = writer.last_time().unwrap_or(now);
-    let (history, present): (Vec<_>, Vec<_>) = attempts
-        .into_iter()
-        .partition(|(mail, outcome)| mail.waiting.imported && matches!(outcome, Ok(Transport::File | Transport::None)));
+    let (history, present): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|(mail, outcome)| {
+        mail.waiting.imported && matches!(outcome, Ok(Transport::File | Transport::None))
+    });
     let recorded = append(writer, company, reached, history)?;
     Ok(recorded + append(writer, company, now, present)?)
 }
@@ -135,13 +177,27 @@ fn append(
     time: EventTime,
     attempts: Vec<(&OwedMail, Outcome)>,
 ) -> Result<u64, ConsumeError> {
-    let Some((first, _)) = attempts.first() else { return Ok(0) };
+    let Some((first, _)) = attempts.first() else {
+        return Ok(0);
+    };
     let command_id = format!("notifier/{}", first.waiting.cause);
-    let facts: Vec<_> = attempts.into_iter().map(|(mail, outcome)| fact(company, mail, outcome)).collect();
+    let facts: Vec<_> = attempts
+        .into_iter()
+        .map(|(mail, outcome)| fact(company, mail, outcome))
+        .collect();
     let events = facts.len() as u64;
     let actor = Actor::System(Consumer::Notifier);
     let expected = *writer.head();
-    writer.append(&expected, &Batch { time, actor, command_id, command_hash: None, facts })?;
+    writer.append(
+        &expected,
+        &Batch {
+            time,
+            actor,
+            command_id,
+            command_hash: None,
+            facts,
+        },
+    )?;
     Ok(events)
 }
 
@@ -151,14 +207,31 @@ fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
     let (name, event): (String, Event) = match outcome {
         Ok(transport) => {
             let (to, message_id) = (email.clone(), message_id(payout_id));
-            let sent = MailSent { payout_id, user_id, to, message_id, transport, attempt };
+            let sent = MailSent {
+                payout_id,
+                user_id,
+                to,
+                message_id,
+                transport,
+                attempt,
+            };
             (format!("mail/{payout_id}"), sent.into())
         }
         Err(error) => {
             let (permanent, error) = (error.is_permanent(), error.to_string());
-            let failed = MailFailed { payout_id, user_id, attempt, error, permanent };
+            let failed = MailFailed {
+                payout_id,
+                user_id,
+                attempt,
+                error,
+                permanent,
+            };
             (format!("mail/{payout_id}/{attempt}"), failed.into())
         }
     };
-    Fact { id: EventId::from_uuid(company.id.derive(&name)), causation: Some(waiting.cause), event }
+    Fact {
+        id: EventId::from_uuid(company.id.derive(&name)),
+        causation: Some(waiting.cause),
+        event,
+    }
 }

@@ -24,7 +24,9 @@ pub(super) fn load_lines<'l>(
 ) -> Result<Lines, ConsumeError> {
     match read_current(around, pen, mails) {
         Err(ConsumeError::Store(StoreError::Damaged { .. })) => {
-            around.notices.warn("accounting.duckdb is damaged; it is rebuilt from the log");
+            around
+                .notices
+                .warn("accounting.duckdb is damaged; it is rebuilt from the log");
             run::rebuild(around, Tables::Accounting)?;
             read_current(around, pen, mails)
         }
@@ -37,7 +39,11 @@ fn read_current<'l>(
     pen: &mut Pen<'_, 'l>,
     mails: &[OwedMail],
 ) -> Result<Lines, ConsumeError> {
-    let newest = mails.iter().map(|mail| mail.waiting.sequence).max().unwrap_or_default();
+    let newest = mails
+        .iter()
+        .map(|mail| mail.waiting.sequence)
+        .max()
+        .unwrap_or_default();
     let database = match open_current(around, newest)? {
         Some(database) => database,
         None => {
@@ -51,16 +57,25 @@ fn read_current<'l>(
 
 /// `None` if the tables are damaged, of another code version or behind `sequence`: all of that
 /// accounting cures itself.
-fn open_current(around: &Surroundings<'_>, sequence: Sequence) -> Result<Option<Database>, ConsumeError> {
+fn open_current(
+    around: &Surroundings<'_>,
+    sequence: Sequence,
+) -> Result<Option<Database>, ConsumeError> {
     match run::open_to_read(around, Tables::Accounting) {
-        Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => Ok(Some(database)),
+        Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => {
+            Ok(Some(database))
+        }
         Ok(_) | Err(ConsumeError::Store(StoreError::Damaged { .. })) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 fn read_lines(database: &Database, mails: &[OwedMail]) -> Result<Lines, duckdb::Error> {
-    let ids = mails.iter().map(|mail| mail.waiting.payout_id.to_string()).collect::<Vec<_>>().join(",");
+    let ids = mails
+        .iter()
+        .map(|mail| mail.waiting.payout_id.to_string())
+        .collect::<Vec<_>>()
+        .join(",");
     let mut statement = database.connection().prepare(
         "SELECT p.payout_id::VARCHAR, e.kind, t.number, t.jira_id, t.title, e.amount
          FROM (SELECT unnest(string_split(?, ','))::UUID AS payout_id) w JOIN payouts p USING (payout_id)
@@ -86,5 +101,8 @@ fn line(row: &duckdb::Row<'_>) -> Result<(PayoutId, Line), duckdb::Error> {
         title: row.get(4)?,
         amount: money(row, 5)?,
     };
-    Ok((payout.parse().map_err(|_| duckdb::Error::InvalidQuery)?, line))
+    Ok((
+        payout.parse().map_err(|_| duckdb::Error::InvalidQuery)?,
+        line,
+    ))
 }

@@ -67,14 +67,24 @@ pub fn consume<'l>(
     let mut slice_ends = Instant::now() + SLICE;
     let mut is_held_to_log = false;
     loop {
-        let mut mails = if around.log.is_draft() { Vec::new() } else { due(around, pen, &tables)? };
+        let mut mails = if around.log.is_draft() {
+            Vec::new()
+        } else {
+            due(around, pen, &tables)?
+        };
         if !mails.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
             hold_to_log(around, &tables, None)?;
             mails = due(around, pen, &tables)?;
         }
         if mails.is_empty() {
             let to = tables.checkpoint()?.sequence;
-            return Ok(Consumed { consumer: Consumer::Notifier, from, to, applied: to.0 - from.0, appended });
+            return Ok(Consumed {
+                consumer: Consumer::Notifier,
+                from,
+                to,
+                applied: to.0 - from.0,
+                appended,
+            });
         }
         appended += attempt(around, pen, routes, &tables, &mails)?;
         if Instant::now() >= slice_ends {
@@ -134,12 +144,22 @@ pub fn retry<'l>(
     let row = tables.on_sound_file(around, || row_named(&tables, payout))?;
     if around.log.is_draft() {
         let is_sent = row.state == MailState::Sent;
-        return Ok(if is_sent { Retried::AlreadySent(row) } else { Retried::Owed(row) });
+        return Ok(if is_sent {
+            Retried::AlreadySent(row)
+        } else {
+            Retried::Owed(row)
+        });
     }
-    hold_to_log(around, &tables, Some(row.payout_id).filter(|_| row.state != MailState::Sent))?;
+    hold_to_log(
+        around,
+        &tables,
+        Some(row.payout_id).filter(|_| row.state != MailState::Sent),
+    )?;
     let row = row_named(&tables, &row.payout_id.to_string())?;
     let mail = ready_to_record(around, pen, &tables, || tables.unsent(row.payout_id))?;
-    let Some(mail) = mail else { return Ok(Retried::AlreadySent(row)) };
+    let Some(mail) = mail else {
+        return Ok(Retried::AlreadySent(row));
+    };
     attempt(around, pen, routes, &tables, &[mail])?;
     tables.catch_up(around)?;
     row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
@@ -160,7 +180,10 @@ pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError>
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn stop(around: &Surroundings<'_>, decided: impl Fn(Sequence) -> bool) -> Result<Option<Stop>, ConsumeError> {
+pub fn stop(
+    around: &Surroundings<'_>,
+    decided: impl Fn(Sequence) -> bool,
+) -> Result<Option<Stop>, ConsumeError> {
     if !around.directory.notifier().exists() {
         return Ok(None);
     }
@@ -181,7 +204,11 @@ pub fn while_caught_up<T, E: From<ConsumeError>>(
 }
 
 fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
-    ProcessLock::take(&around.directory.lock(Consumer::Notifier.name()), around.holder, around.lock_wait)
+    ProcessLock::take(
+        &around.directory.lock(Consumer::Notifier.name()),
+        around.holder,
+        around.lock_wait,
+    )
 }
 
 /// The next mails to be sent.
@@ -191,10 +218,15 @@ fn due<'l>(
     tables: &MailTables,
 ) -> Result<Vec<OwedMail>, ConsumeError> {
     tables.catch_up(around)?;
-    if tables.on_sound_file(around, || Ok(tables.due(around.clock.now(), 1)?))?.is_empty() {
+    if tables
+        .on_sound_file(around, || Ok(tables.due(around.clock.now(), 1)?))?
+        .is_empty()
+    {
         return Ok(Vec::new());
     }
-    ready_to_record(around, pen, tables, || tables.due(around.clock.now(), GROUP_MAILS))
+    ready_to_record(around, pen, tables, || {
+        tables.due(around.clock.now(), GROUP_MAILS)
+    })
 }
 
 /// What `find` finds at the head, once it is sure that results could be appended now: no mail
@@ -219,7 +251,11 @@ fn row_named(tables: &MailTables, payout: &str) -> Result<MailRow, ConsumeError>
         None => Err(ConsumeError::UnknownMail { name }),
         Some(row) if rows.is_empty() => Ok(row),
         Some(last) => {
-            let candidates = rows.iter().chain([&last]).map(|row| row.payout_id).collect();
+            let candidates = rows
+                .iter()
+                .chain([&last])
+                .map(|row| row.payout_id)
+                .collect();
             Err(ConsumeError::AmbiguousMail { name, candidates })
         }
     }

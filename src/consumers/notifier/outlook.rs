@@ -51,7 +51,9 @@ impl MailTables {
             Ok(Outstanding {
                 untried: row.get(0)?,
                 retrying: row.get(1)?,
-                next_try: row.get::<_, Option<i64>>(2)?.and_then(EventTime::from_micros),
+                next_try: row
+                    .get::<_, Option<i64>>(2)?
+                    .and_then(EventTime::from_micros),
                 retried_because: row.get(3)?,
                 failed: row.get(4)?,
                 failed_because: row.get(5)?,
@@ -78,6 +80,13 @@ pub fn outlook(
     tables.check_integrity()?;
     let checkpoint = tables.checkpoint()?;
     // What cannot be read is found where all that was not read yet is looked at.
-    let contradiction = tables.contradiction(log, checkpoint.sequence.next()).ok().flatten();
-    Ok(Some(Outlook { checkpoint, contradiction, outstanding: tables.outstanding()? }))
+    let contradiction = tables
+        .contradiction(log, checkpoint.sequence.next())
+        .ok()
+        .flatten();
+    Ok(Some(Outlook {
+        checkpoint,
+        contradiction,
+        outstanding: tables.outstanding()?,
+    }))
 }

@@ -52,10 +52,20 @@ pub fn contradiction(db: &Connection, event: &Event) -> rusqlite::Result<Option<
         Event::CompanyFounded(_) if db.prepare_cached("SELECT 1 FROM company")?.exists([])? => {
             Some("the company was founded before".to_owned())
         }
-        Event::UserRegistered(e) if is_there("SELECT 1 FROM users WHERE user_id = ?1", Blob::from(e.user_id))? => {
+        Event::UserRegistered(e)
+            if is_there(
+                "SELECT 1 FROM users WHERE user_id = ?1",
+                Blob::from(e.user_id),
+            )? =>
+        {
             Some(format!("the user {} was registered before", e.user_id))
         }
-        Event::PayoutMade(e) if is_there("SELECT 1 FROM payouts WHERE payout_id = ?1", Blob::from(e.payout_id))? => {
+        Event::PayoutMade(e)
+            if is_there(
+                "SELECT 1 FROM payouts WHERE payout_id = ?1",
+                Blob::from(e.payout_id),
+            )? =>
+        {
             Some(format!("the payout {} was made before", e.payout_id))
         }
         _ => None,
@@ -107,7 +117,14 @@ fn mail_stayed(db: &Connection, recorded: &Recorded<'_>, e: &MailFailed) -> rusq
         db,
         "UPDATE payouts SET state = ?2, attempts = ?3, next_try = ?4, cause = ?5, last_error = ?6
          WHERE payout_id = ?1",
-        params![Blob::from(e.payout_id), state, e.attempt, next_try, Blob::from(recorded.id), e.error],
+        params![
+            Blob::from(e.payout_id),
+            state,
+            e.attempt,
+            next_try,
+            Blob::from(recorded.id),
+            e.error
+        ],
     )
 }
 

@@ -25,12 +25,17 @@ pub(super) fn hold_to_log(
 ) -> Result<(), ConsumeError> {
     let waiting = tables.on_sound_file(around, || Ok(tables.waiting(asked)?))?;
     let told = told_by_log(around, &waiting)?;
-    if waiting.iter().all(|mail| told.get(&mail.payout_id).and_then(Option::as_ref) == Some(mail)) {
+    if waiting
+        .iter()
+        .all(|mail| told.get(&mail.payout_id).and_then(Option::as_ref) == Some(mail))
+    {
         return Ok(());
     }
     let name = around.directory.notifier();
     let name = name.display();
-    around.notices.warn(&format!("{name} contradicts the log about mails that wait; it is made anew from the log"));
+    around.notices.warn(&format!(
+        "{name} contradicts the log about mails that wait; it is made anew from the log"
+    ));
     tables.fill_anew(around)
 }
 
@@ -40,14 +45,21 @@ fn told_by_log(
     waiting: &[WaitingMail],
 ) -> Result<HashMap<PayoutId, Option<WaitingMail>>, LogError> {
     let mut told: HashMap<_, _> = waiting.iter().map(|mail| (mail.payout_id, None)).collect();
-    let first = waiting.iter().map(|mail| mail.sequence.max(Sequence::FIRST)).min();
-    let Some(first) = first.filter(|first| around.log.head().is_ok_and(|head| *first <= head.sequence)) else {
+    let first = waiting
+        .iter()
+        .map(|mail| mail.sequence.max(Sequence::FIRST))
+        .min();
+    let Some(first) =
+        first.filter(|first| around.log.head().is_ok_and(|head| *first <= head.sequence))
+    else {
         return Ok(told);
     };
     around.log.for_each(first, &mut |line| {
         if line.type_name.starts_with("mail.") || line.type_name.starts_with("payout.") {
             // One that cannot be read and did not stop the notifier was set aside.
-            let Ok(recorded) = Recorded::from_line(line) else { return Ok(()) };
+            let Ok(recorded) = Recorded::from_line(line) else {
+                return Ok(());
+            };
             follow(&mut told, &recorded);
         }
         Ok(())
@@ -58,7 +70,9 @@ fn told_by_log(
 fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded<'_>) {
     match recorded.event.as_ref() {
         Event::PayoutMade(made) => {
-            let Some(mail @ None) = told.get_mut(&made.payout_id) else { return };
+            let Some(mail @ None) = told.get_mut(&made.payout_id) else {
+                return;
+            };
             *mail = Some(WaitingMail {
                 payout_id: made.payout_id,
                 sequence: recorded.sequence,
@@ -74,7 +88,9 @@ fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded
             });
         }
         Event::MailFailed(failed) => {
-            let Some(Some(mail)) = told.get_mut(&failed.payout_id) else { return };
+            let Some(Some(mail)) = told.get_mut(&failed.payout_id) else {
+                return;
+            };
             (mail.attempts, mail.cause) = (failed.attempt, recorded.id);
         }
         Event::MailSent(sent) => {

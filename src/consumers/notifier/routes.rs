@@ -24,7 +24,12 @@ pub struct MailRoutes {
 
 impl MailRoutes {
     /// `send_imported` asks for more. Looks whether the store was restored.
-    pub fn new(directory: &StoreDirectory, sender: Sender, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
+    pub fn new(
+        directory: &StoreDirectory,
+        sender: Sender,
+        outgoing: Outgoing,
+        send_imported: bool,
+    ) -> MailRoutes {
         MailRoutes {
             sender,
             outgoing,

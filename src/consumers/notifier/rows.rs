@@ -27,7 +27,9 @@ impl MailState {
     }
 
     fn named(name: &str) -> Option<MailState> {
-        [MailState::Pending, MailState::Sent, MailState::Failed].into_iter().find(|state| state.name() == name)
+        [MailState::Pending, MailState::Sent, MailState::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
@@ -95,7 +97,11 @@ pub(super) fn company(row: &Row<'_>) -> rusqlite::Result<CompanyRow> {
 }
 
 pub(super) fn owed_mail(row: &Row<'_>) -> rusqlite::Result<OwedMail> {
-    Ok(OwedMail { waiting: waiting_mail(row)?, name: row.get("full_name")?, email: row.get("email")? })
+    Ok(OwedMail {
+        waiting: waiting_mail(row)?,
+        name: row.get("full_name")?,
+        email: row.get("email")?,
+    })
 }
 
 pub(super) fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {

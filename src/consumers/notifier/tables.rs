@@ -19,10 +19,18 @@ use crate::event_log::{EventLog, FileLog};
 use crate::state::row::Blob;
 use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 
-const LAYOUT: Layout = Layout { schema: include_str!("schema.sql"), code_version: 3, own_table: "payouts" };
+const LAYOUT: Layout = Layout {
+    schema: include_str!("schema.sql"),
+    code_version: 3,
+    own_table: "payouts",
+};
 /// Hexadecimal, without dashes.
 const ID_DIGITS: usize = 32;
-const TABLES: [ComparedTable; 3] = [("company", "one"), ("users", "user_id"), ("payouts", "sequence")];
+const TABLES: [ComparedTable; 3] = [
+    ("company", "one"),
+    ("users", "user_id"),
+    ("payouts", "sequence"),
+];
 
 /// What the notifier knows of payouts and their mails.
 pub struct MailTables {
@@ -36,11 +44,14 @@ impl MailTables {
         let (file, opened) = SqliteFile::open(&path, &LAYOUT, around.lock_wait)?;
         let name = path.display();
         match opened {
-            Opened::MovedAside(aside) => around
-                .notices
-                .warn(&format!("{name} was damaged; it is kept as {} and rebuilt from the log", aside.display())),
+            Opened::MovedAside(aside) => around.notices.warn(&format!(
+                "{name} was damaged; it is kept as {} and rebuilt from the log",
+                aside.display()
+            )),
             Opened::InMemory(obstacle) => {
-                around.notices.warn(&format!("the disk of {name} {obstacle}; the log is read into memory instead"));
+                around.notices.warn(&format!(
+                    "the disk of {name} {obstacle}; the log is read into memory instead"
+                ));
             }
             Opened::AsItWas | Opened::Anew => {}
         }
@@ -54,8 +65,13 @@ impl MailTables {
     ///
     /// # Errors
     /// As [`SqliteFile::open_to_read`].
-    pub fn open_to_read(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<Option<MailTables>, StateError> {
-        Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(|file| MailTables { file }))
+    pub fn open_to_read(
+        path: &Path,
+        scratch: &Path,
+        lock_wait: Duration,
+    ) -> Result<Option<MailTables>, StateError> {
+        Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?
+            .map(|file| MailTables { file }))
     }
 
     /// What the log up to `last` gives, in a new file at `path`.
@@ -70,7 +86,9 @@ impl MailTables {
     ) -> Result<MailTables, ConsumeError> {
         let (file, _) = SqliteFile::open(path, &LAYOUT, around.lock_wait)?;
         let tables = MailTables { file };
-        tables.file.transaction(|| tables.follow(around, withheld, Some(last)))?;
+        tables
+            .file
+            .transaction(|| tables.follow(around, withheld, Some(last)))?;
         Ok(tables)
     }
 
@@ -78,7 +96,10 @@ impl MailTables {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn differences(&self, rebuilt: &MailTables) -> Result<Vec<(&'static str, String)>, StateError> {
+    pub fn differences(
+        &self,
+        rebuilt: &MailTables,
+    ) -> Result<Vec<(&'static str, String)>, StateError> {
         self.file.differences(&rebuilt.file, &TABLES)
     }
 
@@ -116,17 +137,25 @@ impl MailTables {
         if !withheld.may_rest_at(checkpoint.sequence) {
             return self.fill_anew(around);
         }
-        let follow = || self.file.transaction(|| self.follow(around, &withheld, None));
+        let follow = || {
+            self.file
+                .transaction(|| self.follow(around, &withheld, None))
+        };
         match follow() {
             Err(error) if error.stop().is_some() => {
                 // What stands before it is kept, so that the checkpoint tells where it stopped.
-                let before = error.stop().map_or(checkpoint.sequence, |stop| Sequence(stop.sequence.0 - 1));
+                let before = error
+                    .stop()
+                    .map_or(checkpoint.sequence, |stop| Sequence(stop.sequence.0 - 1));
                 if withheld.may_rest_at(before) {
-                    self.file.transaction(|| self.follow(around, &withheld, Some(before)))?;
+                    self.file
+                        .transaction(|| self.follow(around, &withheld, Some(before)))?;
                 }
                 Err(error)
             }
-            Err(ConsumeError::State(error)) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => {
+            Err(ConsumeError::State(error))
+                if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? =>
+            {
                 follow()
             }
             done => done,
@@ -145,11 +174,14 @@ impl MailTables {
     ) -> Result<T, ConsumeError> {
         match work() {
             Err(ConsumeError::State(error))
-                if error.is_of_a_lost_file() && self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
+                if error.is_of_a_lost_file()
+                    && self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
             {
                 // Whoever replaced it has said so.
                 if let StateError::Damaged { .. } = error {
-                    around.notices.warn(&format!("{error} and rebuilt from the log"));
+                    around
+                        .notices
+                        .warn(&format!("{error} and rebuilt from the log"));
                 }
                 self.follow_log(around)?;
                 work()
@@ -198,12 +230,24 @@ impl MailTables {
     }
 
     fn apply(&self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
-        let applied = projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"));
+        let applied =
+            projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"));
         let Err(error) = applied else { return Ok(()) };
-        let Some(broken) = error.broken_constraint() else { return Err(error.into()) };
-        let known = projection::contradiction(self.file.db(), &recorded.event).map_err(self.file.failed("read"))?;
-        let (consumer, sequence, reason) = (Consumer::Notifier, recorded.sequence, known.unwrap_or(broken));
-        Err(ConsumeError::Stopped { consumer, sequence, reason })
+        let Some(broken) = error.broken_constraint() else {
+            return Err(error.into());
+        };
+        let known = projection::contradiction(self.file.db(), &recorded.event)
+            .map_err(self.file.failed("read"))?;
+        let (consumer, sequence, reason) = (
+            Consumer::Notifier,
+            recorded.sequence,
+            known.unwrap_or(broken),
+        );
+        Err(ConsumeError::Stopped {
+            consumer,
+            sequence,
+            reason,
+        })
     }
 
     /// What keeps the tables from following the event right behind their checkpoint. `decided` tells whether
@@ -211,7 +255,11 @@ impl MailTables {
     ///
     /// # Errors
     /// If tables or log cannot be read.
-    pub fn stop(&self, log: &FileLog, decided: impl Fn(Sequence) -> bool) -> Result<Option<Stop>, ConsumeError> {
+    pub fn stop(
+        &self,
+        log: &FileLog,
+        decided: impl Fn(Sequence) -> bool,
+    ) -> Result<Option<Stop>, ConsumeError> {
         let next = self.checkpoint()?.sequence.next();
         if decided(next) {
             return Ok(None);
@@ -226,14 +274,24 @@ impl MailTables {
     ///
     /// # Errors
     /// If tables or log, or the event, cannot be read.
-    pub(super) fn contradiction(&self, log: &FileLog, next: Sequence) -> Result<Option<Stop>, ConsumeError> {
+    pub(super) fn contradiction(
+        &self,
+        log: &FileLog,
+        next: Sequence,
+    ) -> Result<Option<Stop>, ConsumeError> {
         if next > log.head()?.sequence {
             return Ok(None);
         }
         let line = log.line(next)?;
-        let Some(recorded) = Withheld::nothing(Consumer::Notifier).read(&line.line())? else { return Ok(None) };
-        let reason = projection::contradiction(self.file.db(), &recorded.event).map_err(self.file.failed("read"))?;
-        Ok(reason.map(|reason| Stop { sequence: next, reason }))
+        let Some(recorded) = Withheld::nothing(Consumer::Notifier).read(&line.line())? else {
+            return Ok(None);
+        };
+        let reason = projection::contradiction(self.file.db(), &recorded.event)
+            .map_err(self.file.failed("read"))?;
+        Ok(reason.map(|reason| Stop {
+            sequence: next,
+            reason,
+        }))
     }
 
     /// Of one whose first mail is owed.
@@ -241,14 +299,21 @@ impl MailTables {
     /// # Errors
     /// [`StateError::Damaged`] if it is missing.
     pub(super) fn company(&self) -> Result<CompanyRow, StateError> {
-        self.file.db().query_row("SELECT * FROM company", [], rows::company).map_err(|error| match error {
-            rusqlite::Error::QueryReturnedNoRows => self.file.damaged("its company is missing"),
-            other => self.file.failed("read")(other),
-        })
+        self.file
+            .db()
+            .query_row("SELECT * FROM company", [], rows::company)
+            .map_err(|error| match error {
+                rusqlite::Error::QueryReturnedNoRows => self.file.damaged("its company is missing"),
+                other => self.file.failed("read")(other),
+            })
     }
 
     /// The first mails, in the order of their payouts, that are to be sent at the moment `now`.
-    pub(super) fn due(&self, now: EventTime, mails_max: usize) -> Result<Vec<OwedMail>, StateError> {
+    pub(super) fn due(
+        &self,
+        now: EventTime,
+        mails_max: usize,
+    ) -> Result<Vec<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE state = 'pending' AND (next_try IS NULL OR next_try <= ?1) ORDER BY sequence LIMIT ?2";
         self.all(sql, params![now.micros(), mails_max], rows::owed_mail)
@@ -257,7 +322,9 @@ impl MailTables {
     /// The mail of a payout, unless it is sent.
     pub(super) fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
-        Ok(self.all(sql, params![Blob::from(payout)], rows::owed_mail)?.pop())
+        Ok(self
+            .all(sql, params![Blob::from(payout)], rows::owed_mail)?
+            .pop())
     }
 
     /// Every mail, by date and login.
@@ -276,8 +343,12 @@ impl MailTables {
             return Ok(Vec::new());
         }
         // The ids that begin so are the ones between all zeros and all ones behind it.
-        let end = |filler: &str| Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())));
-        let (Ok(first), Ok(last)) = (end("0"), end("f")) else { return Ok(Vec::new()) };
+        let end = |filler: &str| {
+            Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())))
+        };
+        let (Ok(first), Ok(last)) = (end("0"), end("f")) else {
+            return Ok(Vec::new());
+        };
         let (first, last) = (Blob(first.into_bytes()), Blob(last.into_bytes()));
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
             WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
@@ -297,7 +368,11 @@ impl MailTables {
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StateError> {
         let db = self.file.db();
-        let collect = || db.prepare_cached(sql)?.query_map(params, read)?.collect::<Result<Vec<T>, _>>();
+        let collect = || {
+            db.prepare_cached(sql)?
+                .query_map(params, read)?
+                .collect::<Result<Vec<T>, _>>()
+        };
         collect().map_err(self.file.failed("read"))
     }
 }

@@ -8,7 +8,9 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 
-use crate::domain::event::{BalanceChanged, CompanyFounded, DayClosed, Event, PayoutMade, TaskSettled};
+use crate::domain::event::{
+    BalanceChanged, CompanyFounded, DayClosed, Event, PayoutMade, TaskSettled,
+};
 use crate::domain::id::Sequence;
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
@@ -22,8 +24,8 @@ pub const ORDINAL_MAX: u32 = 1_000_000_000;
 /// 9999-01-01T00:00:00Z: no event is so late, in microseconds since 1970, when the first can be.
 pub const END_MICROS: i64 = 253_370_764_800_000_000;
 /// The dates of those moments in any time zone, and some that come after them.
-pub const DATES: RangeInclusive<BusinessDate> =
-    BusinessDate::new(Date::constant(1969, 12, 31))..=BusinessDate::new(Date::constant(9999, 1, 31));
+pub const DATES: RangeInclusive<BusinessDate> = BusinessDate::new(Date::constant(1969, 12, 31))
+    ..=BusinessDate::new(Date::constant(9999, 1, 31));
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum OutOfBounds {
@@ -57,7 +59,9 @@ pub fn check(event: &Event) -> Checked {
         | Event::UserReactivated(_) => Ok(()),
         Event::TaskCreated(e) => count(e.number),
         Event::TaskAssigned(e) => ordinal(e.assignment_no),
-        Event::TasksReshuffled(e) => [e.open_tasks, e.eligible_users, e.moved].into_iter().try_for_each(count),
+        Event::TasksReshuffled(e) => [e.open_tasks, e.eligible_users, e.moved]
+            .into_iter()
+            .try_for_each(count),
         Event::TaskCompleted(e) => ordinal(e.assignment_no),
         Event::TaskPriced(e) => money([e.fee, e.reward]),
         Event::BalanceChanged(e) => balance_changed(e),
@@ -75,12 +79,19 @@ pub fn check(event: &Event) -> Checked {
 /// # Errors
 /// [`OutOfBounds::Time`] if no event happens at `time`.
 pub fn moment(time: EventTime) -> Checked {
-    if (0..END_MICROS).contains(&time.micros()) { Ok(()) } else { Err(OutOfBounds::Time(time)) }
+    if (0..END_MICROS).contains(&time.micros()) {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Time(time))
+    }
 }
 
 fn company_founded(e: &CompanyFounded) -> Checked {
     let range = &e.pricing;
-    for (min, max) in [(range.fee_min, range.fee_max), (range.reward_min, range.reward_max)] {
+    for (min, max) in [
+        (range.fee_min, range.fee_max),
+        (range.reward_min, range.reward_max),
+    ] {
         money([min, max])?;
         if min.is_negative() || max < min {
             return Err(OutOfBounds::Prices(min, max));
@@ -113,28 +124,59 @@ fn payout_made(e: &PayoutMade) -> Checked {
 fn day_closed(e: &DayClosed) -> Checked {
     date(e.business_date)?;
     sequence(e.through_sequence)?;
-    let counts = [e.entries, e.late_entries, e.payouts_count, e.accounts_negative, e.skipped_events];
+    let counts = [
+        e.entries,
+        e.late_entries,
+        e.payouts_count,
+        e.accounts_negative,
+        e.skipped_events,
+    ];
     counts.into_iter().try_for_each(count)?;
-    money([e.fees, e.rewards, e.corrections, e.management_earned, e.payouts_total, e.debt_carried])
+    money([
+        e.fees,
+        e.rewards,
+        e.corrections,
+        e.management_earned,
+        e.payouts_total,
+        e.debt_carried,
+    ])
 }
 
 fn money<const N: usize>(amounts: [Money; N]) -> Checked {
-    let beyond = amounts.into_iter().find(|amount| amount.minor().unsigned_abs() > MINOR_MAX.unsigned_abs());
+    let beyond = amounts
+        .into_iter()
+        .find(|amount| amount.minor().unsigned_abs() > MINOR_MAX.unsigned_abs());
     beyond.map_or(Ok(()), |amount| Err(OutOfBounds::Money(amount)))
 }
 
 fn count(count: u64) -> Checked {
-    if count <= COUNT_MAX { Ok(()) } else { Err(OutOfBounds::Count(count)) }
+    if count <= COUNT_MAX {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Count(count))
+    }
 }
 
 fn ordinal(ordinal: u32) -> Checked {
-    if ordinal <= ORDINAL_MAX { Ok(()) } else { Err(OutOfBounds::Ordinal(ordinal)) }
+    if ordinal <= ORDINAL_MAX {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Ordinal(ordinal))
+    }
 }
 
 fn sequence(sequence: Sequence) -> Checked {
-    if sequence <= Sequence::MAX { Ok(()) } else { Err(OutOfBounds::Sequence(sequence)) }
+    if sequence <= Sequence::MAX {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Sequence(sequence))
+    }
 }
 
 fn date(date: BusinessDate) -> Checked {
-    if DATES.contains(&date) { Ok(()) } else { Err(OutOfBounds::Date(date)) }
+    if DATES.contains(&date) {
+        Ok(())
+    } else {
+        Err(OutOfBounds::Date(date))
+    }
 }

@@ -47,7 +47,12 @@ pub enum Consumer {
 
 impl Consumer {
     /// In the order in which `consume` runs them.
-    pub const ALL: [Consumer; 4] = [Consumer::Tracker, Consumer::Accounting, Consumer::Analytics, Consumer::Notifier];
+    pub const ALL: [Consumer; 4] = [
+        Consumer::Tracker,
+        Consumer::Accounting,
+        Consumer::Analytics,
+        Consumer::Notifier,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -225,7 +230,9 @@ impl Event {
             Event::DayClosed(e) => Subject::Day(e.business_date),
             Event::MailSent(e) => Subject::User(e.user_id),
             Event::MailFailed(e) => Subject::User(e.user_id),
-            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => Subject::Company,
+            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {
+                Subject::Company
+            }
         }
     }
 
@@ -273,6 +280,10 @@ impl std::str::FromStr for Actor {
             return id.parse().map(Actor::User).map_err(|_| ());
         }
         let name = text.strip_prefix("system/").ok_or(())?;
-        Consumer::ALL.into_iter().find(|c| c.name() == name).map(Actor::System).ok_or(())
+        Consumer::ALL
+            .into_iter()
+            .find(|c| c.name() == name)
+            .map(Actor::System)
+            .ok_or(())
     }
 }

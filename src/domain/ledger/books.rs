@@ -100,7 +100,10 @@ impl Books {
 
     /// Follows an entry. Its date is open: no entry is dated into a closed date.
     pub fn post(&mut self, entry: &BalanceChanged) {
-        debug_assert!(self.closed_through.is_none_or(|closed| entry.business_date > closed));
+        debug_assert!(
+            self.closed_through
+                .is_none_or(|closed| entry.business_date > closed)
+        );
         let day = self.open_days.entry(entry.business_date).or_default();
         day.entry(entry.user_id).or_default().add(entry);
         self.standings.entry(entry.user_id).or_default().balance += entry.amount;
@@ -125,7 +128,9 @@ impl Books {
 
     /// The first date that is not closed. Dates that the zone skips are passed over.
     pub fn first_open_date(&self) -> BusinessDate {
-        let Some(closed) = self.closed_through else { return self.company.first_date };
+        let Some(closed) = self.closed_through else {
+            return self.company.first_date;
+        };
         let mut date = closed.next();
         while !self.company.zone.has_date(date) {
             date = date.next();
@@ -146,7 +151,9 @@ impl Books {
 
     /// The user's current balance, in posting order.
     pub fn balance(&self, user: UserId) -> Money {
-        self.standings.get(&user).map_or(Money::ZERO, |standing| standing.balance)
+        self.standings
+            .get(&user)
+            .map_or(Money::ZERO, |standing| standing.balance)
     }
 
     /// Takes the rows that changed since the last call, each as it now is, for a consumer to

@@ -27,17 +27,28 @@ impl Books {
     /// [`Rejection::DateBeforeFounding`], [`Rejection::DateNotOver`]
     pub fn closable(&self, date: BusinessDate, now: EventTime) -> Result<bool, Rejection> {
         if date < self.company.first_date {
-            return Err(Rejection::DateBeforeFounding { date, founded: self.company.first_date });
+            return Err(Rejection::DateBeforeFounding {
+                date,
+                founded: self.company.first_date,
+            });
         }
         if self.closed_through.is_some_and(|closed| date <= closed) {
             return Ok(false);
         }
         let ends = self.company.zone.end_of(date);
-        if now < ends { Err(Rejection::DateNotOver { date, ends }) } else { Ok(true) }
+        if now < ends {
+            Err(Rejection::DateNotOver { date, ends })
+        } else {
+            Ok(true)
+        }
     }
 
     /// The first open date if it is over at `now` and not after `last`.
-    pub fn next_to_close(&self, now: EventTime, last: Option<BusinessDate>) -> Option<BusinessDate> {
+    pub fn next_to_close(
+        &self,
+        now: EventTime,
+        last: Option<BusinessDate>,
+    ) -> Option<BusinessDate> {
         let date = self.first_open_date();
         let wanted = last.is_none_or(|last| date <= last);
         (wanted && now >= self.company.zone.end_of(date)).then_some(date)
@@ -54,7 +65,11 @@ impl Books {
         let closed = self.totals(date, closing);
         self.close(&closed);
         let id = EventId::from_uuid(self.company.id.derive(&format!("day/{date}")));
-        facts.push(Fact { id, causation: None, event: closed.into() });
+        facts.push(Fact {
+            id,
+            causation: None,
+            event: closed.into(),
+        });
         facts
     }
 
@@ -62,23 +77,39 @@ impl Books {
     fn standings_on(&self, date: BusinessDate) -> impl Iterator<Item = (UserId, Money, UserDay)> {
         let day = self.open_days.get(&date);
         self.standings.iter().map(move |(user, standing)| {
-            let entries = day.and_then(|day| day.get(user)).copied().unwrap_or_default();
+            let entries = day
+                .and_then(|day| day.get(user))
+                .copied()
+                .unwrap_or_default();
             (*user, standing.carried, entries)
         })
     }
 
     /// Who is above zero at the end of `date`: user, balance before it, entries of it.
     fn due(&self, date: BusinessDate) -> Vec<(UserId, Money, UserDay)> {
-        self.standings_on(date).filter(|(_, opening, day)| (*opening + day.change()).is_positive()).collect()
+        self.standings_on(date)
+            .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
+            .collect()
     }
 
     /// What the users below zero owe at the end of `date`, each as a positive amount.
     fn debts(&self, date: BusinessDate) -> Vec<Money> {
-        let ends = self.standings_on(date).map(|(_, opening, day)| opening + day.change());
-        ends.filter(|end| end.is_negative()).map(|end| -end).collect()
+        let ends = self
+            .standings_on(date)
+            .map(|(_, opening, day)| opening + day.change());
+        ends.filter(|end| end.is_negative())
+            .map(|end| -end)
+            .collect()
     }
 
-    fn pay(&mut self, date: BusinessDate, user_id: UserId, opening: Money, day: UserDay, at: EventTime) -> [Fact; 2] {
+    fn pay(
+        &mut self,
+        date: BusinessDate,
+        user_id: UserId,
+        opening: Money,
+        day: UserDay,
+        at: EventTime,
+    ) -> [Fact; 2] {
         let company = self.company.id;
         let amount = opening + day.change();
         let payout_id = PayoutId::from_uuid(company.derive(&format!("payout/{user_id}/{date}")));
@@ -111,16 +142,30 @@ impl Books {
         };
         self.post(&entry);
         [
-            Fact { id: paid_id, causation: None, event: paid.into() },
-            Fact { id: EventId::from_uuid(entry_id), causation: Some(paid_id), event: entry.into() },
+            Fact {
+                id: paid_id,
+                causation: None,
+                event: paid.into(),
+            },
+            Fact {
+                id: EventId::from_uuid(entry_id),
+                causation: Some(paid_id),
+                event: entry.into(),
+            },
         ]
     }
 
     fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
-        let days: Vec<&UserDay> = self.open_days.get(&date).into_iter().flat_map(|day| day.values()).collect();
+        let days: Vec<&UserDay> = self
+            .open_days
+            .get(&date)
+            .into_iter()
+            .flat_map(|day| day.values())
+            .collect();
         let debts = self.debts(date);
         let sum = |part: fn(&UserDay) -> Money| days.iter().map(|day| part(day)).sum::<Money>();
-        let (fees, rewards, corrections) = (sum(|d| d.fees), sum(|d| d.rewards), sum(|d| d.corrections));
+        let (fees, rewards, corrections) =
+            (sum(|d| d.fees), sum(|d| d.rewards), sum(|d| d.corrections));
         DayClosed {
             business_date: date,
             through_sequence: closing.through_sequence,

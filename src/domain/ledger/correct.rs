@@ -47,7 +47,11 @@ impl Correct {
         }
         let size = self.size(original)?;
         let reason = text::check_reason(&self.reason)?;
-        let amount = if original.amount.is_negative() { size } else { -size };
+        let amount = if original.amount.is_negative() {
+            size
+        } else {
+            -size
+        };
         let (business_date, late) = books.business_date(at);
         Ok(BalanceChanged {
             entry_id,
@@ -69,7 +73,9 @@ impl Correct {
 
     fn size(&self, original: &Original) -> Result<Money, Rejection> {
         if !matches!(original.kind, EntryKind::Fee | EntryKind::Reward) {
-            return Err(Rejection::NotCorrectable { kind: original.kind });
+            return Err(Rejection::NotCorrectable {
+                kind: original.kind,
+            });
         }
         let remaining = original.amount.abs() - original.corrected;
         if !remaining.is_positive() {

@@ -28,7 +28,12 @@ impl EntryKind {
     }
 
     pub fn named(name: &str) -> Option<EntryKind> {
-        let kinds = [EntryKind::Fee, EntryKind::Reward, EntryKind::Payout, EntryKind::Correction];
+        let kinds = [
+            EntryKind::Fee,
+            EntryKind::Reward,
+            EntryKind::Payout,
+            EntryKind::Correction,
+        ];
         kinds.into_iter().find(|kind| kind.name() == name)
     }
 }
@@ -74,7 +79,11 @@ pub fn posting(kind: EntryKind, amount: Money) -> Posting {
         EntryKind::Correction if amount.is_positive() => (Account::Fees, Account::Popug),
         EntryKind::Correction => (Account::Popug, Account::Rewards),
     };
-    Posting { debit, credit, amount: amount.abs() }
+    Posting {
+        debit,
+        credit,
+        amount: amount.abs(),
+    }
 }
 
 #[cfg(test)]
@@ -83,11 +92,21 @@ mod tests {
 
     #[test]
     fn a_correction_swaps_the_sides_of_the_entry_it_corrects() {
-        let swapped = |p: Posting| Posting { debit: p.credit, credit: p.debit, amount: p.amount };
+        let swapped = |p: Posting| Posting {
+            debit: p.credit,
+            credit: p.debit,
+            amount: p.amount,
+        };
         let fee = posting(EntryKind::Fee, Money::units(-12));
-        assert_eq!(posting(EntryKind::Correction, Money::units(12)), swapped(fee));
+        assert_eq!(
+            posting(EntryKind::Correction, Money::units(12)),
+            swapped(fee)
+        );
         let reward = posting(EntryKind::Reward, Money::units(30));
-        assert_eq!(posting(EntryKind::Correction, Money::units(-30)), swapped(reward));
+        assert_eq!(
+            posting(EntryKind::Correction, Money::units(-30)),
+            swapped(reward)
+        );
     }
 
     #[test]
@@ -100,7 +119,11 @@ mod tests {
             (EntryKind::Correction, -4),
         ] {
             let posted = posting(kind, Money::units(units));
-            let side = if posted.credit == Account::Popug { posted.amount } else { -posted.amount };
+            let side = if posted.credit == Account::Popug {
+                posted.amount
+            } else {
+                -posted.amount
+            };
             assert_eq!(side, Money::units(units), "{kind:?}");
         }
     }

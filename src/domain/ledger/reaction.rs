@@ -30,7 +30,11 @@ pub struct Cause {
 }
 
 /// The id of a fact that follows from `cause`: `<type without version>/<cause>`.
-pub fn derived_id(company: CompanyId, type_without_version: &str, cause: impl std::fmt::Display) -> uuid::Uuid {
+pub fn derived_id(
+    company: CompanyId,
+    type_without_version: &str,
+    cause: impl std::fmt::Display,
+) -> uuid::Uuid {
     company.derive(&format!("{type_without_version}/{cause}"))
 }
 
@@ -38,21 +42,53 @@ impl Books {
     /// A created task gets its price.
     pub fn price_task(&self, cause: Cause, created: &TaskCreated) -> (Price, Fact) {
         let price = pricing::price(self.company.id, created.task_id, &self.company.pricing);
-        let event = TaskPriced { task_id: created.task_id, fee: price.fee, reward: price.reward };
+        let event = TaskPriced {
+            task_id: created.task_id,
+            fee: price.fee,
+            reward: price.reward,
+        };
         (price, self.derived("task.priced", cause.id, event.into()))
     }
 
     /// An assignment charges the task's fee to the new assignee.
-    pub fn charge_fee(&mut self, cause: Cause, assigned: &TaskAssigned, task: &mut TaskAccount) -> Fact {
+    pub fn charge_fee(
+        &mut self,
+        cause: Cause,
+        assigned: &TaskAssigned,
+        task: &mut TaskAccount,
+    ) -> Fact {
         task.fees_charged += task.price.fee;
-        let place = Place { task: assigned.task_id, assignment_no: assigned.assignment_no };
-        self.entry(cause, assigned.assignee_id, EntryKind::Fee, -task.price.fee, place)
+        let place = Place {
+            task: assigned.task_id,
+            assignment_no: assigned.assignment_no,
+        };
+        self.entry(
+            cause,
+            assigned.assignee_id,
+            EntryKind::Fee,
+            -task.price.fee,
+            place,
+        )
     }
 
     /// A completion credits the reward and settles the task.
-    pub fn credit_reward(&mut self, cause: Cause, completed: &TaskCompleted, task: &TaskAccount) -> [Fact; 2] {
-        let place = Place { task: completed.task_id, assignment_no: completed.assignment_no };
-        let reward = self.entry(cause, completed.completed_by, EntryKind::Reward, task.price.reward, place);
+    pub fn credit_reward(
+        &mut self,
+        cause: Cause,
+        completed: &TaskCompleted,
+        task: &TaskAccount,
+    ) -> [Fact; 2] {
+        let place = Place {
+            task: completed.task_id,
+            assignment_no: completed.assignment_no,
+        };
+        let reward = self.entry(
+            cause,
+            completed.completed_by,
+            EntryKind::Reward,
+            task.price.reward,
+            place,
+        );
         let settled = TaskSettled {
             task_id: completed.task_id,
             number: task.number,
@@ -66,10 +102,20 @@ impl Books {
             reward: task.price.reward,
             fees_charged: task.fees_charged,
         };
-        [reward, self.derived("task.settled", cause.id, settled.into())]
+        [
+            reward,
+            self.derived("task.settled", cause.id, settled.into()),
+        ]
     }
 
-    fn entry(&mut self, cause: Cause, user_id: UserId, kind: EntryKind, amount: Money, place: Place) -> Fact {
+    fn entry(
+        &mut self,
+        cause: Cause,
+        user_id: UserId,
+        kind: EntryKind,
+        amount: Money,
+        place: Place,
+    ) -> Fact {
         let (business_date, late) = self.business_date(cause.time);
         let id = derived_id(self.company.id, "balance.changed", cause.id);
         let entry = BalanceChanged {
@@ -89,12 +135,20 @@ impl Books {
             reason: None,
         };
         self.post(&entry);
-        Fact { id: EventId::from_uuid(id), causation: Some(cause.id), event: entry.into() }
+        Fact {
+            id: EventId::from_uuid(id),
+            causation: Some(cause.id),
+            event: entry.into(),
+        }
     }
 
     fn derived(&self, type_without_version: &str, cause: EventId, event: Event) -> Fact {
         let id = derived_id(self.company.id, type_without_version, cause);
-        Fact { id: EventId::from_uuid(id), causation: Some(cause), event }
+        Fact {
+            id: EventId::from_uuid(id),
+            causation: Some(cause),
+            event,
+        }
     }
 }
 

@@ -17,7 +17,11 @@ pub struct Tally {
 
 impl Tally {
     pub fn add(&mut self, entry: &BalanceChanged) {
-        self.join(&Tally { entries: 1, amount_minor: entry.amount.minor(), digest: fingerprint(entry) });
+        self.join(&Tally {
+            entries: 1,
+            amount_minor: entry.amount.minor(),
+            digest: fingerprint(entry),
+        });
     }
 
     /// Adds all that `other` counts.

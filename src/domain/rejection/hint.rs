@@ -20,11 +20,17 @@ impl Rejection {
         Some(match self {
             UnknownUser { .. } => "`popug-cli user list` shows everybody".into(),
             UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
-            UnknownEntry { .. } => "`popug-cli report entries` shows every entry with its id".into(),
+            UnknownEntry { .. } => {
+                "`popug-cli report entries` shows every entry with its id".into()
+            }
             UnknownEvent { .. } => "`popug-cli status` tells the log's last event".into(),
             RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),
-            ActorDeactivated { login } => format!("an admin can undo it: `popug-cli user reactivate {login}`"),
-            NotTheAssignee { number, .. } => format!("`popug-cli task show {number}` tells its history"),
+            ActorDeactivated { login } => {
+                format!("an admin can undo it: `popug-cli user reactivate {login}`")
+            }
+            NotTheAssignee { number, .. } => {
+                format!("`popug-cli task show {number}` tells its history")
+            }
             OwnAccount => "ask another accountant or an admin".into(),
             _ => return None,
         })
@@ -35,28 +41,51 @@ impl Rejection {
         use Rejection::*;
         Some(match self {
             KeyReused { first_sequence, .. } => {
-                format!("choose another --key; `popug-cli log show {first_sequence}` shows the first use")
+                format!(
+                    "choose another --key; `popug-cli log show {first_sequence}` shows the first use"
+                )
             }
             LoginTaken { login } => format!("`popug-cli user show {login}` tells who has it"),
             ServiceRoleFixed { .. } => "register another user for it".into(),
-            LastAdmin { .. } => "make somebody else admin first: `popug-cli user set-role LOGIN admin`".into(),
+            LastAdmin { .. } => {
+                "make somebody else admin first: `popug-cli user set-role LOGIN admin`".into()
+            }
             AlreadyCompleted { number } => format!("`popug-cli task show {number}` tells when"),
             NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
-            DateNotOver { .. } => "close it when it is over; `popug-cli close` alone closes every finished date".into(),
-            DateBeforeFounding { founded, .. } => format!("the first date of the books is {founded}"),
+            DateNotOver { .. } => {
+                "close it when it is over; `popug-cli close` alone closes every finished date"
+                    .into()
+            }
+            DateBeforeFounding { founded, .. } => {
+                format!("the first date of the books is {founded}")
+            }
             DateBlocked { sequence, .. } => format!(
                 "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it if it is not of the books, then close again"
             ),
-            NotStopped { consumer, at: Some(at), .. } => {
-                format!("{} stops at event {at}; that one can be set aside", consumer.name())
+            NotStopped {
+                consumer,
+                at: Some(at),
+                ..
+            } => {
+                format!(
+                    "{} stops at event {at}; that one can be set aside",
+                    consumer.name()
+                )
             }
-            NotStopped { consumer, at: None, .. } => {
-                format!("only an event that stops its consumer is set aside, and {} runs", consumer.name())
+            NotStopped {
+                consumer, at: None, ..
+            } => {
+                format!(
+                    "only an event that stops its consumer is set aside, and {} runs",
+                    consumer.name()
+                )
             }
             NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
             StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
             BooksIncomplete { sequence } => {
-                format!("`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again")
+                format!(
+                    "`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again"
+                )
             }
             BooksAreNotSkipped { consumer, sequence } => format!(
                 "`popug-cli dlq retry {sequence} --consumer {} --reason TEXT` when it can be read",
@@ -64,8 +93,12 @@ impl Rejection {
             ),
             NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
             CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
-            CorrectionTooLarge { remaining, .. } => format!("correct at most {remaining}, or leave --amount out"),
-            ClockBehind { before_jump, last, .. } if *before_jump <= FOUNDED => format!(
+            CorrectionTooLarge { remaining, .. } => {
+                format!("correct at most {remaining}, or leave --amount out")
+            }
+            ClockBehind {
+                before_jump, last, ..
+            } if *before_jump <= FOUNDED => format!(
                 "set the clock; if it has run ahead since the founding, wait until {last}, or found the company anew: `popug-cli -C NEW-DIR init`"
             ),
             ClockBehind { before_jump, .. } => format!(

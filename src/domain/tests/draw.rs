@@ -24,9 +24,20 @@ fn company() -> World {
 fn reshuffled(tasks: u64) -> Vec<UserId> {
     let world = company();
     let (assignee, completed, assignment_no) = (user_id("popug0"), false, 1);
-    let open = (1..=tasks).map(|number| Task { id: task_id(number), number, completed, assignee, assignment_no });
+    let open = (1..=tasks).map(|number| Task {
+        id: task_id(number),
+        number,
+        completed,
+        assignee,
+        assignment_no,
+    });
     let open: Vec<_> = open.collect();
-    let events = task::reshuffle(world.user("anna"), &open, &world.eligible(), &mut PinnedDice::new(1));
+    let events = task::reshuffle(
+        world.user("anna"),
+        &open,
+        &world.eligible(),
+        &mut PinnedDice::new(1),
+    );
     assignees(&events.unwrap()).collect()
 }
 
@@ -39,16 +50,25 @@ fn assignees(events: &[Event]) -> impl Iterator<Item = UserId> {
 
 fn chi_square(drawn: impl IntoIterator<Item = UserId>) -> f64 {
     let mut counts: HashMap<UserId, u32> = HashMap::new();
-    drawn.into_iter().for_each(|user| *counts.entry(user).or_default() += 1);
+    drawn
+        .into_iter()
+        .for_each(|user| *counts.entry(user).or_default() += 1);
     assert_eq!(counts.len(), POPUGS, "everybody is drawn");
     let expected = f64::from(counts.values().sum::<u32>()) / POPUGS as f64;
-    counts.values().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum()
+    counts
+        .values()
+        .map(|count| (f64::from(*count) - expected).powi(2) / expected)
+        .sum()
 }
 
 #[test]
 fn a_new_task_goes_to_anybody_with_equal_chance() {
     let mut world = company();
-    let add = || Add { title: "Fix it".into(), jira_id: None, description: None };
+    let add = || Add {
+        title: "Fix it".into(),
+        jira_id: None,
+        description: None,
+    };
     let mut drawn = Vec::new();
     for _ in 0..10_000 {
         drawn.extend(assignees(&world.when("anna", Command::Add(add())).unwrap()));
@@ -68,10 +88,16 @@ fn a_reshuffled_task_goes_to_anybody_with_equal_chance() {
 #[test]
 fn tasks_of_one_reshuffle_are_drawn_independently() {
     let mut pairs: HashMap<(UserId, UserId), u32> = HashMap::new();
-    reshuffled(20_000).chunks(2).for_each(|pair| *pairs.entry((pair[0], pair[1])).or_default() += 1);
+    reshuffled(20_000)
+        .chunks(2)
+        .for_each(|pair| *pairs.entry((pair[0], pair[1])).or_default() += 1);
     let expected = 10_000.0 / (POPUGS * POPUGS) as f64;
     let unseen = (POPUGS * POPUGS - pairs.len()) as f64 * expected;
-    let chi_square: f64 = unseen + pairs.values().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum::<f64>();
+    let chi_square: f64 = unseen
+        + pairs
+            .values()
+            .map(|n| (f64::from(*n) - expected).powi(2) / expected)
+            .sum::<f64>();
     // 99 degrees of freedom, one in 1,000 on either side.
     assert!((60.0..149.0).contains(&chi_square), "{chi_square}");
 }

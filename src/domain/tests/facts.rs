@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use crate::domain::event::{
-    AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, UserDeactivated, UserRegistered,
+    AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, UserDeactivated,
+    UserRegistered,
 };
 use crate::domain::id::{TaskId, UserId};
 use crate::domain::role::Role;
@@ -31,17 +32,36 @@ pub fn task_id(number: u64) -> TaskId {
 
 pub fn joined(login: &str, role: Role) -> Event {
     let email = format!("{login}@popug.example");
-    UserRegistered { user_id: user_id(login), login: login.into(), full_name: login.into(), email, role }.into()
+    UserRegistered {
+        user_id: user_id(login),
+        login: login.into(),
+        full_name: login.into(),
+        email,
+        role,
+    }
+    .into()
 }
 
 pub fn left(login: &str) -> Event {
-    UserDeactivated { user_id: user_id(login), reason: None }.into()
+    UserDeactivated {
+        user_id: user_id(login),
+        reason: None,
+    }
+    .into()
 }
 
 pub fn created(number: u64) -> Event {
     let title = format!("Task {number}");
     let created_by = user_id("anna");
-    TaskCreated { task_id: task_id(number), number, title, jira_id: None, description: None, created_by }.into()
+    TaskCreated {
+        task_id: task_id(number),
+        number,
+        title,
+        jira_id: None,
+        description: None,
+        created_by,
+    }
+    .into()
 }
 
 pub fn assigned(number: u64, login: &str) -> Event {
@@ -56,5 +76,10 @@ pub fn assigned(number: u64, login: &str) -> Event {
 }
 
 pub fn completed(number: u64, login: &str) -> Event {
-    TaskCompleted { task_id: task_id(number), completed_by: user_id(login), assignment_no: 1 }.into()
+    TaskCompleted {
+        task_id: task_id(number),
+        completed_by: user_id(login),
+        assignment_no: 1,
+    }
+    .into()
 }

@@ -17,17 +17,27 @@ enum Change {
 }
 
 /// One of `good`, with up to five changes; `words` are put in.
-pub fn mutated(good: impl Strategy<Value = Vec<u8>>, words: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
+pub fn mutated(
+    good: impl Strategy<Value = Vec<u8>>,
+    words: &'static [&'static str],
+) -> impl Strategy<Value = Vec<u8>> {
     let index = any::<Index>;
     let change = prop_oneof![
         (index(), 0..8_u8).prop_map(|(at, bit)| Change::Flip { at, bit }),
-        (index(), select(words)).prop_map(|(at, word)| Change::Put { at, word: word.as_bytes().to_vec() }),
-        (index(), any::<u8>()).prop_map(|(at, byte)| Change::Put { at, word: vec![byte] }),
+        (index(), select(words)).prop_map(|(at, word)| Change::Put {
+            at,
+            word: word.as_bytes().to_vec()
+        }),
+        (index(), any::<u8>()).prop_map(|(at, byte)| Change::Put {
+            at,
+            word: vec![byte]
+        }),
         (index(), 1..12_usize).prop_map(|(at, length)| Change::Cut { at, length }),
         (index(), 1..40_usize).prop_map(|(at, length)| Change::Repeat { at, length }),
         index().prop_map(|at| Change::EndAt { at }),
     ];
-    (good, prop::collection::vec(change, 0..6)).prop_map(|(good, changes)| changes.into_iter().fold(good, apply))
+    (good, prop::collection::vec(change, 0..6))
+        .prop_map(|(good, changes)| changes.into_iter().fold(good, apply))
 }
 
 fn apply(mut bytes: Vec<u8>, change: Change) -> Vec<u8> {

@@ -33,7 +33,11 @@ pub struct World {
 }
 
 pub fn given(events: impl IntoIterator<Item = Event>) -> World {
-    let mut world = World { users: Vec::new(), tasks: Vec::new(), dice: PinnedDice::new(1) };
+    let mut world = World {
+        users: Vec::new(),
+        tasks: Vec::new(),
+        dice: PinnedDice::new(1),
+    };
     events.into_iter().for_each(|event| world.evolve(&event));
     world
 }
@@ -42,7 +46,12 @@ impl World {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::UserRegistered(e) => self.users.push(User::registered(e)),
-            Event::TaskCreated(TaskCreated { task_id: id, number, created_by: assignee, .. }) => {
+            Event::TaskCreated(TaskCreated {
+                task_id: id,
+                number,
+                created_by: assignee,
+                ..
+            }) => {
                 // The assignment that follows names the assignee.
                 self.tasks.push(Task {
                     id: *id,
@@ -60,11 +69,18 @@ impl World {
     }
 
     pub fn user(&self, login: &str) -> &User {
-        self.users.iter().find(|user| user.login == login).expect("a given user")
+        self.users
+            .iter()
+            .find(|user| user.login == login)
+            .expect("a given user")
     }
 
     pub fn eligible(&self) -> Vec<UserId> {
-        self.users.iter().filter(|user| user.is_eligible()).map(|user| user.id).collect()
+        self.users
+            .iter()
+            .filter(|user| user.is_eligible())
+            .map(|user| user.id)
+            .collect()
     }
 
     /// What `actor`'s command leads to, which then has happened.
@@ -72,26 +88,65 @@ impl World {
         let mut dice = self.dice.clone();
         let decision = self.decide(self.user(actor), command, &mut dice);
         self.dice = dice;
-        decision.iter().flatten().for_each(|event| self.evolve(event));
+        decision
+            .iter()
+            .flatten()
+            .for_each(|event| self.evolve(event));
         decision
     }
 
     fn decide(&self, actor: &User, command: Command<'_>, dice: &mut PinnedDice) -> Decision {
-        let admins = self.users.iter().filter(|user| user.active && user.role == Role::Admin).count() as u64;
+        let admins = self
+            .users
+            .iter()
+            .filter(|user| user.active && user.role == Role::Admin)
+            .count() as u64;
         let reason = || Some("for a reason".to_owned());
         match command {
-            Command::Register(c) => c.decide(actor, self.users.iter().any(|user| user.login == c.login), now(), dice),
+            Command::Register(c) => c.decide(
+                actor,
+                self.users.iter().any(|user| user.login == c.login),
+                now(),
+                dice,
+            ),
             Command::Change(login, c) => c.decide(actor, self.user(login)),
-            Command::SetRole(login, role) => SetRole { role: role.into() }.decide(actor, self.user(login), admins),
-            Command::Deactivate(login) => Deactivate { reason: reason() }.decide(actor, self.user(login), admins),
-            Command::Reactivate(login) => Reactivate { reason: reason() }.decide(actor, self.user(login)),
-            Command::Add(c) => c.decide(actor, self.tasks.len() as u64 + 1, &self.eligible(), now(), dice),
+            Command::SetRole(login, role) => {
+                SetRole { role: role.into() }.decide(actor, self.user(login), admins)
+            }
+            Command::Deactivate(login) => {
+                Deactivate { reason: reason() }.decide(actor, self.user(login), admins)
+            }
+            Command::Reactivate(login) => {
+                Reactivate { reason: reason() }.decide(actor, self.user(login))
+            }
+            Command::Add(c) => c.decide(
+                actor,
+                self.tasks.len() as u64 + 1,
+                &self.eligible(),
+                now(),
+                dice,
+            ),
             Command::Complete(numbers) => {
-                let tasks: Vec<_> = numbers.iter().map(|number| self.tasks[*number as usize - 1].clone()).collect();
-                task::complete(actor, &tasks, |id| self.users.iter().find(|u| u.id == id).expect("known").login.clone())
+                let tasks: Vec<_> = numbers
+                    .iter()
+                    .map(|number| self.tasks[*number as usize - 1].clone())
+                    .collect();
+                task::complete(actor, &tasks, |id| {
+                    self.users
+                        .iter()
+                        .find(|u| u.id == id)
+                        .expect("known")
+                        .login
+                        .clone()
+                })
             }
             Command::Reshuffle => {
-                let open: Vec<_> = self.tasks.iter().filter(|task| !task.completed).cloned().collect();
+                let open: Vec<_> = self
+                    .tasks
+                    .iter()
+                    .filter(|task| !task.completed)
+                    .cloned()
+                    .collect();
                 task::reshuffle(actor, &open, &self.eligible(), dice)
             }
         }

@@ -20,11 +20,15 @@ const FORMS: [fn(&str, &str) -> String; 6] = [
 /// Titles that are what they look like: no brackets, and no separator in front.
 fn plain_title() -> impl Strategy<Value = String> {
     let starts_with_separator = |title: &str| {
-        title.strip_prefix(['-', '–', '—']).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        title
+            .strip_prefix(['-', '–', '—'])
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     };
     let text = "[^\\[\\]\\pC\\p{Zl}\\p{Zp}]{1,60}|-[0-9]{1,3} degrees|--verbose is broken";
     text.prop_map(|title: String| title.trim().to_owned())
-        .prop_filter("nothing is left of it", move |title| !title.is_empty() && !starts_with_separator(title))
+        .prop_filter("nothing is left of it", move |title| {
+            !title.is_empty() && !starts_with_separator(title)
+        })
 }
 
 #[test]
@@ -39,15 +43,26 @@ fn the_dash_of_a_title_is_not_taken_for_a_separator() {
         ("[UP-7]: :smile: is broken", ":smile: is broken"),
         ("UP-7: Fix it", "UP-7: Fix it"),
     ] {
-        assert_eq!(Title::from_input(text, None).unwrap().title, title, "{text}");
+        assert_eq!(
+            Title::from_input(text, None).unwrap().title,
+            title,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn titles_of_version_1_are_trimmed_before_they_are_split() {
     let title = Title::from_v1(" [UP-7] Fix it ".into());
-    assert_eq!((title.title.as_str(), title.jira_id.as_deref()), ("Fix it", Some("UP-7")));
-    assert_eq!(Title::from_v1(" Fix it ".into()).title, " Fix it ", "one that does not parse is kept");
+    assert_eq!(
+        (title.title.as_str(), title.jira_id.as_deref()),
+        ("Fix it", Some("UP-7"))
+    );
+    assert_eq!(
+        Title::from_v1(" Fix it ".into()).title,
+        " Fix it ",
+        "one that does not parse is kept"
+    );
 }
 
 proptest! {
@@ -125,7 +140,11 @@ fn the_largest_and_the_smallest_amount_are_read_back() {
     for amount in [i64::MIN, i64::MAX, 0, -1].map(Money::from_minor) {
         assert_eq!(amount.to_string().parse(), Ok(amount));
     }
-    for text in ["92233720368547758.08", "-92233720368547758.09", &"9".repeat(60)] {
+    for text in [
+        "92233720368547758.08",
+        "-92233720368547758.09",
+        &"9".repeat(60),
+    ] {
         assert!(text.parse::<Money>().is_err(), "{text}");
     }
 }

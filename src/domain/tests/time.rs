@@ -14,7 +14,10 @@ fn micros_later(moment: EventTime, micros: i64) -> EventTime {
 }
 
 fn all_zones() -> Vec<Zone> {
-    let names: Vec<_> = tz::db().available().filter_map(|name| Zone::named(name.as_str()).ok()).collect();
+    let names: Vec<_> = tz::db()
+        .available()
+        .filter_map(|name| Zone::named(name.as_str()).ok())
+        .collect();
     assert!(names.len() > 400, "the bundled database is there");
     names
 }
@@ -22,8 +25,14 @@ fn all_zones() -> Vec<Zone> {
 /// The moments from 1840 to 2040 at which a zone's clock changed.
 fn clock_changes(zone: &Zone) -> Vec<Timestamp> {
     let zone = tz::TimeZone::get(zone.name()).unwrap();
-    let (from, until) = (at("1840-01-01T00:00:00Z").timestamp(), at("2040-01-01T00:00:00Z").timestamp());
-    zone.following(from).map(|change| change.timestamp()).take_while(|change| *change < until).collect()
+    let (from, until) = (
+        at("1840-01-01T00:00:00Z").timestamp(),
+        at("2040-01-01T00:00:00Z").timestamp(),
+    );
+    zone.following(from)
+        .map(|change| change.timestamp())
+        .take_while(|change| *change < until)
+        .collect()
 }
 
 /// `date` is over at `end_of(date)`, not a microsecond earlier, and never comes back.
@@ -31,10 +40,20 @@ fn assert_ends_once(zone: &Zone, date: BusinessDate, changes: &[Timestamp]) {
     let end = zone.end_of(date);
     let name = zone.name();
     assert!(zone.date_of(end) > date, "{name}: {date} goes on at {end}");
-    assert!(zone.date_of(micros_later(end, -1)) <= date, "{name}: {date} was over before {end}");
+    assert!(
+        zone.date_of(micros_later(end, -1)) <= date,
+        "{name}: {date} was over before {end}"
+    );
     // Local time only runs backwards where the clock changes.
-    for change in changes.iter().map(|change| EventTime::new(*change)).filter(|change| *change > end) {
-        assert!(zone.date_of(change) > date, "{name}: {date} is back at {change}");
+    for change in changes
+        .iter()
+        .map(|change| EventTime::new(*change))
+        .filter(|change| *change > end)
+    {
+        assert!(
+            zone.date_of(change) > date,
+            "{name}: {date} is back at {change}"
+        );
     }
 }
 
@@ -44,7 +63,9 @@ fn every_date_around_every_clock_change_of_every_zone_ends_once() {
         let changes = clock_changes(&zone);
         for change in &changes {
             let date = zone.date_of(EventTime::new(*change));
-            let nearby = changes.iter().filter(|other| other.duration_since(*change).as_hours().abs() < 100);
+            let nearby = changes
+                .iter()
+                .filter(|other| other.duration_since(*change).as_hours().abs() < 100);
             let nearby: Vec<_> = nearby.copied().collect();
             for date in date.plus_days(-3).through(date.plus_days(2)) {
                 assert_ends_once(&zone, date, &nearby);
@@ -60,8 +81,16 @@ fn every_date_of_two_years_of_every_zone_ends_once_and_later_than_the_date_befor
         let mut previous_end = zone.end_of(on("2024-12-31"));
         for date in on("2025-01-01").through(on("2026-12-31")) {
             let end = zone.end_of(date);
-            assert!(end > previous_end, "{}: {date} is not skipped in these years", zone.name());
-            assert!(zone.date_of(end) > date && zone.date_of(micros_later(end, -1)) == date, "{} {date}", zone.name());
+            assert!(
+                end > previous_end,
+                "{}: {date} is not skipped in these years",
+                zone.name()
+            );
+            assert!(
+                zone.date_of(end) > date && zone.date_of(micros_later(end, -1)) == date,
+                "{} {date}",
+                zone.name()
+            );
             assert!(zone.has_date(date));
             previous_end = end;
         }
@@ -91,7 +120,10 @@ fn the_last_dates_of_the_calendar_end_somewhere() {
     for name in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
         let zone = Zone::named(name).unwrap();
         for date in ["9999-12-29", "9999-12-30", "9999-12-31"] {
-            assert!(zone.end_of(on(date)) > at("9999-12-29T00:00:00Z"), "{name} {date}");
+            assert!(
+                zone.end_of(on(date)) > at("9999-12-29T00:00:00Z"),
+                "{name} {date}"
+            );
         }
     }
 }

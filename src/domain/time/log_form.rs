@@ -12,12 +12,31 @@ const DAYS_PER_400_YEARS: i64 = 146_097;
 /// Microseconds since 1970 UTC; `None` for any other form, and for what is no time.
 pub fn read(text: &[u8]) -> Option<i64> {
     let text: &[u8; LENGTH] = text.try_into().ok()?;
-    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (26, b'Z')];
-    if separators.iter().any(|(at, separator)| text[*at] != *separator) {
+    let separators = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+        (26, b'Z'),
+    ];
+    if separators
+        .iter()
+        .any(|(at, separator)| text[*at] != *separator)
+    {
         return None;
     }
-    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
-    let (hour, minute, second) = (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..19])?);
+    let (year, month, day) = (
+        number(&text[..4])?,
+        number(&text[5..7])?,
+        number(&text[8..10])?,
+    );
+    let (hour, minute, second) = (
+        number(&text[11..13])?,
+        number(&text[14..16])?,
+        number(&text[17..19])?,
+    );
     let is_time = (1..=12).contains(&month)
         && (1..=days_in(year, month)).contains(&day)
         && hour < 24
@@ -48,7 +67,11 @@ pub fn written(micros: i64) -> Option<[u8; LENGTH]> {
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+    digits.iter().try_fold(0, |number, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| number * 10 + i64::from(digit - b'0'))
+    })
 }
 
 fn put(digits: &mut [u8], mut number: i64) {
@@ -78,12 +101,19 @@ const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 /// Year, month and day of a day since 1970-01-01.
 const fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + DAYS_TO_1970;
-    let (era, of_era) = (days.div_euclid(DAYS_PER_400_YEARS), days.rem_euclid(DAYS_PER_400_YEARS));
+    let (era, of_era) = (
+        days.div_euclid(DAYS_PER_400_YEARS),
+        days.rem_euclid(DAYS_PER_400_YEARS),
+    );
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }
@@ -96,7 +126,8 @@ mod tests {
     use super::*;
 
     fn of_jiff(micros: i64) -> String {
-        let moment = Timestamp::from_nanosecond(i128::from(micros) * 1_000).expect("within the calendar");
+        let moment =
+            Timestamp::from_nanosecond(i128::from(micros) * 1_000).expect("within the calendar");
         format!("{moment:.6}")
     }
 

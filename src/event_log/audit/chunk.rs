@@ -77,25 +77,48 @@ pub(super) fn check(
     let read = segment.read_at(&mut buffer[..length], task.bytes.start)?;
     let contents = Contents::new(scope.depth, scope.marks);
     let depth = scope.depth;
-    let mut chunk = Chunk { head: &plan.head, segment: &segment, depth, contents, track, checked: Checked::default() };
+    let mut chunk = Chunk {
+        head: &plan.head,
+        segment: &segment,
+        depth,
+        contents,
+        track,
+        checked: Checked::default(),
+    };
     chunk.checked.bytes = length as u64;
     chunk.lines(&buffer[..read], task.bytes.start);
     chunk.checked.counted = std::mem::take(&mut chunk.contents.counted);
-    chunk.checked.last = chunk.track.filter(|track| track.is_sure).map(|track| track.sequence);
+    chunk.checked.last = chunk
+        .track
+        .filter(|track| track.is_sure)
+        .map(|track| track.sequence);
     Ok(chunk.checked)
 }
 
 /// A segment up to the head, or to where it ends if that is earlier: the plan has said so.
-pub(super) fn open(storage: &dyn Storage, plan: &Plan, first: Sequence) -> Result<Segment, LogError> {
+pub(super) fn open(
+    storage: &dyn Storage,
+    plan: &Plan,
+    first: Sequence,
+) -> Result<Segment, LogError> {
     match Segment::open(storage, first, &plan.head) {
-        Err(LogError::Damaged { place, .. }) => {
-            Segment::open(storage, first, &Head { position: place.byte, ..plan.head })
-        }
+        Err(LogError::Damaged { place, .. }) => Segment::open(
+            storage,
+            first,
+            &Head {
+                position: place.byte,
+                ..plan.head
+            },
+        ),
         other => other,
     }
 }
 
-fn track_before(storage: &dyn Storage, plan: &Plan, task: &Task) -> Result<Option<Track>, LogError> {
+fn track_before(
+    storage: &dyn Storage,
+    plan: &Plan,
+    task: &Task,
+) -> Result<Option<Track>, LogError> {
     let Some((segment, end)) = task.before else {
         return Ok((task.first == Some(Sequence::FIRST)).then_some(Track::START));
     };
@@ -135,14 +158,16 @@ impl Chunk<'_> {
             self.line(&bytes[start..start + length], offset + start as u64);
             start += length + 1;
         }
-        let is_cut = self.segment.first == self.head.segment && self.segment.end < self.head.position;
+        let is_cut =
+            self.segment.first == self.head.segment && self.segment.end < self.head.position;
         if start < bytes.len() && !is_cut {
             self.damaged(offset + start as u64, "the line has no end");
         }
     }
 
     fn expected(&self) -> Sequence {
-        self.track.map_or(self.segment.first, |track| track.sequence.next())
+        self.track
+            .map_or(self.segment.first, |track| track.sequence.next())
     }
 
     fn damaged(&mut self, byte: u64, what: impl Into<String>) {
@@ -155,7 +180,11 @@ impl Chunk<'_> {
             self.checked.unlisted_faults += 1;
             return;
         }
-        self.checked.faults.push(Fault { kind, place: self.segment.place(byte, sequence), what });
+        self.checked.faults.push(Fault {
+            kind,
+            place: self.segment.place(byte, sequence),
+            what,
+        });
     }
 
     fn line(&mut self, bytes: &[u8], byte: u64) {
@@ -173,9 +202,15 @@ impl Chunk<'_> {
         let key = self.key(&line, byte, is_sound);
         let time = self.time(&line, byte, is_sound);
         // A sequence that is too high may be a flipped digit; one that is too low, a repeated line.
-        let sequence = if is_sound { line.sequence } else { line.sequence.min(self.expected()) };
+        let sequence = if is_sound {
+            line.sequence
+        } else {
+            line.sequence.min(self.expected())
+        };
         // Nor is anything held against the time of a damaged line.
-        let before = self.track.map_or((None, Track::START.time_text), |track| (track.time, track.time_text));
+        let before = self.track.map_or((None, Track::START.time_text), |track| {
+            (track.time, track.time_text)
+        });
         let stated = (time, line.time.as_bytes().try_into().unwrap_or_default());
         let (time, time_text) = if is_sound { stated } else { before };
         self.track = Some(Track {
@@ -196,24 +231,41 @@ impl Chunk<'_> {
     /// Goes on behind a line that cannot be read: its last bytes may still state its hash.
     fn lose(&mut self, bytes: &[u8], byte: u64, what: String) {
         self.damaged(byte, what);
-        let stated = bytes.len().checked_sub(HASH_SUFFIX_BYTES).map(|at| &bytes[at + 9..at + 73]);
-        let stated = stated.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| hex.parse().ok());
+        let stated = bytes
+            .len()
+            .checked_sub(HASH_SUFFIX_BYTES)
+            .map(|at| &bytes[at + 9..at + 73]);
+        let stated = stated
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| hex.parse().ok());
         self.track = match (self.track, stated) {
             (Some(track), Some(hash)) => {
                 let sequence = track.sequence.next();
-                Some(Track { sequence, hash, computed: None, is_sure: false, ..track })
+                Some(Track {
+                    sequence,
+                    hash,
+                    computed: None,
+                    is_sure: false,
+                    ..track
+                })
             }
             _ => None,
         };
     }
 
     fn chain_fault(&self, line: &Line<'_>, computed: Option<Hash>) -> Option<String> {
-        let (Some(track), Some(computed)) = (&self.track, computed) else { return None };
+        let (Some(track), Some(computed)) = (&self.track, computed) else {
+            return None;
+        };
         let is_next = line.sequence == track.sequence.next();
         if !is_next && (track.is_sure || line.sequence <= track.sequence) {
             return Some(format!("found sequence {} instead", line.sequence));
         }
-        let continues_truth = || track.computed.is_some_and(|truth| line.computed_hash(&truth) == line.hash);
+        let continues_truth = || {
+            track
+                .computed
+                .is_some_and(|truth| line.computed_hash(&truth) == line.hash)
+        };
         if computed != line.hash && !continues_truth() {
             return Some("the hash does not match the line and the one before it".to_owned());
         }
@@ -230,7 +282,8 @@ impl Chunk<'_> {
         if line.hash != self.head.hash {
             return Some("the last line is not the one the head names".to_owned());
         }
-        (line.more > 0).then(|| format!("the log ends with a batch that lacks {} events", line.more))
+        (line.more > 0)
+            .then(|| format!("the log ends with a batch that lacks {} events", line.more))
     }
 
     /// The key's fingerprint; one key for each batch, and one batch for each key.
@@ -239,11 +292,13 @@ impl Chunk<'_> {
         match self.track {
             Some(track) if track.is_sure && is_sound && track.more > 0 => {
                 if key != track.key {
-                    let what = "the batch has another idempotency key on the line before".to_owned();
+                    let what =
+                        "the batch has another idempotency key on the line before".to_owned();
                     self.fault(FaultKind::Identity, byte, line.sequence, what);
                 }
                 if line.command_hash.is_some() {
-                    let what = "a command hash stands on an event that does not begin a batch".to_owned();
+                    let what =
+                        "a command hash stands on an event that does not begin a batch".to_owned();
                     self.fault(FaultKind::Envelope, byte, line.sequence, what);
                 }
             }
@@ -264,10 +319,16 @@ impl Chunk<'_> {
         let time = line.event_time().ok();
         let what = match (time, self.track.and_then(|track| track.time)) {
             (Some(time), _) if time.to_string() != line.time => {
-                format!("the time {} is not written in UTC with six fraction digits", line.time)
+                format!(
+                    "the time {} is not written in UTC with six fraction digits",
+                    line.time
+                )
             }
             (Some(time), Some(before)) if time < before => {
-                format!("the time {} is earlier than that of the event before, {before}", line.time)
+                format!(
+                    "the time {} is earlier than that of the event before, {before}",
+                    line.time
+                )
             }
             (None, _) => format!("`{}` is no time of an event", line.time),
             _ => return time,

@@ -26,7 +26,10 @@ pub struct Counted {
 
 impl Counted {
     pub(super) fn up_to(marks: &[Sequence]) -> Counted {
-        Counted { tallies: marks.iter().map(|mark| (*mark, Tally::default())).collect(), decisions: 0 }
+        Counted {
+            tallies: marks.iter().map(|mark| (*mark, Tally::default())).collect(),
+            decisions: 0,
+        }
     }
 
     fn add(&mut self, at: Sequence, event: &Event) {
@@ -34,9 +37,14 @@ impl Counted {
             Event::BalanceChanged(entry) if !self.tallies.is_empty() => {
                 let mut one = Tally::default();
                 one.add(entry);
-                self.tallies.iter_mut().filter(|(mark, _)| at <= *mark).for_each(|(_, tally)| tally.join(&one));
+                self.tallies
+                    .iter_mut()
+                    .filter(|(mark, _)| at <= *mark)
+                    .for_each(|(_, tally)| tally.join(&one));
             }
-            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => self.decisions += 1,
+            Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {
+                self.decisions += 1
+            }
             _ => {}
         }
     }
@@ -53,7 +61,11 @@ type Wrong = (FaultKind, String);
 
 impl Contents {
     pub fn new(depth: Depth, marks: &[Sequence]) -> Contents {
-        Contents { depth, actor: String::new(), counted: Counted::up_to(marks) }
+        Contents {
+            depth,
+            actor: String::new(),
+            counted: Counted::up_to(marks),
+        }
     }
 
     /// What the event's type means to this version; or the first thing that is wrong.
@@ -62,9 +74,16 @@ impl Contents {
         let kind = line.kind();
         if !matches!(kind, LineKind::Known(_)) {
             let json = serde_json::from_str::<serde::de::IgnoredAny>(line.data);
-            return json.map(|_| kind).map_err(|error| (FaultKind::Decoding, format!("the data is not JSON: {error}")));
+            return json.map(|_| kind).map_err(|error| {
+                (
+                    FaultKind::Decoding,
+                    format!("the data is not JSON: {error}"),
+                )
+            });
         }
-        let event = line.event().map_err(|error| (FaultKind::Decoding, error.to_string()))?;
+        let event = line
+            .event()
+            .map_err(|error| (FaultKind::Decoding, error.to_string()))?;
         agreement(line, &event)?;
         if EventKind::of_type(line.type_name).is_some() && !is_written(&event, line.data) {
             let what = "the data is not written as this program writes it".to_owned();
@@ -87,14 +106,21 @@ impl Contents {
             return wrong("the command hash is not a hash".to_owned());
         }
         if !line.is_command_id_plain() {
-            return wrong("the idempotency key is not written as this program writes it".to_owned());
+            return wrong(
+                "the idempotency key is not written as this program writes it".to_owned(),
+            );
         }
         if line.actor == self.actor {
             return Ok(());
         }
-        let Ok(actor) = line.acting() else { return wrong(format!("`{}` is not an actor", line.actor)) };
+        let Ok(actor) = line.acting() else {
+            return wrong(format!("`{}` is not an actor", line.actor));
+        };
         if !is_displayed(&actor, line.actor) {
-            return wrong(format!("the actor is written `{}` instead of `{actor}`", line.actor));
+            return wrong(format!(
+                "the actor is written `{}` instead of `{actor}`",
+                line.actor
+            ));
         }
         line.actor.clone_into(&mut self.actor);
         Ok(())
@@ -119,12 +145,18 @@ impl Contents {
 fn agreement(line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
     let context = event.context().name();
     if line.source.strip_prefix("/popug/") != Some(context) {
-        let what = format!("the source is `{}`, the event is one of {context}", line.source);
+        let what = format!(
+            "the source is `{}`, the event is one of {context}",
+            line.source
+        );
         return Err((FaultKind::Envelope, what));
     }
     let subject = event.subject();
     if !is_displayed(&subject, line.subject) {
-        let what = format!("the subject is `{}`, the event is about {subject}", line.subject);
+        let what = format!(
+            "the subject is `{}`, the event is about {subject}",
+            line.subject
+        );
         return Err((FaultKind::Envelope, what));
     }
     Ok(())

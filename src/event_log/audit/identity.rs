@@ -22,17 +22,21 @@ fn mix(word: u64) -> u64 {
 
 /// The fingerprint of an id or a key.
 pub(super) fn fingerprint(text: &str) -> u64 {
-    text.as_bytes().chunks(8).fold(text.len() as u64, |sum, bytes| {
-        let mut word = [0; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        mix(sum.rotate_left(17) ^ u64::from_le_bytes(word))
-    })
+    text.as_bytes()
+        .chunks(8)
+        .fold(text.len() as u64, |sum, bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            mix(sum.rotate_left(17) ^ u64::from_le_bytes(word))
+        })
 }
 
 /// Fingerprints that occur twice. Those with a high first bit are sorted on a thread of their own:
 /// nothing else is left to be done meanwhile.
 fn suspects(fingerprints: Vec<u64>) -> HashSet<u64> {
-    let (high, low): (Vec<_>, Vec<_>) = fingerprints.into_iter().partition(|fingerprint| fingerprint >> 63 == 1);
+    let (high, low): (Vec<_>, Vec<_>) = fingerprints
+        .into_iter()
+        .partition(|fingerprint| fingerprint >> 63 == 1);
     std::thread::scope(|scope| {
         let high = scope.spawn(|| repeated(high));
         let mut found = repeated(low);
@@ -43,7 +47,11 @@ fn suspects(fingerprints: Vec<u64>) -> HashSet<u64> {
 
 fn repeated(mut fingerprints: Vec<u64>) -> HashSet<u64> {
     fingerprints.sort_unstable();
-    fingerprints.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+    fingerprints
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
+        .collect()
 }
 
 pub(super) fn check(
@@ -57,10 +65,20 @@ pub(super) fn check(
     if ids.is_empty() && keys.is_empty() {
         return Ok(());
     }
-    let mut seen = Seen { ids, keys, first_ids: HashMap::new(), first_keys: HashMap::new(), more: 0 };
+    let mut seen = Seen {
+        ids,
+        keys,
+        first_ids: HashMap::new(),
+        first_keys: HashMap::new(),
+        more: 0,
+    };
     for task in &plan.chunks {
         let segment = chunk::open(storage, plan, task.segment)?;
-        let mut bytes = vec![0; usize::try_from(task.bytes.end - task.bytes.start).expect("a chunk fits memory")];
+        let mut bytes = vec![
+            0;
+            usize::try_from(task.bytes.end - task.bytes.start)
+                .expect("a chunk fits memory")
+        ];
         let read = segment.read_at(&mut bytes, task.bytes.start)?;
         let mut start = 0;
         while let Some(length) = memchr::memchr(b'\n', &bytes[start..read]) {
@@ -83,20 +101,35 @@ struct Seen {
 
 impl Seen {
     fn line(&mut self, line: &Line<'_>, segment: Sequence, byte: u64, audit: &mut Audit) {
-        let place = || Place { segment: segment::file_name(segment), byte, sequence: line.sequence };
+        let place = || Place {
+            segment: segment::file_name(segment),
+            byte,
+            sequence: line.sequence,
+        };
         if self.ids.contains(&fingerprint(line.id)) {
-            let first = *self.first_ids.entry(line.id.to_owned()).or_insert(line.sequence);
+            let first = *self
+                .first_ids
+                .entry(line.id.to_owned())
+                .or_insert(line.sequence);
             if first != line.sequence {
-                audit.fault(FaultKind::Identity, place(), format!("event {first} has the id {} too", line.id));
+                audit.fault(
+                    FaultKind::Identity,
+                    place(),
+                    format!("event {first} has the id {} too", line.id),
+                );
             }
         }
         let begins = self.more == 0;
         self.more = line.more;
         let key = line.command_id();
         if begins && self.keys.contains(&fingerprint(&key)) {
-            let first = *self.first_keys.entry(key.clone().into_owned()).or_insert(line.sequence);
+            let first = *self
+                .first_keys
+                .entry(key.clone().into_owned())
+                .or_insert(line.sequence);
             if first != line.sequence {
-                let what = format!("the batch of event {first} has the idempotency key `{key}` too");
+                let what =
+                    format!("the batch of event {first} has the idempotency key `{key}` too");
                 audit.fault(FaultKind::Identity, place(), what);
             }
         }

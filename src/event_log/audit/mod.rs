@@ -101,18 +101,39 @@ impl FileLog {
     ///
     /// # Errors
     /// If a file cannot be read, the log is missing, or it was written by a newer program.
-    pub fn audit(&self, depth: Depth, threads: usize, progress: &dyn Fn(u64, u64)) -> Result<Audit, LogError> {
-        self.audit_counting(&Scope { depth, threads, marks: &[] }, progress)
+    pub fn audit(
+        &self,
+        depth: Depth,
+        threads: usize,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Audit, LogError> {
+        self.audit_counting(
+            &Scope {
+                depth,
+                threads,
+                marks: &[],
+            },
+            progress,
+        )
     }
 
     /// The same, and adds up the entries as far as each of the marks.
     ///
     /// # Errors
     /// As [`FileLog::audit`].
-    pub fn audit_counting(&self, scope: &Scope<'_>, progress: &dyn Fn(u64, u64)) -> Result<Audit, LogError> {
+    pub fn audit_counting(
+        &self,
+        scope: &Scope<'_>,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Audit, LogError> {
         let storage = self.storage();
-        let mut audit = Audit { counted: Counted::up_to(scope.marks), ..Audit::default() };
-        let Some(plan) = Plan::make(storage, &mut audit)? else { return Ok(audit.in_order()) };
+        let mut audit = Audit {
+            counted: Counted::up_to(scope.marks),
+            ..Audit::default()
+        };
+        let Some(plan) = Plan::make(storage, &mut audit)? else {
+            return Ok(audit.in_order());
+        };
         let checked = check_chunks(storage, &plan, scope, progress)?;
         audit.take(checked, &plan, storage)?;
         Ok(audit.in_order())
@@ -121,11 +142,20 @@ impl FileLog {
 
 impl Audit {
     fn fault(&mut self, kind: FaultKind, place: Place, what: impl Into<String>) {
-        self.faults.push(Fault { kind, place, what: what.into() });
+        self.faults.push(Fault {
+            kind,
+            place,
+            what: what.into(),
+        });
     }
 
     /// Joins what the chunks tell.
-    fn take(&mut self, checked: Vec<Checked>, plan: &Plan, storage: &dyn Storage) -> Result<(), LogError> {
+    fn take(
+        &mut self,
+        checked: Vec<Checked>,
+        plan: &Plan,
+        storage: &dyn Storage,
+    ) -> Result<(), LogError> {
         let (mut ids, mut keys, mut unknown) = (Vec::new(), Vec::new(), 0);
         let last = checked.last().and_then(|chunk| chunk.last);
         for chunk in checked {
@@ -141,7 +171,9 @@ impl Audit {
         }
         self.check_head(plan, last);
         if unknown > 0 {
-            self.notes.push(format!("{unknown} events are of types that this version does not know"));
+            self.notes.push(format!(
+                "{unknown} events are of types that this version does not know"
+            ));
         }
         identity::check(storage, plan, ids, keys, self)
     }
@@ -149,13 +181,22 @@ impl Audit {
     /// The head names the place and the sequence of the last line that it vouches for. Its hash was
     /// compared with that line. Where the last line is bad, or gone, that has been said.
     fn check_head(&mut self, plan: &Plan, last: Option<Sequence>) {
-        let (Some(task), Some(last)) = (plan.chunks.last(), last) else { return };
+        let (Some(task), Some(last)) = (plan.chunks.last(), last) else {
+            return;
+        };
         let head = &plan.head;
-        let is_told = self.faults.iter().any(|fault| fault.kind == FaultKind::Damage && fault.place.sequence > last);
+        let is_told = self
+            .faults
+            .iter()
+            .any(|fault| fault.kind == FaultKind::Damage && fault.place.sequence > last);
         if is_told || (task.segment, last) == (head.segment, head.sequence) {
             return;
         }
-        let place = Place { segment: segment::file_name(task.segment), byte: task.bytes.end, sequence: last.next() };
+        let place = Place {
+            segment: segment::file_name(task.segment),
+            byte: task.bytes.end,
+            sequence: last.next(),
+        };
         let what = format!(
             "event {last} is the last one here, but the head names event {} before byte {} of {}: \
              events are lost, or the head is not this log's",
@@ -188,7 +229,11 @@ fn check_chunks(
     scope: &Scope<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Vec<Checked>, LogError> {
-    let total = plan.chunks.iter().map(|chunk| chunk.bytes.end - chunk.bytes.start).sum();
+    let total = plan
+        .chunks
+        .iter()
+        .map(|chunk| chunk.bytes.end - chunk.bytes.start)
+        .sum();
     let next = AtomicUsize::new(0);
     let (sender, results) = channel();
     let mut checked = std::thread::scope(|threads| {
@@ -199,7 +244,9 @@ fn check_chunks(
                 let mut buffer = Vec::new();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = plan.chunks.get(at) else { return };
+                    let Some(task) = plan.chunks.get(at) else {
+                        return;
+                    };
                     let checked = chunk::check(storage, plan, task, scope, &mut buffer);
                     if sender.send(checked.map(|checked| (at, checked))).is_err() {
                         return;

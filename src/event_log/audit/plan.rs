@@ -34,10 +34,18 @@ impl Plan {
     /// `None` if there is nothing to go by.
     pub fn make(storage: &dyn Storage, audit: &mut Audit) -> Result<Option<Plan>, LogError> {
         let segments = segment::list(storage)?;
-        let Some(head) = find_head(storage, &segments, audit)? else { return Ok(None) };
+        let Some(head) = find_head(storage, &segments, audit)? else {
+            return Ok(None);
+        };
         audit.head = Some(head);
-        let mut plan = Plan { head, chunks: Vec::new() };
-        let mut walk = Walk { expected: Some(Sequence::FIRST), before: None };
+        let mut plan = Plan {
+            head,
+            chunks: Vec::new(),
+        };
+        let mut walk = Walk {
+            expected: Some(Sequence::FIRST),
+            before: None,
+        };
         for first in segments.iter().filter(|first| **first <= head.sequence) {
             plan.take_segment(storage, *first, &mut walk, audit)?;
         }
@@ -69,7 +77,10 @@ impl Plan {
         }
         if segment.end == 0 {
             audit.fault(FaultKind::Damage, place, "the segment is empty");
-            *walk = Walk { expected: None, before: None };
+            *walk = Walk {
+                expected: None,
+                before: None,
+            };
             return Ok(());
         }
         self.cut(&segment, first, walk.before)?;
@@ -79,13 +90,30 @@ impl Plan {
     }
 
     /// Cuts a segment at line borders.
-    fn cut(&mut self, segment: &Segment, first: Sequence, before: Option<(Sequence, u64)>) -> Result<(), LogError> {
+    fn cut(
+        &mut self,
+        segment: &Segment,
+        first: Sequence,
+        before: Option<(Sequence, u64)>,
+    ) -> Result<(), LogError> {
         let mut start = 0;
         while start < segment.end {
-            let border = segment.next_line_start(start + CHUNK_BYTES)?.unwrap_or(segment.end).min(segment.end);
-            let before = if start == 0 { before } else { Some((first, start)) };
+            let border = segment
+                .next_line_start(start + CHUNK_BYTES)?
+                .unwrap_or(segment.end)
+                .min(segment.end);
+            let before = if start == 0 {
+                before
+            } else {
+                Some((first, start))
+            };
             let first = (start == 0).then_some(first);
-            self.chunks.push(Task { segment: segment.first, bytes: start..border, before, first });
+            self.chunks.push(Task {
+                segment: segment.first,
+                bytes: start..border,
+                before,
+                first,
+            });
             start = border;
         }
         Ok(())
@@ -93,9 +121,19 @@ impl Plan {
 
     /// Segments that are gone at the end of the log.
     fn check_end(&self, walk: &Walk, audit: &mut Audit) {
-        let Some(expected) = walk.expected else { return };
-        if expected <= self.head.sequence && walk.before.is_none_or(|(segment, _)| segment < self.head.segment) {
-            audit.fault(FaultKind::Damage, missing(expected), lost(expected, self.head.sequence.next()));
+        let Some(expected) = walk.expected else {
+            return;
+        };
+        if expected <= self.head.sequence
+            && walk
+                .before
+                .is_none_or(|(segment, _)| segment < self.head.segment)
+        {
+            audit.fault(
+                FaultKind::Damage,
+                missing(expected),
+                lost(expected, self.head.sequence.next()),
+            );
         }
     }
 }
@@ -107,19 +145,33 @@ struct Walk {
 }
 
 fn missing(first: Sequence) -> Place {
-    Place { segment: segment::file_name(first), byte: 0, sequence: first }
+    Place {
+        segment: segment::file_name(first),
+        byte: 0,
+        sequence: first,
+    }
 }
 
 fn lost(from: Sequence, to: Sequence) -> String {
     let last = to.0 - 1;
-    format!("sequences {from} to {last} are missing: their segment is gone, or the one before was cut")
+    format!(
+        "sequences {from} to {last} are missing: their segment is gone, or the one before was cut"
+    )
 }
 
 /// A segment that may be shorter than the head says.
-fn open(storage: &dyn Storage, first: Sequence, head: &Head, audit: &mut Audit) -> Result<Segment, LogError> {
+fn open(
+    storage: &dyn Storage,
+    first: Sequence,
+    head: &Head,
+    audit: &mut Audit,
+) -> Result<Segment, LogError> {
     match Segment::open(storage, first, head) {
         Err(LogError::Damaged { place, what }) => {
-            let shorter = Head { position: place.byte, ..*head };
+            let shorter = Head {
+                position: place.byte,
+                ..*head
+            };
             audit.fault(FaultKind::Damage, place, what);
             Segment::open(storage, first, &shorter)
         }
@@ -137,23 +189,46 @@ fn last_sequence(segment: &Segment) -> Result<Option<Sequence>, LogError> {
 }
 
 /// The published head; without one, what recovery would take for it.
-fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) -> Result<Option<Head>, LogError> {
-    let place = |byte| Place { segment: HEAD_FILE.to_owned(), byte, sequence: Sequence::ZERO };
+fn find_head(
+    storage: &dyn Storage,
+    segments: &[Sequence],
+    audit: &mut Audit,
+) -> Result<Option<Head>, LogError> {
+    let place = |byte| Place {
+        segment: HEAD_FILE.to_owned(),
+        byte,
+        sequence: Sequence::ZERO,
+    };
     let Some(file) = HeadFile::open(storage, Access::Read)? else {
         if segments.is_empty() {
-            return Err(LogError::Missing { path: storage.path("") });
+            return Err(LogError::Missing {
+                path: storage.path(""),
+            });
         }
         audit.fault(FaultKind::Head, place(0), "the head file is missing");
-        return reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit);
+        return reconstruct(
+            storage,
+            segments,
+            recovery::behind_what_is_left(storage, Head::EMPTY),
+            audit,
+        );
     };
     let slots = file.slots(storage)?;
     let published = file.published(storage)?;
     for index in (0..slots.len()).filter(|index| is_lost(slots[*index], published)) {
         let byte = index as u64 * Slot::BYTES;
-        audit.fault(FaultKind::Head, place(byte), format!("slot {index} of the head file is not readable"));
+        audit.fault(
+            FaultKind::Head,
+            place(byte),
+            format!("slot {index} of the head file is not readable"),
+        );
     }
     match published {
-        Some(Published { head, is_alone: true, .. }) => match recovery::behind_what_is_left(storage, head) {
+        Some(Published {
+            head,
+            is_alone: true,
+            ..
+        }) => match recovery::behind_what_is_left(storage, head) {
             Err(LogError::Damaged { place, what }) => {
                 // Should the log not reach this head, its lines will tell.
                 if recovery::has_tail(storage, &head).is_ok() {
@@ -164,13 +239,21 @@ fn find_head(storage: &dyn Storage, segments: &[Sequence], audit: &mut Audit) ->
             tail => reconstruct(storage, segments, tail, audit),
         },
         Some(Published { head, .. }) => Ok(Some(head)),
-        None if slots.contains(&Slot::Bad) => {
-            reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit)
-        }
+        None if slots.contains(&Slot::Bad) => reconstruct(
+            storage,
+            segments,
+            recovery::behind_what_is_left(storage, Head::EMPTY),
+            audit,
+        ),
         None if segments.is_empty() => Ok(Some(Head::EMPTY)),
         None => {
             audit.fault(FaultKind::Head, place(0), "the head file is empty");
-            reconstruct(storage, segments, recovery::behind_what_is_left(storage, Head::EMPTY), audit)
+            reconstruct(
+                storage,
+                segments,
+                recovery::behind_what_is_left(storage, Head::EMPTY),
+                audit,
+            )
         }
     }
 }
@@ -192,7 +275,10 @@ fn reconstruct(
             if !tail.is_whole() {
                 audit.fault(FaultKind::Doubt, tail.end(), recovery::IN_DOUBT);
             }
-            audit.notes.push(format!("as far as its lines tell, the log ends with sequence {}", tail.head.sequence));
+            audit.notes.push(format!(
+                "as far as its lines tell, the log ends with sequence {}",
+                tail.head.sequence
+            ));
             Ok(Some(tail.head))
         }
         Err(LogError::Damaged { place, what }) => {
@@ -208,10 +294,17 @@ fn reconstruct(
 }
 
 fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head>, LogError> {
-    let Some(first) = segments.last() else { return Ok(None) };
-    let unbounded = Head { segment: Sequence::ZERO, ..Head::EMPTY };
+    let Some(first) = segments.last() else {
+        return Ok(None);
+    };
+    let unbounded = Head {
+        segment: Sequence::ZERO,
+        ..Head::EMPTY
+    };
     let segment = Segment::open(storage, *first, &unbounded)?;
-    let Ok((_, bytes)) = segment.line_before(segment.end) else { return Ok(None) };
+    let Ok((_, bytes)) = segment.line_before(segment.end) else {
+        return Ok(None);
+    };
     let head = Line::parse(&bytes).ok().map(|line| Head {
         sequence: line.sequence,
         hash: line.hash,
@@ -222,20 +315,40 @@ fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head
 }
 
 /// Bytes beyond the head were never acknowledged.
-fn note_excess(storage: &dyn Storage, segments: &[Sequence], head: &Head, audit: &mut Audit) -> Result<(), LogError> {
+fn note_excess(
+    storage: &dyn Storage,
+    segments: &[Sequence],
+    head: &Head,
+    audit: &mut Audit,
+) -> Result<(), LogError> {
     let mut excess = 0;
-    for first in segments.iter().filter(|first| **first == head.segment || **first > head.sequence) {
+    for first in segments
+        .iter()
+        .filter(|first| **first == head.segment || **first > head.sequence)
+    {
         let file = segment::open(storage, *first, Access::Read)?;
-        let length = file.len().map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
-        excess += if *first == head.segment { length.saturating_sub(head.position) } else { length };
+        let length = file
+            .len()
+            .map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
+        excess += if *first == head.segment {
+            length.saturating_sub(head.position)
+        } else {
+            length
+        };
     }
-    let settled = if audit.faults.iter().any(|fault| fault.kind == FaultKind::Head) {
+    let settled = if audit
+        .faults
+        .iter()
+        .any(|fault| fault.kind == FaultKind::Head)
+    {
         "whether they were acknowledged, the damaged head file does not tell; popug-cli repair shows and settles them"
     } else {
         "never acknowledged; the next write command settles them, or popug-cli repair"
     };
     if excess > 0 {
-        audit.notes.push(format!("{excess} bytes stand beyond the head: {settled}"));
+        audit
+            .notes
+            .push(format!("{excess} bytes stand beyond the head: {settled}"));
     }
     Ok(())
 }

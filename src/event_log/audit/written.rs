@@ -10,13 +10,19 @@ use serde::ser::{self, Impossible, Serialize};
 
 /// Whether `text` is what `value` is written as.
 pub(super) fn is_written(value: &impl Serialize, text: &str) -> bool {
-    let mut written = Written { rest: text.as_bytes(), is_first: true };
+    let mut written = Written {
+        rest: text.as_bytes(),
+        is_first: true,
+    };
     value.serialize(&mut written).is_ok() && written.rest.is_empty()
 }
 
 /// Whether `text` is how `value` is displayed.
 pub(super) fn is_displayed(value: &impl fmt::Display, text: &str) -> bool {
-    let mut written = Written { rest: text.as_bytes(), is_first: true };
+    let mut written = Written {
+        rest: text.as_bytes(),
+        is_first: true,
+    };
     write!(written, "{value}").is_ok() && written.rest.is_empty()
 }
 
@@ -65,7 +71,9 @@ impl Written<'_> {
 }
 
 fn needs_escapes(text: &str) -> bool {
-    text.bytes().fold(false, |needs, byte| needs | (byte < b' ') | (byte == b'"') | (byte == b'\\'))
+    text.bytes().fold(false, |needs, byte| {
+        needs | (byte < b' ') | (byte == b'"') | (byte == b'\\')
+    })
 }
 
 /// What no event contains.
@@ -133,11 +141,20 @@ impl ser::Serializer for &mut Written<'_> {
         value.serialize(self)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Differs> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Differs> {
         value.serialize(self)
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Differs> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<(), Differs> {
         self.serialize_str(variant)
     }
 
@@ -181,7 +198,11 @@ impl ser::SerializeStruct for &mut Written<'_> {
     type Ok = ();
     type Error = Differs;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Differs> {
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Differs> {
         if !std::mem::replace(&mut self.is_first, false) {
             self.expect(b",")?;
         }

@@ -8,7 +8,10 @@ use crate::domain::id::Sequence;
 use crate::event_log::{EventLog, FileLog, Head, LogError, Patience};
 
 fn patience(holder: &str, millis: u64) -> Patience {
-    Patience { wait: Duration::from_millis(millis), holder: holder.to_owned() }
+    Patience {
+        wait: Duration::from_millis(millis),
+        holder: holder.to_owned(),
+    }
 }
 
 #[test]
@@ -17,8 +20,12 @@ fn the_second_writer_is_told_who_holds_the_lock() {
     let log = FileLog::create(directory.path()).unwrap();
     let held = log.writer(&patience("4711 popug-cli import\n", 0)).unwrap();
     let began = Instant::now();
-    let Err(LogError::Locked { holder, waited_millis }) =
-        FileLog::open(directory.path()).unwrap().writer(&patience("x", 30))
+    let Err(LogError::Locked {
+        holder,
+        waited_millis,
+    }) = FileLog::open(directory.path())
+        .unwrap()
+        .writer(&patience("x", 30))
     else {
         panic!("two writers at once")
     };
@@ -47,7 +54,8 @@ fn of_two_appends_on_the_same_head_the_second_is_refused_and_writes_nothing() {
     let log = FileLog::create(directory.path()).unwrap();
     let head = log.head().unwrap();
     let first = log.append(&head, &batch(1, 2), &AT_ONCE).unwrap();
-    let Err(LogError::HeadMoved { expected, actual }) = log.append(&head, &batch(2, 1), &AT_ONCE) else {
+    let Err(LogError::HeadMoved { expected, actual }) = log.append(&head, &batch(2, 1), &AT_ONCE)
+    else {
         panic!("appended on an old head")
     };
     assert_eq!((expected, actual), (Sequence::ZERO, first.sequence));
@@ -58,7 +66,9 @@ fn of_two_appends_on_the_same_head_the_second_is_refused_and_writes_nothing() {
 #[test]
 fn writers_that_contend_lose_and_double_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::create(directory.path()).unwrap().with_segment_bytes_max(3_000);
+    let log = FileLog::create(directory.path())
+        .unwrap()
+        .with_segment_bytes_max(3_000);
     let appended = std::sync::Mutex::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -97,11 +107,21 @@ fn a_failed_call_poisons_the_writer_and_the_next_one_recovers() {
         let mut writer = log.writer(&AT_ONCE).unwrap();
         let head = *writer.head();
         disk.fail_at(disk.changes() + call, Fault::Fail);
-        assert!(matches!(writer.append(&head, &batch(3, 3)), Err(LogError::Io { .. })), "call {call}");
-        assert!(matches!(writer.append(&head, &batch(3, 3)), Err(LogError::Poisoned)), "call {call}");
+        assert!(
+            matches!(writer.append(&head, &batch(3, 3)), Err(LogError::Io { .. })),
+            "call {call}"
+        );
+        assert!(
+            matches!(writer.append(&head, &batch(3, 3)), Err(LogError::Poisoned)),
+            "call {call}"
+        );
         drop(writer);
         let writer = log.writer(&AT_ONCE).unwrap();
-        let kept = if writer.head().sequence == Sequence(7) { 3 } else { 2 };
+        let kept = if writer.head().sequence == Sequence(7) {
+            3
+        } else {
+            2
+        };
         let all = [before[0].clone(), before[1].clone(), batch(3, 3)];
         assert_eq!(read(&log).unwrap(), lines_of(&all[..kept]), "call {call}");
         assert_eq!(kept == 3, call > 0, "only a torn write loses the batch");
@@ -118,7 +138,10 @@ fn a_publication_leaves_the_slot_of_the_former_head_as_it_was() {
         let states = |slot: &[u8]| String::from_utf8_lossy(slot).contains(&hash);
         let slot = before.chunks(4096).position(states).unwrap();
         append_all(&log, &[batch(number, 1)]);
-        assert_eq!(disk.bytes("head").chunks(4096).nth(slot), before.chunks(4096).nth(slot));
+        assert_eq!(
+            disk.bytes("head").chunks(4096).nth(slot),
+            before.chunks(4096).nth(slot)
+        );
     }
 }
 
@@ -148,14 +171,23 @@ fn the_empty_head_is_what_a_new_log_has() {
 #[test]
 fn a_log_stays_the_one_that_was_opened_whatever_stands_under_its_name_later() {
     let home = tempfile::tempdir().unwrap();
-    let (name, moved, other) = (home.path().join("log"), home.path().join("moved"), home.path().join("other"));
+    let (name, moved, other) = (
+        home.path().join("log"),
+        home.path().join("moved"),
+        home.path().join("other"),
+    );
     let log = FileLog::create(&name).unwrap().with_segment_bytes_max(1);
     append_all(&log, &[batch(1, 1)]);
     append_all(&FileLog::create(&other).unwrap(), &[batch(1, 1)]);
     std::fs::rename(&name, &moved).unwrap();
     std::fs::rename(&other, &name).unwrap();
     append_all(&log, &[batch(2, 1), batch(3, 1)]);
-    let events = |directory: &std::path::Path| FileLog::open(directory).unwrap().head().unwrap().sequence.0;
+    let events =
+        |directory: &std::path::Path| FileLog::open(directory).unwrap().head().unwrap().sequence.0;
     assert_eq!((events(&moved), events(&name)), (3, 1));
-    assert_eq!(std::fs::read_dir(&moved).unwrap().count(), 4, "three segments and the head");
+    assert_eq!(
+        std::fs::read_dir(&moved).unwrap().count(),
+        4,
+        "three segments and the head"
+    );
 }

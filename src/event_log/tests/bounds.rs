@@ -25,12 +25,19 @@ const NO_TIME: [&str; 4] = [
 /// What may not stand in the place of this member.
 fn beyond(pointer: &str, value: &Value) -> Vec<Value> {
     let numbers = |numbers: [i128; 3]| {
-        numbers.map(|n| u64::try_from(n).map_or_else(|_| json!(i64::try_from(n).unwrap_or(-1)), |n| json!(n))).to_vec()
+        numbers
+            .map(|n| {
+                u64::try_from(n)
+                    .map_or_else(|_| json!(i64::try_from(n).unwrap_or(-1)), |n| json!(n))
+            })
+            .to_vec()
     };
     match value {
         Value::Number(_) if pointer.ends_with("sequence") => numbers(NO_SEQUENCE),
         Value::Number(_) => numbers(NOBODY_COUNTS_SO_FAR),
-        _ if pointer.ends_with("_date") || pointer.ends_with("_on") => NO_DATE.map(Value::from).to_vec(),
+        _ if pointer.ends_with("_date") || pointer.ends_with("_on") => {
+            NO_DATE.map(Value::from).to_vec()
+        }
         _ if pointer.ends_with("_at") => NO_TIME.map(Value::from).to_vec(),
         _ => Vec::new(),
     }
@@ -41,7 +48,11 @@ fn members(object: &Value, below: &str) -> Vec<(String, Value)> {
     let members = object.as_object().into_iter().flatten();
     let each = |(name, value): (&String, &Value)| {
         let pointer = format!("{below}/{name}");
-        if value.is_object() { self::members(value, &pointer) } else { vec![(pointer, value.clone())] }
+        if value.is_object() {
+            self::members(value, &pointer)
+        } else {
+            vec![(pointer, value.clone())]
+        }
     };
     members.flat_map(each).collect()
 }
@@ -52,7 +63,10 @@ fn out_of_bounds(kind: EventKind) -> Vec<(String, Value)> {
     let mut edited = Vec::new();
     // Members that are not always there are there in some of them.
     for _ in 0..12 {
-        let event = any_event_of(kind).new_tree(&mut runner).expect("an event").current();
+        let event = any_event_of(kind)
+            .new_tree(&mut runner)
+            .expect("an event")
+            .current();
         let data = serde_json::to_value(&event).expect("events serialize");
         for (pointer, value) in members(&data, "") {
             for beyond in beyond(&pointer, &value) {
@@ -69,7 +83,9 @@ fn out_of_bounds(kind: EventKind) -> Vec<(String, Value)> {
 fn decode(kind: EventKind, data: &Value) -> Result<Event, String> {
     let line = lines_of(&[batch(1, 1)]).swap_remove(0);
     let sound = Line::parse(line.as_bytes()).unwrap();
-    let edited = line.replace(sound.data, &data.to_string()).replace(sound.type_name, kind.type_name());
+    let edited = line
+        .replace(sound.data, &data.to_string())
+        .replace(sound.type_name, kind.type_name());
     let line = Line::parse(edited.as_bytes()).unwrap();
     line.event().map_err(|error| error.to_string())
 }
@@ -94,7 +110,10 @@ fn an_event_with_a_number_date_or_time_beyond_its_bounds_is_not_read() {
 #[test]
 fn prices_are_drawn_from_ranges_only() {
     let mut runner = TestRunner::deterministic();
-    let founded = any_event_of(EventKind::CompanyFounded).new_tree(&mut runner).expect("an event").current();
+    let founded = any_event_of(EventKind::CompanyFounded)
+        .new_tree(&mut runner)
+        .expect("an event")
+        .current();
     let founded = serde_json::to_value(founded).expect("events serialize");
     for (member, value) in [("fee_min", -1), ("fee_max", -1), ("reward_max", -1)] {
         let mut data = founded.clone();
@@ -110,28 +129,47 @@ fn a_line_with_a_time_beyond_the_calendar_is_not_read_and_says_so() {
     let stated = Line::parse(line.as_bytes()).unwrap().time.to_owned();
     for time in NO_TIME {
         let edited = line.replace(&stated, time);
-        let Err(LogError::Undecodable { sequence, reason, .. }) = Line::parse(edited.as_bytes()).unwrap().event_time()
+        let Err(LogError::Undecodable {
+            sequence, reason, ..
+        }) = Line::parse(edited.as_bytes()).unwrap().event_time()
         else {
             panic!("{time} was read")
         };
         assert_eq!(sequence, Sequence::FIRST);
-        assert!(reason.contains("the years 1970") || time.starts_with('-'), "{reason}");
+        assert!(
+            reason.contains("the years 1970") || time.starts_with('-'),
+            "{reason}"
+        );
     }
 }
 
 /// Batches that no reader takes: two events, the last of which is beyond its bounds, and one beyond the calendar.
 fn that_nobody_reads() -> Vec<Batch> {
     let event = |(kind, data): (EventKind, Value)| {
-        Event::deserialize_data(kind, &mut serde_json::Deserializer::from_str(&data.to_string())).ok()
+        Event::deserialize_data(
+            kind,
+            &mut serde_json::Deserializer::from_str(&data.to_string()),
+        )
+        .ok()
     };
-    let all = EventKind::ALL.iter().flat_map(|kind| out_of_bounds(*kind).into_iter().map(|(_, data)| (*kind, data)));
+    let all = EventKind::ALL.iter().flat_map(|kind| {
+        out_of_bounds(*kind)
+            .into_iter()
+            .map(|(_, data)| (*kind, data))
+    });
     let with = |event: Event| {
         let mut batch = batch(1, 2);
         batch.facts[1].event = event;
         batch
     };
     let late = EventTime::from_micros(crate::domain::event::bounds::END_MICROS).expect("a time");
-    all.filter_map(event).map(with).chain([Batch { time: late, ..batch(1, 1) }]).collect()
+    all.filter_map(event)
+        .map(with)
+        .chain([Batch {
+            time: late,
+            ..batch(1, 1)
+        }])
+        .collect()
 }
 
 #[test]
@@ -145,14 +183,29 @@ fn a_batch_that_nobody_would_read_is_not_written_to_the_log_nor_to_a_draft() {
         let head = *writer.head();
         for batch in &refused {
             let appended = writer.append(&head, batch);
-            assert!(matches!(appended, Err(LogError::OutOfBounds { .. })), "{batch:?}");
+            assert!(
+                matches!(appended, Err(LogError::OutOfBounds { .. })),
+                "{batch:?}"
+            );
             let encoded = Encoded::behind(head.sequence, head.hash, std::slice::from_ref(batch));
-            assert!(matches!(encoded.err(), Some(LogError::OutOfBounds { .. })), "{batch:?}");
+            assert!(
+                matches!(encoded.err(), Some(LogError::OutOfBounds { .. })),
+                "{batch:?}"
+            );
         }
         assert_eq!((*writer.head(), read(&log).unwrap()), (head, Vec::new()));
-        assert!(log.storage().names().unwrap().iter().all(|name| name == "head"), "no segment was begun");
+        assert!(
+            log.storage()
+                .names()
+                .unwrap()
+                .iter()
+                .all(|name| name == "head"),
+            "no segment was begun"
+        );
         if log.is_draft() {
-            let _ = writer.append(&head, &batch(1, 2)).expect("nothing is poisoned");
+            let _ = writer
+                .append(&head, &batch(1, 2))
+                .expect("nothing is poisoned");
         }
     }
 }

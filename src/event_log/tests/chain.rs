@@ -42,26 +42,46 @@ fn lines_are_json_with_their_members_in_the_documented_order() {
         "hash",
     ];
     for line in lines_of(&[batch(1, 2), batch(2, 2)]) {
-        let envelope: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
+        let envelope: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&line).unwrap();
         let mut from = 0;
-        for member in order.iter().filter(|member| envelope.contains_key(**member)) {
-            let at = line[from..].find(&format!("\"{member}\":")).unwrap_or_else(|| panic!("{member} in {line}"));
+        for member in order
+            .iter()
+            .filter(|member| envelope.contains_key(**member))
+        {
+            let at = line[from..]
+                .find(&format!("\"{member}\":"))
+                .unwrap_or_else(|| panic!("{member} in {line}"));
             from += at;
         }
-        assert!(envelope.keys().all(|member| order.contains(&member.as_str())), "{line}");
+        assert!(
+            envelope
+                .keys()
+                .all(|member| order.contains(&member.as_str())),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn segments_are_the_lines_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::create(directory.path()).unwrap().with_segment_bytes_max(2_000);
+    let log = FileLog::create(directory.path())
+        .unwrap()
+        .with_segment_bytes_max(2_000);
     let batches = [batch(1, 2), batch(2, 3), batch(3, 1), batch(4, 4)];
     append_all(&log, &batches);
-    let mut files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort();
-    let segments = files.iter().filter(|path| path.extension().is_some_and(|ext| ext == "ndjson"));
-    let text: String = segments.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let segments = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ext| ext == "ndjson"));
+    let text: String = segments
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
     assert!(files.len() > 3, "{files:?}");
     assert_eq!(text, lines_of(&batches).join("\n") + "\n");
     assert_eq!(read(&log).unwrap(), lines_of(&batches));

@@ -10,7 +10,9 @@ use crate::event_log::{Batch, EventLog, FileLog, Head, LogError};
 const SEEDS: u64 = 5;
 
 fn batches() -> Vec<Batch> {
-    (1..=8).map(|number| batch(number, number % 3 + 1)).collect()
+    (1..=8)
+        .map(|number| batch(number, number % 3 + 1))
+        .collect()
 }
 
 /// A log with some of the batches, in several segments.
@@ -36,7 +38,10 @@ fn stopped_at_any_call_a_copy_still_holds_what_it_held_and_is_completed_later() 
     let clean = ForgetfulDisk::with_empty_log(512);
     let extent = former.copy_to(&clean, None, &|_, _| {}).unwrap().extent;
     let began = clean.changes();
-    let wanted = log.copy_to(&clean, Some(&extent), &|_, _| {}).unwrap().extent;
+    let wanted = log
+        .copy_to(&clean, Some(&extent), &|_, _| {})
+        .unwrap()
+        .extent;
     let calls = clean.changes() - began;
     assert!(calls > 5, "{calls}");
     for call in 0..calls {
@@ -44,14 +49,20 @@ fn stopped_at_any_call_a_copy_still_holds_what_it_held_and_is_completed_later() 
             let target = ForgetfulDisk::with_empty_log(512);
             former.copy_to(&target, None, &|_, _| {}).unwrap();
             target.fail_at(began + call, fault);
-            assert!(log.copy_to(&target, Some(&extent), &|_, _| {}).is_err(), "call {call}");
+            assert!(
+                log.copy_to(&target, Some(&extent), &|_, _| {}).is_err(),
+                "call {call}"
+            );
             for seed in 0..SEEDS {
                 let found = target.after_crash(seed);
                 assert!(holds(&found, &extent), "call {call}, seed {seed}");
                 let copied = log.copy_to(&found, Some(&extent), &|_, _| {}).unwrap();
                 assert_eq!(copied.extent, wanted);
                 // What it says it holds survives a crash right after.
-                assert!(holds(&found.after_crash(seed), &wanted), "call {call}, seed {seed}");
+                assert!(
+                    holds(&found.after_crash(seed), &wanted),
+                    "call {call}, seed {seed}"
+                );
             }
         }
     }
@@ -63,11 +74,18 @@ fn a_copy_can_end_with_any_batch_and_becomes_a_log_of_its_own() {
     let (_, log) = log_with(8);
     for count in 1..=8 {
         let part = log_with(count).1;
-        let end = part.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent.head;
+        let end = part
+            .copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {})
+            .unwrap()
+            .extent
+            .head;
         let (disk, _) = log_with(8);
         let target = ForgetfulDisk::with_empty_log(512);
         let past = FileLog::as_of(Box::new(disk), end);
-        assert_eq!(past.copy_to(&target, None, &|_, _| {}).unwrap().extent.head, end);
+        assert_eq!(
+            past.copy_to(&target, None, &|_, _| {}).unwrap().extent.head,
+            end
+        );
         target.delete("head");
         publish_first_head(&target, end).unwrap();
         for seed in 0..SEEDS {
@@ -82,16 +100,30 @@ fn a_copy_can_end_with_any_batch_and_becomes_a_log_of_its_own() {
 
 #[test]
 fn no_flipped_bit_of_what_is_new_reaches_a_copy() {
-    let extent = log_with(5).1.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent;
+    let extent = log_with(5)
+        .1
+        .copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {})
+        .unwrap()
+        .extent;
     let (disk, log) = log_with(8);
-    let head = log.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap().extent;
-    let piece = head.pieces.iter().find(|piece| piece.segment > extent.head.segment).expect("it is new");
+    let head = log
+        .copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {})
+        .unwrap()
+        .extent;
+    let piece = head
+        .pieces
+        .iter()
+        .find(|piece| piece.segment > extent.head.segment)
+        .expect("it is new");
     let name = crate::event_log::segment::file_name(piece.segment);
     disk.flip_each(&name, (0..disk.bytes(&name).len() * 8).step_by(3), |bit| {
         let target = ForgetfulDisk::with_empty_log(512);
         log_with(5).1.copy_to(&target, None, &|_, _| {}).unwrap();
         let refused = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap_err();
-        assert!(matches!(refused, LogError::Damaged { .. }), "bit {bit}: {refused}");
+        assert!(
+            matches!(refused, LogError::Damaged { .. }),
+            "bit {bit}: {refused}"
+        );
         assert!(holds(&target, &extent), "bit {bit}");
     });
 }
@@ -105,12 +137,19 @@ fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
         let name = crate::event_log::segment::file_name(piece.segment);
         let whole = target.bytes(&name);
         target.flip_each(&name, (0..whole.len() * 8).step_by(3), |bit| {
-            assert_eq!(extent.lacking(&target, &|_, _| {}).unwrap(), [piece], "bit {bit} of {name}");
+            assert_eq!(
+                extent.lacking(&target, &|_, _| {}).unwrap(),
+                [piece],
+                "bit {bit} of {name}"
+            );
         });
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 1;
         target.put(&name, &flipped);
-        let renewed = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap().renewed;
+        let renewed = log
+            .copy_to(&target, Some(&extent), &|_, _| {})
+            .unwrap()
+            .renewed;
         assert!(renewed == [piece.segment] && target.bytes(&name) == whole);
     }
 }
@@ -124,12 +163,26 @@ fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
         let name = crate::event_log::segment::file_name(piece.segment);
         let whole = target.bytes(&name);
         target.put(&name, &[&whole[..], b"more\n"].concat());
-        assert!(holds(&target, &extent), "only the bytes that are counted belong to it");
+        assert!(
+            holds(&target, &extent),
+            "only the bytes that are counted belong to it"
+        );
         let copied = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap();
         // The last one is what a killed copy leaves: no fault of anybody.
         let is_last = Some(piece) == extent.pieces.last();
-        assert_eq!(copied.renewed, if is_last { Vec::new() } else { vec![piece.segment] });
-        let kept = if is_last { target.bytes(&name) } else { target.after_crash(1).bytes(&name) };
+        assert_eq!(
+            copied.renewed,
+            if is_last {
+                Vec::new()
+            } else {
+                vec![piece.segment]
+            }
+        );
+        let kept = if is_last {
+            target.bytes(&name)
+        } else {
+            target.after_crash(1).bytes(&name)
+        };
         assert!(kept == whole && copied.extent == extent);
     }
 }
@@ -139,14 +192,25 @@ fn a_copy_does_not_end_within_a_batch() {
     let (disk, log) = log_with(8);
     let mut reader = Reader::from(log.storage(), log.head().unwrap(), Sequence::FIRST).unwrap();
     let mut within = Vec::new();
-    while let Some((sequence, hash, more)) = reader.next_line().unwrap().map(|l| (l.sequence, l.hash, l.more)) {
+    while let Some((sequence, hash, more)) = reader
+        .next_line()
+        .unwrap()
+        .map(|l| (l.sequence, l.hash, l.more))
+    {
         let (segment, position) = reader.position().unwrap();
-        within.extend((more > 0).then_some(Head { sequence, hash, segment, position }));
+        within.extend((more > 0).then_some(Head {
+            sequence,
+            hash,
+            segment,
+            position,
+        }));
     }
     assert!(within.len() > 3);
     for head in within {
         let past = FileLog::as_of(Box::new(disk.clone()), head);
-        let refused = past.copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {}).unwrap_err();
+        let refused = past
+            .copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {})
+            .unwrap_err();
         assert!(matches!(refused, LogError::Damaged { .. }), "{refused}");
     }
 }
@@ -154,16 +218,30 @@ fn a_copy_does_not_end_within_a_batch() {
 #[test]
 fn a_copy_of_another_log_is_not_gone_on_with() {
     let target = ForgetfulDisk::with_empty_log(512);
-    let extent = log_with(6).1.copy_to(&target, None, &|_, _| {}).unwrap().extent;
+    let extent = log_with(6)
+        .1
+        .copy_to(&target, None, &|_, _| {})
+        .unwrap()
+        .extent;
     for other in [log_with(3).1, other_log()] {
-        let refused = other.copy_to(&target, Some(&extent), &|_, _| {}).unwrap_err();
-        assert!(matches!(refused, LogError::NotOnChain { sequence } if sequence == extent.head.sequence), "{refused}");
+        let refused = other
+            .copy_to(&target, Some(&extent), &|_, _| {})
+            .unwrap_err();
+        assert!(
+            matches!(refused, LogError::NotOnChain { sequence } if sequence == extent.head.sequence),
+            "{refused}"
+        );
         assert!(holds(&target, &extent));
         // What the copy has lost is not put in its place from another log.
         let spoilt = target.after_crash(0);
-        spoilt.delete(&crate::event_log::segment::file_name(extent.pieces[1].segment));
+        spoilt.delete(&crate::event_log::segment::file_name(
+            extent.pieces[1].segment,
+        ));
         assert!(other.copy_to(&spoilt, Some(&extent), &|_, _| {}).is_err());
-        assert_eq!(extent.lacking(&spoilt, &|_, _| {}).unwrap(), [&extent.pieces[1]]);
+        assert_eq!(
+            extent.lacking(&spoilt, &|_, _| {}).unwrap(),
+            [&extent.pieces[1]]
+        );
     }
     assert!(extent.head.sequence > Sequence(3));
 }
@@ -171,6 +249,9 @@ fn a_copy_of_another_log_is_not_gone_on_with() {
 /// Longer than six of the batches, and other than they.
 fn other_log() -> FileLog {
     let log = FileLog::on(Box::new(ForgetfulDisk::with_empty_log(512)));
-    append_all(&log, &(11..=20).map(|number| batch(number, 2)).collect::<Vec<_>>());
+    append_all(
+        &log,
+        &(11..=20).map(|number| batch(number, 2)).collect::<Vec<_>>(),
+    );
     log
 }

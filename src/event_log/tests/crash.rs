@@ -10,7 +10,9 @@ const SEEDS: u64 = 5;
 
 /// Enough to begin three segments and to write both slots several times.
 fn script() -> Vec<Batch> {
-    (1..=6).map(|number| batch(number, number % 3 + 1)).collect()
+    (1..=6)
+        .map(|number| batch(number, number % 3 + 1))
+        .collect()
 }
 
 fn log_on(disk: &ForgetfulDisk) -> FileLog {
@@ -23,7 +25,10 @@ fn batches_until(head: Sequence) -> usize {
         *end += batch.facts.len() as u64;
         Some(*end)
     });
-    std::iter::once(0).chain(ends).position(|end| end == head.0).expect("a head is the end of a batch")
+    std::iter::once(0)
+        .chain(ends)
+        .position(|end| end == head.0)
+        .expect("a head is the end of a batch")
 }
 
 /// Appends what is missing of the script; stops at the first error. The last acknowledged head.
@@ -35,7 +40,10 @@ fn go_on(disk: &ForgetfulDisk, acknowledged: &mut usize) -> Result<Head, LogErro
         let mut writer = log.writer(&AT_ONCE)?;
         head = *writer.head();
         let done = batches_until(head.sequence);
-        assert!(done >= *acknowledged, "acknowledged {acknowledged}, found {done}");
+        assert!(
+            done >= *acknowledged,
+            "acknowledged {acknowledged}, found {done}"
+        );
         *acknowledged = done;
         for batch in script().iter().skip(done).take(1 + number % 2) {
             head = writer.append(&head, batch)?;
@@ -50,7 +58,10 @@ fn assert_consistent(disk: &ForgetfulDisk, acknowledged: usize, what: &str) {
     let log = log_on(disk);
     let head = log.head().unwrap_or_else(|error| panic!("{what}: {error}"));
     let seen = batches_until(head.sequence);
-    assert!(seen >= acknowledged, "{what}: acknowledged {acknowledged}, seen {seen}");
+    assert!(
+        seen >= acknowledged,
+        "{what}: acknowledged {acknowledged}, seen {seen}"
+    );
     assert_eq!(read(&log).unwrap(), lines_of(&script()[..seen]), "{what}");
     let mut acknowledged = acknowledged;
     go_on(disk, &mut acknowledged).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -61,7 +72,10 @@ fn assert_consistent(disk: &ForgetfulDisk, acknowledged: usize, what: &str) {
 /// writer then finds the batch, which was durable before, and publishes it again.
 fn assert_found_again(disk: &ForgetfulDisk, published: usize, what: &str) {
     let found = batches_until(log_on(disk).writer(&AT_ONCE).unwrap().head().sequence);
-    assert!(found >= published, "{what}: published {published}, found {found}");
+    assert!(
+        found >= published,
+        "{what}: published {published}, found {found}"
+    );
     assert_consistent(disk, found, what);
 }
 
@@ -115,7 +129,11 @@ fn what_is_acknowledged_after_a_failed_call_survives_a_later_crash() {
         go_on(&disk, &mut acknowledged).unwrap();
         assert_eq!(acknowledged, script().len());
         for seed in 0..SEEDS {
-            assert_found_again(&disk.after_crash(seed), acknowledged, &format!("call {change} failed, seed {seed}"));
+            assert_found_again(
+                &disk.after_crash(seed),
+                acknowledged,
+                &format!("call {change} failed, seed {seed}"),
+            );
         }
     }
 }
@@ -130,7 +148,11 @@ fn what_one_writer_publishes_late_survives_a_crash_right_after_it() {
         let published = batches_until(log_on(&disk).writer(&AT_ONCE).unwrap().head().sequence);
         assert!(published >= acknowledged);
         for seed in 0..SEEDS {
-            assert_found_again(&disk.after_crash(seed), published, &format!("call {change} failed, seed {seed}"));
+            assert_found_again(
+                &disk.after_crash(seed),
+                published,
+                &format!("call {change} failed, seed {seed}"),
+            );
         }
     }
 }

@@ -34,13 +34,35 @@ fn section(schema: &Schema) -> String {
     let value: Value = serde_json::from_str(schema.text).unwrap();
     let current = EventKind::of_type(&type_name);
     let kind = current.or_else(|| upcast::target(&type_name)).unwrap();
-    let consumers: Vec<_> = kind.consumers().iter().map(|consumer| consumer.name()).collect();
-    let readers = if consumers.is_empty() { "nobody".to_owned() } else { consumers.join(", ") };
-    let mut text = format!("\n## {type_name}\n\n{}\n\n", value["description"].as_str().unwrap());
+    let consumers: Vec<_> = kind
+        .consumers()
+        .iter()
+        .map(|consumer| consumer.name())
+        .collect();
+    let readers = if consumers.is_empty() {
+        "nobody".to_owned()
+    } else {
+        consumers.join(", ")
+    };
+    let mut text = format!(
+        "\n## {type_name}\n\n{}\n\n",
+        value["description"].as_str().unwrap()
+    );
     if current.is_none() {
-        writeln!(text, "Historic: read as `{}`, written no more.\n", kind.type_name()).unwrap();
+        writeln!(
+            text,
+            "Historic: read as `{}`, written no more.\n",
+            kind.type_name()
+        )
+        .unwrap();
     }
-    writeln!(text, "By {}{}, for {readers}.\n", kind.context().name(), by_consumer(kind)).unwrap();
+    writeln!(
+        text,
+        "By {}{}, for {readers}.\n",
+        kind.context().name(),
+        by_consumer(kind)
+    )
+    .unwrap();
     text += "| member | type | meaning |\n| --- | --- | --- |\n";
     rows(&value, "", &mut text);
     text
@@ -56,11 +78,22 @@ fn by_consumer(kind: EventKind) -> &'static str {
 }
 
 fn rows(object: &Value, prefix: &str, text: &mut String) {
-    let required = |member: &str| object["required"].as_array().unwrap().iter().any(|name| name == member);
+    let required = |member: &str| {
+        object["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|name| name == member)
+    };
     for (member, value) in object["properties"].as_object().unwrap() {
         let optional = if required(member) { "" } else { ", optional" };
         let meaning = value["description"].as_str().unwrap();
-        writeln!(text, "| `{prefix}{member}` | {}{optional} | {meaning} |", type_of(value)).unwrap();
+        writeln!(
+            text,
+            "| `{prefix}{member}` | {}{optional} | {meaning} |",
+            type_of(value)
+        )
+        .unwrap();
         if value["type"] == "object" {
             rows(value, &format!("{prefix}{member}."), text);
         }
@@ -69,9 +102,15 @@ fn rows(object: &Value, prefix: &str, text: &mut String) {
 
 fn type_of(value: &Value) -> String {
     if let Some(words) = value["enum"].as_array() {
-        return words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        return words
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
     }
-    let minimum = value["minimum"].as_i64().map(|minimum| format!(" >= {minimum}"));
+    let minimum = value["minimum"]
+        .as_i64()
+        .map(|minimum| format!(" >= {minimum}"));
     let kind = value["format"].as_str().or(value["type"].as_str()).unwrap();
     format!("{kind}{}", minimum.unwrap_or_default())
 }
@@ -82,32 +121,65 @@ fn the_document_of_events_is_up_to_date() {
     if std::env::var_os("POPUG_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(file("docs/EVENTS.md"), &document).unwrap();
     }
-    assert!(read("docs/EVENTS.md") == document, "docs/EVENTS.md is stale: run the tests with POPUG_BLESS=1");
+    assert!(
+        read("docs/EVENTS.md") == document,
+        "docs/EVENTS.md is stale: run the tests with POPUG_BLESS=1"
+    );
 }
 
 #[test]
 fn the_shell_example_of_the_format_prints_the_hashes_of_the_golden_log() {
     let document = read("docs/LOG_FORMAT.md");
-    let script = document.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    let script = document
+        .split_once("```sh\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
     let golden = read("tests/golden/v1/log/00000000000000000001.ndjson");
-    let stated = golden.lines().take(2).map(|line| Line::parse(line.as_bytes()).unwrap().hash.to_string() + "\n");
+    let stated = golden
+        .lines()
+        .take(2)
+        .map(|line| Line::parse(line.as_bytes()).unwrap().hash.to_string() + "\n");
     let mut shell = std::process::Command::new("sh");
-    let output = shell.arg("-c").arg(script).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    let output = shell
+        .arg("-c")
+        .arg(script)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), stated.collect::<String>());
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        stated.collect::<String>()
+    );
 }
 
 #[test]
 fn the_slot_of_the_golden_head_is_laid_out_as_documented() {
     let head = std::fs::read(file("tests/golden/v1/log/head")).unwrap();
     let document = read("docs/LOG_FORMAT.md");
-    for (bytes, shaped) in [(0..12, "popug-head 1"), (157..4095, " "), (4095..4096, "\n")] {
+    for (bytes, shaped) in [
+        (0..12, "popug-head 1"),
+        (157..4095, " "),
+        (4095..4096, "\n"),
+    ] {
         let text = std::str::from_utf8(&head[bytes]).unwrap();
-        assert!(text == shaped || text.trim_matches(' ').is_empty() && shaped == " ", "{text}");
+        assert!(
+            text == shaped || text.trim_matches(' ').is_empty() && shaped == " ",
+            "{text}"
+        );
     }
     for digits in [13..33, 34..54, 55..75, 76..140, 141..157] {
-        assert!(head[digits.clone()].iter().all(u8::is_ascii_hexdigit), "{digits:?}");
-        assert!(document.contains(&format!("| {}..{} |", digits.start, digits.end)), "{digits:?}");
+        assert!(
+            head[digits.clone()].iter().all(u8::is_ascii_hexdigit),
+            "{digits:?}"
+        );
+        assert!(
+            document.contains(&format!("| {}..{} |", digits.start, digits.end)),
+            "{digits:?}"
+        );
         assert_eq!(head[digits.end], b' ');
     }
 }

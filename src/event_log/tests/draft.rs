@@ -9,7 +9,9 @@ use crate::event_log::{Batch, EventLog, FileLog, LogError};
 const SEGMENT_BYTES_MAX: u64 = 3_000;
 
 fn open(directory: &Path) -> FileLog {
-    FileLog::open(directory).unwrap().with_segment_bytes_max(SEGMENT_BYTES_MAX)
+    FileLog::open(directory)
+        .unwrap()
+        .with_segment_bytes_max(SEGMENT_BYTES_MAX)
 }
 
 /// A log of two batches in a directory of its own.
@@ -27,8 +29,17 @@ fn more() -> Vec<Batch> {
 }
 
 fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
-    entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect()
+    let entries = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    entries
+        .map(|e| {
+            (
+                e.file_name().into_string().unwrap(),
+                std::fs::read(e.path()).unwrap(),
+            )
+        })
+        .collect()
 }
 
 fn drafted(log: &FileLog) -> Vec<String> {
@@ -49,12 +60,18 @@ fn a_draft_reads_back_what_the_log_would_hold_and_changes_no_file() {
     let drafted_head = append_all(&draft, &more()[..4]);
     assert_eq!(drafted_head, draft.head().unwrap());
     let drafted_head = append_all(&draft, &more()[4..]);
-    assert_eq!((drafted(&draft), read(&draft).unwrap().len()), (read_from(&draft, 6).unwrap(), 41));
+    assert_eq!(
+        (drafted(&draft), read(&draft).unwrap().len()),
+        (read_from(&draft, 6).unwrap(), 41)
+    );
     assert!(files(directory.path()) == before);
     let lines = drafted(&draft);
     drop(draft);
     assert_eq!(append_all(&log, &more()), drafted_head);
-    assert!(files(directory.path()).len() > before.len(), "segments were begun");
+    assert!(
+        files(directory.path()).len() > before.len(),
+        "segments were begun"
+    );
     assert_eq!(read_from(&log, 6).unwrap(), lines);
 }
 
@@ -75,7 +92,10 @@ fn a_draft_holds_the_real_lock_from_its_first_writer_to_its_end() {
     append_all(&draft, &more()[..1]);
     assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Locked { .. })));
     let writer = draft.writer(&AT_ONCE).unwrap();
-    assert!(matches!(draft.writer(&AT_ONCE), Err(LogError::Locked { .. })), "two writers of one draft");
+    assert!(
+        matches!(draft.writer(&AT_ONCE), Err(LogError::Locked { .. })),
+        "two writers of one draft"
+    );
     drop(writer);
     let lines = drafted(&draft);
     draft.end_draft();
@@ -84,7 +104,10 @@ fn a_draft_holds_the_real_lock_from_its_first_writer_to_its_end() {
         assert_eq!(drafted(&draft), lines, "whatever others append afterwards");
     }
     let held = log.writer(&AT_ONCE).unwrap();
-    assert!(matches!(open(directory.path()).draft().writer(&AT_ONCE), Err(LogError::Locked { .. })));
+    assert!(matches!(
+        open(directory.path()).draft().writer(&AT_ONCE),
+        Err(LogError::Locked { .. })
+    ));
     drop(held);
 }
 
@@ -94,7 +117,9 @@ fn a_draft_recovers_an_unfinished_end_without_touching_it() {
     let acknowledged = std::fs::read(directory.path().join("head")).unwrap();
     append_all(&log, &more()[..2]);
     std::fs::write(directory.path().join("head"), acknowledged).unwrap();
-    let mut segments = files(directory.path()).into_keys().filter(|name| name != "head");
+    let mut segments = files(directory.path())
+        .into_keys()
+        .filter(|name| name != "head");
     let last = directory.path().join(segments.next_back().unwrap());
     let whole = std::fs::read(&last).unwrap();
     for torn in [0, 1, 700] {
@@ -102,11 +127,23 @@ fn a_draft_recovers_an_unfinished_end_without_touching_it() {
         let before = files(directory.path());
         let draft = open(directory.path()).draft();
         let writer = draft.writer(&AT_ONCE).unwrap();
-        assert!(!writer.recovery().happened(), "nothing was really recovered");
+        assert!(
+            !writer.recovery().happened(),
+            "nothing was really recovered"
+        );
         drop(writer);
         append_all(&draft, &[batch(30, 2)]);
-        assert_eq!(drafted(&draft).len(), 2, "what recovery publishes is an earlier command's");
-        let batches = [&[batch(1, 2), batch(2, 3)], &more()[..if torn == 0 { 2 } else { 1 }], &[batch(30, 2)]].concat();
+        assert_eq!(
+            drafted(&draft).len(),
+            2,
+            "what recovery publishes is an earlier command's"
+        );
+        let batches = [
+            &[batch(1, 2), batch(2, 3)],
+            &more()[..if torn == 0 { 2 } else { 1 }],
+            &[batch(30, 2)],
+        ]
+        .concat();
         assert_eq!(read(&draft).unwrap(), lines_of(&batches), "torn by {torn}");
         assert!(files(directory.path()) == before, "torn by {torn}");
     }

@@ -15,10 +15,16 @@ fn audit(log: &FileLog) -> Audit {
 fn an_audit_finds_every_flipped_bit_of_every_segment() {
     let (disk, log) = log_of_three_segments();
     assert_eq!(audit(&log).faults, []);
-    for name in segment::list(&disk).unwrap().into_iter().map(segment::file_name) {
+    for name in segment::list(&disk)
+        .unwrap()
+        .into_iter()
+        .map(segment::file_name)
+    {
         disk.flip_each(&name, 0..disk.bytes(&name).len() * 8, |bit| {
             let faults = audit(&log).faults;
-            let named = faults.iter().any(|fault| fault.kind == FaultKind::Damage && fault.place.segment == name);
+            let named = faults
+                .iter()
+                .any(|fault| fault.kind == FaultKind::Damage && fault.place.segment == name);
             assert!(named, "{name} bit {bit}: {faults:?}");
         });
     }
@@ -32,8 +38,9 @@ fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
     let (disk, _) = log_of_three_segments();
     let head = disk.bytes("head");
     // Behind the text of a slot every byte is a space: some of them stand for all.
-    let bytes = (0..2 * SLOT_BYTES)
-        .filter(|byte| byte % SLOT_BYTES < 200 || byte % 61 == 0 || byte % SLOT_BYTES == SLOT_BYTES - 1);
+    let bytes = (0..2 * SLOT_BYTES).filter(|byte| {
+        byte % SLOT_BYTES < 200 || byte % 61 == 0 || byte % SLOT_BYTES == SLOT_BYTES - 1
+    });
     let bits = bytes.flat_map(|byte| (0..8).map(move |bit| (byte, bit)));
     for (byte, bit) in bits {
         let (disk, log) = log_of_three_segments();
@@ -41,7 +48,10 @@ fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
         flipped[byte] ^= 1 << bit;
         disk.put("head", &flipped);
         let what = format!("byte {byte} bit {bit}");
-        let is_found = audit(&log).faults.iter().any(|fault| fault.kind == FaultKind::Head);
+        let is_found = audit(&log)
+            .faults
+            .iter()
+            .any(|fault| fault.kind == FaultKind::Head);
         assert!(is_found, "{what}");
         assert!(good.starts_with(&read(&log).unwrap()), "{what}");
         drop(log.writer(&AT_ONCE).unwrap());

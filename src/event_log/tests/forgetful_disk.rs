@@ -64,7 +64,14 @@ impl ForgetfulDisk {
     pub fn with_empty_log(page_bytes: usize) -> ForgetfulDisk {
         let names = BTreeMap::from([("head".to_owned(), Arc::default())]);
         let durable_names = names.clone();
-        let state = State { page_bytes, names, durable_names, changes: 0, fault: None, down: false };
+        let state = State {
+            page_bytes,
+            names,
+            durable_names,
+            changes: 0,
+            fault: None,
+            down: false,
+        };
         ForgetfulDisk(Arc::new(Mutex::new(state)))
     }
 
@@ -95,10 +102,16 @@ impl ForgetfulDisk {
         names.retain(|name, _| state.names.contains_key(name) || luck.coin());
         let kept = |content: &Arc<Mutex<Content>>, luck: &mut Luck| {
             let bytes = content.lock().unwrap().after_crash(state.page_bytes, luck);
-            Arc::new(Mutex::new(Content { written: bytes.clone(), durable: bytes, ..Content::default() }))
+            Arc::new(Mutex::new(Content {
+                written: bytes.clone(),
+                durable: bytes,
+                ..Content::default()
+            }))
         };
-        let names: BTreeMap<_, _> =
-            names.iter().map(|(name, content)| (name.clone(), kept(content, &mut luck))).collect();
+        let names: BTreeMap<_, _> = names
+            .iter()
+            .map(|(name, content)| (name.clone(), kept(content, &mut luck)))
+            .collect();
         let durable_names = names.clone();
         let page_bytes = state.page_bytes;
         ForgetfulDisk(Arc::new(Mutex::new(State {
@@ -118,7 +131,12 @@ impl ForgetfulDisk {
 
     /// Flips one bit of a file after the other, counted from the lowest one of its first byte, and
     /// puts the file back.
-    pub fn flip_each(&self, name: &str, bits: impl IntoIterator<Item = usize>, mut look: impl FnMut(usize)) {
+    pub fn flip_each(
+        &self,
+        name: &str,
+        bits: impl IntoIterator<Item = usize>,
+        mut look: impl FnMut(usize),
+    ) {
         let whole = self.bytes(name);
         for bit in bits {
             let mut flipped = whole.clone();
@@ -131,7 +149,11 @@ impl ForgetfulDisk {
 
     /// Puts a file onto the disk, durably.
     pub fn put(&self, name: &str, bytes: &[u8]) {
-        let content = Content { written: bytes.to_vec(), durable: bytes.to_vec(), ..Content::default() };
+        let content = Content {
+            written: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            ..Content::default()
+        };
         let content = Arc::new(Mutex::new(content));
         let mut state = self.state();
         state.names.insert(name.to_owned(), content.clone());
@@ -148,7 +170,10 @@ impl ForgetfulDisk {
 impl Content {
     fn after_crash(&self, page_bytes: usize, luck: &mut Luck) -> Vec<u8> {
         let mut bytes = self.durable.clone();
-        let (short, long) = (self.durable.len().min(self.written.len()), self.durable.len().max(self.written.len()));
+        let (short, long) = (
+            self.durable.len().min(self.written.len()),
+            self.durable.len().max(self.written.len()),
+        );
         let length = match luck.draw() % 3 {
             0 => self.durable.len(),
             1 => self.written.len(),
@@ -175,7 +200,8 @@ impl Content {
             self.written.resize(end, 0);
         }
         self.written[offset..end].copy_from_slice(bytes);
-        self.dirty_pages.extend(offset / page_bytes..end.div_ceil(page_bytes));
+        self.dirty_pages
+            .extend(offset / page_bytes..end.div_ceil(page_bytes));
     }
 
     fn sync(&mut self, page_bytes: usize) {
@@ -190,7 +216,11 @@ impl Content {
 
 impl State {
     fn check(&self) -> io::Result<()> {
-        if self.down { Err(io::Error::other("the machine is down")) } else { Ok(()) }
+        if self.down {
+            Err(io::Error::other("the machine is down"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts a change; true if it is the one to go wrong.
@@ -228,7 +258,12 @@ impl Storage for ForgetfulDisk {
         }
         let content = state.names[name].clone();
         let page_bytes = state.page_bytes;
-        Ok(Box::new(ForgetfulFile { disk: self.clone(), content, page_bytes, holds_lock: AtomicBool::new(false) }))
+        Ok(Box::new(ForgetfulFile {
+            disk: self.clone(),
+            content,
+            page_bytes,
+            holds_lock: AtomicBool::new(false),
+        }))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -236,7 +271,11 @@ impl Storage for ForgetfulDisk {
         if state.change()? {
             return Err(struck());
         }
-        state.names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        state
+            .names
+            .remove(name)
+            .map(drop)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -292,7 +331,11 @@ impl StorageFile for ForgetfulFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let failed = self.disk.state().change()?;
         let length = if failed { bytes.len() / 2 } else { bytes.len() };
-        self.content().write(&bytes[..length], usize::try_from(offset).unwrap(), self.page_bytes);
+        self.content().write(
+            &bytes[..length],
+            usize::try_from(offset).unwrap(),
+            self.page_bytes,
+        );
         if failed { Err(struck()) } else { Ok(()) }
     }
 

@@ -58,7 +58,10 @@ fn log_of(body: &[u8]) -> (FileLog, Vec<u8>) {
     let hash = Hash::of_line(&Hash::ZERO, body);
     let line = [body, b",\"hash\":\"", hash.ascii(), b"\"}"].concat();
     let disk = ForgetfulDisk::with_empty_log(4096);
-    disk.put(&segment::file_name(Sequence::FIRST), &[&line[..], b"\n"].concat());
+    disk.put(
+        &segment::file_name(Sequence::FIRST),
+        &[&line[..], b"\n"].concat(),
+    );
     disk.delete("head");
     (FileLog::on(Box::new(disk)), line)
 }

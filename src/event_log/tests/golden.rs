@@ -25,28 +25,41 @@ fn blessing() -> bool {
 }
 
 fn patience() -> Patience {
-    Patience { wait: std::time::Duration::ZERO, holder: "golden".to_owned() }
+    Patience {
+        wait: std::time::Duration::ZERO,
+        holder: "golden".to_owned(),
+    }
 }
 
 /// One event of every kind in two batches, with a historic one between them.
 fn make_log(directory: &Path) {
     let log = FileLog::create(directory).unwrap();
-    let head = log.append(&log.head().unwrap(), &batch_of(1, &EventKind::ALL[..6]), &patience()).unwrap();
+    let head = log
+        .append(
+            &log.head().unwrap(),
+            &batch_of(1, &EventKind::ALL[..6]),
+            &patience(),
+        )
+        .unwrap();
     append_by_hand(directory, &head.hash.to_string(), head.sequence.next());
     let head = *log.writer(&patience()).unwrap().head();
-    log.append(&head, &batch_of(2, &EventKind::ALL[6..]), &patience()).unwrap();
+    log.append(&head, &batch_of(2, &EventKind::ALL[6..]), &patience())
+        .unwrap();
 }
 
 fn batch_of(number: u128, kinds: &[EventKind]) -> Batch {
     let mut runner = TestRunner::deterministic();
-    let mut event = |kind: &EventKind| -> Event { any_event_of(*kind).new_tree(&mut runner).unwrap().current() };
+    let mut event = |kind: &EventKind| -> Event {
+        any_event_of(*kind).new_tree(&mut runner).unwrap().current()
+    };
     let fact = |(index, kind): (usize, &EventKind)| Fact {
         id: EventId::from_uuid(Uuid::from_u128(number << 64 | index as u128)),
         causation: (index > 0).then(|| EventId::from_uuid(Uuid::from_u128(number << 64))),
         event: event(kind),
     };
     Batch {
-        time: EventTime::from_micros(1_780_000_000_000_000 + i64::try_from(number).unwrap()).unwrap(),
+        time: EventTime::from_micros(1_780_000_000_000_000 + i64::try_from(number).unwrap())
+            .unwrap(),
         actor: Actor::System(Consumer::Accounting),
         command_id: format!("golden/{number} \"ключ\""),
         command_hash: Some(crate::event_log::Hash::of_bytes(&number.to_be_bytes())),
@@ -67,7 +80,11 @@ fn append_by_hand(directory: &Path, previous: &str, sequence: Sequence) {
     let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let segment = directory.join("00000000000000000001.ndjson");
     let text = std::fs::read_to_string(&segment).unwrap();
-    std::fs::write(segment, format!("{text}{open_line},\"hash\":\"{hash}\"}}\n")).unwrap();
+    std::fs::write(
+        segment,
+        format!("{text}{open_line},\"hash\":\"{hash}\"}}\n"),
+    )
+    .unwrap();
 }
 
 /// Sequence, current type and current data of every event. Its numbers were drawn from all there
@@ -78,7 +95,10 @@ fn events_of(log: &FileLog) -> String {
         let event = line.unbounded_event()?;
         let data = serde_json::to_string(&event).unwrap();
         let kind = event.kind().type_name();
-        text += &format!("{{\"sequence\":{},\"type\":\"{kind}\",\"data\":{data}}}\n", line.sequence);
+        text += &format!(
+            "{{\"sequence\":{},\"type\":\"{kind}\",\"data\":{data}}}\n",
+            line.sequence
+        );
         Ok(())
     })
     .unwrap();
@@ -105,7 +125,11 @@ fn the_golden_log_has_a_line_of_every_version_of_every_event() {
     let log = FileLog::open(&directory().join("log")).unwrap();
     let mut found = Vec::new();
     log.for_each(Sequence::FIRST, &mut |line| {
-        assert!(matches!(line.kind(), LineKind::Known(_)), "{}", line.type_name);
+        assert!(
+            matches!(line.kind(), LineKind::Known(_)),
+            "{}",
+            line.type_name
+        );
         found.push(line.type_name.to_owned());
         Ok(())
     })
@@ -121,6 +145,11 @@ fn a_jira_id_in_a_golden_title_is_split_off() {
     let log = FileLog::open(&directory().join("log")).unwrap();
     let line = log.line(Sequence(7)).unwrap();
     assert_eq!(line.line().type_name, "task.created.v1");
-    let Event::TaskCreated(task) = line.line().event().unwrap() else { panic!("another event") };
-    assert_eq!((task.title.as_str(), task.jira_id.as_deref()), ("Почистить клетку", Some("UP-7")));
+    let Event::TaskCreated(task) = line.line().event().unwrap() else {
+        panic!("another event")
+    };
+    assert_eq!(
+        (task.title.as_str(), task.jira_id.as_deref()),
+        ("Почистить клетку", Some("UP-7"))
+    );
 }

@@ -37,7 +37,11 @@ fn recovered(log: &FileLog, next: &Batch) -> (Recovery, Vec<String>) {
     let head = *writer.head();
     writer.append(&head, next).unwrap();
     drop(writer);
-    assert_eq!(log.writer(&AT_ONCE).unwrap().recovery(), Recovery::default(), "nothing is left to recover");
+    assert_eq!(
+        log.writer(&AT_ONCE).unwrap().recovery(),
+        Recovery::default(),
+        "nothing is left to recover"
+    );
     (recovery, read(log).unwrap())
 }
 
@@ -50,10 +54,21 @@ fn a_torn_tail_is_cut_at_whatever_byte_it_was_torn() {
     let (whole, acknowledged) = (bytes_of(&all()), bytes_of(&published()).len());
     for length in acknowledged..whole.len() {
         let (_disk, log) = log_with(&published(), &[(FIRST, &whole[..length])]);
-        assert_eq!(read(&log).unwrap(), lines_of(&published()), "readers stop at the head");
+        assert_eq!(
+            read(&log).unwrap(),
+            lines_of(&published()),
+            "readers stop at the head"
+        );
         let (recovery, lines) = recovered(&log, &batch(9, 1));
         let cut_bytes = (length - acknowledged) as u64;
-        assert_eq!(recovery, Recovery { published_events: 0, cut_bytes }, "torn at {length}");
+        assert_eq!(
+            recovery,
+            Recovery {
+                published_events: 0,
+                cut_bytes
+            },
+            "torn at {length}"
+        );
         assert_eq!(lines, with_next(&published()), "torn at {length}");
     }
 }
@@ -74,11 +89,24 @@ fn the_torn_first_batch_of_a_log_is_cut() {
 fn a_tail_of_zeros_or_garbage_is_cut() {
     let good = bytes_of(&published());
     let foreign = bytes_of(&[batch(7, 2)]);
-    let tails: [&[u8]; 6] = [&[0; 5000], b"\n", b"\n\n\n", &[0xff; 700], b"{\"specversion\":\"1.0\"}\n", &foreign];
+    let tails: [&[u8]; 6] = [
+        &[0; 5000],
+        b"\n",
+        b"\n\n\n",
+        &[0xff; 700],
+        b"{\"specversion\":\"1.0\"}\n",
+        &foreign,
+    ];
     for tail in tails {
         let (_disk, log) = log_with(&published(), &[(FIRST, &[&good[..], tail].concat())]);
         let (recovery, lines) = recovered(&log, &batch(9, 1));
-        assert_eq!(recovery, Recovery { published_events: 0, cut_bytes: tail.len() as u64 });
+        assert_eq!(
+            recovery,
+            Recovery {
+                published_events: 0,
+                cut_bytes: tail.len() as u64
+            }
+        );
         assert_eq!(lines, with_next(&published()));
     }
 }
@@ -87,9 +115,18 @@ fn a_tail_of_zeros_or_garbage_is_cut() {
 fn a_whole_batch_that_was_not_acknowledged_is_published_late() {
     let whole = bytes_of(&all());
     for torn in ["", "{\"specversion\":\"1.0\",\"id\":\"", "\0\0\0"] {
-        let (_disk, log) = log_with(&published(), &[(FIRST, &[&whole, torn.as_bytes()].concat())]);
+        let (_disk, log) = log_with(
+            &published(),
+            &[(FIRST, &[&whole, torn.as_bytes()].concat())],
+        );
         let (recovery, lines) = recovered(&log, &batch(9, 1));
-        assert_eq!(recovery, Recovery { published_events: 3, cut_bytes: torn.len() as u64 });
+        assert_eq!(
+            recovery,
+            Recovery {
+                published_events: 3,
+                cut_bytes: torn.len() as u64
+            }
+        );
         assert_eq!(lines, with_next(&all()));
     }
 }
@@ -101,12 +138,21 @@ fn a_segment_that_was_begun_but_not_acknowledged_is_published_or_removed() {
     for length in 0..=tail.len() {
         let (disk, log) = log_with(&published(), &[(name, &tail[..length])]);
         assert_eq!(read(&log).unwrap(), lines_of(&published()));
-        let kept = if length == tail.len() { all() } else { published() };
+        let kept = if length == tail.len() {
+            all()
+        } else {
+            published()
+        };
         let (recovery, lines) = recovered(&log, &batch(9, 1));
-        assert_eq!(recovery.published_events, if length == tail.len() { 3 } else { 0 });
+        assert_eq!(
+            recovery.published_events,
+            if length == tail.len() { 3 } else { 0 }
+        );
         assert_eq!(lines, with_next(&kept), "{length} of {}", tail.len());
         let continued = disk.bytes(if length == tail.len() { name } else { FIRST });
-        assert!(continued.ends_with(&bytes_of(&[&kept[..], &[batch(9, 1)]].concat()).split_off(bytes_of(&kept).len())));
+        assert!(continued.ends_with(
+            &bytes_of(&[&kept[..], &[batch(9, 1)]].concat()).split_off(bytes_of(&kept).len())
+        ));
     }
 }
 
@@ -118,7 +164,11 @@ fn a_segment_that_recovery_removed_does_not_come_back_after_a_crash() {
         let (disk, log) = log_with(&published(), &[(name, &tail[..tail.len() / 2])]);
         drop(log.writer(&AT_ONCE).unwrap());
         let names = crate::event_log::segment::list(&disk.after_crash(seed)).unwrap();
-        assert_eq!(names.into_iter().map(|first| first.0).collect::<Vec<_>>(), [1], "seed {seed}");
+        assert_eq!(
+            names.into_iter().map(|first| first.0).collect::<Vec<_>>(),
+            [1],
+            "seed {seed}"
+        );
     }
 }
 
@@ -128,7 +178,8 @@ fn without_a_head_file_whole_batches_are_the_log_and_a_torn_one_is_damage() {
     for length in 1..=whole.len() {
         let (disk, log) = log_with(&all(), &[(FIRST, &whole[..length])]);
         disk.delete("head");
-        let count = (0..=all().len()).find(|count| *count > 0 && bytes_of(&all()[..*count]).len() == length);
+        let count = (0..=all().len())
+            .find(|count| *count > 0 && bytes_of(&all()[..*count]).len() == length);
         match count {
             Some(count) => {
                 assert_eq!(read(&log).unwrap(), lines_of(&all()[..count]));
@@ -136,11 +187,20 @@ fn without_a_head_file_whole_batches_are_the_log_and_a_torn_one_is_damage() {
             }
             // It may have been acknowledged, so nobody reads over it or cuts it unasked.
             None => {
-                assert!(matches!(log.head(), Err(LogError::Damaged { .. })), "{length}");
-                assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })), "{length}");
+                assert!(
+                    matches!(log.head(), Err(LogError::Damaged { .. })),
+                    "{length}"
+                );
+                assert!(
+                    matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })),
+                    "{length}"
+                );
                 assert!(disk.bytes(FIRST) == whole[..length], "{length}");
                 disk.delete("head");
-                assert!(log.lock_unsettled(&AT_ONCE).unwrap().settle().is_ok(), "{length}");
+                assert!(
+                    log.lock_unsettled(&AT_ONCE).unwrap().settle().is_ok(),
+                    "{length}"
+                );
             }
         }
     }
@@ -173,7 +233,10 @@ fn headless_segments(spoil: impl FnOnce(&ForgetfulDisk, &[String])) -> (Forgetfu
     let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
     append_all(&log, &all());
     let names: Vec<_> = crate::event_log::segment::list(&disk).unwrap();
-    let names: Vec<_> = names.into_iter().map(crate::event_log::segment::file_name).collect();
+    let names: Vec<_> = names
+        .into_iter()
+        .map(crate::event_log::segment::file_name)
+        .collect();
     assert_eq!(names.len(), 3);
     disk.delete("head");
     spoil(&disk, &names);
@@ -182,10 +245,18 @@ fn headless_segments(spoil: impl FnOnce(&ForgetfulDisk, &[String])) -> (Forgetfu
 
 fn assert_damaged_and_untouched((disk, log): (ForgetfulDisk, FileLog)) {
     use crate::event_log::storage::Storage;
-    let names = |disk: &ForgetfulDisk| disk.names().unwrap().into_iter().filter(|name| name != "head");
+    let names = |disk: &ForgetfulDisk| {
+        disk.names()
+            .unwrap()
+            .into_iter()
+            .filter(|name| name != "head")
+    };
     let before: Vec<_> = names(&disk).map(|name| (disk.bytes(&name), name)).collect();
     assert!(matches!(log.head(), Err(LogError::Damaged { .. })));
-    assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Damaged { .. })));
+    assert!(matches!(
+        log.writer(&AT_ONCE),
+        Err(LogError::Damaged { .. })
+    ));
     let after: Vec<_> = names(&disk).map(|name| (disk.bytes(&name), name)).collect();
     assert_eq!(before, after);
 }
@@ -212,7 +283,9 @@ fn without_a_head_file_a_bad_line_before_a_good_segment_is_damage_and_nothing_is
 #[test]
 fn without_a_head_file_a_missing_segment_is_damage_and_nothing_is_removed() {
     for missing in [0, 1] {
-        assert_damaged_and_untouched(headless_segments(|disk, names| disk.delete(&names[missing])));
+        assert_damaged_and_untouched(headless_segments(|disk, names| {
+            disk.delete(&names[missing])
+        }));
     }
 }
 
@@ -230,5 +303,8 @@ fn a_log_without_any_file_is_missing() {
     disk.delete("head");
     let log = FileLog::on(Box::new(disk));
     assert!(matches!(log.head(), Err(LogError::Missing { .. })));
-    assert!(matches!(log.writer(&AT_ONCE), Err(LogError::Missing { .. })));
+    assert!(matches!(
+        log.writer(&AT_ONCE),
+        Err(LogError::Missing { .. })
+    ));
 }

@@ -17,16 +17,25 @@ fn assert_reads_back(batch: &Batch) -> Result<(), TestCaseError> {
         prop_assert_eq!(line.event().unwrap(), fact.event.clone());
         prop_assert_eq!(line.kind(), LineKind::Known(fact.event.kind()));
         prop_assert_eq!(line.event_id().unwrap(), fact.id);
-        prop_assert_eq!(line.causation_id.map(str::to_owned), fact.causation.map(|id| id.to_string()));
+        prop_assert_eq!(
+            line.causation_id.map(str::to_owned),
+            fact.causation.map(|id| id.to_string())
+        );
         prop_assert_eq!(line.event_time().unwrap(), batch.time);
         prop_assert_eq!(line.acting().unwrap(), batch.actor);
         prop_assert_eq!(line.command_id(), batch.command_id.as_str());
-        let command_hash = batch.command_hash.filter(|_| index == 0).map(|hash| hash.to_string());
+        let command_hash = batch
+            .command_hash
+            .filter(|_| index == 0)
+            .map(|hash| hash.to_string());
         prop_assert_eq!(line.command_hash.map(str::to_owned), command_hash);
         prop_assert_eq!(line.sequence, Sequence(index as u64 + 1));
         prop_assert_eq!(line.more, (batch.facts.len() - index - 1) as u64);
         prop_assert_eq!(line.subject, fact.event.subject().to_string());
-        prop_assert_eq!(line.source, format!("/popug/{}", fact.event.context().name()));
+        prop_assert_eq!(
+            line.source,
+            format!("/popug/{}", fact.event.context().name())
+        );
         prop_assert_eq!(line.computed_hash(&previous), line.hash);
         previous = line.hash;
     }
@@ -64,7 +73,8 @@ fn every_kind_of_event_reads_back_as_it_was_written() {
     for kind in EventKind::ALL {
         let result = runner.run(&any_event_of(*kind), |event| {
             let data = serde_json::to_string(&event).unwrap();
-            let read = Event::deserialize_data(*kind, &mut serde_json::Deserializer::from_str(&data));
+            let read =
+                Event::deserialize_data(*kind, &mut serde_json::Deserializer::from_str(&data));
             prop_assert_eq!(read.unwrap(), event);
             prop_assert!(!data.contains('\n'));
             Ok(())

@@ -9,11 +9,16 @@ use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Hash, Head};
 use crate::event_log::{EventLog, FileLog, LogError, Patience, encode};
 
-pub const AT_ONCE: Patience = Patience { wait: std::time::Duration::ZERO, holder: String::new() };
+pub const AT_ONCE: Patience = Patience {
+    wait: std::time::Duration::ZERO,
+    holder: String::new(),
+};
 
 /// A batch of `events` tasks, the same for the same `number`.
 pub fn batch(number: u64, events: u64) -> Batch {
-    let id = |kind: u128, index: u64| Uuid::from_u128(kind << 64 | u128::from(number) << 32 | u128::from(index));
+    let id = |kind: u128, index: u64| {
+        Uuid::from_u128(kind << 64 | u128::from(number) << 32 | u128::from(index))
+    };
     let fact = |index| Fact {
         id: EventId::from_uuid(id(1, index)),
         causation: (index > 0).then(|| EventId::from_uuid(id(1, 0))),
@@ -22,16 +27,21 @@ pub fn batch(number: u64, events: u64) -> Batch {
             number: number * 1000 + index,
             title: format!("Почистить клетку {number}"),
             jira_id: index.is_multiple_of(2).then(|| format!("UP-{index}")),
-            description: number.is_multiple_of(3).then(|| "с \"мылом\"\n".repeat(usize::try_from(number).unwrap())),
+            description: number
+                .is_multiple_of(3)
+                .then(|| "с \"мылом\"\n".repeat(usize::try_from(number).unwrap())),
             created_by: UserId::from_uuid(id(3, 0)),
         }
         .into(),
     };
     Batch {
-        time: EventTime::from_micros(1_700_000_000_000_000 + i64::try_from(number).unwrap()).unwrap(),
+        time: EventTime::from_micros(1_700_000_000_000_000 + i64::try_from(number).unwrap())
+            .unwrap(),
         actor: Actor::System(Consumer::Tracker),
         command_id: format!("key \"{number}\""),
-        command_hash: number.is_multiple_of(2).then(|| Hash::of_bytes(&number.to_be_bytes())),
+        command_hash: number
+            .is_multiple_of(2)
+            .then(|| Hash::of_bytes(&number.to_be_bytes())),
         facts: (0..events).map(fact).collect(),
     }
 }
@@ -43,7 +53,11 @@ pub fn lines_of(batches: &[Batch]) -> Vec<String> {
         hash = encode::encode(batch, first, hash, &mut bytes);
         first = first.plus(batch.facts.len() as u64);
     }
-    String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(bytes)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 pub fn append_all(log: &FileLog, batches: &[Batch]) -> Head {

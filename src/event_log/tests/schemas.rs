@@ -17,15 +17,23 @@ fn the_schemas_have_no_faults() {
 fn every_schema_file_is_built_in() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
     let mut files = Vec::new();
-    for folder in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()) {
+    for folder in std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+    {
         if folder.file_type().unwrap().is_dir() {
             let name = folder.file_name().into_string().unwrap();
             let versions = std::fs::read_dir(folder.path()).unwrap();
-            files.extend(versions.map(|file| format!("{name}/{}", file.unwrap().file_name().to_string_lossy())));
+            files.extend(
+                versions
+                    .map(|file| format!("{name}/{}", file.unwrap().file_name().to_string_lossy())),
+            );
         }
     }
-    let mut built_in: Vec<_> =
-        SCHEMAS.iter().map(|schema| format!("{}/v{}.json", schema.name, schema.version)).collect();
+    let mut built_in: Vec<_> = SCHEMAS
+        .iter()
+        .map(|schema| format!("{}/v{}.json", schema.name, schema.version))
+        .collect();
     files.sort();
     built_in.sort();
     assert_eq!(files, built_in);
@@ -57,8 +65,12 @@ fn data_that_does_not_conform_is_refused_with_the_place() {
     let id = "0197a3c0-0000-7000-8000-000000000001";
     let good = json!({"task_id": id, "fee": 1200, "reward": 3000});
     assert_eq!(validate_data("task.priced.v1", &good), Ok(()));
-    for (member, value) in [("fee", json!(12.5)), ("fee", json!("12.00")), ("fee", json!(-1)), ("task_id", json!("7"))]
-    {
+    for (member, value) in [
+        ("fee", json!(12.5)),
+        ("fee", json!("12.00")),
+        ("fee", json!(-1)),
+        ("task_id", json!("7")),
+    ] {
         let mut wrong = good.clone();
         wrong[member] = value;
         let refused = validate_data("task.priced.v1", &wrong).unwrap_err();
@@ -68,5 +80,9 @@ fn data_that_does_not_conform_is_refused_with_the_place() {
     more["currency"] = json!("EUR");
     assert!(validate_data("task.priced.v1", &more).is_err());
     assert!(validate_data("task.priced.v1", &json!({"task_id": id, "fee": 1200})).is_err());
-    assert!(validate_data("task.priced.v2", &good).unwrap_err().contains("no schema"));
+    assert!(
+        validate_data("task.priced.v2", &good)
+            .unwrap_err()
+            .contains("no schema")
+    );
 }

@@ -28,7 +28,11 @@ fn losses(head: &[u8], slot: usize) -> [Vec<u8>; 3] {
         bytes[place.clone()].fill(byte);
         bytes
     };
-    let shorter = if slot == 1 { head[..SLOT_BYTES].to_vec() } else { filled(b' ') };
+    let shorter = if slot == 1 {
+        head[..SLOT_BYTES].to_vec()
+    } else {
+        filled(b' ')
+    };
     [filled(0), filled(0xff), shorter]
 }
 
@@ -43,7 +47,9 @@ fn both_slots_are_written_before_the_first_event() {
     let log = FileLog::on(Box::new(disk.clone()));
     drop(log.writer(&AT_ONCE).unwrap());
     let head = disk.bytes("head");
-    assert!(head[..SLOT_BYTES] == head[SLOT_BYTES..2 * SLOT_BYTES] && head.starts_with(b"popug-head 1"));
+    assert!(
+        head[..SLOT_BYTES] == head[SLOT_BYTES..2 * SLOT_BYTES] && head.starts_with(b"popug-head 1")
+    );
 }
 
 #[test]
@@ -56,7 +62,10 @@ fn whichever_slot_was_lost_no_batch_is_and_the_next_writer_heals_it() {
             disk.put("head", &lost);
             let faults = log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
             let place = |fault: &crate::event_log::audit::Fault| (fault.kind, fault.place.byte);
-            assert_eq!(faults.iter().map(place).collect::<Vec<_>>(), [(FaultKind::Head, (slot * SLOT_BYTES) as u64)]);
+            assert_eq!(
+                faults.iter().map(place).collect::<Vec<_>>(),
+                [(FaultKind::Head, (slot * SLOT_BYTES) as u64)]
+            );
             assert_eq!(log.unsettled().unwrap().head_file, HeadFileState::HalfBad);
             drop(log.writer(&AT_ONCE).unwrap());
             assert_eq!(read(&log).unwrap(), lines_of(&batches()), "slot {slot}");
@@ -75,7 +84,11 @@ fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
         disk.put("head", &losses(&head, slot)[0]);
         log.settle(&AT_ONCE).unwrap();
         assert!(log.unsettled().unwrap().is_nothing(), "slot {slot}");
-        assert_eq!(log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults, [], "slot {slot}");
+        assert_eq!(
+            log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults,
+            [],
+            "slot {slot}"
+        );
         assert_eq!(read(&log).unwrap(), lines_of(&batches()), "slot {slot}");
     }
 }
@@ -91,13 +104,22 @@ fn what_is_not_whole_behind_a_lone_slot_is_damage_and_stays() {
     for byte in bytes.len() - last..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[byte] ^= 1;
-        for spoilt in [&flipped[..], &bytes[..byte]].into_iter().filter(|spoilt| spoilt.len() > bytes.len() - last) {
+        for spoilt in [&flipped[..], &bytes[..byte]]
+            .into_iter()
+            .filter(|spoilt| spoilt.len() > bytes.len() - last)
+        {
             let (disk, log) = log();
             disk.put("head", &losses(&head, slot)[0]);
             disk.put(FIRST, spoilt);
             let refused = log.writer(&AT_ONCE).err();
-            assert!(matches!(refused, Some(LogError::Damaged { .. })), "byte {byte}: {refused:?}");
-            assert!(matches!(log.ending().err(), Some(LogError::Damaged { .. })), "byte {byte}");
+            assert!(
+                matches!(refused, Some(LogError::Damaged { .. })),
+                "byte {byte}: {refused:?}"
+            );
+            assert!(
+                matches!(log.ending().err(), Some(LogError::Damaged { .. })),
+                "byte {byte}"
+            );
             assert!(disk.bytes(FIRST) == spoilt, "byte {byte}");
         }
     }
@@ -114,8 +136,14 @@ fn good_lines_behind_a_bad_one_are_damage_for_an_audit_and_for_a_repair_too() {
     disk.put(FIRST, &bytes);
     assert!(matches!(whole.unsettled(), Err(LogError::Damaged { .. })));
     let faults = whole.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
-    let damage: Vec<_> = faults.iter().filter(|fault| fault.kind == FaultKind::Damage).collect();
-    assert!(damage.len() == 1 && damage[0].place.byte == first_of_last as u64, "{faults:?}");
+    let damage: Vec<_> = faults
+        .iter()
+        .filter(|fault| fault.kind == FaultKind::Damage)
+        .collect();
+    assert!(
+        damage.len() == 1 && damage[0].place.byte == first_of_last as u64,
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -143,7 +171,10 @@ fn no_bit_of_the_last_line_may_have_flipped_for_a_writer() {
             let last = lines_of(&batches).pop().unwrap().len() + 1;
             disk.flip_each(&name, (end - last) * 8..end * 8, |bit| {
                 let refused = log.writer(&AT_ONCE).err();
-                assert!(matches!(refused, Some(LogError::Damaged { .. })), "bit {bit} of {name}: {refused:?}");
+                assert!(
+                    matches!(refused, Some(LogError::Damaged { .. })),
+                    "bit {bit} of {name}: {refused:?}"
+                );
             });
             assert!(log.writer(&AT_ONCE).is_ok());
         }

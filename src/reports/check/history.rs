@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::domain::company::Company;
 use crate::domain::event::{AssignmentReason, TaskPriced};
 use crate::domain::event::{
-    BalanceChanged, DayClosed, Event, Fact, PayoutMade, TaskAssigned, TaskCompleted, TaskCreated, TaskSettled,
+    BalanceChanged, DayClosed, Event, Fact, PayoutMade, TaskAssigned, TaskCompleted, TaskCreated,
+    TaskSettled,
 };
 use crate::domain::id::{CompanyId, EntryId, EventId, Sequence, TaskId, UserId};
 use crate::domain::ledger::books::Books;
@@ -31,7 +32,9 @@ const TITLES: [&str; 7] = [
     "@x ; a comment? * ! %",
     "bidi \u{202e}x\ttab",
 ];
-const LOGINS: [&str; 10] = ["anna.k", "anna_k", "anna-k", "0day", "b.-_", "boris", "vera", "gleb", "dina", "egor"];
+const LOGINS: [&str; 10] = [
+    "anna.k", "anna_k", "anna-k", "0day", "b.-_", "boris", "vera", "gleb", "dina", "egor",
+];
 
 /// How much happens.
 #[derive(Clone, Copy)]
@@ -109,31 +112,64 @@ impl History {
     }
 
     pub fn user(&self, login: &str) -> &User {
-        self.users.iter().find(|user| user.login == login).expect("a login of the history")
+        self.users
+            .iter()
+            .find(|user| user.login == login)
+            .expect("a login of the history")
     }
 
     /// What somebody was at the end of a date: before that of the registration as registered, but not active.
     pub fn user_on(&self, user: UserId, date: BusinessDate) -> User {
-        let mut changes = self.changes.iter().filter(|change| change.user.id == user).peekable();
+        let mut changes = self
+            .changes
+            .iter()
+            .filter(|change| change.user.id == user)
+            .peekable();
         let registered = &changes.peek().expect("a user of the history").user;
-        let before = User { active: false, ..registered.clone() };
-        changes.rfind(|change| change.on <= date).map_or(before, |change| change.user.clone())
+        let before = User {
+            active: false,
+            ..registered.clone()
+        };
+        changes
+            .rfind(|change| change.on <= date)
+            .map_or(before, |change| change.user.clone())
     }
 }
 
 /// A life that ends with `user`: everybody had other names (two of them on one date), many another role, some were gone
 /// for a while or are gone.
-fn changes(number: usize, user: &User, first_date: BusinessDate, sequence: &mut u64) -> Vec<Change> {
-    let role = if user.role == Role::Worker { Role::Developer } else { user.role };
-    let mut now = User { full_name: format!("{} (born)", user.full_name), role, active: true, ..user.clone() };
+fn changes(
+    number: usize,
+    user: &User,
+    first_date: BusinessDate,
+    sequence: &mut u64,
+) -> Vec<Change> {
+    let role = if user.role == Role::Worker {
+        Role::Developer
+    } else {
+        user.role
+    };
+    let mut now = User {
+        full_name: format!("{} (born)", user.full_name),
+        role,
+        active: true,
+        ..user.clone()
+    };
     let mut changes = Vec::new();
     let mut became = |day: usize, user: &User| {
         *sequence += 1;
         let on = first_date.plus_days(day as i64);
-        changes.push(Change { sequence: *sequence, on, user: user.clone() });
+        changes.push(Change {
+            sequence: *sequence,
+            on,
+            user: user.clone(),
+        });
     };
     became(0, &now);
-    for name in [format!("{} (married)", user.full_name), user.full_name.clone()] {
+    for name in [
+        format!("{} (married)", user.full_name),
+        user.full_name.clone(),
+    ] {
         now.full_name = name;
         became(1 + number % 3, &now);
     }
@@ -152,13 +188,22 @@ fn changes(number: usize, user: &User, first_date: BusinessDate, sequence: &mut 
 fn uuid_v7(at: EventTime, what: &str, number: u64) -> Uuid {
     let chance = Uuid::new_v5(&Uuid::nil(), format!("{what}{number}").as_bytes()).as_u128();
     let millis = u128::from(at.micros().unsigned_abs() / 1000);
-    Uuid::from_u128(millis << 80 | 7 << 76 | chance & 0xfff << 64 | 2 << 62 | chance & ((1 << 62) - 1))
+    Uuid::from_u128(
+        millis << 80 | 7 << 76 | chance & 0xfff << 64 | 2 << 62 | chance & ((1 << 62) - 1),
+    )
 }
 
 fn user(number: usize, at: EventTime, login: String, role: Role) -> User {
     let id = UserId::from_uuid(uuid_v7(at, "user", number as u64));
     let email = format!("{login}@popug.example");
-    User { id, full_name: format!("Попуг {login}, Jr."), login, email, role, active: number % 5 != 4 }
+    User {
+        id,
+        full_name: format!("Попуг {login}, Jr."),
+        login,
+        email,
+        role,
+        active: number % 5 != 4,
+    }
 }
 
 impl Life {
@@ -174,17 +219,24 @@ impl Life {
             pricing: PriceRange::STANDARD,
             test_clock: true,
         };
-        let mut users =
-            vec![user(0, founded_at, "admin".into(), Role::Admin), user(1, founded_at, "cron".into(), Role::Service)];
+        let mut users = vec![
+            user(0, founded_at, "admin".into(), Role::Admin),
+            user(1, founded_at, "cron".into(), Role::Service),
+        ];
         users.extend((0..workers).map(|n| {
-            let login = LOGINS.get(n).map_or_else(|| format!("popug{n:04}"), |login| (*login).to_owned());
+            let login = LOGINS
+                .get(n)
+                .map_or_else(|| format!("popug{n:04}"), |login| (*login).to_owned());
             user(n + 2, founded_at, login, Role::Worker)
         }));
         let last_date = company.first_date;
         // Behind all other events, as far as anybody compares.
         let mut sequence = 1 << 40;
-        let changes =
-            users.iter().enumerate().flat_map(|(n, user)| changes(n, user, last_date, &mut sequence)).collect();
+        let changes = users
+            .iter()
+            .enumerate()
+            .flat_map(|(n, user)| changes(n, user, last_date, &mut sequence))
+            .collect();
         Life {
             dice: seed.wrapping_mul(2).wrapping_add(1),
             now: founded_at,
@@ -227,7 +279,11 @@ impl Life {
     fn cause(&mut self) -> Cause {
         let sequence = self.next_sequence();
         let id = EventId::from_uuid(uuid_v7(self.now, "event", sequence));
-        Cause { sequence: Sequence(sequence), id, time: self.now }
+        Cause {
+            sequence: Sequence(sequence),
+            id,
+            time: self.now,
+        }
     }
 
     fn worker(&mut self) -> UserId {
@@ -242,7 +298,9 @@ impl Life {
         let starts = self.books.company.first_date.plus_days(day as i64);
         let quiet = self.below(20) == 0;
         let step = 70_000_000_000 / deeds.max(1) as i64;
-        self.now = self.now.max(self.books.company.zone.end_of(starts.previous()));
+        self.now = self
+            .now
+            .max(self.books.company.zone.end_of(starts.previous()));
         if self.below(10) < 7 {
             self.close_all();
         }
@@ -268,9 +326,18 @@ impl Life {
         let task_id = TaskId::from_uuid(uuid_v7(self.now, "task", number));
         let title = TITLES[self.below(TITLES.len())].to_owned();
         let jira_id = number.is_multiple_of(3).then(|| format!("UP-{number}"));
-        let description = number.is_multiple_of(4).then(|| "line one\nline two".to_owned());
+        let description = number
+            .is_multiple_of(4)
+            .then(|| "line one\nline two".to_owned());
         let created_by = self.history.users[0].id;
-        let created = TaskCreated { task_id, number, title, jira_id, description, created_by };
+        let created = TaskCreated {
+            task_id,
+            number,
+            title,
+            jira_id,
+            description,
+            created_by,
+        };
         let (price, fact) = self.books.price_task(cause, &created);
         let account = TaskAccount {
             number,
@@ -280,9 +347,17 @@ impl Life {
             fees_charged: Money::ZERO,
         };
         self.accounts.insert(task_id, account);
-        self.history.created.push(At { sequence: cause.sequence.0, time: self.now, fact: created });
+        self.history.created.push(At {
+            sequence: cause.sequence.0,
+            time: self.now,
+            fact: created,
+        });
         self.record(fact);
-        self.open.push(Open { task: task_id, assignee: UserId::from_uuid(Uuid::nil()), assignment_no: 0 });
+        self.open.push(Open {
+            task: task_id,
+            assignee: UserId::from_uuid(Uuid::nil()),
+            assignment_no: 0,
+        });
         self.assign(self.open.len() - 1, AssignmentReason::Created);
     }
 
@@ -297,8 +372,18 @@ impl Life {
         open.assignee = assignee_id;
         open.assignment_no += 1;
         let (task_id, assignment_no) = (open.task, open.assignment_no);
-        let assigned = TaskAssigned { task_id, assignee_id, previous_assignee_id: None, reason, assignment_no };
-        self.history.assigned.push(At { sequence: cause.sequence.0, time: self.now, fact: assigned.clone() });
+        let assigned = TaskAssigned {
+            task_id,
+            assignee_id,
+            previous_assignee_id: None,
+            reason,
+            assignment_no,
+        };
+        self.history.assigned.push(At {
+            sequence: cause.sequence.0,
+            time: self.now,
+            fact: assigned.clone(),
+        });
         self.pending.push(Pending::Assigned(cause, assigned));
     }
 
@@ -306,9 +391,16 @@ impl Life {
         let at = self.below(self.open.len());
         let open = self.open.swap_remove(at);
         let cause = self.cause();
-        let completed =
-            TaskCompleted { task_id: open.task, completed_by: open.assignee, assignment_no: open.assignment_no };
-        self.history.completed.push(At { sequence: cause.sequence.0, time: self.now, fact: completed.clone() });
+        let completed = TaskCompleted {
+            task_id: open.task,
+            completed_by: open.assignee,
+            assignment_no: open.assignment_no,
+        };
+        self.history.completed.push(At {
+            sequence: cause.sequence.0,
+            time: self.now,
+            fact: completed.clone(),
+        });
         self.pending.push(Pending::Completed(cause, completed));
     }
 
@@ -336,7 +428,10 @@ impl Life {
         let at = self.below(self.correctable.len());
         let entry = self.correctable.swap_remove(at);
         let half = Money::from_minor(entry.amount.abs().minor() / 2);
-        let correct = Correct { amount: at.is_multiple_of(2).then_some(half), reason: "wrong; \"really\"".into() };
+        let correct = Correct {
+            amount: at.is_multiple_of(2).then_some(half),
+            reason: "wrong; \"really\"".into(),
+        };
         let original = Original {
             entry_id: entry.entry_id,
             user_id: entry.user_id,
@@ -349,15 +444,25 @@ impl Life {
         let id = self.cause().id;
         let actor = &self.history.users[0];
         let entry_id = EntryId::from_uuid(id.uuid());
-        let correction = correct.decide(actor, &original, &self.books, entry_id, self.now).unwrap();
+        let correction = correct
+            .decide(actor, &original, &self.books, entry_id, self.now)
+            .unwrap();
         self.books.post(&correction);
-        self.record(Fact { id, causation: None, event: correction.into() });
+        self.record(Fact {
+            id,
+            causation: None,
+            event: correction.into(),
+        });
     }
 
     fn close_all(&mut self) {
         while self.books.next_to_close(self.now, None).is_some() {
             let through_sequence = Sequence(self.history.head);
-            let closing = Closing { at: self.now, through_sequence, skipped_events: 0 };
+            let closing = Closing {
+                at: self.now,
+                through_sequence,
+                skipped_events: 0,
+            };
             let facts = self.books.decide_close(&closing);
             facts.into_iter().for_each(|fact| self.record(fact));
         }
@@ -367,15 +472,37 @@ impl Life {
         let (sequence, time) = (self.next_sequence(), self.now);
         match fact.event {
             Event::BalanceChanged(fact) => {
-                if matches!(fact.kind, EntryKind::Fee | EntryKind::Reward) && sequence.is_multiple_of(10) {
+                if matches!(fact.kind, EntryKind::Fee | EntryKind::Reward)
+                    && sequence.is_multiple_of(10)
+                {
                     self.correctable.push(fact.clone());
                 }
-                self.history.entries.push(At { sequence, time, fact });
+                self.history.entries.push(At {
+                    sequence,
+                    time,
+                    fact,
+                });
             }
-            Event::TaskPriced(fact) => self.history.priced.push(At { sequence, time, fact }),
-            Event::TaskSettled(fact) => self.history.settled.push(At { sequence, time, fact }),
-            Event::PayoutMade(fact) => self.history.payouts.push(At { sequence, time, fact }),
-            Event::DayClosed(fact) => self.history.closes.push(At { sequence, time, fact }),
+            Event::TaskPriced(fact) => self.history.priced.push(At {
+                sequence,
+                time,
+                fact,
+            }),
+            Event::TaskSettled(fact) => self.history.settled.push(At {
+                sequence,
+                time,
+                fact,
+            }),
+            Event::PayoutMade(fact) => self.history.payouts.push(At {
+                sequence,
+                time,
+                fact,
+            }),
+            Event::DayClosed(fact) => self.history.closes.push(At {
+                sequence,
+                time,
+                fact,
+            }),
             other => panic!("not a fact of accounting: {other:?}"),
         }
     }

@@ -23,17 +23,31 @@ struct Sample {
 
 impl Sample {
     fn new() -> Sample {
-        let history = History::of(21, Size { users: 10, dates: 15, deeds_per_date: 60 });
+        let history = History::of(
+            21,
+            Size {
+                users: 10,
+                dates: 15,
+                deeds_per_date: 60,
+            },
+        );
         let directory = tempfile::tempdir().unwrap();
         let connection = duckdb::Connection::open_in_memory().unwrap();
         tables::fill(&connection, &history, directory.path());
-        Sample { history, connection, directory }
+        Sample {
+            history,
+            connection,
+            directory,
+        }
     }
 
     fn journal(&self, dialect: Dialect, change: impl Fn(String) -> String) -> PathBuf {
         let mut text = Vec::new();
         journal::write(&self.connection, dialect, Sequence(1), &mut text).unwrap();
-        let path = self.directory.path().join(format!("{dialect:?}.txt").to_lowercase());
+        let path = self
+            .directory
+            .path()
+            .join(format!("{dialect:?}.txt").to_lowercase());
         std::fs::write(&path, change(String::from_utf8(text).unwrap())).unwrap();
         path
     }
@@ -41,7 +55,13 @@ impl Sample {
     fn trial_balance(&self) -> Balances {
         let dates = Dates::Default;
         let today = self.history.last_date;
-        let query = Query { dates, granularity: None, user: None, today, head_sequence: Sequence(1) };
+        let query = Query {
+            dates,
+            granularity: None,
+            user: None,
+            today,
+            head_sequence: Sequence(1),
+        };
         let table = trial_balance::load(&self.connection, &query).unwrap().table;
         let readers = table.readers();
         let row = |row: usize| match (readers[0](row), readers[4](row)) {
@@ -57,9 +77,17 @@ fn tools() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let environment = root.join("target/journal-tools");
     let output = run(Command::new(root.join("scripts/journal-tools")).arg(environment));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    lines
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
 }
 
 fn run(command: &mut Command) -> Output {
@@ -67,13 +95,20 @@ fn run(command: &mut Command) -> Output {
 }
 
 fn minor(decimal: &str) -> i64 {
-    decimal.parse::<crate::domain::money::Money>().unwrap().minor()
+    decimal
+        .parse::<crate::domain::money::Money>()
+        .unwrap()
+        .minor()
 }
 
 /// Turns the first assertion of zero into one that cannot hold.
 fn with_a_wrong_assertion(text: String) -> String {
     let wrong = text.replacen("= 0.00 EUR", "= 0.01 EUR", 1);
-    if wrong == text { text.replacen("  0.00 EUR", "  7.00 EUR", 1) } else { wrong }
+    if wrong == text {
+        text.replacen("  0.00 EUR", "  7.00 EUR", 1)
+    } else {
+        wrong
+    }
 }
 
 #[test]
@@ -86,18 +121,33 @@ fn hledger_and_beancount_accept_the_books_and_agree_with_the_trial_balance() {
 
 fn hledger_agrees(sample: &Sample, hledger: &str) {
     let path = sample.journal(Dialect::Hledger, |text| text);
-    let ask = |path: &Path, what: &[&str]| run(Command::new(hledger).arg("-f").arg(path).args(what));
+    let ask =
+        |path: &Path, what: &[&str]| run(Command::new(hledger).arg("-f").arg(path).args(what));
     let checked = ask(&path, &["check", "--strict"]);
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    let found = ask(&path, &["balance", "--flat", "--empty", "--no-total", "-O", "csv"]).stdout;
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    let found = ask(
+        &path,
+        &["balance", "--flat", "--empty", "--no-total", "-O", "csv"],
+    )
+    .stdout;
     let mut csv = csv::Reader::from_reader(&found[..]);
     let balances = csv.records().map(Result::unwrap).map(|row| {
         let amount = row[1].trim_end_matches(" EUR").to_owned();
-        (row[0].to_owned(), if amount == "0" { 0 } else { minor(&amount) })
+        (
+            row[0].to_owned(),
+            if amount == "0" { 0 } else { minor(&amount) },
+        )
     });
     assert_eq!(balances.collect::<Balances>(), sample.trial_balance());
     let transactions = String::from_utf8(ask(&path, &["stats"]).stdout).unwrap();
-    assert!(transactions.contains(&format!(": {} (", sample.history.entries.len())), "{transactions}");
+    assert!(
+        transactions.contains(&format!(": {} (", sample.history.entries.len())),
+        "{transactions}"
+    );
     let wrong = sample.journal(Dialect::Hledger, with_a_wrong_assertion);
     assert!(!ask(&wrong, &["check", "--strict"]).status.success());
 }
@@ -119,13 +169,27 @@ for real in realization.iter_children(realization.realize(entries)):
 fn beancount_agrees(sample: &Sample, bean_check: &str, python: &str) {
     let path = sample.journal(Dialect::Beancount, |text| text);
     let checked = run(Command::new(bean_check).arg("--no-cache").arg(&path));
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let output = run(Command::new(python).args(["-c", BALANCES]).arg(&path));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = String::from_utf8(output.stdout).unwrap();
     let balances = lines.lines().filter_map(|line| line.split_once('\t'));
-    let balances: Balances = balances.map(|(account, amount)| (account.to_owned(), minor(amount))).collect();
+    let balances: Balances = balances
+        .map(|(account, amount)| (account.to_owned(), minor(amount)))
+        .collect();
     assert_eq!(balances, sample.trial_balance());
     let wrong = sample.journal(Dialect::Beancount, with_a_wrong_assertion);
-    assert!(!run(Command::new(bean_check).arg("--no-cache").arg(&wrong)).status.success());
+    assert!(
+        !run(Command::new(bean_check).arg("--no-cache").arg(&wrong))
+            .status
+            .success()
+    );
 }

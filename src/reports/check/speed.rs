@@ -15,32 +15,119 @@ use crate::reports::render::{Format, Options, render};
 #[test]
 #[ignore = "a measurement, not a check"]
 fn reports_over_a_million_entries() {
-    let history = History::of(1, Size { users: 200, dates: 120, deeds_per_date: 13_000 });
+    let history = History::of(
+        1,
+        Size {
+            users: 200,
+            dates: 120,
+            deeds_per_date: 13_000,
+        },
+    );
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("books.duckdb");
-    tables::fill(&duckdb::Connection::open(&path).unwrap(), &history, directory.path());
-    println!("{} entries, {} tasks", history.entries.len(), history.created.len());
+    tables::fill(
+        &duckdb::Connection::open(&path).unwrap(),
+        &history,
+        directory.path(),
+    );
+    println!(
+        "{} entries, {} tasks",
+        history.entries.len(),
+        history.created.len()
+    );
     let today = history.last_date;
     let user = Some(history.user("anna.k").id);
-    let plain = Query { dates: Dates::Default, granularity: None, user: None, today, head_sequence: Sequence(1) };
-    let month = Dates::Range { from: Some(today.plus_days(-30)), to: None };
-    let all = Dates::Range { from: None, to: None };
+    let plain = Query {
+        dates: Dates::Default,
+        granularity: None,
+        user: None,
+        today,
+        head_sequence: Sequence(1),
+    };
+    let month = Dates::Range {
+        from: Some(today.plus_days(-30)),
+        to: None,
+    };
+    let all = Dates::Range {
+        from: None,
+        to: None,
+    };
     let cases = [
         (ReportName::Balances, plain),
-        (ReportName::Balances, Query { dates: Dates::On(today.previous()), ..plain }),
+        (
+            ReportName::Balances,
+            Query {
+                dates: Dates::On(today.previous()),
+                ..plain
+            },
+        ),
         (ReportName::Earnings, plain),
-        (ReportName::Earnings, Query { dates: all, ..plain }),
-        (ReportName::Earnings, Query { dates: all, granularity: Some(Granularity::Week), ..plain }),
+        (
+            ReportName::Earnings,
+            Query {
+                dates: all,
+                ..plain
+            },
+        ),
+        (
+            ReportName::Earnings,
+            Query {
+                dates: all,
+                granularity: Some(Granularity::Week),
+                ..plain
+            },
+        ),
         (ReportName::Negative, plain),
-        (ReportName::TopTask, Query { dates: all, granularity: Some(Granularity::Day), ..plain }),
+        (
+            ReportName::TopTask,
+            Query {
+                dates: all,
+                granularity: Some(Granularity::Day),
+                ..plain
+            },
+        ),
         (ReportName::Payouts, Query { user, ..plain }),
-        (ReportName::Statement, Query { user, dates: Dates::On(today.previous()), ..plain }),
-        (ReportName::Statement, Query { user, dates: month, ..plain }),
-        (ReportName::Entries, Query { user, dates: month, ..plain }),
+        (
+            ReportName::Statement,
+            Query {
+                user,
+                dates: Dates::On(today.previous()),
+                ..plain
+            },
+        ),
+        (
+            ReportName::Statement,
+            Query {
+                user,
+                dates: month,
+                ..plain
+            },
+        ),
+        (
+            ReportName::Entries,
+            Query {
+                user,
+                dates: month,
+                ..plain
+            },
+        ),
         (ReportName::TrialBalance, plain),
         (ReportName::Closes, plain),
-        (ReportName::Tasks, Query { user, dates: Dates::On(today.previous()), ..plain }),
-        (ReportName::Balances, Query { dates: all, ..plain }),
+        (
+            ReportName::Tasks,
+            Query {
+                user,
+                dates: Dates::On(today.previous()),
+                ..plain
+            },
+        ),
+        (
+            ReportName::Balances,
+            Query {
+                dates: all,
+                ..plain
+            },
+        ),
         (ReportName::Tasks, plain),
         (ReportName::Entries, plain),
     ];
@@ -65,8 +152,13 @@ fn reports_over_a_million_entries() {
     let connection = duckdb::Connection::open(&path).unwrap();
     for dialect in [Dialect::Hledger, Dialect::Beancount] {
         let begin = Instant::now();
-        journal::write(&connection, dialect, Sequence(1), &mut io::BufWriter::new(io::sink()) as &mut dyn Write)
-            .unwrap();
+        journal::write(
+            &connection,
+            dialect,
+            Sequence(1),
+            &mut io::BufWriter::new(io::sink()) as &mut dyn Write,
+        )
+        .unwrap();
         println!("{dialect:?} {:.1?}", begin.elapsed());
     }
 }

@@ -25,9 +25,14 @@ macro_rules! row {
 
 /// Both files in one database: no table is in both with other rows.
 pub fn fill(connection: &Connection, history: &History, directory: &Path) {
-    connection.execute_batch(&format!("{COMMON}{ACCOUNTING}{ANALYTICS}")).unwrap();
+    connection
+        .execute_batch(&format!("{COMMON}{ACCOUNTING}{ANALYTICS}"))
+        .unwrap();
     let copy = |table: &str, rows: Vec<Row>| copy(connection, directory, table, rows);
-    copy("checkpoint", vec![row![history.head, "0".repeat(64), 1, 0, 0, 0]]);
+    copy(
+        "checkpoint",
+        vec![row![history.head, "0".repeat(64), 1, 0, 0, 0]],
+    );
     copy("company", vec![company(history)]);
     copy("users", users(history));
     copy("user_changes", user_changes(history));
@@ -49,7 +54,10 @@ fn copy(connection: &Connection, directory: &Path, table: &str, rows: Vec<Row>) 
     rows.iter().for_each(|row| csv.write_record(row).unwrap());
     csv.flush().unwrap();
     if !rows.is_empty() {
-        let sql = format!("COPY {table} FROM '{}' (HEADER false, NULLSTR '{NULL}', QUOTE '\"')", path.display());
+        let sql = format!(
+            "COPY {table} FROM '{}' (HEADER false, NULLSTR '{NULL}', QUOTE '\"')",
+            path.display()
+        );
         connection.execute_batch(&sql).unwrap();
     }
 }
@@ -75,13 +83,23 @@ fn company(h: &History) -> Row {
 }
 
 fn users(h: &History) -> Vec<Row> {
-    h.users.iter().map(|u| row![u.id, u.login, u.full_name, u.email, u.role, u.active]).collect()
+    h.users
+        .iter()
+        .map(|u| row![u.id, u.login, u.full_name, u.email, u.role, u.active])
+        .collect()
 }
 
 fn user_changes(h: &History) -> Vec<Row> {
     let row = |change: &Change| {
         let user = &change.user;
-        row![change.sequence, user.id, change.on, user.full_name, user.role, user.active]
+        row![
+            change.sequence,
+            user.id,
+            change.on,
+            user.full_name,
+            user.role,
+            user.active
+        ]
     };
     h.changes.iter().map(row).collect()
 }
@@ -89,7 +107,9 @@ fn user_changes(h: &History) -> Vec<Row> {
 fn user_days(h: &History) -> Vec<Row> {
     let mut days: BTreeMap<(BusinessDate, UserId), UserDay> = BTreeMap::new();
     for entry in h.entries.iter().map(|at| &at.fact) {
-        let day = days.entry((entry.business_date, entry.user_id)).or_default();
+        let day = days
+            .entry((entry.business_date, entry.user_id))
+            .or_default();
         match entry.kind {
             EntryKind::Fee => day.fees -= entry.amount,
             EntryKind::Reward => day.rewards += entry.amount,
@@ -186,10 +206,21 @@ fn closes(h: &History) -> Vec<Row> {
 /// Every third payout's mail went out at the second attempt, every third has failed, the rest wait.
 fn mails(h: &History) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (number, at) in h.payouts.iter().enumerate().filter(|(number, _)| number % 3 != 2) {
+    for (number, at) in h
+        .payouts
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| number % 3 != 2)
+    {
         rows.push(row![h.head + 1, at.fact.payout_id, false, NULL, 1]);
         if number % 3 == 0 {
-            rows.push(row![h.head + 2, at.fact.payout_id, true, "elsewhere@popug.example", 2]);
+            rows.push(row![
+                h.head + 2,
+                at.fact.payout_id,
+                true,
+                "elsewhere@popug.example",
+                2
+            ]);
         }
     }
     rows
@@ -235,15 +266,33 @@ fn settled(h: &History) -> Vec<Row> {
 
 fn prices(h: &History) -> Vec<Row> {
     let rows = h.priced.iter();
-    rows.map(|at| row![at.sequence, at.fact.task_id, at.fact.fee.minor(), at.fact.reward.minor()]).collect()
+    rows.map(|at| {
+        row![
+            at.sequence,
+            at.fact.task_id,
+            at.fact.fee.minor(),
+            at.fact.reward.minor()
+        ]
+    })
+    .collect()
 }
 
 fn assignments(h: &History) -> Vec<Row> {
     let rows = h.assigned.iter();
-    rows.map(|at| row![at.sequence, at.fact.task_id, at.fact.assignee_id, at.fact.assignment_no, at.time]).collect()
+    rows.map(|at| {
+        row![
+            at.sequence,
+            at.fact.task_id,
+            at.fact.assignee_id,
+            at.fact.assignment_no,
+            at.time
+        ]
+    })
+    .collect()
 }
 
 fn completions(h: &History) -> Vec<Row> {
     let rows = h.completed.iter();
-    rows.map(|at| row![at.sequence, at.fact.task_id, at.fact.completed_by, at.time]).collect()
+    rows.map(|at| row![at.sequence, at.fact.task_id, at.fact.completed_by, at.time])
+        .collect()
 }

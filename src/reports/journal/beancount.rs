@@ -10,20 +10,34 @@ use crate::reports::journal::{Entry, Heading};
 
 pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (date, currency) = (heading.first_date, heading.currency);
-    writeln!(out, "; {}, as of sequence {}", Displayed(heading.company), heading.as_of_sequence)?;
+    writeln!(
+        out,
+        "; {}, as of sequence {}",
+        Displayed(heading.company),
+        heading.as_of_sequence
+    )?;
     writeln!(out, "\noption \"title\" {}", quoted(heading.company))?;
     writeln!(out, "option \"operating_currency\" \"{currency}\"\n")?;
     for account in [Account::Bank, Account::Rewards, Account::Fees] {
         writeln!(out, "{date} open {} {currency}", account_name(account, ""))?;
     }
     for login in &heading.logins {
-        writeln!(out, "{date} open {} {currency}\n  login: {}", account_name(Account::Popug, login), quoted(login))?;
+        writeln!(
+            out,
+            "{date} open {} {currency}\n  login: {}",
+            account_name(Account::Popug, login),
+            quoted(login)
+        )?;
     }
     Ok(())
 }
 
 pub fn write_entry(entry: &Entry<'_>, currency: &str, out: &mut dyn Write) -> io::Result<()> {
-    let (debit, credit, amount) = (entry.posting.debit, entry.posting.credit, entry.posting.amount);
+    let (debit, credit, amount) = (
+        entry.posting.debit,
+        entry.posting.credit,
+        entry.posting.amount,
+    );
     writeln!(
         out,
         "\n{} * {} {}\n  sequence: {}\n  entry: {}\n  {}  {amount} {currency}\n  {}  {} {currency}",
@@ -38,7 +52,11 @@ pub fn write_entry(entry: &Entry<'_>, currency: &str, out: &mut dyn Write) -> io
     )?;
     if entry.kind == EntryKind::Payout {
         let (next, account) = (entry.date.next(), account_name(Account::Popug, entry.login));
-        writeln!(out, "\n{next} balance {account}  {} {currency}", Money::ZERO)?;
+        writeln!(
+            out,
+            "\n{next} balance {account}  {} {currency}",
+            Money::ZERO
+        )?;
     }
     Ok(())
 }
@@ -68,7 +86,13 @@ fn component(login: &str) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", Displayed(text).to_string().replace('\\', "\\\\").replace('"', "\\\""))
+    format!(
+        "\"{}\"",
+        Displayed(text)
+            .to_string()
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+    )
 }
 
 #[cfg(test)]
@@ -77,12 +101,16 @@ mod tests {
 
     #[test]
     fn no_two_logins_share_an_account() {
-        let logins = ["a.b", "a_b", "a-b", "ab", "adotb", "a", "0a", "0", "abarb", "a.-b"];
+        let logins = [
+            "a.b", "a_b", "a-b", "ab", "adotb", "a", "0a", "0", "abarb", "a.-b",
+        ];
         let names: std::collections::BTreeSet<String> = logins.into_iter().map(component).collect();
         assert_eq!(names.len(), logins.len());
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         assert!(
-            names.iter().all(|name| name.chars().all(allowed) && !name.starts_with(char::is_lowercase)),
+            names
+                .iter()
+                .all(|name| name.chars().all(allowed) && !name.starts_with(char::is_lowercase)),
             "{names:?}"
         );
         assert_eq!(component("anna.k_2"), "AnnaDotkBar2");

@@ -7,9 +7,18 @@ use crate::domain::text::Displayed;
 use crate::reports::journal::{Entry, Heading};
 
 pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "; {}, as of sequence {}", escaped(heading.company), heading.as_of_sequence)?;
+    writeln!(
+        out,
+        "; {}, as of sequence {}",
+        escaped(heading.company),
+        heading.as_of_sequence
+    )?;
     writeln!(out, "\ncommodity 1000.00 {}\n", heading.currency)?;
-    for (account, kind) in [(Account::Bank, "A"), (Account::Rewards, "X"), (Account::Fees, "R")] {
+    for (account, kind) in [
+        (Account::Bank, "A"),
+        (Account::Rewards, "X"),
+        (Account::Fees, "R"),
+    ] {
         writeln!(out, "account {}  ; type:{kind}", account.name(""))?;
     }
     for login in &heading.logins {
@@ -23,7 +32,11 @@ pub fn write_entry(entry: &Entry<'_>, currency: &str, out: &mut dyn Write) -> io
         (EntryKind::Payout, Account::Popug) => format!(" = 0.00 {currency}"),
         _ => String::new(),
     };
-    let (debit, credit, amount) = (entry.posting.debit, entry.posting.credit, entry.posting.amount);
+    let (debit, credit, amount) = (
+        entry.posting.debit,
+        entry.posting.credit,
+        entry.posting.amount,
+    );
     let narration = entry.narration();
     writeln!(
         out,

@@ -8,7 +8,12 @@ use crate::reports::render::text::{write_lines, write_machine};
 use crate::reports::table::{Cell, Report};
 
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<&str> = report.table.columns().iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = report
+        .table
+        .columns()
+        .iter()
+        .map(|(name, _)| *name)
+        .collect();
     writeln!(out, "{}", names.join(","))?;
     let readers = report.table.readers();
     write_lines(report.table.height(), out, |row, line| {
@@ -48,10 +53,14 @@ mod tests {
     #[test]
     fn escaping_a_formula_and_unescaping_it_gives_the_text_back() {
         for text in [
-            "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1", "'＠x", "'=1", "''=1", "'quoted'", "plain", "", "'",
-            "a=1",
+            "=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1", "'＠x", "'=1", "''=1",
+            "'quoted'", "plain", "", "'", "a=1",
         ] {
-            let escaped = if looks_like_formula(text) { format!("'{text}") } else { text.to_owned() };
+            let escaped = if looks_like_formula(text) {
+                format!("'{text}")
+            } else {
+                text.to_owned()
+            };
             assert_eq!(unescape_formula(&escaped), text, "{text:?}");
             let safe = !escaped.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＠']);
             assert!(safe, "{escaped:?}");

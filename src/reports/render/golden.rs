@@ -11,13 +11,27 @@ use crate::reports::table::{Period, Report, Table, Value};
 fn sample() -> Report {
     let date: BusinessDate = "2026-11-22".parse().unwrap();
     let time: EventTime = "2026-11-22T10:00:00.5Z".parse().unwrap();
-    let titles = ["Чинить 🦜, «сейчас»", "=1+1|*b*", "say \"hi\"\nthere\t\\ \u{202e}x"];
+    let titles = [
+        "Чинить 🦜, «сейчас»",
+        "=1+1|*b*",
+        "say \"hi\"\nthere\t\\ \u{202e}x",
+    ];
     let table = Table::builder()
         .date("date", [Some(date), None, Some(date.next())])
-        .text("task_id", [Some("0190a0c8-1111-7000-8000-000000000001"), None, Some("'=x")])
+        .text(
+            "task_id",
+            [
+                Some("0190a0c8-1111-7000-8000-000000000001"),
+                None,
+                Some("'=x"),
+            ],
+        )
         .text("title", titles.map(Some))
         .int("number", [Some(1), None, Some(300)])
-        .money("amount", [Some(Money::units(-12)), Some(Money::from_minor(5)), None])
+        .money(
+            "amount",
+            [Some(Money::units(-12)), Some(Money::from_minor(5)), None],
+        )
         .time("time", [Some(time), None, None])
         .bool("late", [Some(true), Some(false), None])
         .build()
@@ -28,8 +42,14 @@ fn sample() -> Report {
         head_sequence: Sequence(9),
         zone: Zone::named("Europe/Moscow").unwrap(),
         currency: "EUR".into(),
-        period: Period { from: None, to: Some(date) },
-        totals: vec![("amount", Value::Money(Money::from_minor(-1195))), ("entries", Value::Int(3))],
+        period: Period {
+            from: None,
+            to: Some(date),
+        },
+        totals: vec![
+            ("amount", Value::Money(Money::from_minor(-1195))),
+            ("entries", Value::Int(3)),
+        ],
         beside: vec![("login", Value::Text("anna".into()))],
         table,
     }
@@ -49,8 +69,10 @@ fn json_is_one_line_with_rows_last() {
 #[test]
 fn json_parses_and_ndjson_has_the_same_rows() {
     let report: serde_json::Value = serde_json::from_str(&rendered(Format::Json, None)).unwrap();
-    let rows: Vec<serde_json::Value> =
-        rendered(Format::Ndjson, None).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<serde_json::Value> = rendered(Format::Ndjson, None)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(report["rows"], serde_json::Value::Array(rows));
     assert_eq!(report["rows"][0]["amount"], "-12.00");
     assert_eq!(report["totals"]["entries"], 3);
@@ -66,9 +88,18 @@ fn csv_quotes_and_disarms_formulas() {
 fn a_csv_reader_gets_the_cells_back() {
     let text = rendered(Format::Csv, None);
     let mut csv = csv::Reader::from_reader(text.as_bytes());
-    let titles: Vec<String> =
-        csv.records().map(|row| crate::domain::text::unescape_formula(&row.unwrap()[2]).to_owned()).collect();
-    assert_eq!(titles, ["Чинить 🦜, «сейчас»", "=1+1|*b*", "say \"hi\"\nthere\t\\ \u{202e}x"]);
+    let titles: Vec<String> = csv
+        .records()
+        .map(|row| crate::domain::text::unescape_formula(&row.unwrap()[2]).to_owned())
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "Чинить 🦜, «сейчас»",
+            "=1+1|*b*",
+            "say \"hi\"\nthere\t\\ \u{202e}x"
+        ]
+    );
 }
 
 #[test]
@@ -89,7 +120,10 @@ fn a_wide_terminal_shows_everything() {
 #[test]
 fn a_narrow_terminal_shortens_and_wraps() {
     insta::assert_snapshot!(rendered(Format::Table, Some(80)));
-    let widest = rendered(Format::Table, Some(60)).lines().map(|line| line.chars().count()).max();
+    let widest = rendered(Format::Table, Some(60))
+        .lines()
+        .map(|line| line.chars().count())
+        .max();
     assert!(widest.is_some_and(|widest| widest <= 60), "{widest:?}");
 }
 
@@ -99,10 +133,20 @@ fn parquet_has_real_types() {
     let path = directory.path().join("statement.parquet");
     let mut file = std::fs::File::create(&path).unwrap();
     render(&sample(), Format::Parquet, Options::default(), &mut file).unwrap();
-    let read = ParquetReader::new(std::fs::File::open(&path).unwrap()).finish().unwrap();
+    let read = ParquetReader::new(std::fs::File::open(&path).unwrap())
+        .finish()
+        .unwrap();
     let types: Vec<String> = read.dtypes().iter().map(ToString::to_string).collect();
     // The file says that it is UTC; Polars without time zones has no name for that.
-    let expected = ["date", "str", "str", "i64", "decimal[18,2]", "datetime[μs, +00:00]", "bool"];
+    let expected = [
+        "date",
+        "str",
+        "str",
+        "i64",
+        "decimal[18,2]",
+        "datetime[μs, +00:00]",
+        "bool",
+    ];
     assert_eq!(types, expected);
     assert_eq!(read.height(), sample().table.height());
 }

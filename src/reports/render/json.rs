@@ -45,7 +45,13 @@ fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
     // The object stays open for what follows.
     to.pop();
     to.extend_from_slice(b",\"period\":");
-    write_object(to, &[("from", date(report.period.from)), ("to", date(report.period.to))])?;
+    write_object(
+        to,
+        &[
+            ("from", date(report.period.from)),
+            ("to", date(report.period.to)),
+        ],
+    )?;
     to.extend_from_slice(b",\"totals\":");
     write_object(to, &report.totals)?;
     for (name, value) in &report.beside {
@@ -77,7 +83,9 @@ struct Members<'a>(Vec<(String, crate::reports::table::Reader<'a>)>);
 impl<'a> Members<'a> {
     fn of(report: &'a Report) -> Members<'a> {
         let names = report.table.columns().iter().enumerate();
-        let before = names.map(|(number, (name, _))| format!("{}\"{name}\":", if number == 0 { '{' } else { ',' }));
+        let before = names.map(|(number, (name, _))| {
+            format!("{}\"{name}\":", if number == 0 { '{' } else { ',' })
+        });
         Members(before.zip(report.table.readers()).collect())
     }
 

@@ -13,14 +13,27 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let zone = zone_of(report);
     let columns = report.table.columns();
     write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;
-    let align = |kind| if matches!(kind, ColumnKind::Int | ColumnKind::Money) { "---:" } else { "---" };
+    let align = |kind| {
+        if matches!(kind, ColumnKind::Int | ColumnKind::Money) {
+            "---:"
+        } else {
+            "---"
+        }
+    };
     write_row(out, columns.iter().map(|(_, kind)| align(*kind).to_owned()))?;
     let readers = report.table.readers();
     write_lines(report.table.height(), out, |row, line| {
-        write_row(line, readers.iter().map(|reader| escaped(reader(row), &zone)))
+        write_row(
+            line,
+            readers.iter().map(|reader| escaped(reader(row), &zone)),
+        )
     })?;
     if let Some(totals) = totals_row(report) {
-        let bold = |value: Option<&Value>| value.map_or(String::new(), |v| format!("**{}**", escaped(v.cell(), &zone)));
+        let bold = |value: Option<&Value>| {
+            value.map_or(String::new(), |v| {
+                format!("**{}**", escaped(v.cell(), &zone))
+            })
+        };
         write_row(out, totals.into_iter().map(bold))?;
     }
     for (number, (name, value)) in footer(report).enumerate() {
@@ -30,7 +43,10 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_row(out: &mut (impl Write + ?Sized), cells: impl Iterator<Item = String>) -> io::Result<()> {
+fn write_row(
+    out: &mut (impl Write + ?Sized),
+    cells: impl Iterator<Item = String>,
+) -> io::Result<()> {
     out.write_all(b"|")?;
     for cell in cells {
         write!(out, " {cell} |")?;
@@ -39,7 +55,9 @@ fn write_row(out: &mut (impl Write + ?Sized), cells: impl Iterator<Item = String
 }
 
 fn escaped(cell: Cell<'_>, zone: &TimeZone) -> String {
-    let Cell::Text(text) = cell else { return for_people(cell, zone) };
+    let Cell::Text(text) = cell else {
+        return for_people(cell, zone);
+    };
     let lines: Vec<String> = text.lines().map(escape_line).collect();
     lines.join("<br>")
 }

@@ -46,7 +46,12 @@ pub struct Options {
 ///
 /// # Errors
 /// [`ReportError::Write`] when `out` fails, [`ReportError::Frames`] from the Parquet writer.
-pub fn render(report: &Report, format: Format, options: Options, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn render(
+    report: &Report,
+    format: Format,
+    options: Options,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     match format {
         Format::Table => Ok(terminal::write(report, options, out)?),
         Format::Plain => Ok(plain::write(report, out)?),

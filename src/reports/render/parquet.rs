@@ -9,8 +9,8 @@ use std::io::Write;
 use std::sync::PoisonError;
 
 use polars::prelude::{
-    Column, DataFrame, DataType, IntoColumn, KeyValueMetadata, ParquetReader, ParquetWriter, PolarsResult, SerReader,
-    TimeUnit, TimeZone,
+    Column, DataFrame, DataType, IntoColumn, KeyValueMetadata, ParquetReader, ParquetWriter,
+    PolarsResult, SerReader, TimeUnit, TimeZone,
 };
 
 use crate::reports::error::ReportError;
@@ -25,7 +25,9 @@ const ROW_GROUP_ROWS: usize = 1 << 18;
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let kinds = report.table.columns().iter().map(|(_, kind)| *kind);
     let columns = kinds.zip(report.table.frame().columns());
-    let typed: Vec<Column> = columns.map(|(kind, column)| typed(kind, column)).collect::<PolarsResult<_>>()?;
+    let typed: Vec<Column> = columns
+        .map(|(kind, column)| typed(kind, column))
+        .collect::<PolarsResult<_>>()?;
     let mut frame = DataFrame::new(report.table.height(), typed)?;
     frame.rechunk_mut();
     let mut writer = ParquetWriter::new(out).batched(frame.schema())?;
@@ -34,7 +36,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     }
     let version = ("popug-cli".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     if let KeyValueMetadata::Static(pairs) = KeyValueMetadata::from_static(vec![version]) {
-        writer.get_writer().lock().unwrap_or_else(PoisonError::into_inner).end(Some(pairs))?;
+        writer
+            .get_writer()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .end(Some(pairs))?;
     }
     Ok(())
 }
@@ -51,7 +57,9 @@ fn typed(kind: ColumnKind, column: &Column) -> PolarsResult<Column> {
         ColumnKind::Date => column.cast(&DataType::Date),
         ColumnKind::Time => {
             let micros = column.i64()?.clone();
-            Ok(micros.into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)).into_column())
+            Ok(micros
+                .into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
+                .into_column())
         }
         ColumnKind::Money => {
             let minor = column.cast(&DataType::Int128)?;

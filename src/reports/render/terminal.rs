@@ -58,11 +58,20 @@ const WORD_CHARS: usize = 16;
 pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
     let zone = zone_of(report);
     let mut shown = printed_columns(report, &zone);
-    let left_out = options.width.map_or(Vec::new(), |width| fit(&mut shown, usize::from(width)));
+    let left_out = options
+        .width
+        .map_or(Vec::new(), |width| fit(&mut shown, usize::from(width)));
     if !shown.is_empty() {
         let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
-        shown.iter_mut().zip(&widths).for_each(|(column, width)| column.wrap(*width));
-        writeln!(out, "{}", grid(&shown, &widths, report.table.height(), options))?;
+        shown
+            .iter_mut()
+            .zip(&widths)
+            .for_each(|(column, width)| column.wrap(*width));
+        writeln!(
+            out,
+            "{}",
+            grid(&shown, &widths, report.table.height(), options)
+        )?;
     }
     for (name, value) in footer(report) {
         writeln!(out, "{name}: {}", displayed(value.cell(), &zone))?;
@@ -94,15 +103,27 @@ impl Shown {
     }
 
     fn width(&self) -> usize {
-        self.content().map(display_width).max().unwrap_or(0).max(self.name.len())
+        self.content()
+            .map(display_width)
+            .max()
+            .unwrap_or(0)
+            .max(self.name.len())
     }
 
     /// The narrowest that it can be: words of text and of the name stay whole, and so does everything else.
     fn least_width(&self) -> usize {
-        let name = self.name.split_inclusive('_').map(str::len).max().unwrap_or(0);
+        let name = self
+            .name
+            .split_inclusive('_')
+            .map(str::len)
+            .max()
+            .unwrap_or(0);
         let content = match self.kind {
             ColumnKind::Text => {
-                let words = self.content().flat_map(str::split_whitespace).map(display_width);
+                let words = self
+                    .content()
+                    .flat_map(str::split_whitespace)
+                    .map(display_width);
                 words.max().unwrap_or(0).min(WORD_CHARS)
             }
             _ => self.content().map(display_width).max().unwrap_or(0),
@@ -130,7 +151,9 @@ impl Shown {
 
     fn wrap(&mut self, width: usize) {
         if self.kind == ColumnKind::Text {
-            self.each(|cell| (display_width(cell) > width).then(|| textwrap::wrap(cell, width).join("\n")));
+            self.each(|cell| {
+                (display_width(cell) > width).then(|| textwrap::wrap(cell, width).join("\n"))
+            });
         }
     }
 
@@ -151,8 +174,12 @@ fn printed_columns(report: &Report, zone: &TimeZone) -> Vec<Shown> {
         .map(|(number, ((name, kind), reader))| Shown {
             name,
             kind: *kind,
-            cells: (0..report.table.height()).map(|row| displayed(reader(row), zone)).collect(),
-            total: totals.as_ref().map(|t| t[number].map_or(String::new(), |value| displayed(value.cell(), zone))),
+            cells: (0..report.table.height())
+                .map(|row| displayed(reader(row), zone))
+                .collect(),
+            total: totals
+                .as_ref()
+                .map(|t| t[number].map_or(String::new(), |value| displayed(value.cell(), zone))),
         })
         .collect()
 }
@@ -163,22 +190,39 @@ fn displayed(cell: Cell<'_>, zone: &TimeZone) -> String {
 
 /// Narrows the columns step by step until they fit; returns the names of those left out.
 fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
-    let fits = |shown: &[Shown]| shown.iter().map(|column| column.width() + 3).sum::<usize>() < width;
+    let fits =
+        |shown: &[Shown]| shown.iter().map(|column| column.width() + 3).sum::<usize>() < width;
     let mut left_out = Vec::new();
     if !fits(shown) {
-        shown.iter_mut().filter(|column| column.is_id()).for_each(|column| column.each(short_id));
+        shown
+            .iter_mut()
+            .filter(|column| column.is_id())
+            .for_each(|column| column.each(short_id));
     }
     if !fits(shown) {
         shown.retain(|column| column.cells.is_empty() || !column.is_empty());
     }
     if !fits(shown) {
-        shown.iter_mut().filter(|c| c.kind == ColumnKind::Text).for_each(|column| column.each(cut));
+        shown
+            .iter_mut()
+            .filter(|c| c.kind == ColumnKind::Text)
+            .for_each(|column| column.each(cut));
     }
     if !fits(shown) {
-        left_out.extend(shown.extract_if(.., |column| column.is_id()).map(|column| column.name));
+        left_out.extend(
+            shown
+                .extract_if(.., |column| column.is_id())
+                .map(|column| column.name),
+        );
     }
     leave_out(shown, &EXPENDABLE, fits, &mut left_out);
-    let fits_wrapped = |shown: &[Shown]| shown.iter().map(|column| column.least_width() + 3).sum::<usize>() < width;
+    let fits_wrapped = |shown: &[Shown]| {
+        shown
+            .iter()
+            .map(|column| column.least_width() + 3)
+            .sum::<usize>()
+            < width
+    };
     leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
     left_out
 }
@@ -194,7 +238,11 @@ fn leave_out(
         if fits(shown) {
             break;
         }
-        left_out.extend(shown.extract_if(.., |column| column.name == *name).map(|column| column.name));
+        left_out.extend(
+            shown
+                .extract_if(.., |column| column.name == *name)
+                .map(|column| column.name),
+        );
     }
 }
 
@@ -212,7 +260,11 @@ fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
     for (done, place) in places.iter().enumerate() {
         let is_text = shown[*place].kind == ColumnKind::Text;
         let share = left / (places.len() - done);
-        widths[*place] = if is_text { widths[*place].min(share.max(least[*place])) } else { least[*place] };
+        widths[*place] = if is_text {
+            widths[*place].min(share.max(least[*place]))
+        } else {
+            least[*place]
+        };
         left = left.saturating_sub(widths[*place]);
     }
     widths
@@ -220,7 +272,8 @@ fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
 
 fn short_id(id: &str) -> Option<String> {
     let start = id.len().checked_sub(ID_CHARS)?;
-    id.is_char_boundary(start).then(|| format!("…{}", &id[start..]))
+    id.is_char_boundary(start)
+        .then(|| format!("…{}", &id[start..]))
 }
 
 fn cut(text: &str) -> Option<String> {
@@ -230,16 +283,29 @@ fn cut(text: &str) -> Option<String> {
 
 fn grid(shown: &[Shown], widths: &[usize], height: usize, options: Options) -> Grid {
     let mut grid = Grid::new();
-    let headings = shown.iter().zip(widths).map(|(column, width)| column.heading(*width));
-    grid.load_style(presets::UTF8_FULL_CONDENSED).set_header(headings);
+    let headings = shown
+        .iter()
+        .zip(widths)
+        .map(|(column, width)| column.heading(*width));
+    grid.load_style(presets::UTF8_FULL_CONDENSED)
+        .set_header(headings);
     if let Some(width) = options.width {
-        grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        grid.set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
     }
     for row in 0..height {
-        grid.add_row(shown.iter().map(|column| printed(column.kind, &column.cells[row])));
+        grid.add_row(
+            shown
+                .iter()
+                .map(|column| printed(column.kind, &column.cells[row])),
+        );
     }
-    if shown.iter().any(|column| column.total.as_ref().is_some_and(|total| !total.is_empty())) {
-        let total = |column: &Shown| printed(column.kind, column.total.as_deref().unwrap_or_default());
+    if shown
+        .iter()
+        .any(|column| column.total.as_ref().is_some_and(|total| !total.is_empty()))
+    {
+        let total =
+            |column: &Shown| printed(column.kind, column.total.as_deref().unwrap_or_default());
         let mut totals: Vec<Printed> = shown.iter().map(total).collect();
         if shown[0].total.as_ref().is_some_and(String::is_empty) {
             totals[0] = Printed::new("total");
@@ -252,7 +318,9 @@ fn grid(shown: &[Shown], widths: &[usize], height: usize, options: Options) -> G
 fn printed(kind: ColumnKind, text: &str) -> Printed {
     let alignment = match kind {
         ColumnKind::Int | ColumnKind::Money => CellAlignment::Right,
-        ColumnKind::Text | ColumnKind::Date | ColumnKind::Time | ColumnKind::Bool => CellAlignment::Left,
+        ColumnKind::Text | ColumnKind::Date | ColumnKind::Time | ColumnKind::Bool => {
+            CellAlignment::Left
+        }
     };
     Printed::new(text).set_alignment(alignment)
 }

@@ -61,7 +61,9 @@ fn write_money(money: Money, to: &mut Vec<u8>) -> io::Result<()> {
 
 fn write_date(date: BusinessDate, to: &mut Vec<u8>) -> io::Result<()> {
     let civil = date.civil();
-    let Ok(year) = u64::try_from(civil.year()) else { return write!(to, "{date}") };
+    let Ok(year) = u64::try_from(civil.year()) else {
+        return write!(to, "{date}");
+    };
     push_digits(to, year, 4);
     to.push(b'-');
     push_digits(to, u64::from(civil.month().unsigned_abs()), 2);
@@ -72,8 +74,13 @@ fn write_date(date: BusinessDate, to: &mut Vec<u8>) -> io::Result<()> {
 
 fn write_time(time: EventTime, to: &mut Vec<u8>) -> io::Result<()> {
     const DAY_MICROS: i64 = 86_400_000_000;
-    let (days, micros) = (time.micros().div_euclid(DAY_MICROS), time.micros().rem_euclid(DAY_MICROS).unsigned_abs());
-    let Ok(days) = i32::try_from(days) else { return write!(to, "{time}") };
+    let (days, micros) = (
+        time.micros().div_euclid(DAY_MICROS),
+        time.micros().rem_euclid(DAY_MICROS).unsigned_abs(),
+    );
+    let Ok(days) = i32::try_from(days) else {
+        return write!(to, "{time}");
+    };
     write_date(BusinessDate::from_epoch_days(days), to)?;
     let seconds = micros / 1_000_000;
     for (before, part, digits) in [
@@ -90,7 +97,11 @@ fn write_time(time: EventTime, to: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn push_digits(to: &mut Vec<u8>, number: u64, digits: u32) {
-    to.extend((0..digits).rev().map(|place| b'0' + (number / 10_u64.pow(place) % 10) as u8));
+    to.extend(
+        (0..digits)
+            .rev()
+            .map(|place| b'0' + (number / 10_u64.pow(place) % 10) as u8),
+    );
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.
@@ -101,7 +112,11 @@ pub fn for_people(cell: Cell<'_>, zone: &TimeZone) -> String {
         Cell::Int(int) => int.to_string(),
         Cell::Money(money) => money.to_string(),
         Cell::Date(date) => date.to_string(),
-        Cell::Time(time) => time.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Cell::Time(time) => time
+            .timestamp()
+            .to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
         Cell::Bool(true) => "yes".to_owned(),
         Cell::Bool(false) => "no".to_owned(),
     }
@@ -114,15 +129,37 @@ pub fn zone_of(report: &Report) -> TimeZone {
 
 /// The totals that belong under a column, one for each; `None` when no column has one.
 pub fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
-    let total = |name: &str| report.totals.iter().find(|(total, _)| *total == name).map(|(_, value)| value);
-    let row: Vec<_> = report.table.columns().iter().map(|(name, _)| total(name)).collect();
+    let total = |name: &str| {
+        report
+            .totals
+            .iter()
+            .find(|(total, _)| *total == name)
+            .map(|(_, value)| value)
+    };
+    let row: Vec<_> = report
+        .table
+        .columns()
+        .iter()
+        .map(|(name, _)| total(name))
+        .collect();
     row.iter().any(Option::is_some).then_some(row)
 }
 
 /// What is said under the table: facts beside the rows and totals that are of no column.
 pub fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
-    let is_column = |name: &str| report.table.columns().iter().any(|(column, _)| *column == name);
-    report.beside.iter().chain(report.totals.iter().filter(move |(name, _)| !is_column(name)))
+    let is_column = |name: &str| {
+        report
+            .table
+            .columns()
+            .iter()
+            .any(|(column, _)| *column == name)
+    };
+    report.beside.iter().chain(
+        report
+            .totals
+            .iter()
+            .filter(move |(name, _)| !is_column(name)),
+    )
 }
 
 #[cfg(test)]
@@ -131,9 +168,14 @@ mod tests {
 
     #[test]
     fn machine_text_is_that_of_the_types_themselves() {
-        for micros in
-            [0, -1, 1_795_341_600_500_000, 951_782_399_999_999, -2_208_988_800_000_001, 253_402_200_000_000_000]
-        {
+        for micros in [
+            0,
+            -1,
+            1_795_341_600_500_000,
+            951_782_399_999_999,
+            -2_208_988_800_000_001,
+            253_402_200_000_000_000,
+        ] {
             let time = EventTime::from_micros(micros).unwrap();
             let date = BusinessDate::from_epoch_days((micros / 86_400_000_000) as i32);
             let money = Money::from_minor(micros);
@@ -142,7 +184,10 @@ mod tests {
                 write_machine(cell, &mut text).unwrap();
                 text.push(b' ');
             }
-            assert_eq!(String::from_utf8(text).unwrap(), format!("{time} {date} {money} "));
+            assert_eq!(
+                String::from_utf8(text).unwrap(),
+                format!("{time} {date} {money} ")
+            );
         }
     }
 }

@@ -39,19 +39,39 @@ impl Play {
     fn consume_all(&mut self) -> Checked {
         self.consume(Stop::AtHead, None)?;
         let app = self.store.app();
-        consume_analytics(&app.around()).map(drop).map_err(|error| format!("analytics: {error:?}"))
+        consume_analytics(&app.around())
+            .map(drop)
+            .map_err(|error| format!("analytics: {error:?}"))
     }
 
     fn compare_accounting(&self, range: Span) -> Checked {
         let accounting = Shown::open(self, Tables::Accounting);
-        let span = Dates::Range { from: Some(BusinessDate::new(range.0)), to: Some(BusinessDate::new(range.1)) };
+        let span = Dates::Range {
+            from: Some(BusinessDate::new(range.0)),
+            to: Some(BusinessDate::new(range.1)),
+        };
         let all = Dates::Default;
         let books = &self.books.seen_by(ACCOUNTING);
-        accounting.compare(ReportName::Balances, all, None, &books.expected_balances(None))?;
-        accounting.compare(ReportName::Balances, span, None, &books.expected_balances(Some(range)))?;
+        accounting.compare(
+            ReportName::Balances,
+            all,
+            None,
+            &books.expected_balances(None),
+        )?;
+        accounting.compare(
+            ReportName::Balances,
+            span,
+            None,
+            &books.expected_balances(Some(range)),
+        )?;
         accounting.compare(ReportName::Payouts, all, None, &books.expected_payouts())?;
         accounting.compare(ReportName::Entries, all, None, &books.expected_entries())?;
-        accounting.compare(ReportName::TrialBalance, all, None, &books.expected_trial_balance())?;
+        accounting.compare(
+            ReportName::TrialBalance,
+            all,
+            None,
+            &books.expected_trial_balance(),
+        )?;
         accounting.compare(ReportName::Closes, all, None, &books.expected_closes())?;
         accounting.compare(ReportName::Tasks, all, None, &books.expected_tasks())?;
         for user in &books.users {
@@ -65,36 +85,85 @@ impl Play {
 
     fn compare_analytics(&self, range: Span) -> Checked {
         let analytics = Shown::open(self, Tables::Analytics);
-        let span = Dates::Range { from: Some(BusinessDate::new(range.0)), to: Some(BusinessDate::new(range.1)) };
+        let span = Dates::Range {
+            from: Some(BusinessDate::new(range.0)),
+            to: Some(BusinessDate::new(range.1)),
+        };
         let books = &self.books.seen_by(ANALYTICS);
-        analytics.compare(ReportName::Negative, Dates::Default, None, &books.expected_negative(None))?;
+        analytics.compare(
+            ReportName::Negative,
+            Dates::Default,
+            None,
+            &books.expected_negative(None),
+        )?;
         if let Some(date) = books.closed_through() {
             let on = Dates::On(BusinessDate::new(date));
-            analytics.compare(ReportName::Negative, on, None, &books.expected_negative(Some(date)))?;
+            analytics.compare(
+                ReportName::Negative,
+                on,
+                None,
+                &books.expected_negative(Some(date)),
+            )?;
         }
         for (length, granularity) in LENGTHS {
             let earned = books.expected_earnings(range, length);
             analytics.compare(ReportName::Earnings, span, granularity, &earned)?;
-            analytics.compare(ReportName::TopTask, span, granularity, &books.expected_top_task(range, length))?;
+            analytics.compare(
+                ReportName::TopTask,
+                span,
+                granularity,
+                &books.expected_top_task(range, length),
+            )?;
         }
         Ok(())
     }
 
     /// What commands decide from.
     fn compare_index(&self) -> Checked {
-        let index = self.store.app().index().map_err(|error| format!("{error:?}"))?;
+        let index = self
+            .store
+            .app()
+            .index()
+            .map_err(|error| format!("{error:?}"))?;
         let users = index.users().map_err(|error| format!("{error:?}"))?;
-        let shown = users.iter().map(|u| json!([u.id, u.login, u.full_name, u.email, u.role.name(), u.active]));
-        let wanted = self.books.users.iter().map(|u| json!([u.id, u.login, u.name, u.email, u.role, u.active]));
+        let shown = users
+            .iter()
+            .map(|u| json!([u.id, u.login, u.full_name, u.email, u.role.name(), u.active]));
+        let wanted = self
+            .books
+            .users
+            .iter()
+            .map(|u| json!([u.id, u.login, u.name, u.email, u.role, u.active]));
         same("users", &shown.collect::<Vec<_>>(), &wanted.collect())?;
-        let tasks = index.task_rows(false, None).map_err(|error| format!("{error:?}"))?;
+        let tasks = index
+            .task_rows(false, None)
+            .map_err(|error| format!("{error:?}"))?;
         let shown = tasks.iter().map(|row| {
             let (task, done) = (&row.task, row.completed_at);
-            json!([task.id, task.number, row.title, row.jira_id, task.assignee, task.assignment_no, done])
+            json!([
+                task.id,
+                task.number,
+                row.title,
+                row.jira_id,
+                task.assignee,
+                task.assignment_no,
+                done
+            ])
         });
         let wanted = self.books.tasks.iter().map(|task| {
-            let done = task.completion.as_ref().map(|done| super::calendar::written(done.at));
-            json!([task.id, task.number, task.title, task.jira_id, task.assignee, task.assignments, done])
+            let done = task
+                .completion
+                .as_ref()
+                .map(|done| super::calendar::written(done.at));
+            json!([
+                task.id,
+                task.number,
+                task.title,
+                task.jira_id,
+                task.assignee,
+                task.assignments,
+                done
+            ])
         });
         same("tasks", &shown.collect::<Vec<_>>(), &wanted.collect())
     }
@@ -111,12 +180,27 @@ impl<'p> Shown<'p> {
     fn open(play: &'p Play, tables: Tables) -> Shown<'p> {
         let app = play.store.app();
         let path = app.directory.database(tables);
-        let database = Database::open_to_read(&path, tables, app.lock_wait).expect("tables to read");
-        Shown { play, database, tables }
+        let database =
+            Database::open_to_read(&path, tables, app.lock_wait).expect("tables to read");
+        Shown {
+            play,
+            database,
+            tables,
+        }
     }
 
-    fn compare(&self, name: ReportName, dates: Dates, granularity: Option<Granularity>, expected: &Value) -> Checked {
-        same_report(name.name(), &self.read(name, dates, granularity, None)?, expected)
+    fn compare(
+        &self,
+        name: ReportName,
+        dates: Dates,
+        granularity: Option<Granularity>,
+        expected: &Value,
+    ) -> Checked {
+        same_report(
+            name.name(),
+            &self.read(name, dates, granularity, None)?,
+            expected,
+        )
     }
 
     fn read(
@@ -127,7 +211,11 @@ impl<'p> Shown<'p> {
         user: Option<&str>,
     ) -> Result<Value, String> {
         let is_accounting = name.reads() == Consumer::Accounting;
-        assert_eq!(is_accounting, matches!(self.tables, Tables::Accounting), "the tables that the report reads");
+        assert_eq!(
+            is_accounting,
+            matches!(self.tables, Tables::Accounting),
+            "the tables that the report reads"
+        );
         let query = Query {
             dates,
             granularity,
@@ -135,11 +223,18 @@ impl<'p> Shown<'p> {
             today: BusinessDate::new(self.play.books.calendar.date_of(self.play.store.now())),
             head_sequence: self.play.store.app().log.head().expect("a head").sequence,
         };
-        let report = name.load(self.database.connection(), &query).map_err(|error| format!("{name:?}: {error:?}"))?;
+        let report = name
+            .load(self.database.connection(), &query)
+            .map_err(|error| format!("{name:?}: {error:?}"))?;
         let mut shown = Vec::new();
-        render(&report, Format::Json, Options::default(), &mut shown).expect("memory takes every write");
+        render(&report, Format::Json, Options::default(), &mut shown)
+            .expect("memory takes every write");
         let shown: Value = serde_json::from_slice(&shown).expect("JSON");
-        same("as of", &shown["as_of_sequence"], &json!(self.play.books.head))?;
+        same(
+            "as of",
+            &shown["as_of_sequence"],
+            &json!(self.play.books.head),
+        )?;
         Ok(shown)
     }
 }
@@ -149,6 +244,14 @@ fn same_report(name: &str, shown: &Value, expected: &Value) -> Checked {
     for (place, (shown, expected)) in rows(shown).iter().zip(&rows(expected)).enumerate() {
         same(&format!("row {place} of {name}"), shown, expected)?;
     }
-    same(&format!("number of rows of {name}"), &rows(shown).len(), &rows(expected).len())?;
-    same(&format!("totals of {name}"), &shown["totals"], &expected["totals"])
+    same(
+        &format!("number of rows of {name}"),
+        &rows(shown).len(),
+        &rows(expected).len(),
+    )?;
+    same(
+        &format!("totals of {name}"),
+        &shown["totals"],
+        &expected["totals"],
+    )
 }

@@ -14,7 +14,11 @@ pub enum Hand<'a> {
     /// A command; its key, if one was given.
     User { id: &'a str, key: Option<&'a str> },
     /// The closing user, and the key of the imported row that asks for it.
-    Closer { id: &'a str, date: Date, row: Option<&'a str> },
+    Closer {
+        id: &'a str,
+        date: Date,
+        row: Option<&'a str>,
+    },
     /// Accounting, in batches as it likes: each is named after the first event that caused it.
     Accounting,
     /// As accounting.
@@ -37,7 +41,13 @@ pub enum Ended {
 
 impl Books {
     /// The lines that `drafts` make behind the head, as far as `found` does not decide by chance.
-    pub fn lines(&self, drafts: Vec<Draft>, hand: &Hand<'_>, at: i64, found: &[Value]) -> Vec<Value> {
+    pub fn lines(
+        &self,
+        drafts: Vec<Draft>,
+        hand: &Hand<'_>,
+        at: i64,
+        found: &[Value],
+    ) -> Vec<Value> {
         let count = drafts.len();
         let (mut command, mut batch_ends) = (json!(null), 0);
         let mut lines: Vec<Value> = Vec::new();
@@ -45,9 +55,13 @@ impl Books {
             let stated = found.get(place);
             if place == batch_ends {
                 let in_one = count - place;
-                let stated_length = stated.and_then(|line| line["more"].as_u64()).map(|more| more as usize + 1);
+                let stated_length = stated
+                    .and_then(|line| line["more"].as_u64())
+                    .map(|more| more as usize + 1);
                 batch_ends += match hand {
-                    Hand::Accounting | Hand::Notifier => stated_length.unwrap_or(in_one).min(in_one),
+                    Hand::Accounting | Hand::Notifier => {
+                        stated_length.unwrap_or(in_one).min(in_one)
+                    }
                     _ => in_one,
                 };
                 command = command_of(hand, &draft, stated);
@@ -78,9 +92,17 @@ impl Books {
 
     /// An id that chance made, if nobody had it before.
     fn minted(&self, stated: Option<&Value>) -> Value {
-        let id = stated.and_then(|line| line["id"].as_str()).unwrap_or_default();
-        let is_v7 = id.parse::<uuid::Uuid>().is_ok_and(|id| id.get_version_num() == 7);
-        if is_v7 && !self.ids.contains(id) { json!(id) } else { json!("a new UUIDv7") }
+        let id = stated
+            .and_then(|line| line["id"].as_str())
+            .unwrap_or_default();
+        let is_v7 = id
+            .parse::<uuid::Uuid>()
+            .is_ok_and(|id| id.get_version_num() == 7);
+        if is_v7 && !self.ids.contains(id) {
+            json!(id)
+        } else {
+            json!("a new UUIDv7")
+        }
     }
 
     /// Rules A1 and A2: what is owed, in the order of the causes, up to where accounting stops. None
@@ -91,7 +113,12 @@ impl Books {
         for cause in self.postable() {
             let drafts = ahead.owed_to(&cause);
             // Followed one by one, because each entry carries the balance after the one before.
-            let loose = ahead.lines(drafts, &Hand::Accounting, at, found.get(lines.len()..).unwrap_or_default());
+            let loose = ahead.lines(
+                drafts,
+                &Hand::Accounting,
+                at,
+                found.get(lines.len()..).unwrap_or_default(),
+            );
             loose.iter().for_each(|line| ahead.follow(line));
             lines.extend(loose);
         }
@@ -102,7 +129,10 @@ impl Books {
     /// What is due before the event at which accounting stops.
     pub fn postable(&self) -> Vec<Cause> {
         let stop = self.stop().unwrap_or(u64::MAX);
-        self.due().into_iter().take_while(|cause| cause.sequence < stop).collect()
+        self.due()
+            .into_iter()
+            .take_while(|cause| cause.sequence < stop)
+            .collect()
     }
 
     fn owed_to(&self, cause: &Cause) -> Vec<Draft> {
@@ -112,21 +142,41 @@ impl Books {
                 let data = json!({ "task_id": task.id, "fee": task.fee, "reward": task.reward });
                 vec![self.caused("task.priced.v1", format!("task/{}", task.id), cause, data)]
             }
-            Owed::Fee { user, assignment_no } => {
+            Owed::Fee {
+                user,
+                assignment_no,
+            } => {
                 vec![self.entry(cause, "fee", -task.fee, user, *assignment_no)]
             }
-            Owed::Reward { user, assignment_no } => {
-                vec![self.entry(cause, "reward", task.reward, user, *assignment_no), self.settled(cause, task, user)]
+            Owed::Reward {
+                user,
+                assignment_no,
+            } => {
+                vec![
+                    self.entry(cause, "reward", task.reward, user, *assignment_no),
+                    self.settled(cause, task, user),
+                ]
             }
         }
     }
 
     fn caused(&self, kind: &'static str, subject: String, cause: &Cause, data: Value) -> Draft {
         let id = Some(self.derived(&format!("{}/{}", kind.trim_end_matches(".v1"), cause.id)));
-        Draft { id, cause: Some(cause.id.clone()), ..draft("accounting", kind, subject, data) }
+        Draft {
+            id,
+            cause: Some(cause.id.clone()),
+            ..draft("accounting", kind, subject, data)
+        }
     }
 
-    fn entry(&self, cause: &Cause, kind: &str, amount: i64, user: &str, assignment_no: u64) -> Draft {
+    fn entry(
+        &self,
+        cause: &Cause,
+        kind: &str,
+        amount: i64,
+        user: &str,
+        assignment_no: u64,
+    ) -> Draft {
         let (date, late) = self.dated(cause.at);
         let data = json!({
             "entry_id": self.derived(&format!("balance.changed/{}", cause.id)), "user_id": user, "kind": kind,
@@ -152,7 +202,13 @@ impl Books {
 
     /// Rules A5 and A10: what `close` appends when the clock shows `now`, the entries that are owed
     /// before included.
-    pub fn close(&self, by: &str, through: Option<Date>, now: i64, found: &[Value]) -> Result<Course, Refusal> {
+    pub fn close(
+        &self,
+        by: &str,
+        through: Option<Date>,
+        now: i64,
+        found: &[Value],
+    ) -> Result<Course, Refusal> {
         let actor = self.user(by);
         if !actor.active {
             return Err((5, "actor_deactivated"));
@@ -167,7 +223,13 @@ impl Books {
     }
 
     /// Every finished date, for an imported row.
-    pub fn close_imported(&self, by: &str, row: Option<&str>, at: i64, found: &[Value]) -> Result<Course, Refusal> {
+    pub fn close_imported(
+        &self,
+        by: &str,
+        row: Option<&str>,
+        at: i64,
+        found: &[Value],
+    ) -> Result<Course, Refusal> {
         self.close_finished(by, (None, row), at, found)
     }
 
@@ -179,20 +241,35 @@ impl Books {
         found: &[Value],
     ) -> Result<Course, Refusal> {
         let seen = self.seen_by(ACCOUNTING);
-        let lines = if self.postable().is_empty() { vec![] } else { self.reaction(self.stamp(now)?, found) };
+        let lines = if self.postable().is_empty() {
+            vec![]
+        } else {
+            self.reaction(self.stamp(now)?, found)
+        };
         if let Some(stop) = self.stop() {
-            return Ok(Course { lines, ended: Some(Ended::Stopped(stop)) });
+            return Ok(Course {
+                lines,
+                ended: Some(Ended::Stopped(stop)),
+            });
         }
         let mut ahead = self.clone();
         lines.iter().for_each(|line| ahead.follow(line));
         let mut course = Course { lines, ended: None };
         loop {
-            let date = if self.missing_from_the_books().is_some() { &seen } else { &ahead }.first_open_date();
+            let date = if self.missing_from_the_books().is_some() {
+                &seen
+            } else {
+                &ahead
+            }
+            .first_open_date();
             if through.is_some_and(|through| date > through) || !self.calendar.is_over(date, now) {
                 return Ok(course);
             }
             if let Some(sequence) = self.blocks(date) {
-                return Ok(Course { ended: Some(Ended::Blocked(date, sequence)), ..course });
+                return Ok(Course {
+                    ended: Some(Ended::Blocked(date, sequence)),
+                    ..course
+                });
             }
             let found = found.get(course.lines.len()..).unwrap_or_default();
             let closed = ahead.closing(by, row, self.stamp(now)?, found);
@@ -206,7 +283,11 @@ impl Books {
             return Err((4, "date_before_founding"));
         }
         let is_closed = self.closed_through().is_some_and(|closed| date <= closed);
-        if is_closed || self.calendar.is_over(date, now) { Ok(()) } else { Err((4, "date_not_over")) }
+        if is_closed || self.calendar.is_over(date, now) {
+            Ok(())
+        } else {
+            Err((4, "date_not_over"))
+        }
     }
 
     /// The batch that closes the first open date, from what is posted.
@@ -216,7 +297,10 @@ impl Books {
         let mut drafts = Vec::new();
         let mut users: Vec<&str> = self.users.iter().map(|user| user.id.as_str()).collect();
         users.sort_unstable();
-        for user in users.into_iter().filter(|user| self.balance_at_end_of(user, date) > 0) {
+        for user in users
+            .into_iter()
+            .filter(|user| self.balance_at_end_of(user, date) > 0)
+        {
             drafts.extend(self.payout(user, date, at));
         }
         let hand = Hand::Closer { id: by, date, row };
@@ -225,7 +309,10 @@ impl Books {
         let totals = ahead.totals(date, self.head);
         let mut drafts: Vec<Draft> = paid.into_iter().map(unplaced).collect();
         let id = Some(self.derived(&format!("day/{date}")));
-        drafts.push(Draft { id, ..draft("accounting", "day.closed.v1", format!("day/{date}"), totals) });
+        drafts.push(Draft {
+            id,
+            ..draft("accounting", "day.closed.v1", format!("day/{date}"), totals)
+        });
         self.lines(drafts, &hand, at, found)
     }
 
@@ -234,8 +321,10 @@ impl Books {
         let opening = self.sum(user, |entry| entry.date < date);
         let amount = self.balance_at_end_of(user, date);
         let payout = self.derived(&format!("payout/{user}/{date}"));
-        let (paid_id, entry_id) =
-            (self.derived(&format!("payout.made/{payout}")), self.derived(&format!("balance.changed/{payout}")));
+        let (paid_id, entry_id) = (
+            self.derived(&format!("payout.made/{payout}")),
+            self.derived(&format!("balance.changed/{payout}")),
+        );
         let paid = json!({
             "payout_id": payout, "entry_id": entry_id, "user_id": user, "amount": amount,
             "business_date": date.to_string(), "opening": opening, "earned": amount - opening,
@@ -247,18 +336,36 @@ impl Books {
         });
         let of_user = |kind, data| draft("accounting", kind, format!("user/{user}"), data);
         [
-            Draft { id: Some(paid_id.clone()), ..of_user("payout.made.v1", paid) },
-            Draft { id: Some(entry_id), cause: Some(paid_id), ..of_user("balance.changed.v1", entry) },
+            Draft {
+                id: Some(paid_id.clone()),
+                ..of_user("payout.made.v1", paid)
+            },
+            Draft {
+                id: Some(entry_id),
+                cause: Some(paid_id),
+                ..of_user("balance.changed.v1", entry)
+            },
         ]
     }
 
     /// The members of `day.closed`, added up entry by entry.
     fn totals(&self, date: Date, through_sequence: u64) -> Value {
         let day = || self.entries.iter().filter(move |entry| entry.date == date);
-        let sum = |kind: &str| day().filter(|entry| entry.kind == kind).map(|entry| entry.amount).sum::<i64>();
+        let sum = |kind: &str| {
+            day()
+                .filter(|entry| entry.kind == kind)
+                .map(|entry| entry.amount)
+                .sum::<i64>()
+        };
         let (fees, rewards, corrections) = (-sum("fee"), sum("reward"), sum("correction"));
-        let balances = self.users.iter().map(|user| self.balance_at_end_of(&user.id, date));
-        let debts: Vec<i64> = balances.filter(|balance| *balance < 0).map(|balance| -balance).collect();
+        let balances = self
+            .users
+            .iter()
+            .map(|user| self.balance_at_end_of(&user.id, date));
+        let debts: Vec<i64> = balances
+            .filter(|balance| *balance < 0)
+            .map(|balance| -balance)
+            .collect();
         json!({
             "business_date": date.to_string(), "through_sequence": through_sequence, "entries": day().count(),
             "late_entries": day().filter(|entry| entry.late).count(), "fees": fees, "rewards": rewards,
@@ -281,21 +388,51 @@ fn command_of(hand: &Hand<'_>, first: &Draft, stated: Option<&Value>) -> Value {
     match hand {
         Hand::User { key: Some(key), .. } => json!(key),
         Hand::User { key: None, .. } => {
-            let minted = stated.and_then(|line| line["commandid"].as_str()).unwrap_or_default();
-            let is_v7 = minted.parse::<uuid::Uuid>().is_ok_and(|id| id.get_version_num() == 7);
-            if is_v7 { json!(minted) } else { json!("a new UUIDv7") }
+            let minted = stated
+                .and_then(|line| line["commandid"].as_str())
+                .unwrap_or_default();
+            let is_v7 = minted
+                .parse::<uuid::Uuid>()
+                .is_ok_and(|id| id.get_version_num() == 7);
+            if is_v7 {
+                json!(minted)
+            } else {
+                json!("a new UUIDv7")
+            }
         }
         Hand::Closer { date, row, .. } => json!(format!("{}/{date}", row.unwrap_or("close"))),
-        Hand::Accounting => json!(format!("accounting/{}", first.cause.as_deref().unwrap_or_default())),
-        Hand::Notifier => json!(format!("notifier/{}", first.cause.as_deref().unwrap_or_default())),
+        Hand::Accounting => json!(format!(
+            "accounting/{}",
+            first.cause.as_deref().unwrap_or_default()
+        )),
+        Hand::Notifier => json!(format!(
+            "notifier/{}",
+            first.cause.as_deref().unwrap_or_default()
+        )),
     }
 }
 
 /// A line without its place.
 fn unplaced(line: Value) -> Draft {
     let text = |name: &str| line[name].as_str().map(str::to_owned);
-    let kinds = ["task.priced.v1", "balance.changed.v1", "task.settled.v1", "payout.made.v1"];
-    let kind = kinds.into_iter().find(|kind| line["type"] == *kind).expect("what accounting appends");
-    let (id, cause, subject) = (text("id"), text("causationid"), text("subject").expect("a subject"));
-    Draft { id, cause, ..draft("accounting", kind, subject, line["data"].clone()) }
+    let kinds = [
+        "task.priced.v1",
+        "balance.changed.v1",
+        "task.settled.v1",
+        "payout.made.v1",
+    ];
+    let kind = kinds
+        .into_iter()
+        .find(|kind| line["type"] == *kind)
+        .expect("what accounting appends");
+    let (id, cause, subject) = (
+        text("id"),
+        text("causationid"),
+        text("subject").expect("a subject"),
+    );
+    Draft {
+        id,
+        cause,
+        ..draft("accounting", kind, subject, line["data"].clone())
+    }
 }

@@ -147,7 +147,9 @@ impl Books {
     pub fn founded(lines: &[Value]) -> Books {
         let calendar = Calendar::named(lines[0]["data"]["time_zone"].as_str().expect("a zone"));
         let at = micros(&text(&lines[0]["time"]));
-        let company = text(&lines[0]["data"]["company_id"]).parse().expect("a UUID");
+        let company = text(&lines[0]["data"]["company_id"])
+            .parse()
+            .expect("a UUID");
         let mut books = Books::of(company, calendar.date_of(at), calendar);
         lines.iter().for_each(|line| books.follow(line));
         books
@@ -182,20 +184,37 @@ impl Books {
     }
 
     pub fn user(&self, id: &str) -> &User {
-        self.users.iter().find(|user| user.id == id).expect("somebody who is registered")
+        self.users
+            .iter()
+            .find(|user| user.id == id)
+            .expect("somebody who is registered")
     }
 
     /// Somebody at the end of a date, or now: before their registration as they were registered, but not active.
     pub fn user_on(&self, id: &str, date: Option<Date>) -> User {
-        let Some(date) = date else { return self.user(id).clone() };
-        let mut states = self.user_history.iter().filter(|(_, user)| user.id == id).peekable();
+        let Some(date) = date else {
+            return self.user(id).clone();
+        };
+        let mut states = self
+            .user_history
+            .iter()
+            .filter(|(_, user)| user.id == id)
+            .peekable();
         let (_, registered) = states.peek().expect("somebody who is registered");
-        let unregistered = User { active: false, ..registered.clone() };
-        states.rfind(|(on, _)| *on <= date).map_or(unregistered, |(_, user)| user.clone())
+        let unregistered = User {
+            active: false,
+            ..registered.clone()
+        };
+        states
+            .rfind(|(on, _)| *on <= date)
+            .map_or(unregistered, |(_, user)| user.clone())
     }
 
     pub fn task(&self, id: &str) -> &Task {
-        self.tasks.iter().find(|task| task.id == id).expect("a task that was created")
+        self.tasks
+            .iter()
+            .find(|task| task.id == id)
+            .expect("a task that was created")
     }
 
     pub fn closed_through(&self) -> Option<Date> {
@@ -204,7 +223,8 @@ impl Books {
 
     /// Rule A5: the first date that is not closed.
     pub fn first_open_date(&self) -> Date {
-        self.closed_through().map_or(self.first_date, |closed| self.calendar.after(closed))
+        self.closed_through()
+            .map_or(self.first_date, |closed| self.calendar.after(closed))
     }
 
     /// Rule A6: where an entry belongs whose cause happened at `moment`, and whether it is late.
@@ -218,7 +238,11 @@ impl Books {
 
     /// The sum of a user's entries that `wanted` picks.
     pub fn sum(&self, user: &str, wanted: impl Fn(&Entry) -> bool) -> i64 {
-        self.entries.iter().filter(|entry| entry.user == user && wanted(entry)).map(|entry| entry.amount).sum()
+        self.entries
+            .iter()
+            .filter(|entry| entry.user == user && wanted(entry))
+            .map(|entry| entry.amount)
+            .sum()
     }
 
     pub fn balance(&self, user: &str) -> i64 {
@@ -231,15 +255,22 @@ impl Books {
     }
 
     pub fn fees_charged(&self, task: &str) -> i64 {
-        let fees = self.entries.iter().filter(|entry| entry.kind == "fee" && entry.task.as_deref() == Some(task));
+        let fees = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == "fee" && entry.task.as_deref() == Some(task));
         -fees.map(|entry| entry.amount).sum::<i64>()
     }
 
     /// Rule A1.
     pub fn price(&self, task: &str) -> (i64, i64) {
         let task: Uuid = task.parse().expect("a UUID");
-        let hash = Sha256::new().chain_update(self.company.as_bytes()).chain_update(task.as_bytes()).finalize();
-        let number = |from: usize| u64::from_be_bytes(hash[from..from + 8].try_into().expect("eight bytes"));
+        let hash = Sha256::new()
+            .chain_update(self.company.as_bytes())
+            .chain_update(task.as_bytes())
+            .finalize();
+        let number =
+            |from: usize| u64::from_be_bytes(hash[from..from + 8].try_into().expect("eight bytes"));
         let whole = |units: u64| i64::try_from(units).expect("a small number") * 100;
         (whole(10 + number(0) % 11), whole(20 + number(8) % 21))
     }
@@ -279,8 +310,13 @@ impl Books {
             }),
             of_user => {
                 self.follow_user(of_user, data);
-                let user = self.users.iter().find(|user| data["user_id"] == user.id.as_str()).cloned();
-                self.user_history.extend(user.map(|user| (self.calendar.date_of(at), user)));
+                let user = self
+                    .users
+                    .iter()
+                    .find(|user| data["user_id"] == user.id.as_str())
+                    .cloned();
+                self.user_history
+                    .extend(user.map(|user| (self.calendar.date_of(at), user)));
             }
         }
     }
@@ -289,10 +325,20 @@ impl Books {
         let id = text(&data["user_id"]);
         if kind == "user.registered.v1" {
             let of = |name: &str| text(&data[name]);
-            let (login, name, email, role) = (of("login"), of("full_name"), of("email"), of("role"));
-            return self.users.push(User { id, login, name, email, role, active: true });
+            let (login, name, email, role) =
+                (of("login"), of("full_name"), of("email"), of("role"));
+            return self.users.push(User {
+                id,
+                login,
+                name,
+                email,
+                role,
+                active: true,
+            });
         }
-        let Some(user) = self.users.iter_mut().find(|user| user.id == id) else { return };
+        let Some(user) = self.users.iter_mut().find(|user| user.id == id) else {
+            return;
+        };
         match kind {
             "user.changed.v1" => {
                 user.name = optional(&data["full_name"]).unwrap_or_else(|| user.name.clone());
@@ -330,23 +376,40 @@ impl Books {
 
     fn follow_assigned(&mut self, line: &Value, at: i64) {
         let assignee = text(&line["data"]["assignee_id"]);
-        let Some(task) = self.task_mut(line) else { return };
+        let Some(task) = self.task_mut(line) else {
+            return;
+        };
         (task.assignee, task.assigned_at) = (assignee.clone(), at);
         task.assignments += 1;
         let assignment_no = task.assignments;
-        self.owe(line, Owed::Fee { user: assignee, assignment_no });
+        self.owe(
+            line,
+            Owed::Fee {
+                user: assignee,
+                assignment_no,
+            },
+        );
     }
 
     fn follow_completed(&mut self, line: &Value, at: i64) {
         let by = text(&line["data"]["completed_by"]);
-        let Some(task) = self.task_mut(line) else { return };
+        let Some(task) = self.task_mut(line) else {
+            return;
+        };
         task.completion = Some(Completion { by: by.clone(), at });
         let assignment_no = task.assignments;
-        self.owe(line, Owed::Reward { user: by, assignment_no });
+        self.owe(
+            line,
+            Owed::Reward {
+                user: by,
+                assignment_no,
+            },
+        );
     }
 
     fn follow_priced(&mut self, line: &Value) {
-        self.owed.retain(|cause| line["causationid"] != cause.id.as_str());
+        self.owed
+            .retain(|cause| line["causationid"] != cause.id.as_str());
         if let Some(task) = self.task_mut(line) {
             task.is_priced = true;
         }
@@ -360,7 +423,13 @@ impl Books {
 
     fn owe(&mut self, line: &Value, what: Owed) {
         let (id, task, sequence) = (text(&line["id"]), text(&line["data"]["task_id"]), self.head);
-        self.owed.push(Cause { sequence, id, at: self.last_time, task, what });
+        self.owed.push(Cause {
+            sequence,
+            id,
+            at: self.last_time,
+            task,
+            what,
+        });
     }
 
     fn follow_entry(&mut self, data: &Value, posted_at: i64) {

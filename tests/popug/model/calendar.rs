@@ -15,7 +15,9 @@ pub struct Calendar {
 
 impl Calendar {
     pub fn named(name: &str) -> Calendar {
-        Calendar { zone: TimeZone::get(name).expect("a zone of the database") }
+        Calendar {
+            zone: TimeZone::get(name).expect("a zone of the database"),
+        }
     }
 
     /// The date that a clock on the wall shows.
@@ -47,7 +49,10 @@ impl Calendar {
     /// The next whole minute at which the clock shows another date than now.
     pub fn next_change_of_date(&self, now: i64) -> i64 {
         let (today, minute) = (self.date_of(now), now - now.rem_euclid(MINUTE));
-        (1..).map(|n| minute + n * MINUTE).find(|at| self.date_of(*at) != today).expect("every date ends")
+        (1..)
+            .map(|n| minute + n * MINUTE)
+            .find(|at| self.date_of(*at) != today)
+            .expect("every date ends")
     }
 }
 
@@ -57,11 +62,14 @@ pub fn tomorrow(date: Date) -> Date {
 
 /// Both ends included.
 pub fn dates(from: Date, to: Date) -> impl Iterator<Item = Date> {
-    std::iter::successors(Some(from), |date| Some(tomorrow(*date))).take_while(move |date| *date <= to)
+    std::iter::successors(Some(from), |date| Some(tomorrow(*date)))
+        .take_while(move |date| *date <= to)
 }
 
 fn utc_midnight(date: Date) -> i64 {
-    let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).expect("in range");
+    let midnight = TimeZone::UTC
+        .to_timestamp(date.at(0, 0, 0, 0))
+        .expect("in range");
     midnight.as_microsecond()
 }
 
@@ -92,5 +100,8 @@ fn a_date_is_over_when_its_last_pass_is() {
 #[test]
 fn a_date_that_a_zone_leaves_out_does_not_exist() {
     let samoa = Calendar::named("Pacific/Apia");
-    assert_eq!(samoa.after(Date::constant(2011, 12, 29)), Date::constant(2011, 12, 31));
+    assert_eq!(
+        samoa.after(Date::constant(2011, 12, 29)),
+        Date::constant(2011, 12, 31)
+    );
 }

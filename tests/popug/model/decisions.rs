@@ -18,32 +18,55 @@ use super::steps::Crash;
 
 impl Play {
     /// Looking for the event that stops accounting lets it go on up to there, which appends.
-    pub fn decision(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
+    pub fn decision(
+        &mut self,
+        by: &str,
+        command: &Command,
+        key: Option<&str>,
+        crash: Option<Crash>,
+    ) -> Checked {
         let (result, found) = self.killed_at(crash, |store| execute(store, by, command, key));
         let now = self.store.now();
         let goes_on = self.lets_accounting_go_on(by, command, key);
         if goes_on && !self.books.postable().is_empty() && self.books.stamp(now).is_err() {
-            let refused = result.err().ok_or("a decision was made while the clock was behind")?;
+            let refused = result
+                .err()
+                .ok_or("a decision was made while the clock was behind")?;
             return same_refusal(&refused, (4, "clock_behind"), &found);
         }
         let is_decided = found.last().is_some_and(is_decision);
         let (posted, decided) = found.split_at(found.len() - usize::from(is_decided));
-        let expected = if goes_on { self.books.reaction(now.max(self.books.last_time), posted) } else { vec![] };
+        let expected = if goes_on {
+            self.books.reaction(now.max(self.books.last_time), posted)
+        } else {
+            vec![]
+        };
         let is_whole = is_decided || crash.is_none() && self.books.stop().is_none();
         self.appended(&expected, posted, is_whole)?;
         self.follow(posted, None);
         let expected = match (&result, self.books.verdict(by, command, key, now, decided)) {
             (Err(error), Err(refusal)) => return same_refusal(error, refusal, decided),
             (Ok(outcome), Ok(Verdict::Replay(sequences))) => {
-                let told: Vec<u64> = outcome.events.iter().map(|(sequence, _)| sequence.0).collect();
+                let told: Vec<u64> = outcome
+                    .events
+                    .iter()
+                    .map(|(sequence, _)| sequence.0)
+                    .collect();
                 same("sequences of a replay", &told, &sequences)?;
-                return same("replayed, appended", &(outcome.replayed, decided.len()), &(true, 0));
+                return same(
+                    "replayed, appended",
+                    &(outcome.replayed, decided.len()),
+                    &(true, 0),
+                );
             }
             (Ok(_), Ok(Verdict::Append(drafts))) => {
                 let at = self.books.stamp(now).expect("refused otherwise");
-                self.books.lines(drafts, &Hand::User { id: by, key }, at, decided)
+                self.books
+                    .lines(drafts, &Hand::User { id: by, key }, at, decided)
             }
-            (Ok(_), Err(refusal)) => return Err(format!("{command:?} was to be refused with {refusal:?}")),
+            (Ok(_), Err(refusal)) => {
+                return Err(format!("{command:?} was to be refused with {refusal:?}"));
+            }
             (Err(error), Ok(_)) => return Err(format!("{command:?} was refused with {error:?}")),
         };
         self.appended(&expected, decided, crash.is_none())?;
@@ -52,7 +75,12 @@ impl Play {
     }
 
     fn lets_accounting_go_on(&self, by: &str, command: &Command, key: Option<&str>) -> bool {
-        let Command::SetAside { consumer: None | Some(Consumer::Accounting), event, .. } = command else {
+        let Command::SetAside {
+            consumer: None | Some(Consumer::Accounting),
+            event,
+            ..
+        } = command
+        else {
             return false;
         };
         let actor = self.books.user(by);
@@ -63,20 +91,48 @@ impl Play {
 
     /// Another version of the program cannot apply an event, and whoever works with it sets it aside.
     pub fn given_up(&mut self, consumer: &'static str, event: u8) -> Checked {
-        let Ok(at) = self.books.stamp(self.store.now()) else { return Ok(()) };
+        let Ok(at) = self.books.stamp(self.store.now()) else {
+            return Ok(());
+        };
         let candidates = self.books.troublesome(consumer);
-        let Some(target) = candidates.get(usize::from(event) % candidates.len().max(1)) else { return Ok(()) };
-        let Some(by) = self.books.operator(target) else { return Ok(()) };
-        let draft = self.books.decision("event.set_aside.v1", consumer, target, "an old version cannot read it");
+        let Some(target) = candidates.get(usize::from(event) % candidates.len().max(1)) else {
+            return Ok(());
+        };
+        let Some(by) = self.books.operator(target) else {
+            return Ok(());
+        };
+        let draft = self.books.decision(
+            "event.set_aside.v1",
+            consumer,
+            target,
+            "an old version cannot read it",
+        );
         let id = draft.data["target_id"].as_str().expect("an id").to_owned();
         let command_id = format!("the old version, after event {}", self.books.head);
-        let mut expected = self.books.lines(vec![draft], &Hand::User { id: &by, key: Some(&command_id) }, at, &[]);
-        let (line, minted) = (&mut expected[0], self.books.derived(&format!("{consumer}/{at}/{id}")));
+        let mut expected = self.books.lines(
+            vec![draft],
+            &Hand::User {
+                id: &by,
+                key: Some(&command_id),
+            },
+            at,
+            &[],
+        );
+        let (line, minted) = (
+            &mut expected[0],
+            self.books.derived(&format!("{consumer}/{at}/{id}")),
+        );
         line["id"] = minted.into();
         line.as_object_mut().expect("a line").remove("commandhash");
         let time = EventTime::from_micros(at).expect("in range");
         let actor = Actor::User(by.parse().expect("an id"));
-        self.append_elsewhere(Batch { time, actor, command_id, command_hash: None, facts: vec![fact(line)] });
+        self.append_elsewhere(Batch {
+            time,
+            actor,
+            command_id,
+            command_hash: None,
+            facts: vec![fact(line)],
+        });
         let found = self.store.lines_after(self.books.head);
         self.appended(&expected, &found, true)?;
         self.follow(&found, None);
@@ -86,7 +142,10 @@ impl Play {
     /// As another program does that follows the rules of the log.
     pub fn append_elsewhere(&self, batch: Batch) {
         let app = self.store.app();
-        let mut writer = app.log.writer(&app.around().patience()).expect("the writer lock");
+        let mut writer = app
+            .log
+            .writer(&app.around().patience())
+            .expect("the writer lock");
         let head = *writer.head();
         writer.append(&head, &batch).expect("an append");
     }
@@ -97,36 +156,68 @@ impl Books {
     /// without: of accounting those that are owed something, if there are any.
     fn troublesome(&self, consumer: &str) -> Vec<Value> {
         let is_read = |line: &Value| {
-            let of =
-                |kinds: &[&str]| kinds.iter().any(|kind| line["type"].as_str().is_some_and(|t| t.starts_with(kind)));
+            let of = |kinds: &[&str]| {
+                kinds
+                    .iter()
+                    .any(|kind| line["type"].as_str().is_some_and(|t| t.starts_with(kind)))
+            };
             match consumer {
-                "accounting" => {
-                    of(&["user.", "task.created", "task.assigned", "task.completed", "task.priced", "balance.", "day."])
-                }
+                "accounting" => of(&[
+                    "user.",
+                    "task.created",
+                    "task.assigned",
+                    "task.completed",
+                    "task.priced",
+                    "balance.",
+                    "day.",
+                ]),
                 "analytics" => of(&["user.", "task.settled", "balance.", "payout.", "day."]),
                 _ => of(&["payout."]),
             }
         };
         let is_open = |line: &&Value| {
             let sequence = super::play::sequence(line);
-            is_read(line) && line["type"] != "user.registered.v1" && !self.is_decided(consumer, sequence)
+            is_read(line)
+                && line["type"] != "user.registered.v1"
+                && !self.is_decided(consumer, sequence)
         };
-        let due = if consumer == ACCOUNTING { self.due() } else { vec![] };
-        let due = due.iter().filter_map(|cause| self.line(cause.sequence)).filter(is_open).cloned();
+        let due = if consumer == ACCOUNTING {
+            self.due()
+        } else {
+            vec![]
+        };
+        let due = due
+            .iter()
+            .filter_map(|cause| self.line(cause.sequence))
+            .filter(is_open)
+            .cloned();
         let due: Vec<Value> = due.collect();
-        let all = self.lines.iter().map(|line| &**line).filter(is_open).cloned();
+        let all = self
+            .lines
+            .iter()
+            .map(|line| &**line)
+            .filter(is_open)
+            .cloned();
         if due.is_empty() { all.collect() } else { due }
     }
 
     /// Somebody who may set the event aside.
     fn operator(&self, target: &Value) -> Option<String> {
-        let may = |user: &&User| user.active && ["admin", "accountant"].contains(&user.role.as_str());
-        self.users.iter().filter(may).find(|user| !touches(target, user)).map(|user| user.id.clone())
+        let may =
+            |user: &&User| user.active && ["admin", "accountant"].contains(&user.role.as_str());
+        self.users
+            .iter()
+            .filter(may)
+            .find(|user| !touches(target, user))
+            .map(|user| user.id.clone())
     }
 
     /// The event that an order about dead letters means: mostly one that waits for a decision.
     pub fn letter(&self, event: u8) -> u64 {
-        let waiting: Vec<u64> = CONSUMERS.iter().flat_map(|consumer| self.set_aside(consumer)).collect();
+        let waiting: Vec<u64> = CONSUMERS
+            .iter()
+            .flat_map(|consumer| self.set_aside(consumer))
+            .collect();
         let decided: Vec<u64> = self.letters.iter().map(|letter| letter.target).collect();
         match event {
             255 => 999_999,
@@ -139,13 +230,19 @@ impl Books {
 }
 
 pub fn is_decision(line: &Value) -> bool {
-    line["type"].as_str().is_some_and(|kind| kind.starts_with("event."))
+    line["type"]
+        .as_str()
+        .is_some_and(|kind| kind.starts_with("event."))
 }
 
 /// Where a consumer stops.
 pub fn stopped_at(error: &AppError) -> Option<u64> {
     match error {
-        AppError::Consume(ConsumeError::Stopped { consumer: Consumer::Accounting, sequence, .. }) => Some(sequence.0),
+        AppError::Consume(ConsumeError::Stopped {
+            consumer: Consumer::Accounting,
+            sequence,
+            ..
+        }) => Some(sequence.0),
         _ => None,
     }
 }

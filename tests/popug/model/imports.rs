@@ -56,7 +56,9 @@ impl Play {
         self.files.push(file.clone());
         let now = self.store.now();
         if let Err(refusal) = self.books.may_import(file, now) {
-            let error = result.err().ok_or_else(|| format!("the import was to be refused with {refusal:?}"))?;
+            let error = result
+                .err()
+                .ok_or_else(|| format!("the import was to be refused with {refusal:?}"))?;
             return same_refusal(&error, refusal, &found);
         }
         if let Err(AppError::BadRows { bad, .. }) = &result {
@@ -85,9 +87,14 @@ fn ended_by(error: &AppError) -> Result<Ended, String> {
         AppError::ImportStopped { source, .. } => ended_by(source),
         AppError::Rejected(Rejection::DateBlocked { date, sequence })
         | AppError::Consume(ConsumeError::Rejected(Rejection::DateBlocked { date, sequence })) => {
-            Ok(Ended::Blocked(date.to_string().parse().expect("a date"), sequence.0))
+            Ok(Ended::Blocked(
+                date.to_string().parse().expect("a date"),
+                sequence.0,
+            ))
         }
-        other => stopped_at(other).map(Ended::Stopped).ok_or_else(|| format!("the import was refused with {other:?}")),
+        other => stopped_at(other)
+            .map(Ended::Stopped)
+            .ok_or_else(|| format!("the import was refused with {other:?}")),
     }
 }
 
@@ -107,7 +114,11 @@ impl Books {
         let mut bad = Vec::new();
         let mut unknown = Vec::new();
         for (place, row) in (0..).zip(&file.rows) {
-            let fate = if row.action == "close" { walk.close(row, place, None) } else { walk.decide(row, place, &[]) };
+            let fate = if row.action == "close" {
+                walk.close(row, place, None)
+            } else {
+                walk.decide(row, place, &[])
+            };
             let line = FIRST_LINE + file.rows[..place].iter().map(height).sum::<u64>();
             match fate {
                 _ if row.action == "complete" && walk.is_drawn => unknown.push(line),
@@ -116,20 +127,43 @@ impl Books {
                 Fate::Passed => {}
             }
         }
-        let told: Vec<u64> = told.iter().copied().filter(|line| !unknown.contains(line)).collect();
+        let told: Vec<u64> = told
+            .iter()
+            .copied()
+            .filter(|line| !unknown.contains(line))
+            .collect();
         same("bad rows", &told, &bad)
     }
 
     /// What a file without bad rows appends, as far as `found` tells the draws.
-    fn imported(&self, file: &File, now: i64, found: &[Value], is_killed: bool) -> Result<Imported, String> {
+    fn imported(
+        &self,
+        file: &File,
+        now: i64,
+        found: &[Value],
+        is_killed: bool,
+    ) -> Result<Imported, String> {
         let mut walk = self.walk(file, now);
         let mut lines: Vec<Value> = Vec::new();
         for (place, row) in (0..).zip(&file.rows) {
-            let Some(rest) = found.get(lines.len()..).filter(|rest| !(is_killed && rest.is_empty())) else { break };
-            let fate =
-                if row.action == "close" { walk.close(row, place, Some(rest)) } else { walk.decide(row, place, rest) };
+            let Some(rest) = found
+                .get(lines.len()..)
+                .filter(|rest| !(is_killed && rest.is_empty()))
+            else {
+                break;
+            };
+            let fate = if row.action == "close" {
+                walk.close(row, place, Some(rest))
+            } else {
+                walk.decide(row, place, rest)
+            };
             match fate {
-                Fate::Bad => return Err(format!("row {place} was to be refused: {}", written(row.at))),
+                Fate::Bad => {
+                    return Err(format!(
+                        "row {place} was to be refused: {}",
+                        written(row.at)
+                    ));
+                }
                 Fate::Passed => {}
                 Fate::Lines(more, ended) => {
                     more.iter().for_each(|line| walk.ahead.follow(line));
@@ -157,8 +191,9 @@ impl Books {
         };
         if file.kind == ImportKind::Activity {
             let keys: Vec<String> = file.rows.iter().map(|row| walk.key(row)).collect();
-            let is_known =
-                |place: &usize| file.rows[*place].at == self.last_time && self.keys.contains_key(&keys[*place]);
+            let is_known = |place: &usize| {
+                file.rows[*place].at == self.last_time && self.keys.contains_key(&keys[*place])
+            };
             walk.passed_row = (0..keys.len()).rev().find(is_known).unwrap_or(0);
             walk.alike.clear();
         }
@@ -169,7 +204,9 @@ impl Books {
     fn task_imported(&self, key: &str) -> Option<&Task> {
         let given = self.keys.get(&format!("import/create/{key}"))?;
         let created = self.line(*given.sequences.first()?)?;
-        self.tasks.iter().find(|task| created["data"]["task_id"] == task.id)
+        self.tasks
+            .iter()
+            .find(|task| created["data"]["task_id"] == task.id)
     }
 }
 
@@ -181,8 +218,17 @@ impl Walk<'_> {
             (_, "") => {}
             (_, key) => return format!("import/{}/{key}", row.action),
         }
-        let login = if self.file.kind == ImportKind::Activity { row.login.as_str() } else { "" };
-        let alike = format!("import/{}/{}/{}/{login}/", row.action, written(row.at), row.actor);
+        let login = if self.file.kind == ImportKind::Activity {
+            row.login.as_str()
+        } else {
+            ""
+        };
+        let alike = format!(
+            "import/{}/{}/{}/{login}/",
+            row.action,
+            written(row.at),
+            row.actor
+        );
         let count = self.alike.entry(alike.clone()).or_default();
         *count += 1;
         format!("{alike}{count}")
@@ -194,35 +240,53 @@ impl Walk<'_> {
 
     /// Not before what was there and what the rows before have brought, not later than now.
     fn is_in_time(&self, row: &Row) -> bool {
-        self.file.kind != ImportKind::Activity || (self.last.max(self.reached)..=self.now).contains(&row.at)
+        self.file.kind != ImportKind::Activity
+            || (self.last.max(self.reached)..=self.now).contains(&row.at)
     }
 
     fn actor(&self, row: &Row) -> Option<String> {
         match row.actor.as_str() {
             "" => Some(self.file.by.clone()),
-            login => self.ahead.users.iter().find(|user| user.login == login).map(|user| user.id.clone()),
+            login => self
+                .ahead
+                .users
+                .iter()
+                .find(|user| user.login == login)
+                .map(|user| user.id.clone()),
         }
     }
 
     fn close(&mut self, row: &Row, place: usize, found: Option<&[Value]>) -> Fate {
         let key = self.key(row);
-        let Some(by) = self.actor(row) else { return Fate::Bad };
+        let Some(by) = self.actor(row) else {
+            return Fate::Bad;
+        };
         if self.is_passed(row, place) {
             return Fate::Passed;
         }
         let user = self.ahead.user(&by);
-        if !self.is_in_time(row) || !user.active || !["accountant", "admin", "service"].contains(&user.role.as_str()) {
+        if !self.is_in_time(row)
+            || !user.active
+            || !["accountant", "admin", "service"].contains(&user.role.as_str())
+        {
             return Fate::Bad;
         }
         self.reached = row.at;
-        let Some(found) = found else { return Fate::Passed };
-        let course = self.ahead.close_imported(&by, Some(&key), row.at, found).expect("allowed");
+        let Some(found) = found else {
+            return Fate::Passed;
+        };
+        let course = self
+            .ahead
+            .close_imported(&by, Some(&key), row.at, found)
+            .expect("allowed");
         Fate::Lines(course.lines, course.ended)
     }
 
     fn decide(&mut self, row: &Row, place: usize, found: &[Value]) -> Fate {
         let key = self.key(row);
-        let Some((by, command)) = self.order(row) else { return Fate::Bad };
+        let Some((by, command)) = self.order(row) else {
+            return Fate::Bad;
+        };
         if let Some(given) = self.ahead.keys.get(&key) {
             let is_same = given.by == by && given.command == command;
             self.passed = self.passed.max(*given.sequences.last().expect("a batch"));
@@ -236,17 +300,34 @@ impl Walk<'_> {
             return Fate::Bad;
         }
         let made_up = self.made_up();
-        let stated = if found.is_empty() { &made_up[..] } else { found };
-        let at = if self.file.kind == ImportKind::Activity { row.at } else { self.now.max(self.last) };
+        let stated = if found.is_empty() {
+            &made_up[..]
+        } else {
+            found
+        };
+        let at = if self.file.kind == ImportKind::Activity {
+            row.at
+        } else {
+            self.now.max(self.last)
+        };
         let drafts = match self.ahead.decide(&actor, &command, at, stated) {
             Err(_) => return Fate::Bad,
             Ok(drafts) if drafts.is_empty() => return Fate::Passed,
             Ok(drafts) => drafts,
         };
         self.is_drawn |= found.is_empty() && ["create", "reshuffle"].contains(&row.action);
-        let lines = self.ahead.lines(drafts, &Hand::User { id: &by, key: Some(&key) }, at, stated);
+        let lines = self.ahead.lines(
+            drafts,
+            &Hand::User {
+                id: &by,
+                key: Some(&key),
+            },
+            at,
+            stated,
+        );
         self.reached = row.at;
-        self.ahead.give(&key, &by, &command, lines.iter().map(sequence).collect());
+        self.ahead
+            .give(&key, &by, &command, lines.iter().map(sequence).collect());
         Fate::Lines(lines, None)
     }
 
@@ -254,8 +335,17 @@ impl Walk<'_> {
     fn order(&self, row: &Row) -> Option<(String, Command)> {
         if row.action == "complete" {
             let task = self.ahead.task_imported(&row.key)?;
-            let by = if row.actor.is_empty() { task.assignee.clone() } else { self.actor(row)? };
-            return Some((by, Command::CompleteTasks { tasks: vec![task.number.to_string()] }));
+            let by = if row.actor.is_empty() {
+                task.assignee.clone()
+            } else {
+                self.actor(row)?
+            };
+            return Some((
+                by,
+                Command::CompleteTasks {
+                    tasks: vec![task.number.to_string()],
+                },
+            ));
         }
         self.actor(row).map(|by| (by, row.command()))
     }
@@ -264,9 +354,14 @@ impl Walk<'_> {
     /// before it have brought.
     fn changed_nothing(&self, row: &Row, command: &Command) -> bool {
         let mut then = self.ahead.empty();
-        let is_before =
-            |line: &&std::rc::Rc<Value>| micros(&text(&line["time"])) < row.at || sequence(line) <= self.passed;
-        self.ahead.lines.iter().filter(is_before).for_each(|line| then.follow(line));
+        let is_before = |line: &&std::rc::Rc<Value>| {
+            micros(&text(&line["time"])) < row.at || sequence(line) <= self.passed
+        };
+        self.ahead
+            .lines
+            .iter()
+            .filter(is_before)
+            .for_each(|line| then.follow(line));
         let user = then.users.iter().find(|user| user.login == row.login);
         user.is_some_and(|user| match command {
             Command::SetRole { role, .. } => user.role == *role,
@@ -277,10 +372,16 @@ impl Walk<'_> {
 
     /// Draws that nobody will ever know, for rows that are not appended.
     fn made_up(&self) -> Vec<Value> {
-        let eligible = self.ahead.users.iter().find(|user| user.is_eligible()).map(|user| user.id.clone());
+        let eligible = self
+            .ahead
+            .users
+            .iter()
+            .find(|user| user.is_eligible())
+            .map(|user| user.id.clone());
         let place = self.ahead.lines.len();
         let id = self.ahead.derived(&format!("made up {place}"));
-        let line = json!({ "id": id, "data": { "user_id": id, "task_id": id, "assignee_id": eligible } });
+        let line =
+            json!({ "id": id, "data": { "user_id": id, "task_id": id, "assignee_id": eligible } });
         vec![line; 2 + self.ahead.tasks.len()]
     }
 }

@@ -31,13 +31,19 @@ const SKIPPED: &str = "event.skipped.v1";
 
 impl Books {
     pub fn line(&self, sequence: u64) -> Option<&Value> {
-        self.lines.get(usize::try_from(sequence.checked_sub(1)?).expect("small")).map(|line| &**line)
+        self.lines
+            .get(usize::try_from(sequence.checked_sub(1)?).expect("small"))
+            .map(|line| &**line)
     }
 
     /// What was decided last.
     fn standing(&self, consumer: &str, target: u64) -> Option<&str> {
         let about = |letter: &&Letter| letter.consumer == consumer && letter.target == target;
-        self.letters.iter().rev().find(about).map(|letter| letter.kind.as_str())
+        self.letters
+            .iter()
+            .rev()
+            .find(about)
+            .map(|letter| letter.kind.as_str())
     }
 
     /// The events that stand so for a consumer, in their order.
@@ -46,12 +52,18 @@ impl Books {
         targets.sort_unstable();
         targets.dedup();
         targets.retain(|target| self.standing(consumer, *target) == Some(kind));
-        targets.into_iter().filter_map(|target| self.line(target)).collect()
+        targets
+            .into_iter()
+            .filter_map(|target| self.line(target))
+            .collect()
     }
 
     /// The events that wait for a decision.
     pub fn set_aside(&self, consumer: &str) -> Vec<u64> {
-        self.standing_so(consumer, SET_ASIDE).into_iter().map(place).collect()
+        self.standing_so(consumer, SET_ASIDE)
+            .into_iter()
+            .map(place)
+            .collect()
     }
 
     pub fn is_decided(&self, consumer: &str, target: u64) -> bool {
@@ -59,7 +71,10 @@ impl Books {
     }
 
     pub fn leaves_out(&self, consumer: &str, line: &Value) -> bool {
-        let is_left_out = matches!(self.standing(consumer, place(line)), Some(SET_ASIDE | SKIPPED));
+        let is_left_out = matches!(
+            self.standing(consumer, place(line)),
+            Some(SET_ASIDE | SKIPPED)
+        );
         let posts = consumer == ACCOUNTING && is_of_the_books(line);
         let mut set_aside = self.standing_so(consumer, SET_ASIDE).into_iter();
         is_left_out
@@ -73,16 +88,29 @@ impl Books {
 
     /// The books as a consumer knows them.
     pub fn seen_by(&self, consumer: &str) -> Books {
-        let mut seen = Books { letters: self.letters.clone(), ..self.empty() };
-        for line in self.lines.iter().filter(|line| !self.leaves_out(consumer, line)) {
+        let mut seen = Books {
+            letters: self.letters.clone(),
+            ..self.empty()
+        };
+        for line in self
+            .lines
+            .iter()
+            .filter(|line| !self.leaves_out(consumer, line))
+        {
             seen.follow(line);
         }
-        Books { head: self.head, last_time: self.last_time, ..seen }
+        Books {
+            head: self.head,
+            last_time: self.last_time,
+            ..seen
+        }
     }
 
     /// What accounting owes and does not wait with.
     pub fn due(&self) -> Vec<Cause> {
-        let is_due = |cause: &&Cause| !self.leaves_out(ACCOUNTING, self.line(cause.sequence).expect("a line"));
+        let is_due = |cause: &&Cause| {
+            !self.leaves_out(ACCOUNTING, self.line(cause.sequence).expect("a line"))
+        };
         if self.missing_from_the_books().is_some() {
             return vec![];
         }
@@ -92,37 +120,55 @@ impl Books {
     /// Where accounting stops: it owes something for a task of which it was told nothing.
     pub fn stop(&self) -> Option<u64> {
         let due = self.due();
-        due.iter().find(|cause| !self.tells_accounting_of(&cause.task)).map(|cause| cause.sequence)
+        due.iter()
+            .find(|cause| !self.tells_accounting_of(&cause.task))
+            .map(|cause| cause.sequence)
     }
 
     fn tells_accounting_of(&self, task: &str) -> bool {
-        let creates = |line: &Value| line["type"] == "task.created.v2" && line["data"]["task_id"] == task;
+        let creates =
+            |line: &Value| line["type"] == "task.created.v2" && line["data"]["task_id"] == task;
         let created = self.lines.iter().find(|line| creates(line));
         created.is_some_and(|line| !self.leaves_out(ACCOUNTING, line))
     }
 
     /// An entry, payout, price or close that is set aside: nothing is posted without it.
     pub fn missing_from_the_books(&self) -> Option<u64> {
-        self.standing_so(ACCOUNTING, SET_ASIDE).into_iter().find(|line| is_of_the_books(line)).map(place)
+        self.standing_so(ACCOUNTING, SET_ASIDE)
+            .into_iter()
+            .find(|line| is_of_the_books(line))
+            .map(place)
     }
 
     /// The event that keeps `date` from being closed.
     pub fn blocks(&self, date: Date) -> Option<u64> {
         let is_of_it = |line: &&Value| self.calendar.date_of(micros(&text(&line["time"]))) <= date;
-        let blocking = || self.standing_so(ACCOUNTING, SET_ASIDE).into_iter().find(is_of_it).map(place);
+        let blocking = || {
+            self.standing_so(ACCOUNTING, SET_ASIDE)
+                .into_iter()
+                .find(is_of_it)
+                .map(place)
+        };
         self.missing_from_the_books().or_else(blocking)
     }
 
     pub fn skipped_on(&self, date: Date) -> usize {
         let is_of_it = |line: &&Value| self.calendar.date_of(micros(&text(&line["time"]))) == date;
-        self.standing_so(ACCOUNTING, SKIPPED).into_iter().filter(is_of_it).count()
+        self.standing_so(ACCOUNTING, SKIPPED)
+            .into_iter()
+            .filter(is_of_it)
+            .count()
     }
 
     /// What a decision ought to record. `found` is its line, if there is one.
     pub fn decide_letter(&self, actor: &User, command: &Command, found: &[Value]) -> Decided {
         let (named, sequence, kind, reason) = parts(command);
         let line = self.line(sequence).ok_or((3, "unknown_event"))?;
-        let roles: &[&str] = if kind == SKIPPED { &["admin"] } else { &["accountant", "admin"] };
+        let roles: &[&str] = if kind == SKIPPED {
+            &["admin"]
+        } else {
+            &["accountant", "admin"]
+        };
         if !roles.contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
@@ -133,10 +179,14 @@ impl Books {
         }
         let standing = self.standing(consumer, sequence);
         match kind {
-            SET_ASIDE if consumer != ACCOUNTING || self.stop() != Some(sequence) => return Err((4, "not_stopped")),
+            SET_ASIDE if consumer != ACCOUNTING || self.stop() != Some(sequence) => {
+                return Err((4, "not_stopped"));
+            }
             SKIPPED if standing != Some(SET_ASIDE) => return Err((4, "not_set_aside")),
             SKIPPED if is_of_the_books(line) => return Err((4, "books_are_not_skipped")),
-            _ if is_retry && !matches!(standing, Some(SET_ASIDE | SKIPPED)) => return Err((4, "not_set_aside")),
+            _ if is_retry && !matches!(standing, Some(SET_ASIDE | SKIPPED)) => {
+                return Err((4, "not_set_aside"));
+            }
             _ => {}
         }
         let reason = match reason.as_deref().map(str::trim) {
@@ -147,16 +197,30 @@ impl Books {
         Ok(vec![self.decision(kind, consumer, line, &reason)])
     }
 
-    pub fn decision(&self, kind: &'static str, consumer: &str, line: &Value, reason: &str) -> Draft {
+    pub fn decision(
+        &self,
+        kind: &'static str,
+        consumer: &str,
+        line: &Value,
+        reason: &str,
+    ) -> Draft {
         let data = json!({
             "consumer": consumer, "target_sequence": place(line), "target_id": line["id"], "reason": reason,
         });
-        let context = CONSUMERS.into_iter().find(|name| *name == consumer).expect("one of them");
+        let context = CONSUMERS
+            .into_iter()
+            .find(|name| *name == consumer)
+            .expect("one of them");
         draft(context, kind, "company".to_owned(), data)
     }
 
     /// The consumer that is named, or the only one that it can be about.
-    fn meant(&self, named: Option<&'static str>, sequence: u64, kind: &str) -> Result<&'static str, Refusal> {
+    fn meant(
+        &self,
+        named: Option<&'static str>,
+        sequence: u64,
+        kind: &str,
+    ) -> Result<&'static str, Refusal> {
         let fits = |consumer: &&'static str| match (kind, self.standing(consumer, sequence)) {
             (SET_ASIDE, _) | (_, None) => false,
             (SKIPPED, Some(standing)) => standing == SET_ASIDE,
@@ -176,19 +240,41 @@ impl Books {
 fn parts(command: &Command) -> (Option<&'static str>, u64, &'static str, Option<String>) {
     let name = |consumer: &Option<Consumer>| consumer.map(Consumer::name);
     match command {
-        Command::SetAside { consumer, event, reason } => (name(consumer), event.0, SET_ASIDE, reason.clone()),
-        Command::RetryEvent { consumer, event, reason } => {
-            (name(consumer), event.0, "event.retried.v1", Some(reason.clone()))
-        }
-        Command::SkipEvent { consumer, event, reason } => (name(consumer), event.0, SKIPPED, Some(reason.clone())),
+        Command::SetAside {
+            consumer,
+            event,
+            reason,
+        } => (name(consumer), event.0, SET_ASIDE, reason.clone()),
+        Command::RetryEvent {
+            consumer,
+            event,
+            reason,
+        } => (
+            name(consumer),
+            event.0,
+            "event.retried.v1",
+            Some(reason.clone()),
+        ),
+        Command::SkipEvent {
+            consumer,
+            event,
+            reason,
+        } => (name(consumer), event.0, SKIPPED, Some(reason.clone())),
         other => unreachable!("{other:?} decides about no event"),
     }
 }
 
 /// What the program says of a stop, in its own words.
 fn why(found: &[Value]) -> String {
-    let said = found.first().and_then(|line| line["data"]["reason"].as_str()).unwrap_or_default();
-    if said.is_empty() { "some reason".to_owned() } else { said.to_owned() }
+    let said = found
+        .first()
+        .and_then(|line| line["data"]["reason"].as_str())
+        .unwrap_or_default();
+    if said.is_empty() {
+        "some reason".to_owned()
+    } else {
+        said.to_owned()
+    }
 }
 
 fn place(line: &Value) -> u64 {
@@ -203,13 +289,20 @@ fn is_of_the_books(line: &Value) -> bool {
 /// Whether an event of a user is followed by one of a task that is handed to him or finished by him.
 fn his(user_event: &Value, task_event: &Value) -> bool {
     let data = &task_event["data"];
-    let user = if data["assignee_id"].is_null() { &data["completed_by"] } else { &data["assignee_id"] };
-    user.as_str().is_some_and(|user| user_event["subject"] == format!("user/{user}"))
+    let user = if data["assignee_id"].is_null() {
+        &data["completed_by"]
+    } else {
+        &data["assignee_id"]
+    };
+    user.as_str()
+        .is_some_and(|user| user_event["subject"] == format!("user/{user}"))
 }
 
 /// Rule A10.
 pub fn touches(line: &Value, actor: &User) -> bool {
     let members = ["user_id", "assignee_id", "completed_by"];
-    members.iter().any(|member| line["data"][member] == actor.id.as_str())
+    members
+        .iter()
+        .any(|member| line["data"][member] == actor.id.as_str())
         || line["subject"] == format!("user/{}", actor.id)
 }

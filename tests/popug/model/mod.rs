@@ -44,10 +44,15 @@ const SEED: u64 = 1;
 
 #[test]
 fn the_product_and_a_plain_model_of_the_rules_agree_on_random_histories() {
-    let (cases, seed) = (number("POPUG_MODEL_CASES", CASES), number("POPUG_MODEL_SEED", SEED));
+    let (cases, seed) = (
+        number("POPUG_MODEL_CASES", CASES),
+        number("POPUG_MODEL_SEED", SEED),
+    );
     for seed in (0..cases).map(|case| seed.wrapping_add(case)) {
         if let Err(failed) = run(seed) {
-            panic!("the histories part; again with POPUG_MODEL_CASES=1 POPUG_MODEL_SEED={seed}\n{failed}");
+            panic!(
+                "the histories part; again with POPUG_MODEL_CASES=1 POPUG_MODEL_SEED={seed}\n{failed}"
+            );
         }
     }
 }
@@ -61,9 +66,13 @@ fn run(seed: u64) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let tree = history().new_tree(&mut TestRunner::new_with_rng(Config::default(), rng)).expect("a history");
+    let tree = history()
+        .new_tree(&mut TestRunner::new_with_rng(Config::default(), rng))
+        .expect("a history");
     let history = tree.current();
-    let Some(why) = failure(&history) else { return Ok(()) };
+    let Some(why) = failure(&history) else {
+        return Ok(());
+    };
     let (history, why) = shortened(history, why);
     Err(format!("{why}\n{}", told(&history)))
 }
@@ -71,7 +80,12 @@ fn run(seed: u64) -> Result<(), String> {
 fn failure(history: &History) -> Option<String> {
     match catch_unwind(AssertUnwindSafe(|| play::play(history))) {
         Ok(played) => played.err(),
-        Err(panic) => Some(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "it panics".to_owned())),
+        Err(panic) => Some(
+            panic
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| "it panics".to_owned()),
+        ),
     }
 }
 
@@ -83,7 +97,9 @@ fn shortened(mut history: History, mut why: String) -> (History, String) {
         let (before, mut start) = (history.steps.len(), 0);
         while start < history.steps.len() {
             let mut shorter = history.clone();
-            shorter.steps.drain(start..(start + run).min(history.steps.len()));
+            shorter
+                .steps
+                .drain(start..(start + run).min(history.steps.len()));
             match failure(&shorter) {
                 Some(other) => (history, why) = (shorter, other),
                 None => start += run,
@@ -100,6 +116,14 @@ fn shortened(mut history: History, mut why: String) -> (History, String) {
 /// A history, one step a line.
 fn told(history: &History) -> String {
     let (zone, founded) = steps::FOUNDINGS[history.founding];
-    let steps = history.steps.iter().enumerate().map(|(n, step)| format!("{n:>3}  {:?}, {:?}\n", step.wait, step.step));
-    format!("founded at {founded} in {zone}, dice {}\n{}", history.seed, steps.collect::<String>())
+    let steps = history
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(n, step)| format!("{n:>3}  {:?}, {:?}\n", step.wait, step.step));
+    format!(
+        "founded at {founded} in {zone}, dice {}\n{}",
+        history.seed,
+        steps.collect::<String>()
+    )
 }

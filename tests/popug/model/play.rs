@@ -53,14 +53,21 @@ pub fn play(history: &History) -> Checked {
     let (zone, founded) = FOUNDINGS[history.founding];
     let store = Store::found(zone, micros(founded), history.seed);
     let books = Books::founded(&store.lines_after(0));
-    let mut play =
-        Play { store, books, keyed: Vec::new(), files: Vec::new(), taken: Vec::new(), closed_too_soon: Vec::new() };
+    let mut play = Play {
+        store,
+        books,
+        keyed: Vec::new(),
+        files: Vec::new(),
+        taken: Vec::new(),
+        closed_too_soon: Vec::new(),
+    };
     for (login, role) in PEOPLE {
         let ada = play.books.users[0].id.clone();
         play.order(&ada, &registration(login, role), None, None)?;
     }
     for (number, timed) in history.steps.iter().enumerate() {
-        play.step(timed).map_err(|what| format!("step {number}, {timed:?}: {what}"))?;
+        play.step(timed)
+            .map_err(|what| format!("step {number}, {timed:?}: {what}"))?;
     }
     play.end()
 }
@@ -87,9 +94,20 @@ impl Play {
 
     fn take(&mut self, step: &Step) -> Checked {
         match step {
-            Step::Order { who, deed, key, crash } => {
+            Step::Order {
+                who,
+                deed,
+                key,
+                crash,
+            } => {
                 let (by, command) = self.books.resolve(*who, deed);
-                let key = key.map(|n| if n == 7 { "close/mine".to_owned() } else { format!("key {n}") });
+                let key = key.map(|n| {
+                    if n == 7 {
+                        "close/mine".to_owned()
+                    } else {
+                        format!("key {n}")
+                    }
+                });
                 if let Some(key) = &key {
                     self.keyed.push((by.clone(), command.clone(), key.clone()));
                 }
@@ -102,16 +120,35 @@ impl Play {
             Step::GivenUp { consumer, event } => self.given_up(consumer, *event),
             Step::Consume { stop, crash } => self.consume(*stop, *crash),
             Step::Close { who, days, crash } => {
-                let date = days.map(|days| self.books.first_open_date().saturating_add(jiff::Span::new().days(days)));
+                let date = days.map(|days| {
+                    self.books
+                        .first_open_date()
+                        .saturating_add(jiff::Span::new().days(days))
+                });
                 self.close(&self.books.closer(*who), date, *crash)
             }
-            Step::Import { who, kind, rows, crash } => {
+            Step::Import {
+                who,
+                kind,
+                rows,
+                crash,
+            } => {
                 let rows = self.books.rows(&[], rows, *kind, self.store.now());
-                self.import(&File { by: self.books.importer(*who), kind: *kind, rows }, *crash)
+                self.import(
+                    &File {
+                        by: self.books.importer(*who),
+                        kind: *kind,
+                        rows,
+                    },
+                    *crash,
+                )
             }
             Step::ImportAgain { which, rows, crash } if !self.files.is_empty() => {
                 let mut file = pick(&self.files, *which).clone();
-                file.rows.extend(self.books.rows(&file.rows, rows, file.kind, self.store.now()));
+                file.rows.extend(
+                    self.books
+                        .rows(&file.rows, rows, file.kind, self.store.now()),
+                );
                 self.import(&file, *crash)
             }
             Step::Notify { crash } => self.notify(*crash),
@@ -136,7 +173,13 @@ impl Play {
         });
     }
 
-    fn give(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
+    fn give(
+        &mut self,
+        by: &str,
+        command: &Command,
+        key: Option<&str>,
+        crash: Option<Crash>,
+    ) -> Checked {
         match command {
             Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
                 self.decision(by, command, key, crash)
@@ -145,7 +188,13 @@ impl Play {
         }
     }
 
-    fn order(&mut self, by: &str, command: &Command, key: Option<&str>, crash: Option<Crash>) -> Checked {
+    fn order(
+        &mut self,
+        by: &str,
+        command: &Command,
+        key: Option<&str>,
+        crash: Option<Crash>,
+    ) -> Checked {
         let (result, found) = self.killed_at(crash, |store| execute(store, by, command, key));
         let (now, warnings) = (self.store.now(), self.store.take_warnings());
         let verdict = self.books.verdict(by, command, key, now, &found);
@@ -153,22 +202,36 @@ impl Play {
             (Err(error), Err(expected)) => same_refusal(error, expected, &found),
             (Ok(outcome), Ok(Verdict::Replay(sequences))) => {
                 same("sequences of a replay", &sequences_of(outcome), &sequences)?;
-                same("replayed, appended", &(outcome.replayed, found.len()), &(true, 0))
+                same(
+                    "replayed, appended",
+                    &(outcome.replayed, found.len()),
+                    &(true, 0),
+                )
             }
             (Ok(outcome), Ok(Verdict::Append(drafts))) => {
                 let at = self.books.stamp(now).expect("refused otherwise");
-                let expected = self.books.lines(drafts, &Hand::User { id: by, key }, at, &found);
+                let expected = self
+                    .books
+                    .lines(drafts, &Hand::User { id: by, key }, at, &found);
                 self.appended(&expected, &found, crash.is_none())?;
                 same("replayed", &outcome.replayed, &false)?;
                 same("sequences", &sequences_of(outcome).len(), &expected.len())?;
-                let warned = warnings.iter().any(|warning| warning.starts_with("the clock is"));
+                let warned = warnings
+                    .iter()
+                    .any(|warning| warning.starts_with("the clock is"));
                 if crash.is_none() {
-                    same("warns of the clock", &warned, &self.books.warns_of_clock(now))?;
+                    same(
+                        "warns of the clock",
+                        &warned,
+                        &self.books.warns_of_clock(now),
+                    )?;
                 }
                 self.follow(&found, Some((by, command, key)));
                 Ok(())
             }
-            (Ok(_), Err(expected)) => Err(format!("{command:?} was to be refused with {expected:?}")),
+            (Ok(_), Err(expected)) => {
+                Err(format!("{command:?} was to be refused with {expected:?}"))
+            }
             (Err(error), Ok(_)) => Err(format!("{command:?} was refused with {error:?}")),
         }
     }
@@ -176,16 +239,24 @@ impl Play {
     pub fn consume(&mut self, stop_at: Stop, crash: Option<Crash>) -> Checked {
         let (result, found) = self.killed_at(crash, |store| store.consume(stop_at));
         let (posts, stop) = (!self.books.postable().is_empty(), self.books.stop());
-        let stamp = if posts { self.books.stamp(self.store.now()) } else { Ok(self.books.last_time) };
+        let stamp = if posts {
+            self.books.stamp(self.store.now())
+        } else {
+            Ok(self.books.last_time)
+        };
         let reaches_end = matches!(stop_at, Stop::AtHead);
         match (&result, stamp) {
             (Err(error), stamp) if stop.is_some() && stopped_at(error) == stop => {
-                let expected = stamp.map(|at| self.books.reaction(at, &found)).unwrap_or_default();
+                let expected = stamp
+                    .map(|at| self.books.reaction(at, &found))
+                    .unwrap_or_default();
                 self.appended(&expected, &found, false)?;
             }
             (Err(error), Err(expected)) => return same_refusal(error, expected, &found),
             (Err(error), Ok(_)) => return Err(format!("accounting was refused with {error:?}")),
-            (Ok(()), _) if reaches_end && stop.is_some() => return Err(format!("accounting was to stop at {stop:?}")),
+            (Ok(()), _) if reaches_end && stop.is_some() => {
+                return Err(format!("accounting was to stop at {stop:?}"));
+            }
             (Ok(()), Err(expected)) if reaches_end => {
                 return Err(format!("accounting was to be refused with {expected:?}"));
             }
@@ -201,10 +272,19 @@ impl Play {
 
     fn close(&mut self, by: &str, through: Option<Date>, crash: Option<Crash>) -> Checked {
         let (result, found) = self.killed_at(crash, |store| close(store, by, through));
-        match (&result, self.books.close(by, through, self.store.now(), &found)) {
-            (Err(error), Err(expected)) if stopped_at(error).is_none() => same_refusal(error, expected, &found),
+        match (
+            &result,
+            self.books.close(by, through, self.store.now(), &found),
+        ) {
+            (Err(error), Err(expected)) if stopped_at(error).is_none() => {
+                same_refusal(error, expected, &found)
+            }
             (Err(error), Err(_)) => {
-                same("where accounting stops", &stopped_at(error), &self.books.stop())?;
+                same(
+                    "where accounting stops",
+                    &stopped_at(error),
+                    &self.books.stop(),
+                )?;
                 same("appended", &found.len(), &0)
             }
             (Ok(_), Err(expected)) => Err(format!("the close was to be refused with {expected:?}")),
@@ -225,7 +305,9 @@ impl Play {
     /// What is owed meanwhile is late afterwards.
     fn close_elsewhere(&mut self) -> Checked {
         let (now, date) = (self.store.now(), self.books.first_open_date());
-        let Ok(at) = self.books.stamp(now) else { return Ok(()) };
+        let Ok(at) = self.books.stamp(now) else {
+            return Ok(());
+        };
         if !self.books.calendar.is_over(date, now) || self.books.blocks(date).is_some() {
             return Ok(());
         }
@@ -235,20 +317,37 @@ impl Play {
         let time = EventTime::from_micros(at).expect("in range");
         let actor = Actor::User(by.parse().expect("an id"));
         let command_id = format!("close/{date}");
-        self.append_elsewhere(Batch { time, actor, command_id, command_hash: None, facts });
+        self.append_elsewhere(Batch {
+            time,
+            actor,
+            command_id,
+            command_hash: None,
+            facts,
+        });
         let found = self.store.lines_after(self.books.head);
         self.appended(&expected, &found, true)?;
         // A price alone pays nobody.
         let is_money = |cause: &&Cause| !matches!(cause.what, Owed::Price);
-        if self.books.due().iter().filter(is_money).any(|cause| self.books.calendar.date_of(cause.at) <= date) {
-            self.closed_too_soon.push(format!("event {}", found.last().map_or(0, sequence)));
+        if self
+            .books
+            .due()
+            .iter()
+            .filter(is_money)
+            .any(|cause| self.books.calendar.date_of(cause.at) <= date)
+        {
+            self.closed_too_soon
+                .push(format!("event {}", found.last().map_or(0, sequence)));
         }
         self.follow(&found, None);
         Ok(())
     }
 
     /// Runs `work`, leaves the files as if it had been killed, and reads what is new in the log.
-    pub fn killed_at<T>(&self, crash: Option<Crash>, work: impl FnOnce(&Store) -> T) -> (T, Vec<Value>) {
+    pub fn killed_at<T>(
+        &self,
+        crash: Option<Crash>,
+        work: impl FnOnce(&Store) -> T,
+    ) -> (T, Vec<Value>) {
         self.store.take_warnings();
         let before = crash.map(|crash| (crash, self.store.before()));
         let result = work(&self.store);
@@ -260,50 +359,91 @@ impl Play {
 
     /// What was found is what was expected; of a run that did not reach its end, the beginning.
     pub fn appended(&self, expected: &[Value], found: &[Value], is_whole: bool) -> Checked {
-        let is_long_enough = expected.len() == found.len() || (!is_whole && found.len() < expected.len());
+        let is_long_enough =
+            expected.len() == found.len() || (!is_whole && found.len() < expected.len());
         for (expected, found) in expected.iter().zip(found) {
             same("a line", found, expected)?;
         }
-        same("lines as many as expected", &(is_long_enough, found.len(), expected.len()), &{
-            (true, found.len(), expected.len())
-        })
+        same(
+            "lines as many as expected",
+            &(is_long_enough, found.len(), expected.len()),
+            &{ (true, found.len(), expected.len()) },
+        )
     }
 
     pub fn follow(&mut self, found: &[Value], given: Option<(&str, &Command, Option<&str>)>) {
         found.iter().for_each(|line| self.books.follow(line));
         if let (Some((by, command, Some(key))), false) = (given, found.is_empty()) {
-            self.books.give(key, by, command, found.iter().map(sequence).collect());
+            self.books
+                .give(key, by, command, found.iter().map(sequence).collect());
         }
     }
 
     /// With the clock set right, everything can be brought to its end, and a deep verification finds
     /// what another program did and nothing else.
     fn end(&mut self) -> Checked {
-        self.store.set_clock(self.store.now().max(self.books.last_time));
+        self.store
+            .set_clock(self.store.now().max(self.books.last_time));
         self.reports()?;
         self.notify(None)?;
         self.reports()?;
-        let findings = self.store.app().verify(true, &|_, _, _| {}).map_err(|error| format!("{error:?}"))?;
+        let findings = self
+            .store
+            .app()
+            .verify(true, &|_, _, _| {})
+            .map_err(|error| format!("{error:?}"))?;
         same("damage", &findings.damage, &Vec::new())?;
-        let too_soon = self.closed_too_soon.iter().map(|place| ("I13", place.as_str()));
-        let found = findings.violations.iter().map(|found| (found.invariant, found.place.as_str()));
-        same("violations", &found.collect::<Vec<_>>(), &too_soon.collect())
-            .map_err(|what| format!("{what}\n{:?}", findings.violations))
+        let too_soon = self
+            .closed_too_soon
+            .iter()
+            .map(|place| ("I13", place.as_str()));
+        let found = findings
+            .violations
+            .iter()
+            .map(|found| (found.invariant, found.place.as_str()));
+        same(
+            "violations",
+            &found.collect::<Vec<_>>(),
+            &too_soon.collect(),
+        )
+        .map_err(|what| format!("{what}\n{:?}", findings.violations))
     }
 }
 
-pub fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) -> Result<Outcome, AppError> {
-    let (app, manner) = (store.app(), Manner { key: key.map(str::to_owned) });
+pub fn execute(
+    store: &Store,
+    by: &str,
+    command: &Command,
+    key: Option<&str>,
+) -> Result<Outcome, AppError> {
+    let (app, manner) = (
+        store.app(),
+        Manner {
+            key: key.map(str::to_owned),
+        },
+    );
     let caller = caller(&app, by)?;
     match command {
-        Command::CorrectEntry { entry, amount, reason } => {
-            app.correct(&caller, entry, amount.as_deref(), reason, &manner)
-        }
-        Command::SetAside { consumer, event, reason } => {
-            app.set_aside(&caller, *consumer, *event, reason.as_deref(), &manner)
-        }
-        Command::RetryEvent { consumer, event, reason } => app.retry_event(&caller, *consumer, *event, reason, &manner),
-        Command::SkipEvent { consumer, event, reason } => app.skip_event(&caller, *consumer, *event, reason, &manner),
+        Command::CorrectEntry {
+            entry,
+            amount,
+            reason,
+        } => app.correct(&caller, entry, amount.as_deref(), reason, &manner),
+        Command::SetAside {
+            consumer,
+            event,
+            reason,
+        } => app.set_aside(&caller, *consumer, *event, reason.as_deref(), &manner),
+        Command::RetryEvent {
+            consumer,
+            event,
+            reason,
+        } => app.retry_event(&caller, *consumer, *event, reason, &manner),
+        Command::SkipEvent {
+            consumer,
+            event,
+            reason,
+        } => app.skip_event(&caller, *consumer, *event, reason, &manner),
         _ => app.execute(caller.user.id, command, &manner),
     }
 }
@@ -311,29 +451,42 @@ pub fn execute(store: &Store, by: &str, command: &Command, key: Option<&str>) ->
 /// The dates that were closed, as they were told.
 fn told_of(closed: &[Closed], lines: &[Value]) -> Checked {
     let days = lines.iter().filter(|line| line["type"] == "day.closed.v1");
-    let told = closed.iter().map(|closed| (closed.day.business_date.to_string(), closed.sequence.0));
+    let told = closed
+        .iter()
+        .map(|closed| (closed.day.business_date.to_string(), closed.sequence.0));
     let wanted = days.map(|line| (text(&line["data"]["business_date"]), sequence(line)));
-    same("dates that were closed", &told.collect::<Vec<_>>(), &wanted.collect())
+    same(
+        "dates that were closed",
+        &told.collect::<Vec<_>>(),
+        &wanted.collect(),
+    )
 }
 
 fn ended_by(error: &AppError) -> Result<Ended, String> {
     match error {
-        AppError::Rejected(Rejection::DateBlocked { date, sequence }) => {
-            Ok(Ended::Blocked(date.to_string().parse().expect("a date"), sequence.0))
-        }
-        other => stopped_at(other).map(Ended::Stopped).ok_or_else(|| format!("the close was refused with {other:?}")),
+        AppError::Rejected(Rejection::DateBlocked { date, sequence }) => Ok(Ended::Blocked(
+            date.to_string().parse().expect("a date"),
+            sequence.0,
+        )),
+        other => stopped_at(other)
+            .map(Ended::Stopped)
+            .ok_or_else(|| format!("the close was refused with {other:?}")),
     }
 }
 
 fn close(store: &Store, by: &str, through: Option<Date>) -> Result<Vec<Closed>, AppError> {
     let app = store.app();
     let caller = caller(&app, by)?;
-    Ok(app.close(&caller, through.map(BusinessDate::new))?.unblocked()?)
+    Ok(app
+        .close(&caller, through.map(BusinessDate::new))?
+        .unblocked()?)
 }
 
 pub fn caller(app: &popug_cli::app::App<'_>, id: &str) -> Result<Caller, AppError> {
     let user = app.index()?.user(id.parse().expect("an id"))?;
-    Ok(Caller { user: user.expect("somebody who is registered") })
+    Ok(Caller {
+        user: user.expect("somebody who is registered"),
+    })
 }
 
 /// A line as an event that can be appended.
@@ -341,25 +494,45 @@ pub fn fact(line: &Value) -> Fact {
     let kind = EventKind::of_type(line["type"].as_str().expect("a type")).expect("a known type");
     let event = Event::deserialize_data(kind, line["data"].clone()).expect("an event");
     let id = |name: &str| line[name].as_str().map(|id| id.parse().expect("an id"));
-    Fact { id: id("id").expect("an id"), causation: id("causationid"), event }
+    Fact {
+        id: id("id").expect("an id"),
+        causation: id("causationid"),
+        event,
+    }
 }
 
 pub fn sequence(line: &Value) -> u64 {
-    line["sequence"].as_str().expect("a sequence").parse().expect("digits")
+    line["sequence"]
+        .as_str()
+        .expect("a sequence")
+        .parse()
+        .expect("digits")
 }
 
 fn sequences_of(outcome: &Outcome) -> Vec<u64> {
-    outcome.events.iter().map(|(sequence, _)| sequence.0).collect()
+    outcome
+        .events
+        .iter()
+        .map(|(sequence, _)| sequence.0)
+        .collect()
 }
 
 pub fn same_refusal(error: &AppError, expected: Refusal, found: &[Value]) -> Checked {
     let told = refusal(error);
     if !agrees(&told, expected) {
-        return Err(format!("refused with {told:?}, which was to be {expected:?}"));
+        return Err(format!(
+            "refused with {told:?}, which was to be {expected:?}"
+        ));
     }
     same("appended by a refusal", &found.len(), &0)
 }
 
 pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Checked {
-    if found == expected { Ok(()) } else { Err(format!("{what}\n   found: {found:?}\nexpected: {expected:?}")) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "{what}\n   found: {found:?}\nexpected: {expected:?}"
+        ))
+    }
 }

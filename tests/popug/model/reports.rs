@@ -31,7 +31,12 @@ pub fn periods(from: Date, to: Date, length: Option<&str>) -> Vec<Span> {
 
 /// Minor units as a decimal.
 pub fn money(minor: i64) -> String {
-    format!("{}{}.{:02}", if minor < 0 { "-" } else { "" }, minor.abs() / 100, minor.abs() % 100)
+    format!(
+        "{}{}.{:02}",
+        if minor < 0 { "-" } else { "" },
+        minor.abs() / 100,
+        minor.abs() % 100
+    )
 }
 
 /// Minor units, kept as such until the sums are made.
@@ -45,48 +50,73 @@ fn total(rows: &[Value], name: &str) -> Value {
 }
 
 fn count(rows: &[Value], name: &str) -> Value {
-    json!(rows.iter().map(|row| row[name].as_i64().expect("a number")).sum::<i64>())
+    json!(
+        rows.iter()
+            .map(|row| row[name].as_i64().expect("a number"))
+            .sum::<i64>()
+    )
 }
 
 fn report(rows: Vec<Value>, sums: &[&str], others: Value) -> Value {
     let mut totals = others.as_object().cloned().unwrap_or_else(Map::new);
-    totals.extend(sums.iter().map(|name| ((*name).to_owned(), total(&rows, name))));
+    totals.extend(
+        sums.iter()
+            .map(|name| ((*name).to_owned(), total(&rows, name))),
+    );
     json!({ "totals": totals, "rows": rows })
 }
 
 impl Books {
     /// Everybody with an account, by login.
     fn people(&self) -> Vec<&User> {
-        let mut people: Vec<&User> = self.users.iter().filter(|user| user.role != "service").collect();
+        let mut people: Vec<&User> = self
+            .users
+            .iter()
+            .filter(|user| user.role != "service")
+            .collect();
         people.sort_by(|a, b| a.login.cmp(&b.login));
         people
     }
 
     /// The id of somebody who is not known.
     fn login_of(&self, id: &str) -> String {
-        self.users.iter().find(|user| user.id == id).map_or(id, |user| &user.login).to_owned()
+        self.users
+            .iter()
+            .find(|user| user.id == id)
+            .map_or(id, |user| &user.login)
+            .to_owned()
     }
 
     /// Rule A5: a date that the zone leaves out never is.
     fn is_closed(&self, date: Date) -> bool {
-        let is_passed = self.first_date <= date && self.closed_through().is_some_and(|closed| date <= closed);
+        let is_passed =
+            self.first_date <= date && self.closed_through().is_some_and(|closed| date <= closed);
         is_passed && self.calendar.exists(date)
     }
 
     /// Entries of a kind within dates, as a sum signed from the popug's side.
     fn moved(&self, kind: &str, (from, to): Span, user: Option<&str>) -> i64 {
         let is_wanted = |entry: &&Entry| {
-            entry.kind == kind && (from..=to).contains(&entry.date) && user.is_none_or(|user| entry.user == user)
+            entry.kind == kind
+                && (from..=to).contains(&entry.date)
+                && user.is_none_or(|user| entry.user == user)
         };
-        self.entries.iter().filter(is_wanted).map(|entry| entry.amount).sum()
+        self.entries
+            .iter()
+            .filter(is_wanted)
+            .map(|entry| entry.amount)
+            .sum()
     }
 
     /// Without dates: now.
     pub fn expected_balances(&self, range: Option<Span>) -> Value {
         let people = self.people();
-        let days: Vec<Option<Date>> = range.map_or(vec![None], |(from, to)| dates(from, to).map(Some).collect());
-        let rows: Vec<Value> =
-            days.iter().flat_map(|date| people.iter().map(move |user| self.balance_row(user, *date))).collect();
+        let days: Vec<Option<Date>> =
+            range.map_or(vec![None], |(from, to)| dates(from, to).map(Some).collect());
+        let rows: Vec<Value> = days
+            .iter()
+            .flat_map(|date| people.iter().map(move |user| self.balance_row(user, *date)))
+            .collect();
         let edge = |rows: &[Value], name| total(rows, name);
         let totals = json!({
             "opening": edge(&rows[..people.len()], "opening"),
@@ -111,21 +141,34 @@ impl Books {
     /// Rules A3 and N1.
     pub fn expected_earnings(&self, (from, to): Span, length: Option<&str>) -> Value {
         let spans = periods(from, to, length.or(Some("day")));
-        let rows: Vec<Value> = spans.iter().map(|span| self.earnings_row(*span, length.is_some())).collect();
+        let rows: Vec<Value> = spans
+            .iter()
+            .map(|span| self.earnings_row(*span, length.is_some()))
+            .collect();
         let last = rows.last().expect("a range has a date");
         let totals = json!({
             "popugs_negative": last["popugs_negative"], "debt_carried": last["debt_carried"],
             "payouts_count": count(&rows, "payouts_count"),
         });
-        report(rows, &["fees", "rewards", "corrections", "earned", "payouts"], totals)
+        report(
+            rows,
+            &["fees", "rewards", "corrections", "earned", "payouts"],
+            totals,
+        )
     }
 
     fn earnings_row(&self, span: Span, is_period: bool) -> Value {
         let of = |kind| self.moved(kind, span, None);
-        let debts: Vec<i64> =
-            self.users.iter().map(|user| -self.balance_at_end_of(&user.id, span.1)).filter(|debt| *debt > 0).collect();
-        let paid =
-            self.entries.iter().filter(|entry| entry.kind == "payout" && (span.0..=span.1).contains(&entry.date));
+        let debts: Vec<i64> = self
+            .users
+            .iter()
+            .map(|user| -self.balance_at_end_of(&user.id, span.1))
+            .filter(|debt| *debt > 0)
+            .collect();
+        let paid = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == "payout" && (span.0..=span.1).contains(&entry.date));
         let mut row = json!({
             "fees": money(-of("fee")), "rewards": money(of("reward")), "corrections": money(of("correction")),
             "earned": money(-of("fee") - of("reward") - of("correction")), "popugs_negative": debts.len(),
@@ -133,7 +176,8 @@ impl Books {
             "debt_carried": money(debts.iter().sum()), "closed": self.is_closed(span.1),
         });
         if is_period {
-            (row["period_start"], row["period_end"]) = (json!(span.0.to_string()), json!(span.1.to_string()));
+            (row["period_start"], row["period_end"]) =
+                (json!(span.0.to_string()), json!(span.1.to_string()));
         } else {
             row["date"] = json!(span.0.to_string());
         }
@@ -143,7 +187,11 @@ impl Books {
     /// Rule N1: who is in the red at the end of a date, or now.
     pub fn expected_negative(&self, date: Option<Date>) -> Value {
         let end = date.unwrap_or(Date::MAX);
-        let mut red: Vec<&User> = self.users.iter().filter(|user| self.balance_at_end_of(&user.id, end) < 0).collect();
+        let mut red: Vec<&User> = self
+            .users
+            .iter()
+            .filter(|user| self.balance_at_end_of(&user.id, end) < 0)
+            .collect();
         red.sort_by_key(|user| (self.balance_at_end_of(&user.id, end), user.login.clone()));
         let row = |user: &&User| {
             let was = self.user_on(&user.id, date);
@@ -161,15 +209,27 @@ impl Books {
 
     /// The first date of the run of dates that ends with `end` and of which each ended below zero.
     fn in_red_since(&self, user: &str, end: Date) -> Date {
-        let last = self.entries.iter().map(|entry| entry.date).max().expect("a debt has entries").min(end);
+        let last = self
+            .entries
+            .iter()
+            .map(|entry| entry.date)
+            .max()
+            .expect("a debt has entries")
+            .min(end);
         let days: Vec<Date> = dates(self.first_date, last).collect();
-        let red = days.into_iter().rev().take_while(|date| self.balance_at_end_of(user, *date) < 0);
+        let red = days
+            .into_iter()
+            .rev()
+            .take_while(|date| self.balance_at_end_of(user, *date) < 0);
         red.last().expect("somebody who is in the red")
     }
 
     /// Rule N2.
     pub fn expected_top_task(&self, (from, to): Span, length: Option<&str>) -> Value {
-        let rows = periods(from, to, length).into_iter().map(|span| self.top_task_row(span)).collect();
+        let rows = periods(from, to, length)
+            .into_iter()
+            .map(|span| self.top_task_row(span))
+            .collect();
         report(rows, &[], json!({}))
     }
 
@@ -179,7 +239,12 @@ impl Books {
             (from..=to).contains(&self.calendar.date_of(at))
         };
         let number = |settled: &Value, name: &str| settled[name].as_i64().expect("a number");
-        let rank = |settled: &&Value| (number(settled, "reward"), -number(settled, "completed_sequence"));
+        let rank = |settled: &&Value| {
+            (
+                number(settled, "reward"),
+                -number(settled, "completed_sequence"),
+            )
+        };
         let best = self.settled.iter().filter(within).max_by_key(rank);
         let of = |name: &str| best.map_or(Value::Null, |settled| settled[name].clone());
         json!({
@@ -196,8 +261,13 @@ impl Books {
             let data = &line["data"];
             let id = data["user_id"].as_str().expect("an id");
             let user = self.users.iter().find(|user| user.id == id);
-            let date = data["business_date"].as_str().and_then(|date| date.parse().ok());
-            let mail = self.mails.iter().find(|mail| mail["payout_id"] == data["payout_id"]);
+            let date = data["business_date"]
+                .as_str()
+                .and_then(|date| date.parse().ok());
+            let mail = self
+                .mails
+                .iter()
+                .find(|mail| mail["payout_id"] == data["payout_id"]);
             let of = |name: &str| money(data[name].as_i64().expect("minor units"));
             json!({
                 "date": data["business_date"], "payout_id": data["payout_id"], "entry_id": data["entry_id"],
@@ -243,7 +313,10 @@ impl Books {
     }
 
     fn entry_row(&self, entry: &Entry, balance: i64) -> Value {
-        let task = entry.task.as_ref().and_then(|id| self.tasks.iter().find(|task| task.id == *id));
+        let task = entry
+            .task
+            .as_ref()
+            .and_then(|id| self.tasks.iter().find(|task| task.id == *id));
         json!({
             "sequence": entry.sequence, "entry_id": entry.id, "time": written(entry.occurred_at),
             "posted_at": written(entry.posted_at), "business_date": entry.date.to_string(), "kind": entry.kind,
@@ -258,15 +331,27 @@ impl Books {
     pub fn expected_trial_balance(&self) -> Value {
         let mut accounts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
         for entry in &self.entries {
-            let of = |id: &String| self.entries.iter().find(|other| other.id == *id).expect("what it corrects");
-            let kind = entry.corrects.as_ref().map_or(&entry.kind, |id| &of(id).kind);
+            let of = |id: &String| {
+                self.entries
+                    .iter()
+                    .find(|other| other.id == *id)
+                    .expect("what it corrects")
+            };
+            let kind = entry
+                .corrects
+                .as_ref()
+                .map_or(&entry.kind, |id| &of(id).kind);
             let other = match kind.as_str() {
                 "fee" => "income:management:fees",
                 "reward" => "expenses:management:rewards",
                 _ => "assets:bank",
             };
             let own = format!("liabilities:popugs:{}", self.login_of(&entry.user));
-            let (debited, credited) = if entry.amount < 0 { (own, other.to_owned()) } else { (other.to_owned(), own) };
+            let (debited, credited) = if entry.amount < 0 {
+                (own, other.to_owned())
+            } else {
+                (other.to_owned(), own)
+            };
             accounts.entry(debited).or_default().0 += entry.amount.abs();
             accounts.entry(credited).or_default().1 += entry.amount.abs();
         }
@@ -276,11 +361,21 @@ impl Books {
                 "credit": money(*credit), "balance": money(debit - credit),
             })
         };
-        report(accounts.iter().map(row).collect(), &["debit", "credit", "balance"], json!({}))
+        report(
+            accounts.iter().map(row).collect(),
+            &["debit", "credit", "balance"],
+            json!({}),
+        )
     }
 
     pub fn expected_closes(&self) -> Value {
-        let sums = ["fees", "rewards", "corrections", "management_earned", "payouts_total"];
+        let sums = [
+            "fees",
+            "rewards",
+            "corrections",
+            "management_earned",
+            "payouts_total",
+        ];
         let row = |closed: &Closed| {
             let mut row = closed.data.clone();
             for name in sums.iter().chain(&["debt_carried"]) {
@@ -293,19 +388,28 @@ impl Books {
         };
         let rows: Vec<Value> = self.closes.iter().map(row).collect();
         let counts = ["entries", "late_entries", "payouts_count", "skipped_events"];
-        let totals: Map<String, Value> = counts.iter().map(|name| ((*name).to_owned(), count(&rows, name))).collect();
+        let totals: Map<String, Value> = counts
+            .iter()
+            .map(|name| ((*name).to_owned(), count(&rows, name)))
+            .collect();
         report(rows, &sums, json!(totals))
     }
 
     pub fn expected_tasks(&self) -> Value {
         let rows: Vec<Value> = self.tasks.iter().map(|task| self.task_row(task)).collect();
-        let open = self.tasks.iter().filter(|task| task.completion.is_none()).count();
+        let open = self
+            .tasks
+            .iter()
+            .filter(|task| task.completion.is_none())
+            .count();
         let totals = json!({ "open": open, "completed": rows.len() - open });
         report(rows, &["fees_charged"], totals)
     }
 
     fn task_row(&self, task: &Task) -> Value {
-        let (done, price) = (task.completion.as_ref(), |minor| task.is_priced.then(|| money(minor)));
+        let (done, price) = (task.completion.as_ref(), |minor| {
+            task.is_priced.then(|| money(minor))
+        });
         let is_assigned = task.assignments > 0;
         json!({
             "task_id": task.id, "number": task.number, "title": task.title, "jira_id": task.jira_id,

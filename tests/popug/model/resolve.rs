@@ -18,32 +18,77 @@ impl Books {
             Deed::Register { login, role } => registration(&format!("u{login}"), role_name(*role)),
             Deed::Rename { user, name } => {
                 let full_name = Some(format!("Name {name}"));
-                Command::ChangeUser { user: self.login(*user), full_name, email: None }
+                Command::ChangeUser {
+                    user: self.login(*user),
+                    full_name,
+                    email: None,
+                }
             }
-            Deed::SetRole { user, role } => {
-                Command::SetRole { user: self.login(*user), role: role_name(*role).to_owned() }
-            }
-            Deed::Deactivate { user } => Command::DeactivateUser { user: self.login(*user), reason: None },
-            Deed::Reactivate { user } => Command::ReactivateUser { user: self.login(*user), reason: None },
+            Deed::SetRole { user, role } => Command::SetRole {
+                user: self.login(*user),
+                role: role_name(*role).to_owned(),
+            },
+            Deed::Deactivate { user } => Command::DeactivateUser {
+                user: self.login(*user),
+                reason: None,
+            },
+            Deed::Reactivate { user } => Command::ReactivateUser {
+                user: self.login(*user),
+                reason: None,
+            },
             Deed::Add { title, described } => {
                 let (title, jira_id, _) = *pick(&TITLES, *title);
                 let description = described.then(|| "with care".to_owned());
-                Command::AddTask { title: title.to_owned(), jira_id: jira_id.map(str::to_owned), description }
+                Command::AddTask {
+                    title: title.to_owned(),
+                    jira_id: jira_id.map(str::to_owned),
+                    description,
+                }
             }
-            Deed::Complete { tasks, spelling } => Command::CompleteTasks { tasks: self.spelt(who, tasks, *spelling) },
+            Deed::Complete { tasks, spelling } => Command::CompleteTasks {
+                tasks: self.spelt(who, tasks, *spelling),
+            },
             Deed::Reshuffle => Command::Reshuffle,
             Deed::Correct { entry, size } => self.correction(*entry, *size),
-            Deed::SetAside { event, consumer, reason } => {
-                let event = Sequence(self.stop().filter(|_| *event < 230).unwrap_or_else(|| self.letter(*event)));
-                Command::SetAside { consumer: *consumer, event, reason: reason.map(str::to_owned) }
+            Deed::SetAside {
+                event,
+                consumer,
+                reason,
+            } => {
+                let event = Sequence(
+                    self.stop()
+                        .filter(|_| *event < 230)
+                        .unwrap_or_else(|| self.letter(*event)),
+                );
+                Command::SetAside {
+                    consumer: *consumer,
+                    event,
+                    reason: reason.map(str::to_owned),
+                }
             }
-            Deed::Retry { event, consumer, reason } => {
+            Deed::Retry {
+                event,
+                consumer,
+                reason,
+            } => {
                 let (event, reason) = (Sequence(self.letter(*event)), (*reason).to_owned());
-                Command::RetryEvent { consumer: *consumer, event, reason }
+                Command::RetryEvent {
+                    consumer: *consumer,
+                    event,
+                    reason,
+                }
             }
-            Deed::Skip { event, consumer, reason } => {
+            Deed::Skip {
+                event,
+                consumer,
+                reason,
+            } => {
                 let (event, reason) = (Sequence(self.letter(*event)), (*reason).to_owned());
-                Command::SkipEvent { consumer: *consumer, event, reason }
+                Command::SkipEvent {
+                    consumer: *consumer,
+                    event,
+                    reason,
+                }
             }
         };
         let by = match who {
@@ -71,22 +116,45 @@ impl Books {
 
     /// Keeps the first use of a key.
     pub fn give(&mut self, key: &str, by: &str, command: &Command, sequences: Vec<u64>) {
-        self.keys.insert(key.to_owned(), Given { by: by.to_owned(), command: command.clone(), sequences });
+        self.keys.insert(
+            key.to_owned(),
+            Given {
+                by: by.to_owned(),
+                command: command.clone(),
+                sequences,
+            },
+        );
     }
 
     fn fit(&self, command: &Command) -> &User {
         match command {
-            Command::AddTask { .. } => pick(&self.users, u8::try_from(self.tasks.len() % 200).expect("small")),
+            Command::AddTask { .. } => pick(
+                &self.users,
+                u8::try_from(self.tasks.len() % 200).expect("small"),
+            ),
             Command::CompleteTasks { tasks } => {
-                let holds = |task: &&Task| tasks.iter().any(|name| *name == task.id || is_number(name, task.number));
+                let holds = |task: &&Task| {
+                    tasks
+                        .iter()
+                        .any(|name| *name == task.id || is_number(name, task.number))
+                };
                 let task = self.tasks.iter().find(holds);
                 task.map_or(&self.users[0], |task| self.user(&task.assignee))
             }
             Command::Reshuffle => self.active(&["manager", "admin"]),
             Command::CorrectEntry { entry, .. } => {
-                let owner = self.entries.iter().find(|posted| posted.id == *entry).map(|posted| posted.user.as_str());
-                let fits = |user: &&User| user.active && user.role == "accountant" && Some(user.id.as_str()) != owner;
-                self.users.iter().find(fits).unwrap_or_else(|| self.active(&["admin"]))
+                let owner = self
+                    .entries
+                    .iter()
+                    .find(|posted| posted.id == *entry)
+                    .map(|posted| posted.user.as_str());
+                let fits = |user: &&User| {
+                    user.active && user.role == "accountant" && Some(user.id.as_str()) != owner
+                };
+                self.users
+                    .iter()
+                    .find(fits)
+                    .unwrap_or_else(|| self.active(&["admin"]))
             }
             _ => self.active(&["admin"]),
         }
@@ -94,21 +162,36 @@ impl Books {
 
     /// Rule U3: there is an active admin.
     fn active(&self, roles: &[&str]) -> &User {
-        let has = |role: &&str| self.users.iter().find(|user| user.active && user.role == **role);
+        let has = |role: &&str| {
+            self.users
+                .iter()
+                .find(|user| user.active && user.role == **role)
+        };
         roles.iter().find_map(has).expect("an active admin")
     }
 
     fn login(&self, number: u8) -> String {
-        if number == u8::MAX { NOBODY.to_owned() } else { pick(&self.users, number).login.clone() }
+        if number == u8::MAX {
+            NOBODY.to_owned()
+        } else {
+            pick(&self.users, number).login.clone()
+        }
     }
 
     /// Names of tasks. Whoever is fit names open tasks of one assignee; others name anything.
     fn spelt(&self, who: Who, numbers: &[u8], spelling: u8) -> Vec<String> {
-        let open: Vec<&Task> = self.tasks.iter().filter(|task| task.completion.is_none()).collect();
+        let open: Vec<&Task> = self
+            .tasks
+            .iter()
+            .filter(|task| task.completion.is_none())
+            .collect();
         let candidates: Vec<&Task> = match (who, open.is_empty()) {
             (Who::Fit, false) => {
                 let holder = &pick(&open, numbers[0]).assignee;
-                open.iter().copied().filter(|task| task.assignee == *holder).collect()
+                open.iter()
+                    .copied()
+                    .filter(|task| task.assignee == *holder)
+                    .collect()
             }
             _ => self.tasks.iter().collect(),
         };
@@ -120,7 +203,11 @@ impl Books {
     }
 
     fn correction(&self, number: u8, size: Size) -> Command {
-        let entry = if self.entries.is_empty() || number == u8::MAX { None } else { Some(pick(&self.entries, number)) };
+        let entry = if self.entries.is_empty() || number == u8::MAX {
+            None
+        } else {
+            Some(pick(&self.entries, number))
+        };
         let whole = entry.map_or(1_000, |entry: &Entry| entry.amount.abs());
         let amount = match size {
             Size::Rest | Size::WithoutReason => None,
@@ -129,9 +216,17 @@ impl Books {
             Size::TooMuch => Some(money(whole + 1)),
             Size::Nothing => Some("0".to_owned()),
         };
-        let reason = if matches!(size, Size::WithoutReason) { "  " } else { " agreed " };
+        let reason = if matches!(size, Size::WithoutReason) {
+            "  "
+        } else {
+            " agreed "
+        };
         let entry = entry.map_or_else(|| self.company.to_string(), |entry| entry.id.clone());
-        Command::CorrectEntry { entry, amount, reason: reason.to_owned() }
+        Command::CorrectEntry {
+            entry,
+            amount,
+            reason: reason.to_owned(),
+        }
     }
 }
 

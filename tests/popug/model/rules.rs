@@ -37,7 +37,11 @@ const TOLERATED: i64 = 600 * 1_000_000;
 impl Books {
     /// The time of a batch that is appended when the clock shows `now`.
     pub fn stamp(&self, now: i64) -> Result<i64, Refusal> {
-        if self.last_time - now > TOLERATED { Err((4, "clock_behind")) } else { Ok(now.max(self.last_time)) }
+        if self.last_time - now > TOLERATED {
+            Err((4, "clock_behind"))
+        } else {
+            Ok(now.max(self.last_time))
+        }
     }
 
     /// Whether a clock that shows `now` is worth a warning.
@@ -60,10 +64,16 @@ impl Books {
         }
         if let Some(given) = key.and_then(|key| self.keys.get(key)) {
             let is_same = given.by == by && canonical(&given.command) == canonical(command);
-            return if is_same { Ok(Verdict::Replay(given.sequences.clone())) } else { Err((4, "key_reused")) };
+            return if is_same {
+                Ok(Verdict::Replay(given.sequences.clone()))
+            } else {
+                Err((4, "key_reused"))
+            };
         }
         let drafts = match (self.decide(actor, command, now, found), self.stamp(now)) {
-            (Err(refusal @ (2 | 3 | 5, _)), _) | (_, Err(refusal)) | (Err(refusal), _) => return Err(refusal),
+            (Err(refusal @ (2 | 3 | 5, _)), _) | (_, Err(refusal)) | (Err(refusal), _) => {
+                return Err(refusal);
+            }
             (Ok(drafts), Ok(_)) => drafts,
         };
         match key {
@@ -72,28 +82,48 @@ impl Books {
         }
     }
 
-    pub fn decide(&self, actor: &User, command: &Command, now: i64, found: &[Value]) -> Result<Vec<Draft>, Refusal> {
+    pub fn decide(
+        &self,
+        actor: &User,
+        command: &Command,
+        now: i64,
+        found: &[Value],
+    ) -> Result<Vec<Draft>, Refusal> {
         match command {
-            Command::RegisterUser { login, full_name, email, role } => {
-                self.register(actor, [login, full_name, email, role], found)
-            }
-            Command::ChangeUser { user, full_name, email } => self.change(actor, user, full_name, email),
+            Command::RegisterUser {
+                login,
+                full_name,
+                email,
+                role,
+            } => self.register(actor, [login, full_name, email, role], found),
+            Command::ChangeUser {
+                user,
+                full_name,
+                email,
+            } => self.change(actor, user, full_name, email),
             Command::SetRole { user, role } => self.set_role(actor, user, role),
             Command::DeactivateUser { user, .. } => self.deactivate(actor, user),
             Command::ReactivateUser { user, .. } => self.reactivate(actor, user),
             Command::AddTask { .. } => self.add_task(actor, command, found),
             Command::CompleteTasks { tasks } => self.complete(actor, tasks),
             Command::Reshuffle => self.reshuffle(actor, found),
-            Command::CorrectEntry { entry, amount, reason } => {
-                self.correct(actor, entry, amount.as_deref(), reason, now, found)
-            }
+            Command::CorrectEntry {
+                entry,
+                amount,
+                reason,
+            } => self.correct(actor, entry, amount.as_deref(), reason, now, found),
             Command::SetAside { .. } | Command::RetryEvent { .. } | Command::SkipEvent { .. } => {
                 self.decide_letter(actor, command, found)
             }
         }
     }
 
-    fn register(&self, actor: &User, [login, name, email, role]: [&String; 4], found: &[Value]) -> Decided {
+    fn register(
+        &self,
+        actor: &User,
+        [login, name, email, role]: [&String; 4],
+        found: &[Value],
+    ) -> Decided {
         admin(actor)?;
         if self.users.iter().any(|user| user.login == *login) {
             return Err((4, "login_taken"));
@@ -107,17 +137,30 @@ impl Books {
         Ok(vec![of_user("user.registered.v1", &id, data)])
     }
 
-    fn change(&self, actor: &User, user: &str, name: &Option<String>, email: &Option<String>) -> Decided {
+    fn change(
+        &self,
+        actor: &User,
+        user: &str,
+        name: &Option<String>,
+        email: &Option<String>,
+    ) -> Decided {
         let user = self.named(user)?;
         admin(actor)?;
         let mut data = json!({ "user_id": user.id });
-        for (member, new, old) in [("full_name", name, &user.name), ("email", email, &user.email)] {
+        for (member, new, old) in [
+            ("full_name", name, &user.name),
+            ("email", email, &user.email),
+        ] {
             if let Some(new) = new.as_ref().filter(|new| *new != old) {
                 data[member] = json!(new);
             }
         }
         let is_change = data.as_object().is_some_and(|members| members.len() > 1);
-        Ok(if is_change { vec![of_user("user.changed.v1", &user.id, data)] } else { vec![] })
+        Ok(if is_change {
+            vec![of_user("user.changed.v1", &user.id, data)]
+        } else {
+            vec![]
+        })
     }
 
     fn set_role(&self, actor: &User, user: &str, role: &str) -> Decided {
@@ -141,9 +184,16 @@ impl Books {
 
     /// Rule U3.
     fn keep_an_admin(&self, user: &User) -> Result<(), Refusal> {
-        let others = self.users.iter().filter(|other| other.id != user.id && other.role == "admin" && other.active);
+        let others = self
+            .users
+            .iter()
+            .filter(|other| other.id != user.id && other.role == "admin" && other.active);
         let is_last = user.role == "admin" && user.active && others.count() == 0;
-        if is_last { Err((4, "last_admin")) } else { Ok(()) }
+        if is_last {
+            Err((4, "last_admin"))
+        } else {
+            Ok(())
+        }
     }
 
     fn deactivate(&self, actor: &User, user: &str) -> Decided {
@@ -153,7 +203,11 @@ impl Books {
             return Ok(vec![]);
         }
         self.keep_an_admin(user)?;
-        Ok(vec![of_user("user.deactivated.v1", &user.id, json!({ "user_id": user.id }))])
+        Ok(vec![of_user(
+            "user.deactivated.v1",
+            &user.id,
+            json!({ "user_id": user.id }),
+        )])
     }
 
     fn reactivate(&self, actor: &User, user: &str) -> Decided {
@@ -162,7 +216,11 @@ impl Books {
         if user.active {
             return Ok(vec![]);
         }
-        Ok(vec![of_user("user.reactivated.v1", &user.id, json!({ "user_id": user.id }))])
+        Ok(vec![of_user(
+            "user.reactivated.v1",
+            &user.id,
+            json!({ "user_id": user.id }),
+        )])
     }
 
     /// Rules T1, T2 and T5.
@@ -174,8 +232,12 @@ impl Books {
         let (title, jira_id, description) = titled(command)?;
         let id = drawn(found, 0, "task_id");
         let number = self.tasks.len() + 1;
-        let mut created = json!({ "task_id": id, "number": number, "title": title, "created_by": actor.id });
-        for (member, value) in [("jira_id", jira_id), ("description", description.as_deref())] {
+        let mut created =
+            json!({ "task_id": id, "number": number, "title": title, "created_by": actor.id });
+        for (member, value) in [
+            ("jira_id", jira_id),
+            ("description", description.as_deref()),
+        ] {
             if let Some(value) = value {
                 created[member] = json!(value);
             }
@@ -183,14 +245,24 @@ impl Books {
         let assigned = json!({
             "task_id": id, "assignee_id": self.drawn_assignee(found, 1), "reason": "created", "assignment_no": 1,
         });
-        Ok(vec![of_task("task.created.v2", &id, created), of_task("task.assigned.v1", &id, assigned)])
+        Ok(vec![
+            of_task("task.created.v2", &id, created),
+            of_task("task.assigned.v1", &id, assigned),
+        ])
     }
 
     /// Whoever was drawn, if he may be.
     fn drawn_assignee(&self, found: &[Value], place: usize) -> String {
         let id = drawn(found, place, "assignee_id");
-        let is_eligible = self.users.iter().any(|user| user.id == id && user.is_eligible());
-        if is_eligible { id } else { "somebody who is eligible".to_owned() }
+        let is_eligible = self
+            .users
+            .iter()
+            .any(|user| user.id == id && user.is_eligible());
+        if is_eligible {
+            id
+        } else {
+            "somebody who is eligible".to_owned()
+        }
     }
 
     /// Rule T3.
@@ -198,13 +270,23 @@ impl Books {
         if !["manager", "admin"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
-        let open: Vec<&Task> = self.tasks.iter().filter(|task| task.completion.is_none()).collect();
+        let open: Vec<&Task> = self
+            .tasks
+            .iter()
+            .filter(|task| task.completion.is_none())
+            .collect();
         let eligible = self.users.iter().filter(|user| user.is_eligible()).count();
         if eligible == 0 && !open.is_empty() {
             return Err((4, "nobody_eligible"));
         }
-        let head = json!({ "open_tasks": open.len(), "eligible_users": eligible, "moved": open.len() });
-        let mut drafts = vec![draft("tracker", "tasks.reshuffled.v1", "company".to_owned(), head)];
+        let head =
+            json!({ "open_tasks": open.len(), "eligible_users": eligible, "moved": open.len() });
+        let mut drafts = vec![draft(
+            "tracker",
+            "tasks.reshuffled.v1",
+            "company".to_owned(),
+            head,
+        )];
         for (place, task) in (1..).zip(open) {
             let data = json!({
                 "task_id": task.id, "assignee_id": self.drawn_assignee(found, place),
@@ -217,7 +299,10 @@ impl Books {
 
     /// Rule T4. A task that is named twice is completed once.
     fn complete(&self, actor: &User, names: &[String]) -> Decided {
-        let tasks = names.iter().map(|name| self.task_named(name)).collect::<Result<Vec<_>, _>>()?;
+        let tasks = names
+            .iter()
+            .map(|name| self.task_named(name))
+            .collect::<Result<Vec<_>, _>>()?;
         person(actor)?;
         if tasks.iter().any(|task| task.assignee != actor.id) {
             return Err((5, "not_the_assignee"));
@@ -250,7 +335,10 @@ impl Books {
     }
 
     fn named(&self, login: &str) -> Result<&User, Refusal> {
-        self.users.iter().find(|user| user.login == login).ok_or((3, "unknown_user"))
+        self.users
+            .iter()
+            .find(|user| user.login == login)
+            .ok_or((3, "unknown_user"))
     }
 
     /// Rule A7.
@@ -264,7 +352,11 @@ impl Books {
         found: &[Value],
     ) -> Decided {
         let seen = self.seen_by(ACCOUNTING);
-        let original = seen.entries.iter().find(|posted| posted.id == entry).ok_or((3, "unknown_entry"))?;
+        let original = seen
+            .entries
+            .iter()
+            .find(|posted| posted.id == entry)
+            .ok_or((3, "unknown_entry"))?;
         if !["accountant", "admin"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
@@ -277,8 +369,12 @@ impl Books {
         if !["fee", "reward"].contains(&original.kind.as_str()) {
             return Err((4, "not_correctable"));
         }
-        let before = self.entries.iter().filter(|posted| posted.corrects.as_deref() == Some(entry));
-        let remaining = original.amount.abs() - before.map(|posted| posted.amount.abs()).sum::<i64>();
+        let before = self
+            .entries
+            .iter()
+            .filter(|posted| posted.corrects.as_deref() == Some(entry));
+        let remaining =
+            original.amount.abs() - before.map(|posted| posted.amount.abs()).sum::<i64>();
         let asked = amount.map_or(remaining, minor);
         if remaining == 0 {
             return Err((4, "corrected_in_full"));
@@ -302,30 +398,61 @@ impl Books {
             "late": late, "occurred_at": super::calendar::written(at), "task_id": original.task,
             "assignment_no": original.assignment_no, "corrects": entry, "reason": reason.trim(),
         });
-        let draft = draft("accounting", "balance.changed.v1", format!("user/{}", original.user), data);
-        Ok(vec![Draft { cause: Some(entry.to_owned()), ..draft }])
+        let draft = draft(
+            "accounting",
+            "balance.changed.v1",
+            format!("user/{}", original.user),
+            data,
+        );
+        Ok(vec![Draft {
+            cause: Some(entry.to_owned()),
+            ..draft
+        }])
     }
 }
 
 pub type Decided = Result<Vec<Draft>, Refusal>;
 
 fn admin(actor: &User) -> Result<(), Refusal> {
-    if actor.role == "admin" { Ok(()) } else { Err((5, "role_may_not")) }
+    if actor.role == "admin" {
+        Ok(())
+    } else {
+        Err((5, "role_may_not"))
+    }
 }
 
 fn person(actor: &User) -> Result<(), Refusal> {
-    if actor.role == "service" { Err((5, "role_may_not")) } else { Ok(()) }
+    if actor.role == "service" {
+        Err((5, "role_may_not"))
+    } else {
+        Ok(())
+    }
 }
 
 fn known_role(role: &str) -> Result<(), Refusal> {
-    let roles = ["admin", "manager", "accountant", "developer", "worker", "service"];
-    if roles.contains(&role) { Ok(()) } else { Err((6, "unknown_role")) }
+    let roles = [
+        "admin",
+        "manager",
+        "accountant",
+        "developer",
+        "worker",
+        "service",
+    ];
+    if roles.contains(&role) {
+        Ok(())
+    } else {
+        Err((6, "unknown_role"))
+    }
 }
 
 /// `-12.5` is -1250.
 fn minor(text: &str) -> i64 {
     let (units, hundredths) = text.split_once('.').unwrap_or((text, "0"));
-    let minor = units.trim_start_matches('-').parse::<i64>().expect("digits") * 100
+    let minor = units
+        .trim_start_matches('-')
+        .parse::<i64>()
+        .expect("digits")
+        * 100
         + format!("{hundredths:0<2}").parse::<i64>().expect("digits");
     if text.starts_with('-') { -minor } else { minor }
 }
@@ -338,10 +465,25 @@ fn canonical(command: &Command) -> Value {
             Err(_) => json!(command),
         },
         Command::CompleteTasks { tasks } => {
-            json!(["complete", tasks.iter().map(|name| name.trim_start_matches("T-")).collect::<Vec<_>>()])
+            json!([
+                "complete",
+                tasks
+                    .iter()
+                    .map(|name| name.trim_start_matches("T-"))
+                    .collect::<Vec<_>>()
+            ])
         }
-        Command::CorrectEntry { entry, amount, reason } => {
-            json!(["correct", entry, amount.as_deref().map(minor), reason.trim()])
+        Command::CorrectEntry {
+            entry,
+            amount,
+            reason,
+        } => {
+            json!([
+                "correct",
+                entry,
+                amount.as_deref().map(minor),
+                reason.trim()
+            ])
         }
         other => json!(other),
     }
@@ -349,12 +491,21 @@ fn canonical(command: &Command) -> Value {
 
 /// What chance put into the line that was found.
 fn drawn(found: &[Value], place: usize, member: &str) -> String {
-    let drawn = found.get(place).and_then(|line| line["data"][member].as_str());
+    let drawn = found
+        .get(place)
+        .and_then(|line| line["data"][member].as_str());
     drawn.unwrap_or("a draw").to_owned()
 }
 
 pub fn draft(context: &'static str, kind: &'static str, subject: String, data: Value) -> Draft {
-    Draft { id: None, cause: None, context, kind, subject, data }
+    Draft {
+        id: None,
+        cause: None,
+        context,
+        kind,
+        subject,
+        data,
+    }
 }
 
 fn of_user(kind: &'static str, id: &str, data: Value) -> Draft {

@@ -36,12 +36,31 @@ impl Row {
     /// What the row asks for; of completions and closes that is not told by the row alone.
     pub fn command(&self) -> Command {
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-        let Row { login, name, email, role, title, .. } = self.clone();
+        let Row {
+            login,
+            name,
+            email,
+            role,
+            title,
+            ..
+        } = self.clone();
         match self.action {
-            "register" => Command::RegisterUser { login, full_name: name, email, role },
+            "register" => Command::RegisterUser {
+                login,
+                full_name: name,
+                email,
+                role,
+            },
             "set_role" => Command::SetRole { user: login, role },
-            "deactivate" => Command::DeactivateUser { user: login, reason: None },
-            "create" => Command::AddTask { title, jira_id: some(&self.jira_id), description: None },
+            "deactivate" => Command::DeactivateUser {
+                user: login,
+                reason: None,
+            },
+            "create" => Command::AddTask {
+                title,
+                jira_id: some(&self.jira_id),
+                description: None,
+            },
             _ => Command::Reshuffle,
         }
     }
@@ -59,20 +78,46 @@ impl File {
     }
 
     fn cells(&self, row: &Row) -> Vec<String> {
-        let Row { at, action, key, actor, login, name, email, role, title, jira_id } = row.clone();
+        let Row {
+            at,
+            action,
+            key,
+            actor,
+            login,
+            name,
+            email,
+            role,
+            title,
+            jira_id,
+        } = row.clone();
         match self.kind {
             ImportKind::Users => vec![login, name, email, role],
             ImportKind::Tasks => vec![key, title, jira_id],
             ImportKind::Activity => {
                 let (at, action) = (written(at), action.to_owned());
-                vec![at, action, key, actor, login, name, email, role, title, jira_id, String::new()]
+                vec![
+                    at,
+                    action,
+                    key,
+                    actor,
+                    login,
+                    name,
+                    email,
+                    role,
+                    title,
+                    jira_id,
+                    String::new(),
+                ]
             }
         }
     }
 }
 
 fn line(cells: &[String]) -> String {
-    let quoted: Vec<String> = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+    let quoted: Vec<String> = cells
+        .iter()
+        .map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")))
+        .collect();
     quoted.join(",") + "\n"
 }
 
@@ -80,7 +125,13 @@ impl Books {
     /// Rows behind `before`, spread over the time from the last event or row to `now`.
     pub fn rows(&self, before: &[Row], plans: &[RowPlan], kind: ImportKind, now: i64) -> Vec<Row> {
         let mut rows = before.to_vec();
-        let from = before.iter().map(|row| row.at).chain([self.last_time]).max().expect("the last event").min(now);
+        let from = before
+            .iter()
+            .map(|row| row.at)
+            .chain([self.last_time])
+            .max()
+            .expect("the last event")
+            .min(now);
         let mut at = from;
         for (place, plan) in plans.iter().enumerate() {
             at += (now - at) / 256 * i64::from(plan.part);
@@ -91,12 +142,19 @@ impl Books {
                 Moment::Backwards => (at - MINUTE).max(from),
             };
             let deed = match kind {
-                ImportKind::Users => RowDeed::Register { login: plan.key % 9, role: plan.part % 6 },
+                ImportKind::Users => RowDeed::Register {
+                    login: plan.key % 9,
+                    role: plan.part % 6,
+                },
                 ImportKind::Tasks => RowDeed::Create,
                 ImportKind::Activity => plan.deed,
             };
             let row = self.row(&rows, &RowPlan { deed, ..*plan }, place);
-            let actor = if kind == ImportKind::Activity { row.actor } else { String::new() };
+            let actor = if kind == ImportKind::Activity {
+                row.actor
+            } else {
+                String::new()
+            };
             rows.push(Row { at, actor, ..row });
         }
         rows.split_off(before.len())
@@ -105,8 +163,12 @@ impl Books {
     fn row(&self, before: &[Row], plan: &RowPlan, place: usize) -> Row {
         let login = |number: u8| pick(&self.users, number).login.clone();
         let (action, login, role) = match plan.deed {
-            RowDeed::Register { login, role } => ("register", format!("i{login}"), role_name(role).to_owned()),
-            RowDeed::SetRole { user, role } => ("set_role", login(user), role_name(role).to_owned()),
+            RowDeed::Register { login, role } => {
+                ("register", format!("i{login}"), role_name(role).to_owned())
+            }
+            RowDeed::SetRole { user, role } => {
+                ("set_role", login(user), role_name(role).to_owned())
+            }
             RowDeed::Deactivate { user } => ("deactivate", login(user), String::new()),
             RowDeed::Create => ("create", format!("i{}", plan.key), "developer".to_owned()),
             RowDeed::Reshuffle => ("reshuffle", String::new(), String::new()),
@@ -114,7 +176,11 @@ impl Books {
             RowDeed::Close => ("close", String::new(), String::new()),
         };
         let good = &TITLES[..9];
-        let (title, jira_id, _) = if plan.key == 255 { TITLES[10] } else { *pick(good, plan.key) };
+        let (title, jira_id, _) = if plan.key == 255 {
+            TITLES[10]
+        } else {
+            *pick(good, plan.key)
+        };
         Row {
             at: 0,
             action,
@@ -133,12 +199,31 @@ impl Books {
     fn key_of(&self, before: &[Row], plan: &RowPlan, place: usize) -> String {
         match plan.deed {
             RowDeed::Complete => {
-                let is_done = |key: &String| before.iter().any(|row| row.action == "complete" && row.key == *key);
-                let created = before.iter().filter(|row| row.action == "create").map(|row| row.key.clone());
+                let is_done = |key: &String| {
+                    before
+                        .iter()
+                        .any(|row| row.action == "complete" && row.key == *key)
+                };
+                let created = before
+                    .iter()
+                    .filter(|row| row.action == "create")
+                    .map(|row| row.key.clone());
                 let open: Vec<String> = created.filter(|key| !is_done(key)).collect();
-                if open.is_empty() || plan.key == 255 { "none".to_owned() } else { pick(&open, plan.key).clone() }
+                if open.is_empty() || plan.key == 255 {
+                    "none".to_owned()
+                } else {
+                    pick(&open, plan.key).clone()
+                }
             }
-            RowDeed::Create => format!("k{}-{}", self.head, if plan.key == 254 { 0 } else { place + before.len() }),
+            RowDeed::Create => format!(
+                "k{}-{}",
+                self.head,
+                if plan.key == 254 {
+                    0
+                } else {
+                    place + before.len()
+                }
+            ),
             _ => String::new(),
         }
     }
@@ -150,11 +235,21 @@ impl Books {
             RowDeed::Close => ["accountant", "service"].contains(&user.role.as_str()),
             _ => user.role == "admin",
         };
-        let fitting: Vec<&User> = self.users.iter().filter(|user| user.active && fits(user)).collect();
+        let fitting: Vec<&User> = self
+            .users
+            .iter()
+            .filter(|user| user.active && fits(user))
+            .collect();
         match plan.actor {
             255 => "nobody".to_owned(),
             240.. => pick(&self.users, plan.actor).login.clone(),
-            number if number % 2 == 0 || fitting.is_empty() || matches!(plan.deed, RowDeed::Complete) => String::new(),
+            number
+                if number % 2 == 0
+                    || fitting.is_empty()
+                    || matches!(plan.deed, RowDeed::Complete) =>
+            {
+                String::new()
+            }
             number => pick::<&User>(&fitting, number).login.clone(),
         }
     }

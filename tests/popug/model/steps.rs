@@ -150,18 +150,52 @@ pub enum Who {
 
 #[derive(Clone, Debug)]
 pub enum Deed {
-    Register { login: u8, role: u8 },
-    Rename { user: u8, name: u8 },
-    SetRole { user: u8, role: u8 },
-    Deactivate { user: u8 },
-    Reactivate { user: u8 },
-    Add { title: u8, described: bool },
-    Complete { tasks: Vec<u8>, spelling: u8 },
+    Register {
+        login: u8,
+        role: u8,
+    },
+    Rename {
+        user: u8,
+        name: u8,
+    },
+    SetRole {
+        user: u8,
+        role: u8,
+    },
+    Deactivate {
+        user: u8,
+    },
+    Reactivate {
+        user: u8,
+    },
+    Add {
+        title: u8,
+        described: bool,
+    },
+    Complete {
+        tasks: Vec<u8>,
+        spelling: u8,
+    },
     Reshuffle,
-    Correct { entry: u8, size: Size },
-    SetAside { event: u8, consumer: Option<Consumer>, reason: Option<&'static str> },
-    Retry { event: u8, consumer: Option<Consumer>, reason: &'static str },
-    Skip { event: u8, consumer: Option<Consumer>, reason: &'static str },
+    Correct {
+        entry: u8,
+        size: Size,
+    },
+    SetAside {
+        event: u8,
+        consumer: Option<Consumer>,
+        reason: Option<&'static str>,
+    },
+    Retry {
+        event: u8,
+        consumer: Option<Consumer>,
+        reason: &'static str,
+    },
+    Skip {
+        event: u8,
+        consumer: Option<Consumer>,
+        reason: &'static str,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -205,7 +239,15 @@ pub enum Derived {
     Notifier,
 }
 
-pub const ROLES: [&str; 7] = ["developer", "worker", "accountant", "manager", "admin", "service", "plumber"];
+pub const ROLES: [&str; 7] = [
+    "developer",
+    "worker",
+    "accountant",
+    "manager",
+    "admin",
+    "service",
+    "plumber",
+];
 
 /// Whether it is an error, and otherwise how a title and a jira id are understood.
 type Read = Result<(&'static str, Option<&'static str>), &'static str>;
@@ -213,14 +255,38 @@ type Read = Result<(&'static str, Option<&'static str>), &'static str>;
 /// What people type, and how it is to be read.
 pub const TITLES: [(&str, Option<&str>, Read); 14] = [
     ("Feed the popugs", None, Ok(("Feed the popugs", None))),
-    ("[UP-7] Fix the perch", None, Ok(("Fix the perch", Some("UP-7")))),
-    ("[UP-8] - Накормить попугов", None, Ok(("Накормить попугов", Some("UP-8")))),
-    ("UP-9 - Clean the cage", None, Ok(("Clean the cage", Some("UP-9")))),
-    ("UP-9 – Clean the cage", None, Ok(("Clean the cage", Some("UP-9")))),
-    ("UP-10 — Open the window", None, Ok(("Open the window", Some("UP-10")))),
+    (
+        "[UP-7] Fix the perch",
+        None,
+        Ok(("Fix the perch", Some("UP-7"))),
+    ),
+    (
+        "[UP-8] - Накормить попугов",
+        None,
+        Ok(("Накормить попугов", Some("UP-8"))),
+    ),
+    (
+        "UP-9 - Clean the cage",
+        None,
+        Ok(("Clean the cage", Some("UP-9"))),
+    ),
+    (
+        "UP-9 – Clean the cage",
+        None,
+        Ok(("Clean the cage", Some("UP-9"))),
+    ),
+    (
+        "UP-10 — Open the window",
+        None,
+        Ok(("Open the window", Some("UP-10"))),
+    ),
     ("UTF-8 support", None, Ok(("UTF-8 support", None))),
     ("  Buy seeds ", None, Ok(("Buy seeds", None))),
-    ("Fix the perch", Some("UP-7"), Ok(("Fix the perch", Some("UP-7")))),
+    (
+        "Fix the perch",
+        Some("UP-7"),
+        Ok(("Fix the perch", Some("UP-7"))),
+    ),
     ("[UP-7] Fix the perch", Some("UP-8"), Err("two_jira_ids")),
     ("Fix the [old] perch", None, Err("bracket_in_title")),
     ("Fix the perch", Some("up-7"), Err("bad_jira_id")),
@@ -229,17 +295,38 @@ pub const TITLES: [(&str, Option<&str>, Read); 14] = [
 ];
 
 /// Title, jira id and description of a new task.
-pub fn titled(command: &Command) -> Result<(&'static str, Option<&'static str>, Option<String>), Refusal> {
-    let Command::AddTask { title, jira_id, description } = command else { unreachable!("only tasks have titles") };
-    let is_typed = |(typed, id, _): &&(&str, Option<&str>, Read)| typed == title && *id == jira_id.as_deref();
+pub fn titled(
+    command: &Command,
+) -> Result<(&'static str, Option<&'static str>, Option<String>), Refusal> {
+    let Command::AddTask {
+        title,
+        jira_id,
+        description,
+    } = command
+    else {
+        unreachable!("only tasks have titles")
+    };
+    let is_typed =
+        |(typed, id, _): &&(&str, Option<&str>, Read)| typed == title && *id == jira_id.as_deref();
     let (_, _, read) = TITLES.iter().find(is_typed).expect("one of the list");
     let (title, jira_id) = (*read).map_err(|code| (6, code))?;
-    Ok((title, jira_id, description.clone().filter(|text| !text.is_empty())))
+    Ok((
+        title,
+        jira_id,
+        description.clone().filter(|text| !text.is_empty()),
+    ))
 }
 
 pub fn history() -> impl Strategy<Value = History> {
-    let steps = prop::collection::vec((wait(), step()).prop_map(|(wait, step)| Timed { wait, step }), 1..60);
-    (0..FOUNDINGS.len(), any::<u64>(), steps).prop_map(|(founding, seed, steps)| History { founding, seed, steps })
+    let steps = prop::collection::vec(
+        (wait(), step()).prop_map(|(wait, step)| Timed { wait, step }),
+        1..60,
+    );
+    (0..FOUNDINGS.len(), any::<u64>(), steps).prop_map(|(founding, seed, steps)| History {
+        founding,
+        seed,
+        steps,
+    })
 }
 
 fn wait() -> impl Strategy<Value = Wait> {
@@ -305,12 +392,23 @@ fn rows(count: usize) -> impl Strategy<Value = Vec<RowPlan>> {
     ];
     let part = prop_oneof![2 => Just(0), 5 => any::<u8>()];
     let row = (part, moment, deed, any::<u8>(), any::<u8>());
-    let row = row.prop_map(|(part, moment, deed, actor, key)| RowPlan { part, moment, deed, actor, key });
+    let row = row.prop_map(|(part, moment, deed, actor, key)| RowPlan {
+        part,
+        moment,
+        deed,
+        actor,
+        key,
+    });
     prop::collection::vec(row, 0..=count)
 }
 
 fn lost() -> impl Strategy<Value = Derived> {
-    prop_oneof![Just(Derived::Index), Just(Derived::Accounting), Just(Derived::Analytics), Just(Derived::Notifier),]
+    prop_oneof![
+        Just(Derived::Index),
+        Just(Derived::Accounting),
+        Just(Derived::Analytics),
+        Just(Derived::Notifier),
+    ]
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -318,7 +416,11 @@ fn who() -> impl Strategy<Value = Who> {
 }
 
 fn crash() -> impl Strategy<Value = Option<Crash>> {
-    let crash = prop_oneof![Just(Crash::BeforeCommit), Just(Crash::BeforeHead), any::<u8>().prop_map(Crash::Torn)];
+    let crash = prop_oneof![
+        Just(Crash::BeforeCommit),
+        Just(Crash::BeforeHead),
+        any::<u8>().prop_map(Crash::Torn)
+    ];
     prop::option::weighted(0.12, crash)
 }
 
@@ -368,9 +470,23 @@ fn about_letters() -> impl Strategy<Value = Deed> {
         1 => Just(Some(Consumer::Notifier)),
     ];
     let reason = prop_oneof![9 => Just(" it is clear now "), 1 => Just("  ")];
-    (0..6_u8, any::<u8>(), consumer, reason).prop_map(|(what, event, consumer, reason)| match what {
-        0 => Deed::SetAside { event, consumer, reason: Some(reason).filter(|_| event % 2 == 0) },
-        1 | 2 => Deed::Retry { event, consumer, reason },
-        _ => Deed::Skip { event, consumer, reason },
-    })
+    (0..6_u8, any::<u8>(), consumer, reason).prop_map(
+        |(what, event, consumer, reason)| match what {
+            0 => Deed::SetAside {
+                event,
+                consumer,
+                reason: Some(reason).filter(|_| event % 2 == 0),
+            },
+            1 | 2 => Deed::Retry {
+                event,
+                consumer,
+                reason,
+            },
+            _ => Deed::Skip {
+                event,
+                consumer,
+                reason,
+            },
+        },
+    )
 }

@@ -62,7 +62,11 @@ impl Store {
     pub fn found(zone: &str, at: i64, seed: u64) -> Store {
         let home = tempfile::tempdir().expect("a temporary directory");
         let directory = StoreDirectory::new(home.path().join("store"));
-        let world = World { now: Cell::new(at), seed, warnings: RefCell::default() };
+        let world = World {
+            now: Cell::new(at),
+            seed,
+            warnings: RefCell::default(),
+        };
         let company = FoundCompany {
             name: "UberPopug Inc.".to_owned(),
             time_zone: zone.to_owned(),
@@ -72,10 +76,23 @@ impl Store {
             admin_email: "ada@popug.example".to_owned(),
             test_clock: true,
         };
-        let founding = Founding { company, admin_password: Password::new("a long enough password"), founded_at: None };
-        let patience = Patience { wait: LOCK_WAIT, holder: "the model test".to_owned() };
-        founding.carry_out(&directory, &world, &patience).expect("a new store");
-        Store { _home: home, directory, world }
+        let founding = Founding {
+            company,
+            admin_password: Password::new("a long enough password"),
+            founded_at: None,
+        };
+        let patience = Patience {
+            wait: LOCK_WAIT,
+            holder: "the model test".to_owned(),
+        };
+        founding
+            .carry_out(&directory, &world, &patience)
+            .expect("a new store");
+        Store {
+            _home: home,
+            directory,
+            world,
+        }
     }
 
     /// As a process does that has just been started.
@@ -107,15 +124,18 @@ impl Store {
     /// The lines after `sequence`, without hashes; of a command's hash only that it is there.
     pub fn lines_after(&self, sequence: u64) -> Vec<Value> {
         let mut lines = Vec::new();
-        let read = self.app().log.for_each(Sequence(sequence + 1), &mut |line| {
-            let mut line: Value = serde_json::from_str(line.text).expect("JSON");
-            line.as_object_mut().expect("an object").remove("hash");
-            if line.get("commandhash").is_some() {
-                line["commandhash"] = json!(true);
-            }
-            lines.push(line);
-            Ok(())
-        });
+        let read = self
+            .app()
+            .log
+            .for_each(Sequence(sequence + 1), &mut |line| {
+                let mut line: Value = serde_json::from_str(line.text).expect("JSON");
+                line.as_object_mut().expect("an object").remove("hash");
+                if line.get("commandhash").is_some() {
+                    line["commandhash"] = json!(true);
+                }
+                lines.push(line);
+                Ok(())
+            });
         read.expect("a sound log");
         lines
     }
@@ -127,16 +147,19 @@ impl Store {
         let head = app.log.head()?.sequence;
         match stop {
             Stop::AtHead => app.consume_accounting().map(drop),
-            Stop::OutOfTime => {
-                Ok(with_accounting(&around, |a| a.advance(&around, &mut Pen::ByLock, Some(Instant::now())).map(drop))?)
-            }
+            Stop::OutOfTime => Ok(with_accounting(&around, |a| {
+                a.advance(&around, &mut Pen::ByLock, Some(Instant::now()))
+                    .map(drop)
+            })?),
             Stop::Projected(part) => Ok(with_accounting(&around, |accounting| {
                 let from = accounting.position().sequence;
                 let last = from.plus((head.0 - from.0) * u64::from(part) / 256);
                 accounting.project_through(&around, Some(last), None)?;
                 accounting.commit()
             })?),
-            Stop::Unstored => Ok(with_accounting(&around, |a| a.catch_up(&around, None).map(drop))?),
+            Stop::Unstored => Ok(with_accounting(&around, |a| {
+                a.catch_up(&around, None).map(drop)
+            })?),
         }
     }
 
@@ -175,7 +198,12 @@ impl Store {
 
     pub fn before(&self) -> Before {
         let read = |path: PathBuf| (path.clone(), std::fs::read(path).expect("a file to read"));
-        let length = |path: PathBuf| (path.clone(), std::fs::metadata(path).expect("a segment").len());
+        let length = |path: PathBuf| {
+            (
+                path.clone(),
+                std::fs::metadata(path).expect("a segment").len(),
+            )
+        };
         Before {
             files: self.files(is_overwritten).into_iter().map(read).collect(),
             segments: self.files(is_segment).into_iter().map(length).collect(),
@@ -187,7 +215,10 @@ impl Store {
     pub fn crash(&self, crash: Crash, before: &Before) {
         let keeps_head = matches!(crash, Crash::BeforeCommit);
         let is_undone = |path: &Path| !(keeps_head && path.ends_with("head"));
-        self.files(is_overwritten).iter().filter(|path| is_undone(path)).for_each(remove);
+        self.files(is_overwritten)
+            .iter()
+            .filter(|path| is_undone(path))
+            .for_each(remove);
         for (path, bytes) in before.files.iter().filter(|(path, _)| is_undone(path)) {
             std::fs::write(path, bytes).expect("a file to write");
         }
@@ -195,7 +226,9 @@ impl Store {
             self.tear(part, &before.segments);
         }
         let app = self.app();
-        app.log.writer(&app.around().patience()).expect("a log that recovers");
+        app.log
+            .writer(&app.around().patience())
+            .expect("a log that recovers");
     }
 
     fn tear(&self, part: u8, segments: &BTreeMap<PathBuf, u64>) {
@@ -203,15 +236,22 @@ impl Store {
             .files(is_segment)
             .into_iter()
             .map(|path| {
-                let (old, new) = (segments.get(&path).copied(), std::fs::metadata(&path).expect("a segment").len());
+                let (old, new) = (
+                    segments.get(&path).copied(),
+                    std::fs::metadata(&path).expect("a segment").len(),
+                );
                 (path, old.unwrap_or(0), new)
             })
             .collect();
-        let mut kept = grown.iter().map(|(_, old, new)| new - old).sum::<u64>() * u64::from(part) / 256;
+        let mut kept =
+            grown.iter().map(|(_, old, new)| new - old).sum::<u64>() * u64::from(part) / 256;
         for (path, old, new) in grown {
             let length = old + kept.min(new - old);
             kept -= length - old;
-            let file = std::fs::File::options().write(true).open(path).expect("a segment");
+            let file = std::fs::File::options()
+                .write(true)
+                .open(path)
+                .expect("a segment");
             file.set_len(length).expect("a file to cut");
         }
     }

@@ -18,21 +18,44 @@ type Names = BTreeMap<PathBuf, Option<usize>>;
 
 #[derive(Debug)]
 pub enum Change {
-    Create { path: PathBuf, file: usize },
-    MakeDirectory { path: PathBuf },
-    Remove { path: PathBuf },
-    Move { from: PathBuf, to: PathBuf },
-    Write { file: usize, at: u64, bytes: Vec<u8> },
-    Cut { file: usize, length: u64 },
-    Sync { file: usize },
-    SyncDirectory { path: PathBuf },
+    Create {
+        path: PathBuf,
+        file: usize,
+    },
+    MakeDirectory {
+        path: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    Move {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Write {
+        file: usize,
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        file: usize,
+        length: u64,
+    },
+    Sync {
+        file: usize,
+    },
+    SyncDirectory {
+        path: PathBuf,
+    },
 }
 
 impl Change {
     /// The directory whose sync makes it durable, if it is of names.
     fn directory(&self) -> Option<&Path> {
         match self {
-            Change::Create { path, .. } | Change::MakeDirectory { path } | Change::Remove { path } => path.parent(),
+            Change::Create { path, .. }
+            | Change::MakeDirectory { path }
+            | Change::Remove { path } => path.parent(),
             Change::Move { to, .. } => to.parent(),
             _ => None,
         }
@@ -76,7 +99,11 @@ pub struct Survival {
 impl Recording {
     /// `store` is as it was before the command whose calls `traced` tells.
     pub fn begin(store: &Path) -> Recording {
-        let mut recording = Recording { before: Names::new(), contents: Vec::new(), changes: Vec::new() };
+        let mut recording = Recording {
+            before: Names::new(),
+            contents: Vec::new(),
+            changes: Vec::new(),
+        };
         recording.read(store, Path::new(""));
         recording
     }
@@ -89,7 +116,8 @@ impl Recording {
                 self.read(store, &path);
             } else {
                 self.before.insert(path.clone(), Some(self.contents.len()));
-                self.contents.push(std::fs::read(store.join(&path)).expect("a file"));
+                self.contents
+                    .push(std::fs::read(store.join(&path)).expect("a file"));
             }
         }
     }
@@ -107,7 +135,10 @@ impl Recording {
         let mut unsynced: Vec<&Change> = Vec::new();
         for change in &self.changes[..done] {
             let is_made_durable = |earlier: &Change| match (change, earlier) {
-                (Change::Sync { file }, Change::Write { file: of, .. } | Change::Cut { file: of, .. }) => file == of,
+                (
+                    Change::Sync { file },
+                    Change::Write { file: of, .. } | Change::Cut { file: of, .. },
+                ) => file == of,
                 (Change::SyncDirectory { path }, _) => earlier.directory() == Some(path),
                 _ => false,
             };
@@ -184,11 +215,17 @@ impl Left {
                     std::fs::create_dir(store.join(path)).expect("created");
                     directories.insert(path.as_path());
                 }
-                Some(file) => std::fs::write(store.join(path), &self.contents[*file]).expect("written"),
+                Some(file) => {
+                    std::fs::write(store.join(path), &self.contents[*file]).expect("written")
+                }
             }
         }
         // Their modes are not what is tried here.
-        for directory in directories.iter().map(|path| store.join(path)).chain([store.to_owned()]) {
+        for directory in directories
+            .iter()
+            .map(|path| store.join(path))
+            .chain([store.to_owned()])
+        {
             close_to_others(&directory);
         }
     }
@@ -197,7 +234,12 @@ impl Left {
 fn clear(store: &Path) {
     for entry in std::fs::read_dir(store).expect("a store") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.expect("removed");
+        if path.is_dir() {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        }
+        .expect("removed");
     }
 }
 

@@ -22,9 +22,22 @@ pub struct Traced {
 }
 
 impl Traced {
-    pub fn new(store: &Path, names: BTreeMap<PathBuf, Option<usize>>, contents: &[Vec<u8>]) -> Traced {
-        let lengths = contents.iter().map(|content| content.len() as u64).collect();
-        Traced { store: store.to_owned(), names, lengths, positions: HashMap::new(), changes: Vec::new() }
+    pub fn new(
+        store: &Path,
+        names: BTreeMap<PathBuf, Option<usize>>,
+        contents: &[Vec<u8>],
+    ) -> Traced {
+        let lengths = contents
+            .iter()
+            .map(|content| content.len() as u64)
+            .collect();
+        Traced {
+            store: store.to_owned(),
+            names,
+            lengths,
+            positions: HashMap::new(),
+            changes: Vec::new(),
+        }
     }
 
     /// How many files there are or were.
@@ -44,7 +57,9 @@ impl Traced {
         match name {
             "openat" => self.opened(call, arguments),
             "mkdir" | "mkdirat" => self.named(arguments, |path| Change::MakeDirectory { path }),
-            "unlink" | "unlinkat" | "rmdir" => self.named(arguments, |path| Change::Remove { path }),
+            "unlink" | "unlinkat" | "rmdir" => {
+                self.named(arguments, |path| Change::Remove { path })
+            }
             "rename" | "renameat" | "renameat2" => self.moved(arguments),
             _ => self.on_descriptor(name, arguments),
         }
@@ -79,7 +94,9 @@ impl Traced {
 
     fn moved(&mut self, arguments: &str) {
         let mut paths = self.paths(arguments);
-        let (Some(to), Some(from)) = (paths.pop().flatten(), paths.pop().flatten()) else { return };
+        let (Some(to), Some(from)) = (paths.pop().flatten(), paths.pop().flatten()) else {
+            return;
+        };
         if let Some(file) = self.names.remove(&from) {
             self.names.insert(to.clone(), file);
         }
@@ -87,8 +104,17 @@ impl Traced {
     }
 
     fn opened(&mut self, call: &str, arguments: &str) {
-        let Some(path) = self.paths(arguments).swap_remove(0) else { return };
-        let descriptor = call.rsplit_once(" = ").expect("a result").1.split('<').next().expect("a number").to_owned();
+        let Some(path) = self.paths(arguments).swap_remove(0) else {
+            return;
+        };
+        let descriptor = call
+            .rsplit_once(" = ")
+            .expect("a result")
+            .1
+            .split('<')
+            .next()
+            .expect("a number")
+            .to_owned();
         let is_append = arguments.contains("O_APPEND");
         self.positions.insert(descriptor, (!is_append).then_some(0));
         if arguments.contains("O_CREAT") && !self.names.contains_key(&path) {
@@ -100,38 +126,64 @@ impl Traced {
             && let Some(Some(file)) = self.names.get(&path)
         {
             self.lengths[*file] = 0;
-            self.changes.push(Change::Cut { file: *file, length: 0 });
+            self.changes.push(Change::Cut {
+                file: *file,
+                length: 0,
+            });
         }
     }
 
     fn on_descriptor(&mut self, name: &str, arguments: &str) {
-        let Some(path) = annotated(arguments) else { return };
-        let Some(path) = self.below(&path) else { return };
+        let Some(path) = annotated(arguments) else {
+            return;
+        };
+        let Some(path) = self.below(&path) else {
+            return;
+        };
         let descriptor = arguments.split('<').next().expect("a number").to_owned();
         let file = match self.names.get(&path) {
             Some(Some(file)) => *file,
-            None if path == Path::new("") => return self.changes.push(Change::SyncDirectory { path }),
+            None if path == Path::new("") => {
+                return self.changes.push(Change::SyncDirectory { path });
+            }
             Some(None) => return self.changes.push(Change::SyncDirectory { path }),
             // Removed while it is open.
             None => return,
         };
         let number = |from_end: usize| -> u64 {
             let numbers = arguments.rsplit_once(')').expect("an end").0;
-            numbers.rsplit(", ").nth(from_end).expect("a number").parse().expect("a number")
+            numbers
+                .rsplit(", ")
+                .nth(from_end)
+                .expect("a number")
+                .parse()
+                .expect("a number")
         };
         match name {
             "fsync" | "fdatasync" => self.changes.push(Change::Sync { file }),
             "ftruncate" => {
                 self.lengths[file] = number(0);
-                self.changes.push(Change::Cut { file, length: number(0) });
+                self.changes.push(Change::Cut {
+                    file,
+                    length: number(0),
+                });
             }
             "lseek" => {
-                let at = arguments.rsplit_once(" = ").expect("a result").1.parse().expect("a number");
+                let at = arguments
+                    .rsplit_once(" = ")
+                    .expect("a result")
+                    .1
+                    .parse()
+                    .expect("a number");
                 self.positions.insert(descriptor, Some(at));
             }
             "pwrite64" => self.written(file, number(0), arguments),
             "write" => {
-                let position = self.positions.get(&descriptor).copied().expect("it was opened");
+                let position = self
+                    .positions
+                    .get(&descriptor)
+                    .copied()
+                    .expect("it was opened");
                 let at = position.unwrap_or(self.lengths[file]);
                 let end = self.written_through(file, at, arguments);
                 if position.is_some() {
@@ -149,7 +201,13 @@ impl Traced {
     /// Where it ends.
     fn written_through(&mut self, file: usize, at: u64, arguments: &str) -> u64 {
         let mut bytes = bytes(arguments.split('"').nth(1).expect("bytes"));
-        let done: usize = arguments.rsplit_once(" = ").expect("a result").1.trim().parse().expect("a number");
+        let done: usize = arguments
+            .rsplit_once(" = ")
+            .expect("a result")
+            .1
+            .trim()
+            .parse()
+            .expect("a number");
         assert!(bytes.len() >= done, "the trace has all bytes");
         bytes.truncate(done);
         let end = at + done as u64;
@@ -170,11 +228,16 @@ fn annotated(text: &str) -> Option<PathBuf> {
 fn through_descriptor(path: &Path, store: &Path) -> PathBuf {
     let mut parts = path.components();
     let is_descriptor = path.starts_with("/proc/self/fd") && parts.by_ref().nth(4).is_some();
-    if is_descriptor { store.join(parts.as_path()) } else { path.to_owned() }
+    if is_descriptor {
+        store.join(parts.as_path())
+    } else {
+        path.to_owned()
+    }
 }
 
 /// `\x61\x62` as bytes.
 fn bytes(hex: &str) -> Vec<u8> {
-    let byte = |pair: &str| u8::from_str_radix(pair, 16).unwrap_or_else(|_| panic!("{pair} is no byte"));
+    let byte =
+        |pair: &str| u8::from_str_radix(pair, 16).unwrap_or_else(|_| panic!("{pair} is no byte"));
     hex.split("\\x").skip(1).map(byte).collect()
 }

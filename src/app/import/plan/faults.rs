@@ -14,7 +14,9 @@ impl Planner<'_, '_> {
         let reason = match (self.last, self.reached) {
             _ if at > self.now => format!("{at} is later than now ({})", self.now),
             (Some(last), _) if at < last => self.obstacles.reason(at)?,
-            (_, Some(reached)) if at < reached => format!("{at} is earlier than a row before it ({reached})"),
+            (_, Some(reached)) if at < reached => {
+                format!("{at} is earlier than a row before it ({reached})")
+            }
             _ => return Ok(None),
         };
         Ok(Some(Fault::of(Column::At, reason)))
@@ -41,12 +43,16 @@ impl Planner<'_, '_> {
 
     fn more_faults(&mut self, kind: ImportKind, row: &SheetRow) -> Result<Vec<Fault>, AppError> {
         let mut faults = Vec::new();
-        let Some(action) = row::action_of(kind, self.sheet, row) else { return Ok(faults) };
+        let Some(action) = row::action_of(kind, self.sheet, row) else {
+            return Ok(faults);
+        };
         if let Some(at) = row::time_of(self.sheet, row).filter(|_| kind == ImportKind::Activity) {
             faults.extend(self.time_fault(at)?);
         }
         let is_late = !faults.is_empty();
-        let user = |name: &str| Rejection::UnknownUser { name: name.to_owned() };
+        let user = |name: &str| Rejection::UnknownUser {
+            name: name.to_owned(),
+        };
         let (actor, login) = (self.cell(row, Column::Actor), self.cell(row, Column::Login));
         if !actor.is_empty() && self.index.user_named(actor)?.is_none() {
             faults.push(Fault::of(Column::Actor, user(actor).to_string()));
@@ -54,7 +60,9 @@ impl Planner<'_, '_> {
         let is_known = self.index.user_named(login)?.is_some();
         let refused = match action {
             // A later registration says nothing about an earlier one.
-            Action::Register if is_known && !is_late => Some(Rejection::LoginTaken { login: login.to_owned() }),
+            Action::Register if is_known && !is_late => Some(Rejection::LoginTaken {
+                login: login.to_owned(),
+            }),
             Action::SetRole | Action::Deactivate if !is_known => Some(user(login)),
             _ => None,
         };
@@ -68,9 +76,9 @@ impl Planner<'_, '_> {
 pub(super) fn also(checked: Result<(), AppError>, late: Vec<Fault>) -> Result<Trouble, Trouble> {
     match checked {
         // What the state forbids now says nothing about the row's own time.
-        Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => {
-            Ok(Trouble::Bad([vec![Fault::from_rejection(&rejection)], late].concat()))
-        }
+        Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => Ok(
+            Trouble::Bad([vec![Fault::from_rejection(&rejection)], late].concat()),
+        ),
         Ok(()) | Err(AppError::Rejected(_)) => Ok(Trouble::Bad(late)),
         Err(other) => Err(other.into()),
     }

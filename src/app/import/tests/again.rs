@@ -13,7 +13,15 @@ fn a_file_that_is_imported_again_changes_nothing() {
     let before = store.log_bytes();
     let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
     assert_eq!(store.log_bytes(), before);
-    assert_eq!((summary.imported, summary.replayed, summary.skipped, summary.appended_events), (0, 18, 7, 0));
+    assert_eq!(
+        (
+            summary.imported,
+            summary.replayed,
+            summary.skipped,
+            summary.appended_events
+        ),
+        (0, 18, 7, 0)
+    );
 }
 
 #[test]
@@ -35,7 +43,12 @@ fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
     let founding = whole.log_bytes().len();
     import(&whole, ImportKind::Activity, &activity()).unwrap();
     let bytes = whole.log_bytes();
-    let ends: Vec<_> = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect();
+    let ends: Vec<_> = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect();
     assert!(ends.len() > 40);
     for end in ends.into_iter().filter(|end| *end >= founding) {
         let store = Store::with_log(&bytes[..end]);
@@ -49,7 +62,10 @@ fn an_import_that_was_killed_after_any_event_goes_on_to_the_same_log() {
 fn an_extended_file_appends_only_what_is_new() {
     let store = Store::new();
     import(&store, ImportKind::Activity, &activity()).unwrap();
-    let file = format!("{}2026-10-06T07:00:00Z,create,E,bob,,,,,One more,,\n", activity());
+    let file = format!(
+        "{}2026-10-06T07:00:00Z,create,E,bob,,,,,One more,,\n",
+        activity()
+    );
     let summary = import(&store, ImportKind::Activity, &file).unwrap();
     assert_eq!((summary.imported, summary.appended_events), (1, 2));
 }
@@ -76,7 +92,10 @@ fn a_row_inserted_between_rows_of_the_last_instant_is_appended() {
     let create = |key: &str| format!("2026-10-02T07:00:00Z,create,{key},bob,,,,,Task {key},,\n");
     history(&store, &[create("X"), create("Z")].concat()).unwrap();
     let again = history(&store, &[create("X"), create("Y"), create("Z")].concat()).unwrap();
-    assert_eq!((again.imported, again.replayed, again.appended_events), (1, 2, 2));
+    assert_eq!(
+        (again.imported, again.replayed, again.appended_events),
+        (1, 2, 2)
+    );
 }
 
 #[test]
@@ -91,10 +110,19 @@ fn a_row_that_was_left_out_is_bad_for_the_same_reason_later() {
     let (again, _) = skipping(&store, rows);
     assert_eq!((first.imported, again.imported, again.replayed), (1, 0, 1));
     for (first, again) in first.rejected.iter().zip(&again.rejected) {
-        let [own] = &first.faults[..] else { panic!("{first:?}") };
-        let [same, late] = &again.faults[..] else { panic!("{again:?}") };
+        let [own] = &first.faults[..] else {
+            panic!("{first:?}")
+        };
+        let [same, late] = &again.faults[..] else {
+            panic!("{again:?}")
+        };
         assert_eq!((own, late.column), (same, "at"));
-        assert!(late.reason.starts_with("2026-10-02T07:00:00.000000Z is earlier than event "), "{}", late.reason);
+        assert!(
+            late.reason
+                .starts_with("2026-10-02T07:00:00.000000Z is earlier than event "),
+            "{}",
+            late.reason
+        );
     }
 }
 
@@ -107,10 +135,17 @@ fn a_rejects_file_is_imported_once_its_rows_are_mended() {
 ";
     let (summary, rejects) = skipping(&store, rows);
     assert_eq!((summary.imported, summary.rejected.len()), (0, 2));
-    let mended = rejects.replace(" [half", " whole").replace(",nobody,", ",bob,");
+    let mended = rejects
+        .replace(" [half", " whole")
+        .replace(",nobody,", ",bob,");
     let summary = import(&store, ImportKind::Activity, &mended).unwrap();
     assert_eq!(summary.imported, 2);
-    let titles: Vec<_> = index(&store).task_rows(false, None).unwrap().into_iter().map(|row| row.title).collect();
+    let titles: Vec<_> = index(&store)
+        .task_rows(false, None)
+        .unwrap()
+        .into_iter()
+        .map(|row| row.title)
+        .collect();
     assert_eq!(titles[1..], ["=1+1 whole", "Another, with a comma"]);
 }
 
@@ -121,9 +156,21 @@ fn the_sample_files_are_valid_and_may_be_imported_twice() {
         let store = Store::founded_at(founded);
         for repeated in [false, true] {
             for (kind, file, rows) in [
-                (ImportKind::Activity, include_str!("../../../../data/activity.csv"), 309),
-                (ImportKind::Users, include_str!("../../../../data/users.csv"), 12),
-                (ImportKind::Tasks, include_str!("../../../../data/tasks.csv"), 10),
+                (
+                    ImportKind::Activity,
+                    include_str!("../../../../data/activity.csv"),
+                    309,
+                ),
+                (
+                    ImportKind::Users,
+                    include_str!("../../../../data/users.csv"),
+                    12,
+                ),
+                (
+                    ImportKind::Tasks,
+                    include_str!("../../../../data/tasks.csv"),
+                    10,
+                ),
             ] {
                 let summary = import(&store, kind, file).unwrap();
                 assert_eq!(summary.rows, rows, "{kind:?}");

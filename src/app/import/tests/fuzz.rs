@@ -53,25 +53,41 @@ fn files() -> impl Strategy<Value = (ImportKind, Vec<u8>)> {
         ),
         (ImportKind::Activity, format!("{HEADER}{ROWS}")),
     ];
-    select(good.to_vec()).prop_flat_map(|(kind, text)| (Just(kind), mutated(Just(text.into_bytes()), WORDS)))
+    select(good.to_vec())
+        .prop_flat_map(|(kind, text)| (Just(kind), mutated(Just(text.into_bytes()), WORDS)))
 }
 
 /// Header and good rows, quoted wherever that is needed.
 fn written(kind: ImportKind, sheet: &Sheet) -> Vec<u8> {
-    let columns: Vec<_> = ALL.into_iter().filter(|column| sheet.has(*column)).collect();
+    let columns: Vec<_> = ALL
+        .into_iter()
+        .filter(|column| sheet.has(*column))
+        .collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(columns.iter().map(|column| column.name())).unwrap();
+    writer
+        .write_record(columns.iter().map(|column| column.name()))
+        .unwrap();
     for row in &sheet.rows {
         // Guarded as exports guard: exactly one quote comes off again.
-        let cells = columns.iter().map(|column| guarded(sheet.cell(&row.record, *column)));
-        writer.write_record(cells).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+        let cells = columns
+            .iter()
+            .map(|column| guarded(sheet.cell(&row.record, *column)));
+        writer
+            .write_record(cells)
+            .unwrap_or_else(|error| panic!("{kind:?}: {error}"));
     }
     writer.into_inner().unwrap()
 }
 
 fn guarded(cell: &str) -> String {
-    let is_formula = cell.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{cell}") } else { cell.to_owned() }
+    let is_formula = cell
+        .trim_start_matches('\'')
+        .starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }
 
 const ALL: [Column; 11] = [
@@ -89,7 +105,11 @@ const ALL: [Column; 11] = [
 ];
 
 fn cells(sheet: &Sheet) -> Vec<Vec<String>> {
-    let of_row = |record| ALL.into_iter().map(|column| sheet.cell(record, column).to_owned()).collect();
+    let of_row = |record| {
+        ALL.into_iter()
+            .map(|column| sheet.cell(record, column).to_owned())
+            .collect()
+    };
     sheet.rows.iter().map(|row| of_row(&row.record)).collect()
 }
 

@@ -55,7 +55,13 @@ fn options() -> ImportOptions<'static, 'static> {
 }
 
 fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, AppError> {
-    store.app().import(&store.caller("anna"), kind, file.as_bytes(), options(), &|_| ())
+    store.app().import(
+        &store.caller("anna"),
+        kind,
+        file.as_bytes(),
+        options(),
+        &|_| (),
+    )
 }
 
 fn history(store: &Store, rows: &str) -> Result<ImportSummary, AppError> {
@@ -64,25 +70,40 @@ fn history(store: &Store, rows: &str) -> Result<ImportSummary, AppError> {
 
 fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
     let mut rejects = Vec::new();
-    let on_error = OnError::Skip { rejects: Some(&mut rejects) };
+    let on_error = OnError::Skip {
+        rejects: Some(&mut rejects),
+    };
     let file = format!("{HEADER}{rows}");
     let options = ImportOptions::new(on_error);
-    let summary = store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options, &|_| ());
+    let summary = store.app().import(
+        &store.caller("anna"),
+        ImportKind::Activity,
+        file.as_bytes(),
+        options,
+        &|_| (),
+    );
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
 /// Line, column and reason of every fault of what is refused; nothing may have been appended.
 fn refused(store: &Store, kind: ImportKind, file: &str) -> Vec<(u64, &'static str, String)> {
     let before = store.log_bytes();
-    let Err(AppError::BadRows { bad, .. }) = import(store, kind, file) else { panic!("imported: {file}") };
+    let Err(AppError::BadRows { bad, .. }) = import(store, kind, file) else {
+        panic!("imported: {file}")
+    };
     assert_eq!(store.log_bytes(), before, "nothing is appended");
-    let faults = |row: BadRow| row.faults.into_iter().map(move |fault| (row.line, fault.column, fault.reason));
+    let faults = |row: BadRow| {
+        row.faults
+            .into_iter()
+            .map(move |fault| (row.line, fault.column, fault.reason))
+    };
     bad.into_iter().flat_map(faults).collect()
 }
 
 fn refused_row(row: &str) -> (&'static str, String) {
     let store = populated();
-    let (line, column, reason) = refused(&store, ImportKind::Activity, &format!("{HEADER}{row}\n")).remove(0);
+    let (line, column, reason) =
+        refused(&store, ImportKind::Activity, &format!("{HEADER}{row}\n")).remove(0);
     assert_eq!(line, 2);
     (column, reason)
 }
@@ -90,7 +111,11 @@ fn refused_row(row: &str) -> (&'static str, String) {
 /// Anna, Bob the developer, Vera the worker, Max the manager, and task A.
 fn populated() -> Store {
     let store = Store::new();
-    let rows: String = ROWS.lines().take(6).map(|line| format!("{line}\n")).collect();
+    let rows: String = ROWS
+        .lines()
+        .take(6)
+        .map(|line| format!("{line}\n"))
+        .collect();
     history(&store, &rows).unwrap();
     store
 }
@@ -105,17 +130,46 @@ fn a_history_is_replayed_with_its_own_times() {
     let summary = import(&store, ImportKind::Activity, &activity()).unwrap();
     let lines = store.history();
     assert_eq!(summary.appended_events + 2, lines.len() as u64);
-    assert_eq!((summary.rows, summary.imported, summary.replayed, summary.skipped), (25, 20, 0, 5));
-    let dates: Vec<_> = summary.closed_dates.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (
+            summary.rows,
+            summary.imported,
+            summary.replayed,
+            summary.skipped
+        ),
+        (25, 20, 0, 5)
+    );
+    let dates: Vec<_> = summary
+        .closed_dates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(dates, ["2026-10-01", "2026-10-02"]);
     let times = |kind: &str| -> Vec<&str> {
-        lines.iter().filter(|(name, _)| name == kind).map(|(_, time)| time.as_str()).collect()
+        lines
+            .iter()
+            .filter(|(name, _)| name == kind)
+            .map(|(_, time)| time.as_str())
+            .collect()
     };
-    assert_eq!(times("task.completed.v1"), ["2026-10-01T08:00:00.500000Z", "2026-10-02T06:30:00.000000Z"]);
-    assert_eq!(times("day.closed.v1"), ["2026-10-01T22:00:05.000000Z", "2026-10-02T21:00:00.000000Z"]);
+    assert_eq!(
+        times("task.completed.v1"),
+        ["2026-10-01T08:00:00.500000Z", "2026-10-02T06:30:00.000000Z"]
+    );
+    assert_eq!(
+        times("day.closed.v1"),
+        ["2026-10-01T22:00:05.000000Z", "2026-10-02T21:00:00.000000Z"]
+    );
     let posted: std::collections::BTreeSet<_> = times("balance.changed.v1").into_iter().collect();
-    let closes = ["2026-10-01T05:00:00.000000Z", "2026-10-01T22:00:05.000000Z", "2026-10-02T21:00:00.000000Z"];
-    assert!(posted.iter().all(|time| closes.contains(time)), "accounting posts at the closes: {posted:?}");
+    let closes = [
+        "2026-10-01T05:00:00.000000Z",
+        "2026-10-01T22:00:05.000000Z",
+        "2026-10-02T21:00:00.000000Z",
+    ];
+    assert!(
+        posted.iter().all(|time| closes.contains(time)),
+        "accounting posts at the closes: {posted:?}"
+    );
 }
 
 #[test]
@@ -124,10 +178,19 @@ fn texts_arrive_as_they_were_written() {
     import(&store, ImportKind::Activity, &activity()).unwrap();
     let tasks = index(&store).task_rows(false, None).unwrap();
     let first = &tasks[0];
-    assert_eq!((first.title.as_str(), first.jira_id.as_deref()), ("Починить клетку 🦜", Some("UP-1")));
+    assert_eq!(
+        (first.title.as_str(), first.jira_id.as_deref()),
+        ("Починить клетку 🦜", Some("UP-1"))
+    );
     assert_eq!(first.description.as_deref(), Some("две\nстроки, с запятой"));
-    assert_eq!((tasks[1].title.as_str(), tasks[1].jira_id.as_deref()), ("Feed the parrots", Some("UP-2")));
-    assert_eq!(index(&store).user_named("acc").unwrap().unwrap().full_name, "Nora \"N\" Lory");
+    assert_eq!(
+        (tasks[1].title.as_str(), tasks[1].jira_id.as_deref()),
+        ("Feed the parrots", Some("UP-2"))
+    );
+    assert_eq!(
+        index(&store).user_named("acc").unwrap().unwrap().full_name,
+        "Nora \"N\" Lory"
+    );
 }
 
 /// Rows with their line breaks; one of them spans two lines.
@@ -151,10 +214,16 @@ fn the_index_follows_an_import_with_and_without_closes() {
         assert_eq!(index.checkpoint().unwrap(), (&head).into());
         let rebuilt = StateIndex::in_memory().unwrap();
         rebuilt.catch_up(&store.app().log).unwrap();
-        assert_eq!(index.task_rows(false, None).unwrap(), rebuilt.task_rows(false, None).unwrap());
+        assert_eq!(
+            index.task_rows(false, None).unwrap(),
+            rebuilt.task_rows(false, None).unwrap()
+        );
         assert_eq!(index.users().unwrap(), rebuilt.users().unwrap());
         for key in ["import/create/A", "import/create/B"] {
-            assert_eq!(index.given_command(key).unwrap(), rebuilt.given_command(key).unwrap());
+            assert_eq!(
+                index.given_command(key).unwrap(),
+                rebuilt.given_command(key).unwrap()
+            );
         }
     }
 }
@@ -172,37 +241,82 @@ short
 "
     );
     let bad = refused(&store, ImportKind::Activity, &file);
-    let places: Vec<_> = bad.iter().map(|(line, column, _)| (*line, *column)).collect();
+    let places: Vec<_> = bad
+        .iter()
+        .map(|(line, column, _)| (*line, *column))
+        .collect();
     assert_eq!(places, [(2, "action"), (3, "at"), (5, ""), (6, "role")]);
     assert_eq!(
         bad[0].2,
         "`fly` is not an action; the actions are register, set_role, deactivate, create, reshuffle, complete, close"
     );
-    assert!(bad[3].2.starts_with("`plumber` is not a role; did you mean `worker`?"), "{}", bad[3].2);
+    assert!(
+        bad[3]
+            .2
+            .starts_with("`plumber` is not a role; did you mean `worker`?"),
+        "{}",
+        bad[3].2
+    );
 }
 
 #[test]
 fn each_row_is_checked_against_its_actors_role_at_that_moment() {
     for (row, column, reason) in [
-        ("2026-10-02T07:00:00Z,reshuffle,,bob,,,,,,,", "actor", "a developer like `bob` may not reshuffle tasks"),
-        ("2026-10-02T07:00:00Z,close,,max,,,,,,,", "actor", "a manager like `max` may not close dates"),
-        ("2026-10-02T07:00:00Z,create,X,ghost,,,,,Boo,,", "actor", "there is no user `ghost`"),
+        (
+            "2026-10-02T07:00:00Z,reshuffle,,bob,,,,,,,",
+            "actor",
+            "a developer like `bob` may not reshuffle tasks",
+        ),
+        (
+            "2026-10-02T07:00:00Z,close,,max,,,,,,,",
+            "actor",
+            "a manager like `max` may not close dates",
+        ),
+        (
+            "2026-10-02T07:00:00Z,create,X,ghost,,,,,Boo,,",
+            "actor",
+            "there is no user `ghost`",
+        ),
         (
             "2026-10-02T07:00:00Z,set_role,,bob,vera,,,admin,,,",
             "actor",
             "a developer like `bob` may not administer the company",
         ),
-        ("2026-10-02T07:00:00Z,set_role,,,ghost,,,admin,,,", "login", "there is no user `ghost`"),
+        (
+            "2026-10-02T07:00:00Z,set_role,,,ghost,,,admin,,,",
+            "login",
+            "there is no user `ghost`",
+        ),
         (
             "2026-10-02T07:00:00Z,deactivate,,,anna,,,,,,",
             "login",
             "`anna` is the last active admin and can be neither demoted nor deactivated",
         ),
-        ("2026-10-02T07:00:00Z,register,,,bob,Bob,b@popug.example,worker,,,", "login", "the login `bob` is taken"),
-        ("2026-10-02T07:00:00Z,complete,Z,,,,,,,,", "key", "there is no task `Z`"),
-        ("2026-10-02T07:00:00Z,complete,A,anna,,,,,,,", "actor", "task 1 is assigned to"),
-        ("2026-10-02T07:00:00Z,complete,,,,,,,,,", "key", "the key is empty; it tells which task is completed"),
-        ("2026-10-02T07:00:00Z,create,X,,,,,,,,", "title", "the title is empty"),
+        (
+            "2026-10-02T07:00:00Z,register,,,bob,Bob,b@popug.example,worker,,,",
+            "login",
+            "the login `bob` is taken",
+        ),
+        (
+            "2026-10-02T07:00:00Z,complete,Z,,,,,,,,",
+            "key",
+            "there is no task `Z`",
+        ),
+        (
+            "2026-10-02T07:00:00Z,complete,A,anna,,,,,,,",
+            "actor",
+            "task 1 is assigned to",
+        ),
+        (
+            "2026-10-02T07:00:00Z,complete,,,,,,,,,",
+            "key",
+            "the key is empty; it tells which task is completed",
+        ),
+        (
+            "2026-10-02T07:00:00Z,create,X,,,,,,,,",
+            "title",
+            "the title is empty",
+        ),
         (
             "2026-09-30T07:00:00Z,reshuffle,,,,,,,,,",
             "at",
@@ -235,7 +349,14 @@ fn roles_and_deactivations_count_from_their_row_on() {
 2026-10-02T07:03:00Z,reshuffle,,bob,,,,,,,
 ";
     let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{rows}"));
-    assert_eq!(bad, [(5, "actor", "`bob` is deactivated and may do nothing".to_owned())]);
+    assert_eq!(
+        bad,
+        [(
+            5,
+            "actor",
+            "`bob` is deactivated and may do nothing".to_owned()
+        )]
+    );
 }
 
 #[test]
@@ -247,8 +368,12 @@ fn times_that_go_backwards_are_bad() {
 2026-10-02T06:59:59Z,close,,,,,,,,,
 ";
     let bad = refused(&store, ImportKind::Activity, &format!("{HEADER}{rows}"));
-    let reason = "2026-10-02T06:59:59.000000Z is earlier than a row before it (2026-10-02T07:00:00.000000Z)";
-    assert_eq!(bad, [(3, "at", reason.to_owned()), (4, "at", reason.to_owned())]);
+    let reason =
+        "2026-10-02T06:59:59.000000Z is earlier than a row before it (2026-10-02T07:00:00.000000Z)";
+    assert_eq!(
+        bad,
+        [(3, "at", reason.to_owned()), (4, "at", reason.to_owned())]
+    );
 }
 
 #[test]
@@ -261,8 +386,15 @@ fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
 2026-10-02T07:01:00Z,complete,Y,,,,,,,,
 ";
     let (summary, rejects) = skipping(&store, rows);
-    assert_eq!((summary.rows, summary.imported, summary.rejected.len()), (4, 2, 2));
-    let columns: Vec<_> = summary.rejected.iter().map(|row| row.faults[0].column).collect();
+    assert_eq!(
+        (summary.rows, summary.imported, summary.rejected.len()),
+        (4, 2, 2)
+    );
+    let columns: Vec<_> = summary
+        .rejected
+        .iter()
+        .map(|row| row.faults[0].column)
+        .collect();
     assert_eq!(columns, ["title", "key"]);
     assert_eq!(
         rejects,
@@ -278,17 +410,43 @@ fn users_and_tasks_are_imported_now_and_once() {
     let store = Store::new();
     let users = "\u{feff}role,login,email,name\r\ndeveloper,bob,bob@popug.example,'=Боб\r\n";
     let tasks = "key,title,description\nT1,'@home,\"a\nb\"\nT2,[UP-3] Two,\n";
-    assert_eq!(import(&store, ImportKind::Users, users).unwrap().imported, 1);
-    assert_eq!(import(&store, ImportKind::Tasks, tasks).unwrap().appended_events, 4);
-    assert_eq!(index(&store).user_named("bob").unwrap().unwrap().full_name, "=Боб");
+    assert_eq!(
+        import(&store, ImportKind::Users, users).unwrap().imported,
+        1
+    );
+    assert_eq!(
+        import(&store, ImportKind::Tasks, tasks)
+            .unwrap()
+            .appended_events,
+        4
+    );
+    assert_eq!(
+        index(&store).user_named("bob").unwrap().unwrap().full_name,
+        "=Боб"
+    );
     let rows = index(&store).task_rows(false, None).unwrap();
-    assert_eq!((rows[0].title.as_str(), rows[0].description.as_deref()), ("@home", Some("a\nb")));
-    assert_eq!((rows[1].title.as_str(), rows[1].jira_id.as_deref()), ("Two", Some("UP-3")));
-    assert_eq!(rows[0].created_at.to_string(), "2026-11-22T10:00:00.000000Z");
+    assert_eq!(
+        (rows[0].title.as_str(), rows[0].description.as_deref()),
+        ("@home", Some("a\nb"))
+    );
+    assert_eq!(
+        (rows[1].title.as_str(), rows[1].jira_id.as_deref()),
+        ("Two", Some("UP-3"))
+    );
+    assert_eq!(
+        rows[0].created_at.to_string(),
+        "2026-11-22T10:00:00.000000Z"
+    );
     let (bytes, later) = (store.log_bytes(), "2026-11-23T10:00:00Z");
     store.environment.set(later);
-    assert_eq!(import(&store, ImportKind::Users, users).unwrap().replayed, 1);
-    assert_eq!(import(&store, ImportKind::Tasks, tasks).unwrap().replayed, 2);
+    assert_eq!(
+        import(&store, ImportKind::Users, users).unwrap().replayed,
+        1
+    );
+    assert_eq!(
+        import(&store, ImportKind::Tasks, tasks).unwrap().replayed,
+        2
+    );
     assert_eq!(store.log_bytes(), bytes);
     store.environment.set(NOW);
     let bad = refused(&store, ImportKind::Tasks, "key,title\n,x\nT1,other\n");
@@ -309,7 +467,13 @@ fn a_dry_run_shows_the_lines_and_appends_nothing() {
     let (store, real) = (Store::new(), Store::new());
     let before = store.log_bytes();
     let app = store.app().draft();
-    let planned = app.import(&store.caller("anna"), ImportKind::Activity, activity().as_bytes(), options(), &|_| ());
+    let planned = app.import(
+        &store.caller("anna"),
+        ImportKind::Activity,
+        activity().as_bytes(),
+        options(),
+        &|_| (),
+    );
     let mut lines = String::new();
     let read = app.log.for_each_drafted(|line| {
         lines.extend([line.text, "\n"]);
@@ -318,7 +482,10 @@ fn a_dry_run_shows_the_lines_and_appends_nothing() {
     read.unwrap();
     drop(app);
     assert_eq!(store.log_bytes(), before);
-    assert_eq!(planned.unwrap(), import(&real, ImportKind::Activity, &activity()).unwrap());
+    assert_eq!(
+        planned.unwrap(),
+        import(&real, ImportKind::Activity, &activity()).unwrap()
+    );
     assert!(lines.contains("day.closed.v1"));
     assert_eq!(lines.as_bytes(), &real.log_bytes()[before.len()..]);
     assert_eq!(index(&store).users().unwrap().len(), 1);
@@ -328,7 +495,13 @@ fn a_dry_run_shows_the_lines_and_appends_nothing() {
 fn only_an_active_admin_imports() {
     let store = populated();
     for login in ["bob", "max"] {
-        let refused = store.app().import(&store.caller(login), ImportKind::Users, &b""[..], options(), &|_| ());
+        let refused = store.app().import(
+            &store.caller(login),
+            ImportKind::Users,
+            &b""[..],
+            options(),
+            &|_| (),
+        );
         assert!(matches!(refused, Err(AppError::Rejected(_))), "{login}");
     }
 }
@@ -336,11 +509,22 @@ fn only_an_active_admin_imports() {
 #[test]
 fn progress_tells_the_rows_that_are_decided() {
     let store = populated();
-    let rows: String = (0..2_500).map(|n| format!("2026-10-02T07:00:00Z,create,N{n},bob,,,,,task {n},,\n")).collect();
+    let rows: String = (0..2_500)
+        .map(|n| format!("2026-10-02T07:00:00Z,create,N{n},bob,,,,,task {n},,\n"))
+        .collect();
     let told = RefCell::new(Vec::new());
     let file = format!("{HEADER}{rows}");
     let progress = |rows| told.borrow_mut().push(rows);
-    store.app().import(&store.caller("anna"), ImportKind::Activity, file.as_bytes(), options(), &progress).unwrap();
+    store
+        .app()
+        .import(
+            &store.caller("anna"),
+            ImportKind::Activity,
+            file.as_bytes(),
+            options(),
+            &progress,
+        )
+        .unwrap();
     assert_eq!(*told.borrow(), [1_000, 2_000, 2_500]);
 }
 

@@ -12,7 +12,11 @@ fn tasks(file: &[u8]) -> Result<Sheet, AppError> {
 
 /// Line and reason of what is malformed.
 fn malformed(sheet: &Sheet) -> Vec<(u64, &str)> {
-    sheet.malformed.iter().map(|row| (row.line, row.faults[0].reason.as_str())).collect()
+    sheet
+        .malformed
+        .iter()
+        .map(|row| (row.line, row.faults[0].reason.as_str()))
+        .collect()
 }
 
 #[test]
@@ -37,7 +41,12 @@ fn exactly_one_quote_is_taken_off_a_guarded_cell() {
 fn rows_know_the_line_they_begin_in() {
     let file = "key,title\r\nA,\"one\r\ntwo\"\r\n\r\nB,three\r\nC,four\r\n";
     let mac = file.replace("\r\n", "\r");
-    for file in [file.to_owned(), file.replace('\r', ""), mac, format!("\u{feff}{file}")] {
+    for file in [
+        file.to_owned(),
+        file.replace('\r', ""),
+        mac,
+        format!("\u{feff}{file}"),
+    ] {
         let sheet = tasks(file.as_bytes()).unwrap();
         let lines: Vec<_> = sheet.rows.iter().map(|row| row.line).collect();
         assert_eq!(lines, [2, 5, 6], "{file:?}");
@@ -54,7 +63,10 @@ fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
         malformed(&sheet),
         [
             (2, "the row has 1 cells, the header 2"),
-            (4, "the row is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"),
+            (
+                4,
+                "the row is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"
+            ),
             (5, "the row has 3 cells, the header 2")
         ]
     );
@@ -62,17 +74,27 @@ fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
 
 #[test]
 fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
-    for (file, cells) in
-        [("B,\"two\nC,three\n", &["B", "\"two\nC,three\n"][..]), ("\"B,two\nC,three", &["\"B,two\nC,three"])]
-    {
+    for (file, cells) in [
+        ("B,\"two\nC,three\n", &["B", "\"two\nC,three\n"][..]),
+        ("\"B,two\nC,three", &["\"B,two\nC,three"]),
+    ] {
         let file = format!("key,title\nA,one\nX\n{file}");
         let sheet = tasks(file.as_bytes()).unwrap();
         assert_eq!(sheet.rows.len(), 1);
-        let [short, open] = &sheet.malformed[..] else { panic!("{} bad rows", sheet.malformed.len()) };
+        let [short, open] = &sheet.malformed[..] else {
+            panic!("{} bad rows", sheet.malformed.len())
+        };
         assert_eq!((short.line, open.line), (3, 4));
         let reason = &open.faults[0].reason;
-        assert!(reason.starts_with("the cell that begins with a quote in line 4 has no closing quote"), "{reason}");
-        assert!(open.record.iter().eq(cells.iter().copied()), "{:?}", open.record);
+        assert!(
+            reason.starts_with("the cell that begins with a quote in line 4 has no closing quote"),
+            "{reason}"
+        );
+        assert!(
+            open.record.iter().eq(cells.iter().copied()),
+            "{:?}",
+            open.record
+        );
     }
 }
 
@@ -80,7 +102,11 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
 fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
     let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
     let sheet = tasks(&file[..]).unwrap();
-    let cells: Vec<Vec<_>> = sheet.rows.iter().map(|row| row.record.iter().collect()).collect();
+    let cells: Vec<Vec<_>> = sheet
+        .rows
+        .iter()
+        .map(|row| row.record.iter().collect())
+        .collect();
     assert_eq!(cells, [["A", "one"]]);
     let mut rejects = Vec::new();
     sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
@@ -93,44 +119,91 @@ fn read(file: &[u8]) -> (Vec<(u64, String, String)>, Vec<String>) {
     let sheet = tasks(file).unwrap();
     assert_eq!(malformed(&sheet), []);
     let cell = |row: &SheetRow, column| sheet.cell(&row.record, column).to_owned();
-    let rows = sheet.rows.iter().map(|row| (row.line, cell(row, Column::Key), cell(row, Column::Title)));
+    let rows = sheet
+        .rows
+        .iter()
+        .map(|row| (row.line, cell(row, Column::Key), cell(row, Column::Title)));
     (rows.collect(), sheet.remarks())
 }
 
 #[test]
 fn a_file_is_read_as_spreadsheets_write_it() {
-    let rows = [(2, "A".to_owned(), "Накормить; всех".to_owned()), (3, "B".to_owned(), "6\" pipe".to_owned())];
+    let rows = [
+        (2, "A".to_owned(), "Накормить; всех".to_owned()),
+        (3, "B".to_owned(), "6\" pipe".to_owned()),
+    ];
     let written = |separator: &str| {
-        format!("Key{separator}TITLE\r\nA{separator}\"Накормить; всех\"\r\nB{separator}\"6\"\" pipe\"\r\n")
+        format!(
+            "Key{separator}TITLE\r\nA{separator}\"Накормить; всех\"\r\nB{separator}\"6\"\" pipe\"\r\n"
+        )
     };
-    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
     for (bytes, remarks) in [
         (written(",").into_bytes(), vec![]),
-        (format!("\u{feff}{}", written(";")).into_bytes(), vec!["read as UTF-8, separated by `;`"]),
-        (utf16(&format!("\u{feff}{}", written("\t"))), vec!["read as UTF-16, separated by tabs"]),
-        (utf16(&format!("\u{feff}{}", written(","))), vec!["read as UTF-16, separated by `,`"]),
+        (
+            format!("\u{feff}{}", written(";")).into_bytes(),
+            vec!["read as UTF-8, separated by `;`"],
+        ),
+        (
+            utf16(&format!("\u{feff}{}", written("\t"))),
+            vec!["read as UTF-16, separated by tabs"],
+        ),
+        (
+            utf16(&format!("\u{feff}{}", written(","))),
+            vec!["read as UTF-16, separated by `,`"],
+        ),
     ] {
-        assert_eq!(read(&bytes), (rows.to_vec(), remarks.into_iter().map(str::to_owned).collect()));
+        assert_eq!(
+            read(&bytes),
+            (
+                rows.to_vec(),
+                remarks.into_iter().map(str::to_owned).collect()
+            )
+        );
     }
 }
 
 #[test]
 fn a_first_line_may_name_the_separator() {
-    for (first, separator) in [("sep=;", ";"), ("\"sep=;\"", ";"), ("SEP=|", "|"), ("sep=\t", "\t")] {
+    for (first, separator) in [
+        ("sep=;", ";"),
+        ("\"sep=;\"", ";"),
+        ("SEP=|", "|"),
+        ("sep=\t", "\t"),
+    ] {
         let file = format!("{first}\r\nkey{separator}title\r\nA{separator}one\r\n");
-        assert_eq!(read(file.as_bytes()).0, [(3, "A".to_owned(), "one".to_owned())], "{first}");
+        assert_eq!(
+            read(file.as_bytes()).0,
+            [(3, "A".to_owned(), "one".to_owned())],
+            "{first}"
+        );
     }
 }
 
 #[test]
 fn empty_columns_and_rows_are_passed_over() {
     let file = "key,title,,\nA,one,,\n,,,\n , \nB,two, \nC,three,,,,,\n\n";
-    let rows: Vec<_> = read(file.as_bytes()).0.into_iter().map(|(line, key, _)| (line, key)).collect();
-    assert_eq!(rows, [(2, "A".to_owned()), (5, "B".to_owned()), (6, "C".to_owned())]);
+    let rows: Vec<_> = read(file.as_bytes())
+        .0
+        .into_iter()
+        .map(|(line, key, _)| (line, key))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (2, "A".to_owned()),
+            (5, "B".to_owned()),
+            (6, "C".to_owned())
+        ]
+    );
     let filled = tasks("key,,title,\nA,,one,x\nB,x,two,\n".as_bytes()).unwrap();
     assert_eq!(
         malformed(&filled),
-        [(2, "the row has 4 cells, the header 3"), (3, "cell 2 stands under an empty header")]
+        [
+            (2, "the row has 4 cells, the header 3"),
+            (3, "cell 2 stands under an empty header")
+        ]
     );
 }
 
@@ -143,21 +216,40 @@ fn blanks_around_words_are_no_part_of_them() {
 }
 
 fn reading(map: &[(&str, &str)], ignore_unknown: bool) -> Reading {
-    Reading { map: map.iter().map(|(ours, theirs)| ((*ours).into(), (*theirs).into())).collect(), ignore_unknown }
+    Reading {
+        map: map
+            .iter()
+            .map(|(ours, theirs)| ((*ours).into(), (*theirs).into()))
+            .collect(),
+        ignore_unknown,
+    }
 }
 
 #[test]
 fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_asked_for() {
     let file = "Summary,Issue key,Status,Labels,Labels,Description\nOne,UP-1,Done,a,b,text\n";
-    let map = [("title", "summary"), ("key", "Issue key"), ("jira_id", "Issue key")];
+    let map = [
+        ("title", "summary"),
+        ("key", "Issue key"),
+        ("jira_id", "Issue key"),
+    ];
     let sheet = Sheet::read(ImportKind::Tasks, &reading(&map, true), file.as_bytes()).unwrap();
     let cell = |column| sheet.cell(&sheet.rows[0].record, column);
-    let cells = [Column::Title, Column::Key, Column::JiraId, Column::Description].map(cell);
+    let cells = [
+        Column::Title,
+        Column::Key,
+        Column::JiraId,
+        Column::Description,
+    ]
+    .map(cell);
     assert_eq!(cells, ["One", "UP-1", "UP-1", "text"]);
     assert_eq!(sheet.remarks(), ["passed over: Status, Labels"]);
     // A header that another one is taken for is no longer ours.
     let both = "title,Summary,key\nx,One,A\n";
-    assert_eq!(refused(ImportKind::Tasks, &reading(&map[..1], false), both).0, "the column `title` is not known");
+    assert_eq!(
+        refused(ImportKind::Tasks, &reading(&map[..1], false), both).0,
+        "the column `title` is not known"
+    );
 }
 
 fn refused(kind: ImportKind, reading: &Reading, file: &str) -> (String, Vec<String>) {
@@ -176,9 +268,15 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
         ("", "the file is empty; a header row is required"),
         ("\n,,\n\n", "the file is empty; a header row is required"),
         ("key,title,colour\n", "the column `colour` is not known"),
-        ("key,size,colour,size\n", "the columns `size`, `colour` are not known; the column `title` is missing"),
+        (
+            "key,size,colour,size\n",
+            "the columns `size`, `colour` are not known; the column `title` is missing",
+        ),
         ("key,title,reason\n", "the column `reason` is not known"),
-        ("line,column,reason,key,title\n", "the columns `line`, `column`, `reason` are not known"),
+        (
+            "line,column,reason,key,title\n",
+            "the columns `line`, `column`, `reason` are not known",
+        ),
         ("key,title,KEY\n", "the column `KEY` appears twice"),
         ("description\n", "the columns `key`, `title` are missing"),
         (
@@ -187,16 +285,34 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
         ),
     ] {
         let (found, hints) = refused(ImportKind::Tasks, &Reading::default(), file);
-        assert_eq!((found.as_str(), hints[0].as_str()), (reason, columns), "{file}");
         assert_eq!(
-            hints.get(1).is_some_and(|hint| hint.contains("--map") && hint.contains("--ignore-unknown")),
+            (found.as_str(), hints[0].as_str()),
+            (reason, columns),
+            "{file}"
+        );
+        assert_eq!(
+            hints
+                .get(1)
+                .is_some_and(|hint| hint.contains("--map") && hint.contains("--ignore-unknown")),
             reason.contains('`') && !reason.contains("quote")
         );
     }
-    assert_eq!(refused(ImportKind::Users, &Reading::default(), "login,name,email\n").0, "the column `role` is missing");
-    assert_eq!(refused(ImportKind::Activity, &Reading::default(), "at,key\n").0, "the column `action` is missing");
-    let Err(AppError::BadCsv { reason, .. }) = tasks(b"key;\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5\n") else { panic!("read") };
-    assert_eq!(reason, "the header is not UTF-8; in a spreadsheet, save as `CSV UTF-8`");
+    assert_eq!(
+        refused(ImportKind::Users, &Reading::default(), "login,name,email\n").0,
+        "the column `role` is missing"
+    );
+    assert_eq!(
+        refused(ImportKind::Activity, &Reading::default(), "at,key\n").0,
+        "the column `action` is missing"
+    );
+    let Err(AppError::BadCsv { reason, .. }) = tasks(b"key;\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5\n")
+    else {
+        panic!("read")
+    };
+    assert_eq!(
+        reason,
+        "the header is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"
+    );
     let hints = refused(ImportKind::Tasks, &Reading::default(), "sep=;\nkey;name\n").1;
     assert_eq!(hints[0], "the file was read as UTF-8, separated by `;`");
 }
@@ -204,10 +320,22 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
 #[test]
 fn a_mapping_names_a_column_once_and_a_header_that_is_there() {
     for (map, reason) in [
-        (&[("titel", "Summary")][..], "--map titel=Summary: there is no column `titel`"),
-        (&[("title", "A"), ("title", "B")], "--map title=B: `title` was given a header before"),
-        (&[("title", "Summery")], "no column is named `Summery`, which --map takes for title"),
+        (
+            &[("titel", "Summary")][..],
+            "--map titel=Summary: there is no column `titel`",
+        ),
+        (
+            &[("title", "A"), ("title", "B")],
+            "--map title=B: `title` was given a header before",
+        ),
+        (
+            &[("title", "Summery")],
+            "no column is named `Summery`, which --map takes for title",
+        ),
     ] {
-        assert_eq!(refused(ImportKind::Tasks, &reading(map, true), "key,Summary\n").0, reason);
+        assert_eq!(
+            refused(ImportKind::Tasks, &reading(map, true), "key,Summary\n").0,
+            reason
+        );
     }
 }

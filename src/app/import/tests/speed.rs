@@ -38,7 +38,9 @@ fn long_history(tasks: u64, closes: bool) -> String {
     let mut file = HEADER.to_owned();
     let time = |micros: i64| EventTime::from_micros(micros).unwrap();
     for user in 0..20 {
-        file += &format!("2026-10-01T06:00:00Z,register,,,popug{user},Попуг {user},p{user}@popug.example,worker,,,\n");
+        file += &format!(
+            "2026-10-01T06:00:00Z,register,,,popug{user},Попуг {user},p{user}@popug.example,worker,,,\n"
+        );
     }
     let step = 30 * 86_400_000_000 / tasks as i64;
     let mut day = 0;
@@ -48,7 +50,11 @@ fn long_history(tasks: u64, closes: bool) -> String {
             day = (moment - founded) / 86_400_000_000;
             file += &format!("{},close,,,,,,,,,\n", time(moment));
         }
-        file += &format!("{},create,K{n},popug{},,,,,Задача номер {n} про попугаев,UP-{n},\n", time(moment), n % 20);
+        file += &format!(
+            "{},create,K{n},popug{},,,,,Задача номер {n} про попугаев,UP-{n},\n",
+            time(moment),
+            n % 20
+        );
         if n >= 100 {
             file += &format!("{},complete,K{},,,,,,,,\n", time(moment), n - 100);
         }

@@ -28,7 +28,12 @@ struct Original {
 
 impl Correction {
     pub fn of(at: Sequence, e: &BalanceChanged) -> Correction {
-        Correction { at, corrects: e.corrects, user: e.user_id, amount: minor(e.amount) }
+        Correction {
+            at,
+            corrects: e.corrects,
+            user: e.user_id,
+            amount: minor(e.amount),
+        }
     }
 
     /// Takes the correction off what is left of its entry.
@@ -45,7 +50,13 @@ impl Correction {
         let left = original.amount;
         original.amount += self.amount;
         let is_within = self.amount.signum() == -left.signum() && self.amount.abs() <= left.abs();
-        (!is_within).then(|| format!("{} corrects an entry of which {} is left", money(self.amount), money(left)))
+        (!is_within).then(|| {
+            format!(
+                "{} corrects an entry of which {} is left",
+                money(self.amount),
+                money(left)
+            )
+        })
     }
 }
 
@@ -54,12 +65,18 @@ impl History {
         if self.corrections.is_empty() {
             return Ok(());
         }
-        let wanted = self.corrections.iter().filter_map(|correction| correction.corrects);
-        let mut originals: HashMap<String, Option<Original>> = wanted.map(|id| (id.to_string(), None)).collect();
+        let wanted = self
+            .corrections
+            .iter()
+            .filter_map(|correction| correction.corrects);
+        let mut originals: HashMap<String, Option<Original>> =
+            wanted.map(|id| (id.to_string(), None)).collect();
         find(log, &mut originals, Sequence(self.read))?;
         for correction in std::mem::take(&mut self.corrections) {
-            let original =
-                correction.corrects.and_then(|id| originals.get_mut(&id.to_string())).and_then(Option::as_mut);
+            let original = correction
+                .corrects
+                .and_then(|id| originals.get_mut(&id.to_string()))
+                .and_then(Option::as_mut);
             if let Some(what) = correction.fault(original) {
                 self.violates("I4", correction.at, what);
             }
@@ -69,16 +86,31 @@ impl History {
 }
 
 /// An entry and its event have one id, so no line is decoded in vain.
-fn find(log: &FileLog, originals: &mut HashMap<String, Option<Original>>, last: Sequence) -> Result<(), LogError> {
+fn find(
+    log: &FileLog,
+    originals: &mut HashMap<String, Option<Original>>,
+    last: Sequence,
+) -> Result<(), LogError> {
     log.for_each(Sequence::FIRST, &mut |line| {
         if let Some(slot) = originals.get_mut(line.id).filter(|_| line.sequence <= last)
             && let Event::BalanceChanged(e) = line.event()?
         {
-            *slot = Some(Original { at: line.sequence, user: e.user_id, kind: e.kind, amount: minor(e.amount) });
+            *slot = Some(Original {
+                at: line.sequence,
+                user: e.user_id,
+                kind: e.kind,
+                amount: minor(e.amount),
+            });
         }
         Ok(())
     })
     .map(drop)
     // Behind a bad line there is nothing that a correction before it could name.
-    .or_else(|error| if matches!(error, LogError::Damaged { .. }) { Ok(()) } else { Err(error) })
+    .or_else(|error| {
+        if matches!(error, LogError::Damaged { .. }) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
 }

@@ -22,12 +22,26 @@ pub(super) struct Cause {
 impl Cause {
     pub fn of_assignment(recorded: &Recorded<'_>, e: &TaskAssigned) -> Cause {
         let (task, user, assignment_no) = (e.task_id, e.assignee_id, e.assignment_no);
-        Cause { id: recorded.id, time: recorded.time, kind: EntryKind::Fee, task, user, assignment_no }
+        Cause {
+            id: recorded.id,
+            time: recorded.time,
+            kind: EntryKind::Fee,
+            task,
+            user,
+            assignment_no,
+        }
     }
 
     pub fn of_completion(recorded: &Recorded<'_>, e: &TaskCompleted) -> Cause {
         let (task, user, assignment_no) = (e.task_id, e.completed_by, e.assignment_no);
-        Cause { id: recorded.id, time: recorded.time, kind: EntryKind::Reward, task, user, assignment_no }
+        Cause {
+            id: recorded.id,
+            time: recorded.time,
+            kind: EntryKind::Reward,
+            task,
+            user,
+            assignment_no,
+        }
     }
 }
 
@@ -81,24 +95,61 @@ impl History {
         };
         self.check_balance(at, e);
         self.check_date(at, e, when);
-        self.days.entry(e.business_date).or_default().entry(e.user_id).or_default().add(e);
+        self.days
+            .entry(e.business_date)
+            .or_default()
+            .entry(e.user_id)
+            .or_default()
+            .add(e);
         self.totals.post(e);
     }
 
     /// I4: the entry is what its cause asks for. The time by which it is dated.
     fn caused(&mut self, recorded: &Recorded<'_>, e: &BalanceChanged) -> Option<EventTime> {
         let at = recorded.sequence;
-        let name = if e.kind == EntryKind::Fee { "assignment" } else { "completion" };
-        let Some(cause) = e.cause_sequence.and_then(|sequence| self.owed.remove(&sequence)) else {
-            self.violates("I4", at, format!("no {name} awaits this entry: it has one already, or never happened"));
+        let name = if e.kind == EntryKind::Fee {
+            "assignment"
+        } else {
+            "completion"
+        };
+        let Some(cause) = e
+            .cause_sequence
+            .and_then(|sequence| self.owed.remove(&sequence))
+        else {
+            self.violates(
+                "I4",
+                at,
+                format!("no {name} awaits this entry: it has one already, or never happened"),
+            );
             return None;
         };
-        if let Some(sequence) = e.cause_sequence.filter(|sequence| *sequence > self.reacted_through) {
+        if let Some(sequence) = e
+            .cause_sequence
+            .filter(|sequence| *sequence > self.reacted_through)
+        {
             (self.reacted_through, self.reacted_at) = (sequence, at);
         }
-        let said = (e.kind, Some(cause.task), cause.user, Some(cause.assignment_no), cause.time);
-        if said != (cause.kind, e.task_id, e.user_id, e.assignment_no, e.occurred_at) {
-            self.violates("I4", at, format!("the entry does not repeat the {name} that it names as its cause"));
+        let said = (
+            e.kind,
+            Some(cause.task),
+            cause.user,
+            Some(cause.assignment_no),
+            cause.time,
+        );
+        if said
+            != (
+                cause.kind,
+                e.task_id,
+                e.user_id,
+                e.assignment_no,
+                e.occurred_at,
+            )
+        {
+            self.violates(
+                "I4",
+                at,
+                format!("the entry does not repeat the {name} that it names as its cause"),
+            );
         }
         self.check_derived(recorded, "balance.changed", cause.id);
         self.check_amount(at, e, cause.task);
@@ -106,14 +157,28 @@ impl History {
     }
 
     fn check_amount(&mut self, at: Sequence, e: &BalanceChanged, task: TaskId) {
-        let Some(task) = self.tasks.known.get_mut(&task) else { return };
+        let Some(task) = self.tasks.known.get_mut(&task) else {
+            return;
+        };
         if e.kind == EntryKind::Fee {
             task.fees_charged -= minor(e.amount);
         }
         let Some(price) = task.price else { return };
-        let due = if e.kind == EntryKind::Fee { -minor(price.fee) } else { minor(price.reward) };
+        let due = if e.kind == EntryKind::Fee {
+            -minor(price.fee)
+        } else {
+            minor(price.reward)
+        };
         if due != minor(e.amount) {
-            self.violates("I4", at, format!("the amount is {}, the task's price asks for {}", e.amount, money(due)));
+            self.violates(
+                "I4",
+                at,
+                format!(
+                    "the amount is {}, the task's price asks for {}",
+                    e.amount,
+                    money(due)
+                ),
+            );
         }
     }
 
@@ -123,7 +188,15 @@ impl History {
         *balance += minor(e.amount);
         let sum = *balance;
         if sum != minor(e.balance) {
-            self.violates("I1", at, format!("the balance is {}, the user's entries sum to {}", e.balance, money(sum)));
+            self.violates(
+                "I1",
+                at,
+                format!(
+                    "the balance is {}, the user's entries sum to {}",
+                    e.balance,
+                    money(sum)
+                ),
+            );
         }
         let is_signed = match e.kind {
             EntryKind::Fee | EntryKind::Payout => e.amount.minor() < 0,
@@ -131,7 +204,11 @@ impl History {
             EntryKind::Correction => e.amount.minor() != 0,
         };
         if !is_signed {
-            self.violates("I1", at, format!("a {} of {} has no posting", e.kind.name(), e.amount));
+            self.violates(
+                "I1",
+                at,
+                format!("a {} of {} has no posting", e.kind.name(), e.amount),
+            );
         }
     }
 
@@ -141,10 +218,15 @@ impl History {
         if let Some(closed) = self.closed_through
             && e.business_date <= closed
         {
-            let what = format!("the entry is dated {}, and dates up to {closed} are closed", e.business_date);
+            let what = format!(
+                "the entry is dated {}, and dates up to {closed} are closed",
+                e.business_date
+            );
             return self.violates("I14", at, what);
         }
-        let Some((date, late)) = when.and_then(|when| self.date_of(when)) else { return };
+        let Some((date, late)) = when.and_then(|when| self.date_of(when)) else {
+            return;
+        };
         if (date, late) != (e.business_date, e.late) {
             let mark = |late| if late { ", late" } else { "" };
             let what = format!(
@@ -170,8 +252,12 @@ impl History {
     /// Dates that the zone leaves out are never closed.
     pub(super) fn first_open_date(&self) -> Option<BusinessDate> {
         let company = self.company.as_ref()?;
-        let Some(closed) = self.closed_through else { return Some(company.first_date) };
-        (1..8).map(|days| closed.plus_days(days)).find(|date| company.zone.has_date(*date))
+        let Some(closed) = self.closed_through else {
+            return Some(company.first_date);
+        };
+        (1..8)
+            .map(|days| closed.plus_days(days))
+            .find(|date| company.zone.has_date(*date))
     }
 
     /// I4: every cause before the last one with an entry has its own.
@@ -183,7 +269,11 @@ impl History {
             .map(|(at, cause)| (*at, cause.kind))
             .collect();
         for (at, kind) in missing {
-            self.violates("I4", at, format!("there is no {} entry for this event", kind.name()));
+            self.violates(
+                "I4",
+                at,
+                format!("there is no {} entry for this event", kind.name()),
+            );
         }
     }
 }

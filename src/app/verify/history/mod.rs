@@ -119,11 +119,21 @@ impl History {
     ///
     /// # Errors
     /// The first event that cannot be read; what was seen before it stays.
-    pub fn follow(&mut self, around: &Surroundings<'_>, progress: Progress<'_>) -> Result<(), ConsumeError> {
+    pub fn follow(
+        &mut self,
+        around: &Surroundings<'_>,
+        progress: Progress<'_>,
+    ) -> Result<(), ConsumeError> {
         let head = around.log.head()?.sequence;
-        let set_aside: HashSet<Sequence> = self.decisions.iter().map(|decision| decision.target).collect();
+        let set_aside: HashSet<Sequence> = self
+            .decisions
+            .iter()
+            .map(|decision| decision.target)
+            .collect();
         let read = |line: &Line<'_>| match Recorded::from_line(line) {
-            Err(_) if matches!(line.kind(), LineKind::Unknown | LineKind::UnknownVersion(_)) => Ok(None),
+            Err(_) if matches!(line.kind(), LineKind::Unknown | LineKind::UnknownVersion(_)) => {
+                Ok(None)
+            }
             Err(_) if set_aside.contains(&line.sequence) => Ok(None),
             read => read.map(Some),
         };
@@ -140,8 +150,14 @@ impl History {
     }
 
     /// What was decided about dead letters up to `at`, the event that comes now.
-    fn decided_before(&mut self, around: &Surroundings<'_>, at: Sequence) -> Result<(), ConsumeError> {
-        let known = self.decisions.partition_point(|decision| decision.sequence <= at);
+    fn decided_before(
+        &mut self,
+        around: &Surroundings<'_>,
+        at: Sequence,
+    ) -> Result<(), ConsumeError> {
+        let known = self
+            .decisions
+            .partition_point(|decision| decision.sequence <= at);
         if known > self.decided {
             self.decided = known;
             self.withheld = Withheld::of(around, Consumer::Accounting, &self.decisions[..known])?;
@@ -175,7 +191,8 @@ impl History {
 
     fn violates(&mut self, invariant: &'static str, at: Sequence, what: impl Into<String>) {
         if self.found.len() < VIOLATIONS_MAX {
-            self.found.push(Violation::of_event(invariant, at.0, what.into()));
+            self.found
+                .push(Violation::of_event(invariant, at.0, what.into()));
         } else {
             self.untold += 1;
         }
@@ -195,9 +212,15 @@ impl History {
             Event::CompanyFounded(e) => self.company_founded(recorded, e),
             Event::UserRegistered(e) => self.user_registered(at, e),
             Event::UserChanged(e) => self.change(at, e.user_id, |_| {}),
-            Event::UserRoleChanged(e) => self.change(at, e.user_id, |person| person.role = e.new_role),
-            Event::UserDeactivated(e) => self.change(at, e.user_id, |person| person.is_active = false),
-            Event::UserReactivated(e) => self.change(at, e.user_id, |person| person.is_active = true),
+            Event::UserRoleChanged(e) => {
+                self.change(at, e.user_id, |person| person.role = e.new_role)
+            }
+            Event::UserDeactivated(e) => {
+                self.change(at, e.user_id, |person| person.is_active = false)
+            }
+            Event::UserReactivated(e) => {
+                self.change(at, e.user_id, |person| person.is_active = true)
+            }
             Event::TaskCreated(e) => self.task_created(recorded, e),
             Event::TaskAssigned(e) => self.task_assigned(recorded, e),
             Event::TasksReshuffled(e) => self.tasks_reshuffled(at, e),
@@ -218,8 +241,13 @@ impl History {
 
     /// Whether somebody decided in the end that accounting leaves the event itself out.
     fn is_left_out(&self, at: Sequence) -> bool {
-        let is_about = |made: &&Resolution| made.consumer == Consumer::Accounting && made.target == at;
-        self.decisions.iter().rev().find(is_about).is_some_and(|made| made.standing != Standing::Retried)
+        let is_about =
+            |made: &&Resolution| made.consumer == Consumer::Accounting && made.target == at;
+        self.decisions
+            .iter()
+            .rev()
+            .find(is_about)
+            .is_some_and(|made| made.standing != Standing::Retried)
     }
 
     /// Whether accounting leaves `cause` out.
@@ -249,7 +277,9 @@ impl History {
 
 /// What the entry of a cause waits for.
 fn subjects(cause: &Cause) -> impl Iterator<Item = String> {
-    [Subject::Task(cause.task), Subject::User(cause.user)].into_iter().map(|subject| subject.to_string())
+    [Subject::Task(cause.task), Subject::User(cause.user)]
+        .into_iter()
+        .map(|subject| subject.to_string())
 }
 
 fn money(minor: Minor) -> String {

@@ -12,9 +12,10 @@ fn maker(event: &Event) -> Option<Consumer> {
     match event {
         Event::TaskPriced(_)
         | Event::TaskSettled(_)
-        | Event::BalanceChanged(BalanceChanged { kind: EntryKind::Fee | EntryKind::Reward, .. }) => {
-            Some(Consumer::Accounting)
-        }
+        | Event::BalanceChanged(BalanceChanged {
+            kind: EntryKind::Fee | EntryKind::Reward,
+            ..
+        }) => Some(Consumer::Accounting),
         Event::MailSent(_) | Event::MailFailed(_) => Some(Consumer::Notifier),
         Event::CompanyFounded(_)
         | Event::UserRegistered(_)
@@ -42,12 +43,19 @@ impl History {
         if at == self.batch_first {
             self.batch_actor = by;
         } else if by != self.batch_actor {
-            let what = format!("it is by {by}, the batch began as one by {}", self.batch_actor);
+            let what = format!(
+                "it is by {by}, the batch began as one by {}",
+                self.batch_actor
+            );
             self.violates("envelope", at, what);
         }
         let maker = maker(&recorded.event).map(Actor::System);
         if let Some(maker) = maker.filter(|maker| *maker != by) {
-            self.violates("envelope", at, format!("it is by {by}, such events are by {maker} alone"));
+            self.violates(
+                "envelope",
+                at,
+                format!("it is by {by}, such events are by {maker} alone"),
+            );
         }
     }
 
@@ -59,7 +67,8 @@ impl History {
 
     pub(super) fn check_cause(&mut self, recorded: &Recorded<'_>, cause: EventId) {
         if recorded.causation != Some(cause) {
-            let what = format!("the causation id is not {cause}, the event that this one follows from");
+            let what =
+                format!("the causation id is not {cause}, the event that this one follows from");
             self.violates("I9", recorded.sequence, what);
         }
     }

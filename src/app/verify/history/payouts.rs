@@ -19,7 +19,10 @@ impl History {
     pub(super) fn payout_made(&mut self, recorded: &Recorded<'_>, e: &PayoutMade) {
         let at = recorded.sequence;
         if !self.paid.insert((e.user_id, e.business_date)) {
-            let what = format!("the user {} is paid twice for {}", e.user_id, e.business_date);
+            let what = format!(
+                "the user {} is paid twice for {}",
+                e.user_id, e.business_date
+            );
             self.violates("I5", at, what);
         } else if Some(e.business_date) == self.first_open_date() {
             self.check_payout(at, e);
@@ -28,8 +31,13 @@ impl History {
         self.check_payout_id(at, e);
         self.mail_owed(recorded, e);
         let id = recorded.id;
-        let paying =
-            Paying { id, payout_id: e.payout_id, user: e.user_id, amount: minor(e.amount), date: e.business_date };
+        let paying = Paying {
+            id,
+            payout_id: e.payout_id,
+            user: e.user_id,
+            amount: minor(e.amount),
+            date: e.business_date,
+        };
         self.paying.insert(e.entry_id, paying);
     }
 
@@ -37,15 +45,26 @@ impl History {
         let Some(company) = &self.company else { return };
         let name = format!("payout/{}/{}", e.user_id, e.business_date);
         let entry = format!("balance.changed/{}", e.payout_id);
-        if company.id.derive(&name) != e.payout_id.uuid() || company.id.derive(&entry) != e.entry_id.uuid() {
-            self.violates("I9", at, "the payout's ids are not derived from user and date");
+        if company.id.derive(&name) != e.payout_id.uuid()
+            || company.id.derive(&entry) != e.entry_id.uuid()
+        {
+            self.violates(
+                "I9",
+                at,
+                "the payout's ids are not derived from user and date",
+            );
         }
     }
 
     /// I6, as the payout tells it: opening + earned = amount, and both are what the entries say.
     fn check_payout(&mut self, at: Sequence, e: &PayoutMade) {
         let opening = self.carried.get(&e.user_id).copied().unwrap_or_default();
-        let day = self.days.get(&e.business_date).and_then(|day| day.get(&e.user_id)).copied().unwrap_or_default();
+        let day = self
+            .days
+            .get(&e.business_date)
+            .and_then(|day| day.get(&e.user_id))
+            .copied()
+            .unwrap_or_default();
         let due = (opening, day.earned(), opening + day.earned());
         if due != (minor(e.opening), minor(e.earned), minor(e.amount)) || due.2 <= 0 {
             let what = format!(
@@ -62,14 +81,22 @@ impl History {
     }
 
     /// The entry of a payout repeats it. The time by which it is dated: none, the payout says when.
-    pub(super) fn payout_posted(&mut self, recorded: &Recorded<'_>, e: &BalanceChanged) -> Option<EventTime> {
+    pub(super) fn payout_posted(
+        &mut self,
+        recorded: &Recorded<'_>,
+        e: &BalanceChanged,
+    ) -> Option<EventTime> {
         let paying = self.paying.remove(&e.entry_id);
         if let Some(paying) = &paying {
             self.check_cause(recorded, paying.id);
         }
         let repeats = paying.is_some_and(|paying| {
-            (Some(paying.payout_id), paying.user, -paying.amount, paying.date)
-                == (e.payout_id, e.user_id, minor(e.amount), e.business_date)
+            (
+                Some(paying.payout_id),
+                paying.user,
+                -paying.amount,
+                paying.date,
+            ) == (e.payout_id, e.user_id, minor(e.amount), e.business_date)
         });
         if !repeats {
             self.violates("I6", recorded.sequence, "the entry repeats no payout");
@@ -86,11 +113,18 @@ impl History {
         users.dedup();
         let mut wrong = Vec::new();
         for user in users {
-            let day = self.days.get(&date).and_then(|day| day.get(&user)).copied().unwrap_or_default();
+            let day = self
+                .days
+                .get(&date)
+                .and_then(|day| day.get(&user))
+                .copied()
+                .unwrap_or_default();
             let before = self.carried.get(&user).copied().unwrap_or_default() + day.earned();
             if day.payouts != before.max(0) {
                 let (before, paid) = (money(before), money(day.payouts));
-                wrong.push(format!("the balance of {user} at the end of {date} is {before}, {paid} is paid"));
+                wrong.push(format!(
+                    "the balance of {user} at the end of {date} is {before}, {paid} is paid"
+                ));
             }
             self.carried.insert(user, before - day.payouts);
         }

@@ -39,10 +39,31 @@ impl History {
 
     pub(super) fn user_registered(&mut self, at: Sequence, e: &UserRegistered) {
         if !self.logins.insert(e.login.clone()) {
-            self.violates("I10", at, format!("somebody was registered as `{}` before", Displayed(&e.login)));
+            self.violates(
+                "I10",
+                at,
+                format!(
+                    "somebody was registered as `{}` before",
+                    Displayed(&e.login)
+                ),
+            );
         }
-        if self.people.insert(e.user_id, Person { role: e.role, is_active: true }).is_some() {
-            self.violates("I10", at, format!("user {} was registered before", e.user_id));
+        if self
+            .people
+            .insert(
+                e.user_id,
+                Person {
+                    role: e.role,
+                    is_active: true,
+                },
+            )
+            .is_some()
+        {
+            self.violates(
+                "I10",
+                at,
+                format!("user {} was registered before", e.user_id),
+            );
         }
     }
 

@@ -6,7 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::app::verify::history::entries::Cause;
 use crate::app::verify::history::{History, Minor};
-use crate::domain::event::{AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled};
+use crate::domain::event::{
+    AssignmentReason, Event, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled,
+};
 use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::pricing::Price;
 use crate::domain::time::EventTime;
@@ -61,21 +63,36 @@ pub(super) fn words(title: &str, jira_id: Option<&str>) -> u64 {
 impl History {
     /// The first assignment stands right behind the creation.
     pub(super) fn tasks_before(&mut self, recorded: &Recorded<'_>) {
-        let Some(task) = self.tasks.unassigned else { return };
+        let Some(task) = self.tasks.unassigned else {
+            return;
+        };
         if !matches!(recorded.event.as_ref(), Event::TaskAssigned(e) if e.task_id == task) {
             self.tasks.unassigned = None;
-            self.violates("I11", recorded.sequence, format!("task {task} was created without an assignee"));
+            self.violates(
+                "I11",
+                recorded.sequence,
+                format!("task {task} was created without an assignee"),
+            );
         }
     }
 
     /// A batch is over.
     pub(super) fn tasks_after(&mut self, at: Sequence) {
         if let Some(task) = self.tasks.unassigned.take() {
-            self.violates("I11", at, format!("task {task} was created without an assignee"));
+            self.violates(
+                "I11",
+                at,
+                format!("task {task} was created without an assignee"),
+            );
         }
-        let Some(Reshuffle { at, moved, seen }) = self.tasks.reshuffle.take() else { return };
+        let Some(Reshuffle { at, moved, seen }) = self.tasks.reshuffle.take() else {
+            return;
+        };
         if moved != seen.len() as u64 {
-            let what = format!("the reshuffle says that {moved} tasks moved, but {} assignments follow", seen.len());
+            let what = format!(
+                "the reshuffle says that {moved} tasks moved, but {} assignments follow",
+                seen.len()
+            );
             self.violates("I11", at, what);
         }
     }
@@ -84,9 +101,17 @@ impl History {
     fn check_number(&mut self, at: Sequence, number: u64) {
         let last = self.tasks.last_number;
         if number <= last {
-            self.violates("I11", at, format!("the number {number} was given before: the last one was {last}"));
+            self.violates(
+                "I11",
+                at,
+                format!("the number {number} was given before: the last one was {last}"),
+            );
         } else if number != last + 1 {
-            self.violates("I11", at, format!("the task has the number {number}, the last one had {last}"));
+            self.violates(
+                "I11",
+                at,
+                format!("the task has the number {number}, the last one had {last}"),
+            );
         }
         self.tasks.last_number = last.max(number);
     }
@@ -106,22 +131,35 @@ impl History {
         };
         self.tasks.unassigned = Some(e.task_id);
         if self.tasks.known.insert(e.task_id, task).is_some() {
-            self.violates("I11", recorded.sequence, format!("task {} was created before", e.task_id));
+            self.violates(
+                "I11",
+                recorded.sequence,
+                format!("task {} was created before", e.task_id),
+            );
         } else {
             self.tasks.open += 1;
         }
     }
 
     pub(super) fn tasks_reshuffled(&mut self, at: Sequence, e: &TasksReshuffled) {
-        let eligible = self.people.values().filter(|person| person.is_eligible()).count() as u64;
-        if (e.open_tasks, e.eligible_users, e.moved) != (self.tasks.open, eligible, self.tasks.open) {
+        let eligible = self
+            .people
+            .values()
+            .filter(|person| person.is_eligible())
+            .count() as u64;
+        if (e.open_tasks, e.eligible_users, e.moved) != (self.tasks.open, eligible, self.tasks.open)
+        {
             let what = format!(
                 "the reshuffle counts {} open tasks, {} eligible users and {} moves; there were {} tasks and {eligible} users",
                 e.open_tasks, e.eligible_users, e.moved, self.tasks.open
             );
             self.violates("I11", at, what);
         }
-        self.tasks.reshuffle = Some(Reshuffle { at, moved: e.moved, seen: HashSet::new() });
+        self.tasks.reshuffle = Some(Reshuffle {
+            at,
+            moved: e.moved,
+            seen: HashSet::new(),
+        });
     }
 
     pub(super) fn task_assigned(&mut self, recorded: &Recorded<'_>, e: &TaskAssigned) {
@@ -138,7 +176,9 @@ impl History {
     }
 
     fn assignment_fault(&mut self, e: &TaskAssigned) -> Option<String> {
-        let Some(task) = self.tasks.known.get(&e.task_id) else { return Some("the task does not exist".to_owned()) };
+        let Some(task) = self.tasks.known.get(&e.task_id) else {
+            return Some("the task does not exist".to_owned());
+        };
         let is_first = task.assignee.is_none();
         let reshuffle = self.tasks.reshuffle.as_mut();
         let is_new = reshuffle.map(|reshuffle| reshuffle.seen.insert(e.task_id));
@@ -147,19 +187,32 @@ impl History {
             AssignmentReason::Reshuffle => !is_first && is_new == Some(true),
         };
         if !is_fitting {
-            return Some("the assignment belongs to no creation and no reshuffle, or moves a task twice".to_owned());
+            return Some(
+                "the assignment belongs to no creation and no reshuffle, or moves a task twice"
+                    .to_owned(),
+            );
         }
         if task.completed.is_some() {
             return Some("the task was completed before".to_owned());
         }
         if (e.previous_assignee_id, e.assignment_no) != (task.assignee, task.assignment_no + 1) {
-            let was = task.assignee.map_or("nobody".to_owned(), |user| user.to_string());
-            return Some(format!("the task was with {was} by assignment {}", task.assignment_no));
+            let was = task
+                .assignee
+                .map_or("nobody".to_owned(), |user| user.to_string());
+            return Some(format!(
+                "the task was with {was} by assignment {}",
+                task.assignment_no
+            ));
         }
         match self.people.get(&e.assignee_id) {
             Some(person) if person.is_eligible() => None,
-            Some(person) if !person.is_active => Some(format!("the assignee {} was deactivated", e.assignee_id)),
-            Some(person) => Some(format!("the assignee {} is a {}, who is not drawn", e.assignee_id, person.role)),
+            Some(person) if !person.is_active => {
+                Some(format!("the assignee {} was deactivated", e.assignee_id))
+            }
+            Some(person) => Some(format!(
+                "the assignee {} is a {}, who is not drawn",
+                e.assignee_id, person.role
+            )),
             None => Some(format!("the assignee {} does not exist", e.assignee_id)),
         }
     }
@@ -171,17 +224,30 @@ impl History {
         };
         if let Some(before) = task.completed {
             if !self.is_left_out(at) {
-                self.violates("I4", at, format!("the task was completed by event {} before", before.at));
+                self.violates(
+                    "I4",
+                    at,
+                    format!("the task was completed by event {} before", before.at),
+                );
             }
             return;
         }
         let holder = (task.assignee, task.assignment_no);
-        task.completed =
-            Some(Completion { id: recorded.id, by: e.completed_by, at, time: recorded.time, is_settled: false });
+        task.completed = Some(Completion {
+            id: recorded.id,
+            by: e.completed_by,
+            at,
+            time: recorded.time,
+            is_settled: false,
+        });
         self.tasks.open -= 1;
         self.owed.insert(at, Cause::of_completion(recorded, e));
         if holder != (Some(e.completed_by), e.assignment_no) {
-            self.violates("I11", at, "the task was completed by somebody who did not hold it");
+            self.violates(
+                "I11",
+                at,
+                "the task was completed by somebody who did not hold it",
+            );
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::app::verify::Findings;
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
 use crate::domain::event::{
-    AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated, UserDeactivated, UserRegistered,
+    AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated, UserDeactivated,
+    UserRegistered,
 };
 use crate::domain::id::{EntryId, EventId, TaskId, UserId};
 use crate::domain::ledger::entry::EntryKind;
@@ -23,7 +24,11 @@ fn verified(batches: &[Batch]) -> Findings {
 fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let mut sequence: u64 = batches.iter().map(|batch| batch.facts.len() as u64).sum();
-    for fact in batches.iter_mut().rev().flat_map(|batch| batch.facts.iter_mut().rev()) {
+    for fact in batches
+        .iter_mut()
+        .rev()
+        .flat_map(|batch| batch.facts.iter_mut().rev())
+    {
         if change(fact) {
             return (sequence, verified(&batches));
         }
@@ -37,12 +42,25 @@ fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let facts = make(&batches);
     let like = batches.last().unwrap();
-    batches.push(Batch { command_id: "crafted".into(), command_hash: None, facts, ..like.clone() });
-    (batches.iter().map(|batch| batch.facts.len() as u64).sum(), verified(&batches))
+    batches.push(Batch {
+        command_id: "crafted".into(),
+        command_hash: None,
+        facts,
+        ..like.clone()
+    });
+    (
+        batches.iter().map(|batch| batch.facts.len() as u64).sum(),
+        verified(&batches),
+    )
 }
 
 fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -> T {
-    batches.iter().rev().flat_map(|batch| batch.facts.iter().rev()).find_map(|fact| pick(&fact.event)).unwrap()
+    batches
+        .iter()
+        .rev()
+        .flat_map(|batch| batch.facts.iter().rev())
+        .find_map(|fact| pick(&fact.event))
+        .unwrap()
 }
 
 fn registered(batches: &[Batch], login: &str) -> UserRegistered {
@@ -62,17 +80,37 @@ fn last_number(batches: &[Batch]) -> u64 {
 /// A new task, created and assigned.
 fn task_for(assignee_id: UserId, number: u64) -> Vec<Fact> {
     let (task_id, created_by) = (TaskId::from_uuid(Uuid::from_u128(5)), assignee_id);
-    let created = TaskCreated { task_id, number, title: "x".into(), jira_id: None, description: None, created_by };
-    vec![fact(1, created), fact(2, first_assignment(task_id, assignee_id))]
+    let created = TaskCreated {
+        task_id,
+        number,
+        title: "x".into(),
+        jira_id: None,
+        description: None,
+        created_by,
+    };
+    vec![
+        fact(1, created),
+        fact(2, first_assignment(task_id, assignee_id)),
+    ]
 }
 
 fn first_assignment(task_id: TaskId, assignee_id: UserId) -> TaskAssigned {
     let reason = AssignmentReason::Created;
-    TaskAssigned { task_id, assignee_id, previous_assignee_id: None, reason, assignment_no: 1 }
+    TaskAssigned {
+        task_id,
+        assignee_id,
+        previous_assignee_id: None,
+        reason,
+        assignment_no: 1,
+    }
 }
 
 fn fact(number: u128, event: impl Into<Event>) -> Fact {
-    Fact { id: fact_id(number), causation: None, event: event.into() }
+    Fact {
+        id: fact_id(number),
+        causation: None,
+        event: event.into(),
+    }
 }
 
 fn fact_id(number: u128) -> EventId {
@@ -81,8 +119,14 @@ fn fact_id(number: u128) -> EventId {
 
 #[track_caller]
 fn expect(findings: &Findings, expected: &[(&'static str, u64)]) {
-    let places: Vec<_> = expected.iter().map(|(invariant, at)| (*invariant, format!("event {at}"))).collect();
-    let mut expected: Vec<_> = places.iter().map(|(invariant, place)| (*invariant, place.as_str())).collect();
+    let places: Vec<_> = expected
+        .iter()
+        .map(|(invariant, at)| (*invariant, format!("event {at}")))
+        .collect();
+    let mut expected: Vec<_> = places
+        .iter()
+        .map(|(invariant, place)| (*invariant, place.as_str()))
+        .collect();
     expected.sort_unstable();
     assert_eq!(broken(findings), expected, "{findings:#?}");
 }
@@ -235,9 +279,15 @@ fn i13_an_entry_that_is_late_without_reason() {
         }
         _ => false,
     });
-    assert!(broken(&findings).contains(&("I13", format!("event {at}").as_str())), "{findings:#?}");
+    assert!(
+        broken(&findings).contains(&("I13", format!("event {at}").as_str())),
+        "{findings:#?}"
+    );
     let others = findings.violations.iter().filter(|v| v.invariant != "I13");
-    assert!(others.into_iter().all(|v| v.what.contains("late_entries")), "{findings:#?}");
+    assert!(
+        others.into_iter().all(|v| v.what.contains("late_entries")),
+        "{findings:#?}"
+    );
 }
 
 #[test]
@@ -252,7 +302,14 @@ fn i14_an_entry_that_is_dated_into_a_closed_date() {
             _ => None,
         });
         let id = EntryId::from_uuid(Uuid::from_u128(1));
-        vec![fact(1, BalanceChanged { entry_id: id, balance: balance + entry.amount, ..entry })]
+        vec![fact(
+            1,
+            BalanceChanged {
+                entry_id: id,
+                balance: balance + entry.amount,
+                ..entry
+            },
+        )]
     });
     expect(&findings, &[("I14", at)]);
 }
@@ -262,12 +319,28 @@ fn i10_and_i8_what_the_state_index_cannot_follow_is_told_of_the_event_though_the
     for login in ["dima", "new"] {
         let (at, findings) = appended(|batches| {
             let dima = registered(batches, "dima");
-            let user_id = if login == "new" { dima.user_id } else { UserId::from_uuid(Uuid::from_u128(5)) };
-            vec![fact(1, UserRegistered { login: login.into(), user_id, ..dima })]
+            let user_id = if login == "new" {
+                dima.user_id
+            } else {
+                UserId::from_uuid(Uuid::from_u128(5))
+            };
+            vec![fact(
+                1,
+                UserRegistered {
+                    login: login.into(),
+                    user_id,
+                    ..dima
+                },
+            )]
         });
         expect(&findings, &[("I10", at), ("I8", at)]);
     }
-    let (at, findings) = appended(|batches| vec![Fact { id: fact_id(1), ..batches[0].facts[0].clone() }]);
+    let (at, findings) = appended(|batches| {
+        vec![Fact {
+            id: fact_id(1),
+            ..batches[0].facts[0].clone()
+        }]
+    });
     expect(&findings, &[("I10", at), ("I8", at)]);
 }
 
@@ -277,32 +350,62 @@ fn i11_and_i8_a_task_number_that_is_given_twice_and_an_assignment_of_no_task() {
     expect(&findings, &[("I11", at - 1), ("I8", at - 1)]);
     let (at, findings) = appended(|batches| {
         let nothing = TaskId::from_uuid(Uuid::from_u128(6));
-        vec![fact(1, first_assignment(nothing, registered(batches, "dima").user_id))]
+        vec![fact(
+            1,
+            first_assignment(nothing, registered(batches, "dima").user_id),
+        )]
     });
     expect(&findings, &[("I11", at), ("I8", at)]);
 }
 
 #[test]
 fn i11_a_task_number_that_leaves_one_out() {
-    let (at, findings) = appended(|batches| task_for(registered(batches, "dima").user_id, last_number(batches) + 2));
+    let (at, findings) = appended(|batches| {
+        task_for(
+            registered(batches, "dima").user_id,
+            last_number(batches) + 2,
+        )
+    });
     expect(&findings, &[("I11", at - 1)]);
 }
 
 #[test]
 fn i10_a_user_who_was_never_registered() {
-    let (at, findings) =
-        appended(|_| vec![fact(1, UserDeactivated { user_id: UserId::from_uuid(Uuid::from_u128(5)), reason: None })]);
+    let (at, findings) = appended(|_| {
+        vec![fact(
+            1,
+            UserDeactivated {
+                user_id: UserId::from_uuid(Uuid::from_u128(5)),
+                reason: None,
+            },
+        )]
+    });
     expect(&findings, &[("I10", at)]);
 }
 
 #[test]
 fn i10_and_i8_a_given_key_that_is_used_twice() {
     let mut batches = Store::sound().batches();
-    let given = batches.iter().find(|batch| batch.command_hash.is_some()).unwrap().clone();
+    let given = batches
+        .iter()
+        .find(|batch| batch.command_hash.is_some())
+        .unwrap()
+        .clone();
     let like = batches.last().unwrap().clone();
     let user_id = registered(&batches, "dima").user_id;
-    let facts = vec![fact(1, UserDeactivated { user_id, reason: None })];
-    batches.push(Batch { facts, command_id: given.command_id, command_hash: given.command_hash, ..like });
+    let facts = vec![fact(
+        1,
+        UserDeactivated {
+            user_id,
+            reason: None,
+        },
+    )];
+    batches.push(Batch {
+        facts,
+        command_id: given.command_id,
+        command_hash: given.command_hash,
+        ..like
+    });
     let findings = verified(&batches);
     let rules: Vec<_> = findings.violations.iter().map(|v| v.invariant).collect();
     assert_eq!(rules, ["I10", "I8"], "{findings:#?}");

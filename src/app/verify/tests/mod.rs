@@ -14,7 +14,11 @@ use store::Store;
 
 /// Rules that are broken, with their places.
 fn broken(findings: &Findings) -> Vec<(&'static str, &str)> {
-    let mut broken: Vec<_> = findings.violations.iter().map(|v| (v.invariant, v.place.as_str())).collect();
+    let mut broken: Vec<_> = findings
+        .violations
+        .iter()
+        .map(|v| (v.invariant, v.place.as_str()))
+        .collect();
     broken.sort_unstable();
     broken.dedup();
     broken
@@ -27,7 +31,10 @@ fn a_sound_store_has_no_finding() {
         let findings = store.verify(deep);
         assert!(findings.is_sound(), "{findings:#?}");
         assert_eq!(findings.notes, [""; 0], "deep: {deep}");
-        assert_eq!(Some(findings.checked_events), findings.head.map(|head| head.sequence.0));
+        assert_eq!(
+            Some(findings.checked_events),
+            findings.head.map(|head| head.sequence.0)
+        );
         assert_eq!(findings.checked_bytes, store.log_bytes());
     }
 }
@@ -35,7 +42,10 @@ fn a_sound_store_has_no_finding() {
 #[test]
 fn verifying_writes_nothing() {
     let store = Store::sound();
-    assert!(store.path("state.sqlite-wal").exists(), "the index was left as commands leave it");
+    assert!(
+        store.path("state.sqlite-wal").exists(),
+        "the index was left as commands leave it"
+    );
     let before = store.contents();
     store.verify(true);
     assert_eq!(store.contents(), before);
@@ -44,7 +54,12 @@ fn verifying_writes_nothing() {
 #[test]
 fn a_store_without_tables_is_sound_and_says_so() {
     let store = Store::sound();
-    for file in ["state.sqlite", "accounting.duckdb", "analytics.duckdb", "notifier.sqlite"] {
+    for file in [
+        "state.sqlite",
+        "accounting.duckdb",
+        "analytics.duckdb",
+        "notifier.sqlite",
+    ] {
         store.remove(file);
     }
     let findings = store.verify(true);

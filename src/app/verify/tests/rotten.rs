@@ -20,19 +20,25 @@ fn whichever_bit_of_the_state_index_rots_commands_do_what_they_would_have_done()
     let plan = Plan::of(&store);
     let index = store.path("state.sqlite");
     let db = checked_pages::open(&index).unwrap();
-    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA journal_mode = DELETE;").unwrap();
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA journal_mode = DELETE;")
+        .unwrap();
     drop(db);
     let whole = fs::read(&index).unwrap();
     let sound = plan.lines_after(&store, &whole);
     let bits = whole.len() * 8;
     let anywhere = (0..bits).step_by((bits / number("POPUG_ROTTEN_BITS", BITS)).max(1));
     // Of the header of each page the last bits of the count of its cells and of its rightmost child.
-    let headers = (0..bits).step_by(PAGE_BYTES * 8).flat_map(|page| [4, 11].map(|byte| page + byte * 8));
+    let headers = (0..bits)
+        .step_by(PAGE_BYTES * 8)
+        .flat_map(|page| [4, 11].map(|byte| page + byte * 8));
     for bit in anywhere.chain(headers) {
         let mut rotten = whole.clone();
         rotten[bit / 8] ^= 1 << (bit % 8);
         let found = plan.lines_after(&store, &rotten);
-        let other = found.iter().zip(&sound).find(|(found, sound)| found != sound);
+        let other = found
+            .iter()
+            .zip(&sound)
+            .find(|(found, sound)| found != sound);
         assert!(found == sound, "bit {bit}: {other:#?}");
     }
 }
@@ -44,19 +50,35 @@ fn an_older_copy_under_what_was_written_ahead_of_a_newer_one_is_damage() {
     let path = store.path("state.sqlite");
     let merged = || {
         let db = checked_pages::open(&path).unwrap();
-        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
     };
     merged();
     let older = fs::read(&path).unwrap();
     let clock = Pinned::at("2026-11-22T10:30:00Z");
-    let (login, email, role) = ("ilya".to_owned(), "ilya@popug.example".to_owned(), "worker".to_owned());
+    let (login, email, role) = (
+        "ilya".to_owned(),
+        "ilya@popug.example".to_owned(),
+        "worker".to_owned(),
+    );
     let boss = plan.0[3].0;
-    let register = Command::RegisterUser { full_name: login.clone(), login, email, role };
-    store.app(&clock).execute(boss, &register, &Manner::default()).unwrap();
+    let register = Command::RegisterUser {
+        full_name: login.clone(),
+        login,
+        email,
+        role,
+    };
+    store
+        .app(&clock)
+        .execute(boss, &register, &Manner::default())
+        .unwrap();
     merged();
     // Of what is written now, nothing is on the pages that tell of ilya.
     let (dima, add, _) = &plan.0[0];
-    store.app(&clock).execute(*dima, add, &Manner::default()).unwrap();
+    store
+        .app(&clock)
+        .execute(*dima, add, &Manner::default())
+        .unwrap();
     assert!(fs::metadata(store.path("state.sqlite-wal")).unwrap().len() > 0);
     let sound = plan.lines_after(&store, &fs::read(&path).unwrap());
     assert!(plan.lines_after(&store, &older) == sound);
@@ -71,7 +93,11 @@ fn rows_that_contradict_the_log_are_made_anew_once() {
     let lagging = store.copied();
     let db = checked_pages::open(&lagging.path("state.sqlite")).unwrap();
     // It has gone on, and does not know.
-    db.execute_batch(&format!("UPDATE checkpoint SET sequence = 0, hash = '{}'", "0".repeat(64))).unwrap();
+    db.execute_batch(&format!(
+        "UPDATE checkpoint SET sequence = 0, hash = '{}'",
+        "0".repeat(64)
+    ))
+    .unwrap();
     drop(db);
     assert!(plan.lines_after(&lagging, &fs::read(lagging.path("state.sqlite")).unwrap()) == sound);
     let clock = Pinned::at("2026-11-22T10:30:00Z");
@@ -90,11 +116,26 @@ impl Plan {
         let app = store.app(&clock);
         let index = app.index().unwrap();
         let user = |login: &str| index.user_named(login).unwrap().unwrap().id;
-        let add = |title: &str| Command::AddTask { title: title.to_owned(), jira_id: None, description: None };
-        let (login, email, role) = ("egor".to_owned(), "egor@popug.example".to_owned(), "worker".to_owned());
-        let register = Command::RegisterUser { full_name: login.clone(), login, email, role };
+        let add = |title: &str| Command::AddTask {
+            title: title.to_owned(),
+            jira_id: None,
+            description: None,
+        };
+        let (login, email, role) = (
+            "egor".to_owned(),
+            "egor@popug.example".to_owned(),
+            "worker".to_owned(),
+        );
+        let register = Command::RegisterUser {
+            full_name: login.clone(),
+            login,
+            email,
+            role,
+        };
         let open = index.open_tasks().unwrap().remove(0);
-        let complete = Command::CompleteTasks { tasks: vec![open.number.to_string()] };
+        let complete = Command::CompleteTasks {
+            tasks: vec![open.number.to_string()],
+        };
         let plan = Plan(vec![
             (user("dima"), add("Given before"), "given".to_owned()),
             (user("dima"), add("Given now"), "new".to_owned()),
@@ -108,7 +149,14 @@ impl Plan {
 
     fn carry_out(&self, app: &App<'_>, count: usize) {
         for (by, command, key) in &self.0[..count] {
-            app.execute(*by, command, &Manner { key: Some(key.clone()) }).unwrap();
+            app.execute(
+                *by,
+                command,
+                &Manner {
+                    key: Some(key.clone()),
+                },
+            )
+            .unwrap();
         }
     }
 

@@ -49,7 +49,9 @@ impl Clock for Pinned {
 
 impl Environment for Pinned {
     fn dice(&self, salt: &str) -> Box<dyn Dice> {
-        let seed = salt.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+        let seed = salt
+            .bytes()
+            .fold(7, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
         Box::new(PinnedDice::new(seed))
     }
 
@@ -69,7 +71,10 @@ impl Notices for Silent {
     fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
 }
 
-const AT_ONCE: Patience = Patience { wait: Duration::ZERO, holder: String::new() };
+const AT_ONCE: Patience = Patience {
+    wait: Duration::ZERO,
+    holder: String::new(),
+};
 /// So small that the log has several segments.
 const SEGMENT_BYTES_MAX: u64 = 20_000;
 
@@ -85,7 +90,9 @@ impl Store {
     }
 
     pub fn copied(&self) -> Store {
-        let store = Store { directory: tempfile::tempdir().unwrap() };
+        let store = Store {
+            directory: tempfile::tempdir().unwrap(),
+        };
         copy(&self.root(), &store.root());
         store
     }
@@ -99,7 +106,9 @@ impl Store {
     }
 
     fn make() -> Store {
-        let store = Store { directory: tempfile::tempdir().unwrap() };
+        let store = Store {
+            directory: tempfile::tempdir().unwrap(),
+        };
         let clock = Pinned::at("2026-10-20T08:00:00Z");
         let company = FoundCompany {
             name: "UberPopug".into(),
@@ -110,9 +119,18 @@ impl Store {
             admin_email: "boss@popug.example".into(),
             test_clock: true,
         };
-        let founding = Founding { company, admin_password: Password::new("correct horse battery"), founded_at: None };
-        founding.carry_out(&StoreDirectory::new(store.root()), &clock, &AT_ONCE).unwrap();
-        let days = Days { app: store.app(&clock), clock: &clock };
+        let founding = Founding {
+            company,
+            admin_password: Password::new("correct horse battery"),
+            founded_at: None,
+        };
+        founding
+            .carry_out(&StoreDirectory::new(store.root()), &clock, &AT_ONCE)
+            .unwrap();
+        let days = Days {
+            app: store.app(&clock),
+            clock: &clock,
+        };
         days.live();
         store
     }
@@ -130,20 +148,28 @@ impl Store {
     }
 
     pub fn verify(&self, deep: bool) -> Findings {
-        self.app(&Pinned::at("2026-11-22T10:00:00Z")).verify(deep, &|_, _, _| {}).unwrap()
+        self.app(&Pinned::at("2026-11-22T10:00:00Z"))
+            .verify(deep, &|_, _, _| {})
+            .unwrap()
     }
 
     /// A write that no consumer has followed.
     pub fn complete_somebodys_task(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
-        Days { app: self.app(&clock), clock: &clock }.complete(1);
+        Days {
+            app: self.app(&clock),
+            clock: &clock,
+        }
+        .complete(1);
     }
 
     /// Somebody works with a version whose analytics cannot read the last entry, and sets it aside.
     /// This version's accounting and analytics follow.
     pub fn set_an_entry_aside_for_analytics(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
-        self.set_aside(&self.app(&clock), Consumer::Analytics, |event| matches!(event, Event::BalanceChanged(_)));
+        self.set_aside(&self.app(&clock), Consumer::Analytics, |event| {
+            matches!(event, Event::BalanceChanged(_))
+        });
         self.consume();
     }
 
@@ -159,27 +185,62 @@ impl Store {
     /// wait any more, an entry is corrected before accounting runs.
     pub fn correct_an_entry_while_a_released_charge_is_owed(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
-        let days = Days { app: self.app(&clock), clock: &clock };
+        let days = Days {
+            app: self.app(&clock),
+            clock: &clock,
+        };
         let at = self.set_aside(&days.app, Consumer::Accounting, |event| match event {
             Event::UserRegistered(e) => e.login == "wanda",
             _ => false,
         });
         (0..12).for_each(|n| days.add(&format!("Plain {n}")));
         days.app.consume_accounting().unwrap();
-        days.app.retry_event(&days.caller("boss"), None, at, "it can be read now", &Manner::default()).unwrap();
+        days.app
+            .retry_event(
+                &days.caller("boss"),
+                None,
+                at,
+                "it can be read now",
+                &Manner::default(),
+            )
+            .unwrap();
         days.correct(EntryKind::Fee);
     }
 
     /// By another version, which cannot read the last event that is meant. Where that stands.
-    fn set_aside(&self, app: &App<'_>, consumer: Consumer, is_meant: impl Fn(&Event) -> bool) -> Sequence {
+    fn set_aside(
+        &self,
+        app: &App<'_>,
+        consumer: Consumer,
+        is_meant: impl Fn(&Event) -> bool,
+    ) -> Sequence {
         let batches = self.batches();
-        let numbered = (1..).map(Sequence).zip(batches.iter().flat_map(|batch| &batch.facts));
-        let (at, target_id) =
-            numbered.filter(|(_, fact)| is_meant(&fact.event)).map(|(at, fact)| (at, fact.id)).last().unwrap();
-        let event = EventSetAside { consumer, target_sequence: at, target_id, reason: "unreadable".into() };
-        let fact = Fact { id: EventId::from_uuid(uuid::Uuid::max()), causation: None, event: event.into() };
+        let numbered = (1..)
+            .map(Sequence)
+            .zip(batches.iter().flat_map(|batch| &batch.facts));
+        let (at, target_id) = numbered
+            .filter(|(_, fact)| is_meant(&fact.event))
+            .map(|(at, fact)| (at, fact.id))
+            .last()
+            .unwrap();
+        let event = EventSetAside {
+            consumer,
+            target_sequence: at,
+            target_id,
+            reason: "unreadable".into(),
+        };
+        let fact = Fact {
+            id: EventId::from_uuid(uuid::Uuid::max()),
+            causation: None,
+            event: event.into(),
+        };
         let like = batches.into_iter().last().unwrap();
-        let batch = Batch { command_id: "an old version".into(), command_hash: None, facts: vec![fact], ..like };
+        let batch = Batch {
+            command_id: "an old version".into(),
+            command_hash: None,
+            facts: vec![fact],
+            ..like
+        };
         let mut writer = app.log.writer(&AT_ONCE).unwrap();
         let head = *writer.head();
         writer.append(&head, &batch).unwrap();
@@ -199,13 +260,21 @@ impl Store {
         const HASH_SUFFIX_BYTES: usize = 75;
         let path = self.segments().pop().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        let meant = text.lines().enumerate().filter(|(_, line)| line.contains(&format!("\"{type_name}\""))).last();
+        let meant = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.contains(&format!("\"{type_name}\"")))
+            .last();
         let (at, line) = meant.unwrap();
         assert!(line.contains(from), "{line}");
         let (mut hash, mut forged) = (Hash::ZERO, String::new());
         for (n, line) in text.lines().enumerate() {
             let open = &line[..line.len() - HASH_SUFFIX_BYTES];
-            let open = if n == at { open.replace(from, to) } else { open.to_owned() };
+            let open = if n == at {
+                open.replace(from, to)
+            } else {
+                open.to_owned()
+            };
             hash = Hash::of_line(&hash, open.as_bytes());
             forged += &format!("{open},\"hash\":\"{hash}\"}}\n");
         }
@@ -218,7 +287,10 @@ impl Store {
     pub fn append_of_type(&self, type_name: &str) -> u64 {
         let head = self.log().head().unwrap();
         let (sequence, log) = (head.sequence.next(), self.log());
-        let (last, id) = (log.line(head.sequence).unwrap(), uuid::Uuid::from_u128(sequence.0.into()));
+        let (last, id) = (
+            log.line(head.sequence).unwrap(),
+            uuid::Uuid::from_u128(sequence.0.into()),
+        );
         let body = format!(
             "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/popug/notifier\",\"type\":\"{type_name}\",\
              \"subject\":\"user/{id}\",\"time\":\"{}\",\"sequence\":\"{:020}\",\"more\":0,\
@@ -227,22 +299,32 @@ impl Store {
             sequence.0,
         );
         let hash = Hash::of_line(&head.hash, body.as_bytes());
-        let mut segment = std::fs::File::options().append(true).open(self.segments().pop().unwrap()).unwrap();
-        segment.write_all(format!("{body},\"hash\":\"{hash}\"}}\n").as_bytes()).unwrap();
+        let mut segment = std::fs::File::options()
+            .append(true)
+            .open(self.segments().pop().unwrap())
+            .unwrap();
+        segment
+            .write_all(format!("{body},\"hash\":\"{hash}\"}}\n").as_bytes())
+            .unwrap();
         // Whoever writes next publishes what continues the log.
         assert_eq!(log.writer(&AT_ONCE).unwrap().head().sequence, sequence);
         sequence.0
     }
 
     pub fn segments(&self) -> Vec<PathBuf> {
-        let files = std::fs::read_dir(self.path("log")).unwrap().map(|entry| entry.unwrap().path());
+        let files = std::fs::read_dir(self.path("log"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         let mut segments: Vec<_> = files.filter(|path| path.extension().is_some()).collect();
         segments.sort();
         segments
     }
 
     pub fn log_bytes(&self) -> u64 {
-        self.segments().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum()
+        self.segments()
+            .iter()
+            .map(|path| std::fs::metadata(path).unwrap().len())
+            .sum()
     }
 
     pub fn remove(&self, name: &str) {
@@ -267,7 +349,9 @@ impl Store {
     }
 
     pub fn log(&self) -> FileLog {
-        FileLog::open(&self.path("log")).unwrap().with_segment_bytes_max(SEGMENT_BYTES_MAX)
+        FileLog::open(&self.path("log"))
+            .unwrap()
+            .with_segment_bytes_max(SEGMENT_BYTES_MAX)
     }
 
     pub fn batches(&self) -> Vec<Batch> {
@@ -276,7 +360,11 @@ impl Store {
         let read = |line: &crate::event_log::Line<'_>| {
             first = first.or(line.command_hash.map(|hash| hash.parse().unwrap()));
             let causation = line.causation_id.map(|id| id.parse().unwrap());
-            facts.push(Fact { id: line.event_id()?, causation, event: line.event()? });
+            facts.push(Fact {
+                id: line.event_id()?,
+                causation,
+                event: line.event()?,
+            });
             if line.more == 0 {
                 batches.push(Batch {
                     time: line.event_time()?,
@@ -295,10 +383,14 @@ impl Store {
 
     /// Replaces the log by one of these batches, with right hashes, and drops all tables.
     pub fn craft(batches: &[Batch]) -> Store {
-        let store = Store { directory: tempfile::tempdir().unwrap() };
+        let store = Store {
+            directory: tempfile::tempdir().unwrap(),
+        };
         let log = FileLog::create(&store.path("log")).unwrap();
         let mut writer = log.writer(&AT_ONCE).unwrap();
-        batches.iter().fold(Head::EMPTY, |head, batch| writer.append(&head, batch).unwrap());
+        batches.iter().fold(Head::EMPTY, |head, batch| {
+            writer.append(&head, batch).unwrap()
+        });
         store
     }
 }
@@ -331,8 +423,20 @@ impl Days<'_> {
             ("wanda", "worker"),
             ("cron", "service"),
         ] {
-            let (login, role, email) = (login.to_owned(), role.to_owned(), format!("{login}@popug.example"));
-            self.execute("boss", Command::RegisterUser { full_name: login.clone(), login, email, role });
+            let (login, role, email) = (
+                login.to_owned(),
+                role.to_owned(),
+                format!("{login}@popug.example"),
+            );
+            self.execute(
+                "boss",
+                Command::RegisterUser {
+                    full_name: login.clone(),
+                    login,
+                    email,
+                    role,
+                },
+            );
         }
         for day in 0..4 {
             (0..6).for_each(|n| self.add(&format!("[UP-{day}{n}] Почистить клетку {n}")));
@@ -345,9 +449,21 @@ impl Days<'_> {
             self.correct(EntryKind::Reward);
         }
         let wanda = "wanda".to_owned();
-        self.execute("boss", Command::DeactivateUser { user: wanda.clone(), reason: Some("moult".into()) });
+        self.execute(
+            "boss",
+            Command::DeactivateUser {
+                user: wanda.clone(),
+                reason: Some("moult".into()),
+            },
+        );
         self.add("Plain");
-        self.execute("boss", Command::ReactivateUser { user: wanda, reason: None });
+        self.execute(
+            "boss",
+            Command::ReactivateUser {
+                user: wanda,
+                reason: None,
+            },
+        );
         self.clock.pass(48);
         self.app.close(&self.caller("anna"), None).unwrap();
         // The notifier's tables follow; no mail is sent.
@@ -355,28 +471,58 @@ impl Days<'_> {
     }
 
     fn user(&self, login: &str) -> UserId {
-        self.app.index().unwrap().user_named(login).unwrap().unwrap().id
+        self.app
+            .index()
+            .unwrap()
+            .user_named(login)
+            .unwrap()
+            .unwrap()
+            .id
     }
 
     fn caller(&self, login: &str) -> Caller {
-        Caller { user: self.app.index().unwrap().user_named(login).unwrap().unwrap() }
+        Caller {
+            user: self
+                .app
+                .index()
+                .unwrap()
+                .user_named(login)
+                .unwrap()
+                .unwrap(),
+        }
     }
 
     fn execute(&self, login: &str, command: Command) {
         let head = self.app.log.head().unwrap().sequence;
-        let manner = Manner { key: Some(format!("key-{head}")) };
-        self.app.execute(self.user(login), &command, &manner).unwrap();
+        let manner = Manner {
+            key: Some(format!("key-{head}")),
+        };
+        self.app
+            .execute(self.user(login), &command, &manner)
+            .unwrap();
     }
 
     fn add(&self, title: &str) {
-        self.execute("dima", Command::AddTask { title: title.into(), jira_id: None, description: None });
+        self.execute(
+            "dima",
+            Command::AddTask {
+                title: title.into(),
+                jira_id: None,
+                description: None,
+            },
+        );
     }
 
     fn complete(&self, count: usize) {
         let index = self.app.index().unwrap();
         for task in index.open_tasks().unwrap().into_iter().take(count) {
             let assignee = index.user(task.assignee).unwrap().unwrap().login;
-            self.execute(&assignee, Command::CompleteTasks { tasks: vec![task.number.to_string()] });
+            self.execute(
+                &assignee,
+                Command::CompleteTasks {
+                    tasks: vec![task.number.to_string()],
+                },
+            );
         }
     }
 
@@ -394,6 +540,8 @@ impl Days<'_> {
         };
         self.app.log.for_each(Sequence::FIRST, look).unwrap();
         let entry = found.unwrap().to_string();
-        self.app.correct(&boss, &entry, Some("1.50"), "half done", &Manner::default()).unwrap();
+        self.app
+            .correct(&boss, &entry, Some("1.50"), "half done", &Manner::default())
+            .unwrap();
     }
 }

@@ -35,9 +35,18 @@ fn in_sqlite(store: &Store, file: &str, sql: &str) {
 #[test]
 fn a_changed_row_of_any_table_of_accounting_is_found() {
     for (table, change) in [
-        ("entries", "UPDATE entries SET amount = amount + 1 WHERE sequence = (SELECT max(sequence) FROM entries)"),
-        ("user_days", "UPDATE user_days SET fees = fees + 100 WHERE fees = (SELECT max(fees) FROM user_days)"),
-        ("users", "UPDATE users SET role = 'admin' WHERE login = 'dima'"),
+        (
+            "entries",
+            "UPDATE entries SET amount = amount + 1 WHERE sequence = (SELECT max(sequence) FROM entries)",
+        ),
+        (
+            "user_days",
+            "UPDATE user_days SET fees = fees + 100 WHERE fees = (SELECT max(fees) FROM user_days)",
+        ),
+        (
+            "users",
+            "UPDATE users SET role = 'admin' WHERE login = 'dima'",
+        ),
         ("tasks", "DELETE FROM tasks WHERE number = 1"),
         ("prices", "INSERT INTO prices FROM prices LIMIT 1"),
         ("closes", "UPDATE closes SET debt_carried = 1"),
@@ -58,7 +67,11 @@ fn a_changed_row_of_any_table_of_accounting_is_found() {
             expected.insert(0, ("I1", "accounting.duckdb"));
         }
         assert_eq!(broken(&findings), expected, "{findings:#?}");
-        let of_table = findings.violations.iter().find(|v| v.invariant == "I8").unwrap();
+        let of_table = findings
+            .violations
+            .iter()
+            .find(|v| v.invariant == "I8")
+            .unwrap();
         assert_eq!(of_table.remedy, "popug-cli consume accounting --rebuild");
     }
 }
@@ -67,13 +80,22 @@ fn a_changed_row_of_any_table_of_accounting_is_found() {
 fn a_shallow_verification_adds_money_up_and_does_not_look_at_other_rows() {
     for (file, change) in [
         ("accounting.duckdb", "DELETE FROM entries"),
-        ("accounting.duckdb", "INSERT INTO entries FROM entries LIMIT 1"),
+        (
+            "accounting.duckdb",
+            "INSERT INTO entries FROM entries LIMIT 1",
+        ),
         (
             "accounting.duckdb",
             "UPDATE entries SET amount = amount + 1 WHERE sequence = (SELECT min(sequence) FROM entries)",
         ),
-        ("accounting.duckdb", "UPDATE user_days SET fees = fees + 1, rewards = rewards + 1"),
-        ("analytics.duckdb", "UPDATE user_days SET rewards = rewards + 1"),
+        (
+            "accounting.duckdb",
+            "UPDATE user_days SET fees = fees + 1, rewards = rewards + 1",
+        ),
+        (
+            "analytics.duckdb",
+            "UPDATE user_days SET rewards = rewards + 1",
+        ),
         ("analytics.duckdb", "DELETE FROM payouts"),
     ] {
         let store = Store::sound();
@@ -98,16 +120,29 @@ fn tables_that_agree_with_themselves_and_not_with_the_log_are_found_without_a_de
         sum(amount) OVER (PARTITION BY user_id ORDER BY sequence) AS balance FROM entries) sums WHERE sequence = place";
     duckdb(&store, "accounting.duckdb", &format!("{change} {balances}"));
     let findings = store.verify(false);
-    assert_eq!(broken(&findings), [("I1", "accounting.duckdb")], "{findings:#?}");
-    assert!(findings.violations[0].what.contains("the log has"), "{findings:#?}");
+    assert_eq!(
+        broken(&findings),
+        [("I1", "accounting.duckdb")],
+        "{findings:#?}"
+    );
+    assert!(
+        findings.violations[0].what.contains("the log has"),
+        "{findings:#?}"
+    );
 }
 
 #[test]
 fn analytics_that_disagrees_with_accounting_is_found_twice() {
     for (table, change) in [
-        ("user_days", "UPDATE user_days SET rewards = rewards + 100 WHERE rewards > 0"),
+        (
+            "user_days",
+            "UPDATE user_days SET rewards = rewards + 100 WHERE rewards > 0",
+        ),
         ("settled", "DELETE FROM settled WHERE number = 1"),
-        ("payouts", "DELETE FROM payouts WHERE sequence = (SELECT min(sequence) FROM payouts)"),
+        (
+            "payouts",
+            "DELETE FROM payouts WHERE sequence = (SELECT min(sequence) FROM payouts)",
+        ),
     ] {
         let store = Store::sound();
         duckdb(&store, "analytics.duckdb", change);
@@ -143,14 +178,24 @@ fn a_changed_row_of_the_state_index_is_found() {
         ("users", "UPDATE users SET active = 0 WHERE login = 'dima'"),
         ("tasks", "UPDATE tasks SET completed_at = NULL"),
         ("assignments", "DELETE FROM assignments WHERE number = 1"),
-        ("commands", "UPDATE commands SET events = 9 WHERE first_sequence = 3"),
+        (
+            "commands",
+            "UPDATE commands SET events = 9 WHERE first_sequence = 3",
+        ),
         ("company", "UPDATE company SET founded_at = 0"),
     ] {
         let store = Store::sound();
         sqlite(&store, change);
         let findings = store.verify(true);
-        assert_eq!(broken(&findings), [("I8", format!("state.sqlite table {table}").as_str())], "{findings:#?}");
-        assert_eq!(findings.violations[0].remedy, "popug-cli consume tracker --rebuild");
+        assert_eq!(
+            broken(&findings),
+            [("I8", format!("state.sqlite table {table}").as_str())],
+            "{findings:#?}"
+        );
+        assert_eq!(
+            findings.violations[0].remedy,
+            "popug-cli consume tracker --rebuild"
+        );
     }
 }
 
@@ -158,8 +203,16 @@ fn a_changed_row_of_the_state_index_is_found() {
 fn a_checkpoint_of_another_log_or_ahead_of_this_one_is_found() {
     for change in ["hash = repeat('a', 64)", "sequence = sequence + 1000"] {
         let store = Store::sound();
-        duckdb(&store, "accounting.duckdb", &format!("UPDATE checkpoint SET {change}"));
-        duckdb(&store, "analytics.duckdb", &format!("UPDATE checkpoint SET {change}"));
+        duckdb(
+            &store,
+            "accounting.duckdb",
+            &format!("UPDATE checkpoint SET {change}"),
+        );
+        duckdb(
+            &store,
+            "analytics.duckdb",
+            &format!("UPDATE checkpoint SET {change}"),
+        );
         let change = change.replace("repeat('a', 64)", &format!("'{}'", "a".repeat(64)));
         for file in ["state.sqlite", "notifier.sqlite"] {
             in_sqlite(&store, file, &format!("UPDATE checkpoint SET {change}"));
@@ -185,25 +238,44 @@ fn a_checkpoint_whose_hash_is_none_is_told_as_damage() {
         in_sqlite(&store, file, "UPDATE checkpoint SET hash = 'zz'");
         let findings = store.verify(false);
         assert_eq!(broken(&findings), [("checkpoint", file)]);
-        assert_eq!(findings.violations[0].what, "it holds a value that cannot be in it");
-        assert_eq!(findings.violations[0].remedy, format!("popug-cli consume {consumer} --rebuild"));
+        assert_eq!(
+            findings.violations[0].what,
+            "it holds a value that cannot be in it"
+        );
+        assert_eq!(
+            findings.violations[0].remedy,
+            format!("popug-cli consume {consumer} --rebuild")
+        );
     }
 }
 
 #[test]
 fn a_changed_row_of_the_notifier_is_found() {
     for (table, change) in [
-        ("users", "UPDATE users SET email = 'evil@evil.example' WHERE login = 'dima'"),
+        (
+            "users",
+            "UPDATE users SET email = 'evil@evil.example' WHERE login = 'dima'",
+        ),
         ("payouts", "DELETE FROM payouts"),
-        ("payouts", "UPDATE payouts SET state = 'failed', attempts = 1"),
+        (
+            "payouts",
+            "UPDATE payouts SET state = 'failed', attempts = 1",
+        ),
         ("company", "UPDATE company SET name = 'x'"),
     ] {
         let store = Store::sound();
         in_sqlite(&store, "notifier.sqlite", change);
         assert!(store.verify(false).is_sound());
         let findings = store.verify(true);
-        assert_eq!(broken(&findings), [("I8", format!("notifier.sqlite table {table}").as_str())], "{findings:#?}");
-        assert_eq!(findings.violations[0].remedy, "popug-cli consume notifier --rebuild");
+        assert_eq!(
+            broken(&findings),
+            [("I8", format!("notifier.sqlite table {table}").as_str())],
+            "{findings:#?}"
+        );
+        assert_eq!(
+            findings.violations[0].remedy,
+            "popug-cli consume notifier --rebuild"
+        );
     }
 }
 
@@ -211,13 +283,24 @@ fn a_changed_row_of_the_notifier_is_found() {
 fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
     let store = Store::sound();
     let connection = open(&store, "state.sqlite");
-    connection.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET active = 0 WHERE login = 'dima'").unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; UPDATE users SET active = 0 WHERE login = 'dima'",
+        )
+        .unwrap();
     assert!(store.path("state.sqlite-wal").exists());
     // The notifier's is open beside it.
     let mails = open(&store, "notifier.sqlite");
-    mails.execute_batch("PRAGMA journal_mode = WAL; UPDATE users SET email = 'x' WHERE login = 'dima'").unwrap();
+    mails
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; UPDATE users SET email = 'x' WHERE login = 'dima'",
+        )
+        .unwrap();
     let findings = store.verify(true);
-    let expected = [("I8", "notifier.sqlite table users"), ("I8", "state.sqlite table users")];
+    let expected = [
+        ("I8", "notifier.sqlite table users"),
+        ("I8", "state.sqlite table users"),
+    ];
     assert_eq!(broken(&findings), expected, "{findings:#?}");
 }
 
@@ -225,14 +308,38 @@ fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
 fn where_the_log_settles_a_task_twice_no_rebuild_is_said_to_help() {
     let store = Store::sound();
     let batches = store.batches();
-    let mut settled =
-        batches.iter().flat_map(|batch| &batch.facts).filter(|fact| matches!(fact.event, Event::TaskSettled(_)));
-    let again = Fact { id: EventId::from_uuid(uuid::Uuid::max()), ..settled.next_back().unwrap().clone() };
+    let mut settled = batches
+        .iter()
+        .flat_map(|batch| &batch.facts)
+        .filter(|fact| matches!(fact.event, Event::TaskSettled(_)));
+    let again = Fact {
+        id: EventId::from_uuid(uuid::Uuid::max()),
+        ..settled.next_back().unwrap().clone()
+    };
     let like = batches.last().unwrap().clone();
-    store.append(&Batch { command_id: "crafted".into(), command_hash: None, facts: vec![again], ..like });
+    store.append(&Batch {
+        command_id: "crafted".into(),
+        command_hash: None,
+        facts: vec![again],
+        ..like
+    });
     store.consume();
     let findings = store.verify(true);
-    let totals = findings.violations.iter().find(|v| v.invariant == "I12" && v.place == "log").unwrap();
-    assert!(totals.what.starts_with("rewards of finished tasks"), "{}", totals.what);
-    assert!(findings.violations.iter().all(|v| !v.remedy.contains("--rebuild")), "{findings:#?}");
+    let totals = findings
+        .violations
+        .iter()
+        .find(|v| v.invariant == "I12" && v.place == "log")
+        .unwrap();
+    assert!(
+        totals.what.starts_with("rewards of finished tasks"),
+        "{}",
+        totals.what
+    );
+    assert!(
+        findings
+            .violations
+            .iter()
+            .all(|v| !v.remedy.contains("--rebuild")),
+        "{findings:#?}"
+    );
 }

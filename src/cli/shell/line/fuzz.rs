@@ -7,20 +7,24 @@ use super::*;
 
 /// Characters that mean something, and others beside them.
 const PIECES: &[char] = &[
-    ' ', '\t', '\'', '"', '\\', '#', '|', '>', '<', ';', '&', '$', '*', '~', '=', '-', 'a', 'ж', '🦜', '\0', '\n',
-    '\u{1b}', '\u{9b}', '\u{202e}', '\u{a0}',
+    ' ', '\t', '\'', '"', '\\', '#', '|', '>', '<', ';', '&', '$', '*', '~', '=', '-', 'a', 'ж',
+    '🦜', '\0', '\n', '\u{1b}', '\u{9b}', '\u{202e}', '\u{a0}',
 ];
 
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
-        proptest::collection::vec(select(PIECES), 0..40).prop_map(|pieces| pieces.into_iter().collect()),
+        proptest::collection::vec(select(PIECES), 0..40)
+            .prop_map(|pieces| pieces.into_iter().collect()),
         any::<String>(),
-        proptest::collection::vec(any::<u8>(), 0..60).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        proptest::collection::vec(any::<u8>(), 0..60)
+            .prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
     ]
 }
 
 fn sayable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+    text.chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect()
 }
 
 proptest! {

@@ -13,11 +13,20 @@ fn blanks_separate_words_and_quotes_keep_them_together() {
         ("  \t ", &[]),
         ("task list", &["task", "list"]),
         ("  task\t\tlist ", &["task", "list"]),
-        ("task add 'Накормить попугов'", &["task", "add", "Накормить попугов"]),
+        (
+            "task add 'Накормить попугов'",
+            &["task", "add", "Накормить попугов"],
+        ),
         (r#"add "it's \"so\" \\ \n""#, &["add", r#"it's "so" \ \n"#]),
-        (r"add 'a\b' a\ b \'c\\ \#", &["add", r"a\b", "a b", r"'c\", "#"]),
+        (
+            r"add 'a\b' a\ b \'c\\ \#",
+            &["add", r"a\b", "a b", r"'c\", "#"],
+        ),
         ("a '' \"\" b''c", &["a", "", "", "bc"]),
-        (r#"--title='two 'words"and more""#, &["--title=two wordsand more"]),
+        (
+            r#"--title='two 'words"and more""#,
+            &["--title=two wordsand more"],
+        ),
     ] {
         assert_eq!(words(line), wanted, "{line}");
     }
@@ -34,7 +43,9 @@ fn a_comment_begins_a_word() {
 fn nothing_is_expanded() {
     assert_eq!(
         words("$HOME * ~ `x` $(y) {a,b} a>b a|b a;b a&b !"),
-        ["$HOME", "*", "~", "`x`", "$(y)", "{a,b}", "a>b", "a|b", "a;b", "a&b", "!"]
+        [
+            "$HOME", "*", "~", "`x`", "$(y)", "{a,b}", "a>b", "a|b", "a;b", "a&b", "!"
+        ]
     );
 }
 
@@ -51,8 +62,16 @@ fn a_line_that_is_none_is_refused_by_column_and_told_what_to_do() {
             "column 3: the quote \" is never closed",
             "close it on the same line; \\\" is the character itself",
         ),
-        ("add x\\", "column 6: nothing follows the backslash", "a command is one line; \\\\ is a backslash"),
-        ("a\0b", "column 2: U+0000 (NUL) cannot stand in a line", "only visible characters, spaces and tabs are read"),
+        (
+            "add x\\",
+            "column 6: nothing follows the backslash",
+            "a command is one line; \\\\ is a backslash",
+        ),
+        (
+            "a\0b",
+            "column 2: U+0000 (NUL) cannot stand in a line",
+            "only visible characters, spaces and tabs are read",
+        ),
         (
             "'a\u{1b}'",
             "column 3: U+001B (ESC) cannot stand in a line",
@@ -68,7 +87,11 @@ fn a_line_that_is_none_is_refused_by_column_and_told_what_to_do() {
             "column 3: U+009B (a control character) cannot stand in a line",
             "only visible characters, spaces and tabs are read",
         ),
-        ("a\nb", "column 2: U+000A (LF) cannot stand in a line", "only visible characters, spaces and tabs are read"),
+        (
+            "a\nb",
+            "column 2: U+000A (LF) cannot stand in a line",
+            "only visible characters, spaces and tabs are read",
+        ),
         (
             "task list | less",
             "column 11: `|` would be a word of another shell; this one has no pipes",
@@ -96,7 +119,11 @@ fn a_line_that_is_none_is_refused_by_column_and_told_what_to_do() {
         ),
     ] {
         let error = split(line).expect_err(line);
-        assert_eq!((error.to_string().as_str(), error.hint().as_str()), (message, hint), "{line}");
+        assert_eq!(
+            (error.to_string().as_str(), error.hint().as_str()),
+            (message, hint),
+            "{line}"
+        );
     }
 }
 

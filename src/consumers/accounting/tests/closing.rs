@@ -21,11 +21,20 @@ impl Clock for Interrupted<'_> {
     fn now(&self) -> EventTime {
         self.looks.set(self.looks.get() + 1);
         // Whoever closes may have the log to himself by now.
-        let impatient = Patience { wait: Duration::ZERO, holder: "somebody else".to_owned() };
+        let impatient = Patience {
+            wait: Duration::ZERO,
+            holder: "somebody else".to_owned(),
+        };
         let late = at("2026-11-20T23:59:00Z");
-        let can_write = || self.store.log.writer(&impatient).is_ok_and(|writer| writer.last_time() <= Some(late));
+        let can_write = || {
+            self.store
+                .log
+                .writer(&impatient)
+                .is_ok_and(|writer| writer.last_time() <= Some(late))
+        };
         if self.looks.get() == self.at_look && can_write() {
-            self.store.happened("2026-11-20T23:59:00Z", handed_over(2, "vera"));
+            self.store
+                .happened("2026-11-20T23:59:00Z", handed_over(2, "vera"));
             self.has_happened.set(true);
         }
         at("2026-11-21T00:05:00Z")
@@ -41,10 +50,23 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
         // Nothing is owed when the close begins, so it posts nothing that time would have to follow.
         consume(&store).unwrap();
         let (looks, has_happened) = (Cell::new(0), Cell::new(false));
-        let clock = Interrupted { store: &store, looks, at_look, has_happened };
-        let around = Surroundings { clock: &clock, ..store.around() };
-        let request = CloseRequest { by: user("anna"), through: None, imported: None };
-        let closing = || run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request));
+        let clock = Interrupted {
+            store: &store,
+            looks,
+            at_look,
+            has_happened,
+        };
+        let around = Surroundings {
+            clock: &clock,
+            ..store.around()
+        };
+        let request = CloseRequest {
+            by: user("anna"),
+            through: None,
+            imported: None,
+        };
+        let closing =
+            || run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request));
         let closed = closing().unwrap().closed.len() + closing().unwrap().closed.len();
         assert_eq!(closed, 1);
         if clock.looks.get() < at_look {
@@ -52,16 +74,33 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
         }
         interruptions += u32::from(clock.has_happened.get());
         let recorded = store.recorded();
-        let closed_at =
-            recorded.iter().find(|recorded| recorded.event.kind() == EventKind::DayClosed).unwrap().sequence;
-        let missed = recorded.iter().filter(|recorded| match recorded.event.as_ref() {
-            Event::BalanceChanged(entry) => entry.late && entry.cause_sequence < Some(closed_at),
-            _ => false,
-        });
-        assert_eq!(missed.count(), 0, "entries of the closed date, at look {at_look}");
+        let closed_at = recorded
+            .iter()
+            .find(|recorded| recorded.event.kind() == EventKind::DayClosed)
+            .unwrap()
+            .sequence;
+        let missed = recorded
+            .iter()
+            .filter(|recorded| match recorded.event.as_ref() {
+                Event::BalanceChanged(entry) => {
+                    entry.late && entry.cause_sequence < Some(closed_at)
+                }
+                _ => false,
+            });
+        assert_eq!(
+            missed.count(),
+            0,
+            "entries of the closed date, at look {at_look}"
+        );
         consume(&store).unwrap();
         let fees = if clock.has_happened.get() { "2" } else { "1" };
-        assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries WHERE kind = 'fee'"), fees);
+        assert_eq!(
+            query(
+                &store,
+                "SELECT count(*)::VARCHAR FROM entries WHERE kind = 'fee'"
+            ),
+            fees
+        );
     }
     assert!(interruptions > 0);
 }

@@ -5,47 +5,92 @@ use super::*;
 use crate::consumers::accounting::{CloseRequest, Closes};
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Standing;
-use crate::domain::event::{Consumer, DayClosed, EventRetried, EventSetAside, EventSkipped, UserChanged};
+use crate::domain::event::{
+    Consumer, DayClosed, EventRetried, EventSetAside, EventSkipped, UserChanged,
+};
 use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 
 /// The decision, as an operator makes it.
 fn decided(store: &Store, time: &str, standing: Standing, target: u64) {
     let target_id = store.recorded()[target as usize - 1].id;
-    let (consumer, target_sequence, reason) = (Consumer::Accounting, Sequence(target), "a test".to_owned());
+    let (consumer, target_sequence, reason) =
+        (Consumer::Accounting, Sequence(target), "a test".to_owned());
     store.happened(
         time,
         [match standing {
-            Standing::SetAside => EventSetAside { consumer, target_sequence, target_id, reason }.into(),
-            Standing::Retried => EventRetried { consumer, target_sequence, target_id, reason }.into(),
-            Standing::Skipped => EventSkipped { consumer, target_sequence, target_id, reason }.into(),
+            Standing::SetAside => EventSetAside {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
+            Standing::Retried => EventRetried {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
+            Standing::Skipped => EventSkipped {
+                consumer,
+                target_sequence,
+                target_id,
+                reason,
+            }
+            .into(),
         }],
     );
 }
 
 fn stopped_at(store: &Store) -> Option<u64> {
-    consume(store).err().and_then(|error| error.stop()).map(|stop| stop.sequence.0)
+    consume(store)
+        .err()
+        .and_then(|error| error.stop())
+        .map(|stop| stop.sequence.0)
 }
 
 fn ledger(store: &Store) -> (Database, Withheld) {
-    let database = Database::open(&store.directory.database(Tables::Accounting), Tables::Accounting, Duration::ZERO);
-    (database.unwrap(), Withheld::load(&store.around(), Consumer::Accounting).unwrap())
+    let database = Database::open(
+        &store.directory.database(Tables::Accounting),
+        Tables::Accounting,
+        Duration::ZERO,
+    );
+    (
+        database.unwrap(),
+        Withheld::load(&store.around(), Consumer::Accounting).unwrap(),
+    )
 }
 
 fn known_stop(store: &Store) -> Option<u64> {
     let (database, withheld) = ledger(store);
-    crate::consumers::accounting::stop(&database, &withheld).unwrap().map(|stop| stop.sequence.0)
+    crate::consumers::accounting::stop(&database, &withheld)
+        .unwrap()
+        .map(|stop| stop.sequence.0)
 }
 
 fn settled(store: &Store) -> u64 {
     let (database, withheld) = ledger(store);
-    crate::consumers::accounting::settled_through(&database, &withheld).unwrap().0
+    crate::consumers::accounting::settled_through(&database, &withheld)
+        .unwrap()
+        .0
 }
 
 fn close(store: &Store, time: &str) -> Closes {
     store.set_clock(time);
-    let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
-    run::with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request)).unwrap()
+    let (around, request) = (
+        store.around(),
+        CloseRequest {
+            by: user("anna"),
+            through: None,
+            imported: None,
+        },
+    );
+    run::with_accounting(&around, |accounting| {
+        accounting.close(&around, &mut Pen::ByLock, &request)
+    })
+    .unwrap()
 }
 
 fn entries(store: &Store) -> String {
@@ -79,8 +124,18 @@ fn what_is_read_and_not_charged_yet_is_not_settled() {
     store.finished("2026-11-20T11:00:00Z", 2, "petr");
     let path = store.directory.database(Tables::Accounting);
     let database = Database::open(&path, Tables::Accounting, Duration::ZERO).unwrap();
-    let (withheld, last) = (Withheld::nothing(Consumer::Accounting), Sequence(last_sequence(&store)));
-    run::project_through(&store.around(), &database, Tables::Accounting, withheld, last).unwrap();
+    let (withheld, last) = (
+        Withheld::nothing(Consumer::Accounting),
+        Sequence(last_sequence(&store)),
+    );
+    run::project_through(
+        &store.around(),
+        &database,
+        Tables::Accounting,
+        withheld,
+        last,
+    )
+    .unwrap();
     assert_eq!(database.checkpoint().unwrap().sequence, last);
     drop(database);
     assert_eq!(settled(&store), head);
@@ -96,21 +151,44 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
     store.finished("2026-11-20T10:00:00Z", 1, "petr");
     assert_eq!(stopped_at(&store), Some(bad));
     assert_eq!(stopped_at(&store), Some(bad), "it stops there again");
-    assert_eq!(known_stop(&store), Some(bad), "its tables tell so without another try");
+    assert_eq!(
+        known_stop(&store),
+        Some(bad),
+        "its tables tell so without another try"
+    );
     assert_eq!(settled(&store), bad - 1, "nothing behind it is charged");
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
     consume(&store).unwrap();
     assert_eq!(known_stop(&store), None);
-    assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2", "petr has his fee and his reward");
+    assert_eq!(
+        query(&store, "SELECT count(*)::VARCHAR FROM entries"),
+        "2",
+        "petr has his fee and his reward"
+    );
     let blocked = close(&store, "2026-11-22T00:05:00Z");
-    assert_eq!(blocked, Closes { blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))), ..Closes::default() });
-    assert!(matches!(blocked.unblocked(), Err(Rejection::DateBlocked { .. })));
+    assert_eq!(
+        blocked,
+        Closes {
+            blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))),
+            ..Closes::default()
+        }
+    );
+    assert!(matches!(
+        blocked.unblocked(),
+        Err(Rejection::DateBlocked { .. })
+    ));
     decided(&store, "2026-11-22T01:00:00Z", Standing::Skipped, bad);
     let closes = close(&store, "2026-11-22T01:05:00Z");
     let skipped = |(date, count): (&DayClosed, u64)| (date.business_date.to_string(), count);
-    let counted: Vec<_> =
-        closes.closed.iter().map(|closed| skipped((&closed.day, closed.day.skipped_events))).collect();
-    assert_eq!(counted, [("2026-11-20".to_owned(), 1), ("2026-11-21".to_owned(), 0)]);
+    let counted: Vec<_> = closes
+        .closed
+        .iter()
+        .map(|closed| skipped((&closed.day, closed.day.skipped_events)))
+        .collect();
+    assert_eq!(
+        counted,
+        [("2026-11-20".to_owned(), 1), ("2026-11-21".to_owned(), 0)]
+    );
     assert_rebuilds_alike(&store);
 }
 
@@ -119,16 +197,27 @@ fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_ret
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
     let assigned = last_sequence(&store);
-    store.happened("2026-11-20T09:30:00Z", [reassigned(1, "petr"), completed(1, "petr")]);
+    store.happened(
+        "2026-11-20T09:30:00Z",
+        [reassigned(1, "petr"), completed(1, "petr")],
+    );
     store.finished("2026-11-20T10:00:00Z", 2, "vera");
     decided(&store, "2026-11-20T10:30:00Z", Standing::SetAside, assigned);
     consume(&store).unwrap();
     let others = format!("fee {}, reward {}", assigned + 4, assigned + 5);
-    assert_eq!(entries(&store), others, "the first task waits as a whole, the second does not");
+    assert_eq!(
+        entries(&store),
+        others,
+        "the first task waits as a whole, the second does not"
+    );
     assert_rebuilds_alike(&store);
     decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, assigned);
     consume(&store).unwrap();
-    let released = format!("fee {assigned}, fee {}, reward {}", assigned + 1, assigned + 2);
+    let released = format!(
+        "fee {assigned}, fee {}, reward {}",
+        assigned + 1,
+        assigned + 2
+    );
     assert_eq!(entries(&store), format!("{others}, {released}"));
     assert_rebuilds_alike(&store);
     assert_eq!(close(&store, "2026-11-21T00:05:00Z").closed.len(), 1);
@@ -142,28 +231,52 @@ fn what_is_retried_after_its_date_was_closed_is_late() {
     decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, done);
     consume(&store).unwrap();
     decided(&store, "2026-11-20T11:00:00Z", Standing::Skipped, done);
-    assert_eq!(close(&store, "2026-11-21T00:05:00Z").closed[0].day.skipped_events, 1);
+    assert_eq!(
+        close(&store, "2026-11-21T00:05:00Z").closed[0]
+            .day
+            .skipped_events,
+        1
+    );
     decided(&store, "2026-11-21T10:00:00Z", Standing::Retried, done);
     consume(&store).unwrap();
-    assert_eq!(entries(&store), format!("fee {}, reward {done} late", done - 1));
+    assert_eq!(
+        entries(&store),
+        format!("fee {}, reward {done} late", done - 1)
+    );
     assert_rebuilds_alike(&store);
 }
 
 #[test]
 fn the_money_of_a_user_waits_with_an_event_of_his_own() {
     let store = Store::founded();
-    let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
+    let changed = UserChanged {
+        user_id: user("vera"),
+        full_name: Some("Vera".into()),
+        email: None,
+    };
     store.happened("2026-11-20T08:30:00Z", [changed.into()]);
     let change = last_sequence(&store);
     decided(&store, "2026-11-20T08:40:00Z", Standing::SetAside, change);
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
     consume(&store).unwrap();
-    assert_eq!(query(&store, "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"), "1");
+    assert_eq!(
+        query(
+            &store,
+            "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"
+        ),
+        "1"
+    );
     assert_rebuilds_alike(&store);
     decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, change);
     consume(&store).unwrap();
-    assert_eq!(query(&store, "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"), "2");
+    assert_eq!(
+        query(
+            &store,
+            "SELECT count(DISTINCT user_id)::VARCHAR FROM entries"
+        ),
+        "2"
+    );
     assert_rebuilds_alike(&store);
 }
 
@@ -175,12 +288,30 @@ fn nothing_is_decided_on_books_that_lack_an_entry() {
     store.set_clock("2026-11-21T09:00:00Z");
     consume(&store).unwrap();
     let of_the_books = |r: &crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
-    let entry = store.recorded().iter().find(|recorded| of_the_books(recorded)).unwrap().sequence.0;
+    let entry = store
+        .recorded()
+        .iter()
+        .find(|recorded| of_the_books(recorded))
+        .unwrap()
+        .sequence
+        .0;
     decided(&store, "2026-11-21T10:00:00Z", Standing::SetAside, entry);
     store.finished("2026-11-21T11:00:00Z", 2, "petr");
     assert_eq!(consume(&store).unwrap(), 0);
-    assert!(store.warnings().iter().any(|warning| warning.contains("nothing is charged")), "{:?}", store.warnings());
-    assert_eq!(close(&store, "2026-11-21T12:00:00Z").blocked.map(|(_, at)| at), Some(Sequence(entry)));
+    assert!(
+        store
+            .warnings()
+            .iter()
+            .any(|warning| warning.contains("nothing is charged")),
+        "{:?}",
+        store.warnings()
+    );
+    assert_eq!(
+        close(&store, "2026-11-21T12:00:00Z")
+            .blocked
+            .map(|(_, at)| at),
+        Some(Sequence(entry))
+    );
     decided(&store, "2026-11-21T13:00:00Z", Standing::Retried, entry);
     assert_eq!(close(&store, "2026-11-21T14:00:00Z").closed.len(), 1);
     assert_rebuilds_alike(&store);
@@ -196,7 +327,9 @@ fn nothing_is_corrected_on_books_that_lack_an_entry() {
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, reward.0);
     let fee = fee_of(&store, 1);
     let refused = correct_entry(&store, &fee, "a correction").err();
-    let Some(ConsumeError::Rejected(Rejection::BooksIncomplete { sequence })) = refused else { panic!("{refused:?}") };
+    let Some(ConsumeError::Rejected(Rejection::BooksIncomplete { sequence })) = refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(sequence, reward);
     decided(&store, "2026-11-20T12:00:00Z", Standing::Retried, reward.0);
     correct(&store, 1);
@@ -224,7 +357,11 @@ fn a_second_bad_event_in_front_of_the_decision_about_the_first_is_set_aside_as_w
 fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
-    let changed = UserChanged { user_id: user("vera"), full_name: Some("Vera".into()), email: None };
+    let changed = UserChanged {
+        user_id: user("vera"),
+        full_name: Some("Vera".into()),
+        email: None,
+    };
     store.happened("2026-11-21T08:30:00Z", [changed.into()]);
     let change = last_sequence(&store);
     decided(&store, "2026-11-21T08:40:00Z", Standing::SetAside, change);
@@ -232,10 +369,18 @@ fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
     let closes = close(&store, "2026-11-22T00:05:00Z");
     assert_eq!(closes.closed.len(), 1);
     assert_eq!(closes.closed[0].day.payouts_total, gain(1));
-    assert_eq!(closes.blocked, Some(("2026-11-21".parse().unwrap(), Sequence(change))));
+    assert_eq!(
+        closes.blocked,
+        Some(("2026-11-21".parse().unwrap(), Sequence(change)))
+    );
     assert_rebuilds_alike(&store);
     decided(&store, "2026-11-22T01:00:00Z", Standing::Retried, change);
-    assert_eq!(close(&store, "2026-11-22T01:05:00Z").closed[0].day.payouts_total, gain(2));
+    assert_eq!(
+        close(&store, "2026-11-22T01:05:00Z").closed[0]
+            .day
+            .payouts_total,
+        gain(2)
+    );
     assert_rebuilds_alike(&store);
 }
 
@@ -254,10 +399,18 @@ fn the_stop_is_told_and_not_what_waits_before_it() {
 fn released_too_soon(store: &Store, bad: u64) {
     assert_eq!(stopped_at(store), Some(bad));
     decided(store, "2026-11-20T12:10:00Z", Standing::SetAside, bad);
-    assert_eq!(known_stop(store), None, "it is decided, though the tables have not heard of it");
+    assert_eq!(
+        known_stop(store),
+        None,
+        "it is decided, though the tables have not heard of it"
+    );
     store.finished("2026-11-20T12:20:00Z", 3, "vera");
     consume(store).unwrap();
-    assert_eq!((known_stop(store), settled(store)), (None, last_sequence(store)), "others' money is not held up");
+    assert_eq!(
+        (known_stop(store), settled(store)),
+        (None, last_sequence(store)),
+        "others' money is not held up"
+    );
     decided(store, "2026-11-20T12:30:00Z", Standing::Retried, bad);
     assert_eq!(stopped_at(store), Some(bad));
 }
@@ -270,14 +423,23 @@ fn a_released_event_that_stops_accounting_again_is_told_though_later_ones_have_t
     let twice = last_sequence(&store);
     store.finished("2026-11-20T12:00:00Z", 2, "petr");
     released_too_soon(&store, twice);
-    assert_eq!((known_stop(&store), settled(&store)), (Some(twice), twice - 1));
+    assert_eq!(
+        (known_stop(&store), settled(&store)),
+        (Some(twice), twice - 1)
+    );
     store.finished("2026-11-20T13:00:00Z", 4, "petr");
     assert_eq!(stopped_at(&store), Some(twice));
-    assert_eq!((known_stop(&store), settled(&store)), (Some(twice), twice - 1));
+    assert_eq!(
+        (known_stop(&store), settled(&store)),
+        (Some(twice), twice - 1)
+    );
     decided(&store, "2026-11-20T14:00:00Z", Standing::SetAside, twice);
     decided(&store, "2026-11-20T14:10:00Z", Standing::Skipped, twice);
     consume(&store).unwrap();
-    assert_eq!((known_stop(&store), settled(&store)), (None, last_sequence(&store)));
+    assert_eq!(
+        (known_stop(&store), settled(&store)),
+        (None, last_sequence(&store))
+    );
 }
 
 #[test]
@@ -293,7 +455,10 @@ fn a_released_completion_of_a_task_that_was_paid_for_meanwhile_is_told_as_the_st
     assert_eq!(settled(&store), last_sequence(&store));
     decided(&store, "2026-11-20T11:40:00Z", Standing::Retried, first);
     assert_eq!(stopped_at(&store), Some(first));
-    assert_eq!((known_stop(&store), settled(&store)), (Some(first), first - 1));
+    assert_eq!(
+        (known_stop(&store), settled(&store)),
+        (Some(first), first - 1)
+    );
 }
 
 #[test]
@@ -306,7 +471,11 @@ fn what_waits_and_what_is_skipped_is_owed_to_nobody() {
     for standing in [Standing::SetAside, Standing::Skipped] {
         decided(&store, "2026-11-20T10:30:00Z", standing, assigned);
         consume(&store).unwrap();
-        assert_eq!((known_stop(&store), settled(&store)), (None, last_sequence(&store)), "{standing:?}");
+        assert_eq!(
+            (known_stop(&store), settled(&store)),
+            (None, last_sequence(&store)),
+            "{standing:?}"
+        );
     }
 }
 
@@ -319,7 +488,13 @@ fn books_that_lack_an_entry_are_settled_up_to_its_cause() {
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
     consume(&store).unwrap();
     let is_its_reward = |recorded: &&crate::state::Recorded<'_>| matches!(recorded.event.as_ref(), Event::BalanceChanged(entry) if entry.cause_sequence == Some(Sequence(done)));
-    let entry = store.recorded().iter().find(is_its_reward).unwrap().sequence.0;
+    let entry = store
+        .recorded()
+        .iter()
+        .find(is_its_reward)
+        .unwrap()
+        .sequence
+        .0;
     decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, entry);
     consume(&store).unwrap();
     assert_eq!(settled(&store), done - 1);

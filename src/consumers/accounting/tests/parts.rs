@@ -29,7 +29,9 @@ fn wal(path: &Path) -> PathBuf {
 fn changed_beside(path: &Path, sql: &str) {
     let kept = wal(path).with_extension("kept");
     let connection = duckdb::Connection::open(path).unwrap();
-    connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = '1GB'; {sql}")).unwrap();
+    connection
+        .execute_batch(&format!("PRAGMA wal_autocheckpoint = '1GB'; {sql}"))
+        .unwrap();
     fs::copy(wal(path), &kept).unwrap();
     connection.execute_batch("CHECKPOINT").unwrap();
     drop(connection);
@@ -38,14 +40,28 @@ fn changed_beside(path: &Path, sql: &str) {
 
 fn closed(store: &Store) -> Result<Closes, ConsumeError> {
     store.set_clock("2026-11-21T00:05:00Z");
-    let (around, request) = (store.around(), CloseRequest { by: user("anna"), through: None, imported: None });
+    let (around, request) = (
+        store.around(),
+        CloseRequest {
+            by: user("anna"),
+            through: None,
+            imported: None,
+        },
+    );
     run::again_if_damaged(|| {
-        run::with_accounting(&around, |accounting| accounting.close(&around, &mut Pen::ByLock, &request))
+        run::with_accounting(&around, |accounting| {
+            accounting.close(&around, &mut Pen::ByLock, &request)
+        })
     })
 }
 
 fn paid(store: &Store) -> Money {
-    closed(store).unwrap().closed.iter().map(|closed| closed.day.payouts_total).sum()
+    closed(store)
+        .unwrap()
+        .closed
+        .iter()
+        .map(|closed| closed.day.payouts_total)
+        .sum()
 }
 
 const REWARDED_AGAIN: &str = "INSERT INTO entries FROM entries WHERE kind = 'reward';
@@ -60,7 +76,14 @@ fn a_write_ahead_file_beside_the_tables_is_never_read() {
     consume(&store).unwrap();
     fs::rename(wal(&copy), wal(&path(&store))).unwrap();
     assert_eq!(paid(&store), due);
-    assert!(store.warnings().iter().any(|warning| warning.contains("accounting.duckdb.wal")), "{:?}", store.warnings());
+    assert!(
+        store
+            .warnings()
+            .iter()
+            .any(|warning| warning.contains("accounting.duckdb.wal")),
+        "{:?}",
+        store.warnings()
+    );
     assert!(!wal(&path(&store)).exists());
 }
 
@@ -74,7 +97,10 @@ fn no_report_reads_a_write_ahead_file() {
     changed_beside(&copy, REWARDED_AGAIN);
     fs::rename(wal(&copy), wal(&path(&store))).unwrap();
     let refused = Database::open_to_read(&path(&store), Tables::Accounting, Duration::ZERO).err();
-    assert!(matches!(refused, Some(StoreError::WriteAhead { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Some(StoreError::WriteAhead { .. })),
+        "{refused:?}"
+    );
     drop(run::open_to_read(&store.around(), Tables::Accounting).unwrap());
     assert!(!wal(&path(&store)).exists());
     assert_eq!(query(&store, sum), before);
@@ -101,9 +127,18 @@ fn tables_that_contradict_their_checkpoint_are_made_anew_before_anybody_is_paid(
         "UPDATE checkpoint SET digest = digest + 1",
     ] {
         let (store, due) = half_consumed();
-        duckdb::Connection::open(path(&store)).unwrap().execute_batch(change).unwrap();
+        duckdb::Connection::open(path(&store))
+            .unwrap()
+            .execute_batch(change)
+            .unwrap();
         assert_eq!(paid(&store), due, "{change}");
-        assert!(store.warnings().iter().any(|warning| warning.contains("was damaged")), "{change}");
+        assert!(
+            store
+                .warnings()
+                .iter()
+                .any(|warning| warning.contains("was damaged")),
+            "{change}"
+        );
     }
 }
 
@@ -116,10 +151,17 @@ fn a_close_whose_balances_are_not_the_sums_of_the_entries_pays_nobody() {
     let moved =
         "UPDATE user_days SET rewards = rewards + CASE WHEN user_id = (SELECT user_id FROM users WHERE login = 'vera')
         THEN 100 ELSE -100 END";
-    duckdb::Connection::open(path(&store)).unwrap().execute_batch(moved).unwrap();
+    duckdb::Connection::open(path(&store))
+        .unwrap()
+        .execute_batch(moved)
+        .unwrap();
     let before = store.log.head().unwrap();
     let refused = closed(&store);
-    assert!(matches!(refused, Err(ConsumeError::BooksDisagree { .. })), "{:?}", refused.err());
+    assert!(
+        matches!(refused, Err(ConsumeError::BooksDisagree { .. })),
+        "{:?}",
+        refused.err()
+    );
     assert_eq!(store.log.head().unwrap(), before);
     run::rebuild(&store.around(), Tables::Accounting).unwrap();
     assert_eq!(paid(&store), due + gain(3));

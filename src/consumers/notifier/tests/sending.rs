@@ -20,7 +20,12 @@ use crate::mail::{Sender, message_id};
 use crate::store::{Database, Tables};
 
 fn text_of(bytes: &[u8]) -> String {
-    MessageParser::default().parse(bytes).unwrap().body_text(0).unwrap().replace("\r\n", "\n")
+    MessageParser::default()
+        .parse(bytes)
+        .unwrap()
+        .body_text(0)
+        .unwrap()
+        .replace("\r\n", "\n")
 }
 
 #[test]
@@ -28,17 +33,29 @@ fn each_payout_has_one_mail_and_a_second_run_appends_nothing() {
     let store = Store::with_two_payouts();
     let head = store.recorded().len() as u64;
     let consumed = store.sending(&store.files()).unwrap();
-    assert_eq!((consumed.from.0, consumed.to.0, consumed.appended), (0, head + 2, 2));
+    assert_eq!(
+        (consumed.from.0, consumed.to.0, consumed.appended),
+        (0, head + 2, 2)
+    );
     assert_eq!(store.sent(), 0);
     assert_eq!(store.recorded().len() as u64, head + 2);
     let mut sent = store.mails_sent();
     sent.sort_by(|a, b| b.to.cmp(&a.to));
     for (sent, login) in sent.iter().zip(["vera", "petr"]) {
         let payout_id = payout(login, "2026-11-20");
-        assert_eq!((sent.payout_id, sent.user_id, sent.attempt), (payout_id, user(login), 1));
-        assert_eq!((sent.to.clone(), sent.transport), (format!("{login}@popug.example"), Transport::File));
+        assert_eq!(
+            (sent.payout_id, sent.user_id, sent.attempt),
+            (payout_id, user(login), 1)
+        );
+        assert_eq!(
+            (sent.to.clone(), sent.transport),
+            (format!("{login}@popug.example"), Transport::File)
+        );
         assert_eq!(sent.message_id, message_id(payout_id));
-        assert_eq!((store.row(login).state, store.row(login).attempts), (MailState::Sent, 1));
+        assert_eq!(
+            (store.row(login).state, store.row(login).attempts),
+            (MailState::Sent, 1)
+        );
     }
     assert_eq!(sent.len(), 2);
 }
@@ -54,10 +71,24 @@ fn a_mail_lists_the_charges_and_credits_of_its_date_alone() {
     assert_eq!(store.sent(), 2);
     let text = text_of(&fs::read(store.eml("vera", "2026-11-21")).unwrap());
     let amount = price(1).reward - price(1).fee + gain(2);
-    assert!(text.contains(&format!("UberPopug Inc. pays you {amount} EUR for 2026-11-21.")), "{text}");
-    assert!(text.contains(&format!("{} EUR\n  You get", -price(1).fee)), "{text}");
-    let listed: Vec<_> = text.lines().filter(|line| line.contains(" #")).map(str::trim).collect();
-    let line = |amount, kind: &str, number| format!("{amount}  {kind:<12}#{number} UP-{number} Task {number}");
+    assert!(
+        text.contains(&format!(
+            "UberPopug Inc. pays you {amount} EUR for 2026-11-21."
+        )),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("{} EUR\n  You get", -price(1).fee)),
+        "{text}"
+    );
+    let listed: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains(" #"))
+        .map(str::trim)
+        .collect();
+    let line = |amount, kind: &str, number| {
+        format!("{amount}  {kind:<12}#{number} UP-{number} Task {number}")
+    };
     assert_eq!(
         listed,
         [
@@ -73,16 +104,30 @@ fn results_are_one_batch_whose_ids_follow_from_the_payouts() {
     let store = Store::with_two_payouts();
     store.sent();
     let recorded = store.recorded();
-    let paid: Vec<_> = recorded.iter().filter(|r| r.event.kind() == EventKind::PayoutMade).collect();
-    let mails: Vec<_> = recorded.iter().filter(|r| r.event.kind() == EventKind::MailSent).collect();
+    let paid: Vec<_> = recorded
+        .iter()
+        .filter(|r| r.event.kind() == EventKind::PayoutMade)
+        .collect();
+    let mails: Vec<_> = recorded
+        .iter()
+        .filter(|r| r.event.kind() == EventKind::MailSent)
+        .collect();
     let command_id = format!("notifier/{}", paid[0].id);
     for (more, (paid, mail)) in [1, 0].into_iter().zip(paid.iter().zip(&mails)) {
-        let (Event::PayoutMade(payout), Event::MailSent(sent)) = (paid.event.as_ref(), mail.event.as_ref()) else {
+        let (Event::PayoutMade(payout), Event::MailSent(sent)) =
+            (paid.event.as_ref(), mail.event.as_ref())
+        else {
             unreachable!("filtered by kind")
         };
         assert_eq!(sent.payout_id, payout.payout_id);
-        assert_eq!(mail.id.uuid(), company().derive(&format!("mail/{}", payout.payout_id)));
-        assert_eq!((mail.more, mail.actor), (more, Actor::System(Consumer::Notifier)));
+        assert_eq!(
+            mail.id.uuid(),
+            company().derive(&format!("mail/{}", payout.payout_id))
+        );
+        assert_eq!(
+            (mail.more, mail.actor),
+            (more, Actor::System(Consumer::Notifier))
+        );
         assert_eq!(mail.command_id, command_id);
         let line = store.log.line(mail.sequence).unwrap();
         assert_eq!(line.line().causation_id, Some(paid.id.to_string().as_str()));
@@ -95,12 +140,21 @@ fn killed_between_sending_and_appending_the_same_bytes_are_sent_again() {
     let before = store.snapshot_of_log();
     assert_eq!(store.sent(), 2);
     let path = store.eml("vera", "2026-11-20");
-    let look = || (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    let look = || {
+        (
+            fs::read(&path).unwrap(),
+            fs::metadata(&path).unwrap().modified().unwrap(),
+        )
+    };
     let first = look();
     store.was_killed_at(&before);
     store.set_clock("2026-11-21T08:00:00Z");
     assert_eq!(store.sent(), 2);
-    assert_eq!(look(), first, "the file was found to be the same and left alone");
+    assert_eq!(
+        look(),
+        first,
+        "the file was found to be the same and left alone"
+    );
     fs::remove_file(&path).unwrap();
     store.was_killed_at(&before);
     assert_eq!(store.sent(), 2);
@@ -115,13 +169,24 @@ fn killed_after_a_server_took_it_a_mail_is_sent_again_with_the_same_bytes() {
     let before = store.snapshot_of_log();
     for _ in 0..2 {
         store.was_killed_at(&before);
-        assert_eq!(store.sending(&store.routes(smtp(&server.url()), false)).unwrap().appended, 2);
+        assert_eq!(
+            store
+                .sending(&store.routes(smtp(&server.url()), false))
+                .unwrap()
+                .appended,
+            2
+        );
     }
     let taken = server.taken();
     let bytes: HashSet<_> = taken.iter().map(|mail| mail.bytes.clone()).collect();
     assert_eq!((taken.len(), bytes.len()), (4, 2));
     assert_eq!(store.mails_sent().len(), 2);
-    assert!(store.mails_sent().iter().all(|sent| sent.transport == Transport::Smtp));
+    assert!(
+        store
+            .mails_sent()
+            .iter()
+            .all(|sent| sent.transport == Transport::Smtp)
+    );
 }
 
 #[test]
@@ -138,22 +203,36 @@ fn mails_that_were_recorded_are_not_sent_again_when_the_tables_are_lost() {
 fn more_than_a_group_is_recorded_in_batches_of_a_thousand() {
     let store = Store::founded();
     let logins: Vec<_> = (0..1_100).map(|n| format!("popug{n}")).collect();
-    store.happened("2026-11-20T09:00:00Z", logins.iter().map(|login| joined(login, Role::Worker)));
-    let tasks = logins
-        .iter()
-        .zip(1..)
-        .flat_map(|(login, number)| handed_over(number, login).into_iter().chain([completed(number, login)]));
+    store.happened(
+        "2026-11-20T09:00:00Z",
+        logins.iter().map(|login| joined(login, Role::Worker)),
+    );
+    let tasks = logins.iter().zip(1..).flat_map(|(login, number)| {
+        handed_over(number, login)
+            .into_iter()
+            .chain([completed(number, login)])
+    });
     store.happened("2026-11-20T10:00:00Z", tasks);
     store.closed("2026-11-21T00:05:00Z");
     // Whose fee is as high as his reward is paid nothing.
-    let paid = (1..=1_100).filter(|number| gain(*number).is_positive()).count() as u64;
+    let paid = (1..=1_100)
+        .filter(|number| gain(*number).is_positive())
+        .count() as u64;
     // Written nowhere: a thousand files would take seconds to sync.
-    assert_eq!(store.sending(&store.routes(Outgoing::Nowhere, false)).unwrap().appended, paid);
+    assert_eq!(
+        store
+            .sending(&store.routes(Outgoing::Nowhere, false))
+            .unwrap()
+            .appended,
+        paid
+    );
     let recorded = store.recorded();
     let batches: Vec<_> = recorded
         .iter()
         .enumerate()
-        .filter(|(at, r)| r.event.kind() == EventKind::MailSent && (*at == 0 || recorded[at - 1].more == 0))
+        .filter(|(at, r)| {
+            r.event.kind() == EventKind::MailSent && (*at == 0 || recorded[at - 1].more == 0)
+        })
         .map(|(_, r)| r.more + 1)
         .collect();
     assert_eq!(batches, [1_000, paid - 1_000]);
@@ -174,8 +253,15 @@ fn two_notifiers_at_once_send_each_mail_once() {
             holder: "another",
             notices: &heard,
         };
-        let routes = MailRoutes::new(directory, Sender::parse(None).unwrap(), Outgoing::Files, false);
-        notifier::consume(&around, &mut Pen::ByLock, &routes).unwrap().appended
+        let routes = MailRoutes::new(
+            directory,
+            Sender::parse(None).unwrap(),
+            Outgoing::Files,
+            false,
+        );
+        notifier::consume(&around, &mut Pen::ByLock, &routes)
+            .unwrap()
+            .appended
     };
     let appended: u64 = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4).map(|_| scope.spawn(run_beside)).collect();
@@ -189,9 +275,14 @@ fn whoever_holds_the_lock_is_named() {
     let store = Store::with_two_payouts();
     let path = store.directory.lock("notifier");
     let _held = ProcessLock::take(&path, "pid 7: consume notifier", Duration::ZERO).unwrap();
-    let around = Surroundings { lock_wait: Duration::ZERO, ..store.around() };
+    let around = Surroundings {
+        lock_wait: Duration::ZERO,
+        ..store.around()
+    };
     let refused = notifier::consume(&around, &mut Pen::ByLock, &store.files());
-    assert!(matches!(refused, Err(ConsumeError::Locked { holder, .. }) if holder == "pid 7: consume notifier"));
+    assert!(
+        matches!(refused, Err(ConsumeError::Locked { holder, .. }) if holder == "pid 7: consume notifier")
+    );
 }
 
 #[test]
@@ -208,21 +299,41 @@ fn mails_are_sent_under_a_writer_lock_that_the_caller_holds() {
 fn nothing_is_sent_that_could_not_be_recorded() {
     let store = Store::with_two_payouts();
     store.set_clock("2026-11-20T23:00:00Z");
-    let payout = notifier::list(&store.around()).unwrap()[0].payout_id.to_string();
-    let retried = notifier::retry(&store.around(), &mut Pen::ByLock, &store.files(), &payout).map(drop);
+    let payout = notifier::list(&store.around()).unwrap()[0]
+        .payout_id
+        .to_string();
+    let retried =
+        notifier::retry(&store.around(), &mut Pen::ByLock, &store.files(), &payout).map(drop);
     for refused in [store.sending(&store.files()).map(drop), retried] {
-        let Err(ConsumeError::Rejected(Rejection::ClockBehind { before_jump, now, .. })) = refused else {
+        let Err(ConsumeError::Rejected(Rejection::ClockBehind {
+            before_jump, now, ..
+        })) = refused
+        else {
             panic!("{refused:?}");
         };
-        let time_of = |sequence| store.log.line(sequence).unwrap().line().event_time().unwrap();
+        let time_of = |sequence| {
+            store
+                .log
+                .line(sequence)
+                .unwrap()
+                .line()
+                .event_time()
+                .unwrap()
+        };
         // Where a restore would end: nothing later than the clock, and nothing less than that.
         assert!(time_of(before_jump) <= now && time_of(before_jump.next()) > now);
     }
-    let around = Surroundings { lock_wait: Duration::ZERO, ..store.around() };
+    let around = Surroundings {
+        lock_wait: Duration::ZERO,
+        ..store.around()
+    };
     let elsewhere = FileLog::open(&store.directory.log()).unwrap();
     let _writing = elsewhere.writer(&around.patience()).unwrap();
     let refused = notifier::consume(&around, &mut Pen::ByLock, &store.files());
-    assert!(matches!(refused, Err(ConsumeError::Log(LogError::Locked { .. }))));
+    assert!(matches!(
+        refused,
+        Err(ConsumeError::Log(LogError::Locked { .. }))
+    ));
     assert!(!store.directory.outbox().exists());
 }
 
@@ -233,7 +344,12 @@ fn accounting_is_brought_up_to_the_payouts_whatever_became_of_its_file() {
         |path: &Path| fs::write(path, "no database").unwrap(),
         |path: &Path| {
             let database = Database::open(path, Tables::Accounting, Duration::ZERO).unwrap();
-            database.run("write", "UPDATE checkpoint SET code_version = 0; DELETE FROM entries").unwrap();
+            database
+                .run(
+                    "write",
+                    "UPDATE checkpoint SET code_version = 0; DELETE FROM entries",
+                )
+                .unwrap();
         },
     ] {
         let store = Store::with_two_payouts();
@@ -247,11 +363,22 @@ fn a_ledger_that_contradicts_the_payout_sends_nothing_until_it_is_rebuilt() {
     let store = Store::with_two_payouts();
     let path = store.directory.database(Tables::Accounting);
     let database = Database::open(&path, Tables::Accounting, Duration::ZERO).unwrap();
-    database.run("write", &format!("DELETE FROM entries WHERE task_id = '{}' AND kind = 'fee'", task(1))).unwrap();
+    database
+        .run(
+            "write",
+            &format!(
+                "DELETE FROM entries WHERE task_id = '{}' AND kind = 'fee'",
+                task(1)
+            ),
+        )
+        .unwrap();
     drop(database);
     assert_eq!(store.sent(), 2);
     let failed = store.mails_failed();
-    assert!(failed.len() == 1 && failed[0].error.contains("rebuild accounting"), "{failed:?}");
+    assert!(
+        failed.len() == 1 && failed[0].error.contains("rebuild accounting"),
+        "{failed:?}"
+    );
     run::rebuild(&store.around(), Tables::Accounting).unwrap();
     store.set_clock("2026-11-21T00:06:05Z");
     assert_eq!((store.sent(), store.mails_sent().len()), (1, 2));
@@ -269,7 +396,16 @@ fn a_ledger_of_another_log_sends_nothing() {
     let [from, to] = [&other, &store].map(|store| store.directory.database(Tables::Accounting));
     fs::copy(from, to).unwrap();
     let refused = store.sending(&store.files());
-    assert!(matches!(refused, Err(ConsumeError::ForeignTables { consumer: Consumer::Accounting, .. })), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(ConsumeError::ForeignTables {
+                consumer: Consumer::Accounting,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
     assert!(!store.directory.outbox().exists());
 }
 
@@ -277,8 +413,22 @@ fn a_ledger_of_another_log_sends_nothing() {
 fn played_history_is_recorded_and_written_nowhere() {
     let store = Store::with_two_payouts();
     fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
-    assert_eq!(store.sending(&store.routes(Outgoing::Nowhere, false)).unwrap().appended, 2);
-    assert!(store.mails_sent().iter().all(|sent| sent.transport == Transport::None));
+    assert_eq!(
+        store
+            .sending(&store.routes(Outgoing::Nowhere, false))
+            .unwrap()
+            .appended,
+        2
+    );
+    assert!(
+        store
+            .mails_sent()
+            .iter()
+            .all(|sent| sent.transport == Transport::None)
+    );
     assert!(!store.directory.outbox().exists());
-    assert!(!store.directory.database(Tables::Accounting).exists(), "nothing is read for mails that nobody gets");
+    assert!(
+        !store.directory.database(Tables::Accounting).exists(),
+        "nothing is read for mails that nobody gets"
+    );
 }

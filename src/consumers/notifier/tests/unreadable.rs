@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::consumers::fixture::*;
 use crate::consumers::{ConsumeError, notifier, run, tracker};
-use crate::domain::event::{AssignmentReason, Consumer, Event, EventSetAside, TaskAssigned, UserChanged};
+use crate::domain::event::{
+    AssignmentReason, Consumer, Event, EventSetAside, TaskAssigned, UserChanged,
+};
 use crate::domain::role::Role;
 use crate::event_log::LogError;
 use crate::state::{Recorded, StateError};
@@ -24,7 +26,10 @@ fn rewrite(store: &Store, old: &str, new: &str) {
         let unhashed = format!("{}}}", &line[..line.len() - HASH_SUFFIX_BYTES]);
         let digest = Sha256::digest(format!("{previous}\n{unhashed}"));
         previous = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        rewritten += &format!("{},\"hash\":\"{previous}\"}}\n", &unhashed[..unhashed.len() - 1]);
+        rewritten += &format!(
+            "{},\"hash\":\"{previous}\"}}\n",
+            &unhashed[..unhashed.len() - 1]
+        );
     }
     fs::write(path, rewritten).unwrap();
     fs::remove_file(store.directory.log().join("head")).unwrap();
@@ -38,7 +43,11 @@ fn is_stopped_at(result: Result<impl Sized, ConsumeError>, sequence: u64) -> boo
 fn nothing_is_sent_or_passed_over_behind_an_event_of_a_newer_version() {
     let store = Store::with_two_payouts();
     store.sent();
-    let changed = UserChanged { user_id: user("vera"), full_name: None, email: Some("new@popug.example".into()) };
+    let changed = UserChanged {
+        user_id: user("vera"),
+        full_name: None,
+        email: Some("new@popug.example".into()),
+    };
     store.happened("2026-11-21T10:00:00Z", [Event::from(changed)]);
     let bad = store.recorded().len() as u64;
     store.finished("2026-11-21T11:00:00Z", 3, "petr");
@@ -49,7 +58,10 @@ fn nothing_is_sent_or_passed_over_behind_an_event_of_a_newer_version() {
         assert!(is_stopped_at(store.sending(&store.files()), bad));
         assert!(is_stopped_at(notifier::list(&store.around()), bad));
         let around = store.around();
-        assert!(is_stopped_at(run::with_accounting(&around, |a| a.catch_up(&around, None)), bad));
+        assert!(is_stopped_at(
+            run::with_accounting(&around, |a| a.catch_up(&around, None)),
+            bad
+        ));
         let position = run::with_accounting(&around, |a| Ok(a.position().sequence.0)).unwrap();
         assert_eq!(position, bad - 1);
         assert!(is_stopped_at(run::consume_analytics(&around), bad));
@@ -59,22 +71,48 @@ fn nothing_is_sent_or_passed_over_behind_an_event_of_a_newer_version() {
 #[test]
 fn a_payout_that_the_log_has_twice_stops_the_notifier_there_until_it_is_set_aside() {
     let store = Store::with_two_payouts();
-    let is_payout = |recorded: &Recorded<'_>| matches!(recorded.event.as_ref(), Event::PayoutMade(_));
+    let is_payout =
+        |recorded: &Recorded<'_>| matches!(recorded.event.as_ref(), Event::PayoutMade(_));
     let payout = store.recorded().into_iter().find(is_payout).unwrap();
     store.happened("2026-11-21T10:00:00Z", [payout.event.into_owned()]);
     let bad = store.recorded().last().unwrap().sequence;
     for _ in 0..2 {
-        let stop = store.sending(&store.files()).err().and_then(|error| error.stop()).unwrap();
+        let stop = store
+            .sending(&store.files())
+            .err()
+            .and_then(|error| error.stop())
+            .unwrap();
         assert_eq!(stop.sequence, bad);
         assert!(stop.reason.contains("was made before"), "{}", stop.reason);
-        assert_eq!(notifier::checkpoint(&store.around()).unwrap().sequence.next(), bad);
-        assert_eq!(notifier::stop(&store.around(), |_| false).unwrap(), Some(stop));
-        assert_eq!(notifier::stop(&store.around(), |sequence| sequence == bad).unwrap(), None);
+        assert_eq!(
+            notifier::checkpoint(&store.around())
+                .unwrap()
+                .sequence
+                .next(),
+            bad
+        );
+        assert_eq!(
+            notifier::stop(&store.around(), |_| false).unwrap(),
+            Some(stop)
+        );
+        assert_eq!(
+            notifier::stop(&store.around(), |sequence| sequence == bad).unwrap(),
+            None
+        );
     }
     let (consumer, target_id) = (Consumer::Notifier, store.recorded().last().unwrap().id);
-    let set_aside = EventSetAside { consumer, target_sequence: bad, target_id, reason: "twice".into() };
+    let set_aside = EventSetAside {
+        consumer,
+        target_sequence: bad,
+        target_id,
+        reason: "twice".into(),
+    };
     store.happened("2026-11-21T11:00:00Z", [Event::from(set_aside)]);
-    assert_eq!(store.sent(), 2, "what is recorded of a mail does not wait, or it would be sent for ever");
+    assert_eq!(
+        store.sent(),
+        2,
+        "what is recorded of a mail does not wait, or it would be sent for ever"
+    );
     assert_eq!((store.sent(), store.mails_sent().len()), (0, 2));
     assert_eq!(notifier::stop(&store.around(), |_| false).unwrap(), None);
 }
@@ -88,13 +126,19 @@ fn the_state_index_names_the_event_that_it_cannot_follow() {
         reason: AssignmentReason::Created,
         assignment_no: 1,
     };
-    for (event, words) in [(joined("vera", Role::Worker), "UNIQUE"), (of_no_task.into(), "was never created")] {
+    for (event, words) in [
+        (joined("vera", Role::Worker), "UNIQUE"),
+        (of_no_task.into(), "was never created"),
+    ] {
         let store = Store::founded();
         store.happened("2026-11-21T10:00:00Z", [event]);
         let bad = store.recorded().last().unwrap().sequence;
         for rebuild in [false, true] {
             let refused = tracker::consume(&store.around(), rebuild).unwrap_err();
-            let ConsumeError::State(StateError::Contradiction { sequence, reason, .. }) = refused else {
+            let ConsumeError::State(StateError::Contradiction {
+                sequence, reason, ..
+            }) = refused
+            else {
                 panic!("{refused:?}")
             };
             assert_eq!(sequence, bad);

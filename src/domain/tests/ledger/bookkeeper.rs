@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::domain::company::Company;
 use crate::domain::event::{
-    AssignmentReason, BalanceChanged, CompanyFounded, DayClosed, Event, Fact, PayoutMade, TaskAssigned, TaskCompleted,
-    TaskSettled,
+    AssignmentReason, BalanceChanged, CompanyFounded, DayClosed, Event, Fact, PayoutMade,
+    TaskAssigned, TaskCompleted, TaskSettled,
 };
 use crate::domain::id::{CompanyId, EntryId, EventId, Sequence};
 use crate::domain::ledger::books::Books;
@@ -76,12 +76,22 @@ impl Bookkeeper {
     }
 
     /// `login` finishes a task that pays `units`.
-    pub fn reward(&mut self, login: &str, units: i64, time: EventTime) -> (BalanceChanged, TaskSettled) {
+    pub fn reward(
+        &mut self,
+        login: &str,
+        units: i64,
+        time: EventTime,
+    ) -> (BalanceChanged, TaskSettled) {
         let (cause, task) = (self.cause(time), task_account(0, units));
-        let completed =
-            TaskCompleted { task_id: task_id(self.last_cause), completed_by: user_id(login), assignment_no: 1 };
+        let completed = TaskCompleted {
+            task_id: task_id(self.last_cause),
+            completed_by: user_id(login),
+            assignment_no: 1,
+        };
         let facts = self.books.credit_reward(cause, &completed, &task);
-        let Event::TaskSettled(settled) = facts[1].event.clone() else { panic!("a settlement follows") };
+        let Event::TaskSettled(settled) = facts[1].event.clone() else {
+            panic!("a settlement follows")
+        };
         self.keep(facts);
         (self.last_entry(), settled)
     }
@@ -94,17 +104,27 @@ impl Bookkeeper {
         amount: Option<Money>,
         time: EventTime,
     ) -> Result<BalanceChanged, Rejection> {
-        let correct = Correct { amount, reason: " Charged by mistake. ".into() };
+        let correct = Correct {
+            amount,
+            reason: " Charged by mistake. ".into(),
+        };
         let id = self.cause(time).id;
         let entry_id = EntryId::from_uuid(id.uuid());
-        let correction = correct.decide(actor, &self.original(entry), &self.books, entry_id, time)?;
+        let correction =
+            correct.decide(actor, &self.original(entry), &self.books, entry_id, time)?;
         self.books.post(&correction);
-        self.keep([Fact { id, causation: None, event: correction.into() }]);
+        self.keep([Fact {
+            id,
+            causation: None,
+            event: correction.into(),
+        }]);
         Ok(self.last_entry())
     }
 
     pub fn original(&self, entry: &BalanceChanged) -> Original {
-        let corrections = self.entries().filter(|other| other.corrects == Some(entry.entry_id));
+        let corrections = self
+            .entries()
+            .filter(|other| other.corrects == Some(entry.entry_id));
         Original {
             entry_id: entry.entry_id,
             user_id: entry.user_id,
@@ -120,7 +140,11 @@ impl Bookkeeper {
     pub fn close(&mut self, now: EventTime, last: Option<BusinessDate>) -> Vec<DayClosed> {
         let before = self.closes.len();
         while self.books.next_to_close(now, last).is_some() {
-            let closing = Closing { at: now, through_sequence: Sequence(self.last_cause), skipped_events: 0 };
+            let closing = Closing {
+                at: now,
+                through_sequence: Sequence(self.last_cause),
+                skipped_events: 0,
+            };
             let facts = self.books.decide_close(&closing);
             self.keep(facts);
         }
@@ -141,20 +165,30 @@ impl Bookkeeper {
 
     /// Rule A4, from the entries alone.
     pub fn end_of(&self, date: BusinessDate, login: &str) -> Money {
-        let his = self.entries().filter(|entry| entry.user_id == user_id(login) && entry.business_date <= date);
+        let his = self
+            .entries()
+            .filter(|entry| entry.user_id == user_id(login) && entry.business_date <= date);
         his.map(|entry| entry.amount).sum()
     }
 
     /// Date and amount of the user's payouts.
     pub fn paid(&self, login: &str) -> Vec<(BusinessDate, Money)> {
-        let his = self.payouts.iter().filter(|payout| payout.user_id == user_id(login));
-        his.map(|payout| (payout.business_date, payout.amount)).collect()
+        let his = self
+            .payouts
+            .iter()
+            .filter(|payout| payout.user_id == user_id(login));
+        his.map(|payout| (payout.business_date, payout.amount))
+            .collect()
     }
 
     fn cause(&mut self, time: EventTime) -> Cause {
         self.last_cause += 1;
         let id = EventId::from_uuid(Uuid::from_u128(self.last_cause.into()));
-        Cause { sequence: Sequence(self.last_cause), id, time }
+        Cause {
+            sequence: Sequence(self.last_cause),
+            id,
+            time,
+        }
     }
 
     fn keep(&mut self, facts: impl IntoIterator<Item = Fact>) {
@@ -172,12 +206,29 @@ impl Bookkeeper {
 }
 
 fn task_account(fee: i64, reward: i64) -> TaskAccount {
-    let price = Price { fee: Money::units(fee), reward: Money::units(reward) };
-    TaskAccount { number: 1, title: "Fix it".into(), jira_id: Some("UP-7".into()), price, fees_charged: Money::ZERO }
+    let price = Price {
+        fee: Money::units(fee),
+        reward: Money::units(reward),
+    };
+    TaskAccount {
+        number: 1,
+        title: "Fix it".into(),
+        jira_id: Some("UP-7".into()),
+        price,
+        fees_charged: Money::ZERO,
+    }
 }
 
 /// The sums of a kind of entries, as positive where they are fees or payouts.
 pub fn sum_of(entries: &[&BalanceChanged], kind: EntryKind) -> Money {
-    let sum: Money = entries.iter().filter(|entry| entry.kind == kind).map(|entry| entry.amount).sum();
-    if matches!(kind, EntryKind::Fee | EntryKind::Payout) { -sum } else { sum }
+    let sum: Money = entries
+        .iter()
+        .filter(|entry| entry.kind == kind)
+        .map(|entry| entry.amount)
+        .sum();
+    if matches!(kind, EntryKind::Fee | EntryKind::Payout) {
+        -sum
+    } else {
+        sum
+    }
 }

@@ -13,13 +13,19 @@ use crate::domain::tests::ledger::bookkeeper::bookkeeper;
 use crate::domain::tests::ledger::invariants::assert_invariants;
 
 fn created_task() -> TaskCreated {
-    let Event::TaskCreated(created) = created(1) else { unreachable!("created() makes a creation") };
+    let Event::TaskCreated(created) = created(1) else {
+        unreachable!("created() makes a creation")
+    };
     created
 }
 
 fn cause(number: u64) -> Cause {
     let id = EventId::from_uuid(Uuid::from_u128(number.into()));
-    Cause { sequence: Sequence(number), id, time: at("2026-10-20T09:00:00Z") }
+    Cause {
+        sequence: Sequence(number),
+        id,
+        time: at("2026-10-20T09:00:00Z"),
+    }
 }
 
 #[test]
@@ -28,9 +34,19 @@ fn a_created_task_gets_the_same_price_whoever_asks_and_whenever() {
     let mut later = bookkeeper("UTC", "2026-10-20T08:00:00Z");
     later.fee("dima", 12, at("2026-10-20T09:00:00Z"));
     let (price, fact) = keeper.books.price_task(cause(5), &created_task());
-    assert_eq!((price, fact.clone()), later.books.price_task(cause(5), &created_task()));
-    let priced = TaskPriced { task_id: created_task().task_id, fee: price.fee, reward: price.reward };
-    assert_eq!((fact.event, fact.causation), (priced.into(), Some(cause(5).id)));
+    assert_eq!(
+        (price, fact.clone()),
+        later.books.price_task(cause(5), &created_task())
+    );
+    let priced = TaskPriced {
+        task_id: created_task().task_id,
+        fee: price.fee,
+        reward: price.reward,
+    };
+    assert_eq!(
+        (fact.event, fact.causation),
+        (priced.into(), Some(cause(5).id))
+    );
     let range = PriceRange::STANDARD;
     assert!((range.fee_min..=range.fee_max).contains(&price.fee));
     assert!((range.reward_min..=range.reward_max).contains(&price.reward));
@@ -41,9 +57,18 @@ fn an_assignment_charges_the_new_assignee_and_refunds_nobody() {
     let mut keeper = bookkeeper("UTC", "2026-10-20T08:00:00Z");
     keeper.fee("dima", 12, at("2026-10-20T09:00:00Z"));
     let entry = keeper.fee("wanda", 12, at("2026-10-20T10:00:00Z"));
-    assert_eq!((keeper.balance("dima"), keeper.balance("wanda")), (Money::units(-12), Money::units(-12)));
-    assert_eq!((entry.kind, entry.amount, entry.user_id), (EntryKind::Fee, Money::units(-12), user_id("wanda")));
-    assert_eq!((entry.cause_sequence, entry.assignment_no), (Some(Sequence(2)), Some(1)));
+    assert_eq!(
+        (keeper.balance("dima"), keeper.balance("wanda")),
+        (Money::units(-12), Money::units(-12))
+    );
+    assert_eq!(
+        (entry.kind, entry.amount, entry.user_id),
+        (EntryKind::Fee, Money::units(-12), user_id("wanda"))
+    );
+    assert_eq!(
+        (entry.cause_sequence, entry.assignment_no),
+        (Some(Sequence(2)), Some(1))
+    );
     assert_invariants(&keeper);
 }
 
@@ -52,27 +77,57 @@ fn a_completion_credits_the_reward_to_the_person_it_names() {
     let mut keeper = bookkeeper("UTC", "2026-10-20T08:00:00Z");
     keeper.fee("dima", 12, at("2026-10-20T09:00:00Z"));
     let (entry, settled) = keeper.reward("wanda", 30, at("2026-10-20T10:00:00Z"));
-    assert_eq!((keeper.balance("dima"), keeper.balance("wanda")), (Money::units(-12), Money::units(30)));
-    assert_eq!((entry.kind, entry.amount), (EntryKind::Reward, Money::units(30)));
-    assert_eq!((settled.completed_by, settled.reward), (user_id("wanda"), Money::units(30)));
-    assert_eq!((settled.completed_on, settled.completed_sequence), (on("2026-10-20"), Sequence(2)));
+    assert_eq!(
+        (keeper.balance("dima"), keeper.balance("wanda")),
+        (Money::units(-12), Money::units(30))
+    );
+    assert_eq!(
+        (entry.kind, entry.amount),
+        (EntryKind::Reward, Money::units(30))
+    );
+    assert_eq!(
+        (settled.completed_by, settled.reward),
+        (user_id("wanda"), Money::units(30))
+    );
+    assert_eq!(
+        (settled.completed_on, settled.completed_sequence),
+        (on("2026-10-20"), Sequence(2))
+    );
     assert_invariants(&keeper);
 }
 
 #[test]
 fn the_fees_of_all_assignments_of_a_task_are_added_up() {
     let mut keeper = bookkeeper("UTC", "2026-10-20T08:00:00Z");
-    let price = Price { fee: Money::units(12), reward: Money::units(30) };
+    let price = Price {
+        fee: Money::units(12),
+        reward: Money::units(30),
+    };
     let (number, title, fees_charged) = (1, "Fix it".to_owned(), Money::ZERO);
-    let mut task = TaskAccount { number, title, jira_id: None, price, fees_charged };
-    let Event::TaskAssigned(assigned) = assigned(1, "dima") else { unreachable!() };
+    let mut task = TaskAccount {
+        number,
+        title,
+        jira_id: None,
+        price,
+        fees_charged,
+    };
+    let Event::TaskAssigned(assigned) = assigned(1, "dima") else {
+        unreachable!()
+    };
     keeper.books.charge_fee(cause(1), &assigned, &mut task);
     keeper.books.charge_fee(cause(2), &assigned, &mut task);
     assert_eq!(task.fees_charged, Money::units(24));
-    let Event::TaskCompleted(completed) = completed(1, "dima") else { unreachable!() };
+    let Event::TaskCompleted(completed) = completed(1, "dima") else {
+        unreachable!()
+    };
     let [_, settled] = keeper.books.credit_reward(cause(3), &completed, &task);
-    let Event::TaskSettled(settled) = settled.event else { panic!("the settlement comes second") };
-    assert_eq!((settled.fee, settled.fees_charged), (Money::units(12), Money::units(24)));
+    let Event::TaskSettled(settled) = settled.event else {
+        panic!("the settlement comes second")
+    };
+    assert_eq!(
+        (settled.fee, settled.fees_charged),
+        (Money::units(12), Money::units(24))
+    );
 }
 
 #[test]
@@ -82,7 +137,10 @@ fn facts_that_follow_from_an_event_have_an_id_derived_from_it() {
     let company = keeper.books.company.id;
     let cause = keeper.facts[0].causation.unwrap();
     let id = company.derive(&format!("balance.changed/{cause}"));
-    assert_eq!((keeper.facts[0].id, entry.entry_id), (EventId::from_uuid(id), EntryId::from_uuid(id)));
+    assert_eq!(
+        (keeper.facts[0].id, entry.entry_id),
+        (EventId::from_uuid(id), EntryId::from_uuid(id))
+    );
 }
 
 #[test]
@@ -90,7 +148,10 @@ fn an_entry_is_dated_by_the_local_date_of_its_cause() {
     let mut keeper = bookkeeper("Europe/Moscow", "2026-10-20T08:00:00Z");
     let before = keeper.fee("dima", 12, at("2026-10-20T20:59:59.999999Z"));
     let after = keeper.fee("dima", 12, at("2026-10-20T21:00:00Z"));
-    assert_eq!((before.business_date, after.business_date), (on("2026-10-20"), on("2026-10-21")));
+    assert_eq!(
+        (before.business_date, after.business_date),
+        (on("2026-10-20"), on("2026-10-21"))
+    );
     assert!(!before.late && !after.late);
 }
 
@@ -100,8 +161,15 @@ fn an_entry_of_a_closed_date_goes_to_the_first_open_one_and_is_late() {
     keeper.close(at("2026-10-22T00:00:00Z"), None);
     let cause = at("2026-10-20T23:00:00Z");
     let (entry, settled) = keeper.reward("dima", 30, cause);
-    assert_eq!((entry.business_date, entry.late, entry.occurred_at), (on("2026-10-22"), true, cause));
-    assert_eq!(settled.completed_on, on("2026-10-20"), "the completion keeps its own date");
+    assert_eq!(
+        (entry.business_date, entry.late, entry.occurred_at),
+        (on("2026-10-22"), true, cause)
+    );
+    assert_eq!(
+        settled.completed_on,
+        on("2026-10-20"),
+        "the completion keeps its own date"
+    );
     let own = keeper.fee("dima", 12, at("2026-10-22T08:00:00Z"));
     assert_eq!((own.business_date, own.late), (on("2026-10-22"), false));
     let closed = keeper.close(at("2026-10-23T00:00:00Z"), None);

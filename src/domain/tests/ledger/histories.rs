@@ -59,7 +59,8 @@ const POPUGS: [&str; 4] = ["dima", "wanda", "petr", "vera"];
 
 fn steps(step: impl Strategy<Value = Step>) -> impl Strategy<Value = History> {
     let steps = proptest::collection::vec((0..2_000_i64, step), 1..30);
-    (proptest::sample::select(&SCENES[..]), steps).prop_map(|(scene, steps)| History { scene, steps })
+    (proptest::sample::select(&SCENES[..]), steps)
+        .prop_map(|(scene, steps)| History { scene, steps })
 }
 
 fn punctual() -> impl Strategy<Value = Step> {
@@ -73,10 +74,12 @@ fn punctual() -> impl Strategy<Value = Step> {
 }
 
 fn anything() -> impl Strategy<Value = Step> {
-    let late = (0..POPUGS.len(), 20..=40_i64, 0..96_i64).prop_map(|(popug, units, hours_ago)| Step::LateReward {
-        popug,
-        units,
-        hours_ago,
+    let late = (0..POPUGS.len(), 20..=40_i64, 0..96_i64).prop_map(|(popug, units, hours_ago)| {
+        Step::LateReward {
+            popug,
+            units,
+            hours_ago,
+        }
     });
     prop_oneof![5 => punctual(), 1 => late, 2 => Just(Step::Close)]
 }
@@ -87,7 +90,10 @@ fn minutes_later(time: EventTime, minutes: i64) -> EventTime {
 
 impl History {
     fn begin(&self) -> (Bookkeeper, EventTime) {
-        (bookkeeper(self.scene.0, self.scene.1), self.scene.1.parse().unwrap())
+        (
+            bookkeeper(self.scene.0, self.scene.1),
+            self.scene.1.parse().unwrap(),
+        )
     }
 }
 
@@ -99,7 +105,11 @@ fn play(keeper: &mut Bookkeeper, step: &Step, now: EventTime) {
         Step::Reward { popug, units } => {
             keeper.reward(POPUGS[popug], units, now);
         }
-        Step::LateReward { popug, units, hours_ago } => {
+        Step::LateReward {
+            popug,
+            units,
+            hours_ago,
+        } => {
             keeper.reward(POPUGS[popug], units, minutes_later(now, -60 * hours_ago));
         }
         Step::Correct { entry, amount } => correct(keeper, entry, amount, now),
@@ -112,9 +122,18 @@ fn play(keeper: &mut Bookkeeper, step: &Step, now: EventTime) {
 /// Corrects the fee or reward of that number, if there is one; it may well be refused.
 fn correct(keeper: &mut Bookkeeper, number: usize, amount: Option<i64>, now: EventTime) {
     let correctable = |kind| matches!(kind, EntryKind::Fee | EntryKind::Reward);
-    let entry = keeper.entries().filter(|entry| correctable(entry.kind)).nth(number).cloned();
+    let entry = keeper
+        .entries()
+        .filter(|entry| correctable(entry.kind))
+        .nth(number)
+        .cloned();
     if let Some(entry) = entry {
-        let _ = keeper.correct(&accountant("alexej"), &entry, amount.map(Money::from_minor), now);
+        let _ = keeper.correct(
+            &accountant("alexej"),
+            &entry,
+            amount.map(Money::from_minor),
+            now,
+        );
     }
 }
 
@@ -130,14 +149,24 @@ fn resumed(keeper: &Bookkeeper, stored: &BTreeMap<(BusinessDate, UserId), UserDa
             standing.carried += entry.amount;
         }
     }
-    let open = stored.iter().filter(|((date, _), _)| is_open(*date)).map(|((date, user), day)| (*date, *user, *day));
-    Books::resume(keeper.books.company.clone(), closed_through, standings, open)
+    let open = stored
+        .iter()
+        .filter(|((date, _), _)| is_open(*date))
+        .map(|((date, user), day)| (*date, *user, *day));
+    Books::resume(
+        keeper.books.company.clone(),
+        closed_through,
+        standings,
+        open,
+    )
 }
 
 fn aggregated(keeper: &Bookkeeper) -> BTreeMap<(BusinessDate, UserId), UserDay> {
     let mut days: BTreeMap<_, UserDay> = BTreeMap::new();
     for entry in keeper.entries() {
-        let day = days.entry((entry.business_date, entry.user_id)).or_default();
+        let day = days
+            .entry((entry.business_date, entry.user_id))
+            .or_default();
         match entry.kind {
             EntryKind::Fee => day.fees -= entry.amount,
             EntryKind::Reward => day.rewards += entry.amount,
@@ -152,8 +181,14 @@ fn aggregated(keeper: &Bookkeeper) -> BTreeMap<(BusinessDate, UserId), UserDay> 
 
 /// What a run paid and closed, whenever it did so.
 fn outcome(keeper: &Bookkeeper) -> (BTreeMap<(BusinessDate, UserId), PayoutMade>, Vec<DayClosed>) {
-    let payouts = keeper.payouts.iter().map(|payout| ((payout.business_date, payout.user_id), payout.clone()));
-    let closes = keeper.closes.iter().map(|day| DayClosed { through_sequence: Sequence::ZERO, ..day.clone() });
+    let payouts = keeper
+        .payouts
+        .iter()
+        .map(|payout| ((payout.business_date, payout.user_id), payout.clone()));
+    let closes = keeper.closes.iter().map(|day| DayClosed {
+        through_sequence: Sequence::ZERO,
+        ..day.clone()
+    });
     (payouts.collect(), closes.collect())
 }
 

@@ -40,11 +40,26 @@ fn v_is_paid_for_the_20th_although_he_is_in_the_red_when_it_is_closed() {
     assert_eq!(keeper.end_of(on("2026-10-20"), "v"), units(0));
     assert_eq!(keeper.balance("v"), units(-25));
     let entry = keeper.last_entry();
-    assert_eq!((entry.amount, entry.balance, entry.business_date), (units(-13), units(-25), on("2026-10-20")));
-    let [closed] = &closed[..] else { panic!("one date is over: {closed:?}") };
-    assert_eq!((closed.fees, closed.rewards, closed.management_earned), (units(12), units(25), units(-13)));
-    assert_eq!((closed.payouts_count, closed.payouts_total, closed.entries), (1, units(13), 3));
-    assert_eq!((closed.accounts_negative, closed.debt_carried), (0, units(0)), "the 21st plays no part");
+    assert_eq!(
+        (entry.amount, entry.balance, entry.business_date),
+        (units(-13), units(-25), on("2026-10-20"))
+    );
+    let [closed] = &closed[..] else {
+        panic!("one date is over: {closed:?}")
+    };
+    assert_eq!(
+        (closed.fees, closed.rewards, closed.management_earned),
+        (units(12), units(25), units(-13))
+    );
+    assert_eq!(
+        (closed.payouts_count, closed.payouts_total, closed.entries),
+        (1, units(13), 3)
+    );
+    assert_eq!(
+        (closed.accounts_negative, closed.debt_carried),
+        (0, units(0)),
+        "the 21st plays no part"
+    );
 }
 
 #[test]
@@ -54,15 +69,28 @@ fn p_carries_18_over_midnight_and_is_paid_12_for_the_21st() {
     post(&mut keeper, "p", 30, "2026-10-21T00:01:00Z");
 
     let closed = keeper.close(at("2026-10-21T00:05:00Z"), None);
-    assert_eq!(keeper.paid("p"), [], "he is above zero now, but was not at the end of the 20th");
-    assert_eq!((closed[0].accounts_negative, closed[0].debt_carried), (1, units(18)));
+    assert_eq!(
+        keeper.paid("p"),
+        [],
+        "he is above zero now, but was not at the end of the 20th"
+    );
+    assert_eq!(
+        (closed[0].accounts_negative, closed[0].debt_carried),
+        (1, units(18))
+    );
     assert_eq!(keeper.balance("p"), units(12));
 
     let closed = keeper.close(at("2026-10-22T00:00:00Z"), None);
     assert_invariants(&keeper);
     assert_eq!(keeper.paid("p"), [(on("2026-10-21"), units(12))]);
-    assert_eq!((keeper.payouts[0].opening, keeper.payouts[0].earned), (units(-18), units(30)));
-    assert_eq!((closed[0].accounts_negative, closed[0].debt_carried), (0, units(0)));
+    assert_eq!(
+        (keeper.payouts[0].opening, keeper.payouts[0].earned),
+        (units(-18), units(30))
+    );
+    assert_eq!(
+        (closed[0].accounts_negative, closed[0].debt_carried),
+        (0, units(0))
+    );
     assert_eq!(keeper.balance("p"), units(0));
 }
 
@@ -82,11 +110,25 @@ fn w_is_paid_for_the_18th_by_one_close_on_the_21st() {
     let closed = keeper.close(at("2026-10-21T10:00:00Z"), None);
     assert_invariants(&keeper);
 
-    let dates: Vec<_> = closed.iter().map(|closed| closed.business_date.to_string()).collect();
+    let dates: Vec<_> = closed
+        .iter()
+        .map(|closed| closed.business_date.to_string())
+        .collect();
     assert_eq!(dates, ["2026-10-18", "2026-10-19", "2026-10-20"]);
     assert_eq!(keeper.paid("w"), [(on("2026-10-18"), units(27))]);
-    assert_eq!(closed.iter().map(|closed| closed.debt_carried).collect::<Vec<_>>(), [units(0), units(34), units(12)]);
-    for (date, end) in [("2026-10-18", 0), ("2026-10-19", -34), ("2026-10-20", -12), ("2026-10-21", -25)] {
+    assert_eq!(
+        closed
+            .iter()
+            .map(|closed| closed.debt_carried)
+            .collect::<Vec<_>>(),
+        [units(0), units(34), units(12)]
+    );
+    for (date, end) in [
+        ("2026-10-18", 0),
+        ("2026-10-19", -34),
+        ("2026-10-20", -12),
+        ("2026-10-21", -25),
+    ] {
         assert_eq!(keeper.end_of(on(date), "w"), units(end), "{date}");
     }
     assert_eq!(keeper.balance("w"), units(-25));
@@ -100,7 +142,10 @@ fn all_three_are_paid_the_same_whenever_the_closes_run() {
         post(&mut keeper, "v", -12, "2026-10-20T09:00:00Z");
         post(&mut keeper, "v", 25, "2026-10-20T09:30:00Z");
         post(&mut keeper, "p", -18, "2026-10-20T10:00:00Z");
-        let mut late = vec![("p", 30, "2026-10-21T00:01:00Z"), ("v", -25, "2026-10-21T00:02:00Z")];
+        let mut late = vec![
+            ("p", 30, "2026-10-21T00:01:00Z"),
+            ("v", -25, "2026-10-21T00:02:00Z"),
+        ];
         for now in closes {
             late.retain(|(login, amount, time)| {
                 let happened = at(time) <= at(now);
@@ -113,9 +158,15 @@ fn all_three_are_paid_the_same_whenever_the_closes_run() {
         }
         let mut payouts = keeper.payouts.clone();
         payouts.sort_by_key(|payout| payout.payout_id);
-        (payouts, ["v", "p"].map(|login| keeper.books.balance(user_id(login))))
+        (
+            payouts,
+            ["v", "p"].map(|login| keeper.books.balance(user_id(login))),
+        )
     };
     let at_once = play(&["2026-10-21T00:00:00Z", "2026-10-22T00:00:00Z"]);
-    assert_eq!(at_once, play(&["2026-10-21T00:05:00Z", "2026-10-22T12:00:00Z"]));
+    assert_eq!(
+        at_once,
+        play(&["2026-10-21T00:05:00Z", "2026-10-22T12:00:00Z"])
+    );
     assert_eq!(at_once, play(&["2026-10-22T00:00:00Z"]));
 }
