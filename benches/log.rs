@@ -17,7 +17,7 @@ use popug_cli::domain::ledger::entry::EntryKind;
 use popug_cli::domain::money::Money;
 use popug_cli::domain::time::{BusinessDate, EventTime};
 use popug_cli::event_log::audit::Depth;
-use popug_cli::event_log::{Batch, EventLog, FileLog, Patience};
+use popug_cli::event_log::{Batch, FileLog, Patience};
 use uuid::Uuid;
 
 const RUNS: usize = 7;

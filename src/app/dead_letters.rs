@@ -17,7 +17,7 @@ use crate::domain::id::{Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::user::User;
-use crate::event_log::{EventLog, LogError, OwnedLine};
+use crate::event_log::{LogError, OwnedLine};
 use crate::state::{Recorded, Resolution, StateIndex};
 
 /// The consumers that can set an event aside; the state index cannot.

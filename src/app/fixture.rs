@@ -18,7 +18,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
-use crate::event_log::{EventLog, FileLog, Hash, Patience};
+use crate::event_log::{FileLog, Hash, Patience};
 use crate::store::StoreDirectory;
 
 pub const FOUNDED: &str = "2026-10-01T06:00:00Z";

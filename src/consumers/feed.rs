@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::id::Sequence;
-use crate::event_log::{EventLog, FileLog, Line, LogError, Reader};
+use crate::event_log::{FileLog, Line, LogError, Reader};
 use crate::state::{Checkpoint, Recorded};
 
 const CHUNK_EVENTS: u64 = 4096;

@@ -21,7 +21,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::{self, Price, PriceRange};
 use crate::domain::role::Role;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, FileLog};
+use crate::event_log::{Batch, FileLog};
 use crate::mail::{Sender, SmtpServer, SmtpTransport};
 use crate::state::Recorded;
 use crate::store::StoreDirectory;

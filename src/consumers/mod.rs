@@ -30,7 +30,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::recovery::Recovery;
-use crate::event_log::{EventLog, FileLog, LogError, Patience, Writer};
+use crate::event_log::{FileLog, LogError, Patience, Writer};
 use crate::state::StateError;
 use crate::store::{StoreDirectory, StoreError};
 

@@ -14,7 +14,7 @@ use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::durable::sync_directory;
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::LogError;
 use crate::state::Checkpoint;
 use crate::store::database::remove;
 use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};

@@ -14,7 +14,7 @@ use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Consumer, Event, EventKind, Subject};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-use crate::event_log::{EventLog, Line, LineKind, LogError, Reader};
+use crate::event_log::{Line, LineKind, LogError, Reader};
 use crate::state::{Checkpoint, Recorded, Resolution, StateIndex};
 
 /// An event that something was decided about.

@@ -15,7 +15,7 @@ use crate::event_log::hash::Hash;
 use crate::event_log::head::{Head, HeadFile};
 use crate::event_log::reader::Reader;
 use crate::event_log::storage::{Access, Storage, StorageFile};
-use crate::event_log::{EventLog, FileLog, segment};
+use crate::event_log::{FileLog, segment};
 
 const CHUNK_BYTES: usize = 1 << 20;
 

@@ -5,7 +5,7 @@ use crate::event_log::error::LogError;
 use crate::event_log::head::{HEAD_FILE, Head, HeadFile};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::Access;
-use crate::event_log::{EventLog, FileLog, recovery};
+use crate::event_log::{FileLog, recovery};
 
 /// The head, and what stands beyond it.
 pub struct Ending {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use crate::domain::id::Sequence;
 use crate::event_log::draft::Draft;
-use crate::event_log::encode::Batch;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published};
@@ -15,7 +14,7 @@ use crate::event_log::recovery::{self, Recovery};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::writer::{Cutting, Writer};
-use crate::event_log::{EventLog, Line, Patience, segment};
+use crate::event_log::{Line, Patience, segment};
 
 /// A new segment is begun before a batch that would make the current one longer.
 pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -270,6 +269,37 @@ impl FileLog {
         }
     }
 
+    /// The last acknowledged event.
+    ///
+    /// # Errors
+    /// If the log is missing, damaged or unreadable.
+    pub fn head(&self) -> Result<Head, LogError> {
+        if let Some(head) = self.given_head {
+            return Ok(head);
+        }
+        let storage = self.storage.as_ref();
+        let published = match HeadFile::open(storage, Access::Read)? {
+            Some(file) => file.published_at_rest(storage)?,
+            None if segment::list(storage)?.is_empty() => {
+                return Err(LogError::Missing {
+                    path: storage.path(""),
+                });
+            }
+            None => None,
+        };
+        match published {
+            Some(Published {
+                head,
+                is_alone: false,
+                ..
+            }) => Ok(head),
+            Some(Published { head, .. }) => {
+                recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head)
+            }
+            None => recovery::whole_behind_what_is_left(storage, Head::EMPTY).map(|tail| tail.head),
+        }
+    }
+
     /// A reader from `from` on, chained to what the line before states.
     ///
     /// # Errors
@@ -300,53 +330,15 @@ impl FileLog {
             .ok_or(LogError::NotOnChain { sequence })?;
         Ok(OwnedLine::from_line(&line))
     }
-}
 
-fn is_of_a_log(name: &str) -> bool {
-    name == HEAD_FILE || segment::first_sequence(name).is_some()
-}
-
-impl EventLog for FileLog {
-    fn head(&self) -> Result<Head, LogError> {
-        if let Some(head) = self.given_head {
-            return Ok(head);
-        }
-        let storage = self.storage.as_ref();
-        let published = match HeadFile::open(storage, Access::Read)? {
-            Some(file) => file.published_at_rest(storage)?,
-            None if segment::list(storage)?.is_empty() => {
-                return Err(LogError::Missing {
-                    path: storage.path(""),
-                });
-            }
-            None => None,
-        };
-        match published {
-            Some(Published {
-                head,
-                is_alone: false,
-                ..
-            }) => Ok(head),
-            Some(Published { head, .. }) => {
-                recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head)
-            }
-            None => recovery::whole_behind_what_is_left(storage, Head::EMPTY).map(|tail| tail.head),
-        }
-    }
-
-    fn append(
-        &self,
-        expected: &Head,
-        batch: &Batch,
-        patience: &Patience,
-    ) -> Result<Head, LogError> {
-        self.writer(patience)?.append(expected, batch)
-    }
-
-    fn for_each(
+    /// Visits every acknowledged event from `from` on, and returns the head up to which it read.
+    ///
+    /// # Errors
+    /// The first damage, or the error that `visit` returned.
+    pub fn for_each(
         &self,
         from: Sequence,
-        visit: &mut dyn FnMut(&super::Line<'_>) -> Result<(), LogError>,
+        visit: &mut dyn FnMut(&Line<'_>) -> Result<(), LogError>,
     ) -> Result<Head, LogError> {
         let mut reader = self.read(from)?;
         while let Some(line) = reader.next_line()? {
@@ -354,4 +346,8 @@ impl EventLog for FileLog {
         }
         Ok(*reader.head())
     }
+}
+
+fn is_of_a_log(name: &str) -> bool {
+    name == HEAD_FILE || segment::first_sequence(name).is_some()
 }

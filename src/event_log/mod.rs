@@ -46,39 +46,10 @@ pub use reader::Reader;
 pub use segment::OwnedLine;
 pub use writer::Writer;
 
-use crate::domain::id::Sequence;
-
 /// How long to wait for the writer lock, and as whom.
 #[derive(Clone, Debug)]
 pub struct Patience {
     pub wait: Duration,
     /// Shown to whoever waits for us: process id and command. Empty: nothing is written.
     pub holder: String,
-}
-
-/// A totally ordered log with optimistic appends. Files are the default; any broker that can
-/// append under an expected last sequence fits behind it.
-pub trait EventLog {
-    /// The last acknowledged event.
-    ///
-    /// # Errors
-    /// If the log is missing, damaged or unreadable.
-    fn head(&self) -> Result<Head, LogError>;
-
-    /// Appends a batch if `expected` still is the head.
-    ///
-    /// # Errors
-    /// [`LogError::HeadMoved`] if it is not.
-    fn append(&self, expected: &Head, batch: &Batch, patience: &Patience)
-    -> Result<Head, LogError>;
-
-    /// Visits every acknowledged event from `from` on; the head up to which it read.
-    ///
-    /// # Errors
-    /// The first damage, or what `visit` returned.
-    fn for_each(
-        &self,
-        from: Sequence,
-        visit: &mut dyn FnMut(&Line<'_>) -> Result<(), LogError>,
-    ) -> Result<Head, LogError>;
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
-use crate::event_log::{EventLog, FileLog, LineKind, Reader};
+use crate::event_log::{FileLog, LineKind, Reader};
 use crate::state::apply::Refusal;
 use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};

@@ -8,7 +8,7 @@ use crate::app::doctor::tables::Found;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::LogError;
 use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
 
 /// An event that a consumer cannot get past.

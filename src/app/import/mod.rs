@@ -29,7 +29,7 @@ use crate::consumers::tracker;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
-use crate::event_log::{EventLog, FileLog, LogError};
+use crate::event_log::{FileLog, LogError};
 pub use columns::Reading;
 use plan::{Plan, Planner, Step};
 pub use row::Fault;

@@ -7,7 +7,7 @@ use crate::app::AppError;
 use crate::domain::event::Actor;
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{EventLog, FileLog};
+use crate::event_log::FileLog;
 use crate::state::StateIndex;
 
 /// The first event that is later than a row.

@@ -12,7 +12,7 @@ use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Role;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{EventLog, FileLog, LineKind};
+use crate::event_log::{FileLog, LineKind};
 
 /// A place in history: behind every earlier event and behind everything up to `passed`.
 #[derive(Clone, Copy)]

@@ -26,7 +26,7 @@ use crate::event_log::copy::{Extent, Piece, Progress};
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::settle::{HeadFileState, Unsettled};
 use crate::event_log::storage::{Access, Disk, Storage};
-use crate::event_log::{EventLog, FileLog, LogError, segment};
+use crate::event_log::{FileLog, LogError, segment};
 
 const THREADS: usize = 2;
 /// Of the founding.

@@ -10,7 +10,6 @@ use crate::consumers::run::{consume_accounting, consume_analytics};
 use crate::consumers::{Pen, tracker};
 use crate::domain::id::Sequence;
 use crate::domain::role::Role;
-use crate::event_log::EventLog;
 
 const SMALL: Simulation = Simulation {
     days: 15,

@@ -11,7 +11,7 @@ use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Notices, Surroundings, run};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::LogError;
 use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
 use crate::store::connecting::quoted;
 use crate::store::{Database, StoreError, Tables};

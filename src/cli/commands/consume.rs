@@ -16,7 +16,6 @@ use crate::consumers::notifier::MailRoutes;
 use crate::consumers::run::{consume_analytics, rebuild};
 use crate::consumers::{Consumed, tracker};
 use crate::domain::event::Consumer;
-use crate::event_log::EventLog;
 use crate::reports::error::ReportError;
 use crate::reports::table::Table;
 use crate::store::Tables;

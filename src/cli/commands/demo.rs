@@ -24,7 +24,6 @@ use crate::credentials::Password;
 use crate::domain::clock::Clock;
 use crate::domain::company::FoundCompany;
 use crate::domain::time::{BusinessDate, Zone};
-use crate::event_log::EventLog;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
 use crate::reports::render::{Format, Options, render};

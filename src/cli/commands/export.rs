@@ -19,7 +19,6 @@ use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::EventTime;
-use crate::event_log::EventLog;
 use crate::held::Held;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;

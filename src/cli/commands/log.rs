@@ -15,7 +15,7 @@ use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::event_log::schema::SCHEMAS;
-use crate::event_log::{EventLog, FileLog, Line, LogError};
+use crate::event_log::{FileLog, Line, LogError};
 use crate::reports::error::ReportError;
 use crate::reports::render::Format;
 use crate::reports::table::{Table, TableBuilder, Value};

@@ -15,7 +15,6 @@ use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
-use crate::event_log::EventLog;
 use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity, Query};

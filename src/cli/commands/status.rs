@@ -16,7 +16,6 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::event_log::EventLog;
 use crate::reports::table::{Table, TableBuilder};
 use crate::store::Database;
 

@@ -27,7 +27,7 @@ use crate::consumers::{ConsumeError, Pen, Surroundings};
 use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, Hash, Head, Writer};
+use crate::event_log::{Batch, Hash, Head, Writer};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
 use owed::{LAST_CAUSE, LAST_REACTED, last_sequence};

@@ -10,7 +10,7 @@ use crate::consumers::notifier::tables::MailTables;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Event;
 use crate::domain::id::{PayoutId, Sequence};
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::LogError;
 use crate::state::Recorded;
 
 /// Makes the tables anew if they say of a mail that waits, or of the one of `asked`, what the log does not. The

@@ -15,7 +15,7 @@ use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::time::EventTime;
-use crate::event_log::{EventLog, FileLog};
+use crate::event_log::FileLog;
 use crate::state::row::Blob;
 use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::forgetful_disk::{Fault, ForgetfulDisk};
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
 use crate::domain::id::Sequence;
-use crate::event_log::{EventLog, FileLog, Head, LogError, Patience};
+use crate::event_log::{FileLog, Head, LogError, Patience};
 
 fn patience(holder: &str, millis: u64) -> Patience {
     Patience {
@@ -53,13 +53,13 @@ fn of_two_appends_on_the_same_head_the_second_is_refused_and_writes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let log = FileLog::create(directory.path()).unwrap();
     let head = log.head().unwrap();
-    let first = log.append(&head, &batch(1, 2), &AT_ONCE).unwrap();
-    let Err(LogError::HeadMoved { expected, actual }) = log.append(&head, &batch(2, 1), &AT_ONCE)
-    else {
+    let append = |expected, batch| log.writer(&AT_ONCE).unwrap().append(expected, &batch);
+    let first = append(&head, batch(1, 2)).unwrap();
+    let Err(LogError::HeadMoved { expected, actual }) = append(&head, batch(2, 1)) else {
         panic!("appended on an old head")
     };
     assert_eq!((expected, actual), (Sequence::ZERO, first.sequence));
-    log.append(&first, &batch(3, 1), &AT_ONCE).unwrap();
+    append(&first, batch(3, 1)).unwrap();
     assert_eq!(read(&log).unwrap(), lines_of(&[batch(1, 2), batch(3, 1)]));
 }
 
@@ -93,7 +93,7 @@ fn a_batch_before_the_last_event_is_a_bug() {
     let directory = tempfile::tempdir().unwrap();
     let log = FileLog::create(directory.path()).unwrap();
     let head = append_all(&log, &[batch(5, 1)]);
-    let _ = log.append(&head, &batch(4, 1), &AT_ONCE);
+    let _ = log.writer(&AT_ONCE).unwrap().append(&head, &batch(4, 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::sample::{append_all, batch, lines_of, read};
 use crate::domain::id::Sequence;
 use crate::event_log::copy::{Extent, publish_first_head};
 use crate::event_log::reader::Reader;
-use crate::event_log::{Batch, EventLog, FileLog, Head, LogError};
+use crate::event_log::{Batch, FileLog, Head, LogError};
 
 const SEEDS: u64 = 5;
 

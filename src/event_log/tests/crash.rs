@@ -4,7 +4,7 @@
 use super::forgetful_disk::{Fault, ForgetfulDisk};
 use super::sample::{AT_ONCE, batch, lines_of, read};
 use crate::domain::id::Sequence;
-use crate::event_log::{Batch, EventLog, FileLog, Head, LogError};
+use crate::event_log::{Batch, FileLog, Head, LogError};
 
 const SEEDS: u64 = 5;
 

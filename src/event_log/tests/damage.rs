@@ -8,7 +8,7 @@ use crate::domain::id::Sequence;
 use crate::event_log::audit::{Depth, Fault, FaultKind};
 use crate::event_log::copy::publish_first_head;
 use crate::event_log::error::Place;
-use crate::event_log::{Batch, EventLog, FileLog, Hash, Head, Line, LogError, encode};
+use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError, encode};
 
 const SEGMENTS: [&str; 3] = [
     "00000000000000000001.ndjson",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read, read_from};
-use crate::event_log::{Batch, EventLog, FileLog, LogError};
+use crate::event_log::{Batch, FileLog, LogError};
 
 const SEGMENT_BYTES_MAX: u64 = 3_000;
 

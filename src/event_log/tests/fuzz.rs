@@ -10,7 +10,7 @@ use crate::domain::event::{EventKind, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::tests::mutation::mutated;
 use crate::event_log::audit::{Depth, FaultKind};
-use crate::event_log::{Batch, EventLog, FileLog, Hash, Line, segment};
+use crate::event_log::{Batch, FileLog, Hash, Line, segment};
 
 const WORDS: &[&str] = &[
     "\\u0041",

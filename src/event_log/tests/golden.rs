@@ -14,7 +14,7 @@ use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::time::EventTime;
 use crate::event_log::upcast::UPCASTERS;
-use crate::event_log::{Batch, EventLog, FileLog, LineKind, Patience};
+use crate::event_log::{Batch, FileLog, LineKind, Patience};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
@@ -34,17 +34,14 @@ fn patience() -> Patience {
 /// One event of every kind in two batches, with a historic one between them.
 fn make_log(directory: &Path) {
     let log = FileLog::create(directory).unwrap();
-    let head = log
-        .append(
-            &log.head().unwrap(),
-            &batch_of(1, &EventKind::ALL[..6]),
-            &patience(),
-        )
-        .unwrap();
+    let append = |batch: &Batch| {
+        let mut writer = log.writer(&patience()).unwrap();
+        let head = *writer.head();
+        writer.append(&head, batch).unwrap()
+    };
+    let head = append(&batch_of(1, &EventKind::ALL[..6]));
     append_by_hand(directory, &head.hash.to_string(), head.sequence.next());
-    let head = *log.writer(&patience()).unwrap().head();
-    log.append(&head, &batch_of(2, &EventKind::ALL[6..]), &patience())
-        .unwrap();
+    append(&batch_of(2, &EventKind::ALL[6..]));
 }
 
 fn batch_of(number: u128, kinds: &[EventKind]) -> Batch {

@@ -2,7 +2,7 @@
 
 use super::sample::{append_all, batch, lines_of, read, read_from};
 use crate::domain::id::Sequence;
-use crate::event_log::{Batch, EventLog, FileLog, Hash, Line, LogError};
+use crate::event_log::{Batch, FileLog, Hash, Line, LogError};
 
 fn batches() -> Vec<Batch> {
     (1..=30)

@@ -7,7 +7,7 @@ use crate::domain::event::{Actor, Consumer, Fact, TaskCreated};
 use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Hash, Head};
-use crate::event_log::{EventLog, FileLog, LogError, Patience, encode};
+use crate::event_log::{FileLog, LogError, Patience, encode};
 
 pub const AT_ONCE: Patience = Patience {
     wait: std::time::Duration::ZERO,

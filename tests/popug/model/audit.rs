@@ -3,7 +3,6 @@
 use popug_cli::consumers::run::consume_analytics;
 use popug_cli::domain::event::Consumer;
 use popug_cli::domain::time::BusinessDate;
-use popug_cli::event_log::EventLog;
 use popug_cli::reports::name::ReportName;
 use popug_cli::reports::query::{Dates, Granularity, Query};
 use popug_cli::reports::render::{Format, Options, render};

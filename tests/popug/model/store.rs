@@ -20,7 +20,7 @@ use popug_cli::domain::event::Consumer;
 use popug_cli::domain::id::Sequence;
 use popug_cli::domain::rejection::{Rejection, RejectionClass};
 use popug_cli::domain::time::EventTime;
-use popug_cli::event_log::{EventLog, Patience};
+use popug_cli::event_log::Patience;
 use popug_cli::mail::Sender;
 use popug_cli::store::StoreDirectory;
 use rand::{Rng, RngExt, SeedableRng};

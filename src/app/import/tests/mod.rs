@@ -11,7 +11,7 @@ use crate::app::AppError;
 use crate::app::fixture::{NOW, Store};
 use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
 use crate::domain::event::Event;
-use crate::event_log::{EventLog, LogError};
+use crate::event_log::LogError;
 use crate::state::StateIndex;
 
 const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";

@@ -9,7 +9,7 @@ use crate::app::verify::history::{History, Minor, minor, money};
 use crate::domain::event::{BalanceChanged, Event};
 use crate::domain::id::{EntryId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
-use crate::event_log::{EventLog, FileLog, LogError};
+use crate::event_log::{FileLog, LogError};
 
 pub(super) struct Correction {
     at: Sequence,

@@ -31,7 +31,7 @@ use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Actor, Consumer, Event, Subject};
 use crate::domain::id::{EntryId, PayoutId, Sequence, UserId};
 use crate::domain::time::BusinessDate;
-use crate::event_log::{EventLog, FileLog, Line, LineKind, LogError};
+use crate::event_log::{FileLog, Line, LineKind, LogError};
 use crate::state::{Checkpoint, Recorded, Resolution};
 use closes::Totals;
 use corrections::Correction;

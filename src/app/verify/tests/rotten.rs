@@ -7,7 +7,6 @@ use crate::app::command::Command;
 use crate::app::verify::tests::store::{Pinned, Store};
 use crate::app::write::Manner;
 use crate::domain::id::{Sequence, UserId};
-use crate::event_log::EventLog;
 use crate::state::checked_pages;
 
 /// Bits that are flipped, spread over the file: all of them take an hour.

@@ -26,7 +26,7 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, EventLog, FileLog, Hash, Head, Patience};
+use crate::event_log::{Batch, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
 
 pub(super) struct Pinned(AtomicI64);

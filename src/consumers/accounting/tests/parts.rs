@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::consumers::accounting::{CloseRequest, Closes};
 use crate::domain::money::Money;
-use crate::event_log::EventLog;
 use crate::store::StoreError;
 
 /// Vera finishes two tasks on the 20th; the tables know of the first one only.
