@@ -1,4 +1,4 @@
-//! `trial-balance`: debit and credit of every account, from the postings of every entry.
+//! `trial-balance` (rule A8): debit and credit of every account, from the postings of every entry.
 
 use duckdb::Connection;
 use polars::prelude::{DataFrame, IntoLazy, SortMultipleOptions, col};

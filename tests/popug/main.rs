@@ -50,6 +50,7 @@ mod repair;
 mod rescue;
 mod restore;
 mod rights;
+mod rules;
 mod scripts;
 mod secrets;
 mod shell;

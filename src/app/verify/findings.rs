@@ -48,7 +48,8 @@ pub struct Damage {
 /// A rule that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Violation {
-    /// `I1` to `I14` of the domain; `head`, `envelope`, `decoding`, `schema` or `checkpoint`.
+    /// The rule of docs/RULES.md, `I1` to `I14`; or `head`, `envelope`, `decoding`, `schema` or
+    /// `checkpoint`.
     pub invariant: &'static str,
     /// An event, a file or a table's row.
     pub place: String,

@@ -18,7 +18,7 @@ use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// Also every line against its JSON Schema, the invariants, and the tables against a rebuild
+    /// Also check every line against its JSON Schema, the rules I1 to I14 of docs/RULES.md, and the tables against a rebuild
     #[arg(long)]
     deep: bool,
 }
@@ -162,6 +162,12 @@ fn as_lines(findings: &Findings, seconds: f64) -> String {
         let (place, what) = (Displayed(&violation.place), Displayed(&violation.what));
         let _ = writeln!(text, "{}: {place}: {what}", violation.invariant);
         let _ = writeln!(text, "    {}", Displayed(&violation.remedy));
+    }
+    if !findings.violations.is_empty() {
+        let _ = writeln!(
+            text,
+            "docs/RULES.md states the rules that findings are named after"
+        );
     }
     for note in &findings.notes {
         let _ = writeln!(text, "note: {}", Displayed(note));

@@ -1,4 +1,4 @@
-//! Every figure of every report, computed once more from the entries alone.
+//! Every figure of every report (rules N1 and N2 among them), computed again from the entries alone.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! Every payout has one mail, whatever happens on the way.
+//! Rule A9: every payout has exactly one mail, whenever the notifier was stopped.
 
 use std::collections::HashSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Rule A7 (and the last sentence of A10): corrections.
+//! Rules A7 and A10: corrections.
 
 use crate::domain::event::BalanceChanged;
 use crate::domain::ledger::correct::Correct;
