@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::app::identity::{Caller, Proof};
 use crate::app::write::Manner;
 use crate::app::{App, AppError, Opening};
-use crate::cli::args::Global;
 use crate::cli::environment::{SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::Global;
 use crate::cli::output::{Deed, Output};
+use crate::cli::program::Program;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::cli::rights;
@@ -30,6 +31,7 @@ pub struct Invocation<'a> {
     pub environment: &'a SystemEnvironment,
     pub reporter: &'a Reporter,
     pub output: &'a Output,
+    pub program: Program,
 }
 
 /// An open store with its state at the head and a caller who may act.

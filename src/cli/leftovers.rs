@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cli::signals::{Hold, Signal};
+use crate::cli::signals::Hold;
 use crate::domain::text::Displayed;
 
 /// The main thread may write into a directory while it is removed.
@@ -49,7 +49,7 @@ impl Leftover {
         path: &Path,
         create: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<(Leftover, T)> {
-        let hold = Hold::take().ok();
+        let hold = Hold::until_end(end).ok();
         let mut begun = begun();
         let created = create()?;
         begun.push((path.to_owned(), Fate::Removed));
@@ -66,7 +66,7 @@ impl Leftover {
 
     /// Something that stays, and is named on stderr unless it is kept.
     pub fn told(path: &Path) -> Leftover {
-        let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::take().ok());
+        let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::until_end(end).ok());
         begun().push((path.clone(), fate));
         Leftover {
             path,
@@ -108,14 +108,13 @@ pub fn give_way_to_a_signal() {
     }
 }
 
-/// Removes or tells what was begun, and ends the process.
-pub(super) fn end(signal: Signal) {
+/// Removes or tells what was begun, because a signal is about to end the process.
+fn end() {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();
     for (path, fate) in begun {
         settle(&path, fate);
     }
-    signal.end_process();
 }
 
 fn settle(path: &Path, fate: Fate) {

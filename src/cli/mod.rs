@@ -2,18 +2,21 @@
 //! environment.
 
 mod answer;
-pub mod args;
+mod command_line;
 mod commands;
 mod destination;
 mod environment;
 mod failure;
 mod file_modes;
+mod global;
 mod indented;
 mod invocation;
 mod leftovers;
 mod mail_settings;
+mod nature;
 mod output;
 mod own_files;
+mod program;
 mod prompt;
 mod reporter;
 mod rights;
@@ -30,12 +33,14 @@ use std::io::{ErrorKind, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use args::{CommandLine, STORE};
+use command_line::CommandLine;
 use environment::SystemEnvironment;
 use failure::{Exit, Failure};
+use global::STORE;
 use invocation::Invocation;
 use output::Output;
 pub use output::stdout_was_closed;
+use program::{Ended, Program, tell};
 use reporter::Reporter;
 use shell::host::Host;
 
@@ -53,23 +58,6 @@ where
         return tell(&error.into(), false).exit as u8;
     }
     run_words(words.into_iter().map(Into::into).collect(), None).exit as u8
-}
-
-/// How a command line ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Ended {
-    exit: Exit,
-    /// Nobody reads the output any more.
-    is_closed_pipe: bool,
-}
-
-impl From<Exit> for Ended {
-    fn from(exit: Exit) -> Ended {
-        Ended {
-            exit,
-            is_closed_pipe: false,
-        }
-    }
 }
 
 /// Runs one command line, which may be one of a shell.
@@ -95,6 +83,11 @@ fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
     }
 }
 
+const PROGRAM: Program = Program {
+    run_line: |words, host| run_words(words, Some(host)),
+    definition: CommandLine::definition,
+};
+
 fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
     if !line.global.has_store {
         return Err(environment::empty(STORE));
@@ -107,6 +100,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
         environment: &environment,
         reporter: &reporter,
         output: &output,
+        program: PROGRAM,
     });
     reporter.finish();
     output.finish(outcome)
@@ -159,15 +153,4 @@ fn asks_for_json(words: &[OsString]) -> bool {
                 .iter()
                 .any(|o| word.strip_prefix(o).is_some_and(is_json))
         })
-}
-
-fn tell(failure: &Failure, as_json: bool) -> Ended {
-    leftovers::give_way_to_a_signal();
-    let text = if as_json {
-        failure.json()
-    } else {
-        failure.text()
-    };
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    failure.exit.into()
 }

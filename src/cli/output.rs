@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::app::backup::is_backup;
-use crate::cli::args::{Global, OutputFormat};
-use crate::cli::commands::Nature;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::{Global, OutputFormat};
+use crate::cli::nature::Nature;
 use crate::cli::own_files;
 use crate::cli::terminal_guard::TerminalGuard;
 use crate::reports::render::Format;

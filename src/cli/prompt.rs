@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 
-use crate::cli::args::Global;
 use crate::cli::environment::variable;
 use crate::cli::failure::Failure;
+use crate::cli::global::Global;
 use crate::credentials::Password;
 use crate::credentials::passwords::PASSWORD_BYTES_MAX;
 use crate::domain::text::Displayed;

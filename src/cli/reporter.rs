@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use serde::Serialize;
 
-use crate::cli::args::{Global, ProgressStyle};
+use crate::cli::global::{Global, ProgressStyle};
 use crate::consumers::Notices;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;

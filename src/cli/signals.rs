@@ -13,7 +13,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::leftovers;
 
 /// From here on a write beyond the size that the user's files may have (`ulimit -f`) fails like one to a full disk,
 /// instead of ending the process without a word. Once more does no harm. A program that this one starts is ended by the
@@ -44,7 +43,7 @@ impl Signal {
     }
 
     /// Ends the process as the system would have.
-    pub fn end_process(self) {
+    fn end_process(self) {
         let _ = signal_hook::low_level::emulate_default_handler(self.number());
     }
 
@@ -57,22 +56,25 @@ impl Signal {
     }
 }
 
-/// Who wants to know of signals, and the last one that nobody took.
-struct Desk {
+/// How many parts of the program wait for signals, and the last signal that none of them took.
+struct Waiting {
     holds: usize,
     listeners: usize,
     pending: Option<Signal>,
+    /// Runs before a signal ends the process.
+    before_end: Option<fn()>,
 }
 
-static DESK: Mutex<Desk> = Mutex::new(Desk {
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
     holds: 0,
     listeners: 0,
     pending: None,
+    before_end: None,
 });
 static CAME: Condvar = Condvar::new();
 
-fn desk() -> MutexGuard<'static, Desk> {
-    DESK.lock().unwrap_or_else(PoisonError::into_inner)
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Starts the one thread that hears signals. A command that listens gets them; without one, whatever was begun goes and
@@ -96,13 +98,17 @@ fn watch() -> io::Result<()> {
 }
 
 fn deliver(signal: Signal, ignored: &Ignored) {
-    let mut desk = desk();
-    if desk.listeners > 0 {
-        desk.pending = Some(signal);
+    let mut waiting = waiting();
+    if waiting.listeners > 0 {
+        waiting.pending = Some(signal);
         CAME.notify_all();
-    } else if desk.holds > 0 && !ignored.has(signal) {
-        drop(desk);
-        leftovers::end(signal);
+    } else if waiting.holds > 0 && !ignored.has(signal) {
+        let before_end = waiting.before_end;
+        drop(waiting);
+        if let Some(before_end) = before_end {
+            before_end();
+        }
+        signal.end_process();
     }
 }
 
@@ -172,12 +178,20 @@ impl Ears {
 pub struct Hold(());
 
 impl Hold {
+    /// A hold under which a signal runs `before_end` and then ends the process, unless a command listens.
+    ///
     /// # Errors
     /// If the system refuses.
-    pub fn take() -> io::Result<Hold> {
+    pub fn until_end(before_end: fn()) -> io::Result<Hold> {
+        let hold = Hold::take()?;
+        waiting().before_end = Some(before_end);
+        Ok(hold)
+    }
+
+    fn take() -> io::Result<Hold> {
         watch()?;
         let unheard = unheard()?;
-        desk().holds += 1;
+        waiting().holds += 1;
         unheard.store(false, Ordering::SeqCst);
         Ok(Hold(()))
     }
@@ -185,9 +199,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut desk = desk();
-        desk.holds -= 1;
-        if desk.holds == 0
+        let mut waiting = waiting();
+        waiting.holds -= 1;
+        if waiting.holds == 0
             && let Ok(unheard) = unheard()
         {
             unheard.store(true, Ordering::SeqCst);
@@ -205,13 +219,14 @@ impl Signals {
     /// If the system refuses.
     pub fn listen() -> Result<Signals, Failure> {
         let hold = Hold::take()?;
-        desk().listeners += 1;
+        waiting().listeners += 1;
         Ok(Signals { _hold: hold })
     }
 
     /// Waits for a signal, or until `patience` is over. One that came meanwhile counts.
     pub fn wait(&self, patience: Duration) -> Option<Signal> {
-        let waited = CAME.wait_timeout_while(desk(), patience, |desk| desk.pending.is_none());
+        let waited =
+            CAME.wait_timeout_while(waiting(), patience, |waiting| waiting.pending.is_none());
         waited
             .unwrap_or_else(PoisonError::into_inner)
             .0
@@ -222,10 +237,10 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        let mut desk = desk();
-        desk.listeners -= 1;
-        if desk.listeners == 0 {
-            desk.pending = None;
+        let mut waiting = waiting();
+        waiting.listeners -= 1;
+        if waiting.listeners == 0 {
+            waiting.pending = None;
         }
     }
 }

@@ -4,8 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::cli::args::parse_wait;
-use crate::cli::commands::report::parse_date;
+use crate::cli::global::{parse_date, parse_wait};
 use crate::credentials::ttl::Ttl;
 use crate::domain::tests::mutation::mutated;
 use crate::domain::time::{BusinessDate, EventTime, Zone};

@@ -3,10 +3,8 @@
 //! What must hold: no tip leads to something else than what was meant. A name that is one slip of the fingers away may
 //! be meant; `complete` for `delete` or `--as` for `--assignee` is not, however many letters they share.
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-use crate::cli::args::CommandLine;
+use clap::{Command, Error};
 
 /// For words that people type because other programs have them: the group of commands, the words, the tip.
 const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
@@ -117,7 +115,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// An error of clap with the tips that are right.
-pub fn mended(mut error: Error) -> Error {
+pub fn mended(mut error: Error, definition: fn() -> Command) -> Error {
     for (typed, suggested) in [
         (
             ContextKind::InvalidSubcommand,
@@ -142,7 +140,7 @@ pub fn mended(mut error: Error) -> Error {
             error.insert(suggested, ContextValue::Strings(names));
         } else if suggested == ContextKind::SuggestedArg {
             // The usage shows the command with the option that was suggested.
-            show_whole_usage(&mut error);
+            show_whole_usage(&mut error, definition());
         }
     }
     // An option of another command is another command.
@@ -198,8 +196,7 @@ fn path_of(error: &Error) -> Vec<String> {
         .collect()
 }
 
-fn show_whole_usage(error: &mut Error) {
-    let mut command = CommandLine::definition();
+fn show_whole_usage(error: &mut Error, mut command: Command) {
     command.build();
     let mut command = &mut command;
     for word in path_of(error) {
@@ -263,6 +260,7 @@ fn is_a_slip(typed: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::command_line::CommandLine;
 
     fn text(words: &[&str]) -> String {
         let words = std::iter::once(&"popug-cli").chain(words);

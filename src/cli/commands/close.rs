@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::commands::report::parse_date;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::parse_date;
 use crate::cli::invocation::{Invocation, done};
 use crate::consumers::accounting::{Closed, Closes};
 use crate::domain::time::BusinessDate;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::App;
-use crate::cli::args::Named;
-use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::Named;
 use crate::cli::invocation::{Desk, Invocation, done};
 use crate::cli::mail_settings;
+use crate::cli::nature::Nature;
 use crate::cli::signals::Signals;
 use crate::cli::unsent_mails::Teller;
 use crate::consumers::notifier::MailRoutes;

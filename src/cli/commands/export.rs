@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::commands::Nature;
 use crate::cli::commands::reach::Reach;
 use crate::cli::commands::report::{load, open_for_report, visible_user};
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::nature::Nature;
 use crate::cli::output::keep_off;
 use crate::cli::{file_modes, own_files};
 use crate::domain::event::Consumer;

@@ -2,10 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::mail_settings;
+use crate::cli::nature::Nature;
 use crate::consumers::notifier::{MailRow, Retried};
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;

@@ -4,9 +4,9 @@ use clap::{Args, ValueEnum};
 
 use crate::app::App;
 use crate::app::command::known_user;
-use crate::cli::args::Named;
 use crate::cli::commands::reach::Reach;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::{Named, parse_date};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::consumers::run::{self, check_on_chain, project_through};
 use crate::consumers::withheld::Withheld;
@@ -48,20 +48,6 @@ pub struct DateArgs {
     /// Last business date
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     to: Option<BusinessDate>,
-}
-
-/// A date that books can have: far from both ends of the calendar.
-///
-/// # Errors
-/// In words.
-pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
-    let date: BusinessDate = text
-        .parse()
-        .map_err(|error: crate::domain::time::ParseDateError| error.to_string())?;
-    match date.civil().year() {
-        1900..=2999 => Ok(date),
-        _ => Err("books are kept between the years 1900 and 2999".to_owned()),
-    }
 }
 
 impl DateArgs {

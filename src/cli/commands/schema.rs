@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
+use crate::cli::nature::Nature;
 use crate::event_log::schema::{self, SCHEMAS};
 use crate::reports::error::ReportError;
 use crate::reports::table::{Report, Table};

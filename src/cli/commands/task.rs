@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::app::command::{Command, known_task, known_user};
 use crate::cli::answer::Answer;
-use crate::cli::commands::Nature;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::nature::Nature;
 use crate::domain::event::Event;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;

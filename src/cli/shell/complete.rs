@@ -4,7 +4,7 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use crate::cli::args::HELP;
+use crate::cli::global::HELP;
 use crate::domain::role::Role;
 
 /// Words of the shell itself.
@@ -226,7 +226,7 @@ fn is_path(arg: &Arg) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::CommandLine;
+    use crate::cli::command_line::CommandLine;
     use crate::cli::shell::line;
 
     fn at(text: &str) -> Wanted {

@@ -20,7 +20,8 @@ use std::rc::Rc;
 use crate::app::identity::Proof;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
-use crate::cli::{Ended, prompt, run_words, tell};
+use crate::cli::program::{Ended, tell};
+use crate::cli::prompt;
 
 use host::{Host, Proven};
 
@@ -131,7 +132,10 @@ impl Shell<'_> {
         let all = std::iter::once(OsString::from(PROGRAM))
             .chain(given)
             .chain(words.into_iter().map(OsString::from));
-        Step::Ended(run_words(all.collect(), Some(&self.host)))
+        Step::Ended((self.invocation.program.run_line)(
+            all.collect(),
+            &self.host,
+        ))
     }
 
     /// Says why a line was not carried out, or what became of it, in the form that was asked for.

@@ -6,7 +6,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::cli::args::Global;
+use crate::cli::global::Global;
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::shell::Shell;
 use crate::cli::shell::complete::NameKind;

@@ -6,8 +6,8 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use crate::cli::Ended;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::program::Ended;
 use crate::cli::shell::{Shell, Step};
 
 /// Longer than the longest command; whatever is longer is no script.

@@ -14,9 +14,8 @@ use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{Behavior, CompletionType, Config, Context, Editor, Helper};
 
-use crate::cli::Ended;
-use crate::cli::args::CommandLine;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::program::Ended;
 use crate::cli::shell::history::{History, LINES_MAX};
 use crate::cli::shell::names::{Name, Names};
 use crate::cli::shell::{Shell, Step, complete, line};
@@ -76,7 +75,7 @@ impl<'s> Typist<'s> {
         let config = config.max_history_size(LINES_MAX).map_err(failed)?.build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history).map_err(failed)?;
-        let mut definition = CommandLine::definition();
+        let mut definition = (shell.invocation.program.definition)();
         definition.build();
         editor.set_helper(Some(Completing {
             definition,

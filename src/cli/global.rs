@@ -1,0 +1,199 @@
+//! The options that may stand anywhere on a command line, and the parsers of values that several commands share.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
+
+use crate::cli::failure::Failure;
+use crate::cli::shell::host::Host;
+use crate::domain::time::{BusinessDate, ParseDateError};
+
+/// Names the store where no option does.
+pub const STORE: &str = "POPUG_STORE";
+
+/// The command that shows help.
+pub const HELP: &str = "help";
+
+/// Options that may stand anywhere on the line.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The store
+    #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
+    pub store: PathBuf,
+    /// How data is written; by default `table` on a terminal and `plain` elsewhere
+    #[arg(short, long, global = true, value_name = "FMT")]
+    pub output: Option<OutputFormat>,
+    /// Write data into this file; its extension (csv, json, ndjson, parquet, md) tells the format
+    #[arg(long, global = true, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)
+    #[arg(long, global = true)]
+    pub force: bool,
+    /// Act as this user, with POPUG_PASSWORD or a prompt; else POPUG_TOKEN, else the session
+    #[arg(long = "as", global = true, value_name = "LOGIN")]
+    pub act_as: Option<String>,
+    /// Idempotency key of a write: the same key and content again gives the first result
+    #[arg(long, global = true)]
+    pub key: Option<String>,
+    /// How long to wait for a lock
+    #[arg(long, global = true, default_value = "10s", value_parser = parse_wait, value_name = "TIME")]
+    pub lock_wait: Duration,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Choice::Auto, value_name = "WHEN")]
+    pub color: Choice,
+    /// Progress of long commands, on stderr
+    #[arg(long, global = true, value_enum, default_value_t = ProgressStyle::Auto, value_name = "STYLE")]
+    pub progress: ProgressStyle,
+    /// No notes; warnings and errors remain
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say what happens
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Answer every question with yes
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Never ask
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// A write prints the events it would append, as ndjson, and appends nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Whether a store is named, or none has to be: an empty variable names none
+    #[arg(skip)]
+    pub has_store: bool,
+    /// The command as it was read, without its options: `task add`
+    #[arg(skip)]
+    pub command_path: String,
+    /// Of a shell: its global options as words, for every line of it
+    #[arg(skip)]
+    pub given: Vec<OsString>,
+    /// The shell that the line was given to
+    #[arg(skip)]
+    pub host: Option<Rc<Host>>,
+}
+
+impl Global {
+    /// Whether errors are JSON.
+    pub fn wants_json(&self) -> bool {
+        matches!(self.output, Some(OutputFormat::Json | OutputFormat::Ndjson))
+    }
+
+    /// For what reads stdin.
+    ///
+    /// # Errors
+    /// In a shell that reads its lines there.
+    pub fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
+        if self.host.as_ref().is_some_and(|host| host.reads_script) {
+            let message = format!("{what} reads stdin, which is the script of the shell");
+            return Err(Failure::usage(message).hint("run it in a process of its own"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputFormat {
+    Table,
+    Plain,
+    Csv,
+    Json,
+    Ndjson,
+    Md,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProgressStyle {
+    Auto,
+    Plain,
+    Json,
+    None,
+}
+
+/// A parser of names that lets completion know them; errors are its own.
+#[derive(Clone)]
+pub struct Named<T> {
+    parse: fn(&str) -> Result<T, String>,
+    names: Vec<&'static str>,
+}
+
+impl<T> Named<T> {
+    pub fn new(
+        parse: fn(&str) -> Result<T, String>,
+        names: impl Into<Vec<&'static str>>,
+    ) -> Named<T> {
+        Named {
+            parse,
+            names: names.into(),
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &ClapCommand,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        self.parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
+    }
+}
+
+/// `10s`, `500ms`, `2m`.
+pub fn parse_wait(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write it like 10s, 500ms or 2m".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err("write it like 10s, 500ms or 2m".to_owned()),
+    }
+}
+
+/// A date that books can have: far from both ends of the calendar.
+pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
+    let date: BusinessDate = text
+        .parse()
+        .map_err(|error: ParseDateError| error.to_string())?;
+    match date.civil().year() {
+        1900..=2999 => Ok(date),
+        _ => Err("books are kept between the years 1900 and 2999".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_have_units() {
+        assert_eq!(parse_wait("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_wait("2m"), Ok(Duration::from_secs(120)));
+        assert!(
+            parse_wait("10").is_err() && parse_wait("s").is_err() && parse_wait("-1s").is_err()
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! The properties of a command that decide where its answer may go.
+
+/// The facts about a command that are needed before it is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nature {
+    /// It changes something, so that a repetition is not the same as doing it once.
+    pub changes: bool,
+    /// It never ends well without data on stdout.
+    pub surely_answers: bool,
+    /// It writes a text of its own form, whatever the name of the file.
+    pub has_own_text: bool,
+}
+
+impl Nature {
+    pub const ASKS: Nature = Nature {
+        changes: false,
+        surely_answers: false,
+        has_own_text: false,
+    };
+    /// Whether it has anything to say depends on what it finds, or on the format.
+    pub const DOES: Nature = Nature {
+        changes: true,
+        ..Nature::ASKS
+    };
+    pub const DOES_AND_ANSWERS: Nature = Nature {
+        surely_answers: true,
+        ..Nature::DOES
+    };
+    pub const TELLS: Nature = Nature {
+        has_own_text: true,
+        ..Nature::ASKS
+    };
+}
