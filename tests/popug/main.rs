@@ -16,6 +16,7 @@ mod day;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod documents;
 mod dry_runs;
 mod durability;
 mod edges;
