@@ -8,11 +8,7 @@
 #[macro_use]
 mod failpoint;
 
-#[cfg(feature = "cli")]
-mod durable;
-#[cfg(feature = "cli")]
-mod held;
-mod regular_file;
+mod files;
 
 #[cfg(feature = "cli")]
 pub mod app;

@@ -112,3 +112,15 @@ pub enum AppError {
         hint: Option<String>,
     },
 }
+
+/// An error with its causes: `cannot open x: permission denied`.
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 
 use crate::app::AppError;
-use crate::durable::sync_directory;
-use crate::held::Held;
+use crate::files::held::Held;
+use crate::files::replace::put_in_place;
+use crate::files::{parent_of, sync_directory};
 use crate::store::StoreDirectory;
 use crate::store::connecting::check_directory;
 use crate::store::directory::{found, is_same};
@@ -107,12 +108,6 @@ fn open_new(path: &Path, root: &Path) -> std::io::Result<(Arc<Held>, File)> {
     }
 }
 
-fn parent_of(root: &Path) -> &Path {
-    root.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
 /// A new directory of ours beside `root`: one that is there already somebody else may have filled or
 /// keep open, so none is ever used.
 fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppError> {
@@ -198,13 +193,10 @@ fn move_into_place(
             "it was moved away while it was made",
         )));
     }
-    failpoint!("new_store.before_move");
     let place = root
         .file_name()
         .map_or_else(|| root.to_owned(), |name| parent.join(name));
-    std::fs::rename(beside, place).map_err(io("create", root))?;
-    failpoint!("new_store.after_move");
-    sync_directory(parent).map_err(io("sync", parent_of(root)))
+    put_in_place(beside, &place).map_err(io("create", root))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::state::{Checkpoint, GivenCommand, Recorded, StateError, StateIndex};
 
 /// Keys that popug-cli makes itself begin so.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
-const KEY_BYTES_MAX: usize = 512;
+pub(crate) const KEY_BYTES_MAX: usize = 512;
 
 /// How a command is to be carried out.
 #[derive(Clone, Debug, Default)]

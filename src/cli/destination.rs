@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::leftovers::{Leftover, is_begun};
 use crate::cli::{file_modes, own_files};
-use crate::durable::sync_directory;
+use crate::files::parent_of;
+use crate::files::replace::put_in_place;
 
 pub struct Destination {
     /// As the user named it.
@@ -103,11 +104,7 @@ impl Destination {
 
 /// A file that is not there yet, by the one name of its directory.
 fn in_its_directory(path: &Path) -> PathBuf {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    match (std::fs::canonicalize(parent), path.file_name()) {
+    match (std::fs::canonicalize(parent_of(path)), path.file_name()) {
         (Ok(parent), Some(name)) => parent.join(name),
         _ => path.to_owned(),
     }
@@ -157,9 +154,9 @@ impl Place {
         }
         file_modes::open_as_user_wants(&file, replaced)?;
         file.sync_all()?;
-        std::fs::rename(beside.path(), &path)?;
+        put_in_place(beside.path(), &path)?;
         beside.keep();
-        sync_directory(path.parent().unwrap_or(Path::new("")))
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::app::AppError;
 use crate::app::backup::BackupError;
+use crate::app::error::in_full;
 use crate::app::repair::RepairError;
 use crate::cli::terminal_guard::harmless_json;
 use crate::consumers::ConsumeError;
@@ -19,7 +20,7 @@ use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::text::Displayed;
 use crate::event_log::LogError;
-use crate::held::named;
+use crate::files::held::named;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
 use crate::store::{StoreError, is_full_disk, is_out_of_memory};
@@ -162,20 +163,6 @@ impl Failure {
     }
 }
 
-/// An error with what caused it: `cannot open x: permission denied`.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Failure {
         let exit = match rejection.class() {
@@ -192,7 +179,7 @@ impl From<Rejection> for Failure {
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         let damaged = |code| Failure::new(Exit::Damaged, code, message.clone());
         match error {
             LogError::Damaged { .. } => damaged("log_damaged")
@@ -239,7 +226,7 @@ impl From<LogError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         match error {
             StoreError::Locked { .. } => Failure::new(Exit::Locked, "locked", message)
                 .hint("try again, or wait longer with --lock-wait 60s"),
@@ -284,16 +271,16 @@ impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
         match error {
             StateError::Log(error @ LogError::NotOnChain { .. }) => {
-                Failure::new(Exit::Damaged, "not_on_chain", chain(&error)).hint(REBUILD_INDEX)
+                Failure::new(Exit::Damaged, "not_on_chain", in_full(&error)).hint(REBUILD_INDEX)
             }
             StateError::Log(error) => error.into(),
             StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
                 .hint("try again, or wait longer with --lock-wait 60s"),
             refused if refused.is_forbidden() => {
-                Failure::new(Exit::Failure, "state_index", chain(&refused)).denied(refused.path())
+                Failure::new(Exit::Failure, "state_index", in_full(&refused)).denied(refused.path())
             }
             full if full.is_full_disk() => {
-                Failure::new(Exit::Failure, "state_index", chain(&full)).hint(MAKE_ROOM)
+                Failure::new(Exit::Failure, "state_index", in_full(&full)).hint(MAKE_ROOM)
             }
             // Whoever is asked who he is, stops here too.
             StateError::Contradiction { .. } => Failure::new(
@@ -304,7 +291,7 @@ impl From<StateError> for Failure {
             .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
             .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
-                Failure::new(Exit::Failure, "state_index", chain(&lost)).hint(REPEAT)
+                Failure::new(Exit::Failure, "state_index", in_full(&lost)).hint(REPEAT)
             }
             StateError::MoveAside {
                 ref path,
@@ -313,21 +300,23 @@ impl From<StateError> for Failure {
             | StateError::Lock {
                 ref path,
                 ref source,
-            } => Failure::new(Exit::Failure, "state_index", chain(&error))
+            } => Failure::new(Exit::Failure, "state_index", in_full(&error))
                 .hint_of_cause(path, source),
             StateError::Sqlite { ref path, .. } if path.ends_with("notifier.sqlite") => {
-                Failure::new(Exit::Failure, "tables", chain(&error)).hint(
+                Failure::new(Exit::Failure, "tables", in_full(&error)).hint(
                     "`popug-cli consume notifier --rebuild` makes the tables anew from this log",
                 )
             }
-            other => Failure::new(Exit::Failure, "state_index", chain(&other)).hint(REBUILD_INDEX),
+            other => {
+                Failure::new(Exit::Failure, "state_index", in_full(&other)).hint(REBUILD_INDEX)
+            }
         }
     }
 }
 
 impl From<ConsumeError> for Failure {
     fn from(error: ConsumeError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         match error {
             ConsumeError::Log(error) => error.into(),
             ConsumeError::Store(error) => error.into(),
@@ -381,7 +370,7 @@ impl From<CredentialError> for Failure {
             E::TooNew { .. } => (Exit::Damaged, "credentials_too_new"),
             _ => (Exit::Failure, "credentials"),
         };
-        let mut failure = Failure::new(exit, code, chain(&error));
+        let mut failure = Failure::new(exit, code, in_full(&error));
         failure.hints.extend(error.hint());
         match error {
             E::Io { path, source, .. } => failure.hint_of_cause(&path, &source),
@@ -392,7 +381,7 @@ impl From<CredentialError> for Failure {
 
 impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         match error {
             ReportError::Write(error) => error.into(),
             ReportError::NothingConsumed => {
@@ -426,7 +415,7 @@ impl From<io::Error> for Failure {
 
 impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         match error {
             BackupError::Missing { .. } => {
                 Failure::new(Exit::NotFound, "no_backup", message).hint("`popug-cli backup DIR` makes one")
@@ -455,7 +444,7 @@ const RESTORE: &str =
 
 impl From<RepairError> for Failure {
     fn from(error: RepairError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         let damaged = |code| Failure::new(Exit::Damaged, code, message.clone());
         match error {
             RepairError::NeedsBackup { .. } => damaged("log_damaged")
@@ -476,7 +465,7 @@ impl From<RepairError> for Failure {
 
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Failure {
-        let message = chain(&error);
+        let message = in_full(&error);
         match error {
             AppError::Rejected(rejection) => rejection.into(),
             AppError::Log(error) => error.into(),

@@ -12,7 +12,7 @@ use crate::consumers::Notices;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
-use crate::held;
+use crate::files::held;
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::held::named_path;
+use crate::files::held::named_path;
 use crate::store::StoreDirectory;
 
 /// Where the system's own accounts are listed; one that is not is known by its number.

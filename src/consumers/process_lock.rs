@@ -1,12 +1,13 @@
 //! One process at a time: a locked file that tells who holds it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::consumers::ConsumeError;
-use crate::regular_file;
+use crate::files::lock::{lock, try_lock};
+use crate::files::regular_file;
 
 /// Held until dropped. The file stays.
 pub struct ProcessLock {
@@ -29,21 +30,11 @@ impl ProcessLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = regular_file::open(path, &options).map_err(io("open"))?;
-        let began = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if began.elapsed() < wait => {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(ConsumeError::Locked {
-                        path: path.to_owned(),
-                        holder: read_holder(&mut file),
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
-            }
+        if !lock(&file, wait).map_err(io("lock"))? {
+            return Err(ConsumeError::Locked {
+                path: path.to_owned(),
+                holder: read_holder(&mut file),
+            });
         }
         // Only a message depends on it; a full disk stops nobody here.
         let _ = write_holder(&mut file, holder);
@@ -51,8 +42,7 @@ impl ProcessLock {
     }
 }
 
-/// Who holds the lock at `path`, in his own words; `None` if nobody does. It is tried and let go at
-/// once.
+/// The holder of the lock at `path`, as it named itself; `None` if the lock is free. It is tried and let go at once.
 ///
 /// # Errors
 /// [`ConsumeError::Io`]
@@ -68,11 +58,8 @@ pub fn holder_of(path: &Path) -> Result<Option<String>, ConsumeError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io("open"))?,
     };
-    match file.try_lock() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
-        Err(TryLockError::Error(source)) => Err(io("lock")(source)),
-    }
+    let is_free = try_lock(&file).map_err(io("lock"))?;
+    Ok((!is_free).then(|| read_holder(&mut file)))
 }
 
 fn write_holder(file: &mut File, holder: &str) -> std::io::Result<()> {

@@ -13,8 +13,9 @@ use crate::consumers::{
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::durable::sync_directory;
 use crate::event_log::LogError;
+use crate::files::name_aside;
+use crate::files::replace::put_in_place;
 use crate::state::Checkpoint;
 use crate::store::database::remove;
 use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
@@ -313,11 +314,7 @@ fn replace_live(
     std::fs::File::open(beside)
         .and_then(|file| file.sync_all())
         .map_err(failed("sync", beside))?;
-    failpoint!("rebuild.before_swap");
-    std::fs::rename(beside, &live).map_err(failed("replace", &live))?;
-    failpoint!("rebuild.after_swap");
-    let root = around.directory.place();
-    sync_directory(root).map_err(failed("sync", root))
+    put_in_place(beside, &live).map_err(failed("replace", &live))
 }
 
 /// A consumer's live file, open for writing, and what the consumer leaves out. As long as it is
@@ -475,7 +472,7 @@ fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), Con
         };
         let is_expected = is_mark_of_checkpoint(&file);
         if found.is_dir() {
-            let aside = free_name(&file);
+            let aside = name_aside(&file);
             std::fs::rename(&file, &aside).map_err(|source| io("move aside", &file, source))?;
         } else {
             remove(&file)?;
@@ -498,21 +495,8 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> ConsumeError
     }
 }
 
-/// The first name behind `path` that nothing has: `NAME.damaged-1` and so on.
-fn free_name(path: &Path) -> PathBuf {
-    let name = |n: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{n}"));
-        PathBuf::from(name)
-    };
-    (1..)
-        .map(name)
-        .find(|name| name.symlink_metadata().is_err())
-        .expect("some number is free")
-}
-
 fn move_aside(around: &Surroundings<'_>, path: &Path, reason: &str) -> Result<(), ConsumeError> {
-    let aside = free_name(path);
+    let aside = name_aside(path);
     if path.exists() {
         std::fs::rename(path, &aside).map_err(|source| io("move aside", path, source))?;
     }

@@ -8,11 +8,11 @@
 //! auth/tokens/<expiry date>/<id>.json  what was issued, and whether it was revoked
 //! ```
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::credentials::attempts::Attempts;
 use crate::credentials::error::CredentialError;
@@ -21,13 +21,13 @@ use crate::credentials::passwords::Passwords;
 use crate::credentials::private_file::{self, io_error};
 use crate::credentials::tokens::Tokens;
 use crate::domain::id::CompanyId;
-use crate::held::{self, Held};
-use crate::regular_file;
+use crate::files::held::{self, Held};
+use crate::files::lock::lock;
+use crate::files::regular_file;
 
 pub const DIRECTORY: &str = "auth";
 const LOCK_FILE: &str = "lock";
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// The credentials of one store.
 #[derive(Clone, Debug)]
@@ -150,22 +150,13 @@ impl AuthDir {
             .mode(private_file::FILE_MODE);
         let file = regular_file::open(&path, &options)
             .map_err(|source| io_error("open", &path, source))?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Locked { _file: file }),
-                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
-                Err(TryLockError::WouldBlock) if started.elapsed() < self.lock_wait => {
-                    std::thread::sleep(LOCK_POLL)
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(CredentialError::Locked {
-                        path,
-                        waited_millis: started.elapsed().as_millis(),
-                    });
-                }
-            }
+        if lock(&file, self.lock_wait).map_err(|source| io_error("lock", &path, source))? {
+            return Ok(Locked { _file: file });
         }
+        Err(CredentialError::Locked {
+            path,
+            waited_millis: self.lock_wait.as_millis(),
+        })
     }
 }
 

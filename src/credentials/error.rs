@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::credentials::issued::TokenId;
 use crate::domain::time::EventTime;
-use crate::held::named_path;
+use crate::files::held::named_path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {

@@ -5,15 +5,15 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::credentials::error::CredentialError;
-use crate::durable::sync_directory;
-use crate::regular_file;
+use crate::files::replace::{put_in_place, write_beside};
+use crate::files::{self, parent_of, regular_file, sync_directory};
 
 pub const FILE_MODE: u32 = 0o600;
 pub const DIRECTORY_MODE: u32 = 0o700;
@@ -116,18 +116,18 @@ pub fn replace_json(path: &Path, document: &impl Serialize) -> Result<(), Creden
 
 /// Puts `bytes` in the place of the file, or creates it, with mode 0600.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
-    let unfinished = unfinished_name(path);
-    let written = write_new(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
-    if let Err(source) = written {
-        // Whatever became of it, the error that counts is the first one.
-        let _ = std::fs::remove_file(&unfinished);
-        return Err(io_error("write", path, source));
-    }
-    sync_names(parent_of(path))
+    let beside = beside(path);
+    write_beside(&beside, FILE_MODE, |file| file.write_all(bytes))
+        .and_then(|()| put_in_place(&beside, path))
+        .map_err(|source| {
+            // The error that counts is the first one.
+            let _ = files::remove(&beside);
+            io_error("write", path, source)
+        })
 }
 
-/// Beside the file, since a rename works within one file system only.
-fn unfinished_name(path: &Path) -> PathBuf {
+/// A name of its own, as two processes may replace a session at once.
+fn beside(path: &Path) -> PathBuf {
     let name = path
         .file_name()
         .expect("a file has a name")
@@ -135,23 +135,13 @@ fn unfinished_name(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 /// Removes the file; whether there was one.
 pub fn remove(path: &Path) -> Result<bool, CredentialError> {
-    match std::fs::remove_file(path) {
-        Ok(()) => sync_names(parent_of(path)).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(io_error("remove", path, source)),
+    let removed = files::remove(path).map_err(|source| io_error("remove", path, source))?;
+    if removed {
+        sync_names(parent_of(path))?;
     }
+    Ok(removed)
 }
 
 /// Creates a directory for its owner alone; one that is there already is left as it is.
@@ -184,13 +174,6 @@ fn refuse_others(path: &Path, mode: u32, wanted: u32) -> Result<(), CredentialEr
         mode: mode & 0o777,
         wanted,
     })
-}
-
-fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn sync_names(directory: &Path) -> Result<(), CredentialError> {

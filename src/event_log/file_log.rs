@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::domain::id::Sequence;
 use crate::event_log::draft::Draft;
@@ -15,6 +14,7 @@ use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::writer::{Cutting, Writer};
 use crate::event_log::{Line, Patience, segment};
+use crate::files::lock::wait_until;
 
 /// A new segment is begun before a batch that would make the current one longer.
 pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -246,27 +246,18 @@ impl FileLog {
     }
 
     fn lock(&self, head_file: &HeadFile, patience: &Patience) -> Result<(), LogError> {
-        let began = Instant::now();
-        let mut pause = Duration::from_micros(200);
-        loop {
-            let taken = head_file.try_lock().map_err(|source| LogError::Io {
-                action: "lock",
-                path: self.storage.path(HEAD_FILE),
-                source,
-            })?;
-            let waited = began.elapsed();
-            if taken {
-                return Ok(());
-            }
-            if waited >= patience.wait {
-                return Err(LogError::Locked {
-                    holder: head_file.holder(),
-                    waited_millis: waited.as_millis(),
-                });
-            }
-            std::thread::sleep(pause.min(patience.wait.saturating_sub(waited)));
-            pause = (pause * 2).min(Duration::from_millis(10));
+        let taken = wait_until(patience.wait, || head_file.try_lock());
+        if taken.map_err(|source| LogError::Io {
+            action: "lock",
+            path: self.storage.path(HEAD_FILE),
+            source,
+        })? {
+            return Ok(());
         }
+        Err(LogError::Locked {
+            holder: head_file.holder(),
+            waited_millis: patience.wait.as_millis(),
+        })
     }
 
     /// The last acknowledged event.

@@ -1,6 +1,6 @@
 //! The one door between the log and the disk, so that tests can lose, cut and fail it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::regular_file::NO_FILE;
+use crate::files::lock;
+use crate::files::regular_file::NO_FILE;
 
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
@@ -170,10 +171,6 @@ impl StorageFile for File {
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match File::try_lock(self) {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        lock::try_lock(self)
     }
 }

@@ -4,17 +4,21 @@
 //! synced and renamed into place. A mail is reported as sent only when its name is durable.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::event::Transport;
 use crate::domain::time::BusinessDate;
-use crate::durable::sync_directory;
-use crate::held::{self, Held, named_path};
+use crate::files::held::{self, Held, named_path};
+use crate::files::replace::write_beside;
+use crate::files::sync_directory;
 use crate::mail::compose::ComposedMail;
 use crate::mail::transport::{Delivery, MailTransport, SendError};
+
+/// The umask takes from it.
+const MODE: u32 = 0o666;
 
 /// Writes into one outbox directory, which it creates with the first mail in a directory that
 /// exists. One process at a time.
@@ -53,7 +57,7 @@ impl FileTransport {
         let directory = self.directory(mail.date);
         fs::create_dir_all(&directory).map_err(|error| failed("create", &directory, &error))?;
         let unfinished = path.with_extension("eml.tmp");
-        write_synced(&unfinished, mail.bytes())
+        write_beside(&unfinished, MODE, |file| file.write_all(mail.bytes()))
             .map_err(|error| failed("write", &unfinished, &error))?;
         failpoint!("mail.before_rename");
         fs::rename(&unfinished, &path).map_err(|error| failed("write", &path, &error))?;
@@ -98,12 +102,6 @@ impl MailTransport for FileTransport {
         };
         mails.iter().zip(placed).map(checked).collect()
     }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Disks are emptied and permissions given back: never permanent.

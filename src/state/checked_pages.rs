@@ -426,7 +426,7 @@ mod tests {
         let (name, moved) = (home.path().join("s"), home.path().join("s.old"));
         for checked in [true, false] {
             std::fs::create_dir(&name).unwrap();
-            let held = crate::held::Held::open(&name).unwrap();
+            let held = crate::files::held::Held::open(&name).unwrap();
             drop(filled(&held.path().join("state.sqlite")));
             let db = open_if(
                 checked,

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
 
-use crate::regular_file;
+use crate::files::{regular_file, with_suffix};
 use crate::state::checked_pages;
-use crate::state::replacement::with_suffix;
 
 /// Whether the file does not hold what was written to it, or lacks our tables.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {

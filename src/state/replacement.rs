@@ -15,13 +15,14 @@
 //! An error met in a file that is not at the path any more says nothing about the one that is:
 //! [`StateError::Replaced`], and whoever met it goes on with the other one.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::regular_file;
+use crate::files::lock::lock;
+use crate::files::{self, name_aside, regular_file, with_suffix};
 use crate::state::{StateError, damage};
 
 /// Which file a path led to.
@@ -70,32 +71,18 @@ impl Replacement {
     /// [`StateError::Lock`], or [`StateError::Busy`] after `wait`.
     pub fn begin(path: &Path, wait: Duration) -> Result<Replacement, StateError> {
         let beside = with_suffix(path, ".lock");
-        let began = Instant::now();
         let failed = |source| StateError::Lock {
             path: beside.clone(),
             source,
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let lock = regular_file::open(&beside, &options).map_err(failed)?;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => {
-                    return Ok(Replacement {
-                        path: path.to_owned(),
-                        _lock: lock,
-                    });
-                }
-                Err(TryLockError::WouldBlock) if began.elapsed() < wait => {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(StateError::Busy {
-                        path: path.to_owned(),
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(failed(source)),
-            }
+        let file = regular_file::open(&beside, &options).map_err(failed)?;
+        let path = path.to_owned();
+        if lock(&file, wait).map_err(failed)? {
+            Ok(Replacement { path, _lock: file })
+        } else {
+            Err(StateError::Busy { path })
         }
     }
 
@@ -104,7 +91,7 @@ impl Replacement {
         if Identity::of(&self.path) != Some(met) {
             return Ok(None);
         }
-        let aside = free_name(&self.path);
+        let aside = name_aside(&self.path);
         std::fs::rename(&self.path, &aside).map_err(|source| self.failed(source))?;
         self.remove_companions()?;
         Ok(Some(aside))
@@ -133,10 +120,8 @@ impl Replacement {
     }
 
     fn remove(&self) -> Result<(), StateError> {
-        match std::fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
-            _ => self.remove_companions(),
-        }
+        files::remove(&self.path).map_err(|source| self.failed(source))?;
+        self.remove_companions()
     }
 
     /// Whatever stands in the place of one is kept.
@@ -144,7 +129,7 @@ impl Replacement {
         let [_, companions @ ..] = damage::files(&self.path);
         for companion in &companions {
             let removed = if companion.is_symlink() || regular_file::is_other(companion) {
-                std::fs::rename(companion, free_name(companion))
+                std::fs::rename(companion, name_aside(companion))
             } else {
                 std::fs::remove_file(companion)
             };
@@ -164,20 +149,6 @@ impl Replacement {
             source,
         }
     }
-}
-
-fn free_name(path: &Path) -> PathBuf {
-    let names = (1..).map(|n| with_suffix(path, &format!(".damaged-{n}")));
-    names
-        .into_iter()
-        .find(|name| name.symlink_metadata().is_err())
-        .expect("some number is free")
-}
-
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
-use crate::held::{self, Held};
+use crate::files::held::{self, Held};
 use crate::state::replacement::{Identity, Live, Replacement};
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
 

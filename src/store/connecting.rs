@@ -7,8 +7,8 @@ use duckdb::{Config, Connection};
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
+use crate::files::with_suffix;
 use crate::store::database::{StoreError, first_line, is_full_disk};
-use crate::store::directory::with_suffix;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -8,21 +8,21 @@ use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duckdb::{Connection, params};
 
 use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
-use crate::durable::sync_directory;
 use crate::event_log::Hash;
-use crate::held::{Held, keeper};
-use crate::regular_file;
+use crate::files::held::{Held, keeper};
+use crate::files::lock::wait_until;
+use crate::files::replace::put_in_place;
+use crate::files::{self, parent_of, regular_file, with_suffix};
 use crate::state::Checkpoint;
 use crate::store::connecting::{
     Mode, cannot_open, check_directory, config, lock_holder, try_connect,
 };
-use crate::store::directory::with_suffix;
 use crate::store::write_ahead::{CHECKPOINT_TAKES, lasting_write_ahead, write_ahead_of};
 
 #[derive(Debug, thiserror::Error)]
@@ -159,9 +159,7 @@ impl Database {
         }
         database.create_tables()?;
         drop(database);
-        let named = std::fs::rename(&making, path)
-            .and_then(|()| sync_directory(path.parent().unwrap_or(path)));
-        named.map_err(|source| StoreError::Io {
+        put_in_place(&making, path).map_err(|source| StoreError::Io {
             action: "create",
             path: path.into(),
             source,
@@ -249,53 +247,42 @@ impl Database {
         wait: Duration,
         mode: Mode,
     ) -> Result<Database, StoreError> {
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        check_directory(directory, None).map_err(|source| StoreError::Io {
+        check_directory(parent_of(path), None).map_err(|source| StoreError::Io {
             action: "open",
             path: path.to_owned(),
             source,
         })?;
-        let began = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let error = match try_connect(path, mode)? {
-                Ok(connection) => {
-                    let (path, held) = (path.to_owned(), keeper(path));
-                    return Ok(Database {
-                        connection,
-                        path,
-                        tables,
-                        never_commits: Cell::new(false),
-                        _held: held,
-                    });
-                }
-                Err(error) => error,
-            };
-            let waited = began.elapsed();
-            match lock_holder(&error) {
-                Some(_) if waited < wait => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(5));
-                    // A program that had the file may have left one behind.
-                    if let Some(path) =
-                        lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait - waited))
-                    {
-                        return Err(StoreError::WriteAhead { path });
-                    }
-                }
-                Some(holder) => {
-                    let waited_millis = waited.as_millis();
-                    return Err(StoreError::Locked {
-                        path: path.to_owned(),
-                        holder,
-                        waited_millis,
-                    });
-                }
-                None => return Err(cannot_open(path, error)),
+        let (mut connection, mut held_by) = (None, None);
+        wait_until(wait, || {
+            // A program that had the file may have left one behind.
+            if held_by.is_some()
+                && let Some(path) = lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait))
+            {
+                return Err(StoreError::WriteAhead { path });
             }
+            match try_connect(path, mode)? {
+                Ok(opened) => connection = Some(opened),
+                Err(error) => match lock_holder(&error) {
+                    Some(holder) => held_by = Some(holder),
+                    None => return Err(cannot_open(path, error)),
+                },
+            }
+            Ok(connection.is_some())
+        })?;
+        let path = path.to_owned();
+        match connection {
+            Some(connection) => Ok(Database {
+                connection,
+                _held: keeper(&path),
+                path,
+                tables,
+                never_commits: Cell::new(false),
+            }),
+            None => Err(StoreError::Locked {
+                path,
+                holder: held_by.unwrap_or_default(),
+                waited_millis: wait.as_millis(),
+            }),
         }
     }
 
@@ -518,14 +505,13 @@ const CHECKPOINT: &str = "CHECKPOINT";
 /// # Errors
 /// If it is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(StoreError::Io {
+    files::remove(path)
+        .map(drop)
+        .map_err(|source| StoreError::Io {
             action: "remove",
             path: path.to_owned(),
             source,
-        }),
-        _ => Ok(()),
-    }
+        })
 }
 
 /// Whether the disk takes no more. DuckDB says so only in words.

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::held::Held;
+use crate::files::held::Held;
 use crate::store::Tables;
 
 /// The directory of a store.
@@ -132,13 +132,6 @@ impl StoreDirectory {
     pub fn restored_marker(&self) -> PathBuf {
         self.place().join("restored")
     }
-}
-
-/// The path with more at the end of its name.
-pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// What stands at `path`, links followed; `None` if nothing does.

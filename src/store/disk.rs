@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::durable::sync_directory;
+use crate::files::sync_directory;
 
 /// What is free for whoever runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::store::directory::with_suffix;
+use crate::files::with_suffix;
 
 /// While it checkpoints, DuckDB keeps a mark in a write-ahead file.
 pub(super) const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);

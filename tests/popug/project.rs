@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 7] = [
     &["event_log", "state", "store", "credentials", "mail"],
     &["domain"],
     // A macro that only torture builds have; calls that every layer needs.
-    &["failpoint", "durable", "held", "regular_file"],
+    &["failpoint", "files"],
 ];
 
 /// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that

@@ -8,9 +8,9 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,12 @@ use crate::app::backup::manifest::{FORMAT, FileRecord, Manifest};
 use crate::consumers::process_lock::ProcessLock;
 use crate::credentials::SecretFile;
 use crate::credentials::archive::put_secret_files;
-use crate::durable::sync_directory;
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::storage::Disk;
 use crate::event_log::{Hash, copy, segment};
-use crate::held::Held;
+use crate::files::held::Held;
+use crate::files::replace::{put_in_place, write_beside};
+use crate::files::sync_directory;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
@@ -234,19 +235,9 @@ impl BackupDirectory {
         let (path, beside) = (self.path(MANIFEST), self.path(UNFINISHED_MANIFEST));
         let mut bytes = serde_json::to_vec_pretty(manifest).expect("a manifest is JSON");
         bytes.push(b'\n');
-        // One that a killed backup left is of no use, and a link of this name is not followed.
-        let _ = std::fs::remove_file(&beside);
-        let mut open = OpenOptions::new();
-        let open = open.write(true).create_new(true).mode(0o600);
-        let written = open
-            .open(&beside)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
-        failpoint!("backup.before_publish");
-        written
-            .and_then(|()| std::fs::rename(&beside, &path))
-            .map_err(io("write", &path))?;
-        failpoint!("backup.published");
-        sync(self.place())
+        write_beside(&beside, 0o600, |file| file.write_all(&bytes))
+            .and_then(|()| put_in_place(&beside, &path))
+            .map_err(io("write", &path))
     }
 
     /// Writes secrets beside those that the former manifest names.

@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 
 use crate::app::App;
-use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
+use crate::app::doctor::{Check, OWN_FILES, counted};
+use crate::app::error::in_full;
 use crate::credentials::{AuthDir, CredentialError, Sessions, TokenKind, TokenRecord, TokenState};
 use crate::domain::id::CompanyId;
 use crate::domain::time::EventTime;

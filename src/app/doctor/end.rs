@@ -1,6 +1,7 @@
 //! The log's end: can it be read, is anything beyond the head, and do clock and zone fit it?
 
-use crate::app::doctor::{Check, counted, in_full};
+use crate::app::doctor::{Check, counted};
+use crate::app::error::in_full;
 use crate::app::{App, AppError};
 use crate::domain::clock;
 use crate::domain::company::Company;

@@ -12,7 +12,7 @@ use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::segment;
 use crate::event_log::storage::Disk;
-use crate::regular_file;
+use crate::files::regular_file;
 use crate::store::{StoreDirectory, disk};
 
 /// Below this there is no room for the next segment of the log.

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use crate::app::App;
-use crate::app::doctor::{Check, in_full};
+use crate::app::doctor::Check;
+use crate::app::error::in_full;
 use crate::consumers::process_lock::holder_of;
 use crate::domain::event::Consumer;
 

@@ -18,7 +18,7 @@ use crate::app::doctor::end::End;
 use crate::credentials::Sessions;
 use crate::domain::company::Company;
 use crate::domain::id::{CompanyId, Sequence};
-use crate::held::named;
+use crate::files::held::named;
 
 /// What is there, but not for this account.
 const OWN_FILES: &str =
@@ -108,20 +108,6 @@ impl App<'_> {
             company: end.company,
         }
     }
-}
-
-/// An error with what caused it.
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// A count with its noun.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::app::doctor::stops::{Ahead, Halt};
-use crate::app::doctor::{Check, OWN_FILES, counted, in_full};
+use crate::app::doctor::{Check, OWN_FILES, counted};
+use crate::app::error::in_full;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{first_owed, stop};

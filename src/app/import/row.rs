@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use crate::app::import::columns::Column;
 use crate::app::import::sheet::{Sheet, SheetRow};
 use crate::app::import::{BadRow, ImportKind};
+use crate::app::write::KEY_BYTES_MAX;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::text::{self, Title};
 use crate::domain::time::EventTime;
 use crate::domain::user::parse_role;
-
-/// As long as any other key may be.
-const KEY_BYTES_MAX: usize = 512;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Action {

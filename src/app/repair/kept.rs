@@ -5,7 +5,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
-use crate::durable::sync_directory;
+use crate::files::replace::{put_in_place, write_beside};
+use crate::files::{free_name, sync_directory};
+
+/// The umask takes from it.
+const MODE: u32 = 0o666;
 
 pub struct Kept {
     path: PathBuf,
@@ -32,10 +36,7 @@ impl Kept {
     /// # Errors
     /// If it cannot be created.
     pub fn create(store: &Path) -> Result<Kept, AppError> {
-        let path = (1..)
-            .map(|n| store.join(format!("damaged-{n}")))
-            .find(|path| !path.exists());
-        let path = path.expect("some number is free");
+        let path = free_name(&store.join("damaged"));
         std::fs::create_dir(&path).map_err(io("create", &path))?;
         Ok(Kept { path })
     }
@@ -82,16 +83,12 @@ impl Kept {
     pub fn replace(&self, file: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
         let beside = self.path.join(".unfinished");
         self.write(&beside, contents)?;
-        failpoint!("repair.before_rename");
-        std::fs::rename(&beside, file).map_err(io("replace", file))?;
-        sync(file.parent().expect("a file lies in a directory"))?;
+        put_in_place(&beside, file).map_err(io("replace", file))?;
         sync(&self.path)
     }
 
     fn write(&self, path: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
-        let mut file = File::create(path).map_err(io("create", path))?;
-        std::io::copy(contents, &mut file)
-            .and_then(|_| file.sync_all())
+        write_beside(path, MODE, |file| std::io::copy(contents, file).map(drop))
             .map_err(io("write", path))
     }
 }

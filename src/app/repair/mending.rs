@@ -18,7 +18,7 @@ use crate::event_log::copy::Progress;
 use crate::event_log::settle::HeadFileState;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::event_log::{Patience, segment};
-use crate::held::named_path;
+use crate::files::held::named_path;
 
 impl App<'_> {
     /// Does what `plan` says, if that is still what is to be done, and writes a report into the store.

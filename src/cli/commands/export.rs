@@ -19,7 +19,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::role::Right;
 use crate::domain::time::EventTime;
-use crate::held::Held;
+use crate::files::held::Held;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};

@@ -15,7 +15,7 @@ use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
 use crate::event_log::segment;
 use crate::event_log::settle::{Cut, HeadFileState};
-use crate::held::Held;
+use crate::files::held::Held;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]

@@ -13,7 +13,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::reporter::Reporter;
 use crate::domain::id::Sequence;
 use crate::domain::text::Displayed;
-use crate::held::named;
+use crate::files::held::named;
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]

@@ -1,0 +1,79 @@
+//! Names of files: making, removing and syncing them.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The path with more at the end of its name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The first of `BEGINNING-1`, `BEGINNING-2` and so on that nothing has, not even a link that leads nowhere.
+pub fn free_name(beginning: &Path) -> PathBuf {
+    (1..)
+        .map(|n: u32| with_suffix(beginning, &format!("-{n}")))
+        .find(|name| name.symlink_metadata().is_err())
+        .expect("some number is free")
+}
+
+/// A free name for a damaged file that is kept: `NAME.damaged-1` and so on.
+pub fn name_aside(path: &Path) -> PathBuf {
+    free_name(&with_suffix(path, ".damaged"))
+}
+
+/// The directory that a path lies in; the current directory for a name alone.
+pub fn parent_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Makes the names in `directory` durable.
+///
+/// # Errors
+/// If the directory cannot be opened or synced.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Removes a file, and says whether there was one. Its absence is not durable until the directory is synced.
+///
+/// # Errors
+/// If it is there and cannot be removed.
+pub fn remove(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_name_is_one_that_no_file_and_no_link_has() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("state.sqlite");
+        std::fs::write(home.path().join("state.sqlite.damaged-1"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", home.path().join("state.sqlite.damaged-2")).unwrap();
+        assert_eq!(
+            name_aside(&path),
+            home.path().join("state.sqlite.damaged-3")
+        );
+        assert_eq!(
+            free_name(&home.path().join("damaged")),
+            home.path().join("damaged-1")
+        );
+    }
+
+    #[test]
+    fn a_name_alone_lies_in_the_current_directory() {
+        assert_eq!(parent_of(Path::new("file")), Path::new("."));
+        assert_eq!(parent_of(Path::new("a/file")), Path::new("a"));
+    }
+}
