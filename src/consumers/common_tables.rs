@@ -90,7 +90,7 @@ impl CommonTables {
     /// Follows an event that somebody else decided: rows and books.
     ///
     /// # Errors
-    /// If no company was founded before it, or this one cannot be.
+    /// If no company was founded before it, or this one cannot be, or an entry is dated into a closed date.
     pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         if self.books.is_none() && !matches!(*recorded.event, Event::CompanyFounded(_)) {
             return Err(not_founded(recorded).into());
@@ -98,6 +98,9 @@ impl CommonTables {
         match recorded.event.as_ref() {
             Event::CompanyFounded(founded) => {
                 self.books = Some(Books::new(Company::from_founding(founded, recorded.time)?));
+            }
+            Event::BalanceChanged(entry) if !self.books().is_open(entry.business_date) => {
+                return Err(dated_into_a_closed_date(recorded, entry.business_date).into());
             }
             Event::BalanceChanged(entry) => self.books_mut().post(entry),
             Event::DayClosed(closed) => {
@@ -205,6 +208,14 @@ fn not_founded(recorded: &Recorded<'_>) -> LogError {
         sequence: recorded.sequence,
         type_name: recorded.event.kind().type_name().to_owned(),
         reason: "no company was founded before it".to_owned(),
+    }
+}
+
+fn dated_into_a_closed_date(recorded: &Recorded<'_>, date: BusinessDate) -> LogError {
+    LogError::Undecodable {
+        sequence: recorded.sequence,
+        type_name: recorded.event.kind().type_name().to_owned(),
+        reason: format!("it is dated {date}, which is closed"),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::consumers::accounting::Accounting;
-use crate::consumers::analytics::Analytics;
+use crate::consumers::accounting::{Accounting, AccountingTables};
+use crate::consumers::analytics::{Analytics, SettledTable};
 use crate::consumers::process_lock::ProcessLock;
+use crate::consumers::projection::{OwnTables, Projection};
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{
     ConsumeError, Consumed, Pen, Surroundings, contents, notifier, report_recovery,
@@ -282,15 +283,20 @@ pub fn project_through(
     last: Sequence,
 ) -> Result<(), ConsumeError> {
     match tables {
-        Tables::Accounting => {
-            let mut accounting = Accounting::resume(database, withheld)?;
-            accounting.project_through(around, Some(last), None)?;
-            accounting.commit()
-        }
-        Tables::Analytics => Analytics::resume(database, withheld)?
-            .project_through(around, Some(last), None)
-            .map(drop),
+        Tables::Accounting => fill::<AccountingTables>(around, database, withheld, last),
+        Tables::Analytics => fill::<SettledTable>(around, database, withheld, last),
     }
+}
+
+fn fill<T: OwnTables>(
+    around: &Surroundings<'_>,
+    database: &Database,
+    withheld: Withheld,
+    last: Sequence,
+) -> Result<(), ConsumeError> {
+    let mut projection = Projection::<T>::resume(database, withheld)?;
+    projection.follow(around, Some(last), None)?;
+    projection.commit()
 }
 
 /// Puts new tables in the place of the live ones, durably. The caller holds the consumer's lock.

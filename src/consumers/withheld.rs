@@ -208,11 +208,13 @@ impl Withheld {
             .all(|(target, letter)| checkpoint < *target || letter.decided <= checkpoint)
     }
 
-    /// The event that keeps `date` from being closed.
+    /// The event that keeps `date` from being closed: one of the books, or one that happened on the date or
+    /// before.
     pub fn blocks(&self, date: BusinessDate, zone: &Zone) -> Option<Sequence> {
-        self.set_aside()
-            .find(|(_, letter)| zone.date_of(letter.time) <= date)
-            .map(|(target, _)| target)
+        let happened = |letter: &Letter| zone.date_of(letter.time) <= date;
+        let earlier = self.set_aside().find(|(_, letter)| happened(letter));
+        self.missing_from_the_books()
+            .or(earlier.map(|(target, _)| target))
     }
 
     /// An event of the books that is set aside: nothing is decided on books that lack it.
@@ -230,7 +232,7 @@ impl Withheld {
         }
     }
 
-    /// How many events of `date` are skipped.
+    /// The number of skipped events that happened on `date`.
     pub fn skipped_on(&self, date: BusinessDate, zone: &Zone) -> u64 {
         let skipped = self
             .letters

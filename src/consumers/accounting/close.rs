@@ -69,36 +69,42 @@ impl Accounting<'_> {
         // Refused before anything is appended.
         self.catch_up(around, None)?;
         if let Some(date) = request.through {
-            self.common.books().closable(date, around.clock.now())?;
+            self.projection
+                .common
+                .books()
+                .closable(date, around.clock.now())?;
         }
         self.advance(around, pen, None)?;
         let mut closes = Closes::default();
         while let Some(date) = self
+            .projection
             .common
             .books()
             .next_to_close(around.clock.now(), request.through)
         {
-            if let Some(sequence) = self.what_blocks(date) {
+            let zone = &self.projection.common.books().company.zone;
+            if let Some(sequence) = self.projection.withheld.blocks(date, zone) {
                 closes.blocked = Some((date, sequence));
                 break;
             }
-            let due = due_by_entries(self.database, date)?;
+            let due = due_by_entries(self.projection.database, date)?;
             closes.closed.extend(pen.with_writer(around, |writer| {
                 let absorbed = self.absorb(around)?;
                 if self.touches_open_date(&absorbed) {
                     return Ok(None);
                 }
                 let at = stamp(writer.last_time(), around)?;
-                let through_sequence = self.position.sequence;
+                let through_sequence = self.position().sequence;
                 let skipped_events = self
+                    .projection
                     .withheld
-                    .skipped_on(date, &self.common.books().company.zone);
+                    .skipped_on(date, &self.projection.common.books().company.zone);
                 let closing = Closing {
                     at,
                     through_sequence,
                     skipped_events,
                 };
-                let facts = self.common.books_mut().decide_close(&closing);
+                let facts = self.projection.common.books_mut().decide_close(&closing);
                 check_payouts(date, &facts, &due)?;
                 let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone())
                 else {
@@ -134,7 +140,7 @@ impl Accounting<'_> {
         let sql = format!(
             "SELECT coalesce(max(sequence), 0) FROM closes WHERE business_date = DATE '{date}'"
         );
-        let sequence = super::last_sequence(self.database, &sql)?;
+        let sequence = super::last_sequence(self.projection.database, &sql)?;
         if sequence == Sequence::ZERO {
             return Ok(None);
         }
@@ -144,16 +150,9 @@ impl Accounting<'_> {
         }
     }
 
-    fn what_blocks(&self, date: BusinessDate) -> Option<Sequence> {
-        let zone = &self.common.books().company.zone;
-        self.withheld
-            .missing_from_the_books()
-            .or_else(|| self.withheld.blocks(date, zone))
-    }
-
     /// Whether an event that came in meanwhile belongs to the date that is about to be closed.
     fn touches_open_date(&self, absorbed: &[Recorded<'_>]) -> bool {
-        let books = self.common.books();
+        let books = self.projection.common.books();
         let date = books.first_open_date();
         let is_cause = |recorded: &&Recorded<'_>| super::reaction::is_cause(recorded.event.kind());
         absorbed

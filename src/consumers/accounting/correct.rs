@@ -48,13 +48,14 @@ impl Accounting<'_> {
         // Entries that task events are still owed can wait: a refusal appends nothing.
         self.catch_up(around, None)?;
         // The original, and what is corrected of it already, may be among what was just read.
-        self.flush()?;
-        let original = load_original(self.database, correction.entry)?.ok_or_else(|| {
-            Rejection::UnknownEntry {
-                name: correction.entry.to_string(),
-            }
-        })?;
-        let missing = self.withheld.missing_from_the_books();
+        self.projection.flush()?;
+        let original =
+            load_original(self.projection.database, correction.entry)?.ok_or_else(|| {
+                Rejection::UnknownEntry {
+                    name: correction.entry.to_string(),
+                }
+            })?;
+        let missing = self.projection.withheld.missing_from_the_books();
         pen.with_writer(around, |writer| {
             self.absorb(around)?;
             if (correction.is_key_taken)()? {
@@ -62,9 +63,9 @@ impl Accounting<'_> {
             }
             let stamped = stamp(writer.last_time(), around);
             let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
-            let (id, minted) = (correction.mint)(at, self.position.sequence.next());
+            let (id, minted) = (correction.mint)(at, self.position().sequence.next());
             let entry_id = EntryId::from_uuid(id.uuid());
-            let books = self.common.books_mut();
+            let books = self.projection.common.books_mut();
             let decided =
                 correction
                     .command

@@ -8,9 +8,93 @@ use duckdb::OptionalExt;
 use crate::consumers::accounting::reaction;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
-use crate::domain::event::Subject;
+use crate::domain::event::{Event, Subject};
 use crate::domain::id::{Sequence, TaskId};
+use crate::state::Recorded;
 use crate::store::{Database, StoreError};
+
+/// How far the reaction has come, in memory. A cause is a task event that a price or an entry follows from.
+///
+/// Invariant: every cause up to `reacted_through` has its price or entry in the log, or is withheld, or was
+/// released from the dead letters since; no cause behind it has one. Rows that wait for DuckDB count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    reacted_through: Sequence,
+    /// The last cause that was projected.
+    last_cause: Sequence,
+}
+
+/// Causes that are owed: those behind `after`, up to `last`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed {
+    pub after: Sequence,
+    pub last: Sequence,
+}
+
+impl Progress {
+    pub fn load(database: &Database) -> Result<Progress, StoreError> {
+        Ok(Progress {
+            reacted_through: last_reacted(database)?,
+            last_cause: last_sequence(database, LAST_CAUSE)?,
+        })
+    }
+
+    /// Follows an event that was projected or appended. A price does not tell the sequence of its cause.
+    pub fn follow(&mut self, recorded: &Recorded<'_>) {
+        match recorded.event.as_ref() {
+            Event::BalanceChanged(entry) => {
+                self.reacted_to(entry.cause_sequence.unwrap_or_default());
+            }
+            event if reaction::is_cause(event.kind()) => self.last_cause = recorded.sequence,
+            _ => {}
+        }
+    }
+
+    /// All causes up to `through` have their entries, or wait.
+    pub fn reacted_to(&mut self, through: Sequence) {
+        self.reacted_through = self.reacted_through.max(through);
+    }
+
+    pub fn reacted_through(&self) -> Sequence {
+        self.reacted_through
+    }
+
+    pub fn owed(&self) -> Option<Owed> {
+        (self.reacted_through < self.last_cause).then_some(Owed {
+            after: self.reacted_through,
+            last: self.last_cause,
+        })
+    }
+
+    /// Whether no cause up to `until` is owed.
+    pub fn has_reacted_to(&self, until: Sequence) -> bool {
+        self.reacted_through >= self.last_cause.min(until)
+    }
+}
+
+/// The last cause that has a price or an entry, as far as the tables know.
+pub(super) fn last_reacted(database: &Database) -> Result<Sequence, StoreError> {
+    last_sequence(database, LAST_REACTED)
+}
+
+/// The causes up to `last` that neither a price nor an entry follows from.
+pub(super) fn without_entries(
+    database: &Database,
+    last: Sequence,
+) -> Result<Vec<Sequence>, StoreError> {
+    let sql = format!(
+        "{} SELECT sequence FROM owed WHERE sequence <= ? ORDER BY sequence",
+        owed_behind(Sequence::ZERO)
+    );
+    let query = || -> Result<Vec<Sequence>, duckdb::Error> {
+        database
+            .connection()
+            .prepare(&sql)?
+            .query_map([last.0], |row| row.get(0).map(Sequence))?
+            .collect()
+    };
+    query().map_err(database.failed("read"))
+}
 
 /// The first event that the ledger does not say all of, as far as the tables know: one without its entry, or one of
 /// the books that is set aside.
@@ -89,17 +173,20 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
     }))
 }
 
-/// The relation `owed` of the task events that have no price or entry. The tables hold nothing that is withheld.
+/// The relation `owed` of the causes that have no price or entry. The tables hold nothing that is withheld.
 fn owed(database: &Database, withheld: &Withheld) -> Result<String, StoreError> {
-    let after = settled_before(database, withheld)?;
-    Ok(format!(
+    settled_before(database, withheld).map(owed_behind)
+}
+
+fn owed_behind(after: Sequence) -> String {
+    format!(
         "WITH owed AS (
             SELECT sequence, task_id FROM tasks ANTI JOIN prices USING (task_id) WHERE sequence > {after}
             UNION ALL SELECT sequence, task_id FROM (SELECT sequence, task_id FROM assignments
                 UNION ALL SELECT sequence, task_id FROM completions)
             ANTI JOIN (SELECT cause_sequence AS sequence FROM entries WHERE cause_sequence > {after}) USING (sequence)
             WHERE sequence > {after})"
-    ))
+    )
 }
 
 /// Up to here nothing needs to be looked for. An event that was released has no entry though later ones do, and so
@@ -108,7 +195,7 @@ fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, 
     if withheld.missing_from_the_books().is_some() {
         return Ok(Sequence::ZERO);
     }
-    let last = last_sequence(database, LAST_REACTED)?;
+    let last = last_reacted(database)?;
     Ok(withheld
         .first()
         .map_or(last, |first| last.min(Sequence(first.0 - 1))))
@@ -118,11 +205,10 @@ const LAST_CHARGED: &str = "SELECT max(cause_sequence) FROM entries";
 
 /// A price stands apart from its first fee where the assignment waits for something set aside, or
 /// never came.
-pub(super) const LAST_REACTED: &str =
-    "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
+const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
     UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 
-pub(super) const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
+const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
     UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";
 
 pub(super) fn last_sequence(database: &Database, sql: &str) -> Result<Sequence, StoreError> {

@@ -1,72 +1,47 @@
-//! Task events become entries: read once more from where the last reaction ended, decide, append.
+//! Task events become entries: read the causes that are owed, decide, append.
 //!
-//! While one batch is written and synced on a thread of its own, the next is decided and encoded.
-//! Until the log has a batch, its rows wait in a transaction that an error ends without a commit.
+//! Causes are read from the log a second time, behind the last one that was reacted to. Causes that were
+//! released from the dead letters since come first. While one batch is appended, the next is decided.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::thread::{Scope, ScopedJoinHandle};
 
-use crate::consumers::accounting::{Accounting, Proposal};
+use crate::consumers::accounting::appending::{Appending, encoded_behind};
+use crate::consumers::accounting::owed::{Owed, Progress, without_entries};
+use crate::consumers::accounting::{Accounting, Proposal, owed};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp, tracker};
+use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing::Price;
-use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Encoded, Hash, Head, Line, LogError};
-use crate::state::{Checkpoint, Recorded, StateIndex};
+use crate::event_log::{Hash, Line};
+use crate::state::{Checkpoint, Recorded};
 use crate::store::tables::{WantedRow, WantedRows};
 use crate::store::{Database, StoreError};
 
-/// A reaction's batch has at most this many events.
+/// The most events in one batch of entries.
 const BATCH_EVENTS_MAX: usize = 10_000;
-/// Tasks kept at hand between batches; beyond it they are looked up again.
+/// The most tasks kept in memory between two batches. Others are looked up in the tables.
 const ACCOUNTS_MAX: usize = 200_000;
 
-/// What is known of the tasks that the next causes are about.
+/// The tasks that the next causes are about, as far as they are in memory.
 pub(super) type TaskAccounts = HashMap<TaskId, TaskAccount>;
 
-/// Facts that wait for the writer lock.
-struct Pending<'s, 'e> {
+/// Decided facts that wait to be appended.
+#[derive(Default)]
+struct Decided {
     facts: Vec<Fact>,
     first_cause: Option<EventId>,
     last_cause: Sequence,
-    /// The price of a task whose first assignment has not been met yet. It goes into one batch
-    /// with the fee, so that the cause of the last entry tells how far the reaction has come.
+    /// The price of a task whose first assignment has not been met yet. It goes into one batch with
+    /// the fee, so that the cause of the last entry tells how far the reaction has come.
     unassigned: Option<(Cause, Fact)>,
-    /// Where a batch is appended while the next is decided.
-    threads: &'s Scope<'s, 'e>,
-    underway: Option<Underway<'s>>,
-    /// What commands decide from goes along, so that none of them has to read all these entries.
-    index: Option<StateIndex>,
 }
 
-/// A batch on its way into the log.
-struct Underway<'s> {
-    /// The event in front of it, and its last one.
-    before: Checkpoint,
-    last: Checkpoint,
-    time: EventTime,
-    thread: ScopedJoinHandle<'s, Result<Head, LogError>>,
-}
-
-impl<'s, 'e> Pending<'s, 'e> {
-    fn new(threads: &'s Scope<'s, 'e>) -> Self {
-        Pending {
-            facts: Vec::new(),
-            first_cause: None,
-            last_cause: Sequence::ZERO,
-            unassigned: None,
-            threads,
-            underway: None,
-            index: None,
-        }
-    }
-
+impl Decided {
     fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.unassigned.is_none()
     }
@@ -89,6 +64,12 @@ impl<'s, 'e> Pending<'s, 'e> {
     }
 }
 
+/// One run of the reaction: decided facts, and the batch before them on its way into the log.
+struct Reaction<'s, 'e> {
+    decided: Decided,
+    appending: Appending<'s, 'e>,
+}
+
 pub(super) fn is_cause(kind: EventKind) -> bool {
     matches!(
         kind,
@@ -97,107 +78,130 @@ pub(super) fn is_cause(kind: EventKind) -> bool {
 }
 
 impl Accounting<'_> {
-    /// Decides and appends the entries of all task events that have none, up to the position.
-    /// False if `in_time` ended it.
+    /// Decides and appends the entries of all causes that have none, up to the position. False if
+    /// `in_time` ended it.
     pub(super) fn react<'l>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
         in_time: &impl Fn() -> bool,
     ) -> Result<bool, ConsumeError> {
-        self.react_to_released(around, pen)?;
-        let last = self.last_cause;
-        if self.reacted_through >= last {
+        let owed = self.owed()?;
+        let released = self.released(around)?;
+        if owed.is_none() && released.is_none() {
             return Ok(true);
         }
-        let after = Checkpoint {
-            sequence: self.reacted_through,
-            hash: hash_at(around, self.reacted_through)?,
-        };
-        let withheld = Arc::clone(&self.withheld);
-        let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
-        let done = std::thread::scope(|threads| {
-            let mut pending = Pending::new(threads);
-            let done = feed(around.log, &after, Some(last), read, |chunk: Chunk| {
-                self.react_to_chunk(around, pen, &mut pending, &chunk)?;
-                around
-                    .notices
-                    .advanced(Consumer::Accounting, chunk.through.sequence, last);
-                Ok::<_, ConsumeError>(in_time())
-            })?;
-            if done {
-                pending.include_unassigned();
+        std::thread::scope(|threads| {
+            let mut reaction = Reaction {
+                decided: Decided::default(),
+                appending: Appending::new(threads),
+            };
+            if let Some(chunk) = released {
+                self.react_to_chunk(around, pen, &mut reaction, &chunk)?;
+                reaction.decided.include_unassigned();
             }
-            self.append_pending(around, pen, &mut pending)?;
-            arrive(around, &mut pending)?;
-            Ok::<_, ConsumeError>(done)
-        })?;
-        if done {
-            self.reacted_through = last;
-        }
-        Ok(done)
+            let is_done = match owed {
+                Some(owed) => self.react_to_log(around, pen, &mut reaction, owed, in_time)?,
+                None => true,
+            };
+            self.append_decided(around, pen, &mut reaction)?;
+            reaction.appending.finish(around)?;
+            if let Some(owed) = owed.filter(|_| is_done) {
+                self.progress().reacted_to(owed.last);
+            }
+            Ok(is_done)
+        })
     }
 
-    /// Events that were left out when later ones were reacted to, and are not any more.
-    fn react_to_released<'l>(
-        &mut self,
-        around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
-    ) -> Result<(), ConsumeError> {
-        if self.withheld.is_empty() {
-            return Ok(());
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.projection.own.progress
+    }
+
+    /// The causes without an entry. Prices tell no sequence of a cause, so the tables are asked if there
+    /// seem to be any.
+    fn owed(&mut self) -> Result<Option<Owed>, ConsumeError> {
+        if self.progress().owed().is_none() {
+            return Ok(None);
         }
-        self.flush()?;
-        let released = without_entries(self.database, self.reacted_through)?;
+        self.projection.flush()?;
+        let reacted = owed::last_reacted(self.projection.database)?;
+        self.progress().reacted_to(reacted);
+        Ok(self.progress().owed())
+    }
+
+    /// The causes that were withheld when later ones were reacted to, and are not any more.
+    fn released(&mut self, around: &Surroundings<'_>) -> Result<Option<Chunk>, ConsumeError> {
+        if self.projection.withheld.is_empty() {
+            return Ok(None);
+        }
+        self.projection.flush()?;
+        let reacted_through = self.progress().reacted_through();
+        let released = without_entries(self.projection.database, reacted_through)?;
         let Some(last) = released.last() else {
-            return Ok(());
+            return Ok(None);
         };
-        let through = Checkpoint {
-            sequence: *last,
-            hash: hash_at(around, *last)?,
-        };
+        let through = checkpoint_at(around, *last)?;
         let read =
             |sequence: &Sequence| Ok(Recorded::from_line(&around.log.line(*sequence)?.line())?);
         let events = released
             .iter()
             .map(read)
             .collect::<Result<Vec<_>, ConsumeError>>()?;
-        let chunk = Chunk {
+        Ok(Some(Chunk {
             lines: events.len() as u64,
             events,
             through,
-        };
-        std::thread::scope(|threads| {
-            let mut pending = Pending::new(threads);
-            self.react_to_chunk(around, pen, &mut pending, &chunk)?;
-            pending.include_unassigned();
-            self.append_pending(around, pen, &mut pending)?;
-            arrive(around, &mut pending)
-        })
+        }))
+    }
+
+    /// Reads the owed causes from the log. False if `in_time` ended it.
+    fn react_to_log<'s, 'l: 's>(
+        &mut self,
+        around: &Surroundings<'l>,
+        pen: &mut Pen<'_, 'l>,
+        reaction: &mut Reaction<'s, '_>,
+        owed: Owed,
+        in_time: &impl Fn() -> bool,
+    ) -> Result<bool, ConsumeError> {
+        let after = checkpoint_at(around, owed.after)?;
+        let withheld = Arc::clone(&self.projection.withheld);
+        let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
+        let is_done = feed(around.log, &after, Some(owed.last), read, |chunk: Chunk| {
+            self.react_to_chunk(around, pen, reaction, &chunk)?;
+            let through = chunk.through.sequence;
+            around
+                .notices
+                .advanced(Consumer::Accounting, through, owed.last);
+            Ok::<_, ConsumeError>(in_time())
+        })?;
+        if is_done {
+            reaction.decided.include_unassigned();
+        }
+        Ok(is_done)
     }
 
     fn react_to_chunk<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending<'s, '_>,
+        reaction: &mut Reaction<'s, '_>,
         chunk: &Chunk,
     ) -> Result<(), ConsumeError> {
-        self.look_up_tasks(around, pen, pending, &chunk.events)?;
+        self.look_up_tasks(around, pen, reaction, &chunk.events)?;
         for recorded in &chunk.events {
-            if let Err(stopped) = self.owe(recorded, pending) {
-                // What stands before it is owed all the same.
-                self.append_pending(around, pen, pending)?;
-                arrive(around, pending)?;
+            if let Err(stopped) = self.owe(recorded, &mut reaction.decided) {
+                // The causes before it are owed all the same.
+                self.append_decided(around, pen, reaction)?;
+                reaction.appending.finish(around)?;
                 self.commit()?;
                 return Err(stopped);
             }
-            if pending.facts.len() + 3 > BATCH_EVENTS_MAX {
-                self.append_pending(around, pen, pending)?;
+            if reaction.decided.facts.len() + 3 > BATCH_EVENTS_MAX {
+                self.append_decided(around, pen, reaction)?;
             }
         }
-        if pending.is_empty() {
-            self.reacted_through = self.reacted_through.max(chunk.through.sequence);
+        if reaction.decided.is_empty() {
+            self.progress().reacted_to(chunk.through.sequence);
             if self.accounts.len() > ACCOUNTS_MAX {
                 self.accounts.clear();
             }
@@ -205,17 +209,13 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    fn owe(
-        &mut self,
-        recorded: &Recorded<'_>,
-        pending: &mut Pending<'_, '_>,
-    ) -> Result<(), ConsumeError> {
+    fn owe(&mut self, recorded: &Recorded<'_>, decided: &mut Decided) -> Result<(), ConsumeError> {
         let cause = Cause {
             sequence: recorded.sequence,
             id: recorded.id,
             time: recorded.time,
         };
-        let books = self.common.books_mut();
+        let books = self.projection.common.books_mut();
         match recorded.event.as_ref() {
             Event::TaskCreated(created) => {
                 let (price, fact) = books.price_task(cause, created);
@@ -227,93 +227,78 @@ impl Accounting<'_> {
                     fees_charged: Money::ZERO,
                 };
                 self.accounts.insert(created.task_id, account);
-                pending.include_unassigned();
-                pending.unassigned = Some((cause, fact));
+                decided.include_unassigned();
+                decided.unassigned = Some((cause, fact));
             }
             Event::TaskAssigned(assigned) => {
                 let task = self
                     .accounts
                     .get_mut(&assigned.task_id)
                     .ok_or_else(|| unknown_task(recorded))?;
-                pending.owe(cause, [books.charge_fee(cause, assigned, task)]);
+                decided.owe(cause, [books.charge_fee(cause, assigned, task)]);
             }
             Event::TaskCompleted(completed) => {
                 let task = self
                     .accounts
                     .remove(&completed.task_id)
                     .ok_or_else(|| unknown_task(recorded))?;
-                pending.owe(cause, books.credit_reward(cause, completed, &task));
+                decided.owe(cause, books.credit_reward(cause, completed, &task));
             }
             _ => unreachable!("only causes are fed to the reaction"),
         }
         Ok(())
     }
 
-    /// Sends what is pending on its way into the log.
-    fn append_pending<'s, 'l: 's>(
+    /// Appends the decided facts, or sends them on their way into the log.
+    fn append_decided<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending<'s, '_>,
+        reaction: &mut Reaction<'s, '_>,
     ) -> Result<(), ConsumeError> {
-        let Some(first_cause) = pending.first_cause.take() else {
+        let decided = &mut reaction.decided;
+        let Some(first_cause) = decided.first_cause.take() else {
             return Ok(());
         };
-        let facts = std::mem::take(&mut pending.facts);
-        let command_id = format!("accounting/{first_cause}");
         let proposal = Proposal {
             actor: Actor::System(Consumer::Accounting),
-            command_id,
+            command_id: format!("accounting/{first_cause}"),
             command_hash: None,
-            facts,
+            facts: std::mem::take(&mut decided.facts),
         };
-        self.reacted_through = self.reacted_through.max(pending.last_cause);
+        self.progress().reacted_to(decided.last_cause);
         match pen {
             Pen::Held(writer) => {
                 self.absorb(around)?;
                 let time = stamp(writer.last_time(), around)?;
                 self.append(writer, time, proposal).map(drop)
             }
-            Pen::ByLock => self.send(around, pending, proposal),
+            Pen::ByLock => self.send(around, &mut reaction.appending, proposal),
         }
     }
 
-    /// Appends a proposal on a thread of its own, after the batch before has arrived, and keeps its rows.
+    /// Sends a proposal on its way after the batch before has arrived, and keeps its rows.
     fn send<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
-        pending: &mut Pending<'s, '_>,
+        appending: &mut Appending<'s, '_>,
         proposal: Proposal,
     ) -> Result<(), ConsumeError> {
-        // Encoded while the batch before is written, in the hope that nobody comes in between.
-        let before = pending.underway.as_ref();
-        let mut batch = proposal.into_batch(stamp(before.map(|before| before.time), around)?);
-        let hoped = before
-            .map(|before| encoded_behind(&before.last, &batch))
-            .transpose()?;
-        arrive(around, pending)?;
-        let mut writer = around.writer()?;
+        let mut batch = proposal.into_batch(stamp(appending.time(), around)?);
+        let ahead = appending.encode_ahead(&batch)?;
+        appending.finish(around)?;
+        let writer = around.writer()?;
         self.absorb(around)?;
         self.check_at_head(&writer);
-        let encoded = match hoped.filter(|encoded| encoded.follows(writer.head())) {
+        let before = *self.position();
+        let encoded = match ahead.filter(|encoded| encoded.follows(writer.head())) {
             Some(encoded) => encoded,
             None => {
                 batch.time = stamp(writer.last_time(), around)?;
-                encoded_behind(&self.position, &batch)?
+                encoded_behind(&before, &batch)?
             }
         };
-        let (sequence, hash) = encoded.last();
-        let last = Checkpoint { sequence, hash };
-        // The lock goes with the thread, and is let go as soon as the log has the batch.
-        let thread = pending
-            .threads
-            .spawn(move || writer.append_encoded(&encoded));
-        pending.underway = Some(Underway {
-            before: self.position,
-            last,
-            time: batch.time,
-            thread,
-        });
+        let last = appending.start(writer, encoded, before, batch.time);
         self.keep(&batch, last)
     }
 
@@ -322,7 +307,7 @@ impl Accounting<'_> {
         &mut self,
         around: &Surroundings<'l>,
         pen: &mut Pen<'_, 'l>,
-        pending: &mut Pending<'s, '_>,
+        reaction: &mut Reaction<'s, '_>,
         events: &[Recorded<'_>],
     ) -> Result<(), ConsumeError> {
         let mut created = HashSet::new();
@@ -344,42 +329,14 @@ impl Accounting<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        // Found are the rows of what is in the log.
-        self.append_pending(around, pen, pending)?;
-        arrive(around, pending)?;
-        self.flush()?;
-        let found = load_accounts(self.database, &wanted)?;
+        // The query finds the rows that DuckDB has, of events that the log has.
+        self.append_decided(around, pen, reaction)?;
+        reaction.appending.finish(around)?;
+        self.projection.flush()?;
+        let found = load_accounts(self.projection.database, &wanted)?;
         self.accounts.extend(found);
         Ok(())
     }
-}
-
-fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Result<Encoded, LogError> {
-    Encoded::behind(last.sequence, last.hash, std::slice::from_ref(batch))
-}
-
-/// Waits until the log has the batch on its way.
-fn arrive(around: &Surroundings<'_>, pending: &mut Pending<'_, '_>) -> Result<(), ConsumeError> {
-    let Some(Underway {
-        before,
-        last,
-        thread,
-        ..
-    }) = pending.underway.take()
-    else {
-        return Ok(());
-    };
-    thread.join().expect("appending does not panic")?;
-    failpoint!("reaction.after_append");
-    let index = match pending.index.take() {
-        Some(index) => index,
-        None => tracker::open_index(around)?,
-    };
-    if !index.pass_over(&before, &last)? {
-        tracker::catch_up(around, &index)?;
-    }
-    pending.index = Some(index);
-    Ok(())
 }
 
 fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
@@ -396,31 +353,18 @@ pub(super) fn unknown(subject: &str) -> String {
     format!("{subject} was never created, has no price or was completed before")
 }
 
-fn hash_at(around: &Surroundings<'_>, sequence: Sequence) -> Result<Hash, ConsumeError> {
-    if sequence == Sequence::ZERO {
-        return Ok(Hash::ZERO);
-    }
-    Ok(around.log.line(sequence)?.line().hash)
-}
-
-/// The causes up to `last` that neither a price nor an entry follows from.
-fn without_entries(database: &Database, last: Sequence) -> Result<Vec<Sequence>, StoreError> {
-    let sql = "SELECT sequence FROM (
-            SELECT sequence FROM tasks ANTI JOIN prices USING (task_id) UNION ALL
-            SELECT sequence FROM (SELECT sequence FROM assignments UNION ALL SELECT sequence FROM completions)
-                ANTI JOIN (SELECT cause_sequence AS sequence FROM entries) USING (sequence))
-        WHERE sequence <= ? ORDER BY sequence";
-    let query = || -> Result<Vec<Sequence>, duckdb::Error> {
-        database
-            .connection()
-            .prepare(sql)?
-            .query_map([last.0], |row| row.get(0).map(Sequence))?
-            .collect()
+fn checkpoint_at(
+    around: &Surroundings<'_>,
+    sequence: Sequence,
+) -> Result<Checkpoint, ConsumeError> {
+    let hash = match sequence {
+        Sequence::ZERO => Hash::ZERO,
+        _ => around.log.line(sequence)?.line().hash,
     };
-    query().map_err(database.failed("read"))
+    Ok(Checkpoint { sequence, hash })
 }
 
-/// Of those that are open: who was paid for a task is not paid again.
+/// The tasks of `wanted` that are open. Nobody is paid twice for a task.
 fn load_accounts(
     database: &Database,
     wanted: &HashSet<TaskId>,

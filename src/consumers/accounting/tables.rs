@@ -1,5 +1,7 @@
 //! The rows of `accounting.sql`.
 
+use crate::consumers::accounting::owed::Progress;
+use crate::consumers::projection::OwnTables;
 use crate::domain::event::{BalanceChanged, Event};
 use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
@@ -10,7 +12,9 @@ use crate::store::tables::{
 use crate::store::{Database, StoreError};
 
 #[derive(Default)]
-pub(super) struct AccountingTables {
+pub struct AccountingTables {
+    /// How far the entries have come, as the tables and the rows tell.
+    pub(super) progress: Progress,
     tasks: TaskRows,
     prices: PriceRows,
     assignments: AssignmentRows,
@@ -19,9 +23,16 @@ pub(super) struct AccountingTables {
     mails: MailRows,
 }
 
-impl AccountingTables {
-    /// `tally` is of all entries up to this event, which may be one itself.
-    pub fn record(&mut self, recorded: &Recorded<'_>, tally: &Tally) {
+impl OwnTables for AccountingTables {
+    fn load(database: &Database) -> Result<AccountingTables, StoreError> {
+        Ok(AccountingTables {
+            progress: Progress::load(database)?,
+            ..AccountingTables::default()
+        })
+    }
+
+    fn record(&mut self, recorded: &Recorded<'_>, tally: &Tally) {
+        self.progress.follow(recorded);
         let sequence = recorded.sequence.0;
         match recorded.event.as_ref() {
             Event::TaskCreated(e) => self.tasks.push(TaskRow {
@@ -87,8 +98,7 @@ impl AccountingTables {
         }
     }
 
-    /// Stores the rows, inside the caller's transaction.
-    pub fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
+    fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
         self.tasks.flush(database)?;
         self.prices.flush(database)?;
         self.assignments.flush(database)?;

@@ -213,7 +213,7 @@ pub struct DayClosed {
     pub accounts_negative: u64,
     /// What they owe together, as a positive sum.
     pub debt_carried: Money,
-    /// Events that were skipped since the previous close.
+    /// Events of the date that accounting was told to skip.
     pub skipped_events: u64,
 }
 

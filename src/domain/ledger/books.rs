@@ -98,11 +98,20 @@ impl Books {
         books
     }
 
-    /// Follows an entry. Its date is open: no entry is dated into a closed date.
+    /// Whether entries of `date` may be posted: no entry is dated into a closed date.
+    pub fn is_open(&self, date: BusinessDate) -> bool {
+        self.closed_through.is_none_or(|closed| date > closed)
+    }
+
+    /// Follows an entry.
+    ///
+    /// # Panics
+    /// If its date is closed.
     pub fn post(&mut self, entry: &BalanceChanged) {
-        debug_assert!(
-            self.closed_through
-                .is_none_or(|closed| entry.business_date > closed)
+        let date = entry.business_date;
+        assert!(
+            self.is_open(date),
+            "an entry is dated {date}, which is closed"
         );
         let day = self.open_days.entry(entry.business_date).or_default();
         day.entry(entry.user_id).or_default().add(entry);

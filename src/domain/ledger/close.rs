@@ -16,7 +16,7 @@ pub struct Closing {
     pub at: EventTime,
     /// The last sequence before the batch.
     pub through_sequence: Sequence,
-    /// Events that were skipped since the previous close.
+    /// Events of the date that accounting was told to skip.
     pub skipped_events: u64,
 }
 

@@ -7,6 +7,7 @@ use crate::consumers::accounting::CloseRequest;
 use crate::domain::clock::Clock;
 use crate::domain::time::EventTime;
 use crate::event_log::Patience;
+use crate::state::Recorded;
 
 /// A clock at which, the n-th time that it is looked at, somebody else is handed a task; his own
 /// clock is behind, and it is still the date before.
@@ -103,4 +104,26 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
         );
     }
     assert!(interruptions > 0);
+}
+
+#[test]
+fn an_entry_that_is_dated_into_a_closed_date_stops_both_ledgers() {
+    let store = Store::with_two_payouts();
+    consume(&store).unwrap();
+    let entry = |recorded: Recorded<'static>| match recorded.event.into_owned() {
+        Event::BalanceChanged(entry) => Some(entry),
+        _ => None,
+    };
+    // Only somebody who writes into the log himself gets there.
+    let forged = store.recorded().into_iter().find_map(entry).unwrap();
+    store.happened("2026-11-22T10:00:00Z", [forged.into()]);
+    let sequence = last_sequence(&store);
+    for stopped in [
+        consume(&store).map(drop),
+        run::consume_analytics(&store.around()).map(drop),
+    ] {
+        let stop = stopped.unwrap_err().stop().unwrap();
+        assert_eq!(stop.sequence.0, sequence);
+        assert!(stop.reason.contains("which is closed"), "{}", stop.reason);
+    }
 }

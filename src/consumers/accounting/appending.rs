@@ -1,0 +1,103 @@
+//! Appending one batch on a thread of its own while the next one is decided and encoded.
+//!
+//! The rows of a batch are kept before the log has it. They wait in a transaction that an error ends
+//! without a commit.
+
+use std::thread::{Scope, ScopedJoinHandle};
+
+use crate::consumers::{ConsumeError, Surroundings, tracker};
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, Encoded, Head, LogError, Writer};
+use crate::state::{Checkpoint, StateIndex};
+
+pub(super) struct Appending<'s, 'e> {
+    threads: &'s Scope<'s, 'e>,
+    underway: Option<Underway<'s>>,
+    /// The state index is moved over the entries, so that no command has to read them.
+    index: Option<StateIndex>,
+}
+
+/// A batch on its way into the log.
+struct Underway<'s> {
+    /// The event before the batch, and its last event.
+    before: Checkpoint,
+    last: Checkpoint,
+    time: EventTime,
+    thread: ScopedJoinHandle<'s, Result<Head, LogError>>,
+}
+
+impl<'s, 'e> Appending<'s, 'e> {
+    pub fn new(threads: &'s Scope<'s, 'e>) -> Self {
+        Appending {
+            threads,
+            underway: None,
+            index: None,
+        }
+    }
+
+    /// The time of the batch on its way.
+    pub fn time(&self) -> Option<EventTime> {
+        self.underway.as_ref().map(|underway| underway.time)
+    }
+
+    /// Encodes the batch as it would be appended if nobody else appends before it.
+    pub fn encode_ahead(&self, batch: &Batch) -> Result<Option<Encoded>, LogError> {
+        self.underway
+            .as_ref()
+            .map(|underway| encoded_behind(&underway.last, batch))
+            .transpose()
+    }
+
+    /// Appends the batch behind `before`. The writer lock is released as soon as the log has the batch.
+    /// Returns its last event.
+    pub fn start<'l: 's>(
+        &mut self,
+        mut writer: Writer<'l>,
+        encoded: Encoded,
+        before: Checkpoint,
+        time: EventTime,
+    ) -> Checkpoint {
+        let (sequence, hash) = encoded.last();
+        let last = Checkpoint { sequence, hash };
+        let thread = self.threads.spawn(move || writer.append_encoded(&encoded));
+        self.underway = Some(Underway {
+            before,
+            last,
+            time,
+            thread,
+        });
+        last
+    }
+
+    /// Waits until the log has the batch that is on its way.
+    ///
+    /// # Errors
+    /// If it could not be appended, or the state index cannot follow.
+    pub fn finish(&mut self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+        let Some(Underway {
+            before,
+            last,
+            thread,
+            ..
+        }) = self.underway.take()
+        else {
+            return Ok(());
+        };
+        thread.join().expect("appending does not panic")?;
+        failpoint!("reaction.after_append");
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => tracker::open_index(around)?,
+        };
+        if !index.pass_over(&before, &last)? {
+            tracker::catch_up(around, &index)?;
+        }
+        self.index = Some(index);
+        Ok(())
+    }
+}
+
+/// Encodes the batch behind the event `last`.
+pub(super) fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Result<Encoded, LogError> {
+    Encoded::behind(last.sequence, last.hash, std::slice::from_ref(batch))
+}
