@@ -30,8 +30,7 @@ use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::event_log::recovery::Recovery;
-use crate::event_log::{FileLog, LogError, Patience, Writer};
+use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
 use crate::state::StateError;
 use crate::store::{StoreDirectory, StoreError};
 

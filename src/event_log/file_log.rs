@@ -7,12 +7,12 @@ use crate::domain::id::Sequence;
 use crate::event_log::draft::Draft;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
-use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published};
+use crate::event_log::head::{HEAD_FILE, Head, HeadFile, HeadFileState, Published};
 use crate::event_log::reader::Reader;
-use crate::event_log::recovery::{self, Recovery};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
-use crate::event_log::writer::{Cutting, Writer};
+use crate::event_log::tail::{self, Cutting, Tail};
+use crate::event_log::writer::{Recovery, Writer};
 use crate::event_log::{Line, Patience, segment};
 use crate::files::lock::wait_until;
 
@@ -211,26 +211,48 @@ impl FileLog {
         Ok(head_file)
     }
 
-    /// Recovers what a crash may have left beyond the head, if there is anything, so that readers
-    /// see it, and a slot of the head that it left half written. A writer at work looks the same from
-    /// outside; it is waited for.
+    /// Takes the writer lock and settles nothing: the tail can be examined and copied before.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`]
+    pub fn lock_unsettled(&self, patience: &Patience) -> Result<LockedLog<'_>, LogError> {
+        let head_file = self.locked_head_file(patience)?;
+        let _ = head_file.name_holder(&patience.holder);
+        Ok(LockedLog {
+            log: self,
+            head_file,
+        })
+    }
+
+    /// Who holds the writer lock, in their own words; `None` if nobody does. The lock is tried and
+    /// let go at once.
+    ///
+    /// # Errors
+    /// If the head file cannot be opened or locked.
+    pub fn writer_lock_holder(&self) -> Result<Option<String>, LogError> {
+        let Some(file) = HeadFile::open(self.storage(), Access::Read)? else {
+            return Ok(None);
+        };
+        let is_free = file.try_lock().map_err(|source| LogError::Io {
+            action: "lock",
+            path: self.storage.path(HEAD_FILE),
+            source,
+        })?;
+        Ok((!is_free).then(|| file.holder()))
+    }
+
+    /// Settles the tail that a crash may have left, if there is one, so that readers see its whole
+    /// batches, and a slot of the head that the crash left half written. A writer at work looks the
+    /// same from outside; it is waited for.
     ///
     /// # Errors
     /// As [`FileLog::writer`].
     pub fn settle(&self, patience: &Patience) -> Result<Recovery, LogError> {
-        if self.has_lost_slot()? || recovery::has_tail(self.storage(), &self.head()?)? {
+        let has_lost_slot = Published::at_rest(self.storage())?.head_file == HeadFileState::OneSlot;
+        if has_lost_slot || tail::is_in_the_way(self.storage(), &self.head()?)? {
             return Ok(self.writer(patience)?.recovery());
         }
         Ok(Recovery::default())
-    }
-
-    fn has_lost_slot(&self) -> Result<bool, LogError> {
-        let Some(head_file) = HeadFile::open(self.storage(), Access::Read)? else {
-            return Ok(false);
-        };
-        Ok(head_file
-            .published_at_rest(self.storage())?
-            .is_some_and(|published| published.is_alone))
     }
 
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {
@@ -268,27 +290,21 @@ impl FileLog {
         if let Some(head) = self.given_head {
             return Ok(head);
         }
-        let storage = self.storage.as_ref();
-        let published = match HeadFile::open(storage, Access::Read)? {
-            Some(file) => file.published_at_rest(storage)?,
-            None if segment::list(storage)?.is_empty() => {
-                return Err(LogError::Missing {
-                    path: storage.path(""),
-                });
+        let published = Published::at_rest(self.storage())?;
+        match published.head_file {
+            HeadFileState::Sound => Ok(published.head),
+            HeadFileState::OneSlot | HeadFileState::Lost => {
+                tail::examine(self.storage(), &published)?.acknowledged()
             }
-            None => None,
-        };
-        match published {
-            Some(Published {
-                head,
-                is_alone: false,
-                ..
-            }) => Ok(head),
-            Some(Published { head, .. }) => {
-                recovery::whole_behind_what_is_left(storage, head).map(|tail| tail.head)
-            }
-            None => recovery::whole_behind_what_is_left(storage, Head::EMPTY).map(|tail| tail.head),
         }
+    }
+
+    /// Everything that stands behind the head. Nothing is written and no lock is taken.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the log ends before the head.
+    pub fn tail(&self) -> Result<Tail, LogError> {
+        tail::examine(self.storage(), &Published::at_rest(self.storage())?)
     }
 
     /// A reader from `from` on, chained to what the line before states.
@@ -336,6 +352,30 @@ impl FileLog {
             visit(&line)?;
         }
         Ok(*reader.head())
+    }
+}
+
+/// The writer lock, held, with nothing settled yet.
+pub struct LockedLog<'l> {
+    log: &'l FileLog,
+    head_file: HeadFile,
+}
+
+impl LockedLog<'_> {
+    /// Publishes whole batches behind the head, cuts the rest, and writes both slots of the head
+    /// anew if one was bad.
+    ///
+    /// # Errors
+    /// If the log is damaged or cannot be written.
+    pub fn settle(self) -> Result<(Head, Recovery), LogError> {
+        let mut writer = Writer::open(
+            self.log.storage(),
+            self.head_file,
+            u64::MAX,
+            Cutting::Approved,
+        )?;
+        writer.settle_the_rest()?;
+        Ok((*writer.head(), writer.recovery()))
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
+use crate::event_log::segment;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
 pub const HEAD_FILE: &str = "head";
@@ -133,13 +134,47 @@ pub(super) struct HeadFile {
     file: Box<dyn StorageFile>,
 }
 
-/// The newer valid slot.
+/// How much of the head file can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HeadFileState {
+    Sound,
+    /// One of the two slots cannot be read. The other tells the head, but the lost one may have
+    /// been the newer.
+    OneSlot,
+    /// The file is missing, or neither slot can be read: the segments tell the head.
+    Lost,
+}
+
+/// The head that the head file vouches for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Published {
+    /// The head of the newer valid slot; [`Head::EMPTY`] if the head file is lost.
     pub head: Head,
+    /// The slot that holds it. The next publication overwrites the other one.
     pub slot: usize,
-    /// The other slot cannot be read. What it said may have been newer.
-    pub is_alone: bool,
+    pub head_file: HeadFileState,
+}
+
+impl Published {
+    pub const LOST: Published = Published {
+        head: Head::EMPTY,
+        slot: 1,
+        head_file: HeadFileState::Lost,
+    };
+
+    /// Looks without a lock: a slot that is being written just now does not count as lost.
+    ///
+    /// # Errors
+    /// [`LogError::Missing`] if there are neither head file nor segments.
+    pub fn at_rest(storage: &dyn Storage) -> Result<Published, LogError> {
+        match HeadFile::open(storage, Access::Read)? {
+            Some(file) => file.published_at_rest(storage),
+            None if segment::list(storage)?.is_empty() => Err(LogError::Missing {
+                path: storage.path(""),
+            }),
+            None => Ok(Published::LOST),
+        }
+    }
 }
 
 impl HeadFile {
@@ -160,32 +195,19 @@ impl HeadFile {
         self.file.try_lock()
     }
 
-    /// `None` if no slot is valid: the file is empty, or damaged in both.
-    pub fn published(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
-        let slots = self.slots(storage)?;
-        let is_alone = slots.iter().any(|read| !matches!(read, Slot::Valid(_)));
-        let heads = slots
-            .into_iter()
-            .enumerate()
-            .filter_map(|(slot, read)| match read {
-                Slot::Valid(head) => Some(Published {
-                    head,
-                    slot,
-                    is_alone,
-                }),
-                Slot::Empty | Slot::Bad => None,
-            });
-        Ok(heads.max_by_key(|published| published.head.sequence))
+    /// What the newer valid slot says. To be asked under the writer lock.
+    pub fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+        Ok(published_by(self.slots(storage)?))
     }
 
-    /// The same for whoever holds no lock: a slot that is just being written is not a lost one.
-    pub fn published_at_rest(&self, storage: &dyn Storage) -> Result<Option<Published>, LogError> {
+    fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
         for _ in 0..LOOKS {
-            match self.published(storage)? {
-                Some(published) if !published.is_alone => return Ok(Some(published)),
-                None if self.slots(storage)? == [Slot::Empty; 2] => return Ok(None),
-                _ => std::thread::sleep(BETWEEN_LOOKS),
+            let slots = self.slots(storage)?;
+            let published = published_by(slots);
+            if published.head_file == HeadFileState::Sound || slots == [Slot::Empty; 2] {
+                return Ok(published);
             }
+            std::thread::sleep(BETWEEN_LOOKS);
         }
         self.published(storage)
     }
@@ -247,6 +269,30 @@ impl HeadFile {
             text
         }
     }
+}
+
+/// Both slots are written before the first event, so one that is not valid was lost.
+pub(super) fn published_by(slots: [Slot; 2]) -> Published {
+    let is_sound = slots.iter().all(|read| matches!(read, Slot::Valid(_)));
+    let head_file = if is_sound {
+        HeadFileState::Sound
+    } else {
+        HeadFileState::OneSlot
+    };
+    let heads = slots
+        .into_iter()
+        .enumerate()
+        .filter_map(|(slot, read)| match read {
+            Slot::Valid(head) => Some(Published {
+                head,
+                slot,
+                head_file,
+            }),
+            Slot::Empty | Slot::Bad => None,
+        });
+    heads
+        .max_by_key(|published| published.head.sequence)
+        .unwrap_or(Published::LOST)
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //!
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
-//! acknowledged lines only, [`ending`] tells how the log ends, [`audit`] checks all of them and the
-//! head, [`recovery`] settles what a crash left behind, [`settle`] says beforehand what that would
-//! be. [`copy`] copies what is acknowledged, [`mended`] shows a log as it would be with parts of a
+//! acknowledged lines only, [`tail`] tells what stands behind the head, [`audit`] checks all lines
+//! and the head. [`copy`] copies what is acknowledged, [`mended`] shows a log as it would be with parts of a
 //! copy in it. [`storage`] is the only door to the disk; `draft` stands before it in a dry run.
 //! [`upcast`] lifts old versions; `schema` holds the JSON Schemas of all versions.
 //!
@@ -14,7 +13,6 @@ pub mod audit;
 pub mod copy;
 mod draft;
 pub mod encode;
-pub mod ending;
 pub mod error;
 pub mod file_log;
 pub mod hash;
@@ -22,12 +20,11 @@ pub mod head;
 mod line;
 pub mod mended;
 pub mod reader;
-pub mod recovery;
 #[cfg(feature = "cli")]
 pub mod schema;
 pub mod segment;
-pub mod settle;
 pub mod storage;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 pub mod upcast;
@@ -36,15 +33,15 @@ pub mod writer;
 use std::time::Duration;
 
 pub use encode::{Batch, Encoded};
-pub use ending::{Ending, HeadFileState};
 pub use error::LogError;
 pub use file_log::FileLog;
 pub use hash::Hash;
-pub use head::Head;
+pub use head::{Head, HeadFileState};
 pub use line::{Line, LineKind};
 pub use reader::Reader;
 pub use segment::OwnedLine;
-pub use writer::Writer;
+pub use tail::Tail;
+pub use writer::{Recovery, Writer};
 
 /// How long to wait for the writer lock, and as whom.
 #[derive(Clone, Debug)]

@@ -47,6 +47,45 @@ pub fn open(
     })
 }
 
+pub(super) fn length(storage: &dyn Storage, first: Sequence) -> Result<u64, LogError> {
+    open(storage, first, Access::Read)?
+        .len()
+        .map_err(|source| io_error(storage, "measure", first, source))
+}
+
+/// All bytes of a segment from `from` on, whatever the head says.
+pub(super) fn read_from(
+    storage: &dyn Storage,
+    first: Sequence,
+    from: u64,
+) -> Result<Vec<u8>, LogError> {
+    let io = |action| move |source| io_error(storage, action, first, source);
+    let file = open(storage, first, Access::Read)?;
+    let length = file.len().map_err(io("measure"))?;
+    let length = usize::try_from(length.saturating_sub(from)).unwrap_or(usize::MAX);
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| io("read")(std::io::ErrorKind::OutOfMemory.into()))?;
+    bytes.resize(length, 0);
+    let read = file.read_at(&mut bytes, from).map_err(io("read"))?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+pub(super) fn io_error(
+    storage: &dyn Storage,
+    action: &'static str,
+    first: Sequence,
+    source: std::io::Error,
+) -> LogError {
+    LogError::Io {
+        action,
+        path: storage.path(&file_name(first)),
+        source,
+    }
+}
+
 /// One segment open for reading, bounded by the head.
 pub(super) struct Segment {
     pub first: Sequence,

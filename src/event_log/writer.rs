@@ -5,11 +5,11 @@ use crate::domain::time::EventTime;
 use crate::event_log::encode::{Batch, Encoded};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
-use crate::event_log::head::{Head, HeadFile, Published};
+use crate::event_log::head::{Head, HeadFile, HeadFileState, Published};
 use crate::event_log::reader::check_line;
-use crate::event_log::recovery::{self, Recovery, io_error};
-use crate::event_log::segment::{self, Segment};
+use crate::event_log::segment::{self, Segment, io_error};
 use crate::event_log::storage::{Access, Storage, StorageFile};
+use crate::event_log::tail::{self, Cutting, Stretch, Tail};
 
 /// The writer lock, held. Dropping it lets go of the lock.
 pub struct Writer<'s> {
@@ -26,22 +26,19 @@ pub struct Writer<'s> {
     scratch: Vec<u8>,
 }
 
-/// What a writer may cut when it takes over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Cutting {
-    /// Only what certainly was never acknowledged.
-    Unasked,
-    /// Also what may have been: somebody has seen it and kept a copy.
-    Approved,
+/// What a writer did to the tail before it could go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recovery {
+    /// Events of whole batches that were published late.
+    pub published_events: u64,
+    /// Bytes of a torn tail that were cut off.
+    pub cut_bytes: u64,
 }
 
-/// What recovery has to do without.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lost {
-    Nothing,
-    /// One slot of the head, which may have been the newer one.
-    Slot,
-    Head,
+impl Recovery {
+    pub fn happened(self) -> bool {
+        self != Recovery::default()
+    }
 }
 
 /// A batch that is durable in its segment and not acknowledged yet. Only publishing it gives the
@@ -52,7 +49,7 @@ struct Unpublished {
 }
 
 impl<'s> Writer<'s> {
-    /// Takes over a locked head file: recovers the tail, checks the last acknowledged line.
+    /// Takes over a locked head file: settles the tail, checks the last acknowledged line.
     pub(super) fn open(
         storage: &'s dyn Storage,
         head_file: HeadFile,
@@ -60,14 +57,11 @@ impl<'s> Writer<'s> {
         cutting: Cutting,
     ) -> Result<Writer<'s>, LogError> {
         let published = head_file.published(storage)?;
-        let (head, slot) = published.map_or((Head::EMPTY, 1), |published| {
-            (published.head, published.slot)
-        });
         let mut writer = Writer {
             storage,
             head_file,
-            head,
-            slot,
+            head: published.head,
+            slot: published.slot,
             last_time: None,
             segment: None,
             segment_bytes_max,
@@ -105,80 +99,81 @@ impl<'s> Writer<'s> {
         let _ = self.head_file.name_holder(holder);
     }
 
-    fn recover(&mut self, published: Option<Published>, cutting: Cutting) -> Result<(), LogError> {
-        let lost = match published {
-            None => Lost::Head,
-            Some(Published { is_alone: true, .. }) => Lost::Slot,
-            Some(_) if recovery::has_tail(self.storage, &self.head)? => Lost::Nothing,
-            Some(_) => return Ok(()),
-        };
-        let tail = match lost {
-            Lost::Nothing => recovery::examine(self.storage, self.head)?,
-            _ if cutting == Cutting::Unasked => {
-                recovery::whole_behind_what_is_left(self.storage, self.head)?
-            }
-            Lost::Head | Lost::Slot => recovery::behind_what_is_left(self.storage, self.head)?,
-        };
-        let published_events = tail.head.sequence.0 - self.head.sequence.0;
-        let outcome = self.cut_and_publish(&tail, lost);
-        self.poisoned = outcome.is_err();
-        outcome?;
-        self.recovery = Recovery {
-            published_events,
-            cut_bytes: tail.excess_bytes,
-        };
-        Ok(())
+    fn recover(&mut self, published: Published, cutting: Cutting) -> Result<(), LogError> {
+        let is_sound = published.head_file == HeadFileState::Sound;
+        if is_sound && !tail::is_in_the_way(self.storage, &self.head)? {
+            return Ok(());
+        }
+        let tail = tail::examine(self.storage, &published)?;
+        tail.check(cutting)?;
+        self.settle(&tail)
     }
 
     /// Settles also what no append would have met yet: segments further behind the head.
     pub(super) fn settle_the_rest(&mut self) -> Result<(), LogError> {
-        let tail = recovery::examine(self.storage, self.head)?;
-        if tail.excess_bytes > 0 || !tail.excess_segments.is_empty() {
-            self.cut_and_publish(&tail, Lost::Nothing)?;
-            self.recovery.cut_bytes += tail.excess_bytes;
+        let published = Published {
+            head: self.head,
+            slot: self.slot,
+            head_file: HeadFileState::Sound,
+        };
+        let tail = tail::examine(self.storage, &published)?;
+        if tail.torn.is_empty() {
+            Ok(())
+        } else {
+            self.settle(&tail)
         }
+    }
+
+    fn settle(&mut self, tail: &Tail) -> Result<(), LogError> {
+        let outcome = self.cut_and_publish(tail);
+        self.poisoned = outcome.is_err();
+        outcome?;
+        self.recovery.published_events += tail.end.sequence.0 - tail.head.sequence.0;
+        self.recovery.cut_bytes += tail.torn_bytes();
         Ok(())
     }
 
-    fn cut_and_publish(&mut self, tail: &recovery::Tail, lost: Lost) -> Result<(), LogError> {
+    fn cut_and_publish(&mut self, tail: &Tail) -> Result<(), LogError> {
         failpoint!("recovery.before_cut");
-        for first in tail.excess_segments.iter().rev() {
+        let behind = |stretch: &&Stretch| stretch.segment > tail.end.segment;
+        for Stretch { segment: first, .. } in tail.torn.iter().rev().filter(behind) {
             let name = segment::file_name(*first);
             self.storage
                 .remove(&name)
                 .map_err(|source| io_error(self.storage, "remove", *first, source))?;
         }
-        for stretch in &tail.stretches {
-            self.make_durable(stretch, lost)?;
+        for stretch in &tail.whole {
+            self.make_durable(stretch, tail.head_file)?;
         }
         self.sync_directory()?;
         failpoint!("recovery.before_publish");
-        if lost != Lost::Nothing || tail.head != self.head {
-            self.publish(tail.head)?;
+        if tail.head_file != HeadFileState::Sound || tail.end != self.head {
+            self.publish(tail.end)?;
         }
         // Both slots are written before anything is appended, so that one that cannot be read is
         // always one that was lost.
-        if lost == Lost::Head {
-            self.publish(tail.head)
+        if tail.head_file == HeadFileState::Lost {
+            self.publish(tail.end)
         } else {
             Ok(())
         }
     }
 
-    /// Cuts a segment behind `stretch` and makes what is left durable. Whoever wrote it may have
-    /// died of a failed fsync, after which a second one succeeds without writing anything; so the
-    /// bytes that are to be published late are written again. With the head file lost that would
-    /// be the whole log, almost all of which was acknowledged once.
-    fn make_durable(&self, stretch: &recovery::Stretch, lost: Lost) -> Result<(), LogError> {
-        let recovery::Stretch {
+    /// Cuts a segment behind `stretch` and makes the rest of it durable. The process that wrote it
+    /// may have died of a failed fsync, after which a second one succeeds without writing anything;
+    /// so the bytes that are to be published late are written again. With the head file lost that
+    /// would be the whole log, almost all of which was acknowledged once.
+    fn make_durable(&self, stretch: &Stretch, head_file: HeadFileState) -> Result<(), LogError> {
+        let Stretch {
             segment: first,
             bytes,
+            ..
         } = stretch;
         let file = segment::open(self.storage, *first, Access::Write)?;
         let io = |source| io_error(self.storage, "recover", *first, source);
         file.truncate(bytes.end).map_err(io)?;
-        if lost != Lost::Head && !bytes.is_empty() {
-            let again = recovery::read_from(self.storage, *first, bytes.start)?;
+        if head_file != HeadFileState::Lost && !bytes.is_empty() {
+            let again = segment::read_from(self.storage, *first, bytes.start)?;
             file.write_at(&again, bytes.start).map_err(io)?;
         }
         file.sync().map_err(io)

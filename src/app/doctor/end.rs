@@ -8,7 +8,7 @@ use crate::domain::company::Company;
 use crate::domain::event::Event;
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Ending, HeadFileState, LogError};
+use crate::event_log::{FileLog, Head, HeadFileState, LogError, OwnedLine};
 
 const VERIFY: &str = "`popug-cli verify` checks every line and says what to do";
 
@@ -28,7 +28,7 @@ impl End {
         End {
             company,
             founding,
-            ending: app.log.ending(),
+            ending: Ending::read(&app.log),
         }
     }
 
@@ -63,6 +63,33 @@ impl End {
     }
 }
 
+/// The acknowledged end of the log, and what stands behind it.
+struct Ending {
+    head: Head,
+    head_file: HeadFileState,
+    /// `None` in a log without events.
+    last: Option<OwnedLine>,
+    /// Events of whole batches that the next writer publishes.
+    unpublished_events: u64,
+    /// Bytes of a torn batch, which the next writer cuts.
+    torn_bytes: u64,
+}
+
+impl Ending {
+    fn read(log: &FileLog) -> Result<Ending, LogError> {
+        let tail = log.tail()?;
+        let head = tail.acknowledged()?;
+        let last = (head.sequence > Sequence::ZERO).then(|| log.line(head.sequence));
+        Ok(Ending {
+            head,
+            head_file: tail.head_file,
+            last: last.transpose()?,
+            unpublished_events: tail.end.sequence.0 - head.sequence.0,
+            torn_bytes: tail.torn_bytes(),
+        })
+    }
+}
+
 /// As the first event of the log tells it.
 fn company(app: &App<'_>) -> Result<Company, AppError> {
     let first = app.log.line(Sequence::FIRST)?;
@@ -82,10 +109,12 @@ fn head(ending: &Ending) -> Check {
     let detail = format!("the head is event {}", ending.head.sequence);
     match ending.head_file {
         HeadFileState::Sound => Check::ok("log", detail),
-        HeadFileState::Missing => {
-            Check::problem("log", format!("{detail}, but log/head is missing"), VERIFY)
-        }
-        HeadFileState::OneSlotBad => Check::warning(
+        HeadFileState::Lost => Check::problem(
+            "log",
+            format!("{detail}, but log/head is missing or cannot be read"),
+            VERIFY,
+        ),
+        HeadFileState::OneSlot => Check::warning(
             "log",
             format!("{detail}; one of the two slots of log/head cannot be read"),
             VERIFY,

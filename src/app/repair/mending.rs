@@ -15,9 +15,8 @@ use crate::app::{App, AppError};
 use crate::domain::time::EventTime;
 use crate::event_log::audit::Depth;
 use crate::event_log::copy::Progress;
-use crate::event_log::settle::HeadFileState;
 use crate::event_log::storage::{Access, Storage, StorageFile};
-use crate::event_log::{Patience, segment};
+use crate::event_log::{HeadFileState, Patience, segment};
 use crate::files::held::named_path;
 
 impl App<'_> {
@@ -82,12 +81,13 @@ impl App<'_> {
         {
             kept.keep(&self.log_file(&name), 0)?;
         }
-        for cut in &plan.unsettled.cuts {
-            kept.keep(&self.log_file(&segment::file_name(cut.segment)), cut.byte)?;
+        for cut in plan.tail.cuts() {
+            let file = self.log_file(&segment::file_name(cut.segment));
+            kept.keep(&file, cut.bytes.start)?;
         }
-        match plan.unsettled.head_file {
+        match plan.tail.head_file {
             HeadFileState::Sound => Ok(()),
-            HeadFileState::HalfBad | HeadFileState::Lost => kept.keep(&self.log_file("head"), 0),
+            HeadFileState::OneSlot | HeadFileState::Lost => kept.keep(&self.log_file("head"), 0),
         }
     }
 
@@ -176,7 +176,7 @@ impl Report<'_> {
 impl RepairPlan {
     /// For reports and scripts.
     pub fn object(&self) -> Value {
-        let unsettled = &self.unsettled;
+        let tail = &self.tail;
         json!({
             "damage": self.damage.iter().map(|fault| json!({
                 "segment": fault.place.segment, "byte": fault.place.byte,
@@ -186,18 +186,18 @@ impl RepairPlan {
                 "segment": replaced.file_name(), "bytes_from_backup": replaced.from_backup, "bytes_kept": replaced.stay.unwrap_or(0),
             })).collect::<Vec<_>>(),
             "removed": self.strays,
-            "cut": unsettled.cuts.iter().map(|cut| json!({
-                "segment": segment::file_name(cut.segment), "byte": cut.byte, "bytes": cut.bytes,
+            "cut": tail.cuts().map(|cut| json!({
+                "segment": segment::file_name(cut.segment), "byte": cut.bytes.start, "bytes": cut.length(),
                 "first_sequence": cut.sequences.map(|(first, _)| first),
                 "last_sequence": cut.sequences.map(|(_, last)| last),
             })).collect::<Vec<_>>(),
-            "published_events": unsettled.late_events,
-            "head_file": match unsettled.head_file {
+            "published_events": tail.late_events(),
+            "head_file": match tail.head_file {
                 HeadFileState::Sound => "sound",
-                HeadFileState::HalfBad => "half_bad",
+                HeadFileState::OneSlot => "half_bad",
                 HeadFileState::Lost => "lost",
             },
-            "head": { "sequence": unsettled.head.sequence, "hash": unsettled.head.hash.to_string() },
+            "head": { "sequence": tail.end.sequence, "hash": tail.end.hash.to_string() },
         })
     }
 }

@@ -24,9 +24,9 @@ use crate::domain::id::{CompanyId, Sequence};
 use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
 use crate::event_log::copy::{Extent, Piece, Progress};
 use crate::event_log::mended::{Beginning, Mended};
-use crate::event_log::settle::{HeadFileState, Unsettled};
 use crate::event_log::storage::{Access, Disk, Storage};
-use crate::event_log::{FileLog, LogError, segment};
+use crate::event_log::tail::Cutting;
+use crate::event_log::{FileLog, HeadFileState, LogError, Tail, segment};
 
 const THREADS: usize = 2;
 /// Of the founding.
@@ -41,7 +41,7 @@ pub struct RepairPlan {
     /// Files that look like segments and hold nothing of this log's own.
     pub strays: Vec<String>,
     /// What stands behind the head once the damage is gone, and the state of the head file.
-    pub unsettled: Unsettled,
+    pub tail: Tail,
 }
 
 /// A segment whose beginning is taken from a backup.
@@ -62,7 +62,7 @@ impl Replacement {
 
 impl RepairPlan {
     pub fn is_nothing(&self) -> bool {
-        self.damage.is_empty() && self.unsettled.is_nothing()
+        self.damage.is_empty() && self.tail.is_settled()
     }
 }
 
@@ -109,16 +109,16 @@ impl App<'_> {
         from: Option<&Path>,
         progress: Progress<'_>,
     ) -> Result<RepairPlan, AppError> {
-        let unsettled = self.log.unsettled()?;
+        let tail = tail_to_settle(&self.log)?;
         match from {
-            Some(from) if unsettled.head_file != HeadFileState::Sound => {
+            Some(from) if tail.head_file != HeadFileState::Sound => {
                 self.plan_with_backup(Vec::new(), from, progress)
             }
             _ => Ok(RepairPlan {
                 damage: Vec::new(),
                 replacements: Vec::new(),
                 strays: Vec::new(),
-                unsettled,
+                tail,
             }),
         }
     }
@@ -158,22 +158,20 @@ impl App<'_> {
             || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
         let whole = FileLog::on(mended()?);
         check_mended(&whole, &extent, from, progress)?;
-        let unsettled = whole.unsettled()?;
-        let ends = match unsettled.head_file {
+        let tail = tail_to_settle(&whole)?;
+        let ends = match tail.head_file {
             HeadFileState::Sound => whole,
-            HeadFileState::HalfBad | HeadFileState::Lost => {
-                FileLog::as_of(mended()?, unsettled.head)
-            }
+            HeadFileState::OneSlot | HeadFileState::Lost => FileLog::as_of(mended()?, tail.end),
         };
         check_past(&ends, &extent, from)?;
-        if unsettled.head_file == HeadFileState::Lost {
+        if tail.head_file == HeadFileState::Lost {
             self.check_company(&manifest, from)?;
         }
         Ok(RepairPlan {
             damage,
             replacements,
             strays,
-            unsettled,
+            tail,
         })
     }
 
@@ -257,6 +255,15 @@ impl App<'_> {
             _ => None,
         }
     }
+}
+
+/// # Errors
+/// [`LogError::Damaged`] if not even people who approve of it may have the tail cut: then nothing
+/// tells where the log ends.
+fn tail_to_settle(log: &FileLog) -> Result<Tail, LogError> {
+    let tail = log.tail()?;
+    tail.check(Cutting::Approved)?;
+    Ok(tail)
 }
 
 struct DamageFound {

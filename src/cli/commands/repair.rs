@@ -13,8 +13,8 @@ use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
-use crate::event_log::segment;
-use crate::event_log::settle::{Cut, HeadFileState};
+use crate::event_log::tail::Stretch;
+use crate::event_log::{HeadFileState, segment};
 use crate::files::held::Held;
 use crate::reports::table::Table;
 
@@ -112,39 +112,38 @@ fn as_lines(plan: &RepairPlan) -> String {
             "remove: log/{name}: nothing in it is missing elsewhere"
         );
     }
-    let unsettled = &plan.unsettled;
-    if unsettled.late_events > 0 {
+    let tail = &plan.tail;
+    if tail.late_events() > 0 {
         let _ = writeln!(
             text,
             "publish: {} whole events behind the head, up to {}",
-            unsettled.late_events, unsettled.head.sequence
+            tail.late_events(),
+            tail.end.sequence
         );
     }
-    let acknowledged = match unsettled.head_file {
+    let acknowledged = match tail.head_file {
         HeadFileState::Sound => "never acknowledged",
-        HeadFileState::HalfBad | HeadFileState::Lost => {
+        HeadFileState::OneSlot | HeadFileState::Lost => {
             "perhaps acknowledged: a backup may have it (--from)"
         }
     };
-    unsettled
-        .cuts
-        .iter()
+    tail.cuts()
         .for_each(|cut| text.push_str(&cut_line(cut, acknowledged)));
-    let _ = match unsettled.head_file {
+    let _ = match tail.head_file {
         HeadFileState::Sound => Ok(()),
-        HeadFileState::HalfBad => {
+        HeadFileState::OneSlot => {
             writeln!(text, "write: log/head: one of its slots cannot be read")
         }
         HeadFileState::Lost => writeln!(
             text,
             "write: log/head: it is lost; the segments end with event {}. Whether more was acknowledged nobody can tell",
-            unsettled.head.sequence
+            tail.end.sequence
         ),
     };
     text
 }
 
-fn cut_line(cut: &Cut, acknowledged: &str) -> String {
+fn cut_line(cut: &Stretch, acknowledged: &str) -> String {
     let lines = match cut.sequences {
         Some((first, last)) if first == last => format!("event {first}"),
         Some((first, last)) => format!("events {first} to {last}"),
@@ -153,6 +152,7 @@ fn cut_line(cut: &Cut, acknowledged: &str) -> String {
     let name = segment::file_name(cut.segment);
     format!(
         "cut: log/{name} from byte {}: {} bytes, {lines}, {acknowledged}\n",
-        cut.byte, cut.bytes
+        cut.bytes.start,
+        cut.length()
     )
 }

@@ -3,7 +3,7 @@
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::audit::content::{Contents, Counted};
-use crate::event_log::audit::plan::{Plan, Task};
+use crate::event_log::audit::plan::{self, Plan, Task};
 use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, Scope, identity};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
@@ -68,7 +68,7 @@ pub(super) fn check(
     scope: &Scope<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Checked, LogError> {
-    let segment = open(storage, plan, task.segment)?;
+    let (segment, _) = plan::open(storage, task.segment, &plan.head)?;
     let track = track_before(storage, plan, task)?;
     let length = usize::try_from(task.bytes.end - task.bytes.start).expect("a chunk fits memory");
     if buffer.len() < length {
@@ -95,25 +95,6 @@ pub(super) fn check(
     Ok(chunk.checked)
 }
 
-/// A segment up to the head, or to where it ends if that is earlier: the plan has said so.
-pub(super) fn open(
-    storage: &dyn Storage,
-    plan: &Plan,
-    first: Sequence,
-) -> Result<Segment, LogError> {
-    match Segment::open(storage, first, &plan.head) {
-        Err(LogError::Damaged { place, .. }) => Segment::open(
-            storage,
-            first,
-            &Head {
-                position: place.byte,
-                ..plan.head
-            },
-        ),
-        other => other,
-    }
-}
-
 fn track_before(
     storage: &dyn Storage,
     plan: &Plan,
@@ -122,7 +103,7 @@ fn track_before(
     let Some((segment, end)) = task.before else {
         return Ok((task.first == Some(Sequence::FIRST)).then_some(Track::START));
     };
-    match open(storage, plan, segment)?.line_before(end) {
+    match plan::open(storage, segment, &plan.head)?.0.line_before(end) {
         Ok((_, bytes)) => Ok(Line::parse(&bytes).ok().map(|line| track_of(&line))),
         Err(LogError::Damaged { .. }) => Ok(None),
         Err(other) => Err(other),

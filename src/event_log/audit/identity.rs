@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::id::Sequence;
-use crate::event_log::audit::plan::Plan;
-use crate::event_log::audit::{Audit, FaultKind, chunk};
+use crate::event_log::audit::plan::{self, Plan};
+use crate::event_log::audit::{Audit, FaultKind};
 use crate::event_log::error::{LogError, Place};
 use crate::event_log::line::Line;
 use crate::event_log::segment;
@@ -73,7 +73,7 @@ pub(super) fn check(
         more: 0,
     };
     for task in &plan.chunks {
-        let segment = chunk::open(storage, plan, task.segment)?;
+        let (segment, _) = plan::open(storage, task.segment, &plan.head)?;
         let mut bytes = vec![
             0;
             usize::try_from(task.bytes.end - task.bytes.start)

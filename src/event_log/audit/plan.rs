@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use crate::domain::id::Sequence;
-use crate::event_log::audit::{Audit, FaultKind};
+use crate::event_log::audit::{Audit, Fault, FaultKind};
 use crate::event_log::error::{LogError, Place};
-use crate::event_log::head::{HEAD_FILE, Head, HeadFile, Published, Slot};
+use crate::event_log::head::{self, HEAD_FILE, Head, HeadFile, HeadFileState, Published, Slot};
 use crate::event_log::line::Line;
-use crate::event_log::recovery::{self, Tail};
 use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::{Access, Storage};
+use crate::event_log::tail::{self, Tail};
 
 /// Small enough to stay in a core's cache between reading and hashing.
 const CHUNK_BYTES: u64 = 512 << 10;
@@ -34,7 +34,7 @@ impl Plan {
     /// `None` if there is nothing to go by.
     pub fn make(storage: &dyn Storage, audit: &mut Audit) -> Result<Option<Plan>, LogError> {
         let segments = segment::list(storage)?;
-        let Some(head) = find_head(storage, &segments, audit)? else {
+        let Some((head, behind)) = find_head(storage, &segments, audit)? else {
             return Ok(None);
         };
         audit.head = Some(head);
@@ -50,7 +50,7 @@ impl Plan {
             plan.take_segment(storage, *first, &mut walk, audit)?;
         }
         plan.check_end(&walk, audit);
-        note_excess(storage, &segments, &head, audit)?;
+        note_excess(behind, audit);
         Ok(Some(plan))
     }
 
@@ -61,7 +61,10 @@ impl Plan {
         walk: &mut Walk,
         audit: &mut Audit,
     ) -> Result<(), LogError> {
-        let segment = open(storage, first, &self.head, audit)?;
+        let (segment, short) = open(storage, first, &self.head)?;
+        if let Some((place, what)) = short {
+            audit.fault(FaultKind::Damage, place, what);
+        }
         let place = segment.place(0, first);
         match walk.expected {
             Some(expected) if first < expected => {
@@ -159,23 +162,24 @@ fn lost(from: Sequence, to: Sequence) -> String {
     )
 }
 
-/// A segment that may be shorter than the head says.
-fn open(
+/// A segment up to the head, or to where it ends if that is earlier, and the damage in that case.
+pub(super) fn open(
     storage: &dyn Storage,
     first: Sequence,
     head: &Head,
-    audit: &mut Audit,
-) -> Result<Segment, LogError> {
+) -> Result<(Segment, Option<(Place, String)>), LogError> {
     match Segment::open(storage, first, head) {
         Err(LogError::Damaged { place, what }) => {
             let shorter = Head {
                 position: place.byte,
                 ..*head
             };
-            audit.fault(FaultKind::Damage, place, what);
-            Segment::open(storage, first, &shorter)
+            Ok((
+                Segment::open(storage, first, &shorter)?,
+                Some((place, what)),
+            ))
         }
-        other => other,
+        other => Ok((other?, None)),
     }
 }
 
@@ -188,12 +192,49 @@ fn last_sequence(segment: &Segment) -> Result<Option<Sequence>, LogError> {
     }
 }
 
-/// The published head; without one, what recovery would take for it.
+/// The published head; without one, the head that the next writer would find. With it come the
+/// bytes behind it.
 fn find_head(
     storage: &dyn Storage,
     segments: &[Sequence],
     audit: &mut Audit,
-) -> Result<Option<Head>, LogError> {
+) -> Result<Option<(Head, u64)>, LogError> {
+    let published = check_head_file(storage, segments, audit)?;
+    let tail = match tail::examine(storage, &published) {
+        // The log does not reach this head. Its lines will tell.
+        Err(LogError::Damaged { .. }) => return Ok(Some((published.head, 0))),
+        tail => tail?,
+    };
+    let doubtful = tail.doubtful.clone();
+    Ok(match (published.head_file, doubtful) {
+        (HeadFileState::Sound, _) => Some((tail.head, tail.bytes())),
+        (HeadFileState::OneSlot, Some((place, what))) => {
+            audit.fault(FaultKind::Damage, place, what);
+            Some((tail.head, tail.bytes()))
+        }
+        (HeadFileState::Lost, Some((place, what))) => {
+            let head = last_line(storage, segments)?;
+            if head.is_none() {
+                // Nothing tells where the log ends, so its lines cannot be checked one by one.
+                audit.fault(FaultKind::Damage, place, what);
+            }
+            head.map(|head| (head, 0))
+        }
+        (HeadFileState::OneSlot | HeadFileState::Lost, None) => {
+            if !audit.faults.is_empty() {
+                note_reconstructed(&tail, audit);
+            }
+            Some((tail.end, tail.torn_bytes()))
+        }
+    })
+}
+
+/// Tells what is wrong with the head file. An empty one is fine in a log without events.
+fn check_head_file(
+    storage: &dyn Storage,
+    segments: &[Sequence],
+    audit: &mut Audit,
+) -> Result<Published, LogError> {
     let place = |byte| Place {
         segment: HEAD_FILE.to_owned(),
         byte,
@@ -206,91 +247,34 @@ fn find_head(
             });
         }
         audit.fault(FaultKind::Head, place(0), "the head file is missing");
-        return reconstruct(
-            storage,
-            segments,
-            recovery::behind_what_is_left(storage, Head::EMPTY),
-            audit,
-        );
+        return Ok(Published::LOST);
     };
     let slots = file.slots(storage)?;
-    let published = file.published(storage)?;
-    for index in (0..slots.len()).filter(|index| is_lost(slots[*index], published)) {
-        let byte = index as u64 * Slot::BYTES;
-        audit.fault(
-            FaultKind::Head,
-            place(byte),
-            format!("slot {index} of the head file is not readable"),
-        );
-    }
-    match published {
-        Some(Published {
-            head,
-            is_alone: true,
-            ..
-        }) => match recovery::behind_what_is_left(storage, head) {
-            Err(LogError::Damaged { place, what }) => {
-                // Should the log not reach this head, its lines will tell.
-                if recovery::has_tail(storage, &head).is_ok() {
-                    audit.fault(FaultKind::Damage, place, what);
-                }
-                Ok(Some(head))
-            }
-            tail => reconstruct(storage, segments, tail, audit),
-        },
-        Some(Published { head, .. }) => Ok(Some(head)),
-        None if slots.contains(&Slot::Bad) => reconstruct(
-            storage,
-            segments,
-            recovery::behind_what_is_left(storage, Head::EMPTY),
-            audit,
-        ),
-        None if segments.is_empty() => Ok(Some(Head::EMPTY)),
-        None => {
-            audit.fault(FaultKind::Head, place(0), "the head file is empty");
-            reconstruct(
-                storage,
-                segments,
-                recovery::behind_what_is_left(storage, Head::EMPTY),
-                audit,
-            )
+    let published = head::published_by(slots);
+    // Both slots are written before the first event is.
+    let is_lost = |slot| {
+        slot == Slot::Bad || slot == Slot::Empty && published.head_file != HeadFileState::Lost
+    };
+    for (index, slot) in (0_u64..).zip(slots) {
+        if is_lost(slot) {
+            let what = format!("slot {index} of the head file is not readable");
+            audit.fault(FaultKind::Head, place(index * Slot::BYTES), what);
         }
     }
+    if slots == [Slot::Empty; 2] && !segments.is_empty() {
+        audit.fault(FaultKind::Head, place(0), "the head file is empty");
+    }
+    Ok(published)
 }
 
-/// Both slots are written before the first event is.
-fn is_lost(slot: Slot, published: Option<Published>) -> bool {
-    slot == Slot::Bad || slot == Slot::Empty && published.is_some()
-}
-
-/// The end of the longest run of whole batches; if damage ends it early, of the last segment.
-fn reconstruct(
-    storage: &dyn Storage,
-    segments: &[Sequence],
-    tail: Result<Tail, LogError>,
-    audit: &mut Audit,
-) -> Result<Option<Head>, LogError> {
-    match tail {
-        Ok(tail) => {
-            if !tail.is_whole() {
-                audit.fault(FaultKind::Doubt, tail.end(), recovery::IN_DOUBT);
-            }
-            audit.notes.push(format!(
-                "as far as its lines tell, the log ends with sequence {}",
-                tail.head.sequence
-            ));
-            Ok(Some(tail.head))
-        }
-        Err(LogError::Damaged { place, what }) => {
-            let head = last_line(storage, segments)?;
-            if head.is_none() {
-                // Nothing tells where the log ends, so its lines cannot be checked one by one.
-                audit.fault(FaultKind::Damage, place, what);
-            }
-            Ok(head)
-        }
-        Err(other) => Err(other),
+fn note_reconstructed(tail: &Tail, audit: &mut Audit) {
+    if let Some((place, what)) = tail.in_doubt() {
+        audit.fault(FaultKind::Doubt, place, what);
     }
+    audit.notes.push(format!(
+        "as far as its lines tell, the log ends with sequence {}",
+        tail.end.sequence
+    ));
 }
 
 fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head>, LogError> {
@@ -315,40 +299,17 @@ fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head
 }
 
 /// Bytes beyond the head were never acknowledged.
-fn note_excess(
-    storage: &dyn Storage,
-    segments: &[Sequence],
-    head: &Head,
-    audit: &mut Audit,
-) -> Result<(), LogError> {
-    let mut excess = 0;
-    for first in segments
-        .iter()
-        .filter(|first| **first == head.segment || **first > head.sequence)
-    {
-        let file = segment::open(storage, *first, Access::Read)?;
-        let length = file
-            .len()
-            .map_err(|source| recovery::io_error(storage, "measure", *first, source))?;
-        excess += if *first == head.segment {
-            length.saturating_sub(head.position)
-        } else {
-            length
-        };
+fn note_excess(bytes: u64, audit: &mut Audit) {
+    if bytes == 0 {
+        return;
     }
-    let settled = if audit
-        .faults
-        .iter()
-        .any(|fault| fault.kind == FaultKind::Head)
-    {
+    let is_head_bad = |fault: &Fault| fault.kind == FaultKind::Head;
+    let settled = if audit.faults.iter().any(is_head_bad) {
         "whether they were acknowledged, the damaged head file does not tell; popug-cli repair shows and settles them"
     } else {
         "never acknowledged; the next write command settles them, or popug-cli repair"
     };
-    if excess > 0 {
-        audit
-            .notes
-            .push(format!("{excess} bytes stand beyond the head: {settled}"));
-    }
-    Ok(())
+    audit
+        .notes
+        .push(format!("{bytes} bytes stand beyond the head: {settled}"));
 }

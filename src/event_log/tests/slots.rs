@@ -3,8 +3,8 @@
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
 use crate::event_log::audit::{Depth, FaultKind};
-use crate::event_log::settle::HeadFileState;
-use crate::event_log::{Batch, FileLog, LogError, segment};
+use crate::event_log::tail::Cutting;
+use crate::event_log::{Batch, FileLog, HeadFileState, LogError, segment};
 
 const SLOT_BYTES: usize = 4096;
 const FIRST: &str = "00000000000000000001.ndjson";
@@ -66,10 +66,10 @@ fn whichever_slot_was_lost_no_batch_is_and_the_next_writer_heals_it() {
                 faults.iter().map(place).collect::<Vec<_>>(),
                 [(FaultKind::Head, (slot * SLOT_BYTES) as u64)]
             );
-            assert_eq!(log.unsettled().unwrap().head_file, HeadFileState::HalfBad);
+            assert_eq!(log.tail().unwrap().head_file, HeadFileState::OneSlot);
             drop(log.writer(&AT_ONCE).unwrap());
             assert_eq!(read(&log).unwrap(), lines_of(&batches()), "slot {slot}");
-            assert!(log.unsettled().unwrap().is_nothing(), "slot {slot}");
+            assert!(log.tail().unwrap().is_settled(), "slot {slot}");
         }
     }
 }
@@ -83,7 +83,7 @@ fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
         let (disk, log) = log();
         disk.put("head", &losses(&head, slot)[0]);
         log.settle(&AT_ONCE).unwrap();
-        assert!(log.unsettled().unwrap().is_nothing(), "slot {slot}");
+        assert!(log.tail().unwrap().is_settled(), "slot {slot}");
         assert_eq!(
             log.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults,
             [],
@@ -117,7 +117,7 @@ fn what_is_not_whole_behind_a_lone_slot_is_damage_and_stays() {
                 "byte {byte}: {refused:?}"
             );
             assert!(
-                matches!(log.ending().err(), Some(LogError::Damaged { .. })),
+                matches!(log.head().err(), Some(LogError::Damaged { .. })),
                 "byte {byte}"
             );
             assert!(disk.bytes(FIRST) == spoilt, "byte {byte}");
@@ -134,7 +134,8 @@ fn good_lines_behind_a_bad_one_are_damage_for_an_audit_and_for_a_repair_too() {
     bytes[first_of_last + 40] ^= 1;
     disk.put("head", &losses(&head, slot)[1]);
     disk.put(FIRST, &bytes);
-    assert!(matches!(whole.unsettled(), Err(LogError::Damaged { .. })));
+    let refused = whole.tail().unwrap().check(Cutting::Approved);
+    assert!(matches!(refused, Err(LogError::Damaged { .. })));
     let faults = whole.audit(Depth::Chain, 1, &|_, _| {}).unwrap().faults;
     let damage: Vec<_> = faults
         .iter()
@@ -153,10 +154,10 @@ fn a_repair_may_cut_what_is_torn_behind_a_lone_slot() {
     let slot = newer(&head);
     disk.put("head", &losses(&head, slot)[2]);
     disk.put(FIRST, &bytes[..bytes.len() - 1]);
-    assert_eq!(whole.unsettled().unwrap().cuts.len(), 1);
+    assert_eq!(whole.tail().unwrap().cuts().count(), 1);
     whole.lock_unsettled(&AT_ONCE).unwrap().settle().unwrap();
     assert_eq!(read(&whole).unwrap(), lines_of(&batches()[..3]));
-    assert!(whole.unsettled().unwrap().is_nothing());
+    assert!(whole.tail().unwrap().is_settled());
 }
 
 #[test]

@@ -3,8 +3,7 @@
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
-use crate::event_log::recovery::Recovery;
-use crate::event_log::{Batch, FileLog, LogError};
+use crate::event_log::{Batch, FileLog, LogError, Recovery};
 
 const SEGMENT: &str = "00000000000000000001.ndjson";
 const PAGE_BYTES: usize = 4096;

@@ -1,0 +1,352 @@
+//! How the log ends: which head its head file vouches for, and what stands behind that head.
+//!
+//! [`examine`] is the only place that looks behind the head. Readers learn from it where the log
+//! ends if the head file is lost, a writer what it has to publish and to cut, an audit and a repair
+//! what they report. Nothing is changed here.
+
+use std::ops::Range;
+
+use crate::domain::id::Sequence;
+use crate::event_log::error::{LogError, Place};
+use crate::event_log::head::{Head, HeadFileState, Published};
+use crate::event_log::line::Line;
+use crate::event_log::reader::check_line;
+use crate::event_log::segment;
+use crate::event_log::storage::{Access, Storage};
+
+/// The head that the head file vouches for, and everything behind it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tail {
+    /// [`Head::EMPTY`] if the head file is lost.
+    pub head: Head,
+    pub head_file: HeadFileState,
+    /// The end of the whole batches that continue the head.
+    pub end: Head,
+    /// The segments that hold these batches, the last one with `end` in it.
+    pub(super) whole: Vec<Stretch>,
+    /// Everything behind `end`. Segments that begin behind it are listed even if they are empty.
+    pub(super) torn: Vec<Stretch>,
+    /// A bad line that good lines follow: more than a crash leaves behind.
+    pub(super) doubtful: Option<(Place, String)>,
+}
+
+/// Bytes of one segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    pub segment: Sequence,
+    pub bytes: Range<u64>,
+    /// The first and the last of its lines that can be read, in a torn stretch.
+    pub sequences: Option<(Sequence, Sequence)>,
+}
+
+impl Stretch {
+    pub fn length(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+}
+
+/// Who asks for a tail to be settled. That decides what may be cut:
+///
+/// | head file | whole batches | a torn end | a bad line that good lines follow |
+/// | --- | --- | --- | --- |
+/// | sound: the tail was never acknowledged | published | cut | cut |
+/// | one slot, or lost: the tail may have been acknowledged | published | damage if `Unasked`, cut if `Approved` | damage |
+///
+/// One crash tears either a slot of the head or the end of the log. If both are unreadable,
+/// something that was acknowledged may be lost, and only people decide to go on without it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cutting {
+    /// A command that passes by: it cuts only bytes that certainly were never acknowledged.
+    Unasked,
+    /// People who have seen the tail and kept a copy.
+    Approved,
+}
+
+const IN_DOUBT: &str = "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
+
+impl Tail {
+    /// Whether a writer may settle this tail: publish what is whole and cut the rest.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] where [`Cutting`] says so.
+    pub fn check(&self, cutting: Cutting) -> Result<(), LogError> {
+        let found = match (self.head_file, cutting) {
+            (HeadFileState::Sound, _) => None,
+            (_, Cutting::Unasked) => self.doubtful.clone().or_else(|| self.in_doubt()),
+            (_, Cutting::Approved) => self.doubtful.clone(),
+        };
+        match found {
+            Some((place, what)) => Err(LogError::Damaged { place, what }),
+            None => Ok(()),
+        }
+    }
+
+    /// The last event that counts as acknowledged. If the head file does not tell, all whole
+    /// batches count.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the head file does not tell and the tail is not whole.
+    pub fn acknowledged(&self) -> Result<Head, LogError> {
+        self.check(Cutting::Unasked)?;
+        Ok(match self.head_file {
+            HeadFileState::Sound => self.head,
+            HeadFileState::OneSlot | HeadFileState::Lost => self.end,
+        })
+    }
+
+    /// Where the tail stops being whole, if it does.
+    pub(super) fn in_doubt(&self) -> Option<(Place, String)> {
+        let place = Place {
+            segment: segment::file_name(self.end.segment),
+            byte: self.end.position,
+            sequence: self.end.sequence.next(),
+        };
+        (!self.torn.is_empty()).then(|| (place, IN_DOUBT.to_owned()))
+    }
+
+    /// Events of whole batches that nobody acknowledged. A lost head file acknowledges none, so
+    /// there they are not counted.
+    pub fn late_events(&self) -> u64 {
+        match self.head_file {
+            HeadFileState::Sound | HeadFileState::OneSlot => {
+                self.end.sequence.0 - self.head.sequence.0
+            }
+            HeadFileState::Lost => 0,
+        }
+    }
+
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn.iter().map(Stretch::length).sum()
+    }
+
+    /// Bytes behind `head`, whole or torn.
+    pub(super) fn bytes(&self) -> u64 {
+        self.whole.iter().map(Stretch::length).sum::<u64>() + self.torn_bytes()
+    }
+
+    /// What settling would cut. An empty segment that the next append would begin is none.
+    pub fn cuts(&self) -> impl Iterator<Item = &Stretch> {
+        let next = self.end.sequence.next();
+        self.torn
+            .iter()
+            .filter(move |stretch| stretch.length() > 0 || stretch.segment > next)
+    }
+
+    /// Whether there is nothing to settle.
+    pub fn is_settled(&self) -> bool {
+        self.head_file == HeadFileState::Sound
+            && self.late_events() == 0
+            && self.cuts().next().is_none()
+    }
+}
+
+/// Whether an append behind `head` would meet anything. Cheap: the length of one file and the name
+/// of the next.
+///
+/// # Errors
+/// [`LogError::Damaged`] if the log ends before the head.
+pub(super) fn is_in_the_way(storage: &dyn Storage, head: &Head) -> Result<bool, LogError> {
+    let length = length_up_to(storage, head)?;
+    let next = head.sequence.next();
+    Ok(length > head.position || next != head.segment && length_if_there(storage, next)?.is_some())
+}
+
+/// The length of the segment that the head is in, which reaches it.
+fn length_up_to(storage: &dyn Storage, head: &Head) -> Result<u64, LogError> {
+    let length = length_if_there(storage, head.segment)?.unwrap_or(0);
+    if length < head.position {
+        let place = Place {
+            segment: segment::file_name(head.segment),
+            byte: length,
+            sequence: head.sequence,
+        };
+        let what = format!(
+            "the segment ends here, but {} bytes are acknowledged",
+            head.position
+        );
+        return Err(LogError::Damaged { place, what });
+    }
+    Ok(length)
+}
+
+fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>, LogError> {
+    match storage.open(&segment::file_name(first), Access::Read) {
+        Ok(file) => file
+            .len()
+            .map(Some)
+            .map_err(|source| segment::io_error(storage, "measure", first, source)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(segment::io_error(storage, "open", first, source)),
+    }
+}
+
+/// Reads on from the published head to the end of the files.
+///
+/// # Errors
+/// [`LogError::Damaged`] if the log ends before the head.
+pub(super) fn examine(storage: &dyn Storage, published: &Published) -> Result<Tail, LogError> {
+    let head = published.head;
+    length_up_to(storage, &head)?;
+    let segments: Vec<_> = segment::list(storage)?
+        .into_iter()
+        .filter(|first| *first == head.segment || *first > head.sequence)
+        .collect();
+    let mut scan = Scan {
+        end: head,
+        open: head,
+        more: 0,
+        bad: None,
+        good_after_bad: false,
+    };
+    for first in &segments {
+        scan.segment(storage, *first, start_of(*first, &head))?;
+    }
+    scan.finish(storage, &segments, published)
+}
+
+/// The first byte of a segment that lies behind `head`.
+fn start_of(segment: Sequence, head: &Head) -> u64 {
+    if segment == head.segment {
+        head.position
+    } else {
+        0
+    }
+}
+
+struct Scan {
+    /// The end of the last whole batch.
+    end: Head,
+    /// The end of the last good line.
+    open: Head,
+    /// Events that the batch of the last good line still lacks.
+    more: u64,
+    bad: Option<(Place, String)>,
+    good_after_bad: bool,
+}
+
+impl Scan {
+    fn segment(
+        &mut self,
+        storage: &dyn Storage,
+        first: Sequence,
+        from: u64,
+    ) -> Result<(), LogError> {
+        if first != self.open.segment && (first != self.open.sequence.next() || self.more > 0) {
+            self.bad(
+                first,
+                0,
+                "the segment does not continue the one before it".to_owned(),
+            );
+        }
+        let bytes = segment::read_from(storage, first, from)?;
+        let mut offset = 0;
+        while let Some(length) = memchr::memchr(b'\n', &bytes[offset..]) {
+            self.line(&bytes[offset..offset + length], first, from + offset as u64);
+            offset += length + 1;
+        }
+        if offset < bytes.len() {
+            let byte = from + offset as u64;
+            self.bad(first, byte, "the line has no end".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Notes the first bad place.
+    fn bad(&mut self, first: Sequence, byte: u64, what: String) {
+        let sequence = self.open.sequence.next();
+        self.bad.get_or_insert_with(|| {
+            let segment = segment::file_name(first);
+            let place = Place {
+                segment,
+                byte,
+                sequence,
+            };
+            (place, what)
+        });
+    }
+
+    fn line(&mut self, bytes: &[u8], first: Sequence, byte: u64) {
+        if self.bad.is_some() {
+            self.good_after_bad |= Line::parse(bytes).is_ok();
+            return;
+        }
+        let more = Some(self.more).filter(|more| *more > 0);
+        match check_line(bytes, self.open.sequence.next(), &self.open.hash, more) {
+            Ok(line) => {
+                let position = byte + bytes.len() as u64 + 1;
+                self.open = Head {
+                    sequence: line.sequence,
+                    hash: line.hash,
+                    segment: first,
+                    position,
+                };
+                self.more = line.more;
+                if line.more == 0 {
+                    self.end = self.open;
+                }
+            }
+            Err(what) => self.bad(first, byte, what),
+        }
+    }
+
+    fn finish(
+        self,
+        storage: &dyn Storage,
+        segments: &[Sequence],
+        published: &Published,
+    ) -> Result<Tail, LogError> {
+        let end = self.end;
+        let (mut whole, mut torn) = (Vec::new(), Vec::new());
+        for first in segments {
+            let length = segment::length(storage, *first)?;
+            if *first > end.segment {
+                torn.push(torn_stretch(storage, *first, 0..length)?);
+                continue;
+            }
+            let start = start_of(*first, &published.head);
+            let stop = if *first == end.segment {
+                end.position
+            } else {
+                length
+            };
+            whole.push(Stretch {
+                segment: *first,
+                bytes: start..stop,
+                sequences: None,
+            });
+            if stop < length {
+                torn.push(torn_stretch(storage, *first, stop..length)?);
+            }
+        }
+        Ok(Tail {
+            head: published.head,
+            head_file: published.head_file,
+            end,
+            whole,
+            torn,
+            doubtful: self
+                .bad
+                .filter(|_| self.good_after_bad)
+                .map(|(place, what)| (place, format!("{what}, and good lines follow"))),
+        })
+    }
+}
+
+fn torn_stretch(
+    storage: &dyn Storage,
+    segment: Sequence,
+    bytes: Range<u64>,
+) -> Result<Stretch, LogError> {
+    let text = segment::read_from(storage, segment, bytes.start)?;
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| Line::parse(line).ok());
+    let mut sequences = lines.map(|line| line.sequence);
+    let first = sequences.next();
+    let sequences = first.map(|first| (first, sequences.next_back().unwrap_or(first)));
+    Ok(Stretch {
+        segment,
+        bytes,
+        sequences,
+    })
+}
