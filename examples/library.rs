@@ -26,7 +26,9 @@ use popug_cli::domain::company::FoundCompany;
 use popug_cli::domain::dice::Dice;
 use popug_cli::domain::event::{Consumer, Event};
 use popug_cli::domain::id::{Sequence, UserId};
+use popug_cli::domain::task::Add;
 use popug_cli::domain::time::EventTime;
+use popug_cli::domain::user::Register;
 use popug_cli::event_log::Patience;
 use popug_cli::event_log::file_log::SEGMENT_BYTES_MAX;
 use popug_cli::reports::name::ReportName;
@@ -115,12 +117,12 @@ fn found(directory: &StoreDirectory, world: &World) -> Outcome<()> {
 }
 
 fn register(app: &App<'_>, by: &Caller, login: &str, name: &str) -> Outcome<()> {
-    let command = Command::RegisterUser {
+    let command = Command::RegisterUser(Register {
         login: login.to_owned(),
         full_name: name.to_owned(),
         email: format!("{login}@popug.example"),
         role: "developer".to_owned(),
-    };
+    });
     app.execute(by.user.id, &command, &Manner::default())?;
     Ok(())
 }
@@ -128,11 +130,7 @@ fn register(app: &App<'_>, by: &Caller, login: &str, name: &str) -> Outcome<()> 
 /// Creates a task and returns the login of whoever was drawn for it. The key makes it safe to be
 /// called again.
 fn add_task(app: &App<'_>, by: &Caller, title: &str, key: &str) -> Outcome<String> {
-    let command = Command::AddTask {
-        title: title.to_owned(),
-        jira_id: None,
-        description: None,
-    };
+    let command = Command::AddTask(Add::new(title.to_owned(), None, None));
     let manner = Manner {
         key: Some(format!("{key}/{title}")),
     };

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::app::command::Command;
+use crate::app::command::{CorrectEntry, hash};
 use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
@@ -73,7 +73,7 @@ impl App<'_> {
         let index = self.index()?;
         let actor = self.actor(&index, caller.user.id)?;
         let (text, reason) = (amount.map(str::to_owned), reason.to_owned());
-        let command = Command::CorrectEntry {
+        let command = CorrectEntry {
             entry: entry.to_owned(),
             amount: text,
             reason: reason.clone(),
@@ -84,7 +84,7 @@ impl App<'_> {
         let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry {
             name: entry.to_owned(),
         })?;
-        let command_hash = manner.key.as_ref().map(|_| command.hash(actor.id));
+        let command_hash = manner.key.as_ref().map(|_| hash(&command, actor.id));
         let (amount, malformed) = read_amount(amount);
         let mut mint = |at: EventTime, first: Sequence| {
             let mut dice = self.environment.dice(&first.to_string());

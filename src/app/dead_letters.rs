@@ -3,9 +3,10 @@
 //! A decision is an event of the log like any other. It is made under the consumer's lock, so that
 //! a run that goes on knows every decision there is; the next run follows it.
 
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::app::command::Command;
+use crate::app::command::{RetryEvent, SetAside, SkipEvent};
 use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError};
@@ -149,7 +150,7 @@ impl App<'_> {
         reason: Option<&str>,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::SetAside {
+        let command = SetAside {
             consumer,
             event: sequence,
             reason: reason.map(str::to_owned),
@@ -181,7 +182,7 @@ impl App<'_> {
         caller: &Caller,
         right: Right,
         sequence: Sequence,
-        command: &Command,
+        command: &impl Serialize,
         manner: &Manner,
     ) -> Result<Option<Outcome>, AppError> {
         let index = self.index()?;
@@ -212,7 +213,7 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::RetryEvent {
+        let command = RetryEvent {
             consumer,
             event: sequence,
             reason: reason.to_owned(),
@@ -253,7 +254,7 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let command = Command::SkipEvent {
+        let command = SkipEvent {
             consumer,
             event: sequence,
             reason: reason.to_owned(),
@@ -320,7 +321,7 @@ impl App<'_> {
         caller: &Caller,
         consumer: Consumer,
         sequence: Sequence,
-        command: &Command,
+        command: &impl Serialize,
         manner: &Manner,
         decide: impl FnOnce(&Target, &User) -> Result<Vec<Event>, Rejection>,
     ) -> Result<Outcome, AppError> {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::app::command::Command;
+use serde::Serialize;
+
+use crate::app::command::{Command, hash};
 use crate::app::{App, AppError};
 use crate::consumers::{self, report_recovery, tracker};
 use crate::credentials::secret::without_tokens;
@@ -78,7 +80,7 @@ impl App<'_> {
         &self,
         index: &StateIndex,
         caller: UserId,
-        command: &Command,
+        command: &impl Serialize,
         manner: &Manner,
         decide: impl FnOnce(&User, EventTime, &mut dyn Dice) -> Result<Vec<Event>, AppError>,
     ) -> Result<Outcome, AppError> {
@@ -115,7 +117,7 @@ impl App<'_> {
                 .key
                 .clone()
                 .unwrap_or_else(|| dice.uuid_v7(time).to_string()),
-            command_hash: manner.key.as_ref().map(|_| command.hash(actor.id)),
+            command_hash: manner.key.as_ref().map(|_| hash(command, actor.id)),
             facts,
         };
         self.append_and_follow(&mut writer, index, batch)
@@ -138,7 +140,7 @@ impl App<'_> {
         &self,
         index: &StateIndex,
         actor: &User,
-        command: &Command,
+        command: &impl Serialize,
         manner: &Manner,
     ) -> Result<Option<Outcome>, AppError> {
         let Some(key) = &manner.key else {
@@ -147,7 +149,7 @@ impl App<'_> {
         let Some(given) = index.given_command(key)? else {
             return Ok(None);
         };
-        if given.command_hash != command.hash(actor.id) {
+        if given.command_hash != hash(command, actor.id) {
             return Err(Rejection::KeyReused {
                 key: key.clone(),
                 first_sequence: given.first,
@@ -288,6 +290,8 @@ mod tests {
     use super::*;
     use crate::app::fixture::Store;
     use crate::domain::event::{TaskAssigned, TaskCompleted, UserDeactivated};
+    use crate::domain::task::Add;
+    use crate::domain::user::Register;
 
     /// A task of `dora`, and an event that a process appended before it died: the index has not read it.
     fn behind(event: impl FnOnce(&TaskAssigned) -> Event) -> (Store, UserId, Vec<u8>) {
@@ -295,18 +299,14 @@ mod tests {
         let app = store.app();
         let (anna, manner) = (store.caller("anna").user.id, Manner::default());
         let text = |text: &str| text.to_owned();
-        let register = Command::RegisterUser {
+        let register = Command::RegisterUser(Register {
             login: text("dora"),
             full_name: text("Dora"),
             email: text("dora@popug.example"),
             role: text("developer"),
-        };
+        });
         app.execute(anna, &register, &manner).unwrap();
-        let add = Command::AddTask {
-            title: text("One"),
-            jira_id: None,
-            description: None,
-        };
+        let add = Command::AddTask(Add::new(text("One"), None, None));
         let added = app.execute(anna, &add, &manner).unwrap();
         let [_, (_, Event::TaskAssigned(assigned))] = &added.events[..] else {
             panic!("{added:?}")

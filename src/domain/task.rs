@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Serialize, Serializer};
+
 use crate::domain::dice::Dice;
 use crate::domain::event::{
     AssignmentReason, Event, Subject, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled,
@@ -40,14 +42,58 @@ impl Task {
     }
 }
 
+/// Adds a task. The title is read once, when the command is made; a title that cannot be read is
+/// refused where the command is decided, after everything that comes first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Add {
-    pub title: String,
-    pub jira_id: Option<String>,
-    pub description: Option<String>,
+    typed_title: String,
+    typed_jira_id: Option<String>,
+    read: Result<Title, Rejection>,
+    description: Option<String>,
+}
+
+/// One spelling of the same request: the title as it was read, or as it was typed if it cannot be.
+impl Serialize for Add {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Spelling<'a> {
+            title: &'a str,
+            jira_id: Option<&'a str>,
+            description: Option<&'a str>,
+        }
+        let description = self.description.as_deref();
+        match &self.read {
+            Ok(read) => Spelling {
+                title: &read.title,
+                jira_id: read.jira_id.as_deref(),
+                description: description.filter(|text| !text.is_empty()),
+            },
+            Err(_) => Spelling {
+                title: &self.typed_title,
+                jira_id: self.typed_jira_id.as_deref(),
+                description,
+            },
+        }
+        .serialize(to)
+    }
 }
 
 impl Add {
+    /// A task as somebody typed it. `[ID] Title` and the like are split, see [`Title::from_input`].
+    pub fn new(title: String, jira_id: Option<String>, description: Option<String>) -> Add {
+        Add {
+            read: Title::from_input(&title, jira_id.as_deref()),
+            typed_title: title,
+            typed_jira_id: jira_id,
+            description,
+        }
+    }
+
+    /// How the title was read, if a jira id was split off it.
+    pub fn split_title(&self) -> Option<&Title> {
+        self.read.as_ref().ok().filter(|title| title.split)
+    }
+
     /// `task.created` and its first `task.assigned`. `eligible` is in order of registration, so
     /// that pinned dice draw the same user from the same log.
     pub fn decide(
@@ -62,7 +108,7 @@ impl Add {
         if eligible.is_empty() {
             return Err(Rejection::NobodyEligible);
         }
-        let Title { title, jira_id, .. } = Title::from_input(&self.title, self.jira_id.as_deref())?;
+        let Title { title, jira_id, .. } = self.read.clone()?;
         let description = text::check_description(self.description.as_deref())?;
         let task_id = TaskId::from_uuid(dice.uuid_v7(at));
         let assigned = TaskAssigned {

@@ -7,7 +7,6 @@ use std::fmt;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
-use serde::Serialize;
 
 use crate::domain::rejection::Rejection;
 
@@ -152,7 +151,7 @@ pub fn is_jira_id(text: &str) -> bool {
 }
 
 /// A title and, apart from it, the jira id.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Title {
     pub title: String,
     pub jira_id: Option<String>,

@@ -1,5 +1,7 @@
 //! Users: rules U1 to U3.
 
+use serde::Serialize;
+
 use crate::domain::dice::Dice;
 use crate::domain::event::{
     Event, Subject, UserChanged, UserDeactivated, UserReactivated, UserRegistered, UserRoleChanged,
@@ -92,7 +94,7 @@ pub fn parse_role(text: &str) -> Result<Role, Rejection> {
     )
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Register {
     pub login: String,
     pub full_name: String,
@@ -133,7 +135,7 @@ impl Register {
 }
 
 /// Changes a name or an address. What stays the same is not recorded.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Change {
     pub full_name: Option<String>,
     pub email: Option<String>,
@@ -165,7 +167,7 @@ impl Change {
 }
 
 /// Gives a user another role.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct SetRole {
     pub role: String,
 }
@@ -219,7 +221,7 @@ fn keep_an_admin(user: &User, active_admins: u64) -> Result<(), Rejection> {
     Ok(())
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Deactivate {
     pub reason: Option<String>,
 }
@@ -247,7 +249,7 @@ impl Deactivate {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Reactivate {
     pub reason: Option<String>,
 }

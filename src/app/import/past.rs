@@ -53,7 +53,9 @@ impl Past {
     /// Whether `command` would have changed nothing about `user` at `place`.
     pub fn had_no_effect(&self, command: &Command, user: UserId, place: Place) -> bool {
         match (command, self.user_at(user, place)) {
-            (Command::SetRole { role, .. }, Some(user)) => role.parse::<Role>() == Ok(user.role),
+            (Command::SetRole { change, .. }, Some(user)) => {
+                change.role.parse::<Role>() == Ok(user.role)
+            }
             (Command::DeactivateUser { .. }, Some(user)) => !user.active,
             _ => false,
         }

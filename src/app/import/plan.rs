@@ -5,7 +5,7 @@ mod faults;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::app::command::Command;
+use crate::app::command::{Command, hash};
 use crate::app::history::{Rehearsal, Timed};
 use crate::app::import::columns::Column;
 use crate::app::import::obstacle::Obstacles;
@@ -19,9 +19,9 @@ use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
-use crate::domain::task::Task;
+use crate::domain::task::{Add, Task};
 use crate::domain::time::EventTime;
-use crate::domain::user::User;
+use crate::domain::user::{Deactivate, Register, SetRole, User};
 use crate::event_log::{Batch, Hash, Writer};
 use crate::state::{StateError, StateIndex, TaskName};
 use faults::also;
@@ -182,7 +182,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             return self.close(&request, row);
         }
         let (actor, command) = self.read_command(&request, row)?;
-        let hash = command.hash(actor.id);
+        let hash = hash(&command, actor.id);
         if self.is_replayed(kind, &request, hash)? {
             self.plan.summary.replayed += 1;
             return Ok(());
@@ -347,25 +347,27 @@ impl<'a, 'e> Planner<'a, 'e> {
         let text = |column| self.cell(row, column).to_owned();
         let optional = |column| Some(text(column)).filter(|text| !text.is_empty());
         let command = match request.action {
-            Action::Register => Command::RegisterUser {
+            Action::Register => Command::RegisterUser(Register {
                 login: text(Column::Login),
                 full_name: text(Column::Name),
                 email: text(Column::Email),
                 role: text(Column::Role),
-            },
+            }),
             Action::SetRole => Command::SetRole {
                 user: text(Column::Login),
-                role: text(Column::Role),
+                change: SetRole {
+                    role: text(Column::Role),
+                },
             },
             Action::Deactivate => Command::DeactivateUser {
                 user: text(Column::Login),
-                reason: None,
+                change: Deactivate { reason: None },
             },
-            Action::Create => Command::AddTask {
-                title: text(Column::Title),
-                jira_id: optional(Column::JiraId),
-                description: optional(Column::Description),
-            },
+            Action::Create => Command::AddTask(Add::new(
+                text(Column::Title),
+                optional(Column::JiraId),
+                optional(Column::Description),
+            )),
             Action::Reshuffle => Command::Reshuffle,
             Action::Complete | Action::Close => unreachable!("handled before"),
         };

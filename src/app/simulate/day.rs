@@ -14,7 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::id::UserId;
 use crate::domain::role::{Right, Role};
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::domain::user::User;
+use crate::domain::user::{Deactivate, Register, SetRole, User};
 use crate::event_log::Batch;
 use crate::state::StateIndex;
 
@@ -109,12 +109,12 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 _ if nth % 2 == 0 => Role::Developer,
                 _ => Role::Worker,
             };
-            let command = Command::RegisterUser {
+            let command = Command::RegisterUser(Register {
                 login,
                 full_name,
                 email,
                 role: role.name().into(),
-            };
+            });
             let admin = Rc::clone(&self.admin);
             self.carry_out(&mut rehearsal, at, &admin, &command)?;
         }
@@ -221,18 +221,20 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 };
                 let command = Command::SetRole {
                     user: user.login.clone(),
-                    role: role.name().into(),
+                    change: SetRole {
+                        role: role.name().into(),
+                    },
                 };
                 Some((Rc::clone(&self.admin), command))
             }
             Moment::Deactivate if self.staff.len() <= STAFF_MIN => None,
             Moment::Deactivate => {
                 let user = self.some_worker()?.login.clone();
-                let reason = Some("улетел в тёплые края".to_owned());
-                Some((
-                    Rc::clone(&self.admin),
-                    Command::DeactivateUser { user, reason },
-                ))
+                let change = Deactivate {
+                    reason: Some("улетел в тёплые края".to_owned()),
+                };
+                let command = Command::DeactivateUser { user, change };
+                Some((Rc::clone(&self.admin), command))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::app::command::Command;
 use crate::domain::dice::Dice;
+use crate::domain::task::Add;
 
 const CYRILLIC: ([&str; 12], [&str; 14]) = (
     [
@@ -72,11 +73,7 @@ pub(super) fn think_up(dice: &mut dyn Dice) -> Command {
     };
     let jira_id = (dice.below(4) == 0).then(|| format!("POPUG-{}", dice.below(90_000) + 100));
     let description = (dice.below(5) == 0).then(|| pick(dice, &DESCRIPTIONS).to_owned());
-    Command::AddTask {
-        title,
-        jira_id,
-        description,
-    }
+    Command::AddTask(Add::new(title, jira_id, description))
 }
 
 fn joined(dice: &mut dyn Dice, deeds: &[&str], things: &[&str]) -> String {

@@ -11,6 +11,7 @@ use crate::cli::nature::Nature;
 use crate::domain::event::Event;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
+use crate::domain::task;
 use crate::domain::text::{Displayed, Title};
 use crate::domain::time::EventTime;
 use crate::reports::error::ReportError;
@@ -99,19 +100,9 @@ impl Task {
 
 impl Add {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let split = Title::from_input(&self.title, self.jira_id.as_deref())
-            .ok()
-            .filter(|title| title.split);
-        let Add {
-            title,
-            jira_id,
-            description,
-        } = self;
-        let command = Command::AddTask {
-            title,
-            jira_id,
-            description,
-        };
+        let add = task::Add::new(self.title, self.jira_id, self.description);
+        let split = add.split_title().cloned();
+        let command = Command::AddTask(add);
         let outcome = desk.app.execute_on(
             &desk.index,
             desk.caller.user.id,

@@ -14,7 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::id::UserId;
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;
-use crate::domain::user::User as Person;
+use crate::domain::user::{self, User as Person};
 use crate::reports::error::ReportError;
 use crate::reports::table::{Table, TableBuilder};
 
@@ -123,19 +123,32 @@ impl User {
                 &desk,
                 Command::ChangeUser {
                     user,
-                    full_name: name,
-                    email,
+                    change: user::Change {
+                        full_name: name,
+                        email,
+                    },
                 },
             ),
             User::SetRole(SetRole { user, role }) => {
-                change(invocation, &desk, Command::SetRole { user, role })
+                let role = user::SetRole { role };
+                change(invocation, &desk, Command::SetRole { user, change: role })
             }
             User::SetPassword(command) => command.run(invocation, &desk),
             User::Deactivate(Deactivate { user, reason }) => {
-                change(invocation, &desk, Command::DeactivateUser { user, reason })
+                let left = user::Deactivate { reason };
+                change(
+                    invocation,
+                    &desk,
+                    Command::DeactivateUser { user, change: left },
+                )
             }
             User::Reactivate(Deactivate { user, reason }) => {
-                change(invocation, &desk, Command::ReactivateUser { user, reason })
+                let back = user::Reactivate { reason };
+                change(
+                    invocation,
+                    &desk,
+                    Command::ReactivateUser { user, change: back },
+                )
             }
             User::List(_) => list(invocation, &desk),
             User::Show(Show { user }) => show(invocation, &desk, &user),
@@ -158,12 +171,12 @@ impl Register {
         if let Some(password) = &password {
             check_length(password)?;
         }
-        let command = Command::RegisterUser {
+        let command = Command::RegisterUser(user::Register {
             login,
             full_name: name,
             email,
             role,
-        };
+        });
         let outcome = desk.app.execute_on(
             &desk.index,
             desk.caller.user.id,

@@ -64,11 +64,7 @@ fn chi_square(drawn: impl IntoIterator<Item = UserId>) -> f64 {
 #[test]
 fn a_new_task_goes_to_anybody_with_equal_chance() {
     let mut world = company();
-    let add = || Add {
-        title: "Fix it".into(),
-        jira_id: None,
-        description: None,
-    };
+    let add = || Add::new("Fix it".into(), None, None);
     let mut drawn = Vec::new();
     for _ in 0..10_000 {
         drawn.extend(assignees(&world.when("anna", Command::Add(add())).unwrap()));

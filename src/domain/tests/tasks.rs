@@ -26,11 +26,8 @@ fn company(more: impl IntoIterator<Item = Event>) -> World {
 }
 
 fn add(title: &str) -> Command<'_> {
-    Command::Add(Add {
-        title: title.into(),
-        jira_id: None,
-        description: Some("As soon as possible.".into()),
-    })
+    let description = Some("As soon as possible.".into());
+    Command::Add(Add::new(title.into(), None, description))
 }
 
 fn done(number: u64, login: &str, assignment_no: u32) -> Event {

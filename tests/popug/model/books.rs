@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use popug_cli::app::command::Command;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::calendar::{Calendar, micros};
+use super::command::Command;
 use super::letters::Letter;
 
 #[derive(Clone)]

@@ -1,7 +1,6 @@
 //! Decisions about dead letters, played on the product and on the model.
 
 use popug_cli::app::AppError;
-use popug_cli::app::command::Command;
 use popug_cli::consumers::ConsumeError;
 use popug_cli::domain::event::{Actor, Consumer};
 use popug_cli::domain::time::EventTime;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::bookkeeping::Hand;
 use super::books::{Books, User};
+use super::command::Command;
 use super::letters::{ACCOUNTING, CONSUMERS, touches};
 use super::play::{Checked, Play, execute, fact, same, same_refusal};
 use super::resolve::pick;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use popug_cli::app::AppError;
-use popug_cli::app::command::Command;
 use popug_cli::app::import::ImportKind;
 use popug_cli::consumers::ConsumeError;
 use popug_cli::domain::rejection::Rejection;
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 use super::bookkeeping::{Ended, Hand};
 use super::books::{Books, Given, Task, text};
 use super::calendar::{micros, written};
+use super::command::Command;
 use super::decisions::stopped_at;
 use super::play::{Checked, Play, same, same_refusal, sequence};
 use super::rules::Refusal;

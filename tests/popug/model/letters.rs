@@ -3,12 +3,12 @@
 //! What a consumer makes of the log is what [`Books`] make of the lines that it does not leave out.
 
 use jiff::civil::Date;
-use popug_cli::app::command::Command;
 use popug_cli::domain::event::Consumer;
 use serde_json::{Value, json};
 
 use super::books::{Books, Cause, User, text};
 use super::calendar::micros;
+use super::command::Command;
 use super::rules::{Decided, Draft, Refusal, draft};
 
 pub const ACCOUNTING: &str = "accounting";

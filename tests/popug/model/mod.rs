@@ -20,6 +20,7 @@ mod audit;
 mod bookkeeping;
 mod books;
 mod calendar;
+mod command;
 mod decisions;
 mod imports;
 mod letters;

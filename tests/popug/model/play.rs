@@ -2,7 +2,6 @@
 
 use jiff::civil::Date;
 use popug_cli::app::AppError;
-use popug_cli::app::command::Command;
 use popug_cli::app::identity::Caller;
 use popug_cli::app::write::{Manner, Outcome};
 use popug_cli::consumers::accounting::Closed;
@@ -15,6 +14,7 @@ use serde_json::Value;
 use super::bookkeeping::{Course, Ended, Hand};
 use super::books::{Books, Cause, Owed, text};
 use super::calendar::{DAY, MINUTE, micros};
+use super::command::Command;
 use super::decisions::stopped_at;
 use super::resolve::pick;
 use super::rules::{Refusal, Verdict};
@@ -444,7 +444,10 @@ pub fn execute(
             event,
             reason,
         } => app.skip_event(&caller, *consumer, *event, reason, &manner),
-        _ => app.execute(caller.user.id, command, &manner),
+        _ => {
+            let command = command.to_product().expect("all others are decided above");
+            app.execute(caller.user.id, &command, &manner)
+        }
     }
 }
 

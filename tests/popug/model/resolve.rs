@@ -1,9 +1,9 @@
 //! From numbers to people and things: an abstract step in the company as it is now.
 
-use popug_cli::app::command::Command;
 use popug_cli::domain::id::Sequence;
 
 use super::books::{Books, Entry, Given, Task, User};
+use super::command::Command;
 use super::play::registration;
 use super::reports::money;
 use super::steps::{Deed, ROLES, Size, TITLES, Who};

@@ -3,10 +3,10 @@
 //! Chance is not predicted but judged: whoever was drawn is read from the line that was found, and
 //! stands in the expected line only if he was eligible.
 
-use popug_cli::app::command::Command;
 use serde_json::{Value, json};
 
 use super::books::{Books, Task, User};
+use super::command::Command;
 use super::letters::ACCOUNTING;
 use super::steps::titled;
 

@@ -1,10 +1,10 @@
 //! CSV files to import, made of abstract rows in the company as it is now.
 
-use popug_cli::app::command::Command;
 use popug_cli::app::import::ImportKind;
 
 use super::books::{Books, User};
 use super::calendar::{MINUTE, written};
+use super::command::Command;
 use super::resolve::{pick, role_name};
 use super::steps::{Moment, RowDeed, RowPlan, TITLES};
 

@@ -2,12 +2,12 @@
 //! numbers that are taken modulo what there is, so that a history stays one when parts of it are
 //! left out.
 
-use popug_cli::app::command::Command;
 use popug_cli::app::import::ImportKind;
 use popug_cli::domain::event::Consumer;
 use proptest::prelude::*;
 
 use super::calendar::MINUTE;
+use super::command::Command;
 use super::letters::{ACCOUNTING, ANALYTICS, NOTIFIER};
 use super::rules::Refusal;
 

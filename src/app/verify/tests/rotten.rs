@@ -7,6 +7,8 @@ use crate::app::command::Command;
 use crate::app::verify::tests::store::{Pinned, Store};
 use crate::app::write::Manner;
 use crate::domain::id::{Sequence, UserId};
+use crate::domain::task::Add;
+use crate::domain::user::Register;
 use crate::state::checked_pages;
 
 /// Bits that are flipped, spread over the file: all of them take an hour.
@@ -61,12 +63,12 @@ fn an_older_copy_under_what_was_written_ahead_of_a_newer_one_is_damage() {
         "worker".to_owned(),
     );
     let boss = plan.0[3].0;
-    let register = Command::RegisterUser {
+    let register = Command::RegisterUser(Register {
         full_name: login.clone(),
         login,
         email,
         role,
-    };
+    });
     store
         .app(&clock)
         .execute(boss, &register, &Manner::default())
@@ -115,22 +117,18 @@ impl Plan {
         let app = store.app(&clock);
         let index = app.index().unwrap();
         let user = |login: &str| index.user_named(login).unwrap().unwrap().id;
-        let add = |title: &str| Command::AddTask {
-            title: title.to_owned(),
-            jira_id: None,
-            description: None,
-        };
+        let add = |title: &str| Command::AddTask(Add::new(title.to_owned(), None, None));
         let (login, email, role) = (
             "egor".to_owned(),
             "egor@popug.example".to_owned(),
             "worker".to_owned(),
         );
-        let register = Command::RegisterUser {
+        let register = Command::RegisterUser(Register {
             full_name: login.clone(),
             login,
             email,
             role,
-        };
+        });
         let open = index.open_tasks().unwrap().remove(0);
         let complete = Command::CompleteTasks {
             tasks: vec![open.number.to_string()],

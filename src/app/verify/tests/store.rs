@@ -24,8 +24,10 @@ use crate::domain::dice::Dice;
 use crate::domain::event::{Consumer, Event, EventSetAside, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
+use crate::domain::task::Add;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
+use crate::domain::user::{Deactivate, Reactivate, Register};
 use crate::event_log::{Batch, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
 
@@ -430,12 +432,12 @@ impl Days<'_> {
             );
             self.execute(
                 "boss",
-                Command::RegisterUser {
+                Command::RegisterUser(Register {
                     full_name: login.clone(),
                     login,
                     email,
                     role,
-                },
+                }),
             );
         }
         for day in 0..4 {
@@ -453,7 +455,9 @@ impl Days<'_> {
             "boss",
             Command::DeactivateUser {
                 user: wanda.clone(),
-                reason: Some("moult".into()),
+                change: Deactivate {
+                    reason: Some("moult".into()),
+                },
             },
         );
         self.add("Plain");
@@ -461,7 +465,7 @@ impl Days<'_> {
             "boss",
             Command::ReactivateUser {
                 user: wanda,
-                reason: None,
+                change: Reactivate { reason: None },
             },
         );
         self.clock.pass(48);
@@ -503,14 +507,7 @@ impl Days<'_> {
     }
 
     fn add(&self, title: &str) {
-        self.execute(
-            "dima",
-            Command::AddTask {
-                title: title.into(),
-                jira_id: None,
-                description: None,
-            },
-        );
+        self.execute("dima", Command::AddTask(Add::new(title.into(), None, None)));
     }
 
     fn complete(&self, count: usize) {

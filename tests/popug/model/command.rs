@@ -1,0 +1,113 @@
+//! What people ask for, in the model's own words.
+
+use popug_cli::app::command;
+use popug_cli::domain::event::Consumer;
+use popug_cli::domain::id::Sequence;
+use popug_cli::domain::{task, user};
+use serde::Serialize;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub enum Command {
+    RegisterUser {
+        login: String,
+        full_name: String,
+        email: String,
+        role: String,
+    },
+    ChangeUser {
+        user: String,
+        full_name: Option<String>,
+        email: Option<String>,
+    },
+    SetRole {
+        user: String,
+        role: String,
+    },
+    DeactivateUser {
+        user: String,
+        reason: Option<String>,
+    },
+    ReactivateUser {
+        user: String,
+        reason: Option<String>,
+    },
+    AddTask {
+        title: String,
+        jira_id: Option<String>,
+        description: Option<String>,
+    },
+    CompleteTasks {
+        tasks: Vec<String>,
+    },
+    Reshuffle,
+    CorrectEntry {
+        entry: String,
+        amount: Option<String>,
+        reason: String,
+    },
+    SetAside {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: Option<String>,
+    },
+    RetryEvent {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: String,
+    },
+    SkipEvent {
+        consumer: Option<Consumer>,
+        event: Sequence,
+        reason: String,
+    },
+}
+
+impl Command {
+    /// As the product takes it, if it decides it from its index alone.
+    pub fn to_product(&self) -> Option<command::Command> {
+        Some(match self.clone() {
+            Command::RegisterUser {
+                login,
+                full_name,
+                email,
+                role,
+            } => command::Command::RegisterUser(user::Register {
+                login,
+                full_name,
+                email,
+                role,
+            }),
+            Command::ChangeUser {
+                user,
+                full_name,
+                email,
+            } => command::Command::ChangeUser {
+                user,
+                change: user::Change { full_name, email },
+            },
+            Command::SetRole { user, role } => command::Command::SetRole {
+                user,
+                change: user::SetRole { role },
+            },
+            Command::DeactivateUser { user, reason } => command::Command::DeactivateUser {
+                user,
+                change: user::Deactivate { reason },
+            },
+            Command::ReactivateUser { user, reason } => command::Command::ReactivateUser {
+                user,
+                change: user::Reactivate { reason },
+            },
+            Command::AddTask {
+                title,
+                jira_id,
+                description,
+            } => command::Command::AddTask(task::Add::new(title, jira_id, description)),
+            Command::CompleteTasks { tasks } => command::Command::CompleteTasks { tasks },
+            Command::Reshuffle => command::Command::Reshuffle,
+            Command::CorrectEntry { .. }
+            | Command::SetAside { .. }
+            | Command::RetryEvent { .. }
+            | Command::SkipEvent { .. } => return None,
+        })
+    }
+}
