@@ -3,10 +3,18 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    keep_duckdb_from_control_groups();
     if stdout::was_closed() {
         popug_cli::cli::stdout_was_closed();
     }
     ExitCode::from(popug_cli::cli::run(std::env::args_os()))
+}
+
+/// DuckDB asks its control group for a memory limit at every start, even when it is given one, and aborts the process
+/// if a file of the group cannot be read. It does not ask where a job scheduler tells the limit in this variable.
+fn keep_duckdb_from_control_groups() {
+    // SAFETY: this is the first statement of `main`: no other thread reads the environment yet.
+    unsafe { std::env::set_var("SLURM_MEM_PER_NODE", "384M") };
 }
 
 /// Whether the program was started with its stdout closed.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::rc::Rc;
 
 use clap::builder::Resettable;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Command as ClapCommand, CommandFactory, FromArgMatches, Parser,
@@ -11,6 +12,7 @@ use clap::{
 
 use crate::cli::commands::Command;
 use crate::cli::environment;
+use crate::cli::free_text;
 use crate::cli::global::{Global, HELP, STORE};
 use crate::cli::shell::host::Host;
 use crate::cli::tips;
@@ -38,14 +40,23 @@ impl CommandLine {
     pub fn read_within<I, T>(host: Option<&Rc<Host>>, words: I) -> Result<CommandLine, clap::Error>
     where
         I: IntoIterator<Item = T>,
-        T: Into<OsString> + Clone,
+        T: Into<OsString>,
     {
         // The options of a shell stand before the line's own, which count.
-        let mut definition = CommandLine::definition().args_override_self(host.is_some());
+        let as_defined = || CommandLine::definition().args_override_self(host.is_some());
+        let mut definition = as_defined();
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let matches = definition
-            .try_get_matches_from_mut(words)
-            .map_err(|error| tips::mended(error, CommandLine::definition))?;
+            .try_get_matches_from_mut(&words)
+            .or_else(|error| {
+                free_text::read(as_defined(), &words)
+                    .ok_or_else(|| tips::mended(error, CommandLine::definition, &words))
+            })?;
         if let Some(asked) = matches.subcommand_matches(HELP) {
+            if asked.contains_id("out") {
+                let message = "`help` has no data for --out; `popug-cli help > FILE` keeps it";
+                return Err(definition.error(ErrorKind::ArgumentConflict, message));
+            }
             return CommandLine::read_within(host, words_of_help(&definition, asked));
         }
         let mut line = CommandLine::from_arg_matches(&matches)?;

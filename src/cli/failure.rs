@@ -238,9 +238,6 @@ impl From<StoreError> for Failure {
             }
             StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
                 .hint("`popug-cli consume` removes it and goes on from what the tables hold"),
-            StoreError::NotStarted { .. } => Failure::new(Exit::Bug, "not_started", message).hint(
-                "nothing was changed; `ulimit -n` shows how many files a process may have open",
-            ),
             StoreError::Replaced { .. } => {
                 Failure::new(Exit::Failure, "replaced", message).hint("try again")
             }
@@ -420,6 +417,8 @@ impl From<BackupError> for Failure {
             BackupError::Missing { .. } => {
                 Failure::new(Exit::NotFound, "no_backup", message).hint("`popug-cli backup DIR` makes one")
             }
+            BackupError::IsExport { .. } => Failure::new(Exit::Usage, "is_export", message)
+                .hint("reports hold no log; `popug-cli backup DIR` makes a backup, and `restore` takes that"),
             BackupError::Damaged { .. } => Failure::new(Exit::Damaged, "backup_damaged", message)
                 .hint("nothing was changed; use another backup, and make a new one in an empty directory"),
             BackupError::TooNew { .. } => Failure::new(Exit::Damaged, "backup_too_new", message)

@@ -8,6 +8,7 @@ mod destination;
 mod environment;
 mod failure;
 mod file_modes;
+mod free_text;
 mod global;
 mod indented;
 mod invocation;

@@ -1,10 +1,12 @@
 //! Which files this program wrote, so that it replaces those without being asked and no others.
 //!
-//! A file that is written gets a mark, an extended attribute. Where a file system has none, and on files of versions
-//! that set none, the beginning of the file tells: it has the columns of an output of this program.
+//! A file that is written gets a mark, an extended attribute with its size and the time of its last change: a file that
+//! another program has written to since is no longer ours. Where a file system has no attributes, and on files of
+//! versions that set none, the beginning of the file tells: it has the columns of an output of this program.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::XattrFlags;
@@ -14,6 +16,7 @@ use crate::cli::failure::Failure;
 use crate::reports::render::parquet_columns;
 
 const MARK: &str = "user.popug-cli";
+const MARK_BYTES_MAX: usize = 64;
 
 /// More than the longest header.
 const BEGINNING_BYTES: u64 = 4096;
@@ -61,9 +64,21 @@ const BEGINNINGS: &[&str] = &[
 /// The last columns of a file of rejected rows.
 const REJECTED_END: &str = "line,column,reason";
 
-/// Marks a file as written here. Without extended attributes its content has to tell.
+/// Marks a file as written here, once all of it is written. Without extended attributes its content has to tell.
 pub fn mark(file: &File) {
-    let _ = rustix::fs::fsetxattr(file, MARK, b"1", XattrFlags::empty());
+    let state = file.metadata().map(|found| state_of(&found));
+    let _ =
+        state.map(|state| rustix::fs::fsetxattr(file, MARK, state.as_bytes(), XattrFlags::empty()));
+}
+
+/// Size and time of the last change: a write to the file gives another one.
+fn state_of(found: &Metadata) -> String {
+    format!(
+        "{} {}.{:09}",
+        found.len(),
+        found.mtime(),
+        found.mtime_nsec()
+    )
 }
 
 /// Refuses to replace a file that another program wrote. An empty file, a pipe and a device may be written to.
@@ -91,8 +106,10 @@ fn is_free(path: &Path) -> bool {
 
 /// Whether this program wrote the file.
 pub fn is_own(path: &Path) -> bool {
-    if rustix::fs::getxattr(path, MARK, &mut [0; 1][..]).is_ok() {
-        return true;
+    let mut marked = [0; MARK_BYTES_MAX];
+    if let Ok(length) = rustix::fs::getxattr(path, MARK, &mut marked[..]) {
+        return std::fs::metadata(path)
+            .is_ok_and(|found| state_of(&found).as_bytes() == &marked[..length]);
     }
     let Ok(mut file) = File::open(path) else {
         return false;
@@ -216,8 +233,11 @@ mod tests {
         // A file system without extended attributes leaves it as it was.
         assert_eq!(
             is_own(&path),
-            rustix::fs::getxattr(&path, MARK, &mut [0; 1][..]).is_ok()
+            rustix::fs::getxattr(&path, MARK, &mut [0; MARK_BYTES_MAX][..]).is_ok()
         );
+        // Written to by somebody else, it is theirs.
+        std::fs::write(&path, "mine\n").unwrap();
+        assert!(!is_own(&path));
     }
 
     #[test]

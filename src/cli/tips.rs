@@ -3,6 +3,8 @@
 //! What must hold: no tip leads to something else than what was meant. A name that is one slip of the fingers away may
 //! be meant; `complete` for `delete` or `--as` for `--assignee` is not, however many letters they share.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
@@ -114,8 +116,8 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// An error of clap with the tips that are right.
-pub fn mended(mut error: Error, definition: fn() -> Command) -> Error {
+/// An error of clap about these words with the tips that are right.
+pub fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
     for (typed, suggested) in [
         (
             ContextKind::InvalidSubcommand,
@@ -146,14 +148,15 @@ pub fn mended(mut error: Error, definition: fn() -> Command) -> Error {
     // An option of another command is another command.
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested)
+        && tips
+            .iter()
+            .any(|tip| tip.to_string().starts_with("to pass "))
+        && let Some(tip) = behind_hyphens(&error, words)
     {
-        let tips: Vec<_> = tips
-            .into_iter()
-            .filter(|tip| tip.to_string().starts_with("to pass "))
-            .collect();
-        if !tips.is_empty() {
-            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
-        }
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
     }
     if let Some(tip) = other_word(&error) {
         error.remove(ContextKind::SuggestedSubcommand);
@@ -163,6 +166,20 @@ pub fn mended(mut error: Error, definition: fn() -> Command) -> Error {
         );
     }
     error
+}
+
+/// The way to give a word that clap took for an option. clap names its first letter only.
+fn behind_hyphens(error: &Error, words: &[OsString]) -> Option<String> {
+    let begins = text_of(error, ContextKind::InvalidArg)?;
+    let word = words
+        .iter()
+        .filter_map(|word| word.to_str())
+        .find(|word| word.starts_with(&begins))?;
+    let command = path_of(error).join(" ");
+    let word = word.replace('\'', r"'\''");
+    Some(format!(
+        "a word that begins with a hyphen stands behind `--`: popug-cli {command} -- '{word}'"
+    ))
 }
 
 /// The tips of an error, as hints of ours.
@@ -312,6 +329,25 @@ mod tests {
         assert!(text(&["taks", "list"]).contains("'task'"));
         assert!(text(&["task", "list", "--oen"]).contains("'--open'"));
         assert!(text(&["task", "list", "-o", "jsn"]).contains("'json'"));
+    }
+
+    #[test]
+    fn a_word_that_was_taken_for_an_option_is_shown_whole_behind_the_hyphens() {
+        for (words, word) in [
+            (&["task", "add", "-yz it's"][..], r"'-yz it'\''s'"),
+            (&["task", "complete", "- 7"], "'- 7'"),
+            (&["task", "add", "--fix=it"], "'--fix=it'"),
+        ] {
+            let shown = text(words);
+            let tip = format!(
+                "tip: a word that begins with a hyphen stands behind `--`: popug-cli {} {} -- {word}\n",
+                words[0], words[1]
+            );
+            assert!(
+                shown.contains(&tip) && shown.matches("tip:").count() == 1,
+                "{shown}"
+            );
+        }
     }
 
     #[test]

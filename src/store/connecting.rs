@@ -4,8 +4,6 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use duckdb::{Config, Connection};
-use rustix::fs::{CWD, OFlags};
-use rustix::io::Errno;
 
 use crate::files::with_suffix;
 use crate::store::database::{StoreError, first_line, is_full_disk};
@@ -87,32 +85,9 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
     Ok(text.replace('\'', "''"))
 }
 
-/// DuckDB asks for the limits of its control group before it hears of ours, and aborts the process if the file is there
-/// and cannot be opened, as when no file descriptor is left. It needs a few of them at a time.
-fn check_start() -> Result<(), StoreError> {
-    const FILE: &str = "/proc/self/cgroup";
-    // Like DuckDB, this does not try again when a signal interrupts it.
-    let open = |_| {
-        rustix::fs::openat(
-            CWD,
-            FILE,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )
-    };
-    match (0..8).map(open).collect::<Result<Vec<_>, Errno>>() {
-        Err(error) if error != Errno::NOENT => Err(StoreError::NotStarted {
-            path: FILE.into(),
-            source: error.into(),
-        }),
-        _ => Ok(()),
-    }
-}
-
 /// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
 /// beside the file.
 pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
-    check_start()?;
     let spill = with_suffix(path, &format!(".spill-{}", std::process::id()));
     let made = || -> Result<Config, duckdb::Error> {
         Config::default()

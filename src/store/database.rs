@@ -45,12 +45,6 @@ pub enum StoreError {
     /// The path began to lead elsewhere while the file was being opened.
     #[error("{} was replaced while it was being opened", path.display())]
     Replaced { path: PathBuf },
-    /// DuckDB would end the process if it could not open this file either.
-    #[error("cannot open {}, which DuckDB reads when it starts", path.display())]
-    NotStarted {
-        path: PathBuf,
-        source: std::io::Error,
-    },
     /// DuckDB cannot read the file, or some of it, or it lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },

@@ -584,11 +584,10 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
 }
 
 #[test]
-fn where_duckdb_could_not_start_a_command_ends_with_an_error_and_nothing_is_done() {
+fn duckdb_starts_where_a_control_group_cannot_be_read() {
     let world = World::new();
     let _ = world.does("mara", &["task", "add", "Posted"]);
-    let before = world.log_bytes();
-    for error in ["EMFILE", "EINTR", "EIO"] {
+    for error in ["EMFILE", "EIO"] {
         let inject = format!("inject=openat:error={error}");
         let through = [
             "strace",
@@ -602,12 +601,9 @@ fn where_duckdb_could_not_start_a_command_ends_with_an_error_and_nothing_is_done
             "-e",
             &inject,
         ];
-        let said = "cannot open /proc/self/cgroup, which DuckDB reads when it starts";
         let _ = world
             .call("ada", &["consume", "accounting"])
             .through(&through)
-            .expect(70, Nothing, Has(said));
+            .expect(0, Any, Any);
     }
-    assert!(world.log_bytes() == before);
-    let _ = world.does("ada", &["consume"]);
 }

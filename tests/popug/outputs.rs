@@ -67,6 +67,9 @@ fn an_export_is_repeated_every_night_in_any_format_and_is_no_backup() {
         .call("ada", &["report", "balances", "--out", "out/x.csv"])
         .expect(0, Nothing, Any);
     world.refused("cron", &["backup", "out"], 4, "not_empty");
+    let restored = ["restore", "out", "-C", "new"];
+    let said = "out holds exported reports and no backup";
+    let _ = world.anonymous(&restored).expect(2, Nothing, Has(said));
     assert_eq!(hidden(&dir), Vec::<String>::new());
     let _ = world.does("cron", &["backup", "copy"]);
     std::fs::remove_file(world.home().join("copy/backup.lock")).expect("removed");
@@ -514,18 +517,34 @@ fn whoever_has_no_directory_for_a_session_is_not_logged_in() {
 }
 
 #[test]
+fn an_extension_that_names_no_format_is_refused_where_nobody_is_logged_in() {
+    let world = World::empty();
+    for words in [
+        &["demo", "--dir", "company"][..],
+        &["help"],
+        &["help", "task"],
+    ] {
+        let words = [words, &["--out", "f.xyz"]].concat();
+        let _ = world.anonymous(&words).expect(2, Nothing, Any);
+    }
+    assert!(!world.home().join("company").exists() && !world.home().join("f.xyz").exists());
+}
+
+#[test]
 fn free_text_may_begin_with_a_hyphen() {
     let world = World::new();
     let _ = world.does(
         "mara",
         &["task", "add", "Nuts", "--description", "- nuts\n- seeds"],
     );
-    let _ = world.does("mara", &["task", "add", "--", "- nuts"]);
+    let _ = world.does("mara", &["task", "add", "- nuts", "-q"]);
+    let _ = world.does("mara", &["task", "add", "--", "-nuts"]);
     let tasks = world.rows("mara", &["task", "list"]);
     assert_eq!(
         (&tasks[0]["description"], &tasks[1]["title"]),
         (&"- nuts\n- seeds".into(), &"- nuts".into())
     );
+    assert_eq!(tasks[2]["title"], "-nuts");
     let _ = world.does("ada", &["user", "update", "dora", "--name", "-"]);
     let _ = world.does("ada", &["user", "deactivate", "dora", "--reason", "-x"]);
     let _ = world.does("ada", &["user", "reactivate", "dora", "--reason", "--"]);
@@ -549,8 +568,10 @@ fn free_text_may_begin_with_a_hyphen() {
             "account", "correct", fee, "--reason", "-1 nut", "--amount", "0.01",
         ],
     );
-    let unknown = world
-        .call("mara", &["task", "add", "-x"])
-        .expect(2, Nothing, Has("use '-- -x'"));
+    let unknown = world.call("mara", &["task", "add", "-x"]).expect(
+        2,
+        Nothing,
+        Has("popug-cli task add -- '-x'"),
+    );
     assert!(!unknown.stderr.contains("similar"), "{}", unknown.stderr);
 }

@@ -145,16 +145,20 @@ impl BackupDirectory {
     }
 
     /// # Errors
-    /// [`BackupError::Missing`]; [`BackupError::Damaged`] if it cannot be read.
+    /// [`BackupError::Missing`]; [`BackupError::IsExport`]; [`BackupError::Damaged`] if it cannot be read.
     pub fn manifest(&self) -> Result<Manifest, AppError> {
         let path = self.path(MANIFEST);
         let bytes = self.manifest_bytes()?.ok_or_else(|| BackupError::Missing {
             path: self.root.clone(),
         })?;
-        let format = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-        let format = format
-            .and_then(|manifest| manifest["format"].as_u64())
-            .and_then(|n| u32::try_from(n).ok());
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if !is_of_backup(&value) && value.get("exported_at").is_some() {
+            return Err(BackupError::IsExport {
+                path: self.root.clone(),
+            }
+            .into());
+        }
+        let format = value["format"].as_u64().and_then(|n| u32::try_from(n).ok());
         if let Some(format) = format.filter(|format| *format > FORMAT) {
             return Err(BackupError::TooNew { path, format }.into());
         }

@@ -9,7 +9,10 @@ use crate::domain::time::EventTime;
 pub enum BackupError {
     #[error("there is no backup in {}", path.display())]
     Missing { path: PathBuf },
-    /// What the manifest says and what is there differ.
+    /// The manifest is that of `export --dir`.
+    #[error("{} holds exported reports and no backup", path.display())]
+    IsExport { path: PathBuf },
+    /// The manifest and the files differ.
     #[error("the backup is damaged: {}: {what}", path.display())]
     Damaged { path: PathBuf, what: String },
     #[error("{} was written by a newer popug-cli (format {format})", path.display())]

@@ -113,7 +113,7 @@ impl Command {
             Command::Backup(_) | Command::Repair(_) | Command::Account(_) => {
                 Nature::DOES_AND_ANSWERS
             }
-            Command::Demo(_) => Nature::TELLS,
+            Command::Demo(_) => Nature::ASKS,
             Command::Export(command) => command.nature(),
             Command::Consume(command) => command.nature(),
             Command::Token(command) => command.nature(),

@@ -34,7 +34,7 @@ pub enum Task {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- '- nuts'"
+    after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- -nuts"
 )]
 pub struct Add {
     /// The title; a jira id in front of it, like `[UP-7] Fix it`, is split off

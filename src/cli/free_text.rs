@@ -1,0 +1,46 @@
+//! Words of a command line that begin with a hyphen and are no option.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Command};
+
+/// A second look at a line with an unknown option: a title that begins with a hyphen and a blank names no option. Any
+/// other word that begins with a hyphen may be a mistyped option, and stands behind `--` if it is a title.
+pub fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches> {
+    let with_hyphens = definition.mut_subcommand("task", |task| {
+        task.mut_subcommand("add", |add| {
+            add.mut_arg("title", |title| title.allow_hyphen_values(true))
+        })
+    });
+    let matches = with_hyphens.try_get_matches_from(words).ok()?;
+    let (_, below) = matches.subcommand()?;
+    let (_, add) = below.subcommand()?;
+    let title = add.get_one::<String>("title")?;
+    title
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace))
+        .then_some(matches)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::command_line::CommandLine;
+    use crate::cli::commands::Command;
+
+    #[test]
+    fn a_title_may_begin_with_a_hyphen_and_a_blank_and_no_mistyped_option_is_one() {
+        let read =
+            |title| CommandLine::read_within(None, ["popug-cli", "task", "add", title, "-q"]);
+        for title in ["- y", "-\ty", "- "] {
+            let line = read(title).unwrap();
+            let shown = format!("{:?}", line.command);
+            assert!(
+                matches!(line.command, Command::Task(_)) && shown.contains(&format!("{title:?}"))
+            );
+            assert!(line.global.quiet);
+        }
+        for title in ["-y", "--descripton", "--descripton=- y", "-y z"] {
+            assert!(read(title).is_err(), "{title}");
+        }
+    }
+}
