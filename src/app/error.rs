@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::backup::BackupError;
-use crate::app::import::BadRow;
+use crate::app::import::{BadRow, ImportKind};
 use crate::app::repair::RepairError;
 use crate::consumers::ConsumeError;
 use crate::consumers::tracker::MayBeDamage;
@@ -95,6 +95,7 @@ pub enum AppError {
     /// It failed midway. What is in the log stays, and the same import goes on behind it.
     #[error("{in_log} of {rows} rows are in the log")]
     ImportStopped {
+        kind: ImportKind,
         in_log: u64,
         rows: u64,
         source: Box<AppError>,

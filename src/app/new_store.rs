@@ -91,7 +91,11 @@ fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
         .create(parent)
         .map_err(io)?;
     let held = Held::open(parent).map_err(io)?;
-    check_directory(held.path(), root.file_name()).map_err(io)?;
+    check_directory(held.path(), root.file_name()).map_err(|source| AppError::Io {
+        action: "create",
+        path: root.to_owned(),
+        source,
+    })?;
     Ok(held)
 }
 

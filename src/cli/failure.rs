@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::app::AppError;
 use crate::app::backup::BackupError;
 use crate::app::error::in_full;
+use crate::app::import::ImportKind;
 use crate::app::repair::RepairError;
 use crate::cli::terminal_guard::harmless_json;
 use crate::consumers::ConsumeError;
@@ -23,7 +24,7 @@ use crate::event_log::LogError;
 use crate::files::held::named;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
-use crate::store::{StoreError, is_full_disk, is_out_of_memory};
+use crate::store::{StoreError, is_full_disk, is_out_of_memory, is_too_large};
 
 /// Exit codes of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,6 +225,19 @@ impl From<LogError> for Failure {
     }
 }
 
+/// What to do where DuckDB fails for want of memory or disk.
+fn of_tables(source: &duckdb::Error, code: &str, message: String) -> Failure {
+    if is_out_of_memory(source) {
+        return Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS);
+    }
+    let failure = Failure::new(Exit::Failure, code, message);
+    match (is_full_disk(source), is_too_large(source)) {
+        (_, true) => failure.hint(MAKE_ROOM).hint(FILE_LIMIT),
+        (true, false) => failure.hint(MAKE_ROOM),
+        (false, false) => failure,
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let message = in_full(&error);
@@ -241,13 +255,7 @@ impl From<StoreError> for Failure {
             StoreError::Replaced { .. } => {
                 Failure::new(Exit::Failure, "replaced", message).hint("try again")
             }
-            StoreError::DuckDb { source, .. } if is_full_disk(&source) => {
-                Failure::new(Exit::Failure, "tables", message).hint(MAKE_ROOM)
-            }
-            StoreError::DuckDb { source, .. } if is_out_of_memory(&source) => {
-                Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS)
-            }
-            StoreError::DuckDb { .. } => Failure::new(Exit::Failure, "tables", message),
+            StoreError::DuckDb { source, .. } => of_tables(&source, "tables", message),
             StoreError::Io { path, source, .. } => {
                 Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
             }
@@ -276,8 +284,11 @@ impl From<StateError> for Failure {
             refused if refused.is_forbidden() => {
                 Failure::new(Exit::Failure, "state_index", in_full(&refused)).denied(refused.path())
             }
+            // SQLite does not tell a full disk from a limit on the size of files.
             full if full.is_full_disk() => {
-                Failure::new(Exit::Failure, "state_index", in_full(&full)).hint(MAKE_ROOM)
+                Failure::new(Exit::Failure, "state_index", in_full(&full))
+                    .hint(MAKE_ROOM)
+                    .hint(FILE_LIMIT)
             }
             // Whoever is asked who he is, stops here too.
             StateError::Contradiction { .. } => Failure::new(
@@ -390,9 +401,7 @@ impl From<ReportError> for Failure {
             ReportError::EndBeforeStart { .. } => {
                 Failure::usage(message).hint("--from is the first date, --to the last")
             }
-            ReportError::Tables(source) if is_out_of_memory(&source) => {
-                Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS)
-            }
+            ReportError::Tables(source) => of_tables(&source, "report", message),
             _ => Failure::new(Exit::Failure, "report", message),
         }
     }
@@ -504,12 +513,16 @@ impl From<AppError> for Failure {
                 .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
             AppError::BadCsv { hints, .. } => Failure { hints, ..Failure::new(Exit::Rejected, "bad_csv", message) },
             AppError::BadRows { .. } => Failure::new(Exit::Rejected, "bad_rows", message),
-            AppError::ImportStopped { in_log, rows, source } => {
+            AppError::ImportStopped { kind, in_log, rows, source } => {
                 let failure = Failure::from(*source);
                 let message = format!("{}; {in_log} of {rows} rows are in the log", failure.message);
-                Failure { message, ..failure }
-                    .hint("run the same command again to go on")
-                    .hint("the rest of a history is refused once something of today is written; go on before that")
+                let stopped = Failure { message, ..failure }.hint("run the same command again to go on");
+                match kind {
+                    ImportKind::Users | ImportKind::Tasks => stopped,
+                    ImportKind::Activity => stopped.hint(
+                        "the rest of the history is refused once something of today is written; go on before that",
+                    ),
+                }
             }
             AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
                 .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),

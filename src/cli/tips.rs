@@ -158,6 +158,10 @@ pub fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString])
             ContextValue::StyledStrs(vec![tip.into()]),
         );
     }
+    if error.kind() == ErrorKind::MissingRequiredArgument {
+        // clap's own names the options that were given, by the environment too, as if they had to be.
+        show_whole_usage(&mut error, definition());
+    }
     if let Some(tip) = other_word(&error) {
         error.remove(ContextKind::SuggestedSubcommand);
         error.insert(

@@ -85,10 +85,13 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
     Ok(text.replace('\'', "''"))
 }
 
+/// Between the name of a file and the number of the process whose intermediate results the directory holds.
+pub const SPILL: &str = ".spill-";
+
 /// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
 /// beside the file.
 pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
-    let spill = with_suffix(path, &format!(".spill-{}", std::process::id()));
+    let spill = with_suffix(path, &format!("{SPILL}{}", std::process::id()));
     let made = || -> Result<Config, duckdb::Error> {
         Config::default()
             .threads(2)?

@@ -227,11 +227,10 @@ impl Database {
             connection,
             path,
             tables,
-            never_commits: Cell::new(true),
+            never_commits: Cell::new(false),
             _held: None,
         };
         database.create_tables()?;
-        database.never_commits.set(false);
         Ok(database)
     }
 
@@ -316,11 +315,7 @@ impl Database {
             )
             .map_err(self.failed("create"))?;
         self.run("create", "COMMIT")?;
-        if self.never_commits.get() {
-            Ok(())
-        } else {
-            self.run("create", CHECKPOINT)
-        }
+        self.run("create", CHECKPOINT)
     }
 
     fn check_tables(&self) -> Result<(), StoreError> {
@@ -511,13 +506,15 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
 /// Whether the disk takes no more. DuckDB says so only in words.
 pub fn is_full_disk(error: &duckdb::Error) -> bool {
     let text = error.to_string();
-    [
-        "No space left on device",
-        "File too large",
-        "Disk quota exceeded",
-    ]
-    .iter()
-    .any(|words| text.contains(words))
+    is_too_large(error)
+        || ["No space left on device", "Disk quota exceeded"]
+            .iter()
+            .any(|words| text.contains(words))
+}
+
+/// Whether a file may not become as large as it would (`ulimit -f`). DuckDB says so only in words.
+pub fn is_too_large(error: &duckdb::Error) -> bool {
+    error.to_string().contains("File too large")
 }
 
 /// Whether a result did not fit into memory, nor beside the tables on the disk. DuckDB says so only in words.

@@ -11,5 +11,7 @@ pub mod rows;
 pub mod tables;
 pub mod write_ahead;
 
-pub use database::{Database, StoreError, Tables, is_damage, is_full_disk, is_out_of_memory};
+pub use database::{
+    Database, StoreError, Tables, is_damage, is_full_disk, is_out_of_memory, is_too_large,
+};
 pub use directory::StoreDirectory;

@@ -10,9 +10,12 @@ pub(super) const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);
 
 const MARK_BYTES_MAX: u64 = 128;
 
+/// The ends of their names.
+pub const WRITE_AHEAD: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
+
 /// The files that DuckDB would read as what is not merged into the file yet.
 pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
-    [".wal", ".wal.checkpoint", ".wal.recovery"].map(|suffix| with_suffix(path, suffix))
+    WRITE_AHEAD.map(|suffix| with_suffix(path, suffix))
 }
 
 /// A write-ahead file that is still there after `patience`.

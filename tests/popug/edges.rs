@@ -65,6 +65,29 @@ fn dates_at_the_ends_of_the_calendar_are_usage_errors() {
 }
 
 #[test]
+fn a_usage_shows_no_option_that_the_environment_gave() {
+    let world = World::new();
+    let usage = "Usage: popug-cli export journal [OPTIONS] --format <FORMAT>\n";
+    let journal = world.call("ada", &["export", "journal"]);
+    let _ = journal.expect(2, Nothing, Has(usage));
+}
+
+#[test]
+fn a_report_of_a_date_before_the_founding_says_when_the_company_began() {
+    let world = World::new();
+    let began = "the company began on 2026-03-02: nothing is there before that date\n";
+    for (dates, told) in [
+        (&["--date", "2026-03-01"][..], Has(began)),
+        (&["--from", "2026-01-01", "--to", "2026-03-02"], Has(began)),
+        (&["--date", "2026-03-02"], Nothing),
+    ] {
+        let report = [&["report", "balances"], dates].concat();
+        let _ = world.does("ada", &["consume"]);
+        let _ = world.call("ada", &report).expect(0, Any, told);
+    }
+}
+
+#[test]
 fn a_store_may_have_a_name_that_is_no_text() {
     let world = World::new();
     let odd = world.home().join(OsStr::from_bytes(b"store \xff"));

@@ -488,7 +488,7 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk_and_nothing_half_writte
                 1 => {
                     refused += 1;
                     let is_told =
-                        output.stderr.contains("File too large") || output.stderr.contains(ROOM);
+                        output.stderr.contains(ROOM) && output.stderr.contains("`ulimit -f`");
                     assert!(is_told, "{kib} KiB: {words:?}\n{}", output.stderr);
                 }
                 other => panic!("{kib} KiB: {words:?} ended with {other}\n{}", output.stderr),

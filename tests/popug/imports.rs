@@ -307,9 +307,14 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
             before + 1
         ),
         "2026-04-20T10:00:00.000000Z by mara)".to_owned(),
-        format!("`restore --to-sequence {before}`"),
         format!(
-            "line 6, column at: 2026-03-10T12:00:00.000000Z is earlier than event {}",
+            "restore DIR --to-sequence {before}`; events {} to ",
+            before + 1
+        ),
+        " are lost there: `consume` makes entries and mails anew".to_owned(),
+        // The way out is told once.
+        format!(
+            "line 6, column at: 2026-03-10T12:00:00.000000Z is earlier than event {}\n",
             before + 1
         ),
         "line 6, column key: there is no task `T10`".to_owned(),

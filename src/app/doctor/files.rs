@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
+use rustix::process::Pid;
 
+use crate::app::doctor::locks::is_gone;
 use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::segment;
 use crate::event_log::storage::Disk;
 use crate::files::regular_file;
+use crate::store::connecting::SPILL;
+use crate::store::write_ahead::WRITE_AHEAD;
 use crate::store::{StoreDirectory, disk};
 
 /// Below this there is no room for the next segment of the log.
@@ -72,11 +76,8 @@ pub fn modes(directory: &StoreDirectory) -> Check {
         are(open.len()),
         names(root, open.iter().map(|(path, _)| path))
     );
-    Check::warning(
-        NAME,
-        detail,
-        format!("chmod -R go= {}", shell_word(directory)),
-    )
+    let paths = open.iter().map(|(path, _)| path.as_path());
+    Check::warning(NAME, detail, mode_hint(directory, "go=", paths))
 }
 
 /// Whether one account owns all of it, and whether it is the one that asks.
@@ -173,12 +174,31 @@ pub fn disk(directory: &StoreDirectory) -> Check {
                 "nothing can be written to {}: {error}",
                 names(root, [&path])
             );
-            Check::problem(
-                NAME,
-                detail,
-                format!("chmod -R u+rwX {}", shell_word(directory)),
-            )
+            Check::problem(NAME, detail, mode_hint(directory, "u+rwX", [&*path]))
         }
+    }
+}
+
+/// How the modes of these files are set right. Only their owner and root can do it.
+fn mode_hint<'p>(
+    directory: &StoreDirectory,
+    modes: &str,
+    paths: impl IntoIterator<Item = &'p Path>,
+) -> String {
+    let me = rustix::process::geteuid();
+    let owner_of = |path: &Path| std::fs::symlink_metadata(path).map(|found| found.uid());
+    let is_mine = |path| owner_of(path).is_ok_and(|uid| uid == me.as_raw());
+    let chmod = format!("chmod -R {modes} {}", shell_word(directory));
+    if me.is_root() || paths.into_iter().all(is_mine) {
+        return chmod;
+    }
+    match owner_of(directory.place()) {
+        Ok(owner) if owner != me.as_raw() => format!("as its owner: sudo -u '#{owner}' {chmod}"),
+        _ => format!(
+            "some belong to another account: sudo chown -R -h {} {}, then {chmod}",
+            me.as_raw(),
+            shell_word(directory)
+        ),
     }
 }
 
@@ -229,11 +249,24 @@ pub fn leftovers(directory: &StoreDirectory) -> Check {
 
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The write-ahead file of a leftover is one as well.
+    let ends = WRITE_AHEAD.iter();
+    let name = ends
+        .filter_map(|end| name.strip_suffix(end))
+        .next()
+        .unwrap_or(&name);
     let ends = [".duckdb.new", ".making", ".eml.tmp"];
     ends.iter().any(|end| name.ends_with(end))
         || name.contains(".damaged-")
+        || spilled_by(name).is_some_and(is_gone)
         || (name.starts_with(disk::PROBE_PREFIX) && is_old(path))
         || (name.starts_with('.') && name.ends_with(".new"))
+}
+
+/// The process whose intermediate results are in a directory: `accounting.duckdb.spill-12`
+fn spilled_by(name: &str) -> Option<Pid> {
+    let (_, number) = name.split_once(SPILL)?;
+    Pid::from_raw(number.parse().ok()?)
 }
 
 /// Whether no `doctor` that runs now can be at it.
@@ -312,12 +345,16 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_left_behind_is_named_and_nothing_else() {
+    fn files_that_were_left_behind_are_named_and_nothing_else() {
         let (home, directory) = store();
         assert_eq!(leftovers(&directory).health, Health::Ok);
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
         for name in [
             "accounting.duckdb.new",
+            "accounting.duckdb.making",
+            "accounting.duckdb.making.wal",
+            // No process has such a number.
+            "accounting.duckdb.spill-4194999",
             "state.sqlite.damaged-1",
             ".probe-7",
             ".passwords.json.0f.new",
@@ -334,9 +371,12 @@ mod tests {
     }
 
     #[test]
-    fn what_another_doctor_tries_just_now_is_no_leftover() {
+    fn files_that_a_process_is_at_are_no_leftovers() {
         let (home, directory) = store();
         std::fs::write(home.path().join(".probe-7"), "").unwrap();
+        let mine = format!("accounting.duckdb.spill-{}", std::process::id());
+        std::fs::create_dir(home.path().join(mine)).unwrap();
+        std::fs::write(home.path().join("accounting.duckdb.wal"), "").unwrap();
         assert_eq!(leftovers(&directory).health, Health::Ok);
     }
 

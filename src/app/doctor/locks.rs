@@ -66,7 +66,7 @@ fn process_of(holder: &str) -> Option<rustix::process::Pid> {
 }
 
 /// One that belongs to somebody else is there, and may not be asked.
-fn is_gone(process: rustix::process::Pid) -> bool {
+pub(super) fn is_gone(process: rustix::process::Pid) -> bool {
     rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
 }
 

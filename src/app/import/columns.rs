@@ -155,6 +155,14 @@ impl<'r> Columns<'r> {
         })
     }
 
+    /// The header that is mapped to the column of ours that has this name.
+    fn replaced(&self, name: &str) -> Option<&'r str> {
+        let mut mapped = self.map.iter();
+        mapped
+            .find(|(column, _)| is_same(column.name(), name))
+            .map(|(_, theirs)| *theirs)
+    }
+
     /// How many of the headers are known.
     pub fn known_in(&self, header: &StringRecord) -> usize {
         header
@@ -181,6 +189,8 @@ impl<'r> Columns<'r> {
                 faults.extend((taken > 0).then(|| format!("the column `{name}` appears twice")));
             } else if name.is_empty() {
                 places.nameless.push(place);
+            } else if let Some(mapped) = self.replaced(name).filter(|_| !self.ignore_unknown) {
+                faults.push(format!("the columns `{name}` and `{mapped}` are both there, and --map takes `{mapped}` for {name}"));
             } else if !places.ignored.iter().any(|other| other == name) {
                 places.ignored.push(name.to_owned());
             }

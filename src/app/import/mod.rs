@@ -163,13 +163,14 @@ impl App<'_> {
         match perform(plan.steps, &mut summary, &mut performance, rehearsal) {
             Ok(()) => Ok(summary),
             Err(error) if self.log.is_draft() => Err(error),
-            Err(error) => Err(self.stopped(&summary, performance.settle(), error)),
+            Err(error) => Err(self.stopped(kind, &summary, performance.settle(), error)),
         }
     }
 
     /// What is said of an import that stopped midway, once the end of the log is settled.
     fn stopped(
         &self,
+        kind: ImportKind,
         summary: &ImportSummary,
         settled: Result<Sequence, LogError>,
         source: AppError,
@@ -178,6 +179,7 @@ impl App<'_> {
         // Where even that fails, nobody knows yet how much is in the log; the next writer finds out.
         match settled.and_then(|began| appended_rows(&self.log, began)) {
             Ok(appended) => AppError::ImportStopped {
+                kind,
                 in_log: summary.replayed + summary.skipped + summary.closed + appended,
                 rows,
                 source: Box::new(source),

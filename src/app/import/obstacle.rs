@@ -12,6 +12,8 @@ use crate::state::StateIndex;
 
 /// The first event that is later than a row.
 struct Obstacle {
+    /// The way around it has been told.
+    is_told: bool,
     /// Rows from here on have it in their way.
     from: EventTime,
     at: EventTime,
@@ -36,30 +38,43 @@ impl<'a> Obstacles<'a> {
         }
     }
 
-    /// Why a row of the time `at`, before the log's last event, cannot be appended.
+    /// Why a row of the time `at`, before the log's last event, cannot be appended. The way around an obstacle is told
+    /// with the first of the rows that it bars.
     ///
     /// # Errors
     /// If the log or the index cannot be read.
     pub fn reason(&mut self, at: EventTime) -> Result<String, AppError> {
         let is_in_the_way = |obstacle: &Obstacle| obstacle.from <= at && at < obstacle.at;
-        let obstacle = match self.found.take().filter(is_in_the_way) {
+        let mut obstacle = match self.found.take().filter(is_in_the_way) {
             Some(obstacle) => obstacle,
             None => self.find(at)?,
         };
-        let reason = if obstacle.sequence == Sequence::FIRST {
-            format!(
-                "{at} is earlier than the founding of the company ({}); `init --founded-at` founds it earlier",
-                obstacle.at
-            )
-        } else {
-            let before = obstacle.sequence.0 - 1;
-            let shown = &obstacle.shown;
-            format!(
-                "{at} is earlier than event {shown}; a store made by `restore --to-sequence {before}` takes the row"
-            )
+        let is_founding = obstacle.sequence == Sequence::FIRST;
+        let reason = match (is_founding, obstacle.is_told) {
+            (true, _) => {
+                let founded = obstacle.at;
+                format!("{at} is earlier than the founding of the company ({founded})")
+            }
+            (false, false) => format!("{at} is earlier than event {}", obstacle.shown),
+            (false, true) => format!("{at} is earlier than event {}", obstacle.sequence),
         };
+        let way = match (is_founding, obstacle.is_told) {
+            (_, true) => String::new(),
+            (true, false) => "; `init --founded-at` founds one earlier".to_owned(),
+            (false, false) => self.way_around(obstacle.sequence)?,
+        };
+        obstacle.is_told = true;
         self.found = Some(obstacle);
-        Ok(reason)
+        Ok(reason + &way)
+    }
+
+    fn way_around(&self, obstacle: Sequence) -> Result<String, AppError> {
+        let (before, last) = (obstacle.0 - 1, self.log.head()?.sequence);
+        Ok(format!(
+            "; the rows go into a store that ends before it: `popug-cli backup DIR`, then `popug-cli -C NEW-DIR \
+             restore DIR --to-sequence {before}`; events {obstacle} to {last} are lost there: `consume` makes \
+             entries and mails anew, commands have to be repeated"
+        ))
     }
 
     /// Halves what the first event later than `at` may be. All events of a batch have one time, so it
@@ -95,6 +110,7 @@ impl<'a> Obstacles<'a> {
             line.event_time()?
         );
         Ok(Obstacle {
+            is_told: false,
             from,
             at: line.event_time()?,
             sequence: low,

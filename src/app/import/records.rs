@@ -79,7 +79,8 @@ impl<'t> Records<'t> {
         record.cells.push_field(&self.text[begin..]);
         record.fault.get_or_insert_with(|| {
             format!(
-                "the cell that begins with a quote in line {opened} has no closing quote; {TWICE}"
+                "the cell that begins with a quote in line {opened} has no closing quote, so that it takes all \
+                 lines behind it; {TWICE}"
             )
         });
     }
@@ -250,7 +251,10 @@ mod tests {
         assert_eq!(cells[..], ["B\nb", "\"two\nC,three\n"]);
         assert_eq!(
             *fault,
-            format!("the cell that begins with a quote in line 3 has no closing quote; {TWICE}")
+            format!(
+                "the cell that begins with a quote in line 3 has no closing quote, so that it takes all lines \
+                 behind it; {TWICE}"
+            )
         );
     }
 

@@ -33,7 +33,8 @@ pub(super) struct Sheet {
     width: usize,
     places: Places,
     encoding: Encoding,
-    separator: u8,
+    /// How the file was read, if not as expected.
+    read_as: Option<String>,
     pub rows: Vec<SheetRow>,
     /// Rows that have no cells to look at.
     pub malformed: Vec<BadRow>,
@@ -68,13 +69,12 @@ impl Sheet {
             None => (likely_separator(&text, &columns), &text[..], 1),
         };
         let mut records = Records::new(text, separator, line);
+        let read_as = read_as(encoding, separator, has_bare_returns(text));
         let bad = |reason, hint: Option<&str>| {
-            let read_as =
-                read_as(encoding, separator).map(|read_as| format!("the file was {read_as}"));
-            let hints = read_as
-                .into_iter()
-                .chain([kind.hint()])
-                .chain(hint.map(str::to_owned));
+            let read_as = read_as
+                .iter()
+                .map(|read_as| format!("the file was {read_as}"));
+            let hints = read_as.chain([kind.hint()]).chain(hint.map(str::to_owned));
             AppError::BadCsv {
                 reason,
                 hints: hints.collect(),
@@ -90,7 +90,7 @@ impl Sheet {
             width,
             places,
             encoding,
-            separator,
+            read_as,
             rows: Vec::new(),
             malformed: Vec::new(),
         };
@@ -100,7 +100,7 @@ impl Sheet {
 
     /// What whoever gave the file is told about how it was read; nothing where it is as expected.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<_> = read_as(self.encoding, self.separator).into_iter().collect();
+        let mut remarks: Vec<_> = self.read_as.iter().cloned().collect();
         if !self.places.ignored.is_empty() {
             remarks.push(format!("passed over: {}", self.places.ignored.join(", ")));
         }
@@ -168,17 +168,23 @@ impl Sheet {
         self.places.known[column as usize].is_some()
     }
 
-    /// Writes the bad rows as they were, each with its faults in three more columns.
+    /// Writes the bad rows as they were, each with its faults in three more columns. Cells that a row has too many
+    /// stand under empty headers.
     ///
     /// # Errors
     /// [`AppError::Stream`] if they cannot be written.
     pub fn write_rejects(&self, bad: &[BadRow], to: &mut dyn Write) -> Result<(), AppError> {
-        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(to);
+        let mut writer = csv::Writer::from_writer(to);
+        let widths = bad.iter().map(|row| row.record.len());
+        let width = widths.max().unwrap_or_default().max(self.header.len());
+        let filled = |record| {
+            let missing = width - StringRecord::len(record);
+            StringRecord::iter(record).chain(std::iter::repeat_n("", missing))
+        };
         let mut write = || {
-            writer.write_record(self.header.iter().chain(REJECT_COLUMNS))?;
+            writer.write_record(filled(&self.header).chain(REJECT_COLUMNS))?;
             for row in bad {
-                let missing = self.header.len().saturating_sub(row.record.len());
-                let cells = row.record.iter().chain(std::iter::repeat_n("", missing));
+                let cells = filled(&row.record);
                 let (line, (columns, reasons)) = (row.line.to_string(), joined(&row.faults));
                 writer.write_record(cells.chain([line.as_str(), &columns, &reasons]))?;
             }
@@ -288,17 +294,28 @@ fn without_ends(mut header: StringRecord) -> (StringRecord, usize) {
     (header, width)
 }
 
-/// How the file was read, if not as UTF-8 with commas.
-fn read_as(encoding: Encoding, separator: u8) -> Option<String> {
-    if encoding == Encoding::Utf8 && separator == b',' {
+/// Whether the first line ends in CR alone.
+fn has_bare_returns(text: &[u8]) -> bool {
+    let end = memchr::memchr2(b'\r', b'\n', text);
+    end.is_some_and(|end| text[end] == b'\r' && text.get(end + 1) != Some(&b'\n'))
+}
+
+/// How the file was read, if not as UTF-8 with commas and lines that end in LF or CR LF.
+fn read_as(encoding: Encoding, separator: u8, has_bare_returns: bool) -> Option<String> {
+    if encoding == Encoding::Utf8 && separator == b',' && !has_bare_returns {
         return None;
     }
     let separator = match separator {
         b'\t' => "tabs".to_owned(),
         other => format!("`{}`", char::from(other)),
     };
+    let ends = if has_bare_returns {
+        ", with lines that end in CR"
+    } else {
+        ""
+    };
     Some(format!(
-        "read as {}, separated by {separator}",
+        "read as {}, separated by {separator}{ends}",
         encoding.name()
     ))
 }

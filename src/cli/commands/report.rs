@@ -94,7 +94,17 @@ impl ReportArgs {
                 self.name.name()
             )));
         }
-        let (report, reach) = load(&desk, self.name, self.dates.dates(), granularity, user)?;
+        let (dates, began) = (self.dates.dates(), desk.company.first_date);
+        let (report, reach) = load(&desk, self.name, dates, granularity, user)?;
+        if let Dates::On(from)
+        | Dates::Range {
+            from: Some(from), ..
+        } = dates
+            && from < began
+        {
+            let remark = format!("the company began on {began}: nothing is there before that date");
+            invocation.reporter.remark(&remark);
+        }
         reach.tell(invocation.reporter, report.head_sequence);
         invocation.emit(&report)?;
         Ok(if balances(&report) {

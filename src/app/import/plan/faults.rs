@@ -22,7 +22,8 @@ impl Planner<'_, '_> {
         Ok(Some(Fault::of(Column::At, reason)))
     }
 
-    /// What was found to be wrong with a row, and what else is, one fault for each column.
+    /// All that is wrong with a row, one fault for each column, in the order of the columns. Faults that were `found`
+    /// go before others of their column.
     pub(super) fn all_faults(
         &mut self,
         kind: ImportKind,
@@ -38,6 +39,11 @@ impl Planner<'_, '_> {
             seen.push(fault.column);
             is_new
         });
+        let place = |fault: &Fault| {
+            let mut columns = kind.columns().iter();
+            columns.position(|column| column.name() == fault.column)
+        };
+        faults.sort_by_key(place);
         Ok(faults)
     }
 

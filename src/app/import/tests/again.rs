@@ -113,7 +113,7 @@ fn a_row_that_was_left_out_is_bad_for_the_same_reason_later() {
         let [own] = &first.faults[..] else {
             panic!("{first:?}")
         };
-        let [same, late] = &again.faults[..] else {
+        let [late, same] = &again.faults[..] else {
             panic!("{again:?}")
         };
         assert_eq!((own, late.column), (same, "at"));

@@ -406,6 +406,31 @@ fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
 }
 
 #[test]
+fn rejected_rows_stand_under_the_headers_however_many_cells_they_have() {
+    let store = populated();
+    let rows = "2026-10-02T07:00:00Z,create,X,bob,,,,,one,,,more,,most\n2026-10-02T07:00:00Z,create,Y,bob\n";
+    let (_, rejects) = skipping(&store, rows);
+    let records = csv::Reader::from_reader(rejects.as_bytes())
+        .records()
+        .collect::<Result<Vec<_>, _>>();
+    let (width, lines) = (11, records.expect("as many cells as headers"));
+    let cells = |row: usize, place: usize| lines[row].get(place).unwrap_or_default();
+    assert_eq!((cells(0, width), cells(0, width + 2)), ("more", "most"));
+    assert_eq!((cells(0, width + 3), cells(1, width + 3)), ("2", "3"));
+}
+
+#[test]
+fn all_faults_of_a_row_are_told_in_the_order_of_its_columns() {
+    let store = Store::new();
+    let rows = "login,name,email,role\nNOT A LOGIN,,none,king\n";
+    let Err(AppError::BadRows { bad, .. }) = import(&store, ImportKind::Users, rows) else {
+        panic!("imported")
+    };
+    let columns: Vec<_> = bad[0].faults.iter().map(|fault| fault.column).collect();
+    assert_eq!(columns, ["login", "name", "email", "role"]);
+}
+
+#[test]
 fn users_and_tasks_are_imported_now_and_once() {
     let store = Store::new();
     let users = "\u{feff}role,login,email,name\r\ndeveloper,bob,bob@popug.example,'=Боб\r\n";

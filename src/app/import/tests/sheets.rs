@@ -153,6 +153,10 @@ fn a_file_is_read_as_spreadsheets_write_it() {
             utf16(&format!("\u{feff}{}", written(","))),
             vec!["read as UTF-16, separated by `,`"],
         ),
+        (
+            written(",").replace("\r\n", "\r").into_bytes(),
+            vec!["read as UTF-8, separated by `,`, with lines that end in CR"],
+        ),
     ] {
         assert_eq!(
             read(&bytes),
@@ -248,7 +252,7 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
     let both = "title,Summary,key\nx,One,A\n";
     assert_eq!(
         refused(ImportKind::Tasks, &reading(&map[..1], false), both).0,
-        "the column `title` is not known"
+        "the columns `title` and `summary` are both there, and --map takes `summary` for title"
     );
 }
 
