@@ -207,10 +207,8 @@ fn path_of(error: &Error) -> Vec<String> {
         .get(ContextKind::Usage)
         .map(ToString::to_string)
         .unwrap_or_default();
-    let parts = usage
-        .split_whitespace()
-        .skip_while(|part| *part != env!("CARGO_PKG_NAME"))
-        .skip(1);
+    // The program may have been started by another name.
+    let parts = usage.split_whitespace().skip(2);
     parts
         .take_while(|part| part.starts_with(|c: char| c.is_ascii_lowercase()))
         .map(str::to_owned)

@@ -142,7 +142,7 @@ fn people_are_imported_from_what_excel_saves() {
         ),
         (
             semicolons("mac").replace("\r\n", "\r").into_bytes(),
-            "read as UTF-8, separated by `;`\n",
+            "read as UTF-8, separated by `;`, with lines that end in CR\n",
         ),
     ];
     let world = World::new();

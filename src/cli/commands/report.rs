@@ -96,11 +96,8 @@ impl ReportArgs {
         }
         let (dates, began) = (self.dates.dates(), desk.company.first_date);
         let (report, reach) = load(&desk, self.name, dates, granularity, user)?;
-        if let Dates::On(from)
-        | Dates::Range {
-            from: Some(from), ..
-        } = dates
-            && from < began
+        if let Dates::On(last) | Dates::Range { to: Some(last), .. } = dates
+            && last < began
         {
             let remark = format!("the company began on {began}: nothing is there before that date");
             invocation.reporter.remark(&remark);
