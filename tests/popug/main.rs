@@ -1,62 +1,13 @@
 //! The program as its users meet it: the built binary, real stores, nothing mocked.
 //!
-//! One target, because DuckDB and Polars are linked into each. What must hold: the suite is
-//! deterministic, needs no network and leaves nothing behind.
+//! One target, because DuckDB and Polars are linked into each. What must hold: the suite needs no
+//! network and leaves nothing behind. A test goes where its subject is:
 
-mod accounts;
-mod answers;
-mod backup;
-mod books;
-mod chain;
-mod concurrency;
-mod crafted;
-mod crowd;
-mod damage;
-mod day;
-mod dead_letters;
-mod demo;
-mod doctor;
-mod documents;
-mod dry_runs;
-mod durability;
-mod edges;
-mod errors;
-mod extremes;
-mod faults;
-mod follow;
-mod forgery;
-mod harness;
-mod head_slots;
-mod help;
-mod imports;
-mod keys;
-mod kills;
-mod logins;
-mod management;
-mod model;
-mod modes;
-mod moved;
-mod names;
-mod old_log;
-mod outputs;
-mod parquet;
-mod play;
-mod played;
-mod power_cut;
-mod project;
-mod rebuild;
-mod recount;
-mod refusals;
-mod repair;
-mod rescue;
-mod restore;
-mod rights;
-mod rules;
-mod scripts;
-mod secrets;
-mod shell;
-mod streams;
-mod sudo;
-mod torture;
-mod typing;
-mod undelivered;
+mod access; //    accounts, roles, passwords, tokens: who may do or read what
+mod commands; //  what a command answers: help, errors, formats, streams, the shell, scripts
+mod damage; //    stores that are damaged, killed at, moved, restored, of an older program
+mod helpers; //   no tests: the sealed world, a company to play with, kills, an independent recount
+mod load; //      many processes on one store
+mod model; //     random histories, compared with a plain model of the rules
+mod money; //     the books: entries, closes, pay mails, events that accounting sets aside
+mod project; //   the project itself: layers, files, guards, documentation

@@ -1,0 +1,367 @@
+//! Passwords and tokens as whoever guesses, steals or keeps them meets them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
+use crate::helpers::harness::{Call, PASSWORD, World, copy, last_error};
+
+fn login<'w>(world: &'w World, who: &str, password: &str) -> Call<'w> {
+    world
+        .anonymous(&["login", who, "-o", "json"])
+        .env("POPUG_PASSWORD", password)
+}
+
+/// Wrong passwords in a row as the store has counted them.
+fn counted(world: &World) -> Vec<u64> {
+    let text = std::fs::read_to_string(world.store().join("auth/attempts.json")).expect("counts");
+    let counts: Value = serde_json::from_str(&text).expect("JSON");
+    let failures = counts["failures"].as_object().expect("an object");
+    failures
+        .values()
+        .map(|failure| failure["count"].as_u64().expect("a count"))
+        .collect()
+}
+
+/// The seconds that a refusal tells to wait.
+fn told_to_wait(error: &Value) -> u64 {
+    let message = error["message"].as_str().expect("words");
+    let (_, rest) = message
+        .split_once("the next attempt is possible in ")
+        .unwrap_or_else(|| panic!("{message}"));
+    rest.trim_end_matches(" s").parse().expect("a number")
+}
+
+#[test]
+fn guesses_at_once_are_counted_one_by_one_and_the_right_password_is_taken_after_the_wait() {
+    let world = World::new();
+    let children: Vec<_> = (0..12)
+        .map(|_| login(&world, "ada", "wrong guess").spawn())
+        .collect();
+    let ends = children
+        .into_iter()
+        .map(|child| child.wait_with_output().expect("it ends"));
+    let codes: Vec<String> = ends
+        .map(|end| {
+            let text = String::from_utf8(end.stderr).expect("UTF-8");
+            let error: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            error["error"]["code"].as_str().expect("a code").to_owned()
+        })
+        .collect();
+    let wrong = codes
+        .iter()
+        .filter(|code| *code == "wrong_password")
+        .count();
+    assert!(
+        codes
+            .iter()
+            .all(|code| code == "wrong_password" || code == "too_many_attempts"),
+        "{codes:?}"
+    );
+    // Five are free; on a slow machine a second or two may pass meanwhile.
+    assert!((5..9).contains(&wrong), "{codes:?}");
+    assert_eq!(counted(&world), [wrong as u64]);
+    let refused = last_error(&login(&world, "ada", "wrong guess").expect(5, Nothing, Any));
+    if refused["code"] == "too_many_attempts" {
+        let wait = told_to_wait(&refused);
+        assert!((1..=8).contains(&wait), "{refused}");
+        std::thread::sleep(Duration::from_secs(wait));
+    }
+    let wait = loop {
+        let early = login(&world, "ada", "wrong guess").expect(5, Nothing, Any);
+        if last_error(&early)["code"] == "too_many_attempts" {
+            break told_to_wait(&last_error(&early));
+        }
+    };
+    assert_eq!(
+        last_error(&login(&world, "ada", PASSWORD).expect(5, Nothing, Any))["code"],
+        "too_many_attempts"
+    );
+    std::thread::sleep(Duration::from_secs(wait));
+    let _ = login(&world, "ada", PASSWORD).expect(0, Nothing, Nothing);
+    assert_eq!(counted(&world), [0; 0], "a success starts afresh");
+    let _ = login(&world, "ada", "wrong guess").expect(5, Nothing, Has("wrong_password"));
+}
+
+#[test]
+fn act_as_counts_like_a_login_and_tokens_and_others_are_not_slowed_down() {
+    let world = World::new();
+    for who in ["ada", "nobody", "dora"] {
+        for _ in 0..5 {
+            let call = world
+                .anonymous(&["whoami", "--as", who, "-o", "json"])
+                .env("POPUG_PASSWORD", "wrong guess");
+            assert_eq!(
+                last_error(&call.expect(5, Nothing, Any))["code"],
+                "wrong_password",
+                "{who}"
+            );
+        }
+    }
+    assert_eq!(
+        counted(&world),
+        [5, 5, 5],
+        "known, unknown and without a password alike"
+    );
+    let _ = world
+        .call("ada", &["whoami"])
+        .expect(0, Has("ada"), Nothing);
+    let _ = world
+        .call("ada", &["user", "set-password", "--password-stdin"])
+        .stdin("another one")
+        .expect(0, Any, Any);
+    let _ = login(&world, "ada", "another one").expect(0, Nothing, Nothing);
+}
+
+#[test]
+fn a_login_that_nobody_has_takes_as_long_as_one_with_a_wrong_password() {
+    // A busy machine may slow one of them down, hardly the same one again and again.
+    let attempts: Vec<_> = (0..4)
+        .map(|_| slowest_against_fastest())
+        .take_while(|ratio| *ratio > 2.0)
+        .collect();
+    assert!(attempts.len() < 4, "{attempts:?}");
+}
+
+/// How much longer one of three logins takes that all end alike: wrong password, no such login, no password.
+fn slowest_against_fastest() -> f64 {
+    let world = World::new();
+    let fastest = |who: &str| {
+        let once = || {
+            let began = Instant::now();
+            let output = login(&world, who, "wrong guess").expect(5, Nothing, Any);
+            (began.elapsed(), output.stderr)
+        };
+        let times: Vec<_> = (0..4).map(|_| once()).collect();
+        times.into_iter().min().expect("four")
+    };
+    let [known, unknown, without] = ["ada", "nobody", "walt"].map(fastest);
+    assert!(
+        known.1 == unknown.1 && known.1 == without.1,
+        "{known:?} {unknown:?} {without:?}"
+    );
+    let times = [known, unknown, without].map(|(time, _)| time.as_secs_f64());
+    times.iter().copied().fold(0.0, f64::max) / times.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn refused_token(world: &World, token: &str) -> String {
+    let call = world
+        .anonymous(&["whoami", "-o", "json"])
+        .env("POPUG_TOKEN", token);
+    let output = call.expect(5, Nothing, Any);
+    assert!(!output.stderr.contains(token), "{}", output.stderr);
+    let error = last_error(&output);
+    assert_eq!(error["code"], "token_refused", "{error}");
+    error["message"].as_str().expect("words").to_owned()
+}
+
+#[test]
+fn a_token_ends_when_it_expires_whatever_the_pinned_clock_says() {
+    let world = World::new();
+    let token = world.does("dora", &["token", "issue", "dora", "--ttl", "1s"]);
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert!(refused_token(&world, token.trim()).starts_with("the token expired at "));
+    let earlier = world
+        .anonymous(&["whoami"])
+        .env("POPUG_TOKEN", token.trim())
+        .env("POPUG_NOW", "2020-01-01T00:00:00Z");
+    let _ = earlier.expect(5, Nothing, Has("the token expired at "));
+}
+
+#[test]
+fn a_token_is_refused_from_the_moment_it_is_revoked() {
+    let world = World::new();
+    let issued = world.json("dora", &["token", "issue", "dora"]);
+    let (token, id) = (
+        issued["token"].as_str().expect("a token"),
+        issued["token_id"].as_str().expect("an id"),
+    );
+    let _ = world
+        .anonymous(&["whoami"])
+        .env("POPUG_TOKEN", token)
+        .expect(0, Has("dora"), Nothing);
+    world.does("dora", &["token", "revoke", id]);
+    assert!(refused_token(&world, token).starts_with("the token was revoked at "));
+    world.does("dora", &["whoami"]);
+}
+
+#[test]
+fn a_token_whose_record_is_gone_is_refused() {
+    let world = World::new();
+    std::fs::remove_dir_all(world.store().join("auth/tokens")).expect("removed");
+    assert!(refused_token(&world, world.token("dora")).contains("not in its list of tokens"));
+}
+
+#[test]
+fn tokens_that_nobody_signed_are_refused() {
+    let world = World::new();
+    let base64 = "eyJzdWIiOiJhZGEiLCJleHAiOjk5OTk5OTk5OTl9";
+    for token in [
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{base64}."),
+        format!("eyJhbGciOiJIUzI1NiJ9.{base64}.c2ln"),
+        format!("v4.none.{base64}"),
+        format!("v4.local.{base64}"),
+        format!("v4.public.{base64}"),
+        format!("v4.public.{}", "A".repeat(300)),
+        format!("{}.e30", world.token("ada")),
+    ] {
+        let _ = refused_token(&world, &token);
+    }
+}
+
+#[test]
+fn whoever_is_deactivated_gets_in_by_no_way_until_he_is_active_again() {
+    let world = World::new();
+    let _ = world
+        .call("dora", &["user", "set-password", "--password-stdin"])
+        .stdin(PASSWORD)
+        .expect(0, Any, Any);
+    let _ = login(&world, "dora", PASSWORD).expect(0, Nothing, Nothing);
+    let ways = || {
+        let whoami = || world.anonymous(&["whoami", "-o", "json"]);
+        let by_password = world
+            .anonymous(&["whoami", "--as", "dora", "-o", "json"])
+            .env("POPUG_PASSWORD", PASSWORD);
+        [
+            whoami().env("POPUG_TOKEN", world.token("dora")),
+            whoami(),
+            by_password,
+            login(&world, "dora", PASSWORD),
+        ]
+    };
+    ways()
+        .into_iter()
+        .for_each(|way| drop(way.expect(0, Any, Nothing)));
+    world.does("ada", &["user", "deactivate", "dora"]);
+    for way in ways() {
+        assert_eq!(
+            last_error(&way.expect(5, Nothing, Any))["code"],
+            "actor_deactivated"
+        );
+    }
+    world.does("ada", &["user", "reactivate", "dora"]);
+    ways()
+        .into_iter()
+        .for_each(|way| drop(way.expect(0, Any, Nothing)));
+}
+
+fn session_file(world: &World) -> PathBuf {
+    let sessions =
+        std::fs::read_dir(world.home().join(".local/state/popug-cli")).expect("a directory");
+    sessions
+        .map(|entry| entry.expect("an entry").path())
+        .next()
+        .expect("a session")
+}
+
+#[test]
+fn a_session_that_was_stolen_ends_with_the_logout() {
+    let world = World::new();
+    let _ = login(&world, "ada", PASSWORD).expect(0, Nothing, Nothing);
+    let file = session_file(&world);
+    let stolen = std::fs::read_to_string(&file).expect("a token");
+    let _ = world.anonymous(&["whoami"]).expect(0, Has("ada"), Nothing);
+    let _ = world.anonymous(&["logout"]).expect(0, Nothing, Nothing);
+    assert!(!file.exists());
+    assert!(refused_token(&world, stolen.trim()).starts_with("the token was revoked at "));
+}
+
+#[test]
+fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
+    let world = World::new();
+    let ada = || ("POPUG_TOKEN", world.token("ada"));
+    let by_token = |words: &[&str]| world.anonymous(words).env(ada().0, ada().1);
+    for who in ["mara", "ada"] {
+        let set = world
+            .call("ada", &["user", "set-password", who, "--password-stdin"])
+            .stdin(PASSWORD);
+        let _ = set.expect(0, Any, Any);
+    }
+    let logs_in = |who: &str| by_token(&["login", who]).env("POPUG_PASSWORD", PASSWORD);
+    let _ = logs_in("ada").expect(0, Nothing, Nothing);
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
+    let told =
+        "logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as mara\n";
+    let _ = logs_in("mara").expect(0, Nothing, Is(told));
+    let told = "POPUG_TOKEN is set and goes before the session of mara: unset it to act as mara\n";
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Is(told));
+    let _ = by_token(&["whoami", "-q"]).expect(0, Has("ada"), Nothing);
+    let _ = world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
+    let named = by_token(&["whoami", "--as", "ada"]).env("POPUG_PASSWORD", PASSWORD);
+    let _ = named.expect(0, Has("ada"), Nothing);
+    let _ = by_token(&["logout"]).expect(
+        0,
+        Nothing,
+        Has("POPUG_TOKEN is set and still lets you act: unset it too"),
+    );
+    let _ = by_token(&["logout"]).expect(0, Nothing, Nothing);
+    let _ = by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
+    let _ = world
+        .anonymous(&["whoami"])
+        .expect(5, Nothing, Has("you are not logged in"));
+    // One that lets nobody act is in the way as well.
+    let broken = world
+        .anonymous(&["login", "mara"])
+        .env("POPUG_TOKEN", "v4.public.x")
+        .env("POPUG_PASSWORD", PASSWORD);
+    let _ = broken.expect(0, Nothing, Has("unset it to act as mara"));
+}
+
+#[test]
+fn a_token_does_not_open_the_store_of_another_company_that_has_the_same_key() {
+    let (world, other) = (World::new(), World::founded("UTC", "2026-03-02T09:00:00Z"));
+    std::fs::remove_dir_all(other.store().join("auth")).expect("removed");
+    copy(&world.store().join("auth"), &other.store().join("auth"));
+    let _ = refused_token(&other, world.token("ada"));
+}
+
+#[test]
+fn no_secret_stands_in_the_list_of_processes_or_in_a_lock() {
+    let world = World::new();
+    let mut running = world
+        .call("ada", &["consume", "--follow", "-v"])
+        .env("POPUG_PASSWORD", PASSWORD)
+        .spawn();
+    let (line, deadline) = (
+        format!("/proc/{}/cmdline", running.id()),
+        Instant::now() + Duration::from_secs(20),
+    );
+    while !world.store().join("notifier.lock").exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let words = String::from_utf8_lossy(&std::fs::read(line).expect("a process")).into_owned();
+    running.kill().expect("it runs");
+    let output = running.wait_with_output().expect("it ends");
+    let locks = ["notifier.lock", "accounting.lock", "log/head"].map(|name| {
+        String::from_utf8_lossy(&std::fs::read(world.store().join(name)).unwrap_or_default())
+            .into_owned()
+    });
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        words.contains("consume") && locks[0].contains("popug-cli consume"),
+        "{words} {locks:?}"
+    );
+    for text in locks.iter().chain([&words, &said]) {
+        assert!(
+            !text.contains(PASSWORD) && !text.contains(world.token("ada")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_password_is_not_read_from_a_pipe_that_was_not_named_for_it() {
+    let world = World::new();
+    let call = world.anonymous(&["login", "ada"]).stdin(PASSWORD);
+    let _ = call.expect(
+        2,
+        Is(""),
+        Has("a password is needed and nobody can be asked"),
+    );
+    let mut child = world.anonymous(&["login", "ada", "--no-input"]).spawn();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(2));
+}

@@ -1,0 +1,166 @@
+//! One company is led through everything that touches a secret, loudly and with mistakes; then all
+//! that was said and all that lies on the disk is searched for it.
+
+use std::path::{Path, PathBuf};
+
+use crate::helpers::harness::Text::{Any, Nothing};
+use crate::helpers::harness::{INIT, World};
+
+const FIRST: &str = "correct-horse-battery";
+const SECOND: &str = "staple-of-the-second";
+const SMTP: &str = "mail-server-password";
+
+/// Everything that was shown.
+struct Heard {
+    world: World,
+    text: String,
+}
+
+impl Heard {
+    fn run(&mut self, words: &[&str], exit: i32, with: &[(&str, &str)], stdin: &str) -> String {
+        let call = self.world.anonymous(words).arg("-v").stdin(stdin);
+        let call = with
+            .iter()
+            .fold(call, |call, (name, value)| call.env(name, value));
+        let output = call.expect(exit, Any, Any);
+        self.text.push_str(&output.stderr);
+        self.text.push_str(&output.stdout);
+        output.stdout
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session() {
+    let mut heard = Heard {
+        world: World::empty(),
+        text: String::new(),
+    };
+    let init: Vec<&str> = INIT.into_iter().chain(["--password-stdin"]).collect();
+    heard.run(&init, 0, &[], FIRST);
+    heard.run(&["login", "ada"], 0, &[("POPUG_PASSWORD", FIRST)], "");
+    // What is asked for is printed once, and not kept here.
+    let shown = heard
+        .world
+        .anonymous(&["token", "issue", "ada"])
+        .expect(0, Any, Nothing)
+        .stdout;
+    let token = shown.trim();
+    let by_token = [("POPUG_TOKEN", token)];
+    heard.run(
+        &["user", "set-password", "--password-stdin"],
+        0,
+        &by_token,
+        SECOND,
+    );
+    let register = [
+        "user",
+        "register",
+        "--login",
+        "dan",
+        "--name",
+        "Dan",
+        "--email",
+        "d@d.example",
+        "--role",
+        "worker",
+        "--password-stdin",
+    ];
+    heard.run(&register, 0, &by_token, SECOND);
+    heard.run(
+        &["whoami", "--as", "ada"],
+        5,
+        &[("POPUG_PASSWORD", FIRST)],
+        "",
+    );
+    heard.run(
+        &["user", "set-password", "--password-stdin"],
+        6,
+        &by_token,
+        &FIRST.repeat(99),
+    );
+    for (words, exit) in [
+        // A token where its id or a name belongs.
+        (&["token", "revoke", token][..], 3),
+        (&[token], 2),
+        (&["task", token], 2),
+        (&["task", "list", "--role", token], 2),
+        (&["task", "list", token, "-o", "json"], 2),
+        (&["user", "show", token], 3),
+        (&["task", "show", token], 3),
+        (&["report", "statement", "--user", token], 3),
+        (&["task", "add", "A task", "--key", "close/"], 6),
+        (&["token", "list", "-o", "json"], 0),
+        (&["task", "add", "A task"], 0),
+        (&["consume"], 0),
+        (&["status"], 0),
+        (&["doctor", "-o", "table"], 0),
+        (&["verify", "--deep"], 0),
+        (&["log", "tail", "--from", "1"], 0),
+    ] {
+        heard.run(words, exit, &by_token, "");
+    }
+    let altered = format!("{token}A");
+    heard.run(&["whoami"], 5, &[("POPUG_TOKEN", &altered)], "");
+    for url in [
+        format!("smtp://ada:{SMTP}@"),
+        format!("http://ada:{SMTP}@mail.example"),
+        format!("smtps://:{SMTP}@x:y"),
+    ] {
+        heard.run(
+            &["consume", "notifier"],
+            2,
+            &[("POPUG_TOKEN", token), ("POPUG_SMTP_URL", &url)],
+            "",
+        );
+    }
+    for (name, secret) in [
+        ("first", FIRST),
+        ("second", SECOND),
+        ("smtp", SMTP),
+        ("token", token),
+    ] {
+        assert!(
+            !heard.text.contains(secret),
+            "the {name} secret was said:\n{}",
+            heard.text
+        );
+        for file in files(heard.world.home()) {
+            let bytes = std::fs::read(&file).expect("a file");
+            assert!(
+                !holds(&bytes, secret),
+                "the {name} secret is in {}",
+                file.display()
+            );
+        }
+    }
+    let session = files(&heard.world.home().join(".local"))
+        .pop()
+        .expect("a session");
+    let session = std::fs::read_to_string(session).expect("a token");
+    let elsewhere = files(&heard.world.store())
+        .into_iter()
+        .find(|file| holds(&std::fs::read(file).expect("a file"), session.trim()));
+    assert_eq!(elsewhere, None);
+    assert!(session.starts_with("v4.public.") && !heard.text.contains(session.trim()));
+}

@@ -1,0 +1,194 @@
+//! Single objects, shown or as what a command did: their members in the order of the contract, and every format that
+//! lists have.
+
+use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
+use crate::helpers::harness::World;
+
+/// The names of an object's members in the order in which they are written. Objects within are passed over.
+fn members(object: &str) -> Vec<&str> {
+    let (mut names, mut depth, mut from) = (Vec::new(), 0, None);
+    for (at, byte) in object.bytes().enumerate() {
+        match (byte, from) {
+            (b'"', Some(start)) => {
+                if depth == 1 && object[at + 1..].starts_with(':') {
+                    names.push(&object[start..at]);
+                }
+                from = None;
+            }
+            (b'"', None) => from = Some(at + 1),
+            (_, Some(_)) => {}
+            (b'{' | b'[', None) => depth += 1,
+            (b'}' | b']', None) => depth -= 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+fn members_of(world: &World, login: &str, words: &[&str], wanted: &[&str]) {
+    let shown = world.does(login, &[words, &["-o", "json"]].concat());
+    assert_eq!(members(shown.trim()), wanted, "{words:?}: {shown}");
+}
+
+#[test]
+fn members_of_what_was_done_stand_in_the_order_of_the_contract() {
+    let world = World::new();
+    let task = ["task_id", "number", "assignee", "sequence", "replayed"];
+    members_of(&world, "mara", &["task", "add", "one"], &task);
+    let moved = [
+        "open_tasks",
+        "eligible_users",
+        "moved",
+        "sequence",
+        "replayed",
+    ];
+    members_of(&world, "mara", &["task", "reshuffle"], &moved);
+    members_of(
+        &world,
+        "ada",
+        &["user", "set-role", "walt", "developer"],
+        &["changed", "sequence", "replayed"],
+    );
+    members_of(
+        &world,
+        "ada",
+        &["token", "issue", "walt"],
+        &["token", "token_id", "login", "expires_at"],
+    );
+    let output = world
+        .call("ada", &["task", "show", "9", "-o", "json"])
+        .expect(3, Nothing, Any);
+    let error = output
+        .stderr
+        .trim()
+        .strip_prefix("{\"error\":")
+        .expect("one member");
+    assert_eq!(
+        members(error.strip_suffix('}').expect("one object")),
+        ["code", "exit", "message", "hints"]
+    );
+}
+
+#[test]
+fn members_of_what_is_shown_stand_in_the_order_of_the_contract() {
+    let world = World::new();
+    world.does("mara", &["task", "add", "one"]);
+    members_of(
+        &world,
+        "ada",
+        &["whoami"],
+        &["user_id", "login", "name", "role", "active"],
+    );
+    members_of(
+        &world,
+        "ada",
+        &["user", "show", "dora"],
+        &["user_id", "login", "name", "email", "role", "active"],
+    );
+    let status = [
+        "head",
+        "consumers",
+        "last_closed_date",
+        "clock_behind_seconds",
+        "mails",
+    ];
+    members_of(&world, "ada", &["status"], &status);
+    let head = world.does("ada", &["status", "-o", "json"]);
+    assert!(
+        head.starts_with("{\"head\":{\"sequence\":10,\"hash\":\""),
+        "{head}"
+    );
+    let listed = world.does("ada", &["task", "list", "-o", "ndjson"]);
+    let mut task = members(listed.trim());
+    task.push("history");
+    members_of(&world, "ada", &["task", "show", "1"], &task);
+}
+
+#[test]
+fn a_single_object_has_the_formats_of_a_list() {
+    let world = World::new();
+    world.does("mara", &["task", "add", "one"]);
+    for words in [
+        &["whoami"][..],
+        &["user", "show", "ada"],
+        &["task", "show", "1"],
+        &["log", "show", "1"],
+        &["status"],
+    ] {
+        let rows = if words == ["status"] { 4 } else { 1 };
+        let csv = world.does("ada", &[words, &["-o", "csv"]].concat());
+        let md = world.does("ada", &[words, &["-o", "md"]].concat());
+        assert_eq!(
+            (csv.lines().count(), md.lines().count()),
+            (rows + 1, rows + 2),
+            "{words:?}: {csv}{md}"
+        );
+        let columns = csv.lines().next().expect("a header").split(',').count();
+        assert_eq!(
+            md.lines().next().expect("a header").matches('|').count(),
+            columns + 1,
+            "{words:?}: {md}"
+        );
+    }
+    let plain = world.does("ada", &["status", "-o", "plain"]);
+    assert!(
+        plain.lines().all(|line| line.split('\t').count() == 11),
+        "{plain}"
+    );
+    assert_eq!(plain, world.does("ada", &["status"]));
+}
+
+#[test]
+fn the_extension_of_out_tells_the_format_of_a_single_object() {
+    let world = World::new();
+    for (name, wanted) in [
+        ("who.csv", "user_id,login,"),
+        ("who.json", "{\"user_id\":"),
+        ("who.parquet", "PAR1"),
+    ] {
+        let path = world.home().join(name);
+        let _ = world
+            .call("ada", &["whoami", "--out"])
+            .arg(&path)
+            .expect(0, Nothing, Nothing);
+        let bytes = std::fs::read(&path).expect("written");
+        assert!(bytes.starts_with(wanted.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn what_was_done_is_a_row_where_a_format_is_asked_for_and_a_line_where_none_is() {
+    let world = World::new();
+    let _ = world
+        .call("mara", &["task", "add", "one", "-o", "csv"])
+        .expect(
+            0,
+            Has("task_id,number,assignee,sequence,replayed\n"),
+            Nothing,
+        );
+    let _ = world
+        .call("mara", &["task", "add", "two"])
+        .expect(0, Has("T-2\t"), Nothing);
+    let _ = world
+        .call("ada", &["user", "set-role", "walt", "developer"])
+        .expect(0, Is(""), Nothing);
+    let changed = world.does(
+        "ada",
+        &["user", "set-role", "walt", "developer", "-o", "csv"],
+    );
+    assert_eq!(changed, "changed,sequence,replayed\nfalse,,false\n");
+}
+
+#[test]
+fn an_event_is_shown_to_people_member_by_member_in_its_own_order() {
+    let world = World::new();
+    let shown = world.does("ada", &["log", "show", "1", "-o", "table"]);
+    let (type_at, data_at) = (
+        shown.find("\n  \"type\": ").expect("type"),
+        shown.find("\n  \"data\": {").expect("data"),
+    );
+    assert!(
+        shown.starts_with("{\n  \"specversion\": \"1.0\",\n  \"id\": ") && type_at < data_at,
+        "{shown}"
+    );
+}

@@ -1,0 +1,100 @@
+//! What the program says about itself: the help of every command, as a snapshot.
+
+use std::collections::VecDeque;
+
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::World;
+
+/// The names under `Commands:` of a help text.
+fn subcommands(help: &str) -> Vec<String> {
+    let Some((_, rest)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
+    let lines = rest.lines().take_while(|line| !line.is_empty());
+    let named = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    named
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_help_of_every_command_is_as_agreed() {
+    let world = World::empty();
+    let mut waiting = VecDeque::from([Vec::<String>::new()]);
+    let mut seen = 0;
+    while let Some(path) = waiting.pop_front() {
+        let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = world
+            .anonymous(&words)
+            .without("POPUG_STORE")
+            .expect(0, Any, Nothing)
+            .stdout;
+        let name = if path.is_empty() {
+            "help".to_owned()
+        } else {
+            format!("help-{}", path.join("-"))
+        };
+        insta::assert_snapshot!(name, help);
+        waiting.extend(
+            subcommands(&help)
+                .into_iter()
+                .map(|sub| [&path[..], &[sub]].concat()),
+        );
+        seen += 1;
+    }
+    assert!(seen > 35, "only {seen} help texts were found");
+}
+
+#[test]
+fn the_short_help_goes_to_stdout_and_a_missing_command_to_stderr() {
+    let world = World::empty();
+    let _ = world.anonymous(&["-h"]).expect(0, Has("Usage:"), Nothing);
+    let _ = world.anonymous(&[]).expect(2, Nothing, Has("Usage:"));
+    let _ = world.anonymous(&["task"]).expect(2, Nothing, Has("Usage:"));
+    let _ = world
+        .anonymous(&["--version"])
+        .expect(0, Has(env!("CARGO_PKG_VERSION")), Nothing);
+}
+
+#[test]
+fn help_of_what_is_no_command_is_refused() {
+    let world = World::empty();
+    let _ = world
+        .anonymous(&["help", "taks"])
+        .expect(2, Nothing, Has("'task'"));
+    let _ = world
+        .anonymous(&["help", "task", "ad"])
+        .expect(2, Nothing, Has("'add'"));
+    let _ = world
+        .anonymous(&["help", "--", "task", "add", "--"])
+        .expect(0, Has("popug-cli task add"), Nothing);
+    let _ = world.anonymous(&["help", "report", "balances"]).expect(
+        0,
+        Has("popug-cli report"),
+        Nothing,
+    );
+    let output = world
+        .anonymous(&["-o", "json", "help", "taks"])
+        .expect(2, Nothing, Any);
+    assert!(
+        output.stderr.starts_with("{\"error\":{\"code\":\"usage\""),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn a_misspelt_word_gets_a_suggestion() {
+    let world = World::empty();
+    let _ = world.anonymous(&["taks"]).expect(2, Nothing, Has("'task'"));
+    let _ =
+        world
+            .anonymous(&["report", "balance"])
+            .expect(2, Nothing, Has("the reports are balances"));
+    let _ = world.anonymous(&["consume", "everything"]).expect(
+        2,
+        Nothing,
+        Has("the consumers are tracker"),
+    );
+}

@@ -1,0 +1,20 @@
+//! Commands and their answers: help, errors, formats, streams, the shell.
+
+mod answers;
+mod demo;
+mod doctor;
+mod dry_runs;
+mod edges;
+mod errors;
+mod follow;
+mod help;
+mod imports;
+mod keys;
+mod names;
+mod outputs;
+mod parquet;
+mod refusals;
+mod scripts;
+mod shell;
+mod streams;
+mod typing;

@@ -1,0 +1,577 @@
+//! Where answers go: files and streams that are looked at before anything is decided, files of other programs that
+//! stay, and answers that get lost on their way.
+
+use std::path::Path;
+
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::{PASSWORD, World};
+
+/// Runs the program with its stdout somewhere else.
+fn with_stdout(to: &str) -> [String; 3] {
+    [
+        "/bin/sh".to_owned(),
+        "-c".to_owned(),
+        format!("exec \"$0\" \"$@\" {to}"),
+    ]
+}
+
+fn to(words: &[String; 3]) -> [&str; 3] {
+    [&words[0], &words[1], &words[2]]
+}
+
+/// Every file of a directory that is hidden.
+fn hidden(directory: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name());
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with('.') && name != ".local")
+        .collect()
+}
+
+/// The same file as one that no mark tells of: written by an earlier version, or copied by a program without marks.
+fn unmark(path: &Path) {
+    let bytes = std::fs::read(path).expect("a file");
+    std::fs::remove_file(path).expect("removed");
+    std::fs::write(path, bytes).expect("written");
+}
+
+/// A company with an open task, a fee that may be corrected, and a paid popug.
+fn busy_world() -> World {
+    let mut world = World::new();
+    let task = world.json("mara", &["task", "add", "Paid"]);
+    let _ = world.does(
+        task["assignee"].as_str().expect("a login"),
+        &["task", "complete", "1"],
+    );
+    let _ = world.does("mara", &["task", "add", "Open"]);
+    let _ = world.at("2026-03-03T10:00:00Z");
+    let _ = world.does("ada", &["consume"]);
+    world
+}
+
+#[test]
+fn an_export_is_repeated_every_night_in_any_format_and_is_no_backup() {
+    let world = busy_world();
+    let dir = world.home().join("out");
+    for format in ["csv", "csv", "parquet", "csv"] {
+        let _ = world
+            .call("ada", &["export", "--dir", "out", "--format", format])
+            .expect(0, Nothing, Any);
+        let _ = world
+            .call("dora", &["export", "--dir", "out", "--format", format])
+            .expect(0, Nothing, Any);
+    }
+    let _ = world
+        .call("ada", &["report", "balances", "--out", "out/x.csv"])
+        .expect(0, Nothing, Any);
+    world.refused("cron", &["backup", "out"], 4, "not_empty");
+    let restored = ["restore", "out", "-C", "new"];
+    let said = "out holds exported reports and no backup";
+    let _ = world.anonymous(&restored).expect(2, Nothing, Has(said));
+    assert_eq!(hidden(&dir), Vec::<String>::new());
+    let _ = world.does("cron", &["backup", "copy"]);
+    std::fs::remove_file(world.home().join("copy/backup.lock")).expect("removed");
+    let _ =
+        world
+            .call("ada", &["export", "--dir", "copy"])
+            .expect(2, Nothing, Has("is in a backup"));
+}
+
+#[test]
+fn where_an_answer_goes_is_looked_at_before_anything_is_decided() {
+    let world = busy_world();
+    let entries = world.rows("ada", &["report", "entries"]);
+    let fee = entries
+        .iter()
+        .find(|row| row["kind"] == "fee")
+        .expect("a fee")["entry_id"]
+        .as_str()
+        .expect("an id");
+    std::fs::write(
+        world.home().join("people.csv"),
+        "login,name,email,role\nnew,N,n@n.example,worker\n",
+    )
+    .expect("written");
+    let commands: [&[&str]; 17] = [
+        &["task", "add", "x"],
+        &["task", "reshuffle"],
+        &["task", "complete", "2"],
+        &[
+            "user",
+            "register",
+            "--login",
+            "nora",
+            "--name",
+            "N",
+            "--email",
+            "n@n.example",
+            "--role",
+            "worker",
+        ],
+        &["user", "update", "dora", "--name", "D"],
+        &["user", "set-role", "dora", "worker"],
+        &["user", "deactivate", "dora"],
+        &["user", "reactivate", "dora"],
+        &["token", "issue", "dora"],
+        &["account", "correct", fee, "--reason", "slip"],
+        &["import", "users", "people.csv"],
+        &[
+            "import",
+            "users",
+            "people.csv",
+            "--on-error",
+            "skip",
+            "--rejects",
+            "rejects.csv",
+        ],
+        &[
+            "dlq",
+            "set-aside",
+            "9",
+            "--consumer",
+            "analytics",
+            "--reason",
+            "x",
+        ],
+        &["consume"],
+        &["close"],
+        &["report", "balances"],
+        &["backup", "copy"],
+    ];
+    let state = || {
+        (
+            world.log_bytes(),
+            world.rows("ada", &["token", "list"]).len(),
+        )
+    };
+    let before = state();
+    for words in commands {
+        for (out, exit) in [
+            ("nodir/x.json", 1),
+            ("the store/x.json", 2),
+            ("x.xyz", 2),
+            (".", 2),
+            ("/dev/null/x.csv", 1),
+        ] {
+            let _ = world
+                .call("ada", &[words, &["--out", out]].concat())
+                .expect(exit, Nothing, Has("error: "));
+            assert!(state() == before, "{words:?} --out {out}");
+        }
+    }
+    // Refused for another reason, they leave nothing behind either.
+    for words in [
+        &["task", "add", ""][..],
+        &["task", "complete", "99"],
+        &["close", "--date", "2026-03-03"],
+    ] {
+        let refused = world
+            .call("ada", &[words, &["--out", "x.json"]].concat())
+            .run();
+        assert!(refused.status > 2, "{}", refused.stderr);
+    }
+    assert!(!world.home().join("x.json").exists() && !world.home().join("copy").exists());
+    assert_eq!(hidden(world.home()), Vec::<String>::new());
+}
+
+#[test]
+fn an_answer_that_gets_lost_says_what_was_done() {
+    let world = busy_world();
+    let full = with_stdout(">/dev/full");
+    let events = || world.log_lines().len();
+    let before = events();
+    let lost = |words: &[&str]| {
+        let lost = world.call("ada", words).through(&to(&full)).expect(
+            1,
+            Nothing,
+            Has("the command was carried out ("),
+        );
+        assert!(
+            lost.stderr.contains("only its answer could not be written"),
+            "{}",
+            lost.stderr
+        );
+        lost.stderr
+    };
+    let told = lost(&["task", "add", "x"]);
+    assert!(
+        told.contains("task T-3 was created and handed to ")
+            && told.contains("need not be repeated"),
+        "{told}"
+    );
+    assert_eq!(events(), before + 2);
+    for _ in 0..2 {
+        let told = lost(&["task", "add", "x", "--key", "k"]);
+        assert!(
+            told.contains("T-4 ") && told.contains("with the same --key it can be repeated"),
+            "{told}"
+        );
+        assert_eq!(events(), before + 4);
+    }
+    assert!(lost(&["task", "reshuffle"]).contains("open_tasks 3"));
+    assert!(lost(&["user", "update", "dora", "--name", "D", "-o", "csv"]).contains("changed true"));
+    assert!(lost(&["close"]).contains("date 2026-03-02, result closed"));
+    assert!(lost(&["backup", "copy"]).contains("dir copy"));
+    let told = lost(&["token", "issue", "dora"]);
+    assert!(
+        told.contains("was issued for dora")
+            && told.contains("token revoke ")
+            && !told.contains("v4."),
+        "{told}"
+    );
+    let shown = world
+        .call("ada", &["task", "list"])
+        .through(&to(&full))
+        .expect(1, Nothing, Any)
+        .stderr;
+    assert!(!shown.contains("carried out"), "{shown}");
+    let dry = world
+        .call("ada", &["task", "add", "x", "-n"])
+        .through(&to(&full))
+        .expect(1, Nothing, Any)
+        .stderr;
+    assert!(!dry.contains("carried out"), "{dry}");
+}
+
+#[test]
+fn a_stdout_that_is_closed_takes_no_data() {
+    let world = busy_world();
+    let closed = with_stdout(">&-");
+    let run = |words: &[&str]| world.call("ada", words).through(&to(&closed));
+    let before = world.log_bytes();
+    for words in [
+        &["task", "list"][..],
+        &["task", "add", "x"],
+        &["token", "issue", "dora"],
+        &["--version"],
+        &["--help"],
+    ] {
+        let _ = run(words).expect(1, Nothing, Has("stdout is closed"));
+    }
+    assert!(world.log_bytes() == before);
+    let _ = run(&["task", "add", "x", "--out", "x.json"]).expect(0, Nothing, Nothing);
+    let _ = run(&["user", "update", "dora", "--name", "D"]).expect(0, Nothing, Nothing);
+    let _ = run(&["user", "update", "dora", "--name", "E", "-o", "csv"]).expect(
+        1,
+        Nothing,
+        Has("was carried out (changed"),
+    );
+    let _ = run(&["schema", "check"]).expect(0, Nothing, Nothing);
+    let _ = run(&["task", "show", "99"]).expect(3, Nothing, Has("error: "));
+    // Thrown away on purpose, in the ways of a shell and of Python.
+    let _ = world
+        .call("ada", &["task", "list"])
+        .through(&to(&with_stdout(">/dev/null")))
+        .expect(0, Nothing, Nothing);
+    let _ = world
+        .call("ada", &["task", "list"])
+        .through(&to(&with_stdout("1<>/dev/null")))
+        .expect(0, Nothing, Nothing);
+}
+
+#[test]
+fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
+    let world = busy_world();
+    let foreign = [
+        (".profile", "export PATH=/bin\n"),
+        ("token.csv", "v4.public.x\n"),
+        ("people.csv", "login,name,email,role\n"),
+        ("package.json", "{\"name\":\"x\"}\n"),
+        ("README.md", "# Notes\n"),
+        ("data.parquet", "PAR1 of somebody"),
+    ];
+    for (name, content) in foreign {
+        let path = world.home().join(name);
+        std::fs::write(&path, content).expect("written");
+        let out = ["--out", name, "-o", "csv"];
+        for words in [
+            &["report", "balances"][..],
+            &["task", "add", "x"],
+            &["log", "tail"],
+        ] {
+            let refused =
+                world
+                    .call("ada", &[words, &out].concat())
+                    .expect(2, Nothing, Has("--force"));
+            assert!(
+                refused.stderr.contains("was not written by popug-cli"),
+                "{}",
+                refused.stderr
+            );
+        }
+        let rejects = [
+            "import",
+            "users",
+            "-",
+            "--on-error",
+            "skip",
+            "--rejects",
+            name,
+        ];
+        let _ = world
+            .call("ada", &rejects)
+            .stdin("login,name,email,role\n")
+            .expect(2, Nothing, Has("--force"));
+        assert_eq!(std::fs::read_to_string(&path).expect("text"), content);
+        let _ = world
+            .call(
+                "ada",
+                &[&["report", "balances", "--force"][..], &out].concat(),
+            )
+            .expect(0, Nothing, Any);
+        assert!(
+            std::fs::read_to_string(&path)
+                .expect("text")
+                .starts_with("date,user_id,")
+        );
+    }
+    assert_eq!(
+        world.rows("ada", &["task", "list"]).len(),
+        1,
+        "something was written before it was refused"
+    );
+    std::fs::create_dir(world.home().join("reports")).expect("created");
+    for name in ["tasks.csv", "manifest.json"] {
+        let path = world.home().join("reports").join(name);
+        std::fs::write(&path, "{\"mine\":true}\n").expect("written");
+        let _ =
+            world
+                .call("ada", &["export", "--dir", "reports"])
+                .expect(2, Nothing, Has("--force"));
+        assert_eq!(
+            std::fs::read_dir(path.parent().expect("a parent"))
+                .expect("a directory")
+                .count(),
+            1
+        );
+        std::fs::remove_file(&path).expect("removed");
+    }
+    std::fs::write(world.home().join("reports/tasks.csv"), "mine\n").expect("written");
+    let _ = world
+        .call("ada", &["export", "--dir", "reports", "--force"])
+        .expect(0, Nothing, Any);
+}
+
+#[test]
+fn a_file_that_popug_cli_wrote_is_replaced_whether_a_mark_or_its_content_tells() {
+    let world = busy_world();
+    let reports = crate::helpers::harness::REPORTS.map(|name| ["report", name]);
+    let lists: [&[&str]; 16] = [
+        &["task", "list", "--all"],
+        &["task", "show", "1"],
+        &["user", "list"],
+        &["token", "list"],
+        &["mail", "list"],
+        &["dlq", "list"],
+        &["log", "tail"],
+        &["log", "show", "1"],
+        &["log", "stats"],
+        &["status"],
+        &["doctor"],
+        &["verify"],
+        &["whoami"],
+        &["consume"],
+        &["close"],
+        &["backup", "copy"],
+    ];
+    let commands = reports.iter().map(|words| &words[..]).chain(lists);
+    for words in commands {
+        for extension in ["csv", "json", "ndjson", "md", "parquet"] {
+            let name = format!("{}.{extension}", words.join("-"));
+            let run = || {
+                world
+                    .call("ada", &[words, &["--out", &name, "-q"]].concat())
+                    .run()
+            };
+            let output = run();
+            assert!([0, 7].contains(&output.status), "{name}: {}", output.stderr);
+            unmark(&world.home().join(&name));
+            let again = run();
+            assert!([0, 7].contains(&again.status), "{name}: {}", again.stderr);
+        }
+    }
+    let text = ["task", "list", "-o", "plain", "--out", "open.txt"];
+    for _ in 0..2 {
+        let _ = world.call("ada", &text).expect(0, Nothing, Nothing);
+    }
+    let reject = [
+        "import",
+        "users",
+        "-",
+        "--on-error",
+        "skip",
+        "--rejects",
+        "rejects.csv",
+    ];
+    for _ in 0..2 {
+        let sheet = "login,name,email,role\nBAD,N,n@n.example,worker\n";
+        let _ = world
+            .call("ada", &reject)
+            .stdin(sheet)
+            .expect(0, Nothing, Has("left out: line 2"));
+        unmark(&world.home().join("rejects.csv"));
+    }
+}
+
+#[test]
+fn a_file_with_a_token_is_not_replaced_by_anything() {
+    let world = World::new();
+    let _ = world
+        .call("ada", &["token", "issue", "cron", "--out", "token.csv"])
+        .expect(0, Nothing, Nothing);
+    for words in [
+        &["token", "issue", "cron", "--out", "token.csv"][..],
+        &["user", "list", "--out", "token.csv"],
+    ] {
+        let _ = world.call("ada", words).expect(2, Nothing, Has("--force"));
+    }
+}
+
+#[test]
+fn two_outputs_of_one_command_are_two_files() {
+    let world = World::new();
+    let import = [
+        "import",
+        "users",
+        "-",
+        "--on-error",
+        "skip",
+        "--rejects",
+        "x.csv",
+        "--out",
+        "x.csv",
+    ];
+    let refused = world
+        .call("ada", &import)
+        .stdin("login,name,email,role\n")
+        .expect(2, Nothing, Any);
+    assert!(
+        refused.stderr.contains("two outputs of one command"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(hidden(world.home()), Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_variable_is_named() {
+    let world = World::new();
+    for name in [
+        "POPUG_STORE",
+        "POPUG_TOKEN",
+        "POPUG_NOW",
+        "POPUG_SEED",
+        "POPUG_SEGMENT_BYTES",
+    ] {
+        let told = format!("{name} is set and empty");
+        let _ = world
+            .call("ada", &["task", "list"])
+            .env(name, "")
+            .expect(2, Nothing, Has(&told));
+        let _ = world
+            .call("ada", &["task", "list", "-o", "json"])
+            .env(name, "")
+            .expect(2, Nothing, Has(&told));
+    }
+    let password = world
+        .anonymous(&["whoami", "--as", "ada"])
+        .env("POPUG_PASSWORD", "");
+    let _ = password.expect(2, Nothing, Has("POPUG_PASSWORD is set and empty"));
+    let _ = world
+        .call("ada", &["consume", "notifier"])
+        .env("POPUG_SMTP_URL", "")
+        .expect(2, Nothing, Has("POPUG_SMTP_URL is set and empty"));
+    let store = world.store();
+    let _ = world
+        .call("ada", &["whoami", "-C"])
+        .arg(store)
+        .env("POPUG_STORE", "")
+        .expect(0, Has("ada"), Nothing);
+}
+
+#[test]
+fn whoever_has_no_directory_for_a_session_is_not_logged_in() {
+    let world = World::new();
+    std::fs::write(world.home().join("file"), "x").expect("written");
+    std::fs::create_dir(world.home().join("state")).expect("created");
+    std::fs::write(world.home().join("state/popug-cli"), "x").expect("written");
+    let file = world.home().join("file");
+    for (name, value) in [
+        ("HOME", Path::new("/dev/null")),
+        ("HOME", &file),
+        ("XDG_STATE_HOME", &file),
+        ("XDG_STATE_HOME", &world.home().join("state")),
+    ] {
+        let run = |words: &[&str]| world.anonymous(words).env(name, value);
+        let _ = run(&["task", "list"]).expect(5, Nothing, Has("you are not logged in"));
+        let _ = run(&["logout"]).expect(0, Nothing, Nothing);
+        let login = run(&["login", "ada"]).env("POPUG_PASSWORD", PASSWORD);
+        let _ = login.expect(1, Nothing, Has("is not a directory"));
+        let _ = world
+            .call("ada", &["whoami"])
+            .env(name, value)
+            .expect(0, Has("ada"), Nothing);
+    }
+}
+
+#[test]
+fn an_extension_that_names_no_format_is_refused_where_nobody_is_logged_in() {
+    let world = World::empty();
+    for words in [
+        &["demo", "--dir", "company"][..],
+        &["help"],
+        &["help", "task"],
+    ] {
+        let words = [words, &["--out", "f.xyz"]].concat();
+        let _ = world.anonymous(&words).expect(2, Nothing, Any);
+    }
+    assert!(!world.home().join("company").exists() && !world.home().join("f.xyz").exists());
+}
+
+#[test]
+fn free_text_may_begin_with_a_hyphen() {
+    let world = World::new();
+    let _ = world.does(
+        "mara",
+        &["task", "add", "Nuts", "--description", "- nuts\n- seeds"],
+    );
+    let _ = world.does("mara", &["task", "add", "- nuts", "-q"]);
+    let _ = world.does("mara", &["task", "add", "--", "-nuts"]);
+    let tasks = world.rows("mara", &["task", "list"]);
+    assert_eq!(
+        (&tasks[0]["description"], &tasks[1]["title"]),
+        (&"- nuts\n- seeds".into(), &"- nuts".into())
+    );
+    assert_eq!(tasks[2]["title"], "-nuts");
+    let _ = world.does("ada", &["user", "update", "dora", "--name", "-"]);
+    let _ = world.does("ada", &["user", "deactivate", "dora", "--reason", "-x"]);
+    let _ = world.does("ada", &["user", "reactivate", "dora", "--reason", "--"]);
+    let register = [
+        "--login",
+        "nora",
+        "--name",
+        "--n--",
+        "--email",
+        "n@n.example",
+        "--role",
+        "worker",
+    ];
+    let _ = world.does("ada", &[&["user", "register"][..], &register].concat());
+    let _ = world.does("ada", &["consume"]);
+    let entries = world.rows("ada", &["report", "entries"]);
+    let fee = entries[0]["entry_id"].as_str().expect("an id");
+    let _ = world.does(
+        "ada",
+        &[
+            "account", "correct", fee, "--reason", "-1 nut", "--amount", "0.01",
+        ],
+    );
+    let unknown = world.call("mara", &["task", "add", "-x"]).expect(
+        2,
+        Nothing,
+        Has("popug-cli task add -- '-x'"),
+    );
+    assert!(!unknown.stderr.contains("similar"), "{}", unknown.stderr);
+}

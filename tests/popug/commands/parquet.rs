@@ -1,0 +1,74 @@
+//! Parquet files as others read them: every column of an export is filtered, sorted and joined by pyarrow.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::helpers::harness::Text::{Any, Nothing};
+use crate::helpers::played::played;
+
+const CHECK: &str = "
+import glob, sys
+import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
+
+files = sorted(glob.glob(sys.argv[1] + '/*.parquet'))
+assert len(files) == 10, files
+kinds = set()
+for path in files:
+    table = pq.read_table(path)
+    kinds |= {str(field.type) for field in table.schema}
+    for field in table.schema:
+        assert table.sort_by(field.name).num_rows == table.num_rows
+        values = table[field.name].drop_null()
+        if field.type != pa.string() or len(values) == 0:
+            continue
+        value = values[0]
+        found = table.filter(pc.equal(table[field.name], value))
+        assert found.num_rows == pc.sum(pc.equal(values, value)).as_py() > 0
+        assert pq.read_table(path, filters=[(field.name, '==', value.as_py())]).equals(found)
+        keys = table.select([field.name]).group_by(field.name).aggregate([([], 'count_all')])
+        assert table.select([field.name]).join(keys, field.name, join_type='inner').num_rows == len(values)
+print('\\n'.join(sorted(kinds)))
+";
+
+#[test]
+fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = Command::new(root.join("scripts/parquet-tools"))
+        .arg(root.join("target/parquet-tools"))
+        .output();
+    let found = found.expect("the script of the project");
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    let stdout = String::from_utf8(found.stdout).expect("UTF-8");
+    let python = stdout
+        .trim()
+        .strip_prefix("PYARROW_PYTHON=")
+        .expect("a program");
+    let world = played();
+    let _ = world
+        .call("ada", &["export", "--dir", "out", "--format", "parquet"])
+        .expect(0, Nothing, Any);
+    let checked = Command::new(python)
+        .args(["-c", CHECK])
+        .arg(world.home().join("out"))
+        .output()
+        .expect("it runs");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    let kinds = String::from_utf8(checked.stdout).expect("UTF-8");
+    let wanted = [
+        "bool",
+        "date32[day]",
+        "decimal128(18, 2)",
+        "int64",
+        "string",
+        "timestamp[us, tz=UTC]",
+    ];
+    assert_eq!(kinds.lines().collect::<Vec<_>>(), wanted);
+}

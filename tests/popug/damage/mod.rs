@@ -1,0 +1,17 @@
+//! Stores that are damaged, killed at, moved, restored, or written by an older program.
+
+mod backup;
+mod crafted;
+mod durability;
+mod extremes;
+mod faults;
+mod head_slots;
+mod moved;
+mod old_log;
+mod power_cut;
+mod rebuild;
+mod repair;
+mod rescue;
+mod restore;
+pub mod tables;
+pub mod torture;

@@ -1,0 +1,602 @@
+//! Killing what rescues others: `backup`, `restore` and `repair`, at random moments and at named
+//! places, several times in a row, and then repeating them.
+//!
+//! What must hold after every kill: the former backup, or the new one, can be restored; nothing is
+//! where the restored store will be, or all of it; what was replaced in a log is kept, and the
+//! backup that it is repaired from is as it was. After the repetition everything is as if nobody
+//! had been killed. `scripts/torture` does this for as long as one likes.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use serde_json::Value;
+
+use crate::damage::backup::{add_tasks, busy_world, bytes_in, segments};
+use crate::damage::repair::{edit, log};
+use crate::damage::restore::NEW_PASSWORD;
+use crate::damage::torture::{Asked, Seeded};
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::{Call, World, last_error};
+use crate::helpers::kills::{self, Death, Ended, Tally};
+use crate::helpers::play::numbered;
+
+/// Whether a place is one that only these commands pass.
+pub fn is_of_rescue(place: &str) -> bool {
+    [
+        "backup.",
+        "copy.",
+        "new_store.",
+        "repair.",
+        "restore.",
+        "secrets.",
+    ]
+    .iter()
+    .any(|name| place.starts_with(name))
+}
+
+/// Which command, and so what must hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Backup { with_secrets: bool },
+    Restore { with_secrets: bool },
+    Repair,
+}
+
+/// A command, and the world that it finds.
+struct Job {
+    name: &'static str,
+    kind: Kind,
+    words: &'static [&'static str],
+    before: World,
+    /// The log that the store has, or ought to have.
+    whole: Vec<u8>,
+    /// Files whose bytes were spoiled, as they were found.
+    spoilt: Vec<Vec<u8>>,
+    took: Duration,
+    /// Named places, as `NAME:N`.
+    passed: Vec<String>,
+}
+
+impl Job {
+    fn new(
+        name: &'static str,
+        kind: Kind,
+        words: &'static [&'static str],
+        before: World,
+        whole: Vec<u8>,
+    ) -> Job {
+        let mut job = Job {
+            name,
+            kind,
+            words,
+            before,
+            whole,
+            spoilt: Vec::new(),
+            took: Duration::ZERO,
+            passed: Vec::new(),
+        };
+        let world = job.before.twin();
+        let (trace, began) = (world.home().join("passed"), Instant::now());
+        let _ = job
+            .call(&world)
+            .env("POPUG_FAILPOINT_TRACE", &trace)
+            .expect(0, Any, Any);
+        job.took = began.elapsed();
+        job.passed = numbered(&std::fs::read_to_string(&trace).unwrap_or_default());
+        job
+    }
+
+    fn call<'w>(&self, world: &'w World) -> Call<'w> {
+        let call = match self.kind {
+            Kind::Backup { .. } => world.call("ada", self.words),
+            Kind::Restore { .. } => world
+                .anonymous(self.words)
+                .env("POPUG_PASSWORD", NEW_PASSWORD),
+            Kind::Repair => world.anonymous(self.words),
+        };
+        call.arg("-o").arg("json")
+    }
+
+    /// What must hold whenever it was killed.
+    fn check(&self, world: &World) {
+        match self.kind {
+            Kind::Backup { .. } => self.check_restorable(world),
+            Kind::Restore { .. } => drop(self.is_restored(world)),
+            Kind::Repair => self.check_kept(world),
+        }
+    }
+
+    /// The former backup, if there was one, or the new one.
+    fn check_restorable(&self, world: &World) {
+        let tried = world.twin();
+        let restore = tried.anonymous(&["restore", "backup", "-C", "new", "-o", "json"]);
+        let output = restore.env("POPUG_PASSWORD", NEW_PASSWORD).run();
+        let former = bytes_in_if_there(&self.before.home().join("backup/log"));
+        if output.status == 0 {
+            let restored = bytes_in(&tried.home().join("new/log"));
+            assert!(
+                restored == self.whole || restored == former,
+                "{}: neither the former nor the new",
+                self.name
+            );
+            let _ = tried
+                .anonymous(&["verify", "-C", "new"])
+                .expect(0, Has("sound"), Nothing);
+        } else {
+            let error = last_error(&output);
+            assert!(
+                former.is_empty() && error["code"] == "no_backup",
+                "{}: {error}",
+                self.name
+            );
+        }
+    }
+
+    /// Whether the new store is there; if so, all of it.
+    fn is_restored(&self, world: &World) -> bool {
+        let store = world.home().join("new");
+        if !store.exists() {
+            let _ = world
+                .anonymous(&["verify", "-C", "new"])
+                .expect(10, Nothing, Any);
+            return false;
+        }
+        assert!(
+            bytes_in(&store.join("log")) == self.whole && store.join("restored").exists(),
+            "{}",
+            self.name
+        );
+        let _ = world
+            .anonymous(&["verify", "-C", "new"])
+            .expect(0, Has("sound"), Nothing);
+        let password = match self.kind {
+            Kind::Restore { with_secrets: true } => crate::helpers::harness::PASSWORD,
+            _ => NEW_PASSWORD,
+        };
+        let ada = world
+            .anonymous(&["whoami", "-C", "new", "--as", "ada"])
+            .env("POPUG_PASSWORD", password);
+        let _ = ada.expect(0, Has("ada"), Nothing);
+        true
+    }
+
+    /// What was spoilt is still in the log, or was kept; the backup is as it was.
+    fn check_kept(&self, world: &World) {
+        let mut found = files_below(&world.store().join("log"));
+        for path in entries(&world.store())
+            .iter()
+            .filter(|path| name(path).starts_with("damaged-"))
+        {
+            found.extend(files_below(path));
+        }
+        for bytes in &self.spoilt {
+            assert!(
+                found.iter().any(|(_, kept)| kept == bytes),
+                "{}: something replaced was not kept",
+                self.name
+            );
+        }
+        let backup = |world: &World| files_below(&world.home().join("backup"));
+        assert!(
+            backup(world) == backup(&self.before),
+            "{}: the backup is another",
+            self.name
+        );
+    }
+
+    /// Repeats it and checks that all is as if nobody had been killed.
+    fn finish(&self, world: &World) {
+        match self.kind {
+            Kind::Backup { with_secrets } => {
+                let _ = self.call(world).expect(0, Any, Nothing);
+                self.check_backed_up(world, with_secrets);
+            }
+            Kind::Restore { .. } if self.is_restored(world) => {
+                let before = files_below(&world.home().join("new"));
+                let error = last_error(&self.call(world).expect(4, Nothing, Any));
+                assert_eq!(error["code"], "store_exists", "{error}");
+                assert!(before == files_below(&world.home().join("new")));
+            }
+            Kind::Restore { .. } => {
+                let _ = self.call(world).expect(0, Any, Any);
+                assert!(self.is_restored(world), "{}", self.name);
+            }
+            Kind::Repair => {
+                let _ = self.call(world).expect(0, Any, Nothing);
+                self.check_repaired(world);
+            }
+        }
+        if matches!(self.kind, Kind::Restore { .. }) {
+            let left = entries(world.home())
+                .into_iter()
+                .find(|path| name(path).contains("restoring"));
+            assert_eq!(left, None, "{}: an attempt is left", self.name);
+        }
+    }
+
+    fn check_backed_up(&self, world: &World, with_secrets: bool) {
+        let backup = world.home().join("backup");
+        assert!(bytes_in(&backup.join("log")) == self.whole, "{}", self.name);
+        self.check_restorable(world);
+        let generations = if backup.join("auth").exists() {
+            entries(&backup.join("auth")).len()
+        } else {
+            0
+        };
+        assert_eq!(
+            generations,
+            usize::from(with_secrets),
+            "{}: secrets",
+            self.name
+        );
+        let names: BTreeSet<_> = entries(&backup)
+            .iter()
+            .map(|path| name(path).to_owned())
+            .collect();
+        let expected = ["auth", "backup.lock", "log", "manifest.json"].map(str::to_owned);
+        assert!(
+            names.iter().all(|name| expected.contains(name)),
+            "{}: {names:?}",
+            self.name
+        );
+    }
+
+    fn check_repaired(&self, world: &World) {
+        self.check_kept(world);
+        assert!(
+            world.log_bytes() == self.whole,
+            "{}: another log",
+            self.name
+        );
+        let found = world
+            .anonymous(&["verify", "-o", "json"])
+            .expect(0, Any, Nothing)
+            .json();
+        assert!(
+            found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
+            "{found}"
+        );
+        let _ = world
+            .anonymous(&["repair"])
+            .expect(0, Has("nothing to repair"), Nothing);
+        let reports: Vec<_> = entries(&world.store())
+            .into_iter()
+            .filter(|path| name(path).ends_with(".json"))
+            .collect();
+        assert!(!reports.is_empty(), "{}: no report", self.name);
+        for path in reports {
+            let report: Value =
+                serde_json::from_slice(&std::fs::read(&path).expect("a report")).expect("JSON");
+            let kept = world
+                .home()
+                .join(report["kept_in"].as_str().expect("a path"));
+            assert!(kept.is_dir() && report["begun_at"].is_string(), "{report}");
+        }
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(directory).expect("a directory");
+    found.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name")
+}
+
+fn bytes_in_if_there(log: &Path) -> Vec<u8> {
+    if log.exists() {
+        bytes_in(log)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Every file below a directory, if that is there.
+fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for path in if directory.exists() {
+        entries(directory)
+    } else {
+        Vec::new()
+    } {
+        if path.is_dir() {
+            found.extend(
+                files_below(&path)
+                    .into_iter()
+                    .map(|(below, bytes)| (Path::new(name(&path)).join(below), bytes)),
+            );
+        } else {
+            found.push((
+                PathBuf::from(name(&path)),
+                std::fs::read(&path).expect("a file"),
+            ));
+        }
+    }
+    found.sort();
+    found
+}
+
+const BACK_UP: &[&str] = &["backup", "backup"];
+const BACK_UP_ALL: &[&str] = &["backup", "backup", "--with-secrets"];
+const RESTORE: &[&str] = &["restore", "backup", "-C", "new"];
+const REPAIR: &[&str] = &["repair", "--yes"];
+const REPAIR_FROM: &[&str] = &["repair", "--yes", "--from", "backup"];
+
+/// Every command in every situation that it knows.
+fn jobs() -> Vec<Job> {
+    let fresh = busy_world();
+    let whole = fresh.log_bytes();
+    let with_secrets = fresh.twin();
+    let _ = with_secrets.does("ada", BACK_UP_ALL);
+    let without = fresh.twin();
+    let _ = without.does("ada", BACK_UP);
+    let grown = with_secrets.twin();
+    add_tasks(&grown, 3, "New");
+    let newer = grown.log_bytes();
+    let backup = |with_secrets| Kind::Backup { with_secrets };
+    let restore = |with_secrets| Kind::Restore { with_secrets };
+    let mut jobs = vec![
+        Job::new(
+            "the first backup",
+            backup(true),
+            BACK_UP_ALL,
+            fresh,
+            whole.clone(),
+        ),
+        Job::new(
+            "the next backup",
+            backup(true),
+            BACK_UP_ALL,
+            grown.twin(),
+            newer.clone(),
+        ),
+        Job::new(
+            "a backup without the secrets of the former",
+            backup(false),
+            BACK_UP,
+            grown,
+            newer,
+        ),
+        Job::new(
+            "a restore with secrets",
+            restore(true),
+            RESTORE,
+            with_secrets,
+            whole.clone(),
+        ),
+        Job::new(
+            "a restore with a new password",
+            restore(false),
+            RESTORE,
+            without.twin(),
+            whole.clone(),
+        ),
+    ];
+    jobs.extend(repairs(&without, &whole));
+    jobs
+}
+
+type Spoil = fn(&World, &[PathBuf]);
+
+fn repairs(sound: &World, whole: &[u8]) -> Vec<Job> {
+    let spoilings: [(&'static str, &'static [&'static str], Spoil); 7] = [
+        ("a torn tail", REPAIR, torn),
+        ("a lost head", REPAIR, |world, _| {
+            spoil_head(world, &[0, 4096])
+        }),
+        ("damage in many places", REPAIR_FROM, damaged),
+        (
+            "damage in many places and a lost head",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0, 4096]);
+                damaged(world, log);
+            },
+        ),
+        (
+            "a lost head, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0, 4096]);
+                damaged_twice(world, log);
+            },
+        ),
+        (
+            "a bad slot, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[0]);
+                damaged_twice(world, log);
+            },
+        ),
+        (
+            "the other slot, damage and a bad end",
+            REPAIR_FROM,
+            |world, log| {
+                spoil_head(world, &[4096]);
+                damaged_twice(world, log);
+            },
+        ),
+    ];
+    let job = |(name, words, spoil): (&'static str, &'static [&'static str], Spoil)| {
+        let world = sound.twin();
+        spoil(&world, &log(&world));
+        let sound: BTreeSet<Vec<u8>> = segments(&sound.store().join("log"))
+            .iter()
+            .map(read)
+            .collect();
+        let spoilt = log(&world)
+            .iter()
+            .map(read)
+            .filter(|bytes| !sound.contains(bytes))
+            .collect();
+        let spoilt = if words == REPAIR { Vec::new() } else { spoilt };
+        Job {
+            spoilt,
+            ..Job::new(name, Kind::Repair, words, world, whole.to_vec())
+        }
+    };
+    spoilings.into_iter().map(job).collect()
+}
+
+fn read(path: &PathBuf) -> Vec<u8> {
+    std::fs::read(path).expect("a file")
+}
+
+fn torn(_: &World, log: &[PathBuf]) {
+    edit(log.last().expect("a segment"), |bytes| {
+        bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"torn")
+    });
+    std::fs::copy(
+        &log[1],
+        log[1].with_file_name("00000000000000009999.ndjson"),
+    )
+    .expect("copied");
+}
+
+fn spoil_head(world: &World, slots: &[usize]) {
+    edit(&world.store().join("log/head"), |bytes| {
+        slots.iter().for_each(|slot| bytes[slot + 20] ^= 1)
+    });
+}
+
+/// Two flipped bits, a missing segment, one too many, and a bad end.
+fn damaged(_: &World, log: &[PathBuf]) {
+    edit(&log[1], |bytes| bytes[400] ^= 0x20);
+    edit(&log[3], |bytes| bytes[200] ^= 1);
+    std::fs::remove_file(&log[2]).expect("removed");
+    std::fs::copy(
+        &log[4],
+        log[4].with_file_name("00000000000000000012.ndjson"),
+    )
+    .expect("copied");
+    edit(log.last().expect("a segment"), |bytes| {
+        *bytes.last_mut().expect("a byte") = b'x'
+    });
+}
+
+/// Once the first place is repaired and no head tells more, the end looks like a torn tail.
+fn damaged_twice(_: &World, log: &[PathBuf]) {
+    edit(&log[1], |bytes| bytes[400] ^= 0x20);
+    edit(log.last().expect("a segment"), |bytes| {
+        *bytes.last_mut().expect("a byte") = b'x'
+    });
+}
+
+#[derive(Default)]
+struct Rescue {
+    tally: Tally,
+    rounds: AtomicU64,
+}
+
+impl Rescue {
+    /// Carries out `job`, killed as `deaths` say, and then to its end.
+    fn round(&self, job: &Job, deaths: &[Death], seed: u64) {
+        let world = job.before.twin();
+        let _told = Seeded {
+            seed,
+            world: &world,
+        };
+        for death in deaths {
+            match self.tally.kill(job.call(&world), death) {
+                Ended::Killed | Ended::Finished { status: 0, .. } => {}
+                Ended::Finished {
+                    status: 4, stderr, ..
+                } if stderr.contains("store_exists") => {}
+                Ended::Finished { status, stderr, .. } => {
+                    panic!("{}: exit {status} at {death:?}\n{stderr}", job.name)
+                }
+            }
+            job.check(&world);
+        }
+        job.finish(&world);
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Kills at any place that the command passes, or at any moment, up to three times.
+    fn random_round(&self, jobs: &[Job], seed: u64) {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let job = &jobs[rng.random_range(0..jobs.len())];
+        let deaths: Vec<Death> = (0..rng.random_range(1..=3))
+            .map(|_| any_death(job, &mut rng))
+            .collect();
+        self.round(job, &deaths, seed);
+    }
+}
+
+fn any_death(job: &Job, rng: &mut ChaCha20Rng) -> Death {
+    if job.passed.is_empty() || rng.random_range(0..4) == 0 {
+        return Death::After(job.took.mul_f64(rng.random_range(0.0..1.1)));
+    }
+    Death::At(job.passed[rng.random_range(0..job.passed.len())].clone())
+}
+
+#[test]
+fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
+    let rescue = Rescue::default();
+    for (number, job) in (0..).zip(&jobs()) {
+        let mut rng = ChaCha20Rng::seed_from_u64(number);
+        let deaths =
+            [0.9, 1.1].map(|most| Death::After(job.took.mul_f64(rng.random_range(0.3..most))));
+        rescue.round(job, &deaths, number);
+    }
+    assert!(rescue.tally.total() > 0, "nobody was killed");
+}
+
+#[test]
+#[ignore = "as long as one likes: scripts/torture"]
+fn rescuers_killed_anywhere_for_long() {
+    let asked = Asked::read();
+    let (rescue, jobs, began) = (Rescue::default(), jobs(), Instant::now());
+    // In each job at the first passing of each place, then as it comes.
+    let places = |job: &Job| {
+        job.passed
+            .iter()
+            .filter(|place| place.ends_with(":1"))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let everywhere: Vec<_> = jobs
+        .iter()
+        .flat_map(|job| places(job).into_iter().map(move |at| (job, at)))
+        .collect();
+    let (at_first, next) = (AtomicU64::new(0), AtomicU64::new(asked.seed));
+    let work = || {
+        let turn = || usize::try_from(at_first.fetch_add(1, Ordering::Relaxed)).ok();
+        while let Some((job, place)) = turn().and_then(|turn| everywhere.get(turn)) {
+            rescue.round(job, &[Death::At(place.clone())], asked.seed);
+        }
+        while began.elapsed() < asked.duration {
+            rescue.random_round(&jobs, next.fetch_add(1, Ordering::Relaxed));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let mut meant = kills::places();
+    meant.retain(|place| is_of_rescue(place));
+    println!(
+        "rescuers: seeds {} to {}\n{}",
+        asked.seed,
+        next.load(Ordering::Relaxed),
+        rescue.tally.lines(&meant)
+    );
+    println!(
+        "rounds {}, kills {}, losses 0",
+        rescue.rounds.load(Ordering::Relaxed),
+        rescue.tally.total()
+    );
+    assert!(
+        meant.iter().all(|place| rescue.tally.deaths_at(place) > 0),
+        "nobody dies at some place"
+    );
+}

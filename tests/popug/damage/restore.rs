@@ -1,0 +1,538 @@
+//! `restore`: what was backed up comes back, and nothing else.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::damage::backup::{add_tasks, back_up, busy_world, bytes_in, segments};
+use crate::helpers::chain;
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::{World, copy, last_error};
+
+pub const NEW_PASSWORD: &str = "a password of after the fire";
+
+/// A way to spoil a backup, and what it is called.
+type Edit<'e> = (&'static str, Box<dyn Fn() + 'e>);
+
+pub fn restore(world: &World, words: &[&str]) {
+    let call = world
+        .anonymous(&[&["restore"], words].concat())
+        .arg("--password-stdin")
+        .stdin(NEW_PASSWORD);
+    let _ = call.expect(0, Nothing, Has("restored up to event"));
+}
+
+/// The world's lines in a store.
+pub fn lines_in(store: &Path) -> Vec<String> {
+    String::from_utf8(bytes_in(&store.join("log")))
+        .expect("UTF-8")
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Runs as the admin with the new password in the store `name`.
+pub fn in_store(world: &World, name: &str, words: &[&str]) -> String {
+    let call = world.anonymous(&[words, &["-C", name, "--as", "ada"]].concat());
+    call.env("POPUG_PASSWORD", NEW_PASSWORD)
+        .expect(0, Any, Any)
+        .stdout
+}
+
+#[test]
+fn a_restored_store_holds_the_same_log_and_gives_the_same_reports() {
+    let world = busy_world();
+    let row = back_up(&world, "backup");
+    let head = world.json("ada", &["status"])["head"].clone();
+    assert_eq!(
+        (&row["sequence"], &row["hash"], &row["with_secrets"]),
+        (&head["sequence"], &head["hash"], &Value::Bool(false))
+    );
+    restore(&world, &["backup", "-C", "new"]);
+    assert!(lines_in(&world.home().join("new")) == world.log_lines());
+    let names = |log: &Path| {
+        segments(log)
+            .iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&world.home().join("new/log")),
+        names(&world.store().join("log"))
+    );
+    assert!(names(&world.store().join("log")).len() > 5);
+    let _ = in_store(&world, "new", &["consume"]);
+    let _ = world.does("ada", &["consume"]);
+    for report in [
+        "balances",
+        "earnings",
+        "payouts",
+        "entries",
+        "trial-balance",
+        "closes",
+        "tasks",
+        "negative",
+    ] {
+        let words = ["report", report, "-o", "csv"];
+        let (old, new) = (world.does("ada", &words), in_store(&world, "new", &words));
+        // Only where the mails are differs, and they are sent again into the outbox.
+        assert!(old == new || report == "payouts", "{report}\n{old}\n{new}");
+    }
+    let _ = world
+        .anonymous(&["verify", "--deep", "-C", "new"])
+        .expect(0, Has("sound"), Nothing);
+    assert!(world.home().join("new/restored").exists());
+}
+
+#[test]
+fn without_secrets_the_old_token_is_refused_and_the_new_password_works() {
+    let world = World::new();
+    let _ = back_up(&world, "backup");
+    assert!(!world.home().join("backup/auth").exists());
+    restore(&world, &["backup", "-C", "new"]);
+    let refused = world
+        .call("ada", &["whoami", "-C", "new", "-o", "json"])
+        .expect(5, Nothing, Any);
+    assert_eq!(last_error(&refused)["code"], "token_refused");
+    let as_ada = world
+        .anonymous(&["whoami", "-C", "new", "--as", "ada"])
+        .env("POPUG_PASSWORD", crate::helpers::harness::PASSWORD);
+    let _ = as_ada.expect(5, Nothing, Has("wrong login or password"));
+    assert!(in_store(&world, "new", &["whoami"]).contains("ada"));
+}
+
+#[test]
+fn with_secrets_the_old_password_and_the_old_tokens_work() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let words = ["backup", "backup", "--with-secrets"];
+    assert_eq!(world.rows("ada", &words)[0]["with_secrets"], true);
+    // What was in the directory before is not needed any more.
+    assert_eq!(world.rows("ada", &words)[0]["with_secrets"], true);
+    let generations: Vec<_> = std::fs::read_dir(world.home().join("backup/auth"))
+        .expect("secrets")
+        .collect();
+    assert_eq!(generations.len(), 1);
+    let mode = |path: &str| {
+        std::fs::metadata(world.home().join(path))
+            .expect(path)
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!((mode("backup"), mode("backup/auth")), (0o700, 0o700));
+    assert_eq!(
+        (mode("backup/auth/2"), mode("backup/auth/2/passwords.json")),
+        (0o700, 0o600)
+    );
+    let _ = world.anonymous(&["restore", "backup", "-C", "new"]).expect(
+        0,
+        Nothing,
+        Has("those of the backup"),
+    );
+    assert_eq!(
+        (mode("new/auth"), mode("new/auth/signing-key.json")),
+        (0o700, 0o600)
+    );
+    let _ = world
+        .call("dora", &["whoami", "-C", "new"])
+        .expect(0, Has("dora"), Nothing);
+    let as_ada = world
+        .anonymous(&["whoami", "-C", "new", "--as", "ada"])
+        .env("POPUG_PASSWORD", crate::helpers::harness::PASSWORD);
+    let _ = as_ada.expect(0, Has("ada"), Nothing);
+    // The next backup without secrets takes them out again.
+    let _ = back_up(&world, "backup");
+    assert_eq!(
+        std::fs::read_dir(world.home().join("backup/auth"))
+            .expect("it stays")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_tampered_backup_is_refused_and_leaves_nothing() {
+    let world = busy_world();
+    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    let log = segments(&world.home().join("backup/log"));
+    let flip = |path: &Path| {
+        let mut bytes = std::fs::read(path).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).expect("written");
+    };
+    let cut = |path: &Path| {
+        let bytes = std::fs::read(path).expect("a file");
+        std::fs::write(path, &bytes[..bytes.len() - 1]).expect("written");
+    };
+    let manifest = world.home().join("backup/manifest.json");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let edits: Vec<Edit<'_>> = vec![
+        ("a flipped bit", Box::new(|| flip(&log[1]))),
+        (
+            "a cut segment",
+            Box::new(|| cut(log.last().expect("a segment"))),
+        ),
+        (
+            "a missing segment",
+            Box::new(|| std::fs::remove_file(&log[2]).expect("removed")),
+        ),
+        (
+            "swapped segments",
+            Box::new(|| {
+                let (one, other) = (
+                    std::fs::read(&log[1]).expect("a file"),
+                    std::fs::read(&log[2]).expect("a file"),
+                );
+                std::fs::write(&log[1], other).expect("written");
+                std::fs::write(&log[2], one).expect("written");
+            }),
+        ),
+        (
+            "a secret",
+            Box::new(|| flip(&world.home().join("backup/auth/1/passwords.json"))),
+        ),
+        (
+            "a manifest of another head",
+            Box::new(|| {
+                let head = text.find("\"sequence\": ").expect("a sequence") + 12;
+                let other = format!("{}1{}", &text[..head], &text[head..]);
+                std::fs::write(&manifest, other).expect("written");
+            }),
+        ),
+        (
+            "a path that leads out",
+            Box::new(|| {
+                std::fs::write(
+                    &manifest,
+                    text.replace("auth/1/passwords.json", "auth/1/../../../x"),
+                )
+                .expect("written");
+            }),
+        ),
+        (
+            "half a manifest",
+            Box::new(|| std::fs::write(&manifest, &text[..text.len() / 2]).expect("written")),
+        ),
+    ];
+    copy(&world.home().join("backup"), &world.home().join("good"));
+    for (what, edit) in edits {
+        edit();
+        let refused = world
+            .anonymous(&["restore", "backup", "-C", "new", "-o", "json"])
+            .expect(12, Nothing, Any);
+        assert_eq!(last_error(&refused)["code"], "backup_damaged", "{what}");
+        let left: Vec<_> = std::fs::read_dir(world.home())
+            .expect("a home")
+            .map(|e| e.expect("an entry").file_name())
+            .collect();
+        assert!(
+            !left
+                .iter()
+                .any(|name| name.to_string_lossy().contains("new")),
+            "{what}: {left:?}"
+        );
+        std::fs::remove_dir_all(world.home().join("backup")).expect("removed");
+        copy(&world.home().join("good"), &world.home().join("backup"));
+    }
+    let _ = world
+        .anonymous(&["restore", "backup", "-C", "new"])
+        .expect(0, Nothing, Any);
+}
+
+#[test]
+fn a_rebuilt_chain_in_a_backup_is_found_by_its_head() {
+    let world = World::new();
+    let _ = back_up(&world, "backup");
+    // Somebody edits a line, hashes the chain anew and corrects the manifest's SHA-256, but not the head.
+    let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
+    for line in world.log_lines() {
+        let body = chain::split(&line).0.replace("dora Popug", "Dora Popug");
+        previous = chain::hash(&previous, &body);
+        text.push_str(&format!(
+            "{},\"hash\":\"{previous}\"}}\n",
+            &body[..body.len() - 1]
+        ));
+    }
+    let path = &segments(&world.home().join("backup/log"))[0];
+    let sha = |bytes: &[u8]| {
+        use sha2::{Digest, Sha256};
+        Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let manifest = world.home().join("backup/manifest.json");
+    let edited = std::fs::read_to_string(&manifest).expect("a manifest");
+    let edited = edited.replace(
+        &sha(&std::fs::read(path).expect("a segment")),
+        &sha(text.as_bytes()),
+    );
+    std::fs::write(path, &text).expect("written");
+    std::fs::write(&manifest, edited).expect("written");
+    let refused = world
+        .anonymous(&["restore", "backup", "-C", "new", "-o", "json"])
+        .expect(12, Nothing, Any);
+    assert_eq!(last_error(&refused)["code"], "backup_damaged");
+}
+
+#[test]
+fn restoring_to_a_sequence_inside_a_batch_ends_with_the_batch_before() {
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    let events = world.events();
+    let sequence = |event: &Value| {
+        event["sequence"]
+            .as_str()
+            .expect("digits")
+            .parse::<u64>()
+            .expect("a number")
+    };
+    let inside: Vec<u64> = events
+        .iter()
+        .filter(|event| event["more"] != 0)
+        .map(sequence)
+        .filter(|n| *n > 2)
+        .collect();
+    for (round, wanted) in inside.iter().step_by(inside.len() / 4).enumerate() {
+        let expected = events
+            .iter()
+            .filter(|event| event["more"] == 0)
+            .map(sequence)
+            .filter(|n| n <= wanted)
+            .max();
+        let name = format!("new-{round}");
+        let words = [
+            "restore",
+            "backup",
+            "-C",
+            &name,
+            "--to-sequence",
+            &wanted.to_string(),
+            "--password-stdin",
+            "-o",
+            "json",
+        ];
+        let row = world
+            .anonymous(&words)
+            .stdin(NEW_PASSWORD)
+            .expect(0, Any, Any)
+            .json();
+        assert_eq!(row["sequence"].as_u64(), expected);
+        let lines = lines_in(&world.home().join(&name));
+        chain::check(&lines);
+        assert_eq!(Some(lines.len() as u64), expected);
+        let _ = world
+            .anonymous(&["verify", "-C", &name])
+            .expect(0, Has("sound"), Nothing);
+        // Life goes on from there, in the same segment.
+        let _ = in_store(&world, &name, &["task", "add", "After the fire"]);
+    }
+}
+
+#[test]
+fn restoring_to_a_time_ends_with_the_last_batch_of_that_time() {
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    restore(
+        &world,
+        &[
+            "backup",
+            "-C",
+            "new",
+            "--to-time",
+            "2026-03-03T23:00:00+01:00",
+        ],
+    );
+    let expected: Vec<_> = world
+        .log_lines()
+        .into_iter()
+        .filter(|line| !line.contains(r#""time":"2026-03-04"#))
+        .collect();
+    assert!(expected.len() < world.log_lines().len());
+    assert!(lines_in(&world.home().join("new")) == expected);
+    let early = world.anonymous(&[
+        "restore",
+        "backup",
+        "-C",
+        "old",
+        "--to-time",
+        "2026-03-01T00:00:00Z",
+        "-o",
+        "json",
+    ]);
+    let refused = early.expect(4, Nothing, Any);
+    assert_eq!(last_error(&refused)["code"], "before_founding");
+    assert!(!world.home().join("old").exists());
+}
+
+#[test]
+fn a_restore_never_touches_a_store_that_is_there() {
+    let world = World::new();
+    let _ = back_up(&world, "backup");
+    let before = world.log_bytes();
+    let refused = world
+        .anonymous(&["restore", "backup", "-o", "json"])
+        .stdin(NEW_PASSWORD)
+        .expect(4, Nothing, Any);
+    assert_eq!(last_error(&refused)["code"], "store_exists");
+    assert!(before == world.log_bytes());
+    let short = world
+        .anonymous(&["restore", "backup", "-C", "new", "--password-stdin"])
+        .stdin("short");
+    let _ = short.expect(6, Nothing, Has("at least 8"));
+    assert!(!world.home().join("new").exists());
+    let _ = world
+        .anonymous(&["restore", "nowhere", "-C", "new"])
+        .expect(3, Nothing, Has("no backup"));
+}
+
+#[test]
+fn mails_of_a_restored_store_stay_in_its_outbox() {
+    let world = busy_world();
+    let _ = back_up(&world, "backup");
+    restore(&world, &["backup", "-C", "new"]);
+    // Nobody listens there: a mail that were to leave by SMTP would fail.
+    let call = world
+        .anonymous(&["consume", "-C", "new", "--as", "ada"])
+        .env("POPUG_PASSWORD", NEW_PASSWORD);
+    let _ = call
+        .env("POPUG_SMTP_URL", "smtp://127.0.0.1:9")
+        .expect(0, Any, Nothing);
+    let mails = in_store(&world, "new", &["mail", "list"]);
+    assert!(
+        !mails.is_empty() && mails.lines().all(|line| line.contains("sent")),
+        "{mails}"
+    );
+    assert!(world.home().join("new/outbox").exists());
+}
+
+/// Somebody copies an old log over a newer store.
+#[test]
+fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild() {
+    let mut world = World::new();
+    add_tasks(&world, 3, "Old");
+    let _ = world.at("2026-03-03T09:00:00Z").does("ada", &["close"]);
+    let _ = world.does("ada", &["consume"]);
+    copy(&world.store().join("log"), &world.home().join("old log"));
+    let _ = world.at("2026-03-04T09:00:00Z");
+    add_tasks(&world, 3, "Newer");
+    let _ = world.does("ada", &["close"]);
+    let _ = world.does("ada", &["consume"]);
+    std::fs::remove_dir_all(world.store().join("log")).expect("removed");
+    copy(&world.home().join("old log"), &world.store().join("log"));
+    let refused = |words: &[&str], code: &str, rebuild: &str| {
+        let error = world.refused("ada", words, 12, code);
+        assert!(
+            error["hints"].to_string().contains(rebuild),
+            "{words:?}: {error}"
+        );
+    };
+    refused(
+        &["task", "list"],
+        "not_on_chain",
+        "consume tracker --rebuild",
+    );
+    refused(
+        &["task", "add", "Not here"],
+        "not_on_chain",
+        "consume tracker --rebuild",
+    );
+    refused(&["consume"], "not_on_chain", "consume tracker --rebuild");
+    let found = world
+        .anonymous(&["verify", "-o", "json"])
+        .expect(7, Any, Nothing)
+        .json();
+    let violations = found["violations"].as_array().expect("violations");
+    let places: Vec<_> = violations
+        .iter()
+        .map(|violation| violation["place"].as_str().expect("a place"))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "state.sqlite",
+            "accounting.duckdb",
+            "analytics.duckdb",
+            "notifier.sqlite"
+        ]
+    );
+    assert!(violations.iter().all(|v| {
+        v["what"]
+            .as_str()
+            .expect("text")
+            .contains("but the log ends with")
+    }));
+    // Its own consumer alone is made anew, and each of the others speaks for itself.
+    let _ = world.does("ada", &["consume", "tracker", "--rebuild"]);
+    for consumer in ["accounting", "analytics", "notifier"] {
+        refused(
+            &["consume", consumer],
+            "foreign_tables",
+            &format!("consume {consumer} --rebuild"),
+        );
+    }
+    refused(&["close"], "foreign_tables", "consume accounting --rebuild");
+    for consumer in ["accounting", "analytics", "notifier"] {
+        let _ = world.does("ada", &["consume", consumer, "--rebuild"]);
+    }
+    let _ = world.does("ada", &["consume"]);
+    let _ = world
+        .anonymous(&["verify", "--deep"])
+        .expect(0, Has("sound"), Nothing);
+    let _ = world.does("ada", &["close"]);
+}
+
+#[test]
+fn a_backup_is_no_store_and_no_command_leaves_anything_in_it() {
+    let world = busy_world();
+    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    let names = || {
+        let entries = std::fs::read_dir(world.home().join("backup")).expect("a backup");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let commands: [&[&str]; 12] = [
+        &["task", "list"],
+        &["task", "add", "Here"],
+        &["consume"],
+        &["consume", "tracker", "--rebuild"],
+        &["close"],
+        &["report", "balances"],
+        &["status"],
+        &["log", "tail"],
+        &["verify"],
+        &["repair", "--yes"],
+        &["doctor"],
+        &["backup", "another"],
+    ];
+    // Copied on without its lock, it is one as well.
+    for lock in [true, false] {
+        if !lock {
+            std::fs::remove_file(world.home().join("backup/backup.lock")).expect("removed");
+        }
+        let before = names();
+        for words in commands {
+            let error = world.refused("ada", &[words, &["-C", "backup"]].concat(), 10, "no_store");
+            assert!(
+                error["message"]
+                    .as_str()
+                    .expect("a message")
+                    .contains("is a backup"),
+                "{words:?}: {error}"
+            );
+            assert!(
+                error["hints"][0]
+                    .as_str()
+                    .is_some_and(|hint| hint.contains("restore backup")),
+                "{error}"
+            );
+            assert_eq!(names(), before, "{words:?}");
+        }
+    }
+    let _ = world.rows("ada", &["backup", "backup"]);
+}

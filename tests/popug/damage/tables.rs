@@ -1,0 +1,603 @@
+//! Files of tables that are damaged anywhere: moved aside with a warning, made anew from the log, and
+//! named by whoever looks without changing anything.
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use popug_cli::state::checked_pages;
+
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::{PASSWORD, World, last_error};
+use crate::helpers::played::played;
+
+const SQLITE_PAGE_BYTES: u64 = 4096;
+
+fn pages_of(path: &Path) -> u64 {
+    std::fs::metadata(path).expect("a file").len() / SQLITE_PAGE_BYTES
+}
+
+/// With right checksums for whatever is written.
+pub fn open(path: &Path) -> rusqlite::Connection {
+    checked_pages::open(path).expect("a database")
+}
+
+/// A store whose file has no write-ahead file beside it.
+fn with_merged(file: &str) -> (World, PathBuf) {
+    let world = played();
+    let _ = world.does("ada", &["consume"]);
+    let path = world.store().join(file);
+    let db = open(&path);
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .expect("merged");
+    drop(db);
+    remove_companions(&path);
+    (world, path)
+}
+
+fn remove_companions(path: &Path) {
+    for companion in ["sqlite-wal", "sqlite-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(companion));
+    }
+}
+
+fn spoil(path: &Path, from: u64, bytes: u64) {
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .expect("a file");
+    file.write_all_at(&vec![0xa5; usize::try_from(bytes).expect("few")], from)
+        .expect("written");
+}
+
+fn kept(world: &World, file: &str) -> usize {
+    let entries = std::fs::read_dir(world.store()).expect("a store");
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    names
+        .filter(|name| name.starts_with(&format!("{file}.damaged-")))
+        .count()
+}
+
+#[test]
+fn lists_go_on_when_they_meet_damage_in_the_state_index() {
+    let (world, path) = with_merged("state.sqlite");
+    let before = world.json("mara", &["task", "list", "--all"]);
+    let mut moved = 0;
+    for page in 1..pages_of(&path) {
+        let world = world.copied();
+        spoil(
+            &world.store().join("state.sqlite"),
+            page * SQLITE_PAGE_BYTES + 100,
+            1,
+        );
+        let listed = world
+            .call("mara", &["task", "list", "--all", "-o", "json"])
+            .expect(0, Any, Any);
+        assert_eq!(listed.json(), before, "page {page}");
+        moved += kept(&world, "state.sqlite");
+    }
+    assert!(moved > 2, "{moved} pages were read");
+}
+
+#[test]
+fn a_state_index_that_is_damaged_behind_its_header_is_made_anew_by_every_command_that_opens_it() {
+    for words in [
+        &["consume"][..],
+        &["consume", "tracker", "--rebuild"],
+        &["task", "add", "One"],
+        &["close"],
+    ] {
+        let (world, path) = with_merged("state.sqlite");
+        let users = world.json("ada", &["user", "list"]);
+        spoil(
+            &path,
+            3 * SQLITE_PAGE_BYTES,
+            (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
+        );
+        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        assert_eq!(kept(&world, "state.sqlite"), 1, "{words:?}");
+        assert_eq!(world.json("ada", &["user", "list"])["rows"], users["rows"]);
+        let _ = world
+            .anonymous(&["verify", "--deep"])
+            .expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn a_damaged_page_of_the_state_index_never_stops_more_than_one_command() {
+    let (world, path) = with_merged("state.sqlite");
+    for page in 1..pages_of(&path) {
+        let world = world.twin();
+        spoil(
+            &world.store().join("state.sqlite"),
+            page * SQLITE_PAGE_BYTES,
+            SQLITE_PAGE_BYTES,
+        );
+        let found = world.anonymous(&["verify", "--deep", "-o", "json"]).run();
+        assert_eq!(
+            found.status, 7,
+            "page {page}: {}{}",
+            found.stdout, found.stderr
+        );
+        assert!(
+            found.stdout.contains("consume tracker --rebuild"),
+            "{}",
+            found.stdout
+        );
+        let mut stopped = 0;
+        for words in [
+            &["status"][..],
+            &["task", "list", "--all"],
+            &["task", "add", "One"],
+            &["consume"],
+        ] {
+            let output = world.call("ada", &[words, &["-o", "json"]].concat()).run();
+            if output.status != 0 {
+                let error = last_error(&output);
+                assert!(
+                    error["message"]
+                        .as_str()
+                        .is_some_and(|text| text.contains("is kept as")),
+                    "{error}"
+                );
+                assert!(
+                    error["hints"][0]
+                        .as_str()
+                        .is_some_and(|text| text.contains("repeat the command")),
+                    "{error}"
+                );
+                stopped += 1;
+            }
+        }
+        assert!(stopped <= 1, "page {page} stopped {stopped} commands");
+        let _ = world
+            .call("ada", &["consume", "tracker", "--rebuild"])
+            .expect(0, Any, Any);
+        let _ = world
+            .anonymous(&["verify", "--deep"])
+            .expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn damaged_tables_of_the_notifier_are_made_anew_by_whoever_reads_them() {
+    for words in [&["mail", "list"][..], &["consume", "notifier", "--rebuild"]] {
+        let (world, path) = with_merged("notifier.sqlite");
+        let mails = world.json("ada", &["mail", "list"])["rows"].clone();
+        spoil(
+            &path,
+            3 * SQLITE_PAGE_BYTES,
+            (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
+        );
+        let _ = world
+            .call("ada", &["consume", "tracker", "--rebuild"])
+            .expect(0, Any, Nothing);
+        let _ = world
+            .call("ada", words)
+            .expect(0, Any, Has("notifier.sqlite was damaged"));
+        assert_eq!(kept(&world, "notifier.sqlite"), 1);
+        assert_eq!(world.json("ada", &["mail", "list"])["rows"], mails);
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_hash_is_none_is_damage() {
+    let (world, path) = with_merged("state.sqlite");
+    let db = open(&path);
+    db.execute("UPDATE checkpoint SET hash = 'zz'", [])
+        .expect("written");
+    drop(db);
+    let found = world.anonymous(&["verify"]).expect(7, Any, Nothing).stdout;
+    assert!(
+        found.contains("consume tracker --rebuild") && !found.contains("Query is not"),
+        "{found}"
+    );
+    let _ = world
+        .call("ada", &["status"])
+        .expect(0, Any, Has("was damaged"));
+    assert_eq!(kept(&world, "state.sqlite"), 1);
+    let _ = world
+        .anonymous(&["verify"])
+        .expect(0, Has("sound"), Nothing);
+}
+
+/// Ways for a database to lose our tables: emptied, another one, and hidden by the write-ahead file of another one.
+fn without_our_tables() -> [fn(&Path); 5] {
+    [
+        |path| std::fs::write(path, "").expect("written"),
+        |path| {
+            std::fs::remove_file(path).expect("removed");
+            rusqlite::Connection::open(path)
+                .expect("a database")
+                .execute_batch("CREATE TABLE t (x)")
+                .expect("written");
+        },
+        |path| in_sqlite(path, "DELETE FROM checkpoint"),
+        |path| in_sqlite(path, "DROP TABLE checkpoint"),
+        |path| {
+            let other = path.with_file_name("notifier.sqlite");
+            in_sqlite(&other, "VACUUM");
+            std::fs::copy(other.with_file_name("notifier.sqlite-wal"), wal_of(path))
+                .expect("copied");
+        },
+    ]
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    path.with_extension("sqlite-wal")
+}
+
+/// Keeps what it wrote in the write-ahead file.
+fn in_sqlite(path: &Path, sql: &str) {
+    let db = open(path);
+    db.set_db_config(
+        rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+        true,
+    )
+    .expect("set");
+    db.execute_batch(sql).expect("written");
+}
+
+#[test]
+fn a_state_index_without_our_tables_is_damaged_and_not_of_another_version() {
+    for (n, spoil) in without_our_tables().into_iter().enumerate() {
+        let (world, path) = with_merged("state.sqlite");
+        let users = world.json("ada", &["user", "list"])["rows"].clone();
+        remove_companions(&path);
+        spoil(&path);
+        let found = world.anonymous(&["verify", "-o", "json"]).expect(
+            7,
+            Has("consume tracker --rebuild"),
+            Nothing,
+        );
+        assert!(
+            !found.stdout.contains("of another version"),
+            "{n}: {}",
+            found.stdout
+        );
+        let _ = world
+            .call("ada", &["user", "list"])
+            .expect(0, Any, Has("was damaged"));
+        assert_eq!(kept(&world, "state.sqlite"), 1, "{n}");
+        assert_eq!(world.json("ada", &["user", "list"])["rows"], users);
+        let _ = world
+            .anonymous(&["verify", "--deep"])
+            .expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn garbage_in_a_write_ahead_file_is_damage_at_once() {
+    for (file, words) in [
+        ("state.sqlite", &["user", "list"]),
+        ("notifier.sqlite", &["mail", "list"]),
+    ] {
+        let (world, path) = with_merged(file);
+        let rows = world.json("ada", words)["rows"].clone();
+        std::fs::write(wal_of(&path), b"garbage ".repeat(5_000)).expect("written");
+        let _ = world.anonymous(&["verify", "--deep"]).expect(
+            7,
+            Has("its write-ahead file is none"),
+            Nothing,
+        );
+        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        assert_eq!(world.json("ada", words)["rows"], rows);
+        let _ = world
+            .anonymous(&["verify", "--deep"])
+            .expect(0, Has("sound"), Nothing);
+    }
+}
+
+#[test]
+fn doctor_names_a_damaged_file_and_the_command_that_makes_it_anew() {
+    for (file, consumer) in [("state.sqlite", "tracker"), ("notifier.sqlite", "notifier")] {
+        let (world, path) = with_merged(file);
+        spoil(
+            &path,
+            3 * SQLITE_PAGE_BYTES,
+            (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
+        );
+        assert_named(&world, consumer);
+        let _ = world
+            .call("ada", &["consume", consumer, "--rebuild"])
+            .expect(0, Any, Any);
+        let _ = world.anonymous(&["doctor"]).expect(0, Any, Nothing);
+    }
+}
+
+fn assert_named(world: &World, consumer: &str) {
+    let report = world
+        .anonymous(&["doctor", "-o", "json"])
+        .expect(7, Any, Nothing)
+        .json();
+    let row = report["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .find(|row| row["check"] == consumer);
+    let row: &Value = row.unwrap_or_else(|| panic!("no {consumer} in {report}"));
+    assert_eq!(row["result"], "problem", "{row}");
+    let hint = row["hint"].as_str().expect("a hint");
+    assert!(
+        hint.contains(&format!("popug-cli consume {consumer} --rebuild")),
+        "{row}"
+    );
+}
+
+/// Where the blocks of a DuckDB file begin, and how long they are.
+const DUCKDB_HEADER_BYTES: u64 = 12288;
+const DUCKDB_BLOCK_BYTES: u64 = 262_144;
+
+/// The store with one of its DuckDB files damaged in each way in turn: cut to a half, or one block spoilt.
+fn with_damaged_tables(file: &str) -> Vec<World> {
+    let whole = played();
+    let _ = whole.does("ada", &["consume"]);
+    let bytes = std::fs::metadata(whole.store().join(file))
+        .expect("a file")
+        .len();
+    let half = whole.twin();
+    let cut = std::fs::OpenOptions::new()
+        .write(true)
+        .open(half.store().join(file))
+        .expect("a file");
+    cut.set_len(bytes / 2).expect("cut");
+    let mut worlds = vec![half];
+    for block in (DUCKDB_HEADER_BYTES + 3000..bytes)
+        .step_by(usize::try_from(DUCKDB_BLOCK_BYTES).expect("small"))
+    {
+        let world = whole.twin();
+        spoil(&world.store().join(file), block, 64);
+        worlds.push(world);
+    }
+    worlds
+}
+
+#[test]
+fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
+    let sound = played();
+    let _ = sound.does("ada", &["consume"]);
+    for (consumer, report) in [("accounting", "entries"), ("analytics", "top-task")] {
+        let file = format!("{consumer}.duckdb");
+        let asked = ["report", report, "--from", "2026-03-05"];
+        let expected = sound.json("ada", &asked)["rows"]
+            .as_array()
+            .expect("rows")
+            .clone();
+        let mut met = 0;
+        for world in with_damaged_tables(&file) {
+            let _ = world.does("mara", &["task", "add", "Met by consume"]);
+            for words in [&["consume", consumer][..], &["close"]] {
+                met += usize::from(
+                    world
+                        .call("ada", words)
+                        .expect(0, Any, Any)
+                        .stderr
+                        .contains("was damaged"),
+                );
+            }
+            assert!(kept(&world, &file) <= 1);
+            let output = world
+                .call("ada", &[&asked[..], &["-o", "json"]].concat())
+                .run();
+            if output.status != 0 {
+                assert_told(&world, consumer, &last_error(&output));
+            }
+            let rows = world.json("ada", &asked)["rows"]
+                .as_array()
+                .expect("rows")
+                .clone();
+            assert_eq!(rows[..expected.len()], expected);
+        }
+        assert!(met > 0, "no damage of {file} was met");
+    }
+}
+
+/// What a report says of damaged tables, doctor and verify say too, and it helps.
+fn assert_told(world: &World, consumer: &str, error: &Value) {
+    let way_out = format!("popug-cli consume {consumer} --rebuild");
+    assert!(
+        error["hints"][0]
+            .as_str()
+            .is_some_and(|hint| hint.contains(&way_out)),
+        "{error}"
+    );
+    assert_named(world, consumer);
+    let found = world
+        .anonymous(&["verify", "--deep", "-o", "json"])
+        .expect(7, Any, Any)
+        .stdout;
+    assert!(found.contains(&way_out), "{found}");
+    let _ = world
+        .call("ada", &["consume", consumer, "--rebuild"])
+        .expect(0, Any, Any);
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    for make in ["mkdir", "mkfifo"] {
+        let world = whole.copied();
+        for name in [
+            "state.sqlite",
+            "accounting.duckdb",
+            "analytics.duckdb",
+            "notifier.sqlite",
+        ] {
+            let path = world.store().join(name);
+            std::fs::remove_file(&path).expect("removed");
+            assert!(
+                std::process::Command::new(make)
+                    .arg(&path)
+                    .status()
+                    .expect("it starts")
+                    .success()
+            );
+            let _ = world
+                .anonymous(&["verify"])
+                .expect(7, Has("it is not a file"), Any);
+            let _ = world.anonymous(&["doctor"]).run();
+            let _ = world
+                .call("ada", &["consume"])
+                .expect(0, Any, Has("it is kept as"));
+            assert!(path.is_file(), "{make} {name}");
+        }
+        let _ = world.does("ada", &["verify", "--deep"]);
+    }
+}
+
+/// Kills whoever waits.
+const TIMEOUT: [&str; 2] = ["timeout", "30"];
+
+#[test]
+fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    let of_sqlite = [
+        "state.sqlite-wal",
+        "state.sqlite-shm",
+        "state.sqlite-journal",
+        "notifier.sqlite-wal",
+    ];
+    for make in ["mkdir", "mkfifo"] {
+        let world = whole.copied();
+        for name in of_sqlite
+            .into_iter()
+            .chain(["accounting.duckdb.wal", "analytics.duckdb.wal"])
+        {
+            let path = world.store().join(name);
+            let _ = std::fs::remove_file(&path);
+            assert!(
+                std::process::Command::new(make)
+                    .arg(&path)
+                    .status()
+                    .expect("it starts")
+                    .success()
+            );
+            let said = if name.contains("sqlite") {
+                format!("{name} is not a regular file")
+            } else {
+                ".wal".to_owned()
+            };
+            let _ = world
+                .anonymous(&["verify"])
+                .through(&TIMEOUT)
+                .expect(7, Has(&said), Any);
+            let _ = world
+                .anonymous(&["doctor"])
+                .through(&TIMEOUT)
+                .expect(7, Any, Any);
+            if name.contains("duckdb") {
+                let asked = if name.starts_with("analytics") {
+                    "negative"
+                } else {
+                    "balances"
+                };
+                let _ = world
+                    .call("ada", &["report", asked])
+                    .through(&TIMEOUT)
+                    .expect(0, Any, Has("removed unread"));
+            } else if name.starts_with("state") {
+                let _ = world
+                    .call("mara", &["task", "list"])
+                    .through(&TIMEOUT)
+                    .expect(0, Any, Has(".damaged-"));
+            } else {
+                let _ = world.call("ada", &["consume"]).through(&TIMEOUT).expect(
+                    0,
+                    Any,
+                    Has("it is kept as"),
+                );
+            }
+            let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
+            assert!(!path.exists() || path.is_file(), "{make} {name}");
+            let _ = world.does("ada", &["verify", "--deep"]);
+        }
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_waits_for_it() {
+    let whole = World::new();
+    let _ = whole.does("ada", &["consume"]);
+    for make in ["mkdir", "mkfifo"] {
+        for name in [
+            "auth/passwords.json",
+            "auth/attempts.json",
+            "auth/lock",
+            "accounting.lock",
+            "state.sqlite.lock",
+        ] {
+            let world = whole.copied();
+            let path = world.store().join(name);
+            let _ = std::fs::remove_file(&path);
+            assert!(
+                std::process::Command::new(make)
+                    .arg(&path)
+                    .status()
+                    .expect("it starts")
+                    .success()
+            );
+            let call = if name.starts_with("auth/") {
+                world
+                    .anonymous(&["login", "ada", "-o", "json"])
+                    .env("POPUG_PASSWORD", PASSWORD)
+            } else {
+                let _ = std::fs::remove_file(world.store().join("state.sqlite"));
+                world.call("ada", &["consume", "-o", "json"])
+            };
+            let error = last_error(&call.through(&TIMEOUT).expect(
+                1,
+                Nothing,
+                Has("is not a regular file"),
+            ));
+            assert!(
+                error["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains(name)),
+                "{error}"
+            );
+            assert!(
+                error["hints"].to_string().contains("out of the way"),
+                "{error}"
+            );
+            let found = world.anonymous(&["doctor"]).through(&TIMEOUT).run();
+            let is_seen = ["auth/passwords.json", "accounting.lock"].contains(&name);
+            assert!(
+                !is_seen || found.stdout.contains("is not a regular file"),
+                "{name}: {}",
+                found.stdout
+            );
+            assert!(
+                found.status == 0 || found.status == 7,
+                "{make} {name}: {}",
+                found.status
+            );
+        }
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_state_index_is_moved_aside_and_what_it_names_left_alone() {
+    let (world, path) = with_merged("state.sqlite");
+    let theirs = world.home().join("of another store.sqlite");
+    std::fs::rename(&path, &theirs).expect("moved");
+    std::os::unix::fs::symlink(&theirs, &path).expect("linked");
+    let before = std::fs::read(&theirs).expect("a file");
+    let _ = world
+        .call("mara", &["task", "add", "One"])
+        .expect(0, Any, Has("is kept as"));
+    assert_eq!(std::fs::read(&theirs).expect("a file"), before);
+    assert!(
+        !theirs.with_extension("sqlite-wal").exists()
+            && path.symlink_metadata().expect("there").is_file()
+    );
+    assert_eq!(kept(&world, "state.sqlite"), 1);
+}

@@ -1,0 +1,330 @@
+//! Torture: a piece of a company's life is played undisturbed, then again on a copy of the same
+//! store while the commands are killed, at random moments and at named places, and repeated.
+//!
+//! What must hold: after every kill the log begins with everything that was acknowledged, each
+//! event where it was; after every repetition it is, byte for byte, the log of the undisturbed
+//! play; in the end all reports and mails are the same and `verify --deep` finds nothing.
+//! `scripts/torture` does this for as long as one likes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use serde_json::Value;
+
+use crate::damage::rescue;
+use crate::helpers::chain;
+use crate::helpers::harness::Text::{Any, Has, Nothing};
+use crate::helpers::harness::World;
+use crate::helpers::kills::{self, Death, Ended, Tally};
+use crate::helpers::play::{Play, Step};
+
+const COMMANDS: usize = 6;
+/// How often each piece is played again.
+const REPETITIONS: usize = 3;
+
+/// Tells on a panic which round it was, and keeps its store.
+pub struct Seeded<'w> {
+    pub seed: u64,
+    pub world: &'w World,
+}
+
+impl Drop for Seeded<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kept = std::env::temp_dir().join(format!(
+                "popug-torture-{}-{}",
+                std::process::id(),
+                self.seed
+            ));
+            crate::helpers::harness::copy(self.world.home(), &kept);
+            eprintln!(
+                "failed: repeat it with `scripts/torture --seed {}`; its store is {}",
+                self.seed,
+                kept.display()
+            );
+        }
+    }
+}
+
+/// What `scripts/torture` asks for.
+pub struct Asked {
+    pub seed: u64,
+    pub duration: Duration,
+}
+
+impl Asked {
+    pub fn read() -> Asked {
+        if !cfg!(feature = "failpoints") {
+            panic!(
+                "without the feature `failpoints` nobody dies at a named place; use scripts/torture"
+            );
+        }
+        let number = |name: &str| {
+            let text = std::env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
+        };
+        Asked {
+            seed: number("POPUG_TORTURE_SEED"),
+            duration: Duration::from_secs(number("POPUG_TORTURE_SECONDS")),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Torture {
+    tally: Tally,
+    rounds: AtomicU64,
+    commands: AtomicU64,
+}
+
+impl Torture {
+    /// One piece of life, undisturbed and then disturbed several times.
+    fn piece(&self, seed: u64) {
+        let desk = tempfile::tempdir().expect("a directory");
+        let mut play = Play::begin(World::new(), desk.path(), seed);
+        play.go_on(COMMANDS);
+        chain::check(&play.world.log_lines());
+        let (log, wanted) = (play.world.log_bytes(), outcome(&play.world, &play.steps));
+        for repetition in 0..REPETITIONS as u64 {
+            let world = World::new();
+            let _told = Seeded {
+                seed,
+                world: &world,
+            };
+            let mut rng = ChaCha20Rng::seed_from_u64(seed ^ (repetition << 48));
+            self.suffer(&world, &play.steps, &log, &mut rng);
+            let found = outcome(&world, &play.steps);
+            for (name, bytes) in &wanted {
+                assert!(
+                    found.get(name) == Some(bytes),
+                    "{name} is another than without kills"
+                );
+            }
+            assert_eq!(found.len(), wanted.len(), "{:?}", found.keys());
+            let last = play.steps.last().expect("it ends with consuming");
+            let _ = world
+                .call("ada", &["verify", "--deep"])
+                .env("POPUG_NOW", &last.now)
+                .expect(0, Any, Nothing);
+            self.rounds.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Carries out `steps`, killing and repeating them. `log` is the undisturbed one.
+    fn suffer(&self, world: &World, steps: &[Step], log: &[u8], rng: &mut ChaCha20Rng) {
+        let mut acknowledged = world.log_bytes().len();
+        for step in steps {
+            let mut was_killed = false;
+            for _ in 0..rng.random_range(1..=3) {
+                let death = self.choose(step, was_killed, rng);
+                match self.tally.kill(step.call(world), &death) {
+                    Ended::Killed => was_killed = true,
+                    Ended::Finished {
+                        status,
+                        stdout,
+                        stderr,
+                    } => {
+                        assert_eq!(status, 0, "{:?} after {death:?}\n{stderr}", step.words);
+                        assert_same_answer(step, &stdout);
+                        acknowledged = step.log_bytes;
+                    }
+                }
+                let found = world.log_bytes();
+                let what = || format!("{:?}, {death:?}", step.words);
+                assert!(
+                    found.starts_with(&log[..acknowledged]),
+                    "something acknowledged is gone: {}",
+                    what()
+                );
+                if rng.random_range(0..8) == 0 {
+                    let _ = world
+                        .call("ada", &["task", "list", "--all"])
+                        .env("POPUG_NOW", &step.now)
+                        .expect(0, Any, Any);
+                }
+            }
+            let answer = step.call(world).expect(0, Any, Any).stdout;
+            assert_same_answer(step, &answer);
+            acknowledged = step.log_bytes;
+            assert!(
+                world.log_bytes() == log[..acknowledged],
+                "another log after {:?}",
+                step.words
+            );
+            self.commands.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Half of the time where the fewest have died so far of all places that the step passed.
+    fn choose(&self, step: &Step, was_killed: bool, rng: &mut ChaCha20Rng) -> Death {
+        let recovery = ["recovery.before_cut", "recovery.before_publish"];
+        if step.passed.is_empty() || rng.random_range(0..4) == 0 {
+            return Death::After(step.took.mul_f64(rng.random_range(0.0..1.1)));
+        }
+        if was_killed && rng.random_range(0..4) == 0 {
+            return Death::At(recovery[rng.random_range(0..2)].to_owned());
+        }
+        let anywhere = &step.passed[rng.random_range(0..step.passed.len())];
+        if rng.random_range(0..2) == 0 {
+            return Death::At(anywhere.clone());
+        }
+        let rarest = step
+            .passed
+            .iter()
+            .min_by_key(|place| self.tally.deaths_at(place))
+            .unwrap_or(anywhere);
+        Death::At(rarest.clone())
+    }
+
+    fn summary(&self) -> String {
+        let (rounds, commands) = (
+            self.rounds.load(Ordering::Relaxed),
+            self.commands.load(Ordering::Relaxed),
+        );
+        let mut meant = kills::places();
+        meant.retain(|place| !rescue::is_of_rescue(place));
+        let (kills, lines) = (self.tally.total(), self.tally.lines(&meant));
+        format!("{lines}\nrounds {rounds}, commands {commands}, kills {kills}, losses 0")
+    }
+}
+
+/// What a repeated command answers differs from the first answer in one word.
+pub fn assert_same_answer(step: &Step, stdout: &str) {
+    if !step.has_key() {
+        return;
+    }
+    let read = |text: &str| {
+        let mut answer: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        answer["replayed"] = Value::Null;
+        answer
+    };
+    assert_eq!(read(stdout), read(&step.stdout), "{:?}", step.words);
+}
+
+/// Everything that people and programs get to see in the end, by name.
+pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
+    let last = steps.last().expect("it ends with consuming");
+    let target = world.home().join("export");
+    let export = world
+        .call("ada", &["export", "--dir"])
+        .env("POPUG_NOW", &last.now)
+        .arg(&target);
+    let _ = export.expect(0, Any, Any);
+    let mut found = BTreeMap::new();
+    for directory in [target, world.store().join("outbox")] {
+        gather(world.home(), &directory, &mut found);
+    }
+    found
+}
+
+fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            gather(home, &path, found);
+        } else if path.extension().is_none_or(|extension| extension != "tmp") {
+            let name = path
+                .strip_prefix(home)
+                .expect("inside")
+                .display()
+                .to_string();
+            found.insert(name, std::fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+#[test]
+fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_decided() {
+    for words in [&["consume"][..], &["close"]] {
+        let world = World::new();
+        let _ = world.does("mara", &["task", "add", "Posted once"]);
+        let world = die_unpublished(&world, "ada", &["consume", "accounting"]);
+        let published = world.log_bytes();
+        let _ =
+            world
+                .call("ada", words)
+                .expect(0, Any, Has("2 whole events were kept, 0 bytes cut"));
+        assert!(world.log_bytes() == published);
+    }
+}
+
+/// Somebody carries `words` out; then all of it is forgotten but its unpublished lines in the log.
+fn die_unpublished(world: &World, login: &str, words: &[&str]) -> World {
+    let dying = world.copied();
+    let _ = dying.does(login, words);
+    let after = world.copied();
+    crate::helpers::harness::copy(&dying.store().join("log"), &after.store().join("log"));
+    std::fs::copy(
+        world.store().join("log/head"),
+        after.store().join("log/head"),
+    )
+    .expect("copied");
+    assert!(after.log_bytes() == dying.log_bytes());
+    after
+}
+
+#[test]
+fn a_correction_that_was_not_published_is_not_made_twice() {
+    let world = World::new();
+    let _ = world.does("mara", &["task", "add", "Corrected once"]);
+    let _ = world.does("ada", &["consume"]);
+    let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let correct = ["account", "correct", &entry, "--reason", "slip"];
+    let keyed = [&correct[..], &["--key", "once", "-o", "json"]].concat();
+    let world = die_unpublished(&world, "ada", &keyed);
+    let published = world.log_bytes();
+    let answer = world.call("ada", &keyed).expect(0, Any, Any).json();
+    assert_eq!(answer["replayed"], true);
+    // Without the key it would be a second one, of an entry that is corrected in full.
+    let refused = world
+        .call("ada", &[&correct[..], &["-o", "json"]].concat())
+        .expect(4, Nothing, Any);
+    assert_eq!(
+        crate::helpers::harness::last_error(&refused)["code"],
+        "corrected_in_full"
+    );
+    assert!(world.log_bytes() == published);
+}
+
+#[test]
+fn killed_at_random_a_company_ends_as_if_nothing_had_happened() {
+    let torture = Torture::default();
+    torture.piece(7);
+    assert!(torture.tally.total() > 0, "nobody was killed");
+}
+
+#[test]
+#[ignore = "as long as one likes: scripts/torture"]
+fn killed_anywhere_for_long() {
+    let asked = Asked::read();
+    let torture = Torture::default();
+    let (began, next) = (Instant::now(), AtomicU64::new(asked.seed));
+    let work = || {
+        while began.elapsed() < asked.duration {
+            torture.piece(next.fetch_add(1, Ordering::Relaxed));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    println!(
+        "kills: seeds {} to {}\n{}",
+        asked.seed,
+        next.load(Ordering::Relaxed) - 1,
+        torture.summary()
+    );
+}

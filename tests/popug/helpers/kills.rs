@@ -1,0 +1,143 @@
+//! Killing the program: at a random moment, or at a named place of a build with `failpoints`.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::helpers::harness::{Call, Output};
+use crate::project::{files, read, root};
+
+const SIGKILL: i32 = 9;
+
+/// When to kill.
+#[derive(Clone, Debug)]
+pub enum Death {
+    /// So long after the start.
+    After(Duration),
+    /// At a passing of a named place: `NAME` or `NAME:N`.
+    At(String),
+}
+
+/// How a run ended that was to be killed.
+pub enum Ended {
+    Killed,
+    /// It was faster, or never passed the place.
+    Finished {
+        status: i32,
+        stdout: String,
+        stderr: String,
+    },
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output;
+        Ended::Finished {
+            status,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// Every name that the sources give to a place.
+pub fn places() -> Vec<String> {
+    let mut names = Vec::new();
+    for path in files(&root().join("src"), "rs") {
+        let text = read(&path);
+        let found = text
+            .split("failpoint!(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        names.extend(found.map(str::to_owned));
+    }
+    names.sort();
+    names
+}
+
+fn name_of(place: &str) -> &str {
+    place.split_once(':').map_or(place, |(name, _)| name)
+}
+
+/// How often whom death struck.
+#[derive(Default)]
+pub struct Tally(Mutex<BTreeMap<String, u64>>);
+
+impl Tally {
+    /// Runs `call` and kills it. What `Call` says of where and when holds.
+    pub fn kill(&self, call: Call<'_>, death: &Death) -> Ended {
+        let (mut child, name) = match death {
+            Death::At(place) => (call.env("POPUG_FAILPOINT", place).spawn(), name_of(place)),
+            Death::After(_) => (call.spawn(), "at random"),
+        };
+        if let Death::After(pause) = death {
+            std::thread::sleep(*pause);
+            child.kill().expect("it is ours");
+        }
+        let output = child.wait_with_output().expect("it ends");
+        if output.status.signal() == Some(SIGKILL) {
+            *self
+                .0
+                .lock()
+                .expect("no panic while it is held")
+                .entry(name.to_owned())
+                .or_default() += 1;
+            return Ended::Killed;
+        }
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let status = output.status.code().unwrap_or(-1);
+        Ended::Finished {
+            status,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// At any passing of a named place.
+    pub fn deaths_at(&self, place: &str) -> u64 {
+        self.0
+            .lock()
+            .expect("no panic while it is held")
+            .get(name_of(place))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    pub fn total(&self) -> u64 {
+        self.0
+            .lock()
+            .expect("no panic while it is held")
+            .values()
+            .sum()
+    }
+
+    /// One line for each place, and those of `meant` where nobody died.
+    pub fn lines(&self, meant: &[String]) -> String {
+        let struck = self.0.lock().expect("no panic while it is held");
+        let mut lines: Vec<_> = struck
+            .iter()
+            .map(|(name, count)| format!("  {count:6} {name}"))
+            .collect();
+        lines.extend(
+            meant
+                .iter()
+                .filter(|place| !struck.contains_key(*place))
+                .map(|place| format!("       0 {place}")),
+        );
+        lines.join("\n")
+    }
+}
+
+#[test]
+fn every_place_has_a_name_of_its_own() {
+    let names = places();
+    assert!(names.len() > 20, "{names:?}");
+    let mut unique = names.clone();
+    unique.dedup();
+    assert_eq!(names, unique);
+}

@@ -1,0 +1,8 @@
+//! What the tests share: the sealed world, a company to play with, kills, and an independent recount of the log.
+
+pub mod chain;
+pub mod harness;
+pub mod kills;
+pub mod play;
+pub mod played;
+pub mod recount;

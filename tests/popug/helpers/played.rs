@@ -1,0 +1,225 @@
+//! A company of six days, played once and copied for each test that needs one, and what its reports are compared with.
+
+use std::sync::OnceLock;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use crate::helpers::chain;
+use crate::helpers::harness::Text::{Any, Nothing};
+use crate::helpers::harness::World;
+use crate::helpers::recount::Recount;
+
+/// Where clocks go forward on Sunday, 8 March 2026, at 07:00 UTC.
+const SUMMER_ZONE: &str = "America/New_York";
+
+/// Six days of a company with everything that happens in one; its last day is not closed.
+pub fn played() -> World {
+    static TEMPLATE: OnceLock<World> = OnceLock::new();
+    TEMPLATE.get_or_init(play).copied()
+}
+
+fn play() -> World {
+    let mut world = World::founded(SUMMER_ZONE, "2026-03-05T20:00:00Z");
+    for (login, role) in [
+        ("lena", "developer"),
+        ("petr", "worker"),
+        ("olga", "developer"),
+    ] {
+        world.register(login, role);
+        world.issue_token(login);
+    }
+    // Just before and after midnight, in winter and in summer time.
+    let evenings = [
+        "06T04:59:59",
+        "07T04:59:59.999999",
+        "08T04:59:59",
+        "09T03:59:59",
+        "10T03:59:59",
+        "11T02:00:00",
+    ];
+    let mornings = [
+        "06T05:00:00",
+        "07T05:00:00",
+        "08T05:00:00",
+        "09T04:00:00",
+        "10T04:00:00",
+        "11T12:00:00",
+    ];
+    for (day, (evening, morning)) in evenings.into_iter().zip(mornings).enumerate() {
+        let evening = format!("2026-03-{evening}Z");
+        add_tasks(world.at(&evening), day);
+        if day.is_multiple_of(2) {
+            let _ = world.does("mara", &["task", "reshuffle"]);
+        }
+        complete_some(&world, day, 2);
+        happen(&world, day);
+        let _ = world.at(&format!("2026-03-{morning}Z"));
+        add_tasks(&world, day);
+        complete_some(&world, day, 3);
+        if day == 2 || day == 4 {
+            let _ = world.does("cron", &["close"]);
+        }
+        correct_something(&world, day);
+    }
+    let _ = world.does("ada", &["consume"]);
+    world
+}
+
+fn add_tasks(world: &World, day: usize) {
+    for n in 0..5 {
+        let title = format!("Задача {day}.{n}");
+        let _ = match n {
+            0 => world.call(
+                "mara",
+                &["task", "add", &title, "--jira-id", &format!("UP-{day}{n}")],
+            ),
+            1 => world.call(
+                "dora",
+                &[
+                    "task",
+                    "add",
+                    &title,
+                    "--description",
+                    "=not a formula, \"quoted\"\nsecond line",
+                ],
+            ),
+            _ => world.call("axel", &["task", "add", &title]),
+        }
+        .expect(0, Any, Nothing);
+    }
+}
+
+/// Completes the open tasks whose number is a multiple of `each`, those of the deactivated aside.
+fn complete_some(world: &World, day: usize, each: u64) {
+    for row in world.rows("mara", &["task", "list"]) {
+        let (login, number) = (
+            row["assignee"].as_str().expect("a login"),
+            row["number"].as_u64().expect("a number"),
+        );
+        if number.is_multiple_of(each) && !(day >= 3 && login == "petr") {
+            let _ = world.does(login, &["task", "complete", &number.to_string()]);
+        }
+    }
+}
+
+/// What else happens in a company.
+fn happen(world: &World, day: usize) {
+    let _ = match day {
+        1 => world.does("ada", &["user", "set-role", "olga", "manager"]),
+        2 => world.does(
+            "ada",
+            &["user", "update", "dora", "--name", "Дора \u{202e}Попуг"],
+        ),
+        3 => world.does("ada", &["user", "deactivate", "petr", "--reason", "left"]),
+        4 => world.does("ada", &["user", "set-role", "walt", "accountant"]),
+        5 => world.does("ada", &["user", "set-role", "olga", "developer"]),
+        _ => world.does("ada", &["consume", "accounting"]),
+    };
+}
+
+/// Half of the latest fee and all of the latest reward of somebody are taken back.
+fn correct_something(world: &World, day: usize) {
+    let _ = world.does("ada", &["consume", "accounting"]);
+    let entries = world.rows("ada", &["report", "entries"]);
+    let kind = if day.is_multiple_of(2) {
+        "fee"
+    } else {
+        "reward"
+    };
+    let Some(entry) = entries.iter().rev().find(|row| row["kind"] == kind) else {
+        return;
+    };
+    let id = entry["entry_id"].as_str().expect("an id");
+    let words = ["account", "correct", id, "--reason", "counted wrongly"];
+    let amount = if day.is_multiple_of(2) {
+        &["--amount", "5.55"][..]
+    } else {
+        &[]
+    };
+    let _ = world.does("ada", &[&words, amount].concat());
+}
+
+pub fn money(minor: i64) -> Value {
+    let sign = if minor < 0 { "-" } else { "" };
+    json!(format!(
+        "{sign}{}.{:02}",
+        minor.abs() / 100,
+        minor.abs() % 100
+    ))
+}
+
+pub fn day(date: Date) -> Value {
+    json!(date.to_string())
+}
+
+pub fn dates(from: Date, to: Date) -> Vec<Date> {
+    from.series(1.day())
+        .take_while(|date| *date <= to)
+        .collect()
+}
+
+/// The members of `row` that `wanted` names are as `wanted` says.
+pub fn compare(row: &Value, wanted: &Value) {
+    for (name, value) in wanted.as_object().expect("an object") {
+        assert_eq!(&row[name], value, "{name} of {row}");
+    }
+}
+
+pub fn compare_all(rows: &[Value], wanted: &[Value]) {
+    assert_eq!(rows.len(), wanted.len(), "rows");
+    for (row, wanted) in rows.iter().zip(wanted) {
+        compare(row, wanted);
+    }
+}
+
+/// World, recount, and the local date of now, on which the last events fell.
+pub fn opened() -> (World, Recount, Date) {
+    let world = played();
+    chain::check(&world.log_lines());
+    let recount = Recount::of(&world.events());
+    let today = recount.local_date(world.now());
+    (world, recount, today)
+}
+
+#[test]
+fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
+    let (world, recount, today) = opened();
+    assert_eq!(
+        (recount.first_date.to_string(), today.to_string()),
+        ("2026-03-05".to_owned(), "2026-03-11".to_owned())
+    );
+    let types: Vec<String> = world
+        .events()
+        .iter()
+        .map(|e| e["type"].as_str().expect("a type").to_owned())
+        .collect();
+    for wanted in [
+        "tasks.reshuffled.v1",
+        "user.role_changed.v1",
+        "user.deactivated.v1",
+        "payout.made.v1",
+        "day.closed.v1",
+        "mail.sent.v1",
+        "task.settled.v1",
+    ] {
+        assert!(types.iter().any(|found| found == wanted), "no {wanted}");
+    }
+    let corrections: Vec<i64> = recount
+        .entries
+        .iter()
+        .filter(|e| e.kind == "correction")
+        .map(|e| e.amount)
+        .collect();
+    assert!(
+        corrections.iter().any(|a| *a > 0) && corrections.iter().any(|a| *a < 0),
+        "{corrections:?}"
+    );
+    assert!(recount.debts_on(today).0 > 0 && recount.users.values().any(|user| !user.active));
+    let summer = recount
+        .entries
+        .iter()
+        .filter(|entry| entry.date.to_string() == "2026-03-08");
+    assert!(summer.count() > 5);
+}

@@ -1,0 +1,4 @@
+//! Many processes on one store.
+
+mod concurrency;
+mod crowd;

@@ -1,0 +1,7 @@
+//! The books: entries, closes, pay mails, and the events that accounting has to set aside.
+
+mod books;
+mod day;
+pub mod dead_letters;
+mod management;
+mod undelivered;

@@ -1,0 +1,564 @@
+//! The project checked by its own suite: which layer may know which, what must not be in the
+//! source, and that nothing lies around unwired.
+
+mod documents;
+mod rules;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::helpers::harness::Text::{Any, Nothing};
+use crate::helpers::harness::World;
+
+const FILE_LINES_MAX: usize = 800;
+
+/// Layers from left to right; each may use all to its right.
+const LAYERS: [&[&str]; 7] = [
+    &["bin"],
+    &["cli"],
+    &["app"],
+    &["consumers", "reports"],
+    &["event_log", "state", "store", "credentials", "mail"],
+    &["domain"],
+    // A macro that only torture builds have; calls that every layer needs.
+    &["failpoint", "files"],
+];
+
+/// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that
+/// of the index, a sequence and a hash of the log.
+const PEERS: [(&str, &str); 3] = [
+    ("state", "event_log"),
+    ("store", "event_log"),
+    ("store", "state"),
+];
+
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Everything in `src`, paths relative to it.
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    let relative = |path: &Path| path.strip_prefix(&src).expect("inside src").to_owned();
+    files(&src, "rs")
+        .into_iter()
+        .map(|path| Source {
+            text: read(&path),
+            path: relative(&path),
+        })
+        .collect()
+}
+
+impl Source {
+    /// The top-level module that the file belongs to.
+    fn module(&self) -> &str {
+        let first = self
+            .path
+            .iter()
+            .next()
+            .and_then(|name| name.to_str())
+            .expect("UTF-8");
+        first.trim_end_matches(".rs")
+    }
+
+    /// Files that only tests have.
+    fn is_test(&self) -> bool {
+        let parts: Vec<_> = self.path.iter().filter_map(|part| part.to_str()).collect();
+        let named = |part: &&str| {
+            ["tests", "check"].contains(part)
+                || part.ends_with("tests.rs")
+                || part.ends_with("golden.rs")
+        };
+        let name = parts.last().copied().unwrap_or_default();
+        parts.iter().any(named) || ["fixture.rs", "mail_server.rs"].contains(&name)
+    }
+
+    /// What is compiled into the program: neither tests nor comments.
+    fn product(&self) -> Vec<(usize, &str)> {
+        if self.is_test() {
+            return Vec::new();
+        }
+        let lines = self.text.lines().enumerate();
+        // Test modules stand at the end of a file.
+        let before_tests = lines
+            .take_while(|(_, line)| *line != "#[cfg(test)]" || self.text.contains("mod tests;"));
+        before_tests
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+            .collect()
+    }
+}
+
+/// The top-level modules that a line names after `crate::`, those of a brace group included.
+fn used(line: &str) -> Vec<&str> {
+    let mut modules = Vec::new();
+    for rest in line.split("crate::").skip(1) {
+        let (names, count) = rest
+            .strip_prefix('{')
+            .map_or((rest, 1), |group| (group, usize::MAX));
+        let names = names.split([',', '}']).map(str::trim).take(count);
+        modules.extend(names.filter_map(|name| {
+            name.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+        }));
+    }
+    modules.retain(|name| !name.is_empty());
+    modules
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// Why `from` may not use `to`, if so.
+fn forbidden(from: &str, to: &str) -> Option<String> {
+    let (Some(left), Some(right)) = (layer(from), layer(to)) else {
+        return None;
+    };
+    let is_allowed = from == to || left < right || PEERS.contains(&(from, to));
+    (!is_allowed).then(|| format!("{from} uses {to}"))
+}
+
+#[test]
+fn imports_point_one_way() {
+    let mut arrows = Vec::new();
+    for source in sources() {
+        let from = if source.path.starts_with("bin") {
+            "bin"
+        } else {
+            source.module()
+        };
+        for (number, line) in source.product() {
+            let wrong = used(line).into_iter().filter_map(|to| forbidden(from, to));
+            arrows.extend(
+                wrong.map(|arrow| format!("src/{}:{}: {arrow}", source.path.display(), number + 1)),
+            );
+        }
+    }
+    assert!(arrows.is_empty(), "{}", arrows.join("\n"));
+}
+
+#[test]
+fn the_check_of_imports_sees_a_wrong_arrow() {
+    assert_eq!(used("use crate::cli::args::Global;"), ["cli"]);
+    assert_eq!(
+        used("use crate::{app, domain::id::UserId};"),
+        ["app", "domain"]
+    );
+    assert_eq!(
+        used("    fn f(x: crate::store::Tables) -> crate::state::Row {"),
+        ["store", "state"]
+    );
+    for (from, to) in [
+        ("domain", "event_log"),
+        ("consumers", "reports"),
+        ("event_log", "state"),
+        ("mail", "cli"),
+    ] {
+        assert!(forbidden(from, to).is_some(), "{from} {to}");
+    }
+    for (from, to) in [
+        ("cli", "domain"),
+        ("store", "state"),
+        ("bin", "cli"),
+        ("app", "app"),
+    ] {
+        assert!(forbidden(from, to).is_none(), "{from} {to}");
+    }
+}
+
+#[test]
+fn every_module_of_the_crate_has_a_layer() {
+    let modules: BTreeSet<String> = sources()
+        .iter()
+        .map(|source| source.module().to_owned())
+        .collect();
+    let without: Vec<_> = modules
+        .iter()
+        .filter(|module| *module != "lib" && layer(module).is_none())
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::io",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+        "Timestamp::now",
+        "serde_json",
+        "rand::",
+        "duckdb",
+        "rusqlite",
+        "polars",
+        "tokio",
+        "async ",
+        "f32",
+        "f64",
+        "println!",
+        "eprintln!",
+    ];
+    let mut found = Vec::new();
+    for source in sources()
+        .iter()
+        .filter(|source| source.module() == "domain")
+    {
+        for (number, line) in source.product() {
+            let named = impure.iter().filter(|word| line.contains(**word));
+            found.extend(
+                named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)),
+            );
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn money_is_never_a_float() {
+    let mut found = Vec::new();
+    for source in sources() {
+        // The command line may say how long something took; a serializer has to refuse them by name.
+        let is_exempt =
+            source.module() == "cli" || source.path.ends_with("event_log/audit/written.rs");
+        let is_float = |line: &str| !is_exempt && (line.contains("f64") || line.contains("f32"));
+        let floats = source
+            .product()
+            .into_iter()
+            .filter(|(_, line)| is_float(line));
+        found.extend(
+            floats.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)),
+        );
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words = [
+        "TODO",
+        "FIXME",
+        "HACK",
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+    ];
+    let mut found = Vec::new();
+    for source in sources() {
+        for (number, line) in source.text.lines().enumerate() {
+            let named = words.iter().filter(|word| line.contains(**word));
+            found.extend(
+                named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)),
+            );
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_program_does_not_unwrap() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let unwraps = source
+            .product()
+            .into_iter()
+            .filter(|(_, line)| line.contains(".unwrap()"));
+        found.extend(
+            unwraps.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)),
+        );
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn files_stay_readable() {
+    let long = sources()
+        .into_iter()
+        .filter(|source| source.text.lines().count() > FILE_LINES_MAX);
+    let long: Vec<_> = long.map(|source| source.path).collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| !source.text.starts_with("//!"))
+        .map(|source| source.path)
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn every_file_is_part_of_a_module() {
+    for source in sources() {
+        let name = source
+            .path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("UTF-8");
+        let directory = source.path.parent().expect("a parent");
+        if ["lib", "mod"].contains(&name) && directory.as_os_str().is_empty()
+            || directory.starts_with("bin")
+        {
+            continue;
+        }
+        let (name, directory) = match name {
+            "mod" => (
+                directory
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .expect("UTF-8"),
+                directory.parent().expect("a parent"),
+            ),
+            _ => (name, directory),
+        };
+        let src = root().join("src").join(directory);
+        let beside = src.with_extension("rs");
+        let parents = [src.join("mod.rs"), src.join("lib.rs"), beside];
+        // Or a file beside it names its path.
+        let named = || {
+            files(&src, "rs")
+                .iter()
+                .any(|path| read(path).contains(&format!("#[path = \"{name}.rs\"]")))
+        };
+        let declared = parents
+            .iter()
+            .filter(|path| path.exists())
+            .any(|path| declares(path, name))
+            || named();
+        assert!(declared, "src/{} is part of nothing", source.path.display());
+    }
+}
+
+fn declares(path: &Path, module: &str) -> bool {
+    let text = read(path);
+    text.contains(&format!("mod {module};"))
+}
+
+/// Whether the directory's root, or for a directory's root the one above, declares a test file.
+fn is_wired(file: &Path) -> bool {
+    let (directory, stem) = (
+        file.parent().expect("a directory"),
+        file.file_stem().expect("a name"),
+    );
+    let (parent, name) = match stem == "mod" {
+        true => (
+            directory.parent().expect("a directory"),
+            directory.file_name().expect("a name"),
+        ),
+        false => (directory, stem),
+    };
+    let name = name.to_str().expect("UTF-8");
+    ["main.rs", "mod.rs"]
+        .iter()
+        .map(|root| parent.join(root))
+        .any(|root| root.exists() && declares(&root, name))
+}
+
+#[test]
+fn every_file_of_this_suite_is_wired() {
+    let suite = root().join("tests/popug");
+    for file in files(&suite, "rs")
+        .into_iter()
+        .filter(|file| !file.ends_with("main.rs"))
+    {
+        assert!(is_wired(&file), "{} is not run", file.display());
+    }
+    for snapshot in files(&suite, "snap") {
+        // The modules and the name of a snapshot are parted by two underscores each.
+        let name = snapshot
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("UTF-8");
+        let parts: Vec<_> = name.split("__").skip(1).collect();
+        let (_, modules) = parts.split_last().expect("modules and a name");
+        let file = suite.join(modules.join("/")).with_extension("rs");
+        let beside = file.with_file_name("snapshots");
+        let is_in_place = file.exists() && snapshot.parent() == Some(&beside);
+        assert!(is_in_place, "{name} belongs to no module");
+    }
+}
+
+/// `scripts/sabotage` takes each of these guards out and expects its test to fail.
+#[test]
+fn every_guard_stands_in_its_place_once_and_has_its_test() {
+    let list = read(&root().join("scripts/guards.txt"));
+    let lines: Vec<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    let reliability = read(&root().join("docs/RELIABILITY.md"));
+    let text = lines.join("\n");
+    let guards: Vec<Vec<&str>> = text
+        .split("\n\n")
+        .map(|block| block.trim().lines().collect())
+        .collect();
+    assert!(guards.len() > 40, "{} guards", guards.len());
+    for guard in guards {
+        let [name, file, test, change @ ..] = &guard[..] else {
+            panic!("{guard:?} is no guard")
+        };
+        let file = file.strip_prefix("file ").expect("a file");
+        let test = test.strip_prefix("test ").expect("a test");
+        let removed: Vec<&str> = change
+            .iter()
+            .filter_map(|line| line.strip_prefix('-'))
+            .collect();
+        let found = read(&root().join(file))
+            .matches(&removed.join("\n"))
+            .count();
+        assert!(
+            !removed.is_empty() && found == 1,
+            "{name}: its lines stand in {file} {found} times"
+        );
+        assert!(is_test(test), "{name}: there is no test {test}");
+        let row = format!("| {name} | `{file}` | `{test}` |");
+        assert!(
+            reliability.contains(&row),
+            "docs/RELIABILITY.md lacks the row\n{row}"
+        );
+    }
+}
+
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let reliability = read(&root().join("docs/RELIABILITY.md"));
+    let named: Vec<&str> = reliability
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains("::") && !name.contains(' '))
+        .collect();
+    assert!(named.len() > 60, "{} tests", named.len());
+    for test in named {
+        assert!(is_test(test), "there is no test {test}");
+    }
+}
+
+/// Whether there is such a test: of the crate, with its whole path, or of this suite.
+fn is_test(path: &str) -> bool {
+    let (module, name) = path.rsplit_once("::").expect("a module and a name");
+    let stem = match module.strip_prefix("popug_cli::") {
+        Some(module) => root().join("src").join(module.replace("::", "/")),
+        None => root().join("tests/popug").join(module.replace("::", "/")),
+    };
+    // Tests stand in the file of their module, in its mod.rs, or in `mod tests` of the file above.
+    let above = stem
+        .parent()
+        .map(|above| above.with_extension("rs"))
+        .filter(|_| module.ends_with("::tests"));
+    let places = [
+        Some(stem.with_extension("rs")),
+        Some(stem.join("mod.rs")),
+        above,
+    ];
+    let texts = places
+        .into_iter()
+        .flatten()
+        .filter(|place| place.exists())
+        .map(|place| read(&place));
+    let declared = format!("fn {name}(");
+    texts.into_iter().any(|text| {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let found = lines.iter().position(|line| line.starts_with(&declared));
+        found.is_some_and(|at| {
+            lines[..at]
+                .iter()
+                .rev()
+                .take(3)
+                .any(|line| *line == "#[test]")
+        })
+    })
+}
+
+#[test]
+fn every_event_type_has_a_golden_line_and_a_schema() {
+    let world = World::empty();
+    let golden = read(&root().join("tests/golden/v1/log/00000000000000000001.ndjson"));
+    let listed = world
+        .anonymous(&["schema", "list"])
+        .expect(0, Any, Nothing)
+        .stdout;
+    assert!(listed.lines().count() > 15);
+    for name in listed.lines() {
+        assert!(
+            golden.contains(&format!("\"type\":\"{name}\"")),
+            "{name} has no golden line"
+        );
+        let (stem, version) = name.rsplit_once('.').expect("a version");
+        assert!(
+            root()
+                .join("schemas")
+                .join(stem)
+                .join(format!("{version}.json"))
+                .exists(),
+            "{name} has no schema"
+        );
+    }
+    for event in World::new().events() {
+        let name = event["type"].as_str().expect("a type").to_owned();
+        assert!(
+            listed.lines().any(|listed| listed == name),
+            "{name} is written and not listed"
+        );
+    }
+}
+
+/// All blocks are one session in one shell, as somebody would type them.
+#[test]
+fn the_commands_of_the_readme_work() {
+    let session = blocks(&read(&root().join("README.md"))).join("\n");
+    assert!(session.contains("popug-cli init"));
+    let world = World::empty();
+    let bin = Path::new(env!("CARGO_BIN_EXE_popug-cli"))
+        .parent()
+        .expect("a directory");
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-eu", "-c", &session])
+        .current_dir(world.home())
+        .env_clear();
+    shell
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("HOME", world.home());
+    shell.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
+    let output = shell.output().expect("a shell");
+    let (said, told) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{said}\n--\n{told}");
+}
+
+/// What stands between ```` ```sh ```` and the end of the block.
+fn blocks(text: &str) -> Vec<String> {
+    let parts = text.split("\n```sh\n").skip(1);
+    parts
+        .map(|part| part.split("\n```").next().unwrap_or_default().to_owned())
+        .collect()
+}
