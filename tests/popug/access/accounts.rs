@@ -34,8 +34,8 @@ fn everything(directory: &Path) -> Vec<PathBuf> {
 /// A store of another account, in a home that everybody may look into.
 fn world_of_daemon() -> World {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "One"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "One"]);
+    world.does("ada", &["consume"]);
     everything(&world.store())
         .iter()
         .for_each(|path| chown(path, Some(DAEMON), Some(DAEMON)).expect("given away"));
@@ -99,12 +99,12 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
     let login = world
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD);
-    let _ = login.expect(5, Nothing, Any);
+    login.expect(5, Nothing, Any);
     // What makes no file there is open to root.
-    let _ = world
+    world
         .call("ada", &["verify", "--deep"])
         .expect(0, Any, Nothing);
-    let _ = world.call("ada", &["doctor"]).expect(0, Any, Any);
+    world.call("ada", &["doctor"]).expect(0, Any, Any);
     assert_eq!(everything(&world.store()), before);
     let foreign = |path: &PathBuf| std::fs::metadata(path).expect("there").uid() != DAEMON;
     assert!(!before.iter().any(foreign), "root made something");
@@ -114,7 +114,7 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
         &["close"],
         &["verify", "--deep"],
     ] {
-        let _ = run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
+        run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
     }
 }
 
@@ -172,7 +172,7 @@ fn files_that_root_left_in_a_store_are_named_with_the_way_to_give_them_back() {
         );
         assert!(output.stderr.contains(&hint), "{part}: {}", output.stderr);
         chown(&path, Some(DAEMON), Some(DAEMON)).expect("given back");
-        let _ = run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
+        run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
     }
     let head = world.store().join("log/head");
     std::fs::set_permissions(&head, PermissionsExt::from_mode(0o000)).expect("closed");

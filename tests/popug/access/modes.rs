@@ -40,7 +40,7 @@ fn founded_under(umask: &str) -> World {
         .arg("--password-stdin")
         .stdin(PASSWORD)
         .env("POPUG_NOW", "2026-02-01T08:00:00Z");
-    let _ = init.under_umask(umask).expect(0, Nothing, Nothing);
+    init.under_umask(umask).expect(0, Nothing, Nothing);
     world
 }
 
@@ -68,14 +68,14 @@ fn a_store_and_all_that_ever_stands_in_it_is_its_owners_alone() {
             .under_umask(umask);
         let mut running = simulate.spawn();
         let mut found = BTreeMap::new();
-        while running.try_wait().expect("a child").is_none() {
+        while running.is_running() {
             note_modes(&world.store(), &mut found);
         }
-        assert!(running.wait().expect("it ends").success());
+        assert!(running.wait().success());
         let consume = world
             .anonymous(&["consume", "--as", "ada"])
             .env("POPUG_PASSWORD", PASSWORD);
-        let _ = consume.under_umask(umask).expect(0, Any, Nothing);
+        consume.under_umask(umask).expect(0, Any, Nothing);
         note_modes(&world.store(), &mut found);
         for part in [
             "/log/head",
@@ -100,12 +100,12 @@ fn a_store_and_all_that_ever_stands_in_it_is_its_owners_alone() {
 fn mails_and_the_session_are_their_owners_alone() {
     let world = World::founded("UTC", "2026-03-02T08:00:00Z");
     let task = world.json("mara", &["task", "add", "Paid"]);
-    let _ = world.does(
+    world.does(
         task["assignee"].as_str().expect("a login"),
         &["task", "complete", "1"],
     );
     let close = ["close", "--date", "2026-03-02"];
-    let _ = world
+    world
         .call("ada", &close)
         .env("POPUG_NOW", "2026-03-03T01:00:00Z")
         .under_umask("000")
@@ -113,11 +113,11 @@ fn mails_and_the_session_are_their_owners_alone() {
     let consume = world
         .call("ada", &["consume", "notifier"])
         .env("POPUG_NOW", "2026-03-03T01:00:00Z");
-    let _ = consume.under_umask("000").expect(0, Any, Any);
+    consume.under_umask("000").expect(0, Any, Any);
     let login = world
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD);
-    let _ = login.under_umask("000").expect(0, Nothing, Nothing);
+    login.under_umask("000").expect(0, Nothing, Nothing);
     let mut found = BTreeMap::new();
     note_modes(&world.store(), &mut found);
     note_modes(&world.home().join(".local/state/popug-cli"), &mut found);
@@ -134,7 +134,7 @@ fn mails_and_the_session_are_their_owners_alone() {
 #[test]
 fn what_the_user_asked_for_is_as_open_as_his_umask_says_and_a_replaced_file_as_it_was() {
     let world = World::new();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let (file, dir) = (
         world.home().join("closes.csv"),
         world.home().join("some/reports"),
@@ -144,14 +144,14 @@ fn what_the_user_asked_for_is_as_open_as_his_umask_says_and_a_replaced_file_as_i
             .call("ada", &["report", "closes", "--out"])
             .arg(&file)
             .under_umask(umask);
-        let _ = call.expect(0, Nothing, Nothing);
+        call.expect(0, Nothing, Nothing);
         mode(&file)
     };
     assert_eq!(out("027"), 0o640);
     assert_eq!(out("022"), 0o640);
     std::fs::remove_file(&file).expect("removed");
     assert_eq!(out("022"), 0o644);
-    let _ = world
+    world
         .call("ada", &["export", "--dir"])
         .arg(&dir)
         .under_umask("022")
@@ -166,18 +166,18 @@ fn what_the_user_asked_for_is_as_open_as_his_umask_says_and_a_replaced_file_as_i
 #[test]
 fn a_link_among_exported_files_is_replaced_and_what_it_names_left_alone() {
     let world = World::new();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let (dir, victim) = (world.home().join("reports"), world.home().join("victim"));
     std::fs::create_dir(&dir).expect("a directory");
     std::fs::write(&victim, "precious").expect("written");
     for name in ["balances.csv", "manifest.json"] {
         std::os::unix::fs::symlink(&victim, dir.join(name)).expect("linked");
     }
-    let _ = world
+    world
         .call("ada", &["export", "--dir"])
         .arg(&dir)
         .expect(2, Nothing, Has("--force"));
-    let _ = world
+    world
         .call("ada", &["export", "--force", "--dir"])
         .arg(&dir)
         .expect(0, Nothing, Nothing);

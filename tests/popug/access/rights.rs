@@ -78,15 +78,15 @@ fn letter(role: &str) -> char {
 #[test]
 fn every_role_may_do_what_the_table_says_and_nothing_else() {
     let world = World::new();
-    let _ = world.does("ada", &["task", "add", "Something to see"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["task", "add", "Something to see"]);
+    world.does("ada", &["consume"]);
     for (allowed, words) in TABLE {
         // Two of a role would tell the same.
         for (login, role) in PEOPLE.into_iter().filter(|(login, _)| *login != "dan") {
             if allowed.contains(letter(role)) {
-                let _ = world.call(login, words).expect(0, Any, Any);
+                world.call(login, words).expect(0, Any, Any);
             } else {
-                let _ = world.refused(login, words, 5, "role_may_not");
+                world.refused(login, words, 5, "role_may_not");
             }
         }
     }
@@ -96,10 +96,10 @@ fn every_role_may_do_what_the_table_says_and_nothing_else() {
 fn accountants_and_admins_correct_and_nobody_his_own() {
     let world = World::new();
     for title in ["1", "2", "3", "4", "5", "6", "7", "8"] {
-        let _ = world.does("mara", &["task", "add", title]);
+        world.does("mara", &["task", "add", title]);
     }
-    let _ = world.does("mara", &["task", "reshuffle"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "reshuffle"]);
+    world.does("ada", &["consume"]);
     let entries = world.rows("axel", &["report", "entries"]);
     let of = |login: &str| {
         let found = entries.iter().find(|row| row["login"] == login);
@@ -118,12 +118,12 @@ fn accountants_and_admins_correct_and_nobody_his_own() {
             "account", "correct", id, "--amount", "0.10", "--reason", "slip",
         ];
         if "ac".contains(letter(role)) {
-            let _ = world.call(login, &words).expect(0, Any, Nothing);
+            world.call(login, &words).expect(0, Any, Nothing);
         } else {
-            let _ = world.refused(login, &words, 5, "role_may_not");
+            world.refused(login, &words, 5, "role_may_not");
         }
     }
-    let _ = world.refused(
+    world.refused(
         "axel",
         &["account", "correct", &of("axel"), "--reason", "slip"],
         5,
@@ -136,11 +136,11 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
     let world = World::new();
     for (login, role) in PEOPLE {
         let own = ["user", "set-password", "--password-stdin"];
-        let _ = world
+        world
             .call(login, &own)
             .stdin("long enough for all")
             .expect(0, Nothing, Nothing);
-        let _ = world
+        world
             .call(login, &["token", "issue", login, "--ttl", "1h"])
             .expect(0, Any, Nothing);
         if role == "admin" {
@@ -163,9 +163,9 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
             .as_str()
             .expect("an id")
             .to_owned();
-        let _ = world.refused(login, &["token", "revoke", &id], 5, "role_may_not");
+        world.refused(login, &["token", "revoke", &id], 5, "role_may_not");
         if role != "accountant" {
-            let _ = world.refused(login, &["mail", "retry", "0"], 5, "role_may_not");
+            world.refused(login, &["mail", "retry", "0"], 5, "role_may_not");
         }
     }
     for row in world.rows("dora", &["user", "list"]) {
@@ -191,7 +191,7 @@ fn only_an_admin_imports_and_simulates() {
                 .call(login, &["import", kind, "-", "-o", "json"])
                 .stdin(text);
             if role == "admin" {
-                let _ = import.expect(0, Any, Any);
+                import.expect(0, Any, Any);
             } else {
                 let before = world.log_bytes();
                 let output = import.expect(5, Nothing, Any);
@@ -215,7 +215,7 @@ fn only_an_admin_imports_and_simulates() {
                 "--seed",
                 "1",
             ];
-            let _ = world.refused(login, &simulate, 5, "role_may_not");
+            world.refused(login, &simulate, 5, "role_may_not");
         }
     }
 }
@@ -223,10 +223,10 @@ fn only_an_admin_imports_and_simulates() {
 #[test]
 fn a_right_is_judged_by_the_role_of_now_and_not_of_the_token() {
     let world = World::new();
-    let _ = world.does("ada", &["user", "set-role", "mara", "worker"]);
-    let _ = world.refused("mara", &["task", "reshuffle"], 5, "role_may_not");
-    let _ = world.does("ada", &["user", "set-role", "dora", "manager"]);
-    let _ = world.does("dora", &["task", "reshuffle"]);
+    world.does("ada", &["user", "set-role", "mara", "worker"]);
+    world.refused("mara", &["task", "reshuffle"], 5, "role_may_not");
+    world.does("ada", &["user", "set-role", "dora", "manager"]);
+    world.does("dora", &["task", "reshuffle"]);
 }
 
 #[test]

@@ -6,8 +6,9 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Output, PASSWORD, World, copy};
 
@@ -36,14 +37,10 @@ impl Machine {
     fn new() -> Machine {
         let world = World::new();
         let set = world.call("ada", &["user", "set-password", "mara", "--password-stdin"]);
-        let _ = set.stdin(PASSWORD).expect(0, Any, Any);
+        set.stdin(PASSWORD).expect(0, Any, Any);
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-        let may_mount = || {
-            Command::new("unshare")
-                .args(["--mount", "true"])
-                .status()
-                .is_ok_and(|end| end.success())
-        };
+        let may_mount =
+            || deadline::status(Command::new("unshare").args(["--mount", "true"])).success();
         let public = (is_root && may_mount()).then(|| public(&world));
         Machine { world, public }
     }
@@ -115,10 +112,7 @@ fn somebody(public: &Path, uid: u32) -> Command {
 }
 
 fn finished(mut command: Command) -> Output {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .expect("unshare of util-linux starts");
+    let output = deadline::output(&mut command);
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     Output {
@@ -239,7 +233,7 @@ fn people_who_share_an_account_through_sudo_have_a_session_each() {
             "mara",
         );
     }
-    let _ = machine.by(DIMA, &["logout"]);
+    machine.by(DIMA, &["logout"]);
     acts_as(&whoami(ANNA), "ada");
     is_nobody(&whoami(DIMA));
     // The account's own session is nobody else's either.

@@ -26,7 +26,7 @@ fn members(object: &str) -> Vec<&str> {
 }
 
 fn members_of(world: &World, login: &str, words: &[&str], wanted: &[&str]) {
-    let shown = world.does(login, &[words, &["-o", "json"]].concat());
+    let shown = world.answer(login, &[words, &["-o", "json"]].concat());
     assert_eq!(members(shown.trim()), wanted, "{words:?}: {shown}");
 }
 
@@ -93,12 +93,12 @@ fn members_of_what_is_shown_stand_in_the_order_of_the_contract() {
         "mails",
     ];
     members_of(&world, "ada", &["status"], &status);
-    let head = world.does("ada", &["status", "-o", "json"]);
+    let head = world.answer("ada", &["status", "-o", "json"]);
     assert!(
         head.starts_with("{\"head\":{\"sequence\":10,\"hash\":\""),
         "{head}"
     );
-    let listed = world.does("ada", &["task", "list", "-o", "ndjson"]);
+    let listed = world.answer("ada", &["task", "list", "-o", "ndjson"]);
     let mut task = members(listed.trim());
     task.push("history");
     members_of(&world, "ada", &["task", "show", "1"], &task);
@@ -116,8 +116,8 @@ fn a_single_object_has_the_formats_of_a_list() {
         &["status"],
     ] {
         let rows = if words == ["status"] { 4 } else { 1 };
-        let csv = world.does("ada", &[words, &["-o", "csv"]].concat());
-        let md = world.does("ada", &[words, &["-o", "md"]].concat());
+        let csv = world.answer("ada", &[words, &["-o", "csv"]].concat());
+        let md = world.answer("ada", &[words, &["-o", "md"]].concat());
         assert_eq!(
             (csv.lines().count(), md.lines().count()),
             (rows + 1, rows + 2),
@@ -130,12 +130,12 @@ fn a_single_object_has_the_formats_of_a_list() {
             "{words:?}: {md}"
         );
     }
-    let plain = world.does("ada", &["status", "-o", "plain"]);
+    let plain = world.answer("ada", &["status", "-o", "plain"]);
     assert!(
         plain.lines().all(|line| line.split('\t').count() == 11),
         "{plain}"
     );
-    assert_eq!(plain, world.does("ada", &["status"]));
+    assert_eq!(plain, world.answer("ada", &["status"]));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn the_extension_of_out_tells_the_format_of_a_single_object() {
         ("who.parquet", "PAR1"),
     ] {
         let path = world.home().join(name);
-        let _ = world
+        world
             .call("ada", &["whoami", "--out"])
             .arg(&path)
             .expect(0, Nothing, Nothing);
@@ -159,20 +159,20 @@ fn the_extension_of_out_tells_the_format_of_a_single_object() {
 #[test]
 fn what_was_done_is_a_row_where_a_format_is_asked_for_and_a_line_where_none_is() {
     let world = World::new();
-    let _ = world
+    world
         .call("mara", &["task", "add", "one", "-o", "csv"])
         .expect(
             0,
             Has("task_id,number,assignee,sequence,replayed\n"),
             Nothing,
         );
-    let _ = world
+    world
         .call("mara", &["task", "add", "two"])
         .expect(0, Has("T-2\t"), Nothing);
-    let _ = world
+    world
         .call("ada", &["user", "set-role", "walt", "developer"])
         .expect(0, Is(""), Nothing);
-    let changed = world.does(
+    let changed = world.answer(
         "ada",
         &["user", "set-role", "walt", "developer", "-o", "csv"],
     );
@@ -182,7 +182,7 @@ fn what_was_done_is_a_row_where_a_format_is_asked_for_and_a_line_where_none_is()
 #[test]
 fn an_event_is_shown_to_people_member_by_member_in_its_own_order() {
     let world = World::new();
-    let shown = world.does("ada", &["log", "show", "1", "-o", "table"]);
+    let shown = world.answer("ada", &["log", "show", "1", "-o", "table"]);
     let (type_at, data_at) = (
         shown.find("\n  \"type\": ").expect("type"),
         shown.find("\n  \"data\": {").expect("data"),

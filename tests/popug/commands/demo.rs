@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
 
@@ -86,8 +87,8 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
             .env("TMPDIR", &temporary);
         let demo = demo.through(&HEARING).spawn();
         wait_for(|| !is_empty(&temporary));
-        stop(&demo, signal);
-        let ended = demo.wait_with_output().expect("it ends");
+        demo.signal(signal);
+        let ended = demo.output();
         let ended_by = std::os::unix::process::ExitStatusExt::signal(&ended.status);
         assert_eq!(
             (ended_by, String::from_utf8_lossy(&ended.stderr).as_ref()),
@@ -103,8 +104,8 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
         .through(&ignoring)
         .spawn();
     wait_for(|| !is_empty(&temporary));
-    stop(&demo, "INT");
-    assert!(demo.wait_with_output().expect("it ends").status.success() && !is_empty(&temporary));
+    demo.signal("INT");
+    assert!(demo.output().status.success() && !is_empty(&temporary));
     std::fs::remove_dir_all(&temporary).expect("removed");
     std::fs::create_dir(&temporary).expect("created");
     let demo = world
@@ -112,8 +113,8 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
         .through(&HEARING)
         .spawn();
     wait_for(|| world.home().join("named").exists());
-    stop(&demo, "INT");
-    let told = demo.wait_with_output().expect("it ends").stderr;
+    demo.signal("INT");
+    let told = demo.output().stderr;
     assert_eq!(
         String::from_utf8_lossy(&told),
         "named is not finished and stays as it is\n"
@@ -122,15 +123,8 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
         .anonymous(&["demo", "--days", "2"])
         .env("TMPDIR", &temporary);
     let full = failed.through(&["/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]);
-    let _ = full.expect(1, Nothing, Has("No space left"));
+    full.expect(1, Nothing, Has("No space left"));
     assert!(is_empty(&temporary));
-}
-
-fn stop(child: &std::process::Child, signal: &str) {
-    let sent = Command::new("kill")
-        .args([format!("-{signal}"), child.id().to_string()])
-        .status();
-    assert!(sent.expect("kill").success());
 }
 
 #[test]
@@ -146,26 +140,17 @@ fn a_file_that_is_followed_into_is_there_when_the_command_is_stopped() {
     wait_for(|| {
         std::fs::metadata(&beside).is_ok_and(|found| found.len() == world.log_bytes().len() as u64)
     });
-    stop(&tail, "INT");
-    assert_eq!(
-        tail.wait_with_output().expect("it ends").status.code(),
-        Some(130)
-    );
+    tail.signal("INT");
+    assert_eq!(tail.output().status.code(), Some(130));
     assert!(std::fs::read(world.home().join("log.ndjson")).expect("a file") == world.log_bytes());
     // A command that is stopped before it answers leaves no file.
     let fifo = world.home().join("fifo");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .expect("mkfifo")
-            .success()
-    );
+    assert!(deadline::status(Command::new("mkfifo").arg(&fifo)).success());
     let import = ["import", "users", "fifo", "--out", "answer.json"];
     let waiting = world.call("ada", &import).spawn();
     let beside = world.home().join(format!(".answer.json.{}", waiting.id()));
     wait_for(|| beside.exists());
-    stop(&waiting, "TERM");
-    let _ = waiting.wait_with_output().expect("it ends");
+    waiting.signal("TERM");
+    waiting.output();
     assert!(!beside.exists() && !world.home().join("answer.json").exists());
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{PASSWORD, World, last_error};
-use crate::money::dead_letters::{UNKNOWN_TASK, written_from_outside};
+use crate::helpers::stores::{UNKNOWN_TASK, written_from_outside};
 
 const CHECKS: [&str; 21] = [
     "permissions",
@@ -100,7 +100,7 @@ fn a_store_at_work_is_well_and_is_not_changed_by_looking() {
     let before = contents(&world.store());
     let rows = examined(&world, 0);
     for check in CHECKS.into_iter().filter(|check| *check != "tokens") {
-        let _ = detail(&rows, check, "ok");
+        detail(&rows, check, "ok");
     }
     assert!(
         detail(&rows, "tokens", "warning")
@@ -134,12 +134,10 @@ fn every_format_and_a_line_for_people_with_its_hint() {
             && table.contains("\n                          hint: `popug-cli token"),
         "{table}"
     );
-    let _ = world.anonymous(&["doctor", "-o", "csv"]).expect(
-        0,
-        Has("check,result,detail,hint\n"),
-        Nothing,
-    );
-    let _ = world
+    world
+        .anonymous(&["doctor", "-o", "csv"])
+        .expect(0, Has("check,result,detail,hint\n"), Nothing);
+    world
         .anonymous(&["doctor"])
         .expect(0, Has("permissions\tok\t"), Nothing);
 }
@@ -220,7 +218,7 @@ fn an_empty_directory_where_the_log_should_be_is_damage_where_credentials_are_an
         "log_missing"
     );
     std::fs::remove_dir_all(world.store().join("auth")).expect("removed");
-    let _ = world.anonymous(&["doctor"]).expect(10, Nothing, Any);
+    world.anonymous(&["doctor"]).expect(10, Nothing, Any);
 }
 
 #[test]
@@ -239,7 +237,7 @@ fn damaged_tables_are_named_with_the_command_that_makes_them_anew() {
         let world = consumed();
         damage(&world.store().join(file));
         let rows = examined(&world, 7);
-        let _ = detail(&rows, consumer, "problem");
+        detail(&rows, consumer, "problem");
         assert!(
             rows[consumer]["hint"]
                 .as_str()
@@ -279,8 +277,8 @@ fn tables_of_another_log_are_a_problem() {
 fn consumers_that_were_forgotten_for_a_day_are_a_warning() {
     let mut world = consumed();
     world.does("mara", &["task", "add", "Waiting"]);
-    let _ = detail(&examined(&world, 0), "accounting", "ok");
-    let _ = world.at("2026-03-03T09:00:00Z");
+    detail(&examined(&world, 0), "accounting", "ok");
+    world.at("2026-03-03T09:00:00Z");
     assert!(detail(&examined(&world, 0), "accounting", "warning").contains("events behind"));
 }
 
@@ -319,7 +317,7 @@ fn an_event_that_no_consumer_can_read_is_a_problem_of_those_who_need_it_and_stat
     let world = consumed();
     world.does("mara", &["task", "add", "Before it"]);
     let bad = written_from_outside(&world, "notifier", "mail.sent.v9", UNKNOWN_TASK, "{}");
-    let _ = world.call("mara", &["task", "add", "Behind it"]).expect(
+    world.call("mara", &["task", "add", "Behind it"]).expect(
         0,
         Any,
         Has("1 whole events were kept"),
@@ -340,9 +338,9 @@ fn an_event_that_no_consumer_can_read_is_a_problem_of_those_who_need_it_and_stat
                 "{run}: {hint}"
             );
         }
-        let _ = detail(&rows, "tracker", "ok");
-        let _ = detail(&rows, "analytics", "ok");
-        let _ = world
+        detail(&rows, "tracker", "ok");
+        detail(&rows, "analytics", "ok");
+        world
             .call("ada", &["consume", "notifier"])
             .expect(12, Nothing, Any);
     }
@@ -358,7 +356,7 @@ fn an_event_that_no_consumer_can_read_is_a_problem_of_those_who_need_it_and_stat
             .contains("mail.sent.v9"),
         "{notifier}"
     );
-    let _ = world
+    world
         .anonymous(&["verify"])
         .expect(7, Has("mail.sent.v9"), Any);
 
@@ -370,9 +368,9 @@ fn an_event_that_no_consumer_can_read_is_a_problem_of_those_who_need_it_and_stat
     }
     let rows = examined(&world, 0);
     for consumer in ["accounting", "notifier"] {
-        let _ = detail(&rows, consumer, "ok");
+        detail(&rows, consumer, "ok");
     }
-    let _ = world.anonymous(&["verify", "--deep"]).expect(0, Any, Any);
+    world.anonymous(&["verify", "--deep"]).expect(0, Any, Any);
 }
 
 #[test]
@@ -403,7 +401,7 @@ fn an_event_that_no_command_gets_past_is_a_problem_with_and_without_an_index() {
         let bad = written_from_outside(&world, "tracker", type_name, UNKNOWN_TASK, data);
         for rebuild in [&[][..], &["--rebuild"]] {
             let words = [&["consume", "tracker"][..], rebuild, &["-o", "json"]].concat();
-            let _ = world
+            world
                 .call("mara", &["task", "add", "Refused"])
                 .expect(exit, Nothing, Any);
             let refused = world.call("ada", &words).expect(exit, Nothing, Any);
@@ -427,7 +425,7 @@ fn an_event_that_no_command_gets_past_is_a_problem_with_and_without_an_index() {
                     .contains("no command works"),
                 "{rows:?}"
             );
-            let _ = world.anonymous(&["verify", "--deep"]).expect(7, Any, Any);
+            world.anonymous(&["verify", "--deep"]).expect(7, Any, Any);
             let _ = std::fs::remove_file(world.store().join("state.sqlite"));
         }
     }
@@ -436,9 +434,9 @@ fn an_event_that_no_command_gets_past_is_a_problem_with_and_without_an_index() {
 #[test]
 fn a_clock_behind_the_log_is_a_warning_and_then_a_problem() {
     let mut world = consumed();
-    let _ = world.at("2026-03-02T07:55:00Z");
-    let _ = detail(&examined(&world, 0), "clock", "warning");
-    let _ = world.at("2026-03-01T08:00:00Z");
+    world.at("2026-03-02T07:55:00Z");
+    detail(&examined(&world, 0), "clock", "warning");
+    world.at("2026-03-01T08:00:00Z");
     assert!(detail(&examined(&world, 7), "clock", "problem").ends_with("writes are refused"));
 }
 
@@ -481,11 +479,11 @@ fn mails_that_failed_are_told() {
     let task = world.json("mara", &["task", "add", "Paid"]);
     let assignee = task["assignee"].as_str().expect("a login").to_owned();
     world.does(&assignee, &["task", "complete", "1"]);
-    let _ = world.at("2026-03-03T09:00:00Z");
+    world.at("2026-03-03T09:00:00Z");
     world.does("ada", &["close"]);
     // Where the outbox should be stands a file.
     std::fs::write(world.store().join("outbox"), "").expect("written");
-    let _ = world
+    world
         .call("ada", &["consume", "notifier"])
         .expect(0, Any, Any);
     let rows = examined(&world, 0);
@@ -501,7 +499,7 @@ fn it_shows_no_secret_even_where_credentials_are_damaged() {
     let login = world
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD);
-    let _ = login.expect(0, Nothing, Nothing);
+    login.expect(0, Nothing, Nothing);
     let key = std::fs::read_to_string(world.store().join("auth/signing-key.json")).expect("a key");
     let secret = key
         .split('"')
@@ -560,5 +558,5 @@ fn a_log_that_is_closed_to_its_own_account_is_a_problem() {
         );
         assert!(hint.contains("chmod -R u+rwX"), "{disk}");
     }
-    let _ = detail(&examined(&world, 0), "disk", "ok");
+    detail(&examined(&world, 0), "disk", "ok");
 }

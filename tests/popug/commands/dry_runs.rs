@@ -2,9 +2,11 @@
 //! the log nor the tables hear of it.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
 use crate::helpers::harness::{INIT, PASSWORD, World};
 
@@ -47,7 +49,7 @@ fn shown(world: &World, login: &str, words: &[&str]) -> String {
 fn shown_and_done(world: &World, login: &str, words: &[&str]) -> String {
     let shown = shown(world, login, words);
     let before = world.log_bytes().len();
-    let _ = world.call(login, words).expect(0, Any, Nothing);
+    world.call(login, words).expect(0, Any, Nothing);
     let appended = String::from_utf8(world.log_bytes()[before..].to_vec()).expect("UTF-8");
     assert_eq!(shown, appended, "{words:?}");
     crate::helpers::chain::check(&world.log_lines());
@@ -150,9 +152,9 @@ fn every_command_appends_what_its_dry_run_showed() {
 #[test]
 fn a_close_shows_the_entries_it_reacts_with_and_every_date_in_order() {
     let mut world = busy();
-    let _ = world.at("2026-03-03T09:00:00Z");
+    world.at("2026-03-03T09:00:00Z");
     world.does(&holder(&world), &["task", "complete", "3"]);
-    let _ = world.at("2026-03-05T09:00:00Z");
+    world.at("2026-03-05T09:00:00Z");
     let one = shown(&world, "axel", &["close", "--date", "2026-03-02"]);
     let all = shown(&world, "axel", &["close"]);
     assert!(all.starts_with(&one) && one.ends_with("\n"));
@@ -198,13 +200,13 @@ fn a_close_shows_the_entries_it_reacts_with_and_every_date_in_order() {
         "date_not_over",
     );
     world.refused("dora", &["close", "-n"], 5, "role_may_not");
-    let _ = world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
+    world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
 }
 
 #[test]
 fn an_import_shows_what_its_closes_append_in_the_order_of_its_rows() {
     let mut world = World::new();
-    let _ = world.at("2026-03-09T09:00:00Z");
+    world.at("2026-03-09T09:00:00Z");
     let file = "at,action,key,actor,login,name,email,role,title,jira_id,description
 2026-03-03T08:00:00Z,create,A,,,,,,Sweep,UP-1,
 2026-03-03T09:00:00Z,create,B,,,,,,Polish,,
@@ -254,7 +256,7 @@ fn an_import_shows_what_its_closes_append_in_the_order_of_its_rows() {
 #[test]
 fn a_simulation_shows_a_companys_whole_life() {
     let mut world = World::new();
-    let _ = world.at("2026-03-20T09:00:00Z");
+    world.at("2026-03-20T09:00:00Z");
     let words = [
         "simulate",
         "--days",
@@ -296,21 +298,20 @@ fn a_founding_is_shown_without_making_anything() {
     let shown = init(&["-n"]).expect(0, Any, Nothing).stdout;
     assert_eq!(types(&shown), ["company.founded.v1", "user.registered.v1"]);
     assert_eq!(std::fs::read_dir(world.home()).expect("a home").count(), 0);
-    let _ = init(&[]).expect(0, Nothing, Nothing);
+    init(&[]).expect(0, Nothing, Nothing);
     assert_eq!(world.log_bytes(), shown.as_bytes());
-    let _ = init(&["-n"]).expect(4, Nothing, Any);
-    let _ = init(&["-n", "-C", "other", "--founded-at", "2030-01-01T00:00:00Z"])
-        .expect(6, Nothing, Any);
+    init(&["-n"]).expect(4, Nothing, Any);
+    init(&["-n", "-C", "other", "--founded-at", "2030-01-01T00:00:00Z"]).expect(6, Nothing, Any);
     let short = world
         .anonymous(&[&INIT[..], &["--password-stdin", "-n", "-C", "other"]].concat())
         .stdin("short");
-    let _ = short.expect(6, Nothing, Any);
+    short.expect(6, Nothing, Any);
 }
 
 #[test]
 fn nothing_is_sent_and_the_notifier_shows_nothing() {
     let mut world = busy();
-    let _ = world.at("2026-03-03T09:00:00Z");
+    world.at("2026-03-03T09:00:00Z");
     world.does("axel", &["close"]);
     assert_eq!(shown(&world, "ada", &["consume", "notifier"]), "");
     assert_eq!(
@@ -325,21 +326,19 @@ fn nothing_is_sent_and_the_notifier_shows_nothing() {
         "mail {payout} would be sent to {}, attempt 1\n",
         mail["to"].as_str().expect("an address")
     );
-    let _ = world
+    world
         .call("axel", &["mail", "retry", payout, "-n"])
         .expect(0, Nothing, Is(&would));
     assert!(!world.store().join("outbox").exists());
     assert_eq!(world.rows("axel", &["mail", "list"])[0], mail);
     world.does("ada", &["consume"]);
-    let _ = world.call("axel", &["mail", "retry", payout, "-n"]).expect(
-        0,
-        Nothing,
-        Has("sent already"),
-    );
-    let _ = world
+    world
+        .call("axel", &["mail", "retry", payout, "-n"])
+        .expect(0, Nothing, Has("sent already"));
+    world
         .call("axel", &["mail", "retry", "ffffffff", "-n"])
         .expect(3, Nothing, Any);
-    let _ = world
+    world
         .call("dora", &["mail", "retry", payout, "-n"])
         .expect(5, Nothing, Any);
 }
@@ -354,8 +353,7 @@ fn what_appends_no_events_says_what_it_would_do_and_does_it_not() {
         let call = world
             .call(login, &[words, &["-n"]].concat())
             .env("POPUG_PASSWORD", PASSWORD);
-        let _ = call
-            .stdin("another long password\n")
+        call.stdin("another long password\n")
             .expect(exit, Nothing, Has(stderr));
     };
     said("ada", &["login", "ada"], 0, "ada would be logged in");
@@ -389,16 +387,14 @@ fn what_appends_no_events_says_what_it_would_do_and_does_it_not() {
         "the password of dora would be set",
     );
     assert!(before == (passwords(), world.rows("ada", &["token", "list"])));
-    let _ = world
+    world
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD)
         .expect(0, Nothing, Nothing);
-    let _ = world.anonymous(&["logout", "-n"]).expect(
-        0,
-        Nothing,
-        Has("the session would be forgotten"),
-    );
-    let _ = world.anonymous(&["whoami"]).expect(0, Has("ada"), Nothing);
+    world
+        .anonymous(&["logout", "-n"])
+        .expect(0, Nothing, Has("the session would be forgotten"));
+    world.anonymous(&["whoami"]).expect(0, Has("ada"), Nothing);
 }
 
 #[test]
@@ -413,7 +409,7 @@ fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_says_why() {
         (&["consume", "--follow", "-n"], "nothing to follow"),
         (&["demo", "-n", "--dir", "nowhere"], "simulate -n"),
     ] {
-        let _ = world.call("ada", words).expect(2, Nothing, Has(why));
+        world.call("ada", words).expect(2, Nothing, Has(why));
     }
     assert!(log_files(&world) == before && !world.home().join("nowhere").exists());
 }
@@ -422,10 +418,7 @@ fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_says_why() {
 fn a_dry_run_lets_go_of_its_locks_before_it_prints() {
     let world = World::new();
     let fifo = world.home().join("slow.ndjson");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&fifo)
-        .status()
-        .expect("mkfifo");
+    let made = deadline::status(Command::new("mkfifo").arg(&fifo));
     assert!(made.success());
     let words = [
         "task",
@@ -438,7 +431,7 @@ fn a_dry_run_lets_go_of_its_locks_before_it_prints() {
     let mut waiting = world.call("mara", &words).spawn();
     // It waits for somebody to open the pipe, and nobody has to wait for it.
     for title in ["One", "Two"] {
-        let _ = world
+        world
             .call("mara", &["task", "add", title, "--lock-wait", "5s"])
             .expect(0, Any, Nothing);
     }
@@ -447,5 +440,5 @@ fn a_dry_run_lets_go_of_its_locks_before_it_prints() {
             .expect("text")
             .contains("task.created.v2")
     );
-    assert!(waiting.wait().expect("it ends").success());
+    assert!(waiting.wait().success());
 }

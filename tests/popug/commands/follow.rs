@@ -1,6 +1,5 @@
 //! Consumers that stay: they follow the log and stop cleanly when told to.
 
-use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::helpers::chain;
@@ -18,17 +17,9 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status()
-        .expect("kill runs");
-    assert!(sent.success());
-}
-
 fn follows_until(signal: &str, code: i32) {
     let mut world = World::new();
-    let _ = world.does("mara", &["task", "add", "Before"]);
+    world.does("mara", &["task", "add", "Before"]);
     let mut child = world.call("ada", &["consume", "--follow"]).spawn();
     let entries = |world: &World| {
         world
@@ -38,32 +29,28 @@ fn follows_until(signal: &str, code: i32) {
             .count()
     };
     wait_until("the first fee", || entries(&world) == 1);
-    let _ = world.does("mara", &["task", "add", "Meanwhile"]);
+    world.does("mara", &["task", "add", "Meanwhile"]);
     wait_until("the second fee", || entries(&world) == 2);
     // Others work beside it.
-    let _ = world.at("2026-03-03T08:00:00Z").does("cron", &["close"]);
-    send(&child, signal);
-    assert_eq!(
-        child.wait().expect("it ends").code(),
-        Some(code),
-        "{signal}"
-    );
+    world.at("2026-03-03T08:00:00Z").does("cron", &["close"]);
+    child.signal(signal);
+    assert_eq!(child.wait().code(), Some(code), "{signal}");
     chain::check(&world.log_lines());
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let before = world.log_bytes();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     assert!(world.log_bytes() == before, "something was still owed");
     assert_eq!(Recount::of(&world.events()).entries.len(), 2);
 }
 
 #[test]
 fn an_interrupted_follower_ends_with_130_and_everything_in_place() {
-    follows_until("-INT", 130);
+    follows_until("INT", 130);
 }
 
 #[test]
 fn a_terminated_follower_ends_with_143_and_everything_in_place() {
-    follows_until("-TERM", 143);
+    follows_until("TERM", 143);
 }
 
 #[test]
@@ -71,11 +58,11 @@ fn a_killed_follower_leaves_nothing_that_the_next_run_cannot_finish() {
     let world = World::new();
     let mut child = world.call("ada", &["consume", "--follow"]).spawn();
     for n in 0..5 {
-        let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+        world.does("mara", &["task", "add", &format!("Task {n}")]);
     }
-    child.kill().expect("it is killed");
-    let _ = child.wait().expect("it ends");
-    let _ = world.call("ada", &["consume"]).expect(
+    child.kill();
+    child.wait();
+    world.call("ada", &["consume"]).expect(
         0,
         crate::helpers::harness::Text::Any,
         crate::helpers::harness::Text::Any,
@@ -92,11 +79,11 @@ fn the_tail_of_the_log_follows_too() {
         .call("ada", &["log", "tail", "-f", "--from", &next])
         .spawn();
     let mut lines = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
-    let _ = world.does("mara", &["task", "add", "Seen at once"]);
+    world.does("mara", &["task", "add", "Seen at once"]);
     let mut first = String::new();
-    let _ = std::io::BufRead::read_line(&mut lines, &mut first).expect("a line");
+    std::io::BufRead::read_line(&mut lines, &mut first).expect("a line");
     assert!(first.contains("task.created.v2"), "{first}");
     drop(lines);
-    let _ = world.does("mara", &["task", "add", "Nobody reads"]);
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    world.does("mara", &["task", "add", "Nobody reads"]);
+    assert_eq!(child.wait().code(), Some(0));
 }

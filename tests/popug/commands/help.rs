@@ -49,10 +49,10 @@ fn the_help_of_every_command_is_as_agreed() {
 #[test]
 fn the_short_help_goes_to_stdout_and_a_missing_command_to_stderr() {
     let world = World::empty();
-    let _ = world.anonymous(&["-h"]).expect(0, Has("Usage:"), Nothing);
-    let _ = world.anonymous(&[]).expect(2, Nothing, Has("Usage:"));
-    let _ = world.anonymous(&["task"]).expect(2, Nothing, Has("Usage:"));
-    let _ = world
+    world.anonymous(&["-h"]).expect(0, Has("Usage:"), Nothing);
+    world.anonymous(&[]).expect(2, Nothing, Has("Usage:"));
+    world.anonymous(&["task"]).expect(2, Nothing, Has("Usage:"));
+    world
         .anonymous(&["--version"])
         .expect(0, Has(env!("CARGO_PKG_VERSION")), Nothing);
 }
@@ -60,20 +60,18 @@ fn the_short_help_goes_to_stdout_and_a_missing_command_to_stderr() {
 #[test]
 fn help_of_what_is_no_command_is_refused() {
     let world = World::empty();
-    let _ = world
+    world
         .anonymous(&["help", "taks"])
         .expect(2, Nothing, Has("'task'"));
-    let _ = world
+    world
         .anonymous(&["help", "task", "ad"])
         .expect(2, Nothing, Has("'add'"));
-    let _ = world
+    world
         .anonymous(&["help", "--", "task", "add", "--"])
         .expect(0, Has("popug-cli task add"), Nothing);
-    let _ = world.anonymous(&["help", "report", "balances"]).expect(
-        0,
-        Has("popug-cli report"),
-        Nothing,
-    );
+    world
+        .anonymous(&["help", "report", "balances"])
+        .expect(0, Has("popug-cli report"), Nothing);
     let output = world
         .anonymous(&["-o", "json", "help", "taks"])
         .expect(2, Nothing, Any);
@@ -87,12 +85,11 @@ fn help_of_what_is_no_command_is_refused() {
 #[test]
 fn a_misspelt_word_gets_a_suggestion() {
     let world = World::empty();
-    let _ = world.anonymous(&["taks"]).expect(2, Nothing, Has("'task'"));
-    let _ =
-        world
-            .anonymous(&["report", "balance"])
-            .expect(2, Nothing, Has("the reports are balances"));
-    let _ = world.anonymous(&["consume", "everything"]).expect(
+    world.anonymous(&["taks"]).expect(2, Nothing, Has("'task'"));
+    world
+        .anonymous(&["report", "balance"])
+        .expect(2, Nothing, Has("the reports are balances"));
+    world.anonymous(&["consume", "everything"]).expect(
         2,
         Nothing,
         Has("the consumers are tracker"),

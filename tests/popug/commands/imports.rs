@@ -89,7 +89,7 @@ fn a_quote_inside_an_unquoted_cell_is_a_character_in_the_last_row_too() {
             "key,title\nA{0},Cut a 4\" pipe\nB{0},Buy a 6\" pipe{end}",
             end.len()
         );
-        let _ = world
+        world
             .call("ada", &["import", "tasks", "-"])
             .stdin(&file)
             .expect(0, Any, Nothing);
@@ -194,10 +194,10 @@ fn tasks_are_imported_from_what_jira_exports() {
     let again = import(&world, &map, JIRA.as_bytes());
     assert_eq!(again.status, 0);
     assert_eq!(titles(&world).len(), 2);
-    let _ = world
+    world
         .call("ada", &["import", "tasks", "file.csv", "--map", "Summary"])
         .expect(2, Nothing, Has("title=Summary"));
-    let _ = world
+    world
         .call(
             "ada",
             &["import", "tasks", "file.csv", "--map", "name=Summary"],
@@ -261,16 +261,16 @@ const HISTORY: &str = "at,action,key,title\n";
 #[test]
 fn a_history_can_be_imported_week_by_week_though_its_mails_were_written_meanwhile() {
     let mut world = World::new();
-    let _ = world.at(LATER);
+    world.at(LATER);
     let (first, both) = (
         format!("{HISTORY}{}", week(3)),
         format!("{HISTORY}{}{}", week(3), week(10)),
     );
-    let _ = world
+    world
         .call("ada", &["import", "activity", "-"])
         .stdin(&first)
         .expect(0, Any, Any);
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
+    world.call("ada", &["consume"]).expect(0, Any, Any);
     let mails = |world: &World| {
         world
             .events()
@@ -279,27 +279,27 @@ fn a_history_can_be_imported_week_by_week_though_its_mails_were_written_meanwhil
             .count()
     };
     assert_eq!(mails(&world), 1);
-    let _ = world
+    world
         .call("ada", &["import", "activity", "-"])
         .stdin(&both)
         .expect(0, Any, Nothing);
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
+    world.call("ada", &["consume"]).expect(0, Any, Any);
     assert_eq!((titles(&world).len(), mails(&world)), (2, 2));
-    let _ = world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
+    world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
 }
 
 #[test]
 fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
     let mut world = World::new();
-    let _ = world.at(LATER);
+    world.at(LATER);
     let first = format!("{HISTORY}{}", week(3));
-    let _ = world
+    world
         .call("ada", &["import", "activity", "-"])
         .stdin(&first)
         .expect(0, Any, Any);
     let before = world.events().len();
-    let _ = world.does("mara", &["task", "add", "Something of today"]);
-    let _ = world.does("mara", &["task", "add", "And another"]);
+    world.does("mara", &["task", "add", "Something of today"]);
+    world.does("mara", &["task", "add", "And another"]);
     let both = format!("{first}{}", week(10));
     let told = [
         format!(
@@ -322,7 +322,7 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     assert_refused(&world, &["activity"], both.as_bytes(), &told);
     // The way out leads there.
-    let _ = world.does("ada", &["backup", "copy"]);
+    world.does("ada", &["backup", "copy"]);
     let other = world.home().join("other");
     let restore = [
         "restore",
@@ -333,7 +333,7 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
         "--no-input",
         "-C",
     ];
-    let _ = world
+    world
         .anonymous(&restore)
         .arg(&other)
         .stdin(PASSWORD)
@@ -341,7 +341,7 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
     let import = world
         .anonymous(&["import", "activity", "-", "--as", "ada", "-C"])
         .arg(&other);
-    let _ = import
+    import
         .env("POPUG_PASSWORD", PASSWORD)
         .stdin(&both)
         .expect(0, Any, Any);
@@ -362,11 +362,10 @@ fn an_offset_that_is_none_is_refused_wherever_a_time_is_given() {
             file.as_bytes(),
             &["line 2, column at: ", "is not a time"],
         );
-        let _ = world.call("ada", &["status"]).env("POPUG_NOW", at).expect(
-            2,
-            Nothing,
-            Has("POPUG_NOW is"),
-        );
+        world
+            .call("ada", &["status"])
+            .env("POPUG_NOW", at)
+            .expect(2, Nothing, Has("POPUG_NOW is"));
         let empty = World::empty();
         let init = empty
             .anonymous(&INIT)
@@ -374,7 +373,7 @@ fn an_offset_that_is_none_is_refused_wherever_a_time_is_given() {
             .arg(at)
             .arg("--password-stdin")
             .stdin(PASSWORD);
-        let _ = init.expect(2, Nothing, Has("is not a time"));
+        init.expect(2, Nothing, Has("is not a time"));
     }
 }
 
@@ -393,7 +392,7 @@ fn a_zone_that_stands_for_none_founds_no_company() {
             .anonymous(&words)
             .arg("--password-stdin")
             .stdin(PASSWORD);
-        let _ = init.expect(6, Nothing, Has("is not the name of a time zone"));
+        init.expect(6, Nothing, Has("is not the name of a time zone"));
         assert!(!world.store().exists());
     }
 }
@@ -402,7 +401,7 @@ fn a_zone_that_stands_for_none_founds_no_company() {
 fn a_jira_id_in_brackets_may_be_followed_by_a_colon() {
     let world = World::new();
     let told = Has("read as jira id ABC-7 and title `Fix`");
-    let _ = world
+    world
         .call("mara", &["task", "add", "[ABC-7]: Fix"])
         .expect(0, Any, told);
     let task: Value = world.rows("mara", &["task", "list"])[0].clone();
@@ -410,7 +409,7 @@ fn a_jira_id_in_brackets_may_be_followed_by_a_colon() {
         (&task["title"], &task["jira_id"]),
         (&"Fix".into(), &"ABC-7".into())
     );
-    let _ = world
+    world
         .call("mara", &["task", "add", "ABC-7: Fix"])
         .expect(0, Any, Nothing);
     assert_eq!(
@@ -424,18 +423,18 @@ fn an_address_of_any_script_is_taken_and_its_mail_is_written() {
     let mut world = World::new();
     let emails = ["मित्र@डाटा.भारत", "e\u{301}lodie@popug.example"];
     for login in ["dora", "dan", "axel"] {
-        let _ = world.does("ada", &["user", "deactivate", login]);
+        world.does("ada", &["user", "deactivate", login]);
     }
     for (email, day) in emails.into_iter().zip(["2026-03-02", "2026-03-03"]) {
-        let _ = world
+        world
             .call("ada", &["user", "update", "walt", "--email", email])
             .expect(0, Is(""), Nothing);
-        let _ = world.does("mara", &["task", "add", "Paid", "--key", day]);
+        world.does("mara", &["task", "add", "Paid", "--key", day]);
         let number = world.rows("mara", &["task", "list"])[0]["number"].to_string();
-        let _ = world.does("walt", &["task", "complete", &number]);
-        let _ = world.at(&format!("{day}T23:30:00Z"));
-        let _ = world.call("ada", &["close"]).expect(0, Any, Any);
-        let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
+        world.does("walt", &["task", "complete", &number]);
+        world.at(&format!("{day}T23:30:00Z"));
+        world.call("ada", &["close"]).expect(0, Any, Any);
+        world.call("ada", &["consume"]).expect(0, Any, Any);
     }
     let sent: Vec<Value> = world
         .events()

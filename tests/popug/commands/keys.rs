@@ -26,7 +26,7 @@ fn every_write_can_be_replayed() {
     let world = World::new();
     let task = world.json("mara", &["task", "add", "Replay"]);
     let assignee = task["assignee"].as_str().expect("a login").to_owned();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let fee = world.rows("ada", &["report", "entries"])[0]["entry_id"]
         .as_str()
         .expect("an id")
@@ -82,16 +82,16 @@ fn every_write_can_be_replayed() {
 fn a_key_belongs_to_whoever_used_it_first() {
     let world = World::new();
     let add = ["task", "add", "Mine", "--key", "shared"];
-    let _ = world.does("mara", &add);
-    let _ = world.refused("dora", &add, 4, "key_reused");
-    let _ = world.refused(
+    world.does("mara", &add);
+    world.refused("dora", &add, 4, "key_reused");
+    world.refused(
         "mara",
         &["task", "add", "x", "--key", "import/1"],
         6,
         "reserved_key",
     );
-    let _ = world.refused("mara", &["task", "add", "x", "--key", " "], 6, "empty");
-    let _ = world.refused(
+    world.refused("mara", &["task", "add", "x", "--key", " "], 6, "empty");
+    world.refused(
         "mara",
         &["task", "add", "x", "--key", &"k".repeat(513)],
         6,
@@ -102,8 +102,8 @@ fn a_key_belongs_to_whoever_used_it_first() {
 #[test]
 fn a_key_with_a_token_in_it_is_refused_and_not_repeated() {
     let world = World::new();
-    let _ = world.does("ada", &["task", "add", "Posted"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["task", "add", "Posted"]);
+    world.does("ada", &["consume"]);
     let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"]
         .as_str()
         .expect("an id")
@@ -135,19 +135,19 @@ fn a_key_with_a_token_in_it_is_refused_and_not_repeated() {
 #[test]
 fn a_correction_that_is_refused_or_dry_posts_nothing_that_others_are_owed() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Posted"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Posted"]);
+    world.does("ada", &["consume"]);
     let entry = world.rows("ada", &["report", "entries"])[0].clone();
     let fee = entry["entry_id"].as_str().expect("an id");
-    let _ = world.does("mara", &["task", "add", "Not posted yet"]);
+    world.does("mara", &["task", "add", "Not posted yet"]);
     let before = world.log_bytes();
-    let _ = world.refused(
+    world.refused(
         "mara",
         &["account", "correct", fee, "--reason", "slip"],
         5,
         "role_may_not",
     );
-    let _ = world.refused(
+    world.refused(
         "ada",
         &[
             "account", "correct", fee, "--amount", "99.00", "--reason", "slip",
@@ -157,7 +157,7 @@ fn a_correction_that_is_refused_or_dry_posts_nothing_that_others_are_owed() {
     );
     assert_eq!(
         world
-            .does(
+            .answer(
                 "ada",
                 &["account", "correct", fee, "--reason", "slip", "-n"]
             )
@@ -166,8 +166,8 @@ fn a_correction_that_is_refused_or_dry_posts_nothing_that_others_are_owed() {
         1
     );
     assert!(world.log_bytes() == before);
-    let _ = world.does("ada", &["account", "correct", fee, "--reason", "slip"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["account", "correct", fee, "--reason", "slip"]);
+    world.does("ada", &["consume"]);
     assert_eq!(world.rows("ada", &["report", "entries"]).len(), 3);
     crate::helpers::chain::check(&world.log_lines());
 }

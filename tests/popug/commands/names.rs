@@ -13,7 +13,7 @@ fn works_in(directory: &str) {
         .arg("--password-stdin")
         .stdin(PASSWORD)
         .env("POPUG_STORE", &store);
-    let _ = init.expect(0, Nothing, Nothing);
+    init.expect(0, Nothing, Nothing);
     let does = |store: &std::path::Path, now: &str, words: &[&str]| {
         let call = world
             .anonymous(words)
@@ -25,24 +25,24 @@ fn works_in(directory: &str) {
     let (today, tomorrow) = ("2026-03-02T09:00:00Z", "2026-03-03T09:00:00Z");
     let register =
         "user register --login dora --name Dora --email dora@popug.example --role developer";
-    let _ = does(&store, today, &register.split(' ').collect::<Vec<_>>());
-    let _ = does(&store, today, &["task", "add", "One"]);
-    let _ = does(&store, today, &["consume"]);
-    let _ = does(&store, tomorrow, &["close"]);
-    let _ = does(&store, tomorrow, &["consume", "--rebuild"]);
+    does(&store, today, &register.split(' ').collect::<Vec<_>>());
+    does(&store, today, &["task", "add", "One"]);
+    does(&store, today, &["consume"]);
+    does(&store, tomorrow, &["close"]);
+    does(&store, tomorrow, &["consume", "--rebuild"]);
     assert!(does(&store, tomorrow, &["report", "balances"]).contains("dora"));
-    let _ = does(&store, tomorrow, &["verify", "--deep"]);
+    does(&store, tomorrow, &["verify", "--deep"]);
     let (copy, new) = (
         store.with_file_name("a copy"),
         store.with_file_name("a new store"),
     );
-    let _ = does(
+    does(
         &store,
         tomorrow,
         &["backup", copy.to_str().expect("UTF-8"), "--with-secrets"],
     );
-    let _ = does(&new, tomorrow, &["restore", copy.to_str().expect("UTF-8")]);
-    let _ = does(&new, tomorrow, &["consume"]);
+    does(&new, tomorrow, &["restore", copy.to_str().expect("UTF-8")]);
+    does(&new, tomorrow, &["consume"]);
     assert_eq!(
         does(&new, tomorrow, &["report", "balances"]),
         does(&store, tomorrow, &["report", "balances"])
@@ -91,7 +91,7 @@ fn no_store_is_made_below_a_directory_whose_name_is_not_utf_8() {
         .arg("--password-stdin")
         .stdin(PASSWORD)
         .env("POPUG_STORE", &place);
-    let _ = init.expect(1, Nothing, Has("below a directory whose name is not UTF-8"));
+    init.expect(1, Nothing, Has("below a directory whose name is not UTF-8"));
     assert!(!place.exists());
 }
 
@@ -105,12 +105,11 @@ fn no_store_is_made_below_a_directory_with_a_question_mark_in_its_name() {
             .anonymous(&INIT)
             .arg("--password-stdin")
             .stdin(PASSWORD);
-        let _ = init
-            .env("POPUG_STORE", world.home().join(name))
+        init.env("POPUG_STORE", world.home().join(name))
             .expect(1, Nothing, Has(said));
         let world = World::new();
         let copy = world.home().join("copy");
-        let _ = world
+        world
             .call("ada", &["backup"])
             .arg(&copy)
             .expect(0, Any, Any);
@@ -119,14 +118,14 @@ fn no_store_is_made_below_a_directory_with_a_question_mark_in_its_name() {
             .arg(copy)
             .arg("--password-stdin")
             .stdin(PASSWORD);
-        let _ = restore
+        restore
             .env("POPUG_STORE", world.home().join(name))
             .expect(1, Nothing, Has(said));
         assert!(!world.home().join(name).exists());
         // One that was moved there says so too.
         let moved = world.home().join("moved?");
         std::fs::rename(world.store(), &moved).expect("moved");
-        let _ = world
+        world
             .call("ada", &["consume"])
             .env("POPUG_STORE", moved)
             .expect(1, Any, Has(said));

@@ -41,13 +41,13 @@ fn unmark(path: &Path) {
 fn busy_world() -> World {
     let mut world = World::new();
     let task = world.json("mara", &["task", "add", "Paid"]);
-    let _ = world.does(
+    world.does(
         task["assignee"].as_str().expect("a login"),
         &["task", "complete", "1"],
     );
-    let _ = world.does("mara", &["task", "add", "Open"]);
-    let _ = world.at("2026-03-03T10:00:00Z");
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Open"]);
+    world.at("2026-03-03T10:00:00Z");
+    world.does("ada", &["consume"]);
     world
 }
 
@@ -56,27 +56,26 @@ fn an_export_is_repeated_every_night_in_any_format_and_is_no_backup() {
     let world = busy_world();
     let dir = world.home().join("out");
     for format in ["csv", "csv", "parquet", "csv"] {
-        let _ = world
+        world
             .call("ada", &["export", "--dir", "out", "--format", format])
             .expect(0, Nothing, Any);
-        let _ = world
+        world
             .call("dora", &["export", "--dir", "out", "--format", format])
             .expect(0, Nothing, Any);
     }
-    let _ = world
+    world
         .call("ada", &["report", "balances", "--out", "out/x.csv"])
         .expect(0, Nothing, Any);
     world.refused("cron", &["backup", "out"], 4, "not_empty");
     let restored = ["restore", "out", "-C", "new"];
     let said = "out holds exported reports and no backup";
-    let _ = world.anonymous(&restored).expect(2, Nothing, Has(said));
+    world.anonymous(&restored).expect(2, Nothing, Has(said));
     assert_eq!(hidden(&dir), Vec::<String>::new());
-    let _ = world.does("cron", &["backup", "copy"]);
+    world.does("cron", &["backup", "copy"]);
     std::fs::remove_file(world.home().join("copy/backup.lock")).expect("removed");
-    let _ =
-        world
-            .call("ada", &["export", "--dir", "copy"])
-            .expect(2, Nothing, Has("is in a backup"));
+    world
+        .call("ada", &["export", "--dir", "copy"])
+        .expect(2, Nothing, Has("is in a backup"));
 }
 
 #[test]
@@ -155,7 +154,7 @@ fn where_an_answer_goes_is_looked_at_before_anything_is_decided() {
             (".", 2),
             ("/dev/null/x.csv", 1),
         ] {
-            let _ = world
+            world
                 .call("ada", &[words, &["--out", out]].concat())
                 .expect(exit, Nothing, Has("error: "));
             assert!(state() == before, "{words:?} --out {out}");
@@ -248,24 +247,24 @@ fn a_stdout_that_is_closed_takes_no_data() {
         &["--version"],
         &["--help"],
     ] {
-        let _ = run(words).expect(1, Nothing, Has("stdout is closed"));
+        run(words).expect(1, Nothing, Has("stdout is closed"));
     }
     assert!(world.log_bytes() == before);
-    let _ = run(&["task", "add", "x", "--out", "x.json"]).expect(0, Nothing, Nothing);
-    let _ = run(&["user", "update", "dora", "--name", "D"]).expect(0, Nothing, Nothing);
-    let _ = run(&["user", "update", "dora", "--name", "E", "-o", "csv"]).expect(
+    run(&["task", "add", "x", "--out", "x.json"]).expect(0, Nothing, Nothing);
+    run(&["user", "update", "dora", "--name", "D"]).expect(0, Nothing, Nothing);
+    run(&["user", "update", "dora", "--name", "E", "-o", "csv"]).expect(
         1,
         Nothing,
         Has("was carried out (changed"),
     );
-    let _ = run(&["schema", "check"]).expect(0, Nothing, Nothing);
-    let _ = run(&["task", "show", "99"]).expect(3, Nothing, Has("error: "));
+    run(&["schema", "check"]).expect(0, Nothing, Nothing);
+    run(&["task", "show", "99"]).expect(3, Nothing, Has("error: "));
     // Thrown away on purpose, in the ways of a shell and of Python.
-    let _ = world
+    world
         .call("ada", &["task", "list"])
         .through(&to(&with_stdout(">/dev/null")))
         .expect(0, Nothing, Nothing);
-    let _ = world
+    world
         .call("ada", &["task", "list"])
         .through(&to(&with_stdout("1<>/dev/null")))
         .expect(0, Nothing, Nothing);
@@ -310,12 +309,12 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
             "--rejects",
             name,
         ];
-        let _ = world
+        world
             .call("ada", &rejects)
             .stdin("login,name,email,role\n")
             .expect(2, Nothing, Has("--force"));
         assert_eq!(std::fs::read_to_string(&path).expect("text"), content);
-        let _ = world
+        world
             .call(
                 "ada",
                 &[&["report", "balances", "--force"][..], &out].concat(),
@@ -336,10 +335,9 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
     for name in ["tasks.csv", "manifest.json"] {
         let path = world.home().join("reports").join(name);
         std::fs::write(&path, "{\"mine\":true}\n").expect("written");
-        let _ =
-            world
-                .call("ada", &["export", "--dir", "reports"])
-                .expect(2, Nothing, Has("--force"));
+        world
+            .call("ada", &["export", "--dir", "reports"])
+            .expect(2, Nothing, Has("--force"));
         assert_eq!(
             std::fs::read_dir(path.parent().expect("a parent"))
                 .expect("a directory")
@@ -349,7 +347,7 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
         std::fs::remove_file(&path).expect("removed");
     }
     std::fs::write(world.home().join("reports/tasks.csv"), "mine\n").expect("written");
-    let _ = world
+    world
         .call("ada", &["export", "--dir", "reports", "--force"])
         .expect(0, Nothing, Any);
 }
@@ -394,7 +392,7 @@ fn a_file_that_popug_cli_wrote_is_replaced_whether_a_mark_or_its_content_tells()
     }
     let text = ["task", "list", "-o", "plain", "--out", "open.txt"];
     for _ in 0..2 {
-        let _ = world.call("ada", &text).expect(0, Nothing, Nothing);
+        world.call("ada", &text).expect(0, Nothing, Nothing);
     }
     let reject = [
         "import",
@@ -407,7 +405,7 @@ fn a_file_that_popug_cli_wrote_is_replaced_whether_a_mark_or_its_content_tells()
     ];
     for _ in 0..2 {
         let sheet = "login,name,email,role\nBAD,N,n@n.example,worker\n";
-        let _ = world
+        world
             .call("ada", &reject)
             .stdin(sheet)
             .expect(0, Nothing, Has("left out: line 2"));
@@ -418,14 +416,14 @@ fn a_file_that_popug_cli_wrote_is_replaced_whether_a_mark_or_its_content_tells()
 #[test]
 fn a_file_with_a_token_is_not_replaced_by_anything() {
     let world = World::new();
-    let _ = world
+    world
         .call("ada", &["token", "issue", "cron", "--out", "token.csv"])
         .expect(0, Nothing, Nothing);
     for words in [
         &["token", "issue", "cron", "--out", "token.csv"][..],
         &["user", "list", "--out", "token.csv"],
     ] {
-        let _ = world.call("ada", words).expect(2, Nothing, Has("--force"));
+        world.call("ada", words).expect(2, Nothing, Has("--force"));
     }
 }
 
@@ -466,11 +464,11 @@ fn an_empty_variable_is_named() {
         "POPUG_SEGMENT_BYTES",
     ] {
         let told = format!("{name} is set and empty");
-        let _ = world
+        world
             .call("ada", &["task", "list"])
             .env(name, "")
             .expect(2, Nothing, Has(&told));
-        let _ = world
+        world
             .call("ada", &["task", "list", "-o", "json"])
             .env(name, "")
             .expect(2, Nothing, Has(&told));
@@ -478,13 +476,13 @@ fn an_empty_variable_is_named() {
     let password = world
         .anonymous(&["whoami", "--as", "ada"])
         .env("POPUG_PASSWORD", "");
-    let _ = password.expect(2, Nothing, Has("POPUG_PASSWORD is set and empty"));
-    let _ = world
+    password.expect(2, Nothing, Has("POPUG_PASSWORD is set and empty"));
+    world
         .call("ada", &["consume", "notifier"])
         .env("POPUG_SMTP_URL", "")
         .expect(2, Nothing, Has("POPUG_SMTP_URL is set and empty"));
     let store = world.store();
-    let _ = world
+    world
         .call("ada", &["whoami", "-C"])
         .arg(store)
         .env("POPUG_STORE", "")
@@ -505,11 +503,11 @@ fn whoever_has_no_directory_for_a_session_is_not_logged_in() {
         ("XDG_STATE_HOME", &world.home().join("state")),
     ] {
         let run = |words: &[&str]| world.anonymous(words).env(name, value);
-        let _ = run(&["task", "list"]).expect(5, Nothing, Has("you are not logged in"));
-        let _ = run(&["logout"]).expect(0, Nothing, Nothing);
+        run(&["task", "list"]).expect(5, Nothing, Has("you are not logged in"));
+        run(&["logout"]).expect(0, Nothing, Nothing);
         let login = run(&["login", "ada"]).env("POPUG_PASSWORD", PASSWORD);
-        let _ = login.expect(1, Nothing, Has("is not a directory"));
-        let _ = world
+        login.expect(1, Nothing, Has("is not a directory"));
+        world
             .call("ada", &["whoami"])
             .env(name, value)
             .expect(0, Has("ada"), Nothing);
@@ -525,7 +523,7 @@ fn an_extension_that_names_no_format_is_refused_where_nobody_is_logged_in() {
         &["help", "task"],
     ] {
         let words = [words, &["--out", "f.xyz"]].concat();
-        let _ = world.anonymous(&words).expect(2, Nothing, Any);
+        world.anonymous(&words).expect(2, Nothing, Any);
     }
     assert!(!world.home().join("company").exists() && !world.home().join("f.xyz").exists());
 }
@@ -533,21 +531,21 @@ fn an_extension_that_names_no_format_is_refused_where_nobody_is_logged_in() {
 #[test]
 fn free_text_may_begin_with_a_hyphen() {
     let world = World::new();
-    let _ = world.does(
+    world.does(
         "mara",
         &["task", "add", "Nuts", "--description", "- nuts\n- seeds"],
     );
-    let _ = world.does("mara", &["task", "add", "- nuts", "-q"]);
-    let _ = world.does("mara", &["task", "add", "--", "-nuts"]);
+    world.does("mara", &["task", "add", "- nuts", "-q"]);
+    world.does("mara", &["task", "add", "--", "-nuts"]);
     let tasks = world.rows("mara", &["task", "list"]);
     assert_eq!(
         (&tasks[0]["description"], &tasks[1]["title"]),
         (&"- nuts\n- seeds".into(), &"- nuts".into())
     );
     assert_eq!(tasks[2]["title"], "-nuts");
-    let _ = world.does("ada", &["user", "update", "dora", "--name", "-"]);
-    let _ = world.does("ada", &["user", "deactivate", "dora", "--reason", "-x"]);
-    let _ = world.does("ada", &["user", "reactivate", "dora", "--reason", "--"]);
+    world.does("ada", &["user", "update", "dora", "--name", "-"]);
+    world.does("ada", &["user", "deactivate", "dora", "--reason", "-x"]);
+    world.does("ada", &["user", "reactivate", "dora", "--reason", "--"]);
     let register = [
         "--login",
         "nora",
@@ -558,11 +556,11 @@ fn free_text_may_begin_with_a_hyphen() {
         "--role",
         "worker",
     ];
-    let _ = world.does("ada", &[&["user", "register"][..], &register].concat());
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &[&["user", "register"][..], &register].concat());
+    world.does("ada", &["consume"]);
     let entries = world.rows("ada", &["report", "entries"]);
     let fee = entries[0]["entry_id"].as_str().expect("an id");
-    let _ = world.does(
+    world.does(
         "ada",
         &[
             "account", "correct", fee, "--reason", "-1 nut", "--amount", "0.01",

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::played::played;
 
@@ -33,10 +34,9 @@ print('\\n'.join(sorted(kinds)))
 #[test]
 fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = Command::new(root.join("scripts/parquet-tools"))
-        .arg(root.join("target/parquet-tools"))
-        .output();
-    let found = found.expect("the script of the project");
+    let found = deadline::output(
+        Command::new(root.join("scripts/parquet-tools")).arg(root.join("target/parquet-tools")),
+    );
     assert!(
         found.status.success(),
         "{}",
@@ -48,14 +48,14 @@ fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
         .strip_prefix("PYARROW_PYTHON=")
         .expect("a program");
     let world = played();
-    let _ = world
+    world
         .call("ada", &["export", "--dir", "out", "--format", "parquet"])
         .expect(0, Nothing, Any);
-    let checked = Command::new(python)
-        .args(["-c", CHECK])
-        .arg(world.home().join("out"))
-        .output()
-        .expect("it runs");
+    let checked = deadline::output(
+        Command::new(python)
+            .args(["-c", CHECK])
+            .arg(world.home().join("out")),
+    );
     assert!(
         checked.status.success(),
         "{}",

@@ -66,7 +66,7 @@ fn a_log_shorter_than_its_head_is_exit_12() {
     let segment = world.store().join("log/00000000000000000001.ndjson");
     let bytes = std::fs::read(&segment).expect("a segment");
     std::fs::write(&segment, &bytes[..bytes.len() - 1]).expect("written");
-    let _ = world
+    world
         .call("ada", &["task", "add", "x"])
         .expect(12, Nothing, Has("error: "));
     assert_eq!(
@@ -82,14 +82,12 @@ fn an_unfinished_end_is_cut_and_said_so() {
     let before = world.log_bytes();
     let torn = [&before[..], b"{\"specversion\":\"1.0\",\"id\":\""].concat();
     std::fs::write(&segment, torn).expect("written");
-    let _ = world
+    world
         .call("mara", &["task", "list"])
         .expect(0, Nothing, Nothing);
-    let _ = world.call("mara", &["task", "add", "x"]).expect(
-        0,
-        Any,
-        Has("the log had an unfinished end"),
-    );
+    world
+        .call("mara", &["task", "add", "x"])
+        .expect(0, Any, Has("the log had an unfinished end"));
     assert!(world.log_bytes().starts_with(&before));
     crate::helpers::chain::check(&world.log_lines());
 }
@@ -100,35 +98,35 @@ fn refusals_come_in_their_order() {
     let task = world.json("mara", &["task", "add", "First", "--key", "used"]);
     let assignee = task["assignee"].as_str().expect("a login").to_owned();
     let other = if assignee == "dora" { "walt" } else { "dora" };
-    let _ = world.does(&assignee, &["task", "complete", "1"]);
+    world.does(&assignee, &["task", "complete", "1"]);
     let bad = "bad [title]";
     // A known key stands before everything else.
-    let _ = world.refused(
+    world.refused(
         other,
         &["user", "set-role", "nobody", "plumber", "--key", "used"],
         4,
         "key_reused",
     );
     // Unknown (3) before the role (5).
-    let _ = world.refused(
+    world.refused(
         other,
         &["user", "set-role", "nobody", "plumber"],
         3,
         "unknown_user",
     );
-    let _ = world.refused("cron", &["task", "complete", "99"], 3, "unknown_task");
-    let _ = world.refused(other, &["task", "complete", "1", "99"], 3, "unknown_task");
+    world.refused("cron", &["task", "complete", "99"], 3, "unknown_task");
+    world.refused(other, &["task", "complete", "1", "99"], 3, "unknown_task");
     // The role (5) before state (4) and text (6).
-    let _ = world.refused(
+    world.refused(
         other,
         &["user", "set-role", "ada", "plumber"],
         5,
         "role_may_not",
     );
-    let _ = world.refused(other, &["task", "complete", "1"], 5, "not_the_assignee");
-    let _ = world.refused("cron", &["task", "add", bad], 5, "role_may_not");
+    world.refused(other, &["task", "complete", "1"], 5, "not_the_assignee");
+    world.refused("cron", &["task", "add", bad], 5, "role_may_not");
     // State (4) before text (6).
-    let _ = world.refused(
+    world.refused(
         &assignee,
         &["task", "complete", "1"],
         4,
@@ -137,11 +135,11 @@ fn refusals_come_in_their_order() {
     let register = [
         "user", "register", "--login", "dora", "--name", "", "--email", "x", "--role", "plumber",
     ];
-    let _ = world.refused("ada", &register, 4, "login_taken");
+    world.refused("ada", &register, 4, "login_taken");
     for login in ["axel", "dora", "dan", "walt"] {
-        let _ = world.does("ada", &["user", "deactivate", login]);
+        world.does("ada", &["user", "deactivate", login]);
     }
-    let _ = world.refused("mara", &["task", "add", bad], 4, "nobody_eligible");
+    world.refused("mara", &["task", "add", bad], 4, "nobody_eligible");
 }
 
 #[test]
@@ -168,7 +166,7 @@ fn several_tasks_are_completed_all_or_none() {
         .chain(own.iter().map(String::as_str))
         .collect();
     let exit = if foreign == "99" { 3 } else { 5 };
-    let _ = world
+    world
         .call(login, &words)
         .arg(foreign)
         .expect(exit, Nothing, Has("error: "));
@@ -178,7 +176,7 @@ fn several_tasks_are_completed_all_or_none() {
             .iter()
             .all(|event| event["type"] != "task.completed.v1")
     );
-    let _ = world.does(login, &words);
+    world.does(login, &words);
     let completed: Vec<_> = world
         .events()
         .into_iter()
@@ -196,17 +194,17 @@ fn several_tasks_are_completed_all_or_none() {
 fn with_nobody_to_draw_a_reshuffle_works_only_when_nothing_is_open() {
     let world = World::new();
     for login in ["axel", "dora", "dan", "walt"] {
-        let _ = world.does("ada", &["user", "deactivate", login]);
+        world.does("ada", &["user", "deactivate", login]);
     }
     let reshuffled = world.json("mara", &["task", "reshuffle"]);
     assert_eq!(
         (&reshuffled["open_tasks"], &reshuffled["moved"]),
         (&json!(0), &json!(0))
     );
-    let _ = world.does("ada", &["user", "reactivate", "walt"]);
-    let _ = world.does("mara", &["task", "add", "Stuck"]);
-    let _ = world.does("ada", &["user", "deactivate", "walt"]);
-    let _ = world.refused("mara", &["task", "reshuffle"], 4, "nobody_eligible");
+    world.does("ada", &["user", "reactivate", "walt"]);
+    world.does("mara", &["task", "add", "Stuck"]);
+    world.does("ada", &["user", "deactivate", "walt"]);
+    world.refused("mara", &["task", "reshuffle"], 4, "nobody_eligible");
 }
 
 #[test]
@@ -216,8 +214,7 @@ fn a_pinned_clock_is_refused_by_writes_of_a_real_store() {
         .anonymous(&crate::helpers::harness::INIT)
         .arg("--password-stdin")
         .stdin(crate::helpers::harness::PASSWORD);
-    let _ = init
-        .without("POPUG_NOW")
+    init.without("POPUG_NOW")
         .without("POPUG_SEED")
         .expect(0, Nothing, Nothing);
     let call = |words: &[&str]| {
@@ -231,27 +228,27 @@ fn a_pinned_clock_is_refused_by_writes_of_a_real_store() {
         &["consume", "--as", "ada"],
         &["close", "--as", "ada"],
     ] {
-        let _ = call(words).expect(5, Nothing, Has("POPUG_NOW is set, but this store"));
-        let _ = call(words).without("POPUG_NOW").expect(
+        call(words).expect(5, Nothing, Has("POPUG_NOW is set, but this store"));
+        call(words).without("POPUG_NOW").expect(
             5,
             Nothing,
             Has("POPUG_SEED is set, but this store"),
         );
     }
-    let _ = call(&["task", "list", "--as", "ada"]).expect(0, Nothing, Nothing);
+    call(&["task", "list", "--as", "ada"]).expect(0, Nothing, Nothing);
     assert!(world.log_bytes() == before);
 }
 
 #[test]
 fn a_clock_that_is_a_little_behind_warns_and_one_far_behind_refuses() {
     let mut world = World::new();
-    let _ = world
+    world
         .at("2026-03-02T10:00:00Z")
         .does("mara", &["task", "add", "Late"]);
-    let _ = world
+    world
         .at("2026-03-02T09:59:59.500Z")
         .does("mara", &["task", "add", "Silently"]);
-    let _ = world
+    world
         .at("2026-03-02T09:55:00Z")
         .call("mara", &["task", "add", "With a warning"])
         .expect(0, Any, Has("warning: the clock is 300 s behind"));
@@ -306,7 +303,7 @@ fn a_token_of_another_store_is_refused() {
         .anonymous(&crate::helpers::harness::INIT)
         .arg("--password-stdin")
         .stdin(crate::helpers::harness::PASSWORD);
-    let _ = init.env("POPUG_SEED", "8").expect(0, Nothing, Nothing);
+    init.env("POPUG_SEED", "8").expect(0, Nothing, Nothing);
     let output = other
         .anonymous(&["whoami", "-o", "json"])
         .env("POPUG_TOKEN", world.token("ada"))
@@ -317,7 +314,7 @@ fn a_token_of_another_store_is_refused() {
 #[test]
 fn no_secret_is_in_the_log() {
     let world = World::new();
-    let _ = world
+    world
         .call("dora", &["user", "set-password", "--password-stdin"])
         .stdin("very secret words")
         .expect(0, Nothing, Nothing);
@@ -332,8 +329,8 @@ fn no_secret_is_in_the_log() {
 #[test]
 fn a_trial_balance_that_does_not_balance_is_never_seen() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Balance"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Balance"]);
+    world.does("ada", &["consume"]);
     let totals = world.json("ada", &["report", "trial-balance"])["totals"].clone();
     assert_eq!(totals["debit"], totals["credit"]);
 }
@@ -343,12 +340,12 @@ fn a_finding_is_exit_7() {
     let world = World::new();
     let file = world.home().join("lines.ndjson");
     std::fs::write(&file, "{\"type\":\"task.created.v2\"}\n").expect("written");
-    let _ = world
+    world
         .anonymous(&["schema", "check"])
         .arg(&file)
         .expect(7, Has("line 1: "), Nothing);
     let lines = world.log_lines().join("\n");
-    let _ = world
+    world
         .anonymous(&["schema", "check", "-"])
         .stdin(&lines)
         .expect(0, Nothing, Nothing);
@@ -376,6 +373,6 @@ fn an_address_that_no_mail_can_bear_is_refused_wherever_it_is_given() {
         );
         let sheet = format!("login,name,email,role\nnew,N,{email},worker\n");
         let import = world.call("ada", &["import", "users", "-"]).stdin(&sheet);
-        let _ = import.expect(6, Nothing, Has("line 2, column email"));
+        import.expect(6, Nothing, Has("line 2, column email"));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{REPORTS, World};
 
@@ -25,7 +26,7 @@ fn sealed(program: &Path, world: &World) -> Command {
 }
 
 fn succeeds(mut command: Command) -> Output {
-    let output = command.output().expect("it starts");
+    let output = deadline::output(&mut command);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
@@ -40,7 +41,7 @@ fn the_nightly_job_closes_and_sends_with_the_token_of_a_service_user_and_says_no
     let mut world = World::new();
     world.does("ada", &["task", "add", "Накормить попугов"]);
     let tomorrow = "2026-03-30T12:00:00Z";
-    let _ = world.at(tomorrow);
+    world.at(tomorrow);
     let mut job = sealed(&root().join("scripts/end-of-day"), &world);
     job.env("POPUG_STORE", world.store())
         .env("POPUG_TOKEN", world.token("cron"));
@@ -68,7 +69,7 @@ fn a_managers_day_runs_twice_and_the_books_balance() {
     for _ in 0..2 {
         let mut day = sealed(&root().join("examples/managers-day.sh"), &world);
         day.arg(world.home().join("day"));
-        let _ = succeeds(day);
+        succeeds(day);
     }
 }
 
@@ -109,7 +110,7 @@ fn the_demo_shows_every_report_of_a_sound_store() {
             "{report}"
         );
     }
-    let _ = world
+    world
         .anonymous(&["verify", "--deep", "-C", store])
         .expect(0, Any, Nothing);
 }
@@ -117,7 +118,7 @@ fn the_demo_shows_every_report_of_a_sound_store() {
 #[test]
 fn the_sample_files_are_imported_once_however_often_they_are_given() {
     let mut world = World::founded("Europe/Moscow", "2026-10-25T21:00:00Z");
-    let _ = world.at("2026-11-20T12:00:00Z");
+    world.at("2026-11-20T12:00:00Z");
     world.issue_token("ada");
     let file = root().join("data/activity.csv");
     let words = ["import", "activity", file.to_str().expect("UTF-8")];
@@ -133,8 +134,8 @@ fn the_sample_files_are_imported_once_however_often_they_are_given() {
         (Some(0), Some(0))
     );
     assert!(world.log_bytes() == before, "the second run appended");
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
-    let _ = world
+    world.call("ada", &["consume"]).expect(0, Any, Nothing);
+    world
         .anonymous(&["verify", "--deep"])
         .expect(0, Any, Nothing);
 }

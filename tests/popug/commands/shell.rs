@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::helpers::deadline::Child;
 use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
 use crate::helpers::harness::{PASSWORD, World};
 
@@ -146,7 +146,7 @@ fn what_is_no_line_is_refused_by_column_before_anything_is_run() {
         ("task add a\0b", "column 11: U+0000 (NUL)"),
         ("task add x\\", "nothing follows the backslash"),
     ] {
-        let _ = world
+        world
             .call("ada", &["shell"])
             .stdin(line)
             .expect(2, Nothing, Has(wanted));
@@ -158,7 +158,7 @@ fn what_is_no_line_is_refused_by_column_before_anything_is_run() {
         .expect("a pipe")
         .write_all(b"# fine\ntask add \xff\n")
         .expect("written");
-    let output = child.wait_with_output().expect("it ends");
+    let output = child.output();
     assert_eq!(output.status.code(), Some(2));
     let wanted = "error: line 2: byte 10 is not UTF-8\nhint: nothing after it was run; --keep-going runs all lines\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), wanted);
@@ -184,7 +184,7 @@ fn a_script_that_keeps_going_goes_on_behind_a_line_that_cannot_be_read() {
         .expect("a pipe")
         .write_all(&script)
         .expect("written");
-    let output = child.wait_with_output().expect("it ends");
+    let output = child.output();
     assert_eq!(output.status.code(), Some(2));
     let errors = errors(&String::from_utf8_lossy(&output.stderr));
     let messages: Vec<_> = errors
@@ -218,12 +218,12 @@ fn what_reads_stdin_does_not_eat_the_script() {
         register,
     ] {
         let script = format!("{line}\ntask add Eaten\n");
-        let _ = world.call("ada", &["shell"]).stdin(&script).expect(
+        world.call("ada", &["shell"]).stdin(&script).expect(
             2,
             Nothing,
             Has("reads stdin, which is the script"),
         );
-        let _ = world
+        world
             .call("ada", &["shell", "--keep-going"])
             .stdin(&script)
             .expect(2, Has("T-"), Any);
@@ -234,13 +234,13 @@ fn what_reads_stdin_does_not_eat_the_script() {
 #[test]
 fn options_of_the_shell_hold_for_each_line_that_does_not_give_its_own() {
     let world = World::new();
-    let _ = world.does("ada", &["task", "add", "One"]);
+    world.does("ada", &["task", "add", "One"]);
     let script =
         "task list\n-o csv task list\ntask list -o plain -C 'the store'\n-C elsewhere status\n";
     let words = ["-o", "json", "shell", "--as", "dora", "-C", "the store"];
     let password = "another long password";
     let set = world.call("ada", &["user", "set-password", "dora", "--password-stdin"]);
-    let _ = set.stdin(password).expect(0, Nothing, Nothing);
+    set.stdin(password).expect(0, Nothing, Nothing);
     let call = world
         .anonymous(&words)
         .without("POPUG_STORE")
@@ -286,15 +286,15 @@ fn help_is_that_of_the_command_line_and_exit_leaves() {
         wanted
     );
     let script = "help\nhelp task add\npopug-cli help task\nquit\nnonsense\n";
-    let _ = world
+    world
         .anonymous(&["shell"])
         .stdin(script)
         .expect(0, Is(&wanted), Nothing);
-    let _ = world
+    world
         .anonymous(&["shell"])
         .stdin("")
         .expect(0, Nothing, Nothing);
-    let _ = world
+    world
         .anonymous(&["shell"])
         .stdin("  exit  # now\nnonsense\n")
         .expect(0, Nothing, Nothing);
@@ -303,26 +303,23 @@ fn help_is_that_of_the_command_line_and_exit_leaves() {
 #[test]
 fn what_makes_no_sense_for_a_shell_is_refused() {
     let world = World::new();
-    let _ = world.call("ada", &["shell", "--key", "k"]).expect(
+    world.call("ada", &["shell", "--key", "k"]).expect(
         2,
         Nothing,
         Has("--key belongs to one command"),
     );
-    let _ = world.call("ada", &["shell", "--out", "x.csv"]).expect(
+    world.call("ada", &["shell", "--out", "x.csv"]).expect(
         2,
         Nothing,
         Has("--out belongs to one command"),
     );
-    let _ =
-        world
-            .call("ada", &["shell"])
-            .stdin("shell\n")
-            .expect(2, Nothing, Has("this is the shell"));
-    let _ = world.call("ada", &["shell", "task", "list"]).expect(
-        2,
-        Nothing,
-        Has("unexpected argument"),
-    );
+    world
+        .call("ada", &["shell"])
+        .stdin("shell\n")
+        .expect(2, Nothing, Has("this is the shell"));
+    world
+        .call("ada", &["shell", "task", "list"])
+        .expect(2, Nothing, Has("unexpected argument"));
 }
 
 /// Files of the store that a process has open.
@@ -346,7 +343,7 @@ fn between_two_lines_nothing_is_open_and_others_consume() {
         answers.next().expect("an answer").expect("UTF-8")
     };
     for round in 0..2 {
-        let _ = asks(&format!("task add 'Task {round}'\n"));
+        asks(&format!("task add 'Task {round}'\n"));
         let balances = asks(
             "report trial-balance\nreport balances --user ada\nreport negative\nuser show cron\n",
         );
@@ -368,7 +365,7 @@ fn between_two_lines_nothing_is_open_and_others_consume() {
         assert_eq!(consumed.json()["rows"][1]["to"], world.log_lines().len());
     }
     drop(to);
-    assert!(shell.wait().expect("it ends").success());
+    assert!(shell.wait().success());
 }
 
 #[test]
@@ -382,7 +379,7 @@ fn a_shell_whose_output_nobody_reads_ends_without_a_word() {
         .take()
         .expect("a pipe")
         .write_all(script.as_bytes());
-    let output = shell.wait_with_output().expect("it ends");
+    let output = shell.output();
     assert_eq!(
         (output.status.code(), output.stderr.as_slice()),
         (Some(0), &b""[..])
@@ -403,7 +400,6 @@ fn a_company_is_founded_and_run_in_one_script() {
     let call = world
         .anonymous(&["shell", "-q"])
         .env("POPUG_PASSWORD", PASSWORD);
-    let _ = call
-        .stdin(&script)
+    call.stdin(&script)
         .expect(0, Has("Feed the parrots"), Nothing);
 }

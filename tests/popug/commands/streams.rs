@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::helpers::deadline::Child;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{INIT, PASSWORD, World};
 
@@ -15,12 +16,12 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let world = World::new();
     let long = "x".repeat(400);
     for _ in 0..8 {
-        let _ = world.does(
+        world.does(
             "mara",
             &["task", "add", "Pipe", "--description", &long.repeat(100)],
         );
     }
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let commands: [&[&str]; 6] = [
         &["task", "list"],
         &["task", "list", "-o", "json"],
@@ -33,14 +34,14 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         let mut child = world.call("ada", words).spawn();
         drop(child.stdout.take());
         let mut told = String::new();
-        let _ = child
+        child
             .stderr
             .take()
             .expect("a pipe")
             .read_to_string(&mut told)
             .expect("UTF-8");
         assert_eq!(
-            (child.wait().expect("it ends").code(), told.as_str()),
+            (child.wait().code(), told.as_str()),
             (Some(0), ""),
             "{words:?}"
         );
@@ -50,8 +51,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn what_cannot_be_shown_is_a_failure() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Something to show"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Something to show"]);
+    world.does("ada", &["consume"]);
     for words in [
         &["task", "list"][..],
         &["report", "balances"],
@@ -64,16 +65,16 @@ fn what_cannot_be_shown_is_a_failure() {
             world
                 .call("ada", words)
                 .through(&["/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]);
-        let _ = full.expect(1, Nothing, Has("No space left on device"));
+        full.expect(1, Nothing, Has("No space left on device"));
     }
 }
 
 #[test]
 fn control_and_bidirectional_characters_are_escaped_for_people_and_kept_for_programs() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", NASTY, "--description", NASTY]);
+    world.does("mara", &["task", "add", NASTY, "--description", NASTY]);
     for format in ["table", "plain", "md"] {
-        let shown = world.does("mara", &["task", "list", "-o", format]);
+        let shown = world.answer("mara", &["task", "list", "-o", format]);
         assert!(
             shown.contains("b\\u{1b}(31mc") || shown.contains("\\u{1b}"),
             "{format}: {shown:?}"
@@ -85,7 +86,7 @@ fn control_and_bidirectional_characters_are_escaped_for_people_and_kept_for_prog
     }
     assert!(
         !world
-            .does("mara", &["task", "show", "1"])
+            .answer("mara", &["task", "show", "1"])
             .contains(['\u{202e}', '\u{1b}', '\u{7}'])
     );
     assert_eq!(world.rows("mara", &["task", "list"])[0]["title"], NASTY);
@@ -102,9 +103,9 @@ fn control_and_bidirectional_characters_are_escaped_for_people_and_kept_for_prog
 #[test]
 fn every_format_says_the_same() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "=1+1", "--jira-id", "UP-1"]);
-    let _ = world.does("ada", &["consume"]);
-    let of = |format: &str| world.does("ada", &["report", "tasks", "-o", format]);
+    world.does("mara", &["task", "add", "=1+1", "--jira-id", "UP-1"]);
+    world.does("ada", &["consume"]);
+    let of = |format: &str| world.answer("ada", &["report", "tasks", "-o", format]);
     let json: Value = serde_json::from_str(&of("json")).expect("JSON");
     let row = &json["rows"][0];
     let ndjson: Value =
@@ -133,10 +134,10 @@ fn every_format_says_the_same() {
 #[test]
 fn data_goes_into_a_file_whose_extension_names_the_format() {
     let world = World::new();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     for extension in ["csv", "json", "ndjson", "md", "parquet"] {
         let file = world.home().join(format!("balances.{extension}"));
-        let _ = world
+        world
             .call("ada", &["report", "balances", "--out"])
             .arg(&file)
             .expect(0, Nothing, Nothing);
@@ -147,13 +148,13 @@ fn data_goes_into_a_file_whose_extension_names_the_format() {
         }
     }
     let file = world.home().join("balances.xls");
-    let _ = world
+    world
         .call("ada", &["report", "balances", "--out"])
         .arg(&file)
         .expect(2, Nothing, Has("names no format"));
     assert!(!file.exists());
     let nowhere = world.home().join("missing/balances.csv");
-    let _ = world
+    world
         .call("ada", &["report", "balances", "--out"])
         .arg(&nowhere)
         .expect(1, Nothing, Has("cannot write"));
@@ -162,7 +163,7 @@ fn data_goes_into_a_file_whose_extension_names_the_format() {
 #[test]
 fn nothing_is_written_over_a_store_or_a_backup() {
     let world = World::new();
-    let _ = world.does("cron", &["backup", "copy"]);
+    world.does("cron", &["backup", "copy"]);
     let before = (
         world.log_bytes(),
         std::fs::read(world.home().join("copy/manifest.json")).expect("a manifest"),
@@ -173,12 +174,12 @@ fn nothing_is_written_over_a_store_or_a_backup() {
         "the store/new.csv",
         "copy/manifest.json",
     ] {
-        let _ = world
+        world
             .call("ada", &["task", "list", "-o", "csv", "--out", out])
             .expect(2, Nothing, Has("nothing is written there"));
     }
     for dir in ["the store", "the store/log", "copy", "copy/log"] {
-        let _ = world.call("ada", &["export", "--dir", dir]).expect(
+        world.call("ada", &["export", "--dir", dir]).expect(
             2,
             Nothing,
             Has("nothing is written there"),
@@ -194,9 +195,9 @@ fn nothing_is_written_over_a_store_or_a_backup() {
 #[test]
 fn output_is_utf8_in_every_locale() {
     let world = World::new();
-    let _ = world.does("ada", &["user", "update", "dora", "--name", "Дора Попуг"]);
+    world.does("ada", &["user", "update", "dora", "--name", "Дора Попуг"]);
     for locale in ["C", "POSIX", "ru_RU.KOI8-R", ""] {
-        let _ = world
+        world
             .call("dora", &["whoami"])
             .env("LC_ALL", locale)
             .expect(0, Has("\tdora\tДора Попуг\tdeveloper\ttrue\n"), Nothing);
@@ -219,16 +220,16 @@ fn an_empty_environment_is_enough() {
             .into_iter()
             .fold(world.anonymous(words), |call, name| call.without(name))
     };
-    let _ = bare(&["--version"]).expect(0, Has("popug-cli 0."), Nothing);
-    let _ = bare(&["schema", "list"]).expect(0, Has("task.created.v2"), Nothing);
-    let _ = bare(&["whoami"]).expect(10, Nothing, Has("there is no store in ./popug-store"));
+    bare(&["--version"]).expect(0, Has("popug-cli 0."), Nothing);
+    bare(&["schema", "list"]).expect(0, Has("task.created.v2"), Nothing);
+    bare(&["whoami"]).expect(10, Nothing, Has("there is no store in ./popug-store"));
     let token = world.token("dora");
     let store = world.store();
-    let _ = bare(&["whoami", "-C"])
+    bare(&["whoami", "-C"])
         .arg(&store)
         .env("POPUG_TOKEN", token)
         .expect(0, Has("dora"), Nothing);
-    let _ = bare(&["task", "add", "Real time", "-C"])
+    bare(&["task", "add", "Real time", "-C"])
         .arg(&store)
         .env("POPUG_TOKEN", token)
         .expect(0, Has("T-1\t"), Nothing);
@@ -237,7 +238,7 @@ fn an_empty_environment_is_enough() {
 #[test]
 fn without_a_home_a_token_still_works_and_a_login_says_what_is_missing() {
     let world = World::new();
-    let _ = world
+    world
         .call("dora", &["whoami"])
         .without("HOME")
         .expect(0, Has("dora"), Nothing);
@@ -245,7 +246,7 @@ fn without_a_home_a_token_still_works_and_a_login_says_what_is_missing() {
         .anonymous(&["login", "ada"])
         .without("HOME")
         .env("POPUG_PASSWORD", PASSWORD);
-    let _ = login.expect(
+    login.expect(
         1,
         Nothing,
         Has("hint: set HOME, or put a token into POPUG_TOKEN"),
@@ -255,10 +256,10 @@ fn without_a_home_a_token_still_works_and_a_login_says_what_is_missing() {
         .anonymous(&["login", "ada"])
         .without("HOME")
         .env("XDG_STATE_HOME", &state);
-    let _ = login
+    login
         .env("POPUG_PASSWORD", PASSWORD)
         .expect(0, Nothing, Nothing);
-    let _ = world
+    world
         .anonymous(&["whoami"])
         .without("HOME")
         .env("XDG_STATE_HOME", &state)
@@ -278,11 +279,11 @@ fn scripts_hear_nothing_on_success_but_what_they_asked_for() {
         &["schema", "check"],
     ];
     for words in silent {
-        let _ = world.call("ada", words).expect(0, Nothing, Nothing);
+        world.call("ada", words).expect(0, Nothing, Nothing);
     }
     let task = world.json("mara", &["task", "add", "Silence"]);
     let assignee = task["assignee"].as_str().expect("a login").to_owned();
-    let _ = world
+    world
         .call(&assignee, &["task", "complete", "1"])
         .expect(0, Nothing, Nothing);
 }
@@ -298,20 +299,20 @@ fn the_founding_answers_only_when_asked() {
     };
     let answer = init().arg("-o").arg("json").expect(0, Any, Nothing).json();
     assert!(answer["company_id"].is_string() && answer["admin_id"].is_string());
-    let _ = init().expect(4, Nothing, Has("exists already"));
+    init().expect(4, Nothing, Has("exists already"));
 }
 
 #[test]
 fn a_report_that_lags_says_so_and_how_to_catch_up() {
     let world = World::new();
-    let _ = world.does("ada", &["consume"]);
-    let _ = world.does("mara", &["task", "add", "News"]);
+    world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "News"]);
     let lag = world
         .call("ada", &["report", "balances", "-o", "json"])
         .expect(0, Any, Has("`popug-cli consume accounting` catches up"));
     let report = lag.json();
     assert!(report["as_of_sequence"].as_u64() < report["head_sequence"].as_u64());
-    let _ = world
+    world
         .call("ada", &["report", "balances", "-q"])
         .expect(0, Any, Nothing);
 }
@@ -319,18 +320,19 @@ fn a_report_that_lags_says_so_and_how_to_catch_up() {
 #[test]
 fn nobody_is_asked_anything_off_a_terminal() {
     let world = World::new();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_popug-cli"))
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_popug-cli"));
+    command
         .args(["whoami", "--as", "ada", "-C"])
         .arg(world.store())
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    // Its stdin stays open: whoever asked would wait for ever.
-    assert_eq!(child.wait().expect("it ends").code(), Some(2));
+        .stderr(Stdio::null());
+    let mut child = Child::start(&mut command);
+    // Its stdin stays open, so that a question would wait for an answer.
+    let _open = child.stdin.take();
+    assert_eq!(child.wait().code(), Some(2));
 }
 
 #[test]
@@ -363,14 +365,12 @@ fn rejects_are_not_written_over_what_is_imported_or_the_store() {
         "link.csv",
         "../nowhere/../people.csv",
     ] {
-        let _ = import("people.csv", rejects).expect(2, Nothing, Has("--rejects"));
+        import("people.csv", rejects).expect(2, Nothing, Has("--rejects"));
     }
     let stdin = ["/bin/sh", "-c", "exec \"$0\" \"$@\" < people.csv"];
-    let _ = import("-", "twin.csv").through(&stdin).expect(
-        2,
-        Nothing,
-        Has("the file that is imported"),
-    );
+    import("-", "twin.csv")
+        .through(&stdin)
+        .expect(2, Nothing, Has("the file that is imported"));
     let segment = format!("{:020}.ndjson", 1);
     for rejects in [
         "log/head",
@@ -379,7 +379,7 @@ fn rejects_are_not_written_over_what_is_imported_or_the_store() {
         "state.sqlite",
         &format!("log/{segment}"),
     ] {
-        let _ = import("people.csv", &format!("the store/{rejects}")).expect(
+        import("people.csv", &format!("the store/{rejects}")).expect(
             2,
             Nothing,
             Has("in the store"),
@@ -390,6 +390,6 @@ fn rejects_are_not_written_over_what_is_imported_or_the_store() {
     assert!(
         std::fs::read_to_string(&input).expect("it stays") == sheet && world.log_bytes() == log
     );
-    let _ = import("people.csv", "rejects.csv").expect(0, Any, Any);
+    import("people.csv", "rejects.csv").expect(0, Any, Any);
     assert!(world.home().join("rejects.csv").exists());
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::helpers::deadline;
 use crate::helpers::harness::{Call, PASSWORD, World};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +35,7 @@ impl Terminal {
             tmux.arg("-f")
                 .arg(settings)
                 .args(["new-session", "-d", "-x", "100", "-y", "40", "-c"]);
-        let _ = succeeded(
+        succeeded(
             tmux.arg(world.home())
                 .args(["sh", "-c", AROUND, "sh"])
                 .args(words),
@@ -48,17 +49,17 @@ impl Terminal {
     }
 
     fn types(&self, text: &str) {
-        let _ = self.does(&["send-keys", "-l", "--", text]);
+        self.does(&["send-keys", "-l", "--", text]);
     }
 
     fn presses(&self, key: &str) {
-        let _ = self.does(&["send-keys", key]);
+        self.does(&["send-keys", key]);
     }
 
     /// Types a line and ends it when it is to be seen, so that the next prompt is a new one.
     fn enters(&self, line: &str) {
         self.types(line);
-        let _ = self.shows(line, |screen| {
+        self.shows(line, |screen| {
             screen
                 .trim_end()
                 .lines()
@@ -94,7 +95,7 @@ impl Terminal {
 
     /// Waits until the last line of the screen is `line`.
     fn ends_with(&self, line: &str) {
-        let _ = self.shows(line, |screen| {
+        self.shows(line, |screen| {
             screen.trim_end().lines().last() == Some(line.trim_end())
         });
     }
@@ -107,13 +108,13 @@ impl Terminal {
 
     /// Answers a question for a password once nothing that is typed is shown.
     fn answers(&self, question: &str, password: &str) {
-        let _ = self.has(question);
+        self.has(question);
         let tty = self.ask("#{pane_tty}");
         let hides = || {
             let settings = succeeded(Command::new("stty").args(["-a", "-F", &tty])).stdout;
             String::from_utf8_lossy(&settings).contains("-echo ")
         };
-        let _ = self.shows("a hidden question", |_| hides());
+        self.shows("a hidden question", |_| hides());
         self.types(password);
         self.presses("Enter");
     }
@@ -139,13 +140,13 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = tmux(&self.socket).arg("kill-server").output();
+        deadline::output(tmux(&self.socket).arg("kill-server"));
     }
 }
 
 fn tmux(socket: &Path) -> Command {
     let mut command = Command::new("tmux");
-    let _ = command
+    command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C.UTF-8")
@@ -156,7 +157,7 @@ fn tmux(socket: &Path) -> Command {
 }
 
 fn succeeded(command: &mut Command) -> Output {
-    let output = command.output().expect("tmux is installed");
+    let output = deadline::output(command);
     assert!(
         output.status.success(),
         "{command:?}\n{}",
@@ -175,12 +176,12 @@ fn shell_of_ada(world: &World) -> Terminal {
 fn a_prompt_names_company_and_user_and_lines_are_carried_out() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
-    let _ = terminal.has("`help` lists the commands");
+    terminal.has("`help` lists the commands");
     terminal.enters("whoami");
-    let _ = terminal.has("Ada Lovelace (ada), admin");
+    terminal.has("Ada Lovelace (ada), admin");
     terminal.ends_with(PROMPT);
     terminal.enters("task add 'First of all'");
-    let _ = terminal.shows("the task", |screen| {
+    terminal.shows("the task", |screen| {
         screen.lines().any(|line| line.starts_with("T-1 "))
     });
 }
@@ -189,7 +190,7 @@ fn a_prompt_names_company_and_user_and_lines_are_carried_out() {
 fn tab_completes_commands_options_logins_and_tasks() {
     let world = World::new();
     for title in ["Feed the parrots", "Forged\u{202e}title"] {
-        let _ = world.does("mara", &["task", "add", title]);
+        world.does("mara", &["task", "add", title]);
     }
     let terminal = shell_of_ada(&world);
     terminal.types("us");
@@ -202,31 +203,31 @@ fn tab_completes_commands_options_logins_and_tasks() {
     terminal.types("--out");
     terminal.presses("Tab");
     terminal.presses("Tab");
-    let _ = terminal.has("--out     --output");
+    terminal.has("--out     --output");
     terminal.starts_over();
     terminal.types("user show d");
     terminal.presses("Tab");
     terminal.presses("Tab");
-    let _ = terminal.shows("both", |screen| {
+    terminal.shows("both", |screen| {
         screen.lines().any(|line| line.starts_with("dan   dora"))
     });
     terminal.starts_over();
     terminal.types("task show ");
     terminal.presses("Tab");
     terminal.presses("Tab");
-    let _ = terminal.has("1  Feed the parrots");
-    let _ = terminal.has("2  Forged\\u{202e}title");
+    terminal.has("1  Feed the parrots");
+    terminal.has("2  Forged\\u{202e}title");
     terminal.starts_over();
     terminal.types("task show T-2");
     terminal.presses("Tab");
     terminal.presses("Enter");
-    let _ = terminal.has("T-2  Forged\\u{202e}title");
+    terminal.has("T-2  Forged\\u{202e}title");
 }
 
 #[test]
 fn names_are_only_for_whoever_may_list_them() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Feed the parrots"]);
+    world.does("mara", &["task", "add", "Feed the parrots"]);
     let nobody = Terminal::with(&world, world.anonymous(&["shell"]));
     nobody.ends_with("popug-cli> ");
     nobody.types("user show dor");
@@ -249,7 +250,7 @@ fn ctrl_c_empties_the_line_and_ctrl_d_leaves() {
     terminal.types("task add 'Never");
     terminal.starts_over();
     terminal.enters("status -o plain");
-    let _ = terminal.shows("its rows", |screen| {
+    terminal.shows("its rows", |screen| {
         screen.lines().any(|line| line.starts_with("accounting "))
     });
     terminal.presses("C-d");
@@ -261,16 +262,16 @@ fn a_line_that_is_none_is_explained_and_can_be_mended_from_the_history() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
     terminal.enters("task add \"Ada's task");
-    let _ = terminal.has("error: column 10: the quote \" is never closed");
+    terminal.has("error: column 10: the quote \" is never closed");
     terminal.presses("Up");
     terminal.enters("\"");
-    let _ = terminal.shows("the task", |screen| screen.contains("T-1"));
+    terminal.shows("the task", |screen| screen.contains("T-1"));
     assert_eq!(
         world.rows("ada", &["task", "list"])[0]["title"],
         "Ada's task"
     );
     terminal.enters("nonsense");
-    let _ = terminal.has("unrecognized subcommand 'nonsense'");
+    terminal.has("unrecognized subcommand 'nonsense'");
     terminal.ends_with(PROMPT);
 }
 
@@ -312,7 +313,7 @@ fn without_a_place_for_a_history_the_shell_says_so_once_and_works() {
     let terminal = Terminal::with(&world, call);
     terminal.ends_with(PROMPT);
     terminal.enters("whoami");
-    let _ = terminal.has("Ada Lovelace");
+    terminal.has("Ada Lovelace");
     terminal.ends_with(PROMPT);
     terminal.presses("Up");
     terminal.ends_with(&format!("{PROMPT}whoami"));
@@ -331,7 +332,7 @@ fn the_password_of_as_is_asked_for_once() {
     terminal.answers("Password of ada:", PASSWORD);
     terminal.ends_with(PROMPT);
     terminal.enters("task add One");
-    let _ = terminal.shows("the task", |screen| screen.contains("T-1"));
+    terminal.shows("the task", |screen| screen.contains("T-1"));
     terminal.enters("whoami --as dora");
     terminal.answers("Password of dora:", "a wrong password");
     terminal.ends_with(PROMPT);
@@ -352,7 +353,7 @@ fn ctrl_c_stops_what_follows_and_ends_any_other_command_with_the_shell() {
         .into_iter()
         .enumerate()
     {
-        let _ = terminal.does(&["clear-history"]);
+        terminal.does(&["clear-history"]);
         terminal.enters(line);
         std::thread::sleep(Duration::from_millis(700));
         terminal.presses("C-c");
@@ -364,7 +365,7 @@ fn ctrl_c_stops_what_follows_and_ends_any_other_command_with_the_shell() {
     let head = std::fs::File::open(world.store().join("log/head")).expect("a head");
     head.lock().expect("the writer lock");
     terminal.enters("task add Waiting --lock-wait 60s");
-    let _ = terminal.has("--lock-wait 60s\n");
+    terminal.has("--lock-wait 60s\n");
     std::thread::sleep(Duration::from_millis(300));
     terminal.presses("C-c");
     assert_eq!(terminal.ended(), 130);
@@ -376,16 +377,16 @@ fn ctrl_c_stops_what_follows_and_ends_any_other_command_with_the_shell() {
 fn lines_that_are_pasted_wait_for_enter_and_stop_at_a_failure() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
-    let _ = terminal.does(&["set-buffer", "task add One\ntask show 99\ntask add Never"]);
-    let _ = terminal.does(&["paste-buffer", "-p", "-r"]);
-    let _ = terminal.has("task add Never");
+    terminal.does(&["set-buffer", "task add One\ntask show 99\ntask add Never"]);
+    terminal.does(&["paste-buffer", "-p", "-r"]);
+    terminal.has("task add Never");
     assert_eq!(
         world.rows("ada", &["task", "list"]).len(),
         0,
         "pasted lines were run before Enter"
     );
     terminal.presses("Enter");
-    let _ = terminal.has("1 lines after it were not run");
+    terminal.has("1 lines after it were not run");
     terminal.ends_with(PROMPT);
     assert_eq!(world.rows("ada", &["task", "list"]).len(), 1);
 }
@@ -408,5 +409,5 @@ fn a_shell_whose_terminal_goes_away_ends() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
 }

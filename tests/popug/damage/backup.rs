@@ -3,82 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use crate::damage::restore::{lines_in, restore};
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy};
-
-/// Segments of a batch or two.
-const SMALL_SEGMENTS: &str = "3000";
-
-/// A world with a few days of tasks, entries and payouts, in many segments.
-pub fn busy_world() -> World {
-    let mut world = World::new();
-    for (day, now) in [
-        "2026-03-02T09:00:00Z",
-        "2026-03-03T09:00:00Z",
-        "2026-03-04T09:00:00Z",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let _ = world.at(now);
-        add_tasks(&world, 3, &format!("Day {day}"));
-        small(&world, "cron", &["close"]);
-    }
-    world
-}
-
-/// Runs it with small segments.
-fn small(world: &World, login: &str, words: &[&str]) {
-    let _ = world
-        .call(login, words)
-        .env("POPUG_SEGMENT_BYTES", SMALL_SEGMENTS)
-        .expect(0, Any, Nothing);
-}
-
-pub fn add_tasks(world: &World, count: usize, title: &str) {
-    for n in 0..count {
-        small(
-            world,
-            "mara",
-            &["task", "add", &format!("{title}, task {n}")],
-        );
-        let last = world.rows("mara", &["task", "list"]).pop().expect("a task");
-        let assignee = last["assignee"].as_str().expect("a login").to_owned();
-        small(
-            world,
-            &assignee,
-            &["task", "complete", &last["number"].to_string()],
-        );
-    }
-}
-
-pub fn back_up(world: &World, name: &str) -> Value {
-    world.rows("cron", &["backup", name]).remove(0)
-}
-
-pub fn segments(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).expect("a directory");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "ndjson")
-    });
-    paths.sort();
-    paths
-}
-
-pub fn bytes_in(log: &Path) -> Vec<u8> {
-    segments(log)
-        .iter()
-        .flat_map(|path| std::fs::read(path).expect("a segment"))
-        .collect()
-}
+use crate::helpers::stores::{
+    add_tasks, back_up, busy_world, bytes_in, lines_in, restore, segments, small,
+};
 
 #[test]
 fn a_second_backup_copies_only_what_is_new() {
@@ -166,7 +96,7 @@ fn a_backup_waits_for_no_writer() {
         .open(world.store().join("log/head"))
         .expect("a head");
     lock.lock().expect("nobody holds it");
-    let _ = world
+    world
         .call("cron", &["backup", "backup", "--lock-wait", "0s"])
         .expect(0, Any, Nothing);
 }
@@ -179,7 +109,7 @@ fn a_directory_with_something_else_or_another_company_is_refused() {
     world.refused("cron", &["backup", "letters"], 4, "not_empty");
     world.refused("cron", &["backup", "the store"], 4, "not_empty");
     let other = World::founded("UTC", "2026-03-01T08:00:00Z");
-    let _ = back_up(&other, "backup");
+    back_up(&other, "backup");
     copy(&other.home().join("backup"), &world.home().join("theirs"));
     world.refused("cron", &["backup", "theirs"], 4, "other_company");
     assert_eq!(
@@ -216,7 +146,7 @@ fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn a_store_is_no_place_for_a_backup() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let (home, store) = (world.home(), world.store());
     std::fs::write(store.join("backup.lock"), "").expect("written");
     // A backup in whose place a store grew.
@@ -257,11 +187,11 @@ fn a_store_is_no_place_for_a_backup() {
         );
         assert!(contents(home) == before, "{place}");
     }
-    let _ = world
+    world
         .call("cron", &["backup", "nowhere/../the store/x"])
         .expect(1, Nothing, Has("cannot create"));
     assert!(contents(home) == before);
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
 }
 
 #[test]
@@ -269,7 +199,7 @@ fn what_is_not_this_companys_backup_is_not_touched() {
     let world = busy_world();
     let home = world.home();
     let other = World::founded("UTC", "2026-03-01T08:00:00Z");
-    let _ = back_up(&other, "backup");
+    back_up(&other, "backup");
     copy(&other.home().join("backup"), &home.join("theirs"));
     std::fs::remove_file(home.join("theirs/backup.lock")).expect("removed");
     let make = |name: &str, files: &[(&str, &str)]| {
@@ -297,7 +227,7 @@ fn what_is_not_this_companys_backup_is_not_touched() {
         home.join("linked lock/backup.lock"),
     )
     .expect("linked");
-    let _ = back_up(&world, "linked backup");
+    back_up(&world, "linked backup");
     std::fs::remove_file(home.join("linked backup/backup.lock")).expect("removed");
     std::os::unix::fs::symlink(
         home.join("export/manifest.json"),
@@ -323,7 +253,7 @@ fn what_is_not_this_companys_backup_is_not_touched() {
 #[test]
 fn a_first_backup_that_was_killed_early_is_completed_by_the_next() {
     let world = busy_world();
-    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    world.rows("ada", &["backup", "backup", "--with-secrets"]);
     let backup = world.home().join("backup");
     std::fs::rename(
         backup.join("manifest.json"),
@@ -340,7 +270,7 @@ fn a_first_backup_that_was_killed_early_is_completed_by_the_next() {
     // Nothing was there yet but the lock.
     std::fs::create_dir(world.home().join("begun")).expect("created");
     std::fs::write(world.home().join("begun/backup.lock"), "").expect("written");
-    let _ = back_up(&world, "begun");
+    back_up(&world, "begun");
 }
 
 #[test]
@@ -348,7 +278,7 @@ fn a_backup_that_is_not_the_past_of_the_log_is_refused_and_kept() {
     let world = busy_world();
     let (other, past) = (world.copied(), world.copied());
     add_tasks(&world, 1, "Here");
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let kept = bytes_in(&world.home().join("backup/log"));
     // A log that went on in another way, and one that ends earlier.
     add_tasks(&other, 3, "There");
@@ -366,7 +296,7 @@ fn a_backup_that_is_not_the_past_of_the_log_is_refused_and_kept() {
 #[test]
 fn a_damaged_log_does_not_replace_a_good_backup() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let good = bytes_in(&world.home().join("backup/log"));
     add_tasks(&world, 2, "New");
     let log = segments(&world.store().join("log"));
@@ -380,14 +310,14 @@ fn a_damaged_log_does_not_replace_a_good_backup() {
     restore(&world, &["backup", "-C", "new"]);
     assert!(bytes_in(&world.home().join("new/log")) == good);
     std::fs::write(newest, whole).expect("written");
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     assert!(bytes_in(&world.home().join("backup/log")) == world.log_bytes());
 }
 
 #[test]
 fn a_backup_that_rotted_is_made_good_from_the_log_with_a_warning() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let log = segments(&world.home().join("backup/log"));
     for (place, path) in [
         (0, &log[0]),
@@ -414,26 +344,26 @@ fn a_backup_that_rotted_is_made_good_from_the_log_with_a_warning() {
 #[test]
 fn killed_at_any_moment_a_backup_leaves_the_former_one_restorable() {
     let world = busy_world();
-    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    world.rows("ada", &["backup", "backup", "--with-secrets"]);
     let former = world.log_lines();
     add_tasks(&world, 4, "New");
     copy(&world.home().join("backup"), &world.home().join("former"));
     let began = Instant::now();
-    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    world.rows("ada", &["backup", "backup", "--with-secrets"]);
     let whole = began.elapsed();
     let newer = world.log_lines();
     let (mut old, mut new) = (0, 0);
     for round in 0..24_u32 {
         std::fs::remove_dir_all(world.home().join("backup")).expect("removed");
         copy(&world.home().join("former"), &world.home().join("backup"));
-        let mut child = world
+        let child = world
             .call("ada", &["backup", "backup", "--with-secrets"])
             .spawn();
         std::thread::sleep(whole * round / 20);
-        let _ = child.kill();
-        let _ = child.wait_with_output().expect("it ends");
+        child.kill();
+        child.output();
         let name = format!("new-{round}");
-        let _ = world
+        world
             .anonymous(&["restore", "backup", "-C", &name])
             .expect(0, Nothing, Any);
         let lines = lines_in(&world.home().join(&name));
@@ -447,11 +377,11 @@ fn killed_at_any_moment_a_backup_leaves_the_former_one_restorable() {
         } else {
             new += 1
         }
-        let _ = world
+        world
             .call("dora", &["whoami", "-C", &name])
             .expect(0, Has("dora"), Nothing);
         // The same command again completes it.
-        let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+        world.rows("ada", &["backup", "backup", "--with-secrets"]);
         assert!(bytes_in(&world.home().join("backup/log")) == world.log_bytes());
     }
     assert!(
@@ -467,10 +397,7 @@ fn two_backups_into_one_directory_take_turns() {
         .map(|_| world.call("cron", &["backup", "backup"]).spawn())
         .collect();
     for child in children {
-        assert_eq!(
-            child.wait_with_output().expect("it ends").status.code(),
-            Some(0)
-        );
+        assert_eq!(child.output().status.code(), Some(0));
     }
     assert!(bytes_in(&world.home().join("backup/log")) == world.log_bytes());
     let lock = std::fs::File::options()
@@ -495,7 +422,7 @@ fn only_admins_and_services_back_up() {
         world.refused(login, &["backup", "backup"], 5, "role_may_not");
     }
     assert!(!world.home().join("backup").exists());
-    let _ = world
+    world
         .call("ada", &["backup", "backup", "-n"])
         .expect(2, Nothing, Any);
     assert!(!world.home().join("backup").exists());

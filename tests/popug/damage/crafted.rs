@@ -2,15 +2,16 @@
 //! and nothing is built of it.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::damage::backup::{back_up, busy_world, bytes_in, segments};
-use crate::damage::restore::restore;
 use crate::helpers::chain;
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy, last_error};
+use crate::helpers::stores::{back_up, busy_world, bytes_in, restore, segments};
 
 /// What becomes of the line with this number, its hash apart.
 type EditLine = dyn Fn(usize, &str) -> String;
@@ -88,17 +89,17 @@ fn rewrite(world: &World, edit: &EditLine) {
 #[test]
 fn bytes_that_the_manifest_does_not_count_are_neither_restored_nor_kept() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let spoilt = &segments(&world.home().join("backup/log"))[1];
     let whole = std::fs::read(spoilt).expect("a segment");
     std::fs::write(spoilt, [&whole[..], b"{\"more\": 1}\n"].concat()).expect("written");
     restore(&world, &["backup", "-C", "new"]);
     assert!(bytes_in(&world.home().join("new/log")) == world.log_bytes());
-    let _ = world
+    world
         .call("cron", &["backup", "backup"])
         .expect(0, Any, Has("was damaged"));
     assert!(std::fs::read(spoilt).expect("a segment") == whole);
-    let _ = world
+    world
         .call("cron", &["backup", "backup"])
         .expect(0, Any, Nothing);
 }
@@ -106,7 +107,7 @@ fn bytes_that_the_manifest_does_not_count_are_neither_restored_nor_kept() {
 #[test]
 fn numbers_that_no_backup_has_are_damage() {
     let world = World::new();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let whole = manifest(&world);
     let largest = json!(u64::MAX);
     let places = ["/files/0/bytes", "/head/sequence", "/files/1/bytes"];
@@ -146,7 +147,7 @@ fn numbers_that_no_backup_has_are_damage() {
 #[test]
 fn a_batch_without_end_and_a_time_that_is_none_are_damage() {
     let sound = World::new();
-    let _ = back_up(&sound, "backup");
+    back_up(&sound, "backup");
     let edits: [(&str, &EditLine); 2] = [
         ("more than there can be", &|n, body| match n {
             0 => body.replace("\"more\":1", "\"more\":18446744073709551615"),
@@ -181,7 +182,7 @@ fn a_batch_without_end_and_a_time_that_is_none_are_damage() {
 #[test]
 fn secrets_that_let_nobody_in_are_damage() {
     let sound = World::new();
-    let _ = sound.rows("ada", &["backup", "backup", "--with-secrets"]);
+    sound.rows("ada", &["backup", "backup", "--with-secrets"]);
     for name in ["auth/1/signing-key.json", "auth/1/passwords.json"] {
         let world = sound.copied();
         copy(&sound.home().join("backup"), &world.home().join("backup"));
@@ -211,20 +212,13 @@ fn secrets_that_let_nobody_in_are_damage() {
 fn replace(path: &Path, make: &[&str]) {
     std::fs::rename(path, path.with_extension("moved")).expect("moved");
     let (program, words) = make.split_first().expect("a program");
-    assert!(
-        std::process::Command::new(program)
-            .args(words)
-            .arg(path)
-            .status()
-            .expect("it starts")
-            .success()
-    );
+    assert!(deadline::status(Command::new(program).args(words).arg(path)).success());
 }
 
 #[test]
 fn what_is_no_file_of_its_own_is_damage_and_nobody_waits_for_it_or_writes_through_it() {
     let sound = busy_world();
-    let _ = sound.rows("ada", &["backup", "backup", "--with-secrets"]);
+    sound.rows("ada", &["backup", "backup", "--with-secrets"]);
     let victim = "dear popug";
     for make in [
         &["mkdir"][..],

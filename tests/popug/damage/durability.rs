@@ -9,11 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::damage::backup::{add_tasks, busy_world};
-use crate::damage::repair::{edit, log};
 use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Call, INIT, PASSWORD, World};
-use crate::project::read;
+use crate::helpers::sources::read;
+use crate::helpers::stores::{add_tasks, busy_world, edit, log};
+use crate::helpers::strace::calls;
 
 const CALLS: &str = "trace=openat,mkdir,mkdirat,write,pwrite64,writev,ftruncate,copy_file_range,sendfile,fsync,\
                      fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir";
@@ -234,37 +234,13 @@ impl Watched {
     }
 }
 
-/// Whole calls in the order in which they ended, with a call that another thread interrupted put together.
-pub fn calls(trace: &str) -> Vec<String> {
-    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut whole = Vec::new();
-    for line in trace.lines() {
-        let (thread, call) = line.split_once(' ').expect("a thread and a call");
-        let call = call.trim_start();
-        if let Some(first) = call.strip_suffix(" <unfinished ...>") {
-            begun.insert(thread, first);
-        } else if call.starts_with("<... ") {
-            let rest = call.split_once("resumed>").expect("the rest").1;
-            whole.push(format!(
-                "{}{rest}",
-                begun.remove(thread).expect("its beginning")
-            ));
-        } else if !call.starts_with(['-', '+']) {
-            whole.push(call.to_owned());
-        }
-    }
-    whole.retain(|call| !call.contains(" = -1 "));
-    whole
-}
-
 /// Runs it and wants everything on the disk at its end.
 fn assert_durable(what: &str, world: &World, call: Call<'_>, least_moves: usize) {
     let trace = world.home().join("trace");
     let file = trace.to_str().expect("UTF-8");
     let home = world.home().canonicalize().expect("a home");
     let mut watched = Watched::new(&home);
-    let _ = call
-        .through(&["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", CALLS])
+    call.through(&["strace", "-f", "-y", "-s", "4096", "-o", file, "-e", CALLS])
         .expect(0, Any, Any);
     let calls = calls(&read(&trace));
     // Libraries that are loaded are of no interest.
@@ -354,7 +330,7 @@ fn a_day_is_on_the_disk_when_its_commands_end() {
         .call("mara", &["task", "add", "Another"])
         .env("POPUG_SEGMENT_BYTES", "1");
     assert_durable("a write into a new segment", &world, add, 0);
-    let _ = world.at("2026-03-03T08:00:00Z");
+    world.at("2026-03-03T08:00:00Z");
     assert_durable("close", &world, world.call("cron", &["close"]), 0);
     // Letters of the day before are in the outbox.
     assert_durable("consume", &world, world.call("cron", &["consume"]), 1);

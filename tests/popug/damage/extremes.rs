@@ -3,19 +3,19 @@
 
 use serde_json::Value;
 
-use crate::damage::backup::add_tasks;
-use crate::damage::tables;
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
+use crate::helpers::stores::open;
+use crate::helpers::stores::{add_tasks, segments};
 
 /// A company with a closed date, a payout and its mail.
 fn company() -> World {
     let mut world = World::new();
     add_tasks(&world, 3, "Done");
-    let _ = world.at("2026-03-03T09:00:00Z");
-    let _ = world.does("cron", &["close"]);
-    let _ = world.does("ada", &["consume"]);
+    world.at("2026-03-03T09:00:00Z");
+    world.does("cron", &["close"]);
+    world.does("ada", &["consume"]);
     world
 }
 
@@ -52,7 +52,7 @@ fn forge(world: &World, type_name: &str, members: &[(&str, &str)]) {
     let body = chain::split(&format!("{envelope},\"data\":{data}")).0;
     let hash = chain::hash(chain::split(lines.last().expect("a line")).1, &body);
     let line = format!("{},\"hash\":\"{hash}\"}}\n", &body[..body.len() - 1]);
-    let segments = crate::damage::backup::segments(&world.store().join("log"));
+    let segments = segments(&world.store().join("log"));
     let segment = segments.last().expect("a segment");
     let text = std::fs::read_to_string(segment).expect("read") + &line;
     std::fs::write(segment, text).expect("written");
@@ -91,10 +91,10 @@ fn what_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
         let world = whole.copied();
         forge(&world, type_name, &[(member, value)]);
         // The first writer publishes it: it is a whole batch that continues the chain.
-        let _ = world.call("ada", &["task", "list"]).run();
-        let _ = world.call("mara", &["task", "add", "Next"]).run();
-        let _ = world.anonymous(&["repair", "--yes"]).run();
-        let _ = world
+        world.call("ada", &["task", "list"]).run();
+        world.call("mara", &["task", "add", "Next"]).run();
+        world.anonymous(&["repair", "--yes"]).run();
+        world
             .call("ada", &["consume", "accounting"])
             .expect(12, Nothing, Has(what));
         let found = world.anonymous(&["verify"]).expect(7, Any, Nothing).stdout;
@@ -236,7 +236,7 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
     for (type_name, members) in AT_THE_BOUNDS {
         let mut world = whole.copied();
         forge(&world, type_name, members);
-        let _ = world.at("2026-03-05T09:00:00Z");
+        world.at("2026-03-05T09:00:00Z");
         for words in commands {
             let done = world.call("ada", words).run();
             assert!(
@@ -262,7 +262,7 @@ fn what_was_decided_from_a_tampered_index_is_not_written() {
         ("9223372036854775807", "9223372036854775808"),
     ] {
         let world = whole.copied();
-        let index = tables::open(&world.store().join("state.sqlite"));
+        let index = open(&world.store().join("state.sqlite"));
         index
             .execute_batch(&format!(
                 "UPDATE tasks SET number = {number} WHERE number = 3"
@@ -291,7 +291,7 @@ fn what_was_decided_from_a_tampered_index_is_not_written() {
         world.does("ada", &["consume", "tracker", "--rebuild"]);
         assert_eq!(world.json("mara", &["task", "add", "Next"])["number"], 4);
         world.does("ada", &["consume"]);
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Nothing);
     }
@@ -322,7 +322,7 @@ fn a_log_that_does_not_begin_with_its_founding_has_no_books() {
             &body[..body.len() - 1]
         ));
     }
-    let segments = crate::damage::backup::segments(&world.store().join("log"));
+    let segments = segments(&world.store().join("log"));
     segments
         .iter()
         .for_each(|segment| std::fs::remove_file(segment).expect("removed"));
@@ -349,7 +349,7 @@ fn a_log_that_does_not_begin_with_its_founding_has_no_books() {
             "{error}"
         );
     }
-    let _ = world
+    world
         .anonymous(&["verify", "--deep"])
         .expect(7, Has("NOT sound"), Any);
 }

@@ -8,11 +8,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::damage::tables;
 use crate::helpers::chain;
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{Call, Output, World};
 use crate::helpers::recount::Recount;
+use crate::helpers::stores::open;
 
 const ROOM: &str = "hint: make room on its disk: nothing is lost, and work goes on by itself";
 
@@ -76,7 +77,7 @@ fn on_a_small_disk(test: &str) {
         .arg(std::env::current_exe().expect("this test"))
         .arg(test)
         .env("TMPDIR", directory.path());
-    let output = inner.output().expect("unshare of util-linux starts");
+    let output = deadline::output(&mut inner);
     let (said, told) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -93,10 +94,10 @@ fn a_small_disk_fills_up() {
     for kib in [0, 40, 200, 1_500] {
         let mut world = World::new();
         for n in 0..4 {
-            let _ = world.does("mara", &["task", "add", &format!("Before {n}")]);
+            world.does("mara", &["task", "add", &format!("Before {n}")]);
         }
-        let _ = world.does("ada", &["consume"]);
-        let _ = world.at("2026-03-04T08:00:00Z");
+        world.does("ada", &["consume"]);
+        world.at("2026-03-04T08:00:00Z");
         let ballast = Ballast::leave(world.home(), kib);
         let done = use_up(&world, kib);
         drop(ballast);
@@ -169,7 +170,7 @@ fn an_import_fills_a_small_disk() {
     for kib in [0, 40, 600] {
         let world = World::new();
         many_tasks(&world);
-        let _ = world.does("ada", &["task", "list"]);
+        world.does("ada", &["task", "list"]);
         let ballast = Ballast::leave(world.home(), kib);
         let refused = world.call("ada", &IMPORT).run();
         let tasks = assert_settled(&world, &refused);
@@ -202,7 +203,7 @@ fn an_import_into_a_log_that_may_not_grow_settles_what_it_wrote() {
 #[test]
 fn a_simulation_in_a_log_that_may_not_grow_settles_what_it_wrote() {
     let mut world = World::new();
-    let _ = world.at("2026-03-20T08:00:00Z");
+    world.at("2026-03-20T08:00:00Z");
     let limit = format!("--fsize={}", world.log_bytes().len() + 200_000);
     let ignoring = ["env", "--ignore-signal=XFSZ", "prlimit", &limit];
     let simulate = [
@@ -224,7 +225,7 @@ fn a_simulation_in_a_log_that_may_not_grow_settles_what_it_wrote() {
         refused.stderr
     );
     let tasks = world.rows("ada", &["task", "list", "--all"]).len();
-    let _ = world
+    world
         .call("mara", &["task", "add", "Unrelated"])
         .expect(0, Any, Nothing);
     assert_eq!(
@@ -257,13 +258,12 @@ fn on_a_read_only_disk<'w>(world: &'w World, login: &str, words: &[&str]) -> Cal
 fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
     let world = World::new();
     for n in 0..3 {
-        let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+        world.does("mara", &["task", "add", &format!("Task {n}")]);
     }
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let index = world.store().join("state.sqlite");
-    let merge = |_: &World| {
-        drop(tables::open(&index).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-    };
+    let merge =
+        |_: &World| drop(open(&index).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     let remove = |companion: &str| drop(std::fs::remove_file(index.with_extension(companion)));
     let readings: [&[&str]; 4] = [
         &["task", "list"],
@@ -271,7 +271,7 @@ fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
         &["status"],
         &["mail", "list"],
     ];
-    let before = readings.map(|words| world.does("ada", words));
+    let before = readings.map(|words| world.answer("ada", words));
     for lose in [
         &|_: &World| {},
         &|_: &World| remove("sqlite-shm"),
@@ -292,7 +292,7 @@ fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
                 "{words:?}"
             );
         }
-        let _ = on_a_read_only_disk(&world, "mara", &["task", "add", "No"]).expect(
+        on_a_read_only_disk(&world, "mara", &["task", "add", "No"]).expect(
             1,
             Nothing,
             Has("mount it for writing"),
@@ -305,7 +305,7 @@ fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
             doctor.stdout
         );
     }
-    let _ = world
+    world
         .call("mara", &["task", "add", "Yes"])
         .expect(0, Any, Nothing);
 }
@@ -313,8 +313,8 @@ fn on_a_read_only_disk_reading_goes_on_whatever_lies_beside_the_index() {
 #[test]
 fn tables_that_the_system_does_not_open_are_not_taken_for_damaged() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "One"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "One"]);
+    world.does("ada", &["consume"]);
     for files in 8..18 {
         let limit = format!("--nofile={files}");
         for command in ["close", "consume"] {
@@ -329,7 +329,7 @@ fn tables_that_the_system_does_not_open_are_not_taken_for_damaged() {
             );
         }
     }
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
+    world.call("ada", &["consume"]).expect(0, Any, Nothing);
 }
 
 /// Goes on writing; the keys that were acknowledged.
@@ -398,15 +398,15 @@ fn assert_readable(world: &World) {
 }
 
 fn resume(world: &World, done: &[String]) {
-    let _ = world
+    world
         .call("mara", &["task", "add", "After"])
         .expect(0, Any, Any);
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
-    let _ = world.call("cron", &["close"]).expect(0, Any, Any);
-    let _ = world.call("ada", &["consume"]).expect(0, Any, Any);
-    let _ = world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
+    world.call("ada", &["consume"]).expect(0, Any, Any);
+    world.call("cron", &["close"]).expect(0, Any, Any);
+    world.call("ada", &["consume"]).expect(0, Any, Any);
+    world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
     chain::check(&world.log_lines());
-    let _ = Recount::of(&world.events());
+    Recount::of(&world.events());
     done.iter().for_each(|key| assert_once(world, key));
 }
 
@@ -414,10 +414,10 @@ fn resume(world: &World, done: &[String]) {
 fn a_log_that_may_not_grow_refuses_a_batch_and_goes_on_when_it_may() {
     let world = World::new();
     for n in 0..25 {
-        let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+        world.does("mara", &["task", "add", &format!("Task {n}")]);
     }
     for _ in 0..5 {
-        let _ = world.does("mara", &["task", "reshuffle"]);
+        world.does("mara", &["task", "reshuffle"]);
     }
     let before = world.log_bytes();
     let limit = format!("--fsize={}", before.len() + 1_000);
@@ -444,8 +444,8 @@ fn a_log_that_may_not_grow_refuses_a_batch_and_goes_on_when_it_may() {
             "the write was cut short"
         );
     }
-    let _ = world.call("mara", &["task", "list"]).expect(0, Any, Any);
-    let _ = world.call("mara", &press).expect(0, Any, Has("bytes cut"));
+    world.call("mara", &["task", "list"]).expect(0, Any, Any);
+    world.call("mara", &press).expect(0, Any, Has("bytes cut"));
     assert!(world.log_bytes().starts_with(&before));
     chain::check(&world.log_lines());
     assert_once(&world, "too large");
@@ -456,13 +456,13 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk_and_nothing_half_writte
     let mut world = World::new();
     let long = "x".repeat(20_000);
     for n in 0..6 {
-        let _ = world.does(
+        world.does(
             "mara",
             &["task", "add", &format!("Task {n}"), "--description", &long],
         );
     }
-    let _ = world.does("ada", &["consume"]);
-    let _ = world.at("2026-03-04T08:00:00Z");
+    world.does("ada", &["consume"]);
+    world.at("2026-03-04T08:00:00Z");
     let (mut done, mut refused) = (Vec::new(), 0);
     for kib in [1, 60, 100, 300, 1_000] {
         let key = format!("limited/{kib}");
@@ -571,8 +571,8 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
                 assert!(after.is_empty(), "{call} {nth}: {after:?}");
             }
             assert!(world.log_bytes().starts_with(&before));
-            let _ = world.call("mara", &["task", "list"]).expect(0, Any, Any);
-            let _ = world.call("mara", &add).expect(0, Any, Any);
+            world.call("mara", &["task", "list"]).expect(0, Any, Any);
+            world.call("mara", &add).expect(0, Any, Any);
             assert_once(&world, &key);
         }
         assert!(
@@ -586,7 +586,7 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
 #[test]
 fn duckdb_starts_where_a_control_group_cannot_be_read() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Posted"]);
+    world.does("mara", &["task", "add", "Posted"]);
     for error in ["EMFILE", "EIO"] {
         let inject = format!("inject=openat:error={error}");
         let through = [
@@ -601,7 +601,7 @@ fn duckdb_starts_where_a_control_group_cannot_be_read() {
             "-e",
             &inject,
         ];
-        let _ = world
+        world
             .call("ada", &["consume", "accounting"])
             .through(&through)
             .expect(0, Any, Any);

@@ -1,13 +1,14 @@
 //! A log whose head file lost a slot, or whose segments are no files: what commands make of it.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::damage::backup::{back_up, busy_world};
-use crate::damage::repair::{edit, log};
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
+use crate::helpers::stores::{back_up, busy_world, edit, log};
 
 const SLOT_BYTES: usize = 4096;
 
@@ -41,7 +42,7 @@ fn found(world: &World) -> Vec<Value> {
 #[test]
 fn a_lost_slot_of_the_head_stops_nobody_and_hides_nothing() {
     let whole = busy_world();
-    let _ = whole.does("ada", &["consume"]);
+    whole.does("ada", &["consume"]);
     for words in [
         &["task", "list"][..],
         &["consume"],
@@ -51,15 +52,15 @@ fn a_lost_slot_of_the_head_stops_nobody_and_hides_nothing() {
         let world = whole.copied();
         lose_newer_slot(&world.store());
         assert_eq!(found(&world), ["head"], "nothing else is wrong");
-        let _ = world.call("mara", words).expect(0, Any, Any);
+        world.call("mara", words).expect(0, Any, Any);
         assert!(
             world.log_bytes().starts_with(&whole.log_bytes()),
             "{words:?}"
         );
-        let _ = world
+        world
             .call("mara", &["task", "add", "Heals it"])
             .expect(0, Any, Any);
-        let _ = world.does("ada", &["verify", "--deep"]);
+        world.does("ada", &["verify", "--deep"]);
     }
 }
 
@@ -88,8 +89,8 @@ fn nothing_is_read_over_or_cut_where_the_head_and_the_end_are_damaged() {
         ("shorter than any head", |bytes| bytes.truncate(200)),
     ];
     let whole = busy_world();
-    let _ = whole.does("ada", &["consume"]);
-    let _ = back_up(&whole, "backup");
+    whole.does("ada", &["consume"]);
+    back_up(&whole, "backup");
     for (lost, lose) in heads {
         for (how, spoil) in ends {
             let world = whole.twin();
@@ -102,18 +103,18 @@ fn nothing_is_read_over_or_cut_where_the_head_and_the_end_are_damaged() {
                 &["consume", "--rebuild"],
                 &["task", "add", "Not yet"],
             ] {
-                let _ = world.call("ada", words).expect(12, Nothing, Any);
+                world.call("ada", words).expect(12, Nothing, Any);
             }
-            let _ = world.anonymous(&["verify"]).expect(12, Any, Any);
+            world.anonymous(&["verify"]).expect(12, Any, Any);
             assert!(world.log_bytes() == spoilt, "{lost} lost, the end {how}");
-            let _ = world
+            world
                 .anonymous(&["repair", "--yes", "--from", "backup"])
                 .expect(0, Any, Any);
             assert!(
                 world.log_bytes() == whole.log_bytes(),
                 "{lost} lost, the end {how}"
             );
-            let _ = world.does("ada", &["verify", "--deep"]);
+            world.does("ada", &["verify", "--deep"]);
         }
     }
 }
@@ -121,8 +122,8 @@ fn nothing_is_read_over_or_cut_where_the_head_and_the_end_are_damaged() {
 #[test]
 fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
     let world = busy_world();
-    let _ = world.does("ada", &["consume"]);
-    let _ = back_up(&world, "backup");
+    world.does("ada", &["consume"]);
+    back_up(&world, "backup");
     let whole = world.log_bytes();
     lose_newer_slot(&world.store());
     // Of the last batch, a byte of the last line: no good line follows.
@@ -137,26 +138,25 @@ fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
         &["consume"],
         &["task", "add", "Not yet"],
     ] {
-        let _ =
-            world
-                .call("mara", words)
-                .expect(12, Nothing, Has("a slot of the head cannot be read"));
+        world
+            .call("mara", words)
+            .expect(12, Nothing, Has("a slot of the head cannot be read"));
         assert!(world.log_bytes() == spoilt, "{words:?}");
     }
-    let _ = world
+    world
         .anonymous(&["repair"])
         .expect(7, Has("perhaps acknowledged"), Any);
-    let _ = world
+    world
         .anonymous(&["repair", "--yes", "--from", "backup"])
         .expect(0, Any, Any);
     assert!(world.log_bytes() == whole);
-    let _ = world.does("ada", &["verify", "--deep"]);
+    world.does("ada", &["verify", "--deep"]);
 }
 
 #[test]
 fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let whole = world.log_bytes();
     for make in [
         &["mkdir"][..],
@@ -168,14 +168,7 @@ fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
         // A link leads to the very bytes.
         std::fs::rename(&segment, world.store().join("elsewhere.ndjson")).expect("moved");
         let (program, words) = make.split_first().expect("a program");
-        assert!(
-            std::process::Command::new(program)
-                .args(words)
-                .arg(&segment)
-                .status()
-                .expect("it starts")
-                .success()
-        );
+        assert!(deadline::status(Command::new(program).args(words).arg(&segment)).success());
         let name = segment
             .file_name()
             .and_then(|name| name.to_str())
@@ -190,11 +183,11 @@ fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
             damage["segment"] == *name && damage["byte"] == 0,
             "{make:?}: {found}"
         );
-        let _ = world
+        world
             .call("cron", &["backup", "elsewhere"])
             .expect(12, Nothing, Has(&name));
-        let _ = world.anonymous(&["repair"]).expect(12, Nothing, Has(&name));
-        let _ = world
+        world.anonymous(&["repair"]).expect(12, Nothing, Has(&name));
+        world
             .anonymous(&["repair", "--yes", "--from", "backup"])
             .expect(0, Any, Nothing);
         assert!(world.log_bytes() == whole, "{make:?}");
@@ -219,17 +212,11 @@ fn whoever_would_write_a_head_where_something_else_stands_is_told_to_move_it() {
         let whole = world.log_bytes();
         let head = world.store().join("log/head");
         std::fs::remove_file(&head).expect("removed");
-        assert!(
-            std::process::Command::new(make)
-                .arg(&head)
-                .status()
-                .expect("it starts")
-                .success()
-        );
-        let _ = world
+        assert!(deadline::status(Command::new(make).arg(&head)).success());
+        world
             .call("mara", &["task", "list"])
             .expect(0, Any, Nothing);
-        let _ = world
+        world
             .anonymous(&["repair"])
             .expect(7, Has("write: log/head"), Any);
         for words in [&["repair", "--yes"][..], &["task", "add", "Next"]] {
@@ -247,10 +234,10 @@ fn whoever_would_write_a_head_where_something_else_stands_is_told_to_move_it() {
             );
         }
         std::fs::rename(&head, world.store().join("what it was")).expect("moved");
-        let _ = world
+        world
             .anonymous(&["repair", "--yes"])
             .expect(0, Any, Nothing);
         assert!(world.log_bytes() == whole);
-        let _ = world.does("ada", &["verify", "--deep"]);
+        world.does("ada", &["verify", "--deep"]);
     }
 }

@@ -13,5 +13,5 @@ mod rebuild;
 mod repair;
 mod rescue;
 mod restore;
-pub mod tables;
-pub mod torture;
+mod tables;
+mod torture;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::helpers::deadline::Child;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{INIT, PASSWORD, World, copy};
 
@@ -44,15 +44,15 @@ fn quiet() -> World {
     let template = TEMPLATE.get_or_init(|| {
         let mut world = World::new();
         for n in 0..5 {
-            let _ = world.does("mara", &["task", "add", &format!("Task {n}")]);
+            world.does("mara", &["task", "add", &format!("Task {n}")]);
         }
-        let _ = world.at(LATER);
+        world.at(LATER);
         std::fs::write(world.home().join("tasks.csv"), tasks(4_000)).expect("written");
         std::fs::write(world.home().join("activity.csv"), activity()).expect("written");
         world
     });
     let mut world = template.twin();
-    let _ = world.at("2026-03-20T08:10:00Z");
+    world.at("2026-03-20T08:10:00Z");
     world
 }
 
@@ -61,7 +61,7 @@ fn busy() -> World {
     static TEMPLATE: OnceLock<World> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
         let world = quiet();
-        let _ = world.does("ada", &["import", "tasks", "tasks.csv"]);
+        world.does("ada", &["import", "tasks", "tasks.csv"]);
         world
     });
     template.twin()
@@ -88,14 +88,6 @@ fn activity() -> String {
         let _ = writeln!(csv, "2026-03-{day:02}T10:00:00Z,complete,A-{day}-0,");
     }
     csv
-}
-
-fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status()
-        .expect("kill runs");
-    assert!(sent.success());
 }
 
 /// Every file below a directory with its bytes.
@@ -172,8 +164,7 @@ impl Stores {
 
     /// Runs in the store that the name leads to now.
     fn does(&self, login: &str, words: &[&str]) {
-        let _ = self
-            .world
+        self.world
             .call(login, words)
             .env("POPUG_STORE", &self.name)
             .expect(0, Any, Any);
@@ -205,14 +196,14 @@ fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
         .expect("a pipe")
         .write_all(long.stdin.as_bytes());
     let began = Instant::now();
-    while !has_open(&child, &stores.first) && child.try_wait().expect("a child").is_none() {
+    while !has_open(&child, &stores.first) && child.is_running() {
         assert!(began.elapsed() < PATIENCE, "{:?} opens nothing", long.words);
     }
     std::thread::sleep(pause);
-    if child.try_wait().expect("a child").is_some() {
+    if !child.is_running() {
         return false;
     }
-    send(&child, "-STOP");
+    child.signal("STOP");
     let is_open = has_open(&child, &stores.first);
     stores.change(change);
     if change != Change::Gone {
@@ -220,8 +211,8 @@ fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
         stores.does("ada", &["consume", "analytics"]);
     }
     let before = snapshot(&stores.second);
-    send(&child, "-CONT");
-    let output = child.wait_with_output().expect("it ends");
+    child.signal("CONT");
+    let output = child.output();
     let told = format!(
         "{:?} {change:?} {pause:?}\n{}",
         long.words,
@@ -254,7 +245,7 @@ fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
             .call("ada", words)
             .env("POPUG_STORE", &stores.first)
             .stdin(stdin);
-        let _ = call.expect(0, Any, Any);
+        call.expect(0, Any, Any);
     };
     in_first(&["verify"], "");
     if !output.status.success() && long.can_be_repeated {
@@ -399,7 +390,7 @@ fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_i
         let mut to = shell.stdin.take().expect("a pipe");
         let mut answers = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
         to.write_all(b"task add One\n").expect("written");
-        let _ = answers.next().expect("an answer").expect("UTF-8");
+        answers.next().expect("an answer").expect("UTF-8");
         let began = Instant::now();
         while has_open(&shell, &stores.first) {
             assert!(began.elapsed() < PATIENCE, "it lets go");
@@ -408,7 +399,7 @@ fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_i
         let before = snapshot(&stores.second);
         to.write_all(b"task add Two\nconsume\n").expect("written");
         drop(to);
-        let output = shell.wait_with_output().expect("it ends");
+        let output = shell.output();
         let told = String::from_utf8(output.stderr).expect("UTF-8");
         let (code, exit) = if change == Change::Gone {
             ("no_store", 10)
@@ -440,7 +431,7 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
         let consume = follow(&["consume", "--follow"]);
         let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines();
         let mut next = || lines.next().expect("a line").expect("UTF-8");
-        let _ = next();
+        next();
         let began = Instant::now();
         // Made by the last consumer. From then on it only looks whether there is more, twice a second.
         while !stores.first.join("notifier.sqlite").exists() {
@@ -454,7 +445,7 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
         }
         let before = snapshot(&stores.second);
         let add = ["task", "add", "Of the first store"];
-        let _ = stores
+        stores
             .world
             .call("mara", &add)
             .env("POPUG_STORE", &stores.first)
@@ -467,11 +458,11 @@ fn whoever_follows_follows_the_store_that_he_began_with() {
             assert!(began.elapsed() < PATIENCE, "nothing is consumed");
         }
         for child in [&tail, &consume] {
-            send(child, "-TERM");
+            child.signal("TERM");
         }
         // The signal ends whoever only looks.
         for (child, code) in [(tail, None), (consume, Some(143))] {
-            let output = child.wait_with_output().expect("it ends");
+            let output = child.output();
             assert_eq!(
                 output.status.code(),
                 code,
@@ -495,16 +486,16 @@ fn a_backup_goes_whole_into_the_directory_that_it_was_begun_in() {
         std::fs::create_dir(directory).expect("a directory");
     }
     std::os::unix::fs::symlink(&one, &link).expect("linked");
-    let mut child = world.call("ada", &["backup", "link"]).spawn();
+    let child = world.call("ada", &["backup", "link"]).spawn();
     let began = Instant::now();
-    while !has_open(&child, &one) && child.try_wait().expect("a child").is_none() {
+    while !has_open(&child, &one) && child.is_running() {
         assert!(began.elapsed() < PATIENCE);
     }
-    send(&child, "-STOP");
+    child.signal("STOP");
     std::fs::remove_file(&link).expect("removed");
     std::os::unix::fs::symlink(&two, &link).expect("linked");
-    send(&child, "-CONT");
-    let output = child.wait_with_output().expect("it ends");
+    child.signal("CONT");
+    let output = child.output();
     assert!(
         output.status.success(),
         "{}",
@@ -512,7 +503,7 @@ fn a_backup_goes_whole_into_the_directory_that_it_was_begun_in() {
     );
     assert!(one.join("manifest.json").exists());
     assert_eq!(std::fs::read_dir(&two).expect("a directory").count(), 0);
-    let _ = world
+    world
         .anonymous(&["restore", "one", "-C", "new", "--password-stdin"])
         .stdin("a long enough password")
         .expect(0, Any, Has("restored"));
@@ -542,7 +533,7 @@ fn where_proc_is_missing_a_store_is_not_opened_and_nothing_is_done_by_name() {
         &init,
     ] {
         let call = world.call("ada", words).stdin(PASSWORD).through(&inside);
-        let _ = call.expect(1, Nothing, Has(wanted));
+        call.expect(1, Nothing, Has(wanted));
     }
     assert_eq!(snapshot(world.home()), before);
 }

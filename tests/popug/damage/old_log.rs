@@ -56,8 +56,8 @@ fn as_v1(body: &str) -> String {
 #[test]
 fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
     let mut world = World::new();
-    let _ = world.does("mara", &["task", "add", "Old one", "--jira-id", "UP-7"]);
-    let _ = world.does("mara", &["task", "add", "Plain old one"]);
+    world.does("mara", &["task", "add", "Old one", "--jira-id", "UP-7"]);
+    world.does("mara", &["task", "add", "Plain old one"]);
     rewrite_as_v1(&world);
     chain::check(&world.log_lines());
     assert_eq!(
@@ -80,8 +80,8 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
     );
     let assignee = listed[0]["assignee"].as_str().expect("a login").to_owned();
     let complete = world.call(&assignee, &["task", "complete", "UP-7"]);
-    let _ = complete.expect(0, Nothing, Has("12 whole events were kept"));
-    let _ = world.at("2026-03-03T08:00:00Z").does("ada", &["close"]);
+    complete.expect(0, Nothing, Has("12 whole events were kept"));
+    world.at("2026-03-03T08:00:00Z").does("ada", &["close"]);
     let tasks = world.rows("ada", &["report", "tasks"]);
     assert_eq!(
         (&tasks[0]["title"], &tasks[0]["jira_id"]),
@@ -92,7 +92,7 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
         (&top[0]["jira_id"], &top[0]["title"]),
         (&json!("UP-7"), &json!("Old one"))
     );
-    let _ = Recount::of(&world.events());
+    Recount::of(&world.events());
     let added = world.json("mara", &["task", "add", "[UP-8] New one", "-q"]);
     assert_eq!(added["number"], 3);
     assert!(
@@ -106,7 +106,7 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
 #[test]
 fn the_golden_log_conforms_to_its_schemas_and_its_chain() {
     let world = World::empty();
-    let _ = world
+    world
         .anonymous(&["schema", "check", GOLDEN])
         .expect(0, Nothing, Nothing);
     let text = std::fs::read_to_string(GOLDEN).expect("a golden log");
@@ -121,7 +121,7 @@ fn the_golden_log_conforms_to_its_schemas_and_its_chain() {
 #[test]
 fn an_event_of_a_version_that_is_not_known_yet_stops_whoever_needs_it() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "From tomorrow"]);
+    world.does("mara", &["task", "add", "From tomorrow"]);
     let lines = world.log_lines();
     let mut previous = chain::NO_HASH.to_owned();
     let mut text = String::new();
@@ -171,12 +171,12 @@ fn an_event_of_a_type_that_nobody_listens_to_is_passed_over() {
     );
     let segment = world.store().join("log/00000000000000000001.ndjson");
     std::fs::write(segment, [world.log_bytes(), line.into_bytes()].concat()).expect("written");
-    let _ = world.call("mara", &["task", "add", "After lunch"]).expect(
+    world.call("mara", &["task", "add", "After lunch"]).expect(
         0,
         Any,
         Has("1 whole events were kept"),
     );
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     assert_eq!(world.rows("ada", &["report", "tasks"]).len(), 1);
     chain::check(&world.log_lines());
 }

@@ -26,7 +26,7 @@ const REPORTS: [&[&str]; 14] = [
 
 /// Every report as bytes, and the lists that come from the other files.
 fn everything(world: &World) -> Vec<String> {
-    let json = |words: &[&str]| world.does("ada", &[words, &["-o", "json"]].concat());
+    let json = |words: &[&str]| world.answer("ada", &[words, &["-o", "json"]].concat());
     let reports = REPORTS
         .iter()
         .map(|words| json(&[&["report"], *words].concat()));
@@ -56,7 +56,7 @@ fn a_rebuild_gives_every_report_byte_for_byte() {
         let world = played();
         let before = (everything(&world), world.log_bytes());
         delete_all_but_log_and_auth(&world.store());
-        let _ = world.does("ada", words);
+        world.does("ada", words);
         assert!(
             world.log_bytes() == before.1,
             "{words:?} appended to a log that was complete"
@@ -74,7 +74,7 @@ fn a_rebuild_beside_the_live_tables_changes_nothing_either() {
     let world = played();
     let before = everything(&world);
     for consumer in ["tracker", "accounting", "analytics", "notifier"] {
-        let _ = world.does("ada", &["consume", consumer, "--rebuild"]);
+        world.does("ada", &["consume", consumer, "--rebuild"]);
         assert_eq!(everything(&world), before, "{consumer}");
     }
     let left: Vec<_> = std::fs::read_dir(world.store())
@@ -97,7 +97,7 @@ fn damaged_tables_are_kept_aside_with_a_warning_and_rebuilt() {
         let world = played();
         let before = everything(&world);
         std::fs::write(world.store().join(file), b"garbage ".repeat(5_000)).expect("written");
-        let _ = world
+        world
             .call("ada", &["consume"])
             .expect(0, Any, Has("was damaged"));
         assert_eq!(everything(&world), before, "{file}");
@@ -106,7 +106,7 @@ fn damaged_tables_are_kept_aside_with_a_warning_and_rebuilt() {
             .filter(|name| name.starts_with(begin))
             .count();
         assert_eq!(kept, 1, "{:?}", names(&world.store()));
-        let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
+        world.call("ada", &["consume"]).expect(0, Any, Nothing);
     }
 }
 
@@ -116,7 +116,7 @@ fn a_damaged_state_index_is_kept_aside_with_a_warning_and_rebuilt() {
         let world = played();
         let before = everything(&world);
         std::fs::write(world.store().join(file), b"garbage ".repeat(5_000)).expect("written");
-        let _ = world
+        world
             .call("ada", &["mail", "list"])
             .expect(0, Any, Has("was damaged"));
         assert_eq!(everything(&world), before, "{file}");
@@ -164,7 +164,7 @@ fn a_report_of_damaged_tables_says_what_to_do() {
 #[test]
 fn tables_of_another_log_are_refused_with_the_way_out() {
     let world = World::new();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let other = played();
     for file in ["accounting.duckdb", "analytics.duckdb"] {
         std::fs::copy(other.store().join(file), world.store().join(file)).expect("copied");
@@ -186,7 +186,7 @@ fn tables_of_another_log_are_refused_with_the_way_out() {
             "{error}"
         );
     }
-    let _ = world.does("ada", &["consume", "--rebuild"]);
+    world.does("ada", &["consume", "--rebuild"]);
     assert_eq!(world.rows("ada", &["report", "balances"]).len(), 6);
 }
 
@@ -194,8 +194,8 @@ fn tables_of_another_log_are_refused_with_the_way_out() {
 fn a_log_that_was_rolled_back_is_not_mixed_with_newer_tables() {
     let world = World::new();
     let earlier = world.copied();
-    let _ = world.does("mara", &["task", "add", "Forgotten"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Forgotten"]);
+    world.does("ada", &["consume"]);
     std::fs::remove_dir_all(world.store().join("log")).expect("removed");
     copy(&earlier.store().join("log"), &world.store().join("log"));
     let error = world.refused("ada", &["task", "list"], 12, "not_on_chain");
@@ -203,10 +203,10 @@ fn a_log_that_was_rolled_back_is_not_mixed_with_newer_tables() {
         error["hints"][0],
         "`popug-cli consume tracker --rebuild` makes the index anew from this log"
     );
-    let _ = world.does("ada", &["consume", "tracker", "--rebuild"]);
+    world.does("ada", &["consume", "tracker", "--rebuild"]);
     assert!(world.rows("ada", &["task", "list"]).is_empty());
-    let _ = world.refused("ada", &["report", "balances"], 12, "foreign_tables");
-    let _ = world.does("ada", &["consume", "--rebuild"]);
+    world.refused("ada", &["report", "balances"], 12, "foreign_tables");
+    world.does("ada", &["consume", "--rebuild"]);
     assert!(world.rows("ada", &["report", "entries"]).is_empty());
 }
 
@@ -215,8 +215,7 @@ fn a_log_in_many_segments_reads_the_same() {
     let world = World::new();
     for n in 0..12 {
         let add = world.call("mara", &["task", "add", &format!("Segment {n}")]);
-        let _ = add
-            .env("POPUG_SEGMENT_BYTES", "2000")
+        add.env("POPUG_SEGMENT_BYTES", "2000")
             .expect(0, Any, Nothing);
     }
     let segments = names(&world.store().join("log"))
@@ -225,17 +224,17 @@ fn a_log_in_many_segments_reads_the_same() {
         .count();
     assert!(segments > 5, "{segments} segments");
     chain::check(&world.log_lines());
-    let _ = world.does("ada", &["consume"]);
-    let before = world.does("ada", &["report", "entries", "-o", "json"]);
+    world.does("ada", &["consume"]);
+    let before = world.answer("ada", &["report", "entries", "-o", "json"]);
     delete_all_but_log_and_auth(&world.store());
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     assert_eq!(
-        world.does("ada", &["report", "entries", "-o", "json"]),
+        world.answer("ada", &["report", "entries", "-o", "json"]),
         before
     );
     assert_eq!(
         world
-            .does("ada", &["log", "tail", "--from", "1"])
+            .answer("ada", &["log", "tail", "--from", "1"])
             .lines()
             .count(),
         world.log_lines().len()
@@ -272,7 +271,7 @@ fn a_rebuild_at_work_keeps_its_file() {
     world.does("ada", &["consume", "accounting"]);
     assert!(beside.exists());
     let words = ["consume", "accounting", "--rebuild", "--lock-wait", "10ms"];
-    let _ = world
+    world
         .call("ada", &words)
         .expect(11, Nothing, Has("accounting-rebuild.lock"));
 }

@@ -4,29 +4,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::damage::backup::{add_tasks, back_up, busy_world, segments};
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy, last_error};
+use crate::helpers::stores::{add_tasks, back_up, busy_world, edit, log};
 
 /// A way to spoil something, and what it is called.
 type Spoil<F> = (&'static str, F);
 type SpoilLog = fn(&[PathBuf]);
 type SpoilLines = fn(&mut Vec<&str>);
 
-pub fn log(world: &World) -> Vec<PathBuf> {
-    segments(&world.store().join("log"))
-}
-
 fn name(path: &Path) -> &str {
     path.file_name()
         .and_then(|name| name.to_str())
         .expect("a name")
-}
-
-pub fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = std::fs::read(path).expect("a file");
-    change(&mut bytes);
-    std::fs::write(path, bytes).expect("written");
 }
 
 /// What `verify` found, by its exit code.
@@ -43,7 +33,7 @@ fn is_sound(world: &World) {
         found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
         "{found}"
     );
-    let _ = world.does("mara", &["task", "add", "Life goes on"]);
+    world.does("mara", &["task", "add", "Life goes on"]);
 }
 
 /// `repair` refuses and changes nothing.
@@ -95,11 +85,11 @@ fn repaired(world: &World, words: &[&str]) -> Value {
 fn a_whole_log_needs_no_repair() {
     let world = World::new();
     let before = contents(&world);
-    let _ = world
+    world
         .anonymous(&["repair"])
         .expect(0, Has("nothing to repair"), Nothing);
     assert!(before == contents(&world));
-    let _ = world
+    world
         .anonymous(&["repair", "-C", "nowhere"])
         .expect(10, Nothing, Any);
 }
@@ -122,7 +112,7 @@ fn a_torn_tail_is_shown_and_cut_only_when_told_to() {
         &["repair", "--no-input"],
         &["repair", "-n", "--yes"],
     ] {
-        let _ = world
+        world
             .anonymous(words)
             .expect(7, Has(&expected), Has("nothing was changed"));
         assert!(before == contents(&world), "{words:?}");
@@ -148,13 +138,13 @@ fn a_torn_tail_is_shown_and_cut_only_when_told_to() {
 fn half_a_batch_behind_the_head_is_cut_and_named_by_its_events() {
     let world = World::new();
     let past = world.copied();
-    let _ = world.does("mara", &["task", "add", "Half of it"]);
+    world.does("mara", &["task", "add", "Half of it"]);
     let lines = world.log_lines();
     let half = lines[lines.len() - 2].clone() + "\n";
     let last = log(&past).pop().expect("a segment");
     edit(&last, |bytes| bytes.extend_from_slice(half.as_bytes()));
     let event = format!("event {}, never acknowledged", lines.len() - 1);
-    let _ = past.anonymous(&["repair"]).expect(7, Has(&event), Any);
+    past.anonymous(&["repair"]).expect(7, Has(&event), Any);
     let done = repaired(&past, &[]);
     assert_eq!(
         (&done["published_events"], &done["cut"][0]["first_sequence"]),
@@ -239,7 +229,7 @@ fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
         ("nothing", |_| {}),
     ];
     let sound = busy_world();
-    let _ = back_up(&sound, "backup");
+    back_up(&sound, "backup");
     for (what, spoil) in spoil {
         for slots in [&[0, 4096][..], &[0], &[4096]] {
             let world = sound.copied();
@@ -259,7 +249,7 @@ fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
 #[test]
 fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     add_tasks(&world, 2, "After the backup");
     let (whole, spoilt) = (world.log_bytes(), log(&world)[1].clone());
     edit(&spoilt, |bytes| bytes[400] ^= 0x20);
@@ -280,7 +270,7 @@ fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
         error["hints"].to_string().contains("--from BACKUP_DIR"),
         "{error}"
     );
-    let _ = world.anonymous(&["repair", "--from", "backup"]).expect(
+    world.anonymous(&["repair", "--from", "backup"]).expect(
         7,
         Has("replace: log/"),
         Has("nothing was changed"),
@@ -296,7 +286,7 @@ fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
         bad
     );
     is_sound(&world);
-    let _ = world
+    world
         .anonymous(&["verify", "--deep"])
         .expect(0, Has("sound"), Nothing);
 }
@@ -305,9 +295,9 @@ fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
 #[test]
 fn the_beginning_of_a_segment_that_has_grown_since_is_repaired_from_a_backup() {
     let world = World::new();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     for title in ["One", "Two"] {
-        let _ = world.does("mara", &["task", "add", title]);
+        world.does("mara", &["task", "add", title]);
     }
     let (whole, only) = (world.log_bytes(), log(&world).pop().expect("a segment"));
     edit(&only, |bytes| bytes[1000..1100].fill(0));
@@ -357,7 +347,7 @@ fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup
         }),
     ];
     let sound = busy_world();
-    let _ = back_up(&sound, "backup");
+    back_up(&sound, "backup");
     for (what, spoil) in spoil {
         let world = sound.copied();
         copy(&sound.home().join("backup"), &world.home().join("backup"));
@@ -373,7 +363,7 @@ fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup
             !found["damage"].as_array().expect("damage").is_empty(),
             "{what}: {found}"
         );
-        let _ = repaired(&world, &["--from", "backup"]);
+        repaired(&world, &["--from", "backup"]);
         assert!(world.log_bytes() == whole, "{what}");
         is_sound(&world);
     }
@@ -406,14 +396,14 @@ fn reordered_repeated_and_missing_lines_are_found_at_their_place() {
             (&name(&path).into(), &byte.into(), &2.into()),
             "{what}"
         );
-        let _ = refused(&world, &[], "log_damaged");
+        refused(&world, &[], "log_damaged");
     }
 }
 
 #[test]
 fn a_log_that_ends_below_a_checkpoint_is_named_by_every_consumer() {
     let world = busy_world();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let text = std::fs::read_to_string(log(&world).pop().expect("a segment")).expect("text");
     // The last batch goes, whole, and the head with it: the chain of what is left is right.
     let batch = text
@@ -453,7 +443,7 @@ fn a_log_that_ends_below_a_checkpoint_is_named_by_every_consumer() {
 #[test]
 fn what_only_the_damaged_log_held_is_never_given_up_silently() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let backed_up = world.log_lines().len();
     add_tasks(&world, 2, "After the backup");
     let last = log(&world).pop().expect("a segment");
@@ -474,38 +464,38 @@ fn what_only_the_damaged_log_held_is_never_given_up_silently() {
 #[test]
 fn a_backup_that_is_spoilt_or_of_another_log_repairs_nothing() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let spoilt = log(&world)[1].clone();
     edit(&spoilt, |bytes| bytes[400] ^= 0x20);
-    let _ = refused(&world, &["--from", "nowhere"][..0], "log_damaged");
+    refused(&world, &["--from", "nowhere"][..0], "log_damaged");
     let none = world
         .anonymous(&["repair", "--yes", "--from", "nowhere", "-o", "json"])
         .expect(3, Nothing, Any);
     assert_eq!(last_error(&none)["code"], "no_backup");
     // Another company's.
     let other = World::founded("UTC", "2026-03-01T08:00:00Z");
-    let _ = back_up(&other, "backup");
+    back_up(&other, "backup");
     copy(&other.home().join("backup"), &world.home().join("theirs"));
-    let _ = refused(&world, &["--from", "theirs"], "beyond_backup");
+    refused(&world, &["--from", "theirs"], "beyond_backup");
     // A damaged one.
     edit(
         &world.home().join("backup/log").join(name(&spoilt)),
         |bytes| bytes[10] ^= 1,
     );
-    let _ = refused(&world, &["--from", "backup"], "backup_damaged");
+    refused(&world, &["--from", "backup"], "backup_damaged");
     // Without a head as well, a whole log of somebody else must not take the place of ours.
     std::fs::remove_file(world.store().join("log/head")).expect("removed");
     for path in log(&world).into_iter().skip(1) {
         std::fs::remove_file(path).expect("removed");
     }
     edit(&log(&world)[0], |bytes| bytes[200] ^= 1);
-    let _ = refused(&world, &["--from", "theirs"], "foreign_backup");
+    refused(&world, &["--from", "theirs"], "foreign_backup");
 }
 
 #[test]
 fn where_neither_head_nor_segments_are_left_only_a_restore_helps_and_that_is_said() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let logs: [fn(&Path); 3] = [
         |_| (),
         |log| std::fs::write(log.join("notes.txt"), "where is it?").expect("written"),

@@ -15,14 +15,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
-use crate::damage::backup::{add_tasks, busy_world, bytes_in, segments};
-use crate::damage::repair::{edit, log};
-use crate::damage::restore::NEW_PASSWORD;
-use crate::damage::torture::{Asked, Seeded};
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{Call, World, last_error};
 use crate::helpers::kills::{self, Death, Ended, Tally};
+use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::play::numbered;
+use crate::helpers::stores::{NEW_PASSWORD, add_tasks, busy_world, bytes_in, edit, log, segments};
 
 /// Whether a place is one that only these commands pass.
 pub fn is_of_rescue(place: &str) -> bool {
@@ -81,8 +79,7 @@ impl Job {
         };
         let world = job.before.twin();
         let (trace, began) = (world.home().join("passed"), Instant::now());
-        let _ = job
-            .call(&world)
+        job.call(&world)
             .env("POPUG_FAILPOINT_TRACE", &trace)
             .expect(0, Any, Any);
         job.took = began.elapsed();
@@ -123,7 +120,7 @@ impl Job {
                 "{}: neither the former nor the new",
                 self.name
             );
-            let _ = tried
+            tried
                 .anonymous(&["verify", "-C", "new"])
                 .expect(0, Has("sound"), Nothing);
         } else {
@@ -140,7 +137,7 @@ impl Job {
     fn is_restored(&self, world: &World) -> bool {
         let store = world.home().join("new");
         if !store.exists() {
-            let _ = world
+            world
                 .anonymous(&["verify", "-C", "new"])
                 .expect(10, Nothing, Any);
             return false;
@@ -150,7 +147,7 @@ impl Job {
             "{}",
             self.name
         );
-        let _ = world
+        world
             .anonymous(&["verify", "-C", "new"])
             .expect(0, Has("sound"), Nothing);
         let password = match self.kind {
@@ -160,7 +157,7 @@ impl Job {
         let ada = world
             .anonymous(&["whoami", "-C", "new", "--as", "ada"])
             .env("POPUG_PASSWORD", password);
-        let _ = ada.expect(0, Has("ada"), Nothing);
+        ada.expect(0, Has("ada"), Nothing);
         true
     }
 
@@ -192,7 +189,7 @@ impl Job {
     fn finish(&self, world: &World) {
         match self.kind {
             Kind::Backup { with_secrets } => {
-                let _ = self.call(world).expect(0, Any, Nothing);
+                self.call(world).expect(0, Any, Nothing);
                 self.check_backed_up(world, with_secrets);
             }
             Kind::Restore { .. } if self.is_restored(world) => {
@@ -202,11 +199,11 @@ impl Job {
                 assert!(before == files_below(&world.home().join("new")));
             }
             Kind::Restore { .. } => {
-                let _ = self.call(world).expect(0, Any, Any);
+                self.call(world).expect(0, Any, Any);
                 assert!(self.is_restored(world), "{}", self.name);
             }
             Kind::Repair => {
-                let _ = self.call(world).expect(0, Any, Nothing);
+                self.call(world).expect(0, Any, Nothing);
                 self.check_repaired(world);
             }
         }
@@ -260,7 +257,7 @@ impl Job {
             found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
             "{found}"
         );
-        let _ = world
+        world
             .anonymous(&["repair"])
             .expect(0, Has("nothing to repair"), Nothing);
         let reports: Vec<_> = entries(&world.store())
@@ -334,9 +331,9 @@ fn jobs() -> Vec<Job> {
     let fresh = busy_world();
     let whole = fresh.log_bytes();
     let with_secrets = fresh.twin();
-    let _ = with_secrets.does("ada", BACK_UP_ALL);
+    with_secrets.does("ada", BACK_UP_ALL);
     let without = fresh.twin();
-    let _ = without.does("ada", BACK_UP);
+    without.does("ada", BACK_UP);
     let grown = with_secrets.twin();
     add_tasks(&grown, 3, "New");
     let newer = grown.log_bytes();

@@ -4,32 +4,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::damage::backup::{add_tasks, back_up, busy_world, bytes_in, segments};
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy, last_error};
-
-pub const NEW_PASSWORD: &str = "a password of after the fire";
+use crate::helpers::stores::{
+    NEW_PASSWORD, add_tasks, back_up, busy_world, lines_in, restore, segments,
+};
 
 /// A way to spoil a backup, and what it is called.
 type Edit<'e> = (&'static str, Box<dyn Fn() + 'e>);
-
-pub fn restore(world: &World, words: &[&str]) {
-    let call = world
-        .anonymous(&[&["restore"], words].concat())
-        .arg("--password-stdin")
-        .stdin(NEW_PASSWORD);
-    let _ = call.expect(0, Nothing, Has("restored up to event"));
-}
-
-/// The world's lines in a store.
-pub fn lines_in(store: &Path) -> Vec<String> {
-    String::from_utf8(bytes_in(&store.join("log")))
-        .expect("UTF-8")
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
 
 /// Runs as the admin with the new password in the store `name`.
 pub fn in_store(world: &World, name: &str, words: &[&str]) -> String {
@@ -61,8 +44,8 @@ fn a_restored_store_holds_the_same_log_and_gives_the_same_reports() {
         names(&world.store().join("log"))
     );
     assert!(names(&world.store().join("log")).len() > 5);
-    let _ = in_store(&world, "new", &["consume"]);
-    let _ = world.does("ada", &["consume"]);
+    in_store(&world, "new", &["consume"]);
+    world.does("ada", &["consume"]);
     for report in [
         "balances",
         "earnings",
@@ -74,11 +57,11 @@ fn a_restored_store_holds_the_same_log_and_gives_the_same_reports() {
         "negative",
     ] {
         let words = ["report", report, "-o", "csv"];
-        let (old, new) = (world.does("ada", &words), in_store(&world, "new", &words));
+        let (old, new) = (world.answer("ada", &words), in_store(&world, "new", &words));
         // Only where the mails are differs, and they are sent again into the outbox.
         assert!(old == new || report == "payouts", "{report}\n{old}\n{new}");
     }
-    let _ = world
+    world
         .anonymous(&["verify", "--deep", "-C", "new"])
         .expect(0, Has("sound"), Nothing);
     assert!(world.home().join("new/restored").exists());
@@ -87,7 +70,7 @@ fn a_restored_store_holds_the_same_log_and_gives_the_same_reports() {
 #[test]
 fn without_secrets_the_old_token_is_refused_and_the_new_password_works() {
     let world = World::new();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     assert!(!world.home().join("backup/auth").exists());
     restore(&world, &["backup", "-C", "new"]);
     let refused = world
@@ -97,7 +80,7 @@ fn without_secrets_the_old_token_is_refused_and_the_new_password_works() {
     let as_ada = world
         .anonymous(&["whoami", "-C", "new", "--as", "ada"])
         .env("POPUG_PASSWORD", crate::helpers::harness::PASSWORD);
-    let _ = as_ada.expect(5, Nothing, Has("wrong login or password"));
+    as_ada.expect(5, Nothing, Has("wrong login or password"));
     assert!(in_store(&world, "new", &["whoami"]).contains("ada"));
 }
 
@@ -125,7 +108,7 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
         (mode("backup/auth/2"), mode("backup/auth/2/passwords.json")),
         (0o700, 0o600)
     );
-    let _ = world.anonymous(&["restore", "backup", "-C", "new"]).expect(
+    world.anonymous(&["restore", "backup", "-C", "new"]).expect(
         0,
         Nothing,
         Has("those of the backup"),
@@ -134,15 +117,15 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
         (mode("new/auth"), mode("new/auth/signing-key.json")),
         (0o700, 0o600)
     );
-    let _ = world
+    world
         .call("dora", &["whoami", "-C", "new"])
         .expect(0, Has("dora"), Nothing);
     let as_ada = world
         .anonymous(&["whoami", "-C", "new", "--as", "ada"])
         .env("POPUG_PASSWORD", crate::helpers::harness::PASSWORD);
-    let _ = as_ada.expect(0, Has("ada"), Nothing);
+    as_ada.expect(0, Has("ada"), Nothing);
     // The next backup without secrets takes them out again.
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     assert_eq!(
         std::fs::read_dir(world.home().join("backup/auth"))
             .expect("it stays")
@@ -154,7 +137,7 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
 #[test]
 fn a_tampered_backup_is_refused_and_leaves_nothing() {
     let world = busy_world();
-    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    world.rows("ada", &["backup", "backup", "--with-secrets"]);
     let log = segments(&world.home().join("backup/log"));
     let flip = |path: &Path| {
         let mut bytes = std::fs::read(path).expect("a file");
@@ -236,7 +219,7 @@ fn a_tampered_backup_is_refused_and_leaves_nothing() {
         std::fs::remove_dir_all(world.home().join("backup")).expect("removed");
         copy(&world.home().join("good"), &world.home().join("backup"));
     }
-    let _ = world
+    world
         .anonymous(&["restore", "backup", "-C", "new"])
         .expect(0, Nothing, Any);
 }
@@ -244,7 +227,7 @@ fn a_tampered_backup_is_refused_and_leaves_nothing() {
 #[test]
 fn a_rebuilt_chain_in_a_backup_is_found_by_its_head() {
     let world = World::new();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     // Somebody edits a line, hashes the chain anew and corrects the manifest's SHA-256, but not the head.
     let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
     for line in world.log_lines() {
@@ -280,7 +263,7 @@ fn a_rebuilt_chain_in_a_backup_is_found_by_its_head() {
 #[test]
 fn restoring_to_a_sequence_inside_a_batch_ends_with_the_batch_before() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let events = world.events();
     let sequence = |event: &Value| {
         event["sequence"]
@@ -323,18 +306,18 @@ fn restoring_to_a_sequence_inside_a_batch_ends_with_the_batch_before() {
         let lines = lines_in(&world.home().join(&name));
         chain::check(&lines);
         assert_eq!(Some(lines.len() as u64), expected);
-        let _ = world
+        world
             .anonymous(&["verify", "-C", &name])
             .expect(0, Has("sound"), Nothing);
         // Life goes on from there, in the same segment.
-        let _ = in_store(&world, &name, &["task", "add", "After the fire"]);
+        in_store(&world, &name, &["task", "add", "After the fire"]);
     }
 }
 
 #[test]
 fn restoring_to_a_time_ends_with_the_last_batch_of_that_time() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     restore(
         &world,
         &[
@@ -370,7 +353,7 @@ fn restoring_to_a_time_ends_with_the_last_batch_of_that_time() {
 #[test]
 fn a_restore_never_touches_a_store_that_is_there() {
     let world = World::new();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     let before = world.log_bytes();
     let refused = world
         .anonymous(&["restore", "backup", "-o", "json"])
@@ -381,9 +364,9 @@ fn a_restore_never_touches_a_store_that_is_there() {
     let short = world
         .anonymous(&["restore", "backup", "-C", "new", "--password-stdin"])
         .stdin("short");
-    let _ = short.expect(6, Nothing, Has("at least 8"));
+    short.expect(6, Nothing, Has("at least 8"));
     assert!(!world.home().join("new").exists());
-    let _ = world
+    world
         .anonymous(&["restore", "nowhere", "-C", "new"])
         .expect(3, Nothing, Has("no backup"));
 }
@@ -391,14 +374,13 @@ fn a_restore_never_touches_a_store_that_is_there() {
 #[test]
 fn mails_of_a_restored_store_stay_in_its_outbox() {
     let world = busy_world();
-    let _ = back_up(&world, "backup");
+    back_up(&world, "backup");
     restore(&world, &["backup", "-C", "new"]);
     // Nobody listens there: a mail that were to leave by SMTP would fail.
     let call = world
         .anonymous(&["consume", "-C", "new", "--as", "ada"])
         .env("POPUG_PASSWORD", NEW_PASSWORD);
-    let _ = call
-        .env("POPUG_SMTP_URL", "smtp://127.0.0.1:9")
+    call.env("POPUG_SMTP_URL", "smtp://127.0.0.1:9")
         .expect(0, Any, Nothing);
     let mails = in_store(&world, "new", &["mail", "list"]);
     assert!(
@@ -413,13 +395,13 @@ fn mails_of_a_restored_store_stay_in_its_outbox() {
 fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild() {
     let mut world = World::new();
     add_tasks(&world, 3, "Old");
-    let _ = world.at("2026-03-03T09:00:00Z").does("ada", &["close"]);
-    let _ = world.does("ada", &["consume"]);
+    world.at("2026-03-03T09:00:00Z").does("ada", &["close"]);
+    world.does("ada", &["consume"]);
     copy(&world.store().join("log"), &world.home().join("old log"));
-    let _ = world.at("2026-03-04T09:00:00Z");
+    world.at("2026-03-04T09:00:00Z");
     add_tasks(&world, 3, "Newer");
-    let _ = world.does("ada", &["close"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["close"]);
+    world.does("ada", &["consume"]);
     std::fs::remove_dir_all(world.store().join("log")).expect("removed");
     copy(&world.home().join("old log"), &world.store().join("log"));
     let refused = |words: &[&str], code: &str, rebuild: &str| {
@@ -465,7 +447,7 @@ fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild
             .contains("but the log ends with")
     }));
     // Its own consumer alone is made anew, and each of the others speaks for itself.
-    let _ = world.does("ada", &["consume", "tracker", "--rebuild"]);
+    world.does("ada", &["consume", "tracker", "--rebuild"]);
     for consumer in ["accounting", "analytics", "notifier"] {
         refused(
             &["consume", consumer],
@@ -475,19 +457,19 @@ fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild
     }
     refused(&["close"], "foreign_tables", "consume accounting --rebuild");
     for consumer in ["accounting", "analytics", "notifier"] {
-        let _ = world.does("ada", &["consume", consumer, "--rebuild"]);
+        world.does("ada", &["consume", consumer, "--rebuild"]);
     }
-    let _ = world.does("ada", &["consume"]);
-    let _ = world
+    world.does("ada", &["consume"]);
+    world
         .anonymous(&["verify", "--deep"])
         .expect(0, Has("sound"), Nothing);
-    let _ = world.does("ada", &["close"]);
+    world.does("ada", &["close"]);
 }
 
 #[test]
 fn a_backup_is_no_store_and_no_command_leaves_anything_in_it() {
     let world = busy_world();
-    let _ = world.rows("ada", &["backup", "backup", "--with-secrets"]);
+    world.rows("ada", &["backup", "backup", "--with-secrets"]);
     let names = || {
         let entries = std::fs::read_dir(world.home().join("backup")).expect("a backup");
         let mut names: Vec<_> = entries
@@ -534,5 +516,5 @@ fn a_backup_is_no_store_and_no_command_leaves_anything_in_it() {
             assert_eq!(names(), before, "{words:?}");
         }
     }
-    let _ = world.rows("ada", &["backup", "backup"]);
+    world.rows("ada", &["backup", "backup"]);
 }

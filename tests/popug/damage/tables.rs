@@ -3,14 +3,15 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
-use popug_cli::state::checked_pages;
-
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{PASSWORD, World, last_error};
 use crate::helpers::played::played;
+use crate::helpers::stores::open;
 
 const SQLITE_PAGE_BYTES: u64 = 4096;
 
@@ -18,15 +19,10 @@ fn pages_of(path: &Path) -> u64 {
     std::fs::metadata(path).expect("a file").len() / SQLITE_PAGE_BYTES
 }
 
-/// With right checksums for whatever is written.
-pub fn open(path: &Path) -> rusqlite::Connection {
-    checked_pages::open(path).expect("a database")
-}
-
 /// A store whose file has no write-ahead file beside it.
 fn with_merged(file: &str) -> (World, PathBuf) {
     let world = played();
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let path = world.store().join(file);
     let db = open(&path);
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -101,10 +97,10 @@ fn a_state_index_that_is_damaged_behind_its_header_is_made_anew_by_every_command
             3 * SQLITE_PAGE_BYTES,
             (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
         );
-        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        world.call("ada", words).expect(0, Any, Has("was damaged"));
         assert_eq!(kept(&world, "state.sqlite"), 1, "{words:?}");
         assert_eq!(world.json("ada", &["user", "list"])["rows"], users["rows"]);
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Nothing);
     }
@@ -157,10 +153,10 @@ fn a_damaged_page_of_the_state_index_never_stops_more_than_one_command() {
             }
         }
         assert!(stopped <= 1, "page {page} stopped {stopped} commands");
-        let _ = world
+        world
             .call("ada", &["consume", "tracker", "--rebuild"])
             .expect(0, Any, Any);
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Nothing);
     }
@@ -176,10 +172,10 @@ fn damaged_tables_of_the_notifier_are_made_anew_by_whoever_reads_them() {
             3 * SQLITE_PAGE_BYTES,
             (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
         );
-        let _ = world
+        world
             .call("ada", &["consume", "tracker", "--rebuild"])
             .expect(0, Any, Nothing);
-        let _ = world
+        world
             .call("ada", words)
             .expect(0, Any, Has("notifier.sqlite was damaged"));
         assert_eq!(kept(&world, "notifier.sqlite"), 1);
@@ -199,11 +195,11 @@ fn a_checkpoint_whose_hash_is_none_is_damage() {
         found.contains("consume tracker --rebuild") && !found.contains("Query is not"),
         "{found}"
     );
-    let _ = world
+    world
         .call("ada", &["status"])
         .expect(0, Any, Has("was damaged"));
     assert_eq!(kept(&world, "state.sqlite"), 1);
-    let _ = world
+    world
         .anonymous(&["verify"])
         .expect(0, Has("sound"), Nothing);
 }
@@ -262,12 +258,12 @@ fn a_state_index_without_our_tables_is_damaged_and_not_of_another_version() {
             "{n}: {}",
             found.stdout
         );
-        let _ = world
+        world
             .call("ada", &["user", "list"])
             .expect(0, Any, Has("was damaged"));
         assert_eq!(kept(&world, "state.sqlite"), 1, "{n}");
         assert_eq!(world.json("ada", &["user", "list"])["rows"], users);
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Nothing);
     }
@@ -282,14 +278,14 @@ fn garbage_in_a_write_ahead_file_is_damage_at_once() {
         let (world, path) = with_merged(file);
         let rows = world.json("ada", words)["rows"].clone();
         std::fs::write(wal_of(&path), b"garbage ".repeat(5_000)).expect("written");
-        let _ = world.anonymous(&["verify", "--deep"]).expect(
+        world.anonymous(&["verify", "--deep"]).expect(
             7,
             Has("its write-ahead file is none"),
             Nothing,
         );
-        let _ = world.call("ada", words).expect(0, Any, Has("was damaged"));
+        world.call("ada", words).expect(0, Any, Has("was damaged"));
         assert_eq!(world.json("ada", words)["rows"], rows);
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Nothing);
     }
@@ -305,10 +301,10 @@ fn doctor_names_a_damaged_file_and_the_command_that_makes_it_anew() {
             (pages_of(&path) - 3) * SQLITE_PAGE_BYTES,
         );
         assert_named(&world, consumer);
-        let _ = world
+        world
             .call("ada", &["consume", consumer, "--rebuild"])
             .expect(0, Any, Any);
-        let _ = world.anonymous(&["doctor"]).expect(0, Any, Nothing);
+        world.anonymous(&["doctor"]).expect(0, Any, Nothing);
     }
 }
 
@@ -338,7 +334,7 @@ const DUCKDB_BLOCK_BYTES: u64 = 262_144;
 /// The store with one of its DuckDB files damaged in each way in turn: cut to a half, or one block spoilt.
 fn with_damaged_tables(file: &str) -> Vec<World> {
     let whole = played();
-    let _ = whole.does("ada", &["consume"]);
+    whole.does("ada", &["consume"]);
     let bytes = std::fs::metadata(whole.store().join(file))
         .expect("a file")
         .len();
@@ -362,7 +358,7 @@ fn with_damaged_tables(file: &str) -> Vec<World> {
 #[test]
 fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
     let sound = played();
-    let _ = sound.does("ada", &["consume"]);
+    sound.does("ada", &["consume"]);
     for (consumer, report) in [("accounting", "entries"), ("analytics", "top-task")] {
         let file = format!("{consumer}.duckdb");
         let asked = ["report", report, "--from", "2026-03-05"];
@@ -372,7 +368,7 @@ fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
             .clone();
         let mut met = 0;
         for world in with_damaged_tables(&file) {
-            let _ = world.does("mara", &["task", "add", "Met by consume"]);
+            world.does("mara", &["task", "add", "Met by consume"]);
             for words in [&["consume", consumer][..], &["close"]] {
                 met += usize::from(
                     world
@@ -414,7 +410,7 @@ fn assert_told(world: &World, consumer: &str, error: &Value) {
         .expect(7, Any, Any)
         .stdout;
     assert!(found.contains(&way_out), "{found}");
-    let _ = world
+    world
         .call("ada", &["consume", consumer, "--rebuild"])
         .expect(0, Any, Any);
 }
@@ -422,7 +418,7 @@ fn assert_told(world: &World, consumer: &str, error: &Value) {
 #[test]
 fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_for_it() {
     let whole = World::new();
-    let _ = whole.does("ada", &["consume"]);
+    whole.does("ada", &["consume"]);
     for make in ["mkdir", "mkfifo"] {
         let world = whole.copied();
         for name in [
@@ -433,23 +429,17 @@ fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_
         ] {
             let path = world.store().join(name);
             std::fs::remove_file(&path).expect("removed");
-            assert!(
-                std::process::Command::new(make)
-                    .arg(&path)
-                    .status()
-                    .expect("it starts")
-                    .success()
-            );
-            let _ = world
+            assert!(deadline::status(Command::new(make).arg(&path)).success());
+            world
                 .anonymous(&["verify"])
                 .expect(7, Has("it is not a file"), Any);
-            let _ = world.anonymous(&["doctor"]).run();
-            let _ = world
+            world.anonymous(&["doctor"]).run();
+            world
                 .call("ada", &["consume"])
                 .expect(0, Any, Has("it is kept as"));
             assert!(path.is_file(), "{make} {name}");
         }
-        let _ = world.does("ada", &["verify", "--deep"]);
+        world.does("ada", &["verify", "--deep"]);
     }
 }
 
@@ -459,7 +449,7 @@ const TIMEOUT: [&str; 2] = ["timeout", "30"];
 #[test]
 fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_for_it() {
     let whole = World::new();
-    let _ = whole.does("ada", &["consume"]);
+    whole.does("ada", &["consume"]);
     let of_sqlite = [
         "state.sqlite-wal",
         "state.sqlite-shm",
@@ -474,23 +464,17 @@ fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_
         {
             let path = world.store().join(name);
             let _ = std::fs::remove_file(&path);
-            assert!(
-                std::process::Command::new(make)
-                    .arg(&path)
-                    .status()
-                    .expect("it starts")
-                    .success()
-            );
+            assert!(deadline::status(Command::new(make).arg(&path)).success());
             let said = if name.contains("sqlite") {
                 format!("{name} is not a regular file")
             } else {
                 ".wal".to_owned()
             };
-            let _ = world
+            world
                 .anonymous(&["verify"])
                 .through(&TIMEOUT)
                 .expect(7, Has(&said), Any);
-            let _ = world
+            world
                 .anonymous(&["doctor"])
                 .through(&TIMEOUT)
                 .expect(7, Any, Any);
@@ -500,25 +484,25 @@ fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_
                 } else {
                     "balances"
                 };
-                let _ = world
+                world
                     .call("ada", &["report", asked])
                     .through(&TIMEOUT)
                     .expect(0, Any, Has("removed unread"));
             } else if name.starts_with("state") {
-                let _ = world
+                world
                     .call("mara", &["task", "list"])
                     .through(&TIMEOUT)
                     .expect(0, Any, Has(".damaged-"));
             } else {
-                let _ = world.call("ada", &["consume"]).through(&TIMEOUT).expect(
+                world.call("ada", &["consume"]).through(&TIMEOUT).expect(
                     0,
                     Any,
                     Has("it is kept as"),
                 );
             }
-            let _ = world.call("ada", &["consume"]).expect(0, Any, Nothing);
+            world.call("ada", &["consume"]).expect(0, Any, Nothing);
             assert!(!path.exists() || path.is_file(), "{make} {name}");
-            let _ = world.does("ada", &["verify", "--deep"]);
+            world.does("ada", &["verify", "--deep"]);
         }
     }
 }
@@ -526,7 +510,7 @@ fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_
 #[test]
 fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_waits_for_it() {
     let whole = World::new();
-    let _ = whole.does("ada", &["consume"]);
+    whole.does("ada", &["consume"]);
     for make in ["mkdir", "mkfifo"] {
         for name in [
             "auth/passwords.json",
@@ -538,13 +522,7 @@ fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_wait
             let world = whole.copied();
             let path = world.store().join(name);
             let _ = std::fs::remove_file(&path);
-            assert!(
-                std::process::Command::new(make)
-                    .arg(&path)
-                    .status()
-                    .expect("it starts")
-                    .success()
-            );
+            assert!(deadline::status(Command::new(make).arg(&path)).success());
             let call = if name.starts_with("auth/") {
                 world
                     .anonymous(&["login", "ada", "-o", "json"])
@@ -591,7 +569,7 @@ fn a_link_in_the_place_of_the_state_index_is_moved_aside_and_what_it_names_left_
     std::fs::rename(&path, &theirs).expect("moved");
     std::os::unix::fs::symlink(&theirs, &path).expect("linked");
     let before = std::fs::read(&theirs).expect("a file");
-    let _ = world
+    world
         .call("mara", &["task", "add", "One"])
         .expect(0, Any, Has("is kept as"));
     assert_eq!(std::fs::read(&theirs).expect("a file"), before);

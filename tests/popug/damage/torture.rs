@@ -6,75 +6,24 @@
 //! play; in the end all reports and mails are the same and `verify --deep` finds nothing.
 //! `scripts/torture` does this for as long as one likes.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use serde_json::Value;
 
 use crate::damage::rescue;
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
 use crate::helpers::kills::{self, Death, Ended, Tally};
+use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::play::{Play, Step};
+use crate::helpers::play::{assert_same_answer, outcome};
 
 const COMMANDS: usize = 6;
 /// How often each piece is played again.
 const REPETITIONS: usize = 3;
-
-/// Tells on a panic which round it was, and keeps its store.
-pub struct Seeded<'w> {
-    pub seed: u64,
-    pub world: &'w World,
-}
-
-impl Drop for Seeded<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let kept = std::env::temp_dir().join(format!(
-                "popug-torture-{}-{}",
-                std::process::id(),
-                self.seed
-            ));
-            crate::helpers::harness::copy(self.world.home(), &kept);
-            eprintln!(
-                "failed: repeat it with `scripts/torture --seed {}`; its store is {}",
-                self.seed,
-                kept.display()
-            );
-        }
-    }
-}
-
-/// What `scripts/torture` asks for.
-pub struct Asked {
-    pub seed: u64,
-    pub duration: Duration,
-}
-
-impl Asked {
-    pub fn read() -> Asked {
-        if !cfg!(feature = "failpoints") {
-            panic!(
-                "without the feature `failpoints` nobody dies at a named place; use scripts/torture"
-            );
-        }
-        let number = |name: &str| {
-            let text = std::env::var(name)
-                .unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
-            text.parse()
-                .unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
-        };
-        Asked {
-            seed: number("POPUG_TORTURE_SEED"),
-            duration: Duration::from_secs(number("POPUG_TORTURE_SECONDS")),
-        }
-    }
-}
 
 #[derive(Default)]
 struct Torture {
@@ -108,7 +57,7 @@ impl Torture {
             }
             assert_eq!(found.len(), wanted.len(), "{:?}", found.keys());
             let last = play.steps.last().expect("it ends with consuming");
-            let _ = world
+            world
                 .call("ada", &["verify", "--deep"])
                 .env("POPUG_NOW", &last.now)
                 .expect(0, Any, Nothing);
@@ -143,7 +92,7 @@ impl Torture {
                     what()
                 );
                 if rng.random_range(0..8) == 0 {
-                    let _ = world
+                    world
                         .call("ada", &["task", "list", "--all"])
                         .env("POPUG_NOW", &step.now)
                         .expect(0, Any, Any);
@@ -194,65 +143,16 @@ impl Torture {
     }
 }
 
-/// What a repeated command answers differs from the first answer in one word.
-pub fn assert_same_answer(step: &Step, stdout: &str) {
-    if !step.has_key() {
-        return;
-    }
-    let read = |text: &str| {
-        let mut answer: Value =
-            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        answer["replayed"] = Value::Null;
-        answer
-    };
-    assert_eq!(read(stdout), read(&step.stdout), "{:?}", step.words);
-}
-
-/// Everything that people and programs get to see in the end, by name.
-pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
-    let last = steps.last().expect("it ends with consuming");
-    let target = world.home().join("export");
-    let export = world
-        .call("ada", &["export", "--dir"])
-        .env("POPUG_NOW", &last.now)
-        .arg(&target);
-    let _ = export.expect(0, Any, Any);
-    let mut found = BTreeMap::new();
-    for directory in [target, world.store().join("outbox")] {
-        gather(world.home(), &directory, &mut found);
-    }
-    found
-}
-
-fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return;
-    };
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            gather(home, &path, found);
-        } else if path.extension().is_none_or(|extension| extension != "tmp") {
-            let name = path
-                .strip_prefix(home)
-                .expect("inside")
-                .display()
-                .to_string();
-            found.insert(name, std::fs::read(&path).expect("a file"));
-        }
-    }
-}
-
 #[test]
 fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_decided() {
     for words in [&["consume"][..], &["close"]] {
         let world = World::new();
-        let _ = world.does("mara", &["task", "add", "Posted once"]);
+        world.does("mara", &["task", "add", "Posted once"]);
         let world = die_unpublished(&world, "ada", &["consume", "accounting"]);
         let published = world.log_bytes();
-        let _ =
-            world
-                .call("ada", words)
-                .expect(0, Any, Has("2 whole events were kept, 0 bytes cut"));
+        world
+            .call("ada", words)
+            .expect(0, Any, Has("2 whole events were kept, 0 bytes cut"));
         assert!(world.log_bytes() == published);
     }
 }
@@ -260,7 +160,7 @@ fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_
 /// Somebody carries `words` out; then all of it is forgotten but its unpublished lines in the log.
 fn die_unpublished(world: &World, login: &str, words: &[&str]) -> World {
     let dying = world.copied();
-    let _ = dying.does(login, words);
+    dying.does(login, words);
     let after = world.copied();
     crate::helpers::harness::copy(&dying.store().join("log"), &after.store().join("log"));
     std::fs::copy(
@@ -275,8 +175,8 @@ fn die_unpublished(world: &World, login: &str, words: &[&str]) -> World {
 #[test]
 fn a_correction_that_was_not_published_is_not_made_twice() {
     let world = World::new();
-    let _ = world.does("mara", &["task", "add", "Corrected once"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "Corrected once"]);
+    world.does("ada", &["consume"]);
     let entry = world.rows("ada", &["report", "entries"])[0]["entry_id"]
         .as_str()
         .expect("an id")

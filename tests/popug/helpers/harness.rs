@@ -4,11 +4,13 @@
 //! Nothing can be run without saying what status, stdout and stderr are expected.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::deadline::Child;
 
 /// Monday morning, three weeks before the clocks of the company's zone go forward.
 pub const FOUNDED: &str = "2026-03-02T08:00:00Z";
@@ -38,7 +40,8 @@ pub enum Text<'a> {
 use Text::{Any, Nothing};
 
 impl Text<'_> {
-    fn check(self, stream: &str, found: &str, shown: &str) {
+    /// The difference to what the stream holds, if there is one.
+    fn differs(self, stream: &str, found: &str) -> Option<String> {
         let holds = match self {
             Any => true,
             Nothing => found.is_empty(),
@@ -50,7 +53,7 @@ impl Text<'_> {
             Text::Is(wanted) => format!("exactly {wanted:?}"),
             Text::Has(wanted) => format!("something with {wanted:?}"),
         };
-        assert!(holds, "{stream} was to hold {wanted}\n{shown}");
+        (!holds).then(|| format!("{stream} was to hold {wanted}"))
     }
 }
 
@@ -124,8 +127,8 @@ impl World {
     /// The company of [`World::new`] in another zone and at another time.
     pub fn founded(zone: &str, now: &str) -> World {
         let mut world = World::empty();
-        let _ = world.at(now);
-        let _ = world
+        world.at(now);
+        world
             .anonymous(&INIT.map(|word| if word == ZONE { zone } else { word }))
             .arg("--password-stdin")
             .stdin(PASSWORD)
@@ -224,8 +227,14 @@ impl World {
         &found.unwrap_or_else(|| panic!("{login} has no token")).1
     }
 
-    /// Does it, without a word on stderr, and gives what is on stdout.
-    pub fn does(&self, login: &str, words: &[&str]) -> String {
+    /// Runs the command, which succeeds without a word on stderr.
+    pub fn does(&self, login: &str, words: &[&str]) {
+        self.call(login, words).expect(0, Any, Nothing);
+    }
+
+    /// Runs the command, which succeeds without a word on stderr, and returns its stdout.
+    #[must_use]
+    pub fn answer(&self, login: &str, words: &[&str]) -> String {
         self.call(login, words).expect(0, Any, Nothing).stdout
     }
 
@@ -395,7 +404,7 @@ impl Call<'_> {
 
     /// Runs to the end, however it ends, but never by a panic.
     pub fn run(self) -> Output {
-        let finished = self.spawn().wait_with_output().expect("the program ends");
+        let finished = self.spawn().output();
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
         let (stdout, stderr) = (text(finished.stdout), text(finished.stderr));
         assert!(!stderr.contains("panicked"), "{stderr}");
@@ -406,37 +415,48 @@ impl Call<'_> {
         }
     }
 
-    /// Runs to the end and checks all three.
+    /// Runs to the end and checks all three; a failure names every difference.
     pub fn expect(mut self, status: i32, stdout: Text<'_>, stderr: Text<'_>) -> Output {
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = self.command.spawn().expect("the program starts");
+        let mut child = Child::start(&mut self.command);
         // It need not read what it is given.
         let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), &self.stdin);
-        let finished = child.wait_with_output().expect("the program ends");
+        let finished = child.output();
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
         let output = Output {
             status: finished.status.code().unwrap_or(-1),
             stdout: text(finished.stdout),
             stderr: text(finished.stderr),
         };
-        let shown = self.shown(&output);
-        assert_eq!(output.status, status, "the exit code\n{shown}");
-        assert!(!output.stderr.contains("panicked"), "{shown}");
-        stdout.check("stdout", &output.stdout, &shown);
-        stderr.check("stderr", &output.stderr, &shown);
+        let differences = [
+            (output.status != status).then(|| format!("the exit code was to be {status}")),
+            stdout.differs("stdout", &output.stdout),
+            stderr.differs("stderr", &output.stderr),
+            output
+                .stderr
+                .contains("panicked")
+                .then(|| "it was not to panic".to_owned()),
+        ];
+        let differences: Vec<_> = differences.into_iter().flatten().collect();
+        assert!(
+            differences.is_empty(),
+            "{}\n{}",
+            differences.join("\n"),
+            self.shown(&output)
+        );
         output
     }
 
-    /// Begins and leaves it running. Whoever calls this waits for the child and checks its end.
+    /// Begins and leaves it running. The caller waits for the child and checks its end.
     pub fn spawn(mut self) -> Child {
         self.command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        self.command.spawn().expect("the program starts")
+        Child::start(&mut self.command)
     }
 
     /// Begins and leaves it running with a pipe for each stream, to be talked to.
@@ -445,7 +465,7 @@ impl Call<'_> {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        self.command.spawn().expect("the program starts")
+        Child::start(&mut self.command)
     }
 
     /// As the words of a command that begins with an empty environment.

@@ -5,8 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::helpers::harness::{Call, Output};
-use crate::project::{files, read, root};
+use crate::helpers::harness::{Call, Output, World};
+use crate::helpers::sources::{files, read, root};
 
 const SIGKILL: i32 = 9;
 
@@ -71,15 +71,15 @@ pub struct Tally(Mutex<BTreeMap<String, u64>>);
 impl Tally {
     /// Runs `call` and kills it. What `Call` says of where and when holds.
     pub fn kill(&self, call: Call<'_>, death: &Death) -> Ended {
-        let (mut child, name) = match death {
+        let (child, name) = match death {
             Death::At(place) => (call.env("POPUG_FAILPOINT", place).spawn(), name_of(place)),
             Death::After(_) => (call.spawn(), "at random"),
         };
         if let Death::After(pause) = death {
             std::thread::sleep(*pause);
-            child.kill().expect("it is ours");
+            child.kill();
         }
-        let output = child.wait_with_output().expect("it ends");
+        let output = child.output();
         if output.status.signal() == Some(SIGKILL) {
             *self
                 .0
@@ -133,11 +133,52 @@ impl Tally {
     }
 }
 
-#[test]
-fn every_place_has_a_name_of_its_own() {
-    let names = places();
-    assert!(names.len() > 20, "{names:?}");
-    let mut unique = names.clone();
-    unique.dedup();
-    assert_eq!(names, unique);
+/// Tells on a panic which round it was, and keeps its store.
+pub struct Seeded<'w> {
+    pub seed: u64,
+    pub world: &'w World,
+}
+
+impl Drop for Seeded<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let kept = std::env::temp_dir().join(format!(
+                "popug-torture-{}-{}",
+                std::process::id(),
+                self.seed
+            ));
+            crate::helpers::harness::copy(self.world.home(), &kept);
+            eprintln!(
+                "failed: repeat it with `scripts/torture --seed {}`; its store is {}",
+                self.seed,
+                kept.display()
+            );
+        }
+    }
+}
+
+/// What `scripts/torture` asks for.
+pub struct Asked {
+    pub seed: u64,
+    pub duration: Duration,
+}
+
+impl Asked {
+    pub fn read() -> Asked {
+        if !cfg!(feature = "failpoints") {
+            panic!(
+                "without the feature `failpoints` nobody dies at a named place; use scripts/torture"
+            );
+        }
+        let number = |name: &str| {
+            let text = std::env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
+        };
+        Asked {
+            seed: number("POPUG_TORTURE_SEED"),
+            duration: Duration::from_secs(number("POPUG_TORTURE_SECONDS")),
+        }
+    }
 }

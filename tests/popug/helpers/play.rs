@@ -291,3 +291,51 @@ fn uncorrected_entries(events: &[Value]) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+/// What a repeated command answers differs from the first answer in one word.
+pub fn assert_same_answer(step: &Step, stdout: &str) {
+    if !step.has_key() {
+        return;
+    }
+    let read = |text: &str| {
+        let mut answer: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        answer["replayed"] = Value::Null;
+        answer
+    };
+    assert_eq!(read(stdout), read(&step.stdout), "{:?}", step.words);
+}
+
+/// Everything that people and programs get to see in the end, by name.
+pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
+    let last = steps.last().expect("it ends with consuming");
+    let target = world.home().join("export");
+    let export = world
+        .call("ada", &["export", "--dir"])
+        .env("POPUG_NOW", &last.now)
+        .arg(&target);
+    export.expect(0, Any, Any);
+    let mut found = BTreeMap::new();
+    for directory in [target, world.store().join("outbox")] {
+        gather(world.home(), &directory, &mut found);
+    }
+    found
+}
+
+fn gather(home: &Path, directory: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            gather(home, &path, found);
+        } else if path.extension().is_none_or(|extension| extension != "tmp") {
+            let name = path
+                .strip_prefix(home)
+                .expect("inside")
+                .display()
+                .to_string();
+            found.insert(name, std::fs::read(&path).expect("a file"));
+        }
+    }
+}

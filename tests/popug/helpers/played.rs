@@ -51,26 +51,26 @@ fn play() -> World {
         let evening = format!("2026-03-{evening}Z");
         add_tasks(world.at(&evening), day);
         if day.is_multiple_of(2) {
-            let _ = world.does("mara", &["task", "reshuffle"]);
+            world.does("mara", &["task", "reshuffle"]);
         }
         complete_some(&world, day, 2);
         happen(&world, day);
-        let _ = world.at(&format!("2026-03-{morning}Z"));
+        world.at(&format!("2026-03-{morning}Z"));
         add_tasks(&world, day);
         complete_some(&world, day, 3);
         if day == 2 || day == 4 {
-            let _ = world.does("cron", &["close"]);
+            world.does("cron", &["close"]);
         }
         correct_something(&world, day);
     }
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     world
 }
 
 fn add_tasks(world: &World, day: usize) {
     for n in 0..5 {
         let title = format!("Задача {day}.{n}");
-        let _ = match n {
+        match n {
             0 => world.call(
                 "mara",
                 &["task", "add", &title, "--jira-id", &format!("UP-{day}{n}")],
@@ -99,29 +99,29 @@ fn complete_some(world: &World, day: usize, each: u64) {
             row["number"].as_u64().expect("a number"),
         );
         if number.is_multiple_of(each) && !(day >= 3 && login == "petr") {
-            let _ = world.does(login, &["task", "complete", &number.to_string()]);
+            world.does(login, &["task", "complete", &number.to_string()]);
         }
     }
 }
 
 /// What else happens in a company.
 fn happen(world: &World, day: usize) {
-    let _ = match day {
-        1 => world.does("ada", &["user", "set-role", "olga", "manager"]),
-        2 => world.does(
+    match day {
+        1 => world.answer("ada", &["user", "set-role", "olga", "manager"]),
+        2 => world.answer(
             "ada",
             &["user", "update", "dora", "--name", "Дора \u{202e}Попуг"],
         ),
-        3 => world.does("ada", &["user", "deactivate", "petr", "--reason", "left"]),
-        4 => world.does("ada", &["user", "set-role", "walt", "accountant"]),
-        5 => world.does("ada", &["user", "set-role", "olga", "developer"]),
-        _ => world.does("ada", &["consume", "accounting"]),
+        3 => world.answer("ada", &["user", "deactivate", "petr", "--reason", "left"]),
+        4 => world.answer("ada", &["user", "set-role", "walt", "accountant"]),
+        5 => world.answer("ada", &["user", "set-role", "olga", "developer"]),
+        _ => world.answer("ada", &["consume", "accounting"]),
     };
 }
 
 /// Half of the latest fee and all of the latest reward of somebody are taken back.
 fn correct_something(world: &World, day: usize) {
-    let _ = world.does("ada", &["consume", "accounting"]);
+    world.does("ada", &["consume", "accounting"]);
     let entries = world.rows("ada", &["report", "entries"]);
     let kind = if day.is_multiple_of(2) {
         "fee"
@@ -138,7 +138,7 @@ fn correct_something(world: &World, day: usize) {
     } else {
         &[]
     };
-    let _ = world.does("ada", &[&words, amount].concat());
+    world.does("ada", &[&words, amount].concat());
 }
 
 pub fn money(minor: i64) -> Value {
@@ -181,45 +181,4 @@ pub fn opened() -> (World, Recount, Date) {
     let recount = Recount::of(&world.events());
     let today = recount.local_date(world.now());
     (world, recount, today)
-}
-
-#[test]
-fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
-    let (world, recount, today) = opened();
-    assert_eq!(
-        (recount.first_date.to_string(), today.to_string()),
-        ("2026-03-05".to_owned(), "2026-03-11".to_owned())
-    );
-    let types: Vec<String> = world
-        .events()
-        .iter()
-        .map(|e| e["type"].as_str().expect("a type").to_owned())
-        .collect();
-    for wanted in [
-        "tasks.reshuffled.v1",
-        "user.role_changed.v1",
-        "user.deactivated.v1",
-        "payout.made.v1",
-        "day.closed.v1",
-        "mail.sent.v1",
-        "task.settled.v1",
-    ] {
-        assert!(types.iter().any(|found| found == wanted), "no {wanted}");
-    }
-    let corrections: Vec<i64> = recount
-        .entries
-        .iter()
-        .filter(|e| e.kind == "correction")
-        .map(|e| e.amount)
-        .collect();
-    assert!(
-        corrections.iter().any(|a| *a > 0) && corrections.iter().any(|a| *a < 0),
-        "{corrections:?}"
-    );
-    assert!(recount.debts_on(today).0 > 0 && recount.users.values().any(|user| !user.active));
-    let summer = recount
-        .entries
-        .iter()
-        .filter(|entry| entry.date.to_string() == "2026-03-08");
-    assert!(summer.count() > 5);
 }

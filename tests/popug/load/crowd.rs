@@ -14,10 +14,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 
-use crate::damage::torture::{Asked, Seeded};
 use crate::helpers::chain;
 use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Call, FOUNDED, World};
+use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::kills::{Death, Ended, Tally};
 use crate::helpers::recount::Recount;
 
@@ -148,7 +148,7 @@ impl<'w> Crowd<'w> {
             } else {
                 &["consume", "accounting", "notifier"]
             };
-            let _ = self.does("ada", words, death);
+            self.does("ada", words, death);
         }
     }
 
@@ -182,18 +182,18 @@ impl<'w> Crowd<'w> {
                 )
                 .is_none();
             if killed {
-                let _ = self.does("cron", &["close"], None);
+                self.does("cron", &["close"], None);
             }
             self.days.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn check(&self) {
-        let _ = self.call("ada", &["consume"]).expect(0, Any, Any);
+        self.call("ada", &["consume"]).expect(0, Any, Any);
         let lines = self.world.log_lines();
         chain::check(&lines);
         let events = self.world.events();
-        let _ = Recount::of(&events);
+        Recount::of(&events);
         let mut batches: HashMap<&str, Vec<&Value>> = HashMap::new();
         for event in &events {
             batches
@@ -218,7 +218,7 @@ impl<'w> Crowd<'w> {
                 );
             }
         }
-        let _ = self.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
+        self.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
     }
 }
 
@@ -230,7 +230,7 @@ fn visit(seed: u64, duration: Duration) -> [u64; 5] {
         world: &world,
     };
     let crowd = Crowd::of(&world);
-    let _ = crowd.call("ada", &["consume"]).expect(0, Any, Any);
+    crowd.call("ada", &["consume"]).expect(0, Any, Any);
     std::thread::scope(|scope| {
         let crowd = &crowd;
         let mut threads: Vec<_> = (0..WRITERS)

@@ -203,14 +203,14 @@ fn the_trial_balance_agrees() {
 #[test]
 fn what_belongs_to_a_closed_date_is_booked_late() {
     let mut world = World::new();
-    let _ = world.does("mara", &["task", "add", "In time"]);
-    let _ = world.does("ada", &["consume"]);
+    world.does("mara", &["task", "add", "In time"]);
+    world.does("ada", &["consume"]);
     // Somebody closes today before it is over, by hand: no command would.
     append_close_of_today(&world);
-    let _ = world
+    world
         .call("mara", &["task", "add", "Too late for today"])
         .expect(0, Any, Has("1 whole events were kept"));
-    let _ = world.does("ada", &["consume"]);
+    world.does("ada", &["consume"]);
     let recount = Recount::of(&world.events());
     let late: Vec<String> = recount
         .entries
@@ -226,11 +226,11 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
             .collect::<Vec<_>>(),
         [json!(true)]
     );
-    let _ = world.at("2026-03-04T08:00:00Z");
+    world.at("2026-03-04T08:00:00Z");
     assert_eq!(world.rows("ada", &["close"]).len(), 1);
     let closes = world.rows("ada", &["report", "closes"]);
     assert_eq!(closes.last().expect("a close")["late_entries"], 1);
-    let _ = Recount::of(&world.events());
+    Recount::of(&world.events());
 }
 
 /// A `day.closed` of a date that is not over. Nobody is in the black, so it pays nobody.
@@ -273,4 +273,45 @@ fn append_close_of_today(world: &World) {
         .open(segment)
         .expect("a segment");
     std::io::Write::write_all(&mut file, line.as_bytes()).expect("written");
+}
+
+#[test]
+fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
+    let (world, recount, today) = opened();
+    assert_eq!(
+        (recount.first_date.to_string(), today.to_string()),
+        ("2026-03-05".to_owned(), "2026-03-11".to_owned())
+    );
+    let types: Vec<String> = world
+        .events()
+        .iter()
+        .map(|e| e["type"].as_str().expect("a type").to_owned())
+        .collect();
+    for wanted in [
+        "tasks.reshuffled.v1",
+        "user.role_changed.v1",
+        "user.deactivated.v1",
+        "payout.made.v1",
+        "day.closed.v1",
+        "mail.sent.v1",
+        "task.settled.v1",
+    ] {
+        assert!(types.iter().any(|found| found == wanted), "no {wanted}");
+    }
+    let corrections: Vec<i64> = recount
+        .entries
+        .iter()
+        .filter(|e| e.kind == "correction")
+        .map(|e| e.amount)
+        .collect();
+    assert!(
+        corrections.iter().any(|a| *a > 0) && corrections.iter().any(|a| *a < 0),
+        "{corrections:?}"
+    );
+    assert!(recount.debts_on(today).0 > 0 && recount.users.values().any(|user| !user.active));
+    let summer = recount
+        .entries
+        .iter()
+        .filter(|entry| entry.date.to_string() == "2026-03-08");
+    assert!(summer.count() > 5);
 }

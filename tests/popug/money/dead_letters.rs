@@ -2,37 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
-
-pub const UNKNOWN_TASK: &str = "01a1b2c3-0000-7000-8000-000000000001";
-
-/// Another program writes an event about this task. Its sequence.
-pub fn written_from_outside(
-    world: &World,
-    source: &str,
-    type_name: &str,
-    task: &str,
-    data: &str,
-) -> String {
-    let lines = world.log_lines();
-    let last_line = lines.last().expect("a line");
-    let last: Value = serde_json::from_str(last_line).expect("JSON");
-    let sequence = lines.len() as u64 + 1;
-    let body = format!(
-        "{{\"specversion\":\"1.0\",\"id\":\"01a1b2c3-0000-7000-8000-000000000002\",\"source\":\"/popug/{source}\",\
-         \"type\":\"{type_name}\",\"subject\":\"task/{task}\",\"time\":{},\
-         \"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":{},\"commandid\":\"from outside\",\"data\":{data}}}",
-        last["time"], last["actor"],
-    );
-    let hash = chain::hash(chain::split(last_line).1, &body);
-    let line = format!("{},\"hash\":\"{hash}\"}}\n", &body[..body.len() - 1]);
-    let segment = world.store().join("log/00000000000000000001.ndjson");
-    let text = std::fs::read_to_string(&segment).expect("read") + &line;
-    std::fs::write(&segment, text).expect("written");
-    sequence.to_string()
-}
+use crate::helpers::stores::{UNKNOWN_TASK, written_from_outside};
 
 fn with_an_event_that_stops_accounting(world: &World) -> String {
     let dora = world.json("ada", &["user", "show", "dora"])["user_id"]
@@ -51,10 +23,9 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     world.does("mara", &["task", "add", "One"]);
     world.does("ada", &["consume"]);
     let bad = with_an_event_that_stops_accounting(&world);
-    let _ =
-        world
-            .call("mara", &["task", "add", "Two"])
-            .expect(0, Any, Has("1 whole events were kept"));
+    world
+        .call("mara", &["task", "add", "Two"])
+        .expect(0, Any, Has("1 whole events were kept"));
 
     let stopped = world.call("ada", &["consume", "accounting"]).expect(
         1,
@@ -90,7 +61,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
         4,
         "not_set_aside",
     );
-    let shown = world.does("ada", &["dlq", "set-aside", &bad, "-n"]);
+    let shown = world.answer("ada", &["dlq", "set-aside", &bad, "-n"]);
     assert!(shown.contains("event.set_aside.v1"), "{shown}");
     let set_aside = world.rows("ada", &["dlq", "set-aside", &bad, "--key", "k", "-q"]);
     assert_eq!(
@@ -108,7 +79,7 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
         world.json("ada", &["status"])["consumers"][1]["set_aside"],
         1
     );
-    let _ = world.anonymous(&["doctor"]).expect(
+    world.anonymous(&["doctor"]).expect(
         0,
         Has("dead-letters\twarning\t1 event is set aside"),
         Nothing,
@@ -139,10 +110,10 @@ fn an_event_is_set_aside_shown_skipped_and_its_date_closed() {
     world.does("ada", &["close"]);
     let closes = world.rows("ada", &["report", "closes"]);
     assert_eq!(closes[0]["skipped_events"], 1);
-    let before = world.does("ada", &["report", "entries", "-o", "json"]);
+    let before = world.answer("ada", &["report", "entries", "-o", "json"]);
     world.does("ada", &["consume", "--rebuild"]);
     assert_eq!(
-        world.does("ada", &["report", "entries", "-o", "json"]),
+        world.answer("ada", &["report", "entries", "-o", "json"]),
         before
     );
     let listed = world.rows("ada", &["dlq", "list"]);
@@ -157,11 +128,10 @@ fn an_event_of_the_books_that_analytics_cannot_read_is_set_aside_and_never_skipp
     let world = World::new();
     world.does("ada", &["consume"]);
     let bad = written_from_outside(&world, "accounting", "task.settled.v9", UNKNOWN_TASK, "{}");
-    let _ =
-        world
-            .call("mara", &["task", "add", "One"])
-            .expect(0, Any, Has("1 whole events were kept"));
-    let _ = world.call("ada", &["consume"]).expect(12, Nothing, Any);
+    world
+        .call("mara", &["task", "add", "One"])
+        .expect(0, Any, Has("1 whole events were kept"));
+    world.call("ada", &["consume"]).expect(12, Nothing, Any);
     let once = ["dlq", "set-aside", &bad, "--key", "k", "-q"];
     let set_aside = world.rows("ada", &once);
     assert_eq!(set_aside[0]["consumer"], "analytics");
@@ -213,15 +183,13 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
     let bad: u64 = written_from_outside(&world, "tracker", "task.completed.v1", id, &data)
         .parse()
         .expect("a number");
-    let _ = world.call("mara", &["task", "add", "Three"]).expect(
-        0,
-        Any,
-        Has("1 whole events were kept"),
-    );
+    world
+        .call("mara", &["task", "add", "Three"])
+        .expect(0, Any, Has("1 whole events were kept"));
     assert_eq!(world.json("mara", &["task", "show", "1"]), as_completed);
 
     world.at("2026-03-02T12:00:00Z");
-    let _ = world
+    world
         .call("ada", &["consume"])
         .expect(1, Any, Has(&format!("stops at event {bad}")));
     let status = world.json("ada", &["status"]);
@@ -276,7 +244,7 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
         );
     }
     let journal = ["export", "journal", "--format", "hledger"];
-    let _ = world.call("ada", &journal).expect(
+    world.call("ada", &journal).expect(
         0,
         Has(&format!("as of sequence {}", bad - 1)),
         Has(&behind),
@@ -299,13 +267,13 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
         } else {
             Nothing
         };
-        let _ = world.call("ada", words).expect(0, Any, expected);
+        world.call("ada", words).expect(0, Any, expected);
     }
-    let _ = world
+    world
         .call("ada", &["export", "--dir", "exported"])
         .expect(0, Any, Has(&without));
     for decided in ["set aside", "skipped"] {
-        let _ = world
+        world
             .anonymous(&["verify", "--deep"])
             .expect(0, Has("sound"), Any);
         if decided == "set aside" {
@@ -342,16 +310,15 @@ fn a_retried_event_that_stops_accounting_again_is_told_wherever_the_ledger_is() 
     let data = format!("{{\"task_id\":\"{id}\",\"completed_by\":\"{dora}\",\"assignment_no\":1}}");
     let bad = written_from_outside(&world, "tracker", "task.completed.v1", id, &data);
     let stops = format!("accounting stops at event {bad}");
-    let _ =
-        world
-            .call("mara", &["task", "add", "Two"])
-            .expect(0, Any, Has("1 whole events were kept"));
-    let _ = world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
+    world
+        .call("mara", &["task", "add", "Two"])
+        .expect(0, Any, Has("1 whole events were kept"));
+    world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
     world.does("ada", &["dlq", "set-aside", &bad, "-q"]);
     world.does("mara", &["task", "add", "Three"]);
     world.does("ada", &["consume"]);
     let before: u64 = bad.parse::<u64>().expect("a number") - 1;
-    let _ = world.call("mara", &["report", "balances"]).expect(
+    world.call("mara", &["report", "balances"]).expect(
         0,
         Any,
         Has(&format!("without event {bad}, ")),
@@ -360,7 +327,7 @@ fn a_retried_event_that_stops_accounting_again_is_told_wherever_the_ledger_is() 
         "ada",
         &["dlq", "retry", &bad, "--reason", "once more", "-q"],
     );
-    let _ = world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
+    world.call("ada", &["consume"]).expect(1, Any, Has(&stops));
 
     let accounting = &world.json("ada", &["status"])["consumers"][1];
     assert_eq!(accounting["sequence"], before, "{accounting}");
@@ -382,12 +349,10 @@ fn a_retried_event_that_stops_accounting_again_is_told_wherever_the_ledger_is() 
         .json();
     assert_eq!(report["as_of_sequence"], before);
     let journal = ["export", "journal", "--format", "hledger"];
-    let _ = world.call("ada", &journal).expect(
-        0,
-        Has(&format!("as of sequence {before}")),
-        Has(&behind),
-    );
-    let _ = world.anonymous(&["doctor"]).expect(
+    world
+        .call("ada", &journal)
+        .expect(0, Has(&format!("as of sequence {before}")), Has(&behind));
+    world.anonymous(&["doctor"]).expect(
         7,
         Has(&format!("accounting\tproblem\tit stops at event {bad}")),
         Nothing,
@@ -406,11 +371,10 @@ fn while_an_event_of_the_books_is_set_aside_everything_names_what_lets_them_go_o
         UNKNOWN_TASK,
         "{}",
     );
-    let _ =
-        world
-            .call("mara", &["task", "add", "Two"])
-            .expect(0, Any, Has("1 whole events were kept"));
-    let _ = world
+    world
+        .call("mara", &["task", "add", "Two"])
+        .expect(0, Any, Has("1 whole events were kept"));
+    world
         .call("ada", &["consume", "accounting"])
         .expect(12, Nothing, Any);
     world.does(
@@ -418,7 +382,7 @@ fn while_an_event_of_the_books_is_set_aside_everything_names_what_lets_them_go_o
         &["dlq", "set-aside", &bad, "--consumer", "accounting", "-q"],
     );
     world.at("2026-03-04T12:00:00Z");
-    let _ = world
+    world
         .call("ada", &["consume", "accounting"])
         .expect(0, Any, Has("nothing is charged"));
 

@@ -2,6 +2,6 @@
 
 mod books;
 mod day;
-pub mod dead_letters;
+mod dead_letters;
 mod management;
 mod undelivered;

@@ -3,11 +3,12 @@
 //! The mail server is a real one, `scripts/mail-server`.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use crate::helpers::deadline::{self, Child};
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
-use crate::project::root;
+use crate::helpers::sources::root;
 
 /// Ends with its standard input, so that it does not outlive a test that is killed.
 struct MailServer {
@@ -29,11 +30,7 @@ impl MailServer {
             .arg("--store")
             .arg(received.path())
             .args(people);
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is installed");
+        let mut process = Child::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let mut port = String::new();
         let read = BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut port);
         assert!(
@@ -50,8 +47,7 @@ impl MailServer {
 
 impl Drop for MailServer {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
+        self.process.wait();
     }
 }
 
@@ -66,7 +62,7 @@ fn with_payouts() -> World {
     let world = World::new();
     for n in 0..4 {
         let task = world.json("mara", &["task", "add", &format!("Task {n}")]);
-        let _ = world.does(
+        world.does(
             task["assignee"].as_str().expect("a login"),
             &["task", "complete", &task["number"].to_string()],
         );
@@ -76,7 +72,7 @@ fn with_payouts() -> World {
 
 /// What cron hears of `scripts/end-of-day`, which ends with exit code 0.
 fn night(world: &mut World, now: &str, url: &str) -> String {
-    let _ = world.at(now);
+    world.at(now);
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_popug-cli"))
         .parent()
         .expect("a directory");
@@ -91,7 +87,7 @@ fn night(world: &mut World, now: &str, url: &str) -> String {
     job.env("POPUG_NOW", now)
         .env("POPUG_SEED", "1")
         .env("HOME", world.home());
-    let output = job.output().expect("the script starts");
+    let output = deadline::output(&mut job);
     let heard = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(
         output.status.success() && output.stdout.is_empty(),
@@ -176,21 +172,21 @@ fn mails_that_wait_for_a_server_are_heard_of_every_night_until_they_are_sent() {
         assert_eq!(heard.lines().count(), 1, "{heard}");
     }
     // Others than the notifier say nothing of mails, and a warning is heard under -q too.
-    let _ = world
+    world
         .at("2026-03-04T08:00:00Z")
         .call("ada", &["consume", "analytics"])
         .expect(0, Any, Nothing);
     let quiet = world
         .call("ada", &["consume", "notifier", "-q"])
         .env("POPUG_SMTP_URL", &deserted);
-    let _ = quiet.expect(0, Any, Has("warning: "));
+    quiet.expect(0, Any, Has("warning: "));
     let status = world.json("ada", &["status"]);
     assert!(
         status["mails"]["retrying"].as_u64() > Some(0) && status["mails"]["next_try"].is_string(),
         "{status}"
     );
     // Without a server they go to the outbox.
-    let _ = world
+    world
         .at("2026-03-04T12:00:00Z")
         .call("ada", &["consume"])
         .expect(0, Any, Nothing);

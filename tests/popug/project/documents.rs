@@ -1,8 +1,7 @@
 //! The documents checked against the tree: every path and every link in them leads somewhere.
 
+use crate::helpers::sources::{files, read, root};
 use std::path::{Path, PathBuf};
-
-use crate::project::{files, read, root};
 
 fn documents() -> Vec<PathBuf> {
     let mut found = files(&root().join("docs"), "md");

@@ -7,8 +7,11 @@ mod rules;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::World;
+use crate::helpers::kills::places;
+use crate::helpers::sources::{files, read, root};
 
 const FILE_LINES_MAX: usize = 800;
 
@@ -35,28 +38,6 @@ const PEERS: [(&str, &str); 3] = [
 struct Source {
     path: PathBuf,
     text: String,
-}
-
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-pub fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|found| found == extension) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }
 
 /// Everything in `src`, paths relative to it.
@@ -547,7 +528,7 @@ fn the_commands_of_the_readme_work() {
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
         .env("HOME", world.home());
     shell.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
-    let output = shell.output().expect("a shell");
+    let output = deadline::output(&mut shell);
     let (said, told) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -561,4 +542,13 @@ fn blocks(text: &str) -> Vec<String> {
     parts
         .map(|part| part.split("\n```").next().unwrap_or_default().to_owned())
         .collect()
+}
+
+#[test]
+fn every_place_has_a_name_of_its_own() {
+    let names = places();
+    assert!(names.len() > 20, "{names:?}");
+    let mut unique = names.clone();
+    unique.dedup();
+    assert_eq!(names, unique);
 }

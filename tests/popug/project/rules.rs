@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::World;
-use crate::project::{files, read, root};
+use crate::helpers::sources::{files, read, root};
 
 /// A section of docs/RULES.md: its heading and the tests that it names.
 struct Rule {

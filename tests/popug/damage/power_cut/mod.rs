@@ -11,11 +11,12 @@ mod trace;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
-use crate::damage::torture::{Seeded, assert_same_answer, outcome};
 use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Call, PASSWORD, World};
+use crate::helpers::kills::Seeded;
 use crate::helpers::play::{Play, Step};
-use crate::project::read;
+use crate::helpers::play::{assert_same_answer, outcome};
+use crate::helpers::sources::read;
 use disk::{Change, Recording, Survival};
 
 /// Runs the call to its end and tells what it did to the store.
@@ -35,8 +36,7 @@ fn recorded(world: &World, call: Call<'_>) -> Recording {
         "-o",
     ];
     let file = trace.to_str().expect("UTF-8");
-    let _ = call
-        .through(&[&words[..], &[file]].concat())
+    call.through(&[&words[..], &[file]].concat())
         .expect(0, Any, Any);
     recording.take(&store, &read(&trace));
     std::fs::remove_file(trace).expect("removed");
@@ -197,7 +197,7 @@ fn go_on(world: &World, days: &Days<'_>, at: usize, was_acknowledged: bool) {
         );
     }
     let last: &Step = steps.last().expect("steps");
-    let _ = world
+    world
         .call("ada", &["verify", "--deep"])
         .env("POPUG_NOW", &last.now)
         .expect(0, Any, Any);
@@ -240,8 +240,8 @@ fn after_a_power_cut_passwords_and_tokens_are_the_old_or_the_new_ones() {
             new || done < recording.changes.len(),
             "an acknowledged password is gone"
         );
-        let _ = world.call("ada", &["whoami"]).expect(0, Any, Any);
-        let _ = set(&world);
+        world.call("ada", &["whoami"]).expect(0, Any, Any);
+        set(&world);
         assert!(lets_in(NEW));
     }
 }

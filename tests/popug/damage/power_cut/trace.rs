@@ -46,7 +46,7 @@ impl Traced {
     }
 
     pub fn changes(&mut self, trace: &str) -> Vec<Change> {
-        for call in crate::damage::durability::calls(trace) {
+        for call in crate::helpers::strace::calls(trace) {
             self.saw(&call);
         }
         std::mem::take(&mut self.changes)
@@ -195,7 +195,7 @@ impl Traced {
     }
 
     fn written(&mut self, file: usize, at: u64, arguments: &str) {
-        let _ = self.written_through(file, at, arguments);
+        self.written_through(file, at, arguments);
     }
 
     /// Where it ends.
