@@ -4,9 +4,12 @@ use duckdb::{Connection, OptionalExt};
 use polars::prelude::{DataFrame, IntoLazy, col, lit};
 
 use crate::domain::id::UserId;
+use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
+use crate::reports::frame;
+use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
-use crate::reports::source::{Source, money_totals, sum};
+use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
 
@@ -37,27 +40,25 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
     query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let frame = source.load(&sql(
-        query,
-        ", e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login",
-    ))?;
+    let pages = pages(&source, query)?;
+    let totals = Sums::of(&pages);
     let columns = [&COLUMNS[..], &[("user_id", Text), ("login", Text)]].concat();
-    let mut totals = money_totals(&frame, &["amount"])?;
-    totals.push((
-        "entries",
-        Value::Int(i64::try_from(frame.height()).expect("rows fit")),
-    ));
-    Ok(source.report(
-        "entries",
-        query,
-        period,
-        totals,
-        Table::from_frame(&columns, &frame)?,
-    ))
+    let of_users = query.user;
+    let table = Pages::begin(connection, pages, totals.rows, move |connection, page| {
+        let more = ", e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login";
+        let frame = frame::query(connection, &sql(page, of_users, more), [])?;
+        Ok(Table::from_frame(&columns, &frame)?)
+    })?;
+    let rows = i64::try_from(totals.rows).expect("rows fit");
+    let totals = vec![
+        ("amount", Value::minor(totals.amount)),
+        ("entries", Value::Int(rows)),
+    ];
+    Ok(source.report("entries", query, period, totals, table))
 }
 
-/// The entries of one user; `balance` runs in the order of the rows, from what he had before. Of a
-/// user whom the tables do not know yet there are none, and his id stands for his login.
+/// The entries of one user; `balance` runs in the order of the rows, from what they had before. A
+/// user whom the tables do not know yet has none, and their id stands for their login.
 ///
 /// # Errors
 /// [`ReportError::UserMissing`] without a user.
@@ -68,17 +69,107 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
     let login = login(connection, user)?;
     let period = query.dates.period();
     let opening = opening(&source, user, period)?;
-    let frame = with_running_balance(source.load(&sql(query, ""))?, opening)?;
-    let table = Table::from_frame(&COLUMNS, &frame)?;
-    let mut report = source.report(
-        "statement",
-        query,
-        period,
-        money_totals(&frame, &["amount"])?,
-        table,
-    );
-    report.beside = beside(login, opening, &frame)?;
+    let pages = pages(&source, query)?;
+    let sums = Sums::of(&pages);
+    let table = Pages::begin(connection, pages, sums.rows, move |connection, page| {
+        let frame = frame::query(connection, &sql(page, Some(user), ""), [])?;
+        let frame = with_running_balance(frame, opening + page.before)?;
+        Ok(Table::from_frame(&COLUMNS, &frame)?)
+    })?;
+    let totals = vec![("amount", Value::minor(sums.amount))];
+    let mut report = source.report("statement", query, period, totals, table);
+    report.beside = beside(login, opening, &sums);
     Ok(report)
+}
+
+/// Entries in a row, in the order of the report.
+struct Page {
+    /// In SQL.
+    condition: String,
+    /// The sum of the entries on the pages before, in minor units.
+    before: i64,
+    sums: Sums,
+}
+
+/// The page of a report without entries.
+impl Default for Page {
+    fn default() -> Page {
+        Page {
+            condition: "false".to_owned(),
+            before: 0,
+            sums: Sums::default(),
+        }
+    }
+}
+
+/// Sums of entries, in minor units.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    rows: usize,
+    amount: i64,
+    paid: i64,
+}
+
+impl Sums {
+    fn of(pages: &[Page]) -> Sums {
+        pages.iter().fold(Sums::default(), |sums, page| Sums {
+            rows: sums.rows + page.sums.rows,
+            amount: sums.amount + page.sums.amount,
+            paid: sums.paid + page.sums.paid,
+        })
+    }
+}
+
+/// Divides the entries in the order of dates and sequences.
+fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
+    let sql = format!(
+        "WITH numbered AS (
+            SELECT business_date AS date, sequence, amount, kind,
+                row_number() OVER (ORDER BY business_date, sequence) - 1 AS place
+            FROM entries WHERE {} AND {})
+        SELECT date_diff('day', DATE '1970-01-01', min(date)), arg_min(sequence, place),
+            date_diff('day', DATE '1970-01-01', max(date)), arg_max(sequence, place),
+            min(sequence), max(sequence), count(*), sum(amount)::BIGINT,
+            coalesce(-sum(amount) FILTER (kind = 'payout'), 0)::BIGINT
+        FROM numbered GROUP BY place // {PAGE_ROWS} ORDER BY min(place)",
+        dated("business_date", query.dates.period()),
+        of_user("user_id", query.user),
+    );
+    let mut statement = source.connection().prepare(&sql)?;
+    let found = statement.query_map([], |row| {
+        let first = (BusinessDate::from_epoch_days(row.get(0)?), row.get(1)?);
+        let last = (BusinessDate::from_epoch_days(row.get(2)?), row.get(3)?);
+        let sums = Sums {
+            rows: row.get(6)?,
+            amount: row.get(7)?,
+            paid: row.get(8)?,
+        };
+        Ok((between(first, last, (row.get(4)?, row.get(5)?)), sums))
+    })?;
+    let mut before = 0;
+    found
+        .map(|page| {
+            let (condition, sums) = page?;
+            let page = Page {
+                condition,
+                before,
+                sums,
+            };
+            before += sums.amount;
+            Ok(page)
+        })
+        .collect()
+}
+
+/// The entries from `first` to `last`, both included, in the order of dates and sequences. They
+/// have sequences of the range `sequences`, which lets DuckDB pass over the rest of the table.
+fn between(first: (BusinessDate, u64), last: (BusinessDate, u64), sequences: (u64, u64)) -> String {
+    format!(
+        "e.sequence BETWEEN {} AND {} AND e.business_date BETWEEN DATE '{}' AND DATE '{}'
+            AND (e.business_date > DATE '{}' OR e.sequence >= {})
+            AND (e.business_date < DATE '{}' OR e.sequence <= {})",
+        sequences.0, sequences.1, first.0, last.0, first.0, first.1, last.0, last.1,
+    )
 }
 
 fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
@@ -110,39 +201,24 @@ fn with_running_balance(entries: DataFrame, opening: i64) -> Result<DataFrame, R
     Ok(entries.lazy().with_column(running).collect()?)
 }
 
-fn beside(login: String, opening: i64, entries: &DataFrame) -> Result<Vec<Named>, ReportError> {
-    let kinds = entries.column("kind")?.str()?;
-    let amounts = entries.column("amount")?.i64()?;
-    let of_payouts = kinds
-        .iter()
-        .zip(amounts.iter())
-        .filter(|(kind, _)| *kind == Some("payout"));
-    let paid: i64 = -of_payouts.filter_map(|(_, amount)| amount).sum::<i64>();
-    let change = sum(entries, "amount")?;
-    Ok(vec![
+fn beside(login: String, opening: i64, sums: &Sums) -> Vec<Named> {
+    vec![
         ("login", Value::Text(login)),
         ("opening_balance", Value::minor(opening)),
-        ("earned", Value::minor(change + paid)),
-        ("paid", Value::minor(paid)),
-        ("closing_balance", Value::minor(opening + change)),
-    ])
+        ("earned", Value::minor(sums.amount + sums.paid)),
+        ("paid", Value::minor(sums.paid)),
+        ("closing_balance", Value::minor(opening + sums.amount)),
+    ]
 }
 
-/// The tasks are narrowed to those of the chosen entries: a whole join would read every title.
-fn sql(query: &Query, more_columns: &str) -> String {
-    let (period, user) = (query.dates.period(), query.user);
-    let everything = period == Period::default() && user.is_none();
-    let tasks = if everything { "tasks" } else { "named" };
+fn sql(page: &Page, user: Option<UserId>, more_columns: &str) -> String {
     format!(
-        "WITH chosen AS (SELECT * FROM entries WHERE {} AND {}),
-        named AS (
-            SELECT task_id, number, jira_id, title, description FROM tasks
-            WHERE task_id IN (SELECT task_id FROM chosen))
+        "WITH chosen AS (SELECT * FROM entries e WHERE {} AND {})
         SELECT e.sequence, e.entry_id, e.occurred_at AS time, e.posted_at, e.business_date, e.kind, e.task_id,
             t.number, t.jira_id, t.title, t.description, e.amount, e.balance, e.late, e.corrects, e.reason{more_columns}
-        FROM chosen e LEFT JOIN {tasks} t USING (task_id) LEFT JOIN users u USING (user_id)
+        FROM chosen e LEFT JOIN tasks t USING (task_id) LEFT JOIN users u USING (user_id)
         ORDER BY e.business_date, e.sequence",
-        dated("business_date", period),
+        page.condition,
         of_user("user_id", user),
     )
 }

@@ -27,6 +27,9 @@ pub enum ReportError {
     TooLarge { column: String, value: u64 },
     #[error("reading the tables: {0}")]
     Tables(#[from] duckdb::Error),
+    /// A report of more than one page was to be written after its tables were closed.
+    #[error("the tables were closed before the report was written")]
+    TablesClosed,
     #[error("computing the report: {0}")]
     Frames(#[from] polars::error::PolarsError),
     #[error("writing the report: {0}")]

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod journal;
 pub mod name;
 pub mod negative;
+pub mod pages;
 pub mod payouts;
 pub mod people;
 pub mod query;

@@ -2,11 +2,15 @@
 
 use duckdb::Connection;
 
+use crate::domain::id::UserId;
+use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
+use crate::reports::frame;
+use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
-use crate::reports::source::{Source, money_totals};
+use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Period, Report, Table, Value};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -32,16 +36,57 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let frame = source.load(&sql(query))?;
-    let table = Table::from_frame(COLUMNS, &frame)?;
-    let count = i64::try_from(frame.height()).expect("rows fit");
-    let mut totals = money_totals(&frame, &["amount"])?;
-    totals.push(("payouts_count", Value::Int(count)));
+    let (pages, count, amount) = pages(&source, query)?;
+    let user = query.user;
+    let table = Pages::begin(connection, pages, count, move |connection, page| {
+        let frame = frame::query(connection, &sql(*page, user), [])?;
+        Ok(Table::from_frame(COLUMNS, &frame)?)
+    })?;
+    let count = i64::try_from(count).expect("rows fit");
+    let totals = vec![
+        ("amount", Value::minor(amount)),
+        ("payouts_count", Value::Int(count)),
+    ];
     Ok(source.report("payouts", query, period, totals, table))
 }
 
+/// Divides the payouts by dates; a date is never divided, since it has one payout a user at most.
+/// Also says how many there are and their sum in minor units.
+fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Period>, usize, i64), ReportError> {
+    let sql = format!(
+        "SELECT date_diff('day', DATE '1970-01-01', business_date), count(*), sum(amount)::BIGINT
+        FROM payouts WHERE {} AND {} GROUP BY business_date ORDER BY business_date",
+        dated("business_date", query.dates.period()),
+        of_user("user_id", query.user),
+    );
+    let mut statement = source.connection().prepare(&sql)?;
+    let dates = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get::<_, usize>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let (mut pages, mut room) = (Vec::<Period>::new(), 0);
+    let (mut count, mut amount) = (0, 0);
+    for date in dates {
+        let (days, rows, paid) = date?;
+        let date = Some(BusinessDate::from_epoch_days(days));
+        match pages.last_mut().filter(|_| rows <= room) {
+            Some(page) => page.to = date,
+            None => {
+                room = PAGE_ROWS;
+                pages.push(Period {
+                    from: date,
+                    to: date,
+                });
+            }
+        }
+        room = room.saturating_sub(rows);
+        count += rows;
+        amount += paid;
+    }
+    Ok((pages, count, amount))
+}
+
 /// The last word on a mail is its latest row; without any it is still to be sent. People are named as on the date.
-fn sql(query: &Query) -> String {
+fn sql(dates: Period, user: Option<UserId>) -> String {
     format!(
         "WITH mail AS (
             SELECT payout_id, arg_max(sent, sequence) AS sent, arg_max(mail_to, sequence) AS mail_to
@@ -57,7 +102,7 @@ fn sql(query: &Query) -> String {
         FROM payouts p ASOF LEFT JOIN named n ON n.user_id = p.user_id AND n.business_date <= p.business_date
         LEFT JOIN users u ON u.user_id = p.user_id LEFT JOIN mail m ON m.payout_id = p.payout_id
         WHERE {} AND {} ORDER BY date, login, p.sequence",
-        dated("p.business_date", query.dates.period()),
-        of_user("p.user_id", query.user),
+        dated("p.business_date", dates),
+        of_user("p.user_id", user),
     )
 }

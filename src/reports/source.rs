@@ -7,6 +7,7 @@ use crate::domain::id::Sequence;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::reports::error::ReportError;
 use crate::reports::frame;
+use crate::reports::pages::Pages;
 use crate::reports::query::Query;
 use crate::reports::table::{Named, Period, Report, Table, Value};
 
@@ -77,8 +78,9 @@ impl<'a> Source<'a> {
         query: &Query,
         period: Period,
         totals: Vec<Named>,
-        table: Table,
+        rows: impl Into<(Table, Pages)>,
     ) -> Report {
+        let (table, pages) = rows.into();
         Report {
             name,
             as_of_sequence: self.as_of_sequence,
@@ -89,6 +91,7 @@ impl<'a> Source<'a> {
             totals,
             beside: Vec::new(),
             table,
+            pages,
         }
     }
 }

@@ -9,6 +9,8 @@ use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, PolarsResult, Se
 use crate::domain::id::Sequence;
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::error::ReportError;
+use crate::reports::pages::Pages;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ColumnKind {
@@ -261,7 +263,7 @@ pub struct Period {
 }
 
 /// A table with all that says what it is about.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Report {
     pub name: &'static str,
     /// The lowest checkpoint that was read.
@@ -273,7 +275,9 @@ pub struct Report {
     pub totals: Vec<Named>,
     /// Members that stand beside the rows in JSON and under the table elsewhere.
     pub beside: Vec<Named>,
+    /// All rows, or those of the first page.
     pub table: Table,
+    pub pages: Pages,
 }
 
 impl Report {
@@ -289,6 +293,37 @@ impl Report {
             totals: Vec::new(),
             beside: Vec::new(),
             table,
+            pages: Pages::default(),
         }
+    }
+
+    /// The number of rows on all pages.
+    pub fn height(&self) -> usize {
+        self.table.height() + self.pages.rows()
+    }
+
+    /// The first `rows` rows, under the totals of all.
+    ///
+    /// # Errors
+    /// If the frame cannot be cut.
+    pub fn head(self, rows: usize) -> Result<Report, ReportError> {
+        let table = Table::from_frame(self.table.columns(), &self.table.frame().head(Some(rows)))?;
+        Ok(Report {
+            table,
+            pages: Pages::default(),
+            ..self
+        })
+    }
+
+    /// Runs `write` on the table of every page, in order.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or that of `write`.
+    pub fn each_page(
+        &self,
+        mut write: impl FnMut(&Table) -> Result<(), ReportError>,
+    ) -> Result<(), ReportError> {
+        write(&self.table)?;
+        self.pages.load().try_for_each(|page| write(&page?))
     }
 }

@@ -1,14 +1,16 @@
 //! `tasks`: every task with who holds or finished it and what it has cost so far.
 
 use duckdb::Connection;
-use polars::prelude::DataFrame;
 
+use crate::domain::id::UserId;
 use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::error::ReportError;
+use crate::reports::frame;
+use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, of_user};
-use crate::reports::source::{Source, money_totals};
+use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Period, Report, Table, Value};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("task_id", Text),
@@ -38,31 +40,76 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let frame = source.load(&sql(query, &created(period, &source.zone)))?;
-    let totals = totals(&frame)?;
-    Ok(source.report(
-        "tasks",
-        query,
-        period,
-        totals,
-        Table::from_frame(COLUMNS, &frame)?,
-    ))
+    let created = created(period, &source.zone);
+    let (pages, sums) = pages(&source, &created, query.user)?;
+    let user = query.user;
+    let table = Pages::begin(connection, pages, sums.rows, move |connection, page| {
+        let frame = frame::query(connection, &sql(page, user), [])?;
+        Ok(Table::from_frame(COLUMNS, &frame)?)
+    })?;
+    let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
+    let totals = vec![
+        ("fees_charged", Value::minor(sums.fees_charged)),
+        ("open", count(sums.open)),
+        ("completed", count(sums.rows - sums.open)),
+    ];
+    Ok(source.report("tasks", query, period, totals, table))
 }
 
-fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
-    let statuses = frame.column("status")?.str()?;
-    let open = statuses
-        .iter()
-        .flatten()
-        .filter(|status| *status == "open")
-        .count();
-    let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
-    let mut totals = money_totals(frame, &["fees_charged"])?;
-    totals.extend([
-        ("open", count(open)),
-        ("completed", count(frame.height() - open)),
-    ]);
-    Ok(totals)
+/// Sums over tasks.
+#[derive(Default)]
+struct Sums {
+    rows: usize,
+    open: usize,
+    /// In minor units.
+    fees_charged: i64,
+}
+
+/// A condition for the tasks of one page.
+struct Page(String);
+
+/// The page of a report without tasks.
+impl Default for Page {
+    fn default() -> Page {
+        Page("false".to_owned())
+    }
+}
+
+/// Divides the tasks by their numbers.
+fn pages(
+    source: &Source<'_>,
+    created: &str,
+    user: Option<UserId>,
+) -> Result<(Vec<Page>, Sums), ReportError> {
+    let all = Page(format!("true{created}"));
+    let sql = format!(
+        "WITH numbered AS (
+            SELECT number, status, fees_charged, row_number() OVER (ORDER BY number) - 1 AS place
+            FROM ({}))
+        SELECT min(number), max(number), count(*), count(*) FILTER (status = 'open'),
+            sum(fees_charged)::BIGINT
+        FROM numbered GROUP BY place // {PAGE_ROWS} ORDER BY min(place)",
+        sql(&all, user)
+    );
+    let mut statement = source.connection().prepare(&sql)?;
+    let found = statement.query_map([], |row| {
+        let (first, last): (u64, u64) = (row.get(0)?, row.get(1)?);
+        let sums = Sums {
+            rows: row.get(2)?,
+            open: row.get(3)?,
+            fees_charged: row.get(4)?,
+        };
+        Ok((first, last, sums))
+    })?;
+    let (mut pages, mut sums) = (Vec::new(), Sums::default());
+    for page in found {
+        let (first, last, found) = page?;
+        pages.push(Page(format!("number BETWEEN {first} AND {last}{created}")));
+        sums.rows += found.rows;
+        sums.open += found.open;
+        sums.fees_charged += found.fees_charged;
+    }
+    Ok((pages, sums))
 }
 
 /// The moments whose local date lies in `period`.
@@ -79,14 +126,14 @@ fn created(period: Period, zone: &Zone) -> String {
 
 /// An assignment is found by its sequence: the latest has the highest. Of completions the first counts; a second is
 /// one that accounting stops at.
-fn sql(query: &Query, created: &str) -> String {
-    let narrowed = if created.is_empty() {
+fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
+    let narrowed = if condition == "true" {
         "true"
     } else {
         "task_id IN (SELECT task_id FROM chosen)"
     };
     format!(
-        "WITH chosen AS (SELECT * FROM tasks WHERE true{created}),
+        "WITH chosen AS (SELECT * FROM tasks WHERE {condition}),
         latest AS (
             SELECT max(sequence) AS sequence, count(*) AS assignments
             FROM assignments WHERE {narrowed} GROUP BY task_id),
@@ -113,7 +160,7 @@ fn sql(query: &Query, created: &str) -> String {
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by
         WHERE {} ORDER BY t.number",
-        of_user("a.assignee_id", query.user),
-        of_user("h.assignee_id", query.user),
+        of_user("a.assignee_id", user),
+        of_user("h.assignee_id", user),
     )
 }

@@ -27,7 +27,7 @@ use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
 use crate::reports::render::{Format, Options, render};
-use crate::reports::table::{Report, Table};
+use crate::reports::table::Report;
 use crate::store::StoreDirectory;
 
 const TIME_ZONE: &str = "Europe/Moscow";
@@ -187,7 +187,8 @@ impl Demo {
         let today = desk.company.zone.date_of(invocation.environment.now());
         for name in ReportName::ALL {
             let report = demo_report(desk, name, today)?;
-            let shown = first_rows(&report)?;
+            let hidden = report.height().saturating_sub(ROWS_SHOWN);
+            let shown = report.head(ROWS_SHOWN)?;
             invocation.with_output(|out| {
                 writeln!(out, "── report {} ──", name.name())?;
                 render(
@@ -198,7 +199,6 @@ impl Demo {
                     },
                     out,
                 )?;
-                let hidden = report.table.height().saturating_sub(ROWS_SHOWN);
                 if hidden > 0 {
                     writeln!(out, "… and {hidden} rows more")?;
                 }
@@ -235,14 +235,4 @@ fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result
         _ => load(desk, name, Dates::Default, None, None),
     }?;
     Ok(report)
-}
-
-fn first_rows(report: &Report) -> Result<Report, Failure> {
-    let head = report.table.frame().head(Some(ROWS_SHOWN));
-    let table = Table::from_frame(report.table.columns(), &head)
-        .map_err(crate::reports::error::ReportError::from)?;
-    Ok(Report {
-        table,
-        ..report.clone()
-    })
 }

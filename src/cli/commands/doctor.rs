@@ -11,7 +11,7 @@ use crate::domain::text::Displayed;
 use crate::domain::time::Zone;
 use crate::reports::error::ReportError;
 use crate::reports::render::Format;
-use crate::reports::table::{Period, Report, Table, Value};
+use crate::reports::table::{Report, Table, Value};
 
 #[derive(Args, Debug)]
 pub struct Doctor {}
@@ -75,12 +75,10 @@ fn report(examination: &Examination) -> Result<Report, Failure> {
         head_sequence: examination.head,
         zone: zone.expect("UTC is a zone"),
         currency: company.map_or_else(String::new, |company| company.currency.clone()),
-        period: Period::default(),
         totals: vec![
             ("problems", count(Health::Problem)),
             ("warnings", count(Health::Warning)),
         ],
-        beside: Vec::new(),
-        table,
+        ..Report::alone(table)
     })
 }

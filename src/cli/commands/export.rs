@@ -252,8 +252,8 @@ fn export_all(
         })?;
         invocation
             .reporter
-            .detail(&format!("{file}: {} rows", report.table.height()));
-        let (rows, as_of_sequence) = (report.table.height(), report.as_of_sequence);
+            .detail(&format!("{file}: {} rows", report.height()));
+        let (rows, as_of_sequence) = (report.height(), report.as_of_sequence);
         files.push(Exported {
             file,
             report: name.name(),

@@ -178,7 +178,7 @@ pub fn load(
     };
     query.check()?;
     let database = open_for_report(app, name.reads())?;
-    let report = name
+    let mut report = name
         .load(database.connection(), &query)
         .map_err(|error| match error {
             ReportError::Tables(source) if is_damage(&source) => {
@@ -187,6 +187,7 @@ pub fn load(
             other => other.into(),
         })?;
     let reach = Reach::of(desk, name.reads(), &database)?;
+    report.pages.read_from(database);
     Ok((
         Report {
             as_of_sequence: reach.through,

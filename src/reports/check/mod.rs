@@ -4,5 +4,6 @@
 mod figures;
 mod history;
 mod journals;
+mod pages;
 mod speed;
 mod tables;

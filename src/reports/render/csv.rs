@@ -1,13 +1,14 @@
 //! RFC 4180 with a header and LF. Text that a spreadsheet would run as a formula gets one
 //! leading apostrophe, which the imports take off again.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use crate::domain::text::looks_like_formula;
-use crate::reports::render::text::{write_lines, write_machine};
+use crate::reports::error::ReportError;
+use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::{Cell, Report};
 
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let names: Vec<&str> = report
         .table
         .columns()
@@ -15,13 +16,12 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         .map(|(name, _)| *name)
         .collect();
     writeln!(out, "{}", names.join(","))?;
-    let readers = report.table.readers();
-    write_lines(report.table.height(), out, |row, line| {
-        for (column, reader) in readers.iter().enumerate() {
+    write_rows(report, out, |cells, line| {
+        for (column, cell) in cells.enumerate() {
             if column > 0 {
                 line.push(b',');
             }
-            match reader(row) {
+            match cell {
                 Cell::Text(text) => write_text(text, line),
                 other => write_machine(other, line)?,
             }

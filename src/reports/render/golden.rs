@@ -5,6 +5,7 @@ use polars::prelude::{ParquetReader, SerReader};
 use crate::domain::id::Sequence;
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::pages::Pages;
 use crate::reports::render::{Format, Options, render};
 use crate::reports::table::{Period, Report, Table, Value};
 
@@ -52,6 +53,7 @@ fn sample() -> Report {
         ],
         beside: vec![("login", Value::Text("anna".into()))],
         table,
+        pages: Pages::default(),
     }
 }
 

@@ -2,29 +2,31 @@
 
 use std::io::{self, Write};
 
-use crate::reports::render::text::{write_lines, write_machine};
+use crate::reports::error::ReportError;
+use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::{Cell, Report, Value};
 
 /// The whole report, on one line.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let mut head = Vec::new();
     write_head(report, &mut head)?;
     out.write_all(&head)?;
     let members = Members::of(report);
-    write_lines(report.table.height(), out, |row, line| {
-        if row > 0 {
+    let mut is_first = true;
+    write_rows(report, out, |cells, line| {
+        if !std::mem::take(&mut is_first) {
             line.push(b',');
         }
-        members.write(row, line)
+        members.write(cells, line)
     })?;
-    out.write_all(b"]}\n")
+    Ok(out.write_all(b"]}\n")?)
 }
 
 /// The rows alone, one object a line.
-pub fn write_rows(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_lines(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let members = Members::of(report);
-    write_lines(report.table.height(), out, |row, line| {
-        members.write(row, line)?;
+    write_rows(report, out, |cells, line| {
+        members.write(cells, line)?;
         line.push(b'\n');
         Ok(())
     })
@@ -77,22 +79,22 @@ fn write_object(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Resu
     Ok(())
 }
 
-/// The members of a row, each with the bytes that come before its value.
-struct Members<'a>(Vec<(String, crate::reports::table::Reader<'a>)>);
+/// The bytes that come before each value of a row.
+struct Members(Vec<String>);
 
-impl<'a> Members<'a> {
-    fn of(report: &'a Report) -> Members<'a> {
+impl Members {
+    fn of(report: &Report) -> Members {
         let names = report.table.columns().iter().enumerate();
         let before = names.map(|(number, (name, _))| {
             format!("{}\"{name}\":", if number == 0 { '{' } else { ',' })
         });
-        Members(before.zip(report.table.readers()).collect())
+        Members(before.collect())
     }
 
-    fn write(&self, row: usize, to: &mut Vec<u8>) -> io::Result<()> {
-        for (before, reader) in &self.0 {
+    fn write(&self, cells: &mut dyn Iterator<Item = Cell<'_>>, to: &mut Vec<u8>) -> io::Result<()> {
+        for (before, cell) in self.0.iter().zip(cells) {
             to.extend_from_slice(before.as_bytes());
-            write_value(reader(row), to)?;
+            write_value(cell, to)?;
         }
         to.push(b'}');
         Ok(())

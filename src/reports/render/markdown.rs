@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 
 use crate::domain::text::Displayed;
-use crate::reports::render::text::{footer, for_people, totals_row, write_lines, zone_of};
+use crate::reports::error::ReportError;
+use crate::reports::render::text::{footer, for_people, totals_row, write_rows, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Report, Value};
 
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let zone = zone_of(report);
     let columns = report.table.columns();
     write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;
@@ -21,12 +22,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     };
     write_row(out, columns.iter().map(|(_, kind)| align(*kind).to_owned()))?;
-    let readers = report.table.readers();
-    write_lines(report.table.height(), out, |row, line| {
-        write_row(
-            line,
-            readers.iter().map(|reader| escaped(reader(row), &zone)),
-        )
+    write_rows(report, out, |cells, line| {
+        write_row(line, cells.map(|cell| escaped(cell, &zone)))
     })?;
     if let Some(totals) = totals_row(report) {
         let bold = |value: Option<&Value>| {

@@ -1,7 +1,7 @@
 //! Writes a report in one of the output formats.
 //!
 //! Every format reads the same [`Cell`](crate::reports::table::Cell)s, so none can show a value that another does not.
-//! All but `table` and `parquet` write row by row.
+//! All read page by page, so that memory does not grow with the number of rows.
 
 mod csv;
 #[cfg(test)]
@@ -53,12 +53,12 @@ pub fn render(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     match format {
-        Format::Table => Ok(terminal::write(report, options, out)?),
-        Format::Plain => Ok(plain::write(report, out)?),
-        Format::Csv => Ok(csv::write(report, out)?),
-        Format::Json => Ok(json::write(report, out)?),
-        Format::Ndjson => Ok(json::write_rows(report, out)?),
-        Format::Markdown => Ok(markdown::write(report, out)?),
+        Format::Table => terminal::write(report, options, out),
+        Format::Plain => plain::write(report, out),
+        Format::Csv => csv::write(report, out),
+        Format::Json => json::write(report, out),
+        Format::Ndjson => json::write_lines(report, out),
+        Format::Markdown => markdown::write(report, out),
         Format::Parquet => parquet::write(report, out),
     }
 }

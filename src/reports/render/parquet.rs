@@ -14,26 +14,15 @@ use polars::prelude::{
 };
 
 use crate::reports::error::ReportError;
-use crate::reports::table::{ColumnKind, Report};
+use crate::reports::table::{ColumnKind, Report, Table};
 
 const MONEY_DIGITS: usize = 18;
-
-const ROW_GROUP_ROWS: usize = 1 << 18;
 
 /// # Errors
 /// [`ReportError::Frames`]: an amount of more than 18 digits, or `out` fails.
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
-    let kinds = report.table.columns().iter().map(|(_, kind)| *kind);
-    let columns = kinds.zip(report.table.frame().columns());
-    let typed: Vec<Column> = columns
-        .map(|(kind, column)| typed(kind, column))
-        .collect::<PolarsResult<_>>()?;
-    let mut frame = DataFrame::new(report.table.height(), typed)?;
-    frame.rechunk_mut();
-    let mut writer = ParquetWriter::new(out).batched(frame.schema())?;
-    for first in (0..frame.height()).step_by(ROW_GROUP_ROWS) {
-        writer.write_batch(&frame.slice(first as i64, ROW_GROUP_ROWS))?;
-    }
+    let mut writer = ParquetWriter::new(out).batched(typed_frame(&report.table)?.schema())?;
+    report.each_page(|table| Ok(writer.write_batch(&typed_frame(table)?)?))?;
     let version = ("popug-cli".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     if let KeyValueMetadata::Static(pairs) = KeyValueMetadata::from_static(vec![version]) {
         writer
@@ -49,6 +38,18 @@ pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
 pub fn columns(file: File) -> Option<Vec<String>> {
     let schema = ParquetReader::new(file).schema().ok()?;
     Some(schema.iter_names().map(|name| name.to_string()).collect())
+}
+
+/// The rows of a page, which become a row group.
+fn typed_frame(table: &Table) -> PolarsResult<DataFrame> {
+    let kinds = table.columns().iter().map(|(_, kind)| *kind);
+    let columns = kinds.zip(table.frame().columns());
+    let typed: Vec<Column> = columns
+        .map(|(kind, column)| typed(kind, column))
+        .collect::<PolarsResult<_>>()?;
+    let mut frame = DataFrame::new(table.height(), typed)?;
+    frame.rechunk_mut();
+    Ok(frame)
 }
 
 fn typed(kind: ColumnKind, column: &Column) -> PolarsResult<Column> {

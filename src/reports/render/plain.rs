@@ -4,17 +4,17 @@
 use std::io::{self, Write};
 
 use crate::domain::text::Displayed;
-use crate::reports::render::text::{write_lines, write_machine};
+use crate::reports::error::ReportError;
+use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::{Cell, Report};
 
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let readers = report.table.readers();
-    write_lines(report.table.height(), out, |row, line| {
-        for (column, reader) in readers.iter().enumerate() {
+pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+    write_rows(report, out, |cells, line| {
+        for (column, cell) in cells.enumerate() {
             if column > 0 {
                 line.push(b'\t');
             }
-            match reader(row) {
+            match cell {
                 Cell::Text(text) => write_text(text, line)?,
                 other => write_machine(other, line)?,
             }

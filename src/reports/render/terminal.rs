@@ -11,9 +11,10 @@ use jiff::tz::TimeZone;
 use textwrap::core::display_width;
 
 use crate::domain::text::Displayed;
+use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
-use crate::reports::table::{Cell, ColumnKind, Report};
+use crate::reports::table::{Cell, ColumnKind, Report, Table, Value};
 
 /// A shortened id: an ellipsis and this many of its last characters.
 const ID_CHARS: usize = 8;
@@ -55,9 +56,33 @@ const DISPENSABLE: [&str; 9] = [
 /// A longer word may be broken.
 const WORD_CHARS: usize = 16;
 
-pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> io::Result<()> {
+/// Every page becomes a grid of its own; the totals are in the last.
+pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> Result<(), ReportError> {
     let zone = zone_of(report);
-    let mut shown = printed_columns(report, &zone);
+    let (mut left_out, mut rows) = (Vec::new(), 0);
+    report.each_page(|table| {
+        rows += table.height();
+        let totals = totals_row(report).filter(|_| rows >= report.height());
+        let shown = printed_columns(table, totals, &zone);
+        left_out = write_grid(shown, table.height(), options, out)?;
+        Ok(())
+    })?;
+    for (name, value) in footer(report) {
+        writeln!(out, "{name}: {}", displayed(value.cell(), &zone))?;
+    }
+    if !left_out.is_empty() {
+        writeln!(out, "too narrow for: {} (see -o json)", left_out.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Returns the names of the columns for which there is no room.
+fn write_grid(
+    mut shown: Vec<Shown>,
+    height: usize,
+    options: Options,
+    out: &mut dyn Write,
+) -> io::Result<Vec<&'static str>> {
     let left_out = options
         .width
         .map_or(Vec::new(), |width| fit(&mut shown, usize::from(width)));
@@ -67,19 +92,9 @@ pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> io::Resu
             .iter_mut()
             .zip(&widths)
             .for_each(|(column, width)| column.wrap(*width));
-        writeln!(
-            out,
-            "{}",
-            grid(&shown, &widths, report.table.height(), options)
-        )?;
+        writeln!(out, "{}", grid(&shown, &widths, height, options))?;
     }
-    for (name, value) in footer(report) {
-        writeln!(out, "{name}: {}", displayed(value.cell(), &zone))?;
-    }
-    if !left_out.is_empty() {
-        writeln!(out, "too narrow for: {} (see -o json)", left_out.join(", "))?;
-    }
-    Ok(())
+    Ok(left_out)
 }
 
 /// One column as printed, its total included as the last cell when the report has any.
@@ -166,15 +181,18 @@ impl Shown {
     }
 }
 
-fn printed_columns(report: &Report, zone: &TimeZone) -> Vec<Shown> {
-    let totals = totals_row(report);
-    let readers = report.table.readers();
-    let columns = report.table.columns().iter().zip(readers).enumerate();
+fn printed_columns(
+    table: &Table,
+    totals: Option<Vec<Option<&Value>>>,
+    zone: &TimeZone,
+) -> Vec<Shown> {
+    let readers = table.readers();
+    let columns = table.columns().iter().zip(readers).enumerate();
     columns
         .map(|(number, ((name, kind), reader))| Shown {
             name,
             kind: *kind,
-            cells: (0..report.table.height())
+            cells: (0..table.height())
                 .map(|row| displayed(reader(row), zone))
                 .collect(),
             total: totals

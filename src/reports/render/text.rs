@@ -6,25 +6,33 @@ use jiff::tz::TimeZone;
 
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
+use crate::reports::error::ReportError;
 use crate::reports::table::{Cell, Report, Value};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Writes rows through one buffer. `row` appends one line to it.
-pub fn write_lines(
-    rows: usize,
+/// Writes the rows of all pages through one buffer. `row` appends one line to it.
+pub fn write_rows(
+    report: &Report,
     out: &mut dyn Write,
-    mut row: impl FnMut(usize, &mut Vec<u8>) -> io::Result<()>,
-) -> io::Result<()> {
+    mut row: impl FnMut(&mut dyn Iterator<Item = Cell<'_>>, &mut Vec<u8>) -> io::Result<()>,
+) -> Result<(), ReportError> {
     let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
-    for number in 0..rows {
-        row(number, &mut buffer)?;
-        if buffer.len() >= BUFFER_BYTES {
-            out.write_all(&buffer)?;
-            buffer.clear();
+    report.each_page(|table| {
+        let readers = table.readers();
+        for number in 0..table.height() {
+            row(
+                &mut readers.iter().map(|reader| reader(number)),
+                &mut buffer,
+            )?;
+            if buffer.len() >= BUFFER_BYTES {
+                out.write_all(&buffer)?;
+                buffer.clear();
+            }
         }
-    }
-    out.write_all(&buffer)
+        Ok(())
+    })?;
+    Ok(out.write_all(&buffer)?)
 }
 
 /// A cell that is not text, as programs read it: times in RFC 3339 UTC, null as nothing.
