@@ -13,8 +13,8 @@ const CHUNK_EVENTS: u64 = 4096;
 const CHUNKS_AHEAD: usize = 4;
 
 /// A run of consecutive lines, of which the wanted ones are decoded.
-pub struct Chunk {
-    pub events: Vec<Recorded<'static>>,
+pub struct Chunk<T = Recorded<'static>> {
+    pub events: Vec<T>,
     /// The last line of the run, wanted or not.
     pub through: Checkpoint,
     pub lines: u64,
@@ -25,12 +25,12 @@ pub struct Chunk {
 ///
 /// # Errors
 /// Damage, an event that cannot be decoded, or what `sink` returns.
-pub fn feed<E: From<LogError>>(
+pub fn feed<T: Send, E: From<LogError>>(
     log: &FileLog,
     after: &Checkpoint,
     last: Option<Sequence>,
-    read: impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError> + Send,
-    mut sink: impl FnMut(Chunk) -> Result<bool, E>,
+    read: impl Fn(&Line<'_>) -> Result<Option<T>, LogError> + Send,
+    mut sink: impl FnMut(Chunk<T>) -> Result<bool, E>,
 ) -> Result<bool, E> {
     let mut reader = log.read_after(after.sequence, &after.hash)?;
     let last = last.unwrap_or(reader.head().sequence);
@@ -66,9 +66,9 @@ pub fn follow(
     })
 }
 
-fn drain<E: From<LogError>>(
-    chunks: Receiver<Result<Chunk, LogError>>,
-    sink: &mut impl FnMut(Chunk) -> Result<bool, E>,
+fn drain<T, E: From<LogError>>(
+    chunks: Receiver<Result<Chunk<T>, LogError>>,
+    sink: &mut impl FnMut(Chunk<T>) -> Result<bool, E>,
 ) -> Result<bool, E> {
     for chunk in chunks {
         if !sink(chunk?)? {
@@ -80,11 +80,11 @@ fn drain<E: From<LogError>>(
 
 /// Ends at `last`, at an error, or when nobody listens any more. What stands before an event that
 /// cannot be read is handed over, then the error: the reader is past that event and must not go on.
-fn produce(
+fn produce<T>(
     reader: &mut Reader<'_>,
     last: Sequence,
-    read: impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
-    sender: &SyncSender<Result<Chunk, LogError>>,
+    read: impl Fn(&Line<'_>) -> Result<Option<T>, LogError>,
+    sender: &SyncSender<Result<Chunk<T>, LogError>>,
 ) {
     loop {
         let (chunk, error) = next_chunk(reader, last, &read);
@@ -104,11 +104,11 @@ fn produce(
 }
 
 /// The next lines, and what went wrong right behind them.
-fn next_chunk(
+fn next_chunk<T>(
     reader: &mut Reader<'_>,
     last: Sequence,
-    read: &impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
-) -> (Option<Chunk>, Option<LogError>) {
+    read: &impl Fn(&Line<'_>) -> Result<Option<T>, LogError>,
+) -> (Option<Chunk<T>>, Option<LogError>) {
     let mut events = Vec::new();
     let mut through = None;
     let mut lines = 0;
@@ -139,11 +139,11 @@ fn next_chunk(
 }
 
 /// The next line up to `last`, decoded if it is wanted.
-fn next_event(
+fn next_event<T>(
     reader: &mut Reader<'_>,
     last: Sequence,
-    read: &impl Fn(&Line<'_>) -> Result<Option<Recorded<'static>>, LogError>,
-) -> Result<Option<(Option<Recorded<'static>>, Checkpoint)>, LogError> {
+    read: &impl Fn(&Line<'_>) -> Result<Option<T>, LogError>,
+) -> Result<Option<(Option<T>, Checkpoint)>, LogError> {
     let Some(line) = reader.next_line()?.filter(|line| line.sequence <= last) else {
         return Ok(None);
     };

@@ -15,7 +15,7 @@ pub mod feed;
 mod fixture;
 pub mod notifier;
 pub mod process_lock;
-mod projection;
+pub mod projection;
 pub mod run;
 pub mod tracker;
 pub mod withheld;

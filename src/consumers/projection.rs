@@ -103,7 +103,10 @@ impl<'d, T: OwnTables> Projection<'d, T> {
     }
 
     /// Follows an event that somebody else decided: books and rows.
-    pub(super) fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+    ///
+    /// # Errors
+    /// If the event contradicts the tables.
+    pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         self.common.project(recorded)?;
         self.own.record(recorded, self.common.tally());
         Ok(())
@@ -116,11 +119,10 @@ impl<'d, T: OwnTables> Projection<'d, T> {
     }
 
     /// The last `events` events end at `through`.
-    pub(super) fn moved_to(
-        &mut self,
-        through: Checkpoint,
-        events: u64,
-    ) -> Result<(), ConsumeError> {
+    ///
+    /// # Errors
+    /// If DuckDB does not take their rows.
+    pub fn moved_to(&mut self, through: Checkpoint, events: u64) -> Result<(), ConsumeError> {
         self.position = through;
         self.applied += events;
         self.unflushed += events;

@@ -14,7 +14,7 @@ use crate::domain::dead_letter::Standing;
 use crate::domain::event::{Consumer, Event, EventKind, Subject};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-use crate::event_log::{Line, LineKind, LogError, Reader};
+use crate::event_log::{FileLog, Line, LineKind, LogError, Reader};
 use crate::state::{Checkpoint, Recorded, Resolution, StateIndex};
 
 /// An event that something was decided about.
@@ -41,7 +41,7 @@ impl Withheld {
     /// # Errors
     /// If the log cannot be read.
     pub fn load(around: &Surroundings<'_>, consumer: Consumer) -> Result<Withheld, ConsumeError> {
-        Withheld::of(around, consumer, &decisions(around)?)
+        Withheld::of(around.log, consumer, &decisions(around)?)
     }
 
     /// The same, of decisions that are known.
@@ -49,7 +49,7 @@ impl Withheld {
     /// # Errors
     /// If the log cannot be read.
     pub fn of(
-        around: &Surroundings<'_>,
+        log: &FileLog,
         consumer: Consumer,
         resolutions: &[Resolution],
     ) -> Result<Withheld, ConsumeError> {
@@ -62,7 +62,7 @@ impl Withheld {
             .iter()
             .filter(|resolution| resolution.consumer == consumer);
         for resolution in ours.filter(is_about_the_past) {
-            let line = around.log.line(resolution.target)?;
+            let line = log.line(resolution.target)?;
             let line = line.line();
             let letter = Letter {
                 standing: resolution.standing,

@@ -201,6 +201,17 @@ impl StateIndex {
         self.file.move_checkpoint(from, to)
     }
 
+    /// Follows one event, or remembers the given key of one that does not concern the index otherwise.
+    pub fn follow_event(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
+        if apply::is_subscribed(recorded.event.kind()) {
+            self.apply(recorded)
+        } else if recorded.command_hash.is_some() {
+            self.remember_key(recorded)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Follows one event; the checkpoint is set apart from it.
     pub fn apply(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
         if matches!(recorded.event.subject(), Subject::User(_)) {

@@ -167,7 +167,7 @@ impl App<'_> {
         from: &Checkpoint,
         resolutions: &[Resolution],
     ) -> Option<Halt> {
-        let withheld = Withheld::of(&self.around(), consumer, resolutions).ok()?;
+        let withheld = Withheld::of(&self.log, consumer, resolutions).ok()?;
         let mut reader = self.log.read_after(from.sequence, &from.hash).ok()?;
         while let Some(line) = reader.next_line().ok()? {
             if let Err(error) = withheld.read(&line) {

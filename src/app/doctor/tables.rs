@@ -164,7 +164,7 @@ impl App<'_> {
         ahead: &Ahead,
     ) -> Result<Found, AppError> {
         // What cannot be read of the log is told of the log.
-        let withheld = Withheld::of(&self.around(), Consumer::Accounting, &ahead.resolutions)
+        let withheld = Withheld::of(&self.log, Consumer::Accounting, &ahead.resolutions)
             .unwrap_or_else(|_| Withheld::nothing(Consumer::Accounting));
         if let Some(missing) = withheld.missing_from_the_books() {
             return Ok(Found::Lacking(missing));

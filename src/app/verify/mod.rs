@@ -1,17 +1,19 @@
 //! `verify`: is the log what was acknowledged, and do the tables say what the log says?
 //!
 //! Every line, the head, the checkpoints and the sums of the tables are always checked
-//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line against its JSON Schema, the whole
-//! history against the invariants of the books (`history`) and every table against a rebuild
-//! (`tables`), made in a directory of its own.
+//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line against its JSON Schema. It
+//! reads the log once more (`reading`): the books are decided a second time and compared with the log (`replay`), every table is
+//! rebuilt in a directory of its own (`rebuilds`) and compared with the live one (`tables`).
 //!
 //! Invariant: the store is only read. Nothing in it is created, changed, repaired or locked for
 //! writing, so a store on a read-only medium can be verified.
 
 mod checkpoints;
 mod findings;
-mod history;
 mod money;
+mod reading;
+mod rebuilds;
+mod replay;
 pub(super) mod scratch;
 mod tables;
 #[cfg(test)]
@@ -22,19 +24,22 @@ pub use findings::{Damage, Findings, Violation};
 
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
-use crate::domain::id::Sequence;
+use crate::domain::id::{EntryId, Sequence};
 use crate::event_log::LogError;
 use crate::event_log::audit::{Depth, Scope};
 use crate::state::{Recorded, Resolution};
-use history::History;
+use checkpoints::LiveFiles;
+use reading::read_log;
+use rebuilds::Rebuilds;
+use replay::Replay;
 use scratch::Scratch;
+use tables::check_tables;
 
-/// What is being checked; progress is counted in bytes of lines, else in events.
+/// What is being checked. Progress is counted in bytes of lines, then in events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     Lines,
     History,
-    Tables,
 }
 
 /// Told how much of a step is done, of how much.
@@ -76,51 +81,49 @@ impl App<'_> {
         }
         let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
-        self.check_statements(&statements, is_whole.then_some(&counted), &mut findings)?;
-        let decisions = if deep || !unknown.is_empty() {
-            self.decisions()?
-        } else {
-            Vec::new()
-        };
+        let decisions = self.decisions(&counted.decisions)?;
+        let tallies = is_whole.then_some(&counted.tallies[..]);
+        self.check_statements(&statements, tallies, &decisions, &mut findings)?;
         let unreadable = self.check_versions(&unknown, &decisions, &mut findings)?;
-        if deep && self.check_history(&decisions, unreadable, &mut findings, progress)? {
-            self.check_tables(&files, &decisions, &scratch, &mut findings, progress)?;
+        if deep {
+            let books = (&decisions[..], &counted.corrected[..]);
+            self.check_deeply(&files, books, unreadable, &scratch, &mut findings, progress)?;
         }
         Ok(findings)
     }
 
-    /// What was decided about dead letters up to where the log can be read. It is read from the log:
-    /// the state index may be what is wrong.
-    fn decisions(&self) -> Result<Vec<Resolution>, AppError> {
+    /// The decisions about dead letters at these events. They are read from the log: the state index may
+    /// be wrong.
+    fn decisions(&self, places: &[Sequence]) -> Result<Vec<Resolution>, AppError> {
         let mut decisions = Vec::new();
-        let read = self.log.for_each(Sequence::FIRST, &mut |line| {
-            // What cannot be read was found line by line.
-            if line.type_name.starts_with("event.")
-                && let Ok(recorded) = Recorded::from_line(line)
-            {
-                decisions.extend(Resolution::of(&recorded));
-            }
-            Ok(())
-        });
-        match read {
-            Ok(_) | Err(LogError::Damaged { .. }) => Ok(decisions),
-            Err(other) => Err(other.into()),
+        for at in places {
+            let line = match self.log.line(*at) {
+                // The damage was found line by line.
+                Err(LogError::Damaged { .. }) => continue,
+                line => line?,
+            };
+            decisions.extend(Resolution::of(&Recorded::from_line(&line.line())?));
         }
+        Ok(decisions)
     }
 
-    /// False if the history could not be read to its end. What is of an unknown version is passed over,
-    /// beginning with `unreadable`.
-    fn check_history(
+    /// Replays the log and rebuilds the tables in one reading, and tells what differs. Events of unknown
+    /// versions are passed over; `unreadable` is the first of them.
+    fn check_deeply(
         &self,
-        decisions: &[Resolution],
+        files: &LiveFiles,
+        (decisions, corrected): (&[Resolution], &[EntryId]),
         unreadable: Option<Sequence>,
+        scratch: &Scratch,
         findings: &mut Findings,
         progress: Progress<'_>,
-    ) -> Result<bool, AppError> {
-        let mut history = History::with_decisions(decisions.to_vec());
-        let read = history.follow(&self.around(), progress);
-        let (read_through, is_founded) = (history.read_through(), history.is_founded());
-        let found = history.end(&self.log)?;
+    ) -> Result<(), AppError> {
+        let mut replay = Replay::new(decisions.to_vec(), corrected);
+        let mut rebuilds = Rebuilds::begin(&self.log, files, decisions, scratch, self.lock_wait)?;
+        let told = |done, total| progress(Step::History, done, total);
+        let read = read_log(&self.log, decisions, &mut replay, &mut rebuilds, &told);
+        let (read_through, is_founded) = (replay.read_through(), replay.is_founded());
+        let found = replay.end();
         if let Some(at) = unreadable.filter(|_| !found.is_empty()) {
             findings.notes.push(format!(
                 "the deep checks pass over event {at}, which cannot be read: what they find behind it may follow from that"
@@ -128,12 +131,11 @@ impl App<'_> {
         }
         findings.violations.extend(found);
         match read {
-            Ok(()) if is_founded => Ok(true),
+            Ok(()) if is_founded => check_tables(files, rebuilds, scratch, findings),
             Ok(()) => {
-                findings.notes.push(
-                    "no company was founded in this log: there are no tables to compare".to_owned(),
-                );
-                Ok(false)
+                let none = "no company was founded in this log: there are no tables to compare";
+                findings.notes.push(none.to_owned());
+                Ok(())
             }
             Err(ConsumeError::Log(
                 error @ (LogError::Damaged { .. } | LogError::Undecodable { .. }),
@@ -141,7 +143,7 @@ impl App<'_> {
                 findings.notes.push(format!(
                     "the deep checks end after event {read_through}, and tables were not compared: {error}"
                 ));
-                Ok(false)
+                Ok(())
             }
             Err(other) => Err(other.into()),
         }

@@ -5,9 +5,9 @@ use crate::app::{App, AppError};
 use crate::consumers::contents::check_money;
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
-use crate::event_log::audit::Counted;
-use crate::state::Checkpoint;
+use crate::state::{Checkpoint, Resolution};
 use crate::store::{Database, StoreError, Tables};
 
 /// What the tables of one consumer say about money.
@@ -65,7 +65,8 @@ impl App<'_> {
     pub(super) fn check_statements(
         &self,
         statements: &[Statement],
-        counted: Option<&Counted>,
+        tallies: Option<&[(Sequence, Tally)]>,
+        decisions: &[Resolution],
         findings: &mut Findings,
     ) -> Result<(), AppError> {
         for said in statements {
@@ -80,18 +81,13 @@ impl App<'_> {
                 findings.rebuildable("I1", consumer, file, contradiction.clone());
             }
         }
-        let Some(counted) = counted else {
+        let Some(tallies) = tallies else {
             let why = "the sums in the tables were not compared with the log, which has events that are not read";
             let is_told = !findings.is_sound() || statements.is_empty();
             findings.notes.extend((!is_told).then(|| why.to_owned()));
             return Ok(());
         };
-        let decisions = if counted.decisions > 0 {
-            self.decisions()?
-        } else {
-            Vec::new()
-        };
-        for (said, (_, logged)) in statements.iter().zip(&counted.tallies) {
+        for (said, (_, logged)) in statements.iter().zip(tallies) {
             if said.contradiction.is_some() {
                 continue;
             }
@@ -106,7 +102,7 @@ impl App<'_> {
             if said.tally == *logged || !is_of_this_log {
                 continue;
             }
-            if !Withheld::of(&self.around(), said.consumer, &decisions)?.is_empty() {
+            if !Withheld::of(&self.log, said.consumer, decisions)?.is_empty() {
                 let name = said.file;
                 findings.notes.push(format!(
                     "{name} leaves out events that are set aside or skipped; its sums are compared by --deep"

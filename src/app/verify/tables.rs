@@ -2,81 +2,68 @@
 
 use std::path::Path;
 
+use crate::app::AppError;
 use crate::app::verify::checkpoints::LiveFiles;
+use crate::app::verify::rebuilds::{Differences, DuckDbRebuild, IndexRebuild, Rebuilds};
 use crate::app::verify::scratch::Scratch;
-use crate::app::verify::{Findings, Progress, Step, Violation};
-use crate::app::{App, AppError};
-use crate::consumers::notifier::MailTables;
-use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Notices, Surroundings, run};
+use crate::app::verify::{Findings, Violation};
+use crate::consumers::ConsumeError;
 use crate::domain::event::Consumer;
-use crate::domain::id::Sequence;
 use crate::event_log::LogError;
-use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
+use crate::state::StateError;
 use crate::store::connecting::quoted;
 use crate::store::{Database, StoreError, Tables};
 
-/// Tells the progress of a rebuild and nothing else.
-struct Rebuilding<'a>(Progress<'a>);
-
-impl Notices for Rebuilding<'_> {
-    fn warn(&self, _: &str) {}
-
-    fn advanced(&self, _: Consumer, done: Sequence, total: Sequence) {
-        (self.0)(Step::Tables, done.0, total.0);
+/// Compares the live files with what was rebuilt while the log was read.
+pub(super) fn check_tables(
+    files: &LiveFiles,
+    rebuilds: Rebuilds<'_>,
+    scratch: &Scratch,
+    findings: &mut Findings,
+) -> Result<(), AppError> {
+    check_state(rebuilds.index, findings)?;
+    if let Some(mails) = rebuilds.mails {
+        let made = comparable(mails.end(), Consumer::Notifier, "notifier.sqlite", findings)?;
+        differ(
+            Consumer::Notifier,
+            "notifier.sqlite",
+            made.unwrap_or_default(),
+            findings,
+        );
     }
-}
-
-impl App<'_> {
-    pub(super) fn check_tables(
-        &self,
-        files: &LiveFiles,
-        decisions: &[Resolution],
-        scratch: &Scratch,
-        findings: &mut Findings,
-        progress: Progress<'_>,
-    ) -> Result<(), AppError> {
-        let notices = Rebuilding(progress);
-        let around = Surroundings {
-            notices: &notices,
-            ..self.around()
+    let mut may_lack_money = false;
+    let mut wrong = None;
+    for rebuild in rebuilds.duckdb {
+        let consumer = rebuild.follower.consumer();
+        may_lack_money |= rebuild.follower.withheld.may_lack_money();
+        let DuckDbRebuild {
+            tables,
+            path,
+            ended,
+            ..
+        } = rebuild;
+        let file = match tables {
+            Tables::Accounting => &files.accounting,
+            Tables::Analytics => &files.analytics,
         };
-        check_state(&around, files.state.as_ref(), scratch, findings)?;
-        if let Some((live, checkpoint)) = &files.mails {
-            check_mails(&around, live, checkpoint, decisions, scratch, findings)?;
+        let Some((live, _)) = file else { continue };
+        if comparable(ended, consumer, tables.file_name(), findings)?.is_none() {
+            may_lack_money = true;
+            continue;
         }
-        let mut may_lack_money = false;
-        let mut wrong = None;
-        for (file, tables, consumer) in [
-            (&files.accounting, Tables::Accounting, Consumer::Accounting),
-            (&files.analytics, Tables::Analytics, Consumer::Analytics),
-        ] {
-            let Some((live, checkpoint)) = file else {
-                continue;
-            };
-            let rebuilt = scratch.path().join(tables.file_name());
-            let withheld = Withheld::of(&around, consumer, known_at(checkpoint, decisions))?;
-            may_lack_money |= withheld.may_lack_money();
-            let made = rebuild(&around, &rebuilt, tables, withheld, checkpoint);
-            if comparable(made, consumer, tables.file_name(), findings)?.is_none() {
-                may_lack_money = true;
-                continue;
-            }
-            for difference in differences(live, &rebuilt, scratch.path())? {
-                let place = format!("{} table {}", tables.file_name(), difference.table);
-                findings.rebuildable("I8", consumer.name(), place, difference.what);
-                wrong = wrong.or(Some(consumer));
-            }
+        for difference in differences(live, &path, scratch.path())? {
+            let place = format!("{} table {}", tables.file_name(), difference.table);
+            findings.rebuildable("I8", consumer.name(), place, difference.what);
+            wrong = wrong.or(Some(consumer));
         }
-        if let (Some((accounting, at)), Some((analytics, same))) =
-            (&files.accounting, &files.analytics)
-            && at == same
-            && !may_lack_money
-        {
-            check_totals(accounting, analytics, wrong, findings)?;
-        }
-        Ok(())
     }
+    if let (Some((accounting, at)), Some((analytics, same))) = (&files.accounting, &files.analytics)
+        && at == same
+        && !may_lack_money
+    {
+        check_totals(accounting, analytics, wrong, findings)?;
+    }
+    Ok(())
 }
 
 /// What a rebuild made. Where the log does not let it be made, that is told.
@@ -95,10 +82,7 @@ fn comparable<T>(
             sequence, reason, ..
         })) => (sequence, reason),
         Err(ConsumeError::Log(error) | ConsumeError::State(StateError::Log(error)))
-            if matches!(
-                error,
-                LogError::UnknownVersion { .. } | LogError::Undecodable { .. }
-            ) =>
+            if is_of_an_event(&error) =>
         {
             findings
                 .notes
@@ -114,94 +98,39 @@ fn comparable<T>(
     Ok(None)
 }
 
-/// Every command needs the index at the head. Whether it gets there is tried, however far the file is and if there
-/// is none.
-fn check_state(
-    around: &Surroundings<'_>,
-    live: Option<&(StateIndex, Checkpoint)>,
-    scratch: &Scratch,
-    findings: &mut Findings,
-) -> Result<(), AppError> {
+fn check_state(index: IndexRebuild<'_>, findings: &mut Findings) -> Result<(), AppError> {
     const FILE: &str = "state.sqlite";
-    let (rebuilt, _) = StateIndex::open(&scratch.path().join("rebuilt.sqlite"), around.lock_wait)?;
-    let follow = |last| -> Result<(), ConsumeError> {
-        rebuilt.begin()?;
-        rebuilt.follow_through(around.log, last)?;
-        Ok(rebuilt.commit()?)
-    };
-    if let Some((live, checkpoint)) = live {
-        if comparable(
-            follow(checkpoint.sequence),
-            Consumer::Tracker,
-            FILE,
-            findings,
-        )?
-        .is_none()
-        {
-            return Ok(());
-        }
-        for (table, what) in live.differences(&rebuilt)? {
-            findings.rebuildable(
-                "I8",
-                Consumer::Tracker.name(),
-                format!("{FILE} table {table}"),
-                what,
-            );
-        }
-    }
-    match follow(around.log.head()?.sequence) {
-        // The file was compared as far as it goes, and the event is told of already.
-        Err(ConsumeError::State(StateError::Log(
-            LogError::UnknownVersion { .. } | LogError::Undecodable { .. },
-        ))) => Ok(()),
-        followed => comparable(followed, Consumer::Tracker, FILE, findings).map(drop),
-    }
-}
-
-fn check_mails(
-    around: &Surroundings<'_>,
-    live: &MailTables,
-    checkpoint: &Checkpoint,
-    decisions: &[Resolution],
-    scratch: &Scratch,
-    findings: &mut Findings,
-) -> Result<(), AppError> {
-    const FILE: &str = "notifier.sqlite";
-    let withheld = Withheld::of(around, Consumer::Notifier, known_at(checkpoint, decisions))?;
-    let made = MailTables::rebuilt(
-        &scratch.path().join(FILE),
-        around,
-        &withheld,
-        checkpoint.sequence,
+    let (differences, ended) = index.end();
+    let was_compared = differences.is_some();
+    differ(
+        Consumer::Tracker,
+        FILE,
+        differences.unwrap_or_default(),
+        findings,
     );
-    let Some(rebuilt) = comparable(made, Consumer::Notifier, FILE, findings)? else {
-        return Ok(());
-    };
-    for (table, what) in live.differences(&rebuilt)? {
-        findings.rebuildable(
-            "I8",
-            Consumer::Notifier.name(),
-            format!("{FILE} table {table}"),
-            what,
-        );
+    match ended {
+        // The file was compared as far as it goes, and the event is told of already.
+        Err(ConsumeError::Log(error) | ConsumeError::State(StateError::Log(error)))
+            if was_compared && is_of_an_event(&error) =>
+        {
+            Ok(())
+        }
+        ended => comparable(ended, Consumer::Tracker, FILE, findings).map(drop),
     }
-    Ok(())
 }
 
-/// The decisions that were made before tables rested there.
-fn known_at<'d>(checkpoint: &Checkpoint, decisions: &'d [Resolution]) -> &'d [Resolution] {
-    &decisions[..decisions.partition_point(|decision| decision.sequence <= checkpoint.sequence)]
+fn differ(consumer: Consumer, file: &str, differences: Differences, findings: &mut Findings) {
+    for (table, what) in differences {
+        findings.rebuildable("I8", consumer.name(), format!("{file} table {table}"), what);
+    }
 }
 
-fn rebuild(
-    around: &Surroundings<'_>,
-    path: &Path,
-    tables: Tables,
-    withheld: Withheld,
-    to: &Checkpoint,
-) -> Result<(), ConsumeError> {
-    let database = Database::open(path, tables, around.lock_wait)?;
-    run::project_through(around, &database, tables, withheld, to.sequence)
+/// Whether it is one event that cannot be read.
+fn is_of_an_event(error: &LogError) -> bool {
+    matches!(
+        error,
+        LogError::UnknownVersion { .. } | LogError::Undecodable { .. }
+    )
 }
 
 struct Difference {

@@ -60,7 +60,7 @@ impl App<'_> {
 
     /// The state index leaves nothing out.
     fn left_out(&self, consumer: Consumer, decisions: &[Resolution]) -> Result<Withheld, AppError> {
-        match Withheld::of(&self.around(), consumer, decisions) {
+        match Withheld::of(&self.log, consumer, decisions) {
             _ if consumer == Consumer::Tracker => Ok(Withheld::nothing(consumer)),
             // The event that something was decided about is damaged: that was told.
             Err(ConsumeError::Log(LogError::Damaged { .. })) => Ok(Withheld::nothing(consumer)),

@@ -259,7 +259,7 @@ const fn tables_of(consumer: Consumer) -> Tables {
 /// If it is not known, or the log cannot be read.
 pub fn withheld(desk: &Desk<'_>, consumer: Consumer) -> Result<Withheld, Failure> {
     Ok(Withheld::of(
-        &desk.app.around(),
+        &desk.app.log,
         consumer,
         &desk.ask(|index| Ok(index.resolutions()?))?,
     )?)

@@ -64,7 +64,6 @@ fn show(reporter: &Reporter, step: Step, done: u64, total: u64) {
     let (what, least) = match step {
         Step::Lines => ("bytes", 16 << 20),
         Step::History => ("history", 20_000),
-        Step::Tables => ("tables", 20_000),
     };
     if total >= least {
         reporter.progress(what, done, total);

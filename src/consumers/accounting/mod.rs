@@ -19,7 +19,7 @@ use std::time::Instant;
 pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
 pub use owed::{first_owed, has_entries_behind, settled_through, stop};
-pub(super) use tables::AccountingTables;
+pub use tables::AccountingTables;
 
 use crate::consumers::projection::Projection;
 use crate::consumers::withheld::Withheld;

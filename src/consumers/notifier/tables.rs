@@ -74,22 +74,14 @@ impl MailTables {
             .map(|file| MailTables { file }))
     }
 
-    /// What the log up to `last` gives, in a new file at `path`.
+    /// Empty tables in a new file at `path`, in a transaction that is never committed.
     ///
     /// # Errors
-    /// If an event cannot be read or applied.
-    pub fn rebuilt(
-        path: &Path,
-        around: &Surroundings<'_>,
-        withheld: &Withheld,
-        last: Sequence,
-    ) -> Result<MailTables, ConsumeError> {
-        let (file, _) = SqliteFile::open(path, &LAYOUT, around.lock_wait)?;
-        let tables = MailTables { file };
-        tables
-            .file
-            .transaction(|| tables.follow(around, withheld, Some(last)))?;
-        Ok(tables)
+    /// If the file cannot be made.
+    pub fn beside(path: &Path, lock_wait: Duration) -> Result<MailTables, StateError> {
+        let (file, _) = SqliteFile::open(path, &LAYOUT, lock_wait)?;
+        file.begin()?;
+        Ok(MailTables { file })
     }
 
     /// The tables that differ, each with the first row that does.
@@ -229,7 +221,11 @@ impl MailTables {
         fed.map(drop)
     }
 
-    fn apply(&self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+    /// Follows one event; the checkpoint is set apart from it.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Stopped`] if the event contradicts the tables.
+    pub fn apply(&self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         let applied =
             projection::apply(self.file.db(), recorded).map_err(self.file.failed("write"));
         let Err(error) = applied else { return Ok(()) };

@@ -1,5 +1,7 @@
 //! Rules A4, A5 and A10: closing a date pays out whoever is in the black at its end.
 
+use uuid::Uuid;
+
 use crate::domain::event::{BalanceChanged, DayClosed, Fact, PayoutMade};
 use crate::domain::id::{EntryId, EventId, PayoutId, Sequence, UserId};
 use crate::domain::ledger::books::{Books, UserDay};
@@ -59,36 +61,60 @@ impl Books {
     pub fn decide_close(&mut self, closing: &Closing) -> Vec<Fact> {
         let date = self.first_open_date();
         let mut facts = Vec::new();
-        for (user, opening, day) in self.due(date) {
-            facts.extend(self.pay(date, user, opening, day, closing.at));
+        for user in self.due(date) {
+            let paid = self.payout(user, date);
+            let paid_id = EventId::from_uuid(self.payout_event_id(paid.payout_id));
+            let entry = self.payout_entry(&paid, closing.at);
+            facts.push(Fact {
+                id: paid_id,
+                causation: None,
+                event: paid.into(),
+            });
+            facts.push(self.posted(entry, paid_id));
         }
         let closed = self.totals(date, closing);
         self.close(&closed);
-        let id = EventId::from_uuid(self.company.id.derive(&format!("day/{date}")));
         facts.push(Fact {
-            id,
+            id: self.close_event_id(date),
             causation: None,
             event: closed.into(),
         });
         facts
     }
 
-    /// Every user's balance before `date` and his entries of it.
-    fn standings_on(&self, date: BusinessDate) -> impl Iterator<Item = (UserId, Money, UserDay)> {
-        let day = self.open_days.get(&date);
-        self.standings.iter().map(move |(user, standing)| {
-            let entries = day
-                .and_then(|day| day.get(user))
-                .copied()
-                .unwrap_or_default();
-            (*user, standing.carried, entries)
+    /// The id of the event that closes `date`.
+    pub fn close_event_id(&self, date: BusinessDate) -> EventId {
+        EventId::from_uuid(self.company.id.derive(&format!("day/{date}")))
+    }
+
+    /// The id of the event that makes a payout.
+    pub fn payout_event_id(&self, payout: PayoutId) -> Uuid {
+        derived_id(self.company.id, "payout.made", payout)
+    }
+
+    /// Every user's balance before `date` and the user's entries of it.
+    pub fn standings_on(
+        &self,
+        date: BusinessDate,
+    ) -> impl Iterator<Item = (UserId, Money, UserDay)> {
+        self.standings.keys().map(move |user| {
+            let (opening, day) = self.standing_on(*user, date);
+            (*user, opening, day)
         })
     }
 
-    /// Who is above zero at the end of `date`: user, balance before it, entries of it.
-    fn due(&self, date: BusinessDate) -> Vec<(UserId, Money, UserDay)> {
+    /// The user's balance before `date`, which is the first open one, and the user's entries of it.
+    fn standing_on(&self, user: UserId, date: BusinessDate) -> (Money, UserDay) {
+        let standing = self.standings.get(&user).copied().unwrap_or_default();
+        let day = self.open_days.get(&date).and_then(|day| day.get(&user));
+        (standing.carried, day.copied().unwrap_or_default())
+    }
+
+    /// The users above zero at the end of `date`.
+    fn due(&self, date: BusinessDate) -> Vec<UserId> {
         self.standings_on(date)
             .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
+            .map(|(user, ..)| user)
             .collect()
     }
 
@@ -102,60 +128,45 @@ impl Books {
             .collect()
     }
 
-    fn pay(
-        &mut self,
-        date: BusinessDate,
-        user_id: UserId,
-        opening: Money,
-        day: UserDay,
-        at: EventTime,
-    ) -> [Fact; 2] {
+    /// The payout of a user for the first open date. Nothing is posted.
+    pub fn payout(&self, user_id: UserId, date: BusinessDate) -> PayoutMade {
         let company = self.company.id;
-        let amount = opening + day.change();
+        let (opening, day) = self.standing_on(user_id, date);
         let payout_id = PayoutId::from_uuid(company.derive(&format!("payout/{user_id}/{date}")));
-        let paid_id = EventId::from_uuid(derived_id(company, "payout.made", payout_id));
         let entry_id = derived_id(company, "balance.changed", payout_id);
-        let paid = PayoutMade {
+        PayoutMade {
             payout_id,
             entry_id: EntryId::from_uuid(entry_id),
             user_id,
-            amount,
+            amount: opening + day.earned(),
             business_date: date,
             opening,
-            earned: day.change(),
-        };
-        let entry = BalanceChanged {
+            earned: day.earned(),
+        }
+    }
+
+    /// The entry of a payout. Nothing is posted.
+    pub fn payout_entry(&self, paid: &PayoutMade, at: EventTime) -> BalanceChanged {
+        BalanceChanged {
             entry_id: paid.entry_id,
-            user_id,
+            user_id: paid.user_id,
             kind: EntryKind::Payout,
-            amount: -amount,
-            balance: self.balance(user_id) - amount,
-            business_date: date,
+            amount: -paid.amount,
+            balance: self.balance(paid.user_id) - paid.amount,
+            business_date: paid.business_date,
             late: false,
             occurred_at: at,
             cause_sequence: None,
             task_id: None,
             assignment_no: None,
-            payout_id: Some(payout_id),
+            payout_id: Some(paid.payout_id),
             corrects: None,
             reason: None,
-        };
-        self.post(&entry);
-        [
-            Fact {
-                id: paid_id,
-                causation: None,
-                event: paid.into(),
-            },
-            Fact {
-                id: EventId::from_uuid(entry_id),
-                causation: Some(paid_id),
-                event: entry.into(),
-            },
-        ]
+        }
     }
 
-    fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
+    /// What `day.closed` says of `date` once its payouts are posted.
+    pub fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
         let days: Vec<&UserDay> = self
             .open_days
             .get(&date)

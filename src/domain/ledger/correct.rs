@@ -45,6 +45,20 @@ impl Correct {
         if original.user_id == actor.id {
             return Err(Rejection::OwnAccount);
         }
+        self.entry(original, books, entry_id, at)
+    }
+
+    /// The correcting entry, whoever asks for it.
+    ///
+    /// # Errors
+    /// If the entry cannot be corrected, or not by so much, or the reason is not well formed.
+    pub fn entry(
+        &self,
+        original: &Original,
+        books: &Books,
+        entry_id: EntryId,
+        at: EventTime,
+    ) -> Result<BalanceChanged, Rejection> {
         let size = self.size(original)?;
         let reason = text::check_reason(&self.reason)?;
         let amount = if original.amount.is_negative() {

@@ -50,14 +50,8 @@ impl Books {
         (price, self.derived("task.priced", cause.id, event.into()))
     }
 
-    /// An assignment charges the task's fee to the new assignee.
-    pub fn charge_fee(
-        &mut self,
-        cause: Cause,
-        assigned: &TaskAssigned,
-        task: &mut TaskAccount,
-    ) -> Fact {
-        task.fees_charged += task.price.fee;
+    /// The entry by which an assignment charges the task's fee to the new assignee. Nothing is posted.
+    pub fn fee(&self, cause: Cause, assigned: &TaskAssigned, price: &Price) -> BalanceChanged {
         let place = Place {
             task: assigned.task_id,
             assignment_no: assigned.assignment_no,
@@ -66,30 +60,34 @@ impl Books {
             cause,
             assigned.assignee_id,
             EntryKind::Fee,
-            -task.price.fee,
+            -price.fee,
             place,
         )
     }
 
-    /// A completion credits the reward and settles the task.
-    pub fn credit_reward(
-        &mut self,
-        cause: Cause,
-        completed: &TaskCompleted,
-        task: &TaskAccount,
-    ) -> [Fact; 2] {
+    /// The entry by which a completion credits the reward. Nothing is posted.
+    pub fn reward(&self, cause: Cause, completed: &TaskCompleted, price: &Price) -> BalanceChanged {
         let place = Place {
             task: completed.task_id,
             assignment_no: completed.assignment_no,
         };
-        let reward = self.entry(
+        self.entry(
             cause,
             completed.completed_by,
             EntryKind::Reward,
-            task.price.reward,
+            price.reward,
             place,
-        );
-        let settled = TaskSettled {
+        )
+    }
+
+    /// A finished task with all that it cost.
+    pub fn settlement(
+        &self,
+        cause: Cause,
+        completed: &TaskCompleted,
+        task: &TaskAccount,
+    ) -> TaskSettled {
+        TaskSettled {
             task_id: completed.task_id,
             number: task.number,
             title: task.title.clone(),
@@ -101,24 +99,47 @@ impl Books {
             fee: task.price.fee,
             reward: task.price.reward,
             fees_charged: task.fees_charged,
-        };
+        }
+    }
+
+    /// An assignment charges the task's fee to the new assignee.
+    pub fn charge_fee(
+        &mut self,
+        cause: Cause,
+        assigned: &TaskAssigned,
+        task: &mut TaskAccount,
+    ) -> Fact {
+        task.fees_charged += task.price.fee;
+        let entry = self.fee(cause, assigned, &task.price);
+        self.posted(entry, cause.id)
+    }
+
+    /// A completion credits the reward and settles the task.
+    pub fn credit_reward(
+        &mut self,
+        cause: Cause,
+        completed: &TaskCompleted,
+        task: &TaskAccount,
+    ) -> [Fact; 2] {
+        let reward = self.reward(cause, completed, &task.price);
+        let settled = self.settlement(cause, completed, task);
         [
-            reward,
+            self.posted(reward, cause.id),
             self.derived("task.settled", cause.id, settled.into()),
         ]
     }
 
     fn entry(
-        &mut self,
+        &self,
         cause: Cause,
         user_id: UserId,
         kind: EntryKind,
         amount: Money,
         place: Place,
-    ) -> Fact {
+    ) -> BalanceChanged {
         let (business_date, late) = self.business_date(cause.time);
         let id = derived_id(self.company.id, "balance.changed", cause.id);
-        let entry = BalanceChanged {
+        BalanceChanged {
             entry_id: EntryId::from_uuid(id),
             user_id,
             kind,
@@ -133,11 +154,15 @@ impl Books {
             payout_id: None,
             corrects: None,
             reason: None,
-        };
+        }
+    }
+
+    /// Posts the entry. An entry and its event have one id.
+    pub(super) fn posted(&mut self, entry: BalanceChanged, cause: EventId) -> Fact {
         self.post(&entry);
         Fact {
-            id: EventId::from_uuid(id),
-            causation: Some(cause.id),
+            id: EventId::from_uuid(entry.entry_id.uuid()),
+            causation: Some(cause),
             event: entry.into(),
         }
     }

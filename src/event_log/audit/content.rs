@@ -1,7 +1,7 @@
 //! What one line says, taken by itself: envelope against event, data against what is written.
 
-use crate::domain::event::{Event, EventKind};
-use crate::domain::id::Sequence;
+use crate::domain::event::{BalanceChanged, Event, EventKind};
+use crate::domain::id::{EntryId, Sequence};
 use crate::domain::ledger::tally::Tally;
 use crate::event_log::audit::written::{is_displayed, is_written};
 use crate::event_log::audit::{Depth, FaultKind};
@@ -15,42 +15,53 @@ pub(super) struct Contents {
     pub counted: Counted,
 }
 
-/// What lines add up to.
+/// What the lines that can be read add up to, in their order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Counted {
     /// The entries up to each of these events.
     pub tallies: Vec<(Sequence, Tally)>,
-    /// Events that decide what becomes of another event: set aside, retried, skipped.
-    pub decisions: u64,
+    /// The events that decide what becomes of another event: set aside, retried, skipped.
+    pub decisions: Vec<Sequence>,
+    /// The entries that are corrected.
+    pub corrected: Vec<EntryId>,
 }
 
 impl Counted {
     pub(super) fn up_to(marks: &[Sequence]) -> Counted {
         Counted {
             tallies: marks.iter().map(|mark| (*mark, Tally::default())).collect(),
-            decisions: 0,
+            ..Counted::default()
         }
     }
 
     fn add(&mut self, at: Sequence, event: &Event) {
         match event {
-            Event::BalanceChanged(entry) if !self.tallies.is_empty() => {
-                let mut one = Tally::default();
-                one.add(entry);
-                self.tallies
-                    .iter_mut()
-                    .filter(|(mark, _)| at <= *mark)
-                    .for_each(|(_, tally)| tally.join(&one));
+            Event::BalanceChanged(entry) => {
+                self.corrected.extend(entry.corrects);
+                self.add_up(at, entry);
             }
             Event::EventSetAside(_) | Event::EventRetried(_) | Event::EventSkipped(_) => {
-                self.decisions += 1
+                self.decisions.push(at);
             }
             _ => {}
         }
     }
 
+    fn add_up(&mut self, at: Sequence, entry: &BalanceChanged) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        let mut one = Tally::default();
+        one.add(entry);
+        self.tallies
+            .iter_mut()
+            .filter(|(mark, _)| at <= *mark)
+            .for_each(|(_, tally)| tally.join(&one));
+    }
+
     pub(super) fn join(&mut self, other: &Counted) {
-        self.decisions += other.decisions;
+        self.decisions.extend(&other.decisions);
+        self.corrected.extend(&other.corrected);
         for ((_, tally), (_, more)) in self.tallies.iter_mut().zip(&other.tallies) {
             tally.join(more);
         }
@@ -84,13 +95,13 @@ impl Contents {
         let event = line
             .event()
             .map_err(|error| (FaultKind::Decoding, error.to_string()))?;
+        self.counted.add(line.sequence, &event);
         agreement(line, &event)?;
         if EventKind::of_type(line.type_name).is_some() && !is_written(&event, line.data) {
             let what = "the data is not written as this program writes it".to_owned();
             return Err((FaultKind::Decoding, what));
         }
         self.schema(line)?;
-        self.counted.add(line.sequence, &event);
         Ok(kind)
     }
 

@@ -88,7 +88,7 @@ pub struct Audit {
     /// Events of known types in versions that this program does not know. Whether one is wrong depends
     /// on what was decided about it.
     pub unknown_versions: Vec<Sequence>,
-    /// Of the lines that have no fault, if their contents were checked.
+    /// Of the lines that can be read, if their contents were checked.
     pub counted: Counted,
     /// In order of their places.
     pub faults: Vec<Fault>,

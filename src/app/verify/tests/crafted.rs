@@ -6,8 +6,8 @@ use crate::app::verify::Findings;
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
 use crate::domain::event::{
-    AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated, UserDeactivated,
-    UserRegistered,
+    AssignmentReason, BalanceChanged, Event, Fact, TaskAssigned, TaskCreated, UserChanged,
+    UserDeactivated, UserRegistered,
 };
 use crate::domain::id::{EntryId, EventId, TaskId, UserId};
 use crate::domain::ledger::entry::EntryKind;
@@ -307,6 +307,7 @@ fn i14_an_entry_that_is_dated_into_a_closed_date() {
             BalanceChanged {
                 entry_id: id,
                 balance: balance + entry.amount,
+                occurred_at: batches.last().unwrap().time,
                 ..entry
             },
         )]
@@ -409,4 +410,86 @@ fn i10_and_i8_a_given_key_that_is_used_twice() {
     let findings = verified(&batches);
     let rules: Vec<_> = findings.violations.iter().map(|v| v.invariant).collect();
     assert_eq!(rules, ["I10", "I8"], "{findings:#?}");
+}
+
+/// Puts another event in the place of the last one that `is_meant`. The event that stood there, and what is found.
+fn removed(mut is_meant: impl FnMut(&Event) -> bool) -> (Event, Findings) {
+    let mut batches = Store::sound().batches();
+    let user_id = registered(&batches, "dima").user_id;
+    let mut facts = batches
+        .iter_mut()
+        .rev()
+        .flat_map(|batch| batch.facts.iter_mut().rev());
+    let fact = facts.find(|fact| is_meant(&fact.event)).unwrap();
+    let full_name = Some("Dima".to_owned());
+    let other = UserChanged {
+        user_id,
+        full_name,
+        email: None,
+    };
+    let event = std::mem::replace(&mut fact.event, other.into());
+    fact.id = fact_id(1);
+    (event, verified(&batches))
+}
+
+#[test]
+fn i12_a_finished_task_that_is_never_settled() {
+    let (settled, findings) = removed(|event| matches!(event, Event::TaskSettled(_)));
+    let Event::TaskSettled(settled) = settled else {
+        unreachable!("it was asked for")
+    };
+    expect(&findings, &[("I12", settled.completed_sequence.0)]);
+}
+
+#[test]
+fn i3_a_task_that_never_gets_a_price() {
+    let (priced, findings) = removed(|event| matches!(event, Event::TaskPriced(_)));
+    let Event::TaskPriced(priced) = priced else {
+        unreachable!("it was asked for")
+    };
+    let told: Vec<_> = findings
+        .violations
+        .iter()
+        .map(|v| (v.invariant, &*v.what))
+        .collect();
+    assert_eq!(told, [("I3", "the task never got a price")], "{priced:?}");
+}
+
+#[test]
+fn i4_a_charge_that_is_missing() {
+    let is_fee =
+        |event: &Event| matches!(event, Event::BalanceChanged(e) if e.kind == EntryKind::Fee);
+    let mut fees = 0;
+    // The last fee of the log is the last thing that was reacted to: nothing tells that it is missing.
+    let (entry, findings) = removed(|event| {
+        is_fee(event) && {
+            fees += 1;
+            fees == 2
+        }
+    });
+    let Event::BalanceChanged(entry) = entry else {
+        unreachable!("it was asked for")
+    };
+    let place = format!("event {}", entry.cause_sequence.unwrap());
+    assert!(
+        broken(&findings).contains(&("I4", place.as_str())),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn i4_a_correction_of_more_than_the_entry() {
+    let (at, findings) = changed(|fact| match &mut fact.event {
+        Event::BalanceChanged(e) if e.kind == EntryKind::Correction => {
+            e.amount -= Money::units(100);
+            e.balance -= Money::units(100);
+            true
+        }
+        _ => false,
+    });
+    let place = format!("event {at}");
+    assert!(
+        broken(&findings).contains(&("I4", place.as_str())),
+        "{findings:#?}"
+    );
 }

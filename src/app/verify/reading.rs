@@ -1,0 +1,193 @@
+//! One reading of the log for the replay of the books and for a rebuild of every table.
+//!
+//! Each line is read and decoded once, on a thread of its own. The replay and the two DuckDB files follow on
+//! one thread each; the SQLite files follow on this one, which they cannot leave.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use crate::app::verify::rebuilds::Rebuilds;
+use crate::app::verify::replay::Replay;
+use crate::consumers::ConsumeError;
+use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::withheld::Withheld;
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::event_log::{FileLog, Line, LineKind, LogError};
+use crate::state::{Checkpoint, Recorded, Resolution};
+
+/// How many chunks wait for a follower that is slower than the others.
+const CHUNKS_AHEAD: usize = 4;
+
+/// A set of consumers.
+#[derive(Clone, Copy, Default)]
+struct Consumers(u8);
+
+impl Consumers {
+    fn insert(&mut self, consumer: Consumer) {
+        self.0 |= 1 << consumer as u8;
+    }
+
+    fn contains(self, consumer: Consumer) -> bool {
+        self.0 & 1 << consumer as u8 != 0
+    }
+}
+
+/// A line, and the consumers that it concerns.
+pub(super) struct Read {
+    sequence: Sequence,
+    /// `None` if this program cannot read the event.
+    recorded: Option<Recorded<'static>>,
+    followed_by: Consumers,
+    /// The consumers that cannot go on here.
+    stops: Consumers,
+}
+
+pub(super) type Chunks = Receiver<Arc<Chunk<Read>>>;
+
+/// A consumer whose tables are rebuilt: what it leaves out, and its last event.
+#[derive(Clone)]
+pub(super) struct Follower {
+    pub withheld: Withheld,
+    pub until: Checkpoint,
+}
+
+impl Follower {
+    pub fn consumer(&self) -> Consumer {
+        self.withheld.consumer()
+    }
+
+    /// Hands the events up to the follower's end to `apply`.
+    pub fn follow(
+        &self,
+        log: &FileLog,
+        chunk: &Chunk<Read>,
+        mut apply: impl FnMut(&Recorded<'_>) -> Result<(), ConsumeError>,
+    ) -> Result<(), ConsumeError> {
+        let is_ours = |read: &&Read| read.sequence <= self.until.sequence;
+        for read in chunk.events.iter().take_while(is_ours) {
+            if read.stops.contains(self.consumer()) {
+                let line = log.line(read.sequence)?;
+                self.read(&line.line())?;
+            }
+            if let Some(recorded) = &read.recorded
+                && read.followed_by.contains(self.consumer())
+            {
+                apply(recorded)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the consumer follows the line.
+    fn read(&self, line: &Line<'_>) -> Result<bool, LogError> {
+        let concerns_the_index = self.consumer() == Consumer::Tracker;
+        if concerns_the_index && line.command_hash.is_some() {
+            return Recorded::from_line(line).map(|_| true);
+        }
+        self.withheld.read(line).map(|recorded| recorded.is_some())
+    }
+
+    /// The same, of a line that was decoded already.
+    fn follows(&self, line: &Line<'_>, recorded: Option<&Recorded<'_>>) -> Result<bool, LogError> {
+        match recorded {
+            Some(recorded) if self.withheld.is_empty() => {
+                let subscribed = recorded.event.kind().consumers().contains(&self.consumer());
+                let has_key = recorded.command_hash.is_some();
+                Ok(subscribed || has_key && self.consumer() == Consumer::Tracker)
+            }
+            _ => self.read(line),
+        }
+    }
+}
+
+/// Reads the log to its head. `replay` and the rebuilds follow it; how far a rebuild came it says itself.
+///
+/// # Errors
+/// The first event that cannot be read; the events before it were followed.
+pub(super) fn read_log(
+    log: &FileLog,
+    decisions: &[Resolution],
+    replay: &mut Replay,
+    rebuilds: &mut Rebuilds<'_>,
+    progress: &dyn Fn(u64, u64),
+) -> Result<(), ConsumeError> {
+    let head = log.head()?.sequence;
+    let set_aside: HashSet<Sequence> = decisions.iter().map(|made| made.target).collect();
+    let followers = rebuilds.followers.clone();
+    let read = |line: &Line<'_>| decode(line, &followers, &set_aside);
+    let Rebuilds {
+        index,
+        mails,
+        duckdb,
+        lock_wait,
+        ..
+    } = rebuilds;
+    std::thread::scope(|threads| {
+        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
+        let replaying = threads.spawn(move || follow_with(replay, log, chunks));
+        let mut senders = vec![sender];
+        for rebuild in duckdb {
+            let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
+            threads.spawn(|| rebuild.follow(log, chunks, *lock_wait));
+            senders.push(sender);
+        }
+        let fed = feed(log, &Checkpoint::START, None, read, |chunk| {
+            let chunk = Arc::new(chunk);
+            for sender in &senders {
+                // A follower that stopped receives no more.
+                let _ = sender.send(Arc::clone(&chunk));
+            }
+            index.follow(log, &chunk);
+            if let Some(mails) = mails {
+                mails.follow(log, &chunk);
+            }
+            progress(chunk.through.sequence.0, head.0);
+            Ok::<_, LogError>(true)
+        });
+        drop(senders);
+        replaying.join().expect("a replay does not panic")?;
+        Ok(fed.map(drop)?)
+    })
+}
+
+/// Decodes a line. An event that this program does not know, or that was set aside, may be unreadable.
+fn decode(
+    line: &Line<'_>,
+    followers: &[Follower],
+    set_aside: &HashSet<Sequence>,
+) -> Result<Option<Read>, LogError> {
+    let is_known = matches!(line.kind(), LineKind::Known(_));
+    let recorded = match Recorded::from_line(line) {
+        Ok(recorded) => Some(recorded),
+        Err(_) if !is_known || set_aside.contains(&line.sequence) => None,
+        Err(error) => return Err(error),
+    };
+    let (mut followed_by, mut stops) = (Consumers::default(), Consumers::default());
+    for follower in followers {
+        match follower.follows(line, recorded.as_ref()) {
+            Ok(true) => followed_by.insert(follower.consumer()),
+            Ok(false) => {}
+            Err(_) => stops.insert(follower.consumer()),
+        }
+    }
+    Ok(Some(Read {
+        sequence: line.sequence,
+        recorded,
+        followed_by,
+        stops,
+    }))
+}
+
+fn follow_with(replay: &mut Replay, log: &FileLog, chunks: Chunks) -> Result<(), ConsumeError> {
+    for chunk in chunks {
+        for read in &chunk.events {
+            match &read.recorded {
+                Some(recorded) => replay.follow(log, recorded)?,
+                None => replay.pass_over(read.sequence),
+            }
+        }
+    }
+    Ok(())
+}

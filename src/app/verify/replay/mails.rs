@@ -1,0 +1,111 @@
+//! I9 of pay mails: each is the mail of one payout, to the user who was paid, and every attempt follows from
+//! the one before.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::app::verify::replay::Replay;
+use crate::domain::event::{Consumer, MailFailed, MailSent, PayoutMade};
+use crate::domain::id::{EventId, PayoutId, UserId};
+use crate::state::Recorded;
+
+#[derive(Default)]
+pub(super) struct Mails {
+    unsent: HashMap<PayoutId, Mail>,
+    sent: HashSet<PayoutId>,
+}
+
+struct Mail {
+    user: UserId,
+    attempts: u32,
+    /// The payout, or the attempt that failed last.
+    cause: EventId,
+}
+
+/// The attempt that an event tells of.
+pub(super) struct Attempt {
+    payout: PayoutId,
+    user: UserId,
+    number: u32,
+    is_sent: bool,
+}
+
+impl From<&MailSent> for Attempt {
+    fn from(e: &MailSent) -> Attempt {
+        Attempt {
+            payout: e.payout_id,
+            user: e.user_id,
+            number: e.attempt,
+            is_sent: true,
+        }
+    }
+}
+
+impl From<&MailFailed> for Attempt {
+    fn from(e: &MailFailed) -> Attempt {
+        Attempt {
+            payout: e.payout_id,
+            user: e.user_id,
+            number: e.attempt,
+            is_sent: false,
+        }
+    }
+}
+
+impl Mails {
+    /// A payout was made: its mail is owed.
+    pub fn owe(&mut self, payout: EventId, e: &PayoutMade) {
+        if !self.sent.contains(&e.payout_id) {
+            self.unsent.entry(e.payout_id).or_insert(Mail {
+                user: e.user_id,
+                attempts: 0,
+                cause: payout,
+            });
+        }
+    }
+}
+
+impl Replay {
+    pub(super) fn mail_attempted(&mut self, recorded: &Recorded<'_>, attempt: &Attempt) {
+        let (at, payout) = (recorded.sequence, attempt.payout);
+        let name = match attempt.is_sent {
+            true => format!("mail/{payout}"),
+            false => format!("mail/{payout}/{}", attempt.number),
+        };
+        let id = self
+            .books
+            .as_ref()
+            .map(|books| books.company.id.derive(&name));
+        let (expected, cause) = match self.mails.unsent.get_mut(&payout) {
+            Some(mail) => {
+                let expected = (mail.user, mail.attempts + 1);
+                mail.attempts = attempt.number;
+                (expected, std::mem::replace(&mut mail.cause, recorded.id))
+            }
+            None if self.mails.sent.contains(&payout) => {
+                return self.violates("I9", at, "the mail was sent before");
+            }
+            None => return self.violates("I9", at, format!("there is no payout {payout}")),
+        };
+        if attempt.is_sent {
+            self.mails.unsent.remove(&payout);
+            self.mails.sent.insert(payout);
+        }
+        let (user, number) = expected;
+        if attempt.user != user {
+            let what = format!("the mail is to {}, {user} was paid", attempt.user);
+            self.violates("I9", at, what);
+        }
+        // A decision about the notifier's own events changes what it knows of its attempts.
+        let is_decided = self.decisions[..self.decided]
+            .iter()
+            .any(|about| about.consumer == Consumer::Notifier);
+        if let Some(id) = id {
+            self.check_origin(recorded, id, (!is_decided).then_some(cause));
+        }
+        if !is_decided && attempt.number != number {
+            let said = attempt.number;
+            let what = format!("attempt {said} follows where attempt {number} is the next");
+            self.violates("I9", at, what);
+        }
+    }
+}
