@@ -96,8 +96,8 @@ impl ReportArgs {
         }
         let (dates, began) = (self.dates.dates(), desk.company.first_date);
         let (report, reach) = load(&desk, self.name, dates, granularity, user)?;
-        if let Dates::On(last) | Dates::Range { to: Some(last), .. } = dates
-            && last < began
+        if let Dates::On(date) = dates
+            && date < began
         {
             let remark = format!("the company began on {began}: nothing is there before that date");
             invocation.reporter.remark(&remark);
