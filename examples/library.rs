@@ -16,6 +16,7 @@ use std::time::Duration;
 use popug_cli::app::command::Command;
 use popug_cli::app::founding::Founding;
 use popug_cli::app::identity::{Caller, Proof};
+use popug_cli::app::reports::{Reports, Request};
 use popug_cli::app::write::Manner;
 use popug_cli::app::{App, Environment, Opening};
 use popug_cli::consumers::Notices;
@@ -32,9 +33,8 @@ use popug_cli::domain::user::Register;
 use popug_cli::event_log::Patience;
 use popug_cli::event_log::file_log::SEGMENT_BYTES_MAX;
 use popug_cli::reports::name::ReportName;
-use popug_cli::reports::query::{Dates, Query};
 use popug_cli::reports::render::{Format, Options, render};
-use popug_cli::store::{Database, StoreDirectory, Tables};
+use popug_cli::store::StoreDirectory;
 use rand::{Rng, RngExt};
 use uuid::{Builder, Uuid};
 
@@ -88,8 +88,8 @@ fn a_day(root: &Path) -> Outcome<()> {
         );
     }
     consume_analytics(&app.around())?;
-    show(&app, ReportName::TrialBalance)?;
-    show(&app, ReportName::Balances)
+    show(&app, &admin, ReportName::TrialBalance)?;
+    show(&app, &admin, ReportName::Balances)
 }
 
 fn found(directory: &StoreDirectory, world: &World) -> Outcome<()> {
@@ -166,21 +166,15 @@ fn complete(app: &App<'_>, task: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn show(app: &App<'_>, report: ReportName) -> Outcome<()> {
-    let tables = match report.reads() {
-        Consumer::Analytics => Tables::Analytics,
-        _ => Tables::Accounting,
-    };
+fn show(app: &App<'_>, caller: &Caller, report: ReportName) -> Outcome<()> {
     let index = app.index()?;
-    let query = Query {
-        dates: Dates::Default,
-        granularity: None,
-        user: None,
-        today: app.company(&index)?.zone.date_of(app.environment.now()),
-        head_sequence: app.log.head()?.sequence,
+    let reports = Reports {
+        app,
+        index: &index,
+        company: &app.company(&index)?,
+        caller,
     };
-    let database = Database::open_to_read(&app.directory.database(tables), tables, LOCK_WAIT)?;
-    let report = report.load(database.connection(), &query)?;
+    let (report, _) = reports.load(&Request::of(report))?;
     println!("\n{}, as of event {}", report.name, report.as_of_sequence);
     Ok(render(
         &report,

@@ -12,7 +12,7 @@ use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError};
 use crate::consumers::withheld::{is_of_the_books, waits_with};
 use crate::consumers::{Surroundings, run, tracker};
-use crate::domain::dead_letter::{Standing, Stop, Target};
+use crate::domain::dead_letter::{LetterState, Stop, Target};
 use crate::domain::event::{Consumer, Event};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::rejection::Rejection;
@@ -85,7 +85,7 @@ impl App<'_> {
     fn count_waiting(&self, letters: &mut [DeadLetter]) -> Result<(), AppError> {
         let mut set_aside: Vec<&mut DeadLetter> = letters
             .iter_mut()
-            .filter(|letter| letter.resolution.standing == Standing::SetAside)
+            .filter(|letter| letter.resolution.standing == LetterState::SetAside)
             .collect();
         let Some(first) = set_aside.first().map(|letter| letter.resolution.target) else {
             return Ok(());
@@ -223,7 +223,7 @@ impl App<'_> {
         {
             return Ok(replayed);
         }
-        let open = [Standing::SetAside, Standing::Skipped];
+        let open = [LetterState::SetAside, LetterState::Skipped];
         let consumer = self.meant(consumer, sequence, |consumer| {
             self.stands(consumer, sequence, &open)
         })?;
@@ -264,7 +264,7 @@ impl App<'_> {
         {
             return Ok(replayed);
         }
-        let open = [Standing::SetAside];
+        let open = [LetterState::SetAside];
         let consumer = self.meant(consumer, sequence, |consumer| {
             self.stands(consumer, sequence, &open)
         })?;
@@ -284,7 +284,7 @@ impl App<'_> {
         &self,
         consumer: Consumer,
         sequence: Sequence,
-        standings: &[Standing],
+        standings: &[LetterState],
     ) -> Result<bool, AppError> {
         let standing = standing(&self.index()?.resolutions()?, consumer, sequence);
         Ok(standing.is_some_and(|standing| standings.contains(&standing)))
@@ -337,7 +337,7 @@ fn standing(
     resolutions: &[Resolution],
     consumer: Consumer,
     sequence: Sequence,
-) -> Option<Standing> {
+) -> Option<LetterState> {
     let about =
         |resolution: &&Resolution| (resolution.consumer, resolution.target) == (consumer, sequence);
     resolutions

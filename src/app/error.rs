@@ -13,6 +13,7 @@ use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::event_log::LogError;
+use crate::reports::error::ReportError;
 use crate::state::StateError;
 use crate::store::StoreError;
 
@@ -45,6 +46,8 @@ pub enum AppError {
     Backup(#[from] BackupError),
     #[error(transparent)]
     Repair(#[from] RepairError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("cannot {action} {}", path.display())]
     Io {
         action: &'static str,

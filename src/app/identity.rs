@@ -37,6 +37,22 @@ impl Caller {
     pub fn may(&self, right: Right) -> bool {
         self.user.require(right).is_ok()
     }
+
+    /// Users handle their own password and tokens; an admin handles those of all.
+    ///
+    /// # Errors
+    /// [`Rejection::RoleMayNot`]
+    pub fn require_access_of(&self, user: UserId) -> Result<(), AppError> {
+        if user == self.user.id {
+            return Ok(());
+        }
+        self.require(Right::Administer)
+    }
+
+    /// Users see their own address, and those of others if their role allows it.
+    pub fn sees_email_of(&self, user: UserId) -> bool {
+        user == self.user.id || self.may(Right::SeeEmails)
+    }
 }
 
 impl App<'_> {

@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod bookkeeping;
 pub mod command;
+pub mod consume;
 pub mod dead_letters;
 pub mod doctor;
 pub mod error;
@@ -19,7 +20,9 @@ pub mod import;
 pub mod mailing;
 pub mod new_store;
 pub mod repair;
+pub mod reports;
 pub mod simulate;
+pub mod status;
 pub mod verify;
 pub mod write;
 
@@ -27,14 +30,16 @@ use std::time::Duration;
 
 pub use error::AppError;
 
-use crate::consumers::{Notices, Surroundings, tracker};
+use crate::consumers::withheld::Withheld;
+use crate::consumers::{ConsumeError, Notices, Surroundings, run, tracker};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
+use crate::domain::event::Consumer;
 use crate::domain::time::EventTime;
 use crate::event_log::{FileLog, LogError};
 use crate::state::StateIndex;
-use crate::store::StoreDirectory;
+use crate::store::{Database, StoreDirectory, Tables};
 
 /// What comes from outside: clock and dice, pinned or real.
 pub trait Environment: Clock {
@@ -148,6 +153,32 @@ impl<'e> App<'e> {
         company.ok_or_else(|| AppError::NoStore {
             path: self.directory.root().to_owned(),
         })
+    }
+
+    /// The events that a consumer leaves out.
+    ///
+    /// # Errors
+    /// If the decisions about them, or the log, cannot be read.
+    fn withheld(&self, index: &StateIndex, consumer: Consumer) -> Result<Withheld, AppError> {
+        let around = self.around();
+        let resolutions =
+            tracker::on_sound_index(&around, index, || Ok::<_, AppError>(index.resolutions()?))?;
+        Ok(Withheld::of(&self.log, consumer, &resolutions)?)
+    }
+
+    /// Opens tables to read, if they are of this log and of this version of the program.
+    ///
+    /// # Errors
+    /// If the file is locked, damaged, made from another log or by another version of the program.
+    fn open_tables(&self, tables: Tables) -> Result<Database, AppError> {
+        let (around, consumer) = (self.around(), run::consumer_of(tables));
+        let database = run::open_to_read(&around, tables)?;
+        if !database.is_current()? {
+            let path = database.path().to_owned();
+            return Err(ConsumeError::OtherVersion { consumer, path }.into());
+        }
+        run::check_on_chain(&around, consumer, &database.checkpoint()?)?;
+        Ok(database)
     }
 
     /// Refuses a write under a pinned clock or pinned dice where the company does not run on them.

@@ -1,64 +1,56 @@
-//! One object as an answer: what was asked for, or what a command has done.
+//! An answer that is one object: the answer to a question, or the outcome of a command.
 //!
-//! It is a table of few rows, mostly one, so that every format of the lists is a format of it as well. As JSON it is
-//! the row itself, its members in the order of the columns, sometimes with more than a cell can hold. People read
-//! lines instead of a table.
+//! It is a table with one row, or few, so that all formats of lists work for it. As JSON it is the row itself, with its
+//! members in the order of the columns, sometimes with a member that no cell can hold. People read lines instead of a
+//! table.
 
 use std::io::Write;
 
 use serde::Serialize;
 
+use crate::cli::emit::{rows_in_words, terminal_width};
 use crate::cli::failure::Failure;
-use crate::cli::invocation::{Invocation, rows_in_words, terminal_width};
+use crate::cli::invocation::Invocation;
 use crate::domain::time::Zone;
-use crate::reports::error::ReportError;
-use crate::reports::render::{Format, Options, render};
+use crate::reports::render::{Format, Options, render, write_members};
 use crate::reports::table::{Report, TableBuilder};
 
 pub struct Answer {
     report: Report,
-    /// The JSON text, where it is more than the row.
+    /// The JSON text, if it is more than the row.
     object: Option<Vec<u8>>,
     lines: String,
     is_deed: bool,
     is_secret: bool,
-    /// The outcome in words, in case that the answer gets lost; without it the row tells.
+    /// The outcome in words, for the case that the answer cannot be written; by default the row.
     deed: Option<String>,
-    /// The way out in that case.
+    /// The hint in that case.
     remedy: Option<String>,
 }
 
 impl Answer {
-    /// Something that was asked for: `lines` are for people, a pipe gets the row.
-    ///
-    /// # Errors
-    /// None for columns of one length and different names.
-    pub fn shown(table: TableBuilder, lines: impl Into<String>) -> Result<Answer, Failure> {
-        let report = Report::alone(table.build().map_err(ReportError::from)?);
-        let lines = lines.into();
-        Ok(Answer {
-            report,
+    /// The answer to a question: people read `lines`, a pipe gets the row.
+    pub fn shown(table: TableBuilder, lines: impl Into<String>) -> Answer {
+        Answer {
+            report: Report::alone(table.build()),
             object: None,
-            lines,
+            lines: lines.into(),
             is_deed: false,
             is_secret: false,
             deed: None,
             remedy: None,
-        })
+        }
     }
 
-    /// What a command has done: `line` is all that it says, in a pipe too, unless another format is asked for.
-    ///
-    /// # Errors
-    /// As [`Answer::shown`].
-    pub fn done(table: TableBuilder, line: impl Into<String>) -> Result<Answer, Failure> {
-        Ok(Answer {
+    /// The outcome of a command: `line` is written to a pipe as well, unless another format is asked for.
+    pub fn done(table: TableBuilder, line: impl Into<String>) -> Answer {
+        Answer {
             is_deed: true,
-            ..Answer::shown(table, line)?
-        })
+            ..Answer::shown(table, line)
+        }
     }
 
-    /// If the answer gets lost, `what` is told of it instead of its row.
+    /// If the answer cannot be written, the error names `what` instead of the row.
     #[must_use]
     pub fn deed(self, what: impl Into<String>) -> Answer {
         Answer {
@@ -67,7 +59,7 @@ impl Answer {
         }
     }
 
-    /// It holds a secret, which is gone if it gets lost: then `remedy` is what to do.
+    /// The answer holds a secret. If it cannot be written, the secret is lost, and `remedy` is the hint.
     #[must_use]
     pub fn secret(self, remedy: impl Into<String>) -> Answer {
         Answer {
@@ -85,22 +77,15 @@ impl Answer {
     }
 
     /// As JSON it is `object`.
-    ///
-    /// # Errors
-    /// If it cannot be JSON.
     pub fn with_object(mut self, object: &impl Serialize) -> Result<Answer, Failure> {
         self.object = Some(json(object)?);
         Ok(self)
     }
 
     /// As JSON it is the row and one member more.
-    ///
-    /// # Errors
-    /// If `value` cannot be JSON.
     pub fn with_member(mut self, name: &str, value: &impl Serialize) -> Result<Answer, Failure> {
-        let mut object = self.row()?;
-        // The row's object stays open for what follows.
-        object.pop();
+        let mut object = b"{".to_vec();
+        write_members(&self.report.table, 0, &mut object)?;
         write!(object, ",\"{name}\":")?;
         object.extend(json(value)?);
         object.push(b'}');
@@ -108,20 +93,20 @@ impl Answer {
         Ok(self)
     }
 
-    fn row(&self) -> Result<Vec<u8>, Failure> {
-        let mut row = Vec::new();
-        render(&self.report, Format::Ndjson, Options::default(), &mut row)?;
-        row.truncate(row.trim_ascii_end().len());
-        Ok(row)
-    }
-
     fn write(&self, format: Format, out: &mut dyn Write) -> Result<(), Failure> {
         match format {
             Format::Table => Ok(out.write_all(self.lines.as_bytes())?),
             Format::Plain if self.is_deed => Ok(out.write_all(self.lines.as_bytes())?),
             Format::Json | Format::Ndjson => {
-                let object = self.object.clone().map_or_else(|| self.row(), Ok)?;
-                out.write_all(&object)?;
+                let Some(object) = &self.object else {
+                    return Ok(render(
+                        &self.report,
+                        Format::Ndjson,
+                        Options::default(),
+                        out,
+                    )?);
+                };
+                out.write_all(object)?;
                 Ok(out.write_all(b"\n")?)
             }
             _ => Ok(render(
@@ -141,10 +126,7 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
 }
 
 impl Invocation<'_> {
-    /// Writes an answer where it belongs.
-    ///
-    /// # Errors
-    /// If it cannot be written.
+    /// Writes an answer to stdout or to the file of `--out`.
     pub fn answer(&self, answer: &Answer) -> Result<(), Failure> {
         let deed = answer
             .deed

@@ -1,4 +1,4 @@
-//! The command line as clap sees it. What a command takes stands beside the command.
+//! The command line as clap reads it. The arguments of a command are in the file of the command.
 
 use std::ffi::OsString;
 use std::rc::Rc;
@@ -36,13 +36,13 @@ impl CommandLine {
     /// Reads a command line, of a shell if there is a `host`; its first word is the program's name.
     ///
     /// # Errors
-    /// What clap has to say, help and version included.
+    /// The errors of clap, which include help and version.
     pub fn read_within<I, T>(host: Option<&Rc<Host>>, words: I) -> Result<CommandLine, clap::Error>
     where
         I: IntoIterator<Item = T>,
         T: Into<OsString>,
     {
-        // The options of a shell stand before the line's own, which count.
+        // The options of a shell stand before those of the line; the last one counts.
         let as_defined = || CommandLine::definition().args_override_self(host.is_some());
         let mut definition = as_defined();
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
@@ -81,7 +81,7 @@ impl CommandLine {
         let root = names
             .into_iter()
             .fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
-        // An option may name the store all the same.
+        // An empty variable names no store; an option still may.
         let root = if environment::is_empty(STORE) {
             root.mut_arg("store", |arg| arg.env(Resettable::Reset))
         } else {
@@ -104,8 +104,8 @@ fn help_command() -> ClapCommand {
         .arg(path)
 }
 
-/// The command line that shows what `help` was asked for, or says that there is no such command. Words behind a
-/// command's name do not matter.
+/// The command line that shows the help for the words behind `help`, or the error that there is no such command. Words
+/// behind the name of a command are ignored.
 fn words_of_help(root: &ClapCommand, asked: &ArgMatches) -> Vec<String> {
     let mut words = vec![root.get_name().to_owned()];
     let mut command = root;
@@ -126,8 +126,8 @@ fn words_of_help(root: &ClapCommand, asked: &ArgMatches) -> Vec<String> {
 
 const DRY_RUN: &str = "dry_run_here";
 
-/// `-n` is `--dry-run` everywhere but in `log tail`, where it counts lines, so clap cannot make
-/// it global.
+/// Adds `-n` to commands. It means `--dry-run` everywhere except in `log tail`, where it counts lines, so it cannot be
+/// a global option of clap.
 fn with_dry_run(command: ClapCommand) -> ClapCommand {
     if command
         .get_arguments()

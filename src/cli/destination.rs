@@ -56,9 +56,6 @@ impl Destination {
     }
 
     /// A file by this name. A link that stands there is replaced and not followed.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn at(path: &Path) -> Result<Destination, Failure> {
         Ok(Destination {
             path: path.to_owned(),
@@ -67,9 +64,6 @@ impl Destination {
     }
 
     /// Writes on.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn write(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
@@ -85,9 +79,6 @@ impl Destination {
 
     /// Puts the file into its place. A file that is replaced gives it its mode. One that `is_marked` may be replaced by
     /// this program without being asked.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn finish(self, is_marked: bool) -> Result<(), Failure> {
         let Destination {
             path,

@@ -206,7 +206,7 @@ impl From<LogError> for Failure {
             LogError::Missing { .. } => Failure::new(Exit::NoStore, "no_store", message),
             LogError::Exists { .. } => Failure::new(Exit::Conflict, "store_exists", message),
             LogError::Locked { .. } => {
-                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
+                Failure::new(Exit::Locked, "locked", message).hint(WAIT_LONGER)
             }
             LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
             LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
@@ -242,8 +242,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let message = in_full(&error);
         match error {
-            StoreError::Locked { .. } => Failure::new(Exit::Locked, "locked", message)
-                .hint("try again, or wait longer with --lock-wait 60s"),
+            StoreError::Locked { .. } => {
+                Failure::new(Exit::Locked, "locked", message).hint(WAIT_LONGER)
+            }
             StoreError::Damaged { ref path, .. } => {
                 let consumer = path.file_stem().unwrap_or_default().to_string_lossy();
                 Failure::new(Exit::Failure, "tables_damaged", message).hint(format!(
@@ -263,6 +264,7 @@ impl From<StoreError> for Failure {
     }
 }
 
+const WAIT_LONGER: &str = "try again, or wait longer with --lock-wait 60s";
 const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const FEWER_ROWS: &str =
@@ -279,8 +281,9 @@ impl From<StateError> for Failure {
                 Failure::new(Exit::Damaged, "not_on_chain", in_full(&error)).hint(REBUILD_INDEX)
             }
             StateError::Log(error) => error.into(),
-            StateError::Busy { .. } => Failure::new(Exit::Locked, "locked", error.to_string())
-                .hint("try again, or wait longer with --lock-wait 60s"),
+            StateError::Busy { .. } => {
+                Failure::new(Exit::Locked, "locked", error.to_string()).hint(WAIT_LONGER)
+            }
             refused if refused.is_forbidden() => {
                 Failure::new(Exit::Failure, "state_index", in_full(&refused)).denied(refused.path())
             }
@@ -331,11 +334,15 @@ impl From<ConsumeError> for Failure {
             ConsumeError::State(error) => error.into(),
             ConsumeError::Rejected(rejection) => rejection.into(),
             ConsumeError::Locked { .. } => {
-                Failure::new(Exit::Locked, "locked", message).hint("try again, or wait longer with --lock-wait 60s")
+                Failure::new(Exit::Locked, "locked", message).hint(WAIT_LONGER)
             }
             ConsumeError::ForeignTables { consumer, .. } => Failure::new(Exit::Damaged, "foreign_tables", message)
                 .hint("the log was restored or replaced since")
                 .hint(format!("`popug-cli consume {} --rebuild` makes the tables anew from this log", consumer.name())),
+            ConsumeError::OtherVersion { consumer, .. } => {
+                Failure::new(Exit::Failure, "tables_of_another_version", message)
+                    .hint(format!("`popug-cli consume {}` makes the tables anew from the log", consumer.name()))
+            }
             ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)
                 .hint("nothing was paid; `popug-cli consume accounting --rebuild` makes the tables anew from the log"),
             ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
@@ -397,7 +404,9 @@ impl From<ReportError> for Failure {
                     .hint("`popug-cli consume` reads the log into the tables")
             }
             ReportError::UserMissing => Failure::usage(message).hint("name him: --user LOGIN"),
-            ReportError::UnknownReport(_) => Failure::usage(message),
+            ReportError::UnknownReport(_) | ReportError::NoPeriod(_) | ReportError::NoUser(_) => {
+                Failure::usage(message)
+            }
             ReportError::EndBeforeStart { .. } => {
                 Failure::usage(message).hint("--from is the first date, --to the last")
             }
@@ -483,6 +492,7 @@ impl From<AppError> for Failure {
             AppError::Credential(error) => error.into(),
             AppError::Backup(error) => error.into(),
             AppError::Repair(error) => error.into(),
+            AppError::Report(error) => error.into(),
             AppError::Io { path, source, .. } => {
                 Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
             }

@@ -28,9 +28,6 @@ fn as_the_user_wants(mode: u32) -> Permissions {
 }
 
 /// Opens a finished file to whom the user opens his files, or to whom `replaced` was open.
-///
-/// # Errors
-/// If the system refuses.
 pub fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Result<()> {
     file.set_permissions(replaced.unwrap_or_else(|| as_the_user_wants(FILE)))
 }

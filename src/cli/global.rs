@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
 
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
-use crate::domain::time::{BusinessDate, ParseDateError};
+use crate::domain::time::{BusinessDate, EventTime, ParseDateError};
+use crate::reports::render::Format;
 
-/// Names the store where no option does.
+/// The variable that names the store if no option does.
 pub const STORE: &str = "POPUG_STORE";
 
 /// The command that shows help.
@@ -26,8 +27,8 @@ pub struct Global {
     #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
     /// How data is written; by default `table` on a terminal and `plain` elsewhere
-    #[arg(short, long, global = true, value_name = "FMT")]
-    pub output: Option<OutputFormat>,
+    #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Format::SHOWN, Format::name))]
+    pub output: Option<Format>,
     /// Write data into this file; its extension (csv, json, ndjson, parquet, md) tells the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -64,13 +65,13 @@ pub struct Global {
     /// A write prints the events it would append, as ndjson, and appends nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// Whether a store is named, or none has to be: an empty variable names none
+    /// False if the variable is empty and no option names a store
     #[arg(skip)]
     pub has_store: bool,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,
-    /// Of a shell: its global options as words, for every line of it
+    /// The global options of a shell as words; they precede every line of it
     #[arg(skip)]
     pub given: Vec<OsString>,
     /// The shell that the line was given to
@@ -81,13 +82,10 @@ pub struct Global {
 impl Global {
     /// Whether errors are JSON.
     pub fn wants_json(&self) -> bool {
-        matches!(self.output, Some(OutputFormat::Json | OutputFormat::Ndjson))
+        matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
-    /// For what reads stdin.
-    ///
-    /// # Errors
-    /// In a shell that reads its lines there.
+    /// Refuses a command that reads stdin, in a shell that reads its lines there.
     pub fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
         if self.host.as_ref().is_some_and(|host| host.reads_script) {
             let message = format!("{what} reads stdin, which is the script of the shell");
@@ -95,16 +93,6 @@ impl Global {
         }
         Ok(())
     }
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OutputFormat {
-    Table,
-    Plain,
-    Csv,
-    Json,
-    Ndjson,
-    Md,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,7 +110,19 @@ pub enum ProgressStyle {
     None,
 }
 
-/// A parser of names that lets completion know them; errors are its own.
+/// A parser of the names of some values, which help and errors list.
+pub fn one_of<T: Copy + Send + Sync + 'static>(
+    values: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let names = values.iter().map(move |value| name(*value));
+    PossibleValuesParser::new(names).map(move |chosen| {
+        let found = values.iter().find(|value| name(**value) == chosen);
+        *found.expect("clap passes on a possible value")
+    })
+}
+
+/// A parser with its own errors, whose names completion knows.
 #[derive(Clone)]
 pub struct Named<T> {
     parse: fn(&str) -> Result<T, String>,
@@ -173,7 +173,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A date that books can have: far from both ends of the calendar.
+/// A date within the years for which books can be kept.
 pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
     let date: BusinessDate = text
         .parse()
@@ -182,6 +182,15 @@ pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
         1900..=2999 => Ok(date),
         _ => Err("books are kept between the years 1900 and 2999".to_owned()),
     }
+}
+
+/// # Errors
+/// If it is not RFC 3339.
+pub fn parse_time(text: &str) -> Result<EventTime, Failure> {
+    text.parse().map_err(|_| {
+        Failure::usage(format!("`{text}` is not a time"))
+            .hint("write it like 2026-11-22T09:00:00Z or …+03:00")
+    })
 }
 
 #[cfg(test)]

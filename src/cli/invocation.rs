@@ -1,16 +1,17 @@
 //! What every command works with: the options, the store, who is acting, and where output goes.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::app::identity::{Caller, Proof};
+use crate::app::reports::Reports;
 use crate::app::write::Manner;
 use crate::app::{App, AppError, Opening};
 use crate::cli::environment::{SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
-use crate::cli::output::{Deed, Output};
+use crate::cli::output::Output;
 use crate::cli::program::Program;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
@@ -21,8 +22,6 @@ use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
 use crate::event_log::Patience;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
-use crate::reports::render::{self, Format, Options, for_machines};
-use crate::reports::table::{Cell, Named, Report, Table};
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 
@@ -34,7 +33,7 @@ pub struct Invocation<'a> {
     pub program: Program,
 }
 
-/// An open store with its state at the head and a caller who may act.
+/// An open store, its index at the head, and a caller who may act.
 pub struct Desk<'a> {
     pub app: App<'a>,
     pub index: StateIndex,
@@ -43,10 +42,16 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    pub fn reports(&self) -> Reports<'_> {
+        Reports {
+            app: &self.app,
+            index: &self.index,
+            company: &self.company,
+            caller: &self.caller,
+        }
+    }
+
     /// Asks the index; one made anew answers if its file turns out to be damaged.
-    ///
-    /// # Errors
-    /// What `query` returns.
     pub fn ask<T>(&self, query: impl Fn(&StateIndex) -> Result<T, AppError>) -> Result<T, Failure> {
         Ok(tracker::on_sound_index(
             &self.app.around(),
@@ -61,7 +66,7 @@ fn wanted_state_directory() -> Option<PathBuf> {
     sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"), &callers())
 }
 
-/// The nearest thing above `path` that is there, unless it is a directory: then `path` cannot be one.
+/// The nearest existing file on the way to `path`, unless it is a directory. `path` cannot be created below it.
 fn in_the_way(path: &Path) -> Option<&Path> {
     let found = path
         .ancestors()
@@ -76,7 +81,7 @@ impl<'a> Invocation<'a> {
         StoreDirectory::new(&self.global.store)
     }
 
-    /// Shown to whoever waits for our locks.
+    /// The name of this process, for others that wait for its locks.
     fn holder(&self) -> String {
         format!(
             "process {}: popug-cli {}",
@@ -85,7 +90,7 @@ impl<'a> Invocation<'a> {
         )
     }
 
-    /// For what cannot be shown beforehand.
+    /// Refuses `-n` for a command that cannot show its effect beforehand.
     ///
     /// # Errors
     /// If a dry run was asked for.
@@ -109,14 +114,12 @@ impl<'a> Invocation<'a> {
     /// The store, for a command that may write into it, as all do that read the state index.
     ///
     /// # Errors
-    /// If there is no store; if this is root and it belongs to another account; if it is another one than that
-    /// in which the shell around the command was begun.
+    /// If there is no store; if this is root and the store belongs to another account; if the shell around the
+    /// command was begun in another store.
     pub fn app(&self) -> Result<App<'a>, Failure> {
         self.app_in(self.directory())
     }
 
-    /// # Errors
-    /// As [`Invocation::app`], of the store in `directory`.
     pub fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
         let app = self.open(directory)?;
         rights::refuse_root(&app.directory)?;
@@ -149,7 +152,7 @@ impl<'a> Invocation<'a> {
         if let Some(host) = &self.global.host {
             host.check_same(&app.directory)?;
         }
-        // Whatever a command does, in a dry run the log cannot be changed by it.
+        // In a dry run no command can change the log.
         Ok(if self.global.dry_run {
             app.draft()
         } else {
@@ -183,7 +186,7 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// A session that may not be read is none.
+    /// A session file that this account may not read counts as no session.
     fn not_identified(&self, error: AppError) -> Failure {
         match error {
             AppError::Credential(CredentialError::Io { path, source, .. })
@@ -237,8 +240,8 @@ impl<'a> Invocation<'a> {
         Sessions::in_directory(self.state_directory(), company)
     }
 
-    /// Where this user of the machine keeps what belongs to no store, under `sudo` the user who called it; `None` if that can be no directory, as for
-    /// accounts whose home is `/dev/null`.
+    /// The directory for the sessions and the history of this Unix user, under `sudo` of the calling one; `None` if it
+    /// cannot be one, as for accounts whose home is `/dev/null`.
     pub fn state_directory(&self) -> Option<PathBuf> {
         wanted_state_directory().filter(|path| in_the_way(path).is_none())
     }
@@ -264,162 +267,4 @@ impl<'a> Invocation<'a> {
             key: self.global.key.clone(),
         }
     }
-
-    /// The format that was asked for, by name, by the file's extension, or by where output goes.
-    pub fn format(&self) -> Format {
-        self.output.format
-    }
-
-    /// Writes a report where it belongs.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn emit(&self, report: &Report) -> Result<(), Failure> {
-        self.remember(&rows_in_words(&report.table), None);
-        let (format, width) = (self.format(), terminal_width());
-        self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
-    }
-
-    /// Writes a list as a report of its own.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn emit_list(
-        &self,
-        desk: &Desk<'_>,
-        name: &'static str,
-        table: Table,
-    ) -> Result<(), Failure> {
-        self.emit(&list(desk, name, table, Vec::new())?)
-    }
-
-    /// After a write: in a dry run the events it would have appended, else whatever `say` prints.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn emit_outcome(
-        &self,
-        desk: &Desk<'_>,
-        say: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        if self.global.dry_run {
-            self.emit_draft(desk)
-        } else {
-            say()
-        }
-    }
-
-    /// The events that a dry run would have appended. Locks are let go of first: whoever reads
-    /// may be slow.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    fn emit_draft(&self, desk: &Desk<'_>) -> Result<(), Failure> {
-        desk.index.forget()?;
-        desk.app.log.end_draft();
-        self.with_output(|out| {
-            desk.app
-                .log
-                .for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?))
-        })
-    }
-
-    /// Whether this is a dry run, in which `would` is said instead of done.
-    pub fn only_says(&self, would: impl FnOnce() -> String) -> bool {
-        if self.global.dry_run {
-            self.reporter.remark(&would());
-        }
-        self.global.dry_run
-    }
-
-    /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all when the command ends.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn with_output(
-        &self,
-        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        self.output.write(write)
-    }
-
-    /// Remembers what was done, in case that its answer gets lost, with what to do then.
-    pub fn remember(&self, what: &str, hint: Option<&str>) {
-        let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
-        let hint = hint
-            .or(self.global.key.is_some().then_some(again))
-            .map(str::to_owned);
-        self.output.remember(Deed {
-            what: what.to_owned(),
-            hint,
-        });
-    }
-}
-
-/// Of an answer that is told in an error.
-const ROWS_TOLD: usize = 3;
-
-/// The first rows of a table on one line, without what is absent.
-pub fn rows_in_words(table: &Table) -> String {
-    let (columns, readers) = (table.columns(), table.readers());
-    let row = |row: usize| {
-        let cells = columns
-            .iter()
-            .zip(&readers)
-            .filter(|(_, reader)| reader(row) != Cell::Null);
-        let cells =
-            cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
-        cells.collect::<Vec<_>>().join(", ")
-    };
-    let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(row).collect();
-    match table.height() {
-        0 => rows.push("nothing had to be done".to_owned()),
-        height if height > ROWS_TOLD => rows.push(format!("and {} more", height - ROWS_TOLD)),
-        _ => {}
-    }
-    rows.join("; ")
-}
-
-/// What a command did, as a list as of the head that it left.
-///
-/// # Errors
-/// If the head cannot be read.
-pub fn done(desk: &Desk<'_>, name: &'static str, table: Table) -> Result<Report, Failure> {
-    let report = list(desk, name, table, Vec::new())?;
-    Ok(Report {
-        as_of_sequence: report.head_sequence,
-        ..report
-    })
-}
-
-/// A list in the clothes of a report.
-///
-/// # Errors
-/// If the head cannot be read.
-pub fn list(
-    desk: &Desk<'_>,
-    name: &'static str,
-    table: Table,
-    totals: Vec<Named>,
-) -> Result<Report, Failure> {
-    let head = desk.app.log.head()?.sequence;
-    Ok(Report {
-        name,
-        as_of_sequence: desk.index.checkpoint()?.sequence,
-        head_sequence: head,
-        zone: desk.company.zone.clone(),
-        currency: desk.company.currency.clone(),
-        totals,
-        ..Report::alone(table)
-    })
-}
-
-/// As wide as the terminal that stdout is, or as COLUMNS says.
-pub fn terminal_width() -> Option<u16> {
-    if io::stdout().is_terminal() {
-        return Some(indicatif::TermLike::width(&console::Term::stdout()));
-    }
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
 }

@@ -1,7 +1,7 @@
-//! Files and directories that a command has begun and that are of no use unless it ends well.
+//! Files and directories that a command has begun and that are useless unless it succeeds.
 //!
-//! What must hold: they go when the command fails, and when a signal ends the process; without any, signals work as
-//! they do in a program that never looks at them.
+//! What must hold: they are removed when the command fails and when a signal ends the process. While there are none,
+//! signals have their default effect.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -31,20 +31,20 @@ fn begun() -> MutexGuard<'static, Vec<(PathBuf, Fate)>> {
     BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something that was begun. Unless it is kept, it goes with this value.
+/// A file or directory that was begun. Unless it is kept, it is removed when this value is dropped.
 pub struct Leftover {
     path: PathBuf,
     fate: Fate,
     is_kept: bool,
-    /// Without it signals end the process as ever, and the file or directory stays behind.
+    /// Without it a signal ends the process at once, and the file or directory stays behind.
     _hold: Option<Hold>,
 }
 
 impl Leftover {
-    /// Creates something that goes unless it is kept. A signal that comes meanwhile waits for it.
+    /// Creates a file or directory that is removed unless it is kept. A signal that comes meanwhile waits.
     ///
     /// # Errors
-    /// As `create`; then there is nothing.
+    /// The error of `create`.
     pub fn create<T>(
         path: &Path,
         create: impl FnOnce() -> io::Result<T>,
@@ -64,7 +64,7 @@ impl Leftover {
         ))
     }
 
-    /// Something that stays, and is named on stderr unless it is kept.
+    /// A file or directory that stays, and is named on stderr unless it is kept.
     pub fn told(path: &Path) -> Leftover {
         let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::until_end(end).ok());
         begun().push((path.clone(), fate));
@@ -80,7 +80,7 @@ impl Leftover {
         &self.path
     }
 
-    /// It is finished, and stays.
+    /// Keeps it, because it is finished.
     pub fn keep(mut self) {
         self.is_kept = true;
     }
@@ -100,15 +100,15 @@ pub fn is_begun(path: &Path) -> bool {
     begun().iter().any(|(begun, _)| begun == path)
 }
 
-/// To be called before a failure is told. While a signal ends the process, its files are removed and calls fail: such a
-/// failure is not told, and this function does not return.
+/// Blocks while a signal ends the process: its files are being removed, so calls fail, and such failures are not to be
+/// told. Callers call it before they tell a failure.
 pub fn give_way_to_a_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();
     }
 }
 
-/// Removes or tells what was begun, because a signal is about to end the process.
+/// Removes leftovers or names them, because a signal is about to end the process.
 fn end() {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();

@@ -1,10 +1,11 @@
-//! The command line: words in, an exit code out. The only layer with terminal, clock, chance and
-//! environment.
+//! The command line: it turns words into an exit code. No other layer reads the terminal, the clock, random numbers
+//! or environment variables.
 
 mod answer;
 mod command_line;
 mod commands;
 mod destination;
+mod emit;
 mod environment;
 mod failure;
 mod file_modes;
@@ -47,8 +48,8 @@ use shell::host::Host;
 
 use crate::credentials::secret::without_tokens;
 
-/// Runs one command line, its first word being the program's name. Everything a user is to see
-/// has been written when it returns the exit code. May be called many times in one process.
+/// Runs one command line; its first word is the name of the program. All output is written when it returns the exit
+/// code. It can be called many times in one process.
 pub fn run<I, T>(words: I) -> u8
 where
     I: IntoIterator<Item = T>,
@@ -61,7 +62,7 @@ where
     run_words(words.into_iter().map(Into::into).collect(), None).exit as u8
 }
 
-/// Runs one command line, which may be one of a shell.
+/// Runs one command line, in the shell `host` if there is one.
 fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
     let line = match CommandLine::read_within(host, words.iter().cloned()) {
         Ok(line) => line,
@@ -131,7 +132,7 @@ fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
     }
 }
 
-/// What is wrong, without the usage that clap puts below it.
+/// The first paragraph of an error of clap, without the usage below it.
 fn first_paragraph(error: &clap::Error) -> String {
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "the command is not complete; `--help` shows how it goes on".to_owned();
@@ -141,7 +142,7 @@ fn first_paragraph(error: &clap::Error) -> String {
     first.trim_start_matches("error: ").to_owned()
 }
 
-/// Whether a command line that cannot be read asks for JSON, as far as one can tell.
+/// Guesses whether a command line that cannot be read asks for JSON.
 fn asks_for_json(words: &[OsString]) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
     let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();

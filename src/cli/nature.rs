@@ -5,9 +5,9 @@
 pub struct Nature {
     /// It changes something, so that a repetition is not the same as doing it once.
     pub changes: bool,
-    /// It never ends well without data on stdout.
+    /// It always answers with data if it succeeds.
     pub surely_answers: bool,
-    /// It writes a text of its own form, whatever the name of the file.
+    /// It writes text in a format of its own; the extension of the file is ignored.
     pub has_own_text: bool,
 }
 
@@ -17,7 +17,7 @@ impl Nature {
         surely_answers: false,
         has_own_text: false,
     };
-    /// Whether it has anything to say depends on what it finds, or on the format.
+    /// A command that changes something and may answer with nothing.
     pub const DOES: Nature = Nature {
         changes: true,
         ..Nature::ASKS

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::backup::is_backup;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::global::{Global, OutputFormat};
+use crate::cli::global::Global;
 use crate::cli::nature::Nature;
 use crate::cli::own_files;
 use crate::cli::terminal_guard::TerminalGuard;
@@ -93,9 +93,6 @@ impl Output {
     }
 
     /// Runs `write` on stdout, or on the file of `--out`.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn write(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
@@ -202,7 +199,7 @@ pub fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
 /// The format that was asked for, by name, by the file's extension, or by where output goes.
 fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
     match (global.output, &global.out) {
-        (Some(format), _) => Ok(named_format(format)),
+        (Some(format), _) => Ok(format),
         (None, Some(_)) if nature.has_own_text => Ok(Format::Plain),
         (None, Some(file)) => format_of(file),
         (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
@@ -210,16 +207,14 @@ fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
     }
 }
 
-fn named_format(format: OutputFormat) -> Format {
-    match format {
-        OutputFormat::Table => Format::Table,
-        OutputFormat::Plain => Format::Plain,
-        OutputFormat::Csv => Format::Csv,
-        OutputFormat::Json => Format::Json,
-        OutputFormat::Ndjson => Format::Ndjson,
-        OutputFormat::Md => Format::Markdown,
-    }
-}
+/// The formats of files.
+const FILES: [Format; 5] = [
+    Format::Csv,
+    Format::Json,
+    Format::Ndjson,
+    Format::Parquet,
+    Format::Markdown,
+];
 
 fn format_of(path: &Path) -> Result<Format, Failure> {
     if path.extension().is_none() && is_stream(path) {
@@ -229,13 +224,12 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
         .extension()
         .and_then(|extension| extension.to_str())
         .map(str::to_ascii_lowercase);
-    match extension.as_deref() {
-        Some("csv") => Ok(Format::Csv),
-        Some("json") => Ok(Format::Json),
-        Some("ndjson" | "jsonl") => Ok(Format::Ndjson),
-        Some("parquet") => Ok(Format::Parquet),
-        Some("md") => Ok(Format::Markdown),
-        _ => Err(Failure::usage(format!(
+    let extension = extension.as_deref();
+    let named = |format: &Format| Some(format.name()) == extension;
+    match FILES.into_iter().find(named) {
+        Some(format) => Ok(format),
+        None if extension == Some("jsonl") => Ok(Format::Ndjson),
+        None => Err(Failure::usage(format!(
             "the extension of {} names no format",
             path.display()
         ))

@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::files::held::named_path;
+use crate::files::held::{named_path, shell_word};
 use crate::store::StoreDirectory;
 
 /// Where the system's own accounts are listed; one that is not is known by its number.
@@ -128,11 +128,6 @@ fn account_in(accounts: &str, uid: u32) -> Option<String> {
         let (name, number) = (fields.next()?, fields.nth(1)?);
         (number.parse() == Ok(uid)).then(|| name.to_owned())
     })
-}
-
-/// Quotes a path, so that the command of a hint can be pasted.
-fn shell_word(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

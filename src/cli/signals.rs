@@ -1,6 +1,6 @@
-//! SIGINT and SIGTERM as something to look at between two pieces of work, and SIGXFSZ as nothing at all.
+//! SIGINT and SIGTERM for commands that look at them between two pieces of work; SIGXFSZ is ignored.
 //!
-//! What must hold: the first two end the process as soon as nobody listens any more, as if nobody ever had.
+//! What must hold: when no command listens any more, SIGINT and SIGTERM end the process as they do by default.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::failure::{Exit, Failure};
 
-/// From here on a write beyond the size that the user's files may have (`ulimit -f`) fails like one to a full disk,
-/// instead of ending the process without a word. Once more does no harm. A program that this one starts is ended by the
-/// signal as ever.
-///
-/// # Errors
-/// If the system refuses.
+/// Makes a write beyond the size limit of files (`ulimit -f`) fail like a write to a full disk, instead of ending the
+/// process. It can be called again. Programs that this one starts are still ended by the signal.
 pub fn outlive_file_size_limit() -> io::Result<()> {
     static HEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     if HEARD.get().is_some() {
@@ -77,8 +73,8 @@ fn waiting() -> MutexGuard<'static, Waiting> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts the one thread that hears signals. A command that listens gets them; without one, whatever was begun goes and
-/// the process ends.
+/// Starts the one thread that receives signals. It passes them to a command that listens; if none does, `before_end`
+/// runs and the process ends.
 fn watch() -> io::Result<()> {
     static WATCHED: OnceLock<bool> = OnceLock::new();
     let is_watched = *WATCHED.get_or_init(|| {
@@ -112,8 +108,8 @@ fn deliver(signal: Signal, ignored: &Ignored) {
     }
 }
 
-/// Signals that the process ignores: a shell starts background jobs of a script so. To be asked before anybody hears
-/// signals.
+/// The signals that the process ignores, as background jobs of a script do. They are read before the first handler is
+/// installed.
 struct Ignored(u64);
 
 impl Ignored {
@@ -131,7 +127,7 @@ impl Ignored {
     }
 }
 
-/// Hears the signals of the process.
+/// Receives the signals of the process.
 struct Ears {
     runtime: Runtime,
     interrupt: tokio::signal::unix::Signal,
@@ -174,14 +170,11 @@ impl Ears {
     }
 }
 
-/// While one of them lives the signals do not end the process by themselves.
+/// While a hold exists, signals do not end the process by themselves.
 pub struct Hold(());
 
 impl Hold {
     /// A hold under which a signal runs `before_end` and then ends the process, unless a command listens.
-    ///
-    /// # Errors
-    /// If the system refuses.
     pub fn until_end(before_end: fn()) -> io::Result<Hold> {
         let hold = Hold::take()?;
         waiting().before_end = Some(before_end);
@@ -209,21 +202,19 @@ impl Drop for Hold {
     }
 }
 
-/// While it lives the signals do not end the process, and its owner looks at them.
+/// While it exists, signals do not end the process, and its owner looks at them.
 pub struct Signals {
     _hold: Hold,
 }
 
 impl Signals {
-    /// # Errors
-    /// If the system refuses.
     pub fn listen() -> Result<Signals, Failure> {
         let hold = Hold::take()?;
         waiting().listeners += 1;
         Ok(Signals { _hold: hold })
     }
 
-    /// Waits for a signal, or until `patience` is over. One that came meanwhile counts.
+    /// Waits for a signal for at most `patience`. A signal that came before counts.
     pub fn wait(&self, patience: Duration) -> Option<Signal> {
         let waited =
             CAME.wait_timeout_while(waiting(), patience, |waiting| waiting.pending.is_none());
@@ -245,8 +236,8 @@ impl Drop for Signals {
     }
 }
 
-/// Whether nobody listens. Handlers that were once installed stay for the life of the process; under this one they do
-/// what the system would.
+/// Whether no hold exists. Handlers stay installed for the life of the process; while this flag is set they do what the
+/// system would do.
 fn unheard() -> io::Result<Arc<AtomicBool>> {
     static UNHEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     if let Some(unheard) = UNHEARD.get() {

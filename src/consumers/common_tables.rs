@@ -8,7 +8,7 @@ use crate::consumers::ConsumeError;
 use crate::domain::company::Company;
 use crate::domain::event::{Actor, CompanyFounded, DayClosed, Event, PayoutMade};
 use crate::domain::id::{CompanyId, UserId};
-use crate::domain::ledger::books::{Books, Standing, UserDay};
+use crate::domain::ledger::books::{Books, UserBalance, UserDay};
 use crate::domain::ledger::tally::Tally;
 use crate::domain::money::Money;
 use crate::domain::pricing::PriceRange;
@@ -219,25 +219,34 @@ fn dated_into_a_closed_date(recorded: &Recorded<'_>, date: BusinessDate) -> LogE
     }
 }
 
-fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb::Error> {
-    let closed: Option<i32> = connection.query_row(
+/// The last date that was closed.
+///
+/// # Errors
+/// If the tables cannot be read.
+pub fn last_closed_date(connection: &Connection) -> Result<Option<BusinessDate>, duckdb::Error> {
+    let days: Option<i32> = connection.query_row(
         "SELECT date_diff('day', DATE '1970-01-01', max(business_date))::INTEGER FROM closes",
         [],
         |row| row.get(0),
     )?;
-    let mut standings = connection.prepare(
+    Ok(days.map(BusinessDate::from_epoch_days))
+}
+
+fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb::Error> {
+    let closed_through = last_closed_date(connection)?;
+    let mut balances = connection.prepare(
         "SELECT user_id::VARCHAR, sum(rewards - fees + corrections - payout)::BIGINT,
              coalesce(sum(rewards - fees + corrections - payout)
                  FILTER (business_date <= (SELECT max(business_date) FROM closes)), 0)::BIGINT
          FROM user_days GROUP BY user_id",
     )?;
-    let standings = standings
+    let balances = balances
         .query_map([], |row| {
-            let standing = Standing {
+            let balance = UserBalance {
                 balance: money(row, 1)?,
                 carried: money(row, 2)?,
             };
-            Ok((user_id(row, 0)?, standing))
+            Ok((user_id(row, 0)?, balance))
         })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut days = connection.prepare(
@@ -262,12 +271,7 @@ fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb
             ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Books::resume(
-        company,
-        closed.map(BusinessDate::from_epoch_days),
-        standings,
-        days,
-    ))
+    Ok(Books::resume(company, closed_through, balances, days))
 }
 
 fn load_users(connection: &Connection) -> Result<BTreeMap<UserId, User>, duckdb::Error> {

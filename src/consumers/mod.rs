@@ -8,7 +8,7 @@
 
 pub mod accounting;
 pub mod analytics;
-mod common_tables;
+pub mod common_tables;
 pub mod contents;
 pub mod feed;
 #[cfg(test)]
@@ -17,6 +17,7 @@ pub mod notifier;
 pub mod process_lock;
 pub mod projection;
 pub mod run;
+pub mod standing;
 pub mod tracker;
 pub mod withheld;
 
@@ -65,6 +66,9 @@ pub enum ConsumeError {
         consumer: Consumer,
         checkpoint: Sequence,
     },
+    /// The consumer's tables were made by another version of the program.
+    #[error("{} was made by another version of popug-cli", path.display())]
+    OtherVersion { consumer: Consumer, path: PathBuf },
     /// A close was about to pay another amount than the entries give. Nothing was appended.
     #[error("the balances of {date} are not the sums of the entries: {what}")]
     BooksDisagree { date: BusinessDate, what: String },

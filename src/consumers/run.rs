@@ -14,7 +14,6 @@ use crate::consumers::{
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::LogError;
 use crate::files::name_aside;
 use crate::files::replace::put_in_place;
 use crate::state::Checkpoint;
@@ -419,17 +418,16 @@ pub fn check_on_chain(
     consumer: Consumer,
     checkpoint: &Checkpoint,
 ) -> Result<(), ConsumeError> {
-    match around.log.read_after(checkpoint.sequence, &checkpoint.hash) {
-        Ok(_) => Ok(()),
-        Err(LogError::NotOnChain { sequence }) => Err(ConsumeError::ForeignTables {
-            consumer,
-            checkpoint: sequence,
-        }),
-        Err(error) => Err(error.into()),
+    if checkpoint.is_of(around.log)? {
+        return Ok(());
     }
+    Err(ConsumeError::ForeignTables {
+        consumer,
+        checkpoint: checkpoint.sequence,
+    })
 }
 
-const fn consumer_of(tables: Tables) -> Consumer {
+pub const fn consumer_of(tables: Tables) -> Consumer {
     match tables {
         Tables::Accounting => Consumer::Accounting,
         Tables::Analytics => Consumer::Analytics,

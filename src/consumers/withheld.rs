@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::consumers::{ConsumeError, Surroundings, tracker};
-use crate::domain::dead_letter::Standing;
+use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Consumer, Event, EventKind, Subject};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
@@ -20,7 +20,7 @@ use crate::state::{Checkpoint, Recorded, Resolution, StateIndex};
 /// An event that something was decided about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Letter {
-    standing: Standing,
+    standing: LetterState,
     /// Where the last decision stands.
     decided: Sequence,
     subject: String,
@@ -83,6 +83,11 @@ impl Withheld {
     /// Whether nothing was ever decided.
     pub fn is_empty(&self) -> bool {
         self.letters.is_empty()
+    }
+
+    /// Whether anything was decided about the event.
+    pub fn is_decided(&self, event: Sequence) -> bool {
+        self.letters.contains_key(&event)
     }
 
     /// The first event that anything was decided about.
@@ -158,7 +163,7 @@ impl Withheld {
         let is_left_out = self
             .letters
             .get(&sequence)
-            .is_some_and(|letter| letter.standing != Standing::Retried);
+            .is_some_and(|letter| letter.standing != LetterState::Retried);
         let holds_up = |target: Sequence, letter: &Letter| {
             target < sequence && letter.subject == subject && counts(letter)
         };
@@ -185,7 +190,7 @@ impl Withheld {
             .letters
             .iter()
             .map(|(target, letter)| (*target, letter));
-        all.filter(|(_, letter)| letter.standing == Standing::SetAside)
+        all.filter(|(_, letter)| letter.standing == LetterState::SetAside)
     }
 
     /// The first event that is set aside.
@@ -237,7 +242,7 @@ impl Withheld {
         let skipped = self
             .letters
             .values()
-            .filter(|letter| letter.standing == Standing::Skipped);
+            .filter(|letter| letter.standing == LetterState::Skipped);
         skipped
             .filter(|letter| zone.date_of(letter.time) == date)
             .count() as u64

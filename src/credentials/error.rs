@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::credentials::issued::TokenId;
 use crate::domain::time::EventTime;
-use crate::files::held::named_path;
+use crate::files::held::shell_word;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
@@ -103,10 +103,7 @@ impl CredentialError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OpenToOthers { path, wanted, .. } => {
-                return Some(format!(
-                    "chmod {wanted:o} {}",
-                    shell_word(&named_path(path).display().to_string())
-                ));
+                return Some(format!("chmod {wanted:o} {}", shell_word(path)));
             }
             Self::Damaged { remedy, .. } => remedy,
             Self::Missing { .. } => {
@@ -141,16 +138,6 @@ impl CredentialError {
             Self::Io { .. } | Self::Exists { .. } | Self::Cryptography { .. } => return None,
         };
         Some(hint.to_owned())
-    }
-}
-
-/// Quotes a path, so that the command that a hint shows can be pasted.
-fn shell_word(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
-    if text.bytes().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

@@ -108,10 +108,6 @@ impl<'a> Passwords<'a> {
         self.load().map(drop)
     }
 
-    pub fn has_password(self, user: UserId) -> Result<bool, CredentialError> {
-        Ok(self.load()?.contains_key(&user))
-    }
-
     fn path(self) -> PathBuf {
         self.auth.file(PASSWORDS_FILE)
     }
@@ -228,8 +224,6 @@ mod tests {
         ] {
             assert!(!verify(number, text), "{number} {text:?}");
         }
-        assert!(auth.passwords().has_password(user(2)).unwrap());
-        assert!(!auth.passwords().has_password(user(3)).unwrap());
     }
 
     #[test]

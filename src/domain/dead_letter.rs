@@ -15,25 +15,29 @@ use crate::domain::user::User;
 
 /// What was decided last about an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub enum LetterState {
     SetAside,
     Retried,
     Skipped,
 }
 
-impl Standing {
+impl LetterState {
     pub const fn name(self) -> &'static str {
         match self {
-            Standing::SetAside => "set_aside",
-            Standing::Retried => "retried",
-            Standing::Skipped => "skipped",
+            LetterState::SetAside => "set_aside",
+            LetterState::Retried => "retried",
+            LetterState::Skipped => "skipped",
         }
     }
 
-    pub fn named(name: &str) -> Option<Standing> {
-        [Standing::SetAside, Standing::Retried, Standing::Skipped]
-            .into_iter()
-            .find(|standing| standing.name() == name)
+    pub fn named(name: &str) -> Option<LetterState> {
+        [
+            LetterState::SetAside,
+            LetterState::Retried,
+            LetterState::Skipped,
+        ]
+        .into_iter()
+        .find(|standing| standing.name() == name)
     }
 }
 
@@ -48,7 +52,7 @@ pub struct Target {
     /// Whose accounts it touches.
     pub touches: Vec<UserId>,
     /// `None` if nothing was ever decided about it.
-    pub standing: Option<Standing>,
+    pub standing: Option<LetterState>,
 }
 
 /// Where a consumer stops, and why.
@@ -106,7 +110,7 @@ impl Target {
         reason: &str,
     ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::DeadLetters)?;
-        self.check_standing(&[Standing::SetAside, Standing::Skipped])?;
+        self.check_standing(&[LetterState::SetAside, LetterState::Skipped])?;
         if let Some(reason) = unreadable {
             return Err(Rejection::StillUnreadable {
                 sequence: self.sequence,
@@ -133,7 +137,7 @@ impl Target {
     /// [`Rejection::BooksAreNotSkipped`], a bad reason
     pub fn skip(&self, actor: &User, reason: &str) -> Result<Vec<Event>, Rejection> {
         self.check_actor(actor, Right::SkipDeadLetters)?;
-        self.check_standing(&[Standing::SetAside])?;
+        self.check_standing(&[LetterState::SetAside])?;
         if self.is_of_the_books {
             return Err(Rejection::BooksAreNotSkipped {
                 consumer: self.consumer,
@@ -163,7 +167,7 @@ impl Target {
         }
     }
 
-    fn check_standing(&self, expected: &[Standing]) -> Result<(), Rejection> {
+    fn check_standing(&self, expected: &[LetterState]) -> Result<(), Rejection> {
         match self.standing {
             Some(standing) if expected.contains(&standing) => Ok(()),
             _ => Err(Rejection::NotSetAside {

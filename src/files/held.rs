@@ -140,6 +140,17 @@ pub fn named_path(path: &Path) -> PathBuf {
     }
 }
 
+/// A path as a word of a shell command that people can paste: quoted if it has to be.
+pub fn shell_word(path: &Path) -> String {
+    let text = named_path(path).display().to_string();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
+    if text.bytes().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// A text with every path of a held directory as people know it.
 pub fn named(text: &str) -> Cow<'_, str> {
     if !text.contains(DESCRIPTORS) {

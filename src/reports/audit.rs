@@ -33,11 +33,7 @@ const COLUMNS: [(&str, ColumnKind); 16] = [
 ];
 
 /// The entries of all users; `balance` is the running one in posting order.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
     let pages = pages(&source, query)?;
@@ -63,7 +59,6 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
 /// # Errors
 /// [`ReportError::UserMissing`] without a user.
 pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let user = query.user.ok_or(ReportError::UserMissing)?;
     let login = login(connection, user)?;

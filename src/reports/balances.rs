@@ -35,11 +35,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 const SUMS: [&str; 4] = ["fees", "rewards", "corrections", "payout"];
 
 /// Reads accounting's tables.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let (people, dates, frame) = match query.dates {
         Dates::Default => {

@@ -28,11 +28,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 ];
 
 /// Reads accounting's tables; analytics' would do.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
     let frame = source.load(&format!(

@@ -30,11 +30,7 @@ const FIGURES: [(&str, ColumnKind); 9] = [
 const SUMS: [&str; 5] = ["fees", "rewards", "corrections", "payouts", "payouts_count"];
 
 /// Reads the tables of analytics.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let (from, to) = query.closed_range(source.first_date);
     let periods = query

@@ -12,6 +12,10 @@ pub enum ReportError {
     UserMissing,
     #[error("`{0}` is not a report")]
     UnknownReport(String),
+    #[error("`report {0}` has no --period")]
+    NoPeriod(&'static str),
+    #[error("`report {0}` has no --user")]
+    NoUser(&'static str),
     #[error("an entry in the tables has the kind `{0}`, which this build does not know")]
     UnknownKind(String),
     #[error("the period ends on {to}, before it begins on {from}")]

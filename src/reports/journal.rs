@@ -28,6 +28,18 @@ pub enum Dialect {
     Beancount,
 }
 
+impl Dialect {
+    pub const ALL: [Dialect; 2] = [Dialect::Hledger, Dialect::Beancount];
+
+    /// The program that reads it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dialect::Hledger => "hledger",
+            Dialect::Beancount => "beancount",
+        }
+    }
+}
+
 /// What stands at the top of a journal.
 struct Heading<'a> {
     company: &'a str,
@@ -75,9 +87,6 @@ impl Entry<'_> {
 
 /// Writes all entries of accounting's tables, which say all of the log up to `as_of`, to `out`, which should be
 /// buffered.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn write(
     connection: &Connection,
     dialect: Dialect,

@@ -1,4 +1,4 @@
-//! The reports by name: which file each reads, whom it can be narrowed to, and how it is loaded.
+//! The reports by name: the tables that each reads, its options, and its loader.
 
 use std::str::FromStr;
 
@@ -71,7 +71,7 @@ impl ReportName {
         }
     }
 
-    /// Whether it can be narrowed to one user; of the others [`Query::user`] is not looked at.
+    /// Whether it can be narrowed to one user; the other reports ignore [`Query::user`].
     pub const fn takes_user(self) -> bool {
         match self {
             ReportName::Earnings
@@ -93,9 +93,6 @@ impl ReportName {
     }
 
     /// Loads the report from the file of [`ReportName::reads`].
-    ///
-    /// # Errors
-    /// [`ReportError`]
     pub fn load(self, connection: &Connection, query: &Query) -> Result<Report, ReportError> {
         match self {
             ReportName::Balances => balances::load(connection, query),

@@ -29,11 +29,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 ];
 
 /// Reads accounting's tables.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
     let (pages, count, amount) = pages(&source, query)?;

@@ -1,4 +1,4 @@
-//! What a report is asked for, and the dates it is asked about.
+//! The question that a report answers: dates, periods, a user.
 
 use jiff::civil::Weekday;
 
@@ -23,6 +23,18 @@ pub enum Dates {
 }
 
 impl Dates {
+    /// # Errors
+    /// [`ReportError::EndBeforeStart`]
+    pub fn check(self) -> Result<(), ReportError> {
+        match self {
+            Dates::Range {
+                from: Some(from),
+                to: Some(to),
+            } if to < from => Err(ReportError::EndBeforeStart { from, to }),
+            _ => Ok(()),
+        }
+    }
+
     pub fn period(self) -> Period {
         match self {
             Dates::Default => Period::default(),
@@ -44,6 +56,16 @@ pub enum Granularity {
 }
 
 impl Granularity {
+    pub const ALL: [Granularity; 3] = [Granularity::Day, Granularity::Week, Granularity::Month];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Granularity::Day => "day",
+            Granularity::Week => "week",
+            Granularity::Month => "month",
+        }
+    }
+
     /// The first and last date of the period that `date` lies in.
     pub fn around(self, date: BusinessDate) -> (BusinessDate, BusinessDate) {
         match self {
@@ -80,29 +102,19 @@ impl Granularity {
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     pub dates: Dates,
-    /// Rows by whole periods; earnings and top-task know it.
+    /// Rows by whole periods; only for earnings and top-task.
     pub granularity: Option<Granularity>,
-    /// Only what is this user's: balances, negative, payouts, statement (required), entries, tasks.
+    /// Only the rows of this user: balances, negative, payouts, statement (required), entries, tasks.
     pub user: Option<UserId>,
     /// The local date of the company now.
     pub today: BusinessDate,
-    /// The head of the log, to be shown beside the sequence of the tables.
+    /// The last event up to which the tables are complete.
+    pub as_of_sequence: Sequence,
+    /// The head of the log.
     pub head_sequence: Sequence,
 }
 
 impl Query {
-    /// # Errors
-    /// [`ReportError::EndBeforeStart`]
-    pub fn check(&self) -> Result<(), ReportError> {
-        match self.dates {
-            Dates::Range {
-                from: Some(from),
-                to: Some(to),
-            } if to < from => Err(ReportError::EndBeforeStart { from, to }),
-            _ => Ok(()),
-        }
-    }
-
     /// The dates asked about with open ends closed: from `first`, the company's first date, to
     /// today; by default today alone.
     pub fn closed_range(&self, first: BusinessDate) -> (BusinessDate, BusinessDate) {

@@ -1,9 +1,8 @@
-//! The tables a report reads, and what every report says about them.
+//! The tables that a report reads, and the facts that every report repeats from them.
 
 use duckdb::{Connection, OptionalExt};
 use polars::prelude::DataFrame;
 
-use crate::domain::id::Sequence;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::reports::error::ReportError;
 use crate::reports::frame;
@@ -11,10 +10,9 @@ use crate::reports::pages::Pages;
 use crate::reports::query::Query;
 use crate::reports::table::{Named, Period, Report, Table, Value};
 
-/// One consumer's file with what its common tables say.
+/// The tables of one consumer, with the facts of the company in them.
 pub struct Source<'a> {
     connection: &'a Connection,
-    pub as_of_sequence: Sequence,
     pub zone: Zone,
     pub currency: String,
     pub first_date: BusinessDate,
@@ -22,27 +20,21 @@ pub struct Source<'a> {
 }
 
 const FACTS: &str = "
-    SELECT (SELECT max(sequence)::BIGINT FROM checkpoint), time_zone, currency, epoch_us(founded_at),
+    SELECT time_zone, currency, epoch_us(founded_at),
            (SELECT date_diff('day', DATE '1970-01-01', max(business_date)) FROM closes)
     FROM company";
 
-type Facts = (Option<i64>, String, String, i64, Option<i64>);
+type Facts = (String, String, i64, Option<i64>);
 
 impl<'a> Source<'a> {
     /// # Errors
     /// [`ReportError::NothingConsumed`] when the tables are empty.
     pub fn open(connection: &'a Connection) -> Result<Source<'a>, ReportError> {
         let facts = |row: &duckdb::Row<'_>| -> duckdb::Result<Facts> {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            ))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         };
         let found = connection.query_row(FACTS, [], facts).optional()?;
-        let Some((Some(sequence), zone_name, currency, founded, closed)) = found else {
+        let Some((zone_name, currency, founded, closed)) = found else {
             return Err(ReportError::NothingConsumed);
         };
         let zone = Zone::named(&zone_name).map_err(|_| ReportError::UnknownZone(zone_name))?;
@@ -50,7 +42,6 @@ impl<'a> Source<'a> {
         let date = |days: i64| i32::try_from(days).ok().map(BusinessDate::from_epoch_days);
         Ok(Source {
             connection,
-            as_of_sequence: Sequence(sequence.unsigned_abs()),
             first_date: zone.date_of(founded_at),
             zone,
             currency,
@@ -83,7 +74,7 @@ impl<'a> Source<'a> {
         let (table, pages) = rows.into();
         Report {
             name,
-            as_of_sequence: self.as_of_sequence,
+            as_of_sequence: query.as_of_sequence,
             head_sequence: query.head_sequence,
             zone: self.zone.clone(),
             currency: self.currency.clone(),

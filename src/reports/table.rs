@@ -1,8 +1,8 @@
-//! What every output is made from: typed columns over a frame, and a report around them.
+//! The input of every output format: a table of typed columns over a frame, and a report around it.
 //!
 //! A frame holds physical values: text as strings, integers and money (minor units) as `Int64`,
 //! dates as `Int32` days since 1970-01-01, times as `Int64` microseconds since 1970-01-01T00:00Z.
-//! What a column means is said by its [`ColumnKind`]; renderers see nothing but [`Cell`]s.
+//! The [`ColumnKind`] gives the meaning of a column; renderers see [`Cell`]s only.
 
 use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, PolarsResult, Series};
 
@@ -23,11 +23,11 @@ pub enum ColumnKind {
     Bool,
 }
 
-/// One value of a table.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Cell<'a> {
+/// One value of a table, with text that is borrowed or owned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cell<T> {
     Null,
-    Text(&'a str),
+    Text(T),
     Int(i64),
     Money(Money),
     Date(BusinessDate),
@@ -36,27 +36,18 @@ pub enum Cell<'a> {
 }
 
 /// A value that stands outside the rows: a total, or a fact about the whole report.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
-    Null,
-    Text(String),
-    Int(i64),
-    Money(Money),
-    Date(BusinessDate),
-    Time(EventTime),
-    Bool(bool),
-}
+pub type Value = Cell<String>;
 
 impl Value {
-    pub fn cell(&self) -> Cell<'_> {
+    pub fn cell(&self) -> Cell<&str> {
         match self {
-            Value::Null => Cell::Null,
-            Value::Text(text) => Cell::Text(text),
-            Value::Int(int) => Cell::Int(*int),
-            Value::Money(money) => Cell::Money(*money),
-            Value::Date(date) => Cell::Date(*date),
-            Value::Time(time) => Cell::Time(*time),
-            Value::Bool(flag) => Cell::Bool(*flag),
+            Cell::Null => Cell::Null,
+            Cell::Text(text) => Cell::Text(text),
+            Cell::Int(int) => Cell::Int(*int),
+            Cell::Money(money) => Cell::Money(*money),
+            Cell::Date(date) => Cell::Date(*date),
+            Cell::Time(time) => Cell::Time(*time),
+            Cell::Bool(flag) => Cell::Bool(*flag),
         }
     }
 
@@ -68,7 +59,7 @@ impl Value {
 pub type Named = (&'static str, Value);
 
 /// Reads one column by row number.
-pub type Reader<'a> = Box<dyn Fn(usize) -> Cell<'a> + 'a>;
+pub type Reader<'a> = Box<dyn Fn(usize) -> Cell<&'a str> + 'a>;
 
 /// Rows in their final order.
 #[derive(Clone, Debug)]
@@ -245,13 +236,13 @@ impl TableBuilder {
         self
     }
 
-    /// # Errors
-    /// Columns of different lengths, or two of one name.
-    pub fn build(self) -> PolarsResult<Table> {
-        Ok(Table {
+    /// Columns of different lengths, or two of one name, are a bug.
+    pub fn build(self) -> Table {
+        const SOUND: &str = "columns have one length and different names";
+        Table {
             columns: self.kinds,
-            frame: DataFrame::new_infer_height(self.columns)?,
-        })
+            frame: DataFrame::new_infer_height(self.columns).expect(SOUND),
+        }
     }
 }
 
@@ -262,11 +253,11 @@ pub struct Period {
     pub to: Option<BusinessDate>,
 }
 
-/// A table with all that says what it is about.
+/// A table with its name, its period and its totals.
 #[derive(Debug)]
 pub struct Report {
     pub name: &'static str,
-    /// The lowest checkpoint that was read.
+    /// The last event up to which the tables behind it are complete.
     pub as_of_sequence: Sequence,
     pub head_sequence: Sequence,
     pub zone: Zone,

@@ -33,11 +33,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 
 /// Reads accounting's tables. A range selects by the local date of creation, a user by who holds
 /// the task or held it last.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let period = query.dates.period();
     let created = created(period, &source.zone);

@@ -27,11 +27,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 ];
 
 /// Reads the tables of analytics.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let (from, to) = query.closed_range(source.first_date);
     let periods = match query.granularity {

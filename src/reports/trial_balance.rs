@@ -20,11 +20,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 ];
 
 /// Reads accounting's tables. One date asks for all up to its end, a range for what it moved.
-///
-/// # Errors
-/// [`ReportError`]
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
-    query.check()?;
     let source = Source::open(connection)?;
     let period = match query.dates {
         Dates::On(date) => Period {

@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use crate::domain::event::{Actor, Event};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Hash, Head, Line, LogError};
+use crate::event_log::{Batch, FileLog, Hash, Head, Line, LogError};
 
 /// An event with its place in the log.
 #[derive(Clone, Debug)]
@@ -97,6 +97,18 @@ impl Checkpoint {
         sequence: Sequence::ZERO,
         hash: Hash::ZERO,
     };
+
+    /// Whether it was made from this log, and not from another one or from a part that was rolled back since.
+    ///
+    /// # Errors
+    /// If the log cannot be read there.
+    pub fn is_of(&self, log: &FileLog) -> Result<bool, LogError> {
+        match log.read_after(self.sequence, &self.hash) {
+            Ok(_) => Ok(true),
+            Err(LogError::NotOnChain { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl From<&Head> for Checkpoint {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::domain::dead_letter::Standing;
+use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -18,7 +18,7 @@ pub struct Resolution {
     pub consumer: Consumer,
     /// The event that it is about.
     pub target: Sequence,
-    pub standing: Standing,
+    pub standing: LetterState,
     pub reason: String,
     pub by: Actor,
     pub at: EventTime,
@@ -28,11 +28,24 @@ impl Resolution {
     /// The decision that an event records, if it records one.
     pub fn of(recorded: &Recorded<'_>) -> Option<Resolution> {
         let (standing, consumer, target, reason) = match recorded.event.as_ref() {
-            Event::EventSetAside(e) => {
-                (Standing::SetAside, e.consumer, e.target_sequence, &e.reason)
-            }
-            Event::EventRetried(e) => (Standing::Retried, e.consumer, e.target_sequence, &e.reason),
-            Event::EventSkipped(e) => (Standing::Skipped, e.consumer, e.target_sequence, &e.reason),
+            Event::EventSetAside(e) => (
+                LetterState::SetAside,
+                e.consumer,
+                e.target_sequence,
+                &e.reason,
+            ),
+            Event::EventRetried(e) => (
+                LetterState::Retried,
+                e.consumer,
+                e.target_sequence,
+                &e.reason,
+            ),
+            Event::EventSkipped(e) => (
+                LetterState::Skipped,
+                e.consumer,
+                e.target_sequence,
+                &e.reason,
+            ),
             _ => return None,
         };
         let (sequence, by, at) = (recorded.sequence, recorded.actor, recorded.time);
@@ -81,7 +94,7 @@ impl StateIndex {
     /// If SQLite fails.
     pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
         let mut last = self.last_resolutions()?;
-        last.retain(|resolution| resolution.standing == Standing::SetAside);
+        last.retain(|resolution| resolution.standing == LetterState::SetAside);
         Ok(last)
     }
 }
@@ -122,7 +135,7 @@ fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
         sequence: Sequence(row.get("sequence")?),
         consumer: consumer.ok_or(rusqlite::Error::InvalidQuery)?,
         target: Sequence(row.get("target_sequence")?),
-        standing: Standing::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
+        standing: LetterState::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
         reason: row.get("reason")?,
         by: by.parse().map_err(|()| rusqlite::Error::InvalidQuery)?,
         at: row::time(row, "decided_at")?,

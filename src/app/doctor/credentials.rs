@@ -13,27 +13,25 @@ use crate::domain::time::EventTime;
 const SOON_MICROS: i64 = 14 * 24 * 60 * 60 * 1_000_000;
 const REMEDY: &str = "bring auth/ back from a backup made with --with-secrets";
 
-impl App<'_> {
-    pub(super) fn credential_checks(
-        &self,
-        company: Option<CompanyId>,
-        sessions: &dyn Fn(CompanyId) -> Sessions,
-    ) -> Vec<Check> {
-        // Nothing but signatures depends on the company, and none is checked here.
-        let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
-        let auth = AuthDir::open(self.directory.place(), id)
-            .map(|auth| auth.with_lock_wait(self.lock_wait));
-        let mut checks = match auth {
-            Ok(auth) => [
-                faults(&auth),
-                vec![tokens(&auth, self.environment.system_now())],
-            ]
-            .concat(),
-            Err(error) => vec![fault("credentials", &error)],
-        };
-        checks.extend(company.map(|company| session(&sessions(company))));
-        checks
-    }
+pub(super) fn checks(
+    app: &App<'_>,
+    company: Option<CompanyId>,
+    sessions: &dyn Fn(CompanyId) -> Sessions,
+) -> Vec<Check> {
+    // Nothing but signatures depends on the company, and none is checked here.
+    let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
+    let auth =
+        AuthDir::open(app.directory.place(), id).map(|auth| auth.with_lock_wait(app.lock_wait));
+    let mut checks = match auth {
+        Ok(auth) => [
+            faults(&auth),
+            vec![tokens(&auth, app.environment.system_now())],
+        ]
+        .concat(),
+        Err(error) => vec![fault("credentials", &error)],
+    };
+    checks.extend(company.map(|company| session(&sessions(company))));
+    checks
 }
 
 fn fault(name: &'static str, error: &CredentialError) -> Check {

@@ -14,6 +14,7 @@ use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::segment;
 use crate::event_log::storage::Disk;
+use crate::files::held::shell_word;
 use crate::files::regular_file;
 use crate::store::connecting::SPILL;
 use crate::store::write_ahead::WRITE_AHEAD;
@@ -105,7 +106,7 @@ pub fn owners(directory: &StoreDirectory) -> Check {
         return Check::problem(
             NAME,
             detail,
-            format!("chown -R -h {owner} {}", shell_word(directory)),
+            format!("chown -R -h {owner} {}", shell_word(directory.root())),
         );
     }
     let me = rustix::process::geteuid().as_raw();
@@ -188,7 +189,7 @@ fn mode_hint<'p>(
     let me = rustix::process::geteuid();
     let owner_of = |path: &Path| std::fs::symlink_metadata(path).map(|found| found.uid());
     let is_mine = |path| owner_of(path).is_ok_and(|uid| uid == me.as_raw());
-    let chmod = format!("chmod -R {modes} {}", shell_word(directory));
+    let chmod = format!("chmod -R {modes} {}", shell_word(directory.root()));
     if me.is_root() || paths.into_iter().all(is_mine) {
         return chmod;
     }
@@ -197,7 +198,7 @@ fn mode_hint<'p>(
         _ => format!(
             "some belong to another account: sudo chown -R -h {} {}, then {chmod}",
             me.as_raw(),
-            shell_word(directory)
+            shell_word(directory.root())
         ),
     }
 }
@@ -303,17 +304,6 @@ fn names<'p>(root: &Path, paths: impl IntoIterator<Item = &'p PathBuf>) -> Strin
 }
 
 /// Quotes the name of a store, so that the command of a hint can be pasted.
-fn shell_word(directory: &StoreDirectory) -> String {
-    format!(
-        "'{}'",
-        directory
-            .root()
-            .display()
-            .to_string()
-            .replace('\'', r"'\''")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +331,7 @@ mod tests {
         let check = modes(&directory);
         assert_eq!(check.health, Health::Warning);
         assert!(check.detail.contains("log/head"), "{check:?}");
-        assert!(check.hint.unwrap().starts_with("chmod -R go= '"));
+        assert!(check.hint.unwrap().starts_with("chmod -R go= /"));
     }
 
     #[test]

@@ -14,16 +14,14 @@ const HELD: &str =
 const IN_THE_WAY: &str =
     "move what stands there out of the way; the next command makes the file anew";
 
-impl App<'_> {
-    pub(super) fn lock_checks(&self) -> Vec<Check> {
-        let lock = |consumer: Consumer| holder_of(&self.directory.lock(consumer.name()));
-        vec![
-            check("writer-lock", self.log.writer_lock_holder()),
-            check("accounting-lock", lock(Consumer::Accounting)),
-            check("analytics-lock", lock(Consumer::Analytics)),
-            check("notifier-lock", lock(Consumer::Notifier)),
-        ]
-    }
+pub(super) fn checks(app: &App<'_>) -> Vec<Check> {
+    let lock = |consumer: Consumer| holder_of(&app.directory.lock(consumer.name()));
+    vec![
+        check("writer-lock", app.log.writer_lock_holder()),
+        check("accounting-lock", lock(Consumer::Accounting)),
+        check("analytics-lock", lock(Consumer::Analytics)),
+        check("notifier-lock", lock(Consumer::Notifier)),
+    ]
 }
 
 fn check<E: Error + 'static>(name: &'static str, holder: Result<Option<String>, E>) -> Check {
@@ -48,7 +46,7 @@ fn io_error_behind<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error
         .find_map(|error| error.downcast_ref())
 }
 
-/// Being held is what locks are for. By a process that is gone, something else keeps the file.
+/// A held lock is normal. If the recorded process no longer exists, another process has inherited the file.
 fn held(name: &'static str, holder: &str) -> Check {
     match process_of(holder) {
         Some(process) if is_gone(process) => {

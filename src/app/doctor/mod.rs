@@ -1,10 +1,9 @@
-//! `doctor`: is everything around the log as it must be for work to go on? Whether the contents
-//! are right is for `verify`.
+//! `doctor` checks the conditions under which the store works: permissions, clock, disk, locks, tables. `verify` checks
+//! its contents.
 //!
 //! Invariant: nothing is changed. Tables are opened to read only, locks tried and let go at once;
 //! one small file is written beside the log and removed, to see whether the disk takes it.
-//! Invariant: no check keeps the others from being made, whatever is damaged or missing, and no
-//! secret is in what they say.
+//! Invariant: all checks are made, even if files are damaged or missing, and their texts contain no secret.
 
 mod credentials;
 mod end;
@@ -20,7 +19,7 @@ use crate::domain::company::Company;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::files::held::named;
 
-/// What is there, but not for this account.
+/// The hint for a file that exists and that this account may not read.
 const OWN_FILES: &str =
     "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
 
@@ -28,7 +27,7 @@ const OWN_FILES: &str =
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Health {
     Ok,
-    /// Work goes on, but somebody should look.
+    /// Everything works, but an operator should look.
     Warning,
     /// Something does not work now, or soon will not.
     Problem,
@@ -49,7 +48,7 @@ pub struct Check {
     pub name: &'static str,
     pub health: Health,
     pub detail: String,
-    /// What to do, unless all is well.
+    /// The remedy, unless all is well.
     pub hint: Option<String>,
 }
 
@@ -79,7 +78,7 @@ impl Check {
     }
 }
 
-/// Every check that was made, and what the log told on the way.
+/// All checks, with the head and the company that they found.
 pub struct Examination {
     pub checks: Vec<Check>,
     /// Zero if the log does not tell.
@@ -96,11 +95,11 @@ impl App<'_> {
             files::modes(&self.directory),
             files::owners(&self.directory),
         ];
-        checks.extend(self.credential_checks(company_id, sessions));
+        checks.extend(credentials::checks(self, company_id, sessions));
         checks.extend(end.checks(self));
         checks.extend([files::room(&self.directory), files::disk(&self.directory)]);
-        checks.extend(self.lock_checks());
-        checks.extend(self.table_checks(end.head()));
+        checks.extend(locks::checks(self));
+        checks.extend(tables::checks(self, end.head()));
         checks.extend([files::leftovers(&self.directory), tables::versions()]);
         Examination {
             checks,

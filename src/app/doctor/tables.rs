@@ -1,41 +1,30 @@
-//! The tables of the consumers: there, of this version, of this log, not far behind; mails that wait.
+//! Checks of the consumers' tables: whether they exist, belong to this version and to this log, and are not far behind.
+//! Checks of dead letters and of mails that wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::app::doctor::stops::{Ahead, Halt};
+use crate::app::doctor::stops::{Ahead, hint, index_ahead, stop_of};
 use crate::app::doctor::{Check, OWN_FILES, counted};
 use crate::app::error::in_full;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
-use crate::consumers::accounting::{first_owed, stop};
+use crate::consumers::ConsumeError;
 use crate::consumers::notifier::{Outlook, Outstanding, outlook};
+use crate::consumers::run::consumer_of;
+use crate::consumers::standing::{Obstacle, Standing, ways_to_retry};
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::LogError;
 use crate::event_log::head::FORMAT;
-use crate::state::{Checkpoint, StateError, StateIndex, sqlite_version};
+use crate::state::{Checkpoint, Resolution, StateError, StateIndex, sqlite_version};
 use crate::store::connecting::duckdb_version;
 use crate::store::{Database, StoreError, Tables};
 
-/// A consumer that has not looked for a day has been forgotten.
+/// A consumer that is behind for longer than a day probably has no cron job.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
-/// What a look at a consumer's file gave.
-pub(super) enum Found {
-    Nothing,
-    OfAnotherVersion,
-    UpTo(Checkpoint),
-    /// Read up to the checkpoint; from this event on nothing is charged or credited.
-    Owing(Checkpoint, Sequence),
-    /// An event of the books is set aside; nothing is charged, credited or paid.
-    Lacking(Sequence),
-    /// An event that it cannot apply, now or ever.
-    StoppedBy(Halt),
-}
-
-/// Why a consumer's file tells nothing, and what to do.
+/// Why a consumer's file cannot be read, and the remedy.
 struct Unreadable {
     detail: String,
     hint: String,
@@ -58,6 +47,10 @@ impl Unreadable {
     }
 }
 
+fn of_another_version(consumer: Consumer, path: PathBuf) -> AppError {
+    ConsumeError::OtherVersion { consumer, path }.into()
+}
+
 /// Whether the file is there and this account may not read it.
 fn is_forbidden(error: &AppError) -> bool {
     let is_denied = |source: &std::io::Error| source.kind() == std::io::ErrorKind::PermissionDenied;
@@ -69,60 +62,76 @@ fn is_forbidden(error: &AppError) -> bool {
     }
 }
 
-impl App<'_> {
-    /// `head` is `None` if the log cannot be read to its end.
-    pub(super) fn table_checks(&self, head: Option<Sequence>) -> Vec<Check> {
-        let scratch = match Scratch::new() {
-            Ok(scratch) => scratch,
-            Err(error) => {
-                let hint = "check the directory for temporary files, or name another in TMPDIR";
-                return vec![Check::problem("tables", in_full(&error), hint)];
-            }
-        };
-        let ahead = self.index_ahead(scratch.path());
-        let (notifier, mails) = match self.outlook(scratch.path(), &ahead) {
-            Ok((found, mails)) => (Ok(found), mails),
-            Err(error) => (Err(error), None),
-        };
-        let found = [
-            (Consumer::Tracker, self.state_index(scratch.path())),
-            (
-                Consumer::Accounting,
-                self.duckdb(Tables::Accounting, &ahead),
-            ),
-            (Consumer::Analytics, self.duckdb(Tables::Analytics, &ahead)),
-            (Consumer::Notifier, notifier),
-        ];
-        let mut checks: Vec<Check> = found
-            .into_iter()
-            .map(|(consumer, found)| {
-                let found = found.map(|found| self.looking_ahead(consumer, found, &ahead));
-                self.consumer(consumer, found, head)
-            })
-            .collect();
-        checks.extend(self.set_aside_check(scratch.path()));
-        checks.extend(mails.map(|outlook| waiting_mails(&outlook.outstanding)));
-        checks
-    }
+/// The tables of a store, looked at without changing them.
+struct TableChecks<'a> {
+    app: &'a App<'a>,
+    /// A directory for copies.
+    scratch: &'a Path,
+    /// `None` if the log cannot be read to its end.
+    head: Option<Sequence>,
+    /// Every decision about a dead letter, as of the head.
+    resolutions: Vec<Resolution>,
+    /// Whether the index stops before the head, so that no command works.
+    stops_all: bool,
+}
 
-    fn state_index(&self, scratch: &Path) -> Result<Found, AppError> {
-        let path = self.directory.state_index();
-        if !path.exists() {
-            return Ok(Found::Nothing);
+/// `head` is `None` if the log cannot be read to its end.
+pub(super) fn checks(app: &App<'_>, head: Option<Sequence>) -> Vec<Check> {
+    let scratch = match Scratch::new() {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            let hint = "check the directory for temporary files, or name another in TMPDIR";
+            return vec![Check::problem("tables", in_full(&error), hint)];
         }
-        let index = StateIndex::open_to_read(&path, scratch, self.lock_wait)?;
-        let Some(index) = index else {
-            return Ok(Found::OfAnotherVersion);
-        };
-        index.check_integrity()?;
-        Ok(Found::UpTo(index.checkpoint()?))
+    };
+    let Ahead {
+        resolutions,
+        obstacle,
+    } = index_ahead(app, scratch.path());
+    let looking = TableChecks {
+        app,
+        scratch: scratch.path(),
+        head,
+        resolutions,
+        stops_all: obstacle.is_some(),
+    };
+    let (notifier, mails) = match looking.outlook() {
+        Ok((standing, mails)) => (Ok(standing), mails),
+        Err(error) => (Err(error), None),
+    };
+    let mut checks = vec![
+        looking.consumer(Consumer::Tracker, looking.state_index(obstacle)),
+        looking.consumer(Consumer::Accounting, looking.duckdb(Tables::Accounting)),
+        looking.consumer(Consumer::Analytics, looking.duckdb(Tables::Analytics)),
+        looking.consumer(Consumer::Notifier, notifier),
+    ];
+    checks.extend(looking.set_aside());
+    checks.extend(mails.map(|outlook| waiting_mails(&outlook.outstanding)));
+    checks
+}
+
+impl TableChecks<'_> {
+    fn open_index(&self) -> Result<Option<StateIndex>, StateError> {
+        let path = self.app.directory.state_index();
+        StateIndex::open_to_read(&path, self.scratch, self.app.lock_wait)
     }
 
-    /// `None` if the state index, which knows them, cannot be read; that is told of the tracker.
-    fn set_aside_check(&self, scratch: &Path) -> Option<Check> {
-        let index =
-            StateIndex::open_to_read(&self.directory.state_index(), scratch, self.lock_wait)
-                .ok()??;
+    fn state_index(&self, obstacle: Option<Obstacle>) -> Result<Standing, AppError> {
+        let (consumer, path) = (Consumer::Tracker, self.app.directory.state_index());
+        let mut checkpoint = Checkpoint::START;
+        if path.exists() {
+            let index = self
+                .open_index()?
+                .ok_or_else(|| of_another_version(consumer, path))?;
+            index.check_integrity()?;
+            checkpoint = index.checkpoint()?;
+        }
+        Ok(Standing::at(consumer, checkpoint).stopped_by(obstacle))
+    }
+
+    /// The check of the dead letters; `None` if the state index cannot be read, which the check of the tracker tells.
+    fn set_aside(&self) -> Option<Check> {
+        let index = self.open_index().ok()??;
         let set_aside = index.set_aside().ok()?;
         let Some(first) = set_aside.first() else {
             return Some(Check::ok("dead-letters", "nothing is set aside"));
@@ -140,126 +149,101 @@ impl App<'_> {
         Some(Check::warning("dead-letters", detail, hint))
     }
 
-    fn duckdb(&self, tables: Tables, ahead: &Ahead) -> Result<Found, AppError> {
-        let path = self.directory.database(tables);
+    fn duckdb(&self, tables: Tables) -> Result<Standing, AppError> {
+        let (consumer, path) = (consumer_of(tables), self.app.directory.database(tables));
         if !path.exists() {
-            return Ok(Found::Nothing);
+            return Ok(Standing::at(consumer, Checkpoint::START));
         }
-        let database = Database::open_to_read(&path, tables, self.lock_wait)?;
+        let database = Database::open_to_read(&path, tables, self.app.lock_wait)?;
         if !database.is_current()? {
-            return Ok(Found::OfAnotherVersion);
+            return Err(of_another_version(consumer, path));
         }
         database.check_readable()?;
-        let checkpoint = database.checkpoint()?;
-        match tables {
-            Tables::Accounting => self.ledger(&database, checkpoint, ahead),
-            Tables::Analytics => Ok(Found::UpTo(checkpoint)),
-        }
+        let withheld = self.withheld(consumer);
+        Ok(Standing::of_tables(&database, &withheld)?)
     }
 
-    fn ledger(
-        &self,
-        database: &Database,
-        checkpoint: Checkpoint,
-        ahead: &Ahead,
-    ) -> Result<Found, AppError> {
-        // What cannot be read of the log is told of the log.
-        let withheld = Withheld::of(&self.log, Consumer::Accounting, &ahead.resolutions)
-            .unwrap_or_else(|_| Withheld::nothing(Consumer::Accounting));
-        if let Some(missing) = withheld.missing_from_the_books() {
-            return Ok(Found::Lacking(missing));
-        }
-        if let Some(stop) = stop(database, &withheld)? {
-            return Ok(Found::StoppedBy(Halt::contradiction(stop)));
-        }
-        let owing = |first| Found::Owing(checkpoint, first);
-        Ok(first_owed(database, &withheld)?.map_or(Found::UpTo(checkpoint), owing))
+    /// The events that a consumer leaves out. The check of the log tells if some of them cannot be read.
+    fn withheld(&self, consumer: Consumer) -> Withheld {
+        Withheld::of(&self.app.log, consumer, &self.resolutions)
+            .unwrap_or_else(|_| Withheld::nothing(consumer))
     }
 
-    fn outlook(&self, scratch: &Path, ahead: &Ahead) -> Result<(Found, Option<Outlook>), AppError> {
-        if !self.directory.notifier().exists() {
-            return Ok((Found::Nothing, None));
+    fn outlook(&self) -> Result<(Standing, Option<Outlook>), AppError> {
+        let (app, consumer) = (self.app, Consumer::Notifier);
+        let path = app.directory.notifier();
+        if !path.exists() {
+            return Ok((Standing::at(consumer, Checkpoint::START), None));
         }
-        let Some(outlook) = outlook(&self.directory, &self.log, scratch, self.lock_wait)? else {
-            return Ok((Found::OfAnotherVersion, None));
-        };
-        let is_decided = |at| {
-            ahead
-                .resolutions
-                .iter()
-                .any(|about| (about.consumer, about.target) == (Consumer::Notifier, at))
-        };
-        let found = match &outlook.contradiction {
-            Some(stop) if !is_decided(stop.sequence) => {
-                Found::StoppedBy(Halt::contradiction(stop.clone()))
-            }
-            _ => Found::UpTo(outlook.checkpoint),
-        };
-        Ok((found, Some(outlook)))
+        let outlook = outlook(&app.directory, &app.log, self.scratch, app.lock_wait)?
+            .ok_or_else(|| of_another_version(consumer, path))?;
+        let withheld = self.withheld(consumer);
+        let stop = outlook.contradiction.clone();
+        let stop = stop.filter(|stop| !withheld.is_decided(stop.sequence));
+        let standing = Standing::at(consumer, outlook.checkpoint)
+            .stopped_by(stop.map(Obstacle::Contradiction));
+        Ok((standing, Some(outlook)))
     }
 
-    fn consumer(
-        &self,
-        consumer: Consumer,
-        found: Result<Found, AppError>,
-        head: Option<Sequence>,
-    ) -> Check {
+    fn consumer(&self, consumer: Consumer, found: Result<Standing, AppError>) -> Check {
         let name = consumer.name();
-        match found {
-            Ok(Found::UpTo(checkpoint)) => {
-                self.standing(consumer, checkpoint, checkpoint.sequence.next(), head)
+        let mut standing = match found {
+            Ok(standing) => standing,
+            Err(AppError::Consume(ConsumeError::OtherVersion { .. })) => {
+                return Check::warning(
+                    name,
+                    "its tables were made by another version of popug-cli",
+                    format!("`popug-cli consume {name}` makes them anew"),
+                );
             }
-            Ok(Found::Owing(checkpoint, first)) => self.standing(consumer, checkpoint, first, head),
-            Ok(Found::Nothing) => self.standing(consumer, Checkpoint::START, Sequence::FIRST, head),
-            Ok(Found::OfAnotherVersion) => Check::warning(
-                name,
-                "its tables were made by another version of popug-cli",
-                format!("`popug-cli consume {name}` makes them anew"),
-            ),
-            Ok(Found::Lacking(event)) => Check::warning(
+            Err(error) => {
+                let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
+                return Check::problem(name, detail, hint);
+            }
+        };
+        // The index was brought to the head already, in a copy.
+        if consumer != Consumer::Tracker {
+            // The checks of the log and of the checkpoint tell why the log cannot be read.
+            let _ = standing.look_ahead(&self.app.log, &self.withheld(consumer), usize::MAX);
+        }
+        match &standing.obstacle {
+            None => self.progress(&standing),
+            Some(Obstacle::MissingFromTheBooks(event)) => Check::warning(
                 name,
                 format!(
                     "event {event} of the books is set aside, and nothing is charged, credited or paid"
                 ),
-                format!(
-                    "`popug-cli dlq show {event}` tells why; \
-                     `popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
-                ),
+                ways_to_retry(*event).join("; "),
             ),
-            Ok(Found::StoppedBy(halt)) => {
-                let Stop { sequence, reason } = &halt.stop;
+            Some(obstacle) => {
+                let Stop { sequence, reason } = stop_of(obstacle);
+                let hint = if self.stops_all && consumer != Consumer::Tracker {
+                    "see tracker above".to_owned()
+                } else {
+                    hint(consumer, obstacle)
+                };
                 Check::problem(
                     name,
                     format!("it stops at event {sequence}: {reason}"),
-                    halt.hint(consumer),
+                    hint,
                 )
-            }
-            Err(error) => {
-                let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
-                Check::problem(name, detail, hint)
             }
         }
     }
 
-    /// How far behind the head a consumer is that `first` comes next for, if its checkpoint is of this log at all.
-    fn standing(
-        &self,
-        consumer: Consumer,
-        checkpoint: Checkpoint,
-        first: Sequence,
-        head: Option<Sequence>,
-    ) -> Check {
-        let (name, at) = (consumer.name(), checkpoint.sequence);
-        match (self.log.read_after(at, &checkpoint.hash), head) {
-            (Err(LogError::NotOnChain { .. }), _) => Check::problem(
+    /// How far a consumer is behind the head, if its checkpoint belongs to this log.
+    fn progress(&self, standing: &Standing) -> Check {
+        let (name, at) = (standing.consumer.name(), standing.checkpoint.sequence);
+        match (standing.checkpoint.is_of(&self.app.log), self.head) {
+            (Ok(false), _) => Check::problem(
                 name,
                 format!(
                     "it has read up to event {at} of another log, or of one that was rolled back"
                 ),
                 format!("`popug-cli consume {name} --rebuild` makes its tables anew from this log"),
             ),
-            (Ok(_), Some(head)) if first > head => Check::ok(name, "at the head"),
-            (Ok(_), Some(head)) => self.lag(consumer, first, head),
+            (Ok(true), Some(head)) if standing.through >= head => Check::ok(name, "at the head"),
+            (Ok(true), Some(head)) => self.lag(standing.consumer, standing.through.next(), head),
             (Err(_), _) | (_, None) => Check::warning(
                 name,
                 format!("at event {at}; the log could not be read on from there"),
@@ -270,17 +254,22 @@ impl App<'_> {
 
     fn lag(&self, consumer: Consumer, first: Sequence, head: Sequence) -> Check {
         let name = consumer.name();
-        let Ok(Ok(since)) = self.log.line(first).map(|line| line.line().event_time()) else {
+        let Ok(Ok(since)) = self
+            .app
+            .log
+            .line(first)
+            .map(|line| line.line().event_time())
+        else {
             return Check::warning(
                 name,
                 format!("event {first} cannot be read"),
                 "see log above",
             );
         };
-        let seconds = since.micros_until(self.environment.now()).max(0) / 1_000_000;
+        let seconds = since.micros_until(self.app.environment.now()).max(0) / 1_000_000;
         let behind = counted(head.next().0.saturating_sub(first.0), "event", "events");
         let detail = format!("{behind} behind, the oldest of {since}");
-        // Whoever needs the index brings it to the head himself.
+        // Every command that needs the index brings it to the head.
         if consumer == Consumer::Tracker || seconds < FORGOTTEN_SECONDS {
             return Check::ok(name, detail);
         }
@@ -327,7 +316,7 @@ fn waiting_mails(mails: &Outstanding) -> Check {
     Check::ok(NAME, detail)
 }
 
-/// Of the program and of what its files are written by.
+/// The versions of the program, of its file formats and of its engines.
 pub fn versions() -> Check {
     let versions = |duckdb: String| {
         let (program, accounting, analytics) = (
@@ -354,8 +343,6 @@ pub fn versions() -> Check {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     #[test]

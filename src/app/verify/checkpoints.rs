@@ -178,14 +178,12 @@ impl App<'_> {
     ) -> Result<bool, AppError> {
         let at = checkpoint.sequence;
         let head = findings.head.map(|head| head.sequence).unwrap_or_default();
-        let what = match self.log.read_after(at, &checkpoint.hash) {
-            Ok(_) => return Ok(true),
-            Err(LogError::NotOnChain { .. }) if at > head => {
+        let what = match checkpoint.is_of(&self.log) {
+            Ok(true) => return Ok(true),
+            Ok(false) if at > head => {
                 format!("it has read up to event {at}, but the log ends with {head}")
             }
-            Err(LogError::NotOnChain { .. }) => {
-                format!("it has read up to event {at} of another log")
-            }
+            Ok(false) => format!("it has read up to event {at} of another log"),
             Err(LogError::Damaged { .. }) => {
                 let note =
                     format!("{name} was not compared with the log: event {at} cannot be read");

@@ -59,7 +59,7 @@ impl Account {
             invocation.answer(&Answer::done(
                 row,
                 format!("{}\t{}\n", entry.entry_id, entry.amount),
-            )?)
+            ))
         })?;
         Ok(Exit::Done)
     }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Invocation, done};
+use crate::cli::invocation::Invocation;
 use crate::domain::role::Right;
-use crate::reports::error::ReportError;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -36,9 +35,8 @@ impl Backup {
             .int("files_copied", [Some(made.files_copied)])
             .int("bytes_copied", [Some(made.bytes_copied)])
             .bool("with_secrets", [Some(made.with_secrets)])
-            .build()
-            .map_err(ReportError::from)?;
-        invocation.emit(&done(&desk, "backup", table)?)?;
+            .build();
+        invocation.emit_done(&desk, "backup", table)?;
         Ok(Exit::Done)
     }
 }

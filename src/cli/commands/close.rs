@@ -4,10 +4,9 @@ use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::parse_date;
-use crate::cli::invocation::{Invocation, done};
+use crate::cli::invocation::Invocation;
 use crate::consumers::accounting::{Closed, Closes};
 use crate::domain::time::BusinessDate;
-use crate::reports::error::ReportError;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -22,7 +21,7 @@ impl Close {
         let desk = invocation.desk()?;
         let closes = desk.app.close(&desk.caller, self.date)?;
         invocation.emit_outcome(&desk, || {
-            invocation.emit(&done(&desk, "close", table(&closes, self.date)?)?)
+            invocation.emit_done(&desk, "close", table(&closes, self.date))
         })?;
         closes.unblocked()?;
         Ok(Exit::Done)
@@ -30,7 +29,7 @@ impl Close {
 }
 
 /// The dates that were closed, then the one at which the run ended.
-fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportError> {
+fn table(closes: &Closes, asked: Option<BusinessDate>) -> Table {
     let closed = &closes.closed;
     let is_closed = |date: &BusinessDate| {
         closed
@@ -53,10 +52,10 @@ fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportEr
         .iter()
         .map(|_| Some("closed"))
         .chain(end.map(|(_, result)| Some(result)));
-    // What was paid when, so that a script that asks again hears what it would have heard at first.
+    // A script that asks again gets the same figures as at the close.
     let then = |part: fn(&Closed) -> u64| end.map(|_| before.map(part));
     let then_paid = end.map(|_| before.map(|closed| closed.day.payouts_total));
-    Ok(Table::builder()
+    Table::builder()
         .date("date", dates)
         .text("result", results)
         .int(
@@ -80,5 +79,5 @@ fn table(closes: &Closes, asked: Option<BusinessDate>) -> Result<Table, ReportEr
                 .map(|closed| Some(closed.sequence.0))
                 .chain(then(|closed| closed.sequence.0)),
         )
-        .build()?)
+        .build()
 }

@@ -7,25 +7,18 @@ use clap::Args;
 use crate::app::App;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Named;
-use crate::cli::invocation::{Desk, Invocation, done};
+use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
 use crate::cli::signals::Signals;
 use crate::cli::unsent_mails::Teller;
+use crate::consumers::Consumed;
 use crate::consumers::notifier::MailRoutes;
-use crate::consumers::run::{consume_analytics, rebuild};
-use crate::consumers::{Consumed, tracker};
 use crate::domain::event::Consumer;
-use crate::reports::error::ReportError;
 use crate::reports::table::Table;
-use crate::store::Tables;
 
 /// How often `--follow` looks for new events.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// Everything that was in the log, what accounting and the notifier append after it, and what others make of that.
-/// More rounds are needed only where others append all the time.
-const ROUNDS_MAX: usize = 3;
 
 const DRY_RUN: &str = "\
 With -n nothing is stored, no mail is sent, and what accounting would append is printed. What the
@@ -76,17 +69,19 @@ impl Consume {
         }
         let app = invocation.app()?;
         if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
-            // Who is acting is read from the index, so one that cannot follow the log is made anew first.
-            tracker::consume(&app.around(), true)?;
+            // The caller is looked up in the index, so an index that cannot follow the log is made anew first.
+            app.rebuild(Consumer::Tracker)?;
         }
         let desk = invocation.desk_in(app)?;
         if self.rebuild {
             for consumer in &self.consumers {
-                rebuild_one(&desk.app, *consumer)?;
+                if *consumer != Consumer::Tracker {
+                    desk.app.rebuild(*consumer)?;
+                }
             }
         }
         let routes = mail_settings::routes(&desk.app, self.send_imported)?;
-        // A mail that could not be sent is no failure, but nobody else tells of it.
+        // A mail that could not be sent is no failure of the command, so it is reported separately.
         let mut teller = self
             .consumers
             .contains(&Consumer::Notifier)
@@ -94,7 +89,7 @@ impl Consume {
         if self.follow {
             return self.follow(invocation, &desk.app, &routes, teller);
         }
-        let consumed = self.until_at_head(&desk.app, &routes);
+        let consumed = desk.app.consume(&self.consumers, &routes);
         invocation.reporter.finish();
         if let Some(teller) = &mut teller {
             teller.tell(&desk.app, invocation.reporter);
@@ -103,8 +98,8 @@ impl Consume {
         Ok(Exit::Done)
     }
 
-    /// What accounting would append. The tracker and analytics append nothing, and what the
-    /// notifier appends is known only when the mails are sent.
+    /// Shows the events that accounting would append. The tracker and analytics append none, and those of the notifier are
+    /// known only after the mails are sent.
     fn show_beforehand(&self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.rebuild {
             return Err(Failure::usage(
@@ -125,43 +120,6 @@ impl Consume {
         Ok(Exit::Done)
     }
 
-    /// Runs every consumer, in order, until none of them has anything left: what accounting
-    /// appends is news to the others. One that stops keeps none of the others from going on.
-    fn until_at_head(&self, app: &App<'_>, routes: &MailRoutes) -> Result<Vec<Consumed>, Failure> {
-        let mut total: Vec<Consumed> = Vec::new();
-        let mut failures: Vec<(Consumer, Failure)> = Vec::new();
-        for _ in 0..ROUNDS_MAX {
-            let mut has_moved = false;
-            for consumer in &self.consumers {
-                if failures.iter().any(|(failed, _)| failed == consumer) {
-                    continue;
-                }
-                let consumed = match consume_one(app, *consumer, routes) {
-                    Ok(consumed) => consumed,
-                    // Everybody decides from the state index.
-                    Err(failure) if *consumer == Consumer::Tracker => return Err(failure),
-                    Err(failure) => {
-                        failures.push((*consumer, failure));
-                        continue;
-                    }
-                };
-                has_moved |= consumed.applied + consumed.appended > 0;
-                match total.iter_mut().find(|sum| sum.consumer == *consumer) {
-                    None => total.push(consumed),
-                    Some(sum) => add(sum, &consumed),
-                }
-            }
-            let head = app.log.head().map_err(Failure::from)?.sequence;
-            if !has_moved || total.iter().all(|consumed| consumed.to == head) {
-                break;
-            }
-        }
-        match failures.into_iter().next() {
-            Some((_, failure)) => Err(failure),
-            None => Ok(total),
-        }
-    }
-
     fn follow(
         &self,
         invocation: &Invocation<'_>,
@@ -172,7 +130,7 @@ impl Consume {
         let signals = Signals::listen()?;
         let mut is_first = true;
         loop {
-            let consumed = self.until_at_head(app, routes)?;
+            let consumed = app.consume(&self.consumers, routes)?;
             invocation.reporter.finish();
             let is_sent = |consumed: &Consumed| {
                 consumed.consumer == Consumer::Notifier && consumed.appended > 0
@@ -202,37 +160,7 @@ impl Consume {
             .int("to", rows.iter().map(|row| Some(row.to.0)))
             .int("applied", rows.iter().map(|row| Some(row.applied)))
             .int("appended", rows.iter().map(|row| Some(row.appended)))
-            .build()
-            .map_err(ReportError::from)?;
-        invocation.emit(&done(desk, "consume", table)?)
+            .build();
+        invocation.emit_done(desk, "consume", table)
     }
-}
-
-fn add(sum: &mut Consumed, more: &Consumed) {
-    sum.to = more.to;
-    sum.applied += more.applied;
-    sum.appended += more.appended;
-}
-
-fn consume_one(
-    app: &App<'_>,
-    consumer: Consumer,
-    routes: &MailRoutes,
-) -> Result<Consumed, Failure> {
-    match consumer {
-        Consumer::Tracker => Ok(tracker::consume(&app.around(), false)?),
-        Consumer::Accounting => Ok(app.consume_accounting()?),
-        Consumer::Analytics => Ok(consume_analytics(&app.around())?),
-        Consumer::Notifier => Ok(app.consume_notifier(routes)?),
-    }
-}
-
-fn rebuild_one(app: &App<'_>, consumer: Consumer) -> Result<(), Failure> {
-    match consumer {
-        Consumer::Tracker => {}
-        Consumer::Accounting => rebuild(&app.around(), Tables::Accounting)?,
-        Consumer::Analytics => rebuild(&app.around(), Tables::Analytics)?,
-        Consumer::Notifier => app.rebuild_notifier()?,
-    }
-    Ok(())
 }

@@ -13,11 +13,12 @@ use clap::Args;
 
 use crate::app::founding::Founding;
 use crate::app::identity::Caller;
+use crate::app::reports::Request;
 use crate::app::simulate::Simulation;
 use crate::app::{App, Environment, new_store};
-use crate::cli::commands::report::load;
+use crate::cli::emit::terminal_width;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation, terminal_width};
+use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::leftovers::Leftover;
 use crate::cli::mail_settings;
 use crate::credentials::Password;
@@ -211,28 +212,21 @@ impl Demo {
 
 /// Each report with the dates that tell most.
 fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result<Report, Failure> {
-    let last_week = Dates::Range {
-        from: Some(today.plus_days(-7)),
-        to: Some(today.previous()),
-    };
-    let (report, _) = match name {
-        ReportName::Earnings => load(desk, name, last_week, None, None),
-        ReportName::TopTask => load(desk, name, last_week, Some(Granularity::Day), None),
+    let mut request = Request::of(name);
+    match name {
+        ReportName::Earnings | ReportName::TopTask => {
+            request.dates = Dates::Range {
+                from: Some(today.plus_days(-7)),
+                to: Some(today.previous()),
+            };
+            request.granularity = (name == ReportName::TopTask).then_some(Granularity::Day);
+        }
         ReportName::Statement => {
             let users = desk.index.users()?;
-            let popug = users
-                .iter()
-                .find(|user| user.is_eligible())
-                .map(|user| user.id);
-            load(
-                desk,
-                name,
-                Dates::Default,
-                None,
-                popug.or(Some(desk.caller.user.id)),
-            )
+            let popug = users.iter().find(|user| user.is_eligible());
+            request.user = popug.map(|user| user.id);
         }
-        _ => load(desk, name, Dates::Default, None, None),
-    }?;
-    Ok(report)
+        _ => {}
+    }
+    Ok(desk.reports().load(&request)?.0)
 }

@@ -12,13 +12,12 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::nature::Nature;
-use crate::domain::dead_letter::Standing;
+use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;
 use crate::domain::time::EventTime;
-use crate::reports::error::ReportError;
 use crate::reports::table::Table;
 use crate::state::{Resolution, StateIndex};
 
@@ -90,7 +89,7 @@ impl Dlq {
         let outcome = match self {
             Dlq::List(_) => {
                 let letters = app.dead_letters(caller, &desk.index)?;
-                invocation.emit_list(&desk, "dead-letters", table(&desk.index, &letters)?)?;
+                invocation.emit_list(&desk, "dead-letters", table(&desk.index, &letters))?;
                 return Ok(Exit::Done);
             }
             Dlq::Show(Show { sequence }) => return show(invocation, &desk, Sequence(sequence)),
@@ -142,19 +141,19 @@ fn decided(invocation: &Invocation<'_>, desk: &Desk<'_>, outcome: &Outcome) -> R
         (letter.resolution.consumer, letter.resolution.target) == (consumer, target)
     };
     let letters: Vec<DeadLetter> = letters.into_iter().filter(is_this).collect();
-    invocation.emit_list(desk, "dead-letters", table(&index, &letters)?)?;
+    invocation.emit_list(desk, "dead-letters", table(&index, &letters))?;
     invocation
         .reporter
         .note(&format!("`popug-cli consume {}` goes on", consumer.name()));
     Ok(())
 }
 
-fn table(index: &StateIndex, letters: &[DeadLetter]) -> Result<Table, Failure> {
+fn table(index: &StateIndex, letters: &[DeadLetter]) -> Table {
     let login = |letter: &DeadLetter| match letter.resolution.by {
         Actor::User(id) => index.user(id).ok().flatten().map(|user| user.login),
         Actor::System(consumer) => Some(consumer.name().to_owned()),
     };
-    let table = Table::builder()
+    Table::builder()
         .int(
             "sequence",
             letters
@@ -196,8 +195,6 @@ fn table(index: &StateIndex, letters: &[DeadLetter]) -> Result<Table, Failure> {
                 .map(|letter| Some(letter.resolution.sequence.0)),
         )
         .build()
-        .map_err(ReportError::from)?;
-    Ok(table)
 }
 
 /// A dead letter with everything that is known of it.
@@ -250,7 +247,7 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Res
         .int("waiting", [Some(shown.waiting.len() as u64)])
         .text("event", [Some(line.line().text)]);
     let lines = lines(&shown);
-    invocation.answer(&Answer::shown(table, lines)?.with_object(&shown)?)?;
+    invocation.answer(&Answer::shown(table, lines).with_object(&shown)?)?;
     Ok(Exit::Done)
 }
 
@@ -265,7 +262,7 @@ fn waiting(
             .iter()
             .rev()
             .find(|made| made.consumer == consumer);
-        if last.is_some_and(|made| made.standing == Standing::SetAside) {
+        if last.is_some_and(|made| made.standing == LetterState::SetAside) {
             let events = desk.app.waiting_for(consumer, sequence)?;
             waiting.extend(events.into_iter().map(|event| {
                 let (type_name, time) = (event.type_name, event.time);

@@ -9,7 +9,6 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::domain::text::Displayed;
 use crate::domain::time::Zone;
-use crate::reports::error::ReportError;
 use crate::reports::render::Format;
 use crate::reports::table::{Report, Table, Value};
 
@@ -63,8 +62,7 @@ fn report(examination: &Examination) -> Result<Report, Failure> {
         )
         .text("detail", checks.iter().map(|check| Some(&check.detail)))
         .text("hint", checks.iter().map(|check| check.hint.as_deref()))
-        .build()
-        .map_err(ReportError::from)?;
+        .build();
     let count =
         |health| Value::Int(checks.iter().filter(|check| check.health == health).count() as i64);
     let company = examination.company.as_ref();

@@ -4,23 +4,21 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::commands::reach::Reach;
-use crate::cli::commands::report::{load, open_for_report, visible_user};
+use crate::app::reports::Request;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::one_of;
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::nature::Nature;
 use crate::cli::output::keep_off;
 use crate::cli::{file_modes, own_files};
-use crate::domain::event::Consumer;
-use crate::domain::id::{CompanyId, Sequence, UserId};
-use crate::domain::role::Right;
+use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::time::EventTime;
 use crate::files::held::Held;
-use crate::reports::journal::{self, Dialect};
+use crate::reports::journal::Dialect;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
 use crate::reports::render::{Format, Options, render};
@@ -34,8 +32,8 @@ pub struct Export {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Of the report files
-    #[arg(long, value_enum, default_value_t = FileFormat::Csv)]
-    format: FileFormat,
+    #[arg(long, default_value = "csv", value_parser = one_of(&Format::EXPORTED, Format::name))]
+    format: Format,
 }
 
 #[derive(Subcommand, Debug)]
@@ -47,36 +45,8 @@ enum What {
 #[derive(Args, Debug)]
 struct Journal {
     /// For which program
-    #[arg(long, value_enum)]
-    format: JournalFormat,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum FileFormat {
-    Csv,
-    Parquet,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-enum JournalFormat {
-    Hledger,
-    Beancount,
-}
-
-impl FileFormat {
-    const fn extension(self) -> &'static str {
-        match self {
-            FileFormat::Csv => "csv",
-            FileFormat::Parquet => "parquet",
-        }
-    }
-
-    const fn format(self) -> Format {
-        match self {
-            FileFormat::Csv => Format::Csv,
-            FileFormat::Parquet => Format::Parquet,
-        }
-    }
+    #[arg(long, value_parser = one_of(&Dialect::ALL, Dialect::name))]
+    format: Dialect,
 }
 
 impl Export {
@@ -104,27 +74,14 @@ impl Export {
 
 impl Journal {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        desk.caller.require(Right::ExportJournal)?;
-        let dialect = match self.format {
-            JournalFormat::Hledger => Dialect::Hledger,
-            JournalFormat::Beancount => Dialect::Beancount,
-        };
-        let database = open_for_report(&desk.app, Consumer::Accounting)?;
-        let reach = Reach::of(desk, Consumer::Accounting, &database)?;
-        invocation.with_output(|out| {
-            Ok(journal::write(
-                database.connection(),
-                dialect,
-                reach.through,
-                out,
-            )?)
-        })?;
-        reach.tell(invocation.reporter, desk.app.log.head()?.sequence);
+        let journal = desk.reports().journal()?;
+        invocation.with_output(|out| Ok(journal.write(self.format, out)?))?;
+        invocation.tell_gaps(&journal.standing, desk.app.log.head()?.sequence);
         Ok(Exit::Done)
     }
 }
 
-/// What says what the files of an export are and how far they reach.
+/// The files of an export and how far they reach.
 #[derive(Serialize)]
 struct Manifest<'a> {
     company: &'a str,
@@ -160,21 +117,10 @@ struct FormerFile {
     file: String,
 }
 
-/// Reports with the users whose rows the caller may see, each with the name of its file.
-fn planned(desk: &Desk<'_>, format: FileFormat) -> Vec<(ReportName, Option<UserId>, String)> {
-    let visible = |name: ReportName| Some((name, visible_user(desk, name, None).ok()?));
-    let named = |(name, user): (ReportName, _)| {
-        (
-            name,
-            user,
-            format!("{}.{}", name.name(), format.extension()),
-        )
-    };
-    ReportName::ALL
-        .into_iter()
-        .filter_map(visible)
-        .map(named)
-        .collect()
+/// The reports that the caller may see, each with the name of its file.
+fn planned(desk: &Desk<'_>, format: Format) -> Vec<(ReportName, String)> {
+    let named = |name: ReportName| (name, format!("{}.{}", name.name(), format.name()));
+    desk.reports().visible().map(named).collect()
 }
 
 /// Refuses to replace anything but files of a former export.
@@ -207,7 +153,7 @@ fn export_all(
     invocation: &Invocation<'_>,
     desk: &Desk<'_>,
     dir: &Path,
-    format: FileFormat,
+    format: Format,
 ) -> Result<Exit, Failure> {
     let cannot = |action, error: &std::io::Error| {
         Failure::new(
@@ -218,7 +164,7 @@ fn export_all(
     };
     let planned = planned(desk, format);
     file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
-    // Whatever the name means a moment later, all files get into the directory that it means now.
+    // All files go into the directory that the name means now, even if the name is given to another one meanwhile.
     let held = Held::open(dir).map_err(|error| cannot("open", &error))?;
     let (dir, name_of_dir) = (held.path(), dir);
     keep_off(&invocation.global.store, dir)?;
@@ -227,14 +173,14 @@ fn export_all(
             dir,
             &planned
                 .iter()
-                .map(|(.., file)| file.clone())
+                .map(|(_, file)| file.clone())
                 .collect::<Vec<_>>(),
         )?;
     }
-    let (mut files, mut reaches) = (Vec::new(), BTreeMap::new());
-    for (name, user, file) in planned {
+    let (mut files, mut standings) = (Vec::new(), BTreeMap::new());
+    for (name, file) in planned {
         let granularity = name.takes_granularity().then_some(Granularity::Day);
-        // Of what is asked about dates: all of them, not only today.
+        // Reports by date cover all dates, not only today.
         let dates = if granularity.is_some() {
             Dates::Range {
                 from: None,
@@ -243,12 +189,16 @@ fn export_all(
         } else {
             Dates::Default
         };
-        let (report, reach) = load(desk, name, dates, granularity, user)?;
-        reaches
+        let (report, standing) = desk.reports().load(&Request {
+            dates,
+            granularity,
+            ..Request::of(name)
+        })?;
+        standings
             .entry(name.reads())
-            .or_insert((reach, report.head_sequence));
+            .or_insert((standing, report.head_sequence));
         replace(&dir.join(&file), |out| {
-            Ok(render(&report, format.format(), Options::default(), out)?)
+            Ok(render(&report, format, Options::default(), out)?)
         })?;
         invocation
             .reporter
@@ -263,8 +213,8 @@ fn export_all(
     }
     let count = files.len();
     write_manifest(desk, dir, files)?;
-    for (reach, head) in reaches.values() {
-        reach.tell(invocation.reporter, *head);
+    for (standing, head) in standings.values() {
+        invocation.tell_gaps(standing, *head);
     }
     invocation
         .reporter

@@ -298,7 +298,7 @@ fn say_done(invocation: &Invocation<'_>, summary: &ImportSummary) -> Result<(), 
         .int("skipped", [Some(summary.skipped)])
         .int("rejected", [Some(summary.rejected.len() as u64)])
         .int("appended", [Some(summary.appended_events)]);
-    let answer = Answer::done(row, "")?.with_member("closed_dates", &summary.closed_dates)?;
+    let answer = Answer::done(row, "").with_member("closed_dates", &summary.closed_dates)?;
     invocation.answer(&answer.deed(in_words(summary)))?;
     invocation.reporter.note(&in_words(summary));
     Ok(())

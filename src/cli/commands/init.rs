@@ -6,10 +6,10 @@ use crate::app::Environment;
 use crate::app::founding::Founding;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::parse_time;
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::domain::company::FoundCompany;
-use crate::domain::time::EventTime;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -79,19 +79,10 @@ impl Init {
             .text("company_id", [Some(founded.company.to_string())])
             .text("admin_id", [Some(founded.admin.to_string())])
             .text("store", [Some(&root)]);
-        invocation.answer(&Answer::done(row, "")?)?;
+        invocation.answer(&Answer::done(row, ""))?;
         invocation
             .reporter
             .note(&format!("{name} is founded in {root}"));
         Ok(Exit::Done)
     }
-}
-
-/// # Errors
-/// If it is not RFC 3339.
-pub fn parse_time(text: &str) -> Result<EventTime, Failure> {
-    text.parse().map_err(|_| {
-        Failure::usage(format!("`{text}` is not a time"))
-            .hint("write it like 2026-11-22T09:00:00Z or …+03:00")
-    })
 }

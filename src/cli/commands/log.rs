@@ -7,16 +7,16 @@ use clap::{Args, Subcommand};
 
 use crate::app::command::{known_task, known_user};
 use crate::cli::answer::Answer;
+use crate::cli::emit::list;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::indented::indented;
-use crate::cli::invocation::{Desk, Invocation, list};
+use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::signals::Signals;
 use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::event_log::schema::SCHEMAS;
 use crate::event_log::{FileLog, Line, LogError};
-use crate::reports::error::ReportError;
 use crate::reports::render::Format;
 use crate::reports::table::{Table, TableBuilder, Value};
 
@@ -116,7 +116,7 @@ impl Tail {
                 .iter()
                 .map(|line| Line::parse(line.as_bytes()).expect("parsed when it was read"))
                 .collect();
-            let table = rows(&lines)?.build().map_err(ReportError::from)?;
+            let table = rows(&lines)?.build();
             invocation.emit(&list(desk, "log-tail", table, vec![])?)?;
         }
         Ok(Exit::Done)
@@ -286,7 +286,7 @@ impl Show {
                 invocation.with_output(|out| Ok(writeln!(out, "{}", line.text)?))?;
             }
             Format::Table | Format::Csv | Format::Markdown | Format::Parquet => {
-                let answer = Answer::shown(rows(&[line])?, indented(line.text))?;
+                let answer = Answer::shown(rows(&[line])?, indented(line.text));
                 invocation.answer(&answer.in_zone(&desk.company.zone))?;
             }
         }
@@ -355,8 +355,7 @@ fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> 
             "last_sequence",
             types.values().map(|count| Some(count.last)),
         )
-        .build()
-        .map_err(ReportError::from)?;
+        .build();
     let sum = |part: fn(&Count) -> u64| {
         Value::Int(
             types

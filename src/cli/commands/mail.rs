@@ -9,7 +9,6 @@ use crate::cli::nature::Nature;
 use crate::consumers::notifier::{MailRow, Retried};
 use crate::domain::role::Right;
 use crate::domain::text::Displayed;
-use crate::reports::error::ReportError;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
@@ -45,7 +44,7 @@ impl Mail {
         desk.caller.require(Right::Mail)?;
         match self {
             Mail::List(_) => {
-                invocation.emit_list(&desk, "mails", table(&desk.app.mails()?)?)?;
+                invocation.emit_list(&desk, "mails", table(&desk.app.mails()?))?;
                 Ok(Exit::Done)
             }
             Mail::Retry(Retry { id }) => {
@@ -65,7 +64,7 @@ impl Mail {
                     .last_error
                     .clone()
                     .filter(|_| row.state.name() != "sent");
-                invocation.emit_list(&desk, "mails", table(&[row])?)?;
+                invocation.emit_list(&desk, "mails", table(&[row]))?;
                 match failed {
                     Some(error) => Err(Failure::new(
                         Exit::Failure,
@@ -94,8 +93,8 @@ fn would_do(retried: &Retried) -> String {
     }
 }
 
-fn table(rows: &[MailRow]) -> Result<Table, ReportError> {
-    Ok(Table::builder()
+fn table(rows: &[MailRow]) -> Table {
+    Table::builder()
         .date("date", rows.iter().map(|row| Some(row.business_date)))
         .text(
             "payout_id",
@@ -116,5 +115,5 @@ fn table(rows: &[MailRow]) -> Result<Table, ReportError> {
             rows.iter().map(|row| row.last_error.as_deref()),
         )
         .int("sequence", rows.iter().map(|row| Some(row.sequence.0)))
-        .build()?)
+        .build()
 }

@@ -1,5 +1,5 @@
-//! One file per command: what it takes (the doc comments are the help), then what it does with
-//! it. Rules never live here.
+//! One file for each command: its arguments, whose doc comments are the help, then a call of the use case and the
+//! output. No file imports another one. Business rules are in the domain, use cases in `app`.
 
 mod account;
 mod backup;
@@ -11,10 +11,8 @@ mod doctor;
 mod export;
 mod import;
 mod init;
-mod later;
 mod log;
 mod mail;
-mod reach;
 mod repair;
 mod report;
 mod restore;
@@ -97,8 +95,6 @@ pub enum Command {
     Schema(schema::Schema),
     /// Command lines one after the other: typed with history and completion, or from a script on stdin
     Shell(shell::Shell),
-    #[command(flatten)]
-    Later(later::Later),
 }
 
 impl Command {
@@ -125,16 +121,14 @@ impl Command {
             Command::Whoami(_) | Command::Report(_) | Command::Log(_) | Command::Status(_) => {
                 Nature::ASKS
             }
-            Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) | Command::Later(_) => {
-                Nature::ASKS
-            }
+            Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) => Nature::ASKS,
         }
     }
 
     /// Carries the command out.
     ///
     /// # Errors
-    /// Whatever kept it from being done, with the exit code it deserves.
+    /// The failure of the command, with its exit code.
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Command::Init(command) => command.run(invocation),
@@ -163,7 +157,6 @@ impl Command {
             Command::Restore(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
             Command::Shell(command) => command.run(invocation),
-            Command::Later(command) => command.run(),
         }
     }
 }

@@ -86,7 +86,7 @@ fn tell(invocation: &Invocation<'_>, object: &Value, lines: &str) -> Result<(), 
     let table = Table::builder()
         .text("step", steps.iter().map(|(step, _)| Some(step)))
         .text("detail", steps.iter().map(|(_, detail)| Some(detail)));
-    invocation.answer(&Answer::done(table, lines)?.with_object(object)?)
+    invocation.answer(&Answer::done(table, lines).with_object(object)?)
 }
 
 fn as_lines(plan: &RepairPlan) -> String {

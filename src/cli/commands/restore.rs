@@ -7,8 +7,8 @@ use clap::Args;
 use crate::app::backup::restore::{Restorable, Until};
 use crate::app::new_store;
 use crate::cli::answer::Answer;
-use crate::cli::commands::init::parse_time;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::parse_time;
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::domain::id::Sequence;
@@ -77,7 +77,7 @@ impl Restore {
             .time("time", [Some(time)])
             .text("admin", [Some(admin)])
             .bool("with_secrets", [Some(with_secrets)]);
-        invocation.answer(&Answer::done(row, "")?)?;
+        invocation.answer(&Answer::done(row, ""))?;
         let reporter = invocation.reporter;
         let of = if end.sequence < last {
             format!(" of {last}")

@@ -9,7 +9,6 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::nature::Nature;
 use crate::event_log::schema::{self, SCHEMAS};
-use crate::reports::error::ReportError;
 use crate::reports::table::{Report, Table};
 
 #[derive(Subcommand, Debug)]
@@ -49,10 +48,7 @@ impl Schema {
         match self {
             Schema::List(_) => {
                 let types = SCHEMAS.iter().map(|schema| Some(schema.type_name()));
-                let table = Table::builder()
-                    .text("type", types)
-                    .build()
-                    .map_err(ReportError::from)?;
+                let table = Table::builder().text("type", types).build();
                 invocation.emit(&Report {
                     name: "schemas",
                     ..Report::alone(table)

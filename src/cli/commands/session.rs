@@ -114,7 +114,7 @@ impl Whoami {
             user.login,
             user.role
         );
-        invocation.answer(&Answer::shown(row, line)?)?;
+        invocation.answer(&Answer::shown(row, line))?;
         if let Some(other) = passed_over(invocation, &desk)? {
             invocation.reporter.remark(&format!(
                 "POPUG_TOKEN is set and goes before the session of {login}: unset it to act as {login}",

@@ -63,7 +63,7 @@ fn say(invocation: &Invocation<'_>, played: &Simulated) -> Result<(), Failure> {
         .int("commands", [Some(played.commands)])
         .int("appended", [Some(played.appended_events)])
         .int("closed_dates", [Some(played.closed_dates.len() as u64)]);
-    invocation.answer(&Answer::done(row, "")?)?;
+    invocation.answer(&Answer::done(row, ""))?;
     invocation.reporter.note(&format!(
         "{} to {}: {} commands, {} events, {} dates closed",
         played.first_date,

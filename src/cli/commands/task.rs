@@ -14,7 +14,6 @@ use crate::domain::role::Right;
 use crate::domain::task;
 use crate::domain::text::{Displayed, Title};
 use crate::domain::time::EventTime;
-use crate::reports::error::ReportError;
 use crate::reports::table::{Table, TableBuilder};
 use crate::state::{HandOver, TaskRow};
 
@@ -142,7 +141,7 @@ impl Add {
                 created.number
             );
             invocation.answer(
-                &Answer::done(row, format!("T-{}\t{assignee}\n", created.number))?.deed(deed),
+                &Answer::done(row, format!("T-{}\t{assignee}\n", created.number)).deed(deed),
             )
         })?;
         Ok(Exit::Done)
@@ -155,11 +154,7 @@ impl List {
         let rows = desk.ask(|index| {
             Ok(index.task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?)
         })?;
-        invocation.emit_list(
-            desk,
-            "tasks",
-            table(&rows).build().map_err(ReportError::from)?,
-        )?;
+        invocation.emit_list(desk, "tasks", table(&rows).build())?;
         Ok(Exit::Done)
     }
 }
@@ -213,7 +208,7 @@ impl Show {
         let answer = Answer::shown(
             table(std::slice::from_ref(&row)),
             as_lines(&row, &hand_overs),
-        )?;
+        );
         let answer = answer
             .in_zone(&desk.company.zone)
             .with_member("history", &history(&row, &hand_overs))?;
@@ -314,7 +309,7 @@ impl Complete {
                     [outcome.events.first().map(|(sequence, _)| sequence.0)],
                 )
                 .bool("replayed", [Some(outcome.replayed)]);
-            invocation.answer(&Answer::done(row, "")?)
+            invocation.answer(&Answer::done(row, ""))
         })?;
         Ok(Exit::Done)
     }
@@ -337,7 +332,7 @@ fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failu
             .int("moved", [Some(reshuffled.moved)])
             .int("sequence", [Some(sequence.0)])
             .bool("replayed", [Some(outcome.replayed)]);
-        invocation.answer(&Answer::done(row, format!("{}\n", reshuffled.moved))?)
+        invocation.answer(&Answer::done(row, format!("{}\n", reshuffled.moved)))
     })?;
     Ok(Exit::Done)
 }

@@ -9,8 +9,6 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::nature::Nature;
 use crate::credentials::{TokenKind, TokenRecord, Ttl};
-use crate::domain::role::Right;
-use crate::domain::user::User;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
@@ -31,7 +29,7 @@ pub struct Issue {
     #[arg(
         long,
         value_name = "TIME",
-        default_value = "90d",
+        default_value_t = Ttl::TOKEN.to_string(),
         allow_hyphen_values = true
     )]
     ttl: String,
@@ -65,18 +63,10 @@ impl Token {
     }
 }
 
-/// One's own tokens are one's own business; those of others are an admin's.
-fn may_handle(desk: &Desk<'_>, user: &User) -> Result<(), Failure> {
-    if user.id != desk.caller.user.id {
-        desk.caller.require(Right::Administer)?;
-    }
-    Ok(())
-}
-
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let user = desk.ask(|index| known_user(index, &self.login))?;
-        may_handle(desk, &user)?;
+        desk.caller.require_access_of(user.id)?;
         if !user.active {
             let message = format!("`{}` is deactivated; a token would be refused", user.login);
             return Err(Failure::new(Exit::Conflict, "user_deactivated", message));
@@ -99,7 +89,7 @@ impl Issue {
             .text("token_id", [Some(record.token_id.to_string())])
             .text("login", [Some(&user.login)])
             .time("expires_at", [Some(record.expires_at)]);
-        let answer = Answer::done(row, format!("{}\n", issued.token.reveal()))?;
+        let answer = Answer::done(row, format!("{}\n", issued.token.reveal()));
         let id = record.token_id;
         let answer = answer.deed(format!("token {id} was issued for {}", user.login));
         let answer = answer.secret(format!(
@@ -111,9 +101,8 @@ impl Issue {
 }
 
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let sees_all = desk.caller.may(Right::Administer);
     let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
-    records.retain(|record| sees_all || record.user_id == desk.caller.user.id);
+    records.retain(|record| desk.caller.require_access_of(record.user_id).is_ok());
     let users = desk.ask(|index| Ok(index.users()?))?;
     let login = |record: &TokenRecord| {
         users
@@ -133,8 +122,7 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         .time("expires_at", records.iter().map(|r| Some(r.expires_at)))
         .time("revoked_at", records.iter().map(|r| r.revoked_at))
         .text("state", records.iter().map(|r| Some(r.state(now).name())))
-        .build()
-        .map_err(crate::reports::error::ReportError::from)?;
+        .build();
     invocation.emit_list(desk, "tokens", table)?;
     Ok(Exit::Done)
 }
@@ -155,9 +143,7 @@ impl Revoke {
             .iter()
             .find(|record| record.token_id.to_string() == self.id)
             .ok_or_else(unknown)?;
-        if record.user_id != desk.caller.user.id {
-            desk.caller.require(Right::Administer)?;
-        }
+        desk.caller.require_access_of(record.user_id)?;
         if invocation.only_says(|| format!("token {} would be revoked", self.id)) {
             return Ok(Exit::Done);
         }

@@ -48,9 +48,6 @@ impl History {
     }
 
     /// Remembers a line, unless it is the last one again; false for one that is not kept.
-    ///
-    /// # Errors
-    /// If it cannot be written.
     pub fn keep(&mut self, line: &str) -> Result<bool, CredentialError> {
         if !is_kept(line) {
             return Ok(false);

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 pub use close::{CloseRequest, Closed, Closes};
 pub use correct::{Corrected, Correction};
-pub use owed::{first_owed, has_entries_behind, settled_through, stop};
+pub use owed::{first_owed, has_entries_behind, stop};
 pub use tables::AccountingTables;
 
 use crate::consumers::projection::Projection;

@@ -122,16 +122,6 @@ pub fn first_owed(
         .min())
 }
 
-/// The last event that the ledger says all of: what comes behind it is not read, or has not all its entries.
-///
-/// # Errors
-/// If the tables cannot be read.
-pub fn settled_through(database: &Database, withheld: &Withheld) -> Result<Sequence, StoreError> {
-    let read_through = database.checkpoint()?.sequence;
-    let before = |owed: Sequence| Sequence(owed.0.saturating_sub(1)).min(read_through);
-    Ok(first_owed(database, withheld)?.map_or(read_through, before))
-}
-
 /// Whether an entry follows from an event behind `through`.
 ///
 /// # Errors

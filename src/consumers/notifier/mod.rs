@@ -26,11 +26,11 @@ pub use rows::{MailRow, MailState};
 pub use tables::MailTables;
 
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::run::{PAUSE, SLICE};
+use crate::consumers::run::{PAUSE, SLICE, check_on_chain};
+use crate::consumers::standing::{Obstacle, Standing};
+use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
-use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
-use crate::domain::id::Sequence;
 use crate::state::{Checkpoint, StateError};
 use attempt::attempt;
 use recorded::hold_to_log;
@@ -168,26 +168,17 @@ pub fn retry<'l>(
 /// How far the tables have followed the log, without bringing them further.
 ///
 /// # Errors
-/// If the file cannot be read.
-pub fn checkpoint(around: &Surroundings<'_>) -> Result<Checkpoint, ConsumeError> {
+/// If the file cannot be read, or was made from another log.
+pub fn standing(around: &Surroundings<'_>, withheld: &Withheld) -> Result<Standing, ConsumeError> {
+    let consumer = Consumer::Notifier;
     if !around.directory.notifier().exists() {
-        return Ok(Checkpoint::START);
+        return Ok(Standing::at(consumer, Checkpoint::START));
     }
-    Ok(MailTables::open(around)?.checkpoint()?)
-}
-
-/// The event that the tables cannot follow, if they stand right before one.
-///
-/// # Errors
-/// If the file cannot be read.
-pub fn stop(
-    around: &Surroundings<'_>,
-    decided: impl Fn(Sequence) -> bool,
-) -> Result<Option<Stop>, ConsumeError> {
-    if !around.directory.notifier().exists() {
-        return Ok(None);
-    }
-    MailTables::open(around)?.stop(around.log, decided)
+    let tables = MailTables::open(around)?;
+    let checkpoint = tables.checkpoint()?;
+    check_on_chain(around, consumer, &checkpoint)?;
+    let stop = tables.stop(around.log, |event| withheld.is_decided(event))?;
+    Ok(Standing::at(consumer, checkpoint).stopped_by(stop.map(Obstacle::Contradiction)))
 }
 
 /// Brings the tables as far as they get, sending nothing, and runs `work` with how that ended while

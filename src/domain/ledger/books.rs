@@ -50,9 +50,9 @@ impl UserDay {
     }
 }
 
-/// A user's standing outside the open dates.
+/// The balance of a user, now and at the end of the last closed date.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Standing {
+pub struct UserBalance {
     /// The sum of all entries, in posting order the last one's `balance`.
     pub balance: Money,
     /// The balance at the end of the last closed date.
@@ -63,7 +63,7 @@ pub struct Standing {
 pub struct Books {
     pub company: Company,
     pub(super) closed_through: Option<BusinessDate>,
-    pub(super) standings: BTreeMap<UserId, Standing>,
+    pub(super) balances: BTreeMap<UserId, UserBalance>,
     pub(super) open_days: BTreeMap<BusinessDate, HashMap<UserId, UserDay>>,
     changed: BTreeSet<(BusinessDate, UserId)>,
     /// Changed rows of dates that were closed before anybody took them.
@@ -75,23 +75,23 @@ impl Books {
         Books {
             company,
             closed_through: None,
-            standings: BTreeMap::new(),
+            balances: BTreeMap::new(),
             open_days: BTreeMap::new(),
             changed: BTreeSet::new(),
             changed_then_closed: Vec::new(),
         }
     }
 
-    /// Books as a consumer stored them: standings of all users, days after `closed_through` only.
+    /// Books as a consumer stored them: balances of all users, days after `closed_through` only.
     pub fn resume(
         company: Company,
         closed_through: Option<BusinessDate>,
-        standings: impl IntoIterator<Item = (UserId, Standing)>,
+        balances: impl IntoIterator<Item = (UserId, UserBalance)>,
         open_days: impl IntoIterator<Item = (BusinessDate, UserId, UserDay)>,
     ) -> Books {
         let mut books = Books::new(company);
         books.closed_through = closed_through;
-        books.standings.extend(standings);
+        books.balances.extend(balances);
         for (date, user, day) in open_days {
             books.open_days.entry(date).or_default().insert(user, day);
         }
@@ -115,7 +115,7 @@ impl Books {
         );
         let day = self.open_days.entry(entry.business_date).or_default();
         day.entry(entry.user_id).or_default().add(entry);
-        self.standings.entry(entry.user_id).or_default().balance += entry.amount;
+        self.balances.entry(entry.user_id).or_default().balance += entry.amount;
         self.changed.insert((entry.business_date, entry.user_id));
     }
 
@@ -123,7 +123,7 @@ impl Books {
     pub fn close(&mut self, closed: &DayClosed) {
         let date = closed.business_date;
         for (user, day) in self.open_days.remove(&date).unwrap_or_default() {
-            self.standings.entry(user).or_default().carried += day.change();
+            self.balances.entry(user).or_default().carried += day.change();
             if self.changed.remove(&(date, user)) {
                 self.changed_then_closed.push((date, user, day));
             }
@@ -160,9 +160,9 @@ impl Books {
 
     /// The user's current balance, in posting order.
     pub fn balance(&self, user: UserId) -> Money {
-        self.standings
+        self.balances
             .get(&user)
-            .map_or(Money::ZERO, |standing| standing.balance)
+            .map_or(Money::ZERO, |user| user.balance)
     }
 
     /// Takes the rows that changed since the last call, each as it now is, for a consumer to

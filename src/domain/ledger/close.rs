@@ -93,26 +93,26 @@ impl Books {
     }
 
     /// Every user's balance before `date` and the user's entries of it.
-    pub fn standings_on(
+    pub fn balances_on(
         &self,
         date: BusinessDate,
     ) -> impl Iterator<Item = (UserId, Money, UserDay)> {
-        self.standings.keys().map(move |user| {
-            let (opening, day) = self.standing_on(*user, date);
+        self.balances.keys().map(move |user| {
+            let (opening, day) = self.balance_on(*user, date);
             (*user, opening, day)
         })
     }
 
     /// The user's balance before `date`, which is the first open one, and the user's entries of it.
-    fn standing_on(&self, user: UserId, date: BusinessDate) -> (Money, UserDay) {
-        let standing = self.standings.get(&user).copied().unwrap_or_default();
+    fn balance_on(&self, user: UserId, date: BusinessDate) -> (Money, UserDay) {
+        let balance = self.balances.get(&user).copied().unwrap_or_default();
         let day = self.open_days.get(&date).and_then(|day| day.get(&user));
-        (standing.carried, day.copied().unwrap_or_default())
+        (balance.carried, day.copied().unwrap_or_default())
     }
 
     /// The users above zero at the end of `date`.
     fn due(&self, date: BusinessDate) -> Vec<UserId> {
-        self.standings_on(date)
+        self.balances_on(date)
             .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
             .map(|(user, ..)| user)
             .collect()
@@ -121,7 +121,7 @@ impl Books {
     /// What the users below zero owe at the end of `date`, each as a positive amount.
     fn debts(&self, date: BusinessDate) -> Vec<Money> {
         let ends = self
-            .standings_on(date)
+            .balances_on(date)
             .map(|(_, opening, day)| opening + day.change());
         ends.filter(|end| end.is_negative())
             .map(|end| -end)
@@ -131,7 +131,7 @@ impl Books {
     /// The payout of a user for the first open date. Nothing is posted.
     pub fn payout(&self, user_id: UserId, date: BusinessDate) -> PayoutMade {
         let company = self.company.id;
-        let (opening, day) = self.standing_on(user_id, date);
+        let (opening, day) = self.balance_on(user_id, date);
         let payout_id = PayoutId::from_uuid(company.derive(&format!("payout/{user_id}/{date}")));
         let entry_id = derived_id(company, "balance.changed", payout_id);
         PayoutMade {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::dead_letter::{Standing, Stop, Target};
+use crate::domain::dead_letter::{LetterState, Stop, Target};
 use crate::domain::event::{Consumer, Event};
 use crate::domain::id::{EventId, Sequence};
 use crate::domain::rejection::Rejection;
@@ -17,7 +17,7 @@ fn user(login: &str, role: Role) -> User {
     User::registered(&registered)
 }
 
-fn target(standing: Option<Standing>) -> Target {
+fn target(standing: Option<LetterState>) -> Target {
     Target {
         consumer: Consumer::Accounting,
         sequence: Sequence(42),
@@ -67,7 +67,7 @@ fn an_event_is_set_aside_only_where_the_consumer_stops() {
 #[test]
 fn only_what_is_set_aside_is_skipped_and_only_by_an_admin() {
     let (petr, anna) = (user("petr", Role::Accountant), user("anna", Role::Admin));
-    let set_aside = target(Some(Standing::SetAside));
+    let set_aside = target(Some(LetterState::SetAside));
     assert!(matches!(
         set_aside.skip(&petr, "gone"),
         Err(Rejection::RoleMayNot { .. })
@@ -80,7 +80,7 @@ fn only_what_is_set_aside_is_skipped_and_only_by_an_admin() {
         set_aside.skip(&anna, "gone").unwrap()[..],
         [Event::EventSkipped(_)]
     ));
-    for standing in [None, Some(Standing::Retried), Some(Standing::Skipped)] {
+    for standing in [None, Some(LetterState::Retried), Some(LetterState::Skipped)] {
         assert!(
             matches!(
                 target(standing).skip(&anna, "gone"),
@@ -96,7 +96,7 @@ fn an_event_of_the_books_is_never_skipped() {
     let anna = user("anna", Role::Admin);
     let target = Target {
         is_of_the_books: true,
-        ..target(Some(Standing::SetAside))
+        ..target(Some(LetterState::SetAside))
     };
     assert_eq!(
         target.skip(&anna, "gone"),
@@ -111,14 +111,14 @@ fn an_event_of_the_books_is_never_skipped() {
 #[test]
 fn what_is_set_aside_or_skipped_is_retried_once_it_can_be_read() {
     let petr = user("petr", Role::Accountant);
-    for standing in [Standing::SetAside, Standing::Skipped] {
+    for standing in [LetterState::SetAside, LetterState::Skipped] {
         assert!(matches!(
             target(Some(standing)).retry(&petr, None, "mended").unwrap()[..],
             [Event::EventRetried(_)]
         ));
     }
     let unreadable =
-        target(Some(Standing::SetAside)).retry(&petr, Some("unknown version".into()), "mended");
+        target(Some(LetterState::SetAside)).retry(&petr, Some("unknown version".into()), "mended");
     assert!(matches!(unreadable, Err(Rejection::StillUnreadable { .. })));
     assert!(matches!(
         target(None).retry(&petr, None, "mended"),
@@ -134,7 +134,7 @@ fn nobody_sets_aside_or_skips_what_touches_his_own_account() {
         Err(Rejection::OwnAccount)
     );
     assert_eq!(
-        target(Some(Standing::SetAside)).skip(&dima, "gone"),
+        target(Some(LetterState::SetAside)).skip(&dima, "gone"),
         Err(Rejection::OwnAccount)
     );
 }
@@ -147,7 +147,7 @@ fn whoever_is_no_accountant_or_admin_has_no_say() {
             target(None).set_aside(&actor, Some(&stop()), None),
             Err(Rejection::RoleMayNot { .. })
         ));
-        let retried = target(Some(Standing::SetAside)).retry(&actor, None, "mended");
+        let retried = target(Some(LetterState::SetAside)).retry(&actor, None, "mended");
         assert!(matches!(retried, Err(Rejection::RoleMayNot { .. })));
     }
 }

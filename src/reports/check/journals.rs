@@ -60,6 +60,7 @@ impl Sample {
             granularity: None,
             user: None,
             today,
+            as_of_sequence: Sequence(1),
             head_sequence: Sequence(1),
         };
         let table = trial_balance::load(&self.connection, &query).unwrap().table;

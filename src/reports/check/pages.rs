@@ -55,6 +55,7 @@ fn load(database: &Database, name: ReportName, user: Option<&str>) -> Report {
         granularity: None,
         user: user.map(|user| user.parse().unwrap()),
         today: "2026-02-01".parse().unwrap(),
+        as_of_sequence: Sequence(1),
         head_sequence: Sequence(1),
     };
     name.load(database.connection(), &query).unwrap()

@@ -42,6 +42,7 @@ fn reports_over_a_million_entries() {
         granularity: None,
         user: None,
         today,
+        as_of_sequence: Sequence(1),
         head_sequence: Sequence(1),
     };
     let month = Dates::Range {

@@ -35,8 +35,7 @@ fn sample() -> Report {
         )
         .time("time", [Some(time), None, None])
         .bool("late", [Some(true), Some(false), None])
-        .build()
-        .unwrap();
+        .build();
     Report {
         name: "statement",
         as_of_sequence: Sequence(7),

@@ -4,37 +4,44 @@ use std::io::{self, Write};
 
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
-use crate::reports::table::{Cell, Report, Value};
+use crate::reports::table::{Cell, Report, Table, Value};
 
 /// The whole report, on one line.
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let mut head = Vec::new();
     write_head(report, &mut head)?;
     out.write_all(&head)?;
-    let members = Members::of(report);
+    let members = Members::of(&report.table);
     let mut is_first = true;
     write_rows(report, out, |cells, line| {
         if !std::mem::take(&mut is_first) {
             line.push(b',');
         }
-        members.write(cells, line)
+        members.write_object(cells, line)
     })?;
     Ok(out.write_all(b"]}\n")?)
 }
 
 /// The rows alone, one object a line.
 pub fn write_lines(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
-    let members = Members::of(report);
+    let members = Members::of(&report.table);
     write_rows(report, out, |cells, line| {
-        members.write(cells, line)?;
+        members.write_object(cells, line)?;
         line.push(b'\n');
         Ok(())
     })
 }
 
+/// The members of one row, without the braces around them.
+pub fn write_members(table: &Table, row: usize, to: &mut Vec<u8>) -> io::Result<()> {
+    let readers = table.readers();
+    Members::of(table).write(&mut readers.iter().map(|reader| reader(row)), to)
+}
+
 fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
     let date = |date: Option<_>| date.map_or(Value::Null, Value::Date);
-    write_object(
+    to.push(b'{');
+    write_named(
         to,
         &[
             ("report", Value::Text(report.name.to_owned())),
@@ -44,8 +51,6 @@ fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
             ("currency", Value::Text(report.currency.clone())),
         ],
     )?;
-    // The object stays open for what follows.
-    to.pop();
     to.extend_from_slice(b",\"period\":");
     write_object(
         to,
@@ -70,12 +75,17 @@ fn sequence(sequence: u64) -> Value {
 
 fn write_object(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Result<()> {
     to.push(b'{');
+    write_named(to, members)?;
+    to.push(b'}');
+    Ok(())
+}
+
+fn write_named(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Result<()> {
     for (number, (name, value)) in members.iter().enumerate() {
         let comma = if number > 0 { "," } else { "" };
         write!(to, "{comma}\"{name}\":")?;
         write_value(value.cell(), to)?;
     }
-    to.push(b'}');
     Ok(())
 }
 
@@ -83,25 +93,39 @@ fn write_object(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Resu
 struct Members(Vec<String>);
 
 impl Members {
-    fn of(report: &Report) -> Members {
-        let names = report.table.columns().iter().enumerate();
+    fn of(table: &Table) -> Members {
+        let names = table.columns().iter().enumerate();
         let before = names.map(|(number, (name, _))| {
-            format!("{}\"{name}\":", if number == 0 { '{' } else { ',' })
+            format!("{}\"{name}\":", if number == 0 { "" } else { "," })
         });
         Members(before.collect())
     }
 
-    fn write(&self, cells: &mut dyn Iterator<Item = Cell<'_>>, to: &mut Vec<u8>) -> io::Result<()> {
+    fn write_object(
+        &self,
+        cells: &mut dyn Iterator<Item = Cell<&str>>,
+        to: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        to.push(b'{');
+        self.write(cells, to)?;
+        to.push(b'}');
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        cells: &mut dyn Iterator<Item = Cell<&str>>,
+        to: &mut Vec<u8>,
+    ) -> io::Result<()> {
         for (before, cell) in self.0.iter().zip(cells) {
             to.extend_from_slice(before.as_bytes());
             write_value(cell, to)?;
         }
-        to.push(b'}');
         Ok(())
     }
 }
 
-fn write_value(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
+fn write_value(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null => to.write_all(b"null"),
         Cell::Text(text) => Ok(serde_json::to_writer(to, text)?),

@@ -51,7 +51,7 @@ fn write_row(
     out.write_all(b"\n")
 }
 
-fn escaped(cell: Cell<'_>, zone: &TimeZone) -> String {
+fn escaped(cell: Cell<&str>, zone: &TimeZone) -> String {
     let Cell::Text(text) = cell else {
         return for_people(cell, zone);
     };

@@ -15,6 +15,7 @@ mod text;
 
 use std::io::Write;
 
+pub use json::write_members;
 pub use parquet::columns as parquet_columns;
 pub use text::for_machines;
 
@@ -34,6 +35,33 @@ pub enum Format {
     Ndjson,
     Markdown,
     Parquet,
+}
+
+impl Format {
+    /// The formats that can be asked for by name; a Parquet file cannot be shown.
+    pub const SHOWN: [Format; 6] = [
+        Format::Table,
+        Format::Plain,
+        Format::Csv,
+        Format::Json,
+        Format::Ndjson,
+        Format::Markdown,
+    ];
+    /// The formats of the files of an export.
+    pub const EXPORTED: [Format; 2] = [Format::Csv, Format::Parquet];
+
+    /// The name of the format, which is the extension of its files as well.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Plain => "plain",
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Markdown => "md",
+            Format::Parquet => "parquet",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

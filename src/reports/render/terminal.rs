@@ -202,7 +202,7 @@ fn printed_columns(
         .collect()
 }
 
-fn displayed(cell: Cell<'_>, zone: &TimeZone) -> String {
+fn displayed(cell: Cell<&str>, zone: &TimeZone) -> String {
     Displayed(&for_people(cell, zone)).to_string()
 }
 

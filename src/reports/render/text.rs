@@ -15,7 +15,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub fn write_rows(
     report: &Report,
     out: &mut dyn Write,
-    mut row: impl FnMut(&mut dyn Iterator<Item = Cell<'_>>, &mut Vec<u8>) -> io::Result<()>,
+    mut row: impl FnMut(&mut dyn Iterator<Item = Cell<&str>>, &mut Vec<u8>) -> io::Result<()>,
 ) -> Result<(), ReportError> {
     let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
     report.each_page(|table| {
@@ -36,7 +36,7 @@ pub fn write_rows(
 }
 
 /// A cell that is not text, as programs read it: times in RFC 3339 UTC, null as nothing.
-pub fn write_machine(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
+pub fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null => Ok(()),
         Cell::Text(text) => to.write_all(text.as_bytes()),
@@ -49,7 +49,7 @@ pub fn write_machine(cell: Cell<'_>, to: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// A cell as programs read it.
-pub fn for_machines(cell: Cell<'_>) -> String {
+pub fn for_machines(cell: Cell<&str>) -> String {
     let mut text = Vec::new();
     write_machine(cell, &mut text).expect("memory takes every byte");
     String::from_utf8_lossy(&text).into_owned()
@@ -113,7 +113,7 @@ fn push_digits(to: &mut Vec<u8>, number: u64, digits: u32) {
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.
-pub fn for_people(cell: Cell<'_>, zone: &TimeZone) -> String {
+pub fn for_people(cell: Cell<&str>, zone: &TimeZone) -> String {
     match cell {
         Cell::Null => String::new(),
         Cell::Text(text) => text.to_owned(),

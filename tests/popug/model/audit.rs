@@ -220,6 +220,7 @@ impl<'p> Shown<'p> {
             granularity,
             user: user.map(|id| id.parse().expect("an id")),
             today: BusinessDate::new(self.play.books.calendar.date_of(self.play.store.now())),
+            as_of_sequence: self.database.checkpoint().expect("a checkpoint").sequence,
             head_sequence: self.play.store.app().log.head().expect("a head").sequence,
         };
         let report = name

@@ -85,7 +85,7 @@ impl Replay {
     fn check_everybody_paid(&mut self, at: Sequence, date: BusinessDate) {
         let Some(books) = &self.books else { return };
         let mut wrong = Vec::new();
-        for (user, opening, day) in books.standings_on(date) {
+        for (user, opening, day) in books.balances_on(date) {
             let (due, paid) = (opening + day.earned(), day.payout);
             if paid != due.max(Money::ZERO) {
                 wrong.push(format!(

@@ -25,7 +25,7 @@ use crate::app::verify::Violation;
 use crate::consumers::ConsumeError;
 use crate::consumers::withheld::Withheld;
 use crate::domain::company::Company;
-use crate::domain::dead_letter::Standing;
+use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{
     Actor, BalanceChanged, CompanyFounded, Consumer, Event, PayoutMade, Subject,
 };
@@ -249,7 +249,7 @@ impl Replay {
         let is_about =
             |made: &&Resolution| made.consumer == Consumer::Accounting && made.target == at;
         let last = self.decisions.iter().rev().find(is_about);
-        last.is_some_and(|made| made.standing != Standing::Retried)
+        last.is_some_and(|made| made.standing != LetterState::Retried)
     }
 
     /// Whether accounting leaves the cause at `at` out.

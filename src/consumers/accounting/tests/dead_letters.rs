@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::consumers::standing::Standing;
 use crate::consumers::withheld::Withheld;
-use crate::domain::dead_letter::Standing;
+use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{
     Consumer, DayClosed, EventRetried, EventSetAside, EventSkipped, UserChanged,
 };
@@ -12,28 +13,28 @@ use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 
 /// The decision, as an operator makes it.
-fn decided(store: &Store, time: &str, standing: Standing, target: u64) {
+fn decided(store: &Store, time: &str, standing: LetterState, target: u64) {
     let target_id = store.recorded()[target as usize - 1].id;
     let (consumer, target_sequence, reason) =
         (Consumer::Accounting, Sequence(target), "a test".to_owned());
     store.happened(
         time,
         [match standing {
-            Standing::SetAside => EventSetAside {
+            LetterState::SetAside => EventSetAside {
                 consumer,
                 target_sequence,
                 target_id,
                 reason,
             }
             .into(),
-            Standing::Retried => EventRetried {
+            LetterState::Retried => EventRetried {
                 consumer,
                 target_sequence,
                 target_id,
                 reason,
             }
             .into(),
-            Standing::Skipped => EventSkipped {
+            LetterState::Skipped => EventSkipped {
                 consumer,
                 target_sequence,
                 target_id,
@@ -72,9 +73,7 @@ fn known_stop(store: &Store) -> Option<u64> {
 
 fn settled(store: &Store) -> u64 {
     let (database, withheld) = ledger(store);
-    crate::consumers::accounting::settled_through(&database, &withheld)
-        .unwrap()
-        .0
+    Standing::of_tables(&database, &withheld).unwrap().through.0
 }
 
 fn close(store: &Store, time: &str) -> Closes {
@@ -157,7 +156,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
         "its tables tell so without another try"
     );
     assert_eq!(settled(&store), bad - 1, "nothing behind it is charged");
-    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
+    decided(&store, "2026-11-20T11:00:00Z", LetterState::SetAside, bad);
     consume(&store).unwrap();
     assert_eq!(known_stop(&store), None);
     assert_eq!(
@@ -177,7 +176,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
         blocked.unblocked(),
         Err(Rejection::DateBlocked { .. })
     ));
-    decided(&store, "2026-11-22T01:00:00Z", Standing::Skipped, bad);
+    decided(&store, "2026-11-22T01:00:00Z", LetterState::Skipped, bad);
     let closes = close(&store, "2026-11-22T01:05:00Z");
     let skipped = |(date, count): (&DayClosed, u64)| (date.business_date.to_string(), count);
     let counted: Vec<_> = closes
@@ -202,7 +201,12 @@ fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_ret
         [reassigned(1, "petr"), completed(1, "petr")],
     );
     store.finished("2026-11-20T10:00:00Z", 2, "vera");
-    decided(&store, "2026-11-20T10:30:00Z", Standing::SetAside, assigned);
+    decided(
+        &store,
+        "2026-11-20T10:30:00Z",
+        LetterState::SetAside,
+        assigned,
+    );
     consume(&store).unwrap();
     let others = format!("fee {}, reward {}", assigned + 4, assigned + 5);
     assert_eq!(
@@ -211,7 +215,12 @@ fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_ret
         "the first task waits as a whole, the second does not"
     );
     assert_rebuilds_alike(&store);
-    decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, assigned);
+    decided(
+        &store,
+        "2026-11-20T11:00:00Z",
+        LetterState::Retried,
+        assigned,
+    );
     consume(&store).unwrap();
     let released = format!(
         "fee {assigned}, fee {}, reward {}",
@@ -228,16 +237,16 @@ fn what_is_retried_after_its_date_was_closed_is_late() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     let done = last_sequence(&store);
-    decided(&store, "2026-11-20T10:00:00Z", Standing::SetAside, done);
+    decided(&store, "2026-11-20T10:00:00Z", LetterState::SetAside, done);
     consume(&store).unwrap();
-    decided(&store, "2026-11-20T11:00:00Z", Standing::Skipped, done);
+    decided(&store, "2026-11-20T11:00:00Z", LetterState::Skipped, done);
     assert_eq!(
         close(&store, "2026-11-21T00:05:00Z").closed[0]
             .day
             .skipped_events,
         1
     );
-    decided(&store, "2026-11-21T10:00:00Z", Standing::Retried, done);
+    decided(&store, "2026-11-21T10:00:00Z", LetterState::Retried, done);
     consume(&store).unwrap();
     assert_eq!(
         entries(&store),
@@ -256,7 +265,12 @@ fn the_money_of_a_user_waits_with_an_event_of_his_own() {
     };
     store.happened("2026-11-20T08:30:00Z", [changed.into()]);
     let change = last_sequence(&store);
-    decided(&store, "2026-11-20T08:40:00Z", Standing::SetAside, change);
+    decided(
+        &store,
+        "2026-11-20T08:40:00Z",
+        LetterState::SetAside,
+        change,
+    );
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
     consume(&store).unwrap();
@@ -268,7 +282,7 @@ fn the_money_of_a_user_waits_with_an_event_of_his_own() {
         "1"
     );
     assert_rebuilds_alike(&store);
-    decided(&store, "2026-11-20T11:00:00Z", Standing::Retried, change);
+    decided(&store, "2026-11-20T11:00:00Z", LetterState::Retried, change);
     consume(&store).unwrap();
     assert_eq!(
         query(
@@ -295,7 +309,7 @@ fn nothing_is_decided_on_books_that_lack_an_entry() {
         .unwrap()
         .sequence
         .0;
-    decided(&store, "2026-11-21T10:00:00Z", Standing::SetAside, entry);
+    decided(&store, "2026-11-21T10:00:00Z", LetterState::SetAside, entry);
     store.finished("2026-11-21T11:00:00Z", 2, "petr");
     assert_eq!(consume(&store).unwrap(), 0);
     assert!(
@@ -312,7 +326,7 @@ fn nothing_is_decided_on_books_that_lack_an_entry() {
             .map(|(_, at)| at),
         Some(Sequence(entry))
     );
-    decided(&store, "2026-11-21T13:00:00Z", Standing::Retried, entry);
+    decided(&store, "2026-11-21T13:00:00Z", LetterState::Retried, entry);
     assert_eq!(close(&store, "2026-11-21T14:00:00Z").closed.len(), 1);
     assert_rebuilds_alike(&store);
 }
@@ -324,14 +338,24 @@ fn nothing_is_corrected_on_books_that_lack_an_entry() {
     consume(&store).unwrap();
     let is_entry = |r: &&crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;
     let reward = store.recorded().iter().rfind(is_entry).unwrap().sequence;
-    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, reward.0);
+    decided(
+        &store,
+        "2026-11-20T11:00:00Z",
+        LetterState::SetAside,
+        reward.0,
+    );
     let fee = fee_of(&store, 1);
     let refused = correct_entry(&store, &fee, "a correction").err();
     let Some(ConsumeError::Rejected(Rejection::BooksIncomplete { sequence })) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!(sequence, reward);
-    decided(&store, "2026-11-20T12:00:00Z", Standing::Retried, reward.0);
+    decided(
+        &store,
+        "2026-11-20T12:00:00Z",
+        LetterState::Retried,
+        reward.0,
+    );
     correct(&store, 1);
     assert_rebuilds_alike(&store);
 }
@@ -346,7 +370,7 @@ fn a_second_bad_event_in_front_of_the_decision_about_the_first_is_set_aside_as_w
     store.finished("2026-11-20T10:00:00Z", 1, "petr");
     for bad in [first, second] {
         assert_eq!(stopped_at(&store), Some(bad));
-        decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, bad);
+        decided(&store, "2026-11-20T11:00:00Z", LetterState::SetAside, bad);
     }
     consume(&store).unwrap();
     assert_eq!(query(&store, "SELECT count(*)::VARCHAR FROM entries"), "2");
@@ -364,7 +388,12 @@ fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
     };
     store.happened("2026-11-21T08:30:00Z", [changed.into()]);
     let change = last_sequence(&store);
-    decided(&store, "2026-11-21T08:40:00Z", Standing::SetAside, change);
+    decided(
+        &store,
+        "2026-11-21T08:40:00Z",
+        LetterState::SetAside,
+        change,
+    );
     store.finished("2026-11-21T09:00:00Z", 2, "vera");
     let closes = close(&store, "2026-11-22T00:05:00Z");
     assert_eq!(closes.closed.len(), 1);
@@ -374,7 +403,7 @@ fn an_earlier_date_is_closed_and_paid_while_an_event_of_the_same_user_waits() {
         Some(("2026-11-21".parse().unwrap(), Sequence(change)))
     );
     assert_rebuilds_alike(&store);
-    decided(&store, "2026-11-22T01:00:00Z", Standing::Retried, change);
+    decided(&store, "2026-11-22T01:00:00Z", LetterState::Retried, change);
     assert_eq!(
         close(&store, "2026-11-22T01:05:00Z").closed[0]
             .day
@@ -398,7 +427,7 @@ fn the_stop_is_told_and_not_what_waits_before_it() {
 /// The event that stops accounting is set aside, later ones get their entries, and it is retried as it is.
 fn released_too_soon(store: &Store, bad: u64) {
     assert_eq!(stopped_at(store), Some(bad));
-    decided(store, "2026-11-20T12:10:00Z", Standing::SetAside, bad);
+    decided(store, "2026-11-20T12:10:00Z", LetterState::SetAside, bad);
     assert_eq!(
         known_stop(store),
         None,
@@ -411,7 +440,7 @@ fn released_too_soon(store: &Store, bad: u64) {
         (None, last_sequence(store)),
         "others' money is not held up"
     );
-    decided(store, "2026-11-20T12:30:00Z", Standing::Retried, bad);
+    decided(store, "2026-11-20T12:30:00Z", LetterState::Retried, bad);
     assert_eq!(stopped_at(store), Some(bad));
 }
 
@@ -433,8 +462,8 @@ fn a_released_event_that_stops_accounting_again_is_told_though_later_ones_have_t
         (known_stop(&store), settled(&store)),
         (Some(twice), twice - 1)
     );
-    decided(&store, "2026-11-20T14:00:00Z", Standing::SetAside, twice);
-    decided(&store, "2026-11-20T14:10:00Z", Standing::Skipped, twice);
+    decided(&store, "2026-11-20T14:00:00Z", LetterState::SetAside, twice);
+    decided(&store, "2026-11-20T14:10:00Z", LetterState::Skipped, twice);
     consume(&store).unwrap();
     assert_eq!(
         (known_stop(&store), settled(&store)),
@@ -448,12 +477,12 @@ fn a_released_completion_of_a_task_that_was_paid_for_meanwhile_is_told_as_the_st
     store.happened("2026-11-20T10:00:00Z", handed_over(1, "petr"));
     store.happened("2026-11-20T11:00:00Z", [completed(1, "petr")]);
     let first = last_sequence(&store);
-    decided(&store, "2026-11-20T11:10:00Z", Standing::SetAside, first);
+    decided(&store, "2026-11-20T11:10:00Z", LetterState::SetAside, first);
     store.happened("2026-11-20T11:20:00Z", [completed(1, "petr")]);
-    decided(&store, "2026-11-20T11:30:00Z", Standing::Skipped, first);
+    decided(&store, "2026-11-20T11:30:00Z", LetterState::Skipped, first);
     consume(&store).unwrap();
     assert_eq!(settled(&store), last_sequence(&store));
-    decided(&store, "2026-11-20T11:40:00Z", Standing::Retried, first);
+    decided(&store, "2026-11-20T11:40:00Z", LetterState::Retried, first);
     assert_eq!(stopped_at(&store), Some(first));
     assert_eq!(
         (known_stop(&store), settled(&store)),
@@ -468,7 +497,7 @@ fn what_waits_and_what_is_skipped_is_owed_to_nobody() {
     let assigned = last_sequence(&store);
     store.happened("2026-11-20T09:30:00Z", [completed(1, "vera")]);
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
-    for standing in [Standing::SetAside, Standing::Skipped] {
+    for standing in [LetterState::SetAside, LetterState::Skipped] {
         decided(&store, "2026-11-20T10:30:00Z", standing, assigned);
         consume(&store).unwrap();
         assert_eq!(
@@ -495,10 +524,10 @@ fn books_that_lack_an_entry_are_settled_up_to_its_cause() {
         .unwrap()
         .sequence
         .0;
-    decided(&store, "2026-11-20T11:00:00Z", Standing::SetAside, entry);
+    decided(&store, "2026-11-20T11:00:00Z", LetterState::SetAside, entry);
     consume(&store).unwrap();
     assert_eq!(settled(&store), done - 1);
-    decided(&store, "2026-11-20T12:00:00Z", Standing::Retried, entry);
+    decided(&store, "2026-11-20T12:00:00Z", LetterState::Retried, entry);
     consume(&store).unwrap();
     assert_eq!(settled(&store), last_sequence(&store));
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::consumers::fixture::*;
 use crate::consumers::notifier;
+use crate::consumers::notifier::tests::checkpoint;
 use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::{Event, UserChanged, UserDeactivated};
 use crate::state::{Checkpoint, checked_pages};
@@ -38,17 +39,11 @@ fn with_mails_of_every_kind() -> Store {
 #[test]
 fn a_rebuild_gives_what_following_step_by_step_gave() {
     let store = with_mails_of_every_kind();
-    let (rows, head) = (store.rows(), notifier::checkpoint(&store.around()).unwrap());
+    let (rows, head) = (store.rows(), checkpoint(&store));
     notifier::rebuild(&store.around()).unwrap();
-    assert_eq!(
-        (store.rows(), notifier::checkpoint(&store.around()).unwrap()),
-        (rows.clone(), head)
-    );
+    assert_eq!((store.rows(), checkpoint(&store)), (rows.clone(), head));
     remove_sqlite(&store.directory.notifier());
-    assert_eq!(
-        notifier::checkpoint(&store.around()).unwrap(),
-        Checkpoint::START
-    );
+    assert_eq!(checkpoint(&store), Checkpoint::START);
     assert_eq!(store.rows(), rows);
     assert_eq!(store.sent(), 0);
 }

@@ -5,6 +5,7 @@ use std::fs;
 use sha2::{Digest, Sha256};
 
 use crate::consumers::fixture::*;
+use crate::consumers::notifier::tests::{checkpoint, stops_at};
 use crate::consumers::{ConsumeError, notifier, run, tracker};
 use crate::domain::event::{
     AssignmentReason, Consumer, Event, EventSetAside, TaskAssigned, UserChanged,
@@ -84,21 +85,8 @@ fn a_payout_that_the_log_has_twice_stops_the_notifier_there_until_it_is_set_asid
             .unwrap();
         assert_eq!(stop.sequence, bad);
         assert!(stop.reason.contains("was made before"), "{}", stop.reason);
-        assert_eq!(
-            notifier::checkpoint(&store.around())
-                .unwrap()
-                .sequence
-                .next(),
-            bad
-        );
-        assert_eq!(
-            notifier::stop(&store.around(), |_| false).unwrap(),
-            Some(stop)
-        );
-        assert_eq!(
-            notifier::stop(&store.around(), |sequence| sequence == bad).unwrap(),
-            None
-        );
+        assert_eq!(checkpoint(&store).sequence.next(), bad);
+        assert_eq!(stops_at(&store), Some(stop));
     }
     let (consumer, target_id) = (Consumer::Notifier, store.recorded().last().unwrap().id);
     let set_aside = EventSetAside {
@@ -108,13 +96,14 @@ fn a_payout_that_the_log_has_twice_stops_the_notifier_there_until_it_is_set_asid
         reason: "twice".into(),
     };
     store.happened("2026-11-21T11:00:00Z", [Event::from(set_aside)]);
+    assert_eq!(stops_at(&store), None);
     assert_eq!(
         store.sent(),
         2,
         "what is recorded of a mail does not wait, or it would be sent for ever"
     );
     assert_eq!((store.sent(), store.mails_sent().len()), (0, 2));
-    assert_eq!(notifier::stop(&store.around(), |_| false).unwrap(), None);
+    assert_eq!(stops_at(&store), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::domain::event::{DayClosed, PayoutMade};
 use crate::domain::id::{Sequence, UserId};
-use crate::domain::ledger::books::{Books, Standing, UserDay};
+use crate::domain::ledger::books::{Books, UserBalance, UserDay};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::tests::ledger::bookkeeper::{Bookkeeper, bookkeeper};
@@ -141,24 +141,19 @@ fn correct(keeper: &mut Bookkeeper, number: usize, amount: Option<i64>, now: Eve
 fn resumed(keeper: &Bookkeeper, stored: &BTreeMap<(BusinessDate, UserId), UserDay>) -> Books {
     let closed_through = keeper.books.closed_through();
     let is_open = |date: BusinessDate| closed_through.is_none_or(|closed| date > closed);
-    let mut standings: BTreeMap<UserId, Standing> = BTreeMap::new();
+    let mut balances: BTreeMap<UserId, UserBalance> = BTreeMap::new();
     for entry in keeper.entries() {
-        let standing = standings.entry(entry.user_id).or_default();
-        standing.balance += entry.amount;
+        let balance = balances.entry(entry.user_id).or_default();
+        balance.balance += entry.amount;
         if !is_open(entry.business_date) {
-            standing.carried += entry.amount;
+            balance.carried += entry.amount;
         }
     }
     let open = stored
         .iter()
         .filter(|((date, _), _)| is_open(*date))
         .map(|((date, user), day)| (*date, *user, *day));
-    Books::resume(
-        keeper.books.company.clone(),
-        closed_through,
-        standings,
-        open,
-    )
+    Books::resume(keeper.books.company.clone(), closed_through, balances, open)
 }
 
 fn aggregated(keeper: &Bookkeeper) -> BTreeMap<(BusinessDate, UserId), UserDay> {

@@ -1,0 +1,175 @@
+//! Reports, as a caller: the right to see them, the tables they are made from, and how far those reach.
+
+use std::io::Write;
+
+use crate::app::identity::Caller;
+use crate::app::{App, AppError};
+use crate::consumers::run::project_through;
+use crate::consumers::standing::Standing;
+use crate::consumers::withheld::Withheld;
+use crate::domain::company::{Company, FOUNDED};
+use crate::domain::event::Consumer;
+use crate::domain::id::{Sequence, UserId};
+use crate::domain::role::Right;
+use crate::reports::error::ReportError;
+use crate::reports::journal::{self, Dialect};
+use crate::reports::name::ReportName;
+use crate::reports::query::{Dates, Granularity, Query};
+use crate::reports::table::Report;
+use crate::state::StateIndex;
+use crate::store::{Database, Tables, is_damage};
+
+/// The report that a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    pub name: ReportName,
+    pub dates: Dates,
+    pub granularity: Option<Granularity>,
+    /// Only the rows of this user.
+    pub user: Option<UserId>,
+}
+
+impl Request {
+    /// Everything that the caller may see, for the dates that the report shows by default.
+    pub fn of(name: ReportName) -> Request {
+        Request {
+            name,
+            dates: Dates::Default,
+            granularity: None,
+            user: None,
+        }
+    }
+
+    fn check(&self) -> Result<(), ReportError> {
+        if self.granularity.is_some() && !self.name.takes_granularity() {
+            return Err(ReportError::NoPeriod(self.name.name()));
+        }
+        if self.user.is_some() && !self.name.takes_user() {
+            return Err(ReportError::NoUser(self.name.name()));
+        }
+        self.dates.check()
+    }
+}
+
+/// The reports of a store, for one caller.
+#[derive(Clone, Copy)]
+pub struct Reports<'a> {
+    pub app: &'a App<'a>,
+    pub index: &'a StateIndex,
+    pub company: &'a Company,
+    pub caller: &'a Caller,
+}
+
+/// The books, open to be read, and how far they reach.
+pub struct Journal {
+    database: Database,
+    pub standing: Standing,
+}
+
+impl Journal {
+    /// # Errors
+    /// Tables that cannot be read; an `out` that cannot be written.
+    pub fn write(&self, dialect: Dialect, out: &mut dyn Write) -> Result<(), ReportError> {
+        let through = self.standing.through;
+        journal::write(self.database.connection(), dialect, through, out)
+    }
+}
+
+impl Reports<'_> {
+    /// Makes a report, and tells how far the tables behind it reach.
+    ///
+    /// # Errors
+    /// The caller may not see it; an option or a range of dates that the report does not have; tables that cannot be
+    /// read.
+    pub fn load(&self, request: &Request) -> Result<(Report, Standing), AppError> {
+        let user = self.visible_user(request.name, request.user)?;
+        let request = Request { user, ..*request };
+        request.check()?;
+        let today = self.company.zone.date_of(self.app.environment.now());
+        let head_sequence = self.app.log.head()?.sequence;
+        let (database, standing) = self.read(request.name.reads())?;
+        let query = Query {
+            dates: request.dates,
+            granularity: request.granularity,
+            user: request.user,
+            today,
+            as_of_sequence: standing.through,
+            head_sequence,
+        };
+        let report = request.name.load(database.connection(), &query);
+        let mut report = report.map_err(|error| match error {
+            ReportError::Tables(source) if is_damage(&source) => {
+                AppError::Store(database.failed("read")(source))
+            }
+            other => AppError::Report(other),
+        })?;
+        report.pages.read_from(database);
+        Ok((report, standing))
+    }
+
+    /// The reports that the caller may see.
+    pub fn visible(&self) -> impl Iterator<Item = ReportName> {
+        ReportName::ALL
+            .into_iter()
+            .filter(|name| self.visible_user(*name, None).is_ok())
+    }
+
+    /// The books for plain-text accounting.
+    ///
+    /// # Errors
+    /// The caller may not export them; tables that cannot be read.
+    pub fn journal(&self) -> Result<Journal, AppError> {
+        self.caller.require(Right::ExportJournal)?;
+        let (database, standing) = self.read(Consumer::Accounting)?;
+        Ok(Journal { database, standing })
+    }
+
+    /// Opens the tables of a consumer. Until the first `consume` is carried out they are as of the founding: the file
+    /// is missing, or a `consume` that was refused or killed left its tables empty.
+    fn read(&self, consumer: Consumer) -> Result<(Database, Standing), AppError> {
+        let withheld = self.app.withheld(self.index, consumer)?;
+        let tables = match consumer {
+            Consumer::Analytics => Tables::Analytics,
+            Consumer::Tracker | Consumer::Accounting | Consumer::Notifier => Tables::Accounting,
+        };
+        let mut database = self.app.open_tables(tables)?;
+        if database.checkpoint()?.sequence == Sequence::ZERO {
+            // The file is open for reading only, so its empty tables cannot be filled.
+            drop(database);
+            database = Database::in_memory(tables)?;
+            let nothing = Withheld::nothing(consumer);
+            project_through(&self.app.around(), &database, tables, nothing, FOUNDED)?;
+        }
+        let standing = Standing::of_tables(&database, &withheld)?;
+        Ok((database, standing))
+    }
+
+    /// The user whose rows the caller may see; `None` means all users.
+    fn visible_user(
+        &self,
+        name: ReportName,
+        asked: Option<UserId>,
+    ) -> Result<Option<UserId>, AppError> {
+        let (caller, own) = (self.caller, self.caller.user.id);
+        let right = match name {
+            ReportName::Balances | ReportName::Payouts | ReportName::Statement => {
+                if caller.may(Right::SeeAllMoney) {
+                    return Ok(asked.or_else(|| (name == ReportName::Statement).then_some(own)));
+                }
+                caller.require(Right::SeeOwnMoney)?;
+                if asked.is_some_and(|user| user != own) {
+                    caller.require(Right::SeeAllMoney)?;
+                }
+                return Ok(Some(own));
+            }
+            ReportName::Earnings
+            | ReportName::Entries
+            | ReportName::TrialBalance
+            | ReportName::Closes => Right::SeeBooks,
+            ReportName::Negative | ReportName::TopTask => Right::SeeAnalytics,
+            ReportName::Tasks => Right::SeeTasks,
+        };
+        caller.require(right)?;
+        Ok(asked)
+    }
+}

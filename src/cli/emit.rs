@@ -1,0 +1,162 @@
+//! Writing the answers of commands: reports, lists, drafts.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::cli::failure::Failure;
+use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::output::Deed;
+use crate::consumers::standing::Standing;
+use crate::domain::id::Sequence;
+use crate::reports::render::{self, Format, Options, for_machines};
+use crate::reports::table::{Cell, Named, Report, Table};
+
+impl Invocation<'_> {
+    /// The format of the answer.
+    pub fn format(&self) -> Format {
+        self.output.format
+    }
+
+    /// Writes a report to stdout or to the file of `--out`.
+    pub fn emit(&self, report: &Report) -> Result<(), Failure> {
+        self.remember(&rows_in_words(&report.table), None);
+        let (format, width) = (self.format(), terminal_width());
+        self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
+    }
+
+    /// Writes a list as a report of its own.
+    pub fn emit_list(
+        &self,
+        desk: &Desk<'_>,
+        name: &'static str,
+        table: Table,
+    ) -> Result<(), Failure> {
+        self.emit(&list(desk, name, table, Vec::new())?)
+    }
+
+    /// Writes what a command has done, as a list as of the head that it left.
+    pub fn emit_done(
+        &self,
+        desk: &Desk<'_>,
+        name: &'static str,
+        table: Table,
+    ) -> Result<(), Failure> {
+        let report = list(desk, name, table, Vec::new())?;
+        self.emit(&Report {
+            as_of_sequence: report.head_sequence,
+            ..report
+        })
+    }
+
+    /// After a write: in a dry run the events it would have appended, else whatever `say` prints.
+    pub fn emit_outcome(
+        &self,
+        desk: &Desk<'_>,
+        say: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if self.global.dry_run {
+            self.emit_draft(desk)
+        } else {
+            say()
+        }
+    }
+
+    /// Writes the events that a dry run would have appended. It releases the locks first, because the reader may be
+    /// slow.
+    fn emit_draft(&self, desk: &Desk<'_>) -> Result<(), Failure> {
+        desk.index.forget()?;
+        desk.app.log.end_draft();
+        self.with_output(|out| {
+            desk.app
+                .log
+                .for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?))
+        })
+    }
+
+    /// In a dry run says what the command would do; true in that case.
+    pub fn only_says(&self, would: impl FnOnce() -> String) -> bool {
+        if self.global.dry_run {
+            self.reporter.remark(&would());
+        }
+        self.global.dry_run
+    }
+
+    /// Says how far the tables behind an answer reach, if they lack something of a log with this head.
+    pub fn tell_gaps(&self, standing: &Standing, head: Sequence) {
+        for gap in standing.gaps(head) {
+            self.reporter.remark(&gap);
+        }
+    }
+
+    /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all when the command ends.
+    pub fn with_output(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.output.write(write)
+    }
+
+    /// Remembers the outcome, and the hint for the case that its answer gets lost.
+    pub fn remember(&self, what: &str, hint: Option<&str>) {
+        let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
+        let hint = hint
+            .or(self.global.key.is_some().then_some(again))
+            .map(str::to_owned);
+        self.output.remember(Deed {
+            what: what.to_owned(),
+            hint,
+        });
+    }
+}
+
+/// How many rows of an answer an error repeats.
+const ROWS_TOLD: usize = 3;
+
+/// The first rows of a table on one line, without absent values.
+pub fn rows_in_words(table: &Table) -> String {
+    let (columns, readers) = (table.columns(), table.readers());
+    let row = |row: usize| {
+        let cells = columns
+            .iter()
+            .zip(&readers)
+            .filter(|(_, reader)| reader(row) != Cell::Null);
+        let cells =
+            cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
+        cells.collect::<Vec<_>>().join(", ")
+    };
+    let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(row).collect();
+    match table.height() {
+        0 => rows.push("nothing had to be done".to_owned()),
+        height if height > ROWS_TOLD => rows.push(format!("and {} more", height - ROWS_TOLD)),
+        _ => {}
+    }
+    rows.join("; ")
+}
+
+/// A list as a report.
+pub fn list(
+    desk: &Desk<'_>,
+    name: &'static str,
+    table: Table,
+    totals: Vec<Named>,
+) -> Result<Report, Failure> {
+    let head = desk.app.log.head()?.sequence;
+    Ok(Report {
+        name,
+        as_of_sequence: desk.index.checkpoint()?.sequence,
+        head_sequence: head,
+        zone: desk.company.zone.clone(),
+        currency: desk.company.currency.clone(),
+        totals,
+        ..Report::alone(table)
+    })
+}
+
+/// The width of the terminal if stdout is one, otherwise the width that COLUMNS gives.
+pub fn terminal_width() -> Option<u16> {
+    if io::stdout().is_terminal() {
+        return Some(indicatif::TermLike::width(&console::Term::stdout()));
+    }
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+}
