@@ -63,7 +63,7 @@ pub enum AppError {
     /// Credentials are of no use without it.
     #[error("the log of the store is missing: neither head nor segments are in {}, though auth/ is beside it", path.display())]
     LogMissing { path: PathBuf },
-    #[error("{} exists already", path.display())]
+    #[error("{} already exists", path.display())]
     StoreExists { path: PathBuf },
     #[error("`{name}` may be one of several tasks")]
     Ambiguous {

@@ -100,7 +100,7 @@ fn help_command() -> ClapCommand {
         .num_args(0..)
         .help("Its words: `task add`; none: all commands");
     ClapCommand::new(HELP)
-        .about("What a command does and takes, as `COMMAND --help` shows it")
+        .about("Show the help of a command, like `COMMAND --help`")
         .arg(path)
 }
 

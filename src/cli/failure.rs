@@ -121,9 +121,9 @@ impl Failure {
             Kind::FileTooLarge => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
             Kind::PermissionDenied => self.denied(path),
             Kind::ReadOnlyFilesystem => {
-                self.hint("its disk can only be read: mount it for writing, or use a directory on another one")
+                self.hint("its disk is mounted read-only: mount it for writing, or use a directory on another disk")
             }
-            Kind::NotFound => self.hint("nothing is there; check the path"),
+            Kind::NotFound => self.hint("there is nothing at this path; check it"),
             Kind::AlreadyExists => self.hint(MOVE_AWAY),
             _ => self,
         }
@@ -185,9 +185,9 @@ impl From<LogError> for Failure {
         match error {
             LogError::Damaged { .. } => damaged("log_damaged")
                 .hint("nothing was changed; `popug-cli verify` checks every line")
-                .hint("`popug-cli repair --from BACKUP_DIR` replaces what is damaged by a backup's bytes"),
+                .hint("`popug-cli repair --from BACKUP_DIR` replaces the damaged bytes by those of a backup"),
             LogError::NotOnChain { .. } => {
-                damaged("not_on_chain").hint("`popug-cli consume NAME --rebuild` makes the tables anew from this log")
+                damaged("not_on_chain").hint("`popug-cli consume NAME --rebuild` rebuilds the tables from this log")
             }
             LogError::TooNew { .. } => damaged("log_too_new").hint("use the version of popug-cli that wrote it"),
             LogError::UnknownVersion { .. } => {
@@ -201,7 +201,7 @@ impl From<LogError> for Failure {
                 let decider = Consumer::ALL.into_iter().find(|consumer| consumer.context() == context);
                 let name = decider.unwrap_or(Consumer::Tracker).name();
                 Failure::new(Exit::Failure, "out_of_bounds", message)
-                    .hint(format!("it was decided from wrong tables; `popug-cli consume {name} --rebuild` makes them anew from this log"))
+                    .hint(format!("it was decided from wrong tables; `popug-cli consume {name} --rebuild` rebuilds them from this log"))
             }
             LogError::Missing { .. } => Failure::new(Exit::NoStore, "no_store", message),
             LogError::Exists { .. } => Failure::new(Exit::Conflict, "store_exists", message),
@@ -217,10 +217,10 @@ impl From<LogError> for Failure {
                     .hint(format!("move {} out of the way and repeat the command", path.display()))
             }
             LogError::Io { path, source, .. } => Failure::new(Exit::Failure, "io", message)
-                .hint("nothing that was acknowledged is lost; the next command recovers")
+                .hint("no acknowledged event is lost; the next command recovers the log")
                 .hint_of_cause(&path, &source),
             LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
-                .hint("nothing that was acknowledged is lost; the next command recovers"),
+                .hint("no acknowledged event is lost; the next command recovers the log"),
         }
     }
 }
@@ -248,7 +248,7 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { ref path, .. } => {
                 let consumer = path.file_stem().unwrap_or_default().to_string_lossy();
                 Failure::new(Exit::Failure, "tables_damaged", message).hint(format!(
-                    "`popug-cli consume {consumer} --rebuild` makes the tables anew from the log"
+                    "`popug-cli consume {consumer} --rebuild` rebuilds the tables from the log"
                 ))
             }
             StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
@@ -271,7 +271,7 @@ const FEWER_ROWS: &str =
     "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
 const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
 const REBUILD_INDEX: &str =
-    "`popug-cli consume tracker --rebuild` makes the index anew from this log";
+    "`popug-cli consume tracker --rebuild` rebuilds the index from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
 
 impl From<StateError> for Failure {
@@ -315,7 +315,7 @@ impl From<StateError> for Failure {
                 .hint_of_cause(path, source),
             StateError::Sqlite { ref path, .. } if path.ends_with("notifier.sqlite") => {
                 Failure::new(Exit::Failure, "tables", in_full(&error)).hint(
-                    "`popug-cli consume notifier --rebuild` makes the tables anew from this log",
+                    "`popug-cli consume notifier --rebuild` rebuilds the tables from this log",
                 )
             }
             other => {
@@ -344,7 +344,7 @@ impl From<ConsumeError> for Failure {
                     .hint(format!("`popug-cli consume {}` makes the tables anew from the log", consumer.name()))
             }
             ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)
-                .hint("nothing was paid; `popug-cli consume accounting --rebuild` makes the tables anew from the log"),
+                .hint("nothing was paid; `popug-cli consume accounting --rebuild` rebuilds the tables from the log"),
             ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
                 .hint(format!("`popug-cli dlq show {sequence}` shows the event"))
                 .hint(format!("`popug-cli dlq set-aside {sequence}` lets everything else go on without it")),
@@ -443,10 +443,10 @@ impl From<BackupError> for Failure {
                 .hint("use the version of popug-cli that wrote it"),
             BackupError::NotEmpty { .. } | BackupError::IsStore { .. } => {
                 Failure::new(Exit::Conflict, "not_empty", message)
-                    .hint("name a directory that is not there yet, or one with a backup of this company")
+                    .hint("name a directory that does not exist yet, or one with a backup of this company")
             }
             BackupError::OtherCompany { .. } => Failure::new(Exit::Conflict, "other_company", message)
-                .hint("each company has a backup directory of its own"),
+                .hint("each company needs its own backup directory"),
             BackupError::Diverged { .. } => Failure::new(Exit::Damaged, "backup_diverged", message)
                 .hint("the log was restored, replaced or cut since; the backup was not touched")
                 .hint("keep it, and back up into a new directory"),
@@ -456,8 +456,7 @@ impl From<BackupError> for Failure {
     }
 }
 
-const RESTORE: &str =
-    "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a store of what the backup holds";
+const RESTORE: &str = "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a new store from the backup";
 
 impl From<RepairError> for Failure {
     fn from(error: RepairError) -> Failure {
@@ -466,10 +465,10 @@ impl From<RepairError> for Failure {
         match error {
             RepairError::NeedsBackup { .. } => damaged("log_damaged")
                 .hint("nothing was changed; `popug-cli verify` lists every place")
-                .hint("`popug-cli repair --from BACKUP_DIR` puts a backup's bytes there"),
+                .hint("`popug-cli repair --from BACKUP_DIR` replaces the damaged bytes by those of a backup"),
             RepairError::BeyondBackup { .. } => damaged("beyond_backup")
                 .hint("nothing was changed; try a later backup")
-                .hint(format!("{RESTORE}; what came after it is lost then")),
+                .hint(format!("{RESTORE}; the events after its end are lost then")),
             RepairError::Foreign { .. } => damaged("foreign_backup")
                 .hint("nothing was changed")
                 .hint(RESTORE),
@@ -504,7 +503,7 @@ impl From<AppError> for Failure {
             AppError::IsBackup { ref path } => Failure::new(Exit::NoStore, "no_store", message)
                 .hint(format!("make a store of it: `popug-cli -C NEW-DIR restore {}`", path.display())),
             AppError::LogMissing { .. } => Failure::new(Exit::Damaged, "log_missing", message)
-                .hint("bring log/ back, or restore a backup: `popug-cli -C NEW-DIR restore BACKUP-DIR`"),
+                .hint("bring log/ back, or restore a backup: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             AppError::StoreExists { .. } => {
                 Failure::new(Exit::Conflict, "store_exists", message).hint("choose another directory with -C DIR")
             }
@@ -516,11 +515,11 @@ impl From<AppError> for Failure {
                     .hint(format!("say which with --consumer: {}", names.join(", ")))
             }
             AppError::NotLoggedIn => Failure::new(Exit::NotAllowed, "not_logged_in", message)
-                .hint("`popug-cli login LOGIN`, or --as LOGIN, or a token in POPUG_TOKEN"),
+                .hint("use `popug-cli login LOGIN`, --as LOGIN, or a token in POPUG_TOKEN"),
             AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message)
-                .hint("an admin gives a new one with `popug-cli user set-password LOGIN`"),
+                .hint("an admin can set a new one: `popug-cli user set-password LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
-                .hint(format!("unset {variable}; only a store that `init` founded under it takes writes under it")),
+                .hint(format!("unset {variable}; only a store that was founded with {variable} set accepts writes with it")),
             AppError::BadCsv { hints, .. } => Failure { hints, ..Failure::new(Exit::Rejected, "bad_csv", message) },
             AppError::BadRows { .. } => Failure::new(Exit::Rejected, "bad_rows", message),
             AppError::ImportStopped { kind, in_log, rows, source } => {
@@ -530,7 +529,7 @@ impl From<AppError> for Failure {
                 match kind {
                     ImportKind::Users | ImportKind::Tasks => stopped,
                     ImportKind::Activity => stopped.hint(
-                        "the rest of the history is refused once something of today is written; go on before that",
+                        "do so before anything of today is written: after that the rest of the history is refused",
                     ),
                 }
             }

@@ -35,34 +35,34 @@ pub struct Global {
     /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)
     #[arg(long, global = true)]
     pub force: bool,
-    /// Act as this user, with POPUG_PASSWORD or a prompt; else POPUG_TOKEN, else the session
+    /// Act as this user, with POPUG_PASSWORD or a prompt; by default the user of POPUG_TOKEN or of the session
     #[arg(long = "as", global = true, value_name = "LOGIN")]
     pub act_as: Option<String>,
-    /// Idempotency key of a write: the same key and content again gives the first result
+    /// Idempotency key of a write: the same key with the same content gives the first result again
     #[arg(long, global = true)]
     pub key: Option<String>,
-    /// How long to wait for a lock
+    /// Longest wait for a lock
     #[arg(long, global = true, default_value = "10s", value_parser = parse_wait, value_name = "TIME")]
     pub lock_wait: Duration,
-    /// Colours
+    /// Use of colours
     #[arg(long, global = true, value_enum, default_value_t = Choice::Auto, value_name = "WHEN")]
     pub color: Choice,
-    /// Progress of long commands, on stderr
+    /// Progress of long commands on stderr
     #[arg(long, global = true, value_enum, default_value_t = ProgressStyle::Auto, value_name = "STYLE")]
     pub progress: ProgressStyle,
-    /// No notes; warnings and errors remain
+    /// Print no notes, only warnings and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say what happens
+    /// Print more notes
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Answer every question with yes
     #[arg(long, global = true)]
     pub yes: bool,
-    /// Never ask
+    /// Never ask a question
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// A write prints the events it would append, as ndjson, and appends nothing
+    /// Print the events that a write would append, as ndjson, and append nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// False if the variable is empty and no option names a store

@@ -23,17 +23,17 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "task",
         &["edit", "update", "change", "rename"],
-        "a task stays as it was created: there is no command that changes it",
+        "a task cannot be changed after it was created",
     ),
     (
         "task",
         &["assign", "reassign", "give"],
-        "tasks are handed out by chance: `popug-cli task reshuffle` draws again for every open one",
+        "assignees are drawn at random: `popug-cli task reshuffle` draws a new one for every open task",
     ),
     (
         "task",
         &["done", "finish", "close", "resolve"],
-        "`popug-cli task complete TASK` completes a task of your own",
+        "`popug-cli task complete TASK` completes a task that is assigned to you",
     ),
     ("task", &["ls"], "`popug-cli task list` lists them"),
     (
@@ -44,17 +44,17 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "user",
         &["create", "add", "new", "invite"],
-        "`popug-cli user register` registers somebody",
+        "`popug-cli user register` registers a user",
     ),
     (
         "user",
         &["delete", "remove", "rm", "disable", "fire", "block"],
-        "a user is never deleted; `popug-cli user deactivate LOGIN` takes them out and keeps their books",
+        "a user is never deleted; `popug-cli user deactivate LOGIN` deactivates them and keeps their entries",
     ),
     (
         "user",
         &["activate", "enable", "restore", "unblock"],
-        "`popug-cli user reactivate LOGIN` lets somebody back in",
+        "`popug-cli user reactivate LOGIN` reactivates a user",
     ),
     (
         "user",
@@ -69,7 +69,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "user",
         &["role", "promote", "demote"],
-        "`popug-cli user set-role LOGIN ROLE` gives somebody another role",
+        "`popug-cli user set-role LOGIN ROLE` changes the role of a user",
     ),
     ("user", &["ls"], "`popug-cli user list` lists them"),
     (
@@ -85,7 +85,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "token",
         &["delete", "remove", "rm"],
-        "`popug-cli token revoke ID` takes a token back",
+        "`popug-cli token revoke ID` revokes a token",
     ),
     ("token", &["ls"], "`popug-cli token list` lists them"),
     (
@@ -107,7 +107,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "dlq",
         &["delete", "remove", "rm", "purge"],
-        "an event is never deleted; `popug-cli dlq --help` tells what can be decided about it",
+        "an event is never deleted; `popug-cli dlq --help` shows the decisions about it",
     ),
     (
         "log",

@@ -19,7 +19,7 @@ pub enum CredentialError {
     #[error("there are no credentials in {}", path.display())]
     Missing { path: PathBuf },
 
-    #[error("there are credentials in {} already", path.display())]
+    #[error("there already are credentials in {}", path.display())]
     Exists { path: PathBuf },
 
     /// A secret that others on this machine may have read.
@@ -43,7 +43,7 @@ pub enum CredentialError {
     #[error("another process has held {} for {waited_millis} ms", path.display())]
     Locked { path: PathBuf, waited_millis: u128 },
 
-    #[error("the password has {characters} characters; it takes at least {min}")]
+    #[error("the password has {characters} characters; at least {min} are needed")]
     PasswordTooShort { characters: usize, min: usize },
 
     #[error("the password has {bytes} bytes; at most {max} are allowed")]
@@ -77,7 +77,7 @@ pub enum CredentialError {
     },
 
     /// Signed by this store, but not (any more) among the tokens it knows.
-    #[error("the token {token_id} is signed by this store but not in its list of tokens")]
+    #[error("the token {token_id} is signed by this store but is not in its list of tokens")]
     TokenNotListed { token_id: TokenId },
 
     #[error("there is no token {token_id}")]
@@ -86,9 +86,7 @@ pub enum CredentialError {
     #[error("`{text}` is not a time to live: {reason}")]
     BadTtl { text: String, reason: String },
 
-    #[error(
-        "there is no place to keep a session: neither XDG_STATE_HOME nor HOME is an absolute path"
-    )]
+    #[error("a session cannot be stored: neither XDG_STATE_HOME nor HOME is an absolute path")]
     NoStateHome,
 
     #[error("cannot {action}: {reason}")]

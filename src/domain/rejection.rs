@@ -49,7 +49,7 @@ pub enum Rejection {
     },
     #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
-    #[error("nobody corrects, sets aside or skips what touches his own account")]
+    #[error("nobody may correct, set aside or skip what touches their own account")]
     OwnAccount,
 
     // The state forbids it.
@@ -60,15 +60,17 @@ pub enum Rejection {
     },
     #[error("the login `{login}` is taken")]
     LoginTaken { login: String },
-    #[error("`{login}` cannot change so: nobody becomes or ceases to be a service user")]
+    #[error(
+        "`{login}` cannot change role: a service user keeps its role, and no other user can become one"
+    )]
     ServiceRoleFixed { login: String },
     #[error("`{login}` is the last active admin and can be neither demoted nor deactivated")]
     LastAdmin { login: String },
-    #[error("task {number} is completed already")]
+    #[error("task {number} is already completed")]
     AlreadyCompleted { number: u64 },
-    #[error("nobody can be handed a task: there is no active accountant, developer or worker")]
+    #[error("no task can be assigned: there is no active accountant, developer or worker")]
     NobodyEligible,
-    #[error("{date} lies before the company was founded ({founded})")]
+    #[error("{date} is before the company was founded ({founded})")]
     DateBeforeFounding {
         date: BusinessDate,
         founded: BusinessDate,
@@ -98,15 +100,15 @@ pub enum Rejection {
         consumer: Consumer,
         sequence: Sequence,
     },
-    #[error("event {sequence} of the books is set aside, and nothing is posted without it")]
+    #[error("event {sequence} of the books is set aside; nothing is posted before it is retried")]
     BooksIncomplete { sequence: Sequence },
     #[error("a {} entry cannot be corrected", kind.name())]
     NotCorrectable { kind: EntryKind },
-    #[error("the entry has {remaining} left to correct; {asked} is more")]
+    #[error("{asked} is more than the {remaining} that the entry has left to correct")]
     CorrectionTooLarge { asked: Money, remaining: Money },
-    #[error("the entry is corrected in full already")]
+    #[error("the entry is already corrected in full")]
     CorrectedInFull,
-    #[error("the clock says {now}, but the log's last event is of {last}")]
+    #[error("the clock says {now}, but the time of the log's last event is {last}")]
     ClockBehind {
         now: EventTime,
         last: EventTime,
@@ -121,7 +123,7 @@ pub enum Rejection {
     #[error("`{}` is not an e-mail address", Displayed(email))]
     BadEmail { email: String },
     #[error(
-        "the title carries the jira id {in_title} and `{}` is given beside it",
+        "the title begins with the jira id {in_title}, but `{}` is given as well",
         Displayed(given)
     )]
     TwoJiraIds { given: String, in_title: String },
@@ -138,7 +140,7 @@ pub enum Rejection {
     },
     #[error("the {what} has a line break")]
     LineBreak { what: &'static str },
-    #[error("the title `{}` holds a bracket", Displayed(title))]
+    #[error("the title `{}` contains a bracket", Displayed(title))]
     BracketInTitle { title: String },
     #[error("the amount must be above zero, not {amount}")]
     NotPositive { amount: Money },

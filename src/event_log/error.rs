@@ -26,7 +26,7 @@ pub enum LogError {
     #[error("there is no log in {}", path.display())]
     Missing { path: PathBuf },
 
-    #[error("there is a log in {} already", path.display())]
+    #[error("there already is a log in {}", path.display())]
     Exists { path: PathBuf },
 
     #[error("another process has been writing for {waited_millis} ms: {holder}")]
@@ -44,14 +44,14 @@ pub enum LogError {
     Poisoned,
 
     /// What it was decided from is wrong, for no rule leads there.
-    #[error("nothing was written, for no reader would take this {type_name}: {reason}")]
+    #[error("nothing was written, because no reader would accept this {type_name}: {reason}")]
     OutOfBounds {
         context: Context,
         type_name: &'static str,
         reason: OutOfBounds,
     },
 
-    #[error("sequence {sequence} of this log is not the one the checkpoint was made from")]
+    #[error("event {sequence} of this log is not the event that the checkpoint was made from")]
     NotOnChain { sequence: Sequence },
 
     #[error("event {sequence} of type {type_name} cannot be read: {reason}")]

@@ -8,7 +8,7 @@ use std::io;
 pub enum ReportError {
     #[error("the consumer has not read anything yet")]
     NothingConsumed,
-    #[error("a statement is of one user")]
+    #[error("a statement needs one user")]
     UserMissing,
     #[error("`{0}` is not a report")]
     UnknownReport(String),

@@ -21,7 +21,7 @@ pub enum BackupError {
     #[error("{} is not empty and not a backup", path.display())]
     NotEmpty { path: PathBuf },
     /// A backup removes from its directory what is no part of it.
-    #[error("{} is a store, or within one: no backup goes there", path.display())]
+    #[error("{} is a store or inside one; it cannot take a backup", path.display())]
     IsStore { path: PathBuf },
     #[error("{} holds a backup of another company, {company}", path.display())]
     OtherCompany { path: PathBuf, company: String },
@@ -30,7 +30,7 @@ pub enum BackupError {
     Diverged { path: PathBuf, sequence: Sequence },
     /// Nothing is left of the company.
     #[error(
-        "the first batch of the backup ends with event {sequence} at {time}: nothing is as old as that"
+        "the first batch of the backup ends with event {sequence} at {time}; it has nothing older"
     )]
     BeforeFounding { sequence: Sequence, time: EventTime },
 }

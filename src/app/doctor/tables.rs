@@ -36,7 +36,7 @@ impl Unreadable {
             OWN_FILES.to_owned()
         } else {
             format!(
-                "`popug-cli consume {} --rebuild` makes the tables anew from the log",
+                "`popug-cli consume {} --rebuild` rebuilds the tables from the log",
                 consumer.name()
             )
         };

@@ -15,7 +15,7 @@ pub enum RepairError {
         others: u64,
     },
     /// The backup's bytes would not make the log whole.
-    #[error("with this backup (up to event {backup}) the log would still be damaged at {place}: {what}{}", only_here(*backup, *head))]
+    #[error("even with this backup (up to event {backup}) the log would be damaged at {place}: {what}{}", only_here(*backup, *head))]
     BeyondBackup {
         backup: Sequence,
         head: Sequence,
@@ -25,7 +25,7 @@ pub enum RepairError {
     #[error("the backup in {} is not the past of this log: {what}", path.display())]
     Foreign { path: PathBuf, what: String },
     /// Somebody else wrote between looking and repairing.
-    #[error("the log has changed since it was looked at; nothing was done")]
+    #[error("the log has changed since it was examined; nothing was done")]
     Changed,
 }
 

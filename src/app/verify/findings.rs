@@ -7,7 +7,7 @@ use crate::domain::id::Sequence;
 use crate::event_log::Head;
 use crate::event_log::audit::{Audit, Fault, FaultKind};
 
-const RESTORE: &str = "popug-cli repair --from BACKUP_DIR puts a backup's bytes there, if they reach the head; \
+const RESTORE: &str = "popug-cli repair --from BACKUP_DIR replaces the damaged bytes by those of a backup, if they reach the head; \
                        otherwise make a new store of the backup: popug-cli -C NEW-DIR restore BACKUP_DIR";
 const DOUBT: &str = "popug-cli repair --from BACKUP_DIR takes it from a backup that has it; without one popug-cli repair \
                      cuts it and keeps a copy";

@@ -18,10 +18,10 @@ pub enum Account {
 pub struct Correct {
     /// The entry's id, as `report entries` shows it
     entry: String,
-    /// How much of it to reverse; by default all that is left
+    /// The amount to reverse; by default all that is left of the entry
     #[arg(long, allow_hyphen_values = true)]
     amount: Option<String>,
-    /// Why
+    /// The reason
     #[arg(long, allow_hyphen_values = true)]
     reason: String,
 }

@@ -11,9 +11,9 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Backup {
-    /// Where to; created if need be. The second backup into it copies only what is new
+    /// The directory of the backup; created if it is missing. A second backup into it copies only new events
     dir: PathBuf,
-    /// Also password hashes, keys and tokens: whoever has them can be anybody
+    /// Also copy password hashes, keys and tokens; a person who has them can act as anybody
     #[arg(long)]
     with_secrets: bool,
 }

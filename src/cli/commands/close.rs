@@ -11,7 +11,7 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Close {
-    /// Close open dates up to and including this one; by default every finished one
+    /// Close the open dates up to and including this one; by default every finished date
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     date: Option<BusinessDate>,
 }

@@ -21,8 +21,8 @@ use crate::reports::table::Table;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 const DRY_RUN: &str = "\
-With -n nothing is stored, no mail is sent, and what accounting would append is printed. What the
-notifier would append is not: whether a mail goes out is known only by sending it.";
+With -n nothing is stored and no mail is sent. The events that accounting would append are printed;
+those of the notifier are not, because only sending a mail shows whether the server accepts it.";
 
 #[derive(Args, Debug)]
 #[command(after_help = DRY_RUN)]
@@ -30,13 +30,13 @@ pub struct Consume {
     /// tracker, accounting, analytics or notifier; by default all of them
     #[arg(value_parser = Named::new(parse_consumer, Consumer::ALL.map(Consumer::name)), hide_possible_values = true)]
     consumers: Vec<Consumer>,
-    /// Go on as events come, until SIGINT or SIGTERM
+    /// Continue with new events until SIGINT or SIGTERM
     #[arg(long)]
     follow: bool,
-    /// Make the tables anew from the first event, beside the live ones
+    /// Rebuild the tables from the first event beside the live ones
     #[arg(long)]
     rebuild: bool,
-    /// Send mails of imported and restored history as well, instead of leaving them in the outbox
+    /// Also send the mails of imported and restored history, which otherwise stay in the outbox
     #[arg(long)]
     send_imported: bool,
 }

@@ -38,26 +38,26 @@ const ROWS_SHOWN: usize = 8;
 
 #[derive(Args, Debug)]
 pub struct Demo {
-    /// Where to make the store; by default a temporary directory, named at the end
+    /// The directory of the new store; by default a temporary directory that is named at the end
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Finished days to play
+    /// Number of finished days to play
     #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
-    /// Popugs of the company
+    /// Number of popugs
     #[arg(long, default_value_t = 20, value_name = "N")]
     popugs: u32,
-    /// Tasks created on each day
+    /// Number of tasks created each day
     #[arg(long, default_value_t = 40, value_name = "N")]
     tasks_per_day: u32,
-    /// Another seed, another history
+    /// Seed of the random choices; another seed plays another history
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
 }
 
 impl Demo {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let why = "its company decides from what it has itself written; `popug-cli simulate -n` shows as much of one";
+        let why = "a demo needs a real store; `popug-cli simulate -n` shows the events of a simulation in an existing store";
         invocation
             .refuse_dry_run()
             .map_err(|refused| refused.hint(why))?;

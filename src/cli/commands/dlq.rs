@@ -23,15 +23,15 @@ use crate::state::{Resolution, StateIndex};
 
 #[derive(Subcommand, Debug)]
 pub enum Dlq {
-    /// Every event about which something was decided
+    /// List the events about which something was decided
     List(List),
-    /// One of them: the event as it stands in the log, what was decided, and what waits for it
+    /// Show one of them: the event in the log, the decisions about it, and the events that wait for it
     Show(Show),
-    /// Let a consumer go on without the event that stops it; later events of the same task or user wait
+    /// Let a consumer continue without the event that stops it; later events of the same task or user wait
     SetAside(SetAside),
-    /// Have the event applied in its own place by the consumer's next run
+    /// Let the consumer's next run apply the event in its own place
     Retry(Decide),
-    /// Leave the event out for ever; what waited for it goes on
+    /// Leave the event out for ever; the events that waited for it are applied
     Skip(Decide),
 }
 
@@ -48,10 +48,10 @@ pub struct Show {
 pub struct SetAside {
     /// The event's sequence
     sequence: u64,
-    /// accounting, analytics or notifier; by default the one that stops there
+    /// accounting, analytics or notifier; by default the consumer that stops there
     #[arg(long, value_parser = parse_consumer)]
     consumer: Option<Consumer>,
-    /// Why; by default what stops the consumer
+    /// The reason; by default the error that stops the consumer
     #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }
@@ -60,10 +60,10 @@ pub struct SetAside {
 pub struct Decide {
     /// The event's sequence
     sequence: u64,
-    /// accounting, analytics or notifier; by default the one that has it set aside
+    /// accounting, analytics or notifier; by default the consumer that has set the event aside
     #[arg(long, value_parser = parse_consumer)]
     consumer: Option<Consumer>,
-    /// Why; it has to be said
+    /// The reason
     #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }

@@ -28,7 +28,7 @@ use crate::reports::render::{Format, Options, render};
 pub struct Export {
     #[command(subcommand)]
     what: Option<What>,
-    /// Every report that you may see as one file each, and manifest.json
+    /// Write every report that you may see to a file of this directory, and manifest.json
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Of the report files
@@ -38,7 +38,7 @@ pub struct Export {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// The books for plain-text accounting
+    /// Write the books for plain-text accounting
     Journal(Journal),
 }
 

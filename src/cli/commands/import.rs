@@ -21,11 +21,11 @@ use crate::store::directory::{self, is_same};
 
 #[derive(Subcommand, Debug)]
 pub enum Import {
-    /// People: login,name,email,role
+    /// Import people: login,name,email,role
     Users(Source),
-    /// Tasks: key,title,jira_id,description
+    /// Import tasks: key,title,jira_id,description
     Tasks(Source),
-    /// The history of another tracker: at,action,key,actor,login,name,email,role,title,jira_id,description
+    /// Import the history of another tracker: at,action,key,actor,login,name,email,role,title,jira_id,description
     Activity(Source),
 }
 
@@ -33,16 +33,16 @@ pub enum Import {
 pub struct Source {
     /// A CSV file with a header row (`-`: stdin)
     file: PathBuf,
-    /// What to do when rows cannot be imported: nothing at all, or all but them
+    /// If rows cannot be imported: import nothing, or skip these rows
     #[arg(long, value_enum, default_value_t = OnErrorArg::Refuse, value_name = "WHAT")]
     on_error: OnErrorArg,
-    /// With `--on-error skip`: write the rows that were left out here, with line, column and reason
+    /// With `--on-error skip`: write the skipped rows to this file, with line, column and reason
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Take a column under the header that the file has for it: --map title=Summary
+    /// Read a column under another header: --map title=Summary
     #[arg(long, value_name = "COLUMN=HEADER", value_parser = mapping)]
     map: Vec<(String, String)>,
-    /// Pass over columns that are not known
+    /// Ignore unknown columns
     #[arg(long)]
     ignore_unknown: bool,
 }

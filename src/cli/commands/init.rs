@@ -17,10 +17,10 @@ pub struct Init {
     /// Name of the company
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: String,
-    /// IANA time zone of its business dates, such as Europe/Moscow; fixed for ever
+    /// IANA time zone of the business dates, such as Europe/Moscow; cannot be changed later
     #[arg(long, value_name = "TZ")]
     time_zone: String,
-    /// ISO 4217 code of its currency, such as EUR; fixed for ever
+    /// ISO 4217 code of the currency, such as EUR; cannot be changed later
     #[arg(long, value_name = "CUR")]
     currency: String,
     /// Login of the first admin
@@ -32,7 +32,7 @@ pub struct Init {
     /// E-mail address of the first admin
     #[arg(long, value_name = "EMAIL")]
     admin_email: String,
-    /// When the company was founded, if not now (RFC 3339)
+    /// Time of the founding (RFC 3339); by default now
     #[arg(long, value_name = "TIME")]
     founded_at: Option<String>,
     /// Read the admin's password from stdin

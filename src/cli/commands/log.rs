@@ -24,36 +24,36 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Subcommand, Debug)]
 pub enum Log {
-    /// The last events, or those from a sequence on, as they stand in the log
+    /// Show the last events, or all from a sequence on, as they are in the log
     Tail(Tail),
-    /// One event
+    /// Show one event
     Show(Show),
-    /// How many events of which type
+    /// Count the events of each type
     Stats(Stats),
 }
 
 #[derive(Args, Debug)]
 pub struct Tail {
-    /// Go on as events come
+    /// Continue with new events
     #[arg(short, long)]
     follow: bool,
     /// Only events of this type, with or without its version
     #[arg(long = "type", value_name = "TYPE")]
     type_name: Option<String>,
-    /// Only events about this task or user, named as ever, or about day/DATE or company
+    /// Only events about this task, user, day/DATE or company
     #[arg(long)]
     subject: Option<String>,
-    /// Begin at this sequence
+    /// Start at this sequence
     #[arg(long, value_name = "N")]
     from: Option<u64>,
-    /// At most so many events; by default the last 10, or all from --from on
+    /// Largest number of events; by default the last 10, or all from --from on
     #[arg(short = 'n', long = "count", value_name = "COUNT")]
     count: Option<usize>,
 }
 
 #[derive(Args, Debug)]
 pub struct Show {
-    /// Its sequence
+    /// The event's sequence
     sequence: u64,
 }
 

@@ -13,9 +13,9 @@ use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
 pub enum Mail {
-    /// Every pay mail and what became of it
+    /// List every pay mail with its state
     List(List),
-    /// Try a mail once more, now
+    /// Try to send a mail again now
     Retry(Retry),
 }
 
@@ -24,10 +24,10 @@ pub struct List {}
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "With -n the mail is looked up and not sent: what becomes of it is known only by sending it."
+    after_help = "With -n the mail is looked up and not sent. Only sending it shows whether the server accepts it."
 )]
 pub struct Retry {
-    /// The payout's id, or the beginning of it
+    /// The payout's id or its first characters
     id: String,
 }
 

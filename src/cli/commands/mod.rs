@@ -36,64 +36,64 @@ use crate::cli::nature::Nature;
 pub enum Command {
     /// Found a company: a new store with its first admin
     Init(init::Init),
-    /// A company of 20 popugs over 30 days in a new store, with every report shown
+    /// Play 30 days of a company of 20 popugs in a new store and show every report
     Demo(demo::Demo),
     /// Play finished days of a made-up company
     Simulate(simulate::Simulate),
     /// Log in; the session lasts twelve hours
     Login(session::Login),
-    /// Forget the session
+    /// End the session
     Logout(session::Logout),
-    /// Who is acting
+    /// Show the acting user
     Whoami(session::Whoami),
-    /// Tokens for cron and other programs
+    /// Issue, list and revoke tokens for cron and other programs
     #[command(subcommand)]
     Token(token::Token),
-    /// The people and programs of the company
+    /// Register, change and list the people and programs of the company
     #[command(subcommand)]
     User(user::User),
-    /// The task exchange
+    /// Create, list, complete and reshuffle tasks
     #[command(subcommand)]
     Task(task::Task),
     /// Read the log into the tables: tracker, accounting, analytics, notifier
     Consume(consume::Consume),
-    /// Close finished dates and pay out whoever is in the black
+    /// Close finished dates and pay every user with a positive balance
     Close(close::Close),
-    /// The books by hand
+    /// Correct ledger entries
     #[command(subcommand)]
     Account(account::Account),
-    /// Balances, earnings, payouts, statements and the other reports
+    /// Show balances, earnings, payouts, statements and the other reports
     Report(report::ReportArgs),
-    /// Every report as a file, or the books for plain-text accounting
+    /// Write every report to a file, or the books for plain-text accounting
     Export(export::Export),
-    /// Take over people, tasks or a whole history from CSV
+    /// Import people, tasks or a whole history from CSV
     #[command(subcommand)]
     Import(import::Import),
-    /// The pay mails
+    /// List and retry pay mails
     #[command(subcommand)]
     Mail(mail::Mail),
-    /// Events that a consumer cannot apply
+    /// Decide about events that a consumer cannot apply
     #[command(subcommand)]
     Dlq(dlq::Dlq),
-    /// Look into the log
+    /// Show the events of the log
     #[command(subcommand)]
     Log(log::Log),
-    /// The head, and how far each consumer has come
+    /// Show the last event and the progress of each consumer
     Status(status::Status),
-    /// Check every line of the log, the checkpoints and, with --deep, everything that follows from it
+    /// Check every line of the log and the checkpoints; with --deep, everything that follows from the log
     Verify(verify::Verify),
-    /// Look at what the store needs to work: permissions, clock, disk, locks, tables, mails
+    /// Check everything that the store needs to work: permissions, clock, disk, locks, tables, mails
     Doctor(doctor::Doctor),
-    /// Cut an unfinished end of the log, find a lost head, replace damage from a backup
+    /// Cut an unfinished end of the log, find a lost head, replace damaged bytes from a backup
     Repair(repair::Repair),
-    /// Copy the log into a directory, while others write
+    /// Copy the log into a directory while others write
     Backup(backup::Backup),
-    /// Make a new store (-C) of a backup, up to its end or an earlier moment
+    /// Make a new store (-C) from a backup, up to its end or an earlier moment
     Restore(restore::Restore),
-    /// The JSON Schemas of the events
+    /// Show and check the JSON Schemas of the events
     #[command(subcommand)]
     Schema(schema::Schema),
-    /// Command lines one after the other: typed with history and completion, or from a script on stdin
+    /// Run command lines one after the other, from a prompt with history and completion or from a script on stdin
     Shell(shell::Shell),
 }
 

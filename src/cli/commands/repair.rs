@@ -20,7 +20,7 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Repair {
-    /// A backup of this store, for damage to what was acknowledged
+    /// A backup of this store, which replaces damaged bytes of acknowledged events
     #[arg(long, value_name = "BACKUP_DIR")]
     from: Option<PathBuf>,
 }

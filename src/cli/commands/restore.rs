@@ -18,13 +18,13 @@ use crate::reports::table::Table;
 pub struct Restore {
     /// The backup
     dir: PathBuf,
-    /// End with the last whole batch at or below this event
+    /// End with the last whole batch at or before this event
     #[arg(long, value_name = "N", conflicts_with = "to_time")]
     to_sequence: Option<u64>,
-    /// End with the last whole batch of this time or earlier (RFC 3339)
+    /// End with the last whole batch at or before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     to_time: Option<String>,
-    /// Read the new password of the first admin from stdin, if the backup holds no secrets
+    /// Read the new password of the first admin from stdin if the backup has no secrets
     #[arg(long)]
     password_stdin: bool,
 }

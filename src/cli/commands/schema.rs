@@ -13,11 +13,11 @@ use crate::reports::table::{Report, Table};
 
 #[derive(Subcommand, Debug)]
 pub enum Schema {
-    /// The event types with a schema
+    /// List the event types that have a schema
     List(List),
-    /// The schema of one event type
+    /// Print the schema of one event type
     Show(Show),
-    /// Check the schemas themselves, or every line of a file against them
+    /// Check the schemas themselves, or check every line of a file against them
     Check(Check),
 }
 

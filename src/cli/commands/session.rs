@@ -15,7 +15,7 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Login {
-    /// Who logs in; the password comes from POPUG_PASSWORD or a prompt
+    /// The login; the password comes from POPUG_PASSWORD or a prompt
     login: String,
 }
 

@@ -7,11 +7,11 @@ use crate::cli::invocation::Invocation;
 use crate::cli::shell;
 
 const MORE: &str = "\
-A line is a command line without `popug-cli`; the global options of the shell hold for each line
-that does not give its own. Words are quoted as in a POSIX shell: '…' as it stands, \"…\" with \\\"
-and \\\\, a backslash before any character; # begins a comment. Nothing is expanded, and there are no
+A line is a command line without `popug-cli`. The global options of the shell apply to each line
+that does not give its own. Words are quoted as in a POSIX shell: '…' without escapes, \"…\" with \\\"
+and \\\\, a backslash before any character; # starts a comment. Nothing is expanded, and there are no
 pipes: `--out FILE` writes a file. `help` and `help COMMAND` show help; `exit`, `quit` and Ctrl-D
-leave. Between two lines nothing of the store is open or locked.
+end the shell. Between two lines the shell keeps no file of the store open and holds no lock.
 
 At a terminal TAB completes commands, options, logins, open tasks and paths. Lines are kept in
 $XDG_STATE_HOME/popug-cli/history (mode 0600), but for those that begin with a blank. With --as the
@@ -30,7 +30,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub struct Shell {
-    /// Run every line of a script, also after one that failed; the exit code is that of the first failure
+    /// Run every line of a script, even after a failure; the exit code is that of the first failure
     #[arg(long)]
     keep_going: bool,
 }

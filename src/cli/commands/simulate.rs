@@ -12,16 +12,16 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub struct Simulate {
-    /// Finished days to play, the last of them yesterday
+    /// Number of finished days to play; the last one is yesterday
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
-    /// Popugs to register
+    /// Number of popugs to register
     #[arg(long, value_name = "N")]
     popugs: u32,
-    /// Tasks created on each day
+    /// Number of tasks created each day
     #[arg(long, value_name = "N")]
     tasks_per_day: u32,
-    /// The same seed on the same store plays the same history
+    /// Seed of the random choices; the same seed on the same store plays the same history
     #[arg(long, value_name = "N")]
     seed: u64,
 }

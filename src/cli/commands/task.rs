@@ -19,13 +19,13 @@ use crate::state::{HandOver, TaskRow};
 
 #[derive(Subcommand, Debug)]
 pub enum Task {
-    /// Create a task; it is handed to somebody drawn at random
+    /// Create a task and assign it to a random user
     Add(Add),
-    /// Tasks; by default the open ones of everybody
+    /// List tasks; by default all open ones
     List(List),
-    /// One task with its history
+    /// Show one task with its history
     Show(Show),
-    /// Complete tasks assigned to you: all of them or none
+    /// Complete tasks that are assigned to you, all of them or none
     Complete(Complete),
     /// Draw a new assignee for every open task
     Reshuffle(Reshuffle),
@@ -33,15 +33,15 @@ pub enum Task {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A title that begins with `-` stands behind `--`: popug-cli task add -- -nuts"
+    after_help = "Put a title that begins with `-` after `--`: popug-cli task add -- -nuts"
 )]
 pub struct Add {
-    /// The title; a jira id in front of it, like `[UP-7] Fix it`, is split off
+    /// The title; a jira id at its start, like `[UP-7] Fix it`, is split off
     title: String,
     /// The jira id, like UP-7
     #[arg(long, value_name = "ID")]
     jira_id: Option<String>,
-    /// Any text
+    /// The description; any text
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
 }
@@ -49,13 +49,13 @@ pub struct Add {
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").args(["open", "all"])))]
 pub struct List {
-    /// Only those assigned to you
+    /// Only tasks that are assigned to you
     #[arg(long)]
     mine: bool,
-    /// Only open ones (the default)
+    /// Only open tasks (the default)
     #[arg(long)]
     open: bool,
-    /// Completed ones too
+    /// Completed tasks too
     #[arg(long)]
     all: bool,
 }

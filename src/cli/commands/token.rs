@@ -13,19 +13,19 @@ use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
 pub enum Token {
-    /// Issue a token and print it, alone, on stdout
+    /// Issue a token and print only the token on stdout
     Issue(Issue),
-    /// Tokens and sessions that were issued
+    /// List the issued tokens and sessions
     List(List),
-    /// Take a token back; it is refused from then on
+    /// Revoke a token; it is refused from now on
     Revoke(Revoke),
 }
 
 #[derive(Args, Debug)]
 pub struct Issue {
-    /// Whom it lets act
+    /// The user who acts with the token
     login: String,
-    /// How long it is good, such as 90d or 12h
+    /// Time to live, such as 90d or 12h
     #[arg(
         long,
         value_name = "TIME",

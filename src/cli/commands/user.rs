@@ -18,27 +18,27 @@ use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Subcommand, Debug)]
 pub enum User {
-    /// Register somebody
+    /// Register a user
     Register(Register),
-    /// Change somebody's name or address
+    /// Change the name or e-mail address of a user
     Update(Update),
-    /// Give somebody another role
+    /// Change the role of a user
     SetRole(SetRole),
-    /// Set a password: one's own, or as an admin anybody's
+    /// Set your own password, or as an admin the password of any user
     SetPassword(SetPassword),
-    /// Take somebody out: no login, no tasks; what he earned is still paid
+    /// Deactivate a user: they cannot log in and get no tasks; their earnings are still paid
     Deactivate(Deactivate),
-    /// Let somebody back in
+    /// Reactivate a user
     Reactivate(Deactivate),
-    /// Everybody
+    /// List all users
     List(List),
-    /// One user
+    /// Show one user
     Show(Show),
 }
 
 #[derive(Args, Debug)]
 pub struct Register {
-    /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`; never changes
+    /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`; cannot be changed later
     #[arg(long)]
     login: String,
     /// Full name
@@ -50,7 +50,7 @@ pub struct Register {
     /// admin, manager, accountant, developer, worker or service
     #[arg(long)]
     role: String,
-    /// Read a password from stdin; without one the user cannot log in
+    /// Read the password from stdin; a user without a password cannot log in
     #[arg(long)]
     password_stdin: bool,
 }
@@ -77,7 +77,7 @@ pub struct SetRole {
 
 #[derive(Args, Debug)]
 pub struct SetPassword {
-    /// Login or id; by default one's own
+    /// Login or id; by default your own
     user: Option<String>,
     /// Read the password from stdin
     #[arg(long)]
@@ -88,7 +88,7 @@ pub struct SetPassword {
 pub struct Deactivate {
     /// Login or id
     user: String,
-    /// Why
+    /// The reason
     #[arg(long, allow_hyphen_values = true)]
     reason: Option<String>,
 }

@@ -18,18 +18,18 @@ impl Rejection {
     fn whom_to_ask(&self) -> Option<String> {
         use Rejection::*;
         Some(match self {
-            UnknownUser { .. } => "`popug-cli user list` shows everybody".into(),
+            UnknownUser { .. } => "`popug-cli user list` shows all users".into(),
             UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
             UnknownEntry { .. } => {
                 "`popug-cli report entries` shows every entry with its id".into()
             }
-            UnknownEvent { .. } => "`popug-cli status` tells the log's last event".into(),
+            UnknownEvent { .. } => "`popug-cli status` shows the log's last event".into(),
             RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),
             ActorDeactivated { login } => {
                 format!("an admin can undo it: `popug-cli user reactivate {login}`")
             }
             NotTheAssignee { number, .. } => {
-                format!("`popug-cli task show {number}` tells its history")
+                format!("`popug-cli task show {number}` shows its history")
             }
             OwnAccount => "ask another accountant or an admin".into(),
             _ => return None,
@@ -45,22 +45,22 @@ impl Rejection {
                     "choose another --key; `popug-cli log show {first_sequence}` shows the first use"
                 )
             }
-            LoginTaken { login } => format!("`popug-cli user show {login}` tells who has it"),
-            ServiceRoleFixed { .. } => "register another user for it".into(),
+            LoginTaken { login } => format!("`popug-cli user show {login}` shows who has it"),
+            ServiceRoleFixed { .. } => "register another user instead".into(),
             LastAdmin { .. } => {
-                "make somebody else admin first: `popug-cli user set-role LOGIN admin`".into()
+                "make another user admin first: `popug-cli user set-role LOGIN admin`".into()
             }
-            AlreadyCompleted { number } => format!("`popug-cli task show {number}` tells when"),
+            AlreadyCompleted { number } => format!("`popug-cli task show {number}` shows when"),
             NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
             DateNotOver { .. } => {
-                "close it when it is over; `popug-cli close` alone closes every finished date"
+                "close it when it is over; `popug-cli close` without a date closes every finished date"
                     .into()
             }
             DateBeforeFounding { founded, .. } => {
                 format!("the first date of the books is {founded}")
             }
             DateBlocked { sequence, .. } => format!(
-                "`popug-cli dlq show {sequence}` tells why; retry it, or let an admin skip it if it is not of the books, then close again"
+                "`popug-cli dlq show {sequence}` shows why; retry it, or let an admin skip it if it is not of the books, then close again"
             ),
             NotStopped {
                 consumer,
@@ -76,12 +76,12 @@ impl Rejection {
                 consumer, at: None, ..
             } => {
                 format!(
-                    "only an event that stops its consumer is set aside, and {} runs",
+                    "only an event that stops its consumer can be set aside; {} is not stopped",
                     consumer.name()
                 )
             }
-            NotSetAside { .. } => "`popug-cli dlq list` shows what is".into(),
-            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may read it".into(),
+            NotSetAside { .. } => "`popug-cli dlq list` shows the events that are set aside".into(),
+            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may be able to read it".into(),
             BooksIncomplete { sequence } => {
                 format!(
                     "`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again"
@@ -121,16 +121,16 @@ impl Rejection {
             }
             BadEmail { .. } => "write it like anna@popug.example".into(),
             BadJiraId { .. } => "a jira id looks like UP-7: capital letters and digits, a dash, a number".into(),
-            TwoJiraIds { .. } => "give it once: in front of the title or with --jira-id".into(),
+            TwoJiraIds { .. } => "give one: at the start of the title or with --jira-id".into(),
             BracketInTitle { .. } => {
-                "a jira id stands in front, like `[UP-7] Fix it`; elsewhere write round brackets".into()
+                "put a jira id at the start, like `[UP-7] Fix it`; use round brackets elsewhere".into()
             }
             Empty { what } => format!("give a {what}"),
-            TooLong { what: "title", .. } => "the rest belongs into --description".into(),
+            TooLong { what: "title", .. } => "move the rest to --description".into(),
             TooLong { what, .. } => format!("shorten the {what}"),
-            LineBreak { what: "title" } => "write it on one line; the rest belongs into --description".into(),
+            LineBreak { what: "title" } => "write it on one line and move the rest to --description".into(),
             LineBreak { .. } => "write it on one line".into(),
-            NotPositive { .. } => "the direction follows from the entry; give the size alone".into(),
+            NotPositive { .. } => "give the amount without a sign; the entry sets the direction".into(),
             BadAmount { .. } => "write it like 12, 12.5 or 12.50".into(),
             FoundedInFuture { now, .. } => format!("the clock says {now}"),
             FoundedTooEarly { earliest, .. } => {
@@ -141,7 +141,7 @@ impl Rejection {
             ReservedKey { .. } => {
                 "keys that begin with accounting/, close/, notifier/ or import/ belong to popug-cli".into()
             }
-            TokenInKey => "a key is kept in the log for good; a token goes into POPUG_TOKEN".into(),
+            TokenInKey => "a key stays in the log; pass a token in POPUG_TOKEN".into(),
             _ => return None,
         })
     }

@@ -363,7 +363,7 @@ fn tables_of_another_version_are_no_damage_and_told_as_what_they_are() {
     );
     assert_eq!(
         error["hints"],
-        json!(["`popug-cli consume accounting` makes the tables anew from the log"])
+        json!(["`popug-cli consume accounting` rebuilds the tables from the log"])
     );
     world.does("ada", &["consume", "accounting"]);
     world.rows("ada", &["report", "balances", "--date", "2026-03-02"]);

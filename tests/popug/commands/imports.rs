@@ -221,7 +221,7 @@ fn all_faults_of_a_row_are_told_at_once_with_the_line_it_begins_in() {
     let told = [
         "line 2, column at: 2026-03-01T00:00:00.000000Z is earlier than the founding of the company",
         "line 2, column actor: there is no user `nobody`",
-        "line 2, column title: the title `two [brackets]` holds a bracket",
+        "line 2, column title: the title `two [brackets]` contains a bracket",
         "line 2, column jira_id: `up-1` is not a jira id",
         "line 3, column at: `yesterday` is not a time",
         "line 3, column action: `fly` is not an action",

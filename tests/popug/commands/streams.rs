@@ -299,7 +299,7 @@ fn the_founding_answers_only_when_asked() {
     };
     let answer = init().arg("-o").arg("json").expect(0, Any, Nothing).json();
     assert!(answer["company_id"].is_string() && answer["admin_id"].is_string());
-    init().expect(4, Nothing, Has("exists already"));
+    init().expect(4, Nothing, Has("already exists"));
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn a_log_that_was_rolled_back_is_not_mixed_with_newer_tables() {
     let error = world.refused("ada", &["task", "list"], 12, "not_on_chain");
     assert_eq!(
         error["hints"][0],
-        "`popug-cli consume tracker --rebuild` makes the index anew from this log"
+        "`popug-cli consume tracker --rebuild` rebuilds the index from this log"
     );
     world.does("ada", &["consume", "tracker", "--rebuild"]);
     assert!(world.rows("ada", &["task", "list"]).is_empty());

@@ -399,8 +399,8 @@ fn skipping_leaves_out_bad_rows_and_what_depends_on_them() {
     assert_eq!(
         rejects,
         "at,action,key,actor,login,name,email,role,title,jira_id,description,line,column,reason\n\
-         2026-10-02T07:00:00Z,create,X,bob,,,,,[bad] title,,,2,title,\"the title `[bad] title` holds a bracket; \
-         a jira id stands in front, like `[UP-7] Fix it`; elsewhere write round brackets\"\n\
+         2026-10-02T07:00:00Z,create,X,bob,,,,,[bad] title,,,2,title,\"the title `[bad] title` contains a bracket; \
+         put a jira id at the start, like `[UP-7] Fix it`; use round brackets elsewhere\"\n\
          2026-10-02T07:01:00Z,complete,X,,,,,,,,,4,key,there is no task `X`\n"
     );
 }
