@@ -1,4 +1,4 @@
-//! Closing dates and correcting entries, as a caller.
+//! Closing dates and correcting entries on behalf of a caller.
 
 use std::str::FromStr;
 

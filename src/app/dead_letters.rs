@@ -1,4 +1,5 @@
-//! Dead letters, as a caller: which events their consumers cannot apply, and deciding about them.
+//! Dead letters on behalf of a caller: the events that consumers cannot apply, and the decisions
+//! about them.
 //!
 //! A decision is an event of the log like any other. It is made under the consumer's lock, so that
 //! a run that goes on knows every decision there is; the next run follows it.

@@ -1,4 +1,4 @@
-//! Everything a use case can fail with. Heading, hints and exit code are decided at the edge.
+//! Errors of the use cases. Heading, hints and exit code are decided in `cli/failure.rs`.
 
 use std::path::PathBuf;
 

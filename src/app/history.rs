@@ -1,4 +1,4 @@
-//! Carrying out many timed commands under one writer lock, which imports and simulations do.
+//! Carries out many timed commands under one writer lock, for imports and simulations.
 //!
 //! A [`Rehearsal`] decides: it holds one transaction of the state index and follows each batch
 //! in it, so that every command sees what the ones before it did. A [`Performance`] appends: it

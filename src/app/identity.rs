@@ -1,4 +1,5 @@
-//! Who is acting: password, token or session, and whether the log still lets him.
+//! Identifies the caller by password, token or session, and checks that the log still lets them
+//! act.
 
 use crate::app::{App, AppError};
 use crate::consumers::tracker;

@@ -1,4 +1,4 @@
-//! Pay mails, as a caller: the routes come from settings that the edge has read.
+//! Pay mails on behalf of a caller. The routes come from settings that `cli` has read.
 
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outstanding, Retried};

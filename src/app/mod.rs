@@ -1,4 +1,4 @@
-//! Use cases: what a command line asks for, in terms of log, state and consumers.
+//! Use cases: the work of each command in terms of log, state index and consumers.
 //!
 //! Rules live in the domain; this layer takes locks in the right order, loads what a decision
 //! needs, appends what was decided and says what happened. No terminal, clock or chance here:

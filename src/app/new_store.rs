@@ -1,4 +1,4 @@
-//! A new store, whole or not at all: it is made beside its place and moved there when it is
+//! A new store, whole or not at all: it is built beside its place and moved there when it is
 //! complete.
 //!
 //! What must hold: nothing is built in a directory that was there before; killed anywhere, nothing is at the place or all of it; what a killed attempt left

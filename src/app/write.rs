@@ -1,4 +1,4 @@
-//! Carrying a command out: lock, know the state, replay or decide, append, follow.
+//! Carries a command out: lock, bring the index to the head, replay or decide, append, apply.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! Clock, dice and environment variables. Nothing else in the program reads them.
+//! The clock, the dice and the environment variables that change what the program does. No other
+//! file reads the time.
 
 use std::env;
 

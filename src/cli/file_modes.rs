@@ -1,6 +1,6 @@
-//! Who may read what the program writes. Everything it makes belongs to its owner alone, whatever
-//! his umask says: log, tables with all that DuckDB and SQLite put beside them, locks, mails, keys.
-//! Only what the user asked for by name, a report or an export, is as open as he wants his files.
+//! Modes of new files. Every file of a store is made for its owner alone, whatever the umask is:
+//! log, tables with the companions of DuckDB and SQLite, locks, mails, keys. Only files that the
+//! user named, a report or an export, follow the umask.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;

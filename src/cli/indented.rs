@@ -1,5 +1,5 @@
-//! JSON for people: each member on a line of its own. The members keep their order, and nothing in the text can forge
-//! what a terminal shows.
+//! JSON for people: each member on a line of its own, in their order; no text can forge what a
+//! terminal shows.
 
 use std::fmt::Write as _;
 

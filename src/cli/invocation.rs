@@ -1,4 +1,4 @@
-//! What every command works with: the options, the store, who is acting, and where output goes.
+//! The context of every command: options, store, caller, and the place of the output.
 
 use std::ffi::OsString;
 use std::io;

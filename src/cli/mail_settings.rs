@@ -1,4 +1,4 @@
-//! How mails leave, from the environment.
+//! The routes of mails, from the environment.
 
 use crate::app::App;
 use crate::cli::environment::variable;

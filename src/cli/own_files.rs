@@ -1,4 +1,4 @@
-//! Which files this program wrote, so that it replaces those without being asked and no others.
+//! Recognises files that this program wrote: only those are replaced without being asked.
 //!
 //! A file that is written gets a mark, an extended attribute with its size and the time of its last change: a file that
 //! another program has written to since is no longer ours. Where a file system has no attributes, and on files of

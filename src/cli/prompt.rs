@@ -1,4 +1,4 @@
-//! Asking people. Nothing is asked unless stdin and stderr are terminals.
+//! Asks people. Nothing is asked unless stdin and stderr are terminals.
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 

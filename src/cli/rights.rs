@@ -1,5 +1,5 @@
-//! Whose a store is, and what that means for whoever runs the program: why the system keeps something from this account,
-//! and that root makes no files in a store of another one.
+//! The owner of a store, and the hint that follows when the system denies this account something.
+//! Root makes no files in a store of another account.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What is told of pay mails that could not be sent: how many, why, and what happens next.
+//! Warnings about pay mails that could not be sent: how many, why, and when they are tried again.
 //!
 //! A mail that waits for another try is told of by every `consume`, one that is given up by the `consume` that gives it
 //! up; from then on `status` and `doctor` know of it. Servers repeat addresses, which not everybody may see: here they

@@ -1,4 +1,4 @@
-//! What accounting and analytics both keep: company, users, user days, payouts, closes.
+//! The tables that accounting and analytics both keep: company, users, user days, payouts, closes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Whether tables hold what their checkpoint says.
+//! Checks that tables hold what their checkpoint states.
 //!
 //! The checkpoint is written with the rows and carries what the entries up to it add up to. A file that was
 //! put together from parts of two others, or changed by another program, contradicts itself here before

@@ -1,4 +1,4 @@
-//! Reading, checking and decoding on one thread while tables are filled on another.
+//! Reads, checks and decodes lines on one thread while another one fills tables.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! One process at a time: a locked file that tells who holds it.
+//! One process at a time: a locked file that names its holder.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};

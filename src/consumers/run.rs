@@ -1,4 +1,4 @@
-//! Running a consumer: opening its file whatever state it is in, slices of work, rebuilds.
+//! Runs a consumer: opens its file in any state, works in slices, rebuilds.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

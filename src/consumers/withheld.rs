@@ -1,4 +1,5 @@
-//! What a consumer leaves out: events that were set aside or skipped, and what waits for them.
+//! The events that a consumer leaves out: those that were set aside or skipped, and those that wait
+//! for them.
 //!
 //! Decisions are read before any run, so that a rebuild applies a retried event in its own place.
 //! They are made under the consumer's lock ([`crate::consumers::run`]), so none is made while a run

@@ -1,4 +1,4 @@
-//! All that `auth/` holds, taken out and put elsewhere: for backups that may hold secrets.
+//! The contents of `auth/`, read and written elsewhere, for backups with secrets.
 //!
 //! What must hold: the files are taken together, while nobody changes one; wherever they are put,
 //! they belong to their owner alone.

@@ -1,5 +1,5 @@
-//! Slows down whoever guesses passwords: after five failures in a row the next attempt has to
-//! wait a second, and twice as long after each further one, up to a minute.
+//! Slows down guessing of passwords: after five failures in a row the next attempt has to wait a
+//! second, and twice as long after each further one, up to a minute.
 //!
 //! The counts are kept in a file, so that starting the program anew gains nothing. Nobody sleeps:
 //! an attempt that comes too early is refused, says how long to wait, and does not count.

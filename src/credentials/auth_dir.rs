@@ -1,4 +1,4 @@
-//! The `auth/` directory of a store: who holds its lock, and where its files are.
+//! The `auth/` directory of a store: its lock and the paths of its files.
 //!
 //! ```text
 //! auth/lock                            held by whoever changes anything here

@@ -1,4 +1,5 @@
-//! The Unix users on whose behalf an account runs the program: those who came to it by `sudo`, `doas`, `pkexec` or `su`.
+//! The Unix users for whom an account runs the program: those who used `sudo`, `doas`, `pkexec` or
+//! `su`.
 //!
 //! They have what belongs to one person, sessions above all, apart from each other and from the account itself. What
 //! must hold: each of these programs names the user who called it and cannot be made to name another one; so a name

@@ -1,4 +1,4 @@
-//! What can go wrong with credentials. No text here ever contains a secret.
+//! Errors of credentials. No text here ever contains a secret.
 
 use std::io;
 use std::path::PathBuf;

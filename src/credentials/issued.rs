@@ -1,4 +1,4 @@
-//! The tokens that were issued: what `token list` shows and where a revocation is recorded.
+//! The issued tokens: the data of `token list` and the place of revocations.
 //!
 //! One file per token, in a directory named after the UTC date on which it expires. So looking
 //! one up costs the same however many there are, and forgetting old ones needs no reading.

@@ -1,4 +1,4 @@
-//! What proves who somebody is: passwords, and the tokens and sessions that stand in for them.
+//! Proof of identity: passwords, and the tokens and sessions that stand in for them.
 //!
 //! [`auth_dir`] is the `auth/` directory of a store, its lock and its key pair (`keys`).
 //! [`passwords`] keeps Argon2id hashes and slows guessing down (`attempts`). [`tokens`] signs

@@ -1,4 +1,4 @@
-//! Secrets as types, so that printing one by accident shows that there is one, and no more.
+//! Secrets as types, so that printing one by accident shows only that there is one.
 //!
 //! ```compile_fail
 //! use popug_cli::credentials::Password;

@@ -1,5 +1,5 @@
-//! Where `login` keeps the session: `$XDG_STATE_HOME/popug-cli/<company_id>`, mode 0600, which
-//! holds a token of kind session and nothing else.
+//! The place of a session: `$XDG_STATE_HOME/popug-cli/<company_id>`, mode 0600, which holds a token
+//! of kind session and nothing else.
 //!
 //! It lies outside the store, so that each person on a machine has a session of their own. People who come to one
 //! account by `sudo` have one each as well, in `popug-cli/caller-<uid>/`. What must hold: a person without a place for

@@ -1,4 +1,4 @@
-//! How long a token lives, as people write it: `90d`, `12h`, `30m`, `45s`, `2w`.
+//! A token's time to live, as people write it: `90d`, `12h`, `30m`, `45s`, `2w`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Event times never decrease, whatever the machine's clock does.
+//! Stamps batches so that event times never decrease, whatever the machine's clock does.
 
 use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;

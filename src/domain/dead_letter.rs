@@ -1,4 +1,4 @@
-//! Events that a consumer cannot apply, and what an operator decides about them.
+//! Dead letters: events that a consumer cannot apply, and the decisions of operators about them.
 //!
 //! A dead letter is a pointer to an event of the log, never a copy. Set aside, it waits, and later
 //! events of the same task or user wait with it; retried, it is applied in its own place; skipped,

@@ -1,4 +1,4 @@
-//! The one source of chance, as an input.
+//! The one source of randomness, as an input.
 
 use uuid::Uuid;
 

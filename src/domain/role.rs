@@ -1,4 +1,4 @@
-//! Roles and the table "who may do what".
+//! Roles and the table of rights.
 
 use std::fmt;
 use std::str::FromStr;

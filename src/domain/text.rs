@@ -1,4 +1,4 @@
-//! Text that people type: logins, names, addresses, titles and jira ids.
+//! Texts that people type: logins, names, addresses, titles and jira ids.
 //!
 //! Control and bidirectional characters are kept as they are; whoever displays text escapes them.
 

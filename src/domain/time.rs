@@ -1,4 +1,4 @@
-//! Moments and business dates. Nothing here reads a clock.
+//! Moments and business dates. No function here reads a clock.
 
 mod log_form;
 

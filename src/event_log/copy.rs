@@ -1,4 +1,4 @@
-//! Copies of the log: the bytes of its segments, each line checked on its way.
+//! Copies of the log: the bytes of its segments, each line checked while it is copied.
 //!
 //! A copy holds whole batches up to a head that was read once, so it is consistent while others
 //! write, and takes no lock. It is brought on by what the log has got since: bytes that the copy

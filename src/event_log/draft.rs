@@ -1,4 +1,4 @@
-//! A draft of the log, on which a dry run does everything that it would do on the log itself.
+//! A draft of the log, on which a dry run does everything that the real run would do on the log.
 //!
 //! It reads the real files and keeps in memory whatever is written, cut, created and removed. So
 //! what works on it recovers, appends, begins segments and reads its own events back with the

@@ -1,4 +1,4 @@
-//! Writing batches as lines.
+//! Encodes batches as lines.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with the log, each with the place it went wrong at.
+//! Errors of the log, each with its place.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The published head: up to where the log is acknowledged.
+//! The published head: the last acknowledged event.
 //!
 //! `log/head` has two slots of 4096 bytes, both written when the log is begun. A publication
 //! overwrites the older one, so a torn write leaves the newer intact, and a slot that cannot be

@@ -1,4 +1,4 @@
-//! One line of the log, read in place.
+//! Parses one line of the log in place.
 //!
 //! The members stand in a fixed order, so the envelope is read by walking it once; only `data` is
 //! JSON to be parsed, and only when somebody wants it.

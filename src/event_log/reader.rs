@@ -1,4 +1,4 @@
-//! Reading acknowledged lines in order, each checked against the hash chain.
+//! Reads acknowledged lines in order, each checked against the hash chain.
 
 use crate::domain::id::Sequence;
 use crate::event_log::error::{LogError, Place};

@@ -1,4 +1,4 @@
-//! The one door between the log and the disk, so that tests can lose, cut and fail it.
+//! All disk access of the log, behind one trait, so that tests can lose, cut and fail it.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,5 @@
-//! Old versions, lifted to the current one when they are read. Lines are never rewritten.
+//! Upcasters: events of old versions become the current version when they are read. Lines are never
+//! rewritten.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Appending: write the batch, make it durable, publish the head, answer.
+//! Appends a batch: write, sync, publish the head.
 
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;

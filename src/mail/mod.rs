@@ -1,4 +1,4 @@
-//! Pay mails: what they say, how they leave, and when a failed one is tried again (rule A9).
+//! Pay mails: their text, their transport, and the schedule of retries (rule A9).
 //!
 //! A mail is composed from facts alone, so composing it again gives the same bytes. A transport
 //! may therefore be asked for the same mail any number of times: a file is written once, and a

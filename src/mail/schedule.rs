@@ -1,4 +1,4 @@
-//! When a pay mail that failed is tried again. Pure.
+//! The time of the next attempt after a mail failed. Pure.
 
 use crate::domain::time::EventTime;
 

@@ -1,4 +1,4 @@
-//! The way a mail leaves, and why it did not.
+//! The transport of a mail, and its errors.
 
 use crate::domain::event::Transport;
 use crate::mail::compose::{ComposeError, ComposedMail};

@@ -1,4 +1,4 @@
-//! `balances`: what every person has, now or at the end of dates.
+//! `balances`: the balance of every user, now or at the end of dates.
 //!
 //! Everyone but services has a row, also before their registration and without entries: zeros. Name, role and activity
 //! of a dated row are those at the end of its date.

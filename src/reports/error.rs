@@ -1,4 +1,4 @@
-//! Why a report cannot be made.
+//! Errors of making a report.
 
 use std::io;
 

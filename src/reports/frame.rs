@@ -1,4 +1,4 @@
-//! From a DuckDB query to a Polars frame, through Arrow batches.
+//! Runs a DuckDB query into a Polars frame, through Arrow batches.
 //!
 //! Unsigned integers become `Int64`, dates `Int32` days and timestamps `Int64` microseconds, the
 //! physical types of [`crate::reports::table`]. A sum is cast to BIGINT in the query: a type that

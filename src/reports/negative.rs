@@ -1,4 +1,4 @@
-//! `negative`: who is in the red, deepest first, and since when.
+//! `negative`: the users with a negative balance, deepest first, and since when.
 
 use duckdb::Connection;
 use polars::prelude::{

@@ -1,4 +1,4 @@
-//! `payouts`: who was paid what for which date, and whether the pay mail has gone out.
+//! `payouts`: every payout with its user, its date and the state of its pay mail.
 
 use duckdb::Connection;
 

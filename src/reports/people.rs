@@ -1,4 +1,4 @@
-//! Who people were at the end of a date: their name, their role and whether they were active.
+//! The users at the end of a date: name, role and activity.
 //!
 //! A report about a date that is over says the same whenever it is made. Nobody who is not registered yet is active;
 //! until then a row has the name and role that they were registered with.

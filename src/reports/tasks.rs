@@ -1,4 +1,4 @@
-//! `tasks`: every task with who holds or finished it and what it has cost so far.
+//! `tasks`: every task with its assignee and its cost so far.
 
 use duckdb::Connection;
 

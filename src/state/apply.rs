@@ -1,4 +1,4 @@
-//! How the index follows an event.
+//! Applies an event to the index.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,4 +1,4 @@
-//! A checksum in every page of a SQLite file, so that what rots in it is damage and never a fact.
+//! A checksum in every page of a SQLite file, so that a rotten bit is damage and never a fact.
 //!
 //! SQLite's pages carry none: a bit that flips in a row is read as if it had been written, and one in the header of a
 //! page hides rows from whoever looks for them. So our files are opened through a layer over the system's files (a

@@ -1,4 +1,4 @@
-//! Damaged SQLite files: knowing one, before SQLite opens it and by what SQLite says.
+//! Recognises damaged SQLite files, before SQLite opens them and by SQLite's errors.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! Opening the index and bringing it to the head.
+//! Opens the index and brings it to the head.
 
 use std::cell::RefCell;
 use std::path::Path;

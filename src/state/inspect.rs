@@ -1,4 +1,4 @@
-//! Looking at an index without touching it: read-only opening, and comparing two.
+//! Reads an index without changing it: read-only opening, and comparing two.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};

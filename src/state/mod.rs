@@ -1,4 +1,4 @@
-//! The state index: users, tasks and given keys in SQLite, for commands to decide from.
+//! The state index: users, tasks and idempotency keys in SQLite, from which commands decide.
 //!
 //! It is a consumer like the others. Rows and checkpoint change in one transaction, it is never
 //! ahead of the log's head, and whoever reads it first brings it there, so a lagging index can

@@ -1,4 +1,4 @@
-//! What commands and lists ask the index.
+//! The queries of commands and lists.
 
 use std::fmt;
 use std::rc::Rc;

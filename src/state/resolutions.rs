@@ -1,4 +1,4 @@
-//! What operators decided about dead letters, as the index knows it.
+//! The decisions of operators about dead letters, as the index has them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Between SQLite's values and the domain's.
+//! Converts between SQLite's values and the domain's.
 
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};

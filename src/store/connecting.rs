@@ -1,4 +1,4 @@
-//! Connections to DuckDB: its settings, how a file is attached, and what keeps it from being opened.
+//! Connections to DuckDB: its settings, how a file is attached, and errors of starting it.
 
 use std::ffi::OsStr;
 use std::path::Path;

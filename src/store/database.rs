@@ -1,4 +1,4 @@
-//! Opening a DuckDB file, its checkpoint and its transactions.
+//! Opens a DuckDB file: its checkpoint and its transactions.
 //!
 //! Invariant: a file is changed by DuckDB's checkpoint alone, which makes all of a transaction's rows durable
 //! at once. No rows are written to a write-ahead file, and one that stands beside a file is never read: nothing

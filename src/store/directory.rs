@@ -1,4 +1,4 @@
-//! Where everything of one company lies.
+//! The paths of a store.
 //!
 //! Invariant: a store that is open is held: whatever its name comes to mean, all of its files are those of the
 //! directory that was opened.

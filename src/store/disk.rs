@@ -1,4 +1,4 @@
-//! The disk that a store lies on: how much room it has, and whether it keeps what is written.
+//! The disk of a store: its free space, and whether it keeps written bytes.
 
 use std::fs::File;
 use std::io::{self, Write};

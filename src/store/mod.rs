@@ -1,4 +1,4 @@
-//! DuckDB files: opening them with patience, their tables, and rows appended set-wise.
+//! DuckDB files: opening them with a wait, their tables, and rows appended in sets.
 //!
 //! DuckDB lets one process at a time write a file, and none read it meanwhile. So files are
 //! opened late and closed at once, and whoever finds one locked waits with backoff.

@@ -1,4 +1,4 @@
-//! Rows gathered in columns and appended a table at a time, through Arrow.
+//! Gathers rows in columns and appends a table at a time, through Arrow.
 
 use std::sync::Arc;
 

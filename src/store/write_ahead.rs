@@ -1,4 +1,5 @@
-//! Write-ahead files of DuckDB: none is ever read. Nothing tells that one was written with the tables beside it.
+//! Write-ahead files of DuckDB, of which none is ever read: nothing tells whether one was written
+//! with the tables beside it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

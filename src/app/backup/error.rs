@@ -1,4 +1,4 @@
-//! What can be wrong with a backup, or with putting one somewhere.
+//! Errors of making and using a backup.
 
 use std::path::PathBuf;
 

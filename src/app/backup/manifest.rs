@@ -1,4 +1,5 @@
-//! The manifest of a backup: what it holds, and the proof of it. A backup is what its manifest says.
+//! The manifest of a backup: its contents and the proof of them. Only bytes that the manifest
+//! counts belong to the backup.
 //!
 //! What must hold: paths in a manifest never lead out of the backup, whoever wrote them.
 

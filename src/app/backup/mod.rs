@@ -1,4 +1,4 @@
-//! Backups: the log, and on demand the secrets, in a directory of their own.
+//! Backups: a copy of the log, and on demand of the secrets, in a directory of their own.
 //!
 //! `manifest` says what a backup holds, `directory` where it lies, `place` whether it may lie there,
 //! `restore` makes a store of it.

@@ -1,4 +1,4 @@
-//! Whether a directory is a place for a backup of a store.
+//! Checks whether a directory can take a backup of a store.
 //!
 //! What must hold: it is answered before anything there is created, locked or changed. A backup
 //! removes what does not belong to it, so no store and nothing of somebody else may be taken for one.

@@ -1,4 +1,5 @@
-//! Keys, passwords, tokens and the caller's session: usable, closed to others, not about to end.
+//! Checks keys, passwords, tokens and the caller's session: usable, closed to others, not about to
+//! expire.
 
 use std::io::ErrorKind;
 

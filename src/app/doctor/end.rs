@@ -1,4 +1,4 @@
-//! The log's end: can it be read, is anything beyond the head, and do clock and zone fit it?
+//! Checks the log's end: readable, nothing after the head, clock and time zone consistent with it.
 
 use crate::app::doctor::{Check, counted};
 use crate::app::error::in_full;

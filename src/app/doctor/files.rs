@@ -1,4 +1,4 @@
-//! The store's files: who may read them, whose they are, room for more, what lies about.
+//! Checks the store's files: modes, owners, free space, leftovers.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io;

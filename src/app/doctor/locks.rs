@@ -1,4 +1,4 @@
-//! Who holds the locks between processes.
+//! Checks who holds the locks between processes.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};

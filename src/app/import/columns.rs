@@ -1,4 +1,4 @@
-//! Which column of a file is which of ours.
+//! Maps the columns of a file to the columns of an import.
 
 use csv::StringRecord;
 

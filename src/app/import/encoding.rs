@@ -1,4 +1,4 @@
-//! The bytes of a file as UTF-8, whichever encoding the program that wrote it chose.
+//! Decodes a file to UTF-8 from the encoding that the other program chose.
 
 /// Stands where the bytes are no character. No UTF-8 text holds it, so its row is found bad.
 const NO_CHARACTER: u8 = 0xff;

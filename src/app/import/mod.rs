@@ -1,4 +1,4 @@
-//! Importing CSV files: users, tasks, and the whole history of another tracker.
+//! Imports CSV files: users, tasks, and the whole history of another tracker.
 //!
 //! `sheet` reads the file, made of `records` in some `encoding` under some `columns`, `row` says what a row asks for and under which key, `plan` decides
 //! every row before anything is appended. Rows carry idempotency keys that follow from their

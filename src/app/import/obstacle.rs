@@ -1,4 +1,4 @@
-//! Which event stands in the way of a row that comes too late, and the way around it.
+//! Finds the event that makes a row too late, and the way around it.
 //!
 //! Event times never decrease. A row of history that is not in the log yet can no longer be appended
 //! once something later is there: a pay mail, an entry, a command of today.

@@ -1,4 +1,4 @@
-//! Who had which role at an earlier place in the log.
+//! The roles of users at an earlier place in the log.
 //!
 //! A row that changed nothing left no trace. When its file is imported again, the present no
 //! longer tells that it changed nothing, but the log as it was at its place does.

@@ -1,4 +1,4 @@
-//! Deciding a whole file: each row from the state that the rows before it lead to.
+//! Decides a whole file: each row on the state that the rows before it lead to.
 
 mod faults;
 

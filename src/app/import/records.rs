@@ -1,4 +1,4 @@
-//! A CSV text as records, by RFC 4180 and strictly about quotes.
+//! Splits a CSV text into records, by RFC 4180 and strictly about quotes.
 //!
 //! A cell that begins with a quote ends at its closing quote; only a separator or a line end may
 //! follow it. Anything else is a fault of the record, since the cell may have swallowed rows. A quote

@@ -1,4 +1,5 @@
-//! What a row asks for, read from its cells alone, and the idempotency key that follows from them.
+//! The command that a row asks for, read from its cells alone, and the idempotency key that follows
+//! from them.
 
 use std::collections::HashMap;
 

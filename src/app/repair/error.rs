@@ -1,4 +1,4 @@
-//! Why a log is not repaired.
+//! Reasons why a log is not repaired.
 
 use std::path::PathBuf;
 

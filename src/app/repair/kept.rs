@@ -1,4 +1,4 @@
-//! `damaged-<n>/` in a store: what a repair replaced or cut, as it was.
+//! `damaged-<n>/` in a store: the originals of everything that a repair replaced or cut.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -1,4 +1,4 @@
-//! Carrying a repair out, under the writer lock.
+//! Carries a repair out under the writer lock.
 //!
 //! What must hold: killed anywhere, the log is no worse than before and can be repaired again; what
 //! was changed by then is kept, and a report says what was to be done.

@@ -1,4 +1,4 @@
-//! `repair`: what it would do, then doing it.
+//! `repair`: first a plan that can be shown, then its execution.
 //!
 //! Bytes behind the head were never acknowledged and are settled. A lost head is found again from
 //! the segments. What is damaged before the head is replaced by a backup's bytes, if with them every

@@ -1,4 +1,4 @@
-//! A day in the office: who does what, when, until the date is closed.
+//! One simulated day: who does which command at which time, until the date is closed.
 
 use std::rc::Rc;
 

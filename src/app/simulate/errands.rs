@@ -1,4 +1,4 @@
-//! What simulated popugs have to do: titles with and without jira ids, and descriptions.
+//! Titles, with and without jira ids, and descriptions of simulated tasks.
 
 use crate::app::command::Command;
 use crate::domain::dice::Dice;

@@ -1,4 +1,4 @@
-//! A company at work: finished days of a made-up past, for demonstrations, load and benchmarks.
+//! Simulates a company: finished days of a made-up past, for demonstrations, load and benchmarks.
 //!
 //! Everything goes through the rules, under one writer lock: `people` are registered, think up
 //! `errands` and finish them in the course of `day`s, each of which is closed after midnight.

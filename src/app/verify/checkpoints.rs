@@ -1,4 +1,4 @@
-//! The files of the consumers: can they be read, and were they made from this log?
+//! Checks the consumers' files: readable, and made from this log.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a verification found, in the words that people and scripts are told.
+//! The findings of a verification, in the words for people and scripts.
 
 use serde::Serialize;
 

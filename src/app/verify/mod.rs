@@ -1,4 +1,4 @@
-//! `verify`: is the log what was acknowledged, and do the tables say what the log says?
+//! `verify`: checks that the log is what was acknowledged and that the tables agree with it.
 //!
 //! Every line, the head, the checkpoints and the sums of the tables are always checked
 //! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line against its JSON Schema. It

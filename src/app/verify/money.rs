@@ -1,4 +1,4 @@
-//! The money in the tables: against itself, and against the entries in the log.
+//! Checks the money in the tables, against itself and against the entries in the log.
 
 use crate::app::verify::Findings;
 use crate::app::{App, AppError};

@@ -1,4 +1,4 @@
-//! A directory outside the store for what a verification has to write, removed when it ends.
+//! A directory outside the store for the files of a verification, removed when it ends.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

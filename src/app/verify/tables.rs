@@ -1,4 +1,5 @@
-//! Invariants I8 and I12: tables are what the log gives, and analytics agrees with accounting.
+//! Invariants I8 and I12: the tables equal a rebuild from the log, and analytics agrees with
+//! accounting.
 
 use std::path::Path;
 

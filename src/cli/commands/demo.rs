@@ -1,4 +1,4 @@
-//! `demo`: the whole main job in a new store, with every report shown.
+//! `demo`: a simulated company in a new store, with every report shown.
 //!
 //! What must hold: one seed on one day gives the same company and the same reports, and a demo that is not finished
 //! leaves nothing behind that it does not name.

@@ -1,4 +1,4 @@
-//! What may stand at a place of a line, from the definition of the command line.
+//! The words that can stand at a place of a line, from the definition of the command line.
 //!
 //! Pure: names that only a store or a directory knows are asked for by their kind, and `names` looks them up.
 

@@ -1,4 +1,4 @@
-//! The lines that were typed, for the arrow keys of the next shell: `history` beside the sessions, mode 0600.
+//! The typed lines, for the arrow keys of the next shell: `history` beside the sessions, mode 0600.
 //!
 //! One line each, appended before it is carried out, so that nothing is lost with the process and several shells may
 //! write at once. What must hold: no line that begins with a blank, holds a token or a control character is kept, and

@@ -1,4 +1,4 @@
-//! What the command of a line needs to know about the shell that it was given to.
+//! The shell as the commands of its lines know it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

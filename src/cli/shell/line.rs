@@ -1,4 +1,4 @@
-//! The words of a line, quoted as in a POSIX shell, and nothing else of such a shell.
+//! Splits a line into words, quoted as in a POSIX shell; nothing else of such a shell.
 //!
 //! Blanks separate words, `'…'` is taken as it stands, in `"…"` a backslash stands before `"` and itself, outside of
 //! quotes before anything; `#` at the beginning of a word begins a comment. Nothing is expanded. What must hold: what

@@ -1,4 +1,5 @@
-//! What a prompt shows and a completion offers out of a store: who acts, logins, open tasks, and paths.
+//! The names from a store that prompt and completion show: the caller, logins, open tasks, and
+//! paths.
 //!
 //! It comes from the state index, as for every command; DuckDB stays shut. What must hold: nobody sees a name who could
 //! not list it, nothing waits for long or asks anything, and whatever fails gives nothing.

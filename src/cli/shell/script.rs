@@ -1,4 +1,5 @@
-//! Lines from a pipe or file: no prompt, no history, and the first failure ends it unless it is to go on.
+//! Lines from a pipe or file: no prompt, no history, and the first failure ends the script unless
+//! told otherwise.
 //!
 //! Each line is read when the one before it has been carried out, so that a program can write a line and wait for the
 //! answer. What must hold: what failed is named by the number of its line, and the exit code is that of the first

@@ -1,4 +1,4 @@
-//! Lines that somebody types: a prompt, editing, history and completion.
+//! Lines typed at a terminal: prompt, editing, history and completion.
 //!
 //! What must hold: Ctrl-C at the prompt empties the line, a terminal that went away ends the shell without a word,
 //! and of lines that were pasted together none is run after one that failed.

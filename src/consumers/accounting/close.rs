@@ -1,4 +1,4 @@
-//! Closing dates: catch up, decide, append payouts and `day.closed` as one batch.
+//! Closes dates: catch up, decide, append payouts and `day.closed` as one batch.
 
 use std::collections::BTreeMap;
 

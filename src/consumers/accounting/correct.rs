@@ -1,4 +1,4 @@
-//! Correcting an entry: under the same locks as any other posting.
+//! Corrects an entry, under the same locks as any other posting.
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};

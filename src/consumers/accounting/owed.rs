@@ -1,4 +1,4 @@
-//! How far the ledger's entries have come, as the tables tell.
+//! The last event whose entries are posted, read from the tables.
 //!
 //! A checkpoint says what was read. A task event that was read and is not charged or credited yet is owed: the
 //! reaction has not come to it, or cannot get past the one before it.

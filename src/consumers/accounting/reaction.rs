@@ -1,4 +1,5 @@
-//! Task events become entries: read the causes that are owed, decide, append.
+//! Turns task events into entries: reads them again from the end of the last reaction on, decides,
+//! appends.
 //!
 //! Causes are read from the log a second time, behind the last one that was reacted to. Causes that were
 //! released from the dead letters since come first. While one batch is appended, the next is decided.

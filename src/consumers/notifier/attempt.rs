@@ -1,4 +1,4 @@
-//! One attempt at each mail of a group: compose, send, record what became of it.
+//! One attempt at each mail of a group: compose, send, record the result.
 //!
 //! Invariant: results are appended together, and only of mails that nobody recorded an
 //! attempt of since they were found to be due. Killed between sending and appending, the next run

@@ -1,4 +1,4 @@
-//! What the notifier's tables say without being touched: how far they are, which mails wait.
+//! Reads the notifier's tables without changing them: their checkpoint, and the mails that wait.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the log says became of mails, asked before any is sent.
+//! The results of mails in the log, looked up before any mail is sent.
 //!
 //! Tables can be tampered with. Believing them, the notifier would send a mail again that went out, append its
 //! result under an id that the log already has, or tell of a payout that was never made.

@@ -1,4 +1,4 @@
-//! Which way a mail leaves: normal ones, and those of imported history or of a restored store.
+//! The route of a mail: the normal one, and that of imported history or of a restored store.
 
 use crate::mail::{FileTransport, MailTransport, Sender, SmtpTransport};
 use crate::store::StoreDirectory;

@@ -1,4 +1,4 @@
-//! Rows of the notifier's tables, read.
+//! Reads rows of the notifier's tables.
 
 use rusqlite::Row;
 

@@ -1,4 +1,4 @@
-//! The notifier's file: opening it, bringing it to the head, and what is asked of it.
+//! The notifier's file: opening it, bringing it to the head, and its queries.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! What an event may say at most, so that no calculation with it leaves its type, whoever wrote the
-//! log. The schemas say what an event looks like; whatever is beyond these bounds looks like one and
-//! was never written by this program.
+//! Bounds on the values of events, so that no calculation leaves its type, whoever wrote the log.
+//! The schemas state the form of an event; a value beyond these bounds has that form and was never
+//! written by this program.
 //!
 //! What must hold: no rule and no clock leads beyond a bound, so what this program writes it reads.
 

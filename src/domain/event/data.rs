@@ -1,4 +1,4 @@
-//! What each kind of event records: the members of its `data`.
+//! The members of each event's `data`.
 //!
 //! Absent members are left out, never null, and a member that is not listed is refused: an event
 //! that this program only half understands must not be applied.

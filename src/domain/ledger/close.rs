@@ -1,4 +1,4 @@
-//! Rules A4, A5 and A10: closing a date pays out whoever is in the black at its end.
+//! Rules A4, A5 and A10: closing a date pays every user with a positive balance at its end.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! What an entry posts, and to which accounts.
+//! The kinds of entries and the accounts that they post to.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Rules A1 and A2: what accounting owes for a task event.
+//! Rules A1 and A2: the price, fee or reward that a task event is owed.
 
 use crate::domain::event::{
     BalanceChanged, Event, Fact, TaskAssigned, TaskCompleted, TaskCreated, TaskPriced, TaskSettled,

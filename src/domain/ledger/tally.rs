@@ -1,4 +1,4 @@
-//! What entries add up to: one small value that says what tables of entries must hold.
+//! Count, sum and digest of entries: one small value that states what a table of entries must hold.
 
 use sha2::{Digest, Sha256};
 

@@ -1,4 +1,4 @@
-//! What to do after a refusal, in words. Every rejection has a hint; the tests know all of them.
+//! The hint after a refusal. Every rejection has one, and a test lists them all.
 
 use crate::domain::company::FOUNDED;
 use crate::domain::rejection::{Rejection, RejectionClass};

@@ -1,4 +1,4 @@
-//! The lines of one chunk, each against the line before it.
+//! Checks the lines of one chunk, each against the line before it.
 
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;

@@ -1,4 +1,5 @@
-//! What one line says, taken by itself: envelope against event, data against what is written.
+//! Checks the contents of a single line: the envelope against the event, the data against its
+//! written form.
 
 use crate::domain::event::{BalanceChanged, Event, EventKind};
 use crate::domain::id::{EntryId, Sequence};

@@ -1,4 +1,4 @@
-//! How the segments fit together, and how they are cut into chunks.
+//! Checks how the segments fit together, and cuts them into chunks.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Whether a JSON text stands there exactly as serialization would write it: the order of the
-//! members, no space between them, no needless escape; or a text as it is displayed.
+//! Checks that a JSON text is exactly what serialization would write: the order of members, no
+//! spaces, no needless escapes; or a text as it is displayed.
 //!
 //! A serializer that writes nothing and compares instead, which costs less than to write and
 //! compare afterwards. It knows what events consist of; a test holds it against `serde_json`.

@@ -1,4 +1,4 @@
-//! Cells as text, and what the row-by-row formats share: a buffer that is flushed as it fills.
+//! Cells as text, and the buffer that the row-by-row formats share.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,9 @@
 //! The documents checked against the tree: every path and every link in them leads somewhere.
 
-use crate::helpers::sources::{files, read, root};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use crate::helpers::sources::{files, read, root};
 
 fn documents() -> Vec<PathBuf> {
     let mut found = files(&root().join("docs"), "md");
@@ -87,6 +89,87 @@ fn every_path_and_link_of_a_document_leads_somewhere() {
     }
     assert!(seen > 500, "{seen} words in backticks");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+const MAP: &str = "docs/CODE_MAP.md";
+
+/// The first sentence of a file's `//!` comment.
+fn purpose(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    let first: Vec<&str> = lines
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let paragraph = first.join(" ");
+    let end = paragraph
+        .match_indices(". ")
+        .find(|(at, _)| paragraph[at + 2..].starts_with(|c: char| c.is_uppercase() || c == '`'))
+        .map_or(paragraph.len(), |(at, _)| at);
+    let sentence = paragraph[..end].trim_end_matches('.');
+    sentence.replace('|', "\\|")
+}
+
+/// Files that only tests have.
+fn is_of_tests(path: &str) -> bool {
+    let is_test = |part: &str| {
+        let stem = part.trim_end_matches(".rs");
+        ["tests", "check", "fixture", "fuzz", "golden", "mail_server"].contains(&stem)
+            || stem.ends_with("_tests")
+    };
+    path.split('/').any(is_test)
+}
+
+/// Every file of the program with its purpose, a section for each module of `src`.
+fn code_map() -> String {
+    let src = root().join("src");
+    let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files(&src, "rs") {
+        let name = path.strip_prefix(&src).expect("inside src");
+        let name = name.to_str().expect("UTF-8");
+        if is_of_tests(name) {
+            continue;
+        }
+        let (module, file) = name.split_once('/').unwrap_or(("", name));
+        let file = match file.strip_suffix("mod.rs") {
+            Some("") => "mod.rs",
+            Some(directory) => directory,
+            None => file,
+        };
+        let row = format!("| `{file}` | {} |\n", purpose(&read(&path)));
+        sections.entry(module.to_owned()).or_default().push(row);
+    }
+    let mut map = String::from(
+        "# Code map\n\nEvery file of the program with the first sentence of its `//!` comment. Made by\n\
+         `POPUG_BLESS=1 cargo test --release --test popug code_map`; [ARCHITECTURE](ARCHITECTURE.md) says how the\n\
+         modules work together. Tests stand in `tests/` beside the module that they test.\n",
+    );
+    for (module, mut rows) in sections {
+        rows.sort();
+        let directory = if module.is_empty() {
+            "src/".to_owned()
+        } else {
+            format!("src/{module}/")
+        };
+        let rows = rows.concat();
+        map += &format!("\n## {directory}\n\n| file | purpose |\n| --- | --- |\n{rows}");
+    }
+    map
+}
+
+#[test]
+fn the_code_map_names_every_file_with_its_purpose() {
+    let (path, map) = (root().join(MAP), code_map());
+    if std::env::var_os("POPUG_BLESS").is_some() {
+        std::fs::write(&path, &map).expect("the code map can be written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let is_changed = |line: &&str| !written.contains(*line);
+    let missing: Vec<&str> = map.lines().filter(is_changed).collect();
+    assert!(
+        written == map,
+        "{MAP} is old: POPUG_BLESS=1 cargo test --release --test popug code_map writes it anew\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]

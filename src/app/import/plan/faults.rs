@@ -1,4 +1,4 @@
-//! All that is wrong with a row, once something is.
+//! Finds all faults of a row that has one.
 
 use crate::app::AppError;
 use crate::app::import::ImportKind;
