@@ -4,7 +4,7 @@ use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 
-/// The present, handed to the rules from outside.
+/// The current time, as an input of the rules.
 pub trait Clock {
     fn now(&self) -> EventTime;
 }
@@ -16,7 +16,7 @@ const TOLERATED_MICROS: i64 = 600_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     pub time: EventTime,
-    /// How far the clock was behind, when that is worth a warning.
+    /// How far the clock was behind, if that deserves a warning.
     pub warn_behind_micros: Option<i64>,
 }
 

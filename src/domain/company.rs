@@ -12,7 +12,7 @@ use crate::domain::time::{BusinessDate, EventTime, Zone};
 /// The last event of the founding: the company and its first admin are the first batch of every log.
 pub const FOUNDED: Sequence = Sequence(2);
 
-/// What is fixed at founding.
+/// The facts that are fixed at founding.
 #[derive(Clone, Debug)]
 pub struct Company {
     pub id: CompanyId,
@@ -91,7 +91,7 @@ impl FoundCompany {
     }
 }
 
-/// No company is founded earlier: a close of its whole past would go through tens of thousands of dates.
+/// The earliest founding: closing a longer past would go through tens of thousands of dates.
 const EARLIEST: &str = "2000-01-01T00:00:00Z";
 
 /// # Errors

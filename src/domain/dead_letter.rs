@@ -13,7 +13,7 @@ use crate::domain::role::Right;
 use crate::domain::text;
 use crate::domain::user::User;
 
-/// What was decided last about an event.
+/// The last decision about an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LetterState {
     SetAside,
@@ -41,7 +41,7 @@ impl LetterState {
     }
 }
 
-/// The event in question, as its envelope and what was decided before tell.
+/// The event in question, from its envelope and the decisions before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     pub consumer: Consumer,
@@ -49,13 +49,13 @@ pub struct Target {
     pub id: EventId,
     /// Whether accounting appended it.
     pub is_of_the_books: bool,
-    /// Whose accounts it touches.
+    /// The users whose accounts it touches.
     pub touches: Vec<UserId>,
-    /// `None` if nothing was ever decided about it.
+    /// `None` if it was never decided about.
     pub standing: Option<LetterState>,
 }
 
-/// Where a consumer stops, and why.
+/// The event at which a consumer stops, and the reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stop {
     pub sequence: Sequence,
@@ -63,7 +63,7 @@ pub struct Stop {
 }
 
 impl Target {
-    /// Sets the event aside. `stop` is where the consumer stops now; its reason stands in where
+    /// Sets the event aside. `stop` is the event at which the consumer stops now; its reason is used if
     /// the operator gives none.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Target {
         ])
     }
 
-    /// Has the event applied after all. `unreadable` is why it still cannot be read, if so.
+    /// Lets the consumer apply the event. `unreadable` is the reason why it still cannot be read.
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`], [`Rejection::NotSetAside`], [`Rejection::StillUnreadable`], a bad reason

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::time::EventTime;
 
-/// Chance, handed to the rules from outside. The real dice are filled by the operating system;
+/// Randomness, as an input of the rules. The real dice are seeded by the operating system;
 /// a test store pins them.
 pub trait Dice {
     /// A uniform number in `0..bound`. `bound` is above zero.

@@ -68,7 +68,7 @@ id! {
     TaskId
     /// One entry of the ledger, that is one `balance.changed` event.
     EntryId
-    /// What one user is paid for one date.
+    /// The payout of one user for one date.
     PayoutId
     /// One line of the log.
     EventId
@@ -92,7 +92,7 @@ impl Sequence {
     /// Before the first event: the head of an empty log, the checkpoint of a new consumer.
     pub const ZERO: Sequence = Sequence(0);
     pub const FIRST: Sequence = Sequence(1);
-    /// Nobody gets there: whatever says more was not written by this program.
+    /// No log is longer than this: a larger number was not written by this program.
     pub const MAX: Sequence = Sequence(i64::MAX as u64);
 
     #[must_use]

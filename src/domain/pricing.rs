@@ -17,7 +17,7 @@ pub struct PriceRange {
 }
 
 impl PriceRange {
-    /// What every company is founded with: fees of 10 to 20, rewards of 20 to 40.
+    /// The range of every new company: fees of 10 to 20, rewards of 20 to 40.
     pub const STANDARD: PriceRange = PriceRange {
         fee_min: Money::units(10),
         fee_max: Money::units(20),
@@ -36,7 +36,7 @@ pub struct Price {
 
 /// Draws the price of a task. SHA-256 over the 16 bytes of the company's id and the 16 bytes of
 /// the task's; the first eight bytes choose the fee, the next eight the reward. Anybody can
-/// redraw it, and a crash before it is recorded draws the same again.
+/// draw it again, and a command that is repeated after a crash draws the same price.
 pub fn price(company: CompanyId, task: TaskId, range: &PriceRange) -> Price {
     let digest = Sha256::new()
         .chain_update(company.bytes())

@@ -13,16 +13,16 @@ use crate::domain::role::{Right, Role};
 use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
 
-/// Which question a rejection answers; decides the exit code.
+/// The kind of a rejection, which decides the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RejectionClass {
-    /// No such thing.
+    /// The thing that was named does not exist.
     NotFound,
-    /// Not yours to do.
+    /// The actor may not do it.
     NotAllowed,
-    /// Not in this state, or not yet.
+    /// The state forbids it, or does not allow it yet.
     Conflict,
-    /// Not in this form.
+    /// A text is not well formed.
     Invalid,
 }
 
@@ -211,7 +211,7 @@ impl Rejection {
         }
     }
 
-    /// Whether it is heard before that the clock is behind, which is a matter of state.
+    /// Whether it takes precedence over [`Rejection::ClockBehind`], which belongs to the state.
     pub const fn precedes_clock(&self) -> bool {
         matches!(
             self.class(),

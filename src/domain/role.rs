@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A user's post. `Worker` is any post that has no role of its own.
+/// A user's post. `Worker` is every post that has no role of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -39,12 +39,12 @@ impl Role {
         }
     }
 
-    /// Rule T2: who may be handed a task.
+    /// Rule T2: whether users with this role are drawn for tasks.
     pub const fn is_drawn(self) -> bool {
         matches!(self, Role::Accountant | Role::Developer | Role::Worker)
     }
 
-    /// The table of who may do what.
+    /// The table of rights.
     pub const fn may(self, right: Right) -> bool {
         use Role::{Accountant, Admin, Developer, Manager, Service, Worker};
         match right {
@@ -69,16 +69,16 @@ impl Role {
     }
 }
 
-/// What a command needs. Running consumers, status and one's own password and token need no right.
+/// A right that a command needs. Consumers, status and the user's own password and token need none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Right {
     CreateTask,
     CompleteTask,
     SeeTasks,
     Reshuffle,
-    /// One's own rows of balances, payouts and statement.
+    /// The user's own rows of balances, payouts and statement.
     SeeOwnMoney,
-    /// Everybody's rows of them.
+    /// All users' rows of them.
     SeeAllMoney,
     /// Earnings, entries, trial balance, closes.
     SeeBooks,
@@ -88,9 +88,9 @@ pub enum Right {
     DeadLetters,
     SkipDeadLetters,
     Mail,
-    /// Negative, top-task and what else management looks at.
+    /// The reports negative and top-task and other analytics.
     SeeAnalytics,
-    /// Users, imports, simulations, the log, other people's tokens and passwords.
+    /// Users, imports, simulations, the log, tokens and passwords of other users.
     Administer,
     Backup,
     SeeEmails,
@@ -165,7 +165,7 @@ impl fmt::Display for Role {
 #[error("`{text}` is not a role")]
 pub struct UnknownRole {
     pub text: String,
-    /// The role that was probably meant.
+    /// The role that the user probably meant.
     pub suggestion: Role,
 }
 
@@ -183,7 +183,7 @@ impl FromStr for Role {
     }
 }
 
-/// Posts that people do write, and otherwise the name with the fewest edits.
+/// Known names of posts, otherwise the role with the fewest edits.
 fn nearest(text: &str) -> Role {
     let lower = text.trim().to_lowercase();
     match lower.as_str() {

@@ -15,7 +15,7 @@ use crate::domain::text::{self, Title};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
-/// What deciding about a task needs to know of it.
+/// The state of a task, as far as decisions need it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Task {
     pub id: TaskId,
@@ -26,7 +26,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Follows an event that is about this task; any other leaves it as it is.
+    /// Applies an event of this task; events of other tasks change nothing.
     pub fn evolve(&mut self, event: &Event) {
         if event.subject() != Subject::Task(self.id) {
             return;

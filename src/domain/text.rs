@@ -1,6 +1,6 @@
 //! Texts that people type: logins, names, addresses, titles and jira ids.
 //!
-//! Control and bidirectional characters are kept as they are; whoever displays text escapes them.
+//! Control and bidirectional characters are kept as they are; text is escaped when it is displayed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -37,7 +37,7 @@ pub fn check_name(text: &str) -> Result<String, Rejection> {
     one_line("name", text, NAME_CHARS_MAX)
 }
 
-/// `local@domain` as it can stand in a mail, in any script (RFC 6531). Whether mail arrives is for the
+/// `local@domain` as a mail can bear it, in any script (RFC 6531). Whether mail arrives is for the
 /// notifier.
 pub fn check_email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
@@ -63,14 +63,14 @@ fn is_local_part(text: &str) -> bool {
             .all(|word| !word.is_empty() && word.chars().all(allowed))
 }
 
-/// Beyond ASCII, scripts have letters that are written with marks, so that any character may be one
-/// of an address which does not hide or forge.
+/// Scripts beyond ASCII write letters with marks, so every character is allowed in an address
+/// unless it hides or forges text.
 fn is_foreign(c: char) -> bool {
     !c.is_ascii() && !c.is_whitespace() && !can_forge(c)
 }
 
-/// A domain as every mail server knows it: `почта.рф` is `xn--80a1acny.xn--p1ai`. `None` for what no
-/// domain can be called.
+/// A domain as every mail server knows it: `почта.рф` is `xn--80a1acny.xn--p1ai`. `None` if the text
+/// cannot be the name of a domain.
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     if !domain.chars().all(|c| c.is_ascii() || is_foreign(c)) {
         return None;
@@ -105,7 +105,7 @@ pub fn check_reason(text: &str) -> Result<String, Rejection> {
     one_line("reason", text, TITLE_CHARS_MAX)
 }
 
-/// What a program says of a failure, as a reason: on one line, cut where it is too long.
+/// A program's error text as a reason: on one line, cut if it is too long.
 pub fn as_reason(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().take(TITLE_CHARS_MAX).collect()
@@ -150,18 +150,18 @@ pub fn is_jira_id(text: &str) -> bool {
     })
 }
 
-/// A title and, apart from it, the jira id.
+/// A title and its jira id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Title {
     pub title: String,
     pub jira_id: Option<String>,
-    /// Whether the id was split off the title, which the user is told.
+    /// Whether the id was split off the title; the user is told.
     pub split: bool,
 }
 
 impl Title {
     /// Reads what a user typed. `[ID] Title`, `[ID]: Title`, `[ID] - Title`, `ID - Title`, `ID – Title`
-    /// and `ID — Title` are split; a bracket that is left over is refused, and so are two ids.
+    /// and `ID — Title` are split. Another bracket is refused, and so is a second id.
     pub fn from_input(title: &str, jira_id: Option<&str>) -> Result<Title, Rejection> {
         let trimmed = title.trim();
         let (in_title, rest) = match split_jira_id(trimmed) {
@@ -191,7 +191,7 @@ impl Title {
         })
     }
 
-    /// Reads the title of a `task.created.v1` line: split where it parses, kept whole where not.
+    /// Reads the title of a `task.created.v1` line: split if it parses, otherwise kept whole.
     pub fn from_v1(title: String) -> Title {
         match split_jira_id(title.trim()) {
             Some((id, rest)) if !rest.is_empty() => Title {
@@ -208,7 +208,7 @@ impl Title {
     }
 }
 
-/// The jira id in front of a title and what follows it.
+/// Splits a text into the jira id at its start and the rest.
 fn split_jira_id(text: &str) -> Option<(&str, &str)> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (id, rest) = bracketed.split_once(']')?;
@@ -221,7 +221,7 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
     is_jira_id(id).then_some((id, rest))
 }
 
-/// What follows the colon behind a jira id. One that stands apart needs a blank behind it: `:smile:` is of the title.
+/// The text after the colon behind a jira id. A colon after a blank needs a blank behind it: `:smile:` belongs to the title.
 fn after_colon(text: &str) -> &str {
     let apart = || {
         text.trim_start()
@@ -231,7 +231,7 @@ fn after_colon(text: &str) -> &str {
     text.strip_prefix(':').or_else(apart).unwrap_or(text)
 }
 
-/// What follows a dash that stands alone. The dash of `-5 degrees` belongs to the title.
+/// The text after a dash between blanks. The dash of `-5 degrees` belongs to the title.
 fn after_separator(text: &str) -> Option<&str> {
     let rest = text.strip_prefix(DASHES)?;
     (rest.is_empty() || rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
@@ -255,8 +255,8 @@ impl fmt::Display for Displayed<'_> {
     }
 }
 
-/// Whether a character can move the cursor, change the order of what stands beside it, or hide: two
-/// names that look the same must not be two. Joiners stay, which Persian and emoji are written with.
+/// Whether a character can move the cursor, reorder its neighbours, or be invisible: two
+/// different names must not look the same. Joiners are allowed; Persian and emoji need them.
 pub fn can_forge(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
@@ -264,14 +264,14 @@ pub fn can_forge(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether a spreadsheet would run `text`, or would after its leading apostrophes are gone. Some
-/// take the wide forms of the signs too.
+/// Whether a spreadsheet would run `text`, with or without its leading apostrophes. Some
+/// also accept the wide forms of the signs.
 pub fn looks_like_formula(text: &str) -> bool {
     text.trim_start_matches('\'')
         .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
-/// Takes off the apostrophe that stands before a formula in our CSV; any other text is as it was.
+/// Removes the apostrophe before a formula in our CSV; other texts are returned unchanged.
 pub fn unescape_formula(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if looks_like_formula(rest) => rest,

@@ -13,7 +13,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const SECONDS_PER_DAY: i64 = 86_400;
-/// From -9999-01-01 to 9999-12-31: no two dates are further apart.
+/// From -9999-01-01 to 9999-12-31, the largest distance of two dates.
 const CALENDAR_DAYS: i64 = 7_304_483;
 
 /// A moment with microsecond precision, written as RFC 3339 UTC with six fraction digits.
@@ -21,7 +21,7 @@ const CALENDAR_DAYS: i64 = 7_304_483;
 pub struct EventTime(Timestamp);
 
 impl EventTime {
-    /// Whatever is finer than a microsecond is cut off, before 1970 too.
+    /// Fractions of a microsecond are cut off, before 1970 too.
     pub fn new(moment: Timestamp) -> Self {
         let nanos = moment.as_nanosecond().div_euclid(1_000);
         let micros = i64::try_from(nanos).expect("microseconds of a timestamp fit");
@@ -44,7 +44,7 @@ impl EventTime {
         self.0
     }
 
-    /// How far `self` lies behind `later`, in microseconds; negative when it is ahead.
+    /// The microseconds from `self` to `later`; negative if `self` is the later one.
     pub fn micros_until(self, later: EventTime) -> i64 {
         later.micros() - self.micros()
     }
@@ -78,7 +78,7 @@ impl FromStr for EventTime {
     }
 }
 
-/// An offset of a day or more is none of RFC 3339, though ISO 8601 knows it.
+/// RFC 3339 allows no offset of a day or more, though ISO 8601 does.
 fn read_with_offset(text: &str) -> Option<Timestamp> {
     let pieces = Pieces::parse(text).ok()?;
     let offset = i64::from(pieces.to_numeric_offset()?.seconds());
@@ -197,7 +197,7 @@ impl Zone {
         }
     }
 
-    /// Whether the zone is the one that says of a clock that nobody has told it where it is.
+    /// Whether the zone is `Etc/Unknown`, which stands for a missing setting.
     pub fn is_unset(&self) -> bool {
         self.name() == "Factory"
     }
@@ -223,7 +223,7 @@ impl Zone {
         EventTime::new(nearest_timestamp(end))
     }
 
-    /// The stretches of unchanged offset in the two days before and after `second`: no zone is,
+    /// The periods of constant offset in the two days before and after `second`: no zone is,
     /// and no clock was ever turned, further from UTC than that.
     fn stretches_around(&self, second: i64) -> impl Iterator<Item = Stretch> {
         let (opening, closing) = (second - 2 * SECONDS_PER_DAY, second + 2 * SECONDS_PER_DAY);

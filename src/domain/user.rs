@@ -34,7 +34,7 @@ impl User {
         }
     }
 
-    /// Follows an event that is about this user; any other leaves him as he is.
+    /// Applies an event of this user; events of other users change nothing.
     pub fn evolve(&mut self, event: &Event) {
         if event.subject() != Subject::User(self.id) {
             return;
@@ -81,7 +81,7 @@ impl User {
     }
 }
 
-/// Parses a role that somebody typed.
+/// Parses a role that a user typed.
 ///
 /// # Errors
 /// [`Rejection::UnknownRole`] with a suggestion.
@@ -134,7 +134,7 @@ impl Register {
     }
 }
 
-/// Changes a name or an address. What stays the same is not recorded.
+/// Changes a name or an address. Unchanged values are not recorded.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Change {
     pub full_name: Option<String>,

@@ -32,9 +32,7 @@ pub enum Task {
 }
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Put a title that begins with `-` after `--`: popug-cli task add -- -nuts"
-)]
+#[command(after_help = "Put a title that begins with `-` after `--`: popug-cli task add -- -nuts")]
 pub struct Add {
     /// The title; a jira id at its start, like `[UP-7] Fix it`, is split off
     title: String,

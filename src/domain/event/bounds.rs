@@ -15,15 +15,15 @@ use crate::domain::id::Sequence;
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
 
-/// Ten billion currency units, up or down: a log needs nine million events of so much to leave `i64`.
+/// Ten billion currency units in both directions: nine million events of this size fit into `i64`.
 pub const MINOR_MAX: i64 = 1_000_000_000_000;
-/// Of tasks, users, entries: more than any log holds.
+/// Bound for counts of tasks, users and entries: more than any log holds.
 pub const COUNT_MAX: u64 = 1_000_000_000_000;
-/// Of one task's assignments and of one mail's attempts.
+/// Bound for a task's assignments and a mail's attempts.
 pub const ORDINAL_MAX: u32 = 1_000_000_000;
-/// 9999-01-01T00:00:00Z: no event is so late, in microseconds since 1970, when the first can be.
+/// 9999-01-01T00:00:00Z in microseconds since 1970: every event is between 1970 and this time.
 pub const END_MICROS: i64 = 253_370_764_800_000_000;
-/// The dates of those moments in any time zone, and some that come after them.
+/// The dates of these times in any time zone, and some later ones.
 pub const DATES: RangeInclusive<BusinessDate> = BusinessDate::new(Date::constant(1969, 12, 31))
     ..=BusinessDate::new(Date::constant(9999, 1, 31));
 

@@ -18,9 +18,9 @@ use crate::domain::time::{BusinessDate, EventTime};
 pub struct CompanyFounded {
     pub company_id: CompanyId,
     pub name: String,
-    /// An IANA name, fixed for ever.
+    /// An IANA name; cannot be changed later.
     pub time_zone: String,
-    /// ISO 4217, of two minor digits.
+    /// ISO 4217, with two minor digits.
     pub currency: String,
     pub pricing: PriceRange,
     /// Whether clock and dice may be pinned in this store.
@@ -135,12 +135,12 @@ pub struct BalanceChanged {
     pub entry_id: EntryId,
     pub user_id: UserId,
     pub kind: EntryKind,
-    /// Signed from the popug's side: a fee is negative, a reward positive.
+    /// Signed from the user's side: a fee is negative, a reward positive.
     pub amount: Money,
     /// The user's previous balance in posting order plus `amount`.
     pub balance: Money,
     pub business_date: BusinessDate,
-    /// Whether the cause's own date was closed already.
+    /// Whether the cause's own date was already closed.
     pub late: bool,
     /// When the cause happened.
     pub occurred_at: EventTime,
@@ -168,7 +168,7 @@ pub struct TaskSettled {
     pub jira_id: Option<String>,
     pub completed_by: UserId,
     pub completed_at: EventTime,
-    /// The local date of the completion, whatever is closed.
+    /// The local date of the completion, whether it is closed or not.
     pub completed_on: BusinessDate,
     pub completed_sequence: Sequence,
     pub fee: Money,
@@ -183,7 +183,7 @@ pub struct PayoutMade {
     pub payout_id: PayoutId,
     pub entry_id: EntryId,
     pub user_id: UserId,
-    /// Above zero; `opening + earned`.
+    /// Positive; `opening + earned`.
     pub amount: Money,
     pub business_date: BusinessDate,
     /// The balance at the end of the date before: zero or debt.
@@ -203,21 +203,21 @@ pub struct DayClosed {
     pub late_entries: u64,
     pub fees: Money,
     pub rewards: Money,
-    /// Signed from the popugs' side.
+    /// Signed from the users' side.
     pub corrections: Money,
     /// `fees - rewards - corrections`.
     pub management_earned: Money,
     pub payouts_count: u64,
     pub payouts_total: Money,
-    /// Users below zero at the end of the date, after its payouts.
+    /// Users with a negative balance at the end of the date, after its payouts.
     pub accounts_negative: u64,
-    /// What they owe together, as a positive sum.
+    /// The sum of their debts, as a positive amount.
     pub debt_carried: Money,
     /// Events of the date that accounting was told to skip.
     pub skipped_events: u64,
 }
 
-/// How a pay mail leaves.
+/// The transport of a pay mail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {

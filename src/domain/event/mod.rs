@@ -12,7 +12,7 @@ pub use crate::domain::event::data::*;
 use crate::domain::id::{EventId, TaskId, UserId};
 use crate::domain::time::BusinessDate;
 
-/// A bounded context: who produces an event.
+/// A bounded context, which produces events.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Context {
     Auth,
@@ -73,7 +73,7 @@ impl Consumer {
     }
 }
 
-/// What an event is about: `user/<id>`, `task/<id>`, `day/<date>` or `company`.
+/// The subject of an event: `user/<id>`, `task/<id>`, `day/<date>` or `company`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Subject {
     User(UserId),
@@ -126,13 +126,13 @@ macro_rules! catalogue {
                 }
             }
 
-            /// Who produces it. A dead letter's events are produced by the context of the consumer
+            /// The context that produces it. A dead letter's events are produced by the context of the consumer
             /// they name; see [`Event::context`].
             pub const fn context(self) -> Context {
                 match self { $(EventKind::$kind => Context::$context,)+ }
             }
 
-            /// Who reads it.
+            /// The consumers that read it.
             pub const fn consumers(self) -> &'static [Consumer] {
                 match self { $(EventKind::$kind => &[$(Consumer::$consumer),*],)+ }
             }
@@ -171,41 +171,41 @@ macro_rules! catalogue {
 catalogue! {
     /// The company exists; the first event of every log.
     CompanyFounded = "company.founded" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// Somebody joined.
+    /// A user joined.
     UserRegistered = "user.registered" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A name or an address is another.
+    /// A user's name or address changed.
     UserChanged = "user.changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// Somebody has another post.
+    /// A user's role changed.
     UserRoleChanged = "user.role_changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// Somebody left.
+    /// A user left.
     UserDeactivated = "user.deactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// Somebody came back.
+    /// A user came back.
     UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A task appeared; its first assignment follows in the same batch.
+    /// A task was created; its first assignment follows in the same batch.
     TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting]
-    /// A task was handed to somebody.
+    /// A task was assigned.
     TaskAssigned = "task.assigned" v 1 by Tracker for [Tracker Accounting]
-    /// A manager pressed the button; as many assignments follow in the batch.
+    /// A manager reshuffled the open tasks; their assignments follow in the batch.
     TasksReshuffled = "tasks.reshuffled" v 1 by Tracker for []
-    /// The assignee finished a task.
+    /// The assignee completed a task.
     TaskCompleted = "task.completed" v 1 by Tracker for [Tracker Accounting]
     /// A task has its price, once and for all.
     TaskPriced = "task.priced" v 1 by Accounting for [Accounting]
     /// One entry of the ledger: the only event that moves money.
     BalanceChanged = "balance.changed" v 1 by Accounting for [Accounting Analytics]
-    /// A finished task with all it cost, for analytics.
+    /// A completed task with its total cost, for analytics.
     TaskSettled = "task.settled" v 1 by Accounting for [Analytics]
-    /// Somebody is paid for a date.
+    /// A user is paid for a date.
     PayoutMade = "payout.made" v 1 by Accounting for [Accounting Analytics Notifier]
     /// A date is closed and its totals are final.
     DayClosed = "day.closed" v 1 by Accounting for [Accounting Analytics]
-    /// A pay mail went out.
+    /// A pay mail was sent.
     MailSent = "mail.sent" v 1 by Notifier for [Accounting Notifier]
-    /// A pay mail could not go out.
+    /// A pay mail could not be sent.
     MailFailed = "mail.failed" v 1 by Notifier for [Accounting Notifier]
-    /// An operator set an event aside that a consumer cannot apply.
+    /// An operator set aside an event that a consumer cannot apply.
     EventSetAside = "event.set_aside" v 1 by Accounting for [Tracker]
-    /// A set-aside event is to be applied after all.
+    /// A set-aside event will be applied after all.
     EventRetried = "event.retried" v 1 by Accounting for [Tracker]
     /// A set-aside event will never be applied, for a stated reason.
     EventSkipped = "event.skipped" v 1 by Accounting for [Tracker]
@@ -256,7 +256,7 @@ pub struct Fact {
     pub event: Event,
 }
 
-/// Who caused an event.
+/// The author of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Actor {
     User(UserId),

@@ -39,12 +39,12 @@ impl UserDay {
         self.late_entries += u64::from(entry.late);
     }
 
-    /// Fees, rewards and corrections together, signed from the popug's side.
+    /// Fees, rewards and corrections together, signed from the user's side.
     pub fn earned(&self) -> Money {
         self.rewards - self.fees + self.corrections
     }
 
-    /// By how much the date moved the balance.
+    /// The change of the balance on this date.
     pub fn change(&self) -> Money {
         self.earned() - self.payout
     }
@@ -53,7 +53,7 @@ impl UserDay {
 /// The balance of a user, now and at the end of the last closed date.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UserBalance {
-    /// The sum of all entries, in posting order the last one's `balance`.
+    /// The sum of all entries, which is the `balance` of the last one in posting order.
     pub balance: Money,
     /// The balance at the end of the last closed date.
     pub carried: Money,
@@ -66,7 +66,7 @@ pub struct Books {
     pub(super) balances: BTreeMap<UserId, UserBalance>,
     pub(super) open_days: BTreeMap<BusinessDate, HashMap<UserId, UserDay>>,
     changed: BTreeSet<(BusinessDate, UserId)>,
-    /// Changed rows of dates that were closed before anybody took them.
+    /// Changed rows of dates that were closed before the rows were taken.
     changed_then_closed: Vec<(BusinessDate, UserId, UserDay)>,
 }
 
@@ -103,7 +103,7 @@ impl Books {
         self.closed_through.is_none_or(|closed| date > closed)
     }
 
-    /// Follows an entry.
+    /// Posts an entry.
     ///
     /// # Panics
     /// If its date is closed.
@@ -119,7 +119,7 @@ impl Books {
         self.changed.insert((entry.business_date, entry.user_id));
     }
 
-    /// Follows a close: the date's change becomes part of what is carried.
+    /// Applies a close: the date's change becomes part of the carried balance.
     pub fn close(&mut self, closed: &DayClosed) {
         let date = closed.business_date;
         for (user, day) in self.open_days.remove(&date).unwrap_or_default() {
@@ -135,7 +135,7 @@ impl Books {
         self.closed_through
     }
 
-    /// The first date that is not closed. Dates that the zone skips are passed over.
+    /// The first date that is not closed, without dates that the zone skips.
     pub fn first_open_date(&self) -> BusinessDate {
         let Some(closed) = self.closed_through else {
             return self.company.first_date;

@@ -11,10 +11,10 @@ use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::{BusinessDate, EventTime};
 
-/// What the batch of a close is made from.
+/// The inputs of a close.
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
-    /// When the close is made: the time of its batch.
+    /// The time of the close's batch.
     pub at: EventTime,
     /// The last sequence before the batch.
     pub through_sequence: Sequence,
@@ -23,7 +23,7 @@ pub struct Closing {
 }
 
 impl Books {
-    /// Whether `date` may be asked to be closed at the moment `now`. `Ok(false)`: it is closed.
+    /// Whether `date` can be closed at the moment `now`. `Ok(false)`: it is closed already.
     ///
     /// # Errors
     /// [`Rejection::DateBeforeFounding`], [`Rejection::DateNotOver`]
@@ -56,7 +56,7 @@ impl Books {
         (wanted && now >= self.company.zone.end_of(date)).then_some(date)
     }
 
-    /// Closes the first open date: a payout for everyone whose balance at its end is above zero,
+    /// Closes the first open date: a payout for every user whose balance at its end is positive,
     /// in order of their ids, then `day.closed`. The facts are posted to these books.
     pub fn decide_close(&mut self, closing: &Closing) -> Vec<Fact> {
         let date = self.first_open_date();
@@ -118,7 +118,7 @@ impl Books {
             .collect()
     }
 
-    /// What the users below zero owe at the end of `date`, each as a positive amount.
+    /// The debts of users with a negative balance at the end of `date`, as positive amounts.
     fn debts(&self, date: BusinessDate) -> Vec<Money> {
         let ends = self
             .balances_on(date)

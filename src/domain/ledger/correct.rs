@@ -11,7 +11,7 @@ use crate::domain::text;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
-/// The entry to be corrected and how much of it is corrected already.
+/// The entry to be corrected, and the amount that is corrected already.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Original {
     pub entry_id: EntryId,
@@ -26,7 +26,7 @@ pub struct Original {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Correct {
-    /// A positive amount; absent: whatever is left of the entry.
+    /// A positive amount; `None` for all that is left of the entry.
     pub amount: Option<Money>,
     pub reason: String,
 }

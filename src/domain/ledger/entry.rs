@@ -7,9 +7,9 @@ use crate::domain::money::Money;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntryKind {
-    /// Charged when a task is handed over.
+    /// Charged when a task is assigned.
     Fee,
-    /// Credited when a task is finished.
+    /// Credited when a task is completed.
     Reward,
     /// Paid out at the end of a date.
     Payout,
@@ -44,7 +44,7 @@ pub enum Account {
     Bank,
     Rewards,
     Fees,
-    /// What the company owes a popug; one account each.
+    /// The company's debt to a user; one account for each.
     Popug,
 }
 

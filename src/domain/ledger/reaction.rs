@@ -10,7 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::pricing::{self, Price};
 use crate::domain::time::EventTime;
 
-/// What accounting knows of a task.
+/// The state of a task in accounting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskAccount {
     pub number: u64,
@@ -21,7 +21,7 @@ pub struct TaskAccount {
     pub fees_charged: Money,
 }
 
-/// Where and when the causing event stands.
+/// The place and time of the causing event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cause {
     pub sequence: Sequence,

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::event::BalanceChanged;
 
 /// Count, sum and digest of a set of entries. It does not depend on their order, so parts that were
-/// added up apart can be joined.
+/// added separately can be joined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     pub entries: u64,

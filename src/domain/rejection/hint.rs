@@ -14,7 +14,7 @@ impl Rejection {
         }
     }
 
-    /// Where what was named may be found, or who may do it.
+    /// Where to find the thing that was named, or who may do it.
     fn whom_to_ask(&self) -> Option<String> {
         use Rejection::*;
         Some(match self {
@@ -36,7 +36,7 @@ impl Rejection {
         })
     }
 
-    /// What the state allows instead.
+    /// The command that the state allows instead.
     fn way_out(&self) -> Option<String> {
         use Rejection::*;
         Some(match self {
@@ -108,7 +108,7 @@ impl Rejection {
         })
     }
 
-    /// How it is written.
+    /// The form of a valid text.
     fn right_form(&self) -> Option<String> {
         use Rejection::*;
         Some(match self {

@@ -1,7 +1,7 @@
 //! The one form of a time in the log, `2026-11-22T10:00:00.000000Z`, read and written without a
 //! general parser: every line has it. Whatever is not in this form is left to jiff.
 
-/// Of the form, in bytes.
+/// Length of the form in bytes.
 const LENGTH: usize = 27;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -9,7 +9,7 @@ const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 const DAYS_TO_1970: i64 = 719_468;
 const DAYS_PER_400_YEARS: i64 = 146_097;
 
-/// Microseconds since 1970 UTC; `None` for any other form, and for what is no time.
+/// Microseconds since 1970 UTC; `None` for another form or an invalid time.
 pub fn read(text: &[u8]) -> Option<i64> {
     let text: &[u8; LENGTH] = text.try_into().ok()?;
     let separators = [
@@ -90,7 +90,7 @@ const fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Counted in years that begin in March, so that the leap day is the last of its year.
+/// Computes in years that begin in March, so that the leap day is the last day of its year.
 const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
