@@ -21,7 +21,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// The beginning of a segment, as far as a copy holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Piece {
+pub struct SegmentPrefix {
     /// The segment's first sequence.
     pub segment: Sequence,
     pub bytes: u64,
@@ -31,10 +31,10 @@ pub struct Piece {
 /// What a copy holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extent {
-    /// The end of the last piece.
+    /// The end of the last prefix.
     pub head: Head,
     /// In order.
-    pub pieces: Vec<Piece>,
+    pub prefixes: Vec<SegmentPrefix>,
 }
 
 /// What copying did.
@@ -53,7 +53,7 @@ pub struct Copied {
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 impl Extent {
-    /// The pieces that `storage` does not hold as this extent says. What stands behind a piece is
+    /// The prefixes that `storage` does not hold as this extent says. What stands behind a prefix is
     /// not the extent's.
     ///
     /// # Errors
@@ -62,31 +62,31 @@ impl Extent {
         &self,
         storage: &dyn Storage,
         progress: Progress<'_>,
-    ) -> Result<Vec<&Piece>, LogError> {
-        let total = self.pieces.iter().map(|piece| piece.bytes).sum();
+    ) -> Result<Vec<&SegmentPrefix>, LogError> {
+        let total = self.prefixes.iter().map(|prefix| prefix.bytes).sum();
         let (mut done, mut lacking) = (0, Vec::new());
-        for piece in &self.pieces {
-            if held(storage, piece)?.is_none() {
-                lacking.push(piece);
+        for prefix in &self.prefixes {
+            if held(storage, prefix)?.is_none() {
+                lacking.push(prefix);
             }
-            done += piece.bytes;
+            done += prefix.bytes;
             progress(done, total);
         }
         Ok(lacking)
     }
 }
 
-/// A piece that is there.
+/// A prefix that is there.
 struct Held {
     /// The state of SHA-256 behind it.
     digest: Sha256,
-    /// Of the file, which may go on behind the piece.
+    /// Of the file, which may go on behind the prefix.
     length: u64,
 }
 
-/// The piece, if `storage` holds it.
-fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> {
-    let name = segment::file_name(piece.segment);
+/// The prefix, if `storage` holds it.
+fn held(storage: &dyn Storage, prefix: &SegmentPrefix) -> Result<Option<Held>, LogError> {
+    let name = segment::file_name(prefix.segment);
     let io = |action, source| LogError::Io {
         action,
         path: storage.path(&name),
@@ -98,8 +98,8 @@ fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> 
         Err(source) => return Err(io("open", source)),
     };
     let (mut digest, mut at, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK_BYTES]);
-    while at < piece.bytes {
-        let wanted = usize::try_from(piece.bytes - at)
+    while at < prefix.bytes {
+        let wanted = usize::try_from(prefix.bytes - at)
             .unwrap_or(usize::MAX)
             .min(CHUNK_BYTES);
         let read = file
@@ -113,7 +113,7 @@ fn held(storage: &dyn Storage, piece: &Piece) -> Result<Option<Held>, LogError> 
     }
     let found = Hash::from_digest(digest.clone().finalize().into());
     let length = file.len().map_err(|source| io("measure", source))?;
-    Ok((found == piece.sha256).then_some(Held { digest, length }))
+    Ok((found == prefix.sha256).then_some(Held { digest, length }))
 }
 
 impl FileLog {
@@ -129,7 +129,7 @@ impl FileLog {
         progress: Progress<'_>,
     ) -> Result<Copied, LogError> {
         let head = self.head()?;
-        let pieces: &[Piece] = extent.map_or(&[], |extent| &extent.pieces);
+        let prefixes: &[SegmentPrefix] = extent.map_or(&[], |extent| &extent.prefixes);
         if let Some(extent) = extent {
             Reader::after(
                 self.storage(),
@@ -138,10 +138,10 @@ impl FileLog {
                 &extent.head.hash,
             )?;
         }
-        remove_strays(target, pieces)?;
+        remove_strays(target, prefixes)?;
         let mut copying = Copying::new(self.storage(), target, head, progress)?;
-        for (piece, next) in pieces.iter().zip(pieces.iter().skip(1)) {
-            copying.finished(piece, next.segment)?;
+        for (prefix, next) in prefixes.iter().zip(prefixes.iter().skip(1)) {
+            copying.finished(prefix, next.segment)?;
         }
         copying.growing(extent)?;
         target.sync_directory().map_err(|source| LogError::Io {
@@ -154,9 +154,9 @@ impl FileLog {
 }
 
 /// Segments of a copy that was killed before it was complete.
-fn remove_strays(target: &dyn Storage, pieces: &[Piece]) -> Result<(), LogError> {
+fn remove_strays(target: &dyn Storage, prefixes: &[SegmentPrefix]) -> Result<(), LogError> {
     for first in segment::list(target)? {
-        if pieces.iter().all(|piece| piece.segment != first) {
+        if prefixes.iter().all(|prefix| prefix.segment != first) {
             let name = segment::file_name(first);
             target.remove(&name).map_err(|source| LogError::Io {
                 action: "remove",
@@ -217,7 +217,7 @@ impl<'s> Copying<'s> {
         }
         let extent = Extent {
             head,
-            pieces: Vec::new(),
+            prefixes: Vec::new(),
         };
         let copied = Copied {
             extent,
@@ -241,26 +241,26 @@ impl<'s> Copying<'s> {
         (self.progress)(self.done.min(self.total), self.total);
     }
 
-    /// A piece behind which `next` begins.
-    fn finished(&mut self, piece: &Piece, next: Sequence) -> Result<(), LogError> {
-        if let Some(held) = held(self.target, piece)? {
-            if held.length > piece.bytes {
-                self.cut(piece)?;
+    /// A prefix behind which `next` begins.
+    fn finished(&mut self, prefix: &SegmentPrefix, next: Sequence) -> Result<(), LogError> {
+        if let Some(held) = held(self.target, prefix)? {
+            if held.length > prefix.bytes {
+                self.cut(prefix)?;
             }
-            self.copied.extent.pieces.push(piece.clone());
-            self.advance(piece.bytes);
+            self.copied.extent.prefixes.push(prefix.clone());
+            self.advance(prefix.bytes);
             return Ok(());
         }
-        self.copied.renewed.push(piece.segment);
-        let reader = Reader::from(self.source, self.head, piece.segment)?;
+        self.copied.renewed.push(prefix.segment);
+        let reader = Reader::from(self.source, self.head, prefix.segment)?;
         self.lines(reader, Sequence(next.0 - 1), None)?;
-        if self.copied.extent.pieces.last() == Some(piece) {
+        if self.copied.extent.prefixes.last() == Some(prefix) {
             return Ok(());
         }
         let place = Place {
-            segment: segment::file_name(piece.segment),
+            segment: segment::file_name(prefix.segment),
             byte: 0,
-            sequence: piece.segment,
+            sequence: prefix.segment,
         };
         Err(LogError::Damaged {
             place,
@@ -268,50 +268,52 @@ impl<'s> Copying<'s> {
         })
     }
 
-    /// Takes away what stands behind a piece that never grows again.
-    fn cut(&mut self, piece: &Piece) -> Result<(), LogError> {
-        let file = segment::open(self.target, piece.segment, Access::Write)?;
-        let path = self.target.path(&segment::file_name(piece.segment));
-        let cut = file.truncate(piece.bytes).and_then(|()| file.sync());
+    /// Takes away what stands behind a prefix that never grows again.
+    fn cut(&mut self, prefix: &SegmentPrefix) -> Result<(), LogError> {
+        let file = segment::open(self.target, prefix.segment, Access::Write)?;
+        let path = self.target.path(&segment::file_name(prefix.segment));
+        let cut = file.truncate(prefix.bytes).and_then(|()| file.sync());
         cut.map_err(|source| LogError::Io {
             action: "cut",
             path,
             source,
         })?;
         self.copied.segments += 1;
-        self.copied.renewed.push(piece.segment);
+        self.copied.renewed.push(prefix.segment);
         Ok(())
     }
 
-    /// The last piece, and all that comes behind it.
+    /// The last prefix, and all that comes behind it.
     fn growing(&mut self, extent: Option<&Extent>) -> Result<(), LogError> {
-        let Some((extent, piece)) = extent.and_then(|extent| Some((extent, extent.pieces.last()?)))
+        let Some((extent, prefix)) =
+            extent.and_then(|extent| Some((extent, extent.prefixes.last()?)))
         else {
             let reader = Reader::from(self.source, self.head, Sequence::FIRST)?;
             return self.lines(reader, self.head.sequence, None);
         };
-        let Some(Held { digest, .. }) = held(self.target, piece)? else {
-            self.copied.renewed.push(piece.segment);
-            let reader = Reader::from(self.source, self.head, piece.segment)?;
+        let Some(Held { digest, .. }) = held(self.target, prefix)? else {
+            self.copied.renewed.push(prefix.segment);
+            let reader = Reader::from(self.source, self.head, prefix.segment)?;
             return self.lines(reader, self.head.sequence, None);
         };
-        self.advance(piece.bytes);
+        self.advance(prefix.bytes);
         let reader = Reader::after(
             self.source,
             self.head,
             extent.head.sequence,
             &extent.head.hash,
         )?;
-        let sheet = Sheet::open(self.target, piece.segment, piece.bytes, digest)?;
-        self.lines(reader, self.head.sequence, Some(sheet))
+        let segment_writer =
+            SegmentWriter::open(self.target, prefix.segment, prefix.bytes, digest)?;
+        self.lines(reader, self.head.sequence, Some(segment_writer))
     }
 
-    /// Copies lines up to `last`, going on behind what `sheet` holds.
+    /// Copies lines up to `last`, going on behind what `segment_writer` holds.
     fn lines(
         &mut self,
         mut reader: Reader<'_>,
         last: Sequence,
-        mut sheet: Option<Sheet>,
+        mut segment_writer: Option<SegmentWriter>,
     ) -> Result<(), LogError> {
         let mut text = Vec::new();
         while let Some(line) = reader.next_line()? {
@@ -330,49 +332,53 @@ impl<'s> Copying<'s> {
                 let what = format!("the copy would end with a batch that lacks {more} events");
                 return Err(LogError::Damaged { place, what });
             }
-            let mut current = self.sheet_of(segment, sheet.take())?;
+            let mut current = self.sheet_of(segment, segment_writer.take())?;
             let written = current.line(&text, self.target)?;
             if written > 0 {
                 self.advance(written);
             }
-            sheet = Some(current);
+            segment_writer = Some(current);
             if sequence == last {
                 break;
             }
         }
-        self.finish(sheet)
+        self.finish(segment_writer)
     }
 
-    /// The sheet that is open, if it is the segment's; else it is finished and the next begun.
-    fn sheet_of(&mut self, segment: Sequence, open: Option<Sheet>) -> Result<Sheet, LogError> {
+    /// The segment_writer that is open, if it is the segment's; else it is finished and the next begun.
+    fn sheet_of(
+        &mut self,
+        segment: Sequence,
+        open: Option<SegmentWriter>,
+    ) -> Result<SegmentWriter, LogError> {
         match open {
-            Some(sheet) if sheet.segment == segment => Ok(sheet),
+            Some(segment_writer) if segment_writer.segment == segment => Ok(segment_writer),
             finished => {
                 self.finish(finished)?;
-                Sheet::open(self.target, segment, 0, Sha256::new())
+                SegmentWriter::open(self.target, segment, 0, Sha256::new())
             }
         }
     }
 
-    fn finish(&mut self, sheet: Option<Sheet>) -> Result<(), LogError> {
-        let Some(mut sheet) = sheet else {
+    fn finish(&mut self, segment_writer: Option<SegmentWriter>) -> Result<(), LogError> {
+        let Some(mut segment_writer) = segment_writer else {
             return Ok(());
         };
-        let written = sheet.write(self.target)?;
+        let written = segment_writer.write(self.target)?;
         self.advance(written);
-        if sheet.written > 0 {
-            sheet
+        if segment_writer.written > 0 {
+            segment_writer
                 .file
                 .sync()
-                .map_err(|source| sheet.failed(self.target, source))?;
+                .map_err(|source| segment_writer.failed(self.target, source))?;
             failpoint!("copy.segment_done");
             self.copied.segments += 1;
-            self.copied.bytes += sheet.written;
+            self.copied.bytes += segment_writer.written;
         }
-        let sha256 = Hash::from_digest(sheet.digest.finalize().into());
-        self.copied.extent.pieces.push(Piece {
-            segment: sheet.segment,
-            bytes: sheet.end,
+        let sha256 = Hash::from_digest(segment_writer.digest.finalize().into());
+        self.copied.extent.prefixes.push(SegmentPrefix {
+            segment: segment_writer.segment,
+            bytes: segment_writer.end,
             sha256,
         });
         Ok(())
@@ -380,7 +386,7 @@ impl<'s> Copying<'s> {
 }
 
 /// A segment of the copy that is being written.
-struct Sheet {
+struct SegmentWriter {
     segment: Sequence,
     file: Box<dyn StorageFile>,
     /// Where the next bytes go.
@@ -390,7 +396,7 @@ struct Sheet {
     waiting: Vec<u8>,
 }
 
-impl Sheet {
+impl SegmentWriter {
     /// Goes on at `end`; `digest` has taken in what stands before. What stands behind is left of a
     /// copy that was killed.
     fn open(
@@ -398,9 +404,9 @@ impl Sheet {
         segment: Sequence,
         end: u64,
         digest: Sha256,
-    ) -> Result<Sheet, LogError> {
+    ) -> Result<SegmentWriter, LogError> {
         let file = segment::open(target, segment, Access::Create)?;
-        let sheet = Sheet {
+        let segment_writer = SegmentWriter {
             segment,
             file,
             end,
@@ -408,11 +414,11 @@ impl Sheet {
             digest,
             waiting: Vec::with_capacity(CHUNK_BYTES),
         };
-        sheet
+        segment_writer
             .file
             .truncate(end)
-            .map_err(|source| sheet.failed(target, source))?;
-        Ok(sheet)
+            .map_err(|source| segment_writer.failed(target, source))?;
+        Ok(segment_writer)
     }
 
     fn failed(&self, target: &dyn Storage, source: std::io::Error) -> LogError {

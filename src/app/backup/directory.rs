@@ -132,9 +132,9 @@ impl BackupDirectory {
             goes_on: false,
         };
         let beginnings = extent
-            .pieces
+            .prefixes
             .iter()
-            .map(|piece| (segment::file_name(piece.segment), counted(piece.bytes)));
+            .map(|prefix| (segment::file_name(prefix.segment), counted(prefix.bytes)));
         let (log, copy) = (Box::new(self.log()?), Box::new(self.log()?));
         Ok(Mended {
             log,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::time::EventTime;
-use crate::event_log::copy::{Extent, Piece};
+use crate::event_log::copy::{Extent, SegmentPrefix};
 use crate::event_log::{Hash, Head, segment};
 
 pub const FORMAT: u32 = 1;
@@ -50,22 +50,22 @@ pub struct FileRecord {
 }
 
 impl FileRecord {
-    pub fn of_piece(piece: &Piece) -> FileRecord {
-        let path = format!("log/{}", segment::file_name(piece.segment));
+    pub fn of_prefix(prefix: &SegmentPrefix) -> FileRecord {
+        let path = format!("log/{}", segment::file_name(prefix.segment));
         FileRecord {
             path,
-            bytes: piece.bytes,
-            sha256: piece.sha256.to_string(),
+            bytes: prefix.bytes,
+            sha256: prefix.sha256.to_string(),
         }
     }
 
-    fn piece(&self) -> Option<Result<Piece, String>> {
+    fn prefix(&self) -> Option<Result<SegmentPrefix, String>> {
         let segment = segment::first_sequence(self.path.strip_prefix("log/")?)?;
         let sha256 = self
             .sha256
             .parse()
             .map_err(|()| format!("{} has no SHA-256", self.path));
-        Some(sha256.map(|sha256| Piece {
+        Some(sha256.map(|sha256| SegmentPrefix {
             segment,
             bytes: self.bytes,
             sha256,
@@ -88,10 +88,10 @@ impl Manifest {
     /// # Errors
     /// What is wrong with them.
     pub fn extent(&self) -> Result<Extent, String> {
-        let mut pieces = Vec::new();
+        let mut prefixes = Vec::new();
         for file in &self.files {
-            match (file.piece(), file.secret()) {
-                (Some(piece), _) => pieces.push(piece?),
+            match (file.prefix(), file.secret()) {
+                (Some(prefix), _) => prefixes.push(prefix?),
                 // The next backup gets the next number.
                 (None, Some((u64::MAX, _))) => {
                     return Err(format!("`{}` has no number of a backup", file.path));
@@ -100,11 +100,11 @@ impl Manifest {
                 (None, _) => return Err(format!("`{}` is no file of a backup", file.path)),
             }
         }
-        self.check_numbers(&pieces)?;
-        let is_ordered = pieces
+        self.check_numbers(&prefixes)?;
+        let is_ordered = prefixes
             .windows(2)
             .all(|pair| pair[0].segment < pair[1].segment);
-        let last = pieces
+        let last = prefixes
             .last()
             .filter(|_| is_ordered)
             .ok_or("its segments are not in order")?;
@@ -119,25 +119,25 @@ impl Manifest {
             segment: last.segment,
             position: last.bytes,
         };
-        Ok(Extent { head, pieces })
+        Ok(Extent { head, prefixes })
     }
 
     /// Whatever a number is used for later, it fits: whoever edits a manifest can write any.
-    fn check_numbers(&self, pieces: &[Piece]) -> Result<(), String> {
-        let total = pieces
+    fn check_numbers(&self, prefixes: &[SegmentPrefix]) -> Result<(), String> {
+        let total = prefixes
             .iter()
-            .try_fold(0_u64, |total, piece| total.checked_add(piece.bytes));
+            .try_fold(0_u64, |total, prefix| total.checked_add(prefix.bytes));
         if total.is_none_or(|total| total > BYTES_MAX)
-            || pieces.iter().any(|piece| piece.bytes == 0)
+            || prefixes.iter().any(|prefix| prefix.bytes == 0)
         {
             return Err("no log has so many bytes".to_owned());
         }
-        let (first, last) = (pieces.first(), pieces.last());
-        if first.is_some_and(|piece| piece.segment != Sequence::FIRST) {
+        let (first, last) = (prefixes.first(), prefixes.last());
+        if first.is_some_and(|prefix| prefix.segment != Sequence::FIRST) {
             return Err("its first segment does not begin with event 1".to_owned());
         }
         let head = self.head.sequence;
-        if head.0 > EVENTS_MAX || last.is_some_and(|piece| piece.segment > head) {
+        if head.0 > EVENTS_MAX || last.is_some_and(|prefix| prefix.segment > head) {
             return Err(format!("no log with these segments ends with event {head}"));
         }
         Ok(())
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn segments_and_secrets_are_what_a_backup_may_hold() {
         let whole = manifest(&[SEGMENT, "auth/3/tokens/2026-01-01/x.json"], true);
-        assert_eq!(whole.extent().unwrap().pieces.len(), 1);
+        assert_eq!(whole.extent().unwrap().prefixes.len(), 1);
         assert_eq!(whole.generation(), 3);
         assert_eq!(manifest(&[SEGMENT], false).generation(), 0);
     }

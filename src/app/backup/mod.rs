@@ -137,7 +137,7 @@ impl App<'_> {
     ) -> Result<Manifest, AppError> {
         let head = extent.head;
         let time = self.log.line(head.sequence)?.line().event_time()?;
-        let segments = extent.pieces.iter().map(FileRecord::of_piece);
+        let segments = extent.prefixes.iter().map(FileRecord::of_prefix);
         Ok(Manifest {
             format: FORMAT,
             company_id: company.id,

@@ -175,8 +175,8 @@ pub fn check_files(
 ) -> Result<(), AppError> {
     match extent.lacking(&directory.log()?, progress)?.first() {
         None => Ok(()),
-        Some(piece) => {
-            let name = format!("log/{}", segment::file_name(piece.segment));
+        Some(prefix) => {
+            let name = format!("log/{}", segment::file_name(prefix.segment));
             Err(directory.damaged(&name, "it is not what the manifest says"))
         }
     }

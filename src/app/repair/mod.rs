@@ -22,7 +22,7 @@ use crate::app::{App, AppError};
 use crate::domain::event::Event;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
-use crate::event_log::copy::{Extent, Piece, Progress};
+use crate::event_log::copy::{Extent, Progress, SegmentPrefix};
 use crate::event_log::mended::{Beginning, Mended};
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::tail::Cutting;
@@ -141,18 +141,22 @@ impl App<'_> {
         };
         let lacking = extent.lacking(&log, progress)?;
         let wrong = extent
-            .pieces
+            .prefixes
             .iter()
-            .filter(|piece| lacking.contains(piece) || self.is_overfull(piece, &extent));
-        let replacements =
-            wrong.map(|piece| self.replacement(piece.segment, piece.bytes, goes_on(piece.segment)));
+            .filter(|prefix| lacking.contains(prefix) || self.is_overfull(prefix, &extent));
+        let replacements = wrong
+            .map(|prefix| self.replacement(prefix.segment, prefix.bytes, goes_on(prefix.segment)));
         let replacements: Vec<_> = replacements.collect();
         let strays = listed
             .iter()
             .copied()
             .filter(|first| *first <= extent.head.sequence);
-        let strays =
-            strays.filter(|first| extent.pieces.iter().all(|piece| piece.segment != *first));
+        let strays = strays.filter(|first| {
+            extent
+                .prefixes
+                .iter()
+                .all(|prefix| prefix.segment != *first)
+        });
         let strays: Vec<String> = strays.map(segment::file_name).collect();
         let mended =
             || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
@@ -185,8 +189,8 @@ impl App<'_> {
     }
 
     /// Whether something stands behind a segment that the backup holds whole.
-    fn is_overfull(&self, piece: &Piece, extent: &Extent) -> bool {
-        piece.segment < extent.head.segment && self.length(piece.segment) > piece.bytes
+    fn is_overfull(&self, prefix: &SegmentPrefix, extent: &Extent) -> bool {
+        prefix.segment < extent.head.segment && self.length(prefix.segment) > prefix.bytes
     }
 
     fn length(&self, segment: Sequence) -> u64 {

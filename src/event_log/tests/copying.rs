@@ -110,12 +110,12 @@ fn no_flipped_bit_of_what_is_new_reaches_a_copy() {
         .copy_to(&ForgetfulDisk::with_empty_log(512), None, &|_, _| {})
         .unwrap()
         .extent;
-    let piece = head
-        .pieces
+    let prefix = head
+        .prefixes
         .iter()
-        .find(|piece| piece.segment > extent.head.segment)
+        .find(|prefix| prefix.segment > extent.head.segment)
         .expect("it is new");
-    let name = crate::event_log::segment::file_name(piece.segment);
+    let name = crate::event_log::segment::file_name(prefix.segment);
     disk.flip_each(&name, (0..disk.bytes(&name).len() * 8).step_by(3), |bit| {
         let target = ForgetfulDisk::with_empty_log(512);
         log_with(5).1.copy_to(&target, None, &|_, _| {}).unwrap();
@@ -133,13 +133,13 @@ fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
     let (_, log) = log_with(8);
     let target = ForgetfulDisk::with_empty_log(512);
     let extent = log.copy_to(&target, None, &|_, _| {}).unwrap().extent;
-    for piece in &extent.pieces {
-        let name = crate::event_log::segment::file_name(piece.segment);
+    for prefix in &extent.prefixes {
+        let name = crate::event_log::segment::file_name(prefix.segment);
         let whole = target.bytes(&name);
         target.flip_each(&name, (0..whole.len() * 8).step_by(3), |bit| {
             assert_eq!(
                 extent.lacking(&target, &|_, _| {}).unwrap(),
-                [piece],
+                [prefix],
                 "bit {bit} of {name}"
             );
         });
@@ -150,7 +150,7 @@ fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
             .copy_to(&target, Some(&extent), &|_, _| {})
             .unwrap()
             .renewed;
-        assert!(renewed == [piece.segment] && target.bytes(&name) == whole);
+        assert!(renewed == [prefix.segment] && target.bytes(&name) == whole);
     }
 }
 
@@ -159,8 +159,8 @@ fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
     let (_, log) = log_with(8);
     let target = ForgetfulDisk::with_empty_log(512);
     let extent = log.copy_to(&target, None, &|_, _| {}).unwrap().extent;
-    for piece in &extent.pieces {
-        let name = crate::event_log::segment::file_name(piece.segment);
+    for prefix in &extent.prefixes {
+        let name = crate::event_log::segment::file_name(prefix.segment);
         let whole = target.bytes(&name);
         target.put(&name, &[&whole[..], b"more\n"].concat());
         assert!(
@@ -169,13 +169,13 @@ fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
         );
         let copied = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap();
         // The last one is what a killed copy leaves: no fault of anybody.
-        let is_last = Some(piece) == extent.pieces.last();
+        let is_last = Some(prefix) == extent.prefixes.last();
         assert_eq!(
             copied.renewed,
             if is_last {
                 Vec::new()
             } else {
-                vec![piece.segment]
+                vec![prefix.segment]
             }
         );
         let kept = if is_last {
@@ -235,12 +235,12 @@ fn a_copy_of_another_log_is_not_gone_on_with() {
         // What the copy has lost is not put in its place from another log.
         let spoilt = target.after_crash(0);
         spoilt.delete(&crate::event_log::segment::file_name(
-            extent.pieces[1].segment,
+            extent.prefixes[1].segment,
         ));
         assert!(other.copy_to(&spoilt, Some(&extent), &|_, _| {}).is_err());
         assert_eq!(
             extent.lacking(&spoilt, &|_, _| {}).unwrap(),
-            [&extent.pieces[1]]
+            [&extent.prefixes[1]]
         );
     }
     assert!(extent.head.sequence > Sequence(3));
