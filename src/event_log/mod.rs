@@ -3,7 +3,7 @@
 //! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
 //! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
 //! acknowledged lines only, [`tail`] tells what stands behind the head, [`audit`] checks all lines
-//! and the head. [`copy`] copies what is acknowledged, [`mended`] shows a log as it would be with parts of a
+//! and the head. [`copy`] copies what is acknowledged, [`overlay`] shows a log as it would be with parts of a
 //! copy in it. [`storage`] is the only door to the disk; `draft` stands before it in a dry run.
 //! [`upcast`] lifts old versions; `schema` holds the JSON Schemas of all versions.
 //!
@@ -18,7 +18,7 @@ pub mod file_log;
 pub mod hash;
 pub mod head;
 mod line;
-pub mod mended;
+pub mod overlay;
 pub mod reader;
 #[cfg(feature = "cli")]
 pub mod schema;

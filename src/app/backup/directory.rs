@@ -21,7 +21,7 @@ use crate::app::backup::manifest::{FORMAT, FileRecord, Manifest};
 use crate::consumers::process_lock::ProcessLock;
 use crate::credentials::SecretFile;
 use crate::credentials::archive::put_secret_files;
-use crate::event_log::mended::{Beginning, Mended};
+use crate::event_log::overlay::{Overlay, OverlayPrefix};
 use crate::event_log::storage::Disk;
 use crate::event_log::{Hash, copy, segment};
 use crate::files::held::Held;
@@ -126,20 +126,20 @@ impl BackupDirectory {
     ///
     /// # Errors
     /// As [`BackupDirectory::log`].
-    pub fn counted(&self, extent: &copy::Extent) -> Result<Mended, AppError> {
-        let counted = |bytes| Beginning {
+    pub fn counted(&self, extent: &copy::Extent) -> Result<Overlay, AppError> {
+        let counted = |bytes| OverlayPrefix {
             bytes,
             goes_on: false,
         };
-        let beginnings = extent
+        let overlaid = extent
             .prefixes
             .iter()
             .map(|prefix| (segment::file_name(prefix.segment), counted(prefix.bytes)));
         let (log, copy) = (Box::new(self.log()?), Box::new(self.log()?));
-        Ok(Mended {
+        Ok(Overlay {
             log,
             copy,
-            beginnings: beginnings.collect(),
+            overlaid: overlaid.collect(),
             strays: BTreeSet::new(),
         })
     }

@@ -97,7 +97,7 @@ impl App<'_> {
         backup: &BackupDirectory,
         kept: &Kept,
     ) -> Result<(), AppError> {
-        let mended = self.mended(backup, &plan.replacements, &plan.strays)?;
+        let overlay = self.overlay(backup, &plan.replacements, &plan.strays)?;
         for replaced in &plan.replacements {
             let name = replaced.file_name();
             let path = self.log_file(&name);
@@ -106,7 +106,7 @@ impl App<'_> {
                 path: path.clone(),
                 source,
             };
-            let file = mended.open(&name, Access::Read).map_err(open)?;
+            let file = overlay.open(&name, Access::Read).map_err(open)?;
             kept.replace(&path, &mut Contents { file, at: 0 })?;
             failpoint!("repair.between_segments");
         }

@@ -23,7 +23,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::event_log::audit::{Audit, Depth, Fault, FaultKind};
 use crate::event_log::copy::{Extent, Progress, SegmentPrefix};
-use crate::event_log::mended::{Beginning, Mended};
+use crate::event_log::overlay::{Overlay, OverlayPrefix};
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::tail::Cutting;
 use crate::event_log::{FileLog, HeadFileState, LogError, Tail, segment};
@@ -158,14 +158,14 @@ impl App<'_> {
                 .all(|prefix| prefix.segment != *first)
         });
         let strays: Vec<String> = strays.map(segment::file_name).collect();
-        let mended =
-            || Ok::<_, AppError>(Box::new(self.mended(&backup, &replacements, &strays)?));
-        let whole = FileLog::on(mended()?);
-        check_mended(&whole, &extent, from, progress)?;
+        let overlay =
+            || Ok::<_, AppError>(Box::new(self.overlay(&backup, &replacements, &strays)?));
+        let whole = FileLog::on(overlay()?);
+        check_overlay(&whole, &extent, from, progress)?;
         let tail = tail_to_settle(&whole)?;
         let ends = match tail.head_file {
             HeadFileState::Sound => whole,
-            HeadFileState::OneSlot | HeadFileState::Lost => FileLog::as_of(mended()?, tail.end),
+            HeadFileState::OneSlot | HeadFileState::Lost => FileLog::as_of(overlay()?, tail.end),
         };
         check_past(&ends, &extent, from)?;
         if tail.head_file == HeadFileState::Lost {
@@ -210,23 +210,23 @@ impl App<'_> {
         }
     }
 
-    fn mended(
+    fn overlay(
         &self,
         backup: &BackupDirectory,
         replacements: &[Replacement],
         strays: &[String],
-    ) -> Result<Mended, AppError> {
-        let beginning = |of: &Replacement| Beginning {
+    ) -> Result<Overlay, AppError> {
+        let beginning = |of: &Replacement| OverlayPrefix {
             bytes: of.from_backup,
             goes_on: of.stay.is_some(),
         };
-        let beginnings = replacements
+        let overlaid = replacements
             .iter()
             .map(|replaced| (replaced.file_name(), beginning(replaced)));
-        Ok(Mended {
+        Ok(Overlay {
             log: Box::new(self.log_files()?),
             copy: Box::new(backup.log()?),
-            beginnings: beginnings.collect::<BTreeMap<_, _>>(),
+            overlaid: overlaid.collect::<BTreeMap<_, _>>(),
             strays: strays.iter().cloned().collect::<BTreeSet<_>>(),
         })
     }
@@ -285,14 +285,14 @@ fn damage_of(audit: Audit) -> DamageFound {
     DamageFound { listed, count }
 }
 
-/// The mended log must be whole up to the present head.
-fn check_mended(
-    mended: &FileLog,
+/// The overlay log must be whole up to the present head.
+fn check_overlay(
+    overlay: &FileLog,
     extent: &Extent,
     from: &Path,
     progress: Progress<'_>,
 ) -> Result<(), AppError> {
-    let audit = mended.audit(Depth::Chain, THREADS, progress)?;
+    let audit = overlay.audit(Depth::Chain, THREADS, progress)?;
     let head = audit
         .head
         .map_or(extent.head.sequence, |head| head.sequence);
@@ -312,10 +312,10 @@ fn check_mended(
 }
 
 /// It must hold the backup.
-fn check_past(mended: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
-    match mended.read_after(extent.head.sequence, &extent.head.hash) {
+fn check_past(overlay: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
+    match overlay.read_after(extent.head.sequence, &extent.head.hash) {
         Ok(_) => Ok(()),
-        Err(LogError::NotOnChain { .. }) => Err(foreign(extent, from, mended.head()?.sequence)),
+        Err(LogError::NotOnChain { .. }) => Err(foreign(extent, from, overlay.head()?.sequence)),
         Err(other) => Err(other.into()),
     }
 }

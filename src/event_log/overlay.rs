@@ -1,4 +1,4 @@
-//! A log as it would be if the beginnings of some segments were those of a copy. Nothing is
+//! A log as it would be if the overlaid of some segments were those of a copy. Nothing is
 //! written: so it can be checked to its end before anything is replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,18 +8,18 @@ use std::path::PathBuf;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
 /// A log, and what stands in for parts of it.
-pub struct Mended {
+pub struct Overlay {
     pub log: Box<dyn Storage>,
     pub copy: Box<dyn Storage>,
     /// Segments that begin as they do in the copy.
-    pub beginnings: BTreeMap<String, Beginning>,
+    pub overlaid: BTreeMap<String, OverlayPrefix>,
     /// Files that do not count.
     pub strays: BTreeSet<String>,
 }
 
 /// What of a segment is the copy's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Beginning {
+pub struct OverlayPrefix {
     pub bytes: u64,
     /// Whether the log's own bytes follow behind as many.
     pub goes_on: bool,
@@ -28,14 +28,14 @@ pub struct Beginning {
 fn read_only<T>() -> io::Result<T> {
     Err(io::Error::new(
         io::ErrorKind::ReadOnlyFilesystem,
-        "a mended log is only looked at",
+        "a overlay log is only looked at",
     ))
 }
 
-impl Storage for Mended {
+impl Storage for Overlay {
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names: BTreeSet<String> = self.log.names()?.into_iter().collect();
-        names.extend(self.beginnings.keys().cloned());
+        names.extend(self.overlaid.keys().cloned());
         Ok(names.difference(&self.strays).cloned().collect())
     }
 
@@ -43,7 +43,7 @@ impl Storage for Mended {
         if access != Access::Read {
             return read_only();
         }
-        let Some(beginning) = self.beginnings.get(name) else {
+        let Some(beginning) = self.overlaid.get(name) else {
             return self.log.open(name, access);
         };
         let rest = match self.log.open(name, access) {
@@ -51,7 +51,7 @@ impl Storage for Mended {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Box::new(Spliced {
+        Ok(Box::new(OverlayFile {
             beginning: self.copy.open(name, access)?,
             bytes: beginning.bytes,
             rest,
@@ -72,13 +72,13 @@ impl Storage for Mended {
 }
 
 /// The first bytes of one file, then what another has behind as many.
-struct Spliced {
+struct OverlayFile {
     beginning: Box<dyn StorageFile>,
     bytes: u64,
     rest: Option<Box<dyn StorageFile>>,
 }
 
-impl StorageFile for Spliced {
+impl StorageFile for OverlayFile {
     fn len(&self) -> io::Result<u64> {
         let rest = self.rest.as_ref().map_or(Ok(0), |rest| rest.len())?;
         Ok(self.bytes.max(rest))
