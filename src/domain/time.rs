@@ -213,11 +213,11 @@ impl Zone {
     pub fn end_of(&self, date: BusinessDate) -> EventTime {
         let midnight = (i64::from(date.epoch_days()) + 1) * SECONDS_PER_DAY;
         let mut end = midnight;
-        for stretch in self.stretches_around(midnight) {
-            // A stretch that begins on a later date has nothing of `date`, unless the clock goes back.
-            let local_midnight = midnight - stretch.offset_seconds;
-            if stretch.from < local_midnight {
-                end = local_midnight.min(stretch.until);
+        for period in self.periods_around(midnight) {
+            // A period that begins on a later date has nothing of `date`, unless the clock goes back.
+            let local_midnight = midnight - period.offset_seconds;
+            if period.from < local_midnight {
+                end = local_midnight.min(period.until);
             }
         }
         EventTime::new(nearest_timestamp(end))
@@ -225,7 +225,7 @@ impl Zone {
 
     /// The periods of constant offset in the two days before and after `second`: no zone is,
     /// and no clock was ever turned, further from UTC than that.
-    fn stretches_around(&self, second: i64) -> impl Iterator<Item = Stretch> {
+    fn periods_around(&self, second: i64) -> impl Iterator<Item = OffsetPeriod> {
         let (opening, closing) = (second - 2 * SECONDS_PER_DAY, second + 2 * SECONDS_PER_DAY);
         let start = nearest_timestamp(opening);
         let changes = self
@@ -238,7 +238,7 @@ impl Zone {
             let (from, offset) = next?;
             next = changes.next();
             let until = next.map_or(closing, |(at, _)| at);
-            Some(Stretch {
+            Some(OffsetPeriod {
                 from,
                 until,
                 offset_seconds: offset.seconds().into(),
@@ -260,7 +260,7 @@ impl Zone {
 }
 
 /// A time during which a zone's offset stays the same, in seconds since 1970 UTC.
-struct Stretch {
+struct OffsetPeriod {
     from: i64,
     until: i64,
     /// East of UTC is positive.

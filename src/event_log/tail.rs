@@ -23,23 +23,23 @@ pub struct Tail {
     /// The end of the whole batches that continue the head.
     pub end: Head,
     /// The segments that hold these batches, the last one with `end` in it.
-    pub(super) whole: Vec<Stretch>,
+    pub(super) whole: Vec<SegmentRange>,
     /// Everything behind `end`. Segments that begin behind it are listed even if they are empty.
-    pub(super) torn: Vec<Stretch>,
+    pub(super) torn: Vec<SegmentRange>,
     /// A bad line that good lines follow: more than a crash leaves behind.
     pub(super) doubtful: Option<(Place, String)>,
 }
 
 /// Bytes of one segment.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stretch {
+pub struct SegmentRange {
     pub segment: Sequence,
     pub bytes: Range<u64>,
-    /// The first and the last of its lines that can be read, in a torn stretch.
+    /// The first and the last of its lines that can be read, in a torn range.
     pub sequences: Option<(Sequence, Sequence)>,
 }
 
-impl Stretch {
+impl SegmentRange {
     pub fn length(&self) -> u64 {
         self.bytes.end - self.bytes.start
     }
@@ -116,20 +116,20 @@ impl Tail {
     }
 
     pub fn torn_bytes(&self) -> u64 {
-        self.torn.iter().map(Stretch::length).sum()
+        self.torn.iter().map(SegmentRange::length).sum()
     }
 
     /// Bytes behind `head`, whole or torn.
     pub(super) fn bytes(&self) -> u64 {
-        self.whole.iter().map(Stretch::length).sum::<u64>() + self.torn_bytes()
+        self.whole.iter().map(SegmentRange::length).sum::<u64>() + self.torn_bytes()
     }
 
     /// What settling would cut. An empty segment that the next append would begin is none.
-    pub fn cuts(&self) -> impl Iterator<Item = &Stretch> {
+    pub fn cuts(&self) -> impl Iterator<Item = &SegmentRange> {
         let next = self.end.sequence.next();
         self.torn
             .iter()
-            .filter(move |stretch| stretch.length() > 0 || stretch.segment > next)
+            .filter(move |range| range.length() > 0 || range.segment > next)
     }
 
     /// Whether there is nothing to settle.
@@ -309,7 +309,7 @@ impl Scan {
             } else {
                 length
             };
-            whole.push(Stretch {
+            whole.push(SegmentRange {
                 segment: *first,
                 bytes: start..stop,
                 sequences: None,
@@ -336,7 +336,7 @@ fn torn_stretch(
     storage: &dyn Storage,
     segment: Sequence,
     bytes: Range<u64>,
-) -> Result<Stretch, LogError> {
+) -> Result<SegmentRange, LogError> {
     let text = segment::read_from(storage, segment, bytes.start)?;
     let lines = text
         .split(|byte| *byte == b'\n')
@@ -344,7 +344,7 @@ fn torn_stretch(
     let mut sequences = lines.map(|line| line.sequence);
     let first = sequences.next();
     let sequences = first.map(|first| (first, sequences.next_back().unwrap_or(first)));
-    Ok(Stretch {
+    Ok(SegmentRange {
         segment,
         bytes,
         sequences,

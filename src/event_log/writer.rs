@@ -9,7 +9,7 @@ use crate::event_log::head::{Head, HeadFile, HeadFileState, Published};
 use crate::event_log::reader::check_line;
 use crate::event_log::segment::{self, Segment, io_error};
 use crate::event_log::storage::{Access, Storage, StorageFile};
-use crate::event_log::tail::{self, Cutting, Stretch, Tail};
+use crate::event_log::tail::{self, Cutting, SegmentRange, Tail};
 
 /// The writer lock, held. Dropping it lets go of the lock.
 pub struct Writer<'s> {
@@ -135,15 +135,15 @@ impl<'s> Writer<'s> {
 
     fn cut_and_publish(&mut self, tail: &Tail) -> Result<(), LogError> {
         failpoint!("recovery.before_cut");
-        let behind = |stretch: &&Stretch| stretch.segment > tail.end.segment;
-        for Stretch { segment: first, .. } in tail.torn.iter().rev().filter(behind) {
+        let behind = |range: &&SegmentRange| range.segment > tail.end.segment;
+        for SegmentRange { segment: first, .. } in tail.torn.iter().rev().filter(behind) {
             let name = segment::file_name(*first);
             self.storage
                 .remove(&name)
                 .map_err(|source| io_error(self.storage, "remove", *first, source))?;
         }
-        for stretch in &tail.whole {
-            self.make_durable(stretch, tail.head_file)?;
+        for range in &tail.whole {
+            self.make_durable(range, tail.head_file)?;
         }
         self.sync_directory()?;
         failpoint!("recovery.before_publish");
@@ -159,16 +159,16 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// Cuts a segment behind `stretch` and makes the rest of it durable. The process that wrote it
+    /// Cuts a segment behind `range` and makes the rest of it durable. The process that wrote it
     /// may have died of a failed fsync, after which a second one succeeds without writing anything;
     /// so the bytes that are to be published late are written again. With the head file lost that
     /// would be the whole log, almost all of which was acknowledged once.
-    fn make_durable(&self, stretch: &Stretch, head_file: HeadFileState) -> Result<(), LogError> {
-        let Stretch {
+    fn make_durable(&self, range: &SegmentRange, head_file: HeadFileState) -> Result<(), LogError> {
+        let SegmentRange {
             segment: first,
             bytes,
             ..
-        } = stretch;
+        } = range;
         let file = segment::open(self.storage, *first, Access::Write)?;
         let io = |source| io_error(self.storage, "recover", *first, source);
         file.truncate(bytes.end).map_err(io)?;

@@ -13,7 +13,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::domain::text::Displayed;
-use crate::event_log::tail::Stretch;
+use crate::event_log::tail::SegmentRange;
 use crate::event_log::{HeadFileState, segment};
 use crate::files::held::Held;
 use crate::reports::table::Table;
@@ -143,7 +143,7 @@ fn as_lines(plan: &RepairPlan) -> String {
     text
 }
 
-fn cut_line(cut: &Stretch, acknowledged: &str) -> String {
+fn cut_line(cut: &SegmentRange, acknowledged: &str) -> String {
     let lines = match cut.sequences {
         Some((first, last)) if first == last => format!("event {first}"),
         Some((first, last)) => format!("events {first} to {last}"),
