@@ -3,7 +3,7 @@
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::audit::content::{Contents, Counted};
-use crate::event_log::audit::plan::{self, Plan, Task};
+use crate::event_log::audit::plan::{self, ChunkRange, Plan};
 use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, Scope, identity};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
@@ -64,17 +64,17 @@ impl Track {
 pub(super) fn check(
     storage: &dyn Storage,
     plan: &Plan,
-    task: &Task,
+    range: &ChunkRange,
     scope: &Scope<'_>,
     buffer: &mut Vec<u8>,
 ) -> Result<Checked, LogError> {
-    let (segment, _) = plan::open(storage, task.segment, &plan.head)?;
-    let track = track_before(storage, plan, task)?;
-    let length = usize::try_from(task.bytes.end - task.bytes.start).expect("a chunk fits memory");
+    let (segment, _) = plan::open(storage, range.segment, &plan.head)?;
+    let track = track_before(storage, plan, range)?;
+    let length = usize::try_from(range.bytes.end - range.bytes.start).expect("a chunk fits memory");
     if buffer.len() < length {
         buffer.resize(length, 0);
     }
-    let read = segment.read_at(&mut buffer[..length], task.bytes.start)?;
+    let read = segment.read_at(&mut buffer[..length], range.bytes.start)?;
     let contents = Contents::new(scope.depth, scope.marks);
     let depth = scope.depth;
     let mut chunk = Chunk {
@@ -86,7 +86,7 @@ pub(super) fn check(
         checked: Checked::default(),
     };
     chunk.checked.bytes = length as u64;
-    chunk.lines(&buffer[..read], task.bytes.start);
+    chunk.lines(&buffer[..read], range.bytes.start);
     chunk.checked.counted = std::mem::take(&mut chunk.contents.counted);
     chunk.checked.last = chunk
         .track
@@ -98,10 +98,10 @@ pub(super) fn check(
 fn track_before(
     storage: &dyn Storage,
     plan: &Plan,
-    task: &Task,
+    range: &ChunkRange,
 ) -> Result<Option<Track>, LogError> {
-    let Some((segment, end)) = task.before else {
-        return Ok((task.first == Some(Sequence::FIRST)).then_some(Track::START));
+    let Some((segment, end)) = range.before else {
+        return Ok((range.first == Some(Sequence::FIRST)).then_some(Track::START));
     };
     match plan::open(storage, segment, &plan.head)?.0.line_before(end) {
         Ok((_, bytes)) => Ok(Line::parse(&bytes).ok().map(|line| track_of(&line))),

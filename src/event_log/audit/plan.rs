@@ -16,11 +16,11 @@ const CHUNK_BYTES: u64 = 512 << 10;
 
 pub(super) struct Plan {
     pub head: Head,
-    pub chunks: Vec<Task>,
+    pub chunks: Vec<ChunkRange>,
 }
 
 /// Whole lines of one segment.
-pub(super) struct Task {
+pub(super) struct ChunkRange {
     pub segment: Sequence,
     pub bytes: Range<u64>,
     /// Where the line before ends: in this segment, or in one before it. `None` before the first
@@ -111,7 +111,7 @@ impl Plan {
                 Some((first, start))
             };
             let first = (start == 0).then_some(first);
-            self.chunks.push(Task {
+            self.chunks.push(ChunkRange {
                 segment: segment.first,
                 bytes: start..border,
                 before,
