@@ -14,7 +14,6 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 pub mod founding;
-mod history;
 pub mod identity;
 pub mod import;
 pub mod mailing;
@@ -23,6 +22,7 @@ pub mod repair;
 pub mod reports;
 pub mod simulate;
 pub mod status;
+mod timed_commands;
 pub mod verify;
 pub mod write;
 

@@ -21,8 +21,8 @@ use std::io::{Read, Write};
 
 use csv::StringRecord;
 
-use crate::app::history::{Performance, Playhead, Rehearsal};
 use crate::app::identity::Caller;
+use crate::app::timed_commands::{BatchAppender, BatchDecider, HistoryClock};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::tracker;
@@ -138,32 +138,25 @@ impl App<'_> {
         accounting: Option<&mut Accounting<'_>>,
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, AppError> {
-        let playhead = Playhead::new(self.environment.now());
-        let mut performance = Performance::open(self, &playhead, accounting)?;
+        let history_clock = HistoryClock::new(self.environment.now());
+        let mut appender = BatchAppender::open(self, &history_clock, accounting)?;
         let index = tracker::open_index(&self.around())?;
         tracker::catch_up(&self.around(), &index)?;
         let importer = self.actor(&index, caller.user.id)?;
         importer.require(Right::Administer)?;
-        let head = *performance.writer().head();
-        let rehearsal = Rehearsal::begin(&index, &head)?;
-        let mut planner = Planner::new(
-            self,
-            &index,
-            sheet,
-            importer,
-            rehearsal,
-            performance.writer(),
-        );
+        let head = *appender.writer().head();
+        let decider = BatchDecider::begin(&index, &head)?;
+        let mut planner = Planner::new(self, &index, sheet, importer, decider, appender.writer());
         if kind != ImportKind::Activity {
-            planner.at_once(self.stamp(performance.writer())?);
+            planner.at_once(self.stamp(appender.writer())?);
         }
-        let (plan, rehearsal) = planner.decide_all(kind, progress)?;
+        let (plan, decider) = planner.decide_all(kind, progress)?;
         let summary = settle(sheet, plan.summary, options.on_error)?;
         let mut summary = summary;
-        match perform(plan.steps, &mut summary, &mut performance, rehearsal) {
+        match perform(plan.steps, &mut summary, &mut appender, decider) {
             Ok(()) => Ok(summary),
             Err(error) if self.log.is_draft() => Err(error),
-            Err(error) => Err(self.stopped(kind, &summary, performance.settle(), error)),
+            Err(error) => Err(self.stopped(kind, &summary, appender.settle(), error)),
         }
     }
 
@@ -224,24 +217,24 @@ fn settle(
 fn perform(
     steps: Vec<Step>,
     summary: &mut ImportSummary,
-    performance: &mut Performance<'_, '_, '_>,
-    rehearsal: Rehearsal<'_>,
+    appender: &mut BatchAppender<'_, '_, '_>,
+    decider: BatchDecider<'_>,
 ) -> Result<(), AppError> {
     // What accounting appends at a close shifts the sequences of what follows, so the index has to
     // read them from the log.
     let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
-    let rehearsal = if closes { None } else { Some(rehearsal) };
+    let decider = if closes { None } else { Some(decider) };
     for step in steps {
         match step {
-            Step::Append(batch) => performance.append(batch)?,
+            Step::Append(batch) => appender.append(batch)?,
             Step::Close(at, request) => {
-                performance.flush()?;
-                let before = performance.appended();
-                let closed = performance.close(at, &request)?;
+                appender.flush()?;
+                let before = appender.appended();
+                let closed = appender.close(at, &request)?;
                 summary
                     .closed_dates
                     .extend(closed.iter().map(|closed| closed.day.business_date));
-                if performance.appended() == before {
+                if appender.appended() == before {
                     summary.imported -= 1;
                     summary.skipped += 1;
                 } else {
@@ -250,12 +243,12 @@ fn perform(
             }
         }
     }
-    performance.flush()?;
-    summary.appended_events = performance.appended();
-    if let Some(rehearsal) = rehearsal {
+    appender.flush()?;
+    summary.appended_events = appender.appended();
+    if let Some(decider) = decider {
         // The import has succeeded; an index that cannot follow is brought to the head by whoever
         // needs it next.
-        let _ = rehearsal.commit(performance.writer().head());
+        let _ = decider.commit(appender.writer().head());
     }
     Ok(())
 }

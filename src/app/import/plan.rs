@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::app::command::{Command, hash};
-use crate::app::history::{Rehearsal, Timed};
 use crate::app::import::columns::Column;
 use crate::app::import::obstacle::Obstacles;
 use crate::app::import::past::{Past, Place};
 use crate::app::import::row::{self, Action, Fault, Request, Rows};
 use crate::app::import::sheet::{Sheet, SheetRow};
 use crate::app::import::{ImportKind, ImportSummary};
+use crate::app::timed_commands::{BatchDecider, Timed};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
@@ -80,7 +80,7 @@ pub(super) struct Planner<'a, 'e> {
     app: &'a App<'e>,
     index: &'a StateIndex,
     sheet: &'a Sheet,
-    rehearsal: Rehearsal<'a>,
+    decider: BatchDecider<'a>,
     importer: Rc<User>,
     people: People<'a>,
     rows: Rows,
@@ -106,14 +106,14 @@ impl<'a, 'e> Planner<'a, 'e> {
         index: &'a StateIndex,
         sheet: &'a Sheet,
         importer: User,
-        rehearsal: Rehearsal<'a>,
+        decider: BatchDecider<'a>,
         writer: &Writer<'_>,
     ) -> Planner<'a, 'e> {
         Planner {
             app,
             index,
             sheet,
-            rehearsal,
+            decider,
             importer: Rc::new(importer),
             people: People {
                 index,
@@ -145,7 +145,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         mut self,
         kind: ImportKind,
         progress: &dyn Fn(u64),
-    ) -> Result<(Plan, Rehearsal<'a>), AppError> {
+    ) -> Result<(Plan, BatchDecider<'a>), AppError> {
         let sheet = self.sheet;
         if kind == ImportKind::Activity {
             self.passed_line = self.find_passed_line(kind)?;
@@ -170,7 +170,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             .rejected
             .extend(sheet.malformed.iter().cloned());
         self.plan.summary.rejected.sort_by_key(|row| row.line);
-        Ok((self.plan, self.rehearsal))
+        Ok((self.plan, self.decider))
     }
 
     fn decide(&mut self, kind: ImportKind, row: &SheetRow) -> Result<(), Trouble> {
@@ -201,7 +201,7 @@ impl<'a, 'e> Planner<'a, 'e> {
                     command: &command,
                     key: None,
                 };
-                return Err(also(self.rehearsal.check(&timed, dice.as_mut()), late)?);
+                return Err(also(self.decider.check(&timed, dice.as_mut()), late)?);
             }
             Err(other) => return Err(other),
         };
@@ -211,7 +211,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             command: &command,
             key: Some((&request.row_key, hash)),
         };
-        match self.rehearsal.decide(&timed, dice.as_mut())? {
+        match self.decider.decide(&timed, dice.as_mut())? {
             Some(batch) => self.carry_out(batch),
             None => self.plan.summary.skipped += 1,
         }

@@ -6,8 +6,8 @@ use jiff::civil::Weekday;
 
 use crate::app::AppError;
 use crate::app::command::Command;
-use crate::app::history::{Performance, Rehearsal, Timed};
 use crate::app::simulate::{Hours, SeededDice, errands, people};
+use crate::app::timed_commands::{BatchAppender, BatchDecider, Timed};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::dice::Dice;
 use crate::domain::event::Event;
@@ -25,7 +25,7 @@ const MINUTE_MICROS: usize = 60_000_000;
 /// The people, what lies open, and the way into the log.
 pub(super) struct Office<'o, 'p, 'l, 'd> {
     index: &'o StateIndex,
-    performance: Performance<'p, 'l, 'd>,
+    appender: BatchAppender<'p, 'l, 'd>,
     dice: SeededDice,
     admin: Rc<User>,
     /// Every active person; those who were there before the simulation come first.
@@ -55,7 +55,7 @@ enum Moment {
 impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     pub fn open(
         index: &'o StateIndex,
-        performance: Performance<'p, 'l, 'd>,
+        appender: BatchAppender<'p, 'l, 'd>,
         dice: SeededDice,
         admin: Rc<User>,
         tasks_per_day: u32,
@@ -64,7 +64,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         let (residents, commands) = (0, 0);
         Office {
             index,
-            performance,
+            appender,
             dice,
             admin,
             staff,
@@ -77,7 +77,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     }
 
     pub fn appended(&self) -> u64 {
-        self.performance.appended()
+        self.appender.appended()
     }
 
     /// Registers the popugs: one manager, one accountant, developers and workers.
@@ -95,7 +95,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         self.staff = residents.map(Rc::new).collect();
         self.residents = self.staff.len();
         self.look_at_open_tasks()?;
-        let mut rehearsal = Rehearsal::begin(self.index, self.performance.writer().head())?;
+        let mut decider = BatchDecider::begin(self.index, self.appender.writer().head())?;
         for nth in 0..popugs {
             let people::Person {
                 login,
@@ -116,10 +116,10 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 role: role.name().into(),
             });
             let admin = Rc::clone(&self.admin);
-            self.carry_out(&mut rehearsal, at, &admin, &command)?;
+            self.carry_out(&mut decider, at, &admin, &command)?;
         }
-        self.performance.flush()?;
-        rehearsal.commit(self.performance.writer().head())
+        self.appender.flush()?;
+        decider.commit(self.appender.writer().head())
     }
 
     fn look_at_open_tasks(&mut self) -> Result<(), AppError> {
@@ -136,14 +136,14 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
 
     /// Plays a date and closes it.
     pub fn work(&mut self, hours: &Hours) -> Result<(), AppError> {
-        let mut rehearsal = Rehearsal::begin(self.index, self.performance.writer().head())?;
+        let mut decider = BatchDecider::begin(self.index, self.appender.writer().head())?;
         for (at, moment) in self.agenda(hours) {
             if let Some((actor, command)) = self.think_of(moment) {
-                self.carry_out(&mut rehearsal, at, &actor, &command)?;
+                self.carry_out(&mut decider, at, &actor, &command)?;
             }
         }
-        self.performance.flush()?;
-        rehearsal.commit(self.performance.writer().head())?;
+        self.appender.flush()?;
+        decider.commit(self.appender.writer().head())?;
         let soon =
             EventTime::from_micros(hours.over.micros() + self.dice.below(MINUTE_MICROS) as i64);
         let at = soon.unwrap_or(hours.over).min(hours.now);
@@ -152,7 +152,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             through: None,
             imported: None,
         };
-        let closed = self.performance.close(at, &request)?;
+        let closed = self.appender.close(at, &request)?;
         self.closed_dates
             .extend(closed.iter().map(|closed| closed.day.business_date));
         Ok(())
@@ -270,7 +270,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
 
     fn carry_out(
         &mut self,
-        rehearsal: &mut Rehearsal<'_>,
+        decider: &mut BatchDecider<'_>,
         at: EventTime,
         actor: &User,
         command: &Command,
@@ -281,10 +281,10 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             command,
             key: None,
         };
-        if let Some(batch) = rehearsal.decide(&timed, &mut self.dice)? {
+        if let Some(batch) = decider.decide(&timed, &mut self.dice)? {
             self.follow(&batch)?;
             self.commands += 1;
-            self.performance.append(batch)?;
+            self.appender.append(batch)?;
         }
         Ok(())
     }

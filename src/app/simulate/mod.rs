@@ -18,8 +18,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use uuid::{Builder, Uuid};
 
-use crate::app::history::{Performance, Playhead};
 use crate::app::identity::Caller;
+use crate::app::timed_commands::{BatchAppender, HistoryClock};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::run::{consume_accounting, consume_analytics};
@@ -105,8 +105,8 @@ impl App<'_> {
         progress: &dyn Fn(u32),
     ) -> Result<Simulated, AppError> {
         let now = self.environment.now();
-        let playhead = Playhead::new(now);
-        let performance = Performance::open(self, &playhead, Some(accounting))?;
+        let history_clock = HistoryClock::new(now);
+        let appender = BatchAppender::open(self, &history_clock, Some(accounting))?;
         let index = tracker::open_index(&self.around())?;
         tracker::catch_up(&self.around(), &index)?;
         let admin = self.actor(&index, caller.user.id)?;
@@ -116,13 +116,13 @@ impl App<'_> {
             simulation.days,
             &company,
             now,
-            performance.writer().last_time(),
+            appender.writer().last_time(),
         )?;
-        let dice = SeededDice::new(simulation.seed, performance.writer().head().sequence.next());
+        let dice = SeededDice::new(simulation.seed, appender.writer().head().sequence.next());
         let taken: HashSet<String> = index.users()?.into_iter().map(|user| user.login).collect();
         let mut office = Office::open(
             &index,
-            performance,
+            appender,
             dice,
             Rc::new(admin),
             simulation.tasks_per_day,

@@ -1,7 +1,7 @@
 //! Carries out many timed commands under one writer lock, for imports and simulations.
 //!
-//! A [`Rehearsal`] decides: it holds one transaction of the state index and follows each batch
-//! in it, so that every command sees what the ones before it did. A [`Performance`] appends: it
+//! A [`BatchDecider`] decides: it holds one transaction of the state index and follows each batch
+//! in it, so that every command sees what the ones before it did. A [`BatchAppender`] appends: it
 //! gathers batches into groups that cost two fdatasyncs each, and closes dates in between, as of
 //! their moment in history. Lock order: `accounting.lock` and its tables first, the writer last.
 
@@ -29,15 +29,15 @@ const GROUP_BYTES_MAX: usize = 8 << 20;
 const EVENT_BYTES: usize = 700;
 
 /// A clock that shows the moment of history that is being carried out.
-pub(super) struct Playhead(Cell<EventTime>);
+pub(super) struct HistoryClock(Cell<EventTime>);
 
-impl Playhead {
-    pub fn new(at: EventTime) -> Playhead {
-        Playhead(Cell::new(at))
+impl HistoryClock {
+    pub fn new(at: EventTime) -> HistoryClock {
+        HistoryClock(Cell::new(at))
     }
 }
 
-impl Clock for Playhead {
+impl Clock for HistoryClock {
     fn now(&self) -> EventTime {
         self.0.get()
     }
@@ -53,17 +53,17 @@ pub(super) struct Timed<'a> {
 }
 
 /// Deciding inside a transaction of the index, which ends unchanged unless it is committed.
-pub(super) struct Rehearsal<'i> {
+pub(super) struct BatchDecider<'i> {
     index: &'i StateIndex,
     next: Sequence,
     open: bool,
 }
 
-impl<'i> Rehearsal<'i> {
+impl<'i> BatchDecider<'i> {
     /// The index is at `head`.
-    pub fn begin(index: &'i StateIndex, head: &Head) -> Result<Rehearsal<'i>, AppError> {
+    pub fn begin(index: &'i StateIndex, head: &Head) -> Result<BatchDecider<'i>, AppError> {
         index.begin()?;
-        Ok(Rehearsal {
+        Ok(BatchDecider {
             index,
             next: head.sequence.next(),
             open: true,
@@ -123,7 +123,7 @@ impl<'i> Rehearsal<'i> {
     }
 }
 
-impl Drop for Rehearsal<'_> {
+impl Drop for BatchDecider<'_> {
     fn drop(&mut self) {
         if self.open {
             // If even that fails, closing the connection does it.
@@ -161,9 +161,9 @@ impl App<'_> {
 }
 
 /// Appending under the writer lock, which is held all along.
-pub(super) struct Performance<'p, 'l, 'd> {
+pub(super) struct BatchAppender<'p, 'l, 'd> {
     around: Surroundings<'l>,
-    playhead: &'l Playhead,
+    history_clock: &'l HistoryClock,
     writer: Writer<'l>,
     accounting: Option<&'p mut Accounting<'d>>,
     began: Sequence,
@@ -172,24 +172,24 @@ pub(super) struct Performance<'p, 'l, 'd> {
     group_bytes: usize,
 }
 
-impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
+impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     /// Takes the writer lock. `accounting` is there if dates are going to be closed.
     pub fn open(
         app: &'l App<'_>,
-        playhead: &'l Playhead,
+        history_clock: &'l HistoryClock,
         accounting: Option<&'p mut Accounting<'d>>,
-    ) -> Result<Performance<'p, 'l, 'd>, AppError> {
+    ) -> Result<BatchAppender<'p, 'l, 'd>, AppError> {
         let around = Surroundings {
-            clock: playhead,
+            clock: history_clock,
             ..app.around()
         };
         let writer = app.log.writer(&around.patience())?;
         report_recovery(writer.recovery(), app.notices);
         let began = writer.head().sequence;
         let group = Vec::new();
-        Ok(Performance {
+        Ok(BatchAppender {
             around,
-            playhead,
+            history_clock,
             writer,
             accounting,
             began,
@@ -230,9 +230,9 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
     }
 
     /// Lets go of the writer lock when something has failed, and settles what that left behind the
-    /// head: what is whole is published, the rest is cut. Returns where the performance began.
+    /// head: what is whole is published, the rest is cut. Returns where the appender began.
     pub fn settle(self) -> Result<Sequence, LogError> {
-        let Performance {
+        let BatchAppender {
             around,
             writer,
             began,
@@ -247,14 +247,14 @@ impl<'p, 'l, 'd> Performance<'p, 'l, 'd> {
     /// accounted for.
     ///
     /// # Panics
-    /// If the performance was opened without accounting.
+    /// If the appender was opened without accounting.
     pub fn close(
         &mut self,
         at: EventTime,
         request: &CloseRequest,
     ) -> Result<Vec<Closed>, AppError> {
         self.flush()?;
-        self.playhead.0.set(at);
+        self.history_clock.0.set(at);
         let accounting = self
             .accounting
             .as_deref_mut()
