@@ -1,19 +1,19 @@
 //! Imports CSV files: users, tasks, and the whole history of another tracker.
 //!
-//! `sheet` reads the file, made of `records` in some `encoding` under some `columns`, `row` says what a row asks for and under which key, `plan` decides
+//! `csv_file` reads the file, made of `records` in some `encoding` under some `columns`, `row` says what a row asks for and under which key, `plan` decides
 //! every row before anything is appended. Rows carry idempotency keys that follow from their
 //! contents, so a file may be imported again, whole or extended, after a kill or by mistake.
 //!
 //! Invariant: what a row appends does not depend on which rows were appended by an earlier run.
 
 mod columns;
+mod csv_file;
 mod encoding;
 mod obstacle;
 mod past;
 mod plan;
 mod records;
 mod row;
-mod sheet;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +31,9 @@ use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::{FileLog, LogError};
 pub use columns::Reading;
+use csv_file::CsvFile;
 use plan::{Plan, Planner, Step};
 pub use row::Fault;
-use sheet::Sheet;
 
 /// What a file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,22 +118,22 @@ impl App<'_> {
     ) -> Result<ImportSummary, AppError> {
         caller.require(Right::Administer)?;
         // Read before any lock is taken: the input may be a pipe that nobody fills.
-        let sheet = Sheet::read(kind, &options.reading, input)?;
-        sheet
+        let csv_file = CsvFile::read(kind, &options.reading, input)?;
+        csv_file
             .remarks()
             .iter()
             .for_each(|remark| (options.remark)(remark));
-        let closes = kind == ImportKind::Activity && row::asks_to_close(&sheet);
+        let closes = kind == ImportKind::Activity && row::asks_to_close(&csv_file);
         self.with_books(closes, |accounting| {
-            self.import_sheet(caller, kind, &sheet, options, accounting, progress)
+            self.import_file(caller, kind, &csv_file, options, accounting, progress)
         })
     }
 
-    fn import_sheet(
+    fn import_file(
         &self,
         caller: &Caller,
         kind: ImportKind,
-        sheet: &Sheet,
+        csv_file: &CsvFile,
         options: ImportOptions<'_, '_>,
         accounting: Option<&mut Accounting<'_>>,
         progress: &dyn Fn(u64),
@@ -146,12 +146,13 @@ impl App<'_> {
         importer.require(Right::Administer)?;
         let head = *appender.writer().head();
         let decider = BatchDecider::begin(&index, &head)?;
-        let mut planner = Planner::new(self, &index, sheet, importer, decider, appender.writer());
+        let mut planner =
+            Planner::new(self, &index, csv_file, importer, decider, appender.writer());
         if kind != ImportKind::Activity {
             planner.at_once(self.stamp(appender.writer())?);
         }
         let (plan, decider) = planner.decide_all(kind, progress)?;
-        let summary = settle(sheet, plan.summary, options.on_error)?;
+        let summary = settle(csv_file, plan.summary, options.on_error)?;
         let mut summary = summary;
         match perform(plan.steps, &mut summary, &mut appender, decider) {
             Ok(()) => Ok(summary),
@@ -197,7 +198,7 @@ fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
 /// # Errors
 /// [`AppError::BadRows`] unless bad rows are to be skipped.
 fn settle(
-    sheet: &Sheet,
+    csv_file: &CsvFile,
     summary: ImportSummary,
     on_error: OnError<'_>,
 ) -> Result<ImportSummary, AppError> {
@@ -207,7 +208,7 @@ fn settle(
             bad: summary.rejected,
         }),
         OnError::Skip { rejects: Some(to) } => {
-            sheet.write_rejects(&summary.rejected, to)?;
+            csv_file.write_rejects(&summary.rejected, to)?;
             Ok(summary)
         }
         OnError::Refuse | OnError::Skip { rejects: None } => Ok(summary),

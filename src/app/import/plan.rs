@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use crate::app::command::{Command, hash};
 use crate::app::import::columns::Column;
+use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::obstacle::Obstacles;
 use crate::app::import::past::{Past, Place};
 use crate::app::import::row::{self, Action, Fault, Request, Rows};
-use crate::app::import::sheet::{Sheet, SheetRow};
 use crate::app::import::{ImportKind, ImportSummary};
 use crate::app::timed_commands::{BatchDecider, Timed};
 use crate::app::{App, AppError};
@@ -79,7 +79,7 @@ impl From<StateError> for Trouble {
 pub(super) struct Planner<'a, 'e> {
     app: &'a App<'e>,
     index: &'a StateIndex,
-    sheet: &'a Sheet,
+    csv_file: &'a CsvFile,
     decider: BatchDecider<'a>,
     importer: Rc<User>,
     people: People<'a>,
@@ -104,7 +104,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     pub fn new(
         app: &'a App<'e>,
         index: &'a StateIndex,
-        sheet: &'a Sheet,
+        csv_file: &'a CsvFile,
         importer: User,
         decider: BatchDecider<'a>,
         writer: &Writer<'_>,
@@ -112,7 +112,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         Planner {
             app,
             index,
-            sheet,
+            csv_file,
             decider,
             importer: Rc::new(importer),
             people: People {
@@ -128,7 +128,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             passed_line: 0,
             past: None,
             obstacles: Obstacles::new(&app.log, index),
-            plan: Plan::empty((sheet.rows.len() + sheet.malformed.len()) as u64),
+            plan: Plan::empty((csv_file.rows.len() + csv_file.malformed.len()) as u64),
         }
     }
 
@@ -146,11 +146,11 @@ impl<'a, 'e> Planner<'a, 'e> {
         kind: ImportKind,
         progress: &dyn Fn(u64),
     ) -> Result<(Plan, BatchDecider<'a>), AppError> {
-        let sheet = self.sheet;
+        let csv_file = self.csv_file;
         if kind == ImportKind::Activity {
             self.passed_line = self.find_passed_line(kind)?;
         }
-        for (row, done) in sheet.rows.iter().zip(1..) {
+        for (row, done) in csv_file.rows.iter().zip(1..) {
             let faults = match self.decide(kind, row) {
                 Ok(()) => Vec::new(),
                 Err(Trouble::Bad(faults)) => self.all_faults(kind, row, faults)?,
@@ -168,15 +168,15 @@ impl<'a, 'e> Planner<'a, 'e> {
         self.plan
             .summary
             .rejected
-            .extend(sheet.malformed.iter().cloned());
+            .extend(csv_file.malformed.iter().cloned());
         self.plan.summary.rejected.sort_by_key(|row| row.line);
         Ok((self.plan, self.decider))
     }
 
-    fn decide(&mut self, kind: ImportKind, row: &SheetRow) -> Result<(), Trouble> {
+    fn decide(&mut self, kind: ImportKind, row: &CsvRow) -> Result<(), Trouble> {
         let request = self
             .rows
-            .request(kind, self.sheet, row)
+            .request(kind, self.csv_file, row)
             .map_err(Trouble::Bad)?;
         if request.action == Action::Close {
             return self.close(&request, row);
@@ -250,7 +250,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         self.plan.steps.push(Step::Append(batch));
     }
 
-    fn close(&mut self, request: &Request, row: &SheetRow) -> Result<(), Trouble> {
+    fn close(&mut self, request: &Request, row: &CsvRow) -> Result<(), Trouble> {
         let actor = self.actor(row)?;
         if self.is_passed(request) {
             self.plan.summary.skipped += 1;
@@ -284,9 +284,9 @@ impl<'a, 'e> Planner<'a, 'e> {
     /// times do not tell how far an earlier run came.
     fn find_passed_line(&self, kind: ImportKind) -> Result<u64, AppError> {
         let (mut rows, mut passed) = (Rows::default(), 0);
-        for row in &self.sheet.rows {
-            if row::time_of(self.sheet, row) == self.last
-                && let Ok(request) = rows.request(kind, self.sheet, row)
+        for row in &self.csv_file.rows {
+            if row::time_of(self.csv_file, row) == self.last
+                && let Ok(request) = rows.request(kind, self.csv_file, row)
                 && self.index.given_command(&request.row_key)?.is_some()
             {
                 passed = row.line;
@@ -331,14 +331,14 @@ impl<'a, 'e> Planner<'a, 'e> {
         ))
     }
 
-    fn cell<'r>(&'r self, row: &'r SheetRow, column: Column) -> &'r str {
-        self.sheet.cell(&row.record, column)
+    fn cell<'r>(&'r self, row: &'r CsvRow, column: Column) -> &'r str {
+        self.csv_file.cell(&row.record, column)
     }
 
     fn read_command(
         &mut self,
         request: &Request,
-        row: &SheetRow,
+        row: &CsvRow,
     ) -> Result<(Rc<User>, Command), Trouble> {
         if request.action == Action::Complete {
             return self.completion(row);
@@ -374,8 +374,8 @@ impl<'a, 'e> Planner<'a, 'e> {
         Ok((actor, command))
     }
 
-    fn actor(&mut self, row: &SheetRow) -> Result<Rc<User>, Trouble> {
-        let name = self.sheet.cell(&row.record, Column::Actor);
+    fn actor(&mut self, row: &CsvRow) -> Result<Rc<User>, Trouble> {
+        let name = self.csv_file.cell(&row.record, Column::Actor);
         if name.is_empty() {
             let importer = self.importer.id;
             return self.people.by_id(importer);
@@ -383,8 +383,8 @@ impl<'a, 'e> Planner<'a, 'e> {
         self.people.named(name)
     }
 
-    fn completion(&mut self, row: &SheetRow) -> Result<(Rc<User>, Command), Trouble> {
-        let task = self.task(self.sheet.cell(&row.record, Column::Key))?;
+    fn completion(&mut self, row: &CsvRow) -> Result<(Rc<User>, Command), Trouble> {
+        let task = self.task(self.csv_file.cell(&row.record, Column::Key))?;
         let is_holder = self.cell(row, Column::Actor).is_empty();
         let actor = if is_holder {
             self.people.by_id(task.assignee)?

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::app::import::columns::Column;
-use crate::app::import::sheet::{Sheet, SheetRow};
+use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::{BadRow, ImportKind};
 use crate::app::write::KEY_BYTES_MAX;
 use crate::domain::rejection::{Rejection, RejectionClass};
@@ -96,7 +96,7 @@ impl Fault {
     }
 }
 
-impl SheetRow {
+impl CsvRow {
     pub fn rejected(&self, faults: Vec<Fault>) -> BadRow {
         BadRow {
             line: self.line,
@@ -168,10 +168,10 @@ impl Rows {
     pub fn request(
         &mut self,
         kind: ImportKind,
-        sheet: &Sheet,
-        row: &SheetRow,
+        csv_file: &CsvFile,
+        row: &CsvRow,
     ) -> Result<Request, Vec<Fault>> {
-        let cell = |column| sheet.cell(&row.record, column);
+        let cell = |column| csv_file.cell(&row.record, column);
         let (action, at, row_key) = match kind {
             ImportKind::Users => (
                 Action::Register,
@@ -238,17 +238,17 @@ pub(super) fn create_key(foreign_id: &str) -> String {
 }
 
 /// What a row asks for, if that can be read.
-pub(super) fn action_of(kind: ImportKind, sheet: &Sheet, row: &SheetRow) -> Option<Action> {
+pub(super) fn action_of(kind: ImportKind, csv_file: &CsvFile, row: &CsvRow) -> Option<Action> {
     match kind {
         ImportKind::Users => Some(Action::Register),
         ImportKind::Tasks => Some(Action::Create),
-        ImportKind::Activity => Action::parse(sheet.cell(&row.record, Column::Action)).ok(),
+        ImportKind::Activity => Action::parse(csv_file.cell(&row.record, Column::Action)).ok(),
     }
 }
 
 /// All that is wrong with the texts that an action takes, whatever the state of the company.
-pub(super) fn text_faults(action: Action, sheet: &Sheet, row: &SheetRow) -> Vec<Fault> {
-    let cell = |column| sheet.cell(&row.record, column);
+pub(super) fn text_faults(action: Action, csv_file: &CsvFile, row: &CsvRow) -> Vec<Fault> {
+    let cell = |column| csv_file.cell(&row.record, column);
     let refusals = match action {
         Action::Register => vec![
             text::check_login(cell(Column::Login)).err(),
@@ -289,14 +289,14 @@ fn parse_time(text: &str) -> Result<EventTime, Fault> {
 }
 
 /// The time of a row, if it has a good one.
-pub(super) fn time_of(sheet: &Sheet, row: &SheetRow) -> Option<EventTime> {
-    parse_time(sheet.cell(&row.record, Column::At)).ok()
+pub(super) fn time_of(csv_file: &CsvFile, row: &CsvRow) -> Option<EventTime> {
+    parse_time(csv_file.cell(&row.record, Column::At)).ok()
 }
 
 /// Whether any row of an activity file closes dates.
-pub(super) fn asks_to_close(sheet: &Sheet) -> bool {
-    sheet
+pub(super) fn asks_to_close(csv_file: &CsvFile) -> bool {
+    csv_file
         .rows
         .iter()
-        .any(|row| sheet.cell(&row.record, Column::Action) == Action::Close.name())
+        .any(|row| csv_file.cell(&row.record, Column::Action) == Action::Close.name())
 }

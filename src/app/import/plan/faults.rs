@@ -3,9 +3,9 @@
 use crate::app::AppError;
 use crate::app::import::ImportKind;
 use crate::app::import::columns::Column;
+use crate::app::import::csv_file::CsvRow;
 use crate::app::import::plan::{Planner, Trouble};
 use crate::app::import::row::{self, Action, Fault};
-use crate::app::import::sheet::SheetRow;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::time::EventTime;
 
@@ -27,7 +27,7 @@ impl Planner<'_, '_> {
     pub(super) fn all_faults(
         &mut self,
         kind: ImportKind,
-        row: &SheetRow,
+        row: &CsvRow,
         found: Vec<Fault>,
     ) -> Result<Vec<Fault>, AppError> {
         let mut faults = found;
@@ -47,12 +47,13 @@ impl Planner<'_, '_> {
         Ok(faults)
     }
 
-    fn more_faults(&mut self, kind: ImportKind, row: &SheetRow) -> Result<Vec<Fault>, AppError> {
+    fn more_faults(&mut self, kind: ImportKind, row: &CsvRow) -> Result<Vec<Fault>, AppError> {
         let mut faults = Vec::new();
-        let Some(action) = row::action_of(kind, self.sheet, row) else {
+        let Some(action) = row::action_of(kind, self.csv_file, row) else {
             return Ok(faults);
         };
-        if let Some(at) = row::time_of(self.sheet, row).filter(|_| kind == ImportKind::Activity) {
+        if let Some(at) = row::time_of(self.csv_file, row).filter(|_| kind == ImportKind::Activity)
+        {
             faults.extend(self.time_fault(at)?);
         }
         let is_late = !faults.is_empty();
@@ -73,7 +74,7 @@ impl Planner<'_, '_> {
             _ => None,
         };
         faults.extend(refused.iter().map(Fault::from_rejection));
-        faults.extend(row::text_faults(action, self.sheet, row));
+        faults.extend(row::text_faults(action, self.csv_file, row));
         Ok(faults)
     }
 }

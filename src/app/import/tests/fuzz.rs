@@ -8,8 +8,8 @@ use super::{HEADER, ROWS};
 use crate::app::import::ImportKind;
 use crate::app::import::Reading;
 use crate::app::import::columns::Column;
+use crate::app::import::csv_file::CsvFile;
 use crate::app::import::row::Rows;
-use crate::app::import::sheet::Sheet;
 use crate::domain::tests::mutation::mutated;
 use crate::domain::time::EventTime;
 
@@ -58,20 +58,20 @@ fn files() -> impl Strategy<Value = (ImportKind, Vec<u8>)> {
 }
 
 /// Header and good rows, quoted wherever that is needed.
-fn written(kind: ImportKind, sheet: &Sheet) -> Vec<u8> {
+fn written(kind: ImportKind, csv_file: &CsvFile) -> Vec<u8> {
     let columns: Vec<_> = ALL
         .into_iter()
-        .filter(|column| sheet.has(*column))
+        .filter(|column| csv_file.has(*column))
         .collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer
         .write_record(columns.iter().map(|column| column.name()))
         .unwrap();
-    for row in &sheet.rows {
+    for row in &csv_file.rows {
         // Guarded as exports guard: exactly one quote comes off again.
         let cells = columns
             .iter()
-            .map(|column| guarded(sheet.cell(&row.record, *column)));
+            .map(|column| guarded(csv_file.cell(&row.record, *column)));
         writer
             .write_record(cells)
             .unwrap_or_else(|error| panic!("{kind:?}: {error}"));
@@ -104,40 +104,44 @@ const ALL: [Column; 11] = [
     Column::Description,
 ];
 
-fn cells(sheet: &Sheet) -> Vec<Vec<String>> {
+fn cells(csv_file: &CsvFile) -> Vec<Vec<String>> {
     let of_row = |record| {
         ALL.into_iter()
-            .map(|column| sheet.cell(record, column).to_owned())
+            .map(|column| csv_file.cell(record, column).to_owned())
             .collect()
     };
-    sheet.rows.iter().map(|row| of_row(&row.record)).collect()
+    csv_file
+        .rows
+        .iter()
+        .map(|row| of_row(&row.record))
+        .collect()
 }
 
 proptest! {
     #[test]
     fn a_file_reads_the_same_once_it_is_written_again((kind, bytes) in files()) {
-        let Ok(sheet) = Sheet::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
-        let again = written(kind, &sheet);
-        let read = Sheet::read(kind, &Reading::default(), &again[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let Ok(csv_file) = CsvFile::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
+        let again = written(kind, &csv_file);
+        let read = CsvFile::read(kind, &Reading::default(), &again[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert!(read.malformed.is_empty());
-        prop_assert_eq!(cells(&read), cells(&sheet));
+        prop_assert_eq!(cells(&read), cells(&csv_file));
     }
 
     #[test]
     fn the_rows_of_any_file_ask_for_something_or_are_bad((kind, bytes) in files()) {
-        let Ok(sheet) = Sheet::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
+        let Ok(csv_file) = CsvFile::read(kind, &Reading::default(), &bytes[..]) else { return Ok(()) };
         let mut rows = Rows::default();
         let mut keys = std::collections::BTreeSet::new();
-        for row in &sheet.rows {
-            let Ok(request) = rows.request(kind, &sheet, row) else { continue };
+        for row in &csv_file.rows {
+            let Ok(request) = rows.request(kind, &csv_file, row) else { continue };
             if let Some(at) = request.at {
                 prop_assert_eq!(at.to_string().parse::<EventTime>().unwrap(), at);
             }
             // Rows without a key of their own are told apart by their count.
-            let is_counted = kind == ImportKind::Activity && sheet.cell(&row.record, Column::Key).is_empty();
+            let is_counted = kind == ImportKind::Activity && csv_file.cell(&row.record, Column::Key).is_empty();
             prop_assert!(!is_counted || keys.insert(request.row_key.clone()), "{}", request.row_key);
         }
         let mut rejects = Vec::new();
-        sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
+        csv_file.write_rejects(&csv_file.malformed, &mut rejects).unwrap();
     }
 }

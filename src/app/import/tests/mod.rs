@@ -1,8 +1,8 @@
 //! Imports into real stores, under a pinned clock and pinned dice.
 
 mod again;
+mod csv_files;
 mod fuzz;
-mod sheets;
 mod speed;
 
 use std::cell::RefCell;

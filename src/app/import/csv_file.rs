@@ -26,7 +26,7 @@ const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 /// Some exports name their separator in a line before the header.
 const NAMES_SEPARATOR: &[u8] = b"sep=";
 
-pub(super) struct Sheet {
+pub(super) struct CsvFile {
     /// Without the columns of a rejects file, and without empty headers at its end.
     header: StringRecord,
     /// Cells of a row, those of a rejects file included.
@@ -35,25 +35,25 @@ pub(super) struct Sheet {
     encoding: Encoding,
     /// How the file was read, if not as expected.
     read_as: Option<String>,
-    pub rows: Vec<SheetRow>,
+    pub rows: Vec<CsvRow>,
     /// Rows that have no cells to look at.
     pub malformed: Vec<BadRow>,
 }
 
-pub(super) struct SheetRow {
+pub(super) struct CsvRow {
     /// Counted from 1, where the row begins.
     pub line: u64,
     pub record: StringRecord,
 }
 
-impl Sheet {
+impl CsvFile {
     /// # Errors
     /// [`AppError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
     pub fn read(
         kind: ImportKind,
         reading: &Reading,
         mut input: impl Read,
-    ) -> Result<Sheet, AppError> {
+    ) -> Result<CsvFile, AppError> {
         let columns = Columns::new(kind, reading)?;
         let mut bytes = Vec::new();
         input
@@ -85,7 +85,7 @@ impl Sheet {
         let places = columns
             .places(&header)
             .map_err(|reason| bad(reason, Some(MAPPING)))?;
-        let mut sheet = Sheet {
+        let mut csv_file = CsvFile {
             header,
             width,
             places,
@@ -94,8 +94,8 @@ impl Sheet {
             rows: Vec::new(),
             malformed: Vec::new(),
         };
-        records.for_each(|record| sheet.take(record, reading.ignore_unknown));
-        Ok(sheet)
+        records.for_each(|record| csv_file.take(record, reading.ignore_unknown));
+        Ok(csv_file)
     }
 
     /// What whoever gave the file is told about how it was read; nothing where it is as expected.
@@ -118,7 +118,7 @@ impl Sheet {
         match fault {
             None => {
                 record.truncate(self.header.len());
-                self.rows.push(SheetRow { line, record });
+                self.rows.push(CsvRow { line, record });
             }
             Some(fault) => {
                 record.truncate(self.header.len() + surplus);

@@ -2,17 +2,17 @@
 
 use crate::app::AppError;
 use crate::app::import::columns::Column;
-use crate::app::import::sheet::{Sheet, SheetRow};
+use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::{ImportKind, Reading};
 use crate::domain::text::unescape_formula;
 
-fn tasks(file: &[u8]) -> Result<Sheet, AppError> {
-    Sheet::read(ImportKind::Tasks, &Reading::default(), file)
+fn tasks(file: &[u8]) -> Result<CsvFile, AppError> {
+    CsvFile::read(ImportKind::Tasks, &Reading::default(), file)
 }
 
 /// Line and reason of what is malformed.
-fn malformed(sheet: &Sheet) -> Vec<(u64, &str)> {
-    sheet
+fn malformed(csv_file: &CsvFile) -> Vec<(u64, &str)> {
+    csv_file
         .malformed
         .iter()
         .map(|row| (row.line, row.faults[0].reason.as_str()))
@@ -47,20 +47,23 @@ fn rows_know_the_line_they_begin_in() {
         mac,
         format!("\u{feff}{file}"),
     ] {
-        let sheet = tasks(file.as_bytes()).unwrap();
-        let lines: Vec<_> = sheet.rows.iter().map(|row| row.line).collect();
+        let csv_file = tasks(file.as_bytes()).unwrap();
+        let lines: Vec<_> = csv_file.rows.iter().map(|row| row.line).collect();
         assert_eq!(lines, [2, 5, 6], "{file:?}");
-        assert_eq!(sheet.cell(&sheet.rows[1].record, Column::Title), "three");
+        assert_eq!(
+            csv_file.cell(&csv_file.rows[1].record, Column::Title),
+            "three"
+        );
     }
 }
 
 #[test]
 fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
     let file = b"key,title\nA\nB,two\nC,\xff\nD,four,more\n";
-    let sheet = tasks(&file[..]).unwrap();
-    assert_eq!(sheet.rows.len(), 1);
+    let csv_file = tasks(&file[..]).unwrap();
+    assert_eq!(csv_file.rows.len(), 1);
     assert_eq!(
-        malformed(&sheet),
+        malformed(&csv_file),
         [
             (2, "the row has 1 cells, the header 2"),
             (
@@ -79,10 +82,10 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
         ("\"B,two\nC,three", &["\"B,two\nC,three"]),
     ] {
         let file = format!("key,title\nA,one\nX\n{file}");
-        let sheet = tasks(file.as_bytes()).unwrap();
-        assert_eq!(sheet.rows.len(), 1);
-        let [short, open] = &sheet.malformed[..] else {
-            panic!("{} bad rows", sheet.malformed.len())
+        let csv_file = tasks(file.as_bytes()).unwrap();
+        assert_eq!(csv_file.rows.len(), 1);
+        let [short, open] = &csv_file.malformed[..] else {
+            panic!("{} bad rows", csv_file.malformed.len())
         };
         assert_eq!((short.line, open.line), (3, 4));
         let reason = &open.faults[0].reason;
@@ -101,29 +104,31 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
 #[test]
 fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
     let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
-    let sheet = tasks(&file[..]).unwrap();
-    let cells: Vec<Vec<_>> = sheet
+    let csv_file = tasks(&file[..]).unwrap();
+    let cells: Vec<Vec<_>> = csv_file
         .rows
         .iter()
         .map(|row| row.record.iter().collect())
         .collect();
     assert_eq!(cells, [["A", "one"]]);
     let mut rejects = Vec::new();
-    sheet.write_rejects(&sheet.malformed, &mut rejects).unwrap();
+    csv_file
+        .write_rejects(&csv_file.malformed, &mut rejects)
+        .unwrap();
     let wanted = "key,title,line,column,reason\nB,two,3,,\"the row has 2 cells, the header 5\"\n";
     assert_eq!(String::from_utf8(rejects).unwrap(), wanted);
 }
 
 /// Keys and titles.
 fn read(file: &[u8]) -> (Vec<(u64, String, String)>, Vec<String>) {
-    let sheet = tasks(file).unwrap();
-    assert_eq!(malformed(&sheet), []);
-    let cell = |row: &SheetRow, column| sheet.cell(&row.record, column).to_owned();
-    let rows = sheet
+    let csv_file = tasks(file).unwrap();
+    assert_eq!(malformed(&csv_file), []);
+    let cell = |row: &CsvRow, column| csv_file.cell(&row.record, column).to_owned();
+    let rows = csv_file
         .rows
         .iter()
         .map(|row| (row.line, cell(row, Column::Key), cell(row, Column::Title)));
-    (rows.collect(), sheet.remarks())
+    (rows.collect(), csv_file.remarks())
 }
 
 #[test]
@@ -214,8 +219,8 @@ fn empty_columns_and_rows_are_passed_over() {
 #[test]
 fn blanks_around_words_are_no_part_of_them() {
     let file = "login,name,email,role\n bob ,Bob,b@p.example,\tworker\u{a0}\n";
-    let sheet = Sheet::read(ImportKind::Users, &Reading::default(), file.as_bytes()).unwrap();
-    let cell = |column| sheet.cell(&sheet.rows[0].record, column);
+    let csv_file = CsvFile::read(ImportKind::Users, &Reading::default(), file.as_bytes()).unwrap();
+    let cell = |column| csv_file.cell(&csv_file.rows[0].record, column);
     assert_eq!((cell(Column::Login), cell(Column::Role)), ("bob", "worker"));
 }
 
@@ -237,8 +242,8 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
         ("key", "Issue key"),
         ("jira_id", "Issue key"),
     ];
-    let sheet = Sheet::read(ImportKind::Tasks, &reading(&map, true), file.as_bytes()).unwrap();
-    let cell = |column| sheet.cell(&sheet.rows[0].record, column);
+    let csv_file = CsvFile::read(ImportKind::Tasks, &reading(&map, true), file.as_bytes()).unwrap();
+    let cell = |column| csv_file.cell(&csv_file.rows[0].record, column);
     let cells = [
         Column::Title,
         Column::Key,
@@ -247,7 +252,7 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
     ]
     .map(cell);
     assert_eq!(cells, ["One", "UP-1", "UP-1", "text"]);
-    assert_eq!(sheet.remarks(), ["passed over: Status, Labels"]);
+    assert_eq!(csv_file.remarks(), ["passed over: Status, Labels"]);
     // A header that another one is taken for is no longer ours.
     let both = "title,Summary,key\nx,One,A\n";
     assert_eq!(
@@ -257,7 +262,7 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
 }
 
 fn refused(kind: ImportKind, reading: &Reading, file: &str) -> (String, Vec<String>) {
-    match Sheet::read(kind, reading, file.as_bytes()) {
+    match CsvFile::read(kind, reading, file.as_bytes()) {
         Err(AppError::BadCsv { reason, hints }) => (reason, hints),
         Err(AppError::Usage { message, hint }) => (message, hint.into_iter().collect()),
         Err(other) => panic!("{other}"),
