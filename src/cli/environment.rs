@@ -114,9 +114,9 @@ impl Environment for SystemEnvironment {
         match self.seed {
             Some(seed) => {
                 let digest = Sha256::digest(format!("{seed}/{salt}"));
-                Box::new(Shaken(ChaCha20Rng::from_seed(digest.into())))
+                Box::new(RandomDice(ChaCha20Rng::from_seed(digest.into())))
             }
-            None => Box::new(Shaken(rand::rng())),
+            None => Box::new(RandomDice(rand::rng())),
         }
     }
 
@@ -129,9 +129,9 @@ impl Environment for SystemEnvironment {
     }
 }
 
-struct Shaken<R>(R);
+struct RandomDice<R>(R);
 
-impl<R: Rng> Dice for Shaken<R> {
+impl<R: Rng> Dice for RandomDice<R> {
     fn below(&mut self, bound: usize) -> usize {
         self.0.random_range(0..bound)
     }

@@ -3,7 +3,6 @@
 //! One file per report. A report only reads, and says as of which sequence it is. Whether the
 //! caller may see it is decided before.
 
-pub mod audit;
 pub mod balances;
 #[cfg(test)]
 mod check;
@@ -20,6 +19,7 @@ pub mod people;
 pub mod query;
 pub mod render;
 pub mod source;
+pub mod statement;
 pub mod table;
 pub mod tasks;
 pub mod top_task;

@@ -9,7 +9,7 @@ use crate::reports::error::ReportError;
 use crate::reports::query::Query;
 use crate::reports::table::Report;
 use crate::reports::{
-    audit, balances, closes, earnings, negative, payouts, tasks, top_task, trial_balance,
+    balances, closes, earnings, negative, payouts, statement, tasks, top_task, trial_balance,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -100,8 +100,8 @@ impl ReportName {
             ReportName::Negative => negative::load(connection, query),
             ReportName::TopTask => top_task::load(connection, query),
             ReportName::Payouts => payouts::load(connection, query),
-            ReportName::Statement => audit::load_statement(connection, query),
-            ReportName::Entries => audit::load_entries(connection, query),
+            ReportName::Statement => statement::load_statement(connection, query),
+            ReportName::Entries => statement::load_entries(connection, query),
             ReportName::TrialBalance => trial_balance::load(connection, query),
             ReportName::Closes => closes::load(connection, query),
             ReportName::Tasks => tasks::load(connection, query),

@@ -26,7 +26,7 @@ pub enum Hand<'a> {
 }
 
 /// What is appended, and what ended it early.
-pub struct Course {
+pub struct Appended {
     pub lines: Vec<Value>,
     pub ended: Option<Ended>,
 }
@@ -208,7 +208,7 @@ impl Books {
         through: Option<Date>,
         now: i64,
         found: &[Value],
-    ) -> Result<Course, Refusal> {
+    ) -> Result<Appended, Refusal> {
         let actor = self.user(by);
         if !actor.active {
             return Err((5, "actor_deactivated"));
@@ -229,7 +229,7 @@ impl Books {
         row: Option<&str>,
         at: i64,
         found: &[Value],
-    ) -> Result<Course, Refusal> {
+    ) -> Result<Appended, Refusal> {
         self.close_finished(by, (None, row), at, found)
     }
 
@@ -239,7 +239,7 @@ impl Books {
         (through, row): (Option<Date>, Option<&str>),
         now: i64,
         found: &[Value],
-    ) -> Result<Course, Refusal> {
+    ) -> Result<Appended, Refusal> {
         let seen = self.seen_by(ACCOUNTING);
         let lines = if self.postable().is_empty() {
             vec![]
@@ -247,14 +247,14 @@ impl Books {
             self.reaction(self.stamp(now)?, found)
         };
         if let Some(stop) = self.stop() {
-            return Ok(Course {
+            return Ok(Appended {
                 lines,
                 ended: Some(Ended::Stopped(stop)),
             });
         }
         let mut ahead = self.clone();
         lines.iter().for_each(|line| ahead.follow(line));
-        let mut course = Course { lines, ended: None };
+        let mut appended = Appended { lines, ended: None };
         loop {
             let date = if self.missing_from_the_books().is_some() {
                 &seen
@@ -263,18 +263,18 @@ impl Books {
             }
             .first_open_date();
             if through.is_some_and(|through| date > through) || !self.calendar.is_over(date, now) {
-                return Ok(course);
+                return Ok(appended);
             }
             if let Some(sequence) = self.blocks(date) {
-                return Ok(Course {
+                return Ok(Appended {
                     ended: Some(Ended::Blocked(date, sequence)),
-                    ..course
+                    ..appended
                 });
             }
-            let found = found.get(course.lines.len()..).unwrap_or_default();
+            let found = found.get(appended.lines.len()..).unwrap_or_default();
             let closed = ahead.closing(by, row, self.stamp(now)?, found);
             closed.iter().for_each(|line| ahead.follow(line));
-            course.lines.extend(closed);
+            appended.lines.extend(closed);
         }
     }
 

@@ -275,11 +275,11 @@ impl Walk<'_> {
         let Some(found) = found else {
             return Fate::Passed;
         };
-        let course = self
+        let appended = self
             .ahead
             .close_imported(&by, Some(&key), row.at, found)
             .expect("allowed");
-        Fate::Lines(course.lines, course.ended)
+        Fate::Lines(appended.lines, appended.ended)
     }
 
     fn decide(&mut self, row: &Row, place: usize, found: &[Value]) -> Fate {

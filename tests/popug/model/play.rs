@@ -11,7 +11,7 @@ use popug_cli::domain::time::{BusinessDate, EventTime};
 use popug_cli::event_log::Batch;
 use serde_json::Value;
 
-use super::bookkeeping::{Course, Ended, Hand};
+use super::bookkeeping::{Appended, Ended, Hand};
 use super::books::{Books, Cause, Owed, text};
 use super::calendar::{DAY, MINUTE, micros};
 use super::command::Command;
@@ -288,7 +288,7 @@ impl Play {
                 same("appended", &found.len(), &0)
             }
             (Ok(_), Err(expected)) => Err(format!("the close was to be refused with {expected:?}")),
-            (_, Ok(Course { lines, ended })) => {
+            (_, Ok(Appended { lines, ended })) => {
                 let ended_so = match &result {
                     Ok(closed) => told_of(closed, &lines).map(|()| None)?,
                     Err(error) => Some(ended_by(error)?),
