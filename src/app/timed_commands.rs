@@ -1,9 +1,9 @@
 //! Carries out many timed commands under one writer lock, for imports and simulations.
 //!
-//! A [`BatchDecider`] decides: it holds one transaction of the state index and follows each batch
-//! in it, so that every command sees what the ones before it did. A [`BatchAppender`] appends: it
-//! gathers batches into groups that cost two fdatasyncs each, and closes dates in between, as of
-//! their moment in history. Lock order: `accounting.lock` and its tables first, the writer last.
+//! A [`BatchDecider`] decides in one transaction of the state index and applies each batch in it,
+//! so every command sees the results of the commands before it. A [`BatchAppender`] gathers
+//! batches into groups that cost two fdatasyncs each, and closes dates in between, as of their
+//! moment in history. Lock order: `accounting.lock` and its tables first, the writer lock last.
 
 use std::cell::Cell;
 
@@ -230,7 +230,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     }
 
     /// Lets go of the writer lock when something has failed, and settles what that left behind the
-    /// head: what is whole is published, the rest is cut. Returns where the appender began.
+    /// head: what is whole is published, the rest is cut. Returns the sequence at which the appender began.
     pub fn settle(self) -> Result<Sequence, LogError> {
         let BatchAppender {
             around,

@@ -1,11 +1,11 @@
 //! Copies of the log: the bytes of its segments, each line checked while it is copied.
 //!
-//! A copy holds whole batches up to a head that was read once, so it is consistent while others
-//! write, and takes no lock. It is brought on by what the log has got since: bytes that the copy
-//! holds already are read and compared, never written again.
+//! A copy takes no lock and holds whole batches up to a head that was read once, so it is
+//! consistent while others write. Copying again adds only the new events: bytes that the copy
+//! already has are read and compared, never written again.
 //!
-//! What must hold: no line reaches a copy whose hash does not continue the line before it; killed
-//! anywhere, a copy still holds every byte of the extent it was begun with.
+//! Invariant: every line of a copy continues the hash of the line before it. If copying is killed,
+//! the copy still has every byte of the extent that it had before.
 
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,7 @@ use crate::event_log::{FileLog, segment};
 
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// The beginning of a segment, as far as a copy holds it.
+/// The first bytes of a segment, as many as a copy holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SegmentPrefix {
     /// The segment's first sequence.
@@ -28,7 +28,7 @@ pub struct SegmentPrefix {
     pub sha256: Hash,
 }
 
-/// What a copy holds.
+/// The segments and bytes that a copy holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extent {
     /// The end of the last prefix.
@@ -37,7 +37,7 @@ pub struct Extent {
     pub prefixes: Vec<SegmentPrefix>,
 }
 
-/// What copying did.
+/// The result of copying.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Copied {
     pub extent: Extent,
@@ -45,16 +45,16 @@ pub struct Copied {
     pub segments: u64,
     /// Bytes that were written.
     pub bytes: u64,
-    /// Segments that the copy no longer held as it ought to, and that were made good.
+    /// Damaged segments of the copy, which were copied again.
     pub renewed: Vec<Sequence>,
 }
 
-/// Told the bytes that are done and all bytes.
+/// Called with the bytes that are done and the total.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 impl Extent {
-    /// The prefixes that `storage` does not hold as this extent says. What stands behind a prefix is
-    /// not the extent's.
+    /// The prefixes whose bytes `storage` lacks or has changed. Bytes after a prefix do not belong to
+    /// the extent.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -76,7 +76,7 @@ impl Extent {
     }
 }
 
-/// A prefix that is there.
+/// A prefix that a storage holds.
 struct Held {
     /// The state of SHA-256 behind it.
     digest: Sha256,

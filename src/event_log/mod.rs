@@ -1,13 +1,14 @@
 //! The append-only, sequence-numbered, hash-chained log: the only truth of the company.
 //!
-//! [`encode`] writes a batch as lines, [`line`](Line) reads one, [`hash`] chains them. [`head`]
-//! says up to where the log is acknowledged, [`writer`] appends and publishes, [`reader`] reads
-//! acknowledged lines only, [`tail`] tells what stands behind the head, [`audit`] checks all lines
-//! and the head. [`copy`] copies what is acknowledged, [`overlay`] shows a log as it would be with parts of a
-//! copy in it. [`storage`] is the only door to the disk; `draft` stands before it in a dry run.
-//! [`upcast`] lifts old versions; `schema` holds the JSON Schemas of all versions.
+//! - [`encode`] turns a batch into lines, [`line`](Line) parses one, [`hash`] chains them.
+//! - [`head`] names the last acknowledged event; [`tail`] examines the bytes after it.
+//! - [`writer`] appends and publishes, [`reader`] reads acknowledged lines, [`audit`] checks every
+//!   line and the head.
+//! - [`copy`] copies acknowledged lines; [`overlay`] shows a log with parts of a copy in it.
+//! - [`storage`] is all disk access; `draft` replaces it in a dry run.
+//! - [`upcast`] reads events of old versions; `schema` has the JSON Schemas of all versions.
 //!
-//! Invariant: nothing that was acknowledged is ever changed, moved or cut by this module.
+//! Invariant: this module never changes, moves or cuts an acknowledged line.
 
 pub mod audit;
 pub mod copy;

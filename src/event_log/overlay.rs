@@ -1,5 +1,5 @@
-//! A log as it would be if the overlaid of some segments were those of a copy. Nothing is
-//! written: so it can be checked to its end before anything is replaced.
+//! A storage that shows a log in which some segments begin with bytes of a copy. It writes nothing,
+//! so a repair can check the whole result before it replaces anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -7,28 +7,28 @@ use std::path::PathBuf;
 
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
-/// A log, and what stands in for parts of it.
+/// A log, and the parts of a copy that replace some of its bytes.
 pub struct Overlay {
     pub log: Box<dyn Storage>,
     pub copy: Box<dyn Storage>,
-    /// Segments that begin as they do in the copy.
+    /// The segments that begin with bytes of the copy.
     pub overlaid: BTreeMap<String, OverlayPrefix>,
-    /// Files that do not count.
+    /// Files that are left out.
     pub strays: BTreeSet<String>,
 }
 
-/// What of a segment is the copy's.
+/// The bytes at the start of a segment that come from the copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OverlayPrefix {
     pub bytes: u64,
-    /// Whether the log's own bytes follow behind as many.
+    /// Whether the log's own bytes follow.
     pub goes_on: bool,
 }
 
 fn read_only<T>() -> io::Result<T> {
     Err(io::Error::new(
         io::ErrorKind::ReadOnlyFilesystem,
-        "a overlay log is only looked at",
+        "an overlay is read-only",
     ))
 }
 
@@ -71,7 +71,7 @@ impl Storage for Overlay {
     }
 }
 
-/// The first bytes of one file, then what another has behind as many.
+/// The first bytes of one file, then the bytes of another from the same offset on.
 struct OverlayFile {
     beginning: Box<dyn StorageFile>,
     bytes: u64,

@@ -2,8 +2,8 @@
 //!
 //! A mail is composed from facts alone, so composing it again gives the same bytes. A transport
 //! may therefore be asked for the same mail any number of times: a file is written once, and a
-//! mail server sees the same Message-ID. Nothing here reads the log, a clock or the environment,
-//! and nothing decides whether a mail is owed; that is the notifier's.
+//! mail server sees the same Message-ID. This module reads no log, no clock and no environment.
+//! The notifier decides whether a mail is owed.
 
 pub mod compose;
 mod letter;

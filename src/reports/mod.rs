@@ -1,7 +1,7 @@
 //! Reports: load (SQL over DuckDB tables), compute (Polars, pure), render.
 //!
-//! One file per report. A report only reads, and says as of which sequence it is. Whether the
-//! caller may see it is decided before.
+//! One file per report. A report only reads, and states the last event that its tables include.
+//! `app::reports` decides whether the caller may see it.
 
 pub mod balances;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! DuckDB files: opening them with a wait, their tables, and rows appended in sets.
 //!
-//! DuckDB lets one process at a time write a file, and none read it meanwhile. So files are
-//! opened late and closed at once, and whoever finds one locked waits with backoff.
+//! While one process writes a DuckDB file, no other can open it, not even for reading. So files
+//! are opened late and closed at once, and a process that finds one locked waits with backoff.
 
 pub mod connecting;
 pub mod database;

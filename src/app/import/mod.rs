@@ -1,10 +1,11 @@
 //! Imports CSV files: users, tasks, and the whole history of another tracker.
 //!
-//! `csv_file` reads the file, made of `records` in some `encoding` under some `columns`, `row` says what a row asks for and under which key, `plan` decides
-//! every row before anything is appended. Rows carry idempotency keys that follow from their
-//! contents, so a file may be imported again, whole or extended, after a kill or by mistake.
+//! `csv_file` reads the file with `records`, `encoding` and `columns`. `row` reads the command and
+//! the idempotency key of a row. `plan` decides every row before anything is appended. Keys follow
+//! from the contents of rows, so a file can be imported again, whole or extended, after a kill or
+//! by mistake.
 //!
-//! Invariant: what a row appends does not depend on which rows were appended by an earlier run.
+//! Invariant: the events of a row do not depend on which rows an earlier run appended.
 
 mod columns;
 mod csv_file;

@@ -285,7 +285,7 @@ fn damage_of(audit: Audit) -> DamageFound {
     DamageFound { listed, count }
 }
 
-/// The overlay log must be whole up to the present head.
+/// The overlay must be whole up to the present head.
 fn check_overlay(
     overlay: &FileLog,
     extent: &Extent,

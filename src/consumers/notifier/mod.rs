@@ -1,11 +1,13 @@
 //! The notifier: one pay mail for each payout (rule A9).
 //!
-//! `projection` follows payouts and what became of their mails, `attempt` sends those that are
-//! due and appends the outcome, `recorded` holds what the tables say of them to the log, `routes` says which way they leave, `ledger` what they list.
+//! - `projection` applies payouts and results of mails to the notifier's tables.
+//! - `recorded` compares the waiting mails with the log before any is sent.
+//! - `attempt` sends the mails that are due, on the way that `routes` gives, with the charges and
+//!   credits of `ledger`, and appends the results.
 //!
-//! Invariant: a mail is sent only by a process that holds notifier.lock and whose tables have
-//! followed the log to its head, so that no recorded mail is sent again. A failing mail holds no
-//! other. notifier.lock comes before accounting.lock.
+//! Invariant: only a process that holds notifier.lock sends a mail, and only after its tables are
+//! at the head of the log, so that no recorded mail is sent again. A failing mail holds up no
+//! other. notifier.lock is taken before accounting.lock.
 
 mod attempt;
 mod ledger;
