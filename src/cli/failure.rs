@@ -265,7 +265,7 @@ impl From<StoreError> for Failure {
 }
 
 const WAIT_LONGER: &str = "try again, or wait longer with --lock-wait 60s";
-const MOVE_AWAY: &str = "move what stands there out of the way and repeat the command";
+const MOVE_AWAY: &str = "move the file or directory out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
 const FEWER_ROWS: &str =
     "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
@@ -338,10 +338,10 @@ impl From<ConsumeError> for Failure {
             }
             ConsumeError::ForeignTables { consumer, .. } => Failure::new(Exit::Damaged, "foreign_tables", message)
                 .hint("the log was restored or replaced since")
-                .hint(format!("`popug-cli consume {} --rebuild` makes the tables anew from this log", consumer.name())),
+                .hint(format!("`popug-cli consume {} --rebuild` rebuilds the tables from this log", consumer.name())),
             ConsumeError::OtherVersion { consumer, .. } => {
                 Failure::new(Exit::Failure, "tables_of_another_version", message)
-                    .hint(format!("`popug-cli consume {}` makes the tables anew from the log", consumer.name()))
+                    .hint(format!("`popug-cli consume {}` rebuilds the tables from the log", consumer.name()))
             }
             ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)
                 .hint("nothing was paid; `popug-cli consume accounting --rebuild` rebuilds the tables from the log"),
@@ -403,7 +403,7 @@ impl From<ReportError> for Failure {
                 Failure::new(Exit::Failure, "nothing_consumed", message)
                     .hint("`popug-cli consume` reads the log into the tables")
             }
-            ReportError::UserMissing => Failure::usage(message).hint("name him: --user LOGIN"),
+            ReportError::UserMissing => Failure::usage(message).hint("name the user: --user LOGIN"),
             ReportError::UnknownReport(_) | ReportError::NoPeriod(_) | ReportError::NoUser(_) => {
                 Failure::usage(message)
             }

@@ -26,10 +26,10 @@ pub struct Global {
     /// The store
     #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
-    /// How data is written; by default `table` on a terminal and `plain` elsewhere
+    /// Format of the output; by default `table` on a terminal and `plain` elsewhere
     #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Format::SHOWN, Format::name))]
     pub output: Option<Format>,
-    /// Write data into this file; its extension (csv, json, ndjson, parquet, md) tells the format
+    /// Write the output to this file; the extension (csv, json, ndjson, parquet, md) sets the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)

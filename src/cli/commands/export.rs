@@ -31,7 +31,7 @@ pub struct Export {
     /// Write every report that you may see to a file of this directory, and manifest.json
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Of the report files
+    /// Format of the report files
     #[arg(long, default_value = "csv", value_parser = one_of(&Format::EXPORTED, Format::name))]
     format: Format,
 }
@@ -44,7 +44,7 @@ enum What {
 
 #[derive(Args, Debug)]
 struct Journal {
-    /// For which program
+    /// The program that reads the journal
     #[arg(long, value_parser = one_of(&Dialect::ALL, Dialect::name))]
     format: Dialect,
 }

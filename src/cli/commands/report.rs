@@ -19,10 +19,10 @@ pub struct ReportArgs {
     name: ReportName,
     #[command(flatten)]
     dates: DateArgs,
-    /// Rows by whole days, ISO weeks or calendar months (earnings, top-task)
+    /// One row per day, ISO week or calendar month (earnings, top-task)
     #[arg(long, value_parser = one_of(&Granularity::ALL, Granularity::name))]
     period: Option<Granularity>,
-    /// Only this user
+    /// Only rows of this user
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
 }
