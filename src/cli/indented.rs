@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 
 /// Spreads out `json`, which is compact and valid, as the lines of the log are.
 pub fn indented(json: &str) -> String {

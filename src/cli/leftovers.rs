@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cli::signals::Hold;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 
 /// The main thread may write into a directory while it is removed.
 const REMOVALS_MAX: usize = 50;

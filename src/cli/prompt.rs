@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::Global;
 use crate::credentials::Password;
 use crate::credentials::passwords::PASSWORD_BYTES_MAX;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 
 const PASSWORD: &str = "POPUG_PASSWORD";
 /// Of stdin, where a password is read there; more than any password may have.

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::cli::global::{Global, ProgressStyle};
 use crate::consumers::Notices;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::domain::text::Displayed;
 use crate::files::held;
 
 const EVERY: Duration = Duration::from_secs(1);

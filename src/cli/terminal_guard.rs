@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use crate::domain::text::can_forge;
+use crate::domain::displayed::can_forge;
 
 /// Passes on what is harmless and escapes the rest.
 pub struct TerminalGuard<W> {

@@ -26,10 +26,10 @@ use std::time::Duration;
 
 use crate::domain::clock::{self, Clock, Stamp};
 use crate::domain::dead_letter::Stop;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
-use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
 use crate::state::StateError;

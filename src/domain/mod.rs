@@ -4,10 +4,13 @@
 //! out) and events are followed (`evolve`, `post`: never fails). Clock and dice come in as
 //! arguments.
 
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
 pub mod clock;
 pub mod company;
 pub mod dead_letter;
 pub mod dice;
+pub mod displayed;
 pub mod event;
 pub mod id;
 pub mod ledger;

@@ -5,12 +5,12 @@
 
 mod hint;
 
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::role::{Right, Role};
-use crate::domain::text::Displayed;
 use crate::domain::time::{BusinessDate, EventTime};
 
 /// The kind of a rejection, which decides the exit code.

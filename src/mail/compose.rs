@@ -10,10 +10,11 @@ use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
 
+use crate::domain::displayed::Displayed;
 use crate::domain::id::PayoutId;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
-use crate::domain::text::{Displayed, ascii_domain, check_email};
+use crate::domain::text::{ascii_domain, check_email};
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::mail::letter;
 use crate::mail::settings::Sender;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use textwrap::Options;
 
+use crate::domain::displayed::Displayed;
 use crate::domain::money::Money;
-use crate::domain::text::Displayed;
 use crate::mail::compose::{Line, PayMail};
 
 const COLUMNS: usize = 72;

@@ -19,8 +19,8 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Transport;
-use crate::domain::text::Displayed;
 use crate::mail::compose::ComposedMail;
 use crate::mail::settings::SmtpServer;
 use crate::mail::transport::{Delivery, MailTransport, SendError};

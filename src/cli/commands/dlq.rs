@@ -16,7 +16,6 @@ use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
-use crate::domain::text::Displayed;
 use crate::domain::time::EventTime;
 use crate::reports::table::Table;
 use crate::state::{Resolution, StateIndex};

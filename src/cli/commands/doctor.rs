@@ -7,7 +7,7 @@ use clap::Args;
 use crate::app::doctor::{Check, Examination, Health};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::time::Zone;
 use crate::reports::render::Format;
 use crate::reports::table::{Report, Table, Value};

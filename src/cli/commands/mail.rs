@@ -7,8 +7,9 @@ use crate::cli::invocation::Invocation;
 use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
 use crate::consumers::notifier::{MailRow, Retried};
+use crate::domain::displayed::Displayed;
 use crate::domain::role::Right;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]

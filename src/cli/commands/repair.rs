@@ -12,7 +12,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::event_log::tail::SegmentRange;
 use crate::event_log::{HeadFileState, segment};
 use crate::files::held::Held;

@@ -9,7 +9,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::prompt;
 use crate::credentials::{TokenKind, Ttl};
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::user::User;
 use crate::reports::table::Table;
 

@@ -9,7 +9,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::unsent_mails;
 use crate::consumers::notifier::Outstanding;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::time::EventTime;
 use crate::reports::table::{Table, TableBuilder};
 

@@ -10,9 +10,10 @@ use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::nature::Nature;
 use crate::cli::prompt;
 use crate::credentials::passwords::check_length;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
 use crate::domain::id::UserId;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::user::{self, User as Person};
 use crate::reports::table::{Table, TableBuilder};
 

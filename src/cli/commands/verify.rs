@@ -11,8 +11,8 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::reporter::Reporter;
+use crate::domain::displayed::Displayed;
 use crate::domain::id::Sequence;
-use crate::domain::text::Displayed;
 use crate::files::held::named;
 use crate::reports::table::{Table, TableBuilder};
 

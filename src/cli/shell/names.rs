@@ -11,8 +11,8 @@ use crate::cli::global::Global;
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::shell::Shell;
 use crate::cli::shell::complete::NameKind;
+use crate::domain::displayed::{Displayed, can_forge};
 use crate::domain::role::Right;
-use crate::domain::text::{Displayed, can_forge};
 
 /// Longer lists help nobody.
 const NAMES_MAX: usize = 200;

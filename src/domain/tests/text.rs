@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
+use crate::domain::displayed::Displayed;
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
-use crate::domain::text::{self, Displayed, TITLE_CHARS_MAX, Title};
+use crate::domain::text::{self, TITLE_CHARS_MAX, Title};
 
 /// The ways in which a jira id may stand in front of a title.
 const FORMS: [fn(&str, &str) -> String; 6] = [

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::domain::displayed::Displayed;
 use crate::domain::ledger::entry::{Account, EntryKind};
-use crate::domain::text::Displayed;
 use crate::reports::journal::{Entry, Heading};
 
 pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{footer, for_people, totals_row, write_rows, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Report, Value};

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::{Cell, Report};

@@ -10,7 +10,7 @@ use comfy_table::{Cell as Printed, CellAlignment, ContentArrangement, Table as G
 use jiff::tz::TimeZone;
 use textwrap::core::display_width;
 
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};

@@ -13,7 +13,7 @@ use crate::domain::ledger::entry::EntryKind;
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing;
-use crate::domain::text::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::user::User;
 use crate::state::Recorded;
 
