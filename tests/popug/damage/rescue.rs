@@ -87,6 +87,12 @@ impl Job {
         job
     }
 
+    /// A death at the first passing of each named place; none without the feature `failpoints`.
+    fn first_passings(&self) -> Vec<Death> {
+        let first = self.passed.iter().filter(|place| place.ends_with(":1"));
+        first.cloned().map(Death::At).collect()
+    }
+
     fn call<'w>(&self, world: &'w World) -> Call<'w> {
         let call = match self.kind {
             Kind::Backup { .. } => world.call("ada", self.words),
@@ -526,6 +532,19 @@ impl Rescue {
             .collect();
         self.round(job, &deaths, seed);
     }
+
+    fn killed_at_every_place(&self) {
+        let mut spared = places();
+        spared.retain(|place| self.tally.deaths_at(place) == 0);
+        assert!(spared.is_empty(), "nobody dies at {spared:?}");
+    }
+}
+
+/// The named places that rescuers pass and nothing else does.
+fn places() -> Vec<String> {
+    let mut places = kills::places();
+    places.retain(|place| is_of_rescue(place));
+    places
 }
 
 fn any_death(job: &Job, rng: &mut ChaCha20Rng) -> Death {
@@ -535,6 +554,7 @@ fn any_death(job: &Job, rng: &mut ChaCha20Rng) -> Death {
     Death::At(job.passed[rng.random_range(0..job.passed.len())].clone())
 }
 
+/// A build with `failpoints` kills them at every named place as well.
 #[test]
 fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
     let rescue = Rescue::default();
@@ -543,8 +563,14 @@ fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
         let deaths =
             [0.9, 1.1].map(|most| Death::After(job.took.mul_f64(rng.random_range(0.3..most))));
         rescue.round(job, &deaths, number);
+        for death in job.first_passings() {
+            rescue.round(job, &[death], number);
+        }
     }
     assert!(rescue.tally.total() > 0, "nobody was killed");
+    if cfg!(feature = "failpoints") {
+        rescue.killed_at_every_place();
+    }
 }
 
 #[test]
@@ -553,22 +579,15 @@ fn rescuers_killed_anywhere_for_long() {
     let asked = Asked::read();
     let (rescue, jobs, began) = (Rescue::default(), jobs(), Instant::now());
     // In each job at the first passing of each place, then as it comes.
-    let places = |job: &Job| {
-        job.passed
-            .iter()
-            .filter(|place| place.ends_with(":1"))
-            .cloned()
-            .collect::<Vec<_>>()
-    };
     let everywhere: Vec<_> = jobs
         .iter()
-        .flat_map(|job| places(job).into_iter().map(move |at| (job, at)))
+        .flat_map(|job| job.first_passings().into_iter().map(move |at| (job, at)))
         .collect();
     let (at_first, next) = (AtomicU64::new(0), AtomicU64::new(asked.seed));
     let work = || {
         let turn = || usize::try_from(at_first.fetch_add(1, Ordering::Relaxed)).ok();
-        while let Some((job, place)) = turn().and_then(|turn| everywhere.get(turn)) {
-            rescue.round(job, &[Death::At(place.clone())], asked.seed);
+        while let Some((job, death)) = turn().and_then(|turn| everywhere.get(turn)) {
+            rescue.round(job, std::slice::from_ref(death), asked.seed);
         }
         while began.elapsed() < asked.duration {
             rescue.random_round(&jobs, next.fetch_add(1, Ordering::Relaxed));
@@ -579,21 +598,16 @@ fn rescuers_killed_anywhere_for_long() {
             scope.spawn(work);
         }
     });
-    let mut meant = kills::places();
-    meant.retain(|place| is_of_rescue(place));
     println!(
         "rescuers: seeds {} to {}\n{}",
         asked.seed,
         next.load(Ordering::Relaxed),
-        rescue.tally.lines(&meant)
+        rescue.tally.lines(&places())
     );
     println!(
         "rounds {}, kills {}, losses 0",
         rescue.rounds.load(Ordering::Relaxed),
         rescue.tally.total()
     );
-    assert!(
-        meant.iter().all(|place| rescue.tally.deaths_at(place) > 0),
-        "nobody dies at some place"
-    );
+    rescue.killed_at_every_place();
 }
