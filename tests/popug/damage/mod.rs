@@ -8,6 +8,7 @@ mod faults;
 mod head_slots;
 mod moved;
 mod old_log;
+mod old_store;
 mod power_cut;
 mod rebuild;
 mod repair;
