@@ -3,6 +3,14 @@
 //! `cargo bench --profile release --no-default-features --bench log`. Each number is the median of
 //! several runs in one process, since machines are noisy; the ratio is what to compare.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a benchmark reads the clock, starts programs and prints"
+)]
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

@@ -3,6 +3,15 @@
 //! `cargo bench --profile release --bench store -- 1000000` makes a log of about so many task
 //! events in a temporary directory, runs everything on it and prints a table.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a benchmark reads the clock, starts programs and prints"
+)]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -8,6 +8,13 @@
 //! a caller brings along is its own clock and dice ([`Environment`]), somebody to tell about
 //! warnings ([`Notices`]) and an identity. Everything else, locks and durability included, is the library's.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of its own has its own clock and terminal"
+)]
+
 use std::cell::Cell;
 use std::error::Error;
 use std::path::Path;

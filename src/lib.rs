@@ -5,6 +5,11 @@
 //! `store`, `credentials` and `mail` (what lies on disk or leaves the house), `domain` (the rules,
 //! pure). Without the feature `cli` there are `domain` and `event_log` alone.
 
+#![cfg_attr(
+    test,
+    allow(clippy::too_many_lines, reason = "a test is as long as its story")
+)]
+
 #[macro_use]
 mod failpoint;
 

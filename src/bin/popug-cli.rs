@@ -12,6 +12,10 @@ fn main() -> ExitCode {
 
 /// DuckDB asks its control group for a memory limit at every start, even when it is given one, and aborts the process
 /// if a file of the group cannot be read. It does not ask where a job scheduler tells the limit in this variable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "DuckDB reads this variable when it starts"
+)]
 fn keep_duckdb_from_control_groups() {
     // SAFETY: this is the first statement of `main`: no other thread reads the environment yet.
     unsafe { std::env::set_var("SLURM_MEM_PER_NODE", "384M") };

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::cli::environment;
 use crate::cli::failure::Failure;
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::output::Deed;
@@ -156,7 +157,5 @@ pub fn terminal_width() -> Option<u16> {
     if io::stdout().is_terminal() {
         return Some(indicatif::TermLike::width(&console::Term::stdout()));
     }
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
+    environment::columns()
 }

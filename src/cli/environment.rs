@@ -1,7 +1,13 @@
 //! The clock, the dice and the environment variables that change what the program does. No other
 //! file reads the time.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock and the environment"
+)]
+
 use std::env;
+use std::ffi::OsString;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -87,6 +93,16 @@ pub fn callers() -> Callers {
 
 pub fn is_empty(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
+/// A variable that names a path; `None` if it is unset or empty.
+pub fn path(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The columns of a terminal as COLUMNS states them.
+pub fn columns() -> Option<u16> {
+    env::var("COLUMNS").ok()?.parse().ok()
 }
 
 pub fn empty(name: &str) -> Failure {

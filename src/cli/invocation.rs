@@ -1,6 +1,5 @@
 //! The context of every command: options, store, caller, and the place of the output.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use crate::app::identity::{Caller, Proof};
 use crate::app::reports::Reports;
 use crate::app::write::Manner;
 use crate::app::{App, AppError, Opening};
-use crate::cli::environment::{SystemEnvironment, callers, variable};
+use crate::cli::environment::{self, SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::output::Output;
@@ -62,8 +61,11 @@ impl Desk<'_> {
 }
 
 fn wanted_state_directory() -> Option<PathBuf> {
-    let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-    sessions::state_directory(path("XDG_STATE_HOME"), path("HOME"), &callers())
+    sessions::state_directory(
+        environment::path("XDG_STATE_HOME"),
+        environment::path("HOME"),
+        &callers(),
+    )
 }
 
 /// The nearest existing file on the way to `path`, unless it is a directory. `path` cannot be created below it.

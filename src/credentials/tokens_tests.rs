@@ -411,6 +411,10 @@ const TOKENS_EACH: usize = 10;
 
 /// Runs itself again in several processes, each of which issues tokens and revokes every other.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runs itself as another process"
+)]
 fn several_processes_issuing_and_revoking_at_once_lose_nothing() {
     if let Some(directory) = std::env::var_os(CHILD_STORE) {
         return issue_and_revoke(&AuthDir::open(directory.as_ref(), company()).unwrap());

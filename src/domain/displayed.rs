@@ -18,8 +18,8 @@ impl fmt::Display for Displayed<'_> {
     }
 }
 
-/// Whether a character can move the cursor, reorder its neighbours, or hide: two names that look
-/// the same must be the same. Joiners are harmless; Persian and emoji need them.
+/// Whether a character can move the cursor, reorder its neighbours, or be invisible: two
+/// different names must not look the same. Joiners are allowed; Persian and emoji need them.
 pub fn can_forge(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'

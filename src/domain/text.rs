@@ -239,31 +239,6 @@ fn after_separator(text: &str) -> Option<&str> {
 
 const DASHES: [char; 3] = ['-', '–', '—'];
 
-/// Text made safe for a terminal: control, bidirectional and invisible format characters appear
-/// as `\u{202e}` and cannot forge output.
-pub struct Displayed<'a>(pub &'a str);
-
-impl fmt::Display for Displayed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut plain_from = 0;
-        for (at, c) in self.0.char_indices().filter(|(_, c)| can_forge(*c)) {
-            f.write_str(&self.0[plain_from..at])?;
-            write!(f, "{}", c.escape_unicode())?;
-            plain_from = at + c.len_utf8();
-        }
-        f.write_str(&self.0[plain_from..])
-    }
-}
-
-/// Whether a character can move the cursor, reorder its neighbours, or be invisible: two
-/// different names must not look the same. Joiners are allowed; Persian and emoji need them.
-pub fn can_forge(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
-}
-
 /// Whether a spreadsheet would run `text`, with or without its leading apostrophes. Some
 /// also accept the wide forms of the signs.
 pub fn looks_like_formula(text: &str) -> bool {

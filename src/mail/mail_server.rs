@@ -33,6 +33,7 @@ pub(crate) struct TakenEnvelope {
 
 impl MailServer {
     /// `options` are those of the script.
+    #[expect(clippy::disallowed_methods, reason = "tests start a mail server")]
     pub fn start(options: &[&str]) -> MailServer {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let store = tempfile::tempdir().unwrap();
@@ -85,6 +86,7 @@ impl MailServer {
 }
 
 impl Drop for MailServer {
+    #[expect(clippy::disallowed_methods, reason = "tests start a mail server")]
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         self.process.wait().unwrap();

@@ -3,6 +3,13 @@
 //! One target, because DuckDB and Polars are linked into each. What must hold: the suite needs no
 //! network and leaves nothing behind. A test goes where its subject is:
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test says how far it has come, and is as long as its story"
+)]
+
 mod access; //    accounts, roles, passwords, tokens: who may do or read what
 mod commands; //  what a command answers: help, errors, formats, streams, the shell, scripts
 mod damage; //    stores that are damaged, killed at, moved, restored, of an older program

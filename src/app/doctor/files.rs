@@ -335,6 +335,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test sets the time of a file"
+    )]
     fn files_that_were_left_behind_are_named_and_nothing_else() {
         let (home, directory) = store();
         assert_eq!(leftovers(&directory).health, Health::Ok);

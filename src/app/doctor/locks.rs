@@ -74,6 +74,10 @@ mod tests {
     use crate::app::doctor::Health;
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test needs a process that is gone"
+    )]
     fn a_holder_that_lives_is_fine_and_one_that_is_gone_is_not() {
         let me = format!("process {}: popug-cli close", std::process::id());
         assert_eq!(

@@ -11,9 +11,9 @@ use crate::cli::nature::Nature;
 use crate::cli::prompt;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
 use crate::domain::id::UserId;
-use crate::domain::displayed::Displayed;
 use crate::domain::user::{self, User as Person};
 use crate::reports::table::{Table, TableBuilder};
 

@@ -116,6 +116,10 @@ fn type_of(value: &Value) -> String {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runs the commands of the document, or writes the document anew"
+)]
 fn the_document_of_events_is_up_to_date() {
     let document = event_document();
     if std::env::var_os("POPUG_BLESS").is_some_and(|value| value == "1") {
@@ -128,6 +132,10 @@ fn the_document_of_events_is_up_to_date() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runs the commands of the document, or writes the document anew"
+)]
 fn the_shell_example_of_the_format_prints_the_hashes_of_the_golden_log() {
     let document = read("docs/LOG_FORMAT.md");
     let script = document

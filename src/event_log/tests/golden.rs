@@ -20,6 +20,10 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "golden files are written anew when asked for"
+)]
 fn blessing() -> bool {
     std::env::var_os("POPUG_BLESS").is_some_and(|value| value == "1")
 }

@@ -91,6 +91,10 @@ fn tools() -> BTreeMap<String, String> {
         .collect()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests run the tools that read journals"
+)]
 fn run(command: &mut Command) -> Output {
     command.env("LC_ALL", "C.UTF-8").output().unwrap()
 }

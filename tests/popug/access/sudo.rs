@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::helpers::deadline;
 use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Output, PASSWORD, World, copy};
+use crate::helpers::settings::library_path;
 
 /// Accounts of the machine: the one that the store belongs to, and two people.
 const STORE: u32 = 61_111;
@@ -166,9 +167,10 @@ fn public(world: &World) -> tempfile::TempDir {
         format!("{login}:*:19000:0:99999:7:::\n")
     });
     let program = at("popug");
-    let libraries = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let libraries = library_path().map_or_else(Default::default, |(_, path)| path);
     let script = format!(
-        "#!/bin/sh\nexport LD_LIBRARY_PATH='{libraries}' POPUG_STORE='{}'\nexec '{}' \"$@\"\n",
+        "#!/bin/sh\nexport LD_LIBRARY_PATH='{}' POPUG_STORE='{}'\nexec '{}' \"$@\"\n",
+        libraries.display(),
         at("store").display(),
         at("bin").join("popug-cli").display()
     );

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{REPORTS, World};
+use crate::helpers::settings::library_path;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,7 +22,7 @@ fn sealed(program: &Path, world: &World) -> Command {
     command
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
         .env("HOME", world.home());
-    command.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
+    command.envs(library_path());
     command
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::helpers::deadline::Child;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{INIT, PASSWORD, World};
+use crate::helpers::settings::library_path;
 
 const NASTY: &str = "a\u{202e}b\u{1b}(31mc\u{7}";
 
@@ -325,7 +326,7 @@ fn nobody_is_asked_anything_off_a_terminal() {
         .args(["whoami", "--as", "ada", "-C"])
         .arg(world.store())
         .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"))
+        .envs(library_path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -203,6 +203,14 @@ fn killed_at_random_a_company_ends_as_if_nothing_had_happened() {
     let torture = Torture::default();
     torture.piece(7);
     assert!(torture.tally.total() > 0, "nobody was killed");
+    if cfg!(feature = "failpoints") {
+        let is_deadly = |place: &String| torture.tally.deaths_at(place) > 0;
+        assert!(
+            kills::places().iter().any(is_deadly),
+            "{}",
+            torture.summary()
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Programs that tests start, and the only waits for them: none is longer than [`DEADLINE`].
 //!
-//! A program that still runs by then is killed, so that its streams end too and no test hangs.
+//! A program that still runs by then is killed, so that its streams end too and no test hangs;
+//! clippy.toml forbids every other wait.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests start programs and wait for them"
+)]
 
 use std::io::Read;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};

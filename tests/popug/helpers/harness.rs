@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::deadline::Child;
+use super::settings::library_path;
 
 /// Monday morning, three weeks before the clocks of the company's zone go forward.
 pub const FOUNDED: &str = "2026-03-02T08:00:00Z";
@@ -196,9 +197,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_popug-cli"));
         command.args(words).current_dir(self.home()).env_clear();
         // A build that links a shared DuckDB finds it by this.
-        if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
-            command.env("LD_LIBRARY_PATH", path);
-        }
+        command.envs(library_path());
         let fixed = [
             ("LC_ALL", "C"),
             ("COLUMNS", "100"),

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::helpers::harness::{Call, Output, World};
+use crate::helpers::settings;
 use crate::helpers::sources::{files, read, root};
 
 const SIGKILL: i32 = 9;
@@ -171,10 +172,8 @@ impl Asked {
             );
         }
         let number = |name: &str| {
-            let text = std::env::var(name)
-                .unwrap_or_else(|_| panic!("{name} is not set; use scripts/torture"));
-            text.parse()
-                .unwrap_or_else(|_| panic!("{name} is not a whole number: {text}"))
+            settings::number(name)
+                .unwrap_or_else(|| panic!("{name} is not set; use scripts/torture"))
         };
         Asked {
             seed: number("POPUG_TORTURE_SEED"),

@@ -7,6 +7,7 @@ pub mod kills;
 pub mod play;
 pub mod played;
 pub mod recount;
+pub mod settings;
 pub mod sources;
 pub mod stores;
 pub mod strace;

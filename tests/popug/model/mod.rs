@@ -38,6 +38,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::helpers::settings::number;
 use steps::{History, history};
 
 const CASES: u64 = 4;
@@ -46,8 +47,8 @@ const SEED: u64 = 1;
 #[test]
 fn the_product_and_a_plain_model_of_the_rules_agree_on_random_histories() {
     let (cases, seed) = (
-        number("POPUG_MODEL_CASES", CASES),
-        number("POPUG_MODEL_SEED", SEED),
+        number("POPUG_MODEL_CASES").unwrap_or(CASES),
+        number("POPUG_MODEL_SEED").unwrap_or(SEED),
     );
     for seed in (0..cases).map(|case| seed.wrapping_add(case)) {
         if let Err(failed) = run(seed) {
@@ -56,10 +57,6 @@ fn the_product_and_a_plain_model_of_the_rules_agree_on_random_histories() {
             );
         }
     }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// Plays the history of `seed`; if it fails, looks for a shorter one that does.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crate::helpers::deadline::{self, Child};
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
+use crate::helpers::settings::library_path;
 use crate::helpers::sources::root;
 
 /// Ends with its standard input, so that it does not outlive a test that is killed.
@@ -80,7 +81,7 @@ fn night(world: &mut World, now: &str, url: &str) -> String {
     job.env_clear()
         .current_dir(world.home())
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
-    job.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
+    job.envs(library_path());
     job.env("POPUG_STORE", world.store())
         .env("POPUG_TOKEN", world.token("cron"))
         .env("POPUG_SMTP_URL", url);

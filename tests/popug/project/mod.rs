@@ -1,39 +1,21 @@
 //! The project checked by its own suite: which layer may know which, what must not be in the
 //! source, and that nothing lies around unwired.
 
+mod arrows;
 mod documents;
+mod modules;
 mod rules;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::World;
 use crate::helpers::kills::places;
+use crate::helpers::settings::library_path;
 use crate::helpers::sources::{files, read, root};
 
 const FILE_LINES_MAX: usize = 800;
-
-/// Layers from left to right; each may use all to its right.
-const LAYERS: [&[&str]; 7] = [
-    &["bin"],
-    &["cli"],
-    &["app"],
-    &["consumers", "reports"],
-    &["event_log", "state", "store", "credentials", "mail"],
-    &["domain"],
-    // A macro that only torture builds have; calls that every layer needs.
-    &["failpoint", "files"],
-];
-
-/// Arrows inside a layer. The state index is a consumer of the log. A store's checkpoint is that
-/// of the index, a sequence and a hash of the log.
-const PEERS: [(&str, &str); 3] = [
-    ("state", "event_log"),
-    ("store", "event_log"),
-    ("store", "state"),
-];
 
 struct Source {
     path: PathBuf,
@@ -51,194 +33,6 @@ fn sources() -> Vec<Source> {
             path: relative(&path),
         })
         .collect()
-}
-
-impl Source {
-    /// The top-level module that the file belongs to.
-    fn module(&self) -> &str {
-        let first = self
-            .path
-            .iter()
-            .next()
-            .and_then(|name| name.to_str())
-            .expect("UTF-8");
-        first.trim_end_matches(".rs")
-    }
-
-    /// Files that only tests have.
-    fn is_test(&self) -> bool {
-        let parts: Vec<_> = self.path.iter().filter_map(|part| part.to_str()).collect();
-        let named = |part: &&str| {
-            ["tests", "check"].contains(part)
-                || part.ends_with("tests.rs")
-                || part.ends_with("golden.rs")
-        };
-        let name = parts.last().copied().unwrap_or_default();
-        parts.iter().any(named) || ["fixture.rs", "mail_server.rs"].contains(&name)
-    }
-
-    /// What is compiled into the program: neither tests nor comments.
-    fn product(&self) -> Vec<(usize, &str)> {
-        if self.is_test() {
-            return Vec::new();
-        }
-        let lines = self.text.lines().enumerate();
-        // Test modules stand at the end of a file.
-        let before_tests = lines
-            .take_while(|(_, line)| *line != "#[cfg(test)]" || self.text.contains("mod tests;"));
-        before_tests
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
-            .collect()
-    }
-}
-
-/// The top-level modules that a line names after `crate::`, those of a brace group included.
-fn used(line: &str) -> Vec<&str> {
-    let mut modules = Vec::new();
-    for rest in line.split("crate::").skip(1) {
-        let (names, count) = rest
-            .strip_prefix('{')
-            .map_or((rest, 1), |group| (group, usize::MAX));
-        let names = names.split([',', '}']).map(str::trim).take(count);
-        modules.extend(names.filter_map(|name| {
-            name.split(|c: char| !c.is_alphanumeric() && c != '_')
-                .next()
-        }));
-    }
-    modules.retain(|name| !name.is_empty());
-    modules
-}
-
-fn layer(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|layer| layer.contains(&module))
-}
-
-/// Why `from` may not use `to`, if so.
-fn forbidden(from: &str, to: &str) -> Option<String> {
-    let (Some(left), Some(right)) = (layer(from), layer(to)) else {
-        return None;
-    };
-    let is_allowed = from == to || left < right || PEERS.contains(&(from, to));
-    (!is_allowed).then(|| format!("{from} uses {to}"))
-}
-
-#[test]
-fn imports_point_one_way() {
-    let mut arrows = Vec::new();
-    for source in sources() {
-        let from = if source.path.starts_with("bin") {
-            "bin"
-        } else {
-            source.module()
-        };
-        for (number, line) in source.product() {
-            let wrong = used(line).into_iter().filter_map(|to| forbidden(from, to));
-            arrows.extend(
-                wrong.map(|arrow| format!("src/{}:{}: {arrow}", source.path.display(), number + 1)),
-            );
-        }
-    }
-    assert!(arrows.is_empty(), "{}", arrows.join("\n"));
-}
-
-#[test]
-fn the_check_of_imports_sees_a_wrong_arrow() {
-    assert_eq!(used("use crate::cli::args::Global;"), ["cli"]);
-    assert_eq!(
-        used("use crate::{app, domain::id::UserId};"),
-        ["app", "domain"]
-    );
-    assert_eq!(
-        used("    fn f(x: crate::store::Tables) -> crate::state::Row {"),
-        ["store", "state"]
-    );
-    for (from, to) in [
-        ("domain", "event_log"),
-        ("consumers", "reports"),
-        ("event_log", "state"),
-        ("mail", "cli"),
-    ] {
-        assert!(forbidden(from, to).is_some(), "{from} {to}");
-    }
-    for (from, to) in [
-        ("cli", "domain"),
-        ("store", "state"),
-        ("bin", "cli"),
-        ("app", "app"),
-    ] {
-        assert!(forbidden(from, to).is_none(), "{from} {to}");
-    }
-}
-
-#[test]
-fn every_module_of_the_crate_has_a_layer() {
-    let modules: BTreeSet<String> = sources()
-        .iter()
-        .map(|source| source.module().to_owned())
-        .collect();
-    let without: Vec<_> = modules
-        .iter()
-        .filter(|module| *module != "lib" && layer(module).is_none())
-        .collect();
-    assert!(without.is_empty(), "{without:?}");
-}
-
-#[test]
-fn the_domain_is_pure() {
-    let impure = [
-        "std::fs",
-        "std::net",
-        "std::env",
-        "std::process",
-        "std::io",
-        "std::thread",
-        "Instant",
-        "SystemTime",
-        "Timestamp::now",
-        "serde_json",
-        "rand::",
-        "duckdb",
-        "rusqlite",
-        "polars",
-        "tokio",
-        "async ",
-        "f32",
-        "f64",
-        "println!",
-        "eprintln!",
-    ];
-    let mut found = Vec::new();
-    for source in sources()
-        .iter()
-        .filter(|source| source.module() == "domain")
-    {
-        for (number, line) in source.product() {
-            let named = impure.iter().filter(|word| line.contains(**word));
-            found.extend(
-                named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)),
-            );
-        }
-    }
-    assert!(found.is_empty(), "{}", found.join("\n"));
-}
-
-#[test]
-fn money_is_never_a_float() {
-    let mut found = Vec::new();
-    for source in sources() {
-        // The command line may say how long something took; a serializer has to refuse them by name.
-        let is_exempt =
-            source.module() == "cli" || source.path.ends_with("event_log/audit/written.rs");
-        let is_float = |line: &str| !is_exempt && (line.contains("f64") || line.contains("f32"));
-        let floats = source
-            .product()
-            .into_iter()
-            .filter(|(_, line)| is_float(line));
-        found.extend(
-            floats.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)),
-        );
-    }
-    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
@@ -259,21 +53,6 @@ fn nothing_is_left_for_later() {
                 named.map(|word| format!("src/{}:{}: {word}", source.path.display(), number + 1)),
             );
         }
-    }
-    assert!(found.is_empty(), "{}", found.join("\n"));
-}
-
-#[test]
-fn the_program_does_not_unwrap() {
-    let mut found = Vec::new();
-    for source in sources() {
-        let unwraps = source
-            .product()
-            .into_iter()
-            .filter(|(_, line)| line.contains(".unwrap()"));
-        found.extend(
-            unwraps.map(|(number, _)| format!("src/{}:{}", source.path.display(), number + 1)),
-        );
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
@@ -527,7 +306,7 @@ fn the_commands_of_the_readme_work() {
     shell
         .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
         .env("HOME", world.home());
-    shell.envs(std::env::vars_os().filter(|(name, _)| name == "LD_LIBRARY_PATH"));
+    shell.envs(library_path());
     let output = deadline::output(&mut shell);
     let (said, told) = (
         String::from_utf8_lossy(&output.stdout),

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::app::verify::replay::Replay;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::{
     AssignmentReason, Event, Subject, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled,
     UserRegistered,
@@ -13,7 +14,6 @@ use crate::domain::ledger::entry::EntryKind;
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing;
-use crate::domain::displayed::Displayed;
 use crate::domain::user::User;
 use crate::state::Recorded;
 

@@ -173,6 +173,10 @@ impl Plan {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "more cases if somebody asks for them"
+)]
 fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }

@@ -16,6 +16,7 @@ use crate::helpers::harness::{Call, PASSWORD, World};
 use crate::helpers::kills::Seeded;
 use crate::helpers::play::{Play, Step};
 use crate::helpers::play::{assert_same_answer, outcome};
+use crate::helpers::settings;
 use crate::helpers::sources::read;
 use disk::{Change, Recording, Survival};
 
@@ -95,9 +96,7 @@ fn survival(rng: &mut impl Rng) -> Survival {
 }
 
 fn cuts() -> u64 {
-    std::env::var("POPUG_POWER_CUTS")
-        .ok()
-        .map_or(30, |number| number.parse().expect("a whole number"))
+    settings::number("POPUG_POWER_CUTS").unwrap_or(30)
 }
 
 /// Some days, undisturbed.

@@ -1,0 +1,21 @@
+//! What the suite is told by the environment that it was started in.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place of the suite that reads the environment"
+)]
+
+use std::ffi::OsString;
+
+/// The variable by which a build that links a shared DuckDB finds it, if there is one.
+pub fn library_path() -> Option<(&'static str, OsString)> {
+    let name = "LD_LIBRARY_PATH";
+    Some((name, std::env::var_os(name)?))
+}
+
+/// A whole number; `None` if the variable is not set.
+pub fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name} is not a whole number: {text}")))
+}
