@@ -13,6 +13,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Desk, Invocation};
 use crate::cli::nature::Nature;
 use crate::domain::dead_letter::LetterState;
+use crate::domain::displayed::Displayed;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;

@@ -8,7 +8,6 @@ use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
 use crate::consumers::notifier::{MailRow, Retried};
 use crate::domain::displayed::Displayed;
-use crate::domain::displayed::Displayed;
 use crate::domain::role::Right;
 use crate::reports::table::Table;
 

@@ -11,7 +11,6 @@ use crate::cli::nature::Nature;
 use crate::cli::prompt;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
-use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
 use crate::domain::id::UserId;
 use crate::domain::user::{self, User as Person};

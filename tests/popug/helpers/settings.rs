@@ -13,6 +13,11 @@ pub fn library_path() -> Option<(&'static str, OsString)> {
     Some((name, std::env::var_os(name)?))
 }
 
+/// Whether files that tests compare are to be written anew.
+pub fn blesses() -> bool {
+    std::env::var_os("POPUG_BLESS").is_some()
+}
+
 /// A whole number; `None` if the variable is not set.
 pub fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::helpers::settings::blesses;
 use crate::helpers::sources::{files, read, root};
 
 fn documents() -> Vec<PathBuf> {
@@ -159,7 +160,7 @@ fn code_map() -> String {
 #[test]
 fn the_code_map_names_every_file_with_its_purpose() {
     let (path, map) = (root().join(MAP), code_map());
-    if std::env::var_os("POPUG_BLESS").is_some() {
+    if blesses() {
         std::fs::write(&path, &map).expect("the code map can be written");
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! A company of a few days, made with the use cases once and copied for each test.
 
+mod days;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use crate::domain::time::EventTime;
 use crate::domain::user::{Deactivate, Reactivate, Register};
 use crate::event_log::{Batch, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
+use days::Days;
 
 pub(super) struct Pinned(AtomicI64);
 
@@ -407,138 +410,5 @@ fn copy(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), to).unwrap();
         }
-    }
-}
-
-/// The company's life.
-struct Days<'a> {
-    app: App<'a>,
-    clock: &'a Pinned,
-}
-
-impl Days<'_> {
-    fn live(&self) {
-        for (login, role) in [
-            ("mary", "manager"),
-            ("anna", "accountant"),
-            ("dima", "developer"),
-            ("wanda", "worker"),
-            ("cron", "service"),
-        ] {
-            let (login, role, email) = (
-                login.to_owned(),
-                role.to_owned(),
-                format!("{login}@popug.example"),
-            );
-            self.execute(
-                "boss",
-                Command::RegisterUser(Register {
-                    full_name: login.clone(),
-                    login,
-                    email,
-                    role,
-                }),
-            );
-        }
-        for day in 0..4 {
-            (0..6).for_each(|n| self.add(&format!("[UP-{day}{n}] Почистить клетку {n}")));
-            self.clock.pass(1);
-            self.complete(5);
-            self.execute("mary", Command::Reshuffle);
-            self.app.consume_accounting().unwrap();
-            self.clock.pass(23);
-            self.app.close(&self.caller("anna"), None).unwrap();
-            self.correct(EntryKind::Reward);
-        }
-        let wanda = "wanda".to_owned();
-        self.execute(
-            "boss",
-            Command::DeactivateUser {
-                user: wanda.clone(),
-                change: Deactivate {
-                    reason: Some("moult".into()),
-                },
-            },
-        );
-        self.add("Plain");
-        self.execute(
-            "boss",
-            Command::ReactivateUser {
-                user: wanda,
-                change: Reactivate { reason: None },
-            },
-        );
-        self.clock.pass(48);
-        self.app.close(&self.caller("anna"), None).unwrap();
-        // The notifier's tables follow; no mail is sent.
-        assert!(!self.app.mails().unwrap().is_empty());
-    }
-
-    fn user(&self, login: &str) -> UserId {
-        self.app
-            .index()
-            .unwrap()
-            .user_named(login)
-            .unwrap()
-            .unwrap()
-            .id
-    }
-
-    fn caller(&self, login: &str) -> Caller {
-        Caller {
-            user: self
-                .app
-                .index()
-                .unwrap()
-                .user_named(login)
-                .unwrap()
-                .unwrap(),
-        }
-    }
-
-    fn execute(&self, login: &str, command: Command) {
-        let head = self.app.log.head().unwrap().sequence;
-        let manner = Manner {
-            key: Some(format!("key-{head}")),
-        };
-        self.app
-            .execute(self.user(login), &command, &manner)
-            .unwrap();
-    }
-
-    fn add(&self, title: &str) {
-        self.execute("dima", Command::AddTask(Add::new(title.into(), None, None)));
-    }
-
-    fn complete(&self, count: usize) {
-        let index = self.app.index().unwrap();
-        for task in index.open_tasks().unwrap().into_iter().take(count) {
-            let assignee = index.user(task.assignee).unwrap().unwrap().login;
-            self.execute(
-                &assignee,
-                Command::CompleteTasks {
-                    tasks: vec![task.number.to_string()],
-                },
-            );
-        }
-    }
-
-    /// A part of the last entry of `kind`, by somebody whose account it is not.
-    fn correct(&self, kind: EntryKind) {
-        let mut found = None;
-        let boss = self.caller("boss");
-        let look = &mut |line: &crate::event_log::Line<'_>| {
-            if let Event::BalanceChanged(e) = line.event()?
-                && e.kind == kind
-            {
-                found = Some(e.entry_id);
-            }
-            Ok(())
-        };
-        self.app.log.for_each(Sequence::FIRST, look).unwrap();
-        let entry = found.unwrap().to_string();
-        self.app
-            .correct(&boss, &entry, Some("1.50"), "half done", &Manner::default())
-            .unwrap();
     }
 }
