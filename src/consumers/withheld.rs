@@ -120,34 +120,21 @@ impl Withheld {
         if self.letters.is_empty() {
             return Recorded::from_line(line).map(Some);
         }
-        // What accounting recorded itself while others' events waited does not wait for them.
-        if self.consumer == Consumer::Accounting && is_of_the_books(line) {
-            let withheld =
-                self.is_withheld(line.sequence, line.subject, |letter| letter.is_of_the_books);
-            return if withheld {
-                Ok(None)
-            } else {
-                Recorded::from_line(line).map(Some)
-            };
-        }
-        // A mail that the notifier recorded is out: it would be sent again if that waited.
-        if self.consumer == Consumer::Notifier && is_of_a_mail(line) {
-            let withheld = self.is_withheld(line.sequence, line.subject, |_| false);
-            return if withheld {
-                Ok(None)
-            } else {
-                Recorded::from_line(line).map(Some)
-            };
-        }
-        if self.withholds(line.sequence, line.subject) {
+        let holds_up: fn(&Letter) -> bool = match self.consumer {
+            // The books do not wait for events of others.
+            Consumer::Accounting if is_of_the_books(line) => |letter| letter.is_of_the_books,
+            // A recorded mail is out. If its record waited, it would be sent again.
+            Consumer::Notifier if is_of_a_mail(line) => |_| false,
+            _ => |_| true,
+        };
+        if self.is_withheld(line.sequence, line.subject, holds_up) {
             return Ok(None);
         }
-        // A user's money waits with him: what he is handed and finishes is charged and credited when
-        // his own events are applied.
+        // A user's charges and credits wait with the user's own events.
         let recorded = Recorded::from_line(line)?;
         let user = user_of(recorded.event.as_ref()).map(|user| Subject::User(user).to_string());
-        let waits = user.is_some_and(|user| self.withholds(recorded.sequence, &user));
-        Ok(if waits { None } else { Some(recorded) })
+        let waits = user.is_some_and(|user| self.is_withheld(recorded.sequence, &user, holds_up));
+        Ok((!waits).then_some(recorded))
     }
 
     /// Whether the event is left out, or waits for an earlier one with this subject.
@@ -159,19 +146,19 @@ impl Withheld {
         &self,
         sequence: Sequence,
         subject: &str,
-        counts: impl Fn(&Letter) -> bool,
+        holds_up: fn(&Letter) -> bool,
     ) -> bool {
         let is_left_out = self
             .letters
             .get(&sequence)
             .is_some_and(|letter| letter.standing != LetterState::Retried);
-        let holds_up = |target: Sequence, letter: &Letter| {
-            target < sequence && letter.subject == subject && counts(letter)
+        let waits_for = |target: Sequence, letter: &Letter| {
+            target < sequence && letter.subject == subject && holds_up(letter)
         };
         is_left_out
             || self
                 .set_aside()
-                .any(|(target, letter)| holds_up(target, letter))
+                .any(|(target, letter)| waits_for(target, letter))
     }
 
     /// The last decision about this event or an earlier one with this subject.
@@ -207,7 +194,8 @@ impl Withheld {
         }
     }
 
-    /// Whether a checkpoint may be kept here; tables that have it were made without a decision else.
+    /// Whether a checkpoint may be stored at this sequence. Otherwise the tables would miss a later decision
+    /// about an earlier event.
     pub fn may_rest_at(&self, checkpoint: Sequence) -> bool {
         self.letters
             .iter()

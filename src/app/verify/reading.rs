@@ -18,7 +18,7 @@ use crate::event_log::{FileLog, Line, LineKind, LogError};
 use crate::state::{Checkpoint, Recorded, Resolution};
 
 /// How many chunks wait for a follower that is slower than the others.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 1;
 
 /// A set of consumers.
 #[derive(Clone, Copy, Default)]
