@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use popug_cli::app::founding::Founding;
 use popug_cli::app::{App, Environment, Opening};
-use popug_cli::consumers::run::{consume_accounting, consume_analytics, rebuild};
+use popug_cli::consumers::run::{consume_accounting, consume_analytics};
+use popug_cli::consumers::table_file::rebuild;
 use popug_cli::consumers::{Notices, Pen, tracker};
 use popug_cli::credentials::Password;
 use popug_cli::domain::clock::Clock;

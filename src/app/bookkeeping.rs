@@ -7,9 +7,7 @@ use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{CloseRequest, Closes, Correction};
-use crate::consumers::run::{
-    again_if_damaged, consume_accounting, consume_analytics, with_accounting,
-};
+use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
 use crate::consumers::{ConsumeError, Consumed, Pen, tracker};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::Correct;
@@ -37,10 +35,8 @@ impl App<'_> {
             imported: None,
         };
         let around = self.around();
-        let closes = again_if_damaged(|| {
-            with_accounting(&around, |accounting| {
-                accounting.close(&around, &mut Pen::ByLock, &request)
-            })
+        let closes = with_accounting(&around, |accounting| {
+            accounting.close(&around, &mut Pen::ByLock, &request)
         })?;
         if !self.log.is_draft() {
             consume_analytics(&around)?;

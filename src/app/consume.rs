@@ -2,7 +2,8 @@
 
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes};
-use crate::consumers::run::{consume_analytics, rebuild};
+use crate::consumers::run::consume_analytics;
+use crate::consumers::table_file::rebuild;
 use crate::consumers::{Consumed, tracker};
 use crate::domain::event::Consumer;
 use crate::store::Tables;

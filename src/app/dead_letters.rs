@@ -12,7 +12,7 @@ use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError};
 use crate::consumers::withheld::{is_of_the_books, waits_with};
-use crate::consumers::{Surroundings, run, tracker};
+use crate::consumers::{Surroundings, dispatch, tracker};
 use crate::domain::dead_letter::{LetterState, Stop, Target};
 use crate::domain::event::{Consumer, Event};
 use crate::domain::id::{Sequence, UserId};
@@ -165,7 +165,7 @@ impl App<'_> {
         let consumer = self.meant(consumer, sequence, |consumer| {
             self.stops_at(consumer, sequence)
         })?;
-        run::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
+        dispatch::while_stopped(&self.around(), consumer, |stop: Option<Stop>| {
             self.decide(
                 caller,
                 consumer,
@@ -197,7 +197,7 @@ impl App<'_> {
     }
 
     fn stops_at(&self, consumer: Consumer, sequence: Sequence) -> Result<bool, AppError> {
-        run::while_stopped(&self.around(), consumer, |stop| {
+        dispatch::while_stopped(&self.around(), consumer, |stop| {
             Ok(stop.is_some_and(|stop| stop.sequence == sequence))
         })
     }
@@ -228,7 +228,7 @@ impl App<'_> {
         let consumer = self.meant(consumer, sequence, |consumer| {
             self.stands(consumer, sequence, &open)
         })?;
-        run::with_lock(&self.around(), consumer, || {
+        dispatch::with_lock(&self.around(), consumer, || {
             let unreadable = Recorded::from_line(&self.event(sequence)?.line())
                 .err()
                 .map(|error| error.to_string());
@@ -269,7 +269,7 @@ impl App<'_> {
         let consumer = self.meant(consumer, sequence, |consumer| {
             self.stands(consumer, sequence, &open)
         })?;
-        run::with_lock(&self.around(), consumer, || {
+        dispatch::with_lock(&self.around(), consumer, || {
             self.decide(
                 caller,
                 consumer,

@@ -6,7 +6,6 @@ use crate::app::backup::BackupError;
 use crate::app::import::{BadRow, ImportKind};
 use crate::app::repair::RepairError;
 use crate::consumers::ConsumeError;
-use crate::consumers::tracker::MayBeDamage;
 use crate::credentials::CredentialError;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -16,17 +15,6 @@ use crate::event_log::LogError;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
 use crate::store::StoreError;
-
-impl MayBeDamage for AppError {
-    fn damage(&self) -> Option<&StateError> {
-        match self {
-            AppError::State(error) if error.may_be_damage() => Some(error),
-            AppError::Consume(error) => error.damage(),
-            AppError::ImportStopped { source, .. } => source.damage(),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {

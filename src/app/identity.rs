@@ -2,7 +2,6 @@
 //! act.
 
 use crate::app::{App, AppError};
-use crate::consumers::tracker;
 use crate::credentials::{AuthDir, Password, Sessions, TokenText};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
@@ -67,10 +66,6 @@ impl App<'_> {
     /// # Errors
     /// Whatever is wrong with the proof; [`Rejection::ActorDeactivated`].
     pub fn identify(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
-        tracker::on_sound_index(&self.around(), index, || self.identify_on(index, proof))
-    }
-
-    fn identify_on(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
         let id = match proof {
             Proof::Password { login, password } => self.check_password(index, login, password)?,
             Proof::Earlier(user) => *user,

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use error::AppError;
 
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Notices, Surroundings, run, tracker};
+use crate::consumers::{ConsumeError, Notices, Surroundings, feed, table_file, tracker};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
@@ -139,18 +139,13 @@ impl<'e> App<'e> {
     /// # Errors
     /// If it cannot be opened or the log cannot be read.
     pub fn index(&self) -> Result<StateIndex, AppError> {
-        let index = tracker::open_index(&self.around())?;
-        tracker::catch_up(&self.around(), &index)?;
-        Ok(index)
+        Ok(tracker::index_at_head(&self.around())?)
     }
 
     /// # Errors
     /// If the log has no founding event.
     pub fn company(&self, index: &StateIndex) -> Result<Company, AppError> {
-        let company = tracker::on_sound_index(&self.around(), index, || {
-            Ok::<_, AppError>(index.company()?)
-        })?;
-        company.ok_or_else(|| AppError::NoStore {
+        index.company()?.ok_or_else(|| AppError::NoStore {
             path: self.directory.root().to_owned(),
         })
     }
@@ -160,10 +155,7 @@ impl<'e> App<'e> {
     /// # Errors
     /// If the decisions about them, or the log, cannot be read.
     fn withheld(&self, index: &StateIndex, consumer: Consumer) -> Result<Withheld, AppError> {
-        let around = self.around();
-        let resolutions =
-            tracker::on_sound_index(&around, index, || Ok::<_, AppError>(index.resolutions()?))?;
-        Ok(Withheld::of(&self.log, consumer, &resolutions)?)
+        Ok(Withheld::of(&self.log, consumer, &index.resolutions()?)?)
     }
 
     /// Opens tables to read, if they are of this log and of this version of the program.
@@ -171,13 +163,13 @@ impl<'e> App<'e> {
     /// # Errors
     /// If the file is locked, damaged, made from another log or by another version of the program.
     fn open_tables(&self, tables: Tables) -> Result<Database, AppError> {
-        let (around, consumer) = (self.around(), run::consumer_of(tables));
-        let database = run::open_to_read(&around, tables)?;
+        let (around, consumer) = (self.around(), table_file::consumer_of(tables));
+        let database = table_file::open_to_read(&around, tables)?;
         if !database.is_current()? {
             let path = database.path().to_owned();
             return Err(ConsumeError::OtherVersion { consumer, path }.into());
         }
-        run::check_on_chain(&around, consumer, &database.checkpoint()?)?;
+        feed::check_on_chain(&around, consumer, &database.checkpoint()?)?;
         Ok(database)
     }
 

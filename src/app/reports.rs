@@ -4,8 +4,8 @@ use std::io::Write;
 
 use crate::app::identity::Caller;
 use crate::app::{App, AppError};
-use crate::consumers::run::project_through;
 use crate::consumers::standing::Standing;
+use crate::consumers::table_file::project_through;
 use crate::consumers::withheld::Withheld;
 use crate::domain::company::{Company, FOUNDED};
 use crate::domain::event::Consumer;

@@ -15,7 +15,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, FileLog, Writer};
-use crate::state::{Checkpoint, GivenCommand, Recorded, StateError, StateIndex};
+use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex, set_aside};
 
 /// Keys that popug-cli makes itself begin so.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
@@ -67,11 +67,8 @@ impl App<'_> {
         command: &Command,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        // Nothing was appended when the index turned out to be damaged.
-        tracker::on_sound_index(&self.around(), index, || {
-            self.execute_deciding(index, caller, command, manner, |actor, at, dice| {
-                command.decide(index, actor, at, dice)
-            })
+        self.execute_deciding(index, caller, command, manner, |actor, at, dice| {
+            command.decide(index, actor, at, dice)
         })
     }
 
@@ -190,9 +187,11 @@ impl App<'_> {
         };
         if let Err(error) = follow() {
             let _ = index.rollback();
-            if let StateError::Damaged { .. } = error {
+            let damaged = error.damaged_file();
+            if let Some(Ok(Some(aside))) = damaged.map(|file| set_aside(file)) {
                 self.notices.warn(&format!(
-                    "{error}; the next command makes it anew from the log"
+                    "{error}; it is kept as {}, and the next command makes it anew from the log",
+                    aside.display()
                 ));
             }
         }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::event_log::LogError;
 use crate::files::held::named;
 use crate::reports::error::ReportError;
-use crate::state::StateError;
+use crate::state::{LiveFile, StateError, set_aside};
 use crate::store::{StoreError, is_full_disk, is_out_of_memory, is_too_large};
 
 /// Exit codes of the contract.
@@ -57,6 +58,8 @@ pub struct Failure {
     pub is_of_output: bool,
     /// What the system keeps from this account, until [`Failure::explained`] tells why.
     pub denied: Option<PathBuf>,
+    /// What is damaged, until [`Failure::settled`] moves it aside.
+    pub damaged: Option<Arc<LiveFile>>,
 }
 
 /// Its members stand in the order of the contract.
@@ -79,6 +82,7 @@ impl Failure {
             is_closed_pipe: false,
             is_of_output: false,
             denied: None,
+            damaged: None,
         }
     }
 
@@ -107,6 +111,30 @@ impl Failure {
         Failure {
             denied: Some(path.to_owned()),
             ..self
+        }
+    }
+
+    /// Moves aside the file that the command met damage in, so that the next one makes it anew. This is done once a
+    /// command is at its end, and nowhere else.
+    #[must_use]
+    pub fn settled(mut self) -> Failure {
+        let Some(file) = self.damaged.take() else {
+            return self;
+        };
+        match set_aside(&file) {
+            Ok(Some(aside)) => {
+                self.hint(format!("the damaged file is kept as {}", aside.display()))
+            }
+            // Another command has done so.
+            Ok(None) => self,
+            Err(error) => {
+                let stays = Failure::from(error);
+                self.message = format!("{}; {}", self.message, stays.message);
+                self.hints.retain(|hint| hint != REPEAT);
+                self.hints.extend(stays.hints);
+                self.denied = stays.denied;
+                self
+            }
         }
     }
 
@@ -299,9 +327,10 @@ impl From<StateError> for Failure {
             )
             .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
             .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
-            lost @ (StateError::Damaged { .. } | StateError::Replaced { .. }) => {
-                Failure::new(Exit::Failure, "state_index", in_full(&lost)).hint(REPEAT)
-            }
+            StateError::Damaged { ref live, .. } => Failure {
+                damaged: live.clone(),
+                ..Failure::new(Exit::Failure, "state_index", in_full(&error)).hint(REPEAT)
+            },
             StateError::MoveAside {
                 ref path,
                 ref source,
@@ -340,6 +369,9 @@ impl From<ConsumeError> for Failure {
             ConsumeError::OtherVersion { consumer, .. } => {
                 Failure::new(Exit::Failure, "tables_of_another_version", message)
                     .hint(format!("`popug-cli consume {}` rebuilds the tables from the log", consumer.name()))
+            }
+            ConsumeError::SetAside { .. } => {
+                Failure::new(Exit::Failure, "tables_damaged", message).hint(REPEAT)
             }
             ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)
                 .hint("nothing was paid; `popug-cli consume accounting --rebuild` rebuilds the tables from the log"),

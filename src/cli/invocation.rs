@@ -15,7 +15,6 @@ use crate::cli::program::Program;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::cli::rights;
-use crate::consumers::tracker;
 use crate::credentials::{CredentialError, Sessions, TokenText, sessions};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
@@ -48,15 +47,6 @@ impl Desk<'_> {
             company: &self.company,
             caller: &self.caller,
         }
-    }
-
-    /// Asks the index; one made anew answers if its file turns out to be damaged.
-    pub fn ask<T>(&self, query: impl Fn(&StateIndex) -> Result<T, AppError>) -> Result<T, Failure> {
-        Ok(tracker::on_sound_index(
-            &self.app.around(),
-            &self.index,
-            || query(&self.index),
-        )?)
     }
 }
 

@@ -105,7 +105,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
         program: PROGRAM,
     });
     reporter.finish();
-    output.finish(outcome)
+    output.finish(outcome.map_err(Failure::settled))
 }
 
 /// Help and version are answers; everything else is a usage error.

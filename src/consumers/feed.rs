@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Surroundings};
+use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{FileLog, Line, LogError, Reader};
 use crate::state::{Checkpoint, Recorded};
@@ -38,6 +39,24 @@ pub fn feed<T: Send, E: From<LogError>>(
         let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
         scope.spawn(move || produce(&mut reader, last, read, &sender));
         drain(chunks, &mut sink)
+    })
+}
+
+/// Whether a consumer of this log made the checkpoint.
+///
+/// # Errors
+/// [`ConsumeError::ForeignTables`] if the checkpoint is not on this log's chain.
+pub fn check_on_chain(
+    around: &Surroundings<'_>,
+    consumer: Consumer,
+    checkpoint: &Checkpoint,
+) -> Result<(), ConsumeError> {
+    if checkpoint.is_of(around.log)? {
+        return Ok(());
+    }
+    Err(ConsumeError::ForeignTables {
+        consumer,
+        checkpoint: checkpoint.sequence,
     })
 }
 

@@ -10,6 +10,7 @@ pub mod accounting;
 pub mod analytics;
 pub mod common_tables;
 pub mod contents;
+pub mod dispatch;
 pub mod feed;
 #[cfg(test)]
 mod fixture;
@@ -18,10 +19,11 @@ pub mod process_lock;
 pub mod projection;
 pub mod run;
 pub mod standing;
+pub mod table_file;
 pub mod tracker;
 pub mod withheld;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::clock::{self, Clock, Stamp};
@@ -32,7 +34,7 @@ use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
-use crate::state::StateError;
+use crate::state::{Opened, StateError};
 use crate::store::{StoreDirectory, StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,13 @@ pub enum ConsumeError {
         action: &'static str,
         path: PathBuf,
         source: std::io::Error,
+    },
+    /// Work on a file of tables met damage. The next opening makes the file anew.
+    #[error("{} was damaged ({reason}); it is kept as {}", path.display(), aside.display())]
+    SetAside {
+        path: PathBuf,
+        aside: PathBuf,
+        reason: String,
     },
     /// An event that cannot be applied; the checkpoint stays before it.
     #[error("{} stops at event {sequence}: {reason}", consumer.name())]
@@ -168,6 +177,21 @@ impl<'l> Pen<'_, 'l> {
             Pen::Held(writer) => write(writer),
             Pen::ByLock => write(&mut around.writer()?),
         }
+    }
+}
+
+/// Tells if opening a SQLite file, which people know as `name`, found more than a sound one.
+fn tell_opened(around: &Surroundings<'_>, name: &str, path: &Path, opened: Opened) {
+    match opened {
+        Opened::AsItWas | Opened::Anew => {}
+        Opened::MovedAside(aside) => around.notices.warn(&format!(
+            "{name} was damaged; it is kept as {} and rebuilt from the log",
+            aside.display()
+        )),
+        Opened::InMemory(obstacle) => around.notices.warn(&format!(
+            "the disk of {} {obstacle}; the log is read into memory instead",
+            path.display()
+        )),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::event::{Consumer, Event, EventKind, Subject};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::event_log::{FileLog, Line, LineKind, LogError, Reader};
-use crate::state::{Checkpoint, Recorded, Resolution, StateIndex};
+use crate::state::{Checkpoint, Recorded, Resolution};
 
 /// An event that something was decided about.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -260,15 +260,8 @@ pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
 /// followed another, what it lacks is read from the log.
 fn decisions(around: &Surroundings<'_>) -> Result<Vec<Resolution>, ConsumeError> {
     let index = tracker::open_index(around)?;
-    // One that stays behind is no reason to stop: it stops whoever decides from it.
+    // An index that stays behind stops the commands that decide from it, and no consumer.
     let _ = tracker::catch_up(around, &index);
-    tracker::on_sound_index(around, &index, || decisions_of(around, &index))
-}
-
-fn decisions_of(
-    around: &Surroundings<'_>,
-    index: &StateIndex,
-) -> Result<Vec<Resolution>, ConsumeError> {
     let checkpoint = index.checkpoint()?;
     if checkpoint == Checkpoint::from(&around.log.head()?) {
         return Ok(index.resolutions()?);

@@ -16,7 +16,7 @@ pub mod regular_file;
 pub mod replace;
 
 #[cfg(feature = "cli")]
-pub use names::{free_name, name_aside, parent_of, remove, sync_directory, with_suffix};
+pub use names::{free_name, keep_aside, parent_of, remove, sync_directory, with_suffix};
 
 #[cfg(feature = "cli")]
 mod names;

@@ -19,9 +19,15 @@ pub fn free_name(beginning: &Path) -> PathBuf {
         .expect("some number is free")
 }
 
-/// A free name for a damaged file that is kept: `NAME.damaged-1` and so on.
-pub fn name_aside(path: &Path) -> PathBuf {
-    free_name(&with_suffix(path, ".damaged"))
+/// Keeps a damaged file, or what stands in its place, under a free name: `NAME.damaged-1` and so on.
+///
+/// # Errors
+/// If it cannot be renamed, or its directory cannot be synced.
+pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = free_name(&with_suffix(path, ".damaged"));
+    std::fs::rename(path, &aside)?;
+    sync_directory(parent_of(path))?;
+    Ok(aside)
 }
 
 /// The directory that a path lies in; the current directory for a name alone.
@@ -61,10 +67,11 @@ mod tests {
         let path = home.path().join("state.sqlite");
         std::fs::write(home.path().join("state.sqlite.damaged-1"), "").unwrap();
         std::os::unix::fs::symlink("nowhere", home.path().join("state.sqlite.damaged-2")).unwrap();
-        assert_eq!(
-            name_aside(&path),
-            home.path().join("state.sqlite.damaged-3")
-        );
+        std::fs::write(&path, "kept").unwrap();
+        let aside = keep_aside(&path).unwrap();
+        assert_eq!(aside, home.path().join("state.sqlite.damaged-3"));
+        assert_eq!(std::fs::read(aside).unwrap(), b"kept");
+        assert!(!path.exists());
         assert_eq!(
             free_name(&home.path().join("damaged")),
             home.path().join("damaged-1")

@@ -120,6 +120,24 @@ fn generation_in_database(db: &Connection) -> rusqlite::Result<Option<i32>> {
     Ok(Some(i32::from_be_bytes(field)))
 }
 
+/// From now on closing the database empties a write-ahead file that it has merged, and does not remove it.
+///
+/// # Errors
+/// If SQLite refuses.
+pub(super) fn keep_write_ahead_file(db: &Connection) -> rusqlite::Result<()> {
+    let mut keep: c_int = 1;
+    // SAFETY: the connection is open, and for this operation the last argument is read and written as one `int`.
+    succeeded(unsafe {
+        let keep = (&raw mut keep).cast();
+        ffi::sqlite3_file_control(
+            db.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_PERSIST_WAL,
+            keep,
+        )
+    })
+}
+
 /// Opens a database that is to be made, with nothing in it, of any generation.
 ///
 /// # Errors

@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
 
-use crate::files::{regular_file, with_suffix};
+use crate::files::regular_file;
 use crate::state::checked_pages;
+use crate::state::place::{wal_of, with_companions};
 
 /// Whether the file does not hold what was written to it, or lacks our tables.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
@@ -51,7 +52,7 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     if is_other(path) {
         return Err(lacking("it is not a file"));
     }
-    let [_, companions @ ..] = files(path);
+    let [_, companions @ ..] = with_companions(path);
     if let Some(other) = companions.iter().find(|companion| is_other(companion)) {
         let name = other.file_name().unwrap_or_default().display();
         return Err(lacking(&format!("{name} is not a regular file")));
@@ -155,15 +156,6 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
 /// Whether the file system that a file lies on takes nothing from anybody.
 pub(super) fn is_on_read_only_disk(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
-}
-
-/// The database and its companions; SQLite also looks for a journal, though ours have none.
-pub(super) fn files(path: &Path) -> [PathBuf; 4] {
-    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(path, suffix))
-}
-
-pub(super) fn wal_of(path: &Path) -> PathBuf {
-    with_suffix(path, "-wal")
 }
 
 #[cfg(test)]

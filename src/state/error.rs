@@ -1,14 +1,15 @@
-//! What can go wrong with a SQLite file of ours, and where a damaged one is moved aside.
+//! What can go wrong with a SQLite file of ours.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{ErrorCode, ffi};
 
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
 use crate::state::damage;
-use crate::state::replacement::{Identity, Live, Replacement};
+use crate::state::place::LiveFile;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -20,21 +21,18 @@ pub enum StateError {
     },
     #[error("{} is busy with another process", path.display())]
     Busy { path: PathBuf },
-    /// `aside` is what the file is called now; `None` if it was only looked at.
-    #[error("{}", damaged_text(path, aside.as_deref(), reason))]
+    /// `live` is the file to move aside; `None` if it was only looked at.
+    #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         path: PathBuf,
-        aside: Option<PathBuf>,
         reason: String,
+        live: Option<Arc<LiveFile>>,
     },
     #[error("cannot move the damaged {} aside", path.display())]
     MoveAside {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// Whatever was met in the former file says nothing about the one that is there now.
-    #[error("another process has put a new file in the place of {}", path.display())]
-    Replaced { path: PathBuf },
     #[error("cannot lock {}", path.display())]
     Lock {
         path: PathBuf,
@@ -58,60 +56,32 @@ pub enum StateError {
     Log(#[from] LogError),
 }
 
-fn damaged_text(path: &Path, aside: Option<&Path>, reason: &str) -> String {
-    let path = path.display();
-    match aside {
-        Some(aside) => format!(
-            "{path} was damaged ({reason}); it is kept as {}",
-            aside.display()
-        ),
-        None => format!("{path} is damaged: {reason}"),
-    }
-}
-
 impl StateError {
-    /// What SQLite says about a file. One that is damaged is moved aside if it is `live`.
+    /// What SQLite says about a file, `live` if it was opened for work.
     pub(super) fn of(
         action: &'static str,
         path: &Path,
-        live: Option<Live>,
+        live: Option<Arc<LiveFile>>,
         source: rusqlite::Error,
     ) -> StateError {
         let path = path.to_owned();
-        if live.is_some_and(|live| Identity::of(&path) != Some(live.identity)) {
-            return StateError::Replaced { path };
-        }
         if matches!(
             source.sqlite_error_code(),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
         ) {
             return StateError::Busy { path };
         }
-        if !damage::is_damage(&source) {
-            return StateError::Sqlite {
-                action,
-                path,
-                source,
-            };
-        }
-        let reason = damage::reason(&source);
-        let Some(live) = live else {
+        if damage::is_damage(&source) {
             return StateError::Damaged {
                 path,
-                aside: None,
-                reason,
+                reason: damage::reason(&source),
+                live,
             };
-        };
-        match Replacement::begin(&path, live.lock_wait)
-            .and_then(|replacement| replacement.move_aside(live.identity))
-        {
-            Ok(Some(aside)) => StateError::Damaged {
-                path,
-                aside: Some(aside),
-                reason,
-            },
-            Ok(None) => StateError::Replaced { path },
-            Err(error) => error,
+        }
+        StateError::Sqlite {
+            action,
+            path,
+            source,
         }
     }
 
@@ -122,7 +92,6 @@ impl StateError {
             | StateError::Busy { path }
             | StateError::Damaged { path, .. }
             | StateError::MoveAside { path, .. }
-            | StateError::Replaced { path }
             | StateError::Lock { path, .. }
             | StateError::Contradiction { path, .. }
             | StateError::Copy { path, .. } => path,
@@ -130,17 +99,12 @@ impl StateError {
         }
     }
 
-    /// Whether another file has taken the place of the one that it was met in, or can take it.
-    pub fn is_of_a_lost_file(&self) -> bool {
-        matches!(
-            self,
-            StateError::Damaged { .. } | StateError::Replaced { .. }
-        )
-    }
-
-    /// Whether it may be the file that is wrong, and one made anew from the log is right.
-    pub fn may_be_damage(&self) -> bool {
-        self.is_of_a_lost_file() || matches!(self, StateError::Contradiction { .. })
+    /// The file that is damaged, if the error is about damage in a file that was opened for work.
+    pub fn damaged_file(&self) -> Option<&Arc<LiveFile>> {
+        match self {
+            StateError::Damaged { live, .. } => live.as_ref(),
+            _ => None,
+        }
     }
 
     /// Why SQLite refused a row, if a constraint of the tables did.

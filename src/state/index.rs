@@ -11,7 +11,7 @@ use crate::domain::event::Subject;
 use crate::domain::id::{Sequence, UserId};
 use crate::event_log::{FileLog, LineKind, Reader};
 use crate::state::apply::Refusal;
-use crate::state::sqlite_file::{Layout, Opened, SqliteFile};
+use crate::state::sqlite_file::{Check, Layout, Opened, SqliteFile};
 use crate::state::{Checkpoint, Recorded, StateError, apply};
 
 pub(super) const LAYOUT: Layout = Layout {
@@ -19,6 +19,15 @@ pub(super) const LAYOUT: Layout = Layout {
     code_version: 7,
     own_table: "tasks",
 };
+
+/// How bringing an index to the head went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Followed {
+    /// Events that were read.
+    pub events: u64,
+    /// Its rows contradicted the log, and were made anew from the first event.
+    pub anew: bool,
+}
 
 pub struct StateIndex {
     file: SqliteFile,
@@ -28,8 +37,12 @@ pub struct StateIndex {
 
 impl StateIndex {
     /// Opens the index, creating or replacing it where needed. Its contents may lag behind.
-    pub fn open(path: &Path, lock_wait: Duration) -> Result<(StateIndex, Opened), StateError> {
-        let (file, opened) = SqliteFile::open(path, &LAYOUT, lock_wait)?;
+    pub fn open(
+        path: &Path,
+        check: Check,
+        lock_wait: Duration,
+    ) -> Result<(StateIndex, Opened), StateError> {
+        let (file, opened) = SqliteFile::open(path, &LAYOUT, check, lock_wait)?;
         Ok((StateIndex::on(file), opened))
     }
 
@@ -41,7 +54,7 @@ impl StateIndex {
         }
     }
 
-    /// An index in memory, for checking what a rebuild would give.
+    /// An index in memory, with nothing in it.
     pub fn in_memory() -> Result<StateIndex, StateError> {
         Ok(StateIndex::on(SqliteFile::in_memory(&LAYOUT)?))
     }
@@ -83,16 +96,6 @@ impl StateIndex {
         self.file.rollback()
     }
 
-    /// From here on a file made anew takes the place of this one, which was damaged. It has to be brought to
-    /// the head. False if something has taken its place before.
-    ///
-    /// # Errors
-    /// If it can be neither opened nor created.
-    pub fn go_on_anew(&self, lock_wait: Duration) -> Result<bool, StateError> {
-        self.eligible.take();
-        self.file.go_on_anew(&LAYOUT, lock_wait)
-    }
-
     /// Reads all of the file.
     ///
     /// # Errors
@@ -112,9 +115,12 @@ impl StateIndex {
         self.file.forget()
     }
 
-    /// Brings the index to the head in a transaction of its own, if it is not there. Returns the
-    /// number of events it read.
-    pub fn catch_up(&self, log: &FileLog) -> Result<u64, StateError> {
+    /// Brings the index to the head in a transaction of its own, if it is not there. Rows that contradict the log are
+    /// made anew.
+    ///
+    /// # Errors
+    /// [`StateError::Contradiction`] if the log contradicts itself; the index stays as it was.
+    pub fn catch_up(&self, log: &FileLog) -> Result<Followed, StateError> {
         // Another process may have brought the file on since this one looked.
         self.eligible.take();
         if log.has_drafted() {
@@ -122,15 +128,22 @@ impl StateIndex {
         }
         let head = log.head()?;
         if self.checkpoint()? == Checkpoint::from(&head) {
-            return Ok(0);
+            return Ok(Followed {
+                events: 0,
+                anew: false,
+            });
         }
-        let follow = || self.file.transaction(|| self.follow(log));
-        match follow() {
-            Err(error) if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? => {
-                follow()
+        let (followed, anew) = match self.file.transaction(|| self.follow(log)) {
+            Err(contradiction @ StateError::Contradiction { .. }) => {
+                let filled = match self.fill_anew(log) {
+                    Err(StateError::Contradiction { .. }) => Err(contradiction),
+                    filled => filled,
+                };
+                (filled, true)
             }
-            done => done,
-        }
+            followed => (followed, false),
+        };
+        followed.map(|events| Followed { events, anew })
     }
 
     /// Fills the index from the first event in a transaction of its own, as one has to whose rows are not what

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::state::damage::wal_of;
 use crate::state::index::LAYOUT;
-use crate::state::replacement::Identity;
-use crate::state::{Layout, SqliteFile, StateError, StateIndex, checked_pages, damage};
+use crate::state::place::{Identity, wal_of};
+use crate::state::{Check, Layout, SqliteFile, StateError, StateIndex, checked_pages, damage};
 
 /// A table and the order in which its rows are compared.
 pub type ComparedTable = (&'static str, &'static str);
@@ -57,7 +56,7 @@ impl SqliteFile {
     ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
         let is_checked = damage::check_headers(path).map_err(failed)?;
-        let db = if !wal_of(path).exists() {
+        let db = if std::fs::metadata(wal_of(path)).map_or(0, |wal| wal.len()) == 0 {
             open_as(path, "immutable=1", is_checked).map_err(failed)?
         } else if let Ok(db) = open_as(path, "readonly_shm=1", is_checked).and_then(pinned) {
             db
@@ -113,7 +112,8 @@ impl StateIndex {
         directory: &Path,
         lock_wait: Duration,
     ) -> Result<StateIndex, StateError> {
-        Ok(StateIndex::open(&copy(path, directory, lock_wait)?, lock_wait)?.0)
+        let copy = copy(path, directory, lock_wait)?;
+        Ok(StateIndex::open(&copy, Check::Headers, lock_wait)?.0)
     }
 
     /// The tables that differ, each with the first row that does.

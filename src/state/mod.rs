@@ -10,6 +10,7 @@ mod damage;
 mod error;
 mod index;
 mod inspect;
+mod place;
 mod query;
 mod replacement;
 mod resolutions;
@@ -17,11 +18,13 @@ pub(crate) mod row;
 mod sqlite_file;
 
 pub use error::StateError;
-pub use index::StateIndex;
+pub use index::{Followed, StateIndex};
 pub use inspect::ComparedTable;
+pub use place::LiveFile;
 pub use query::{GivenCommand, HandOver, TaskName, TaskRow};
+pub use replacement::set_aside;
 pub use resolutions::Resolution;
-pub use sqlite_file::{Layout, Opened, SqliteFile, sqlite_version};
+pub use sqlite_file::{Check, Layout, Opened, SqliteFile, sqlite_version};
 
 use std::borrow::Cow;
 

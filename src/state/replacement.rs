@@ -1,61 +1,33 @@
-//! Which file stands at the path of a SQLite file, and who may change that while other processes open it.
+//! Who may change which file stands at the path of a SQLite file while other processes open it.
 //!
-//! SQLite opens a database and its companions (`-wal`, `-shm`) by name, one after the other, so a file
-//! that took another's place meanwhile would be joined with what belongs to the former one.
+//! SQLite opens a database and its companions (`-wal`, `-shm`) by name, one after the other. A file that takes another's
+//! place between two of these calls would be joined with the companions of the former one.
 //!
-//! Invariant: a file is moved aside, removed or published only by whoever holds the lock beside it, after looking again
-//! which file stands there. Before a new one gets the name, the former one has lost it and its companions are gone.
+//! Invariant: only the holder of the lock beside the file moves it aside, removes it or publishes a new one, and looks
+//! first which file stands there. The former file has lost the name and its companions are gone before a new one gets it.
 //!
-//! Invariant: whoever opens a sound file takes no lock. He looks at the path again when file and companions
-//! are open: if it is still the same file, all three are of that one. Nothing is written before.
+//! Invariant: opening a sound file takes no lock. The opener looks at the path again when file and companions are open:
+//! if the same file still stands there, all three belong together. It writes nothing before.
 //!
-//! Invariant: companions are removed by name only under the lock. A file that is closed leaves them where
-//! they are, or holds the lock.
-//!
-//! An error met in a file that is not at the path any more says nothing about the one that is:
-//! [`StateError::Replaced`], and whoever met it goes on with the other one.
+//! Invariant: companions are removed by name only under the lock. Closing a file removes none.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::files::lock::lock;
-use crate::files::{self, name_aside, regular_file, with_suffix};
+use crate::files::{keep_aside, regular_file, remove, with_suffix};
+use crate::state::place::{Identity, LiveFile, with_companions};
 use crate::state::{StateError, damage};
 
-/// Which file a path led to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// `None` if nothing is there.
-    pub fn of(path: &Path) -> Option<Identity> {
-        std::fs::metadata(path)
-            .ok()
-            .map(|metadata| Identity::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Identity {
-        Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-}
-
-/// A file that may be moved aside if it turns out to be damaged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Live {
-    pub identity: Identity,
-    /// For whoever else replaces it.
-    pub lock_wait: Duration,
+/// Moves a file aside in which a command met damage, so that the next one makes it anew from the log. A command does
+/// this once, when it ends. `None` if another file stands at the path by now.
+///
+/// # Errors
+/// [`StateError::Lock`], [`StateError::Busy`], [`StateError::MoveAside`]
+pub fn set_aside(damaged: &LiveFile) -> Result<Option<PathBuf>, StateError> {
+    Replacement::begin(&damaged.path, damaged.lock_wait)?.move_aside(damaged.identity)
 }
 
 /// Nobody else changes which file stands at the path until this is dropped.
@@ -91,8 +63,7 @@ impl Replacement {
         if Identity::of(&self.path) != Some(met) {
             return Ok(None);
         }
-        let aside = name_aside(&self.path);
-        std::fs::rename(&self.path, &aside).map_err(|source| self.failed(source))?;
+        let aside = keep_aside(&self.path).map_err(|source| self.failed(source))?;
         self.remove_companions()?;
         Ok(Some(aside))
     }
@@ -106,30 +77,30 @@ impl Replacement {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         // Left by somebody who was stopped, as he is not at work now.
         let new = self.path.with_file_name(format!(".{name}.new"));
-        damage::files(&new)
+        with_companions(&new)
             .iter()
             .for_each(|file| drop(std::fs::remove_file(file)));
         let published = make(&new).map_err(failed).and_then(|()| {
             self.remove()?;
             std::fs::rename(&new, &self.path).map_err(|error| failed(damage::io_error(&error)))
         });
-        damage::files(&new)
+        with_companions(&new)
             .iter()
             .for_each(|file| drop(std::fs::remove_file(file)));
         published
     }
 
     fn remove(&self) -> Result<(), StateError> {
-        files::remove(&self.path).map_err(|source| self.failed(source))?;
+        remove(&self.path).map_err(|source| self.failed(source))?;
         self.remove_companions()
     }
 
     /// Whatever stands in the place of one is kept.
     fn remove_companions(&self) -> Result<(), StateError> {
-        let [_, companions @ ..] = damage::files(&self.path);
+        let [_, companions @ ..] = with_companions(&self.path);
         for companion in &companions {
             let removed = if companion.is_symlink() || regular_file::is_other(companion) {
-                std::fs::rename(companion, name_aside(companion))
+                keep_aside(companion).map(drop)
             } else {
                 std::fs::remove_file(companion)
             };
@@ -153,8 +124,6 @@ impl Replacement {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     fn at(path: &Path) -> Replacement {
@@ -202,27 +171,5 @@ mod tests {
         ));
         drop(first);
         drop(at(&path));
-    }
-    #[test]
-    fn whatever_was_met_in_a_file_that_was_replaced_says_nothing_of_the_one_that_is_there() {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("state.sqlite");
-        std::fs::write(&path, "former").unwrap();
-        let live = Live {
-            identity: Identity::of(&path).unwrap(),
-            lock_wait: Duration::ZERO,
-        };
-        publish(&path, "new");
-        for code in [
-            ffi::SQLITE_IOERR_FSTAT,
-            ffi::SQLITE_IOERR_DELETE_NOENT,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_BUSY,
-        ] {
-            let met = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-            let error = StateError::of("read", &path, Some(live), met);
-            assert!(matches!(error, StateError::Replaced { .. }), "{error:?}");
-        }
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
     }
 }

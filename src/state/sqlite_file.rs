@@ -1,11 +1,12 @@
-//! A SQLite file that follows the log: opened whatever state it is in, its checkpoint, its transactions.
+//! A SQLite file that follows the log: opening it in whatever state it is, its checkpoint, its transactions.
 //!
-//! Such a file is disposable. One that is damaged, or that has not our tables, is moved aside, wherever that is met,
-//! one of another code version is replaced; either way the log fills it again. How that goes while others have
-//! it open, `replacement` tells. On a disk that is full or read-only its place is taken by one in
-//! memory, so that reading goes on; that one is filled from the first event.
+//! Such a file is disposable, and opening heals it: one that is damaged or lacks our tables is moved aside, one of
+//! another code version is replaced, and the log fills the new one. Damage that opening does not find ends the command that
+//! meets it; [`set_aside`](crate::state::set_aside) then leaves the rest to the next opening. `replacement` tells how this
+//! goes while others have the file open. On a disk that is full or read-only a database in memory takes the place of the
+//! file, so that reading goes on.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
 use crate::files::held::{self, Held};
-use crate::state::replacement::{Identity, Live, Replacement};
+use crate::state::place::{Identity, LiveFile, wal_of};
+use crate::state::replacement::Replacement;
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
 
 /// What a file is to hold.
@@ -32,6 +34,15 @@ pub struct Layout {
 
 /// SQLite counts in milliseconds of 31 bits: 24 days.
 const LOCK_WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// How much of a file opening looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Check {
+    /// What costs the same however long the file is.
+    Headers,
+    /// Every page.
+    All,
+}
 
 /// What opening found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,38 +60,28 @@ pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
     /// `None` if it is not to be moved, whatever is wrong with it.
-    live: Option<Live>,
+    live: Option<Arc<LiveFile>>,
     /// Transactions nest in one that is never committed.
     never_commits: Cell<bool>,
-    /// Takes the place of `db` once the disk turned out to be full, or the file to be damaged.
-    instead: OnceCell<Box<SqliteFile>>,
-    /// Held while `db`, which is dropped before it, removes its write-ahead file.
-    closing: Option<Replacement>,
-    /// Of the directory. Companions are opened and removed by name, so it is let go of last.
+    /// Of the directory. Companions are opened by name, so it is let go of last.
     _held: Option<Arc<Held>>,
 }
 
-/// A write-ahead file of up to this many bytes stays when the file is closed.
+/// A write-ahead file of up to this many bytes is not merged when the file is closed.
 const WAL_BYTES_KEPT: u64 = 512 << 10;
 
-/// Merging the write-ahead file costs two syncs, and beginning it anew two more; a command that
-/// waited for them would wait for these rather than for the log. So a small one is left to the
-/// next process, which reads it in less than a millisecond.
+/// Merging the write-ahead file costs two syncs, and beginning it anew two more; a command that waited for them would
+/// wait for these rather than for the log. So a small one is left to the next process, which reads it in less than a
+/// millisecond.
 impl Drop for SqliteFile {
     fn drop(&mut self) {
-        let is_large = || {
-            std::fs::metadata(damage::wal_of(&self.path))
-                .is_ok_and(|wal| wal.len() > WAL_BYTES_KEPT)
-        };
-        if self.live.is_some() && is_large() {
-            // Whoever replaces files now has no use for a merged one.
-            self.closing = Replacement::begin(&self.path, Duration::ZERO).ok();
+        let bytes = || std::fs::metadata(wal_of(&self.path)).map_or(0, |wal| wal.len());
+        if self.live.is_some() && bytes() > WAL_BYTES_KEPT {
+            // Not setting it only leaves the file unmerged.
+            let _ = self
+                .db
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
         }
-        // What cannot be set stays as it was opened, unmerged.
-        let _ = self.db.set_db_config(
-            DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-            self.closing.is_none(),
-        );
     }
 }
 
@@ -92,13 +93,16 @@ impl SqliteFile {
     pub fn open(
         path: &Path,
         layout: &Layout,
+        check: Check,
         lock_wait: Duration,
     ) -> Result<(SqliteFile, Opened), StateError> {
-        let opened = match SqliteFile::look(path, layout, lock_wait) {
+        let opened = match SqliteFile::look(path, layout, check, lock_wait) {
             Ok(Some(file)) => return Ok((file, Opened::AsItWas)),
-            Err(error) if !error.is_of_a_lost_file() => Err(error),
-            // What was met may be the doing of whoever replaces the file just now.
-            Ok(None) | Err(_) => SqliteFile::open_or_replace(path, layout, lock_wait),
+            // What was met may be the doing of another process that replaces the file just now.
+            Ok(None) | Err(StateError::Damaged { .. }) => {
+                SqliteFile::open_or_replace(path, layout, check, lock_wait)
+            }
+            Err(error) => Err(error),
         };
         match opened {
             Err(error) => match error.obstacle() {
@@ -112,32 +116,34 @@ impl SqliteFile {
     fn open_or_replace(
         path: &Path,
         layout: &Layout,
+        check: Check,
         lock_wait: Duration,
     ) -> Result<(SqliteFile, Opened), StateError> {
         let replacement = Replacement::begin(path, lock_wait)?;
         let met = Identity::of(path);
-        let opened = match (SqliteFile::look(path, layout, lock_wait), met) {
+        let opened = match (SqliteFile::look(path, layout, check, lock_wait), met) {
             (Ok(Some(file)), _) => return Ok((file, Opened::AsItWas)),
             (Err(StateError::Damaged { .. }), Some(met)) => replacement
                 .move_aside(met)?
                 .map_or(Opened::Anew, Opened::MovedAside),
-            (Err(error), _) if !error.is_of_a_lost_file() => return Err(error),
-            _ => Opened::Anew,
+            (Ok(None) | Err(StateError::Damaged { .. }), _) => Opened::Anew,
+            (Err(error), _) => return Err(error),
         };
         replacement.publish(|new| make(new, layout))?;
-        let file = SqliteFile::look(path, layout, lock_wait)?;
-        Ok((
-            file.ok_or_else(|| StateError::Replaced {
-                path: path.to_owned(),
-            })?,
-            opened,
-        ))
+        let gone = || {
+            let error = damage::lacking("another program removed it while it was made");
+            StateError::of("open", path, None, error)
+        };
+        let file = SqliteFile::look(path, layout, Check::Headers, lock_wait)?;
+        Ok((file.ok_or_else(gone)?, opened))
     }
 
-    /// Opens what is there, taking no lock and moving nothing. `None` if there is no file of this code version.
+    /// Opens what is there, taking no lock and moving nothing. `None` if no file of this code version is there, or
+    /// another one took its place meanwhile.
     fn look(
         path: &Path,
         layout: &Layout,
+        check: Check,
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
         let Some(identity) = Identity::of(path) else {
@@ -146,17 +152,16 @@ impl SqliteFile {
         let found = SqliteFile::open_existing(path, layout, lock_wait);
         // Until here companions were opened by name, and nothing was written.
         if Identity::of(path) != Some(identity) {
-            return Err(StateError::Replaced {
-                path: path.to_owned(),
-            });
+            return Ok(None);
         }
-        Ok(found?.map(|mut file| {
-            file.live = Some(Live {
-                identity,
-                lock_wait,
-            });
-            file
-        }))
+        let Some(mut file) = found? else {
+            return Ok(None);
+        };
+        if check == Check::All {
+            file.check_integrity(layout)?;
+        }
+        file.live = Some(Arc::new(LiveFile::new(path, identity, lock_wait)));
+        Ok(Some(file))
     }
 
     fn open_existing(
@@ -173,21 +178,24 @@ impl SqliteFile {
             path,
             lock_wait,
         )?;
+        // A write-ahead file that is merged is emptied and not removed: under its name may stand another one by now.
+        checked_pages::keep_write_ahead_file(&file.db)
+            .and_then(|()| {
+                file.db
+                    .pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)
+            })
+            .map_err(file.failed("open"))?;
         Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
     /// One that is only looked at.
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
-        let (never_commits, instead, held) =
-            (Cell::new(false), OnceCell::new(), held::keeper(path));
         SqliteFile {
             db,
             path: path.to_owned(),
             live: None,
-            never_commits,
-            instead,
-            closing: None,
-            _held: held,
+            never_commits: Cell::new(false),
+            _held: held::keeper(path),
         }
     }
 
@@ -216,6 +224,7 @@ impl SqliteFile {
         if !is_checked {
             return Err(self.damaged("its pages have no checksums"));
         }
+        self.checkpoint()?;
         match checked_pages::is_of_one_piece(&self.db).map_err(self.failed("open"))? {
             true => Ok(true),
             false => Err(self.damaged("what was written ahead does not continue it")),
@@ -261,38 +270,7 @@ impl SqliteFile {
     }
 
     pub fn db(&self) -> &Connection {
-        &self.current().db
-    }
-
-    fn current(&self) -> &SqliteFile {
-        self.instead.get().map_or(self, Box::as_ref)
-    }
-
-    /// From here on an empty database in memory takes the place of the file. False if it did before.
-    ///
-    /// # Errors
-    /// If SQLite fails.
-    pub fn go_on_in_memory(&self, layout: &Layout) -> Result<bool, StateError> {
-        Ok(self
-            .instead
-            .set(Box::new(SqliteFile::in_memory(layout)?))
-            .is_ok())
-    }
-
-    /// From here on the file that is at the path now, or an empty new one, takes the place of this one, which
-    /// was damaged. False if something else has taken its place before.
-    ///
-    /// # Errors
-    /// If it can be neither opened nor created.
-    pub fn go_on_anew(&self, layout: &Layout, lock_wait: Duration) -> Result<bool, StateError> {
-        if self.instead.get().is_some() {
-            return Ok(false);
-        }
-        let (file, _) = SqliteFile::open(&self.path, layout, lock_wait)?;
-        if self.never_commits.get() {
-            file.begin()?;
-        }
-        Ok(self.instead.set(Box::new(file)).is_ok())
+        &self.db
     }
 
     /// Reads all of the file.
@@ -328,13 +306,13 @@ impl SqliteFile {
         read().map_err(self.failed("read"))
     }
 
-    /// Wraps a SQLite error with what was being done. A file that turns out to be damaged is moved aside.
+    /// Wraps a SQLite error with what was being done.
     pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
-        let (path, live) = (self.path.clone(), self.current().live);
-        move |source| StateError::of(action, &path, live, source)
+        let (path, live) = (self.path.clone(), self.live.clone());
+        move |source| StateError::of(action, &path, live.clone(), source)
     }
 
-    /// The file lacks something, which [`SqliteFile::failed`] deals with.
+    /// The file lacks something that it has in every state of ours.
     pub fn damaged(&self, what: &str) -> StateError {
         self.failed("read")(damage::lacking(what))
     }
@@ -501,24 +479,26 @@ mod tests {
             own_table: "own",
         };
         let held = Held::open(&name).unwrap();
-        let (file, _) =
-            SqliteFile::open(&held.path().join("state.sqlite"), &layout, Duration::ZERO).unwrap();
+        let path = held.path().join("state.sqlite");
+        let (file, _) = SqliteFile::open(&path, &layout, Check::Headers, Duration::ZERO).unwrap();
         drop(held);
         std::fs::rename(&name, &moved).unwrap();
         std::fs::create_dir(&name).unwrap();
-        // Whoever opens something now would get a number that is free.
+        // A file that is opened now would get a number that is free.
         let others: Vec<_> = (0..16).map(|_| File::open(&name).unwrap()).collect();
-        // Enough for the write-ahead file to be merged and removed when it is closed.
+        // Enough for the write-ahead file to be merged when it is closed.
         file.db()
             .execute_batch("INSERT INTO own VALUES (zeroblob(1000000)); INSERT INTO own VALUES (1)")
             .unwrap();
         drop(file);
         assert_eq!(std::fs::read_dir(&name).unwrap().count(), 0);
-        let left = |suffix: &str| moved.join(format!("state.sqlite{suffix}")).exists();
-        assert_eq!(
-            [left(""), left("-wal"), left("-shm"), left(".lock")],
-            [true, false, false, true]
-        );
+        let bytes = |suffix: &str| {
+            std::fs::metadata(moved.join(format!("state.sqlite{suffix}")))
+                .unwrap()
+                .len()
+        };
+        assert!(bytes("") > 1_000_000);
+        assert_eq!(bytes("-wal"), 0, "merged and emptied");
         drop(others);
     }
 }

@@ -8,7 +8,7 @@ use crate::consumers::standing::Obstacle;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::event_log::LogError;
-use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
+use crate::state::{Check, Checkpoint, Resolution, StateError, StateIndex};
 
 /// The event that keeps the index from following the log; `None` for an error of another kind.
 fn obstacle_of(error: StateError) -> Option<Obstacle> {
@@ -105,17 +105,13 @@ fn try_index_ahead(app: &App<'_>, scratch: &Path) -> Option<Ahead> {
     let index = match at {
         Some(_) => StateIndex::copied(&path, &directory, app.lock_wait).ok()?,
         None => {
-            StateIndex::open(&directory.join("new.sqlite"), app.lock_wait)
+            let new = directory.join("new.sqlite");
+            StateIndex::open(&new, Check::Headers, app.lock_wait)
                 .ok()?
                 .0
         }
     };
-    let followed = match index.catch_up(&app.log) {
-        // As the next command will.
-        Err(StateError::Contradiction { .. }) => index.fill_anew(&app.log),
-        followed => followed,
-    };
-    let obstacle = followed.err().and_then(obstacle_of);
+    let obstacle = index.catch_up(&app.log).err().and_then(obstacle_of);
     Some(Ahead {
         resolutions: index.resolutions().ok()?,
         obstacle,

@@ -141,8 +141,7 @@ impl App<'_> {
     ) -> Result<ImportSummary, AppError> {
         let history_clock = HistoryClock::new(self.environment.now());
         let mut appender = BatchAppender::open(self, &history_clock, accounting)?;
-        let index = tracker::open_index(&self.around())?;
-        tracker::catch_up(&self.around(), &index)?;
+        let index = tracker::index_at_head(&self.around())?;
         let importer = self.actor(&index, caller.user.id)?;
         importer.require(Right::Administer)?;
         let head = *appender.writer().head();

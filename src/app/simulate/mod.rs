@@ -107,8 +107,7 @@ impl App<'_> {
         let now = self.environment.now();
         let history_clock = HistoryClock::new(now);
         let appender = BatchAppender::open(self, &history_clock, Some(accounting))?;
-        let index = tracker::open_index(&self.around())?;
-        tracker::catch_up(&self.around(), &index)?;
+        let index = tracker::index_at_head(&self.around())?;
         let admin = self.actor(&index, caller.user.id)?;
         admin.require(Right::Administer)?;
         let company = self.company(&index)?;

@@ -17,7 +17,7 @@ use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{FileLog, Hash, LogError};
-use crate::state::{Checkpoint, Resolution, StateError, StateIndex};
+use crate::state::{Check, Checkpoint, Resolution, StateError, StateIndex};
 use crate::store::{Database, Tables};
 
 /// The tables of a SQLite file that differ, each with the first row that does.
@@ -88,7 +88,12 @@ impl<'f> Rebuilds<'f> {
                 },
             },
             live: files.state.as_ref(),
-            rebuilt: StateIndex::open(&scratch.path().join("rebuilt.sqlite"), lock_wait)?.0,
+            rebuilt: StateIndex::open(
+                &scratch.path().join("rebuilt.sqlite"),
+                Check::Headers,
+                lock_wait,
+            )?
+            .0,
             differences: None,
             ended: Ok(()),
         };

@@ -228,7 +228,7 @@ struct Waits {
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Result<Exit, Failure> {
     desk.caller.require(Right::DeadLetters)?;
     let line = desk.app.event(sequence)?;
-    let decisions = desk.ask(|index| Ok(index.resolutions()?))?;
+    let decisions = desk.index.resolutions()?;
     let decisions: Vec<_> = decisions
         .into_iter()
         .filter(|made| made.target == sequence)

@@ -255,11 +255,11 @@ fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
     {
         return Ok(name.to_owned());
     }
-    match desk.ask(|index| known_task(index, name)) {
+    match known_task(&desk.index, name) {
         Ok(task) => Ok(Subject::Task(task.id).to_string()),
-        Err(no_task) => match desk.ask(|index| known_user(index, name)) {
+        Err(no_task) => match known_user(&desk.index, name) {
             Ok(user) => Ok(Subject::User(user.id).to_string()),
-            Err(_) => Err(no_task),
+            Err(_) => Err(no_task.into()),
         },
     }
 }

@@ -64,7 +64,7 @@ impl ReportArgs {
         let asked = self
             .user
             .as_deref()
-            .map(|name| desk.ask(|index| known_user(index, name)))
+            .map(|name| known_user(&desk.index, name))
             .transpose()?;
         let (dates, began) = (self.dates.dates(), desk.company.first_date);
         let (report, standing) = desk.reports().load(&Request {

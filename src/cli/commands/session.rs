@@ -141,6 +141,6 @@ fn passed_over(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Option<Us
     else {
         return Ok(None);
     };
-    let user = desk.ask(|index| Ok(index.user(claims.user_id)?))?;
+    let user = desk.index.user(claims.user_id)?;
     Ok(user.filter(|user| user.id != desk.caller.user.id))
 }

@@ -65,7 +65,7 @@ impl Token {
 
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let user = desk.ask(|index| known_user(index, &self.login))?;
+        let user = known_user(&desk.index, &self.login)?;
         desk.caller.require_access_of(user.id)?;
         if !user.active {
             let message = format!("`{}` is deactivated; a token would be refused", user.login);
@@ -103,7 +103,7 @@ impl Issue {
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
     let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
     records.retain(|record| desk.caller.require_access_of(record.user_id).is_ok());
-    let users = desk.ask(|index| Ok(index.users()?))?;
+    let users = desk.index.users()?;
     let login = |record: &TokenRecord| {
         users
             .iter()

@@ -175,6 +175,11 @@ impl Register {
             email,
             role,
         });
+        let password = match password.filter(|_| !invocation.global.dry_run) {
+            // Opened first, so that nobody is registered whose password cannot be kept.
+            Some(password) => Some((desk.app.auth(&desk.index)?, password)),
+            None => None,
+        };
         let outcome = desk.app.execute_on(
             &desk.index,
             desk.caller.user.id,
@@ -184,11 +189,9 @@ impl Register {
         let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
             return Ok(Exit::Done);
         };
-        if let (Some(password), false) = (&password, invocation.global.dry_run) {
-            desk.app
-                .auth(&desk.index)?
-                .passwords()
-                .set_password(registered.user_id, password)?;
+        if let Some((auth, password)) = password {
+            auth.passwords()
+                .set_password(registered.user_id, &password)?;
         }
         invocation.emit_outcome(desk, || {
             let row = Table::builder()
@@ -230,7 +233,7 @@ impl SetPassword {
     fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         let user: (UserId, String) = match &self.user {
             Some(name) => {
-                let user = desk.ask(|index| known_user(index, name))?;
+                let user = known_user(&desk.index, name)?;
                 (user.id, user.login)
             }
             None => (desk.caller.user.id, desk.caller.user.login.clone()),
@@ -265,7 +268,7 @@ fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
 }
 
 fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let table = table(desk, &desk.ask(|index| Ok(index.users()?))?).build();
+    let table = table(desk, &desk.index.users()?).build();
     invocation.emit_list(desk, "users", table)?;
     Ok(Exit::Done)
 }
@@ -284,7 +287,7 @@ fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
 }
 
 fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit, Failure> {
-    let user = desk.ask(|index| known_user(index, name))?;
+    let user = known_user(&desk.index, name)?;
     let email = email_for(desk, &user);
     let lines = format!(
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::consumers::accounting::{Corrected, Correction};
 use crate::consumers::fixture::*;
-use crate::consumers::{ConsumeError, Pen, Surroundings, run};
+use crate::consumers::{ConsumeError, Pen, Surroundings, run, table_file};
 use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned, TaskPriced};
 use crate::domain::id::EventId;
 use crate::domain::ledger::correct::Correct;
@@ -145,7 +145,7 @@ fn killed_behind_a_batch_that_time_cut_short_no_task_is_priced_twice() {
         "2100"
     );
     let tables = contents(&store);
-    run::rebuild(&around, Tables::Accounting).unwrap();
+    table_file::rebuild(&around, Tables::Accounting).unwrap();
     consume(&store).unwrap();
     assert_eq!(contents(&store), tables);
 }
@@ -170,7 +170,7 @@ fn a_rebuild_gives_what_consuming_step_by_step_gave() {
     assert_eq!(consume(&store).unwrap(), 0);
     let tables = contents(&store);
     assert!(tables.iter().all(|table| !table.is_empty()));
-    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    table_file::rebuild(&store.around(), Tables::Accounting).unwrap();
     assert_eq!(consume(&store).unwrap(), 0);
     assert_eq!(contents(&store), tables);
     assert_nothing_is_decided_twice(&store);

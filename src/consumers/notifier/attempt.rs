@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 
 use crate::consumers::notifier::ledger::{Lines, load_lines};
+use crate::consumers::notifier::recorded::attempted_since;
 use crate::consumers::notifier::routes::MailRoutes;
 use crate::consumers::notifier::rows::{CompanyRow, OwedMail};
 use crate::consumers::notifier::tables::MailTables;
 use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
-use crate::domain::id::{EventId, PayoutId};
+use crate::domain::id::{EventId, PayoutId, Sequence};
 use crate::domain::money::Money;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Writer};
@@ -20,15 +21,16 @@ use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, messa
 
 type Outcome = Result<Transport, SendError>;
 
-/// Sends the mails and appends what became of them. Returns the number of events appended.
+/// Sends the mails, which waited as of the event `as_of`, and appends what became of them. Returns the number of events
+/// appended. What was sent is recorded whatever becomes of the tables meanwhile: only the log is asked.
 pub(super) fn attempt<'l>(
     around: &Surroundings<'l>,
     pen: &mut Pen<'_, 'l>,
     routes: &MailRoutes,
     tables: &MailTables,
-    mails: &[OwedMail],
+    (mails, as_of): (&[OwedMail], Sequence),
 ) -> Result<u64, ConsumeError> {
-    let company = tables.on_sound_file(around, || Ok(tables.company()?))?;
+    let company = tables.company()?;
     let is_written = mails
         .iter()
         .any(|mail| routes.transport(mail.waiting.imported).is_some());
@@ -52,19 +54,13 @@ pub(super) fn attempt<'l>(
     }
     failpoint!("notifier.after_send");
     pen.with_writer(around, |writer| {
-        tables.catch_up(around)?;
-        let mut attempts = Vec::new();
-        for mail in mails {
-            let now =
-                tables.on_sound_file(around, || Ok(tables.unsent(mail.waiting.payout_id)?))?;
-            let is_untouched = now.is_some_and(|now| now.waiting.cause == mail.waiting.cause);
-            attempts.extend(
-                outcomes
-                    .remove(&mail.waiting.payout_id)
-                    .filter(|_| is_untouched)
-                    .map(|outcome| (mail, outcome)),
-            );
-        }
+        let touched = attempted_since(around, as_of)?;
+        let untouched = mails
+            .iter()
+            .filter(|mail| !touched.contains(&mail.waiting.payout_id));
+        let attempts = untouched
+            .filter_map(|mail| Some((mail, outcomes.remove(&mail.waiting.payout_id)?)))
+            .collect();
         record(around, writer, &desk.company, attempts)
     })
 }

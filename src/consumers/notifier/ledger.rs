@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::consumers::common_tables::money;
 use crate::consumers::notifier::rows::OwedMail;
-use crate::consumers::{ConsumeError, Pen, Surroundings, run};
+use crate::consumers::{ConsumeError, Pen, Surroundings, feed, run, table_file};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::ledger::entry::EntryKind;
@@ -27,7 +27,7 @@ pub(super) fn load_lines<'l>(
             around
                 .notices
                 .warn("accounting.duckdb is damaged; it is rebuilt from the log");
-            run::rebuild(around, Tables::Accounting)?;
+            table_file::rebuild(around, Tables::Accounting)?;
             read_current(around, pen, mails)
         }
         read => read,
@@ -48,10 +48,10 @@ fn read_current<'l>(
         Some(database) => database,
         None => {
             run::consume_accounting(around, pen)?;
-            run::open_to_read(around, Tables::Accounting)?
+            table_file::open_to_read(around, Tables::Accounting)?
         }
     };
-    run::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
+    feed::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
     read_lines(&database, mails).map_err(|error| database.failed("read")(error).into())
 }
 
@@ -61,7 +61,7 @@ fn open_current(
     around: &Surroundings<'_>,
     sequence: Sequence,
 ) -> Result<Option<Database>, ConsumeError> {
-    match run::open_to_read(around, Tables::Accounting) {
+    match table_file::open_to_read(around, Tables::Accounting) {
         Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => {
             Ok(Some(database))
         }

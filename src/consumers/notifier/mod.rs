@@ -27,13 +27,15 @@ pub use routes::{MailRoutes, Outgoing};
 pub use rows::{MailRow, MailState};
 pub use tables::MailTables;
 
+use crate::consumers::feed::check_on_chain;
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::run::{PAUSE, SLICE, check_on_chain};
+use crate::consumers::run::{PAUSE, SLICE};
 use crate::consumers::standing::{Obstacle, Standing};
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
 use crate::domain::event::Consumer;
-use crate::state::{Checkpoint, StateError};
+use crate::domain::id::Sequence;
+use crate::state::{Check, Checkpoint, StateError};
 use attempt::attempt;
 use recorded::hold_to_log;
 use rows::OwedMail;
@@ -63,21 +65,22 @@ pub fn consume<'l>(
     routes: &MailRoutes,
 ) -> Result<Consumed, ConsumeError> {
     let mut lock = take_lock(around)?;
-    let tables = MailTables::open(around)?;
+    let tables = MailTables::open(around, Check::Headers)?;
     let from = tables.checkpoint()?.sequence;
     let mut appended = 0;
     let mut slice_ends = Instant::now() + SLICE;
     let mut is_held_to_log = false;
     loop {
-        let mut mails = if around.log.is_draft() {
-            Vec::new()
+        let mut due_now = if around.log.is_draft() {
+            (Vec::new(), Sequence::ZERO)
         } else {
             due(around, pen, &tables)?
         };
-        if !mails.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
+        if !due_now.0.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
             hold_to_log(around, &tables, None)?;
-            mails = due(around, pen, &tables)?;
+            due_now = due(around, pen, &tables)?;
         }
+        let (mails, as_of) = due_now;
         if mails.is_empty() {
             let to = tables.checkpoint()?.sequence;
             return Ok(Consumed {
@@ -88,7 +91,7 @@ pub fn consume<'l>(
                 appended,
             });
         }
-        appended += attempt(around, pen, routes, &tables, &mails)?;
+        appended += attempt(around, pen, routes, &tables, (&mails, as_of))?;
         if Instant::now() >= slice_ends {
             drop(lock);
             std::thread::sleep(PAUSE);
@@ -104,7 +107,8 @@ pub fn consume<'l>(
 /// If an event cannot be read; the tables stay as they were.
 pub fn rebuild(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
     let _lock = take_lock(around)?;
-    MailTables::open(around)?.rebuild(around)
+    // Pages that are cleared in a damaged file may stay damaged.
+    MailTables::open(around, Check::All)?.fill_anew(around)
 }
 
 /// Every mail as of the head, by date and login.
@@ -112,9 +116,7 @@ pub fn rebuild(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
 /// # Errors
 /// If the tables cannot be brought to the head.
 pub fn list(around: &Surroundings<'_>) -> Result<Vec<MailRow>, ConsumeError> {
-    let tables = MailTables::open(around)?;
-    tables.catch_up(around)?;
-    tables.on_sound_file(around, || Ok(tables.rows()?))
+    Ok(MailTables::open_at_head(around)?.rows()?)
 }
 
 /// The mails that are not sent, as far as the tables have followed the log, without bringing them further.
@@ -125,8 +127,7 @@ pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeErro
     if !around.directory.notifier().exists() {
         return Ok(Outstanding::default());
     }
-    let tables = MailTables::open(around)?;
-    tables.on_sound_file(around, || Ok(tables.outstanding()?))
+    Ok(MailTables::open(around, Check::Headers)?.outstanding()?)
 }
 
 /// Makes one more attempt at a mail that was not sent, whether it is due or not. `payout` is the
@@ -141,9 +142,8 @@ pub fn retry<'l>(
     payout: &str,
 ) -> Result<Retried, ConsumeError> {
     let _lock = take_lock(around)?;
-    let tables = MailTables::open(around)?;
-    tables.catch_up(around)?;
-    let row = tables.on_sound_file(around, || row_named(&tables, payout))?;
+    let tables = MailTables::open_at_head(around)?;
+    let row = row_named(&tables, payout)?;
     if around.log.is_draft() {
         let is_sent = row.state == MailState::Sent;
         return Ok(if is_sent {
@@ -158,11 +158,11 @@ pub fn retry<'l>(
         Some(row.payout_id).filter(|_| row.state != MailState::Sent),
     )?;
     let row = row_named(&tables, &row.payout_id.to_string())?;
-    let mail = ready_to_record(around, pen, &tables, || tables.unsent(row.payout_id))?;
-    let Some(mail) = mail else {
+    let find = || tables.unsent(row.payout_id);
+    let (Some(mail), as_of) = ready_to_record(around, pen, &tables, find)? else {
         return Ok(Retried::AlreadySent(row));
     };
-    attempt(around, pen, routes, &tables, &[mail])?;
+    attempt(around, pen, routes, &tables, (&[mail], as_of))?;
     tables.catch_up(around)?;
     row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
 }
@@ -176,7 +176,7 @@ pub fn standing(around: &Surroundings<'_>, withheld: &Withheld) -> Result<Standi
     if !around.directory.notifier().exists() {
         return Ok(Standing::at(consumer, Checkpoint::START));
     }
-    let tables = MailTables::open(around)?;
+    let tables = MailTables::open(around, Check::Headers)?;
     let checkpoint = tables.checkpoint()?;
     check_on_chain(around, consumer, &checkpoint)?;
     let stop = tables.stop(around.log, |event| withheld.is_decided(event))?;
@@ -193,7 +193,7 @@ pub fn while_caught_up<T, E: From<ConsumeError>>(
     work: impl FnOnce(Result<(), ConsumeError>) -> Result<T, E>,
 ) -> Result<T, E> {
     let _lock = take_lock(around)?;
-    work(MailTables::open(around).and_then(|tables| tables.catch_up(around)))
+    work(MailTables::open_at_head(around).map(drop))
 }
 
 fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
@@ -204,36 +204,33 @@ fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
     )
 }
 
-/// The next mails to be sent.
+/// The next mails to be sent, and as of which event they wait.
 fn due<'l>(
     around: &Surroundings<'l>,
     pen: &mut Pen<'_, 'l>,
     tables: &MailTables,
-) -> Result<Vec<OwedMail>, ConsumeError> {
+) -> Result<(Vec<OwedMail>, Sequence), ConsumeError> {
     tables.catch_up(around)?;
-    if tables
-        .on_sound_file(around, || Ok(tables.due(around.clock.now(), 1)?))?
-        .is_empty()
-    {
-        return Ok(Vec::new());
+    if tables.due(around.clock.now(), 1)?.is_empty() {
+        return Ok((Vec::new(), Sequence::ZERO));
     }
     ready_to_record(around, pen, tables, || {
         tables.due(around.clock.now(), GROUP_MAILS)
     })
 }
 
-/// What `find` finds at the head, once it is sure that results could be appended now: no mail
+/// What `find` finds at the head, and which event that is, once it is sure that results could be appended now: no mail
 /// leaves while the log is locked, damaged or ahead of the clock.
 fn ready_to_record<'l, T>(
     around: &Surroundings<'l>,
     pen: &mut Pen<'_, 'l>,
     tables: &MailTables,
-    find: impl Fn() -> Result<T, StateError>,
-) -> Result<T, ConsumeError> {
+    find: impl FnOnce() -> Result<T, StateError>,
+) -> Result<(T, Sequence), ConsumeError> {
     pen.with_writer(around, |writer| {
         tables.catch_up(around)?;
         check_clock(writer.last_time(), around)?;
-        tables.on_sound_file(around, || Ok(find()?))
+        Ok((find()?, writer.head().sequence))
     })
 }
 

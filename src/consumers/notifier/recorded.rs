@@ -3,7 +3,7 @@
 //! Tables can be tampered with. Believing them, the notifier would send a mail again that went out, append its
 //! result under an id that the log already has, or tell of a payout that was never made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::consumers::notifier::rows::WaitingMail;
 use crate::consumers::notifier::tables::MailTables;
@@ -23,7 +23,7 @@ pub(super) fn hold_to_log(
     tables: &MailTables,
     asked: Option<PayoutId>,
 ) -> Result<(), ConsumeError> {
-    let waiting = tables.on_sound_file(around, || Ok(tables.waiting(asked)?))?;
+    let waiting = tables.waiting(asked)?;
     let told = told_by_log(around, &waiting)?;
     if waiting
         .iter()
@@ -37,6 +37,31 @@ pub(super) fn hold_to_log(
         "{name} contradicts the log about mails that wait; it is made anew from the log"
     ));
     tables.fill_anew(around)
+}
+
+/// The payouts of mails that were sent or failed behind `since`.
+///
+/// # Errors
+/// If the log cannot be read.
+pub(super) fn attempted_since(
+    around: &Surroundings<'_>,
+    since: Sequence,
+) -> Result<HashSet<PayoutId>, LogError> {
+    let mut attempted = HashSet::new();
+    if around.log.head()?.sequence <= since {
+        return Ok(attempted);
+    }
+    around.log.for_each(since.next(), &mut |line| {
+        if line.type_name.starts_with("mail.") {
+            match Recorded::from_line(line).map(|recorded| recorded.event.into_owned()) {
+                Ok(Event::MailSent(sent)) => drop(attempted.insert(sent.payout_id)),
+                Ok(Event::MailFailed(failed)) => drop(attempted.insert(failed.payout_id)),
+                _ => {}
+            }
+        }
+        Ok(())
+    })?;
+    Ok(attempted)
 }
 
 /// The mails of these payouts as the log has them: nothing of a payout that it lacks, or whose mail is sent.

@@ -6,18 +6,18 @@ use std::time::Duration;
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
-use crate::consumers::feed::follow;
+use crate::consumers::feed::{check_on_chain, follow};
 use crate::consumers::notifier::projection;
 use crate::consumers::notifier::rows::{self, CompanyRow, MailRow, OwedMail, WaitingMail};
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings, run};
+use crate::consumers::{ConsumeError, Surroundings, tell_opened};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::time::EventTime;
 use crate::event_log::FileLog;
 use crate::state::row::Blob;
-use crate::state::{Checkpoint, ComparedTable, Layout, Opened, Recorded, SqliteFile, StateError};
+use crate::state::{Check, Checkpoint, ComparedTable, Layout, Recorded, SqliteFile, StateError};
 
 const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),
@@ -39,26 +39,34 @@ pub struct MailTables {
 
 impl MailTables {
     /// Opens the file, telling if it had to be replaced. Its contents may lag behind.
-    pub fn open(around: &Surroundings<'_>) -> Result<MailTables, ConsumeError> {
+    ///
+    /// # Errors
+    /// If it can be neither opened nor replaced.
+    pub fn open(around: &Surroundings<'_>, check: Check) -> Result<MailTables, ConsumeError> {
         let path = around.directory.notifier();
-        let (file, opened) = SqliteFile::open(&path, &LAYOUT, around.lock_wait)?;
-        let name = path.display();
-        match opened {
-            Opened::MovedAside(aside) => around.notices.warn(&format!(
-                "{name} was damaged; it is kept as {} and rebuilt from the log",
-                aside.display()
-            )),
-            Opened::InMemory(obstacle) => {
-                around.notices.warn(&format!(
-                    "the disk of {name} {obstacle}; the log is read into memory instead"
-                ));
-            }
-            Opened::AsItWas | Opened::Anew => {}
-        }
+        let (file, opened) = SqliteFile::open(&path, &LAYOUT, check, around.lock_wait)?;
+        tell_opened(around, &path.display().to_string(), &path, opened);
         if around.log.has_drafted() {
             file.never_commit()?;
         }
         Ok(MailTables { file })
+    }
+
+    /// Opens the file and brings the tables to the head. On a disk that takes no more, tables in memory take their place.
+    ///
+    /// # Errors
+    /// As [`MailTables::catch_up`].
+    pub fn open_at_head(around: &Surroundings<'_>) -> Result<MailTables, ConsumeError> {
+        let tables = MailTables::open(around, Check::Headers)?;
+        match tables.catch_up(around) {
+            Err(ConsumeError::State(error)) if error.obstacle().is_some() => {
+                let file = SqliteFile::in_memory(&LAYOUT)?;
+                let tables = MailTables { file };
+                tables.catch_up(around)?;
+                Ok(tables)
+            }
+            done => done.map(|()| tables),
+        }
     }
 
     /// The tables, only to be looked at; `None` if they were made by another code version.
@@ -79,7 +87,7 @@ impl MailTables {
     /// # Errors
     /// If the file cannot be made.
     pub fn beside(path: &Path, lock_wait: Duration) -> Result<MailTables, StateError> {
-        let (file, _) = SqliteFile::open(path, &LAYOUT, lock_wait)?;
+        let (file, _) = SqliteFile::open(path, &LAYOUT, Check::Headers, lock_wait)?;
         file.begin()?;
         Ok(MailTables { file })
     }
@@ -116,80 +124,33 @@ impl MailTables {
     /// # Errors
     /// [`ConsumeError::ForeignTables`] if they were made from another log.
     pub fn catch_up(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
-        self.on_sound_file(around, || self.follow_log(around))
-    }
-
-    fn follow_log(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let checkpoint = self.checkpoint()?;
         if checkpoint == Checkpoint::from(&around.log.head()?) {
             return Ok(());
         }
-        run::check_on_chain(around, Consumer::Notifier, &checkpoint)?;
+        check_on_chain(around, Consumer::Notifier, &checkpoint)?;
         let withheld = Withheld::load(around, Consumer::Notifier)?;
         if !withheld.may_rest_at(checkpoint.sequence) {
             return self.fill_anew(around);
         }
-        let follow = || {
-            self.file
-                .transaction(|| self.follow(around, &withheld, None))
-        };
-        match follow() {
-            Err(error) if error.stop().is_some() => {
-                // What stands before it is kept, so that the checkpoint tells where it stopped.
-                let before = error
-                    .stop()
-                    .map_or(checkpoint.sequence, |stop| Sequence(stop.sequence.0 - 1));
-                if withheld.may_rest_at(before) {
-                    self.file
-                        .transaction(|| self.follow(around, &withheld, Some(before)))?;
-                }
-                Err(error)
+        let followed = self
+            .file
+            .transaction(|| self.follow(around, &withheld, None));
+        if let Some(stop) = followed.as_ref().err().and_then(ConsumeError::stop) {
+            // What stands before it is kept, so that the checkpoint tells where it stopped.
+            let before = Sequence(stop.sequence.0 - 1);
+            if withheld.may_rest_at(before) {
+                self.file
+                    .transaction(|| self.follow(around, &withheld, Some(before)))?;
             }
-            Err(ConsumeError::State(error))
-                if error.obstacle().is_some() && self.file.go_on_in_memory(&LAYOUT)? =>
-            {
-                follow()
-            }
-            done => done,
         }
-    }
-
-    /// Runs `work`, which reads. Should the file turn out to be damaged, one made anew takes its place, and
-    /// `work` begins again.
-    ///
-    /// # Errors
-    /// What `work` returns.
-    pub fn on_sound_file<T>(
-        &self,
-        around: &Surroundings<'_>,
-        work: impl Fn() -> Result<T, ConsumeError>,
-    ) -> Result<T, ConsumeError> {
-        match work() {
-            Err(ConsumeError::State(error))
-                if error.is_of_a_lost_file()
-                    && self.file.go_on_anew(&LAYOUT, around.lock_wait)? =>
-            {
-                // Whoever replaced it has said so.
-                if let StateError::Damaged { .. } = error {
-                    around
-                        .notices
-                        .warn(&format!("{error} and rebuilt from the log"));
-                }
-                self.follow_log(around)?;
-                work()
-            }
-            done => done,
-        }
+        followed
     }
 
     /// Makes the tables anew from the first event; nobody sees them half filled.
-    pub fn rebuild(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
-        // What is cleared in a damaged file may stay damaged.
-        self.on_sound_file(around, || Ok(self.file.check_integrity(&LAYOUT)?))?;
-        self.fill_anew(around)
-    }
-
-    /// The same, of a file that can be read.
+    ///
+    /// # Errors
+    /// If an event cannot be read; the tables stay as they were.
     pub(super) fn fill_anew(&self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let withheld = Withheld::load(around, Consumer::Notifier)?;
         self.file.transaction(|| {

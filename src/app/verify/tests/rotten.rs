@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use crate::app::App;
 use crate::app::command::Command;
 use crate::app::verify::tests::store::{Pinned, Store};
 use crate::app::write::Manner;
+use crate::app::{App, AppError};
+use crate::consumers::ConsumeError;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::task::Add;
 use crate::domain::user::Register;
-use crate::state::checked_pages;
+use crate::state::{checked_pages, set_aside};
 
 /// Bits that are flipped, spread over the file: all of them take an hour.
 const BITS: usize = 120;
@@ -144,17 +145,24 @@ impl Plan {
         plan
     }
 
+    /// Damage ends one command, as the command line does it; the same command goes on then.
     fn carry_out(&self, app: &App<'_>, count: usize) {
+        let mut ended = 0;
         for (by, command, key) in &self.0[..count] {
-            app.execute(
-                *by,
-                command,
-                &Manner {
-                    key: Some(key.clone()),
-                },
-            )
-            .unwrap();
+            let key = Some(key.clone());
+            let manner = Manner { key };
+            if let Err(error) = app.execute(*by, command, &manner) {
+                let (AppError::State(error) | AppError::Consume(ConsumeError::State(error))) =
+                    error
+                else {
+                    panic!("{error:?}")
+                };
+                let _ = set_aside(error.damaged_file().expect("a live file")).unwrap();
+                app.execute(*by, command, &manner).unwrap();
+                ended += 1;
+            }
         }
+        assert!(ended <= 1);
     }
 
     /// The log when all of it was carried out on a copy with this index.

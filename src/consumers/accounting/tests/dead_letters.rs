@@ -103,7 +103,7 @@ fn entries(store: &Store) -> String {
 /// The tables are what a rebuild gives.
 fn assert_rebuilds_alike(store: &Store) {
     let tables = contents(store);
-    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    table_file::rebuild(&store.around(), Tables::Accounting).unwrap();
     assert_eq!(contents(store), tables);
     assert_eq!(consume(store).unwrap(), 0, "nothing is owed");
     assert_eq!(contents(store), tables);
@@ -127,7 +127,7 @@ fn what_is_read_and_not_charged_yet_is_not_settled() {
         Withheld::nothing(Consumer::Accounting),
         Sequence(last_sequence(&store)),
     );
-    run::project_through(
+    table_file::project_through(
         &store.around(),
         &database,
         Tables::Accounting,

@@ -47,10 +47,8 @@ fn closed(store: &Store) -> Result<Closes, ConsumeError> {
             imported: None,
         },
     );
-    run::again_if_damaged(|| {
-        run::with_accounting(&around, |accounting| {
-            accounting.close(&around, &mut Pen::ByLock, &request)
-        })
+    run::with_accounting(&around, |accounting| {
+        accounting.close(&around, &mut Pen::ByLock, &request)
     })
 }
 
@@ -100,7 +98,7 @@ fn no_report_reads_a_write_ahead_file() {
         matches!(refused, Some(StoreError::WriteAhead { .. })),
         "{refused:?}"
     );
-    drop(run::open_to_read(&store.around(), Tables::Accounting).unwrap());
+    drop(table_file::open_to_read(&store.around(), Tables::Accounting).unwrap());
     assert!(!wal(&path(&store)).exists());
     assert_eq!(query(&store, sum), before);
 }
@@ -162,6 +160,6 @@ fn a_close_whose_balances_are_not_the_sums_of_the_entries_pays_nobody() {
         refused.err()
     );
     assert_eq!(store.log.head().unwrap(), before);
-    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    table_file::rebuild(&store.around(), Tables::Accounting).unwrap();
     assert_eq!(paid(&store), due + gain(3));
 }

@@ -10,7 +10,7 @@ use mail_parser::MessageParser;
 use crate::consumers::fixture::*;
 use crate::consumers::notifier::{self, MailRoutes, MailState, Outgoing};
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::{ConsumeError, Pen, Surroundings, run};
+use crate::consumers::{ConsumeError, Pen, Surroundings, table_file};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Transport};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
@@ -379,7 +379,7 @@ fn a_ledger_that_contradicts_the_payout_sends_nothing_until_it_is_rebuilt() {
         failed.len() == 1 && failed[0].error.contains("rebuild accounting"),
         "{failed:?}"
     );
-    run::rebuild(&store.around(), Tables::Accounting).unwrap();
+    table_file::rebuild(&store.around(), Tables::Accounting).unwrap();
     store.set_clock("2026-11-21T00:06:05Z");
     assert_eq!((store.sent(), store.mails_sent().len()), (1, 2));
 }

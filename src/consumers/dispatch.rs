@@ -1,0 +1,57 @@
+//! What is done to a consumer that is known by its name alone.
+
+use crate::consumers::accounting::Accounting;
+use crate::consumers::analytics::Analytics;
+use crate::consumers::table_file::{TableFile, process_lock};
+use crate::consumers::{ConsumeError, Pen, Surroundings, notifier};
+use crate::domain::dead_letter::Stop;
+use crate::domain::event::Consumer;
+use crate::store::Tables;
+
+/// Runs `decide` under the lock of `consumer`, so that nothing is decided about dead letters while it runs.
+///
+/// # Errors
+/// If the lock is held for too long, or what `decide` returns.
+pub fn with_lock<T, E: From<ConsumeError>>(
+    around: &Surroundings<'_>,
+    consumer: Consumer,
+    decide: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let _lock = process_lock(around, consumer)?;
+    decide()
+}
+
+/// Brings `consumer` on as far as it gets, sending nothing, and runs `decide` with the event that
+/// stops it, if one does. No other process of this consumer comes in between.
+///
+/// # Errors
+/// What stops it for now only, or what `decide` returns.
+pub fn while_stopped<T, E: From<ConsumeError>>(
+    around: &Surroundings<'_>,
+    consumer: Consumer,
+    decide: impl FnOnce(Option<Stop>) -> Result<T, E>,
+) -> Result<T, E> {
+    let stop = |result: Result<(), ConsumeError>| match result {
+        Ok(()) => Ok(None),
+        Err(error) => error.stop().map_or(Err(error), |stop| Ok(Some(stop))),
+    };
+    let tables = match consumer {
+        Consumer::Tracker => unreachable!("the state index cannot set aside"),
+        Consumer::Notifier => {
+            return notifier::while_caught_up(around, |caught_up| decide(stop(caught_up)?));
+        }
+        Consumer::Accounting => Tables::Accounting,
+        Consumer::Analytics => Tables::Analytics,
+    };
+    let file = match TableFile::open(around, tables) {
+        Ok(file) => file,
+        Err(error) => return with_lock(around, consumer, || decide(stop(Err(error))?)),
+    };
+    let (_lock, came) = file.run(|database, withheld| match tables {
+        Tables::Accounting => {
+            Accounting::resume(database, withheld)?.advance(around, &mut Pen::ByLock, None)
+        }
+        Tables::Analytics => Analytics::resume(database, withheld)?.catch_up(around, None),
+    });
+    decide(stop(came.map(drop))?)
+}

@@ -1,0 +1,67 @@
+//! The place of a SQLite file: its path, its companions, and which file stands there.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::files::held::{self, Held};
+use crate::files::with_suffix;
+
+/// Which file a path led to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// `None` if nothing is there.
+    pub fn of(path: &Path) -> Option<Identity> {
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| Identity::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Identity {
+        Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+/// A file of a store that was opened for work. An error about damage names it, so that
+/// [`set_aside`](crate::state::set_aside) moves this file and no other.
+#[derive(Debug)]
+pub struct LiveFile {
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    /// How long to wait for another process that replaces the file.
+    pub(super) lock_wait: Duration,
+    /// Errors outlive the store, and the path leads through the descriptor of its directory.
+    _held: Option<Arc<Held>>,
+}
+
+impl LiveFile {
+    pub(super) fn new(path: &Path, identity: Identity, lock_wait: Duration) -> LiveFile {
+        LiveFile {
+            path: path.to_owned(),
+            identity,
+            lock_wait,
+            _held: held::keeper(path),
+        }
+    }
+}
+
+/// The database and its companions. Our files have no journal, but SQLite looks for one.
+pub(super) fn with_companions(path: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(path, suffix))
+}
+
+pub(super) fn wal_of(path: &Path) -> PathBuf {
+    with_suffix(path, "-wal")
+}
