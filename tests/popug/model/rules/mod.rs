@@ -3,6 +3,10 @@
 //! Chance is not predicted but judged: whoever was drawn is read from the line that was found, and
 //! stands in the expected line only if he was eligible.
 
+mod drafts;
+
+pub use drafts::*;
+
 use serde_json::{Value, json};
 
 use super::books::{Books, Task, User};
@@ -443,75 +447,4 @@ fn known_role(role: &str) -> Result<(), Refusal> {
     } else {
         Err((6, "unknown_role"))
     }
-}
-
-/// `-12.5` is -1250.
-fn minor(text: &str) -> i64 {
-    let (units, hundredths) = text.split_once('.').unwrap_or((text, "0"));
-    let minor = units
-        .trim_start_matches('-')
-        .parse::<i64>()
-        .expect("digits")
-        * 100
-        + format!("{hundredths:0<2}").parse::<i64>().expect("digits");
-    if text.starts_with('-') { -minor } else { minor }
-}
-
-/// What of a command counts when its key is used again.
-fn canonical(command: &Command) -> Value {
-    match command {
-        Command::AddTask { .. } => match titled(command) {
-            Ok((title, jira_id, description)) => json!(["add", title, jira_id, description]),
-            Err(_) => json!(command),
-        },
-        Command::CompleteTasks { tasks } => {
-            json!([
-                "complete",
-                tasks
-                    .iter()
-                    .map(|name| name.trim_start_matches("T-"))
-                    .collect::<Vec<_>>()
-            ])
-        }
-        Command::CorrectEntry {
-            entry,
-            amount,
-            reason,
-        } => {
-            json!([
-                "correct",
-                entry,
-                amount.as_deref().map(minor),
-                reason.trim()
-            ])
-        }
-        other => json!(other),
-    }
-}
-
-/// What chance put into the line that was found.
-fn drawn(found: &[Value], place: usize, member: &str) -> String {
-    let drawn = found
-        .get(place)
-        .and_then(|line| line["data"][member].as_str());
-    drawn.unwrap_or("a draw").to_owned()
-}
-
-pub fn draft(context: &'static str, kind: &'static str, subject: String, data: Value) -> Draft {
-    Draft {
-        id: None,
-        cause: None,
-        context,
-        kind,
-        subject,
-        data,
-    }
-}
-
-fn of_user(kind: &'static str, id: &str, data: Value) -> Draft {
-    draft("auth", kind, format!("user/{id}"), data)
-}
-
-fn of_task(kind: &'static str, id: &str, data: Value) -> Draft {
-    draft("tracker", kind, format!("task/{id}"), data)
 }
