@@ -20,7 +20,7 @@ impl App<'_> {
     /// Closes finished dates and leaves accounting and analytics at the head.
     ///
     /// # Errors
-    /// The role, a date that is not over, or whatever stops accounting.
+    /// The role, a date that is not over, or an error of accounting.
     pub fn close(
         &self,
         caller: &Caller,

@@ -45,7 +45,7 @@ pub enum AppError {
 
     #[error("there is no store in {}", path.display())]
     NoStore { path: PathBuf },
-    /// Whatever were written there, the next backup would remove or refuse.
+    /// The next backup would remove or refuse a file that is written there.
     #[error("{} is a backup, not a store", path.display())]
     IsBackup { path: PathBuf },
     /// Credentials are of no use without it.

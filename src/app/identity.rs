@@ -21,7 +21,7 @@ pub enum Proof {
     Session(Sessions),
 }
 
-/// A caller who has proved who he is and whom the log lets act.
+/// A caller whose identity is proved and whom the log lets act.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub user: User,
@@ -64,7 +64,7 @@ impl App<'_> {
     }
 
     /// # Errors
-    /// Whatever is wrong with the proof; [`Rejection::ActorDeactivated`].
+    /// A fault of the proof; [`Rejection::ActorDeactivated`].
     pub fn identify(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
         let id = match proof {
             Proof::Password { login, password } => self.check_password(index, login, password)?,

@@ -8,7 +8,7 @@ impl App<'_> {
     /// Sends every mail that is due and records how each ended.
     ///
     /// # Errors
-    /// Whatever stops the notifier; a mail that fails does not.
+    /// An error that stops the notifier; a failing mail is none.
     pub fn consume_notifier(&self, routes: &MailRoutes) -> Result<Consumed, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;

@@ -54,14 +54,14 @@ pub trait Environment: Clock {
     fn system_now(&self) -> EventTime;
 }
 
-/// An open store. It stays the one that was opened, wherever it is moved and whatever its name comes to mean.
+/// An open store. It stays the directory that was opened, even if that is moved or its name is given to another.
 pub struct App<'e> {
     pub directory: StoreDirectory,
     pub log: FileLog,
     pub environment: &'e dyn Environment,
     pub notices: &'e dyn Notices,
     pub lock_wait: Duration,
-    /// Shown to whoever waits for us: process id and command.
+    /// Shown to processes that wait for us: process id and command.
     pub holder: String,
 }
 

@@ -37,10 +37,10 @@ pub fn check_free(root: &Path) -> Result<(), AppError> {
 }
 
 /// Runs `build` in a directory beside `root` whose name tells what is `under_way`, and moves what
-/// it made to `root`. The directory is held: it is the store, whatever stands at `root` a moment later.
+/// it made to `root`. The directory is held: it is the store, even if `root` names another one a moment later.
 ///
 /// # Errors
-/// Whatever `build` returned; then nothing stays.
+/// The error of `build`; then no file stays.
 pub fn build_and_move<T>(
     root: &Path,
     under_way: &str,
@@ -50,7 +50,7 @@ pub fn build_and_move<T>(
     let parent = parent(root)?;
     let beside = beside(root, parent.path(), under_way)?;
     let (held, at_work) = open_new(&beside, root).map_err(|source| {
-        // Whatever is in it is not ours.
+        // Its contents are not ours.
         let _ = std::fs::remove_dir(&beside);
         AppError::Io {
             action: "open",
@@ -143,7 +143,7 @@ fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppErr
 }
 
 /// Removes what killed attempts at the same store left beside `ours`. To whom it belongs the system
-/// says, whether he is still at work the lock. Links are not followed, and stay.
+/// says; the lock tells whether it is still at work. Links are not followed, and stay.
 fn sweep(ours: &Path, prefix: &str) {
     let Ok(owner) = std::fs::symlink_metadata(ours).map(|found| found.uid()) else {
         return;

@@ -43,7 +43,7 @@ impl Clock for HistoryClock {
     }
 }
 
-/// A command with its moment and whoever gives it.
+/// A command with its time and its actor.
 pub(super) struct Timed<'a> {
     pub at: EventTime,
     pub actor: &'a User,

@@ -120,7 +120,7 @@ impl App<'_> {
         self.append_and_follow(&mut writer, index, batch)
     }
 
-    /// The caller as the log knows him, allowed to write at all.
+    /// The caller's present state from the index, if they may write at all.
     pub(super) fn actor(&self, index: &StateIndex, caller: UserId) -> Result<User, AppError> {
         self.check_pins(&self.company(index)?)?;
         let actor = index.user(caller)?.ok_or_else(|| Rejection::UnknownUser {
@@ -238,7 +238,7 @@ pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
             max: KEY_BYTES_MAX,
         });
     }
-    // Whoever reads the log or a backup of it could act with the token.
+    // A reader of the log or of a backup could act with the token.
     if matches!(without_tokens(key), Cow::Owned(_)) {
         return Err(Rejection::TokenInKey);
     }

@@ -48,7 +48,7 @@ impl Invocation<'_> {
         })
     }
 
-    /// After a write: in a dry run the events it would have appended, else whatever `say` prints.
+    /// After a write: in a dry run the events that it would have appended, otherwise the output of `say`.
     pub fn emit_outcome(
         &self,
         desk: &Desk<'_>,

@@ -44,7 +44,7 @@ pub enum Exit {
     Terminated = 143,
 }
 
-/// What is told to whoever called.
+/// The error as its caller sees it.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
@@ -319,7 +319,7 @@ impl From<StateError> for Failure {
                     .hint(MAKE_ROOM)
                     .hint(FILE_LIMIT)
             }
-            // Whoever is asked who he is, stops here too.
+            // A command that identifies its caller stops here too.
             StateError::Contradiction { .. } => Failure::new(
                 Exit::Failure,
                 "state_index",

@@ -26,7 +26,7 @@ pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure>
     ))
 }
 
-/// Files in the outbox, whatever server is named.
+/// Files in the outbox, even if a server is named.
 ///
 /// # Errors
 /// A setting that cannot be read.

@@ -17,7 +17,7 @@ fn may_ask(global: &Global) -> bool {
     !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// The password of whoever acts: POPUG_PASSWORD or a prompt.
+/// The password of the acting user: POPUG_PASSWORD or a prompt.
 ///
 /// # Errors
 /// If there is neither.
@@ -82,7 +82,7 @@ fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
     Ok(Password::new(typed))
 }
 
-/// Of what does not end in time no more is read: it is too long for a password anyway.
+/// Reads no more than a password can have.
 fn read_line() -> Result<Password, Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
         Failure::usage(format!("the password cannot be read from stdin: {why}"))

@@ -57,7 +57,7 @@ impl Reporter {
         }
     }
 
-    /// A line for whoever sits at the terminal; scripts hear nothing on success.
+    /// A line for people at a terminal; scripts get nothing on success.
     pub fn note(&self, message: &str) {
         if !self.is_quiet && std::io::stderr().is_terminal() {
             self.line(message);
@@ -71,7 +71,7 @@ impl Reporter {
         }
     }
 
-    /// A line only for whoever asked with `-v`.
+    /// A line that is printed only with `-v`.
     pub fn detail(&self, message: &str) {
         if self.is_verbose {
             self.line(message);

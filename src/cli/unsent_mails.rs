@@ -60,7 +60,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
     (!told.is_empty()).then(|| format!("{}; `popug-cli mail list` tells which", told.join("; ")))
 }
 
-/// All of them, for whoever asks; nothing if every mail is sent.
+/// All unsent mails; `None` if every mail is sent.
 pub fn standing(mails: &Outstanding) -> Option<String> {
     let Outstanding {
         untried,

@@ -13,7 +13,7 @@ use crate::state::{Checkpoint, Recorded};
 const CHUNK_EVENTS: u64 = 4096;
 const CHUNKS_AHEAD: usize = 4;
 
-/// A run of consecutive lines, of which the wanted ones are decoded.
+/// Consecutive lines; the wanted ones are decoded.
 pub struct Chunk<T = Recorded<'static>> {
     pub events: Vec<T>,
     /// The last line of the run, wanted or not.

@@ -115,7 +115,7 @@ pub struct Surroundings<'a> {
     pub log: &'a FileLog,
     pub clock: &'a dyn Clock,
     pub lock_wait: Duration,
-    /// Shown to whoever waits for us.
+    /// Shown to processes that wait for us.
     pub holder: &'a str,
     pub notices: &'a dyn Notices,
 }

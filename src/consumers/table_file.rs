@@ -42,7 +42,7 @@ impl TableFile {
         loop {
             let lock = process_lock(around, consumer_of(tables))?;
             if tables == Tables::Accounting && !around.log.is_draft() {
-                // Entries of an accountant who was killed before he could publish them belong to the
+                // Entries that a killed process wrote and did not publish belong to the
                 // books before anything is decided. From here on nobody else posts any.
                 report_recovery(around.log.settle(&around.patience())?, around.notices);
             }

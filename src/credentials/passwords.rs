@@ -61,7 +61,7 @@ impl<'a> Passwords<'a> {
         self.save(BTreeMap::new())
     }
 
-    /// Gives the user this password instead of the one he may have had, and forgets his failures.
+    /// Replaces the user's password, if they had one, and resets the count of failures.
     ///
     /// # Errors
     /// [`CredentialError::PasswordTooShort`] or [`CredentialError::PasswordTooLong`]

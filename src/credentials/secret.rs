@@ -28,7 +28,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A token as text: whoever has it acts as its user.
+/// A token as text: a person who has it acts as its user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenText(String);
 

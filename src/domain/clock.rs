@@ -41,7 +41,7 @@ pub fn stamp(now: EventTime, last: Option<EventTime>) -> Result<Stamp, Rejection
             time: last,
             warn_behind_micros: Some(behind),
         }),
-        // Whoever knows the log fills in the last sequence before the clock ran ahead.
+        // A caller that has the log fills in the last sequence before the clock ran ahead.
         _ => Err(Rejection::ClockBehind {
             now,
             last,

@@ -41,7 +41,7 @@ enum Change {
     Written(Written),
 }
 
-/// A file of which the first `kept` bytes are those of the real one.
+/// A file whose first `kept` bytes are those of the real one.
 #[derive(Default)]
 struct Written {
     kept: u64,

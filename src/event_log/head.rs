@@ -87,7 +87,7 @@ impl Head {
     }
 }
 
-/// The text of a slot whose checksum is right, in whatever format.
+/// The text of a slot whose checksum is right, in any format.
 fn checked_text(slot: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(slot)
         .ok()?

@@ -128,7 +128,7 @@ impl<'a> Line<'a> {
         Ok(event)
     }
 
-    /// The event as its shape tells it, of whatever size its numbers are.
+    /// The event in its shape, without checking the bounds of its numbers.
     pub(super) fn unbounded_event(&self) -> Result<Event, LogError> {
         let decoded = match EventKind::of_type(self.type_name) {
             Some(kind) => {

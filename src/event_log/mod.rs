@@ -48,6 +48,6 @@ pub use writer::{Recovery, Writer};
 #[derive(Clone, Debug)]
 pub struct Patience {
     pub wait: Duration,
-    /// Shown to whoever waits for us: process id and command. Empty: nothing is written.
+    /// Shown to processes that wait for us: process id and command. Empty: nothing is written.
     pub holder: String,
 }

@@ -53,7 +53,7 @@ pub(super) fn length(storage: &dyn Storage, first: Sequence) -> Result<u64, LogE
         .map_err(|source| io_error(storage, "measure", first, source))
 }
 
-/// All bytes of a segment from `from` on, whatever the head says.
+/// All bytes of a segment from `from` on, even those after the head.
 pub(super) fn read_from(
     storage: &dyn Storage,
     first: Sequence,

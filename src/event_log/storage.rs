@@ -49,7 +49,7 @@ pub trait StorageFile: Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
-/// Real files. The directory is the one that was opened, whatever its name comes to mean.
+/// Real files. The directory stays the one that was opened, even if its name is given to another.
 pub struct Disk {
     directory: OwnedFd,
     /// For messages.

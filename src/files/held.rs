@@ -23,7 +23,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 const DESCRIPTORS: &str = "/proc/self/fd/";
 
-/// A directory that stays the same one, whatever its name comes to mean.
+/// A directory that stays the same one, even if its name is given to another.
 #[derive(Debug)]
 pub struct Held {
     descriptor: OwnedFd,
@@ -47,7 +47,7 @@ impl Held {
     /// Opens the directory that `name` leads to now.
     ///
     /// # Errors
-    /// Whatever the system says; [`io::ErrorKind::Unsupported`] if it shows no descriptors as paths.
+    /// The system's error; [`io::ErrorKind::Unsupported`] if it shows no descriptors as paths.
     pub fn open(name: &Path) -> io::Result<Arc<Held>> {
         Held::open_as(name, name)
     }

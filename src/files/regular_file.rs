@@ -4,7 +4,7 @@
 #[cfg(feature = "cli")]
 use std::path::Path;
 
-/// Of whatever stands under a name of ours and is no regular file.
+/// The error for a name of ours that leads to anything but a regular file.
 pub const NO_FILE: &str = "what stands there is not a regular file";
 
 /// Whether something else than a regular file stands at `path`. Links are followed.
@@ -16,7 +16,7 @@ pub fn is_other(path: &Path) -> bool {
 /// Opens a regular file. Something else is in its way: [`std::io::ErrorKind::AlreadyExists`].
 ///
 /// # Errors
-/// That, or whatever the system says.
+/// That error, or the system's.
 #[cfg(feature = "cli")]
 pub fn open(path: &Path, options: &std::fs::OpenOptions) -> std::io::Result<std::fs::File> {
     if is_other(path) {

@@ -19,7 +19,7 @@ use crate::domain::time::{BusinessDate, EventTime};
 use crate::mail::letter;
 use crate::mail::settings::Sender;
 
-/// What somebody is told about his payout for one date.
+/// The contents of the mail about a payout for one date.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PayMail {
     pub payout_id: PayoutId,
@@ -372,7 +372,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Whoever could be registered can be written to.
+    /// Every address that can be registered can get a mail.
     #[test]
     fn an_address_that_users_may_have_is_one_of_a_mail() {
         let parts = [

@@ -75,7 +75,7 @@ impl Replacement {
     ) -> Result<(), StateError> {
         let failed = |source| StateError::of("create", &self.path, None, source);
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // Left by somebody who was stopped, as he is not at work now.
+        // Left by a process that was stopped, since no process is at work now.
         let new = self.path.with_file_name(format!(".{name}.new"));
         with_companions(&new)
             .iter()
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_only_one_replaces_and_the_other_waits_no_longer_than_he_may() {
+    fn of_two_only_one_replaces_and_the_other_waits_no_longer_than_it_may() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         let first = at(&path);

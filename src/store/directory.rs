@@ -153,7 +153,7 @@ pub fn found(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Whatever the names are: two paths lead to the same file if device and number are the same.
+/// Two paths lead to the same file if device and number are the same, even under different names.
 pub fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
     one.zip(other)
         .is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))

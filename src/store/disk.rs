@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::files::sync_directory;
 
-/// What is free for whoever runs the program.
+/// The free space for the user who runs the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Room {
     pub bytes: u64,
@@ -31,7 +31,7 @@ pub fn room(path: &Path) -> io::Result<Room> {
 /// Makes a small file in `directory`, waits until it is durable, and removes it.
 ///
 /// # Errors
-/// Whatever the disk has against it.
+/// The reason why the disk refuses writes.
 pub fn try_writing(directory: &Path) -> io::Result<()> {
     let path = directory.join(format!("{PROBE_PREFIX}{}", std::process::id()));
     // Left behind by a killed process that had our number.

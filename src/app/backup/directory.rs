@@ -65,7 +65,7 @@ fn create_private(path: &Path) -> Result<(), AppError> {
 }
 
 impl BackupDirectory {
-    /// A directory to read a backup from. One that is there stays the same one, whatever its name comes to mean.
+    /// A directory to read a backup from. An existing directory stays the same one, even if its name is given to another.
     pub fn at(root: &Path) -> BackupDirectory {
         BackupDirectory {
             root: root.to_owned(),
@@ -205,7 +205,7 @@ impl BackupDirectory {
         }
     }
 
-    /// Links lead out of the backup, and whoever opened a pipe would wait for ever.
+    /// Links lead out of the backup, and opening a pipe would wait for ever.
     fn check_regular(&self, name: &str) -> Result<(), AppError> {
         match std::fs::symlink_metadata(self.path(name)) {
             Ok(found) if !found.is_file() => Err(self.damaged(name, "it is not a regular file")),

@@ -1,7 +1,7 @@
 //! The manifest of a backup: its contents and the proof of them. Only bytes that the manifest
 //! counts belong to the backup.
 //!
-//! What must hold: paths in a manifest never lead out of the backup, whoever wrote them.
+//! Invariant: no path in a manifest leads out of the backup, even if somebody edited it.
 
 use std::path::{Component, Path};
 
@@ -122,7 +122,7 @@ impl Manifest {
         Ok(Extent { head, prefixes })
     }
 
-    /// Whatever a number is used for later, it fits: whoever edits a manifest can write any.
+    /// Checks that all numbers fit their later uses, because anybody can edit a manifest.
     fn check_numbers(&self, prefixes: &[SegmentPrefix]) -> Result<(), String> {
         let total = prefixes
             .iter()

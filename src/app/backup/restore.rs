@@ -34,7 +34,7 @@ pub struct Restorable {
     /// Where the restored log will end.
     pub end: Head,
     pub end_time: EventTime,
-    /// Whoever can log in with a new password: the first admin who is active at `end`.
+    /// The user who gets a new password: the first admin who is active at `end`.
     pub first_admin: User,
     secrets: Vec<SecretFile>,
 }
@@ -93,7 +93,7 @@ impl Restorable {
     /// first admin.
     ///
     /// # Errors
-    /// [`AppError::StoreExists`]; whatever kept it from being written. Then nothing stays.
+    /// [`AppError::StoreExists`]; an error of writing. Then no file stays.
     ///
     /// # Panics
     /// Without a password that is needed.

@@ -98,7 +98,7 @@ impl CsvFile {
         Ok(csv_file)
     }
 
-    /// What whoever gave the file is told about how it was read; nothing where it is as expected.
+    /// A note on how the file was read; nothing if it is as expected.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<_> = self.read_as.iter().cloned().collect();
         if !self.places.ignored.is_empty() {

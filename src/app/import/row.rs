@@ -246,7 +246,7 @@ pub(super) fn action_of(kind: ImportKind, csv_file: &CsvFile, row: &CsvRow) -> O
     }
 }
 
-/// All that is wrong with the texts that an action takes, whatever the state of the company.
+/// All faults of the texts of an action, without looking at the state of the company.
 pub(super) fn text_faults(action: Action, csv_file: &CsvFile, row: &CsvRow) -> Vec<Fault> {
     let cell = |column| csv_file.cell(&row.record, column);
     let refusals = match action {

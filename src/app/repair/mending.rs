@@ -23,7 +23,7 @@ impl App<'_> {
     /// Does what `plan` says, if that is still what is to be done, and writes a report into the store.
     ///
     /// # Errors
-    /// [`RepairError::Changed`]; whatever kept it from being done. The originals are kept.
+    /// [`RepairError::Changed`]; an error of writing. The originals are kept.
     pub fn repair(
         &self,
         plan: &RepairPlan,

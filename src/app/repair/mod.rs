@@ -5,7 +5,7 @@
 //! line up to the present head continues the chain: nothing is guessed.
 //!
 //! Invariant: planning writes nothing and takes no lock.
-//! Invariant: whatever is replaced or cut is kept outside the log first.
+//! Invariant: bytes that are replaced or cut are first kept outside the log.
 
 mod error;
 mod kept;

@@ -259,7 +259,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             .iter()
             .filter(is_worker)
             .collect();
-        // The last one stays what and where he is: somebody has to do the work.
+        // The last one stays and keeps their role: somebody has to do the work.
         (workers.len() > 1).then(|| Rc::clone(workers[self.dice.below(workers.len())]))
     }
 

@@ -28,7 +28,7 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// What was acknowledged is not there any more, or not as it was: exit 12.
     pub damage: Vec<Damage>,
-    /// Whatever else contradicts the rules: exit 7.
+    /// Other violations of the rules: exit 7.
     pub violations: Vec<Violation>,
 }
 

@@ -237,7 +237,7 @@ const TOTALS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Of tables of which those of `wrong` are not what the log gives.
+/// Compares both files. `wrong` names the consumers whose tables differ from a rebuild.
 fn check_totals(
     accounting: &Database,
     analytics: &Database,

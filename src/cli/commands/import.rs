@@ -70,7 +70,7 @@ enum OnErrorArg {
 impl Import {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let desk = invocation.desk()?;
-        // Whoever may not import learns nothing about files.
+        // A user who may not import learns nothing about files.
         desk.caller.require(Right::Administer)?;
         match self {
             Import::Users(source) => source.run(invocation, &desk, ImportKind::Users),

@@ -24,7 +24,7 @@ pub struct Wanted {
 pub enum NameKind {
     Login,
     OpenTask,
-    /// An open task of whoever acts.
+    /// An open task of the acting user.
     OwnTask,
     Path,
 }
@@ -287,7 +287,7 @@ mod tests {
         );
     }
 
-    /// Whatever names the definition takes, by the place where it takes them.
+    /// The names that the definition takes, by their place.
     fn places(command: &Command, path: &str, found: &mut Vec<String>) {
         for arg in command
             .get_arguments()

@@ -15,7 +15,7 @@ use crate::store::StoreDirectory;
 pub struct Host {
     /// Its lines come from stdin, so that no command may read there.
     pub reads_script: bool,
-    /// Who gave his password when the shell began, so that not every line asks for it.
+    /// The user who gave their password when the shell began, so that not every line asks for it.
     pub proven: Option<Proven>,
     /// Which directory a name meant when this shell first opened a store by it.
     stores: RefCell<BTreeMap<PathBuf, Identity>>,
@@ -60,12 +60,12 @@ impl Host {
         }
     }
 
-    /// This shell, with somebody who gave his password.
+    /// This shell, with a user who gave their password.
     pub fn with(self, proven: Option<Proven>) -> Host {
         Host { proven, ..self }
     }
 
-    /// The user who proved in this shell that he is `login`.
+    /// The user who proved in this shell to be `login`.
     pub fn proven(&self, company: CompanyId, login: &str) -> Option<UserId> {
         self.proven
             .as_ref()

@@ -49,7 +49,7 @@ pub fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failur
     refuse_what_belongs_to_one_command(invocation)?;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let store = invocation.directory();
-    // Before somebody proves who he is, as that counts in this store alone.
+    // Before a user proves their identity, which counts in this store alone.
     let host = Host::new(!is_terminal, &store);
     let proven = if is_terminal {
         prove(invocation, &host)?

@@ -138,7 +138,7 @@ fn paths(begun: &str) -> Option<Vec<Name>> {
         .flatten()
         .filter_map(|entry| {
             let found = entry.file_name().into_string().ok()?;
-            // Hidden ones only for whoever asks, and none that cannot be typed or shown.
+            // Hidden ones only on request, and none that cannot be typed or shown.
             let is_wanted =
                 found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
             let slash = if entry.path().is_dir() { "/" } else { "" };

@@ -11,7 +11,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::program::Ended;
 use crate::cli::shell::{Shell, Step};
 
-/// Longer than the longest command; whatever is longer is no script.
+/// Longer than the longest command: a longer line belongs to no script.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
 const SHOWN_CHARS_MAX: usize = 80;

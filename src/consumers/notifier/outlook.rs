@@ -10,7 +10,7 @@ use crate::event_log::FileLog;
 use crate::state::{Checkpoint, StateError};
 use crate::store::StoreDirectory;
 
-/// What the tables say of mails that are not sent, and as of which checkpoint.
+/// The mails that are not sent, according to the tables, and the checkpoint of the tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outlook {
     pub checkpoint: Checkpoint,

@@ -27,7 +27,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
         Event::PayoutMade(e) => owe_mail(db, recorded, e),
         Event::MailSent(e) => mail_went_out(db, recorded, e),
         Event::MailFailed(e) => mail_stayed(db, recorded, e),
-        // Whoever left or has another post is still told what he is paid.
+        // Users who left or changed their role still get their mails.
         Event::UserRoleChanged(_)
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_)

@@ -127,7 +127,7 @@ fn what_is_set_aside_or_skipped_is_retried_once_it_can_be_read() {
 }
 
 #[test]
-fn nobody_sets_aside_or_skips_what_touches_his_own_account() {
+fn nobody_sets_aside_or_skips_what_touches_their_own_account() {
     let dima = user("dima", Role::Admin);
     assert_eq!(
         target(None).set_aside(&dima, Some(&stop()), None),

@@ -210,7 +210,7 @@ fn a_reshuffle_of_nothing_succeeds_and_moves_nothing() {
 }
 
 #[test]
-fn the_assignee_completes_his_task() {
+fn the_assignee_completes_their_task() {
     let mut world = company([created(1), assigned(1, "dima")]);
     assert_eq!(
         world.when("dima", Command::Complete(&[1])),
@@ -235,7 +235,7 @@ fn a_completion_names_the_assignment_it_ends() {
 }
 
 #[test]
-fn a_former_manager_role_keeps_nobody_from_completing_what_he_holds() {
+fn a_former_manager_role_keeps_nobody_from_completing_their_tasks() {
     let mut world = company([created(1), assigned(1, "dima")]);
     world
         .when("anna", Command::SetRole("dima", "manager"))
@@ -244,7 +244,7 @@ fn a_former_manager_role_keeps_nobody_from_completing_what_he_holds() {
 }
 
 #[test]
-fn nobody_else_completes_it_whatever_his_role() {
+fn nobody_else_completes_it_in_any_role() {
     for login in ["anna", "maria", "alexej", "wanda"] {
         let refused =
             company([created(1), assigned(1, "dima")]).when(login, Command::Complete(&[1]));

@@ -222,7 +222,7 @@ impl Audit {
     }
 }
 
-/// Checks all chunks, each on whatever thread is free; this one tells of the progress.
+/// Checks all chunks on several threads; this thread reports the progress.
 fn check_chunks(
     storage: &dyn Storage,
     plan: &Plan,

@@ -211,7 +211,7 @@ fn tokens_that_nobody_signed_are_refused() {
 }
 
 #[test]
-fn whoever_is_deactivated_gets_in_by_no_way_until_he_is_active_again() {
+fn a_deactivated_user_gets_in_by_no_way_until_they_are_active_again() {
     let world = World::new();
     world
         .call("dora", &["user", "set-password", "--password-stdin"])

@@ -132,7 +132,7 @@ fn mails_and_the_session_are_their_owners_alone() {
 }
 
 #[test]
-fn what_the_user_asked_for_is_as_open_as_his_umask_says_and_a_replaced_file_as_it_was() {
+fn a_file_that_the_user_named_follows_the_umask_and_a_replaced_file_keeps_its_mode() {
     let world = World::new();
     world.does("ada", &["consume"]);
     let (file, dir) = (

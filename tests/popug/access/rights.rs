@@ -93,7 +93,7 @@ fn every_role_may_do_what_the_table_says_and_nothing_else() {
 }
 
 #[test]
-fn accountants_and_admins_correct_and_nobody_his_own() {
+fn accountants_and_admins_correct_and_nobody_their_own() {
     let world = World::new();
     for title in ["1", "2", "3", "4", "5", "6", "7", "8"] {
         world.does("mara", &["task", "add", title]);

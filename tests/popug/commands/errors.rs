@@ -1,4 +1,4 @@
-//! Every error that a user can get, in the words he gets it in.
+//! Every error that a user can get, with its text.
 
 use std::fmt::Write as _;
 

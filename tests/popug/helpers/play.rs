@@ -279,7 +279,7 @@ fn uncorrected_entries(events: &[Value]) -> Vec<String> {
     let corrected: Vec<_> = entries()
         .filter_map(|entry| entry["corrects"].as_str())
         .collect();
-    // Nobody corrects his own account.
+    // Nobody corrects their own account.
     let axel = events
         .iter()
         .find(|event| event["data"]["login"] == "axel")

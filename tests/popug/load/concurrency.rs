@@ -328,7 +328,7 @@ fn a_held_consumer_lock_is_exit_11_and_names_the_holder() {
 }
 
 #[test]
-fn whoever_waits_gets_his_turn() {
+fn a_process_that_waits_gets_its_turn() {
     let world = World::new();
     let lock = File::options()
         .read(true)

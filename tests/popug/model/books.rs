@@ -83,7 +83,7 @@ pub struct Entry {
     pub kind: String,
     /// Signed from the popug's side.
     pub amount: i64,
-    /// The sum of his entries so far, this one included.
+    /// The sum of the user's entries so far, this one included.
     pub balance: i64,
     pub date: Date,
     pub late: bool,

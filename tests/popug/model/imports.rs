@@ -331,7 +331,7 @@ impl Walk<'_> {
         Fate::Lines(lines, None)
     }
 
-    /// Who asks for what; `None` if he or the task is not known.
+    /// The user and the command; `None` if the user or the task is unknown.
     fn order(&self, row: &Row) -> Option<(String, Command)> {
         if row.action == "complete" {
             let task = self.ahead.task_imported(&row.key)?;

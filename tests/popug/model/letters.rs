@@ -82,7 +82,8 @@ impl Books {
                 let counts = if posts { is_of_the_books(other) } else { true };
                 place(other) < place(line)
                     && counts
-                    && (other["subject"] == line["subject"] || !posts && his(other, line))
+                    && (other["subject"] == line["subject"]
+                        || !posts && concerns_user_of(other, line))
             })
     }
 
@@ -286,8 +287,8 @@ fn is_of_the_books(line: &Value) -> bool {
     line["source"] == "/popug/accounting" && !text(&line["type"]).starts_with("event.")
 }
 
-/// Whether an event of a user is followed by one of a task that is handed to him or finished by him.
-fn his(user_event: &Value, task_event: &Value) -> bool {
+/// Whether an event of a user is followed by an assignment to or a completion by the user.
+fn concerns_user_of(user_event: &Value, task_event: &Value) -> bool {
     let data = &task_event["data"];
     let user = if data["assignee_id"].is_null() {
         &data["completed_by"]

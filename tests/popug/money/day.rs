@@ -7,7 +7,7 @@ use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
 use crate::helpers::harness::{PASSWORD, World};
 
 #[test]
-fn a_manager_logs_in_creates_reshuffles_and_sees_only_his_own_money() {
+fn a_manager_logs_in_creates_reshuffles_and_sees_only_their_own_money() {
     let world = World::new();
     world
         .call("ada", &["user", "set-password", "mara", "--password-stdin"])
@@ -399,7 +399,7 @@ fn the_log_can_be_looked_into() {
     );
 }
 
-/// Every assignee completes what he holds, but for tasks with this title.
+/// Every assignee completes their tasks, except those with this title.
 fn complete_everything_but(world: &World, title: &str) {
     for row in world.rows("mara", &["task", "list"]) {
         if row["title"] != title {

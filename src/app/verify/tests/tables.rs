@@ -280,7 +280,7 @@ fn a_changed_row_of_the_notifier_is_found() {
 }
 
 #[test]
-fn an_index_that_somebody_has_open_is_read_with_what_he_wrote() {
+fn an_index_that_another_process_has_open_is_read_with_what_it_wrote() {
     let store = Store::sound();
     let connection = open(&store, "state.sqlite");
     connection

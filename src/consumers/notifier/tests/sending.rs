@@ -214,7 +214,7 @@ fn more_than_a_group_is_recorded_in_batches_of_a_thousand() {
     });
     store.happened("2026-11-20T10:00:00Z", tasks);
     store.closed("2026-11-21T00:05:00Z");
-    // Whose fee is as high as his reward is paid nothing.
+    // A user whose fee equals their reward is paid nothing.
     let paid = (1..=1_100)
         .filter(|number| gain(*number).is_positive())
         .count() as u64;

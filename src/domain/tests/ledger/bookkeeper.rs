@@ -165,19 +165,20 @@ impl Bookkeeper {
 
     /// Rule A4, from the entries alone.
     pub fn end_of(&self, date: BusinessDate, login: &str) -> Money {
-        let his = self
+        let theirs = self
             .entries()
             .filter(|entry| entry.user_id == user_id(login) && entry.business_date <= date);
-        his.map(|entry| entry.amount).sum()
+        theirs.map(|entry| entry.amount).sum()
     }
 
     /// Date and amount of the user's payouts.
     pub fn paid(&self, login: &str) -> Vec<(BusinessDate, Money)> {
-        let his = self
+        let theirs = self
             .payouts
             .iter()
             .filter(|payout| payout.user_id == user_id(login));
-        his.map(|payout| (payout.business_date, payout.amount))
+        theirs
+            .map(|payout| (payout.business_date, payout.amount))
             .collect()
     }
 

@@ -151,7 +151,7 @@ fn only_accountants_and_admins_correct() {
 }
 
 #[test]
-fn nobody_corrects_what_touches_his_own_account() {
+fn nobody_corrects_what_touches_their_own_account() {
     let (mut keeper, fee) = charged();
     for role in [Role::Accountant, Role::Admin] {
         assert_eq!(

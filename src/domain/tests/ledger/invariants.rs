@@ -105,9 +105,10 @@ fn closes_pay_whoever_is_in_the_black(keeper: &Bookkeeper) {
             let is_payout = |entry: &BalanceChanged| {
                 entry.kind == EntryKind::Payout && entry.business_date == date
             };
-            let his = |entry: &BalanceChanged| entry.user_id == user && entry.business_date <= date;
-            let before = sum(keeper, |entry| his(entry) && !is_payout(entry));
-            let after = sum(keeper, his);
+            let of_user =
+                |entry: &BalanceChanged| entry.user_id == user && entry.business_date <= date;
+            let before = sum(keeper, |entry| of_user(entry) && !is_payout(entry));
+            let after = sum(keeper, of_user);
             let payout = keeper
                 .payouts
                 .iter()

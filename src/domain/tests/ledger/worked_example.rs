@@ -20,7 +20,7 @@ fn post(keeper: &mut Bookkeeper, login: &str, amount: i64, time: &str) {
 }
 
 #[test]
-fn v_is_paid_for_the_20th_although_he_is_in_the_red_when_it_is_closed() {
+fn v_is_paid_for_the_20th_although_their_balance_is_negative_when_it_is_closed() {
     let mut keeper = bookkeeper("UTC", "2026-10-20T08:00:00Z");
     for (amount, time, balance) in [
         (-12, "2026-10-20T09:00:00Z", -12),
@@ -72,7 +72,7 @@ fn p_carries_18_over_midnight_and_is_paid_12_for_the_21st() {
     assert_eq!(
         keeper.paid("p"),
         [],
-        "he is above zero now, but was not at the end of the 20th"
+        "the balance is positive now, but was not at the end of the 20th"
     );
     assert_eq!(
         (closed[0].accounts_negative, closed[0].debt_carried),

@@ -223,7 +223,7 @@ fn balances_are_sums_of_entries_now_and_at_every_date() {
 }
 
 #[test]
-fn balances_of_one_user_are_his_rows_only() {
+fn balances_of_one_user_are_their_rows_only() {
     let store = Store::of(2);
     let anna = store.history.user("anna.k");
     let report = store.report(

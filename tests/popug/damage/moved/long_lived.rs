@@ -41,7 +41,7 @@ fn a_shell_carries_no_line_out_in_another_store_than_the_one_that_it_was_begun_i
 }
 
 #[test]
-fn whoever_follows_follows_the_store_that_he_began_with() {
+fn a_follower_follows_the_store_that_it_began_with() {
     for change in CHANGES {
         let mut stores = Stores::of(World::new(), change);
         let follow = |words: &[&str]| {

@@ -1,7 +1,7 @@
 //! What a command ought to record or be refused with, by the words of the rules.
 //!
 //! Chance is not predicted but judged: whoever was drawn is read from the line that was found, and
-//! stands in the expected line only if he was eligible.
+//! stands in the expected line only if they were eligible.
 
 mod drafts;
 
@@ -255,7 +255,7 @@ impl Books {
         ])
     }
 
-    /// Whoever was drawn, if he may be.
+    /// The drawn user, if they are eligible.
     fn drawn_assignee(&self, found: &[Value], place: usize) -> String {
         let id = drawn(found, place, "assignee_id");
         let is_eligible = self

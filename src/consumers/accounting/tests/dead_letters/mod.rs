@@ -164,7 +164,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
     assert_eq!(
         query(&store, "SELECT count(*)::VARCHAR FROM entries"),
         "2",
-        "petr has his fee and his reward"
+        "petr has a fee and a reward"
     );
     let blocked = close(&store, "2026-11-22T00:05:00Z");
     assert_eq!(
@@ -194,7 +194,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
 }
 
 #[test]
-fn the_money_of_a_user_waits_with_an_event_of_his_own() {
+fn the_money_of_a_user_waits_with_an_event_of_their_own() {
     let store = Store::founded();
     let changed = UserChanged {
         user_id: user("vera"),
