@@ -39,7 +39,7 @@ pub(super) fn attempt<'l>(
     } else {
         Lines::new()
     };
-    let desk = Desk {
+    let mailer = Mailer {
         company,
         sender: routes.sender(),
         lines,
@@ -50,7 +50,7 @@ pub(super) fn attempt<'l>(
             .iter()
             .filter(|mail| mail.waiting.imported == imported)
             .collect();
-        outcomes.extend(desk.send(routes.transport(imported), &mails));
+        outcomes.extend(mailer.send(routes.transport(imported), &mails));
     }
     failpoint!("notifier.after_send");
     pen.with_writer(around, |writer| {
@@ -61,18 +61,18 @@ pub(super) fn attempt<'l>(
         let attempts = untouched
             .filter_map(|mail| Some((mail, outcomes.remove(&mail.waiting.payout_id)?)))
             .collect();
-        record(around, writer, &desk.company, attempts)
+        record(around, writer, &mailer.company, attempts)
     })
 }
 
 /// Where mails are written.
-struct Desk<'a> {
+struct Mailer<'a> {
     company: CompanyRow,
     sender: &'a Sender,
     lines: Lines,
 }
 
-impl Desk<'_> {
+impl Mailer<'_> {
     /// What becomes of each mail. Without a transport it counts as sent.
     fn send(
         &self,
