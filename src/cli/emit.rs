@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::cli::environment;
 use crate::cli::failure::Failure;
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::output::Deed;
 use crate::consumers::standing::Standing;
 use crate::domain::id::Sequence;
@@ -27,21 +27,21 @@ impl Invocation<'_> {
     /// Writes a list as a report of its own.
     pub fn emit_list(
         &self,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         name: &'static str,
         table: Table,
     ) -> Result<(), Failure> {
-        self.emit(&list(desk, name, table, Vec::new())?)
+        self.emit(&list(store, name, table, Vec::new())?)
     }
 
     /// Writes what a command has done, as a list as of the head that it left.
     pub fn emit_done(
         &self,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         name: &'static str,
         table: Table,
     ) -> Result<(), Failure> {
-        let report = list(desk, name, table, Vec::new())?;
+        let report = list(store, name, table, Vec::new())?;
         self.emit(&Report {
             as_of_sequence: report.head_sequence,
             ..report
@@ -51,11 +51,11 @@ impl Invocation<'_> {
     /// After a write: in a dry run the events that it would have appended, otherwise the output of `say`.
     pub fn emit_outcome(
         &self,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         say: impl FnOnce() -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.global.dry_run {
-            self.emit_draft(desk)
+            self.emit_draft(store)
         } else {
             say()
         }
@@ -63,11 +63,12 @@ impl Invocation<'_> {
 
     /// Writes the events that a dry run would have appended. It releases the locks first, because the reader may be
     /// slow.
-    fn emit_draft(&self, desk: &Desk<'_>) -> Result<(), Failure> {
-        desk.index.forget()?;
-        desk.app.log.end_draft();
+    fn emit_draft(&self, store: &OpenStore<'_>) -> Result<(), Failure> {
+        store.index.forget()?;
+        store.app.log.end_draft();
         self.with_output(|out| {
-            desk.app
+            store
+                .app
                 .log
                 .for_each_drafted(|line| Ok(writeln!(out, "{}", line.text)?))
         })
@@ -135,18 +136,18 @@ pub fn rows_in_words(table: &Table) -> String {
 
 /// A list as a report.
 pub fn list(
-    desk: &Desk<'_>,
+    store: &OpenStore<'_>,
     name: &'static str,
     table: Table,
     totals: Vec<Named>,
 ) -> Result<Report, Failure> {
-    let head = desk.app.log.head()?.sequence;
+    let head = store.app.log.head()?.sequence;
     Ok(Report {
         name,
-        as_of_sequence: desk.index.checkpoint()?.sequence,
+        as_of_sequence: store.index.checkpoint()?.sequence,
         head_sequence: head,
-        zone: desk.company.zone.clone(),
-        currency: desk.company.currency.clone(),
+        zone: store.company.zone.clone(),
+        currency: store.company.currency.clone(),
         totals,
         ..Report::alone(table)
     })

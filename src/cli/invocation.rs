@@ -32,14 +32,14 @@ pub struct Invocation<'a> {
 }
 
 /// An open store, its index at the head, and a caller who may act.
-pub struct Desk<'a> {
+pub struct OpenStore<'a> {
     pub app: App<'a>,
     pub index: StateIndex,
     pub company: Company,
     pub caller: Caller,
 }
 
-impl Desk<'_> {
+impl OpenStore<'_> {
     pub fn reports(&self) -> Reports<'_> {
         Reports {
             app: &self.app,
@@ -156,7 +156,7 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If there is no store, or nobody is logged in.
-    pub fn desk(&self) -> Result<Desk<'a>, Failure> {
+    pub fn store(&self) -> Result<OpenStore<'a>, Failure> {
         self.desk_in(self.app()?)
     }
 
@@ -164,13 +164,13 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If nobody is logged in.
-    pub fn desk_in(&self, app: App<'a>) -> Result<Desk<'a>, Failure> {
+    pub fn desk_in(&self, app: App<'a>) -> Result<OpenStore<'a>, Failure> {
         let index = app.index()?;
         let company = app.company(&index)?;
         let caller = app
             .identify(&index, &self.proof(company.id)?)
             .map_err(|error| self.not_identified(error))?;
-        Ok(Desk {
+        Ok(OpenStore {
             app,
             index,
             company,

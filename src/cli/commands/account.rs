@@ -33,15 +33,15 @@ impl Account {
             amount,
             reason,
         }) = self;
-        let desk = invocation.desk()?;
-        let outcome = desk.app.correct(
-            &desk.caller,
+        let store = invocation.store()?;
+        let outcome = store.app.correct(
+            &store.caller,
             &entry,
             amount.as_deref(),
             &reason,
             &invocation.manner(),
         )?;
-        invocation.emit_outcome(&desk, || {
+        invocation.emit_outcome(&store, || {
             let Some((sequence, Event::BalanceChanged(entry))) = outcome.events.first() else {
                 unreachable!("a correction is one entry")
             };

@@ -20,13 +20,13 @@ pub struct Backup {
 
 impl Backup {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        desk.caller.require(Right::Backup)?;
+        let store = invocation.store()?;
+        store.caller.require(Right::Backup)?;
         invocation.refuse_dry_run()?;
         let progress = |done, total| invocation.reporter.progress("backing up", done, total);
-        let made = desk
+        let made = store
             .app
-            .back_up(&desk.company, &self.dir, self.with_secrets, &progress)?;
+            .back_up(&store.company, &self.dir, self.with_secrets, &progress)?;
         invocation.reporter.finish();
         let table = Table::builder()
             .text("dir", [Some(self.dir.display().to_string())])
@@ -36,7 +36,7 @@ impl Backup {
             .int("bytes_copied", [Some(made.bytes_copied)])
             .bool("with_secrets", [Some(made.with_secrets)])
             .build();
-        invocation.emit_done(&desk, "backup", table)?;
+        invocation.emit_done(&store, "backup", table)?;
         Ok(Exit::Done)
     }
 }

@@ -18,10 +18,10 @@ pub struct Close {
 
 impl Close {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        let closes = desk.app.close(&desk.caller, self.date)?;
-        invocation.emit_outcome(&desk, || {
-            invocation.emit_done(&desk, "close", table(&closes, self.date))
+        let store = invocation.store()?;
+        let closes = store.app.close(&store.caller, self.date)?;
+        invocation.emit_outcome(&store, || {
+            invocation.emit_done(&store, "close", table(&closes, self.date))
         })?;
         closes.unblocked()?;
         Ok(Exit::Done)

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::app::App;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Named;
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
 use crate::cli::signals::Signals;
@@ -72,29 +72,29 @@ impl Consume {
             // The caller is looked up in the index, so an index that cannot follow the log is made anew first.
             app.rebuild(Consumer::Tracker)?;
         }
-        let desk = invocation.desk_in(app)?;
+        let store = invocation.desk_in(app)?;
         if self.rebuild {
             for consumer in &self.consumers {
                 if *consumer != Consumer::Tracker {
-                    desk.app.rebuild(*consumer)?;
+                    store.app.rebuild(*consumer)?;
                 }
             }
         }
-        let routes = mail_settings::routes(&desk.app, self.send_imported)?;
+        let routes = mail_settings::routes(&store.app, self.send_imported)?;
         // A mail that could not be sent is no failure of the command, so it is reported separately.
         let mut teller = self
             .consumers
             .contains(&Consumer::Notifier)
-            .then(|| Teller::before(&desk.app));
+            .then(|| Teller::before(&store.app));
         if self.follow {
-            return self.follow(invocation, &desk.app, &routes, teller);
+            return self.follow(invocation, &store.app, &routes, teller);
         }
-        let consumed = desk.app.consume(&self.consumers, &routes);
+        let consumed = store.app.consume(&self.consumers, &routes);
         invocation.reporter.finish();
         if let Some(teller) = &mut teller {
-            teller.tell(&desk.app, invocation.reporter);
+            teller.tell(&store.app, invocation.reporter);
         }
-        self.show(invocation, &desk, &consumed?)?;
+        self.show(invocation, &store, &consumed?)?;
         Ok(Exit::Done)
     }
 
@@ -111,12 +111,12 @@ impl Consume {
                 "a dry run appends nothing, so it has nothing to follow",
             ));
         }
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         if self.consumers.contains(&Consumer::Accounting) {
-            desk.app.consume_accounting()?;
+            store.app.consume_accounting()?;
         }
         invocation.reporter.finish();
-        invocation.emit_outcome(&desk, || Ok(()))?;
+        invocation.emit_outcome(&store, || Ok(()))?;
         Ok(Exit::Done)
     }
 
@@ -151,7 +151,7 @@ impl Consume {
     fn show(
         &self,
         invocation: &Invocation<'_>,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         rows: &[Consumed],
     ) -> Result<(), Failure> {
         let table = Table::builder()
@@ -161,6 +161,6 @@ impl Consume {
             .int("applied", rows.iter().map(|row| Some(row.applied)))
             .int("appended", rows.iter().map(|row| Some(row.appended)))
             .build();
-        invocation.emit_done(desk, "consume", table)
+        invocation.emit_done(store, "consume", table)
     }
 }

@@ -18,7 +18,7 @@ use crate::app::simulate::Simulation;
 use crate::app::{App, Environment, new_store};
 use crate::cli::emit::terminal_width;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::leftovers::Leftover;
 use crate::cli::mail_settings;
 use crate::credentials::Password;
@@ -77,12 +77,12 @@ impl Demo {
             .simple()
             .to_string();
         let directory = self.found(invocation, directory, &password)?;
-        let desk = self.desk(invocation, directory.clone())?;
-        self.play(invocation, &desk)?;
+        let store = self.store(invocation, directory.clone())?;
+        self.play(invocation, &store)?;
         let took = began.elapsed();
-        self.show(invocation, &desk)?;
+        self.show(invocation, &store)?;
         invocation.with_output(|out| {
-            let events = desk.app.log.head()?.sequence;
+            let events = store.app.log.head()?.sequence;
             let root = directory.root().display();
             writeln!(out, "{events} events in {:.1} s, every one of them a line of {root}/log", took.as_secs_f64())?;
             writeln!(out, "pay mails are in {root}/outbox")?;
@@ -145,18 +145,18 @@ impl Demo {
         Ok(directory)
     }
 
-    fn desk<'a>(
+    fn store<'a>(
         &self,
         invocation: &Invocation<'a>,
         directory: StoreDirectory,
-    ) -> Result<Desk<'a>, Failure> {
+    ) -> Result<OpenStore<'a>, Failure> {
         let app = invocation.app_in(directory)?;
         let index = app.index()?;
         let company = app.company(&index)?;
         let user = index
             .user_named(ADMIN)?
             .expect("the admin was founded with the company");
-        Ok(Desk {
+        Ok(OpenStore {
             app,
             index,
             company,
@@ -164,30 +164,31 @@ impl Demo {
         })
     }
 
-    fn play(&self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<(), Failure> {
+    fn play(&self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<(), Failure> {
         let simulation = Simulation {
             days: self.days,
             popugs: self.popugs,
             tasks_per_day: self.tasks_per_day,
             seed: self.seed,
         };
-        let routes = mail_settings::files_only(&desk.app)?;
+        let routes = mail_settings::files_only(&store.app)?;
         let send = |app: &App<'_>| app.consume_notifier(&routes).map(drop);
         let progress = |days: u32| {
             invocation
                 .reporter
                 .progress("days", days.into(), self.days.into())
         };
-        desk.app
-            .simulate(&desk.caller, &simulation, &send, &progress)?;
+        store
+            .app
+            .simulate(&store.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
         Ok(())
     }
 
-    fn show(&self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<(), Failure> {
-        let today = desk.company.zone.date_of(invocation.environment.now());
+    fn show(&self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<(), Failure> {
+        let today = store.company.zone.date_of(invocation.environment.now());
         for name in ReportName::ALL {
-            let report = demo_report(desk, name, today)?;
+            let report = demo_report(store, name, today)?;
             let hidden = report.height().saturating_sub(ROWS_SHOWN);
             let shown = report.head(ROWS_SHOWN)?;
             invocation.with_output(|out| {
@@ -211,7 +212,11 @@ impl Demo {
 }
 
 /// Each report with the dates that tell most.
-fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result<Report, Failure> {
+fn demo_report(
+    store: &OpenStore<'_>,
+    name: ReportName,
+    today: BusinessDate,
+) -> Result<Report, Failure> {
     let mut request = Request::of(name);
     match name {
         ReportName::Earnings | ReportName::TopTask => {
@@ -222,11 +227,11 @@ fn demo_report(desk: &Desk<'_>, name: ReportName, today: BusinessDate) -> Result
             request.granularity = (name == ReportName::TopTask).then_some(Granularity::Day);
         }
         ReportName::Statement => {
-            let users = desk.index.users()?;
+            let users = store.index.users()?;
             let popug = users.iter().find(|user| user.is_eligible());
             request.user = popug.map(|user| user.id);
         }
         _ => {}
     }
-    Ok(desk.reports().load(&request)?.0)
+    Ok(store.reports().load(&request)?.0)
 }

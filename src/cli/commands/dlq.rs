@@ -10,7 +10,7 @@ use crate::app::dead_letters::{CONSUMERS, DeadLetter};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::domain::dead_letter::LetterState;
 use crate::domain::displayed::Displayed;
@@ -84,15 +84,15 @@ impl Dlq {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        let (app, caller, manner) = (&desk.app, &desk.caller, invocation.manner());
+        let store = invocation.store()?;
+        let (app, caller, manner) = (&store.app, &store.caller, invocation.manner());
         let outcome = match self {
             Dlq::List(_) => {
-                let letters = app.dead_letters(caller, &desk.index)?;
-                invocation.emit_list(&desk, "dead-letters", table(&desk.index, &letters))?;
+                let letters = app.dead_letters(caller, &store.index)?;
+                invocation.emit_list(&store, "dead-letters", table(&store.index, &letters))?;
                 return Ok(Exit::Done);
             }
-            Dlq::Show(Show { sequence }) => return show(invocation, &desk, Sequence(sequence)),
+            Dlq::Show(Show { sequence }) => return show(invocation, &store, Sequence(sequence)),
             Dlq::SetAside(SetAside {
                 sequence,
                 consumer,
@@ -122,26 +122,30 @@ impl Dlq {
                 app.skip_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
         };
-        invocation.emit_outcome(&desk, || decided(invocation, &desk, &outcome))?;
+        invocation.emit_outcome(&store, || decided(invocation, &store, &outcome))?;
         Ok(Exit::Done)
     }
 }
 
 /// The dead letter as it stands after the decision.
-fn decided(invocation: &Invocation<'_>, desk: &Desk<'_>, outcome: &Outcome) -> Result<(), Failure> {
+fn decided(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
     let (consumer, target) = match outcome.events.first() {
         Some((_, Event::EventSetAside(e))) => (e.consumer, e.target_sequence),
         Some((_, Event::EventRetried(e))) => (e.consumer, e.target_sequence),
         Some((_, Event::EventSkipped(e))) => (e.consumer, e.target_sequence),
         _ => unreachable!("a decision is one event"),
     };
-    let index = desk.app.index()?;
-    let letters = desk.app.dead_letters(&desk.caller, &index)?;
+    let index = store.app.index()?;
+    let letters = store.app.dead_letters(&store.caller, &index)?;
     let is_this = |letter: &DeadLetter| {
         (letter.resolution.consumer, letter.resolution.target) == (consumer, target)
     };
     let letters: Vec<DeadLetter> = letters.into_iter().filter(is_this).collect();
-    invocation.emit_list(desk, "dead-letters", table(&index, &letters))?;
+    invocation.emit_list(store, "dead-letters", table(&index, &letters))?;
     invocation
         .reporter
         .note(&format!("`popug-cli consume {}` goes on", consumer.name()));
@@ -225,15 +229,19 @@ struct Waits {
     time: String,
 }
 
-fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Result<Exit, Failure> {
-    desk.caller.require(Right::DeadLetters)?;
-    let line = desk.app.event(sequence)?;
-    let decisions = desk.index.resolutions()?;
+fn show(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    sequence: Sequence,
+) -> Result<Exit, Failure> {
+    store.caller.require(Right::DeadLetters)?;
+    let line = store.app.event(sequence)?;
+    let decisions = store.index.resolutions()?;
     let decisions: Vec<_> = decisions
         .into_iter()
         .filter(|made| made.target == sequence)
         .collect();
-    let waiting = waiting(desk, &decisions, sequence)?;
+    let waiting = waiting(store, &decisions, sequence)?;
     let shown = Shown {
         event: serde_json::from_str(line.line().text).map_err(std::io::Error::from)?,
         decisions: decisions.iter().map(Decision::of).collect(),
@@ -252,7 +260,7 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, sequence: Sequence) -> Res
 }
 
 fn waiting(
-    desk: &Desk<'_>,
+    store: &OpenStore<'_>,
     decisions: &[Resolution],
     sequence: Sequence,
 ) -> Result<Vec<Waits>, Failure> {
@@ -263,7 +271,7 @@ fn waiting(
             .rev()
             .find(|made| made.consumer == consumer);
         if last.is_some_and(|made| made.standing == LetterState::SetAside) {
-            let events = desk.app.waiting_for(consumer, sequence)?;
+            let events = store.app.waiting_for(consumer, sequence)?;
             waiting.extend(events.into_iter().map(|event| {
                 let (type_name, time) = (event.type_name, event.time);
                 Waits {

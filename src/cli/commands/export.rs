@@ -11,7 +11,7 @@ use crate::app::reports::Request;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::one_of;
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::cli::output::keep_off;
 use crate::cli::{file_modes, own_files};
@@ -58,12 +58,12 @@ impl Export {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         match (self.what, self.dir) {
-            (Some(What::Journal(journal)), _) => journal.run(invocation, &desk),
+            (Some(What::Journal(journal)), _) => journal.run(invocation, &store),
             (None, Some(dir)) => {
                 keep_off(&invocation.global.store, &dir)?;
-                export_all(invocation, &desk, &dir, self.format)
+                export_all(invocation, &store, &dir, self.format)
             }
             (None, None) => Err(Failure::usage(
                 "say where to: --dir DIR, or `export journal`",
@@ -73,10 +73,10 @@ impl Export {
 }
 
 impl Journal {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let journal = desk.reports().journal()?;
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        let journal = store.reports().journal()?;
         invocation.with_output(|out| Ok(journal.write(self.format, out)?))?;
-        invocation.tell_gaps(&journal.standing, desk.app.log.head()?.sequence);
+        invocation.tell_gaps(&journal.standing, store.app.log.head()?.sequence);
         Ok(Exit::Done)
     }
 }
@@ -118,9 +118,9 @@ struct FormerFile {
 }
 
 /// The reports that the caller may see, each with the name of its file.
-fn planned(desk: &Desk<'_>, format: Format) -> Vec<(ReportName, String)> {
+fn planned(store: &OpenStore<'_>, format: Format) -> Vec<(ReportName, String)> {
     let named = |name: ReportName| (name, format!("{}.{}", name.name(), format.name()));
-    desk.reports().visible().map(named).collect()
+    store.reports().visible().map(named).collect()
 }
 
 /// Refuses to replace anything but files of a former export.
@@ -151,7 +151,7 @@ fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
 
 fn export_all(
     invocation: &Invocation<'_>,
-    desk: &Desk<'_>,
+    store: &OpenStore<'_>,
     dir: &Path,
     format: Format,
 ) -> Result<Exit, Failure> {
@@ -162,7 +162,7 @@ fn export_all(
             format!("cannot {action} {}: {error}", dir.display()),
         )
     };
-    let planned = planned(desk, format);
+    let planned = planned(store, format);
     file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
     // All files go into the directory that the name means now, even if the name is given to another one meanwhile.
     let held = Held::open(dir).map_err(|error| cannot("open", &error))?;
@@ -189,7 +189,7 @@ fn export_all(
         } else {
             Dates::Default
         };
-        let (report, standing) = desk.reports().load(&Request {
+        let (report, standing) = store.reports().load(&Request {
             dates,
             granularity,
             ..Request::of(name)
@@ -212,7 +212,7 @@ fn export_all(
         });
     }
     let count = files.len();
-    write_manifest(desk, dir, files)?;
+    write_manifest(store, dir, files)?;
     for (standing, head) in standings.values() {
         invocation.tell_gaps(standing, *head);
     }
@@ -222,15 +222,15 @@ fn export_all(
     Ok(Exit::Done)
 }
 
-fn write_manifest(desk: &Desk<'_>, dir: &Path, files: Vec<Exported>) -> Result<(), Failure> {
+fn write_manifest(store: &OpenStore<'_>, dir: &Path, files: Vec<Exported>) -> Result<(), Failure> {
     let manifest = Manifest {
-        company: &desk.company.name,
-        company_id: desk.company.id,
-        time_zone: desk.company.zone.name(),
-        currency: &desk.company.currency,
-        exported_at: desk.app.environment.now(),
-        exported_by: &desk.caller.user.login,
-        head_sequence: desk.app.log.head()?.sequence,
+        company: &store.company.name,
+        company_id: store.company.id,
+        time_zone: store.company.zone.name(),
+        currency: &store.company.currency,
+        exported_at: store.app.environment.now(),
+        exported_by: &store.caller.user.login,
+        head_sequence: store.app.log.head()?.sequence,
         files,
     };
     replace(&dir.join(MANIFEST), |out| {

@@ -11,7 +11,7 @@ use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnErr
 use crate::cli::answer::Answer;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::own_files;
 use crate::domain::displayed::Displayed;
 use crate::domain::role::Right;
@@ -69,13 +69,13 @@ enum OnErrorArg {
 
 impl Import {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         // A user who may not import learns nothing about files.
-        desk.caller.require(Right::Administer)?;
+        store.caller.require(Right::Administer)?;
         match self {
-            Import::Users(source) => source.run(invocation, &desk, ImportKind::Users),
-            Import::Tasks(source) => source.run(invocation, &desk, ImportKind::Tasks),
-            Import::Activity(source) => source.run(invocation, &desk, ImportKind::Activity),
+            Import::Users(source) => source.run(invocation, &store, ImportKind::Users),
+            Import::Tasks(source) => source.run(invocation, &store, ImportKind::Tasks),
+            Import::Activity(source) => source.run(invocation, &store, ImportKind::Activity),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Source {
     fn run(
         self,
         invocation: &Invocation<'_>,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         kind: ImportKind,
     ) -> Result<Exit, Failure> {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
@@ -93,27 +93,27 @@ impl Source {
         let rejects = self
             .rejects
             .as_deref()
-            .map(|path| self.open_rejects(invocation, desk, path))
+            .map(|path| self.open_rejects(invocation, store, path))
             .transpose()?;
         let summary = match rejects {
-            Some(file) => self.import_and_reject(invocation, desk, kind, file)?,
+            Some(file) => self.import_and_reject(invocation, store, kind, file)?,
             None if self.on_error == OnErrorArg::Skip => {
-                self.import(invocation, desk, kind, OnError::Skip { rejects: None })?
+                self.import(invocation, store, kind, OnError::Skip { rejects: None })?
             }
-            None => self.import(invocation, desk, kind, OnError::Refuse)?,
+            None => self.import(invocation, store, kind, OnError::Refuse)?,
         };
         invocation.reporter.finish();
-        say(invocation, desk, &summary)?;
+        say(invocation, store, &summary)?;
         Ok(Exit::Done)
     }
 
     fn open_rejects(
         &self,
         invocation: &Invocation<'_>,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         path: &Path,
     ) -> Result<Destination, Failure> {
-        self.check_rejects(path, &desk.app.directory)?;
+        self.check_rejects(path, &store.app.directory)?;
         own_files::check_replaceable(path, invocation.global.force)?;
         Destination::open(path)
     }
@@ -123,13 +123,18 @@ impl Source {
     fn import_and_reject(
         &self,
         invocation: &Invocation<'_>,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         kind: ImportKind,
         mut file: Destination,
     ) -> Result<ImportSummary, Failure> {
         let mut summary = ImportSummary::default();
         file.write(|out| {
-            summary = self.import(invocation, desk, kind, OnError::Skip { rejects: Some(out) })?;
+            summary = self.import(
+                invocation,
+                store,
+                kind,
+                OnError::Skip { rejects: Some(out) },
+            )?;
             Ok(())
         })?;
         if let Err(failure) = file.finish(true) {
@@ -168,7 +173,7 @@ impl Source {
     fn import(
         &self,
         invocation: &Invocation<'_>,
-        desk: &Desk<'_>,
+        store: &OpenStore<'_>,
         kind: ImportKind,
         on_error: OnError<'_>,
     ) -> Result<ImportSummary, Failure> {
@@ -192,9 +197,9 @@ impl Source {
                     .progress("import", read.get(), bytes.max(read.get()));
             }
         };
-        let imported = desk
+        let imported = store
             .app
-            .import(&desk.caller, kind, input, options, &progress);
+            .import(&store.caller, kind, input, options, &progress);
         invocation.reporter.finish();
         imported.map_err(|error| match error {
             AppError::BadRows { bad, rows } => bad_rows(&bad, rows),
@@ -270,11 +275,11 @@ fn tell_rejected(invocation: &Invocation<'_>, summary: &ImportSummary) {
 
 fn say(
     invocation: &Invocation<'_>,
-    desk: &Desk<'_>,
+    store: &OpenStore<'_>,
     summary: &ImportSummary,
 ) -> Result<(), Failure> {
     tell_rejected(invocation, summary);
-    invocation.emit_outcome(desk, || say_done(invocation, summary))
+    invocation.emit_outcome(store, || say_done(invocation, summary))
 }
 
 fn in_words(summary: &ImportSummary) -> String {

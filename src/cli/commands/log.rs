@@ -10,7 +10,7 @@ use crate::cli::answer::Answer;
 use crate::cli::emit::list;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::indented::indented;
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::signals::Signals;
 use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
@@ -62,12 +62,12 @@ pub struct Stats {}
 
 impl Log {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        desk.caller.require(Right::Administer)?;
+        let store = invocation.store()?;
+        store.caller.require(Right::Administer)?;
         match self {
-            Log::Tail(command) => command.resolved(&desk)?.run(invocation, &desk),
-            Log::Show(command) => command.run(invocation, &desk),
-            Log::Stats(_) => stats(invocation, &desk),
+            Log::Tail(command) => command.resolved(&store)?.run(invocation, &store),
+            Log::Show(command) => command.run(invocation, &store),
+            Log::Stats(_) => stats(invocation, &store),
         }
     }
 }
@@ -77,12 +77,12 @@ type Visit<'v> = dyn FnMut(&str) -> Result<(), Failure> + 'v;
 
 impl Tail {
     /// With the type and the subject as they stand in the log.
-    fn resolved(self, desk: &Desk<'_>) -> Result<Tail, Failure> {
+    fn resolved(self, store: &OpenStore<'_>) -> Result<Tail, Failure> {
         if let Some(name) = self.type_name.as_deref()
             && !SCHEMAS
                 .iter()
                 .any(|schema| is_type(&schema.type_name(), name))
-            && !self.occurs(&desk.app.log)?
+            && !self.occurs(&store.app.log)?
         {
             let failure = Failure::new(
                 Exit::NotFound,
@@ -94,21 +94,21 @@ impl Tail {
         let subject = self
             .subject
             .as_deref()
-            .map(|name| subject(desk, name))
+            .map(|name| subject(store, name))
             .transpose()?;
         Ok(Tail { subject, ..self })
     }
 
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
         let format = invocation.format();
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
-            return self.lines(invocation, &desk.app.log);
+            return self.lines(invocation, &store.app.log);
         } else if self.follow {
             return Err(Failure::usage("--follow writes one line after the other")
                 .hint("leave -o out, or say -o ndjson"));
         } else {
             let mut lines = Vec::new();
-            self.first_lines(&desk.app.log, &mut |line| {
+            self.first_lines(&store.app.log, &mut |line| {
                 lines.push(line.to_owned());
                 Ok(())
             })?;
@@ -117,7 +117,7 @@ impl Tail {
                 .map(|line| Line::parse(line.as_bytes()).expect("parsed when it was read"))
                 .collect();
             let table = rows(&lines)?.build();
-            invocation.emit(&list(desk, "log-tail", table, vec![])?)?;
+            invocation.emit(&list(store, "log-tail", table, vec![])?)?;
         }
         Ok(Exit::Done)
     }
@@ -247,7 +247,7 @@ fn is_type(type_name: &str, wanted: &str) -> bool {
             .is_some_and(|(name, _)| name == wanted)
 }
 
-fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
+fn subject(store: &OpenStore<'_>, name: &str) -> Result<String, Failure> {
     if name == "company"
         || ["task/", "user/", "day/"]
             .iter()
@@ -255,9 +255,9 @@ fn subject(desk: &Desk<'_>, name: &str) -> Result<String, Failure> {
     {
         return Ok(name.to_owned());
     }
-    match known_task(&desk.index, name) {
+    match known_task(&store.index, name) {
         Ok(task) => Ok(Subject::Task(task.id).to_string()),
-        Err(no_task) => match known_user(&desk.index, name) {
+        Err(no_task) => match known_user(&store.index, name) {
             Ok(user) => Ok(Subject::User(user.id).to_string()),
             Err(_) => Err(no_task.into()),
         },
@@ -274,9 +274,9 @@ fn not_there(sequence: u64, head: Sequence) -> Failure {
 }
 
 impl Show {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let head = desk.app.log.head()?.sequence;
-        let line = match desk.app.log.line(Sequence(self.sequence)) {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        let head = store.app.log.head()?.sequence;
+        let line = match store.app.log.line(Sequence(self.sequence)) {
             Err(LogError::NotOnChain { .. }) => return Err(not_there(self.sequence, head)),
             other => other?,
         };
@@ -287,7 +287,7 @@ impl Show {
             }
             Format::Table | Format::Csv | Format::Markdown | Format::Parquet => {
                 let answer = Answer::shown(rows(&[line])?, indented(line.text));
-                invocation.answer(&answer.in_zone(&desk.company.zone))?;
+                invocation.answer(&answer.in_zone(&store.company.zone))?;
             }
         }
         Ok(Exit::Done)
@@ -325,9 +325,9 @@ struct Count {
     last: u64,
 }
 
-fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+fn stats(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
     let mut types: BTreeMap<String, Count> = BTreeMap::new();
-    desk.app.log.for_each(Sequence::FIRST, &mut |line| {
+    store.app.log.for_each(Sequence::FIRST, &mut |line| {
         if !types.contains_key(line.type_name) {
             types.insert(
                 line.type_name.to_owned(),
@@ -370,6 +370,6 @@ fn stats(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> 
         ("events", sum(|count| count.events)),
         ("bytes", sum(|count| count.bytes)),
     ];
-    invocation.emit(&list(desk, "log-stats", table, totals)?)?;
+    invocation.emit(&list(store, "log-stats", table, totals)?)?;
     Ok(Exit::Done)
 }

@@ -40,16 +40,16 @@ impl Mail {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        desk.caller.require(Right::Mail)?;
+        let store = invocation.store()?;
+        store.caller.require(Right::Mail)?;
         match self {
             Mail::List(_) => {
-                invocation.emit_list(&desk, "mails", table(&desk.app.mails()?))?;
+                invocation.emit_list(&store, "mails", table(&store.app.mails()?))?;
                 Ok(Exit::Done)
             }
             Mail::Retry(Retry { id }) => {
-                let routes = mail_settings::routes(&desk.app, false)?;
-                let retried = desk.app.retry_mail(&routes, &id)?;
+                let routes = mail_settings::routes(&store.app, false)?;
+                let retried = store.app.retry_mail(&routes, &id)?;
                 if invocation.only_says(|| would_do(&retried)) {
                     return Ok(Exit::Done);
                 }
@@ -64,7 +64,7 @@ impl Mail {
                     .last_error
                     .clone()
                     .filter(|_| row.state.name() != "sent");
-                invocation.emit_list(&desk, "mails", table(&[row]))?;
+                invocation.emit_list(&store, "mails", table(&[row]))?;
                 match failed {
                     Some(error) => Err(Failure::new(
                         Exit::Failure,

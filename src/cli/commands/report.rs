@@ -60,14 +60,14 @@ fn parse_name(text: &str) -> Result<ReportName, String> {
 
 impl ReportArgs {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         let asked = self
             .user
             .as_deref()
-            .map(|name| known_user(&desk.index, name))
+            .map(|name| known_user(&store.index, name))
             .transpose()?;
-        let (dates, began) = (self.dates.dates(), desk.company.first_date);
-        let (report, standing) = desk.reports().load(&Request {
+        let (dates, began) = (self.dates.dates(), store.company.first_date);
+        let (report, standing) = store.reports().load(&Request {
             name: self.name,
             dates,
             granularity: self.period,

@@ -6,7 +6,7 @@ use crate::app::Environment;
 use crate::app::identity::Proof;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::prompt;
 use crate::credentials::{TokenKind, Ttl};
 use crate::domain::displayed::Displayed;
@@ -100,8 +100,8 @@ pub struct Whoami {}
 
 impl Whoami {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        let user = &desk.caller.user;
+        let store = invocation.store()?;
+        let user = &store.caller.user;
         let row = Table::builder()
             .text("user_id", [Some(user.id.to_string())])
             .text("login", [Some(&user.login)])
@@ -115,7 +115,7 @@ impl Whoami {
             user.role
         );
         invocation.answer(&Answer::shown(row, line))?;
-        if let Some(other) = passed_over(invocation, &desk)? {
+        if let Some(other) = passed_over(invocation, &store)? {
             invocation.reporter.remark(&format!(
                 "POPUG_TOKEN is set and goes before the session of {login}: unset it to act as {login}",
                 login = other.login
@@ -127,20 +127,23 @@ impl Whoami {
 
 /// Another user whose session is not used because POPUG_TOKEN tells who acts. A session that cannot be used would not be
 /// in any case.
-fn passed_over(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Option<User>, Failure> {
+fn passed_over(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+) -> Result<Option<User>, Failure> {
     if invocation.global.act_as.is_some() || invocation.token()?.is_none() {
         return Ok(None);
     }
-    let Ok(Some(session)) = invocation.sessions(desk.company.id).load() else {
+    let Ok(Some(session)) = invocation.sessions(store.company.id).load() else {
         return Ok(None);
     };
-    let auth = desk.app.auth(&desk.index)?;
+    let auth = store.app.auth(&store.index)?;
     let Ok(claims) = auth
         .tokens()
         .verify(&session, invocation.environment.system_now())
     else {
         return Ok(None);
     };
-    let user = desk.index.user(claims.user_id)?;
-    Ok(user.filter(|user| user.id != desk.caller.user.id))
+    let user = store.index.user(claims.user_id)?;
+    Ok(user.filter(|user| user.id != store.caller.user.id))
 }

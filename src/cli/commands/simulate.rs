@@ -28,7 +28,7 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         let simulation = Simulation {
             days: self.days,
             popugs: self.popugs,
@@ -36,7 +36,7 @@ impl Simulate {
             seed: self.seed,
         };
         let routes = MailRoutes::new(
-            &desk.app.directory,
+            &store.app.directory,
             Sender::parse(None)?,
             Outgoing::Nowhere,
             true,
@@ -47,11 +47,11 @@ impl Simulate {
                 .reporter
                 .progress("days", days.into(), self.days.into())
         };
-        let played = desk
+        let played = store
             .app
-            .simulate(&desk.caller, &simulation, &send, &progress)?;
+            .simulate(&store.caller, &simulation, &send, &progress)?;
         invocation.reporter.finish();
-        invocation.emit_outcome(&desk, || say(invocation, &played))?;
+        invocation.emit_outcome(&store, || say(invocation, &played))?;
         Ok(Exit::Done)
     }
 }

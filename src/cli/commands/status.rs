@@ -63,13 +63,13 @@ impl From<&Outstanding> for MailsShown {
 
 impl Status {
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
-        let status = desk.app.status(&desk.index)?;
-        let (head_time, now) = (status.head.time, desk.app.environment.now());
+        let store = invocation.store()?;
+        let status = store.app.status(&store.index)?;
+        let (head_time, now) = (status.head.time, store.app.environment.now());
         let mails = status.mails.as_ref().map(MailsShown::from);
         let shown = Shown { status, mails };
         let answer = Answer::shown(shown.table(), shown.lines())
-            .in_zone(&desk.company.zone)
+            .in_zone(&store.company.zone)
             .with_object(&shown)?;
         invocation.answer(&answer)?;
         if head_time > now {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::app::command::{Command, known_task, known_user};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
@@ -85,25 +85,25 @@ impl Task {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         match self {
-            Task::Add(command) => command.run(invocation, &desk),
-            Task::List(command) => command.run(invocation, &desk),
-            Task::Show(command) => command.run(invocation, &desk),
-            Task::Complete(command) => command.run(invocation, &desk),
-            Task::Reshuffle(_) => reshuffle(invocation, &desk),
+            Task::Add(command) => command.run(invocation, &store),
+            Task::List(command) => command.run(invocation, &store),
+            Task::Show(command) => command.run(invocation, &store),
+            Task::Complete(command) => command.run(invocation, &store),
+            Task::Reshuffle(_) => reshuffle(invocation, &store),
         }
     }
 }
 
 impl Add {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
         let add = task::Add::new(self.title, self.jira_id, self.description);
         let split = add.split_title().cloned();
         let command = Command::AddTask(add);
-        let outcome = desk.app.execute_on(
-            &desk.index,
-            desk.caller.user.id,
+        let outcome = store.app.execute_on(
+            &store.index,
+            store.caller.user.id,
             &command,
             &invocation.manner(),
         )?;
@@ -127,8 +127,8 @@ impl Add {
         }
         // The task is in the log, so an index that cannot be read is no failure any more.
         let id = assigned.assignee_id.to_string();
-        let assignee = known_user(&desk.index, &id).map_or(id, |user| user.login);
-        invocation.emit_outcome(desk, || {
+        let assignee = known_user(&store.index, &id).map_or(id, |user| user.login);
+        invocation.emit_outcome(store, || {
             let row = Table::builder()
                 .text("task_id", [Some(created.task_id.to_string())])
                 .int("number", [Some(created.number)])
@@ -148,12 +148,12 @@ impl Add {
 }
 
 impl List {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        desk.caller.require(Right::SeeTasks)?;
-        let rows = desk
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        store.caller.require(Right::SeeTasks)?;
+        let rows = store
             .index
-            .task_rows(!self.all, self.mine.then_some(desk.caller.user.id))?;
-        invocation.emit_list(desk, "tasks", table(&rows).build())?;
+            .task_rows(!self.all, self.mine.then_some(store.caller.user.id))?;
+        invocation.emit_list(store, "tasks", table(&rows).build())?;
         Ok(Exit::Done)
     }
 }
@@ -197,20 +197,20 @@ fn table(rows: &[TaskRow]) -> TableBuilder {
 }
 
 impl Show {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        desk.caller.require(Right::SeeTasks)?;
-        let task = known_task(&desk.index, &self.task)?;
-        let row = desk
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        store.caller.require(Right::SeeTasks)?;
+        let task = known_task(&store.index, &self.task)?;
+        let row = store
             .index
             .task_row(task.number)?
             .expect("the task was just found");
-        let hand_overs = desk.index.hand_overs(task.number)?;
+        let hand_overs = store.index.hand_overs(task.number)?;
         let answer = Answer::shown(
             table(std::slice::from_ref(&row)),
             as_lines(&row, &hand_overs),
         );
         let answer = answer
-            .in_zone(&desk.company.zone)
+            .in_zone(&store.company.zone)
             .with_member("history", &history(&row, &hand_overs))?;
         invocation.answer(&answer)?;
         Ok(Exit::Done)
@@ -293,15 +293,15 @@ fn as_lines(row: &TaskRow, hand_overs: &[HandOver]) -> String {
 }
 
 impl Complete {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
         let command = Command::CompleteTasks { tasks: self.tasks };
-        let outcome = desk.app.execute_on(
-            &desk.index,
-            desk.caller.user.id,
+        let outcome = store.app.execute_on(
+            &store.index,
+            store.caller.user.id,
             &command,
             &invocation.manner(),
         )?;
-        invocation.emit_outcome(desk, || {
+        invocation.emit_outcome(store, || {
             let row = Table::builder()
                 .int("completed", [Some(outcome.events.len() as u64)])
                 .int(
@@ -315,17 +315,17 @@ impl Complete {
     }
 }
 
-fn reshuffle(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute_on(
-        &desk.index,
-        desk.caller.user.id,
+fn reshuffle(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+    let outcome = store.app.execute_on(
+        &store.index,
+        store.caller.user.id,
         &Command::Reshuffle,
         &invocation.manner(),
     )?;
     let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
         unreachable!("a reshuffle is headed by its own event")
     };
-    invocation.emit_outcome(desk, || {
+    invocation.emit_outcome(store, || {
         let row = Table::builder()
             .int("open_tasks", [Some(reshuffled.open_tasks)])
             .int("eligible_users", [Some(reshuffled.eligible_users)])

@@ -6,7 +6,7 @@ use crate::app::Environment;
 use crate::app::command::known_user;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::credentials::{TokenKind, TokenRecord, Ttl};
 use crate::reports::table::Table;
@@ -54,25 +54,25 @@ impl Token {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         match self {
-            Token::Issue(command) => command.run(invocation, &desk),
-            Token::List(_) => list(invocation, &desk),
-            Token::Revoke(command) => command.run(invocation, &desk),
+            Token::Issue(command) => command.run(invocation, &store),
+            Token::List(_) => list(invocation, &store),
+            Token::Revoke(command) => command.run(invocation, &store),
         }
     }
 }
 
 impl Issue {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let user = known_user(&desk.index, &self.login)?;
-        desk.caller.require_access_of(user.id)?;
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        let user = known_user(&store.index, &self.login)?;
+        store.caller.require_access_of(user.id)?;
         if !user.active {
             let message = format!("`{}` is deactivated; a token would be refused", user.login);
             return Err(Failure::new(Exit::Conflict, "user_deactivated", message));
         }
         let ttl: Ttl = self.ttl.parse()?;
-        let auth = desk.app.auth(&desk.index)?;
+        let auth = store.app.auth(&store.index)?;
         if invocation.only_says(|| {
             format!(
                 "a token for {} would be issued, good for {}",
@@ -95,15 +95,15 @@ impl Issue {
         let answer = answer.secret(format!(
             "nobody has this token: take it back with `popug-cli token revoke {id}`"
         ));
-        invocation.answer(&answer.in_zone(&desk.company.zone))?;
+        invocation.answer(&answer.in_zone(&store.company.zone))?;
         Ok(Exit::Done)
     }
 }
 
-fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let mut records = desk.app.auth(&desk.index)?.tokens().list()?;
-    records.retain(|record| desk.caller.require_access_of(record.user_id).is_ok());
-    let users = desk.index.users()?;
+fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+    let mut records = store.app.auth(&store.index)?.tokens().list()?;
+    records.retain(|record| store.caller.require_access_of(record.user_id).is_ok());
+    let users = store.index.users()?;
     let login = |record: &TokenRecord| {
         users
             .iter()
@@ -123,13 +123,13 @@ fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
         .time("revoked_at", records.iter().map(|r| r.revoked_at))
         .text("state", records.iter().map(|r| Some(r.state(now).name())))
         .build();
-    invocation.emit_list(desk, "tokens", table)?;
+    invocation.emit_list(store, "tokens", table)?;
     Ok(Exit::Done)
 }
 
 impl Revoke {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-        let auth = desk.app.auth(&desk.index)?;
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+        let auth = store.app.auth(&store.index)?;
         let unknown = || {
             Failure::new(
                 Exit::NotFound,
@@ -143,7 +143,7 @@ impl Revoke {
             .iter()
             .find(|record| record.token_id.to_string() == self.id)
             .ok_or_else(unknown)?;
-        desk.caller.require_access_of(record.user_id)?;
+        store.caller.require_access_of(record.user_id)?;
         if invocation.only_says(|| format!("token {} would be revoked", self.id)) {
             return Ok(Exit::Done);
         }

@@ -6,7 +6,7 @@ use crate::app::command::{Command, known_user};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::cli::prompt;
 use crate::credentials::passwords::check_length;
@@ -113,12 +113,12 @@ impl User {
     }
 
     pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let desk = invocation.desk()?;
+        let store = invocation.store()?;
         match self {
-            User::Register(command) => command.run(invocation, &desk),
+            User::Register(command) => command.run(invocation, &store),
             User::Update(Update { user, name, email }) => change(
                 invocation,
-                &desk,
+                &store,
                 Command::ChangeUser {
                     user,
                     change: user::Change {
@@ -129,14 +129,14 @@ impl User {
             ),
             User::SetRole(SetRole { user, role }) => {
                 let role = user::SetRole { role };
-                change(invocation, &desk, Command::SetRole { user, change: role })
+                change(invocation, &store, Command::SetRole { user, change: role })
             }
-            User::SetPassword(command) => command.run(invocation, &desk),
+            User::SetPassword(command) => command.run(invocation, &store),
             User::Deactivate(Deactivate { user, reason }) => {
                 let left = user::Deactivate { reason };
                 change(
                     invocation,
-                    &desk,
+                    &store,
                     Command::DeactivateUser { user, change: left },
                 )
             }
@@ -144,18 +144,18 @@ impl User {
                 let back = user::Reactivate { reason };
                 change(
                     invocation,
-                    &desk,
+                    &store,
                     Command::ReactivateUser { user, change: back },
                 )
             }
-            User::List(_) => list(invocation, &desk),
-            User::Show(Show { user }) => show(invocation, &desk, &user),
+            User::List(_) => list(invocation, &store),
+            User::Show(Show { user }) => show(invocation, &store, &user),
         }
     }
 }
 
 impl Register {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
         let Register {
             login,
             name,
@@ -177,12 +177,12 @@ impl Register {
         });
         let password = match password.filter(|_| !invocation.global.dry_run) {
             // Opened first, so that nobody is registered whose password cannot be kept.
-            Some(password) => Some((desk.app.auth(&desk.index)?, password)),
+            Some(password) => Some((store.app.auth(&store.index)?, password)),
             None => None,
         };
-        let outcome = desk.app.execute_on(
-            &desk.index,
-            desk.caller.user.id,
+        let outcome = store.app.execute_on(
+            &store.index,
+            store.caller.user.id,
             &command,
             &invocation.manner(),
         )?;
@@ -193,7 +193,7 @@ impl Register {
             auth.passwords()
                 .set_password(registered.user_id, &password)?;
         }
-        invocation.emit_outcome(desk, || {
+        invocation.emit_outcome(store, || {
             let row = Table::builder()
                 .text("user_id", [Some(registered.user_id.to_string())])
                 .text("login", [Some(&registered.login)])
@@ -206,14 +206,18 @@ impl Register {
     }
 }
 
-fn change(invocation: &Invocation<'_>, desk: &Desk<'_>, command: Command) -> Result<Exit, Failure> {
-    let outcome = desk.app.execute_on(
-        &desk.index,
-        desk.caller.user.id,
+fn change(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    command: Command,
+) -> Result<Exit, Failure> {
+    let outcome = store.app.execute_on(
+        &store.index,
+        store.caller.user.id,
         &command,
         &invocation.manner(),
     )?;
-    invocation.emit_outcome(desk, || say_changed(invocation, &outcome))?;
+    invocation.emit_outcome(store, || say_changed(invocation, &outcome))?;
     Ok(Exit::Done)
 }
 
@@ -230,15 +234,15 @@ fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Fai
 }
 
 impl SetPassword {
-    fn run(self, invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
         let user: (UserId, String) = match &self.user {
             Some(name) => {
-                let user = known_user(&desk.index, name)?;
+                let user = known_user(&store.index, name)?;
                 (user.id, user.login)
             }
-            None => (desk.caller.user.id, desk.caller.user.login.clone()),
+            None => (store.caller.user.id, store.caller.user.login.clone()),
         };
-        desk.caller.require_access_of(user.0)?;
+        store.caller.require_access_of(user.0)?;
         // POPUG_PASSWORD proves who acts under --as; it cannot be the new password as well.
         let proves = invocation.global.act_as.is_some() && !self.password_stdin;
         let password = if proves {
@@ -250,8 +254,9 @@ impl SetPassword {
         if invocation.only_says(|| format!("the password of {} would be set", user.1)) {
             return Ok(Exit::Done);
         }
-        desk.app
-            .auth(&desk.index)?
+        store
+            .app
+            .auth(&store.index)?
             .passwords()
             .set_password(user.0, &password)?;
         invocation
@@ -262,18 +267,18 @@ impl SetPassword {
 }
 
 /// `None` if the caller may not see it.
-fn email_for(desk: &Desk<'_>, user: &Person) -> Option<String> {
-    let sees = desk.caller.sees_email_of(user.id);
+fn email_for(store: &OpenStore<'_>, user: &Person) -> Option<String> {
+    let sees = store.caller.sees_email_of(user.id);
     sees.then(|| user.email.clone())
 }
 
-fn list(invocation: &Invocation<'_>, desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let table = table(desk, &desk.index.users()?).build();
-    invocation.emit_list(desk, "users", table)?;
+fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+    let table = table(store, &store.index.users()?).build();
+    invocation.emit_list(store, "users", table)?;
     Ok(Exit::Done)
 }
 
-fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
+fn table(store: &OpenStore<'_>, users: &[Person]) -> TableBuilder {
     Table::builder()
         .text(
             "user_id",
@@ -281,14 +286,14 @@ fn table(desk: &Desk<'_>, users: &[Person]) -> TableBuilder {
         )
         .text("login", users.iter().map(|user| Some(&user.login)))
         .text("name", users.iter().map(|user| Some(&user.full_name)))
-        .text("email", users.iter().map(|user| email_for(desk, user)))
+        .text("email", users.iter().map(|user| email_for(store, user)))
         .text("role", users.iter().map(|user| Some(user.role.name())))
         .bool("active", users.iter().map(|user| Some(user.active)))
 }
 
-fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit, Failure> {
-    let user = known_user(&desk.index, name)?;
-    let email = email_for(desk, &user);
+fn show(invocation: &Invocation<'_>, store: &OpenStore<'_>, name: &str) -> Result<Exit, Failure> {
+    let user = known_user(&store.index, name)?;
+    let email = email_for(store, &user);
     let lines = format!(
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",
         user.login,
@@ -299,7 +304,7 @@ fn show(invocation: &Invocation<'_>, desk: &Desk<'_>, name: &str) -> Result<Exit
         user.id
     );
     invocation.answer(&Answer::shown(
-        table(desk, std::slice::from_ref(&user)),
+        table(store, std::slice::from_ref(&user)),
         lines,
     ))?;
     Ok(Exit::Done)

@@ -8,7 +8,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::cli::global::Global;
-use crate::cli::invocation::{Desk, Invocation};
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::shell::Shell;
 use crate::cli::shell::complete::NameKind;
 use crate::domain::displayed::{Displayed, can_forge};
@@ -61,24 +61,24 @@ impl<'s> Names<'s> {
         Names { shell, global }
     }
 
-    fn desk(&self) -> Option<Desk<'_>> {
+    fn store(&self) -> Option<OpenStore<'_>> {
         Invocation {
             global: &self.global,
             ..*self.shell.invocation
         }
-        .desk()
+        .store()
         .ok()
     }
 
     /// `UberPopug Inc.:ada> `; without a store or somebody who acts, the program's name.
     pub fn prompt(&self) -> String {
-        let Some(desk) = self.desk() else {
+        let Some(store) = self.store() else {
             return "popug-cli> ".to_owned();
         };
         format!(
             "{}:{}> ",
-            cut(&desk.company.name, COMPANY_CHARS_MAX),
-            desk.caller.user.login
+            cut(&store.company.name, COMPANY_CHARS_MAX),
+            store.caller.user.login
         )
     }
 
@@ -94,19 +94,23 @@ impl<'s> Names<'s> {
     }
 
     fn logins(&self, begun: &str) -> Option<Vec<Name>> {
-        let logins = self.desk()?.index.logins_beginning(begun, NAMES_MAX).ok()?;
+        let logins = self
+            .store()?
+            .index
+            .logins_beginning(begun, NAMES_MAX)
+            .ok()?;
         Some(logins.into_iter().map(Name::plain).collect())
     }
 
     /// By number, as they are typed: `1` or `T-1`.
     fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Name>> {
-        let desk = self.desk()?;
-        desk.caller.require(Right::SeeTasks).ok()?;
+        let store = self.store()?;
+        store.caller.require(Right::SeeTasks).ok()?;
         let digits = begun.trim_start_matches(['T', 't']).trim_start_matches('-');
         let before = &begun[..begun.len() - digits.len()];
         let before = if before.is_empty() { "" } else { "T-" };
-        let assignee = only_own.then_some(desk.caller.user.id);
-        let tasks = desk
+        let assignee = only_own.then_some(store.caller.user.id);
+        let tasks = store
             .index
             .open_tasks_beginning(digits, assignee, NAMES_MAX)
             .ok()?;
