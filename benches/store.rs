@@ -20,7 +20,7 @@ use popug_cli::app::founding::Founding;
 use popug_cli::app::{App, Environment, Opening};
 use popug_cli::consumers::run::{consume_accounting, consume_analytics};
 use popug_cli::consumers::table_file::rebuild;
-use popug_cli::consumers::{Notices, Pen, tracker};
+use popug_cli::consumers::{Notices, WriterAccess, tracker};
 use popug_cli::credentials::Password;
 use popug_cli::domain::clock::Clock;
 use popug_cli::domain::company::FoundCompany;
@@ -101,7 +101,8 @@ fn main() {
     // Commands keep the index at the head; what was written without them has to be followed first.
     tracker::consume(&around, false).expect("the index follows");
     let began = Instant::now();
-    let consumed = consume_accounting(&around, &mut Pen::ByLock).expect("accounting runs");
+    let consumed =
+        consume_accounting(&around, &mut WriterAccess::PerBatch).expect("accounting runs");
     rate(
         "accounting, first run, task events",
         made,
@@ -151,7 +152,8 @@ fn main() {
 
     let small = scratch.path().join("small");
     fill(&small, 1_000);
-    consume_accounting(&open(&small).around(), &mut Pen::ByLock).expect("accounting runs");
+    consume_accounting(&open(&small).around(), &mut WriterAccess::PerBatch)
+        .expect("accounting runs");
     let small_write = write_command(&small);
     let large_write = write_command(&large);
     duration(

@@ -8,7 +8,7 @@ use crate::app::write::{Manner, Outcome, check_key};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{CloseRequest, Closes, Correction};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
-use crate::consumers::{ConsumeError, Consumed, Pen, tracker};
+use crate::consumers::{ConsumeError, Consumed, WriterAccess, tracker};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::Correct;
 use crate::domain::money::Money;
@@ -36,7 +36,7 @@ impl App<'_> {
         };
         let around = self.around();
         let closes = with_accounting(&around, |accounting| {
-            accounting.close(&around, &mut Pen::ByLock, &request)
+            accounting.close(&around, &mut WriterAccess::PerBatch, &request)
         })?;
         if !self.log.is_draft() {
             consume_analytics(&around)?;
@@ -51,7 +51,10 @@ impl App<'_> {
     pub fn consume_accounting(&self) -> Result<Consumed, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
-        Ok(consume_accounting(&self.around(), &mut Pen::ByLock)?)
+        Ok(consume_accounting(
+            &self.around(),
+            &mut WriterAccess::PerBatch,
+        )?)
     }
 
     /// Reverses a fee or reward entry, wholly or in part.
@@ -110,7 +113,7 @@ impl App<'_> {
         };
         let around = self.around();
         let corrected = with_accounting(&around, |accounting| {
-            accounting.correct(&around, &mut Pen::ByLock, correction)
+            accounting.correct(&around, &mut WriterAccess::PerBatch, correction)
         })?;
         let Some(corrected) = corrected else {
             let replayed = self.replay(&index, &actor, &command, manner)?;

@@ -2,7 +2,7 @@
 
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outstanding, Retried};
-use crate::consumers::{Consumed, Pen};
+use crate::consumers::{Consumed, WriterAccess};
 
 impl App<'_> {
     /// Sends every mail that is due and records how each ended.
@@ -12,7 +12,11 @@ impl App<'_> {
     pub fn consume_notifier(&self, routes: &MailRoutes) -> Result<Consumed, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
-        Ok(notifier::consume(&self.around(), &mut Pen::ByLock, routes)?)
+        Ok(notifier::consume(
+            &self.around(),
+            &mut WriterAccess::PerBatch,
+            routes,
+        )?)
     }
 
     /// The mails that are not sent, as far as the notifier has read.
@@ -37,7 +41,7 @@ impl App<'_> {
         self.check_pins(&self.company(&index)?)?;
         Ok(notifier::retry(
             &self.around(),
-            &mut Pen::ByLock,
+            &mut WriterAccess::PerBatch,
             routes,
             payout,
         )?)

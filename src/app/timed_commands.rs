@@ -12,7 +12,7 @@ use crate::app::write::with_ids;
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
 use crate::consumers::run::with_accounting;
-use crate::consumers::{ConsumeError, Pen, Surroundings, report_recovery};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, report_recovery};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
@@ -259,7 +259,11 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             .accounting
             .as_deref_mut()
             .expect("opened to close dates");
-        let closes = accounting.close(&self.around, &mut Pen::Held(&mut self.writer), request)?;
+        let closes = accounting.close(
+            &self.around,
+            &mut WriterAccess::Held(&mut self.writer),
+            request,
+        )?;
         Ok(closes.unblocked()?)
     }
 }

@@ -3,7 +3,7 @@
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::table_file::{TableFile, process_lock};
-use crate::consumers::{ConsumeError, Pen, Surroundings, notifier};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, notifier};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::store::Tables;
@@ -48,9 +48,11 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
         Err(error) => return with_lock(around, consumer, || decide(stop(Err(error))?)),
     };
     let (_lock, came) = file.run(|database, withheld| match tables {
-        Tables::Accounting => {
-            Accounting::resume(database, withheld)?.advance(around, &mut Pen::ByLock, None)
-        }
+        Tables::Accounting => Accounting::resume(database, withheld)?.advance(
+            around,
+            &mut WriterAccess::PerBatch,
+            None,
+        ),
         Tables::Analytics => Analytics::resume(database, withheld)?.catch_up(around, None),
     });
     decide(stop(came.map(drop))?)

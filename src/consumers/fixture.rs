@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::consumers::accounting::CloseRequest;
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outgoing, Retried};
-use crate::consumers::{ConsumeError, Consumed, Notices, Pen, Surroundings, run};
+use crate::consumers::{ConsumeError, Consumed, Notices, Surroundings, WriterAccess, run};
 use crate::domain::clock::Clock;
 use crate::domain::event::{
     Actor, AssignmentReason, CompanyFounded, Consumer, Event, Fact, MailFailed, MailSent,
@@ -239,9 +239,10 @@ impl Store {
             through: None,
             imported: imported.map(str::to_owned),
         };
-        let closed =
-            run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request))
-                .unwrap();
+        let closed = run::with_accounting(&around, |a| {
+            a.close(&around, &mut WriterAccess::PerBatch, &request)
+        })
+        .unwrap();
         assert!(!closed.closed.is_empty());
     }
 
@@ -275,7 +276,7 @@ impl Store {
 
     /// What a run of the notifier does by these routes.
     pub fn sending(&self, routes: &MailRoutes) -> Result<Consumed, ConsumeError> {
-        notifier::consume(&self.around(), &mut Pen::ByLock, routes)
+        notifier::consume(&self.around(), &mut WriterAccess::PerBatch, routes)
     }
 
     /// Runs the notifier with files; the number of events it appended.
@@ -284,7 +285,12 @@ impl Store {
     }
 
     pub fn retry(&self, name: &str) -> Result<Retried, ConsumeError> {
-        notifier::retry(&self.around(), &mut Pen::ByLock, &self.files(), name)
+        notifier::retry(
+            &self.around(),
+            &mut WriterAccess::PerBatch,
+            &self.files(),
+            name,
+        )
     }
 
     pub fn rows(&self) -> Vec<MailRow> {

@@ -161,12 +161,12 @@ pub struct Consumed {
 }
 
 /// The way to the writer lock: taken for each batch, or held by the caller all along.
-pub enum Pen<'p, 'l> {
-    ByLock,
+pub enum WriterAccess<'p, 'l> {
+    PerBatch,
     Held(&'p mut Writer<'l>),
 }
 
-impl<'l> Pen<'_, 'l> {
+impl<'l> WriterAccess<'_, 'l> {
     /// Runs `write` under the writer lock.
     pub fn with_writer<T>(
         &mut self,
@@ -174,8 +174,8 @@ impl<'l> Pen<'_, 'l> {
         write: impl FnOnce(&mut Writer<'l>) -> Result<T, ConsumeError>,
     ) -> Result<T, ConsumeError> {
         match self {
-            Pen::Held(writer) => write(writer),
-            Pen::ByLock => write(&mut around.writer()?),
+            WriterAccess::Held(writer) => write(writer),
+            WriterAccess::PerBatch => write(&mut around.writer()?),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::table_file::TableFile;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Consumed, Surroundings, WriterAccess};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::store::Tables;
@@ -19,10 +19,10 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 /// from that.
 pub fn consume_accounting<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
 ) -> Result<Consumed, ConsumeError> {
     // A draft of the log holds the writer lock and does not wait for the others again.
-    let is_alone = matches!(pen, Pen::Held(_)) || around.log.is_draft();
+    let is_alone = matches!(access, WriterAccess::Held(_)) || around.log.is_draft();
     let until = around.log.head()?.sequence;
     let mut total: Option<Consumed> = None;
     let mut had_reacted = false;
@@ -30,7 +30,7 @@ pub fn consume_accounting<'l>(
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
         let sliced = with_accounting(around, |accounting| {
             let from = accounting.position().sequence;
-            let done = accounting.advance(around, pen, deadline)?;
+            let done = accounting.advance(around, access, deadline)?;
             let (applied, appended) = accounting.counts();
             let to = accounting.position().sequence;
             let slice = Consumed {

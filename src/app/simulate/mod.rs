@@ -23,7 +23,7 @@ use crate::app::timed_commands::{BatchAppender, HistoryClock};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::run::{consume_accounting, consume_analytics};
-use crate::consumers::{Pen, tracker};
+use crate::consumers::{WriterAccess, tracker};
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
 use crate::domain::id::Sequence;
@@ -91,7 +91,7 @@ impl App<'_> {
             return Ok(simulated);
         }
         after(self)?;
-        consume_accounting(&self.around(), &mut Pen::ByLock)?;
+        consume_accounting(&self.around(), &mut WriterAccess::PerBatch)?;
         consume_analytics(&self.around())?;
         self.index()?;
         Ok(simulated)

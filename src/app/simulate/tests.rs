@@ -7,7 +7,7 @@ use crate::app::AppError;
 use crate::app::fixture::Store;
 use crate::app::simulate::{Simulated, Simulation};
 use crate::consumers::run::{consume_accounting, consume_analytics};
-use crate::consumers::{Pen, tracker};
+use crate::consumers::{WriterAccess, tracker};
 use crate::domain::id::Sequence;
 use crate::domain::role::Role;
 
@@ -161,7 +161,7 @@ fn all_consumers_end_at_the_head() {
     let head = app.log.head().unwrap().sequence;
     let index = tracker::open_index(&app.around()).unwrap();
     assert_eq!(index.checkpoint().unwrap().sequence, head);
-    let accounting = consume_accounting(&app.around(), &mut Pen::ByLock).unwrap();
+    let accounting = consume_accounting(&app.around(), &mut WriterAccess::PerBatch).unwrap();
     let analytics = consume_analytics(&app.around()).unwrap();
     assert_eq!(
         (accounting.from, accounting.appended, analytics.from),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
 use crate::domain::event::{Actor, DayClosed, Event, Fact};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::close::Closing;
@@ -63,7 +63,7 @@ impl Accounting<'_> {
     pub fn close<'l>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         request: &CloseRequest,
     ) -> Result<Closes, ConsumeError> {
         // Refused before anything is appended.
@@ -74,7 +74,7 @@ impl Accounting<'_> {
                 .books()
                 .closable(date, around.clock.now())?;
         }
-        self.advance(around, pen, None)?;
+        self.advance(around, access, None)?;
         let mut closes = Closes::default();
         while let Some(date) = self
             .projection
@@ -88,7 +88,7 @@ impl Accounting<'_> {
                 break;
             }
             let due = due_by_entries(self.projection.database, date)?;
-            closes.closed.extend(pen.with_writer(around, |writer| {
+            closes.closed.extend(access.with_writer(around, |writer| {
                 let absorbed = self.absorb(around)?;
                 if self.touches_open_date(&absorbed) {
                     return Ok(None);
@@ -124,7 +124,7 @@ impl Accounting<'_> {
                     sequence: head.sequence,
                 }))
             })?);
-            self.advance(around, pen, None)?;
+            self.advance(around, access, None)?;
         }
         if let Some(date) = request.through.filter(|_| closes.closed.is_empty()) {
             closes.already_closed = self.earlier_close(around, date)?;

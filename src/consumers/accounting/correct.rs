@@ -2,7 +2,7 @@
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
 use crate::domain::event::{Actor, BalanceChanged, Fact};
 use crate::domain::id::{EntryId, EventId, Sequence};
 use crate::domain::ledger::correct::{Correct, Original};
@@ -42,7 +42,7 @@ impl Accounting<'_> {
     pub fn correct<'l>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         correction: Correction<'_>,
     ) -> Result<Option<Corrected>, ConsumeError> {
         // Entries that task events are still owed can wait: a refusal appends nothing.
@@ -56,47 +56,48 @@ impl Accounting<'_> {
                 }
             })?;
         let missing = self.projection.withheld.missing_from_the_books();
-        pen.with_writer(around, |writer| {
-            self.absorb(around)?;
-            if (correction.is_key_taken)()? {
-                return Ok(None);
-            }
-            let stamped = stamp(writer.last_time(), around);
-            let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
-            let (id, minted) = (correction.mint)(at, self.position().sequence.next());
-            let entry_id = EntryId::from_uuid(id.uuid());
-            let books = self.projection.common.books_mut();
-            let decided =
-                correction
-                    .command
-                    .decide(correction.actor, &original, books, entry_id, at);
-            let decided = match missing {
-                Some(sequence) => decided_without(sequence, decided),
-                None => decided,
-            };
-            let entry = in_order(stamped, decided)?;
-            let command_id = correction.key?.unwrap_or(minted);
-            let facts = vec![Fact {
-                id,
-                causation: Some(original_event(&original)),
-                event: entry.clone().into(),
-            }];
-            let actor = Actor::User(correction.actor.id);
-            let proposal = Proposal {
-                actor,
-                command_id,
-                command_hash: correction.command_hash,
-                facts,
-            };
-            books.post(&entry);
-            let head = self.append(writer, at, proposal)?;
-            failpoint!("correction.after_append");
-            Ok(Some(Corrected {
-                entry,
-                sequence: head.sequence,
-            }))
-        })
-        .and_then(|corrected| self.commit().map(|()| corrected))
+        access
+            .with_writer(around, |writer| {
+                self.absorb(around)?;
+                if (correction.is_key_taken)()? {
+                    return Ok(None);
+                }
+                let stamped = stamp(writer.last_time(), around);
+                let at = stamped.as_ref().map_or(around.clock.now(), |at| *at);
+                let (id, minted) = (correction.mint)(at, self.position().sequence.next());
+                let entry_id = EntryId::from_uuid(id.uuid());
+                let books = self.projection.common.books_mut();
+                let decided =
+                    correction
+                        .command
+                        .decide(correction.actor, &original, books, entry_id, at);
+                let decided = match missing {
+                    Some(sequence) => decided_without(sequence, decided),
+                    None => decided,
+                };
+                let entry = in_order(stamped, decided)?;
+                let command_id = correction.key?.unwrap_or(minted);
+                let facts = vec![Fact {
+                    id,
+                    causation: Some(original_event(&original)),
+                    event: entry.clone().into(),
+                }];
+                let actor = Actor::User(correction.actor.id);
+                let proposal = Proposal {
+                    actor,
+                    command_id,
+                    command_hash: correction.command_hash,
+                    facts,
+                };
+                books.post(&entry);
+                let head = self.append(writer, at, proposal)?;
+                failpoint!("correction.after_append");
+                Ok(Some(Corrected {
+                    entry,
+                    sequence: head.sequence,
+                }))
+            })
+            .and_then(|corrected| self.commit().map(|()| corrected))
     }
 }
 

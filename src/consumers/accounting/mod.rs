@@ -23,7 +23,7 @@ pub use tables::AccountingTables;
 
 use crate::consumers::projection::Projection;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Pen, Surroundings};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -97,7 +97,7 @@ impl<'d> Accounting<'d> {
     pub fn advance<'l>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         deadline: Option<Instant>,
     ) -> Result<bool, ConsumeError> {
         let in_time = || deadline.is_none_or(|deadline| Instant::now() < deadline);
@@ -112,7 +112,7 @@ impl<'d> Accounting<'d> {
                     .warn(&format!("{waits} event {missing} of the books is retried"));
                 break true;
             }
-            if !self.react(around, pen, &in_time)? {
+            if !self.react(around, access, &in_time)? {
                 break false;
             }
             if self.has_reacted_to(around.log.head()?.sequence) {

@@ -12,7 +12,7 @@ use crate::consumers::accounting::owed::{Owed, Progress, without_entries};
 use crate::consumers::accounting::{Accounting, Proposal, owed};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
@@ -84,7 +84,7 @@ impl Accounting<'_> {
     pub(super) fn react<'l>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         in_time: &impl Fn() -> bool,
     ) -> Result<bool, ConsumeError> {
         let owed = self.owed()?;
@@ -98,14 +98,14 @@ impl Accounting<'_> {
                 appending: Appending::new(threads),
             };
             if let Some(chunk) = released {
-                self.react_to_chunk(around, pen, &mut reaction, &chunk)?;
+                self.react_to_chunk(around, access, &mut reaction, &chunk)?;
                 reaction.decided.include_unassigned();
             }
             let is_done = match owed {
-                Some(owed) => self.react_to_log(around, pen, &mut reaction, owed, in_time)?,
+                Some(owed) => self.react_to_log(around, access, &mut reaction, owed, in_time)?,
                 None => true,
             };
-            self.append_decided(around, pen, &mut reaction)?;
+            self.append_decided(around, access, &mut reaction)?;
             reaction.appending.finish(around)?;
             if let Some(owed) = owed.filter(|_| is_done) {
                 self.progress().reacted_to(owed.last);
@@ -159,7 +159,7 @@ impl Accounting<'_> {
     fn react_to_log<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         reaction: &mut Reaction<'s, '_>,
         owed: Owed,
         in_time: &impl Fn() -> bool,
@@ -168,7 +168,7 @@ impl Accounting<'_> {
         let withheld = Arc::clone(&self.projection.withheld);
         let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
         let is_done = feed(around.log, &after, Some(owed.last), read, |chunk: Chunk| {
-            self.react_to_chunk(around, pen, reaction, &chunk)?;
+            self.react_to_chunk(around, access, reaction, &chunk)?;
             let through = chunk.through.sequence;
             around
                 .notices
@@ -184,21 +184,21 @@ impl Accounting<'_> {
     fn react_to_chunk<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         reaction: &mut Reaction<'s, '_>,
         chunk: &Chunk,
     ) -> Result<(), ConsumeError> {
-        self.look_up_tasks(around, pen, reaction, &chunk.events)?;
+        self.look_up_tasks(around, access, reaction, &chunk.events)?;
         for recorded in &chunk.events {
             if let Err(stopped) = self.owe(recorded, &mut reaction.decided) {
                 // The causes before it are owed all the same.
-                self.append_decided(around, pen, reaction)?;
+                self.append_decided(around, access, reaction)?;
                 reaction.appending.finish(around)?;
                 self.commit()?;
                 return Err(stopped);
             }
             if reaction.decided.facts.len() + 3 > BATCH_EVENTS_MAX {
-                self.append_decided(around, pen, reaction)?;
+                self.append_decided(around, access, reaction)?;
             }
         }
         if reaction.decided.is_empty() {
@@ -254,7 +254,7 @@ impl Accounting<'_> {
     fn append_decided<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         reaction: &mut Reaction<'s, '_>,
     ) -> Result<(), ConsumeError> {
         let decided = &mut reaction.decided;
@@ -268,13 +268,13 @@ impl Accounting<'_> {
             facts: std::mem::take(&mut decided.facts),
         };
         self.progress().reacted_to(decided.last_cause);
-        match pen {
-            Pen::Held(writer) => {
+        match access {
+            WriterAccess::Held(writer) => {
                 self.absorb(around)?;
                 let time = stamp(writer.last_time(), around)?;
                 self.append(writer, time, proposal).map(drop)
             }
-            Pen::ByLock => self.send(around, &mut reaction.appending, proposal),
+            WriterAccess::PerBatch => self.send(around, &mut reaction.appending, proposal),
         }
     }
 
@@ -307,7 +307,7 @@ impl Accounting<'_> {
     fn look_up_tasks<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
-        pen: &mut Pen<'_, 'l>,
+        access: &mut WriterAccess<'_, 'l>,
         reaction: &mut Reaction<'s, '_>,
         events: &[Recorded<'_>],
     ) -> Result<(), ConsumeError> {
@@ -331,7 +331,7 @@ impl Accounting<'_> {
             return Ok(());
         }
         // The query finds the rows that DuckDB has, of events that the log has.
-        self.append_decided(around, pen, reaction)?;
+        self.append_decided(around, access, reaction)?;
         reaction.appending.finish(around)?;
         self.projection.flush()?;
         let found = load_accounts(self.projection.database, &wanted)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::consumers::accounting::{Corrected, Correction};
 use crate::consumers::fixture::*;
-use crate::consumers::{ConsumeError, Pen, Surroundings, run, table_file};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, run, table_file};
 use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned, TaskPriced};
 use crate::domain::id::EventId;
 use crate::domain::ledger::correct::Correct;
@@ -21,7 +21,8 @@ use crate::event_log::{FileLog, LogError};
 use crate::store::{Database, Tables};
 
 fn consume(store: &Store) -> Result<u64, ConsumeError> {
-    run::consume_accounting(&store.around(), &mut Pen::ByLock).map(|consumed| consumed.appended)
+    run::consume_accounting(&store.around(), &mut WriterAccess::PerBatch)
+        .map(|consumed| consumed.appended)
 }
 
 fn query(store: &Store, sql: &str) -> String {
@@ -103,7 +104,7 @@ fn what_could_not_be_appended_leaves_no_trace_in_the_tables() {
         lock_wait: Duration::ZERO,
         ..store.around()
     };
-    let refused = run::consume_accounting(&around, &mut Pen::ByLock);
+    let refused = run::consume_accounting(&around, &mut WriterAccess::PerBatch);
     assert!(matches!(
         refused,
         Err(ConsumeError::Log(LogError::Locked { .. }))
@@ -134,7 +135,7 @@ fn killed_behind_a_batch_that_time_cut_short_no_task_is_priced_twice() {
     let before = fs::read(&path).unwrap();
     let past = Some(Instant::now());
     let done = run::with_accounting(&around, |accounting| {
-        accounting.advance(&around, &mut Pen::ByLock, past)
+        accounting.advance(&around, &mut WriterAccess::PerBatch, past)
     });
     assert!(!done.unwrap());
     fs::write(&path, before).unwrap();
@@ -320,7 +321,7 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, Con
         is_key_taken: &|| Ok(false),
     };
     let corrected = run::with_accounting(&around, |accounting| {
-        accounting.correct(&around, &mut Pen::ByLock, correction)
+        accounting.correct(&around, &mut WriterAccess::PerBatch, correction)
     });
     corrected.map(|corrected| corrected.expect("the key is not taken"))
 }

@@ -11,7 +11,7 @@ use crate::consumers::notifier::recorded::attempted_since;
 use crate::consumers::notifier::routes::MailRoutes;
 use crate::consumers::notifier::rows::{CompanyRow, OwedMail};
 use crate::consumers::notifier::tables::MailTables;
-use crate::consumers::{ConsumeError, Pen, Surroundings, stamp};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
 use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
 use crate::domain::id::{EventId, PayoutId, Sequence};
 use crate::domain::money::Money;
@@ -25,7 +25,7 @@ type Outcome = Result<Transport, SendError>;
 /// appended. What was sent is recorded whatever becomes of the tables meanwhile: only the log is asked.
 pub(super) fn attempt<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     routes: &MailRoutes,
     tables: &MailTables,
     (mails, as_of): (&[OwedMail], Sequence),
@@ -35,7 +35,7 @@ pub(super) fn attempt<'l>(
         .iter()
         .any(|mail| routes.transport(mail.waiting.imported).is_some());
     let lines = if is_written {
-        load_lines(around, pen, mails)?
+        load_lines(around, access, mails)?
     } else {
         Lines::new()
     };
@@ -53,7 +53,7 @@ pub(super) fn attempt<'l>(
         outcomes.extend(mailer.send(routes.transport(imported), &mails));
     }
     failpoint!("notifier.after_send");
-    pen.with_writer(around, |writer| {
+    access.with_writer(around, |writer| {
         let touched = attempted_since(around, as_of)?;
         let untouched = mails
             .iter()

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::consumers::common_tables::money;
 use crate::consumers::notifier::rows::OwedMail;
-use crate::consumers::{ConsumeError, Pen, Surroundings, feed, run, table_file};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, feed, run, table_file};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::ledger::entry::EntryKind;
@@ -19,16 +19,16 @@ pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
 /// their payouts first, if it is not there.
 pub(super) fn load_lines<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     mails: &[OwedMail],
 ) -> Result<Lines, ConsumeError> {
-    match read_current(around, pen, mails) {
+    match read_current(around, access, mails) {
         Err(ConsumeError::Store(StoreError::Damaged { .. })) => {
             around
                 .notices
                 .warn("accounting.duckdb is damaged; it is rebuilt from the log");
             table_file::rebuild(around, Tables::Accounting)?;
-            read_current(around, pen, mails)
+            read_current(around, access, mails)
         }
         read => read,
     }
@@ -36,7 +36,7 @@ pub(super) fn load_lines<'l>(
 
 fn read_current<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     mails: &[OwedMail],
 ) -> Result<Lines, ConsumeError> {
     let newest = mails
@@ -47,7 +47,7 @@ fn read_current<'l>(
     let database = match open_current(around, newest)? {
         Some(database) => database,
         None => {
-            run::consume_accounting(around, pen)?;
+            run::consume_accounting(around, access)?;
             table_file::open_to_read(around, Tables::Accounting)?
         }
     };

@@ -32,7 +32,7 @@ use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::run::{PAUSE, SLICE};
 use crate::consumers::standing::{Obstacle, Standing};
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Consumed, Pen, Surroundings, check_clock};
+use crate::consumers::{ConsumeError, Consumed, Surroundings, WriterAccess, check_clock};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::state::{Check, Checkpoint, StateError};
@@ -61,7 +61,7 @@ pub enum Retried {
 /// A mail that fails is no error: it is recorded and tried again later.
 pub fn consume<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     routes: &MailRoutes,
 ) -> Result<Consumed, ConsumeError> {
     let mut lock = take_lock(around)?;
@@ -74,11 +74,11 @@ pub fn consume<'l>(
         let mut due_now = if around.log.is_draft() {
             (Vec::new(), Sequence::ZERO)
         } else {
-            due(around, pen, &tables)?
+            due(around, access, &tables)?
         };
         if !due_now.0.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
             hold_to_log(around, &tables, None)?;
-            due_now = due(around, pen, &tables)?;
+            due_now = due(around, access, &tables)?;
         }
         let (mails, as_of) = due_now;
         if mails.is_empty() {
@@ -91,7 +91,7 @@ pub fn consume<'l>(
                 appended,
             });
         }
-        appended += attempt(around, pen, routes, &tables, (&mails, as_of))?;
+        appended += attempt(around, access, routes, &tables, (&mails, as_of))?;
         if Instant::now() >= slice_ends {
             drop(lock);
             std::thread::sleep(PAUSE);
@@ -137,7 +137,7 @@ pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeErro
 /// [`ConsumeError::UnknownMail`], [`ConsumeError::AmbiguousMail`]. A mail that fails again is none.
 pub fn retry<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     routes: &MailRoutes,
     payout: &str,
 ) -> Result<Retried, ConsumeError> {
@@ -159,10 +159,10 @@ pub fn retry<'l>(
     )?;
     let row = row_named(&tables, &row.payout_id.to_string())?;
     let find = || tables.unsent(row.payout_id);
-    let (Some(mail), as_of) = ready_to_record(around, pen, &tables, find)? else {
+    let (Some(mail), as_of) = ready_to_record(around, access, &tables, find)? else {
         return Ok(Retried::AlreadySent(row));
     };
-    attempt(around, pen, routes, &tables, (&[mail], as_of))?;
+    attempt(around, access, routes, &tables, (&[mail], as_of))?;
     tables.catch_up(around)?;
     row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
 }
@@ -207,14 +207,14 @@ fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
 /// The next mails to be sent, and as of which event they wait.
 fn due<'l>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     tables: &MailTables,
 ) -> Result<(Vec<OwedMail>, Sequence), ConsumeError> {
     tables.catch_up(around)?;
     if tables.due(around.clock.now(), 1)?.is_empty() {
         return Ok((Vec::new(), Sequence::ZERO));
     }
-    ready_to_record(around, pen, tables, || {
+    ready_to_record(around, access, tables, || {
         tables.due(around.clock.now(), GROUP_MAILS)
     })
 }
@@ -223,11 +223,11 @@ fn due<'l>(
 /// leaves while the log is locked, damaged or ahead of the clock.
 fn ready_to_record<'l, T>(
     around: &Surroundings<'l>,
-    pen: &mut Pen<'_, 'l>,
+    access: &mut WriterAccess<'_, 'l>,
     tables: &MailTables,
     find: impl FnOnce() -> Result<T, StateError>,
 ) -> Result<(T, Sequence), ConsumeError> {
-    pen.with_writer(around, |writer| {
+    access.with_writer(around, |writer| {
         tables.catch_up(around)?;
         check_clock(writer.last_time(), around)?;
         Ok((find()?, writer.head().sequence))

@@ -11,7 +11,7 @@ use popug_cli::app::import::{ImportOptions, OnError};
 use popug_cli::app::{App, AppError, Environment, Opening};
 use popug_cli::consumers::notifier::{MailRoutes, Outgoing};
 use popug_cli::consumers::run::with_accounting;
-use popug_cli::consumers::{ConsumeError, Notices, Pen};
+use popug_cli::consumers::{ConsumeError, Notices, WriterAccess};
 use popug_cli::credentials::Password;
 use popug_cli::domain::clock::Clock;
 use popug_cli::domain::company::FoundCompany;
@@ -148,7 +148,7 @@ impl Store {
         match stop {
             Stop::AtHead => app.consume_accounting().map(drop),
             Stop::OutOfTime => Ok(with_accounting(&around, |a| {
-                a.advance(&around, &mut Pen::ByLock, Some(Instant::now()))
+                a.advance(&around, &mut WriterAccess::PerBatch, Some(Instant::now()))
                     .map(drop)
             })?),
             Stop::Projected(part) => Ok(with_accounting(&around, |accounting| {

@@ -66,8 +66,11 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
             through: None,
             imported: None,
         };
-        let closing =
-            || run::with_accounting(&around, |a| a.close(&around, &mut Pen::ByLock, &request));
+        let closing = || {
+            run::with_accounting(&around, |a| {
+                a.close(&around, &mut WriterAccess::PerBatch, &request)
+            })
+        };
         let closed = closing().unwrap().closed.len() + closing().unwrap().closed.len();
         assert_eq!(closed, 1);
         if clock.looks.get() < at_look {

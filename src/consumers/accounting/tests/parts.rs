@@ -48,7 +48,7 @@ fn closed(store: &Store) -> Result<Closes, ConsumeError> {
         },
     );
     run::with_accounting(&around, |accounting| {
-        accounting.close(&around, &mut Pen::ByLock, &request)
+        accounting.close(&around, &mut WriterAccess::PerBatch, &request)
     })
 }
 

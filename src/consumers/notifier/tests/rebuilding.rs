@@ -121,8 +121,12 @@ fn a_log_without_events_owes_no_mail() {
         log: &log,
         ..store.around()
     };
-    let consumed =
-        notifier::consume(&around, &mut crate::consumers::Pen::ByLock, &store.files()).unwrap();
+    let consumed = notifier::consume(
+        &around,
+        &mut crate::consumers::WriterAccess::PerBatch,
+        &store.files(),
+    )
+    .unwrap();
     assert_eq!((consumed.to.0, consumed.appended), (0, 0));
 }
 

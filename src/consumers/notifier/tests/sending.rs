@@ -10,7 +10,7 @@ use mail_parser::MessageParser;
 use crate::consumers::fixture::*;
 use crate::consumers::notifier::{self, MailRoutes, MailState, Outgoing};
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::{ConsumeError, Pen, Surroundings, table_file};
+use crate::consumers::{ConsumeError, Surroundings, WriterAccess, table_file};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Transport};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
@@ -259,7 +259,7 @@ fn two_notifiers_at_once_send_each_mail_once() {
             Outgoing::Files,
             false,
         );
-        notifier::consume(&around, &mut Pen::ByLock, &routes)
+        notifier::consume(&around, &mut WriterAccess::PerBatch, &routes)
             .unwrap()
             .appended
     };
@@ -279,7 +279,7 @@ fn whoever_holds_the_lock_is_named() {
         lock_wait: Duration::ZERO,
         ..store.around()
     };
-    let refused = notifier::consume(&around, &mut Pen::ByLock, &store.files());
+    let refused = notifier::consume(&around, &mut WriterAccess::PerBatch, &store.files());
     assert!(
         matches!(refused, Err(ConsumeError::Locked { holder, .. }) if holder == "pid 7: consume notifier")
     );
@@ -291,7 +291,12 @@ fn mails_are_sent_under_a_writer_lock_that_the_caller_holds() {
     fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
     let around = store.around();
     let mut writer = store.log.writer(&around.patience()).unwrap();
-    let consumed = notifier::consume(&around, &mut Pen::Held(&mut writer), &store.files()).unwrap();
+    let consumed = notifier::consume(
+        &around,
+        &mut WriterAccess::Held(&mut writer),
+        &store.files(),
+    )
+    .unwrap();
     assert_eq!((consumed.appended, store.mails_sent().len()), (2, 2));
 }
 
@@ -302,8 +307,13 @@ fn nothing_is_sent_that_could_not_be_recorded() {
     let payout = notifier::list(&store.around()).unwrap()[0]
         .payout_id
         .to_string();
-    let retried =
-        notifier::retry(&store.around(), &mut Pen::ByLock, &store.files(), &payout).map(drop);
+    let retried = notifier::retry(
+        &store.around(),
+        &mut WriterAccess::PerBatch,
+        &store.files(),
+        &payout,
+    )
+    .map(drop);
     for refused in [store.sending(&store.files()).map(drop), retried] {
         let Err(ConsumeError::Rejected(Rejection::ClockBehind {
             before_jump, now, ..
@@ -329,7 +339,7 @@ fn nothing_is_sent_that_could_not_be_recorded() {
     };
     let elsewhere = FileLog::open(&store.directory.log()).unwrap();
     let _writing = elsewhere.writer(&around.patience()).unwrap();
-    let refused = notifier::consume(&around, &mut Pen::ByLock, &store.files());
+    let refused = notifier::consume(&around, &mut WriterAccess::PerBatch, &store.files());
     assert!(matches!(
         refused,
         Err(ConsumeError::Log(LogError::Locked { .. }))

@@ -89,7 +89,7 @@ fn close(store: &Store, time: &str) -> Closes {
         },
     );
     run::with_accounting(&around, |accounting| {
-        accounting.close(&around, &mut Pen::ByLock, &request)
+        accounting.close(&around, &mut WriterAccess::PerBatch, &request)
     })
     .unwrap()
 }
