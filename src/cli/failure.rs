@@ -398,18 +398,17 @@ impl From<CredentialError> for Failure {
         use CredentialError as E;
         let (exit, code) = match &error {
             E::TokenMalformed { .. }
-            | E::TokenTampered
-            | E::TokenForeign
+            | E::TokenUnknown
+            | E::TokenOutdated
             | E::TokenExpired { .. }
-            | E::TokenRevoked { .. }
-            | E::TokenNotListed { .. } => (Exit::NotAllowed, "token_refused"),
+            | E::TokenRevoked { .. } => (Exit::NotAllowed, "token_refused"),
             E::TooManyAttempts { .. } => (Exit::NotAllowed, "too_many_attempts"),
             E::OpenToOthers { .. } => (Exit::NotAllowed, "open_to_others"),
             E::PasswordTooShort { .. } | E::PasswordTooLong { .. } => {
                 (Exit::Rejected, "bad_password")
             }
             E::BadTtl { .. } => (Exit::Usage, "bad_ttl"),
-            E::UnknownToken { .. } => (Exit::NotFound, "unknown_token"),
+            E::NoSuchToken { .. } => (Exit::NotFound, "unknown_token"),
             E::Exists { .. } => (Exit::Conflict, "credentials_exist"),
             E::Locked { .. } => (Exit::Locked, "locked"),
             E::TooNew { .. } => (Exit::Damaged, "credentials_too_new"),

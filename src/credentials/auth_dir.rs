@@ -1,8 +1,7 @@
 //! The `auth/` directory of a store: its lock and the paths of its files.
 //!
 //! ```text
-//! auth/lock                            held by whoever changes anything here
-//! auth/signing-key.json                the key pair
+//! auth/lock                            held while anything here is changed
 //! auth/passwords.json                  one Argon2id hash per user
 //! auth/attempts.json                   recent wrong passwords
 //! auth/tokens/<expiry date>/<id>.json  what was issued, and whether it was revoked
@@ -14,12 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credentials::attempts::Attempts;
 use crate::credentials::error::CredentialError;
-use crate::credentials::keys::{KEY_FILE, Keys};
-use crate::credentials::passwords::Passwords;
 use crate::credentials::private_file::{self, io_error};
-use crate::credentials::tokens::Tokens;
 use crate::domain::id::CompanyId;
 use crate::files::held::{self, Held};
 use crate::files::lock::lock;
@@ -29,7 +24,7 @@ pub const DIRECTORY: &str = "auth";
 const LOCK_FILE: &str = "lock";
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// The credentials of one store.
+/// The directory of the credentials of one store.
 #[derive(Clone, Debug)]
 pub struct AuthDir {
     path: PathBuf,
@@ -44,27 +39,15 @@ pub(super) struct Locked {
 }
 
 impl AuthDir {
-    /// Makes `<store>/auth/` with a new key pair and no passwords. One that a crash left without
-    /// a key is finished: the key is written last.
+    /// Makes the directories of `<store>/auth/` that are missing.
     ///
     /// # Errors
-    /// [`CredentialError::Exists`] if there is a key already.
-    pub fn create(store: &Path, company: CompanyId) -> Result<AuthDir, CredentialError> {
+    /// [`CredentialError::OpenToOthers`]
+    pub(super) fn make(store: &Path, company: CompanyId) -> Result<AuthDir, CredentialError> {
         let auth = AuthDir::at(store, company);
         private_file::create_directory(&auth.path)?;
         private_file::check_directory(&auth.path)?;
-        let lock = auth.lock()?;
-        let key_path = auth.file(KEY_FILE);
-        if key_path
-            .try_exists()
-            .map_err(|source| io_error("look at", &key_path, source))?
-        {
-            return Err(CredentialError::Exists { path: auth.path });
-        }
-        auth.passwords().create(&lock)?;
         private_file::create_directory(&auth.tokens_directory())?;
-        Keys::create(&key_path)?;
-        drop(lock);
         Ok(auth)
     }
 
@@ -91,41 +74,8 @@ impl AuthDir {
         AuthDir { lock_wait, ..self }
     }
 
-    pub fn passwords(&self) -> Passwords<'_> {
-        Passwords::new(self)
-    }
-
-    pub fn tokens(&self) -> Tokens<'_> {
-        Tokens::new(self)
-    }
-
-    /// Everything that keeps these credentials from being used. Nothing is changed.
-    pub fn faults(&self) -> Vec<CredentialError> {
-        let attempts = || Attempts::load(self, &self.lock()?).map(drop);
-        let checks = [
-            self.keys().map(drop),
-            self.passwords().check(),
-            attempts(),
-            self.tokens().list().map(drop),
-        ];
-        checks.into_iter().filter_map(Result::err).collect()
-    }
-
-    /// Whether anybody could be let in: of the key and of the passwords everything depends.
-    ///
-    /// # Errors
-    /// If one of them cannot be read.
-    pub fn check_usable(&self) -> Result<(), CredentialError> {
-        self.keys()?;
-        self.passwords().check()
-    }
-
     pub fn company(&self) -> CompanyId {
         self.company
-    }
-
-    pub(super) fn keys(&self) -> Result<Keys, CredentialError> {
-        Keys::load(&self.file(KEY_FILE))
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
@@ -167,6 +117,7 @@ mod tests {
     use super::*;
     use crate::credentials::Password;
     use crate::credentials::fixture::{at, company, store, user};
+    use crate::credentials::passwords::PASSWORDS_FILE;
     use crate::credentials::{TokenKind, Ttl};
 
     fn mode(path: &Path) -> u32 {
@@ -200,7 +151,7 @@ mod tests {
             .unwrap();
         let mut found = Vec::new();
         walk(&directory.path().join(DIRECTORY), &mut found);
-        assert_eq!(found.len(), 8, "{found:?}");
+        assert_eq!(found.len(), 7, "{found:?}");
         for path in found {
             assert_eq!(
                 mode(&path),
@@ -228,17 +179,11 @@ mod tests {
     #[test]
     fn a_creation_that_was_killed_is_finished_by_the_next_one() {
         let (directory, auth) = store();
-        std::fs::remove_file(auth.file(KEY_FILE)).unwrap();
-        let token = auth
-            .tokens()
-            .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0));
-        assert!(matches!(token, Err(CredentialError::Missing { .. })));
+        std::fs::remove_file(auth.file(PASSWORDS_FILE)).unwrap();
+        let refused = auth.passwords().check();
+        assert!(matches!(refused, Err(CredentialError::Missing { .. })));
         let auth = AuthDir::create(directory.path(), company()).unwrap();
-        assert!(
-            auth.tokens()
-                .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0))
-                .is_ok()
-        );
+        auth.passwords().check().unwrap();
     }
 
     #[test]
@@ -246,12 +191,13 @@ mod tests {
         let (directory, auth) = store();
         let issued = auth
             .tokens()
-            .issue(user(1), TokenKind::Token, Ttl::TOKEN, at(0))
+            .issue(user(1), TokenKind::Session, Ttl::SESSION, at(0))
             .unwrap();
+        let record = format!("tokens/2026-11-22/{}.json", issued.record.token_id);
         for (name, open, closed) in [
-            (KEY_FILE, 0o640, 0o600),
+            (record.as_str(), 0o640, 0o600),
             (".", 0o750, 0o700),
-            (KEY_FILE, 0o604, 0o600),
+            (record.as_str(), 0o604, 0o600),
         ] {
             let path = auth.file(name);
             set_mode(&path, open);

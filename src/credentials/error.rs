@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::credentials::issued::TokenId;
+use crate::credentials::token_id::TokenId;
 use crate::domain::time::EventTime;
 use crate::files::held::shell_word;
 
@@ -57,12 +57,13 @@ pub enum CredentialError {
     #[error("this is not a token of popug-cli: {what}")]
     TokenMalformed { what: &'static str },
 
-    /// Something that starts from a token of this store, but is not what was signed.
-    #[error("the token has been altered: its signature does not fit")]
-    TokenTampered,
+    /// A token of the right shape that has no record here, or not with this secret.
+    #[error("the token is not one that this store issued")]
+    TokenUnknown,
 
-    #[error("the token was not issued by this store")]
-    TokenForeign,
+    /// Earlier versions signed their tokens.
+    #[error("the token was issued by an earlier version of popug-cli and is not accepted any more")]
+    TokenOutdated,
 
     #[error("the token expired at {expired_at}")]
     TokenExpired {
@@ -76,12 +77,8 @@ pub enum CredentialError {
         revoked_at: EventTime,
     },
 
-    /// Signed by this store, but not (any more) among the tokens it knows.
-    #[error("the token {token_id} is signed by this store but is not in its list of tokens")]
-    TokenNotListed { token_id: TokenId },
-
     #[error("there is no token {token_id}")]
-    UnknownToken { token_id: TokenId },
+    NoSuchToken { token_id: TokenId },
 
     #[error("`{text}` is not a time to live: {reason}")]
     BadTtl { text: String, reason: String },
@@ -113,17 +110,13 @@ impl CredentialError {
             Self::TokenMalformed { .. } => {
                 "copy the whole line that `token issue` printed, or run `login`"
             }
-            Self::TokenTampered => "copy the token again, or have a new one issued",
-            Self::TokenForeign => {
-                "check which store --store or POPUG_STORE names, or run `login` there"
+            Self::TokenUnknown => {
+                "check which store --store or POPUG_STORE names; a restored store does not know older tokens: run `login`, or have a new one issued with `token issue`"
             }
-            Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
+            Self::TokenOutdated | Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
                 "run `login`, or have an admin issue a new token with `token issue`"
             }
-            Self::TokenNotListed { .. } => {
-                "a store that was restored does not know older tokens: run `login` or have a new one issued"
-            }
-            Self::UnknownToken { .. } => "`token list` shows all tokens",
+            Self::NoSuchToken { .. } => "`token list` shows all tokens",
             Self::BadTtl { .. } => "write it like 90d, 12h, 30m, 45s or 2w",
             Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",
             Self::PasswordTooShort { .. } => {

@@ -1,56 +1,26 @@
 //! The issued tokens: the data of `token list` and the place of revocations.
 //!
 //! One file per token, in a directory named after the UTC date on which it expires. So looking
-//! one up costs the same however many there are, and forgetting old ones needs no reading.
+//! one up does not cost more with every token, and forgetting old ones needs no reading.
 //!
 //! What must hold: a token without a record is not valid, so losing records can only lock out.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::credentials::auth_dir::{AuthDir, Locked};
 use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, Format, io_error};
+use crate::credentials::token_id::TokenId;
 use crate::domain::id::UserId;
 use crate::domain::time::{BusinessDate, EventTime};
 
 const REMEDY: &str = "remove it: its token is refused from then on, and a new one can be issued";
 /// How long an expired token stays in the list.
 const KEPT_DAYS: i64 = 30;
-
-/// Names a token without giving it away.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TokenId(Uuid);
-
-impl TokenId {
-    /// A UUIDv7 of the moment `at`. Its random part is never pinned: two runs of a test store
-    /// with the same dice must not share a token.
-    pub(super) fn random(at: EventTime) -> TokenId {
-        let millis = u64::try_from(at.micros() / 1_000).unwrap_or_default();
-        TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid())
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for TokenId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::parse_str(text).map(Self)
-    }
-}
 
 /// What a token was issued for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -82,6 +52,10 @@ pub struct TokenRecord {
     pub expires_at: EventTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<EventTime>,
+    /// SHA-256 of the company's id and the token, in hex. Empty in the record of a token that an earlier version
+    /// signed: such a token is refused, and its record counts as none.
+    #[serde(default)]
+    pub sha256: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,19 +114,7 @@ impl<'a> Registry<'a> {
         private_file::replace_json(&directory.join(file_name(record.token_id)), &document)
     }
 
-    /// The record of a token that expires at this moment.
-    pub fn get(
-        self,
-        token_id: TokenId,
-        expires_at: EventTime,
-    ) -> Result<Option<TokenRecord>, CredentialError> {
-        read_record(
-            &self.directory_of(expires_at).join(file_name(token_id)),
-            token_id,
-        )
-    }
-
-    /// The record of a token of which only the id is known.
+    /// The record of a token. There are as many places to look as there are dates on which tokens expire.
     pub fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
         for (_, directory) in self.dates()? {
             if let Some(record) = read_record(&directory.join(file_name(token_id)), token_id)? {
@@ -217,7 +179,7 @@ fn read_record(path: &Path, token_id: TokenId) -> Result<Option<TokenRecord>, Cr
             what: "it describes another token than its name says".to_owned(),
             remedy: REMEDY,
         }),
-        record => Ok(record),
+        record => Ok(record.filter(|record| !record.sha256.is_empty())),
     }
 }
 

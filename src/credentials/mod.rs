@@ -1,14 +1,13 @@
 //! Proof of identity: passwords, and the tokens and sessions that stand in for them.
 //!
-//! [`auth_dir`] is the `auth/` directory of a store, its lock and its key pair (`keys`).
-//! [`passwords`] keeps Argon2id hashes and slows guessing down (`attempts`). [`tokens`] signs
-//! and verifies, `issued` remembers what was signed and what was revoked, [`ttl`] reads how long
-//! it lasts. [`sessions`] keeps the token of whoever logged in, outside the store, and [`callers`] tells
-//! apart who came to an account by `sudo`. [`archive`] takes all of `auth/` out for a backup. `private_file` is the only door to the disk, [`secret`] keeps
-//! secrets out of messages.
+//! [`auth_dir`] is the `auth/` directory of a store and its lock. [`passwords`] keeps Argon2id hashes and slows
+//! guessing down (`attempts`). [`tokens`] makes and checks tokens, `issued` keeps their records, [`ttl`] reads how long
+//! a token lasts. [`sessions`] keeps the token of a login, outside the store, and [`callers`] tells apart the people who
+//! came to an account by `sudo`. [`archive`] takes all of `auth/` out for a backup. `private_file` reads and writes the
+//! files, [`secret`] keeps secrets out of messages.
 //!
-//! Invariant: this module knows user ids and never roles. Whether a user exists, is active and
-//! what he may do comes from the log.
+//! Invariant: this module knows user ids and never roles. The log decides whether a user exists and is active, and
+//! what they may do.
 //! Invariant: no secret is ever in the log, in a message or in `Debug` output.
 //! Invariant: files change whole, by a rename; in `auth/` only under its lock. Readers take no lock.
 
@@ -20,11 +19,11 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 mod issued;
-mod keys;
 pub mod passwords;
 pub mod private_file;
 pub mod secret;
 pub mod sessions;
+pub mod token_id;
 pub mod tokens;
 pub mod ttl;
 
@@ -32,9 +31,47 @@ pub use archive::SecretFile;
 pub use auth_dir::AuthDir;
 pub use callers::Callers;
 pub use error::CredentialError;
-pub use issued::{TokenId, TokenKind, TokenRecord, TokenState};
+pub use issued::{TokenKind, TokenRecord, TokenState};
 pub use passwords::Passwords;
 pub use secret::{Password, TokenText};
 pub use sessions::Sessions;
+pub use token_id::TokenId;
 pub use tokens::{Claims, Issued, Tokens};
 pub use ttl::Ttl;
+
+use std::path::Path;
+
+use crate::credentials::attempts::Attempts;
+use crate::domain::id::CompanyId;
+
+impl AuthDir {
+    /// Makes `<store>/auth/` without passwords and tokens. One that a crash left without a file of passwords is
+    /// finished: that file is written last.
+    ///
+    /// # Errors
+    /// [`CredentialError::Exists`] if there are passwords already.
+    pub fn create(store: &Path, company: CompanyId) -> Result<AuthDir, CredentialError> {
+        let auth = AuthDir::make(store, company)?;
+        auth.passwords().create()?;
+        Ok(auth)
+    }
+
+    pub fn passwords(&self) -> Passwords<'_> {
+        Passwords::new(self)
+    }
+
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens::new(self)
+    }
+
+    /// Everything that keeps these credentials from being used. Nothing is changed.
+    pub fn faults(&self) -> Vec<CredentialError> {
+        let attempts = || Attempts::load(self, &self.lock()?).map(drop);
+        let checks = [
+            self.passwords().check(),
+            attempts(),
+            self.tokens().list().map(drop),
+        ];
+        checks.into_iter().filter_map(Result::err).collect()
+    }
+}

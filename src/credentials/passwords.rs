@@ -12,7 +12,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::attempts::Attempts;
-use crate::credentials::auth_dir::{AuthDir, Locked};
+use crate::credentials::auth_dir::AuthDir;
 use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, Format};
 use crate::credentials::secret::Password;
@@ -53,10 +53,14 @@ impl<'a> Passwords<'a> {
         Passwords { auth }
     }
 
-    /// An empty file, unless there is one.
-    pub(super) fn create(self, _lock: &Locked) -> Result<(), CredentialError> {
+    /// Writes a file without passwords.
+    ///
+    /// # Errors
+    /// [`CredentialError::Exists`] if there is a file already.
+    pub(super) fn create(self) -> Result<(), CredentialError> {
+        let _lock = self.auth.lock()?;
         if private_file::read(&self.path())?.is_some() {
-            return Ok(());
+            return Err(CredentialError::Exists { path: self.path() });
         }
         self.save(BTreeMap::new())
     }
@@ -103,8 +107,11 @@ impl<'a> Passwords<'a> {
         Ok(false)
     }
 
-    /// Whether the file can be read at all.
-    pub(super) fn check(self) -> Result<(), CredentialError> {
+    /// Whether the file can be read at all. Without it nobody can log in.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn check(self) -> Result<(), CredentialError> {
         self.load().map(drop)
     }
 

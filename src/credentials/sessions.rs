@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::credentials::callers::Callers;
 use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, io_error};
-use crate::credentials::secret::TokenText;
+use crate::credentials::secret::{SIGNED_HEADER, TOKEN_HEADER, TokenText};
 use crate::domain::id::CompanyId;
 
 const DIRECTORY: &str = "popug-cli";
@@ -68,7 +68,9 @@ impl Sessions {
             return Ok(None);
         };
         let text = std::str::from_utf8(&bytes).ok().map(TokenText::new);
-        let token = text.filter(|token| token.reveal().starts_with("v4.public."));
+        let begins = |token: &TokenText, header| token.reveal().starts_with(header);
+        let token =
+            text.filter(|token| begins(token, TOKEN_HEADER) || begins(token, SIGNED_HEADER));
         token.map(Some).ok_or_else(|| CredentialError::Damaged {
             path: path.clone(),
             what: "it does not hold a token".to_owned(),
@@ -130,7 +132,7 @@ mod tests {
         let (home, sessions) = located();
         assert_eq!(sessions.load().unwrap(), None);
         assert!(!sessions.remove().unwrap());
-        for text in ["v4.public.first", "v4.public.second"] {
+        for text in ["popug_token_first", "popug_token_second"] {
             sessions.save(&TokenText::new(text)).unwrap();
             assert_eq!(sessions.load().unwrap().unwrap().reveal(), text);
         }
@@ -172,17 +174,17 @@ mod tests {
             )
         };
         of(Some(1001))
-            .save(&TokenText::new("v4.public.anna"))
+            .save(&TokenText::new("popug_token_anna"))
             .unwrap();
         assert_eq!(
             (of(Some(1002)).load().unwrap(), of(None).load().unwrap()),
             (None, None)
         );
-        of(None).save(&TokenText::new("v4.public.popug")).unwrap();
+        of(None).save(&TokenText::new("popug_token_popug")).unwrap();
         assert!(!of(Some(1002)).remove().unwrap());
         assert_eq!(
             of(Some(1001)).load().unwrap().unwrap().reveal(),
-            "v4.public.anna"
+            "popug_token_anna"
         );
         let directory = home.path().join(".local/state/popug-cli/caller-1001");
         assert_eq!(
@@ -196,7 +198,7 @@ mod tests {
         let sessions = located_by(None, Some("".into()));
         assert_eq!(sessions.load().unwrap(), None);
         assert!(!sessions.remove().unwrap());
-        let refused = sessions.save(&TokenText::new("v4.public.x")).unwrap_err();
+        let refused = sessions.save(&TokenText::new("popug_token_x")).unwrap_err();
         assert!(matches!(refused, CredentialError::NoStateHome));
         assert!(refused.hint().unwrap().contains("POPUG_TOKEN"));
     }
@@ -204,7 +206,7 @@ mod tests {
     #[test]
     fn a_session_that_others_can_read_or_that_is_damaged_is_refused() {
         let (_home, sessions) = located();
-        sessions.save(&TokenText::new("v4.public.x")).unwrap();
+        sessions.save(&TokenText::new("popug_token_x")).unwrap();
         let path = sessions.path.clone().unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
         let refused = sessions.load().unwrap_err();
@@ -228,7 +230,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("popug-cli"), "").unwrap();
         let sessions = located_by(Some(home.path().into()), None);
-        let refused = sessions.save(&TokenText::new("v4.public.x")).unwrap_err();
+        let refused = sessions.save(&TokenText::new("popug_token_x")).unwrap_err();
         assert!(refused.to_string().ends_with("popug-cli"), "{refused}");
     }
 }

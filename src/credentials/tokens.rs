@@ -1,23 +1,27 @@
-//! Signed tokens, PASETO v4.public: they say who and until when, and nothing else.
+//! Tokens: random texts that the store knows by their hash.
 //!
-//! The signature also covers the company's id, which the token does not carry. What must hold:
-//! a token is valid only if the signature fits, it has not expired, and the store has a record of
-//! it that was not revoked; whether its user is active, and what he may do, the log says.
+//! A token is `popug_token_<id>_<secret>`: the id, 32 hex digits, names the record of the token; the secret is 256 random
+//! bits, 64 hex digits. The record holds the SHA-256 of the company's id and the whole token, so the files of a store are
+//! not enough to make a token, and a token is worth nothing in a copy of the files under another company.
+//!
+//! What must hold: a token is valid only if the store has a record with its hash, it has not expired and was not
+//! revoked. The log decides whether its user is active and what they may do.
 
-use pasetors::token::{Public, UntrustedToken};
-use pasetors::version4::{PublicToken, V4};
-use serde::{Deserialize, Serialize};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha2::{Digest, Sha256};
 
 use crate::credentials::auth_dir::AuthDir;
 use crate::credentials::error::CredentialError;
-use crate::credentials::issued::{Registry, TokenId, TokenKind, TokenRecord};
-use crate::credentials::secret::TokenText;
+use crate::credentials::issued::{Registry, TokenKind, TokenRecord};
+use crate::credentials::secret::{SIGNED_HEADER, TOKEN_HEADER, TokenText};
+use crate::credentials::token_id::TokenId;
 use crate::credentials::ttl::Ttl;
 use crate::domain::id::UserId;
 use crate::domain::time::EventTime;
 
-/// A token of this program has about 270.
-const TOKEN_BYTES_MAX: usize = 1024;
+const ID_DIGITS: usize = 32;
+const SECRET_BYTES: usize = 32;
 
 /// What a valid token proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,15 +38,6 @@ pub struct Issued {
     pub record: TokenRecord,
 }
 
-/// The signed part, under the names that PASETO reserves for these claims.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Payload {
-    sub: UserId,
-    jti: TokenId,
-    exp: EventTime,
-}
-
 /// The tokens of a store. Moments come from the system clock, never from a pinned one.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a> {
@@ -54,7 +49,7 @@ impl<'a> Tokens<'a> {
         Tokens { auth }
     }
 
-    /// Signs a token. It is recorded before it is handed out.
+    /// Makes a token. It is recorded before it is handed out.
     pub fn issue(
         self,
         user: UserId,
@@ -67,11 +62,7 @@ impl<'a> Tokens<'a> {
             reason: "it would end after the year 9999".to_owned(),
         })?;
         let token_id = TokenId::random(now);
-        let token = self.sign(&Payload {
-            sub: user,
-            jti: token_id,
-            exp: expires_at,
-        })?;
+        let token = random_token(token_id)?;
         let record = TokenRecord {
             token_id,
             user_id: user,
@@ -79,6 +70,7 @@ impl<'a> Tokens<'a> {
             issued_at: now,
             expires_at,
             revoked_at: None,
+            sha256: self.hash(&token),
         };
         let lock = self.auth.lock()?;
         self.registry().forget_old(now, &lock)?;
@@ -86,21 +78,12 @@ impl<'a> Tokens<'a> {
         Ok(Issued { token, record })
     }
 
-    fn sign(self, payload: &Payload) -> Result<TokenText, CredentialError> {
-        let keys = self.auth.keys()?;
-        let message = serde_json::to_vec(payload).expect("a payload is JSON");
-        let token = PublicToken::sign(
-            &keys.secret,
-            &message,
-            None,
-            Some(self.auth.company().bytes()),
-        );
-        token
-            .map(|token| TokenText::new(&token))
-            .map_err(|error| CredentialError::Cryptography {
-                action: "sign the token",
-                reason: error.to_string(),
-            })
+    fn hash(self, token: &TokenText) -> String {
+        let hash = Sha256::new()
+            .chain_update(self.auth.company().bytes())
+            .chain_update(token.reveal())
+            .finalize();
+        hex(&hash)
     }
 
     /// What the token proves now.
@@ -108,61 +91,29 @@ impl<'a> Tokens<'a> {
     /// # Errors
     /// One `Token…` error for each reason to refuse it; others if the store's files are at fault.
     pub fn verify(self, token: &TokenText, now: EventTime) -> Result<Claims, CredentialError> {
-        let untrusted = parse(token.reveal())?;
-        let keys = self.auth.keys()?;
-        let company = self.auth.company();
-        let Ok(trusted) =
-            PublicToken::verify(&keys.public, &untrusted, None, Some(company.bytes()))
-        else {
-            return Err(self.why_the_signature_does_not_fit(&untrusted));
-        };
-        let payload: Payload = serde_json::from_str(trusted.payload()).map_err(|_| {
-            CredentialError::TokenMalformed {
-                what: "its contents are those of another version",
-            }
-        })?;
-        let claims = Claims {
-            user_id: payload.sub,
-            token_id: payload.jti,
-            expires_at: payload.exp,
-        };
-        self.check_claims(&claims, now)?;
-        Ok(claims)
-    }
-
-    fn check_claims(self, claims: &Claims, now: EventTime) -> Result<(), CredentialError> {
-        let token_id = claims.token_id;
-        if now >= claims.expires_at {
+        let token_id = parse(token.reveal())?;
+        let record = self
+            .registry()
+            .find(token_id)?
+            .filter(|record| record.sha256 == self.hash(token))
+            .ok_or(CredentialError::TokenUnknown)?;
+        if now >= record.expires_at {
             return Err(CredentialError::TokenExpired {
                 token_id,
-                expired_at: claims.expires_at,
+                expired_at: record.expires_at,
             });
         }
-        let record = self.registry().get(token_id, claims.expires_at)?;
-        match record
-            .ok_or(CredentialError::TokenNotListed { token_id })?
-            .revoked_at
-        {
-            Some(revoked_at) => Err(CredentialError::TokenRevoked {
+        if let Some(revoked_at) = record.revoked_at {
+            return Err(CredentialError::TokenRevoked {
                 token_id,
                 revoked_at,
-            }),
-            None => Ok(()),
+            });
         }
-    }
-
-    /// For the message only: what was not signed here proves nothing, but may name one of our
-    /// tokens, and then somebody altered it.
-    fn why_the_signature_does_not_fit(
-        self,
-        untrusted: &UntrustedToken<Public, V4>,
-    ) -> CredentialError {
-        match serde_json::from_slice::<Payload>(untrusted.untrusted_payload()) {
-            Ok(claimed) if matches!(self.registry().find(claimed.jti), Ok(None)) => {
-                CredentialError::TokenForeign
-            }
-            _ => CredentialError::TokenTampered,
-        }
+        Ok(Claims {
+            user_id: record.user_id,
+            token_id,
+            expires_at: record.expires_at,
+        })
     }
 
     /// Every token that has not long expired, oldest first.
@@ -173,13 +124,13 @@ impl<'a> Tokens<'a> {
     /// From now on the token is refused. One that was revoked before stays as it is.
     ///
     /// # Errors
-    /// [`CredentialError::UnknownToken`]
+    /// [`CredentialError::NoSuchToken`]
     pub fn revoke(self, token_id: TokenId, now: EventTime) -> Result<TokenRecord, CredentialError> {
         let lock = self.auth.lock()?;
         let record = self
             .registry()
             .find(token_id)?
-            .ok_or(CredentialError::UnknownToken { token_id })?;
+            .ok_or(CredentialError::NoSuchToken { token_id })?;
         if record.revoked_at.is_some() {
             return Ok(record);
         }
@@ -196,31 +147,45 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Checks the shape. Exactly one text per token is let through: no footer, no padding.
-fn parse(token: &str) -> Result<UntrustedToken<Public, V4>, CredentialError> {
-    let malformed = |what| CredentialError::TokenMalformed { what };
-    let Some(body) = token.strip_prefix(PublicToken::HEADER) else {
-        return Err(malformed(what_else_it_is(token)));
-    };
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(malformed("it is too long"));
-    }
-    if !body
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    {
-        return Err(malformed("it has characters that no token has"));
-    }
-    UntrustedToken::try_from(token).map_err(|_| malformed("it is cut off or mistyped"))
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn what_else_it_is(token: &str) -> &'static str {
-    let version = token.split('.').next().unwrap_or_default();
-    match version {
-        "" => "it is empty",
-        "v1" | "v2" | "v3" | "v4" => "it is a PASETO, but not of the kind v4.public",
-        header if header.starts_with("eyJ") => "it is a JSON Web Token",
-        _ => "it does not begin with v4.public",
+/// With a secret from the operating system; pinned dice do not move it.
+fn random_token(token_id: TokenId) -> Result<TokenText, CredentialError> {
+    let mut secret = [0; SECRET_BYTES];
+    SysRng
+        .try_fill_bytes(&mut secret)
+        .map_err(|error| CredentialError::Cryptography {
+            action: "make a token",
+            reason: error.to_string(),
+        })?;
+    let text = format!("{TOKEN_HEADER}{}_{}", token_id.hex(), hex(&secret));
+    Ok(TokenText::new(&text))
+}
+
+/// The id of a token of the right shape. There is one spelling of each token.
+fn parse(token: &str) -> Result<TokenId, CredentialError> {
+    let malformed = |what| CredentialError::TokenMalformed { what };
+    if token.starts_with(SIGNED_HEADER) {
+        return Err(CredentialError::TokenOutdated);
+    }
+    let Some(body) = token.strip_prefix(TOKEN_HEADER) else {
+        return Err(malformed(match token {
+            "" => "it is empty",
+            _ => "it does not begin with popug_token_",
+        }));
+    };
+    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    match body.split_once('_') {
+        Some((id, secret))
+            if (id.len(), secret.len()) == (ID_DIGITS, 2 * SECRET_BYTES)
+                && is_hex(id)
+                && is_hex(secret) =>
+        {
+            id.parse().map_err(|_| malformed("its id is no id"))
+        }
+        _ => Err(malformed("it is cut off or mistyped")),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Invariant: a connection is kept only after the server has accepted a mail on it. One whose
 //! conversation broke off anywhere is dropped, so that an answer can never be taken for the
 //! answer to another mail.
+//! lettre's own pool would keep a connection whose conversation was given up for want of an answer, and the late answer
+//! would be read as that to the next mail.
 //!
 //! Callers are not asynchronous: the runtime is in here. What goes wrong before a mail is offered
 //! (no connection, no encryption, a wrong password) says nothing about the mail and is transient.

@@ -89,7 +89,7 @@ impl Restorable {
         !self.manifest.with_secrets
     }
 
-    /// Makes the store. Without secrets in the backup it gets new keys and `password` for the
+    /// Makes the store. Without secrets in the backup it knows no tokens, and `password` is that of the
     /// first admin.
     ///
     /// # Errors
@@ -135,11 +135,12 @@ impl Restorable {
     fn put_credentials(&self, beside: &Path, password: Option<&Password>) -> Result<(), AppError> {
         if !self.needs_password() {
             AuthDir::put_files(beside, &self.secrets)?;
-            // Nobody could enter a store whose key or passwords cannot be read.
-            let usable = AuthDir::open(beside, self.manifest.company_id)?.check_usable();
+            // Nobody could enter a store whose passwords cannot be read.
+            let auth = AuthDir::open(beside, self.manifest.company_id)?;
+            let usable = auth.passwords().check();
             return usable.map_err(|_| {
                 self.directory
-                    .damaged("auth", "its key or passwords cannot be read")
+                    .damaged("auth", "its passwords cannot be read")
             });
         }
         let password = password.expect("a password is given where it is needed");

@@ -1,5 +1,4 @@
-//! Checks keys, passwords, tokens and the caller's session: usable, closed to others, not about to
-//! expire.
+//! Checks passwords, tokens and the caller's session: usable, closed to others, not about to expire.
 
 use std::io::ErrorKind;
 
@@ -19,7 +18,7 @@ pub(super) fn checks(
     company: Option<CompanyId>,
     sessions: &dyn Fn(CompanyId) -> Sessions,
 ) -> Vec<Check> {
-    // Nothing but signatures depends on the company, and none is checked here.
+    // Only the hash of a token depends on the company, and none is checked here.
     let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
     let auth =
         AuthDir::open(app.directory.place(), id).map(|auth| auth.with_lock_wait(app.lock_wait));
@@ -56,7 +55,7 @@ fn faults(auth: &AuthDir) -> Vec<Check> {
     if faults.is_empty() {
         return vec![Check::ok(
             "credentials",
-            "keys, passwords and tokens can be read, by their owner alone",
+            "passwords and tokens can be read, by their owner alone",
         )];
     }
     faults

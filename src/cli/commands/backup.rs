@@ -13,7 +13,7 @@ use crate::reports::table::Table;
 pub struct Backup {
     /// The directory of the backup; created if it is missing. A second backup into it copies only new events
     dir: PathBuf,
-    /// Also copy password hashes, keys and tokens; a person who has them can act as anybody
+    /// Also copy password hashes and records of tokens; keep it as safe as the store
     #[arg(long)]
     with_secrets: bool,
 }

@@ -160,7 +160,7 @@ fn files_that_root_left_in_a_store_are_named_with_the_way_to_give_them_back() {
         ("log/head", &["task", "add", "Two"]),
         ("accounting.lock", &["consume"]),
         ("accounting.duckdb", &["consume"]),
-        ("auth/signing-key.json", &["task", "list"]),
+        ("auth/tokens", &["task", "list"]),
     ] {
         let path = world.store().join(part);
         chown(&path, Some(0), Some(0)).expect("taken");

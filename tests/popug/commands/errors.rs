@@ -211,7 +211,7 @@ fn what_one_may_not() {
 /// The token with one character of its middle changed.
 fn altered(token: &str) -> String {
     let at = token.len() / 2;
-    let other = if &token[at..=at] == "A" { "B" } else { "A" };
+    let other = if &token[at..=at] == "0" { "1" } else { "0" };
     format!("{}{other}{}", &token[..at], &token[at + 1..])
 }
 

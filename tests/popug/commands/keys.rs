@@ -110,7 +110,7 @@ fn a_key_with_a_token_in_it_is_refused_and_not_repeated() {
         .to_owned();
     let secret = world
         .token("mara")
-        .strip_prefix("v4.public.")
+        .strip_prefix("popug_token_")
         .expect("a token")
         .to_owned();
     for key in [

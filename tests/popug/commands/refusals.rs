@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, last_error};
+use crate::helpers::sources::files;
 
 #[test]
 fn a_store_that_is_not_there_is_exit_10() {
@@ -279,12 +280,16 @@ fn a_clock_that_is_a_little_behind_warns_and_one_far_behind_refuses() {
 #[test]
 fn secrets_that_others_can_read_are_refused() {
     let world = World::new();
-    let key = world.store().join("auth/signing-key.json");
-    assert_eq!(
-        std::fs::metadata(&key).expect("a key").permissions().mode() & 0o777,
-        0o600
-    );
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    let records = files(&world.store().join("auth/tokens"), "json");
+    assert!(!records.is_empty());
+    for record in records {
+        let mode = std::fs::metadata(&record)
+            .expect("a record")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::set_permissions(&record, std::fs::Permissions::from_mode(0o644)).expect("a mode");
+    }
     let error = world.refused("dora", &["whoami"], 5, "open_to_others");
     assert!(
         error["hints"][0]

@@ -183,29 +183,28 @@ fn a_batch_without_end_and_a_time_that_is_none_are_damage() {
 fn secrets_that_let_nobody_in_are_damage() {
     let sound = World::new();
     sound.rows("ada", &["backup", "backup", "--with-secrets"]);
-    for name in ["auth/1/signing-key.json", "auth/1/passwords.json"] {
-        let world = sound.copied();
-        copy(&sound.home().join("backup"), &world.home().join("backup"));
-        let mut lacking = manifest(&world);
-        lacking["files"]
-            .as_array_mut()
-            .expect("files")
-            .retain(|file| file["path"] != name);
-        put_manifest(&world, &lacking);
-        is_refused(&world, &["restore", "backup", "-C", "new"], name);
-        let mut spoilt = manifest(&sound);
-        for file in spoilt["files"]
-            .as_array_mut()
-            .expect("files")
-            .iter_mut()
-            .filter(|file| file["path"] == name)
-        {
-            (file["bytes"], file["sha256"]) = (2.into(), sha(b"{}").into());
-        }
-        std::fs::write(world.home().join("backup").join(Path::new(name)), "{}").expect("written");
-        put_manifest(&world, &spoilt);
-        is_refused(&world, &["restore", "backup", "-C", "new"], name);
+    let name = "auth/1/passwords.json";
+    let world = sound.copied();
+    copy(&sound.home().join("backup"), &world.home().join("backup"));
+    let mut lacking = manifest(&world);
+    lacking["files"]
+        .as_array_mut()
+        .expect("files")
+        .retain(|file| file["path"] != name);
+    put_manifest(&world, &lacking);
+    is_refused(&world, &["restore", "backup", "-C", "new"], name);
+    let mut spoilt = manifest(&sound);
+    for file in spoilt["files"]
+        .as_array_mut()
+        .expect("files")
+        .iter_mut()
+        .filter(|file| file["path"] == name)
+    {
+        (file["bytes"], file["sha256"]) = (2.into(), sha(b"{}").into());
     }
+    std::fs::write(world.home().join("backup").join(Path::new(name)), "{}").expect("written");
+    put_manifest(&world, &spoilt);
+    is_refused(&world, &["restore", "backup", "-C", "new"], name);
 }
 
 /// Puts something that is no file in the place of one.

@@ -325,21 +325,21 @@ fn it_shows_no_secret_even_where_credentials_are_damaged() {
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD);
     login.expect(0, Nothing, Nothing);
-    let key = std::fs::read_to_string(world.store().join("auth/signing-key.json")).expect("a key");
-    let secret = key
+    let path = world.store().join("auth/passwords.json");
+    let whole = std::fs::read_to_string(&path).expect("passwords");
+    let secret = whole
         .split('"')
-        .find(|part| part.len() == 128)
-        .expect("the key")
-        .to_owned();
-    let damaged = key.replace(&secret, &format!("x{}", &secret[1..]));
-    std::fs::write(world.store().join("auth/signing-key.json"), damaged).expect("written");
+        .find(|part| part.starts_with("$argon2id"))
+        .expect("a hash");
+    let damaged = whole.replace(&format!("\"{secret}\""), &format!("[\"{secret}\"]"));
+    std::fs::write(&path, damaged).expect("written");
     let call = world
         .call("ada", &["doctor", "-v", "-o", "json"])
         .env("POPUG_PASSWORD", PASSWORD);
     let output = call.expect(7, Any, Any);
     let shown = output.stdout + &output.stderr;
-    assert!(shown.contains("signing-key.json is damaged"), "{shown}");
-    for hidden in [PASSWORD, world.token("ada"), &secret[1..], "argon2id"] {
+    assert!(shown.contains("passwords.json is damaged"), "{shown}");
+    for hidden in [PASSWORD, world.token("ada"), secret, "argon2id"] {
         assert!(!shown.contains(hidden), "{shown}");
     }
 }

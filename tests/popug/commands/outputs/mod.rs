@@ -277,7 +277,7 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
     let world = busy_world();
     let foreign = [
         (".profile", "export PATH=/bin\n"),
-        ("token.csv", "v4.public.x\n"),
+        ("token.csv", "popug_token_x\n"),
         ("people.csv", "login,name,email,role\n"),
         ("package.json", "{\"name\":\"x\"}\n"),
         ("README.md", "# Notes\n"),

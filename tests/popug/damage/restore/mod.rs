@@ -116,7 +116,7 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
         Has("those of the backup"),
     );
     assert_eq!(
-        (mode("new/auth"), mode("new/auth/signing-key.json")),
+        (mode("new/auth"), mode("new/auth/passwords.json")),
         (0o700, 0o600)
     );
     world
