@@ -6,7 +6,7 @@ use std::path::Path;
 use duckdb::{Config, Connection};
 
 use crate::files::with_suffix;
-use crate::store::database::{StoreError, first_line, is_full_disk};
+use crate::store::error::{StoreError, first_line, is_full_disk};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -7,11 +7,11 @@ pub mod connecting;
 pub mod database;
 pub mod directory;
 pub mod disk;
+pub mod error;
 pub mod rows;
 pub mod tables;
 pub mod write_ahead;
 
-pub use database::{
-    Database, StoreError, Tables, is_damage, is_full_disk, is_out_of_memory, is_too_large,
-};
+pub use database::{Database, Tables};
 pub use directory::StoreDirectory;
+pub use error::{StoreError, is_damage, is_full_disk, is_out_of_memory, is_too_large};

@@ -13,15 +13,12 @@ const SHARED: [&str; 2] = ["failpoint", "files"];
 
 /// Arrows that still close a circle of files. Each is to be cut, and none may be added.
 const TO_CUT: &[(&str, &str)] = &[
-    ("app::doctor::stops", "app::doctor::tables"),
     ("app::error", "app::import"),
     ("app::verify::reading", "app::verify::rebuilds"),
-    ("cli::commands::reach", "cli::commands::report"),
     (
         "consumers::accounting::owed",
         "consumers::accounting::reaction",
     ),
-    ("consumers::notifier", "consumers::run"),
     ("credentials::auth_dir", "credentials::attempts"),
     ("credentials::auth_dir", "credentials::passwords"),
     ("credentials::auth_dir", "credentials::tokens"),
@@ -29,9 +26,7 @@ const TO_CUT: &[(&str, &str)] = &[
     ("event_log::segment", "event_log::head"),
     ("mail::letter", "mail::compose"),
     ("reports::table", "reports::pages"),
-    ("state::error", "state::replacement"),
     ("state::resolutions", "state::index"),
-    ("store::connecting", "store::database"),
 ];
 
 /// The text of a file of `src`.
