@@ -12,45 +12,11 @@ use lettre::message::{Mailbox, Message, SinglePart};
 
 use crate::domain::displayed::Displayed;
 use crate::domain::id::PayoutId;
-use crate::domain::ledger::entry::EntryKind;
-use crate::domain::money::Money;
 use crate::domain::text::{ascii_domain, check_email};
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::mail::letter;
+use crate::mail::pay_mail::PayMail;
 use crate::mail::settings::Sender;
-
-/// The contents of the mail about a payout for one date.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PayMail {
-    pub payout_id: PayoutId,
-    pub company: String,
-    /// ISO 4217.
-    pub currency: String,
-    /// The IANA name of the zone that the date is one of.
-    pub zone: String,
-    pub date: BusinessDate,
-    pub to_name: String,
-    pub to_address: String,
-    /// Above zero; `opening + earned`.
-    pub amount: Money,
-    /// The debt brought in: zero or below.
-    pub opening: Money,
-    /// The sum of `lines`.
-    pub earned: Money,
-    /// Every charge and credit of the date, in the order to show them.
-    pub lines: Vec<Line>,
-}
-
-/// One charge or credit.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Line {
-    pub kind: EntryKind,
-    pub task_number: u64,
-    pub jira_id: Option<String>,
-    pub title: String,
-    /// Signed from the popug's side: a fee is negative.
-    pub amount: Money,
-}
 
 /// A mail ready to leave by any transport.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,6 +126,9 @@ pub(super) mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::ledger::entry::EntryKind;
+    use crate::domain::money::Money;
+    use crate::mail::pay_mail::Line;
 
     pub fn pay_mail() -> PayMail {
         PayMail {

@@ -8,7 +8,7 @@ use textwrap::Options;
 
 use crate::domain::displayed::Displayed;
 use crate::domain::money::Money;
-use crate::mail::compose::{Line, PayMail};
+use crate::mail::pay_mail::{Line, PayMail};
 
 const COLUMNS: usize = 72;
 /// The longest kind, `correction`, and two spaces.

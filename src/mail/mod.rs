@@ -10,6 +10,7 @@ mod letter;
 #[cfg(test)]
 pub(crate) mod mail_server;
 pub mod outbox;
+pub mod pay_mail;
 pub mod schedule;
 pub mod settings;
 pub mod smtp;
@@ -17,8 +18,9 @@ pub mod smtp;
 mod smtp_tests;
 pub mod transport;
 
-pub use compose::{ComposeError, ComposedMail, Line, PayMail, message_id};
+pub use compose::{ComposeError, ComposedMail, message_id};
 pub use outbox::FileTransport;
+pub use pay_mail::{Line, PayMail};
 pub use schedule::{NextTry, after_failure};
 pub use settings::{BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer};
 pub use smtp::SmtpTransport;

@@ -118,8 +118,8 @@ mod tests {
 
     use super::*;
     use crate::domain::id::PayoutId;
-    use crate::mail::compose::PayMail;
     use crate::mail::compose::tests::{composed, pay_mail};
+    use crate::mail::pay_mail::PayMail;
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();

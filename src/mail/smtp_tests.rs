@@ -10,9 +10,10 @@ use mail_parser::MessageParser;
 use uuid::Uuid;
 
 use crate::domain::id::PayoutId;
+use crate::mail::compose::ComposedMail;
 use crate::mail::compose::tests::{composed, pay_mail};
-use crate::mail::compose::{ComposedMail, PayMail};
 use crate::mail::mail_server::MailServer;
+use crate::mail::pay_mail::PayMail;
 use crate::mail::settings::SmtpServer;
 use crate::mail::smtp::SmtpTransport;
 use crate::mail::transport::{Delivery, MailTransport, SendError};

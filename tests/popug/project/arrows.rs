@@ -24,7 +24,6 @@ const TO_CUT: &[(&str, &str)] = &[
     ("credentials::auth_dir", "credentials::tokens"),
     ("credentials::error", "credentials::issued"),
     ("event_log::segment", "event_log::head"),
-    ("mail::letter", "mail::compose"),
     ("reports::table", "reports::pages"),
     ("state::resolutions", "state::index"),
 ];
