@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::helpers::chain;
 use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
-use crate::helpers::harness::{Call, PASSWORD, World};
+use crate::helpers::harness::{Call, PASSWORD, World, last_error};
 use crate::helpers::sources::{read, root};
 
 /// The day after the last one in the store.
@@ -72,7 +72,20 @@ fn a_store_of_an_older_program_is_proved_and_closes_its_next_day() {
     let before: Value = serde_json::from_str(&kept(&world, "balances.json")).expect("JSON");
     assert_eq!(balances["rows"], before["rows"]);
     assert!(world.log_bytes() == log, "looking changed the log");
-    let token = kept(&world, "token");
+    // Tokens are random now; the old one was signed.
+    let signed = kept(&world, "token");
+    let refused = world
+        .anonymous(&["close", "-o", "json"])
+        .env("POPUG_TOKEN", signed.trim())
+        .expect(5, Nothing, Any);
+    let error = last_error(&refused);
+    assert!(
+        error["hints"].to_string().contains("token issue"),
+        "{error}"
+    );
+    let token = by_ada(&world, &["token", "issue", "cron", "--ttl", "1d"])
+        .expect(0, Any, Nothing)
+        .stdout;
     let closed = world
         .anonymous(&["close", "-o", "json"])
         .env("POPUG_TOKEN", token.trim())

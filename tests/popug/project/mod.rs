@@ -15,7 +15,7 @@ use crate::helpers::kills::places;
 use crate::helpers::settings::library_path;
 use crate::helpers::sources::{files, read, root};
 
-const FILE_LINES_MAX: usize = 600;
+const FILE_LINES_MAX: usize = 500;
 
 struct Source {
     path: PathBuf,
