@@ -26,7 +26,6 @@ use popug_cli::app::identity::{Caller, Proof};
 use popug_cli::app::reports::{Reports, Request};
 use popug_cli::app::write::Manner;
 use popug_cli::app::{App, Environment, Opening};
-use popug_cli::consumers::Notices;
 use popug_cli::consumers::run::consume_analytics;
 use popug_cli::credentials::Password;
 use popug_cli::domain::clock::Clock;
@@ -42,6 +41,7 @@ use popug_cli::event_log::file_log::SEGMENT_BYTES_MAX;
 use popug_cli::reports::name::ReportName;
 use popug_cli::reports::render::{Format, Options, render};
 use popug_cli::store::StoreDirectory;
+use popug_cli::turn::Notices;
 use rand::{Rng, RngExt};
 use uuid::{Builder, Uuid};
 

@@ -1,9 +1,9 @@
 //! popug-cli: a company's task exchange and its books on one append-only log.
 //!
 //! The map, each layer using only those below it: `cli` (words in, exit code out), `app` (use
-//! cases), `consumers` and `reports` (tables filled from the log, and read), `event_log`, `state`,
-//! `store`, `credentials` and `mail` (what lies on disk or leaves the house), `domain` (the rules,
-//! pure). Without the feature `cli` there are `domain` and `event_log` alone.
+//! cases), `consumers` and `reports` (tables filled from the log, and read), `turn` (the way of every
+//! decider to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files, and
+//! mails that leave the house), `domain` (the rules, pure). Without the feature `cli` there are `domain` and `event_log` alone.
 
 #![cfg_attr(
     test,
@@ -33,3 +33,5 @@ pub mod reports;
 pub mod state;
 #[cfg(feature = "cli")]
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod turn;

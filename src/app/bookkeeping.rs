@@ -2,19 +2,20 @@
 
 use std::str::FromStr;
 
-use crate::app::command::{CorrectEntry, hash};
+use crate::app::command::CorrectEntry;
 use crate::app::identity::Caller;
-use crate::app::write::{Manner, Outcome, check_key};
+use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError};
-use crate::consumers::accounting::{CloseRequest, Closes, Correction};
+use crate::consumers::accounting::{Accounting, CloseRequest, Closes};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
-use crate::consumers::{ConsumeError, Consumed, WriterAccess, tracker};
-use crate::domain::id::{EntryId, EventId, Sequence};
+use crate::consumers::{Consumed, WriterAccess};
+use crate::domain::id::{EntryId, EventId};
 use crate::domain::ledger::correct::Correct;
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
-use crate::domain::time::{BusinessDate, EventTime};
+use crate::domain::time::BusinessDate;
+use crate::turn::begin_again;
 
 impl App<'_> {
     /// Closes finished dates and leaves accounting and analytics at the head.
@@ -35,8 +36,10 @@ impl App<'_> {
             imported: None,
         };
         let around = self.around();
-        let closes = with_accounting(&around, |accounting| {
-            accounting.close(&around, &mut WriterAccess::PerBatch, &request)
+        let closes = begin_again(|| {
+            with_accounting(&around, |accounting| {
+                accounting.close(&around, &mut WriterAccess::PerBatch, &request)
+            })
         })?;
         if !self.log.is_draft() {
             consume_analytics(&around)?;
@@ -69,61 +72,56 @@ impl App<'_> {
         reason: &str,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        let index = self.index()?;
-        let actor = self.actor(&index, caller.user.id)?;
-        let (text, reason) = (amount.map(str::to_owned), reason.to_owned());
-        let command = CorrectEntry {
+        let request = CorrectEntry {
             entry: entry.to_owned(),
-            amount: text,
-            reason: reason.clone(),
+            amount: amount.map(str::to_owned),
+            reason: reason.to_owned(),
         };
-        if let Some(replayed) = self.replay(&index, &actor, &command, manner)? {
+        // A known key waits for no lock of accounting.
+        let (index, by) = (self.index()?, caller.user.id);
+        let actor = self.actor(&index, by)?;
+        if let Some(replayed) = self.replay(&index, &actor, &request, manner)? {
             return Ok(replayed);
         }
         let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry {
             name: entry.to_owned(),
         })?;
-        let command_hash = manner.key.as_ref().map(|_| hash(&command, actor.id));
         let (amount, malformed) = read_amount(amount);
-        let mut mint = |at: EventTime, first: Sequence| {
-            let mut dice = self.environment.dice(&first.to_string());
-            (
-                EventId::from_uuid(dice.uuid_v7(at)),
-                dice.uuid_v7(at).to_string(),
-            )
-        };
-        let is_key_taken = || -> Result<bool, ConsumeError> {
-            let Some(key) = &manner.key else {
-                return Ok(false);
-            };
-            tracker::catch_up(&self.around(), &index)?;
-            Ok(index.given_command(key)?.is_some())
-        };
-        let correction = Correction {
-            actor: &actor,
-            entry,
-            command: Correct { amount, reason },
-            // An amount that cannot be read is heard of as late as a key.
-            key: malformed
-                .map_or_else(|| check_key(manner), Err)
-                .map(|()| manner.key.clone()),
-            command_hash,
-            mint: &mut mint,
-            is_key_taken: &is_key_taken,
+        let command = Correct {
+            amount,
+            reason: reason.to_owned(),
         };
         let around = self.around();
-        let corrected = with_accounting(&around, |accounting| {
-            accounting.correct(&around, &mut WriterAccess::PerBatch, correction)
-        })?;
-        let Some(corrected) = corrected else {
-            let replayed = self.replay(&index, &actor, &command, manner)?;
-            return Ok(replayed.expect("a key that is taken is known"));
-        };
-        let events = vec![(corrected.sequence, corrected.entry.into())];
-        Ok(Outcome {
-            events,
-            replayed: false,
+        self.with_accounting(|accounting| {
+            let original = accounting.original(&around, entry)?;
+            let outcome = self.carry_out(&index, by, &request, manner, |actor, at, dice| {
+                let id = EventId::from_uuid(dice.uuid_v7(at));
+                let correction = (&original, &command);
+                let fact = accounting.decide_correction(&around, actor, correction, id, at)?;
+                // An amount that cannot be read is a matter of text, which is heard last.
+                malformed
+                    .clone()
+                    .map_or(Ok(vec![fact]), |malformed| Err(malformed.into()))
+            })?;
+            failpoint!("correction.after_append");
+            accounting.catch_up(&around, None)?;
+            accounting.commit()?;
+            Ok(outcome)
         })
+    }
+
+    /// Runs `work` as the only accounting process.
+    ///
+    /// # Errors
+    /// What `work` returns. If that says that the tables are damaged, they are moved aside.
+    pub(super) fn with_accounting<T>(
+        &self,
+        work: impl FnOnce(&mut Accounting<'_>) -> Result<T, AppError>,
+    ) -> Result<T, AppError> {
+        with_accounting(&self.around(), |accounting| match work(accounting) {
+            Err(AppError::Consume(error)) => Err(error),
+            done => Ok(done),
+        })?
     }
 }
 

@@ -200,134 +200,131 @@ pub fn known_task(index: &StateIndex, name: &str) -> Result<Task, AppError> {
 mod tests {
     use super::*;
 
-    fn spelt(request: &impl Serialize) -> String {
-        serde_json::to_string(request).unwrap()
+    fn text(text: &str) -> String {
+        text.to_owned()
     }
 
     /// A changed spelling would turn every repeated key of an old log into a conflict.
+    fn assert_spelt(request: &impl Serialize, expected: &str) {
+        assert_eq!(serde_json::to_string(request).unwrap(), expected);
+    }
+
     #[test]
-    fn every_request_has_the_spelling_that_old_logs_were_hashed_with() {
-        let text = |text: &str| text.to_owned();
-        let user = text("dima");
-        let add = |title, jira_id: Option<&str>, description: Option<&str>| {
-            let description = description.map(str::to_owned);
-            Command::AddTask(task::Add::new(
-                text(title),
-                jira_id.map(str::to_owned),
-                description,
-            ))
+    fn commands_about_users_have_the_spelling_that_old_logs_were_hashed_with() {
+        let (user, reason) = (text("dima"), Some(text(" back ")));
+        let (full_name, email) = (text("Dima"), text("d@p.example"));
+        let register = user::Register {
+            login: user.clone(),
+            full_name,
+            email: email.clone(),
+            role: text("worker"),
         };
-        let commands = [
-            (
-                Command::RegisterUser(user::Register {
-                    login: user.clone(),
-                    full_name: text("Dima"),
-                    email: text("d@p.example"),
-                    role: text("worker"),
-                }),
-                r#"{"command":"register_user","login":"dima","full_name":"Dima","email":"d@p.example","role":"worker"}"#,
-            ),
-            (
-                Command::ChangeUser {
-                    user: user.clone(),
-                    change: user::Change {
-                        full_name: None,
-                        email: Some(text("d@p.example")),
-                    },
-                },
-                r#"{"command":"change_user","user":"dima","full_name":null,"email":"d@p.example"}"#,
-            ),
-            (
-                Command::SetRole {
-                    user: user.clone(),
-                    change: user::SetRole {
-                        role: text("admin"),
-                    },
-                },
-                r#"{"command":"set_role","user":"dima","role":"admin"}"#,
-            ),
-            (
-                Command::DeactivateUser {
-                    user: user.clone(),
-                    change: user::Deactivate { reason: None },
-                },
-                r#"{"command":"deactivate_user","user":"dima","reason":null}"#,
-            ),
-            (
-                Command::ReactivateUser {
-                    user: user.clone(),
-                    change: user::Reactivate {
-                        reason: Some(text(" back ")),
-                    },
-                },
-                r#"{"command":"reactivate_user","user":"dima","reason":" back "}"#,
-            ),
-            (
-                add("[UP-7] Fix it", None, Some("")),
-                r#"{"command":"add_task","title":"Fix it","jira_id":"UP-7","description":null}"#,
-            ),
-            (
-                add(" Fix it ", Some(" UP-7 "), Some("soon")),
-                r#"{"command":"add_task","title":"Fix it","jira_id":"UP-7","description":"soon"}"#,
-            ),
-            (
-                add("Fix [it", None, Some("")),
-                r#"{"command":"add_task","title":"Fix [it","jira_id":null,"description":""}"#,
-            ),
-            (
-                Command::CompleteTasks {
-                    tasks: vec![text("T-12"), text("UP-7"), text(" 3")],
-                },
-                r#"{"command":"complete_tasks","tasks":["12","UP-7","3"]}"#,
-            ),
-            (Command::Reshuffle, r#"{"command":"reshuffle"}"#),
-        ];
-        for (command, expected) in &commands {
-            assert_eq!(spelt(command), *expected);
-        }
-        let correct = |amount: &str| CorrectEntry {
+        assert_spelt(
+            &Command::RegisterUser(register),
+            r#"{"command":"register_user","login":"dima","full_name":"Dima","email":"d@p.example","role":"worker"}"#,
+        );
+        let change = user::Change {
+            full_name: None,
+            email: Some(email),
+        };
+        assert_spelt(
+            &Command::ChangeUser {
+                user: user.clone(),
+                change,
+            },
+            r#"{"command":"change_user","user":"dima","full_name":null,"email":"d@p.example"}"#,
+        );
+        let change = user::SetRole {
+            role: text("admin"),
+        };
+        assert_spelt(
+            &Command::SetRole {
+                user: user.clone(),
+                change,
+            },
+            r#"{"command":"set_role","user":"dima","role":"admin"}"#,
+        );
+        let change = user::Deactivate { reason: None };
+        assert_spelt(
+            &Command::DeactivateUser {
+                user: user.clone(),
+                change,
+            },
+            r#"{"command":"deactivate_user","user":"dima","reason":null}"#,
+        );
+        let change = user::Reactivate { reason };
+        assert_spelt(
+            &Command::ReactivateUser { user, change },
+            r#"{"command":"reactivate_user","user":"dima","reason":" back "}"#,
+        );
+    }
+
+    #[test]
+    fn commands_about_tasks_have_the_spelling_that_old_logs_were_hashed_with() {
+        let add = |title, jira_id: Option<&str>, description: Option<&str>| {
+            let (jira_id, description) = (jira_id.map(text), description.map(text));
+            Command::AddTask(task::Add::new(text(title), jira_id, description))
+        };
+        assert_spelt(
+            &add("[UP-7] Fix it", None, Some("")),
+            r#"{"command":"add_task","title":"Fix it","jira_id":"UP-7","description":null}"#,
+        );
+        assert_spelt(
+            &add(" Fix it ", Some(" UP-7 "), Some("soon")),
+            r#"{"command":"add_task","title":"Fix it","jira_id":"UP-7","description":"soon"}"#,
+        );
+        assert_spelt(
+            &add("Fix [it", None, Some("")),
+            r#"{"command":"add_task","title":"Fix [it","jira_id":null,"description":""}"#,
+        );
+        let tasks = vec![text("T-12"), text("UP-7"), text(" 3")];
+        assert_spelt(
+            &Command::CompleteTasks { tasks },
+            r#"{"command":"complete_tasks","tasks":["12","UP-7","3"]}"#,
+        );
+        assert_spelt(&Command::Reshuffle, r#"{"command":"reshuffle"}"#);
+    }
+
+    #[test]
+    fn other_requests_have_the_spelling_that_old_logs_were_hashed_with() {
+        let correct = |amount| CorrectEntry {
             entry: text("e"),
             amount: Some(text(amount)),
             reason: text(" late "),
         };
+        assert_spelt(
+            &correct("5"),
+            r#"{"command":"correct_entry","entry":"e","amount":"5.00","reason":"late"}"#,
+        );
+        assert_spelt(
+            &correct("five"),
+            r#"{"command":"correct_entry","entry":"e","amount":"five","reason":"late"}"#,
+        );
         let (consumer, event) = (Some(Consumer::Accounting), Sequence(7));
+        assert_spelt(
+            &SetAside {
+                consumer: None,
+                event,
+                reason: None,
+            },
+            r#"{"command":"set_aside","consumer":null,"event":7,"reason":null}"#,
+        );
         let reason = text("broken");
-        let others = [
-            (
-                spelt(&correct("5")),
-                r#"{"command":"correct_entry","entry":"e","amount":"5.00","reason":"late"}"#,
-            ),
-            (
-                spelt(&correct("five")),
-                r#"{"command":"correct_entry","entry":"e","amount":"five","reason":"late"}"#,
-            ),
-            (
-                spelt(&SetAside {
-                    consumer: None,
-                    event,
-                    reason: None,
-                }),
-                r#"{"command":"set_aside","consumer":null,"event":7,"reason":null}"#,
-            ),
-            (
-                spelt(&RetryEvent {
-                    consumer,
-                    event,
-                    reason: reason.clone(),
-                }),
-                r#"{"command":"retry_event","consumer":"accounting","event":7,"reason":"broken"}"#,
-            ),
-            (
-                spelt(&SkipEvent {
-                    consumer,
-                    event,
-                    reason: reason.clone(),
-                }),
-                r#"{"command":"skip_event","consumer":"accounting","event":7,"reason":"broken"}"#,
-            ),
-        ];
-        for (spelling, expected) in others {
-            assert_eq!(spelling, expected);
-        }
+        assert_spelt(
+            &RetryEvent {
+                consumer,
+                event,
+                reason: reason.clone(),
+            },
+            r#"{"command":"retry_event","consumer":"accounting","event":7,"reason":"broken"}"#,
+        );
+        assert_spelt(
+            &SkipEvent {
+                consumer,
+                event,
+                reason,
+            },
+            r#"{"command":"skip_event","consumer":"accounting","event":7,"reason":"broken"}"#,
+        );
     }
 }

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::app::command::{RetryEvent, SetAside, SkipEvent};
 use crate::app::identity::Caller;
-use crate::app::write::{Manner, Outcome};
+use crate::app::write::{Manner, Outcome, with_ids};
 use crate::app::{App, AppError};
+use crate::consumers::dispatch;
 use crate::consumers::withheld::{is_of_the_books, waits_with};
-use crate::consumers::{Surroundings, dispatch, tracker};
 use crate::domain::dead_letter::{LetterState, Stop, Target};
 use crate::domain::event::{Consumer, Event};
 use crate::domain::id::{Sequence, UserId};
@@ -20,7 +20,9 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::user::User;
 use crate::event_log::{LogError, OwnedLine};
-use crate::state::{Recorded, Resolution, StateIndex};
+use crate::state::{Check, Recorded, Resolution, StateIndex};
+use crate::turn::Surroundings;
+use crate::turn::index::open_index;
 
 /// The consumers that can set an event aside; the state index cannot.
 pub const CONSUMERS: [Consumer; 3] = [
@@ -238,7 +240,7 @@ impl App<'_> {
                 sequence,
                 &command,
                 manner,
-                |target, actor| target.retry(actor, unreadable, reason),
+                |target, actor| target.retry(actor, unreadable.clone(), reason),
             )
         })
     }
@@ -324,13 +326,19 @@ impl App<'_> {
         sequence: Sequence,
         command: &impl Serialize,
         manner: &Manner,
-        decide: impl FnOnce(&Target, &User) -> Result<Vec<Event>, Rejection>,
+        decide: impl Fn(&Target, &User) -> Result<Vec<Event>, Rejection>,
     ) -> Result<Outcome, AppError> {
-        let index = tracker::open_index(&self.around())?;
-        self.execute_deciding(&index, caller.user.id, command, manner, |actor, _, _| {
-            let target = target(&self.around(), &index, consumer, sequence)?;
-            Ok(decide(&target, actor)?)
-        })
+        let index = open_index(&self.around(), Check::Headers)?;
+        self.carry_out(
+            &index,
+            caller.user.id,
+            command,
+            manner,
+            |actor, at, dice| {
+                let target = target(&self.around(), &index, consumer, sequence)?;
+                Ok(with_ids(decide(&target, actor)?, at, dice))
+            },
+        )
     }
 }
 

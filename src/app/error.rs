@@ -15,6 +15,8 @@ use crate::event_log::LogError;
 use crate::reports::error::ReportError;
 use crate::state::StateError;
 use crate::store::StoreError;
+use crate::turn::Overtaken;
+use crate::turn::clock::StampError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -115,4 +117,23 @@ pub fn in_full(error: &dyn std::error::Error) -> String {
         }
     }
     text
+}
+
+impl From<StampError> for AppError {
+    fn from(error: StampError) -> AppError {
+        match error {
+            StampError::Rejected(rejection) => AppError::Rejected(rejection),
+            StampError::Log(error) => AppError::Log(error),
+        }
+    }
+}
+
+impl Overtaken for AppError {
+    fn is_overtaken(&self) -> bool {
+        match self {
+            AppError::Log(error) => error.is_overtaken(),
+            AppError::Consume(error) => error.is_overtaken(),
+            _ => false,
+        }
+    }
 }

@@ -9,7 +9,6 @@ use tempfile::TempDir;
 use crate::app::founding::Founding;
 use crate::app::identity::Caller;
 use crate::app::{App, Environment, Opening};
-use crate::consumers::Notices;
 use crate::credentials::Password;
 use crate::domain::clock::Clock;
 use crate::domain::company::FoundCompany;
@@ -20,6 +19,7 @@ use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
 use crate::event_log::{FileLog, Hash, Patience};
 use crate::store::StoreDirectory;
+use crate::turn::Notices;
 
 pub const FOUNDED: &str = "2026-10-01T06:00:00Z";
 pub const NOW: &str = "2026-11-22T10:00:00Z";

@@ -8,7 +8,7 @@ use crate::credentials::passwords::check_length;
 use crate::credentials::{AuthDir, Password};
 use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::{Actor, Event};
-use crate::domain::id::{CompanyId, EventId, Sequence, UserId};
+use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Encoded, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
@@ -72,7 +72,7 @@ impl Founding {
         let mut dice = environment.dice("1");
         let events = self.company.decide(at, dice.as_mut())?;
         let founded = founded(&events);
-        let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(at)));
+        let facts = with_ids(events, at, dice.as_mut());
         let actor = Actor::User(founded.admin);
         let command_id = dice.uuid_v7(at).to_string();
         check_length(&self.admin_password)?;

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use error::AppError;
 
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Notices, Surroundings, feed, table_file, tracker};
+use crate::consumers::{ConsumeError, feed, table_file};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
@@ -40,6 +40,8 @@ use crate::domain::time::EventTime;
 use crate::event_log::{FileLog, LogError};
 use crate::state::StateIndex;
 use crate::store::{Database, StoreDirectory, Tables};
+use crate::turn::index::index_at_head;
+use crate::turn::{Notices, Surroundings};
 
 /// What comes from outside: clock and dice, pinned or real.
 pub trait Environment: Clock {
@@ -139,7 +141,7 @@ impl<'e> App<'e> {
     /// # Errors
     /// If it cannot be opened or the log cannot be read.
     pub fn index(&self) -> Result<StateIndex, AppError> {
-        Ok(tracker::index_at_head(&self.around())?)
+        Ok(index_at_head(&self.around())?)
     }
 
     /// # Errors

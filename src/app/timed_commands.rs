@@ -8,19 +8,19 @@
 use std::cell::Cell;
 
 use crate::app::command::Command;
-use crate::app::write::with_ids;
+use crate::app::write::{batch_of, with_ids};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
-use crate::consumers::run::with_accounting;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, report_recovery};
+use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
-use crate::domain::event::{Actor, Event, Fact};
-use crate::domain::id::{EventId, Sequence};
+use crate::domain::event::{Event, Fact};
+use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, Hash, Head, LogError, Writer};
 use crate::state::{Checkpoint, Recorded, StateIndex};
+use crate::turn::Surroundings;
 
 /// A group is appended when it has this many events or bytes.
 const GROUP_EVENTS_MAX: usize = 10_000;
@@ -89,14 +89,8 @@ impl<'i> BatchDecider<'i> {
         if events.is_empty() {
             return Ok(None);
         }
-        let batch = Batch {
-            time: *at,
-            actor: Actor::User(actor.id),
-            facts: with_ids(events, || EventId::from_uuid(dice.uuid_v7(*at))),
-            command_id: key
-                .map_or_else(|| dice.uuid_v7(*at).to_string(), |(key, _)| key.to_owned()),
-            command_hash: key.map(|(_, hash)| hash),
-        };
+        let facts = with_ids(events, *at, dice);
+        let batch = batch_of(facts, *at, actor, *key, dice);
         Recorded::of_batch(&batch, self.next)
             .try_for_each(|recorded| self.index.apply(&recorded))?;
         self.next = self.next.plus(batch.facts.len() as u64);
@@ -140,7 +134,7 @@ impl App<'_> {
         work: impl FnOnce(Option<&mut Accounting<'_>>) -> Result<T, AppError>,
     ) -> Result<T, AppError> {
         if closes {
-            with_accounting(&self.around(), |accounting| Ok(work(Some(accounting))))?
+            self.with_accounting(|accounting| work(Some(accounting)))
         } else {
             work(None)
         }
@@ -183,8 +177,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             clock: history_clock,
             ..app.around()
         };
-        let writer = app.log.writer(&around.patience())?;
-        report_recovery(writer.recovery(), app.notices);
+        let writer = around.writer()?;
         let began = writer.head().sequence;
         let group = Vec::new();
         Ok(BatchAppender {

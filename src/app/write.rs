@@ -1,4 +1,5 @@
-//! Carries a command out: lock, bring the index to the head, replay or decide, append, apply.
+//! Carries a request out: takes the turn, brings the index to the head, replays or decides, appends,
+//! applies.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::command::{Command, hash};
 use crate::app::{App, AppError};
-use crate::consumers::{self, report_recovery, tracker};
+use crate::consumers::ConsumeError;
 use crate::credentials::secret::without_tokens;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
@@ -14,8 +15,11 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, FileLog, Writer};
-use crate::state::{Checkpoint, GivenCommand, Recorded, StateIndex, set_aside};
+use crate::event_log::{Batch, FileLog, Hash, Writer};
+use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateIndex, set_aside};
+use crate::turn::begin_again;
+use crate::turn::clock::{StampError, stamp};
+use crate::turn::index::{catch_up, open_index};
 
 /// Keys that popug-cli makes itself begin so.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
@@ -49,7 +53,7 @@ impl App<'_> {
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
         self.execute_on(
-            &tracker::open_index(&self.around())?,
+            &open_index(&self.around(), Check::Headers)?,
             caller,
             command,
             manner,
@@ -67,57 +71,56 @@ impl App<'_> {
         command: &Command,
         manner: &Manner,
     ) -> Result<Outcome, AppError> {
-        self.execute_deciding(index, caller, command, manner, |actor, at, dice| {
-            command.decide(index, actor, at, dice)
+        self.carry_out(index, caller, command, manner, |actor, at, dice| {
+            let events = command.decide(index, actor, at, dice)?;
+            Ok(with_ids(events, at, dice))
         })
     }
 
-    /// The same, with `decide` in place of the command's own decision.
-    pub(super) fn execute_deciding(
+    /// Carries out any request of a caller. This is the one way of all of them: take the turn, bring
+    /// the index to the head, replay a known key, stamp, decide, append, follow. If another decider
+    /// came first, it begins again.
+    ///
+    /// # Errors
+    /// Refusals in the order: key known with other content, then what `decide` refuses before a
+    /// clock that is behind, the clock, everything else that `decide` refuses, the key.
+    pub(super) fn carry_out(
         &self,
         index: &StateIndex,
         caller: UserId,
-        command: &impl Serialize,
+        request: &impl Serialize,
         manner: &Manner,
-        decide: impl FnOnce(&User, EventTime, &mut dyn Dice) -> Result<Vec<Event>, AppError>,
+        mut decide: impl FnMut(&User, EventTime, &mut dyn Dice) -> Result<Vec<Fact>, AppError>,
     ) -> Result<Outcome, AppError> {
-        let mut writer = self.log.writer(&self.around().patience())?;
-        report_recovery(writer.recovery(), self.notices);
-        tracker::catch_up(&self.around(), index)?;
-        let actor = self.actor(index, caller)?;
-        if let Some(replayed) = self.replay(index, &actor, command, manner)? {
-            return Ok(replayed);
-        }
-        let stamped = self.stamp(&writer);
-        let time = stamped
-            .as_ref()
-            .ok()
-            .copied()
-            .or(writer.last_time())
-            .unwrap_or_else(|| self.environment.now());
-        let mut dice = self
-            .environment
-            .dice(&writer.head().sequence.next().to_string());
-        let events = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
-        check_key(manner)?;
-        if events.is_empty() {
-            return Ok(Outcome {
-                events: Vec::new(),
-                replayed: false,
-            });
-        }
-        let facts = with_ids(events, || EventId::from_uuid(dice.uuid_v7(time)));
-        let batch = Batch {
-            time,
-            actor: Actor::User(actor.id),
-            command_id: manner
-                .key
-                .clone()
-                .unwrap_or_else(|| dice.uuid_v7(time).to_string()),
-            command_hash: manner.key.as_ref().map(|_| hash(command, actor.id)),
-            facts,
-        };
-        self.append_and_follow(&mut writer, index, batch)
+        let around = self.around();
+        begin_again(|| {
+            let mut writer = around.writer()?;
+            catch_up(&around, index)?;
+            let actor = self.actor(index, caller)?;
+            if let Some(replayed) = self.replay(index, &actor, request, manner)? {
+                return Ok(replayed);
+            }
+            let stamped = stamp(writer.last_time(), &around);
+            // Refusals that come before the clock's are looked for even if the clock is behind.
+            let time = match (&stamped, writer.last_time()) {
+                (Ok(time), _) => *time,
+                (Err(_), last) => last.unwrap_or_else(|| self.environment.now()),
+            };
+            let first = writer.head().sequence.next();
+            let mut dice = self.environment.dice(&first.to_string());
+            let facts = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
+            check_key(manner)?;
+            if facts.is_empty() {
+                return Ok(Outcome {
+                    events: Vec::new(),
+                    replayed: false,
+                });
+            }
+            let key = manner.key.as_deref();
+            let key = key.map(|key| (key, hash(request, actor.id)));
+            let batch = batch_of(facts, time, &actor, key, dice.as_mut());
+            self.append_and_follow(&mut writer, index, batch)
+        })
     }
 
     /// The caller's present state from the index, if they may write at all.
@@ -160,14 +163,6 @@ impl App<'_> {
         }))
     }
 
-    /// The time of the next batch.
-    ///
-    /// # Errors
-    /// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
-    pub(super) fn stamp(&self, writer: &Writer<'_>) -> Result<EventTime, AppError> {
-        Ok(consumers::stamp(writer.last_time(), &self.around())?)
-    }
-
     fn append_and_follow(
         &self,
         writer: &mut Writer<'_>,
@@ -205,17 +200,19 @@ impl App<'_> {
 /// A clock that is behind is a matter of state: it is heard after what does not exist and what is
 /// not allowed, and before anything else.
 fn in_order(
-    stamped: Result<EventTime, AppError>,
-    decided: Result<Vec<Event>, AppError>,
-) -> Result<Vec<Event>, AppError> {
+    stamped: Result<EventTime, StampError>,
+    decided: Result<Vec<Fact>, AppError>,
+) -> Result<Vec<Fact>, AppError> {
     let comes_first = |refused: &AppError| match refused {
-        AppError::Rejected(rejection) => rejection.precedes_clock(),
+        AppError::Rejected(rejection) | AppError::Consume(ConsumeError::Rejected(rejection)) => {
+            rejection.precedes_clock()
+        }
         _ => true,
     };
     match (stamped, decided) {
         (Ok(_), decided) => decided,
         (Err(_), Err(refused)) if comes_first(&refused) => Err(refused),
-        (Err(clock), _) => Err(clock),
+        (Err(clock), _) => Err(clock.into()),
     }
 }
 
@@ -223,7 +220,7 @@ fn in_order(
 ///
 /// # Errors
 /// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::TokenInKey`], [`Rejection::ReservedKey`]
-pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
+fn check_key(manner: &Manner) -> Result<(), Rejection> {
     let Some(key) = &manner.key else {
         return Ok(());
     };
@@ -252,15 +249,35 @@ pub(super) fn check_key(manner: &Manner) -> Result<(), Rejection> {
 }
 
 /// Gives each event its id.
-pub(super) fn with_ids(events: Vec<Event>, mut id: impl FnMut() -> EventId) -> Vec<Fact> {
-    events
-        .into_iter()
-        .map(|event| Fact {
-            id: id(),
-            causation: None,
-            event,
-        })
-        .collect()
+pub(super) fn with_ids(events: Vec<Event>, at: EventTime, dice: &mut dyn Dice) -> Vec<Fact> {
+    let fact = |event| Fact {
+        id: EventId::from_uuid(dice.uuid_v7(at)),
+        causation: None,
+        event,
+    };
+    events.into_iter().map(fact).collect()
+}
+
+/// The batch of what `actor` decided, under the key that was given with the hash of the request, or
+/// under a new one.
+pub(super) fn batch_of(
+    facts: Vec<Fact>,
+    time: EventTime,
+    actor: &User,
+    key: Option<(&str, Hash)>,
+    dice: &mut dyn Dice,
+) -> Batch {
+    let (command_id, command_hash) = match key {
+        Some((key, hash)) => (key.to_owned(), Some(hash)),
+        None => (dice.uuid_v7(time).to_string(), None),
+    };
+    Batch {
+        time,
+        actor: Actor::User(actor.id),
+        command_id,
+        command_hash,
+        facts,
+    }
 }
 
 fn numbered(batch: Batch, first: Sequence) -> Vec<(Sequence, Event)> {
@@ -316,9 +333,11 @@ mod tests {
             actor: Actor::User(assigned.assignee_id),
             command_id: text("somebody else's"),
             command_hash: None,
-            facts: with_ids(vec![event(assigned)], || {
-                EventId::from_uuid(uuid::Uuid::max())
-            }),
+            facts: vec![Fact {
+                id: EventId::from_uuid(uuid::Uuid::max()),
+                causation: None,
+                event: event(assigned),
+            }],
         };
         let head = *writer.head();
         let _ = writer.append(&head, &batch).unwrap();

@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use serde::Serialize;
 
 use crate::cli::global::{Global, ProgressStyle};
-use crate::consumers::Notices;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::files::held;
+use crate::turn::Notices;
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -6,8 +6,8 @@
 
 use crate::app::App;
 use crate::cli::reporter::Reporter;
-use crate::consumers::Notices;
 use crate::consumers::notifier::Outstanding;
+use crate::turn::Notices;
 
 /// Tells of mails after they were sent. Tables that cannot be read stop the notifier, which is told by itself.
 pub struct Teller {

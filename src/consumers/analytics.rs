@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use crate::consumers::ConsumeError;
 use crate::consumers::projection::{OwnTables, Projection};
-use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Event;
 use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
 use crate::store::tables::{SettledRow, SettledRows};
 use crate::store::{Database, StoreError};
+use crate::turn::Surroundings;
 
 /// The tables of `analytics.duckdb`.
 pub type Analytics<'d> = Projection<'d, SettledTable>;

@@ -3,10 +3,11 @@
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::table_file::{TableFile, process_lock};
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, notifier};
+use crate::consumers::{ConsumeError, WriterAccess, notifier};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::store::Tables;
+use crate::turn::Surroundings;
 
 /// Runs `decide` under the lock of `consumer`, so that nothing is decided about dead letters while it runs.
 ///

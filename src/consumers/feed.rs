@@ -3,12 +3,13 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
+use crate::consumers::ConsumeError;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{FileLog, Line, LogError, Reader};
 use crate::state::{Checkpoint, Recorded};
+use crate::turn::Surroundings;
 
 const CHUNK_EVENTS: u64 = 4096;
 const CHUNKS_AHEAD: usize = 4;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::consumers::accounting::CloseRequest;
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outgoing, Retried};
-use crate::consumers::{ConsumeError, Consumed, Notices, Surroundings, WriterAccess, run};
+use crate::consumers::{ConsumeError, Consumed, WriterAccess, run};
 use crate::domain::clock::Clock;
 use crate::domain::event::{
     Actor, AssignmentReason, CompanyFounded, Consumer, Event, Fact, MailFailed, MailSent,
@@ -25,6 +25,7 @@ use crate::event_log::{Batch, FileLog};
 use crate::mail::{Sender, SmtpServer, SmtpTransport};
 use crate::state::Recorded;
 use crate::store::StoreDirectory;
+use crate::turn::{Notices, Surroundings};
 
 const LOCK_WAIT: Duration = Duration::from_secs(20);
 

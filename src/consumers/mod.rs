@@ -23,19 +23,19 @@ pub mod table_file;
 pub mod tracker;
 pub mod withheld;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use crate::domain::clock::{self, Clock, Stamp};
 use crate::domain::dead_letter::Stop;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
-use crate::domain::time::{BusinessDate, EventTime};
-use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
-use crate::state::{Opened, StateError};
-use crate::store::{StoreDirectory, StoreError};
+use crate::domain::time::BusinessDate;
+use crate::event_log::{LogError, Writer};
+use crate::state::StateError;
+use crate::store::StoreError;
+use crate::turn::clock::StampError;
+use crate::turn::{Overtaken, Surroundings};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
@@ -91,6 +91,21 @@ pub enum ConsumeError {
     },
 }
 
+impl From<StampError> for ConsumeError {
+    fn from(error: StampError) -> ConsumeError {
+        match error {
+            StampError::Rejected(rejection) => ConsumeError::Rejected(rejection),
+            StampError::Log(error) => ConsumeError::Log(error),
+        }
+    }
+}
+
+impl Overtaken for ConsumeError {
+    fn is_overtaken(&self) -> bool {
+        matches!(self, ConsumeError::Log(error) if error.is_overtaken())
+    }
+}
+
 impl ConsumeError {
     /// The event that its consumer cannot apply, now or ever. `None` if trying again may help.
     pub fn stop(&self) -> Option<Stop> {
@@ -106,46 +121,6 @@ impl ConsumeError {
         };
         Some(Stop { sequence, reason })
     }
-}
-
-/// What a consumer works with.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    pub directory: &'a StoreDirectory,
-    pub log: &'a FileLog,
-    pub clock: &'a dyn Clock,
-    pub lock_wait: Duration,
-    /// Shown to processes that wait for us.
-    pub holder: &'a str,
-    pub notices: &'a dyn Notices,
-}
-
-impl Surroundings<'_> {
-    pub fn patience(&self) -> Patience {
-        Patience {
-            wait: self.lock_wait,
-            holder: self.holder.to_owned(),
-        }
-    }
-}
-
-impl<'l> Surroundings<'l> {
-    /// Takes the writer lock, telling what was recovered.
-    ///
-    /// # Errors
-    /// If another process holds it for longer than the lock wait, or the log is damaged.
-    pub fn writer(&self) -> Result<Writer<'l>, LogError> {
-        let writer = self.log.writer(&self.patience())?;
-        report_recovery(writer.recovery(), self.notices);
-        Ok(writer)
-    }
-}
-
-/// Told what happens on the way, for people.
-pub trait Notices {
-    fn warn(&self, message: &str);
-    /// `done` of `total` events are applied.
-    fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence);
 }
 
 /// What one run of a consumer did.
@@ -178,81 +153,4 @@ impl<'l> WriterAccess<'_, 'l> {
             WriterAccess::PerBatch => write(&mut around.writer()?),
         }
     }
-}
-
-/// Tells if opening a SQLite file, which people know as `name`, found more than a sound one.
-fn tell_opened(around: &Surroundings<'_>, name: &str, path: &Path, opened: Opened) {
-    match opened {
-        Opened::AsItWas | Opened::Anew => {}
-        Opened::MovedAside(aside) => around.notices.warn(&format!(
-            "{name} was damaged; it is kept as {} and rebuilt from the log",
-            aside.display()
-        )),
-        Opened::InMemory(obstacle) => around.notices.warn(&format!(
-            "the disk of {} {obstacle}; the log is read into memory instead",
-            path.display()
-        )),
-    }
-}
-
-/// Tells what recovery did, if it did anything.
-pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
-    if recovery.happened() {
-        notices.warn(&format!(
-            "the log had an unfinished end: {} whole events were kept, {} bytes cut",
-            recovery.published_events, recovery.cut_bytes
-        ));
-    }
-}
-
-/// Stamps the next batch, warning of a clock that is behind.
-///
-/// # Errors
-/// As [`check_clock`].
-pub fn stamp(
-    last: Option<EventTime>,
-    around: &Surroundings<'_>,
-) -> Result<EventTime, ConsumeError> {
-    let stamp = check_clock(last, around)?;
-    if let Some(behind) = stamp.warn_behind_micros {
-        around.notices.warn(&format!(
-            "the clock is {} s behind the log's last event; the event takes that event's time",
-            behind / 1_000_000
-        ));
-    }
-    Ok(stamp.time)
-}
-
-/// Whether a batch could be stamped now.
-///
-/// # Errors
-/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
-pub fn check_clock(
-    last: Option<EventTime>,
-    around: &Surroundings<'_>,
-) -> Result<Stamp, ConsumeError> {
-    match clock::stamp(around.clock.now(), last) {
-        Err(Rejection::ClockBehind { now, last, .. }) => {
-            let before_jump = last_event_before(around.log, now)?;
-            Err(Rejection::ClockBehind {
-                now,
-                last,
-                before_jump,
-            }
-            .into())
-        }
-        other => Ok(other?),
-    }
-}
-
-/// The last event that is not later than `now`.
-fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, LogError> {
-    let mut last = Sequence::ZERO;
-    log.for_each(Sequence::FIRST, &mut |line| {
-        if line.event_time()? <= now {
-            last = line.sequence;
-        }
-        Ok(())
-    })?;
-    Ok(last)
 }

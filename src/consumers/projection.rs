@@ -8,14 +8,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::consumers::ConsumeError;
 use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::follow;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
 use crate::state::{Checkpoint, Recorded};
 use crate::store::{Database, StoreError};
+use crate::turn::Surroundings;
 
 /// How many events are held in memory before they are handed to DuckDB.
 const FLUSH_EVENTS: u64 = 100_000;

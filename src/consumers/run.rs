@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
 use crate::consumers::table_file::TableFile;
-use crate::consumers::{ConsumeError, Consumed, Surroundings, WriterAccess};
+use crate::consumers::{ConsumeError, Consumed, WriterAccess};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::store::Tables;
+use crate::turn::{Surroundings, begin_again};
 
 /// Locks are let go after this much work, so that others get their turn.
 pub(super) const SLICE: Duration = Duration::from_secs(1);
@@ -28,19 +29,21 @@ pub fn consume_accounting<'l>(
     let mut had_reacted = false;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
-        let sliced = with_accounting(around, |accounting| {
-            let from = accounting.position().sequence;
-            let done = accounting.advance(around, access, deadline)?;
-            let (applied, appended) = accounting.counts();
-            let to = accounting.position().sequence;
-            let slice = Consumed {
-                consumer: Consumer::Accounting,
-                from,
-                to,
-                applied,
-                appended,
-            };
-            Ok((slice, done, accounting.has_reacted_to(until)))
+        let sliced = begin_again(|| {
+            with_accounting(around, |accounting| {
+                let from = accounting.position().sequence;
+                let done = accounting.advance(around, access, deadline)?;
+                let (applied, appended) = accounting.counts();
+                let to = accounting.position().sequence;
+                let slice = Consumed {
+                    consumer: Consumer::Accounting,
+                    from,
+                    to,
+                    applied,
+                    appended,
+                };
+                Ok((slice, done, accounting.has_reacted_to(until)))
+            })
         });
         if matches!(sliced, Err(ConsumeError::Stopped { .. })) {
             keep_what_was_read(around)?;

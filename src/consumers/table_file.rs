@@ -13,7 +13,7 @@ use crate::consumers::feed::check_on_chain;
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::projection::{OwnTables, Projection};
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings, contents, report_recovery};
+use crate::consumers::{ConsumeError, contents};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::files::keep_aside;
@@ -21,6 +21,7 @@ use crate::files::replace::put_in_place;
 use crate::store::database::remove;
 use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
+use crate::turn::{Surroundings, report_recovery};
 
 /// A consumer's live file, open for writing, and what the consumer leaves out. As long as the lock is held no other
 /// process of the consumer works, and nothing is decided about dead letters.

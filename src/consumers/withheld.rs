@@ -10,13 +10,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::consumers::{ConsumeError, Surroundings, tracker};
+use crate::consumers::ConsumeError;
 use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Consumer, Event, EventKind, Subject};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::event_log::{FileLog, Line, LineKind, LogError, Reader};
-use crate::state::{Checkpoint, Recorded, Resolution};
+use crate::state::{Check, Checkpoint, Recorded, Resolution};
+use crate::turn::Surroundings;
+use crate::turn::index::{catch_up, open_index};
 
 /// An event that something was decided about.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -259,9 +261,9 @@ pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
 /// Every decision in the log. The state index knows them; where it cannot follow the log, or has
 /// followed another, what it lacks is read from the log.
 fn decisions(around: &Surroundings<'_>) -> Result<Vec<Resolution>, ConsumeError> {
-    let index = tracker::open_index(around)?;
+    let index = open_index(around, Check::Headers)?;
     // An index that stays behind stops the commands that decide from it, and no consumer.
-    let _ = tracker::catch_up(around, &index);
+    let _ = catch_up(around, &index);
     let checkpoint = index.checkpoint()?;
     if checkpoint == Checkpoint::from(&around.log.head()?) {
         return Ok(index.resolutions()?);

@@ -26,11 +26,12 @@ use crate::app::identity::Caller;
 use crate::app::timed_commands::{BatchAppender, BatchDecider, HistoryClock};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
-use crate::consumers::tracker;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::{FileLog, LogError};
+use crate::turn::clock::stamp;
+use crate::turn::index::index_at_head;
 pub use columns::Reading;
 use csv_file::CsvFile;
 use plan::{Plan, Planner, Step};
@@ -141,7 +142,7 @@ impl App<'_> {
     ) -> Result<ImportSummary, AppError> {
         let history_clock = HistoryClock::new(self.environment.now());
         let mut appender = BatchAppender::open(self, &history_clock, accounting)?;
-        let index = tracker::index_at_head(&self.around())?;
+        let index = index_at_head(&self.around())?;
         let importer = self.actor(&index, caller.user.id)?;
         importer.require(Right::Administer)?;
         let head = *appender.writer().head();
@@ -149,7 +150,7 @@ impl App<'_> {
         let mut planner =
             Planner::new(self, &index, csv_file, importer, decider, appender.writer());
         if kind != ImportKind::Activity {
-            planner.at_once(self.stamp(appender.writer())?);
+            planner.at_once(stamp(appender.writer().last_time(), &self.around())?);
         }
         let (plan, decider) = planner.decide_all(kind, progress)?;
         let summary = settle(csv_file, plan.summary, options.on_error)?;

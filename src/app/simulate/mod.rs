@@ -21,15 +21,16 @@ use uuid::{Builder, Uuid};
 use crate::app::identity::Caller;
 use crate::app::timed_commands::{BatchAppender, HistoryClock};
 use crate::app::{App, AppError};
+use crate::consumers::WriterAccess;
 use crate::consumers::accounting::Accounting;
 use crate::consumers::run::{consume_accounting, consume_analytics};
-use crate::consumers::{WriterAccess, tracker};
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::event_log::Hash;
+use crate::turn::index::index_at_head;
 use day::Office;
 
 /// What to play.
@@ -107,7 +108,7 @@ impl App<'_> {
         let now = self.environment.now();
         let history_clock = HistoryClock::new(now);
         let appender = BatchAppender::open(self, &history_clock, Some(accounting))?;
-        let index = tracker::index_at_head(&self.around())?;
+        let index = index_at_head(&self.around())?;
         let admin = self.actor(&index, caller.user.id)?;
         admin.require(Right::Administer)?;
         let company = self.company(&index)?;

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, HashSet};
 use crate::app::AppError;
 use crate::app::fixture::Store;
 use crate::app::simulate::{Simulated, Simulation};
+use crate::consumers::WriterAccess;
 use crate::consumers::run::{consume_accounting, consume_analytics};
-use crate::consumers::{WriterAccess, tracker};
 use crate::domain::id::Sequence;
 use crate::domain::role::Role;
+use crate::state::Check;
+use crate::turn::index::open_index;
 
 const SMALL: Simulation = Simulation {
     days: 15,
@@ -159,7 +161,7 @@ fn all_consumers_end_at_the_head() {
     assert_eq!(called.get(), 1);
     assert_eq!(*days.borrow(), (1..=15).collect::<Vec<_>>());
     let head = app.log.head().unwrap().sequence;
-    let index = tracker::open_index(&app.around()).unwrap();
+    let index = open_index(&app.around(), Check::Headers).unwrap();
     assert_eq!(index.checkpoint().unwrap().sequence, head);
     let accounting = consume_accounting(&app.around(), &mut WriterAccess::PerBatch).unwrap();
     let analytics = consume_analytics(&app.around()).unwrap();

@@ -19,7 +19,7 @@ use crate::cli::program::Ended;
 use crate::cli::shell::history::{History, LINES_MAX};
 use crate::cli::shell::names::{Name, Names};
 use crate::cli::shell::{Shell, Step, complete, line};
-use crate::consumers::Notices;
+use crate::turn::Notices;
 
 /// # Errors
 /// If the terminal cannot be used.

@@ -5,10 +5,12 @@
 
 use std::thread::{Scope, ScopedJoinHandle};
 
-use crate::consumers::{ConsumeError, Surroundings, tracker};
+use crate::consumers::ConsumeError;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Encoded, Head, LogError, Writer};
-use crate::state::{Checkpoint, StateIndex};
+use crate::state::{Check, Checkpoint, StateIndex};
+use crate::turn::Surroundings;
+use crate::turn::index::{catch_up, open_index};
 
 pub(super) struct Appending<'s, 'e> {
     threads: &'s Scope<'s, 'e>,
@@ -87,10 +89,10 @@ impl<'s, 'e> Appending<'s, 'e> {
         failpoint!("reaction.after_append");
         let index = match self.index.take() {
             Some(index) => index,
-            None => tracker::open_index(around)?,
+            None => open_index(around, Check::Headers)?,
         };
         if !index.pass_over(&before, &last)? {
-            tracker::catch_up(around, &index)?;
+            catch_up(around, &index)?;
         }
         self.index = Some(index);
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
+use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, DayClosed, Event, Fact};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::close::Closing;
@@ -13,6 +13,8 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
 use crate::state::Recorded;
 use crate::store::{Database, StoreError};
+use crate::turn::Surroundings;
+use crate::turn::clock::stamp;
 
 /// Which dates to close, and as whom.
 #[derive(Clone, Debug)]
@@ -104,12 +106,8 @@ impl Accounting<'_> {
                     through_sequence,
                     skipped_events,
                 };
-                let facts = self.projection.common.books_mut().decide_close(&closing);
+                let (facts, day) = self.projection.common.books_mut().decide_close(&closing);
                 check_payouts(date, &facts, &due)?;
-                let Some(Event::DayClosed(day)) = facts.last().map(|fact| fact.event.clone())
-                else {
-                    unreachable!("a close ends with day.closed")
-                };
                 let actor = Actor::User(request.by);
                 let proposal = Proposal {
                     actor,

@@ -17,19 +17,19 @@ mod tests;
 use std::time::Instant;
 
 pub use close::{CloseRequest, Closed, Closes};
-pub use correct::{Corrected, Correction};
 pub use owed::{first_owed, has_entries_behind, stop};
 pub use tables::AccountingTables;
 
 use crate::consumers::projection::Projection;
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess};
+use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Hash, Head, Writer};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
+use crate::turn::Surroundings;
 use owed::last_sequence;
 use reaction::TaskAccounts;
 

@@ -12,7 +12,7 @@ use crate::consumers::accounting::owed::{Owed, Progress, without_entries};
 use crate::consumers::accounting::{Accounting, Proposal, owed};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
+use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
@@ -22,6 +22,8 @@ use crate::event_log::{Hash, Line};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::tables::{WantedRow, WantedRows};
 use crate::store::{Database, StoreError};
+use crate::turn::Surroundings;
+use crate::turn::clock::stamp;
 
 /// The most events in one batch of entries.
 const BATCH_EVENTS_MAX: usize = 10_000;

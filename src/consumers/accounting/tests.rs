@@ -8,17 +8,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::consumers::accounting::{Corrected, Correction};
 use crate::consumers::fixture::*;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, run, table_file};
-use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned, TaskPriced};
+use crate::consumers::{ConsumeError, WriterAccess, run, table_file};
+use crate::domain::event::{Actor, AssignmentReason, Event, EventKind, TaskAssigned, TaskPriced};
 use crate::domain::id::EventId;
 use crate::domain::ledger::correct::Correct;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::user::User;
-use crate::event_log::{FileLog, LogError};
+use crate::event_log::{Batch, FileLog, LogError};
 use crate::store::{Database, Tables};
+use crate::turn::Surroundings;
 
 fn consume(store: &Store) -> Result<u64, ConsumeError> {
     run::consume_accounting(&store.around(), &mut WriterAccess::PerBatch)
@@ -288,7 +288,7 @@ fn correct(store: &Store, number: u64) {
     try_to_correct(store, number, "a correction").unwrap();
 }
 
-fn try_to_correct(store: &Store, number: u64, key: &str) -> Result<Corrected, ConsumeError> {
+fn try_to_correct(store: &Store, number: u64, key: &str) -> Result<(), ConsumeError> {
     correct_entry(store, &fee_of(store, number), key)
 }
 
@@ -302,26 +302,33 @@ fn fee_of(store: &Store, number: u64) -> String {
     )
 }
 
-fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<Corrected, ConsumeError> {
+fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<(), ConsumeError> {
     let around = store.around();
     let anna = User::registered(&match joined("anna", Role::Admin) {
         Event::UserRegistered(registered) => registered,
         _ => unreachable!("joined registers"),
     });
-    let correction = Correction {
-        actor: &anna,
-        entry: entry.parse().unwrap(),
-        command: Correct {
-            amount: None,
-            reason: "by mistake".into(),
-        },
-        key: Ok(Some(key.into())),
-        command_hash: None,
-        mint: &mut |_, _| (EventId::from_uuid(company().derive(key)), "minted".into()),
-        is_key_taken: &|| Ok(false),
+    let id = EventId::from_uuid(company().derive(key));
+    let command = Correct {
+        amount: None,
+        reason: "by mistake".into(),
     };
-    let corrected = run::with_accounting(&around, |accounting| {
-        accounting.correct(&around, &mut WriterAccess::PerBatch, correction)
-    });
-    corrected.map(|corrected| corrected.expect("the key is not taken"))
+    run::with_accounting(&around, |accounting| {
+        let original = accounting.original(&around, entry.parse().unwrap())?;
+        let mut writer = around.writer()?;
+        let time = around.clock.now();
+        let fact = accounting.decide_correction(&around, &anna, (&original, &command), id, time)?;
+        let batch = Batch {
+            time,
+            actor: Actor::User(anna.id),
+            command_id: key.into(),
+            command_hash: None,
+            facts: vec![fact],
+        };
+        let expected = *writer.head();
+        writer.append(&expected, &batch)?;
+        drop(writer);
+        accounting.catch_up(&around, None)?;
+        accounting.commit()
+    })
 }

@@ -11,13 +11,15 @@ use crate::consumers::notifier::recorded::attempted_since;
 use crate::consumers::notifier::routes::MailRoutes;
 use crate::consumers::notifier::rows::{CompanyRow, OwedMail};
 use crate::consumers::notifier::tables::MailTables;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, stamp};
+use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, Transport};
 use crate::domain::id::{EventId, PayoutId, Sequence};
 use crate::domain::money::Money;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Writer};
 use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
+use crate::turn::clock::stamp;
+use crate::turn::{Surroundings, begin_again};
 
 type Outcome = Result<Transport, SendError>;
 
@@ -53,15 +55,17 @@ pub(super) fn attempt<'l>(
         outcomes.extend(mailer.send(routes.transport(imported), &mails));
     }
     failpoint!("notifier.after_send");
-    access.with_writer(around, |writer| {
-        let touched = attempted_since(around, as_of)?;
-        let untouched = mails
-            .iter()
-            .filter(|mail| !touched.contains(&mail.waiting.payout_id));
-        let attempts = untouched
-            .filter_map(|mail| Some((mail, outcomes.remove(&mail.waiting.payout_id)?)))
-            .collect();
-        record(around, writer, &mailer.company, attempts)
+    begin_again(|| {
+        access.with_writer(around, |writer| {
+            let touched = attempted_since(around, as_of)?;
+            let untouched = mails
+                .iter()
+                .filter(|mail| !touched.contains(&mail.waiting.payout_id));
+            let attempts = untouched
+                .filter_map(|mail| Some((mail, outcomes.get(&mail.waiting.payout_id)?)))
+                .collect();
+            record(around, writer, &mailer.company, attempts)
+        })
     })
 }
 
@@ -153,7 +157,7 @@ fn record(
     around: &Surroundings<'_>,
     writer: &mut Writer<'_>,
     company: &CompanyRow,
-    attempts: Vec<(&OwedMail, Outcome)>,
+    attempts: Vec<(&OwedMail, &Outcome)>,
 ) -> Result<u64, ConsumeError> {
     if attempts.is_empty() {
         return Ok(0);
@@ -171,7 +175,7 @@ fn append(
     writer: &mut Writer<'_>,
     company: &CompanyRow,
     time: EventTime,
-    attempts: Vec<(&OwedMail, Outcome)>,
+    attempts: Vec<(&OwedMail, &Outcome)>,
 ) -> Result<u64, ConsumeError> {
     let Some((first, _)) = attempts.first() else {
         return Ok(0);
@@ -197,7 +201,7 @@ fn append(
     Ok(events)
 }
 
-fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
+fn fact(company: &CompanyRow, mail: &OwedMail, outcome: &Outcome) -> Fact {
     let OwedMail { waiting, email, .. } = mail;
     let (payout_id, user_id, attempt) = (waiting.payout_id, waiting.user_id, waiting.attempts + 1);
     let (name, event): (String, Event) = match outcome {
@@ -208,7 +212,7 @@ fn fact(company: &CompanyRow, mail: &OwedMail, outcome: Outcome) -> Fact {
                 user_id,
                 to,
                 message_id,
-                transport,
+                transport: *transport,
                 attempt,
             };
             (format!("mail/{payout_id}"), sent.into())

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use crate::consumers::common_tables::money;
 use crate::consumers::notifier::rows::OwedMail;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, feed, run, table_file};
+use crate::consumers::{ConsumeError, WriterAccess, feed, run, table_file};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::ledger::entry::EntryKind;
 use crate::mail::Line;
 use crate::store::{Database, StoreError, Tables};
+use crate::turn::Surroundings;
 
 pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
 

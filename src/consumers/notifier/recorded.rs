@@ -5,13 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::consumers::ConsumeError;
 use crate::consumers::notifier::rows::WaitingMail;
 use crate::consumers::notifier::tables::MailTables;
-use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::Event;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::event_log::LogError;
 use crate::state::Recorded;
+use crate::turn::Surroundings;
 
 /// Makes the tables anew if they say of a mail that waits, or of the one of `asked`, what the log does not. The
 /// log is read from the first of their payouts on.

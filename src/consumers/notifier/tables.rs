@@ -6,11 +6,11 @@ use std::time::Duration;
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
+use crate::consumers::ConsumeError;
 use crate::consumers::feed::{check_on_chain, follow};
 use crate::consumers::notifier::projection;
 use crate::consumers::notifier::rows::{self, CompanyRow, MailRow, OwedMail, WaitingMail};
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, Surroundings, tell_opened};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
@@ -18,6 +18,8 @@ use crate::domain::time::EventTime;
 use crate::event_log::FileLog;
 use crate::state::row::Blob;
 use crate::state::{Check, Checkpoint, ComparedTable, Layout, Recorded, SqliteFile, StateError};
+use crate::turn::Surroundings;
+use crate::turn::index::tell_opened;
 
 const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),

@@ -57,8 +57,9 @@ impl Books {
     }
 
     /// Closes the first open date: a payout for every user whose balance at its end is positive,
-    /// in order of their ids, then `day.closed`. The facts are posted to these books.
-    pub fn decide_close(&mut self, closing: &Closing) -> Vec<Fact> {
+    /// in order of their ids, then `day.closed`, which is also returned by itself. The facts are
+    /// posted to these books.
+    pub fn decide_close(&mut self, closing: &Closing) -> (Vec<Fact>, DayClosed) {
         let date = self.first_open_date();
         let mut facts = Vec::new();
         for user in self.due(date) {
@@ -77,9 +78,9 @@ impl Books {
         facts.push(Fact {
             id: self.close_event_id(date),
             causation: None,
-            event: closed.into(),
+            event: closed.clone().into(),
         });
-        facts
+        (facts, closed)
     }
 
     /// The id of the event that closes `date`.

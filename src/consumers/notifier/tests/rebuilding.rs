@@ -2,12 +2,13 @@
 
 use std::fs;
 
+use crate::consumers::ConsumeError;
 use crate::consumers::fixture::*;
 use crate::consumers::notifier;
 use crate::consumers::notifier::tests::checkpoint;
-use crate::consumers::{ConsumeError, Surroundings};
 use crate::domain::event::{Event, UserChanged, UserDeactivated};
 use crate::state::{Checkpoint, checked_pages, set_aside};
+use crate::turn::Surroundings;
 
 /// A sent mail, one that waits for its time, one that waits for somebody.
 fn with_mails_of_every_kind() -> Store {

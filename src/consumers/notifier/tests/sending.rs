@@ -10,7 +10,7 @@ use mail_parser::MessageParser;
 use crate::consumers::fixture::*;
 use crate::consumers::notifier::{self, MailRoutes, MailState, Outgoing};
 use crate::consumers::process_lock::ProcessLock;
-use crate::consumers::{ConsumeError, Surroundings, WriterAccess, table_file};
+use crate::consumers::{ConsumeError, WriterAccess, table_file};
 use crate::domain::event::{Actor, Consumer, Event, EventKind, Transport};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
@@ -18,6 +18,7 @@ use crate::event_log::{FileLog, LogError};
 use crate::mail::mail_server::MailServer;
 use crate::mail::{Sender, message_id};
 use crate::store::{Database, Tables};
+use crate::turn::Surroundings;
 
 fn text_of(bytes: &[u8]) -> String {
     MessageParser::default()

@@ -145,7 +145,7 @@ impl Bookkeeper {
                 through_sequence: Sequence(self.last_cause),
                 skipped_events: 0,
             };
-            let facts = self.books.decide_close(&closing);
+            let (facts, _) = self.books.decide_close(&closing);
             self.keep(facts);
         }
         self.closes[before..].to_vec()

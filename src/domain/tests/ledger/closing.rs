@@ -222,7 +222,7 @@ fn all_payouts_and_the_close_are_one_batch_with_the_close_last() {
         through_sequence: Sequence(9),
         skipped_events: 2,
     };
-    let facts = keeper.books.decide_close(&closing);
+    let (facts, _) = keeper.books.decide_close(&closing);
     let names: Vec<_> = facts
         .iter()
         .map(|fact| fact.event.kind().type_name())

@@ -281,7 +281,7 @@ impl Life {
                 through_sequence,
                 skipped_events: 0,
             };
-            let facts = self.books.decide_close(&closing);
+            let (facts, _) = self.books.decide_close(&closing);
             facts.into_iter().for_each(|fact| self.record(fact));
         }
     }

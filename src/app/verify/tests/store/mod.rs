@@ -17,7 +17,6 @@ use crate::app::identity::Caller;
 use crate::app::verify::Findings;
 use crate::app::write::Manner;
 use crate::app::{App, Environment, Opening};
-use crate::consumers::Notices;
 use crate::consumers::run::consume_analytics;
 use crate::credentials::Password;
 use crate::domain::clock::Clock;
@@ -32,6 +31,7 @@ use crate::domain::time::EventTime;
 use crate::domain::user::{Deactivate, Reactivate, Register};
 use crate::event_log::{Batch, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
+use crate::turn::Notices;
 use days::Days;
 
 pub(super) struct Pinned(AtomicI64);

@@ -1,0 +1,67 @@
+//! The time of the next batch: the clock, held against the log's last event.
+
+use crate::domain::clock::{self, Stamp};
+use crate::domain::id::Sequence;
+use crate::domain::rejection::Rejection;
+use crate::domain::time::EventTime;
+use crate::event_log::{FileLog, LogError};
+use crate::turn::Surroundings;
+
+/// Why the next batch cannot be stamped.
+#[derive(Debug, thiserror::Error)]
+pub enum StampError {
+    /// [`Rejection::ClockBehind`]
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Stamps the next batch, warning of a clock that is behind.
+///
+/// # Errors
+/// As [`check_clock`].
+pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<EventTime, StampError> {
+    let stamp = check_clock(last, around)?;
+    if let Some(behind) = stamp.warn_behind_micros {
+        around.notices.warn(&format!(
+            "the clock is {} s behind the log's last event; the event takes that event's time",
+            behind / 1_000_000
+        ));
+    }
+    Ok(stamp.time)
+}
+
+/// Whether a batch could be stamped now.
+///
+/// # Errors
+/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+pub fn check_clock(
+    last: Option<EventTime>,
+    around: &Surroundings<'_>,
+) -> Result<Stamp, StampError> {
+    match clock::stamp(around.clock.now(), last) {
+        Err(Rejection::ClockBehind { now, last, .. }) => {
+            let before_jump = last_event_before(around.log, now)?;
+            Err(Rejection::ClockBehind {
+                now,
+                last,
+                before_jump,
+            }
+            .into())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The last event that is not later than `now`.
+fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, LogError> {
+    let mut last = Sequence::ZERO;
+    log.for_each(Sequence::FIRST, &mut |line| {
+        if line.event_time()? <= now {
+            last = line.sequence;
+        }
+        Ok(())
+    })?;
+    Ok(last)
+}
