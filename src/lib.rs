@@ -1,9 +1,10 @@
 //! popug-cli: a company's task exchange and its books on one append-only log.
 //!
-//! The map, each layer using only those below it: `cli` (words in, exit code out), `app` (use
-//! cases), `consumers` and `reports` (tables filled from the log, and read), `turn` (the way of every
-//! decider to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files, and
-//! mails that leave the house), `domain` (the rules, pure). Without the feature `cli` there are `domain` and `event_log` alone.
+//! The layers, each of which uses only those below it: `cli` (words in, exit code out), `app` (use
+//! cases), `consumers` (fill tables from the log) and `reports` (read them), `turn` (the way of every
+//! decider to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files on
+//! disk and mails), `domain` (the rules, pure). Without the feature `cli` there are only `domain` and
+//! `event_log`. docs/CODE_MAP.md lists every file.
 
 #![cfg_attr(
     test,
