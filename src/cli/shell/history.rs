@@ -113,7 +113,7 @@ mod tests {
             " secret",
             "",
             "a\u{1b}[2J",
-            "token revoke v4.public.abc",
+            "token revoke popug_token_abc",
         ] {
             let _ = history.keep(line).unwrap();
         }

@@ -240,8 +240,7 @@ fn a_failed_write_or_sync_poisons_the_writer_and_no_sync_is_tried_twice() {
                 assert!(output.stdout.is_empty());
                 let told = &output.stderr;
                 assert!(
-                    told.contains("/log/")
-                        && told.contains("nothing that was acknowledged is lost"),
+                    told.contains("/log/") && told.contains("no acknowledged event is lost"),
                     "{told}"
                 );
                 let after: Vec<_> = calls
