@@ -17,7 +17,6 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
-use crate::files::held::{self, Held};
 use crate::state::place::{Identity, LiveFile, wal_of};
 use crate::state::replacement::Replacement;
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
@@ -59,12 +58,11 @@ pub enum Opened {
 pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
-    /// `None` if it is not to be moved, whatever is wrong with it.
-    live: Option<Arc<LiveFile>>,
     /// Transactions nest in one that is never committed.
     never_commits: Cell<bool>,
-    /// Of the directory. Companions are opened by name, so it is let go of last.
-    _held: Option<Arc<Held>>,
+    /// `None` if it is not to be moved, whatever is wrong with it. It holds the directory, and
+    /// companions are opened by name, so it is let go of last.
+    live: Option<Arc<LiveFile>>,
 }
 
 /// A write-ahead file of up to this many bytes is not merged when the file is closed.
@@ -193,9 +191,8 @@ impl SqliteFile {
         SqliteFile {
             db,
             path: path.to_owned(),
-            live: None,
             never_commits: Cell::new(false),
-            _held: held::keeper(path),
+            live: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! An open SQLite file and the directory that it stands in.
 
 use super::*;
+use crate::files::held::Held;
 
 #[test]
 fn an_open_file_keeps_its_directory_held_until_its_companions_are_closed() {
