@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::app::command::CorrectEntry;
+use crate::app::error::in_full;
 use crate::app::identity::Caller;
 use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError};
@@ -104,8 +105,16 @@ impl App<'_> {
                     .map_or(Ok(vec![fact]), |malformed| Err(malformed.into()))
             })?;
             failpoint!("correction.after_append");
-            accounting.catch_up(&around, None)?;
-            accounting.commit()?;
+            // The correction is in the log. Tables that cannot follow do so at the next `consume`.
+            let followed = accounting
+                .catch_up(&around, None)
+                .and_then(|_| accounting.commit());
+            if let Err(error) = followed {
+                self.notices.warn(&format!(
+                    "the tables do not follow yet: {}",
+                    in_full(&error)
+                ));
+            }
             Ok(outcome)
         })
     }

@@ -18,7 +18,7 @@ impl App<'_> {
     /// does, because everybody decides from its index.
     ///
     /// # Errors
-    /// The first failure, after all others have gone on.
+    /// A failure that names a damaged file, or the first one, after all others have gone on.
     pub fn consume(
         &self,
         consumers: &[Consumer],
@@ -51,7 +51,10 @@ impl App<'_> {
                 break;
             }
         }
-        match failures.into_iter().next() {
+        // A damaged file is moved aside with the failure that names it, so that one goes first.
+        let is_of_damage = |(_, error): &(Consumer, AppError)| error.damaged_file().is_some();
+        let first = failures.iter().position(is_of_damage).unwrap_or(0);
+        match failures.into_iter().nth(first) {
             Some((_, error)) => Err(error),
             None => Ok(total),
         }

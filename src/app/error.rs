@@ -1,6 +1,7 @@
 //! Errors of the use cases. Heading, hints and exit code are decided in `cli/failure.rs`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::app::backup::BackupError;
 use crate::app::import::{BadRow, ImportKind};
@@ -13,7 +14,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::event_log::LogError;
 use crate::reports::error::ReportError;
-use crate::state::StateError;
+use crate::state::{LiveFile, StateError};
 use crate::store::StoreError;
 use crate::turn::Overtaken;
 use crate::turn::clock::StampError;
@@ -105,6 +106,18 @@ pub enum AppError {
         message: String,
         hint: Option<String>,
     },
+}
+
+impl AppError {
+    /// The SQLite file that is damaged, if that is the error.
+    pub(super) fn damaged_file(&self) -> Option<&Arc<LiveFile>> {
+        match self {
+            AppError::State(error) | AppError::Consume(ConsumeError::State(error)) => {
+                error.damaged_file()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An error with its causes: `cannot open x: permission denied`.

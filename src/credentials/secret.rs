@@ -56,19 +56,27 @@ pub(super) const TOKEN_HEADER: &str = "popug_token_";
 pub(super) const SIGNED_HEADER: &str = "v4.public.";
 
 /// The text without the secret part of any token in it, for messages that repeat what was typed.
+/// Signed tokens of earlier versions are hidden as well: a program of that version may take them.
 pub fn without_tokens(text: &str) -> Cow<'_, str> {
-    if !text.contains(TOKEN_HEADER) {
-        return Cow::Borrowed(text);
+    let mut hidden = Cow::Borrowed(text);
+    for header in [TOKEN_HEADER, SIGNED_HEADER] {
+        if hidden.contains(header) {
+            hidden = Cow::Owned(without(header, &hidden));
+        }
     }
-    let mut pieces = text.split(TOKEN_HEADER);
+    hidden
+}
+
+fn without(header: &str, text: &str) -> String {
+    let mut pieces = text.split(header);
     let mut shown = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let rest = piece.trim_start_matches(is_of_token);
         let hidden = if rest.len() < piece.len() { "…" } else { "" };
-        shown.push_str(&[TOKEN_HEADER, hidden, rest].concat());
+        shown.push_str(&[header, hidden, rest].concat());
     }
-    Cow::Owned(shown)
+    shown
 }
 
 #[cfg(test)]
@@ -95,6 +103,10 @@ mod tests {
         assert_eq!(
             hide("popug_token_a.popug_token_b popug_token_"),
             "popug_token_….popug_token_… popug_token_"
+        );
+        assert_eq!(
+            hide("v4.public.abc popug_token_b"),
+            "v4.public.… popug_token_…"
         );
     }
 

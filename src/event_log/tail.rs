@@ -1,6 +1,6 @@
 //! How the log ends: which head its head file vouches for, and what stands behind that head.
 //!
-//! [`examine`] is the only place that looks behind the head. Readers learn from it where the log
+//! `examine` is the only place that looks behind the head. Readers learn from it where the log
 //! ends if the head file is lost, a writer what it has to publish and to cut, an audit and a repair
 //! what they report. Nothing is changed here.
 

@@ -27,7 +27,7 @@ pub struct Pages {
 
 impl Pages {
     /// Reads the first of `pages`, which have `rows` rows together, and keeps how the others are
-    /// read. Without a page the table is that of `P::default()`.
+    /// read. Without a page the table is that of `P::default()`, which has no rows.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -35,7 +35,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let (pages, count, amount) = pages(&source, query)?;
     let user = query.user;
     let table = Pages::begin(connection, pages, count, move |connection, page| {
-        let frame = frame::query(connection, &sql(*page, user), [])?;
+        let frame = frame::query(connection, &sql(page, user), [])?;
         Ok(Table::from_frame(COLUMNS, &frame)?)
     })?;
     let count = i64::try_from(count).expect("rows fit");
@@ -46,9 +46,13 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     Ok(source.report("payouts", query, period, totals, table))
 }
 
+/// The dates of a page; of a report without payouts there are none.
+#[derive(Default)]
+struct Page(Option<Period>);
+
 /// Divides the payouts by dates; a date is never divided, since it has one payout a user at most.
 /// Also says how many there are and their sum in minor units.
-fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Period>, usize, i64), ReportError> {
+fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Page>, usize, i64), ReportError> {
     let sql = format!(
         "SELECT date_diff('day', DATE '1970-01-01', business_date), count(*), sum(amount)::BIGINT
         FROM payouts WHERE {} AND {} GROUP BY business_date ORDER BY business_date",
@@ -78,11 +82,13 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Period>, usize, i64)
         count += rows;
         amount += paid;
     }
-    Ok((pages, count, amount))
+    let pages = pages.into_iter().map(|dates| Page(Some(dates)));
+    Ok((pages.collect(), count, amount))
 }
 
 /// The last word on a mail is its latest row; without any it is still to be sent. People are named as on the date.
-fn sql(dates: Period, user: Option<UserId>) -> String {
+fn sql(Page(dates): &Page, user: Option<UserId>) -> String {
+    let dates = dates.map_or("false".to_owned(), |dates| dated("p.business_date", dates));
     format!(
         "WITH mail AS (
             SELECT payout_id, arg_max(sent, sequence) AS sent, arg_max(mail_to, sequence) AS mail_to
@@ -97,8 +103,7 @@ fn sql(dates: Period, user: Option<UserId>) -> String {
             coalesce(m.mail_to, u.email) AS mail_to
         FROM payouts p ASOF LEFT JOIN named n ON n.user_id = p.user_id AND n.business_date <= p.business_date
         LEFT JOIN users u ON u.user_id = p.user_id LEFT JOIN mail m ON m.payout_id = p.payout_id
-        WHERE {} AND {} ORDER BY date, login, p.sequence",
-        dated("p.business_date", dates),
+        WHERE {dates} AND {} ORDER BY date, login, p.sequence",
         of_user("p.user_id", user),
     )
 }

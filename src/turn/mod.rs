@@ -74,7 +74,7 @@ impl Overtaken for LogError {
 }
 
 /// Takes a turn with `decide`, and another one whenever the batch came too late for the head that
-/// it follows, at most [`TURNS_MAX`] in all. Nothing that `decide` keeps between two turns may
+/// it follows, at most `TURNS_MAX` in all. Nothing that `decide` keeps between two turns may
 /// follow from a batch that was not appended.
 ///
 /// # Errors

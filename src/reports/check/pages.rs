@@ -163,6 +163,38 @@ fn every_format_has_all_pages() {
 }
 
 #[test]
+fn a_report_of_dates_without_rows_has_none() {
+    let database = tables(10);
+    database
+        .connection()
+        .execute_batch(
+            "INSERT INTO payouts SELECT 99, entry_id, entry_id, user_id, 100, DATE '2026-01-02', 0, 100,
+                TIMESTAMP '2026-01-03 00:00:00' FROM entries LIMIT 1",
+        )
+        .unwrap();
+    for name in [
+        ReportName::Payouts,
+        ReportName::Entries,
+        ReportName::Statement,
+        ReportName::Tasks,
+    ] {
+        let rows_on = |date: &str| {
+            let query = Query {
+                dates: Dates::On(date.parse().unwrap()),
+                granularity: None,
+                user: (name == ReportName::Statement).then(|| USERS[1].parse().unwrap()),
+                today: "2026-02-01".parse().unwrap(),
+                as_of_sequence: Sequence(1),
+                head_sequence: Sequence(1),
+            };
+            name.load(database.connection(), &query).unwrap().height()
+        };
+        assert_eq!(rows_on("2026-03-01"), 0, "{}", name.name());
+    }
+    assert_eq!(load(&database, ReportName::Payouts, None).height(), 1);
+}
+
+#[test]
 fn a_page_is_not_read_from_tables_that_are_closed() {
     let entries = load(&tables(TWO_PAGES), ReportName::Entries, None);
     let written = render(&entries, Format::Csv, Options::default(), &mut Vec::new());

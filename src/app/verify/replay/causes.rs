@@ -331,7 +331,7 @@ impl Replay {
             event: e.clone(),
             is_settled: false,
         });
-        self.tasks.open -= 1;
+        self.tasks.open = self.tasks.open.saturating_sub(1);
         self.owe(recorded, e.task_id, Caused::Completed(e.clone()));
         if holder != (Some(e.completed_by), e.assignment_no) {
             let what = "the task was completed by somebody who did not hold it";

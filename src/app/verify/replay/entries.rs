@@ -103,7 +103,8 @@ impl Replay {
             self.violates("I4", at, what);
         }
         if let Some(task) = self.tasks.known.get_mut(&owed.task()) {
-            task.owed -= 1;
+            // A log that creates a task twice owes for both and keeps the count of one.
+            task.owed = task.owed.saturating_sub(1);
             if said.kind == EntryKind::Fee {
                 task.account.fees_charged -= said.amount;
             }
