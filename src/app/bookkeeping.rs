@@ -111,7 +111,7 @@ impl App<'_> {
                 .and_then(|_| accounting.commit());
             if let Err(error) = followed {
                 self.notices.warn(&format!(
-                    "the tables do not follow yet: {}",
+                    "the correction is in the log, but not yet in the tables: {}; `popug-cli consume accounting` applies it",
                     in_full(&error)
                 ));
             }

@@ -104,12 +104,23 @@ fn is_free(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |found| !found.is_file() || found.len() == 0)
 }
 
+/// Whether the file has a mark and was changed since by another program.
+pub fn is_changed(path: &Path) -> bool {
+    fits_its_mark(path) == Some(false)
+}
+
+/// Whether the file is as it was when it was marked; `None` without a mark.
+fn fits_its_mark(path: &Path) -> Option<bool> {
+    let mut marked = [0; MARK_BYTES_MAX];
+    let length = rustix::fs::getxattr(path, MARK, &mut marked[..]).ok()?;
+    let found = std::fs::metadata(path);
+    Some(found.is_ok_and(|found| state_of(&found).as_bytes() == &marked[..length]))
+}
+
 /// Whether this program wrote the file.
 pub fn is_own(path: &Path) -> bool {
-    let mut marked = [0; MARK_BYTES_MAX];
-    if let Ok(length) = rustix::fs::getxattr(path, MARK, &mut marked[..]) {
-        return std::fs::metadata(path)
-            .is_ok_and(|found| state_of(&found).as_bytes() == &marked[..length]);
+    if let Some(fits) = fits_its_mark(path) {
+        return fits;
     }
     let Ok(mut file) = File::open(path) else {
         return false;

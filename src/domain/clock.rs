@@ -1,4 +1,4 @@
-//! Stamps batches so that event times never decrease, whatever the machine's clock does.
+//! Stamps batches so that event times never decrease, even if the machine's clock goes back.
 
 use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;

@@ -1,4 +1,4 @@
-//! A SQLite file that follows the log: opening it in whatever state it is, its checkpoint, its transactions.
+//! A SQLite file that follows the log: opening it in any state, its checkpoint, its transactions.
 //!
 //! Such a file is disposable, and opening heals it: one that is damaged or lacks our tables is moved aside, one of
 //! another code version is replaced, and the log fills the new one. Damage that opening does not find ends the command that

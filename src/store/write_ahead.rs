@@ -1,4 +1,4 @@
-//! Write-ahead files of DuckDB, of which none is ever read: nothing tells whether one was written
+//! Write-ahead files of DuckDB. The program never reads one: nothing tells whether it was written
 //! with the tables beside it.
 
 use std::path::{Path, PathBuf};

@@ -137,8 +137,11 @@ fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
         Some(former) => former.files.iter().any(|former| former.file == name),
         None => false,
     };
-    let is_own =
-        |name: &str| is_former(name) || is_file(name) && own_files::is_own(&dir.join(name));
+    let is_own = |name: &str| {
+        let path = dir.join(name);
+        is_former(name) && !own_files::is_changed(&path)
+            || is_file(name) && own_files::is_own(&path)
+    };
     let names = files.iter().map(String::as_str).chain([MANIFEST]);
     match names
         .into_iter()

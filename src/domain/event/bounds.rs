@@ -1,4 +1,4 @@
-//! Bounds on the values of events, so that no calculation leaves its type, whoever wrote the log.
+//! Bounds on the values of events, so that no calculation leaves its type, in a forged log either.
 //! The schemas state the form of an event; a value beyond these bounds has that form and was never
 //! written by this program.
 //!

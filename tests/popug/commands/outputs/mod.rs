@@ -352,6 +352,13 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
     world
         .call("ada", &["export", "--dir", "reports", "--force"])
         .expect(0, Nothing, Any);
+    // The manifest names the file, but its mark says that it was changed since.
+    std::fs::write(world.home().join("reports/balances.csv"), "mine\n").expect("written");
+    world
+        .call("ada", &["export", "--dir", "reports"])
+        .expect(2, Nothing, Has("balances.csv"));
+    let kept = std::fs::read_to_string(world.home().join("reports/balances.csv"));
+    assert_eq!(kept.expect("text"), "mine\n");
 }
 
 #[test]
