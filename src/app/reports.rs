@@ -11,11 +11,11 @@ use crate::domain::company::{Company, FOUNDED};
 use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::role::Right;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity, Query};
-use crate::reports::table::Report;
 use crate::state::StateIndex;
 use crate::store::{Database, Tables, is_damage};
 

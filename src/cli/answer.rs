@@ -12,8 +12,9 @@ use crate::cli::emit::{rows_in_words, terminal_width};
 use crate::cli::failure::Failure;
 use crate::cli::invocation::Invocation;
 use crate::domain::time::Zone;
+use crate::reports::Report;
 use crate::reports::render::{Format, Options, render, write_members};
-use crate::reports::table::{Report, TableBuilder};
+use crate::reports::table::TableBuilder;
 
 pub struct Answer {
     report: Report,

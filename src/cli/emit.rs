@@ -8,8 +8,9 @@ use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::output::Deed;
 use crate::consumers::standing::Standing;
 use crate::domain::id::Sequence;
+use crate::reports::Report;
 use crate::reports::render::{self, Format, Options, for_machines};
-use crate::reports::table::{Cell, Named, Report, Table};
+use crate::reports::table::{Cell, Named, Table};
 
 impl Invocation<'_> {
     /// The format of the answer.

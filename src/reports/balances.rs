@@ -15,7 +15,8 @@ use crate::reports::people;
 use crate::reports::query::{Dates, Query, dated, of_user};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
-use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Named, Table, Value};
+use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),

@@ -2,11 +2,12 @@
 
 use duckdb::Connection;
 
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::{Query, dated};
 use crate::reports::source::{Source, count_totals, money_totals};
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Report, Table};
+use crate::reports::table::{ColumnKind, Table};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("business_date", Date),

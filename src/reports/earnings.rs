@@ -14,7 +14,8 @@ use crate::reports::error::ReportError;
 use crate::reports::query::{Granularity, Query, dated};
 use crate::reports::source::{Source, count_totals, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money};
-use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Named, Table, Value};
+use crate::reports::{Period, Report};
 
 const FIGURES: [(&str, ColumnKind); 9] = [
     ("fees", Money),

@@ -24,3 +24,82 @@ pub mod table;
 pub mod tasks;
 pub mod top_task;
 pub mod trial_balance;
+
+use crate::domain::id::Sequence;
+use crate::domain::time::{BusinessDate, Zone};
+use error::ReportError;
+use pages::Pages;
+use table::{Named, Table};
+
+/// The dates a report covers; an open end is absent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Period {
+    pub from: Option<BusinessDate>,
+    pub to: Option<BusinessDate>,
+}
+
+/// The input of every output format: a table with its name, its period and its totals.
+#[derive(Debug)]
+pub struct Report {
+    pub name: &'static str,
+    /// The last event up to which the tables behind it are complete.
+    pub as_of_sequence: Sequence,
+    pub head_sequence: Sequence,
+    pub zone: Zone,
+    pub currency: String,
+    pub period: Period,
+    pub totals: Vec<Named>,
+    /// Members that stand beside the rows in JSON and under the table elsewhere.
+    pub beside: Vec<Named>,
+    /// All rows, or those of the first page.
+    pub table: Table,
+    pub pages: Pages,
+}
+
+impl Report {
+    /// A table that is about no consumer and no dates.
+    pub fn alone(table: Table) -> Report {
+        Report {
+            name: "",
+            as_of_sequence: Sequence::ZERO,
+            head_sequence: Sequence::ZERO,
+            zone: Zone::utc(),
+            currency: String::new(),
+            period: Period::default(),
+            totals: Vec::new(),
+            beside: Vec::new(),
+            table,
+            pages: Pages::default(),
+        }
+    }
+
+    /// The number of rows on all pages.
+    pub fn height(&self) -> usize {
+        self.table.height() + self.pages.rows()
+    }
+
+    /// The first `rows` rows, under the totals of all.
+    ///
+    /// # Errors
+    /// If the frame cannot be cut.
+    pub fn head(self, rows: usize) -> Result<Report, ReportError> {
+        let table = Table::from_frame(self.table.columns(), &self.table.frame().head(Some(rows)))?;
+        Ok(Report {
+            table,
+            pages: Pages::default(),
+            ..self
+        })
+    }
+
+    /// Runs `write` on the table of every page, in order.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or that of `write`.
+    pub fn each_page(
+        &self,
+        mut write: impl FnMut(&Table) -> Result<(), ReportError>,
+    ) -> Result<(), ReportError> {
+        write(&self.table)?;
+        self.pages.load().try_for_each(|page| write(&page?))
+    }
+}

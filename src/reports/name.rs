@@ -5,9 +5,9 @@ use std::str::FromStr;
 use duckdb::Connection;
 
 use crate::domain::event::Consumer;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::Query;
-use crate::reports::table::Report;
 use crate::reports::{
     balances, closes, earnings, negative, payouts, statement, tasks, top_task, trial_balance,
 };

@@ -10,7 +10,8 @@ use crate::reports::people;
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
-use crate::reports::table::{ColumnKind, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Table, Value};
+use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),

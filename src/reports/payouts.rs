@@ -10,7 +10,8 @@ use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Table, Value};
+use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),

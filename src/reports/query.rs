@@ -4,8 +4,8 @@ use jiff::civil::Weekday;
 
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::time::BusinessDate;
+use crate::reports::Period;
 use crate::reports::error::ReportError;
-use crate::reports::table::Period;
 
 /// The dates a report is asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -8,7 +8,8 @@ use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::Pages;
 use crate::reports::query::Query;
-use crate::reports::table::{Named, Period, Report, Table, Value};
+use crate::reports::table::{Named, Table, Value};
+use crate::reports::{Period, Report};
 
 /// The tables of one consumer, with the facts of the company in them.
 pub struct Source<'a> {

@@ -11,7 +11,8 @@ use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Named, Period, Report, Table, Value};
+use crate::reports::table::{ColumnKind, Named, Table, Value};
+use crate::reports::{Period, Report};
 
 const COLUMNS: [(&str, ColumnKind); 16] = [
     ("sequence", Int),

@@ -10,7 +10,8 @@ use crate::reports::error::ReportError;
 use crate::reports::query::{Query, dated};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Period, Report, Table};
+use crate::reports::table::{ColumnKind, Table};
+use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("period_start", Date),

@@ -9,7 +9,8 @@ use crate::reports::error::ReportError;
 use crate::reports::query::{Dates, Query, dated};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Money as Minor, Text};
-use crate::reports::table::{ColumnKind, Period, Report, Table};
+use crate::reports::table::{ColumnKind, Table};
+use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("account", Text),

@@ -1,9 +1,10 @@
 //! `verify`: checks that the log is what was acknowledged and that the tables agree with it.
 //!
 //! Every line, the head, the checkpoints and the sums of the tables are always checked
-//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line against its JSON Schema. It
-//! reads the log once more (`reading`): the books are decided a second time and compared with the log (`replay`), every table is
-//! rebuilt in a directory of its own (`rebuilds`) and compared with the live one (`tables`).
+//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line
+//! against its JSON Schema. It reads the log once more and decodes each line once (`reading`): the
+//! books are decided a second time and compared with the log (`replay`), every table is rebuilt in
+//! a directory of its own (`rebuilds`) and compared with the live one (`tables`).
 //!
 //! Invariant: the store is only read. Nothing in it is created, changed, repaired or locked for
 //! writing, so a store on a read-only medium can be verified.
@@ -20,16 +21,20 @@ mod tables;
 mod tests;
 mod versions;
 
-pub use findings::{Damage, Findings, Violation};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
+use crate::consumers::feed::feed;
 use crate::domain::id::{EntryId, Sequence};
-use crate::event_log::LogError;
 use crate::event_log::audit::{Depth, Scope};
-use crate::state::{Recorded, Resolution};
+use crate::event_log::{FileLog, Line, LogError};
+use crate::state::{Checkpoint, Recorded, Resolution};
 use checkpoints::LiveFiles;
-use reading::read_log;
+pub use findings::{Damage, Findings, Violation};
+use reading::{Chunks, decode};
 use rebuilds::Rebuilds;
 use replay::Replay;
 use scratch::Scratch;
@@ -47,6 +52,8 @@ pub type Progress<'a> = &'a dyn Fn(Step, u64, u64);
 
 /// Lines are checked on this many threads.
 const THREADS: usize = 2;
+/// How many chunks wait for a follower that is slower than the others.
+const CHUNKS_AHEAD: usize = 1;
 
 impl App<'_> {
     /// Verifies the store.
@@ -148,4 +155,68 @@ impl App<'_> {
             Err(other) => Err(other.into()),
         }
     }
+}
+
+/// Reads the log to its head, on a thread of its own. `replay` and the two DuckDB files follow it on
+/// one thread each; the SQLite files follow on this one, which they cannot leave. How far a rebuild
+/// came it says itself.
+///
+/// # Errors
+/// The first event that cannot be read; the events before it were followed.
+fn read_log(
+    log: &FileLog,
+    decisions: &[Resolution],
+    replay: &mut Replay,
+    rebuilds: &mut Rebuilds<'_>,
+    progress: &dyn Fn(u64, u64),
+) -> Result<(), ConsumeError> {
+    let head = log.head()?.sequence;
+    let set_aside: HashSet<Sequence> = decisions.iter().map(|made| made.target).collect();
+    let followers = rebuilds.followers.clone();
+    let read = |line: &Line<'_>| decode(line, &followers, &set_aside);
+    let Rebuilds {
+        index,
+        mails,
+        duckdb,
+        lock_wait,
+        ..
+    } = rebuilds;
+    std::thread::scope(|threads| {
+        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
+        let replaying = threads.spawn(move || follow_with(replay, log, chunks));
+        let mut senders = vec![sender];
+        for rebuild in duckdb {
+            let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
+            threads.spawn(|| rebuild.follow(log, chunks, *lock_wait));
+            senders.push(sender);
+        }
+        let fed = feed(log, &Checkpoint::START, None, read, |chunk| {
+            let chunk = Arc::new(chunk);
+            for sender in &senders {
+                // A follower that stopped receives no more.
+                let _ = sender.send(Arc::clone(&chunk));
+            }
+            index.follow(log, &chunk);
+            if let Some(mails) = mails {
+                mails.follow(log, &chunk);
+            }
+            progress(chunk.through.sequence.0, head.0);
+            Ok::<_, LogError>(true)
+        });
+        drop(senders);
+        replaying.join().expect("a replay does not panic")?;
+        Ok(fed.map(drop)?)
+    })
+}
+
+fn follow_with(replay: &mut Replay, log: &FileLog, chunks: Chunks) -> Result<(), ConsumeError> {
+    for chunk in chunks {
+        for read in &chunk.events {
+            match &read.recorded {
+                Some(recorded) => replay.follow(log, recorded)?,
+                None => replay.pass_over(read.sequence),
+            }
+        }
+    }
+    Ok(())
 }

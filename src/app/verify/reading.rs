@@ -1,24 +1,17 @@
-//! One reading of the log for the replay of the books and for a rebuild of every table.
-//!
-//! Each line is read and decoded once, on a thread of its own. The replay and the two DuckDB files follow on
-//! one thread each; the SQLite files follow on this one, which they cannot leave.
+//! A line of the log, decoded once for all that follow it: the replay of the books and a rebuild of
+//! every table.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 
-use crate::app::verify::rebuilds::Rebuilds;
-use crate::app::verify::replay::Replay;
 use crate::consumers::ConsumeError;
-use crate::consumers::feed::{Chunk, feed};
+use crate::consumers::feed::Chunk;
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::{FileLog, Line, LineKind, LogError};
-use crate::state::{Checkpoint, Recorded, Resolution};
-
-/// How many chunks wait for a follower that is slower than the others.
-const CHUNKS_AHEAD: usize = 1;
+use crate::state::{Checkpoint, Recorded};
 
 /// A set of consumers.
 #[derive(Clone, Copy, Default)]
@@ -36,9 +29,9 @@ impl Consumers {
 
 /// A line, and the consumers that it concerns.
 pub(super) struct Read {
-    sequence: Sequence,
+    pub sequence: Sequence,
     /// `None` if this program cannot read the event.
-    recorded: Option<Recorded<'static>>,
+    pub recorded: Option<Recorded<'static>>,
     followed_by: Consumers,
     /// The consumers that cannot go on here.
     stops: Consumers,
@@ -102,58 +95,8 @@ impl Follower {
     }
 }
 
-/// Reads the log to its head. `replay` and the rebuilds follow it; how far a rebuild came it says itself.
-///
-/// # Errors
-/// The first event that cannot be read; the events before it were followed.
-pub(super) fn read_log(
-    log: &FileLog,
-    decisions: &[Resolution],
-    replay: &mut Replay,
-    rebuilds: &mut Rebuilds<'_>,
-    progress: &dyn Fn(u64, u64),
-) -> Result<(), ConsumeError> {
-    let head = log.head()?.sequence;
-    let set_aside: HashSet<Sequence> = decisions.iter().map(|made| made.target).collect();
-    let followers = rebuilds.followers.clone();
-    let read = |line: &Line<'_>| decode(line, &followers, &set_aside);
-    let Rebuilds {
-        index,
-        mails,
-        duckdb,
-        lock_wait,
-        ..
-    } = rebuilds;
-    std::thread::scope(|threads| {
-        let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let replaying = threads.spawn(move || follow_with(replay, log, chunks));
-        let mut senders = vec![sender];
-        for rebuild in duckdb {
-            let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-            threads.spawn(|| rebuild.follow(log, chunks, *lock_wait));
-            senders.push(sender);
-        }
-        let fed = feed(log, &Checkpoint::START, None, read, |chunk| {
-            let chunk = Arc::new(chunk);
-            for sender in &senders {
-                // A follower that stopped receives no more.
-                let _ = sender.send(Arc::clone(&chunk));
-            }
-            index.follow(log, &chunk);
-            if let Some(mails) = mails {
-                mails.follow(log, &chunk);
-            }
-            progress(chunk.through.sequence.0, head.0);
-            Ok::<_, LogError>(true)
-        });
-        drop(senders);
-        replaying.join().expect("a replay does not panic")?;
-        Ok(fed.map(drop)?)
-    })
-}
-
 /// Decodes a line. An event that this program does not know, or that was set aside, may be unreadable.
-fn decode(
+pub(super) fn decode(
     line: &Line<'_>,
     followers: &[Follower],
     set_aside: &HashSet<Sequence>,
@@ -178,16 +121,4 @@ fn decode(
         followed_by,
         stops,
     }))
-}
-
-fn follow_with(replay: &mut Replay, log: &FileLog, chunks: Chunks) -> Result<(), ConsumeError> {
-    for chunk in chunks {
-        for read in &chunk.events {
-            match &read.recorded {
-                Some(recorded) => replay.follow(log, recorded)?,
-                None => replay.pass_over(read.sequence),
-            }
-        }
-    }
-    Ok(())
 }

@@ -25,10 +25,10 @@ use crate::credentials::Password;
 use crate::domain::clock::Clock;
 use crate::domain::company::FoundCompany;
 use crate::domain::time::{BusinessDate, Zone};
+use crate::reports::Report;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
 use crate::reports::render::{Format, Options, render};
-use crate::reports::table::Report;
 use crate::store::StoreDirectory;
 
 const TIME_ZONE: &str = "Europe/Moscow";

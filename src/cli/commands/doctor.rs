@@ -9,8 +9,9 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::domain::displayed::Displayed;
 use crate::domain::time::Zone;
+use crate::reports::Report;
 use crate::reports::render::Format;
-use crate::reports::table::{Report, Table, Value};
+use crate::reports::table::{Table, Value};
 
 #[derive(Args, Debug)]
 pub struct Doctor {}

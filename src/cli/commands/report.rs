@@ -8,9 +8,10 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_date};
 use crate::cli::invocation::Invocation;
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Granularity};
-use crate::reports::table::{Report, Value};
+use crate::reports::table::Value;
 
 #[derive(Args, Debug)]
 pub struct ReportArgs {

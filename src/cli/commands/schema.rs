@@ -9,7 +9,8 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::nature::Nature;
 use crate::event_log::schema::{self, SCHEMAS};
-use crate::reports::table::{Report, Table};
+use crate::reports::Report;
+use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
 pub enum Schema {

@@ -3,12 +3,13 @@
 use duckdb::Connection;
 
 use crate::domain::id::Sequence;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;
 use crate::reports::pages::PAGE_ROWS;
 use crate::reports::query::{Dates, Query};
 use crate::reports::render::{Format, Options, render};
-use crate::reports::table::{Report, Value};
+use crate::reports::table::Value;
 use crate::store::{Database, Tables};
 
 const USERS: [&str; 2] = [

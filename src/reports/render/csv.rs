@@ -4,9 +4,10 @@
 use std::io::Write;
 
 use crate::domain::text::looks_like_formula;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
-use crate::reports::table::{Cell, Report};
+use crate::reports::table::Cell;
 
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let names: Vec<&str> = report

@@ -7,7 +7,8 @@ use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::reports::pages::Pages;
 use crate::reports::render::{Format, Options, render};
-use crate::reports::table::{Period, Report, Table, Value};
+use crate::reports::table::{Table, Value};
+use crate::reports::{Period, Report};
 
 fn sample() -> Report {
     let date: BusinessDate = "2026-11-22".parse().unwrap();

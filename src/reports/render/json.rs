@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
-use crate::reports::table::{Cell, Report, Table, Value};
+use crate::reports::table::{Cell, Table, Value};
 
 /// The whole report, on one line.
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 
 use crate::domain::displayed::Displayed;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{footer, for_people, totals_row, write_rows, zone_of};
-use crate::reports::table::{Cell, ColumnKind, Report, Value};
+use crate::reports::table::{Cell, ColumnKind, Value};
 
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let zone = zone_of(report);

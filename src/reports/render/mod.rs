@@ -19,8 +19,8 @@ pub use json::write_members;
 pub use parquet::columns as parquet_columns;
 pub use text::for_machines;
 
+use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::table::Report;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {

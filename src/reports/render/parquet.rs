@@ -13,8 +13,9 @@ use polars::prelude::{
     PolarsResult, SerReader, TimeUnit, TimeZone,
 };
 
+use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::table::{ColumnKind, Report, Table};
+use crate::reports::table::{ColumnKind, Table};
 
 const MONEY_DIGITS: usize = 18;
 

@@ -4,9 +4,10 @@
 use std::io::{self, Write};
 
 use crate::domain::displayed::Displayed;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
-use crate::reports::table::{Cell, Report};
+use crate::reports::table::Cell;
 
 pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     write_rows(report, out, |cells, line| {

@@ -11,10 +11,11 @@ use jiff::tz::TimeZone;
 use textwrap::core::display_width;
 
 use crate::domain::displayed::Displayed;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
-use crate::reports::table::{Cell, ColumnKind, Report, Table, Value};
+use crate::reports::table::{Cell, ColumnKind, Table, Value};
 
 /// A shortened id: an ellipsis and this many of its last characters.
 const ID_CHARS: usize = 8;

@@ -6,8 +6,9 @@ use jiff::tz::TimeZone;
 
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
+use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::table::{Cell, Report, Value};
+use crate::reports::table::{Cell, Value};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
