@@ -51,7 +51,7 @@ fn section(schema: &Schema) -> String {
     if current.is_none() {
         writeln!(
             text,
-            "Historic: read as `{}`, written no more.\n",
+            "Old version, read as `{}` and no longer written.\n",
             kind.type_name()
         )
         .unwrap();
