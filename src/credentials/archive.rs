@@ -1,7 +1,7 @@
-//! The contents of `auth/`, read and written elsewhere, for backups with secrets.
+//! The contents of `auth/` as files, for backups with secrets.
 //!
-//! What must hold: the files are taken together, while nobody changes one; wherever they are put,
-//! they belong to their owner alone.
+//! What must hold: the files are read together, under the lock; wherever they are written, only
+//! their owner can read them.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -11,9 +11,9 @@ use crate::credentials::error::CredentialError;
 use crate::credentials::passwords::PASSWORDS_FILE;
 use crate::credentials::private_file::{self, io_error};
 
-/// A file of `auth/`. Its contents are never shown.
+/// A file of `auth/`. Its contents are never printed.
 pub struct SecretFile {
-    /// Below `auth/`, such as `passwords.json` or `tokens/2026-12-01/ID.json`.
+    /// The path below `auth/`, such as `passwords.json` or `tokens/2026-12-01/ID.json`.
     pub path: String,
     pub bytes: Vec<u8>,
 }
@@ -22,7 +22,7 @@ impl AuthDir {
     /// Every file but the lock, in the order of paths.
     ///
     /// # Errors
-    /// If the lock is not to be had, a file cannot be read or is open to others.
+    /// If the lock cannot be taken, or a file cannot be read or is open to others.
     pub fn files(&self) -> Result<Vec<SecretFile>, CredentialError> {
         let _lock = self.lock()?;
         let mut files = Vec::new();
@@ -31,7 +31,7 @@ impl AuthDir {
         Ok(files)
     }
 
-    /// Makes `<store>/auth/` of files that [`AuthDir::files`] gave.
+    /// Makes `<store>/auth/` from files that [`AuthDir::files`] returned.
     ///
     /// # Errors
     /// If one cannot be written, or its path leads elsewhere.
@@ -40,7 +40,7 @@ impl AuthDir {
     }
 }
 
-/// The file that is not among `files` and without which nobody gets in.
+/// The file that `files` lacks and without which nobody can log in.
 pub fn lacking(files: &[SecretFile]) -> Option<&'static str> {
     let is_there = files.iter().any(|file| file.path == PASSWORDS_FILE);
     (!is_there).then_some(PASSWORDS_FILE)
@@ -96,7 +96,7 @@ fn collect(
     let failed = |source| io_error("list", directory, source);
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        // Unfinished files begin with a dot, and no other name is not UTF-8.
+        // The names of unfinished files begin with a dot, and all our names are UTF-8.
         let Some(name) = entry
             .file_name()
             .to_str()

@@ -1,8 +1,8 @@
 //! Slows down guessing of passwords: after five failures in a row the next attempt has to wait a
 //! second, and twice as long after each further one, up to a minute.
 //!
-//! The counts are kept in a file, so that starting the program anew gains nothing. Nobody sleeps:
-//! an attempt that comes too early is refused, says how long to wait, and does not count.
+//! The counts are kept in a file, so a new process has no advantage. No process sleeps: an attempt
+//! that comes too early is refused with the time to wait, and does not count.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ const REMEDY: &str = "remove it: wrong passwords are counted from zero again";
 const FREE_FAILURES: u32 = 5;
 const DELAY_SECONDS_MAX: u64 = 60;
 const SECOND_MICROS: u64 = 1_000_000;
-/// Failures older than this are forgotten, so that the file does not grow.
+/// Older failures are forgotten, so that the file does not grow.
 const REMEMBERED_MICROS: u64 = 24 * 60 * 60 * SECOND_MICROS;
-/// Counted at a time, also those that nobody has.
+/// The number of logins whose failures are counted, unknown logins included.
 const LOGINS_MAX: usize = 1_000;
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,8 @@ impl Failures {
         seconds * SECOND_MICROS
     }
 
-    /// A clock that was set back counts by how far: nobody is locked out until it catches up.
+    /// If the clock was set back, the difference counts as age, so that nobody is locked out until
+    /// it catches up.
     fn age_micros(self, now: EventTime) -> u64 {
         self.last_at.micros_until(now).unsigned_abs()
     }
@@ -109,8 +110,8 @@ impl Attempts {
         self.save()
     }
 
-    /// Makes room where somebody tries made-up logins by the thousand: what they count is little, so
-    /// that no login that is guessed at in earnest gets off.
+    /// Makes room if somebody tries thousands of made-up logins: the logins with the fewest
+    /// failures are forgotten, so a login under attack stays counted.
     fn forget_the_least(&mut self, but: UserId) {
         let others = || self.failures.iter().filter(|(user, _)| **user != but);
         let least = others()
@@ -121,7 +122,7 @@ impl Attempts {
         }
     }
 
-    /// Writes nothing if nothing had failed.
+    /// Writes nothing if there were no failures.
     pub fn succeeded(mut self, user: UserId) -> Result<(), CredentialError> {
         if self.failures.remove(&user).is_none() {
             return Ok(());

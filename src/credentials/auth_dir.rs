@@ -1,10 +1,10 @@
 //! The `auth/` directory of a store: its lock and the paths of its files.
 //!
 //! ```text
-//! auth/lock                            held while anything here is changed
+//! auth/lock                            held while a file here is changed
 //! auth/passwords.json                  one Argon2id hash per user
 //! auth/attempts.json                   recent wrong passwords
-//! auth/tokens/<expiry date>/<id>.json  what was issued, and whether it was revoked
+//! auth/tokens/<expiry date>/<id>.json  the record of an issued token, with its revocation
 //! ```
 
 use std::fs::{File, OpenOptions};
@@ -33,13 +33,13 @@ pub struct AuthDir {
     _held: Option<Arc<Held>>,
 }
 
-/// Held while files in `auth/` change; dropping it lets go.
+/// The lock of `auth/`; dropping it releases the lock.
 pub(super) struct Locked {
     _file: File,
 }
 
 impl AuthDir {
-    /// Makes the directories of `<store>/auth/` that are missing.
+    /// Makes the missing directories of `<store>/auth/`.
     ///
     /// # Errors
     /// [`CredentialError::OpenToOthers`]
@@ -68,7 +68,7 @@ impl AuthDir {
         }
     }
 
-    /// How long a change waits for another process; ten seconds unless told otherwise.
+    /// The time to wait for another process before a change; ten seconds by default.
     #[must_use]
     pub fn with_lock_wait(self, lock_wait: Duration) -> AuthDir {
         AuthDir { lock_wait, ..self }
@@ -86,7 +86,7 @@ impl AuthDir {
         self.file("tokens")
     }
 
-    /// Waits until no other process changes anything here.
+    /// Waits until no other process changes files here, and takes the lock.
     ///
     /// # Errors
     /// [`CredentialError::Locked`]

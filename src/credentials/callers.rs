@@ -1,20 +1,21 @@
 //! The Unix users for whom an account runs the program: those who used `sudo`, `doas`, `pkexec` or
 //! `su`.
 //!
-//! They have what belongs to one person, sessions above all, apart from each other and from the account itself. What
-//! must hold: each of these programs names the user who called it and cannot be made to name another one; so a name
-//! that is made up beforehand, such as a login uid where the system has set none, is only ever one more of several, and
-//! leads to no other caller's directory.
+//! They have separate sessions and histories, apart from each other and from the account itself.
+//! What must hold: each of these programs names the user who called it and cannot be made to name
+//! another one. So a forged name, such as a login uid where the system has set none, only adds to
+//! the true ones and leads to no other caller's directory.
 
-/// What the kernel says of a process whose session began without a log-in.
+/// The kernel's login uid of a process whose session began without a login.
 const NO_LOGIN_UID: u32 = u32::MAX;
 
-/// Nobody, if the account acts for itself.
+/// Empty if the account acts for itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Callers(Vec<String>);
 
 impl Callers {
-    /// Of a process of the account `own`: the uids that system and environment name, and the login that `doas` names.
+    /// The callers of a process of the account `own`: the uids that system and environment name,
+    /// and the login that `doas` names.
     pub fn of(
         own: u32,
         uids: impl IntoIterator<Item = Option<u32>>,
@@ -39,13 +40,13 @@ impl Callers {
         Callers(callers)
     }
 
-    /// The name of a directory for these callers alone.
+    /// The name of a directory for exactly these callers.
     pub fn directory_name(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| format!("caller-{}", self.0.join("+")))
     }
 }
 
-/// As a part of a path that no other login has, and that leads nowhere else.
+/// The login as a part of a path that differs for each login and contains no separators.
 fn escaped(login: &str) -> String {
     let escape = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
@@ -115,7 +116,8 @@ mod tests {
             [Some(ANNA), None, None],
         ];
         let annas = annas.map(|uids| directory(uids, None));
-        // Where the system has set no login uid, a process may set it once; sudo and doas still tell who called.
+        // If the system has set no login uid, a process may set it once; sudo and doas still name
+        // the caller.
         for made_up in [
             directory([Some(ANNA), Some(DIMA), None], None),
             directory([Some(ANNA), None, None], Some("dima")),

@@ -22,7 +22,7 @@ pub enum CredentialError {
     #[error("there already are credentials in {}", path.display())]
     Exists { path: PathBuf },
 
-    /// A secret that others on this machine may have read.
+    /// Other accounts on this machine may have read the secret.
     #[error("{} is open to other users (mode {mode:03o})", path.display())]
     OpenToOthers {
         path: PathBuf,
@@ -57,11 +57,11 @@ pub enum CredentialError {
     #[error("this is not a token of popug-cli: {what}")]
     TokenMalformed { what: &'static str },
 
-    /// A token of the right shape that has no record here, or not with this secret.
+    /// A token of the right form that has no record here, or another secret than its record.
     #[error("the token is not one that this store issued")]
     TokenUnknown,
 
-    /// Earlier versions signed their tokens.
+    /// A signed token of an earlier version.
     #[error("the token was issued by an earlier version of popug-cli and is not accepted any more")]
     TokenOutdated,
 
@@ -94,7 +94,7 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// What the user can do about it.
+    /// The user's next step.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::OpenToOthers { path, wanted, .. } => {

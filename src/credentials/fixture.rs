@@ -1,4 +1,4 @@
-//! A store's credentials in a temporary directory, and the people and moments that tests name.
+//! A store's credentials in a temporary directory, and the users and times that tests name.
 
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
-//! The issued tokens: the data of `token list` and the place of revocations.
+//! The records of issued tokens: the data of `token list` and the place of revocations.
 //!
-//! One file per token, in a directory named after the UTC date on which it expires. So looking
-//! one up does not cost more with every token, and forgetting old ones needs no reading.
+//! One file per token, in a directory named after the UTC date on which it expires. So the cost of
+//! a look-up does not grow with the number of tokens of a date, and old records are deleted unread.
 //!
 //! What must hold: a token without a record is not valid, so losing records can only lock out.
 
@@ -19,16 +19,16 @@ use crate::domain::id::UserId;
 use crate::domain::time::{BusinessDate, EventTime};
 
 const REMEDY: &str = "remove it: its token is refused from then on, and a new one can be issued";
-/// How long an expired token stays in the list.
+/// The time for which an expired token stays in the list.
 const KEPT_DAYS: i64 = 30;
 
-/// What a token was issued for.
+/// The purpose of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
     /// For programs, in `POPUG_TOKEN`.
     Token,
-    /// By `login`, for one person at one machine.
+    /// Issued by `login`, for one person at one machine.
     Session,
 }
 
@@ -41,7 +41,7 @@ impl TokenKind {
     }
 }
 
-/// What the store knows about a token. It is not enough to make one.
+/// The record of a token. It is not enough to make the token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRecord {
@@ -52,8 +52,8 @@ pub struct TokenRecord {
     pub expires_at: EventTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<EventTime>,
-    /// SHA-256 of the company's id and the token, in hex. Empty in the record of a token that an earlier version
-    /// signed: such a token is refused, and its record counts as none.
+    /// SHA-256 of the company's id and the token, in hex. Empty in records of signed tokens of
+    /// earlier versions: such tokens are refused and their records ignored.
     #[serde(default)]
     pub sha256: String,
 }
@@ -102,7 +102,7 @@ impl<'a> Registry<'a> {
         Registry { auth }
     }
 
-    /// Records a token, or changes its record, durably.
+    /// Writes the record of a token durably.
     pub fn put(self, record: &TokenRecord, _lock: &Locked) -> Result<(), CredentialError> {
         let directory = self.directory_of(record.expires_at);
         private_file::create_directory(&self.auth.tokens_directory())?;
@@ -114,7 +114,7 @@ impl<'a> Registry<'a> {
         private_file::replace_json(&directory.join(file_name(record.token_id)), &document)
     }
 
-    /// The record of a token. There are as many places to look as there are dates on which tokens expire.
+    /// The record of a token, searched in one directory for each date on which tokens expire.
     pub fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
         for (_, directory) in self.dates()? {
             if let Some(record) = read_record(&directory.join(file_name(token_id)), token_id)? {
@@ -124,7 +124,7 @@ impl<'a> Registry<'a> {
         Ok(None)
     }
 
-    /// Every record, oldest first.
+    /// All records, oldest first.
     pub fn all(self) -> Result<Vec<TokenRecord>, CredentialError> {
         let mut records = Vec::new();
         for (_, directory) in self.dates()? {
@@ -138,7 +138,8 @@ impl<'a> Registry<'a> {
         Ok(records)
     }
 
-    /// Removes the records of tokens that expired long ago. They are refused without a record too.
+    /// Removes the records of tokens that expired long ago. These tokens are refused without a
+    /// record too.
     pub fn forget_old(self, now: EventTime, _lock: &Locked) -> Result<(), CredentialError> {
         let oldest = BusinessDate::new(utc_date(now)).plus_days(-KEPT_DAYS);
         for (_, directory) in self.dates()?.into_iter().filter(|(date, _)| *date < oldest) {
@@ -183,7 +184,7 @@ fn read_record(path: &Path, token_id: TokenId) -> Result<Option<TokenRecord>, Cr
     }
 }
 
-/// What is not there has no names: the directory may go while others look.
+/// The names in a directory; none if it is missing, because another process may remove it.
 fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
     let failed = |source| io_error("list", directory, source);
     let entries = match std::fs::read_dir(directory) {

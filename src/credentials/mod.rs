@@ -1,13 +1,14 @@
-//! Proof of identity: passwords, and the tokens and sessions that stand in for them.
+//! Proof of identity: passwords, and the tokens and sessions that stand for them.
 //!
-//! [`auth_dir`] is the `auth/` directory of a store and its lock. [`passwords`] keeps Argon2id hashes and slows
-//! guessing down (`attempts`). [`tokens`] makes and checks tokens, `issued` keeps their records, [`ttl`] reads how long
-//! a token lasts. [`sessions`] keeps the token of a login, outside the store, and [`callers`] tells apart the people who
-//! came to an account by `sudo`. [`archive`] takes all of `auth/` out for a backup. `private_file` reads and writes the
-//! files, [`secret`] keeps secrets out of messages.
+//! [`auth_dir`] is the `auth/` directory of a store and its lock. [`passwords`] keeps Argon2id
+//! hashes and slows guessing down (`attempts`). [`tokens`] makes and checks tokens, `issued` keeps
+//! their records, [`ttl`] parses how long a token lasts. [`sessions`] keeps the token of a login,
+//! outside the store, and [`callers`] distinguishes the people who use an account through `sudo`.
+//! [`archive`] reads all of `auth/` for a backup. `private_file` reads and writes the files,
+//! [`secret`] keeps secrets out of messages.
 //!
-//! Invariant: this module knows user ids and never roles. The log decides whether a user exists and is active, and
-//! what they may do.
+//! Invariant: this module knows user ids and never roles. The log decides whether a user exists and is
+//! active, and what they may do.
 //! Invariant: no secret is ever in the log, in a message or in `Debug` output.
 //! Invariant: files change whole, by a rename; in `auth/` only under its lock. Readers take no lock.
 
@@ -45,8 +46,8 @@ use crate::credentials::attempts::Attempts;
 use crate::domain::id::CompanyId;
 
 impl AuthDir {
-    /// Makes `<store>/auth/` without passwords and tokens. One that a crash left without a file of passwords is
-    /// finished: that file is written last.
+    /// Makes `<store>/auth/` without passwords and tokens. A directory that a crash left without a
+    /// file of passwords is completed, because that file is written last.
     ///
     /// # Errors
     /// [`CredentialError::Exists`] if there are passwords already.
@@ -64,7 +65,7 @@ impl AuthDir {
         Tokens::new(self)
     }
 
-    /// Everything that keeps these credentials from being used. Nothing is changed.
+    /// All faults that make these credentials unusable. Changes nothing.
     pub fn faults(&self) -> Vec<CredentialError> {
         let attempts = || Attempts::load(self, &self.lock()?).map(drop);
         let checks = [

@@ -1,8 +1,8 @@
 //! Passwords, kept as Argon2id hashes (PHC strings) and never in the log.
 //!
-//! What must hold: an unknown user, a user without a password and a wrong password are told apart
-//! neither by the answer nor by the time it takes; attempts of several processes are counted one
-//! by one, since each is checked and counted under the lock.
+//! What must hold: neither the answer nor its time distinguishes an unknown user, a user without a
+//! password and a wrong password. Attempts of several processes are counted one by one, because
+//! each is checked and counted under the lock.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,14 +25,14 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 pub const PASSWORDS_FILE: &str = "passwords.json";
 const REMEDY: &str = "bring it back from a backup made with --with-secrets, or restore the backup into a new store, \
                       which takes a new password for the first admin";
-/// 19 MiB and two passes, the least that OWASP recommends for Argon2id.
+/// 19 MiB and two passes, the minimum that OWASP recommends for Argon2id.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// A damaged cost must not make a login take all memory, or all day.
+/// Limits a damaged cost, so that a login cannot take all memory or hours.
 const COST_FACTOR_MAX: u32 = 64;
-/// Checked for users who have no password, at the same cost. It is the hash of nothing known, and
-/// its verdict is not used.
+/// Checked for users without a password, at the same cost. It is the hash of no known password, and
+/// the result is ignored.
 const STAND_IN: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[derive(Serialize, Deserialize)]
@@ -65,7 +65,7 @@ impl<'a> Passwords<'a> {
         self.save(BTreeMap::new())
     }
 
-    /// Replaces the user's password, if they had one, and resets the count of failures.
+    /// Replaces the user's password, if there is one, and resets the count of failures.
     ///
     /// # Errors
     /// [`CredentialError::PasswordTooShort`] or [`CredentialError::PasswordTooLong`]
@@ -79,8 +79,8 @@ impl<'a> Passwords<'a> {
         Attempts::load(self.auth, &lock)?.succeeded(user)
     }
 
-    /// Whether this is the user's password. For a login that nobody has, pass an id derived from
-    /// it: the answer then takes as long, and is slowed down alike.
+    /// Whether this is the user's password. For an unknown login, pass an id derived from the
+    /// login, so that the answer takes the same time and attempts are limited in the same way.
     ///
     /// # Errors
     /// [`CredentialError::TooManyAttempts`] if it is too early after failures; nothing was checked.
@@ -107,10 +107,7 @@ impl<'a> Passwords<'a> {
         Ok(false)
     }
 
-    /// Whether the file can be read at all. Without it nobody can log in.
-    ///
-    /// # Errors
-    /// If it cannot.
+    /// Checks that the file can be read. Without it nobody can log in.
     pub fn check(self) -> Result<(), CredentialError> {
         self.load().map(drop)
     }
@@ -156,7 +153,7 @@ fn is_affordable_argon2id(hash: &PasswordHash) -> bool {
     costs && hash.algorithm.as_str() == "argon2id" && hash.salt.is_some() && hash.hash.is_some()
 }
 
-/// Whether a password may be set at all, before anything else is done for it.
+/// Checks the length of a password before anything else is done with it.
 ///
 /// # Errors
 /// [`CredentialError::PasswordTooShort`], [`CredentialError::PasswordTooLong`]
@@ -187,7 +184,7 @@ fn cost() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// With a salt from the operating system.
+/// The hash, with a salt from the operating system.
 fn hash(password: &Password) -> Result<String, CredentialError> {
     let hash = cost().hash_password(password.text().as_bytes());
     hash.map(|hash| hash.to_string())

@@ -1,7 +1,7 @@
 //! Files that only their owner can read: JSON documents, replaced whole or not at all.
 //!
 //! What must hold: a reader sees the old contents or the new, never a mixture; when a write has
-//! returned, it is durable; a secret that others could read is refused, not used.
+//! returned, it is durable; a secret that others could read is refused.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
@@ -20,7 +20,7 @@ pub const DIRECTORY_MODE: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 const FORMAT: u32 = 1;
 
-/// The first member of every document; only the format that this version writes is read.
+/// The first member of every document; no format but that of this version is read.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub struct Format(u32);
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, CredentialError> {
     Ok(Some(bytes))
 }
 
-/// Reads a document whose first member is `format`. `remedy` is what to do if it is damaged.
+/// Reads a document whose first member is `format`. `remedy` is the hint for a damaged document.
 pub fn read_json<T: DeserializeOwned>(
     path: &Path,
     remedy: &'static str,
@@ -96,7 +96,7 @@ pub fn read_json<T: DeserializeOwned>(
     })
 }
 
-/// Where the text went wrong. What stands there may be a secret, so it is not quoted.
+/// The place of the fault in the text. The text may contain a secret, so it is not quoted.
 fn place_of(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let what = match error.classify() {
@@ -114,19 +114,19 @@ pub fn replace_json(path: &Path, document: &impl Serialize) -> Result<(), Creden
     replace(path, &bytes)
 }
 
-/// Puts `bytes` in the place of the file, or creates it, with mode 0600.
+/// Replaces or creates the file, with mode 0600.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CredentialError> {
     let beside = beside(path);
     write_beside(&beside, FILE_MODE, |file| file.write_all(bytes))
         .and_then(|()| put_in_place(&beside, path))
         .map_err(|source| {
-            // The error that counts is the first one.
+            // The first error is the one to report.
             let _ = files::remove(&beside);
             io_error("write", path, source)
         })
 }
 
-/// A name of its own, as two processes may replace a session at once.
+/// A unique name, because two processes may replace a session at once.
 fn beside(path: &Path) -> PathBuf {
     let name = path
         .file_name()
@@ -135,7 +135,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()))
 }
 
-/// Removes the file; whether there was one.
+/// Removes the file. Returns whether there was one.
 pub fn remove(path: &Path) -> Result<bool, CredentialError> {
     let removed = files::remove(path).map_err(|source| io_error("remove", path, source))?;
     if removed {
@@ -144,7 +144,7 @@ pub fn remove(path: &Path) -> Result<bool, CredentialError> {
     Ok(removed)
 }
 
-/// Creates a directory for its owner alone; one that is there already is left as it is.
+/// Creates a directory for its owner alone; an existing one is left as it is.
 pub fn create_directory(path: &Path) -> Result<(), CredentialError> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
         Ok(()) => sync_names(parent_of(path)),

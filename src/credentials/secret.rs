@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// What somebody typed as a password. Nothing is trimmed.
+/// A password as it was typed. Nothing is trimmed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
@@ -33,12 +33,12 @@ impl fmt::Debug for Password {
 pub struct TokenText(String);
 
 impl TokenText {
-    /// The line break that a shell or an editor left at the end is cut off.
+    /// Cuts the line break that a shell or an editor left at the end.
     pub fn new(text: &str) -> TokenText {
         TokenText(text.trim().to_owned())
     }
 
-    /// For the one place that hands the token to its user.
+    /// For the one place that gives the token to its user.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -50,13 +50,14 @@ impl fmt::Debug for TokenText {
     }
 }
 
-/// How every token of this program begins.
+/// The prefix of every token of this program.
 pub(super) const TOKEN_HEADER: &str = "popug_token_";
-/// How the signed tokens of earlier versions begin.
+/// The prefix of the signed tokens of earlier versions.
 pub(super) const SIGNED_HEADER: &str = "v4.public.";
 
-/// The text without the secret part of any token in it, for messages that repeat what was typed.
-/// Signed tokens of earlier versions are hidden as well: a program of that version may take them.
+/// The text without the secret part of any token in it, for messages that repeat typed words.
+/// Signed tokens of earlier versions are hidden too, because a program of that version may accept
+/// them.
 pub fn without_tokens(text: &str) -> Cow<'_, str> {
     let mut hidden = Cow::Borrowed(text);
     for header in [TOKEN_HEADER, SIGNED_HEADER] {

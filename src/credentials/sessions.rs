@@ -1,9 +1,10 @@
 //! The place of a session: `$XDG_STATE_HOME/popug-cli/<company_id>`, mode 0600, which holds a token
 //! of kind session and nothing else.
 //!
-//! It lies outside the store, so that each person on a machine has a session of their own. People who come to one
-//! account by `sudo` have one each as well, in `popug-cli/caller-<uid>/`. What must hold: a person without a place for
-//! a session has none, and is told so only when one is to be kept.
+//! It lies outside the store, so that each person on a machine has a separate session. People who
+//! use one account through `sudo` have separate sessions too, in `popug-cli/caller-<uid>/`. What
+//! must hold: a person without a place for a session has no session, and gets an error only when
+//! one is to be stored.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ use crate::domain::id::CompanyId;
 const DIRECTORY: &str = "popug-cli";
 const REMEDY: &str = "remove it and run `login`";
 
-/// The program's directory below the values of `XDG_STATE_HOME` or `HOME`, or that of the callers in it. Empty and
-/// relative values count as unset, as the XDG specification wants it.
+/// The program's directory below the value of `XDG_STATE_HOME` or `HOME`, or the callers' directory
+/// in it. Empty and relative values count as unset, as the XDG specification demands.
 pub fn state_directory(
     xdg_state_home: Option<OsString>,
     home: Option<OsString>,
@@ -43,7 +44,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// In the directory that [`state_directory`] gives, if any.
+    /// The session in the directory that [`state_directory`] gives, if any.
     pub fn in_directory(directory: Option<PathBuf>, company: CompanyId) -> Sessions {
         Sessions {
             path: directory.map(|directory| directory.join(company.to_string())),
@@ -78,16 +79,15 @@ impl Sessions {
         })
     }
 
-    /// Whether there was one.
+    /// Removes the session. Returns whether there was one.
     pub fn remove(&self) -> Result<bool, CredentialError> {
         self.path.as_deref().map_or(Ok(false), private_file::remove)
     }
 }
 
-/// Makes a directory and those above it that are missing.
+/// Makes a directory and its missing parents.
 ///
-/// The state directory may be older than this program and is left as it is; what is made, is
-/// made for its owner alone.
+/// An existing state directory is left as it is; new directories are open to their owner alone.
 pub fn create_with_parents(directory: &Path) -> Result<(), CredentialError> {
     let missing: Vec<_> = directory
         .ancestors()

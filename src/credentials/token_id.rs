@@ -8,20 +8,20 @@ use uuid::Uuid;
 
 use crate::domain::time::EventTime;
 
-/// Names a token without giving it away.
+/// Names a token without its secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenId(Uuid);
 
 impl TokenId {
-    /// A UUIDv7 of the moment `at`. Its random part is never pinned: two runs of a test store
-    /// with the same dice must not share a token.
+    /// A UUIDv7 of the time `at`. Its random part is never pinned: two runs of a test store with
+    /// the same dice must not share a token.
     pub(super) fn random(at: EventTime) -> TokenId {
         let millis = u64::try_from(at.micros() / 1_000).unwrap_or_default();
         TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid())
     }
 
-    /// The id as 32 hex digits, as it stands in a token.
+    /// The id as 32 hex digits, as in a token.
     pub(super) fn hex(self) -> String {
         self.0.simple().to_string()
     }

@@ -1,11 +1,12 @@
-//! Tokens: random texts that the store knows by their hash.
+//! Tokens: random texts whose hashes the store keeps.
 //!
-//! A token is `popug_token_<id>_<secret>`: the id, 32 hex digits, names the record of the token; the secret is 256 random
-//! bits, 64 hex digits. The record holds the SHA-256 of the company's id and the whole token, so the files of a store are
-//! not enough to make a token, and a token is worth nothing in a copy of the files under another company.
+//! A token is `popug_token_<id>_<secret>`: the id, 32 hex digits, names the record of the token;
+//! the secret is 256 random bits, 64 hex digits. The record holds the SHA-256 of the company's id
+//! and the whole token. So the files of a store are not enough to make a token, and a token is not
+//! valid in a copy of the files under another company.
 //!
-//! What must hold: a token is valid only if the store has a record with its hash, it has not expired and was not
-//! revoked. The log decides whether its user is active and what they may do.
+//! What must hold: a token is valid only if the store has a record with its hash, it has not
+//! expired and was not revoked. The log decides whether its user is active and what they may do.
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -23,7 +24,7 @@ use crate::domain::time::EventTime;
 const ID_DIGITS: usize = 32;
 const SECRET_BYTES: usize = 32;
 
-/// What a valid token proves.
+/// The user, kind and end that a valid token proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Claims {
     pub user_id: UserId,
@@ -31,14 +32,14 @@ pub struct Claims {
     pub expires_at: EventTime,
 }
 
-/// A new token and what the store recorded about it.
+/// A new token and its record.
 #[derive(Clone, Debug)]
 pub struct Issued {
     pub token: TokenText,
     pub record: TokenRecord,
 }
 
-/// The tokens of a store. Moments come from the system clock, never from a pinned one.
+/// The tokens of a store. Times come from the system clock, never from a pinned one.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a> {
     auth: &'a AuthDir,
@@ -49,7 +50,7 @@ impl<'a> Tokens<'a> {
         Tokens { auth }
     }
 
-    /// Makes a token. It is recorded before it is handed out.
+    /// Makes a token. Its record is stored before the token is returned.
     pub fn issue(
         self,
         user: UserId,
@@ -86,10 +87,11 @@ impl<'a> Tokens<'a> {
         hex(&hash)
     }
 
-    /// What the token proves now.
+    /// The claims of a token that is valid now.
     ///
     /// # Errors
-    /// One `Token…` error for each reason to refuse it; others if the store's files are at fault.
+    /// One `Token…` error for each reason to refuse it; other errors for faults of the store's
+    /// files.
     pub fn verify(self, token: &TokenText, now: EventTime) -> Result<Claims, CredentialError> {
         let token_id = parse(token.reveal())?;
         let record = self
@@ -116,12 +118,12 @@ impl<'a> Tokens<'a> {
         })
     }
 
-    /// Every token that has not long expired, oldest first.
+    /// All tokens except those that expired long ago, oldest first.
     pub fn list(self) -> Result<Vec<TokenRecord>, CredentialError> {
         self.registry().all()
     }
 
-    /// From now on the token is refused. One that was revoked before stays as it is.
+    /// Revokes the token. A token that was revoked before stays as it is.
     ///
     /// # Errors
     /// [`CredentialError::NoSuchToken`]
@@ -151,7 +153,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// With a secret from the operating system; pinned dice do not move it.
+/// The secret comes from the operating system, even if the dice are pinned.
 fn random_token(token_id: TokenId) -> Result<TokenText, CredentialError> {
     let mut secret = [0; SECRET_BYTES];
     SysRng
@@ -164,7 +166,7 @@ fn random_token(token_id: TokenId) -> Result<TokenText, CredentialError> {
     Ok(TokenText::new(&text))
 }
 
-/// The id of a token of the right shape. There is one spelling of each token.
+/// The id of a token of the right form. Each token has one spelling.
 fn parse(token: &str) -> Result<TokenId, CredentialError> {
     let malformed = |what| CredentialError::TokenMalformed { what };
     if token.starts_with(SIGNED_HEADER) {

@@ -1,4 +1,4 @@
-//! Tokens against real files: what is accepted, and every way to be refused.
+//! Tokens against real files: accepted tokens, and every reason to refuse one.
 
 use std::process::Command;
 
@@ -399,7 +399,8 @@ const CHILD_STORE: &str = "POPUG_TEST_TOKENS_STORE";
 const CHILDREN: usize = 4;
 const TOKENS_EACH: usize = 10;
 
-/// Runs itself again in several processes, each of which issues tokens and revokes every other.
+/// Runs itself again in several processes, each of which issues tokens and revokes every second
+/// one.
 #[test]
 #[expect(
     clippy::disallowed_methods,
@@ -464,8 +465,8 @@ fn a_reader_never_sees_a_record_half_written() {
     });
 }
 
-/// Every command verifies a token, so it has to cost next to nothing. The bound is generous: it
-/// is there to notice work that grows with the number of tokens, or a password hash on the way.
+/// Every command verifies a token, so this must be cheap. The bound is generous: it finds work that
+/// grows with the number of tokens, or a password hash in the wrong place.
 #[test]
 fn verifying_a_token_is_fast_however_many_there_are() {
     let (_directory, auth) = store();

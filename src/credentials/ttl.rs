@@ -1,4 +1,4 @@
-//! A token's time to live, as people write it: `90d`, `12h`, `30m`, `45s`, `2w`.
+//! A token's time to live, as users write it: `90d`, `12h`, `30m`, `45s`, `2w`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,24 +19,23 @@ pub struct Ttl {
 }
 
 impl Ttl {
-    /// Of a session: a working day and its overtime.
+    /// The time to live of a session: a working day with overtime.
     pub const SESSION: Ttl = Ttl { seconds: 12 * HOUR };
-    /// Of an issued token, unless told otherwise.
+    /// The default time to live of an issued token.
     pub const TOKEN: Ttl = Ttl { seconds: 90 * DAY };
 
     pub const fn seconds(self) -> u64 {
         self.seconds
     }
 
-    /// The first moment at which something issued `at` is no longer valid; `None` beyond the
-    /// year 9999.
+    /// The end of something issued `at`; `None` after the year 9999.
     pub fn after(self, at: EventTime) -> Option<EventTime> {
         let micros = i64::try_from(self.seconds).ok()?.checked_mul(1_000_000)?;
         EventTime::from_micros(at.micros().checked_add(micros)?)
     }
 }
 
-/// One whole number and one unit.
+/// Parses one whole number and one unit.
 impl FromStr for Ttl {
     type Err = CredentialError;
 
@@ -74,7 +73,7 @@ fn parse(text: &str) -> Result<Ttl, String> {
     }
 }
 
-/// In the largest unit that divides it.
+/// Uses the largest unit that divides the time.
 impl fmt::Display for Ttl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(WEEK, 'w'), (DAY, 'd'), (HOUR, 'h'), (MINUTE, 'm')];

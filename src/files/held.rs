@@ -1,14 +1,16 @@
-//! Directories that are held: opened once, and reached by their descriptor from then on.
+//! Held directories: opened once, and used through their descriptor from then on.
 //!
-//! A name may come to mean another directory at any moment: somebody moves a store away and restores a backup
-//! in its place, or points a link at the store of another company. A command that opened its files by name would go
-//! on in that one. So it opens the directory once, and every path that it uses begins with `/proc/self/fd/N`, which
-//! is the directory that was opened, wherever it is called now.
+//! A name may come to mean another directory at any moment: somebody moves a store away and
+//! restores a backup in its place, or points a link at the store of another company. A command that
+//! opened its files by name would continue in that one. So it opens the directory once, and every
+//! path that it uses begins with `/proc/self/fd/N`, which stays the opened directory, whatever its
+//! name is now.
 //!
-//! What must hold: a path below a held directory is used only while the directory is held, as the next file that is
-//! opened gets a descriptor's number when it is closed. Whatever keeps such a path keeps [`keeper`] of it too.
+//! What must hold: a path below a held directory is used only while the directory is held, because
+//! the number of a closed descriptor is given to the next file. A value that stores such a path
+//! also stores its [`keeper`].
 //!
-//! People never see such a path: [`named`] puts back the name that they gave.
+//! Users never see such a path: [`named`] puts their name for the directory back.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,13 +32,14 @@ pub struct Held {
     path: PathBuf,
 }
 
-/// Who holds the directory of a descriptor, and what people call it.
+/// The holder of a descriptor's directory, and the users' name for it.
 struct Holder {
     name: PathBuf,
     held: Weak<Held>,
 }
 
-/// By descriptor. One that is closed stays until its number is held again: errors are told later than that.
+/// By descriptor. The entry of a closed descriptor stays until its number is used again, because
+/// errors may be reported later.
 static HOLDERS: Mutex<BTreeMap<RawFd, Holder>> = Mutex::new(BTreeMap::new());
 
 fn holders() -> MutexGuard<'static, BTreeMap<RawFd, Holder>> {
@@ -44,15 +47,16 @@ fn holders() -> MutexGuard<'static, BTreeMap<RawFd, Holder>> {
 }
 
 impl Held {
-    /// Opens the directory that `name` leads to now.
+    /// Opens the directory to which `name` leads now.
     ///
     /// # Errors
-    /// The system's error; [`io::ErrorKind::Unsupported`] if it shows no descriptors as paths.
+    /// The system's error; [`io::ErrorKind::Unsupported`] if the system shows no descriptors as
+    /// paths.
     pub fn open(name: &Path) -> io::Result<Arc<Held>> {
         Held::open_as(name, name)
     }
 
-    /// Opens a directory that people know by another name.
+    /// Opens a directory that users know by another name.
     ///
     /// # Errors
     /// As [`Held::open`].
@@ -81,7 +85,7 @@ impl Held {
         Ok(held)
     }
 
-    /// Whether the path leads to what the descriptor is of.
+    /// Checks that the path leads to the directory of the descriptor.
     fn check_path(&self) -> io::Result<()> {
         let opened = rustix::fs::fstat(&self.descriptor)?;
         let leads_there =
@@ -100,7 +104,7 @@ impl Held {
     }
 }
 
-/// The descriptor that a path leads through, and what follows it.
+/// The descriptor in a path, and the rest of the path.
 fn descriptor_of(path: &str) -> Option<(RawFd, &str)> {
     let rest = path.strip_prefix(DESCRIPTORS)?;
     let end = rest
@@ -109,7 +113,7 @@ fn descriptor_of(path: &str) -> Option<(RawFd, &str)> {
     Some((rest[..end].parse().ok()?, &rest[end..]))
 }
 
-/// What keeps the directory open that `path` leads through, if it is a held one.
+/// The value that keeps the directory in `path` open, if it is a held one.
 pub fn keeper(path: &Path) -> Option<Arc<Held>> {
     let number = path
         .strip_prefix(DESCRIPTORS)
@@ -123,7 +127,7 @@ pub fn keeper(path: &Path) -> Option<Arc<Held>> {
     holders().get(&number)?.held.upgrade()
 }
 
-/// A path as people know it.
+/// A path with the users' name for the directory.
 pub fn named_path(path: &Path) -> PathBuf {
     let Ok(below) = path.strip_prefix(DESCRIPTORS) else {
         return path.to_owned();
@@ -140,7 +144,7 @@ pub fn named_path(path: &Path) -> PathBuf {
     }
 }
 
-/// A path as a word of a shell command that people can paste: quoted if it has to be.
+/// A path as a word of a shell command to be pasted: quoted if necessary.
 pub fn shell_word(path: &Path) -> String {
     let text = named_path(path).display().to_string();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
@@ -151,7 +155,7 @@ pub fn shell_word(path: &Path) -> String {
     }
 }
 
-/// A text with every path of a held directory as people know it.
+/// A text in which every path of a held directory has the users' name for it.
 pub fn named(text: &str) -> Cow<'_, str> {
     if !text.contains(DESCRIPTORS) {
         return Cow::Borrowed(text);
@@ -204,7 +208,7 @@ mod tests {
         drop(held);
         assert_eq!(keeper(&path).unwrap().path(), kept.path());
         drop(kept);
-        // Another test may have got the number since.
+        // Another test may use the number by now.
         assert!(keeper(&path).is_none_or(|other| named_path(other.path()) != home.path()));
         assert!(keeper(home.path()).is_none());
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// Calls `attempt` until it succeeds or `wait` is over, at least once, and says whether it succeeded. The pauses
-/// between the calls grow from 0.2 to 5 ms.
+/// Calls `attempt` until it succeeds or `wait` is over, at least once. Returns whether it
+/// succeeded. The pauses between the calls grow from 0.2 to 5 ms.
 ///
 /// # Errors
 /// The first error of `attempt`.
@@ -43,7 +43,8 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Takes the exclusive lock of a file, waiting up to `wait`; false if another process kept it for so long.
+/// Takes the exclusive lock of a file, waiting up to `wait`; false if another process held it all
+/// the time.
 ///
 /// # Errors
 /// As [`try_lock`].

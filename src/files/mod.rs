@@ -1,12 +1,12 @@
-//! Files on the disk: the calls that every layer needs and that are easy to get wrong.
+//! Files on the disk: calls that every layer needs and that are easy to get wrong.
 //!
-//! - [`held`]: directories that are opened once and reached by their descriptor.
-//! - [`lock`]: the wait for something that another process has, and exclusive locks on files.
+//! - [`held`]: directories that are opened once and used through their descriptor.
+//! - [`lock`]: waiting for another process, and exclusive locks on files.
 //! - [`regular_file`]: files that are checked before they are opened.
 //! - [`replace`]: files that are written beside their place and renamed into it.
 //!
-//! A file whose bytes were synced is lost all the same if its name was not. Sync the directory of a name that was
-//! created, moved or removed.
+//! A file with synced bytes can still be lost if its name was not synced. Sync the directory in
+//! which a name was created, moved or removed.
 
 #[cfg(feature = "cli")]
 pub mod held;

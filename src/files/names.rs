@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The path with more at the end of its name.
+/// The path with `suffix` at the end of its name.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// The first of `BEGINNING-1`, `BEGINNING-2` and so on that nothing has, not even a link that leads nowhere.
+/// The first free name of `BEGINNING-1`, `BEGINNING-2` and so on. A name of a dangling link is not
+/// free.
 pub fn free_name(beginning: &Path) -> PathBuf {
     (1..)
         .map(|n: u32| with_suffix(beginning, &format!("-{n}")))
@@ -19,7 +20,8 @@ pub fn free_name(beginning: &Path) -> PathBuf {
         .expect("some number is free")
 }
 
-/// Keeps a damaged file, or what stands in its place, under a free name: `NAME.damaged-1` and so on.
+/// Moves a damaged file, or another kind of file in its place, to a free name: `NAME.damaged-1` and
+/// so on.
 ///
 /// # Errors
 /// If it cannot be renamed, or its directory cannot be synced.
@@ -30,7 +32,7 @@ pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// The directory that a path lies in; the current directory for a name alone.
+/// The directory of a path; the current directory for a name alone.
 pub fn parent_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -45,7 +47,8 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Removes a file, and says whether there was one. Its absence is not durable until the directory is synced.
+/// Removes a file. Returns whether there was one. Its absence is not durable until the directory is
+/// synced.
 ///
 /// # Errors
 /// If it is there and cannot be removed.

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all: written beside their place, synced, renamed into it.
 //!
-//! What must hold: a reader sees the former bytes or the new ones; after a crash the name leads to the one or the
-//! other; when a replacement has returned, it is durable.
+//! What must hold: a reader sees the former bytes or the new ones; after a crash the name leads to
+//! one of the two; when a replacement has returned, it is durable.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,11 +10,12 @@ use std::path::Path;
 
 use super::names::{parent_of, remove, sync_directory};
 
-/// Makes the file `beside` with `mode` (less the umask), lets `write` fill it, and waits until its bytes are durable.
-/// A file that a killed process left there is removed first, and a link is not followed.
+/// Makes the file `beside` with `mode` (less the umask), lets `write` fill it, and waits until its
+/// bytes are durable. A file that a killed process left there is removed first, and a link is not
+/// followed.
 ///
 /// # Errors
-/// If it cannot be made or written; then nothing stays.
+/// If it cannot be made or written; then no file stays.
 pub fn write_beside(
     beside: &Path,
     mode: u32,
@@ -29,13 +30,14 @@ pub fn write_beside(
         .open(beside)?;
     let written = write(&mut file).and_then(|()| file.sync_all());
     if written.is_err() {
-        // The error that counts is the first one.
+        // The first error is the one to report.
         let _ = remove(beside);
     }
     written
 }
 
-/// Renames `beside`, which is durable, to `path` and makes the name durable. Both are in one file system.
+/// Renames `beside`, which is durable, to `path` and makes the name durable. Both are in one file
+/// system.
 ///
 /// # Errors
 /// If it cannot be renamed; then `path` is as it was. If the name cannot be synced.

@@ -1,7 +1,7 @@
 //! A payout as an RFC 5322 message.
 //!
-//! Nothing that people typed can forge a header: names are escaped and encoded, and whatever is
-//! not a mail address is refused. The bytes follow from the facts, the sender and the given time.
+//! No text of a user can forge a header: names are escaped and encoded, and invalid mail addresses
+//! are refused. The bytes follow from the facts, the sender and the given time.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use crate::mail::letter;
 use crate::mail::pay_mail::PayMail;
 use crate::mail::settings::Sender;
 
-/// A mail ready to leave by any transport.
+/// A mail that any transport can send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ComposedMail {
     pub payout_id: PayoutId,
@@ -38,17 +38,17 @@ pub enum ComposeError {
     Message(#[from] lettre::error::Error),
 }
 
-/// The Message-ID of a payout's mail, the same on every attempt. No host is named, so that a
-/// store that moves to another machine keeps it.
+/// The Message-ID of a payout's mail, the same on every attempt. It names no host, so it stays the
+/// same if the store moves to another machine.
 pub fn message_id(payout: PayoutId) -> String {
     format!("<{payout}@popug-cli.invalid>")
 }
 
 impl PayMail {
-    /// The message, dated `at`. A retry that gives the same `at` gets the same bytes.
+    /// The message, dated `at`. A retry with the same `at` gets the same bytes.
     ///
     /// # Errors
-    /// [`ComposeError::BadAddress`], which no retry cures.
+    /// [`ComposeError::BadAddress`], which no retry can change.
     pub fn compose(&self, from: &Sender, at: EventTime) -> Result<ComposedMail, ComposeError> {
         let to = self.recipient()?;
         let envelope = Envelope::new(Some(from.mailbox().email.clone()), vec![to.email.clone()])?;
@@ -92,7 +92,7 @@ impl PayMail {
 }
 
 impl ComposedMail {
-    /// The message as it is sent: CRLF line ends, ASCII but for the addresses.
+    /// The message as it is sent: CRLF line ends, ASCII except for the addresses.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -102,8 +102,9 @@ impl ComposedMail {
     }
 }
 
-/// An address that a user may have. A domain in another script is written in ASCII (punycode), which
-/// every server takes. What precedes it may be in any script, of which the crate knows but a part.
+/// Parses an address that a user may have. A domain in another script is written in ASCII
+/// (punycode), which every server accepts. The local part may be in any script; the crate accepts
+/// only some of them.
 fn address(text: &str) -> Option<Address> {
     let checked = check_email(text).ok()?;
     let (local, domain) = checked.split_once('@')?;

@@ -1,6 +1,6 @@
 //! The text of a pay mail, readable in 72 columns.
 //!
-//! Amounts stand in front, so that they line up whatever script a title is written in.
+//! Amounts stand first, so that they line up whatever script a title is in.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::mail::pay_mail::{Line, PayMail};
 
 const COLUMNS: usize = 72;
-/// The longest kind, `correction`, and two spaces.
+/// The width of the longest kind, `correction`, and two spaces.
 const KIND_COLUMNS: usize = 12;
 
 /// Lines end in a line feed; composing makes them CRLF.

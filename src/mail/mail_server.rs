@@ -1,4 +1,5 @@
-//! The real mail server of the tests: `scripts/mail-server`, started and stopped with a value.
+//! The real mail server of the tests, `scripts/mail-server`, as a value that stops it when it is
+//! dropped.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -7,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-/// Ends with its standard input, so that it does not outlive a test that is killed.
+/// The server ends with its standard input, so it does not outlive a killed test.
 pub(crate) struct MailServer {
     process: Child,
     pub port: u16,
     store: tempfile::TempDir,
 }
 
-/// A mail that the server took.
+/// A mail that the server accepted.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub envelope: TakenEnvelope,
@@ -66,12 +67,12 @@ impl MailServer {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    /// What `--tls` made.
+    /// The certificate that `--tls` made.
     pub fn certificate(&self) -> Vec<u8> {
         fs::read(self.store.path().join("certificate.pem")).unwrap()
     }
 
-    /// In the order of arrival.
+    /// The mails in the order of arrival.
     pub fn taken(&self) -> Vec<Taken> {
         let path = |number: usize, extension: &str| {
             self.store.path().join(format!("{number}.{extension}"))

@@ -1,9 +1,9 @@
 //! Pay mails: their text, their transport, and the schedule of retries (rule A9).
 //!
-//! A mail is composed from facts alone, so composing it again gives the same bytes. A transport
-//! may therefore be asked for the same mail any number of times: a file is written once, and a
-//! mail server sees the same Message-ID. This module reads no log, no clock and no environment.
-//! The notifier decides whether a mail is owed.
+//! A mail is composed from facts alone, so composing it again gives the same bytes. A transport may
+//! therefore get the same mail any number of times: a file is written once, and a mail server sees
+//! the same Message-ID. This module reads no log, no clock and no environment. The notifier decides
+//! whether a mail is owed.
 
 pub mod compose;
 mod letter;

@@ -17,11 +17,11 @@ use crate::files::sync_directory;
 use crate::mail::compose::ComposedMail;
 use crate::mail::transport::{Delivery, MailTransport, SendError};
 
-/// The umask takes from it.
+/// The umask is subtracted.
 const MODE: u32 = 0o666;
 
-/// Writes into one outbox directory, which it creates with the first mail in a directory that
-/// exists. One process at a time.
+/// Writes into one outbox directory and creates it with the first mail; its parent must exist. For
+/// one process at a time.
 pub struct FileTransport {
     outbox: PathBuf,
     _held: Option<Arc<Held>>,
@@ -35,7 +35,7 @@ impl FileTransport {
         }
     }
 
-    /// Where the mail of a payout is or will be.
+    /// The file of a payout's mail.
     pub fn path(&self, mail: &ComposedMail) -> PathBuf {
         self.directory(mail.date)
             .join(format!("{}.eml", mail.payout_id))
@@ -45,7 +45,7 @@ impl FileTransport {
         self.outbox.join(date.to_string())
     }
 
-    /// Puts the file in its place; its name is durable once the directory is synced.
+    /// Moves the file into its place; its name is durable after the directory is synced.
     fn place(&self, mail: &ComposedMail) -> Result<Delivery, SendError> {
         let path = self.path(mail);
         let delivery = match fs::read(&path) {
@@ -64,7 +64,7 @@ impl FileTransport {
         Ok(delivery)
     }
 
-    /// The directories may be as new as the files in them, or left unsynced by a crash.
+    /// The directories may be as new as the files in them, or unsynced since a crash.
     fn sync(&self, date: BusinessDate) -> Result<(), SendError> {
         let directory = self.directory(date);
         for directory in directory
@@ -104,7 +104,7 @@ impl MailTransport for FileTransport {
     }
 }
 
-/// Disks are emptied and permissions given back: never permanent.
+/// Never permanent, because disk space and permissions can change.
 fn failed(action: &str, path: &Path, error: &io::Error) -> SendError {
     SendError::Transient(format!(
         "cannot {action} {}: {error}",

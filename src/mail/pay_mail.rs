@@ -5,19 +5,19 @@ use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::time::BusinessDate;
 
-/// The contents of the mail about a payout for one date.
+/// The contents of a mail about a user's payout for one date.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PayMail {
     pub payout_id: PayoutId,
     pub company: String,
     /// ISO 4217.
     pub currency: String,
-    /// The IANA name of the zone that the date is one of.
+    /// The IANA name of the time zone of the date.
     pub zone: String,
     pub date: BusinessDate,
     pub to_name: String,
     pub to_address: String,
-    /// Above zero; `opening + earned`.
+    /// Above zero; equals `opening + earned`.
     pub amount: Money,
     /// The debt brought in: zero or below.
     pub opening: Money,

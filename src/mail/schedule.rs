@@ -2,22 +2,22 @@
 
 use crate::domain::time::EventTime;
 
-/// After this many attempts a mail waits for somebody to ask for it.
+/// After this many failed attempts a mail waits for `mail retry`.
 pub const ATTEMPTS_MAX: u32 = 10;
 const FIRST_BACKOFF_MICROS: i64 = 60 * 1_000_000;
 const BACKOFF_MICROS_MAX: i64 = 6 * 60 * 60 * 1_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NextTry {
-    /// By itself, at this time or later.
+    /// At this time or later, by the notifier.
     At(EventTime),
-    /// Only when asked for with `mail retry`.
+    /// Only by `mail retry`.
     OnRequest,
 }
 
-/// What follows when attempt `attempt`, counted from 1, failed at `failed_at`: a minute after the
-/// first, twice as long after each, at most six hours. A permanent failure, the tenth and any
-/// later one (a requested retry) are not followed up.
+/// The next attempt after attempt `attempt`, counted from 1, failed at `failed_at`: a minute after
+/// the first, twice as long after each further one, at most six hours. After a permanent failure,
+/// the tenth attempt and every later one (a requested retry) there is no automatic attempt.
 pub fn after_failure(attempt: u32, permanent: bool, failed_at: EventTime) -> NextTry {
     if permanent || attempt >= ATTEMPTS_MAX {
         return NextTry::OnRequest;

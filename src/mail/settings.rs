@@ -1,7 +1,6 @@
 //! The two settings of mail, as text from the environment: `POPUG_SMTP_URL` and `POPUG_MAIL_FROM`.
 //!
-//! What is wrong is said with the variable's name and never with its value, which may hold a
-//! password.
+//! An error names the variable and never its value, which may contain a password.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,7 +15,7 @@ use url::{Host, Url};
 pub const SMTP_URL_VARIABLE: &str = "POPUG_SMTP_URL";
 pub const MAIL_FROM_VARIABLE: &str = "POPUG_MAIL_FROM";
 const DEFAULT_SENDER: &str = "popug-cli@localhost";
-/// How long a connection, and after it each mail, may take.
+/// The time limit for connecting, and for sending each mail.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -26,15 +25,13 @@ pub struct BadSetting {
     pub problem: String,
 }
 
-/// Whom pay mails are from.
+/// The sender of pay mails.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sender(Mailbox);
 
 impl Sender {
-    /// Reads `pay@example.com` or `Payroll <pay@example.com>`; nothing given: `popug-cli@localhost`.
-    ///
-    /// # Errors
-    /// Anything else.
+    /// Parses `pay@example.com` or `Payroll <pay@example.com>`; the default is
+    /// `popug-cli@localhost`.
     pub fn parse(text: Option<&str>) -> Result<Sender, BadSetting> {
         text.unwrap_or(DEFAULT_SENDER)
             .parse()
@@ -52,7 +49,7 @@ impl Sender {
     }
 }
 
-/// A mail server and how to talk to it.
+/// A mail server, with encryption and login.
 pub struct SmtpServer {
     pub(super) host: String,
     pub(super) port: u16,
@@ -82,11 +79,12 @@ impl fmt::Display for SmtpServer {
 }
 
 impl SmtpServer {
-    /// Reads `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or
-    /// `smtps://[user:password@]host[:port]`. Default ports: 465 for smtps, 587 with `tls`, else 25.
+    /// Parses `smtp://[user:password@]host[:port][?tls=required|opportunistic]` or
+    /// `smtps://[user:password@]host[:port]`. Default ports: 465 for smtps, 587 with `tls`, else
+    /// 25.
     ///
     /// # Errors
-    /// Anything else, and a password that would travel in clear text to another machine.
+    /// Other URLs, and a password that would be sent in clear text to another machine.
     pub fn parse(url: &str) -> Result<SmtpServer, BadSetting> {
         Self::read(url).map_err(|problem| BadSetting {
             variable: SMTP_URL_VARIABLE,
@@ -119,7 +117,7 @@ impl SmtpServer {
         })
     }
 
-    /// With less patience than half a minute for each connection and each mail.
+    /// Changes the time limit of half a minute for connecting and for each mail.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> SmtpServer {
         SmtpServer { patience, ..self }

@@ -1,13 +1,12 @@
 //! Mails by SMTP: several at a time, over connections that are kept for the next mails.
 //!
-//! Invariant: a connection is kept only after the server has accepted a mail on it. One whose
-//! conversation broke off anywhere is dropped, so that an answer can never be taken for the
-//! answer to another mail.
-//! lettre's own pool would keep a connection whose conversation was given up for want of an answer, and the late answer
-//! would be read as that to the next mail.
+//! Invariant: a connection is kept only after the server has accepted a mail on it. A connection
+//! whose conversation broke off is dropped, so no answer can be taken for the answer to another
+//! mail. lettre's own pool would keep a connection after a timeout, and would read the late answer
+//! as that to the next mail.
 //!
-//! Callers are not asynchronous: the runtime is in here. What goes wrong before a mail is offered
-//! (no connection, no encryption, a wrong password) says nothing about the mail and is transient.
+//! Callers are not asynchronous; the runtime is in here. A failure before a mail is offered (no
+//! connection, no encryption, a wrong password) says nothing about the mail and is transient.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -41,10 +40,10 @@ pub struct SmtpTransport {
 }
 
 impl SmtpTransport {
-    /// Connects with the first mail.
+    /// Connects when the first mail is sent.
     ///
     /// # Errors
-    /// The operating system gives no event queue.
+    /// If the operating system gives no event queue.
     pub fn new(server: SmtpServer) -> io::Result<SmtpTransport> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -75,7 +74,8 @@ impl SmtpTransport {
             match timeout(self.server.patience, kept.test_connected()).await {
                 Ok(true) => return Ok(kept),
                 Ok(false) => {}
-                // The others will be as silent; waiting for each in turn would add up.
+                // The other kept connections will not answer either, and waiting for each in turn
+                // would add up.
                 Err(_) => self.kept().clear(),
             }
         }
@@ -88,7 +88,7 @@ impl SmtpTransport {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of the list at once: the connection is then tried without holding it.
+    /// Releases the list at once, so that the connection is tried without the list's lock.
     fn take_kept(&self) -> Option<AsyncSmtpConnection> {
         self.kept().pop()
     }
@@ -134,7 +134,7 @@ impl SmtpTransport {
         Ok(connection)
     }
 
-    /// What the server says to a wrong password is not repeated: it may quote what it was given.
+    /// The server's answer to a wrong password is not repeated, because it may quote the password.
     async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), SendError> {
         let Some(credentials) = &self.server.credentials else {
             return Ok(());
@@ -189,7 +189,7 @@ impl MailTransport for SmtpTransport {
     }
 }
 
-/// Takes leave of the server, but does not wait long for its answer, nor for a name to resolve.
+/// Says goodbye to the server, but waits only briefly for its answer, or for a name to resolve.
 impl Drop for SmtpTransport {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else {
@@ -199,13 +199,13 @@ impl Drop for SmtpTransport {
         let goodbye = stream::iter(kept).for_each_concurrent(None, |mut connection| async move {
             connection.abort().await;
         });
-        // Nothing depends on the server's having heard it.
+        // The answer does not matter.
         let _ = runtime.block_on(async { timeout(GOODBYE, goodbye).await });
         runtime.shutdown_background();
     }
 }
 
-/// The code and the server's own words, made fit for one line of a terminal.
+/// The code and text of the server's answer, in one line that is safe for a terminal.
 fn reason(error: &SmtpError) -> String {
     let words = error
         .source()

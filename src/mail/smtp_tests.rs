@@ -154,7 +154,7 @@ fn each_refusal_is_told_apart_and_holds_no_other_mail() {
     let permanent = |text: &str| Err(SendError::Permanent(format!("{host} {text}")));
     for (name, result) in names.iter().zip(results) {
         if *name == "dropped" {
-            // Whether the end or a reset arrives is up to the network.
+            // The network decides whether the end or a reset arrives.
             let error = result.unwrap_err();
             assert!(
                 !error.is_permanent() && error.to_string().contains("broke off the conversation: "),

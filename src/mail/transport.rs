@@ -1,15 +1,15 @@
-//! The transport of a mail, and its errors.
+//! The transport of mails, and its errors.
 
 use crate::domain::event::Transport;
 use crate::mail::compose::{ComposeError, ComposedMail};
 
-/// Takes mails. Asked for the same mail twice, it may deliver it twice, but never as two mails:
-/// both have one Message-ID.
+/// Sends mails. If it gets the same mail twice, it may deliver two copies; both have the same
+/// Message-ID.
 pub trait MailTransport {
-    /// What `mail.sent` says.
+    /// The transport that `mail.sent` records.
     fn kind(&self) -> Transport;
 
-    /// One result for each mail, in their order. A mail that fails holds no other.
+    /// One result for each mail, in their order. A failed mail does not hold up the others.
     fn send_all(&self, mails: &[ComposedMail]) -> Vec<Result<Delivery, SendError>>;
 }
 
@@ -17,19 +17,19 @@ pub trait MailTransport {
 pub enum Delivery {
     /// Written, or accepted by the server.
     Sent,
-    /// The same file was there already.
+    /// An identical file was there already.
     Unchanged,
-    /// A file of other content was there and has been replaced.
+    /// A file with other content was there and was replaced.
     Replaced,
 }
 
-/// Why a mail did not leave: one line for people, without credentials.
+/// Why a mail was not sent: one line for users, without credentials.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SendError {
-    /// This mail will not be taken however often it is sent.
+    /// No retry can succeed.
     #[error("{0}")]
     Permanent(String),
-    /// Worth another try.
+    /// A retry may succeed.
     #[error("{0}")]
     Transient(String),
 }
@@ -40,7 +40,7 @@ impl SendError {
     }
 }
 
-/// What cannot be composed cannot be sent, now or later.
+/// A mail that cannot be composed can never be sent.
 impl From<ComposeError> for SendError {
     fn from(error: ComposeError) -> SendError {
         SendError::Permanent(error.to_string())

@@ -8,15 +8,15 @@ use crate::state::Recorded;
 use crate::state::resolutions::{self, Resolution};
 use crate::state::row::Blob;
 
-/// Whether the index looks at events of this kind at all.
+/// Whether the index processes events of this kind.
 pub fn is_subscribed(kind: EventKind) -> bool {
     kind.consumers().contains(&Consumer::Tracker)
 }
 
-/// Why the index does not follow an event.
+/// Why the index does not apply an event.
 pub enum Refusal {
     Sqlite(rusqlite::Error),
-    /// What the event contradicts.
+    /// The earlier state that the event contradicts.
     Contradiction(String),
 }
 
@@ -26,8 +26,8 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-/// A change of what does not exist has no effect. An assignment is kept by its task's number, so without the
-/// task there is nothing to keep.
+/// A change of a user or task that does not exist has no effect. Assignments are stored by the
+/// number of their task, so an assignment of an unknown task is ignored too.
 pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
     remember_key(db, recorded)?;
     match recorded.event.as_ref() {
@@ -50,7 +50,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
         Event::UserReactivated(e) => set_active(db, e.user_id, true),
         Event::TaskCreated(e) => create_task(db, recorded, e),
         Event::TaskAssigned(e) => return assign_task(db, recorded, e),
-        // Accounting stops at a second completion; the task stays as it was completed.
+        // Accounting stops at a second completion; the index keeps the first one.
         Event::TaskCompleted(e) => execute(
             db,
             "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3
@@ -72,7 +72,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
     .map_err(Refusal::Sqlite)
 }
 
-/// Follows what every batch carries, whatever its events are.
+/// Stores the idempotency key of a batch, whatever its events are.
 pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     let Some(hash) = recorded.command_hash else {
         return Ok(());

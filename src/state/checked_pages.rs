@@ -1,21 +1,23 @@
-//! A checksum in every page of a SQLite file, so that a rotten bit is damage and never a fact.
+//! A checksum in every page of a SQLite file, so that a flipped bit is found as damage.
 //!
-//! SQLite's pages carry none: a bit that flips in a row is read as if it had been written, and one in the header of a
-//! page hides rows from whoever looks for them. So our files are opened through a layer over the system's files (a
-//! VFS shim, see <https://www.sqlite.org/vfs.html>). A page that is written to the database ends with a checksum
-//! of its bytes and its place; one that is read and does not match is an error, whatever it was read for. The header
-//! of the database reserves the bytes for it, so every SQLite can read such a file. What one without this
-//! layer wrote to it does not match.
+//! SQLite's pages carry none: a flipped bit in a row would be read as a value, and one in the
+//! header of a page would hide rows. So our files are opened through a layer over the system's
+//! files (a VFS shim, see <https://www.sqlite.org/vfs.html>). A page that is written to the
+//! database ends with a checksum of its bytes and its place; a page that is read and does not match
+//! is an error, whatever it is read for. The header of the database reserves the bytes for the
+//! checksum, so every SQLite can read such a file. Pages that a SQLite without this layer wrote do
+//! not match.
 //!
-//! The write-ahead file is left as it is: its frames have checksums, which SQLite compares when the first process
-//! opens it. That it continues this very database nobody would compare, though somebody may have put an older copy
-//! in the place of the database alone. So the database counts its generations (in the header's `user_version`):
-//! the first transaction behind a state that is whole in the database begins the next one, and stands in the
-//! write-ahead file until it is merged. What the database itself says is therefore the same as what is read, or
-//! one less.
+//! The write-ahead file is left as it is: its frames have checksums, which SQLite compares when the
+//! first process opens it. But SQLite does not check that the write-ahead file continues this very
+//! database; somebody may have replaced the database alone by an older copy. So the database counts
+//! its generations (in the header's `user_version`). The first transaction after a merge begins the
+//! next generation, which stands in the write-ahead file until it is merged. Therefore the
+//! generation in the database itself equals the generation that is read, or is one less.
 //!
-//! The layer also leaves a path as it is given. SQLite's own would look up what a held directory (`held.rs`)
-//! is called now and open the companions of the file by that name, under which another store may stand a moment later.
+//! The layer also leaves a path as it is given. SQLite's own layer would resolve a held directory
+//! (`held.rs`) to its present name and open the companions of the file by that name, and a moment
+//! later another store may have it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::Path;
@@ -27,31 +29,25 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use sha2::{Digest, Sha256};
 
 const NAME: &CStr = c"popug-checked-pages";
-/// The same without checksums.
+/// The same layer without checksums.
 const PLAIN: &CStr = c"popug-plain-pages";
 const PAGE_BYTES: usize = 4096;
 const SUM_BYTES: usize = 8;
-/// No page is shorter; what is shorter is a look at the header, which is read again with its page.
+/// No page is shorter. A shorter read is one of the header, which is read again with its page.
 const PAGE_BYTES_MIN: usize = 512;
 /// See <https://www.sqlite.org/fileformat2.html#the_database_header>.
 pub(super) const HEADER_BYTES: usize = 100;
-/// Where the header says how many bytes at the end of every page are not SQLite's.
+/// The place in the header of the number of bytes that are reserved at the end of every page.
 const RESERVED_AT: usize = 20;
-/// Where it says which generation the database is of.
+/// The place in the header of the generation.
 const GENERATION_AT: ffi::sqlite3_int64 = 60;
 
-/// Opens a database of ours, to read and write it as this version does.
-///
-/// # Errors
-/// If SQLite cannot open it. A page is looked at when it is read.
+/// Opens a database of this version to read and write it. Each page is checked when it is read.
 pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     open_if(true, path, OpenFlags::default())
 }
 
-/// Opens a database of ours, or if it is not `checked` one of an older version.
-///
-/// # Errors
-/// As [`open`].
+/// Opens a database: of this version if `checked`, otherwise of an older one.
 pub(super) fn open_if(
     checked: bool,
     name: impl AsRef<Path>,
@@ -61,10 +57,8 @@ pub(super) fn open_if(
     Connection::open_with_flags_and_vfs(name, flags, if checked { NAME } else { PLAIN })
 }
 
-/// Begins the next generation, inside a transaction, if all that was committed before is in the database itself.
-///
-/// # Errors
-/// If SQLite fails.
+/// Begins the next generation, inside a transaction, if all earlier commits are merged into the
+/// database.
 pub(super) fn begin_generation(db: &Connection) -> rusqlite::Result<()> {
     let read = generation(db)?;
     match generation_in_database(db)? {
@@ -75,12 +69,9 @@ pub(super) fn begin_generation(db: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Whether what is read is of the generation that the database itself is of, or of the next one.
-///
-/// # Errors
-/// If SQLite fails.
+/// Whether the generation that is read is that of the database itself or the next one.
 pub(super) fn is_of_one_piece(db: &Connection) -> rusqlite::Result<bool> {
-    // While something is read, nobody merges what came later.
+    // During a read transaction no process merges later frames.
     let _snapshot = if db.is_autocommit() {
         Some(db.unchecked_transaction()?)
     } else {
@@ -95,12 +86,13 @@ fn generation(db: &Connection) -> rusqlite::Result<i32> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// What stands in the file, whatever the write-ahead file says. `None` if there is no file.
+/// The generation in the database itself, without the write-ahead file. `None` if there is no file.
 fn generation_in_database(db: &Connection) -> rusqlite::Result<Option<i32>> {
     let mut field = [0; 4];
-    // SAFETY: the connection is open, and for this operation the last argument is where a pointer to its file is put.
-    // The file is open as long as the connection is, and has methods if it is one. Four bytes are read into as many;
-    // by SQLite's own handle, as closing another one of this process would drop its locks.
+    // SAFETY: the connection is open, and this operation writes a pointer to its file into the last
+    // argument. The file is open as long as the connection is, and has methods if it is open. Four
+    // bytes are read into four bytes, through SQLite's own handle, because closing another handle
+    // of this process would drop its locks.
     let outcome = unsafe {
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let into = (&raw mut file).cast();
@@ -120,10 +112,7 @@ fn generation_in_database(db: &Connection) -> rusqlite::Result<Option<i32>> {
     Ok(Some(i32::from_be_bytes(field)))
 }
 
-/// From now on closing the database empties a write-ahead file that it has merged, and does not remove it.
-///
-/// # Errors
-/// If SQLite refuses.
+/// From now on closing the database empties a merged write-ahead file instead of removing it.
 pub(super) fn keep_write_ahead_file(db: &Connection) -> rusqlite::Result<()> {
     let mut keep: c_int = 1;
     // SAFETY: the connection is open, and for this operation the last argument is read and written as one `int`.
@@ -138,10 +127,7 @@ pub(super) fn keep_write_ahead_file(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Opens a database that is to be made, with nothing in it, of any generation.
-///
-/// # Errors
-/// If SQLite cannot make it.
+/// Opens an empty database, to be created, of a random generation.
 pub(super) fn create(path: &Path) -> rusqlite::Result<Connection> {
     let db = open(path)?;
     db.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -161,12 +147,13 @@ pub(super) fn create(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// Whether a database that begins with `header` has room for checksums, as no file of an older version has.
+/// Whether the pages of a database with this `header` have room for checksums. Files of older
+/// versions have none.
 pub(super) fn has_room(header: &[u8; HEADER_BYTES]) -> bool {
     usize::from(header[RESERVED_AT]) == SUM_BYTES
 }
 
-/// Whether an error says that a page does not hold what was written to it.
+/// Whether an error reports a page that does not match its checksum.
 pub(super) fn is_mismatch(error: &ffi::Error) -> bool {
     error.extended_code == ffi::SQLITE_IOERR_DATA
 }
@@ -180,7 +167,7 @@ fn succeeded(outcome: c_int) -> rusqlite::Result<()> {
     }
 }
 
-/// The first bytes of SHA-256 over the place of a page and all of it but its end.
+/// The first bytes of SHA-256 over the place of a page and the page without its checksum.
 fn checksum(page: &[u8], at: ffi::sqlite3_int64) -> [u8; SUM_BYTES] {
     let sum = Sha256::new()
         .chain_update(at.to_le_bytes())
@@ -195,17 +182,18 @@ fn is_sound(page: &[u8], at: ffi::sqlite3_int64) -> bool {
             .is_some_and(|(content, sum)| *sum == checksum(content, at))
 }
 
-/// What the layer is over; null until it is known to SQLite.
+/// The VFS under this layer; null until the layer is registered.
 static ORIGINAL: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes the layer known to SQLite, with checksums and without, once in a process. It stays for good.
+/// Registers the layer with SQLite, with checksums and without, once in a process. It is never
+/// removed.
 fn register() -> rusqlite::Result<()> {
     static REGISTERED: OnceLock<c_int> = OnceLock::new();
     succeeded(*REGISTERED.get_or_init(|| {
-        // SAFETY: SQLite's default VFS is valid for as long as the process lives, and so is what is leaked here.
-        // The copies differ in what they call themselves and which path a name is, one also in how it opens and how
-        // large a file is; whatever else is asked of them the original's functions answer, which know a VFS by nothing
-        // but `pAppData`.
+        // SAFETY: SQLite's default VFS is valid as long as the process lives, and so are the leaked
+        // copies. The copies differ in their names and in how they resolve a path; one also in how
+        // it opens files and in the size of a file. All other functions are the original's, which
+        // identify a VFS only by `pAppData`.
         unsafe {
             let found = ffi::sqlite3_vfs_find(ptr::null());
             let Some(original) = found.as_ref() else {
@@ -233,7 +221,7 @@ fn register() -> rusqlite::Result<()> {
     }))
 }
 
-/// A path from the root is whole as it is: no link on it is looked up, so that it leads where it leads when it is used.
+/// Leaves an absolute path as it is. Its links are not resolved here, but when the path is used.
 unsafe extern "C" fn full_path(
     _: *mut ffi::sqlite3_vfs,
     name: *const c_char,
@@ -259,11 +247,11 @@ unsafe extern "C" fn full_path(
     }
 }
 
-/// How an open database is read and written; stands in SQLite's memory for the file, behind what the original VFS
-/// keeps there.
+/// The methods of an open database. They stand in the memory that SQLite gives to the file, after
+/// the data of the original VFS.
 #[repr(C)]
 struct Methods {
-    /// First, as it is found by the pointer to it.
+    /// First, because the pointer to the methods leads to the whole struct.
     ours: ffi::sqlite3_io_methods,
     originals: *const ffi::sqlite3_io_methods,
 }
@@ -285,9 +273,9 @@ unsafe extern "C" fn open_file(
     flags: c_int,
     flags_out: *mut c_int,
 ) -> c_int {
-    // SAFETY: the arguments are SQLite's own, which has this function from `register`. `file` is `szOsFile` bytes, of
-    // which the last, as many as `Methods` has, are beyond what the original uses; both sizes are multiples of a
-    // pointer's.
+    // SAFETY: the arguments are SQLite's own, which got this function from `register`. `file` has
+    // `szOsFile` bytes. The last of them, as many as `Methods` has, are beyond those that the
+    // original uses; both sizes are multiples of a pointer's.
     unsafe {
         let original = ORIGINAL.load(Ordering::Acquire);
         let Some(open) = (*original).xOpen else {
@@ -302,7 +290,7 @@ unsafe extern "C" fn open_file(
             #[expect(clippy::cast_ptr_alignment, reason = "as above")]
             let methods = behind.cast::<Methods>();
             let ours = ffi::sqlite3_io_methods {
-                // Without mapped memory, which nobody would check.
+                // Without mapped memory, which would bypass the check.
                 iVersion: (*originals).iVersion.min(2),
                 xRead: Some(read),
                 xWrite: Some(write),
@@ -324,8 +312,8 @@ unsafe extern "C" fn read(
     amount: c_int,
     at: ffi::sqlite3_int64,
 ) -> c_int {
-    // SAFETY: the arguments are SQLite's own: `into` holds `amount` bytes. They are filled, where the file has ended with
-    // zeros.
+    // SAFETY: the arguments are SQLite's own: `into` holds `amount` bytes. All are filled; bytes
+    // after the end of the file are zeros.
     unsafe {
         let Some(read) = Methods::originals(file).xRead else {
             return ffi::SQLITE_IOERR_READ;
@@ -363,7 +351,7 @@ unsafe extern "C" fn write(
     }
 }
 
-/// Parts of pages are not to be read: they have no checksum.
+/// Forbids reading parts of pages, which have no checksum.
 unsafe extern "C" fn characteristics(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: the argument is SQLite's own.
     unsafe {

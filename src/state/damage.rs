@@ -1,4 +1,4 @@
-//! Recognises damaged SQLite files, before SQLite opens them and by SQLite's errors.
+//! Recognises damaged SQLite files, by their headers and by SQLite's errors.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use crate::files::regular_file;
 use crate::state::checked_pages;
 use crate::state::place::{wal_of, with_companions};
 
-/// Whether the file does not hold what was written to it, or lacks our tables.
+/// Whether the error reports damage, or that the file lacks our tables.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
     match error {
@@ -42,12 +42,14 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Files that begin as SQLite lets them. A write-ahead file may hold all that opening looks at, and hide that the rest is
-/// no database; and one whose own header is none is passed over by SQLite as if nothing were in it, or read
-/// again and again for ten seconds by whoever may not write. False if its pages have no room for checksums.
+/// Checks the headers of a database and its write-ahead file before SQLite opens them. Opening
+/// alone does not find everything: the write-ahead file may hold all pages that opening reads, and
+/// hide that the rest is no database. And SQLite ignores a write-ahead file with a wrong header, or
+/// a process without write permission reads it again and again for ten seconds. False if the pages
+/// have no room for checksums.
 pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
-    // A link leads to a file of somebody else, perhaps of another store.
+    // A link leads to a file of another program, perhaps of another store.
     let is_other = |path: &Path| path.is_symlink() || regular_file::is_other(path);
     if is_other(path) {
         return Err(lacking("it is not a file"));
@@ -63,7 +65,7 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     {
         Ok(Some(header)) if header.starts_with(MAGIC) => checked_pages::has_room(header),
         Ok(_) => return Err(lacking("it is no database")),
-        // SQLite says better why it cannot be read.
+        // SQLite's own error explains better why the file cannot be read.
         Err(_) => true,
     };
     let wal = wal_of(path);
@@ -94,7 +96,8 @@ fn beginning(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
 
 const WAL_HEADER_BYTES: usize = 32;
 
-/// A shorter one is that of an empty file. See <https://www.sqlite.org/fileformat2.html#walformat>.
+/// A shorter header is that of an empty file. See
+/// <https://www.sqlite.org/fileformat2.html#walformat>.
 fn is_wal_header(header: &[u8]) -> bool {
     const MAGIC: u32 = 0x377f_0682;
     if header.len() < WAL_HEADER_BYTES {
@@ -108,7 +111,7 @@ fn is_wal_header(header: &[u8]) -> bool {
         unreachable!("a header has eight words")
     };
     let magic = u32::from_be_bytes(magic);
-    // The last bit tells the order of the bytes that are summed up.
+    // The last bit gives the byte order of the checksum.
     let read = if magic & 1 == 1 {
         u32::from_be_bytes
     } else {
@@ -126,12 +129,12 @@ fn is_wal_header(header: &[u8]) -> bool {
     magic & !1 == MAGIC && sums == (u32::from_be_bytes(first), u32::from_be_bytes(second))
 }
 
-/// The file is none of ours, and why.
+/// The error of a file that is not ours, with the reason.
 pub(super) fn lacking(what: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), Some(what.to_owned()))
 }
 
-/// What SQLite would say of it.
+/// The error that SQLite would give.
 pub(super) fn io_error(error: &io::Error) -> rusqlite::Error {
     let code = if error.kind() == io::ErrorKind::StorageFull {
         ffi::SQLITE_FULL
@@ -141,10 +144,10 @@ pub(super) fn io_error(error: &io::Error) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(error.to_string()))
 }
 
-/// What is wrong, in words.
+/// The fault in words.
 pub(super) fn reason(error: &rusqlite::Error) -> String {
     match error {
-        // Where a value is read that nothing of ours can have written.
+        // A value that this program cannot have written.
         rusqlite::Error::InvalidQuery => "it holds a value that cannot be in it".to_owned(),
         rusqlite::Error::SqliteFailure(failure, _) if checked_pages::is_mismatch(failure) => {
             "a page of it is not what was written".to_owned()
@@ -153,7 +156,7 @@ pub(super) fn reason(error: &rusqlite::Error) -> String {
     }
 }
 
-/// Whether the file system that a file lies on takes nothing from anybody.
+/// Whether the file lies on a read-only file system.
 pub(super) fn is_on_read_only_disk(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK) == Err(rustix::io::Errno::ROFS)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a SQLite file of ours.
+//! Errors of SQLite files.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub enum StateError {
     },
     #[error("{} is busy with another process", path.display())]
     Busy { path: PathBuf },
-    /// `live` is the file to move aside; `None` if it was only looked at.
+    /// `live` is the file to move aside; `None` if the file was opened only to read.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum StateError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// The event contradicts what was written before it.
+    /// The event contradicts the events before it.
     #[error("event {sequence} cannot be applied to {}: {reason}", path.display())]
     Contradiction {
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// What SQLite says about a file, `live` if it was opened for work.
+    /// Converts an error of SQLite about a file; `live` if it was opened for work.
     pub(super) fn of(
         action: &'static str,
         path: &Path,
@@ -85,7 +85,7 @@ impl StateError {
         }
     }
 
-    /// The file that could not be worked with.
+    /// The file that the error is about.
     pub fn path(&self) -> &Path {
         match self {
             StateError::Sqlite { path, .. }
@@ -99,7 +99,7 @@ impl StateError {
         }
     }
 
-    /// The file that is damaged, if the error is about damage in a file that was opened for work.
+    /// The damaged file, if it was opened for work.
     pub fn damaged_file(&self) -> Option<&Arc<LiveFile>> {
         match self {
             StateError::Damaged { live, .. } => live.as_ref(),
@@ -107,7 +107,7 @@ impl StateError {
         }
     }
 
-    /// Why SQLite refused a row, if a constraint of the tables did.
+    /// The constraint that a row broke, if SQLite refused it for that.
     pub fn broken_constraint(&self) -> Option<String> {
         match self {
             StateError::Sqlite { source, .. }
@@ -119,7 +119,7 @@ impl StateError {
         }
     }
 
-    /// Whether the disk takes no more.
+    /// Whether the disk is full.
     pub fn is_full_disk(&self) -> bool {
         match self {
             StateError::Sqlite { source, .. } => is_full_disk(source),
@@ -128,12 +128,13 @@ impl StateError {
         }
     }
 
-    /// What keeps the disk from taking more, so that memory has to do. Whoever may not write at all is refused.
+    /// Why the disk takes no more data, so that a database in memory has to do. `None` if the user
+    /// lacks the permission to write, which is refused instead.
     pub fn obstacle(&self) -> Option<&'static str> {
         let is_read_only = match self {
             StateError::Sqlite { path, source, .. } => match source.sqlite_error_code() {
                 Some(ErrorCode::ReadOnly) => true,
-                // Where its companions are gone, as they are when it was merged.
+                // SQLite answers so if the companions are missing, as they are after a merge.
                 Some(ErrorCode::CannotOpen) => damage::is_on_read_only_disk(path),
                 _ => false,
             },
@@ -147,7 +148,7 @@ impl StateError {
         }
     }
 
-    /// Whether the file may not be written, or not be opened at all.
+    /// Whether the user lacks the permission to write or open the file.
     pub fn is_forbidden(&self) -> bool {
         let forbidden = [
             ErrorCode::ReadOnly,

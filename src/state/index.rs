@@ -20,18 +20,18 @@ pub(super) const LAYOUT: Layout = Layout {
     own_table: "tasks",
 };
 
-/// How bringing an index to the head went.
+/// The result of bringing an index to the head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Followed {
-    /// Events that were read.
+    /// The number of events that were read.
     pub events: u64,
-    /// Its rows contradicted the log, and were made anew from the first event.
+    /// The rows contradicted the log and were rebuilt from the first event.
     pub anew: bool,
 }
 
 pub struct StateIndex {
     file: SqliteFile,
-    /// Asked for by every new task; forgotten when a user changes.
+    /// Read for every new task; cleared when a user changes.
     eligible: RefCell<Option<Rc<[UserId]>>>,
 }
 
@@ -46,7 +46,7 @@ impl StateIndex {
         Ok((StateIndex::on(file), opened))
     }
 
-    /// The index in a file that was opened elsewhere.
+    /// The index in an open file.
     pub(super) fn on(file: SqliteFile) -> StateIndex {
         StateIndex {
             file,
@@ -54,7 +54,7 @@ impl StateIndex {
         }
     }
 
-    /// An index in memory, with nothing in it.
+    /// An empty index in memory.
     pub fn in_memory() -> Result<StateIndex, StateError> {
         Ok(StateIndex::on(SqliteFile::in_memory(&LAYOUT)?))
     }
@@ -96,7 +96,7 @@ impl StateIndex {
         self.file.rollback()
     }
 
-    /// Reads all of the file.
+    /// Reads the whole file.
     ///
     /// # Errors
     /// [`StateError::Damaged`]
@@ -104,24 +104,24 @@ impl StateIndex {
         self.file.check_integrity(&LAYOUT)
     }
 
-    /// From now on nothing that the index follows is stored.
+    /// From now on nothing is stored, as a dry run needs it.
     pub fn never_commit(&self) -> Result<(), StateError> {
         self.file.never_commit()
     }
 
-    /// Goes back to what is stored, letting others store.
+    /// Goes back to the stored state and lets other processes write.
     pub fn forget(&self) -> Result<(), StateError> {
         self.eligible.take();
         self.file.forget()
     }
 
-    /// Brings the index to the head in a transaction of its own, if it is not there. Rows that contradict the log are
-    /// made anew.
+    /// Brings the index to the head, if it is not there, in a transaction of its own. Rows that
+    /// contradict the log are rebuilt.
     ///
     /// # Errors
     /// [`StateError::Contradiction`] if the log contradicts itself; the index stays as it was.
     pub fn catch_up(&self, log: &FileLog) -> Result<Followed, StateError> {
-        // Another process may have brought the file on since this one looked.
+        // Another process may have brought the file on in the meantime.
         self.eligible.take();
         if log.has_drafted() {
             self.never_commit()?;
@@ -146,11 +146,11 @@ impl StateIndex {
         followed.map(|events| Followed { events, anew })
     }
 
-    /// Fills the index from the first event in a transaction of its own, as one has to whose rows are not what
-    /// the log gives.
+    /// Fills the index from the first event, in a transaction of its own, because its rows
+    /// contradict the log.
     ///
     /// # Errors
-    /// [`StateError::Contradiction`] if it is the log that contradicts itself; the index stays as it was.
+    /// [`StateError::Contradiction`] if the log contradicts itself; the index stays as it was.
     pub fn fill_anew(&self, log: &FileLog) -> Result<u64, StateError> {
         self.file.transaction(|| {
             self.clear()?;
@@ -205,16 +205,14 @@ impl StateIndex {
         Ok(through)
     }
 
-    /// Moves on from `from` to `to`, between which nothing concerns the index. False if it does not
-    /// stand at `from`.
-    ///
-    /// # Errors
-    /// If SQLite fails.
+    /// Moves the checkpoint from `from` to `to`, if no event between them concerns the index. False
+    /// if the checkpoint is not `from`.
     pub fn pass_over(&self, from: &Checkpoint, to: &Checkpoint) -> Result<bool, StateError> {
         self.file.move_checkpoint(from, to)
     }
 
-    /// Follows one event, or remembers the given key of one that does not concern the index otherwise.
+    /// Applies one event, or stores the given key of an event that does not concern the index
+    /// otherwise.
     pub fn follow_event(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
         if apply::is_subscribed(recorded.event.kind()) {
             self.apply(recorded)
@@ -225,7 +223,7 @@ impl StateIndex {
         }
     }
 
-    /// Follows one event; the checkpoint is set apart from it.
+    /// Applies one event; the caller sets the checkpoint.
     pub fn apply(&self, recorded: &Recorded<'_>) -> Result<(), StateError> {
         if matches!(recorded.event.subject(), Subject::User(_)) {
             self.eligible.take();
@@ -241,7 +239,7 @@ impl StateIndex {
             .map_err(|error| self.refused(recorded.sequence, error))
     }
 
-    /// A constraint that an event breaks is what the event contradicts.
+    /// A broken constraint means that the event contradicts earlier ones.
     fn refused(&self, sequence: Sequence, error: rusqlite::Error) -> StateError {
         let error = self.failed("write")(error);
         error
@@ -263,7 +261,8 @@ impl StateIndex {
         Ok(())
     }
 
-    /// Empties the index inside the caller's transaction, to be filled from sequence 1.
+    /// Empties the index inside the caller's transaction. The caller fills it again from sequence
+    /// 1.
     pub fn clear(&self) -> Result<(), StateError> {
         let sql = "DELETE FROM resolutions; DELETE FROM commands; DELETE FROM assignments; DELETE FROM tasks; DELETE FROM users; DELETE FROM company;";
         self.db().execute_batch(sql).map_err(self.failed("clear"))?;

@@ -1,4 +1,4 @@
-//! Reads an index without changing it: read-only opening, and comparing two.
+//! Reads an index without changing it: read-only opening and comparison of two indexes.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,12 +24,14 @@ const TABLES: [ComparedTable; 6] = [
 ];
 
 impl SqliteFile {
-    /// Opens a file to read only; `None` if it is none of this code version. Neither it nor its
-    /// directory is written: of a write-ahead file beside it SQLite makes its own index in memory,
-    /// and one that cannot be read so, because another process is at it, is copied to `scratch`.
+    /// Opens a file to read only; `None` if it is none of this code version. Writes neither the
+    /// file nor its directory: SQLite keeps its index of a write-ahead file in memory. If another
+    /// process uses the file, so that this does not work, file and write-ahead file are copied to
+    /// `scratch`.
     ///
     /// # Errors
-    /// [`StateError::Damaged`]; [`StateError::Busy`] if it kept changing for `lock_wait` while it was copied.
+    /// [`StateError::Damaged`]; [`StateError::Busy`] if the file kept changing for `lock_wait`
+    /// while it was copied.
     pub fn open_to_read(
         path: &Path,
         layout: &Layout,
@@ -40,7 +42,8 @@ impl SqliteFile {
         loop {
             let met = Identity::of(path);
             let found = SqliteFile::read_existing(path, layout, scratch, lock_wait);
-            // What was opened while another process replaced the file may be of two files.
+            // If another process replaced the file meanwhile, the parts that were opened may belong
+            // to two files.
             if Identity::of(path) == met || began.elapsed() >= lock_wait {
                 return found;
             }
@@ -68,10 +71,7 @@ impl SqliteFile {
         Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
-    /// The tables that differ, each with the first row that does.
-    ///
-    /// # Errors
-    /// If they cannot be read.
+    /// The tables that differ, each with its first differing row.
     pub fn differences(
         &self,
         rebuilt: &SqliteFile,
@@ -91,10 +91,7 @@ impl SqliteFile {
 }
 
 impl StateIndex {
-    /// Opens an index to read only, as [`SqliteFile::open_to_read`].
-    ///
-    /// # Errors
-    /// As there.
+    /// Opens an index to read only, as [`SqliteFile::open_to_read`] does.
     pub fn open_to_read(
         path: &Path,
         scratch: &Path,
@@ -103,7 +100,8 @@ impl StateIndex {
         Ok(SqliteFile::open_to_read(path, &LAYOUT, scratch, lock_wait)?.map(StateIndex::on))
     }
 
-    /// A copy in `directory` of an index that could be read, to be brought on there.
+    /// A copy in `directory` of an index that could be read. The caller brings it to the head
+    /// there.
     ///
     /// # Errors
     /// [`StateError::Copy`]; [`StateError::Busy`] if it kept changing for `lock_wait`.
@@ -116,7 +114,7 @@ impl StateIndex {
         Ok(StateIndex::open(&copy, Check::Headers, lock_wait)?.0)
     }
 
-    /// The tables that differ, each with the first row that does.
+    /// The tables that differ, each with its first differing row.
     pub fn differences(
         &self,
         rebuilt: &StateIndex,
@@ -132,7 +130,7 @@ fn open_as(path: &Path, how: &str, is_checked: bool) -> rusqlite::Result<Connect
     checked_pages::open_if(is_checked, format!("file:{encoded}?{how}"), flags)
 }
 
-/// From now on shows what it shows now, whatever others write.
+/// From now on the connection shows its present state, even if others write.
 fn pinned(db: Connection) -> rusqlite::Result<Connection> {
     db.execute_batch("BEGIN; SELECT count(*) FROM sqlite_master;")?;
     Ok(db)
@@ -190,7 +188,7 @@ fn cell_text(value: &Value) -> String {
     }
 }
 
-/// Copies database and write-ahead file until both stayed the same meanwhile.
+/// Copies database and write-ahead file until both stay the same during the copy.
 fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, StateError> {
     let io = |source| StateError::Copy {
         path: path.to_owned(),

@@ -1,8 +1,8 @@
 //! The state index: users, tasks and idempotency keys in SQLite, from which commands decide.
 //!
-//! It is a consumer like the others. Rows and checkpoint change in one transaction, it is never
-//! ahead of the log's head, and whoever reads it first brings it there, so a lagging index can
-//! never cause a wrong decision.
+//! It is a consumer like the others. Rows and checkpoint change in one transaction, and it is never
+//! ahead of the log's head. Every reader first brings it to the head, so a lagging index can never
+//! cause a wrong decision.
 
 mod apply;
 pub mod checked_pages;
@@ -39,12 +39,12 @@ pub struct Recorded<'a> {
     pub sequence: Sequence,
     pub id: EventId,
     pub time: EventTime,
-    /// Events of the same batch that still follow.
+    /// The number of events of the same batch that still follow.
     pub more: u64,
     pub actor: Actor,
     pub command_id: Cow<'a, str>,
     pub command_hash: Option<Hash>,
-    /// The event that this one follows from.
+    /// The event that caused this one.
     pub causation: Option<EventId>,
     pub event: Cow<'a, Event>,
 }
@@ -66,7 +66,7 @@ impl<'a> Recorded<'a> {
         })
     }
 
-    /// The events of a batch that was appended up to `head`, or will be.
+    /// The events of a batch that was, or will be, appended from `first` on.
     pub fn of_batch(batch: &'a Batch, first: Sequence) -> impl Iterator<Item = Recorded<'a>> {
         let count = batch.facts.len() as u64;
         batch
@@ -87,7 +87,7 @@ impl<'a> Recorded<'a> {
     }
 }
 
-/// Where a consumer stands.
+/// The progress of a consumer: the last event that it applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Checkpoint {
     pub sequence: Sequence,
@@ -101,10 +101,8 @@ impl Checkpoint {
         hash: Hash::ZERO,
     };
 
-    /// Whether it was made from this log, and not from another one or from a part that was rolled back since.
-    ///
-    /// # Errors
-    /// If the log cannot be read there.
+    /// Whether the checkpoint belongs to this log, and not to another one or to a part that was
+    /// rolled back.
     pub fn is_of(&self, log: &FileLog) -> Result<bool, LogError> {
         match log.read_after(self.sequence, &self.hash) {
             Ok(_) => Ok(true),

@@ -1,4 +1,4 @@
-//! The place of a SQLite file: its path, its companions, and which file stands there.
+//! The place of a SQLite file: its path, its companions, and the identity of the file at the path.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::files::held::{self, Held};
 use crate::files::with_suffix;
 
-/// Which file a path led to.
+/// The identity of the file to which a path led.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Identity {
     device: u64,
@@ -40,7 +40,7 @@ impl From<&Metadata> for Identity {
 pub struct LiveFile {
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
-    /// How long to wait for another process that replaces the file.
+    /// The time to wait for another process that replaces the file.
     pub(super) lock_wait: Duration,
     /// Errors outlive the store, and the path leads through the descriptor of its directory.
     _held: Option<Arc<Held>>,

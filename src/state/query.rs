@@ -17,13 +17,13 @@ use crate::state::StateError;
 use crate::state::index::StateIndex;
 use crate::state::row::{self, Blob};
 
-/// How somebody names a task: `12`, `T-12`, a jira id or an id.
+/// A user's name for a task: `12`, `T-12`, a jira id or an id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum TaskName {
     Number(u64),
     JiraId(String),
     Id(TaskId),
-    /// Nothing that names a task.
+    /// A word that names no task.
     Other(String),
 }
 
@@ -64,11 +64,11 @@ pub struct GivenCommand {
     pub command_hash: Hash,
     pub first: Sequence,
     pub events: u64,
-    /// The task that the batch created, if it did.
+    /// The task that the batch created, if any.
     pub task_number: Option<u64>,
 }
 
-/// A task as lists show it.
+/// A row of a task list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskRow {
     pub task: Task,
@@ -84,7 +84,7 @@ pub struct TaskRow {
     pub completed_sequence: Option<Sequence>,
 }
 
-/// One hand-over of a task.
+/// One assignment of a task.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HandOver {
     pub sequence: Sequence,
@@ -97,8 +97,6 @@ const TASK_ROWS: &str = "SELECT t.*, c.login AS created_by_login, a.login AS ass
     FROM tasks t JOIN users c ON c.user_id = t.created_by JOIN users a ON a.user_id = t.assignee";
 
 impl StateIndex {
-    /// # Errors
-    /// If the index cannot be read; so for every query.
     pub fn company(&self) -> Result<Option<Company>, StateError> {
         let found: Option<(i64, String)> = self
             .db()
@@ -144,18 +142,18 @@ impl StateIndex {
         )
     }
 
-    /// Everybody, in order of registration.
+    /// All users in order of registration.
     pub fn users(&self) -> Result<Vec<User>, StateError> {
         self.all("SELECT * FROM users ORDER BY ordinal", [], row::user)
     }
 
-    /// Logins that begin with `prefix`, in their order, at most `max`.
+    /// At most `max` logins that begin with `prefix`, in alphabetical order.
     pub fn logins_beginning(&self, prefix: &str, max: usize) -> Result<Vec<String>, StateError> {
         let sql = "SELECT login FROM users WHERE login >= ?1 AND login < ?1 || char(1114111) ORDER BY login LIMIT ?2";
         self.all(sql, params![prefix, max], |row| row.get(0))
     }
 
-    /// Rule T2: whom a task may be handed to, in order of registration.
+    /// Rule T2: the users who may be drawn for a task, in order of registration.
     pub fn eligible(&self) -> Result<Rc<[UserId]>, StateError> {
         if let Some(eligible) = self.eligible_cache().borrow().as_ref() {
             return Ok(Rc::clone(eligible));
@@ -175,7 +173,7 @@ impl StateIndex {
         Ok(self.optional(sql, [], |row| row.get(0))?.unwrap_or(0))
     }
 
-    /// The number that the next task gets.
+    /// The number of the next task.
     pub fn next_number(&self) -> Result<u64, StateError> {
         let sql = "SELECT number FROM tasks ORDER BY number DESC LIMIT 1";
         let last: Option<u64> = self.optional(sql, [], |row| row.get(0))?;
@@ -210,7 +208,7 @@ impl StateIndex {
         self.all(sql, [], row::task)
     }
 
-    /// Numbers and titles of open tasks whose number begins with `digits`, in order, at most `max`.
+    /// At most `max` open tasks whose number begins with `digits`, as number and title, in order.
     pub fn open_tasks_beginning(
         &self,
         digits: &str,

@@ -1,13 +1,17 @@
-//! Who may change which file stands at the path of a SQLite file while other processes open it.
+//! The lock for changing which file stands at the path of a SQLite file while other processes open
+//! it.
 //!
-//! SQLite opens a database and its companions (`-wal`, `-shm`) by name, one after the other. A file that takes another's
-//! place between two of these calls would be joined with the companions of the former one.
+//! SQLite opens a database and its companions (`-wal`, `-shm`) by name, one after the other. If
+//! another file took the path between two of these calls, it would be joined with the companions of
+//! the former one.
 //!
-//! Invariant: only the holder of the lock beside the file moves it aside, removes it or publishes a new one, and looks
-//! first which file stands there. The former file has lost the name and its companions are gone before a new one gets it.
+//! Invariant: only the holder of the lock beside the file moves it aside, removes it or publishes a
+//! new one, and first checks which file is there. Before a new file gets the name, the former file
+//! has lost it and its companions are gone.
 //!
-//! Invariant: opening a sound file takes no lock. The opener looks at the path again when file and companions are open:
-//! if the same file still stands there, all three belong together. It writes nothing before.
+//! Invariant: opening a sound file takes no lock. When file and companions are open, the opener
+//! checks the path again: if the same file is still there, all three belong together. It writes
+//! nothing before that.
 //!
 //! Invariant: companions are removed by name only under the lock. Closing a file removes none.
 
@@ -21,8 +25,8 @@ use crate::files::{keep_aside, regular_file, remove, with_suffix};
 use crate::state::place::{Identity, LiveFile, with_companions};
 use crate::state::{StateError, damage};
 
-/// Moves a file aside in which a command met damage, so that the next one makes it anew from the log. A command does
-/// this once, when it ends. `None` if another file stands at the path by now.
+/// Moves a damaged file aside, so that the next command rebuilds it from the log. A command does
+/// this once, when it ends. `None` if another file is at the path by now.
 ///
 /// # Errors
 /// [`StateError::Lock`], [`StateError::Busy`], [`StateError::MoveAside`]
@@ -30,7 +34,7 @@ pub fn set_aside(damaged: &LiveFile) -> Result<Option<PathBuf>, StateError> {
     Replacement::begin(&damaged.path, damaged.lock_wait)?.move_aside(damaged.identity)
 }
 
-/// Nobody else changes which file stands at the path until this is dropped.
+/// While it exists, no other process changes which file is at the path.
 pub(super) struct Replacement {
     path: PathBuf,
     _lock: File,
@@ -58,7 +62,7 @@ impl Replacement {
         }
     }
 
-    /// Gives the file another name, unless it is not `met` any more.
+    /// Renames the file, unless another file than `met` is there.
     pub fn move_aside(&self, met: Identity) -> Result<Option<PathBuf>, StateError> {
         if Identity::of(&self.path) != Some(met) {
             return Ok(None);
@@ -68,14 +72,14 @@ impl Replacement {
         Ok(Some(aside))
     }
 
-    /// Puts the file that `make` makes under another name in the place of whatever is there.
+    /// Makes a new file under another name and puts it in the place of the present one.
     pub fn publish(
         &self,
         make: impl FnOnce(&Path) -> rusqlite::Result<()>,
     ) -> Result<(), StateError> {
         let failed = |source| StateError::of("create", &self.path, None, source);
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // Left by a process that was stopped, since no process is at work now.
+        // A leftover of a killed process, because no process is at work now.
         let new = self.path.with_file_name(format!(".{name}.new"));
         with_companions(&new)
             .iter()
@@ -95,7 +99,7 @@ impl Replacement {
         self.remove_companions()
     }
 
-    /// Whatever stands in the place of one is kept.
+    /// Anything else at the name of a companion is kept.
     fn remove_companions(&self) -> Result<(), StateError> {
         let [_, companions @ ..] = with_companions(&self.path);
         for companion in &companions {

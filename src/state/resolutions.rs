@@ -1,4 +1,4 @@
-//! The decisions of operators about dead letters, as the index has them.
+//! Operators' decisions about dead letters, read from the index.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::state::{Recorded, StateError, StateIndex, row};
 /// One decision about one event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resolution {
-    /// Where the decision stands in the log.
+    /// The decision's own place in the log.
     pub sequence: Sequence,
     pub consumer: Consumer,
-    /// The event that it is about.
+    /// The event that the decision is about.
     pub target: Sequence,
     pub standing: LetterState,
     pub reason: String,
@@ -25,7 +25,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// The decision that an event records, if it records one.
+    /// The decision that an event records, if any.
     pub fn of(recorded: &Recorded<'_>) -> Option<Resolution> {
         let (standing, consumer, target, reason) = match recorded.event.as_ref() {
             Event::EventSetAside(e) => (
@@ -62,10 +62,7 @@ impl Resolution {
 }
 
 impl StateIndex {
-    /// Every decision, in the order in which they were made.
-    ///
-    /// # Errors
-    /// If SQLite fails.
+    /// All decisions, in the order in which they were made.
     pub fn resolutions(&self) -> Result<Vec<Resolution>, StateError> {
         let read = || -> rusqlite::Result<Vec<Resolution>> {
             let mut select = self
@@ -77,9 +74,6 @@ impl StateIndex {
     }
 
     /// The last decision about each event, by event and consumer.
-    ///
-    /// # Errors
-    /// If SQLite fails.
     pub fn last_resolutions(&self) -> Result<Vec<Resolution>, StateError> {
         let mut last = BTreeMap::new();
         for resolution in self.resolutions()? {
@@ -88,10 +82,7 @@ impl StateIndex {
         Ok(last.into_values().collect())
     }
 
-    /// Those of events that are set aside now.
-    ///
-    /// # Errors
-    /// If SQLite fails.
+    /// The decisions about events that are set aside now.
     pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
         let mut last = self.last_resolutions()?;
         last.retain(|resolution| resolution.standing == LetterState::SetAside);

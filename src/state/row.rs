@@ -41,7 +41,7 @@ macro_rules! blob_from {
 
 blob_from! { CompanyId EventId PayoutId TaskId UserId }
 
-/// The id that a column holds.
+/// The id in a column.
 pub fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
     Ok(Uuid::from_bytes(row.get::<_, Blob>(column)?.0))
 }

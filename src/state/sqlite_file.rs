@@ -1,10 +1,11 @@
 //! A SQLite file that follows the log: opening it in any state, its checkpoint, its transactions.
 //!
-//! Such a file is disposable, and opening heals it: one that is damaged or lacks our tables is moved aside, one of
-//! another code version is replaced, and the log fills the new one. Damage that opening does not find ends the command that
-//! meets it; [`set_aside`](crate::state::set_aside) then leaves the rest to the next opening. `replacement` tells how this
-//! goes while others have the file open. On a disk that is full or read-only a database in memory takes the place of the
-//! file, so that reading goes on.
+//! Such a file is disposable, and opening it repairs it: a file that is damaged or lacks our tables
+//! is moved aside, one of another code version is replaced, and the log fills the new one. Damage
+//! that opening does not find ends the command that meets it;
+//! [`set_aside`](crate::state::set_aside) then moves the file aside for the next opening.
+//! `replacement` describes how this works while others have the file open. On a disk that is full
+//! or read-only a database in memory takes the place of the file, so that reading continues.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -21,61 +22,61 @@ use crate::state::place::{Identity, LiveFile, wal_of};
 use crate::state::replacement::Replacement;
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
 
-/// What a file is to hold.
+/// The tables of a file.
 pub struct Layout {
-    /// With a table `checkpoint` of one row.
+    /// Includes a table `checkpoint` of one row.
     pub schema: &'static str,
     /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
     pub code_version: i64,
-    /// One that the file has in every code version and no other file of ours has.
+    /// A table that the file has in every code version and no other file of the store has.
     pub own_table: &'static str,
 }
 
 /// SQLite counts in milliseconds of 31 bits: 24 days.
 const LOCK_WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// How much of a file opening looks at.
+/// How much of a file an opening checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Check {
-    /// What costs the same however long the file is.
+    /// The checks whose cost does not depend on the size of the file.
     Headers,
     /// Every page.
     All,
 }
 
-/// What opening found.
+/// The result of an opening.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Opened {
     AsItWas,
-    /// There was none, or one of another code version.
+    /// There was no file, or one of another code version.
     Anew,
-    /// The file was damaged and is now called this.
+    /// The file was damaged; this is its new name.
     MovedAside(PathBuf),
-    /// The disk takes no more, and why. The file was left as it is.
+    /// The disk takes no more data, for this reason. The file was left as it is.
     InMemory(&'static str),
 }
 
 pub struct SqliteFile {
     db: Connection,
     path: PathBuf,
-    /// Transactions nest in one that is never committed.
+    /// All transactions are parts of one that is never committed.
     never_commits: Cell<bool>,
-    /// `None` if it is not to be moved, whatever is wrong with it. It holds the directory, and
-    /// companions are opened by name, so it is let go of last.
+    /// `None` if the file must not be moved. It holds the directory, and companions are opened by
+    /// name, so it is dropped last.
     live: Option<Arc<LiveFile>>,
 }
 
 /// A write-ahead file of up to this many bytes is not merged when the file is closed.
 const WAL_BYTES_KEPT: u64 = 512 << 10;
 
-/// Merging the write-ahead file costs two syncs, and beginning it anew two more; a command that waited for them would
-/// wait for these rather than for the log. So a small one is left to the next process, which reads it in less than a
-/// millisecond.
+/// Merging the write-ahead file costs two syncs, and beginning it again two more, and a command
+/// would wait longer for these than for the log. So a small write-ahead file is left to the next
+/// process, which reads it in less than a millisecond.
 impl Drop for SqliteFile {
     fn drop(&mut self) {
         let bytes = || std::fs::metadata(wal_of(&self.path)).map_or(0, |wal| wal.len());
         if self.live.is_some() && bytes() > WAL_BYTES_KEPT {
-            // Not setting it only leaves the file unmerged.
+            // If setting this fails, the file only stays unmerged.
             let _ = self
                 .db
                 .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
@@ -96,7 +97,7 @@ impl SqliteFile {
     ) -> Result<(SqliteFile, Opened), StateError> {
         let opened = match SqliteFile::look(path, layout, check, lock_wait) {
             Ok(Some(file)) => return Ok((file, Opened::AsItWas)),
-            // What was met may be the doing of another process that replaces the file just now.
+            // Another process may be replacing the file at this moment.
             Ok(None) | Err(StateError::Damaged { .. }) => {
                 SqliteFile::open_or_replace(path, layout, check, lock_wait)
             }
@@ -136,8 +137,8 @@ impl SqliteFile {
         Ok((file.ok_or_else(gone)?, opened))
     }
 
-    /// Opens what is there, taking no lock and moving nothing. `None` if no file of this code version is there, or
-    /// another one took its place meanwhile.
+    /// Opens an existing file without a lock and without moving anything. `None` if there is no
+    /// file of this code version, or another file took its place meanwhile.
     fn look(
         path: &Path,
         layout: &Layout,
@@ -176,7 +177,8 @@ impl SqliteFile {
             path,
             lock_wait,
         )?;
-        // A write-ahead file that is merged is emptied and not removed: under its name may stand another one by now.
+        // A merged write-ahead file is emptied and not removed, because another file may have its
+        // name by now.
         checked_pages::keep_write_ahead_file(&file.db)
             .and_then(|()| {
                 file.db
@@ -186,7 +188,7 @@ impl SqliteFile {
         Ok(file.is_current(layout, is_checked)?.then_some(file))
     }
 
-    /// One that is only looked at.
+    /// A file that is opened only to read.
     pub(super) fn over(db: Connection, path: &Path) -> SqliteFile {
         SqliteFile {
             db,
@@ -196,10 +198,12 @@ impl SqliteFile {
         }
     }
 
-    /// Whether it was made by this version of the code. Its pages are checked, or have no room for that.
+    /// Whether the file was made by this version of the code. `is_checked` says whether its pages
+    /// have room for checksums.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] if it is none of ours, whichever the version, or none of this one.
+    /// [`StateError::Damaged`] if the file is not ours in any version, or is of this version and
+    /// lacks something.
     pub(super) fn is_current(&self, layout: &Layout, is_checked: bool) -> Result<bool, StateError> {
         let read = || {
             drop(
@@ -248,10 +252,7 @@ impl SqliteFile {
         Ok(SqliteFile::over(db, path))
     }
 
-    /// A file in memory, for checking what a rebuild would give.
-    ///
-    /// # Errors
-    /// If SQLite fails.
+    /// A file in memory, to check the result of a rebuild.
     pub fn in_memory(layout: &Layout) -> Result<SqliteFile, StateError> {
         let file = SqliteFile::connect(
             Connection::open_in_memory(),
@@ -270,7 +271,7 @@ impl SqliteFile {
         &self.db
     }
 
-    /// Reads all of the file.
+    /// Reads the whole file.
     ///
     /// # Errors
     /// [`StateError::Damaged`]
@@ -303,13 +304,13 @@ impl SqliteFile {
         read().map_err(self.failed("read"))
     }
 
-    /// Wraps a SQLite error with what was being done.
+    /// Converts an error of SQLite; `action` names the operation.
     pub fn failed(&self, action: &'static str) -> impl Fn(rusqlite::Error) -> StateError + use<> {
         let (path, live) = (self.path.clone(), self.live.clone());
         move |source| StateError::of(action, &path, live.clone(), source)
     }
 
-    /// The file lacks something that it has in every state of ours.
+    /// The error of a file that lacks something that every sound file has.
     pub fn damaged(&self, what: &str) -> StateError {
         self.failed("read")(damage::lacking(what))
     }
@@ -354,11 +355,8 @@ impl SqliteFile {
             .map_err(self.failed("write"))
     }
 
-    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
-    /// that [`SqliteFile::forget`] or closing the file rolls back.
-    ///
-    /// # Errors
-    /// If the file is locked.
+    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one that
+    /// [`SqliteFile::forget`] or closing the file rolls back.
     pub fn never_commit(&self) -> Result<(), StateError> {
         if !self.never_commits.get() {
             self.begin()?;
@@ -367,10 +365,7 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Undoes what was not to be stored and stores again.
-    ///
-    /// # Errors
-    /// If SQLite fails.
+    /// Rolls back the changes since [`SqliteFile::never_commit`], and stores again from now on.
     pub fn forget(&self) -> Result<(), StateError> {
         if self.never_commits.replace(false) {
             self.rollback()
@@ -415,10 +410,7 @@ impl SqliteFile {
             .map_err(self.failed("roll back"))
     }
 
-    /// Runs `work` in a transaction: all of it is kept, or after an error none of it.
-    ///
-    /// # Errors
-    /// Of SQLite, or what `work` returns.
+    /// Runs `work` in a transaction, which is committed, or after an error rolled back.
     pub fn transaction<T, E: From<StateError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
@@ -438,12 +430,12 @@ impl SqliteFile {
     }
 }
 
-/// The version of SQLite that is linked in.
+/// The version of SQLite that is linked.
 pub fn sqlite_version() -> &'static str {
     rusqlite::version()
 }
 
-/// A file with its tables, so that one without them is never one in the making.
+/// Makes a file with its tables, so that a file without them is never an unfinished one.
 fn make(path: &Path, layout: &Layout) -> rusqlite::Result<()> {
     let db = checked_pages::create(path)?;
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;

@@ -15,9 +15,6 @@ pub(super) enum Mode {
 }
 
 /// The version of DuckDB that is linked.
-///
-/// # Errors
-/// If it cannot be asked.
 pub fn duckdb_version() -> Result<String, StoreError> {
     let path = Path::new("DuckDB");
     let failed = |source| StoreError::DuckDb {
@@ -31,7 +28,7 @@ pub fn duckdb_version() -> Result<String, StoreError> {
         .map_err(failed)
 }
 
-/// The file is attached to a database in memory, because only a file that is attached can do without a
+/// The file is attached to a database in memory, because only an attached file can do without a
 /// write-ahead file.
 pub(super) fn try_connect(
     path: &Path,
@@ -50,8 +47,9 @@ pub(super) fn try_connect(
         .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
 }
 
-/// Whether DuckDB can keep tables in this directory, or in a `new` one that is to be made there. It takes
-/// names in UTF-8 only, and what follows a `?` for parameters of a URL, also in the names that links lead to.
+/// Whether DuckDB can keep tables in this directory, or in a `new` one that will be made in it.
+/// DuckDB takes only names in UTF-8, and reads the part after a `?` as parameters of a URL, also in
+/// the names that links lead to.
 ///
 /// # Errors
 /// [`std::io::ErrorKind::InvalidInput`] if it cannot, or another error of the system.
@@ -75,7 +73,7 @@ pub fn check_directory(directory: &Path, new: Option<&OsStr>) -> std::io::Result
 /// A path as the content of an SQL string.
 ///
 /// # Errors
-/// If it is not UTF-8, which is all that DuckDB takes.
+/// If the path is not UTF-8, because DuckDB takes nothing else.
 pub fn quoted(path: &Path) -> Result<String, StoreError> {
     let text = path.to_str().ok_or_else(|| StoreError::Io {
         action: "open",
@@ -85,11 +83,12 @@ pub fn quoted(path: &Path) -> Result<String, StoreError> {
     Ok(text.replace('\'', "''"))
 }
 
-/// Between the name of a file and the number of the process whose intermediate results the directory holds.
+/// Stands between the name of a file and the number of the process in the name of a directory for
+/// intermediate results.
 pub const SPILL: &str = ".spill-";
 
-/// Never fetches an extension from anywhere. Intermediate results that memory does not hold go to a directory
-/// beside the file.
+/// Settings of a connection. DuckDB never loads an extension; intermediate results that do not fit
+/// into memory go to a directory beside the file.
 pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
     let spill = with_suffix(path, &format!("{SPILL}{}", std::process::id()));
     let made = || -> Result<Config, duckdb::Error> {
@@ -106,7 +105,8 @@ pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
     })
 }
 
-/// Who holds a file, if that is why it could not be opened. DuckDB says so only in words.
+/// The holder of a file, if the file could not be opened because it is locked. DuckDB gives this
+/// only as text.
 pub(super) fn lock_holder(error: &duckdb::Error) -> Option<String> {
     let text = error.to_string();
     if text.contains("is already attached by database") {
@@ -124,7 +124,8 @@ pub(super) fn lock_holder(error: &duckdb::Error) -> Option<String> {
     })
 }
 
-/// A file that the system does not open is not damaged, whatever the reason; the system tells it best.
+/// A file that the system does not open is not damaged, whatever the reason; the error of the
+/// system explains it best.
 pub(super) fn cannot_open(path: &Path, error: duckdb::Error) -> StoreError {
     let failed = |source| StoreError::DuckDb {
         action: "open",

@@ -1,8 +1,8 @@
 //! Opens a DuckDB file: its checkpoint and its transactions.
 //!
-//! Invariant: a file is changed by DuckDB's checkpoint alone, which makes all of a transaction's rows durable
-//! at once. No rows are written to a write-ahead file, and one that stands beside a file is never read: nothing
-//! tells that the two were written together.
+//! Invariant: only DuckDB's checkpoint changes a file; it makes all rows of a transaction durable
+//! at once. No rows are written to a write-ahead file, and one that is beside a file is never read,
+//! because nothing shows that the two were written together.
 
 use std::cell::Cell;
 use std::os::unix::fs::MetadataExt;
@@ -26,7 +26,7 @@ use crate::store::connecting::{
 use crate::store::error::{StoreError, first_line};
 use crate::store::write_ahead::{CHECKPOINT_TAKES, lasting_write_ahead, write_ahead_of};
 
-/// Whose tables a file holds.
+/// The consumer whose tables a file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tables {
     Accounting,
@@ -57,12 +57,12 @@ impl Tables {
     }
 }
 
-/// An open file. Dropping it closes the file and lets go of its lock.
+/// An open file. Dropping it closes the file and releases its lock.
 pub struct Database {
     connection: Connection,
     path: PathBuf,
     tables: Tables,
-    /// Transactions are parts of one that is never committed.
+    /// All transactions are parts of one that is never committed.
     never_commits: Cell<bool>,
     /// The directory that the path leads through.
     _held: Option<Arc<Held>>,
@@ -81,8 +81,8 @@ impl Database {
         Database::open_existing(path, tables, wait, Mode::Write)
     }
 
-    /// Puts a file with its tables in its place, so that one without them is never one in the making. The caller
-    /// has the lock of the consumer that writes it.
+    /// Makes a file with its tables and moves it into its place, so that a file without them is
+    /// never an unfinished one. The caller has the lock of the consumer that writes it.
     fn make(path: &Path, tables: Tables, wait: Duration) -> Result<(), StoreError> {
         let making = with_suffix(path, ".making");
         remove(&making)?;
@@ -104,7 +104,7 @@ impl Database {
         })
     }
 
-    /// Opens a file for reading; an empty one in memory if there is none yet.
+    /// Opens a file for reading; an empty one in memory if there is no file yet.
     ///
     /// # Errors
     /// As [`Database::open`].
@@ -140,7 +140,7 @@ impl Database {
         if let Some(path) = lasting_write_ahead(path, patience) {
             return Err(StoreError::WriteAhead { path });
         }
-        // A rebuild may put another file in its place just now.
+        // A rebuild may put another file in its place at this moment.
         for _ in 0..OPENINGS_MAX {
             let database = Database::connect(path, tables, wait, mode)?;
             if database.is_in_place()? {
@@ -154,9 +154,6 @@ impl Database {
     }
 
     /// Empty tables in memory.
-    ///
-    /// # Errors
-    /// If DuckDB fails.
     pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
         let path = PathBuf::from(tables.file_name());
         let connection =
@@ -191,7 +188,7 @@ impl Database {
         })?;
         let (mut connection, mut held_by) = (None, None);
         wait_until(wait, || {
-            // A program that had the file may have left one behind.
+            // A program that had the file open may have left one behind.
             if held_by.is_some()
                 && let Some(path) = lasting_write_ahead(path, CHECKPOINT_TAKES.min(wait))
             {
@@ -223,8 +220,8 @@ impl Database {
         }
     }
 
-    /// Whether the file that is open is the one at the path: DuckDB follows links and opens the name that it finds.
-    /// Tables in memory are in no other place.
+    /// Whether the open file is the one at the path, because DuckDB resolves links and opens the
+    /// resolved name. True for tables in memory.
     fn is_in_place(&self) -> Result<bool, StoreError> {
         let sql = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()";
         let opened: Option<String> = self
@@ -280,7 +277,7 @@ impl Database {
         &self.path
     }
 
-    /// Wraps a DuckDB error with what was being done.
+    /// Converts an error of DuckDB; `action` names the operation.
     pub fn failed(&self, action: &'static str) -> impl Fn(duckdb::Error) -> StoreError + use<> {
         let path = self.path.clone();
         move |source| StoreError::of(action, &path, source)
@@ -292,11 +289,8 @@ impl Database {
             .map_err(self.failed(action))
     }
 
-    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one
-    /// that closing the file rolls back.
-    ///
-    /// # Errors
-    /// If DuckDB fails.
+    /// From now on nothing is stored, as a dry run needs it: every transaction is part of one that
+    /// closing the file rolls back.
     pub fn never_commit(&self) -> Result<(), StoreError> {
         self.begin()?;
         self.never_commits.set(true);
@@ -314,12 +308,13 @@ impl Database {
     /// Ends the transaction and makes it durable.
     ///
     /// # Errors
-    /// If DuckDB fails. The file may then hold the transaction or not, and never a part of it.
+    /// If DuckDB fails. The file then holds the whole transaction or nothing of it.
     pub fn commit(&self) -> Result<(), StoreError> {
         if self.never_commits.get() {
             return Ok(());
         }
-        // DuckDB keeps its mark of a checkpoint by name: not beside the tables of another store.
+        // DuckDB makes its checkpoint mark by name; it must not land beside the tables of another
+        // store.
         if !self.is_in_place()? {
             return Err(StoreError::Replaced {
                 path: self.path.clone(),
@@ -346,10 +341,7 @@ impl Database {
         })
     }
 
-    /// What the entries up to the checkpoint add up to.
-    ///
-    /// # Errors
-    /// If it cannot be read.
+    /// The tally of the entries up to the checkpoint.
     pub fn tally(&self) -> Result<Tally, StoreError> {
         self.connection
             .query_row(
@@ -366,7 +358,7 @@ impl Database {
             .map_err(self.failed("read"))
     }
 
-    /// The file does not hold what it should.
+    /// The error of a file with wrong contents.
     pub fn damaged(&self, reason: impl Into<String>) -> StoreError {
         StoreError::Damaged {
             path: self.path.clone(),
@@ -377,7 +369,7 @@ impl Database {
     /// Reads every row of every table.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if some cannot be read.
+    /// [`StoreError::Damaged`] if a row cannot be read.
     pub fn check_readable(&self) -> Result<(), StoreError> {
         let names = || -> Result<Vec<String>, duckdb::Error> {
             let sql =
@@ -403,10 +395,7 @@ impl Database {
         Ok(version.map_err(self.failed("read"))? == self.tables.code_version())
     }
 
-    /// `tally` is of all entries up to the checkpoint.
-    ///
-    /// # Errors
-    /// If DuckDB fails.
+    /// Stores the checkpoint; `tally` covers all entries up to it.
     pub fn set_checkpoint(&self, checkpoint: &Checkpoint, tally: &Tally) -> Result<(), StoreError> {
         let Tally {
             entries,
@@ -433,10 +422,7 @@ const OPENINGS_MAX: usize = 5;
 
 const CHECKPOINT: &str = "CHECKPOINT";
 
-/// Removes a file that may not be there.
-///
-/// # Errors
-/// If it is there and cannot be removed.
+/// Removes a file, if it is there.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     files::remove(path)
         .map(drop)

@@ -1,7 +1,7 @@
 //! The paths of a store.
 //!
-//! Invariant: a store that is open is held: whatever its name comes to mean, all of its files are those of the
-//! directory that was opened.
+//! Invariant: an open store is held: all of its files are those of the directory that was opened,
+//! even if its name comes to mean another one.
 
 use std::fs::Metadata;
 use std::io;
@@ -20,7 +20,7 @@ pub struct StoreDirectory {
 }
 
 impl StoreDirectory {
-    /// A directory by its name, which need not be there.
+    /// A directory by its name; it need not exist.
     pub fn new(name: impl Into<PathBuf>) -> StoreDirectory {
         StoreDirectory {
             name: name.into(),
@@ -28,7 +28,7 @@ impl StoreDirectory {
         }
     }
 
-    /// The directory that is there under the name now, for good.
+    /// Holds the directory that has the name now: all paths lead to it from then on.
     ///
     /// # Errors
     /// If there is none, or it cannot be opened.
@@ -43,7 +43,7 @@ impl StoreDirectory {
         })
     }
 
-    /// A directory that is held already, with what people call it.
+    /// A held directory, with the name that users gave it.
     pub(crate) fn of(held: Arc<Held>, name: impl Into<PathBuf>) -> StoreDirectory {
         StoreDirectory {
             name: name.into(),
@@ -51,12 +51,12 @@ impl StoreDirectory {
         }
     }
 
-    /// As the user named it, for people: what the name leads to may have changed.
+    /// The name that the user gave, for messages; it may lead to another directory by now.
     pub fn root(&self) -> &Path {
         &self.name
     }
 
-    /// Leads to the directory; to the same one for ever if it is held.
+    /// The path of the directory. If it is held, the path always leads to the same one.
     pub fn place(&self) -> &Path {
         self.held.as_ref().map_or(&self.name, |held| held.path())
     }
@@ -89,11 +89,10 @@ impl StoreDirectory {
         self.place().join("outbox")
     }
 
-    /// Whether `path` is in this store, or would be if it is not there yet: whatever links and dots
-    /// lead there.
+    /// Whether `path` is in this store, or will be when it is created, also through links and dots.
     ///
     /// # Errors
-    /// If a place on the way cannot be looked at, or is behind `..` of something that is not there.
+    /// If a part of the path cannot be read, or follows `..` after a part that does not exist.
     pub fn contains(&self, path: &Path) -> io::Result<bool> {
         let absolute = std::path::absolute(path)?;
         let mut existing = absolute.as_path();
@@ -111,7 +110,7 @@ impl StoreDirectory {
                 .ok_or(io::ErrorKind::NotFound)?;
         };
         if !kind.is_dir() && !kind.is_file() {
-            // A pipe or a device, which need not have a place.
+            // A pipe or a device, which need not have a path.
             return Ok(false);
         }
         let parts = [self.place(), &self.log(), &self.auth()].map(found);
@@ -128,16 +127,13 @@ impl StoreDirectory {
         Ok(false)
     }
 
-    /// Left by `restore`: mails of this store go to the outbox only.
+    /// Written by `restore`: mails of this store go to the outbox only.
     pub fn restored_marker(&self) -> PathBuf {
         self.place().join("restored")
     }
 }
 
-/// What stands at `path`, links followed; `None` if nothing does.
-///
-/// # Errors
-/// If it cannot be looked at.
+/// The metadata of the file at `path`, links followed; `None` if there is none.
 pub fn found(path: &Path) -> io::Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
@@ -153,7 +149,8 @@ pub fn found(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Two paths lead to the same file if device and number are the same, even under different names.
+/// Whether two files are the same one: device and inode number are equal, even if their names
+/// differ.
 pub fn is_same(one: Option<&Metadata>, other: Option<&Metadata>) -> bool {
     one.zip(other)
         .is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))

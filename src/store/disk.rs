@@ -14,11 +14,9 @@ pub struct Room {
     pub files: Option<u64>,
 }
 
-/// Begins the names of the files that [`try_writing`] makes, so that one that was left behind is known.
+/// The prefix of the files that [`try_writing`] makes, by which a leftover is recognised.
 pub const PROBE_PREFIX: &str = ".probe-";
 
-/// # Errors
-/// If the file system does not tell.
 pub fn room(path: &Path) -> io::Result<Room> {
     let found = rustix::fs::statvfs(path)?;
     let files = (found.f_files > 0).then_some(found.f_favail);
@@ -34,7 +32,7 @@ pub fn room(path: &Path) -> io::Result<Room> {
 /// The reason why the disk refuses writes.
 pub fn try_writing(directory: &Path) -> io::Result<()> {
     let path = directory.join(format!("{PROBE_PREFIX}{}", std::process::id()));
-    // Left behind by a killed process that had our number.
+    // A leftover of a killed process that had our process id.
     let _ = std::fs::remove_file(&path);
     let written = File::create_new(&path).and_then(|mut file| {
         file.write_all(&[b'x'; 4096])?;

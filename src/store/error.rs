@@ -1,4 +1,4 @@
-//! Errors of DuckDB files, and the causes that DuckDB states only in words.
+//! Errors of DuckDB files, and the causes that DuckDB gives only as text.
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,13 @@ pub enum StoreError {
         holder: String,
         waited_millis: u128,
     },
-    /// A write-ahead file stands beside the tables and nobody is at work on them.
+    /// A write-ahead file is beside the tables, and no process works on them.
     #[error("{} does not belong to the tables beside it", path.display())]
     WriteAhead { path: PathBuf },
-    /// The path began to lead elsewhere while the file was being opened.
+    /// The path came to lead to another file while the file was being opened.
     #[error("{} was replaced while it was being opened", path.display())]
     Replaced { path: PathBuf },
-    /// DuckDB cannot read the file, or some of it, or it lacks our tables.
+    /// DuckDB cannot read the file or a part of it, or the file lacks our tables.
     #[error("{} is damaged or not ours: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
     #[error("cannot {action} {}", path.display())]
@@ -59,7 +59,7 @@ pub(super) fn first_line(error: &duckdb::Error) -> String {
         .to_owned()
 }
 
-/// Whether the disk takes no more. DuckDB says so only in words.
+/// Whether the disk is full. DuckDB gives this only as text.
 pub fn is_full_disk(error: &duckdb::Error) -> bool {
     let text = error.to_string();
     is_too_large(error)
@@ -68,18 +68,19 @@ pub fn is_full_disk(error: &duckdb::Error) -> bool {
             .any(|words| text.contains(words))
 }
 
-/// Whether a file may not become as large as it would (`ulimit -f`). DuckDB says so only in words.
+/// Whether the file would exceed the permitted size (`ulimit -f`). DuckDB gives this only as text.
 pub fn is_too_large(error: &duckdb::Error) -> bool {
     error.to_string().contains("File too large")
 }
 
-/// Whether a result did not fit into memory, nor beside the tables on the disk. DuckDB says so only in words.
+/// Whether a result fits neither into memory nor on the disk beside the tables. DuckDB gives this
+/// only as text.
 pub fn is_out_of_memory(error: &duckdb::Error) -> bool {
     error.to_string().contains("Out of Memory Error")
 }
 
-/// Whether the file does not hold what was written to it. DuckDB says so only in words; once it has met
-/// damage, some of them are said of whatever is asked next.
+/// Whether the file is damaged. DuckDB gives this only as text; once it has met damage, it answers
+/// later questions with some of these texts too.
 pub fn is_damage(error: &duckdb::Error) -> bool {
     const WORDS: [&str; 6] = [
         "Corrupt database file",

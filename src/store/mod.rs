@@ -1,7 +1,8 @@
 //! DuckDB files: opening them with a wait, their tables, and rows appended in sets.
 //!
-//! While one process writes a DuckDB file, no other can open it, not even for reading. So files
-//! are opened late and closed at once, and a process that finds one locked waits with backoff.
+//! While one process writes a DuckDB file, no other can open it, not even for reading. So files are
+//! opened late and closed early, and a process that finds one locked tries again, with growing
+//! pauses.
 
 pub mod connecting;
 pub mod database;

@@ -1,4 +1,4 @@
-//! Gathers rows in columns and appends a table at a time, through Arrow.
+//! Gathers rows in columns and appends them a table at a time, through Arrow.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::time::{BusinessDate, EventTime};
 
 /// A column being filled.
 pub trait Column: Default {
-    /// What one cell is made from.
+    /// The value from which a cell is made.
     type Cell<'a>;
 
     fn push(&mut self, cell: Self::Cell<'_>);
@@ -36,7 +36,7 @@ macro_rules! columns {
             type Cell<'a> = $cell;
 
             fn push(&mut self, $c: Self::Cell<'_>) {
-                // Only a fixed-size builder can refuse, and only a cell of another size.
+                // Only a fixed-size builder can refuse, and only a value of another size.
                 let _ = self.0.append_value($raw);
             }
 
@@ -92,7 +92,7 @@ columns! {
     Texts, OptionalTexts, StringBuilder, StringBuilder::new(), &'a str, |text| text;
 }
 
-/// Declares a table: a row type, and a buffer of rows that is appended in one go.
+/// Declares a table: a row type, and a buffer of rows that is appended at once.
 #[macro_export]
 macro_rules! table {
     ($(#[$doc:meta])* $buffer:ident of $row:ident into $table:literal { $($column:ident: $kind:ident),+ $(,)? }) => {
@@ -114,7 +114,8 @@ macro_rules! table {
                 $(self.$column.push(row.$column);)+
             }
 
-            /// Appends the rows to their table, inside the caller's transaction, and forgets them.
+            /// Appends the rows to their table, inside the caller's transaction, and empties the
+            /// buffer.
             pub fn flush(
                 &mut self,
                 database: &$crate::store::Database,

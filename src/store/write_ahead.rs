@@ -1,20 +1,20 @@
-//! Write-ahead files of DuckDB. The program never reads one: nothing tells whether it was written
-//! with the tables beside it.
+//! Write-ahead files of DuckDB. The program never reads one, because nothing shows whether it was
+//! written together with the tables beside it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::files::with_suffix;
 
-/// While it checkpoints, DuckDB keeps a mark in a write-ahead file.
+/// The time for which DuckDB may keep its mark in a write-ahead file during a checkpoint.
 pub(super) const CHECKPOINT_TAKES: Duration = Duration::from_secs(2);
 
 const MARK_BYTES_MAX: u64 = 128;
 
-/// The ends of their names.
+/// The suffixes of write-ahead files.
 pub const WRITE_AHEAD: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
 
-/// The files that DuckDB would read as what is not merged into the file yet.
+/// The files that DuckDB would replay into the tables.
 pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
     WRITE_AHEAD.map(|suffix| with_suffix(path, suffix))
 }
@@ -33,8 +33,8 @@ pub(super) fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<Pat
     }
 }
 
-/// Whether a write-ahead file is what DuckDB leaves when it is killed during a checkpoint: a mark that says where the
-/// tables are, and no rows.
+/// Whether a write-ahead file is the one that DuckDB leaves if it is killed during a checkpoint: a
+/// mark that names the place of the tables, without rows.
 pub fn is_mark_of_checkpoint(write_ahead: &Path) -> bool {
     std::fs::metadata(write_ahead)
         .is_ok_and(|found| found.is_file() && found.len() <= MARK_BYTES_MAX)

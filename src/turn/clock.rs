@@ -1,4 +1,4 @@
-//! The time of the next batch: the clock, held against the log's last event.
+//! The time of the next batch: the clock, compared with the log's last event.
 
 use crate::domain::clock::{self, Stamp};
 use crate::domain::id::Sequence;
@@ -7,7 +7,7 @@ use crate::domain::time::EventTime;
 use crate::event_log::{FileLog, LogError};
 use crate::turn::Surroundings;
 
-/// Why the next batch cannot be stamped.
+/// Why the next batch gets no time.
 #[derive(Debug, thiserror::Error)]
 pub enum StampError {
     /// [`Rejection::ClockBehind`]
@@ -17,7 +17,7 @@ pub enum StampError {
     Log(#[from] LogError),
 }
 
-/// Stamps the next batch, warning of a clock that is behind.
+/// The time of the next batch. Warns if the clock is behind.
 ///
 /// # Errors
 /// As [`check_clock`].
@@ -32,10 +32,10 @@ pub fn stamp(last: Option<EventTime>, around: &Surroundings<'_>) -> Result<Event
     Ok(stamp.time)
 }
 
-/// Whether a batch could be stamped now.
+/// Checks that a batch could get a time now.
 ///
 /// # Errors
-/// [`Rejection::ClockBehind`], naming the last event before the clock ran ahead.
+/// [`Rejection::ClockBehind`], with the last event before the clock ran ahead.
 pub fn check_clock(
     last: Option<EventTime>,
     around: &Surroundings<'_>,

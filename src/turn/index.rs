@@ -1,11 +1,11 @@
-//! Opening the state index and bringing it to the head, which is where every decision begins.
+//! Opens the state index and brings it to the head; every decision begins with this.
 
 use std::path::Path;
 
 use crate::state::{Check, Opened, StateError, StateIndex};
 use crate::turn::Surroundings;
 
-/// Opens the state index, telling if it had to be replaced. Its contents may lag behind.
+/// Opens the state index, and reports if it had to be replaced. Its contents may lag behind.
 ///
 /// # Errors
 /// If it can be neither opened nor replaced.
@@ -19,8 +19,8 @@ pub fn open_index(around: &Surroundings<'_>, check: Check) -> Result<StateIndex,
     Ok(index)
 }
 
-/// Opens the state index and brings it to the head. If the disk takes no more, an index in memory
-/// takes its place.
+/// Opens the state index and brings it to the head. If the disk takes no more data, an index in
+/// memory takes its place.
 ///
 /// # Errors
 /// If the file cannot be read or the log cannot be followed.
@@ -36,7 +36,7 @@ pub fn index_at_head(around: &Surroundings<'_>) -> Result<StateIndex, StateError
     }
 }
 
-/// Brings the index to the head, telling if its rows had to be made anew. Returns the number of
+/// Brings the index to the head, and reports if its rows had to be rebuilt. Returns the number of
 /// events that it read.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<u64, St
     Ok(followed.events)
 }
 
-/// Tells if opening a SQLite file, which people know as `name`, found more than a sound one.
+/// Reports if opening the SQLite file `name` had to replace it or leave it.
 pub fn tell_opened(around: &Surroundings<'_>, name: &str, path: &Path, opened: Opened) {
     match opened {
         Opened::AsItWas | Opened::Anew => {}

@@ -1,12 +1,12 @@
-//! Taking one's turn: the way of every decider to the end of the log.
+//! The turn of a decider: how every decider gets to the end of the log and appends there.
 //!
 //! A decider takes the writer from [`Surroundings::writer`], follows the log up to the head,
 //! decides, appends and follows its own batch. [`begin_again`] runs it once more if its batch did
-//! not follow the head any more. That cannot happen as long as the writer lock is all there is to
-//! take; a log elsewhere, of which the files here are a copy, will be followed where the writer is
-//! taken, and may still have moved when the batch arrives.
+//! not follow the head any more. That cannot happen while the writer lock is the only lock of the
+//! log. A log elsewhere, of which the files here are a copy, will be followed where the writer is
+//! taken, and may have moved when the batch arrives.
 //!
-//! [`clock`] stamps a batch, [`index`] opens the state index and brings it to the head.
+//! [`clock`] gives a batch its time, [`index`] opens the state index and brings it to the head.
 
 pub mod clock;
 pub mod index;
@@ -19,14 +19,14 @@ use crate::domain::id::Sequence;
 use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
 use crate::store::StoreDirectory;
 
-/// The store that a decider or a consumer works on, and its circumstances.
+/// The store of a decider or a consumer, and its circumstances.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     pub directory: &'a StoreDirectory,
     pub log: &'a FileLog,
     pub clock: &'a dyn Clock,
     pub lock_wait: Duration,
-    /// Shown to others who wait for a lock of ours.
+    /// Shown to processes that wait for one of our locks.
     pub holder: &'a str,
     pub notices: &'a dyn Notices,
 }
@@ -41,7 +41,7 @@ impl Surroundings<'_> {
 }
 
 impl<'l> Surroundings<'l> {
-    /// Takes the writer lock, telling what was recovered.
+    /// Takes the writer lock, and reports the recovery.
     ///
     /// # Errors
     /// If another process holds it for longer than the lock wait, or the log is damaged.
@@ -52,17 +52,17 @@ impl<'l> Surroundings<'l> {
     }
 }
 
-/// Told what happens on the way, for people.
+/// Receives messages for users during the work.
 pub trait Notices {
     fn warn(&self, message: &str);
     /// `done` of `total` events are applied.
     fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence);
 }
 
-/// How often a decider gets its turn before it gives up.
+/// The number of turns after which a decider gives up.
 const TURNS_MAX: u32 = 5;
 
-/// An error that may mean no more than that another decider came first.
+/// An error that may only mean that another decider came first.
 pub trait Overtaken {
     fn is_overtaken(&self) -> bool;
 }
@@ -74,11 +74,11 @@ impl Overtaken for LogError {
 }
 
 /// Takes a turn with `decide`, and another one whenever the batch came too late for the head that
-/// it follows, at most `TURNS_MAX` in all. Nothing that `decide` keeps between two turns may
+/// it follows, at most `TURNS_MAX` in all. No value that `decide` keeps between two turns may
 /// follow from a batch that was not appended.
 ///
 /// # Errors
-/// What `decide` returns the last time.
+/// The last error of `decide`.
 pub fn begin_again<T, E: Overtaken>(mut decide: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     for _ in 1..TURNS_MAX {
         match decide() {
@@ -89,7 +89,7 @@ pub fn begin_again<T, E: Overtaken>(mut decide: impl FnMut() -> Result<T, E>) ->
     decide()
 }
 
-/// Tells what recovery did, if it did anything.
+/// Reports the recovery, if it changed anything.
 pub fn report_recovery(recovery: Recovery, notices: &dyn Notices) {
     if recovery.happened() {
         notices.warn(&format!(

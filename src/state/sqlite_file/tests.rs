@@ -1,4 +1,4 @@
-//! An open SQLite file and the directory that it stands in.
+//! An open SQLite file and its directory.
 
 use super::*;
 use crate::files::held::Held;
@@ -19,7 +19,7 @@ fn an_open_file_keeps_its_directory_held_until_its_companions_are_closed() {
     drop(held);
     std::fs::rename(&name, &moved).unwrap();
     std::fs::create_dir(&name).unwrap();
-    // A file that is opened now would get a number that is free.
+    // A newly opened file would get a free descriptor number.
     let others: Vec<_> = (0..16).map(|_| File::open(&name).unwrap()).collect();
     // Enough for the write-ahead file to be merged when it is closed.
     file.db()
