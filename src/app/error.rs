@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::backup::BackupError;
-use crate::app::import::{BadRow, ImportKind};
 use crate::app::repair::RepairError;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
@@ -80,20 +79,6 @@ pub enum AppError {
         source: std::io::Error,
     },
 
-    /// The file as a whole is no CSV of this kind.
-    #[error("{reason}")]
-    BadCsv { reason: String, hints: Vec<String> },
-    /// Nothing was imported, because these rows cannot be.
-    #[error("{} of {rows} rows cannot be imported; nothing was", bad.len())]
-    BadRows { bad: Vec<BadRow>, rows: u64 },
-    /// It failed midway. What is in the log stays, and the same import goes on behind it.
-    #[error("{in_log} of {rows} rows are in the log")]
-    ImportStopped {
-        kind: ImportKind,
-        in_log: u64,
-        rows: u64,
-        source: Box<AppError>,
-    },
     /// A simulation would have to begin before the log's last event.
     #[error("the log's last event is of {last}, but {days} finished days begin at {start}")]
     NoRoom {

@@ -248,7 +248,7 @@ impl FileLog {
     /// # Errors
     /// As [`FileLog::writer`].
     pub fn settle(&self, patience: &Patience) -> Result<Recovery, LogError> {
-        let has_lost_slot = Published::at_rest(self.storage())?.head_file == HeadFileState::OneSlot;
+        let has_lost_slot = self.published()?.head_file == HeadFileState::OneSlot;
         if has_lost_slot || tail::is_in_the_way(self.storage(), &self.head()?)? {
             return Ok(self.writer(patience)?.recovery());
         }
@@ -256,15 +256,30 @@ impl FileLog {
     }
 
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {
-        if segment::list(self.storage.as_ref())?.is_empty() {
-            return Err(LogError::Missing {
-                path: self.storage.path(""),
-            });
-        }
+        self.check_is_there()?;
         let created = HeadFile::open(self.storage.as_ref(), Access::Create)?;
         created.ok_or_else(|| LogError::Missing {
             path: self.storage.path(""),
         })
+    }
+
+    /// # Errors
+    /// [`LogError::Missing`] if there are no segments.
+    fn check_is_there(&self) -> Result<(), LogError> {
+        if segment::list(self.storage())?.is_empty() {
+            return Err(LogError::Missing {
+                path: self.storage.path(""),
+            });
+        }
+        Ok(())
+    }
+
+    /// What the head file vouches for, asked without a lock.
+    fn published(&self) -> Result<Published, LogError> {
+        match HeadFile::open(self.storage(), Access::Read)? {
+            Some(file) => file.published_at_rest(self.storage()),
+            None => self.check_is_there().map(|()| Published::LOST),
+        }
     }
 
     fn lock(&self, head_file: &HeadFile, patience: &Patience) -> Result<(), LogError> {
@@ -290,7 +305,7 @@ impl FileLog {
         if let Some(head) = self.given_head {
             return Ok(head);
         }
-        let published = Published::at_rest(self.storage())?;
+        let published = self.published()?;
         match published.head_file {
             HeadFileState::Sound => Ok(published.head),
             HeadFileState::OneSlot | HeadFileState::Lost => {
@@ -304,7 +319,7 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Damaged`] if the log ends before the head.
     pub fn tail(&self) -> Result<Tail, LogError> {
-        tail::examine(self.storage(), &Published::at_rest(self.storage())?)
+        tail::examine(self.storage(), &self.published()?)
     }
 
     /// A reader from `from` on, chained to what the line before states.

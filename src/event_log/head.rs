@@ -17,7 +17,6 @@ use std::time::Duration;
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
-use crate::event_log::segment;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
 pub const HEAD_FILE: &str = "head";
@@ -161,20 +160,6 @@ impl Published {
         slot: 1,
         head_file: HeadFileState::Lost,
     };
-
-    /// Looks without a lock: a slot that is being written just now does not count as lost.
-    ///
-    /// # Errors
-    /// [`LogError::Missing`] if there are neither head file nor segments.
-    pub fn at_rest(storage: &dyn Storage) -> Result<Published, LogError> {
-        match HeadFile::open(storage, Access::Read)? {
-            Some(file) => file.published_at_rest(storage),
-            None if segment::list(storage)?.is_empty() => Err(LogError::Missing {
-                path: storage.path(""),
-            }),
-            None => Ok(Published::LOST),
-        }
-    }
 }
 
 impl HeadFile {
@@ -200,7 +185,8 @@ impl HeadFile {
         Ok(published_by(self.slots(storage)?))
     }
 
-    fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+    /// The same, asked without a lock: a slot that is being written just now does not count as lost.
+    pub fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
         for _ in 0..LOOKS {
             let slots = self.slots(storage)?;
             let published = published_by(slots);

@@ -1,12 +1,14 @@
 //! The queries of commands and lists.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::company::Company;
-use crate::domain::event::CompanyFounded;
+use crate::domain::dead_letter::LetterState;
+use crate::domain::event::{CompanyFounded, Consumer};
 use crate::domain::id::{Sequence, TaskId, UserId};
 use crate::domain::task::Task;
 use crate::domain::text::is_jira_id;
@@ -15,6 +17,7 @@ use crate::domain::user::User;
 use crate::event_log::Hash;
 use crate::state::StateError;
 use crate::state::index::StateIndex;
+use crate::state::resolutions::Resolution;
 use crate::state::row::{self, Blob};
 
 /// A user's name for a task: `12`, `T-12`, a jira id or an id.
@@ -277,6 +280,31 @@ impl StateIndex {
         )
     }
 
+    /// All decisions about dead letters, in the order in which they were made.
+    pub fn resolutions(&self) -> Result<Vec<Resolution>, StateError> {
+        self.all(
+            "SELECT * FROM resolutions ORDER BY sequence",
+            [],
+            resolution,
+        )
+    }
+
+    /// The last decision about each event, by event and consumer.
+    pub fn last_resolutions(&self) -> Result<Vec<Resolution>, StateError> {
+        let mut last = BTreeMap::new();
+        for resolution in self.resolutions()? {
+            last.insert((resolution.target, resolution.consumer), resolution);
+        }
+        Ok(last.into_values().collect())
+    }
+
+    /// The decisions about events that are set aside now.
+    pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
+        let mut last = self.last_resolutions()?;
+        last.retain(|resolution| resolution.standing == LetterState::SetAside);
+        Ok(last)
+    }
+
     fn all<T>(
         &self,
         sql: &str,
@@ -318,5 +346,25 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         completed_sequence: row
             .get::<_, Option<u64>>("completed_sequence")?
             .map(Sequence),
+    })
+}
+
+fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
+    let (consumer, standing, by): (String, String, String) = (
+        row.get("consumer")?,
+        row.get("standing")?,
+        row.get("decided_by")?,
+    );
+    let consumer = Consumer::ALL
+        .into_iter()
+        .find(|known| known.name() == consumer);
+    Ok(Resolution {
+        sequence: Sequence(row.get("sequence")?),
+        consumer: consumer.ok_or(rusqlite::Error::InvalidQuery)?,
+        target: Sequence(row.get("target_sequence")?),
+        standing: LetterState::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
+        reason: row.get("reason")?,
+        by: by.parse().map_err(|()| rusqlite::Error::InvalidQuery)?,
+        at: row::time(row, "decided_at")?,
     })
 }

@@ -1,14 +1,12 @@
-//! Operators' decisions about dead letters, read from the index.
+//! Operators' decisions about dead letters, and their rows in the index.
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::state::{Recorded, StateError, StateIndex, row};
+use crate::state::Recorded;
 
 /// One decision about one event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,35 +59,6 @@ impl Resolution {
     }
 }
 
-impl StateIndex {
-    /// All decisions, in the order in which they were made.
-    pub fn resolutions(&self) -> Result<Vec<Resolution>, StateError> {
-        let read = || -> rusqlite::Result<Vec<Resolution>> {
-            let mut select = self
-                .db()
-                .prepare_cached("SELECT * FROM resolutions ORDER BY sequence")?;
-            select.query_map([], resolution)?.collect()
-        };
-        read().map_err(self.failed("read"))
-    }
-
-    /// The last decision about each event, by event and consumer.
-    pub fn last_resolutions(&self) -> Result<Vec<Resolution>, StateError> {
-        let mut last = BTreeMap::new();
-        for resolution in self.resolutions()? {
-            last.insert((resolution.target, resolution.consumer), resolution);
-        }
-        Ok(last.into_values().collect())
-    }
-
-    /// The decisions about events that are set aside now.
-    pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
-        let mut last = self.last_resolutions()?;
-        last.retain(|resolution| resolution.standing == LetterState::SetAside);
-        Ok(last)
-    }
-}
-
 pub fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Result<()> {
     let Resolution {
         sequence,
@@ -111,24 +80,4 @@ pub fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Result<()> 
             at.micros()
         ])
         .map(drop)
-}
-
-fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
-    let (consumer, standing, by): (String, String, String) = (
-        row.get("consumer")?,
-        row.get("standing")?,
-        row.get("decided_by")?,
-    );
-    let consumer = Consumer::ALL
-        .into_iter()
-        .find(|known| known.name() == consumer);
-    Ok(Resolution {
-        sequence: Sequence(row.get("sequence")?),
-        consumer: consumer.ok_or(rusqlite::Error::InvalidQuery)?,
-        target: Sequence(row.get("target_sequence")?),
-        standing: LetterState::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
-        reason: row.get("reason")?,
-        by: by.parse().map_err(|()| rusqlite::Error::InvalidQuery)?,
-        at: row::time(row, "decided_at")?,
-    })
 }

@@ -2,7 +2,7 @@
 //!
 //! It may be as spreadsheets write it: UTF-16, separated by semicolons or tabs, with a first line
 //! `sep=;`, with columns and rows that are empty. What is wrong with the file as a whole is
-//! [`AppError::BadCsv`]; what is wrong with one row is that row's fault and leaves the others as they
+//! [`ImportError::BadCsv`]; what is wrong with one row is that row's fault and leaves the others as they
 //! are.
 
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use crate::app::import::columns::{Column, Columns, Places, Reading};
 use crate::app::import::encoding::{Encoding, decoded};
 use crate::app::import::records::{Record, Records};
 use crate::app::import::row::Fault;
-use crate::app::import::{BadRow, ImportKind};
+use crate::app::import::{BadRow, ImportError, ImportKind};
 use crate::domain::text::unescape_formula;
 
 /// What a rejects file has behind the columns of its import.
@@ -48,12 +48,12 @@ pub(super) struct CsvRow {
 
 impl CsvFile {
     /// # Errors
-    /// [`AppError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
+    /// [`ImportError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
     pub fn read(
         kind: ImportKind,
         reading: &Reading,
         mut input: impl Read,
-    ) -> Result<CsvFile, AppError> {
+    ) -> Result<CsvFile, ImportError> {
         let columns = Columns::new(kind, reading)?;
         let mut bytes = Vec::new();
         input
@@ -75,7 +75,7 @@ impl CsvFile {
                 .iter()
                 .map(|read_as| format!("the file was {read_as}"));
             let hints = read_as.chain([kind.hint()]).chain(hint.map(str::to_owned));
-            AppError::BadCsv {
+            ImportError::BadCsv {
                 reason,
                 hints: hints.collect(),
             }

@@ -85,6 +85,32 @@ pub struct BadRow {
     pub record: StringRecord,
 }
 
+/// Why nothing was imported, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file as a whole is no CSV of this kind.
+    #[error("{reason}")]
+    BadCsv { reason: String, hints: Vec<String> },
+    /// Nothing was imported, because these rows cannot be.
+    #[error("{} of {rows} rows cannot be imported; nothing was", bad.len())]
+    BadRows { bad: Vec<BadRow>, rows: u64 },
+    /// It failed midway. What is in the log stays, and the same import goes on behind it.
+    #[error("{in_log} of {rows} rows are in the log")]
+    Stopped {
+        in_log: u64,
+        rows: u64,
+        source: AppError,
+    },
+    #[error(transparent)]
+    App(AppError),
+}
+
+impl<E: Into<AppError>> From<E> for ImportError {
+    fn from(error: E) -> ImportError {
+        ImportError::App(error.into())
+    }
+}
+
 /// What an import did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportSummary {
@@ -108,8 +134,8 @@ impl App<'_> {
     /// Imports a file as `caller`. `progress` is told the number of rows that are decided.
     ///
     /// # Errors
-    /// [`AppError::BadCsv`], [`AppError::BadRows`]: nothing is appended. [`AppError::ImportStopped`]: the
-    /// same import goes on where it stopped.
+    /// [`ImportError::Stopped`]: the same import goes on where it stopped. After any other nothing
+    /// is appended.
     pub fn import(
         &self,
         caller: &Caller,
@@ -117,7 +143,7 @@ impl App<'_> {
         input: impl Read,
         options: ImportOptions<'_, '_>,
         progress: &dyn Fn(u64),
-    ) -> Result<ImportSummary, AppError> {
+    ) -> Result<ImportSummary, ImportError> {
         caller.require(Right::Administer)?;
         // Read before any lock is taken: the input may be a pipe that nobody fills.
         let csv_file = CsvFile::read(kind, &options.reading, input)?;
@@ -127,8 +153,11 @@ impl App<'_> {
             .for_each(|remark| (options.remark)(remark));
         let closes = kind == ImportKind::Activity && row::asks_to_close(&csv_file);
         self.with_books(closes, |accounting| {
-            self.import_file(caller, kind, &csv_file, options, accounting, progress)
-        })
+            match self.import_file(caller, kind, &csv_file, options, accounting, progress) {
+                Err(ImportError::App(error)) => Err(error),
+                ended => Ok(ended),
+            }
+        })?
     }
 
     fn import_file(
@@ -139,7 +168,7 @@ impl App<'_> {
         options: ImportOptions<'_, '_>,
         accounting: Option<&mut Accounting<'_>>,
         progress: &dyn Fn(u64),
-    ) -> Result<ImportSummary, AppError> {
+    ) -> Result<ImportSummary, ImportError> {
         let history_clock = HistoryClock::new(self.environment.now());
         let mut appender = BatchAppender::open(self, &history_clock, accounting)?;
         let index = index_at_head(&self.around())?;
@@ -153,33 +182,30 @@ impl App<'_> {
             planner.at_once(stamp(appender.writer().last_time(), &self.around())?);
         }
         let (plan, decider) = planner.decide_all(kind, progress)?;
-        let summary = settle(csv_file, plan.summary, options.on_error)?;
-        let mut summary = summary;
+        let mut summary = settle(csv_file, plan.summary, options.on_error)?;
         match perform(plan.steps, &mut summary, &mut appender, decider) {
             Ok(()) => Ok(summary),
-            Err(error) if self.log.is_draft() => Err(error),
-            Err(error) => Err(self.stopped(kind, &summary, appender.settle(), error)),
+            Err(error) if self.log.is_draft() => Err(error.into()),
+            Err(error) => Err(self.stopped(&summary, appender.settle(), error)),
         }
     }
 
     /// What is said of an import that stopped midway, once the end of the log is settled.
     fn stopped(
         &self,
-        kind: ImportKind,
         summary: &ImportSummary,
         settled: Result<Sequence, LogError>,
         source: AppError,
-    ) -> AppError {
+    ) -> ImportError {
         let rows = summary.rows;
         // Where even that fails, nobody knows yet how much is in the log; the next writer finds out.
         match settled.and_then(|began| appended_rows(&self.log, began)) {
-            Ok(appended) => AppError::ImportStopped {
-                kind,
+            Ok(appended) => ImportError::Stopped {
                 in_log: summary.replayed + summary.skipped + summary.closed + appended,
                 rows,
-                source: Box::new(source),
+                source,
             },
-            Err(_) => source,
+            Err(_) => source.into(),
         }
     }
 }
@@ -197,14 +223,14 @@ fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
 }
 
 /// # Errors
-/// [`AppError::BadRows`] unless bad rows are to be skipped.
+/// [`ImportError::BadRows`] unless bad rows are to be skipped.
 fn settle(
     csv_file: &CsvFile,
     summary: ImportSummary,
     on_error: OnError<'_>,
-) -> Result<ImportSummary, AppError> {
+) -> Result<ImportSummary, ImportError> {
     match on_error {
-        OnError::Refuse if !summary.rejected.is_empty() => Err(AppError::BadRows {
+        OnError::Refuse if !summary.rejected.is_empty() => Err(ImportError::BadRows {
             rows: summary.rows,
             bad: summary.rejected,
         }),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::app::AppError;
-use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError, Reading};
+use crate::app::import::{
+    BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError, Reading,
+};
 use crate::cli::answer::Answer;
 use crate::cli::destination::Destination;
 use crate::cli::failure::{Exit, Failure};
@@ -201,10 +202,7 @@ impl Source {
             .app
             .import(&store.caller, kind, input, options, &progress);
         invocation.reporter.finish();
-        imported.map_err(|error| match error {
-            AppError::BadRows { bad, rows } => bad_rows(&bad, rows),
-            other => other.into(),
-        })
+        imported.map_err(|error| failure(kind, error))
     }
 }
 
@@ -244,16 +242,34 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
-fn bad_rows(bad: &[BadRow], rows: u64) -> Failure {
-    let message = format!(
-        "{} of {rows} rows cannot be imported; nothing was",
-        bad.len()
-    );
-    let mut failure = Failure::new(Exit::Rejected, "bad_rows", message);
-    failure
-        .hints
-        .extend(bad.iter().flat_map(places_and_reasons));
-    failure.hint("mend them, or leave them out with --on-error skip --rejects FILE")
+fn failure(kind: ImportKind, error: ImportError) -> Failure {
+    let message = error.to_string();
+    match error {
+        ImportError::BadCsv { hints, .. } => Failure {
+            hints,
+            ..Failure::new(Exit::Rejected, "bad_csv", message)
+        },
+        ImportError::BadRows { bad, .. } => Failure {
+            hints: bad.iter().flat_map(places_and_reasons).collect(),
+            ..Failure::new(Exit::Rejected, "bad_rows", message)
+        }
+        .hint("mend them, or leave them out with --on-error skip --rejects FILE"),
+        ImportError::Stopped { source, .. } => {
+            let stopped = Failure::from(source);
+            let stopped = Failure {
+                message: format!("{}; {message}", stopped.message),
+                ..stopped
+            }
+            .hint("run the same command again to go on");
+            match kind {
+                ImportKind::Users | ImportKind::Tasks => stopped,
+                ImportKind::Activity => stopped.hint(
+                    "do so before anything of today is written: after that the rest of the history is refused",
+                ),
+            }
+        }
+        ImportError::App(error) => error.into(),
+    }
 }
 
 /// A line for each fault.

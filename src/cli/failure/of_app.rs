@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::app::AppError;
 use crate::app::backup::BackupError;
 use crate::app::error::in_full;
-use crate::app::import::ImportKind;
 use crate::app::repair::RepairError;
 use crate::cli::failure::{Exit, Failure};
 
@@ -101,19 +100,6 @@ impl From<AppError> for Failure {
                 .hint("an admin can set a new one: `popug-cli user set-password LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that was founded with {variable} set accepts writes with it")),
-            AppError::BadCsv { hints, .. } => Failure { hints, ..Failure::new(Exit::Rejected, "bad_csv", message) },
-            AppError::BadRows { .. } => Failure::new(Exit::Rejected, "bad_rows", message),
-            AppError::ImportStopped { kind, in_log, rows, source } => {
-                let failure = Failure::from(*source);
-                let message = format!("{}; {in_log} of {rows} rows are in the log", failure.message);
-                let stopped = Failure { message, ..failure }.hint("run the same command again to go on");
-                match kind {
-                    ImportKind::Users | ImportKind::Tasks => stopped,
-                    ImportKind::Activity => stopped.hint(
-                        "do so before anything of today is written: after that the rest of the history is refused",
-                    ),
-                }
-            }
             AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
                 .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),
             AppError::Usage { hint, .. } => {

@@ -152,7 +152,7 @@ impl Accounting<'_> {
     fn touches_open_date(&self, absorbed: &[Recorded<'_>]) -> bool {
         let books = self.projection.common.books();
         let date = books.first_open_date();
-        let is_cause = |recorded: &&Recorded<'_>| super::reaction::is_cause(recorded.event.kind());
+        let is_cause = |recorded: &&Recorded<'_>| super::owed::is_cause(recorded.event.kind());
         absorbed
             .iter()
             .filter(is_cause)

@@ -5,15 +5,22 @@
 
 use duckdb::OptionalExt;
 
-use crate::consumers::accounting::reaction;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
-use crate::domain::event::{Event, Subject};
+use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::id::{Sequence, TaskId};
 use crate::state::Recorded;
 use crate::store::{Database, StoreError};
 
-/// How far the reaction has come, in memory. A cause is a task event that a price or an entry follows from.
+/// Whether an event of this kind is a cause: a price or an entry follows from it.
+pub(super) fn is_cause(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted
+    )
+}
+
+/// How far the reaction has come, in memory.
 ///
 /// Invariant: every cause up to `reacted_through` has its price or entry in the log, or is withheld, or was
 /// released from the dead letters since; no cause behind it has one. Rows that wait for DuckDB count.
@@ -45,7 +52,7 @@ impl Progress {
             Event::BalanceChanged(entry) => {
                 self.reacted_to(entry.cause_sequence.unwrap_or_default());
             }
-            event if reaction::is_cause(event.kind()) => self.last_cause = recorded.sequence,
+            event if is_cause(event.kind()) => self.last_cause = recorded.sequence,
             _ => {}
         }
     }
@@ -159,8 +166,13 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
     let found = found.filter(|(sequence, subject)| !withheld.withholds(*sequence, subject));
     Ok(found.map(|(sequence, subject)| Stop {
         sequence,
-        reason: reaction::unknown(&subject),
+        reason: unknown(&subject),
     }))
+}
+
+/// Why nothing follows from an event of this task.
+pub(super) fn unknown(subject: &str) -> String {
+    format!("{subject} was never created, has no price or was completed before")
 }
 
 /// The relation `owed` of the causes that have no price or entry. The tables hold nothing that is withheld.

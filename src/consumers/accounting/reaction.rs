@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::consumers::accounting::appending::{Appending, encoded_behind};
-use crate::consumers::accounting::owed::{Owed, Progress, without_entries};
+use crate::consumers::accounting::owed::{Owed, Progress, is_cause, unknown, without_entries};
 use crate::consumers::accounting::{Accounting, Proposal, owed};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
 use crate::consumers::{ConsumeError, WriterAccess};
-use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
+use crate::domain::event::{Actor, Consumer, Event, Fact};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
@@ -71,13 +71,6 @@ impl Decided {
 struct Reaction<'s, 'e> {
     decided: Decided,
     appending: Appending<'s, 'e>,
-}
-
-pub(super) fn is_cause(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted
-    )
 }
 
 impl Accounting<'_> {
@@ -349,11 +342,6 @@ fn unknown_task(recorded: &Recorded<'_>) -> ConsumeError {
         sequence: recorded.sequence,
         reason,
     }
-}
-
-/// Why nothing follows from an event of this task.
-pub(super) fn unknown(subject: &str) -> String {
-    format!("{subject} was never created, has no price or was completed before")
 }
 
 fn checkpoint_at(

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use popug_cli::app::AppError;
-use popug_cli::app::import::ImportKind;
+use popug_cli::app::import::{ImportError, ImportKind};
 use popug_cli::consumers::ConsumeError;
 use popug_cli::domain::rejection::Rejection;
 use serde_json::{Value, json};
@@ -56,12 +56,12 @@ impl Play {
         self.files.push(file.clone());
         let now = self.store.now();
         if let Err(refusal) = self.books.may_import(file, now) {
-            let error = result
-                .err()
-                .ok_or_else(|| format!("the import was to be refused with {refusal:?}"))?;
-            return same_refusal(&error, refusal, &found);
+            return match result {
+                Err(ImportError::App(error)) => same_refusal(&error, refusal, &found),
+                other => Err(format!("was to be refused with {refusal:?}: {other:?}")),
+            };
         }
-        if let Err(AppError::BadRows { bad, .. }) = &result {
+        if let Err(ImportError::BadRows { bad, .. }) = &result {
             same("appended by a refused import", &found.len(), &0)?;
             let told: Vec<u64> = bad.iter().map(|row| row.line).collect();
             return self.books.check_bad_rows(file, now, &told);
@@ -82,9 +82,11 @@ impl Play {
     }
 }
 
-fn ended_by(error: &AppError) -> Result<Ended, String> {
-    match error {
-        AppError::ImportStopped { source, .. } => ended_by(source),
+fn ended_by(error: &ImportError) -> Result<Ended, String> {
+    let (ImportError::Stopped { source, .. } | ImportError::App(source)) = error else {
+        return Err(format!("ended by {error:?}"));
+    };
+    match source {
         AppError::Rejected(Rejection::DateBlocked { date, sequence })
         | AppError::Consume(ConsumeError::Rejected(Rejection::DateBlocked { date, sequence })) => {
             Ok(Ended::Blocked(

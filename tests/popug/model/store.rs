@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use popug_cli::app::founding::Founding;
-use popug_cli::app::import::{ImportOptions, OnError};
+use popug_cli::app::import::{ImportError, ImportOptions, OnError};
 use popug_cli::app::{App, AppError, Environment, Opening};
 use popug_cli::consumers::notifier::{MailRoutes, Outgoing};
 use popug_cli::consumers::run::with_accounting;
@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// How many events were appended.
-    pub fn import(&self, file: &File) -> Result<u64, AppError> {
+    pub fn import(&self, file: &File) -> Result<u64, ImportError> {
         let app = self.app();
         let caller = caller(&app, &file.by)?;
         let options = ImportOptions::new(OnError::Refuse);

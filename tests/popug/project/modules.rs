@@ -165,15 +165,9 @@ impl Modules {
         uses.collect()
     }
 
-    /// The files that lead back to themselves, each with all those it goes round with, as if the
-    /// arrows `without` were cut.
-    pub fn circles(&self, without: &[(&str, &str)]) -> BTreeSet<BTreeSet<Path>> {
-        let mut uses = self.uses();
-        for (from, to) in without {
-            if let Some(used) = uses.get_mut(&parts(from)) {
-                used.remove(&parts(to));
-            }
-        }
+    /// The files that lead back to themselves, each with all those it goes round with.
+    pub fn circles(&self) -> BTreeSet<BTreeSet<Path>> {
+        let uses = self.uses();
         let reached: BTreeMap<&Path, BTreeSet<&Path>> = uses
             .keys()
             .map(|from| {
@@ -193,11 +187,6 @@ impl Modules {
         let circles = uses.keys().map(round);
         circles.filter(|circle| circle.len() > 1).collect()
     }
-}
-
-/// `app::error` as a path.
-pub fn parts(text: &str) -> Path {
-    text.split("::").map(str::to_owned).collect()
 }
 
 /// The file of a module that `parent` declares, as the compiler looks for it.

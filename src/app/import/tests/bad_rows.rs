@@ -197,7 +197,7 @@ fn rejected_rows_stand_under_the_headers_however_many_cells_they_have() {
 fn all_faults_of_a_row_are_told_in_the_order_of_its_columns() {
     let store = Store::new();
     let rows = "login,name,email,role\nNOT A LOGIN,,none,king\n";
-    let Err(AppError::BadRows { bad, .. }) = import(&store, ImportKind::Users, rows) else {
+    let Err(ImportError::BadRows { bad, .. }) = import(&store, ImportKind::Users, rows) else {
         panic!("imported")
     };
     let columns: Vec<_> = bad[0].faults.iter().map(|fault| fault.column).collect();
@@ -215,6 +215,9 @@ fn only_an_active_admin_imports() {
             options(),
             &|_| (),
         );
-        assert!(matches!(refused, Err(AppError::Rejected(_))), "{login}");
+        assert!(
+            matches!(refused, Err(ImportError::App(AppError::Rejected(_)))),
+            "{login}"
+        );
     }
 }

@@ -3,10 +3,10 @@
 use crate::app::AppError;
 use crate::app::import::columns::Column;
 use crate::app::import::csv_file::{CsvFile, CsvRow};
-use crate::app::import::{ImportKind, Reading};
+use crate::app::import::{ImportError, ImportKind, Reading};
 use crate::domain::text::unescape_formula;
 
-fn tasks(file: &[u8]) -> Result<CsvFile, AppError> {
+fn tasks(file: &[u8]) -> Result<CsvFile, ImportError> {
     CsvFile::read(ImportKind::Tasks, &Reading::default(), file)
 }
 
@@ -263,8 +263,10 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
 
 fn refused(kind: ImportKind, reading: &Reading, file: &str) -> (String, Vec<String>) {
     match CsvFile::read(kind, reading, file.as_bytes()) {
-        Err(AppError::BadCsv { reason, hints }) => (reason, hints),
-        Err(AppError::Usage { message, hint }) => (message, hint.into_iter().collect()),
+        Err(ImportError::BadCsv { reason, hints }) => (reason, hints),
+        Err(ImportError::App(AppError::Usage { message, hint })) => {
+            (message, hint.into_iter().collect())
+        }
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("read: {file}"),
     }
@@ -314,7 +316,7 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
         refused(ImportKind::Activity, &Reading::default(), "at,key\n").0,
         "the column `action` is missing"
     );
-    let Err(AppError::BadCsv { reason, .. }) = tasks(b"key;\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5\n")
+    let Err(ImportError::BadCsv { reason, .. }) = tasks(b"key;\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5\n")
     else {
         panic!("read")
     };

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 use crate::app::AppError;
 use crate::app::fixture::{NOW, Store};
-use crate::app::import::{BadRow, ImportKind, ImportOptions, ImportSummary, OnError};
+use crate::app::import::{BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError};
 use crate::domain::event::Event;
 use crate::event_log::LogError;
 use crate::state::StateIndex;
@@ -55,7 +55,7 @@ fn options() -> ImportOptions<'static, 'static> {
     ImportOptions::new(OnError::Refuse)
 }
 
-fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, AppError> {
+fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, ImportError> {
     store.app().import(
         &store.caller("anna"),
         kind,
@@ -65,7 +65,7 @@ fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, 
     )
 }
 
-fn history(store: &Store, rows: &str) -> Result<ImportSummary, AppError> {
+fn history(store: &Store, rows: &str) -> Result<ImportSummary, ImportError> {
     import(store, ImportKind::Activity, &format!("{HEADER}{rows}"))
 }
 
@@ -89,7 +89,7 @@ fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
 /// Line, column and reason of every fault of what is refused; nothing may have been appended.
 fn refused(store: &Store, kind: ImportKind, file: &str) -> Vec<(u64, &'static str, String)> {
     let before = store.log_bytes();
-    let Err(AppError::BadRows { bad, .. }) = import(store, kind, file) else {
+    let Err(ImportError::BadRows { bad, .. }) = import(store, kind, file) else {
         panic!("imported: {file}")
     };
     assert_eq!(store.log_bytes(), before, "nothing is appended");
