@@ -37,7 +37,7 @@ mod strike {
     static PASSINGS: AtomicU64 = AtomicU64::new(0);
 
     /// Whether this passing of `name` is the one to die at.
-    pub fn is_struck(name: &str) -> bool {
+    pub(crate) fn is_struck(name: &str) -> bool {
         static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
         if let Some(file) = std::env::var_os("POPUG_FAILPOINT_TRACE") {
             let file = OpenOptions::new().create(true).append(true).open(file);
@@ -57,7 +57,7 @@ mod strike {
         chosen == name && PASSINGS.fetch_add(1, Ordering::Relaxed) + 1 == *nth
     }
 
-    pub fn die() -> ! {
+    pub(crate) fn die() -> ! {
         // SAFETY: raise takes a plain number and touches no memory of ours.
         unsafe { libc::raise(libc::SIGKILL) };
         unreachable!("nobody survives SIGKILL")
@@ -65,4 +65,4 @@ mod strike {
 }
 
 #[cfg(feature = "failpoints")]
-pub use strike::{die, is_struck};
+pub(crate) use strike::{die, is_struck};

@@ -21,26 +21,26 @@ use crate::event_log::{FileLog, Hash, Patience};
 use crate::store::StoreDirectory;
 use crate::turn::Notices;
 
-pub const FOUNDED: &str = "2026-10-01T06:00:00Z";
-pub const NOW: &str = "2026-11-22T10:00:00Z";
+pub(super) const FOUNDED: &str = "2026-10-01T06:00:00Z";
+pub(super) const NOW: &str = "2026-11-22T10:00:00Z";
 
-pub fn at(text: &str) -> EventTime {
+pub(super) fn at(text: &str) -> EventTime {
     text.parse().unwrap()
 }
 
 /// Clock and dice that are the same in every run.
-pub struct Pinned {
+pub(super) struct Pinned {
     now: Cell<EventTime>,
 }
 
 impl Pinned {
-    pub fn at(now: &str) -> Pinned {
+    pub(super) fn at(now: &str) -> Pinned {
         Pinned {
             now: Cell::new(at(now)),
         }
     }
 
-    pub fn set(&self, now: &str) {
+    pub(super) fn set(&self, now: &str) {
         self.now.set(at(now));
     }
 }
@@ -75,7 +75,7 @@ impl Notices for Silence {
 }
 
 /// Founds a company in `root`, with `anna` as its admin.
-pub fn found(root: &Path, environment: &Pinned, founded_at: &str) {
+pub(super) fn found(root: &Path, environment: &Pinned, founded_at: &str) {
     let company = FoundCompany {
         name: "УберПопуг Inc.".into(),
         time_zone: "Europe/Moscow".into(),
@@ -101,17 +101,17 @@ pub fn found(root: &Path, environment: &Pinned, founded_at: &str) {
 }
 
 /// A founded store; it goes with the value.
-pub struct Store {
+pub(super) struct Store {
     pub directory: TempDir,
     pub environment: Pinned,
 }
 
 impl Store {
-    pub fn new() -> Store {
+    pub(super) fn new() -> Store {
         Store::founded_at(FOUNDED)
     }
 
-    pub fn founded_at(founded: &str) -> Store {
+    pub(super) fn founded_at(founded: &str) -> Store {
         let (directory, environment) = (tempfile::tempdir().unwrap(), Pinned::at(NOW));
         found(directory.path(), &environment, founded);
         Store {
@@ -121,7 +121,7 @@ impl Store {
     }
 
     /// A store whose log is what is whole of `bytes`, as recovery leaves it after a kill.
-    pub fn with_log(bytes: &[u8]) -> Store {
+    pub(super) fn with_log(bytes: &[u8]) -> Store {
         let (directory, environment) = (tempfile::tempdir().unwrap(), Pinned::at(NOW));
         let log = directory.path().join("log");
         std::fs::create_dir(&log).unwrap();
@@ -143,7 +143,7 @@ impl Store {
         }
     }
 
-    pub fn app(&self) -> App<'_> {
+    pub(super) fn app(&self) -> App<'_> {
         App::open(Opening {
             directory: StoreDirectory::new(self.directory.path()),
             environment: &self.environment,
@@ -155,7 +155,7 @@ impl Store {
         .unwrap()
     }
 
-    pub fn caller(&self, login: &str) -> Caller {
+    pub(super) fn caller(&self, login: &str) -> Caller {
         let index = self.app().index().unwrap();
         Caller {
             user: index
@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// The bytes of the log.
-    pub fn log_bytes(&self) -> Vec<u8> {
+    pub(super) fn log_bytes(&self) -> Vec<u8> {
         std::fs::read(
             self.directory
                 .path()
@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// `type` and `time` of every line.
-    pub fn history(&self) -> Vec<(String, String)> {
+    pub(super) fn history(&self) -> Vec<(String, String)> {
         let log = FileLog::open(&self.directory.path().join("log")).unwrap();
         let mut lines = Vec::new();
         log.for_each(Sequence::FIRST, &mut |line| {

@@ -32,7 +32,7 @@ const EVENT_BYTES: usize = 700;
 pub(super) struct HistoryClock(Cell<EventTime>);
 
 impl HistoryClock {
-    pub fn new(at: EventTime) -> HistoryClock {
+    pub(super) fn new(at: EventTime) -> HistoryClock {
         HistoryClock(Cell::new(at))
     }
 }
@@ -61,7 +61,7 @@ pub(super) struct BatchDecider<'i> {
 
 impl<'i> BatchDecider<'i> {
     /// The index is at `head`.
-    pub fn begin(index: &'i StateIndex, head: &Head) -> Result<BatchDecider<'i>, AppError> {
+    pub(super) fn begin(index: &'i StateIndex, head: &Head) -> Result<BatchDecider<'i>, AppError> {
         index.begin()?;
         Ok(BatchDecider {
             index,
@@ -74,7 +74,7 @@ impl<'i> BatchDecider<'i> {
     ///
     /// # Errors
     /// The rejection that stands first.
-    pub fn decide(
+    pub(super) fn decide(
         &mut self,
         timed: &Timed<'_>,
         dice: &mut dyn Dice,
@@ -101,7 +101,7 @@ impl<'i> BatchDecider<'i> {
     ///
     /// # Errors
     /// The rejection that stands first.
-    pub fn check(&self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<(), AppError> {
+    pub(super) fn check(&self, timed: &Timed<'_>, dice: &mut dyn Dice) -> Result<(), AppError> {
         timed
             .command
             .decide(self.index, timed.actor, timed.at, dice)
@@ -109,7 +109,7 @@ impl<'i> BatchDecider<'i> {
     }
 
     /// Keeps what was followed, which is the log up to `head`.
-    pub fn commit(mut self, head: &Head) -> Result<(), AppError> {
+    pub(super) fn commit(mut self, head: &Head) -> Result<(), AppError> {
         self.index.set_checkpoint(&Checkpoint::from(head))?;
         self.index.commit()?;
         self.open = false;
@@ -168,7 +168,7 @@ pub(super) struct BatchAppender<'p, 'l, 'd> {
 
 impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     /// Takes the writer lock. `accounting` is there if dates are going to be closed.
-    pub fn open(
+    pub(super) fn open(
         app: &'l App<'_>,
         history_clock: &'l HistoryClock,
         accounting: Option<&'p mut Accounting<'d>>,
@@ -192,17 +192,17 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         })
     }
 
-    pub fn writer(&self) -> &Writer<'l> {
+    pub(super) fn writer(&self) -> &Writer<'l> {
         &self.writer
     }
 
     /// Events that were appended so far.
-    pub fn appended(&self) -> u64 {
+    pub(super) fn appended(&self) -> u64 {
         self.writer.head().sequence.0 - self.began.0
     }
 
     /// Appends the batch with its group, sooner or later.
-    pub fn append(&mut self, batch: Batch) -> Result<(), AppError> {
+    pub(super) fn append(&mut self, batch: Batch) -> Result<(), AppError> {
         self.group_events += batch.facts.len();
         self.group_bytes += batch.facts.iter().map(estimated_bytes).sum::<usize>();
         self.group.push(batch);
@@ -211,7 +211,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     }
 
     /// Appends what is still waiting.
-    pub fn flush(&mut self) -> Result<(), AppError> {
+    pub(super) fn flush(&mut self) -> Result<(), AppError> {
         if !self.group.is_empty() {
             let expected = *self.writer.head();
             self.writer.append_group(&expected, &self.group)?;
@@ -224,7 +224,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
 
     /// Lets go of the writer lock when something has failed, and settles what that left behind the
     /// head: what is whole is published, the rest is cut. Returns the sequence at which the appender began.
-    pub fn settle(self) -> Result<Sequence, LogError> {
+    pub(super) fn settle(self) -> Result<Sequence, LogError> {
         let BatchAppender {
             around,
             writer,
@@ -241,7 +241,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     ///
     /// # Panics
     /// If the appender was opened without accounting.
-    pub fn close(
+    pub(super) fn close(
         &mut self,
         at: EventTime,
         request: &CloseRequest,

@@ -46,7 +46,7 @@ mod stdout {
     #[unsafe(link_section = ".init_array")]
     static LOOK: extern "C" fn() = look;
 
-    pub fn was_closed() -> bool {
+    pub(crate) fn was_closed() -> bool {
         WAS_CLOSED.load(Ordering::SeqCst)
     }
 }

@@ -16,7 +16,7 @@ use crate::reports::Report;
 use crate::reports::render::{Format, Options, render, write_members};
 use crate::reports::table::TableBuilder;
 
-pub struct Answer {
+pub(super) struct Answer {
     report: Report,
     /// The JSON text, if it is more than the row.
     object: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ pub struct Answer {
 
 impl Answer {
     /// The answer to a question: people read `lines`, a pipe gets the row.
-    pub fn shown(table: TableBuilder, lines: impl Into<String>) -> Answer {
+    pub(super) fn shown(table: TableBuilder, lines: impl Into<String>) -> Answer {
         Answer {
             report: Report::alone(table.build()),
             object: None,
@@ -44,7 +44,7 @@ impl Answer {
     }
 
     /// The outcome of a command: `line` is written to a pipe as well, unless another format is asked for.
-    pub fn done(table: TableBuilder, line: impl Into<String>) -> Answer {
+    pub(super) fn done(table: TableBuilder, line: impl Into<String>) -> Answer {
         Answer {
             is_deed: true,
             ..Answer::shown(table, line)
@@ -53,7 +53,7 @@ impl Answer {
 
     /// If the answer cannot be written, the error names `what` instead of the row.
     #[must_use]
-    pub fn deed(self, what: impl Into<String>) -> Answer {
+    pub(super) fn deed(self, what: impl Into<String>) -> Answer {
         Answer {
             deed: Some(what.into()),
             ..self
@@ -62,7 +62,7 @@ impl Answer {
 
     /// The answer holds a secret. If it cannot be written, the secret is lost, and `remedy` is the hint.
     #[must_use]
-    pub fn secret(self, remedy: impl Into<String>) -> Answer {
+    pub(super) fn secret(self, remedy: impl Into<String>) -> Answer {
         Answer {
             is_secret: true,
             remedy: Some(remedy.into()),
@@ -72,19 +72,23 @@ impl Answer {
 
     /// The zone in which people read its times.
     #[must_use]
-    pub fn in_zone(mut self, zone: &Zone) -> Answer {
+    pub(super) fn in_zone(mut self, zone: &Zone) -> Answer {
         self.report.zone = zone.clone();
         self
     }
 
     /// As JSON it is `object`.
-    pub fn with_object(mut self, object: &impl Serialize) -> Result<Answer, Failure> {
+    pub(super) fn with_object(mut self, object: &impl Serialize) -> Result<Answer, Failure> {
         self.object = Some(json(object)?);
         Ok(self)
     }
 
     /// As JSON it is the row and one member more.
-    pub fn with_member(mut self, name: &str, value: &impl Serialize) -> Result<Answer, Failure> {
+    pub(super) fn with_member(
+        mut self,
+        name: &str,
+        value: &impl Serialize,
+    ) -> Result<Answer, Failure> {
         let mut object = b"{".to_vec();
         write_members(&self.report.table, 0, &mut object)?;
         write!(object, ",\"{name}\":")?;
@@ -128,7 +132,7 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
 
 impl Invocation<'_> {
     /// Writes an answer to stdout or to the file of `--out`.
-    pub fn answer(&self, answer: &Answer) -> Result<(), Failure> {
+    pub(super) fn answer(&self, answer: &Answer) -> Result<(), Failure> {
         let deed = answer
             .deed
             .clone()

@@ -25,7 +25,7 @@ use crate::cli::tips;
     max_term_width = 100,
     disable_help_subcommand = true
 )]
-pub struct CommandLine {
+pub(super) struct CommandLine {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -37,7 +37,10 @@ impl CommandLine {
     ///
     /// # Errors
     /// The errors of clap, which include help and version.
-    pub fn read_within<I, T>(host: Option<&Rc<Host>>, words: I) -> Result<CommandLine, clap::Error>
+    pub(super) fn read_within<I, T>(
+        host: Option<&Rc<Host>>,
+        words: I,
+    ) -> Result<CommandLine, clap::Error>
     where
         I: IntoIterator<Item = T>,
         T: Into<OsString>,
@@ -72,7 +75,7 @@ impl CommandLine {
     }
 
     /// The whole command tree, for help and completions.
-    pub fn definition() -> ClapCommand {
+    pub(super) fn definition() -> ClapCommand {
         let root = CommandLine::command();
         let names: Vec<String> = root
             .get_subcommands()

@@ -12,7 +12,7 @@ use crate::cli::{file_modes, own_files};
 use crate::files::parent_of;
 use crate::files::replace::put_in_place;
 
-pub struct Destination {
+pub(super) struct Destination {
     /// As the user named it.
     path: PathBuf,
     to: To,
@@ -37,7 +37,7 @@ impl Destination {
     ///
     /// # Errors
     /// If it cannot be written, or another output of this command goes there.
-    pub fn open(path: &Path) -> Result<Destination, Failure> {
+    pub(super) fn open(path: &Path) -> Result<Destination, Failure> {
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             let file = File::options()
                 .write(true)
@@ -56,7 +56,7 @@ impl Destination {
     }
 
     /// A file by this name. A link that stands there is replaced and not followed.
-    pub fn at(path: &Path) -> Result<Destination, Failure> {
+    pub(super) fn at(path: &Path) -> Result<Destination, Failure> {
         Ok(Destination {
             path: path.to_owned(),
             to: To::Place(Place::beside(path)?),
@@ -64,7 +64,7 @@ impl Destination {
     }
 
     /// Writes on.
-    pub fn write(
+    pub(super) fn write(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -79,7 +79,7 @@ impl Destination {
 
     /// Puts the file into its place. A file that is replaced gives it its mode. One that `is_marked` may be replaced by
     /// this program without being asked.
-    pub fn finish(self, is_marked: bool) -> Result<(), Failure> {
+    pub(super) fn finish(self, is_marked: bool) -> Result<(), Failure> {
         let Destination {
             path,
             to: To::Place(place),

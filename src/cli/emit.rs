@@ -14,19 +14,19 @@ use crate::reports::table::{Cell, Named, Table};
 
 impl Invocation<'_> {
     /// The format of the answer.
-    pub fn format(&self) -> Format {
+    pub(super) fn format(&self) -> Format {
         self.output.format
     }
 
     /// Writes a report to stdout or to the file of `--out`.
-    pub fn emit(&self, report: &Report) -> Result<(), Failure> {
+    pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
         self.remember(&rows_in_words(&report.table), None);
         let (format, width) = (self.format(), terminal_width());
         self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
     }
 
     /// Writes a list as a report of its own.
-    pub fn emit_list(
+    pub(super) fn emit_list(
         &self,
         store: &OpenStore<'_>,
         name: &'static str,
@@ -36,7 +36,7 @@ impl Invocation<'_> {
     }
 
     /// Writes what a command has done, as a list as of the head that it left.
-    pub fn emit_done(
+    pub(super) fn emit_done(
         &self,
         store: &OpenStore<'_>,
         name: &'static str,
@@ -50,7 +50,7 @@ impl Invocation<'_> {
     }
 
     /// After a write: in a dry run the events that it would have appended, otherwise the output of `say`.
-    pub fn emit_outcome(
+    pub(super) fn emit_outcome(
         &self,
         store: &OpenStore<'_>,
         say: impl FnOnce() -> Result<(), Failure>,
@@ -76,7 +76,7 @@ impl Invocation<'_> {
     }
 
     /// In a dry run says what the command would do; true in that case.
-    pub fn only_says(&self, would: impl FnOnce() -> String) -> bool {
+    pub(super) fn only_says(&self, would: impl FnOnce() -> String) -> bool {
         if self.global.dry_run {
             self.reporter.remark(&would());
         }
@@ -84,14 +84,14 @@ impl Invocation<'_> {
     }
 
     /// Says how far the tables behind an answer reach, if they lack something of a log with this head.
-    pub fn tell_gaps(&self, standing: &Standing, head: Sequence) {
+    pub(super) fn tell_gaps(&self, standing: &Standing, head: Sequence) {
         for gap in standing.gaps(head) {
             self.reporter.remark(&gap);
         }
     }
 
     /// Runs `write` on stdout, or on the file of `--out`, which appears whole or not at all when the command ends.
-    pub fn with_output(
+    pub(super) fn with_output(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -99,7 +99,7 @@ impl Invocation<'_> {
     }
 
     /// Remembers the outcome, and the hint for the case that its answer gets lost.
-    pub fn remember(&self, what: &str, hint: Option<&str>) {
+    pub(super) fn remember(&self, what: &str, hint: Option<&str>) {
         let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
         let hint = hint
             .or(self.global.key.is_some().then_some(again))
@@ -115,7 +115,7 @@ impl Invocation<'_> {
 const ROWS_TOLD: usize = 3;
 
 /// The first rows of a table on one line, without absent values.
-pub fn rows_in_words(table: &Table) -> String {
+pub(super) fn rows_in_words(table: &Table) -> String {
     let (columns, readers) = (table.columns(), table.readers());
     let row = |row: usize| {
         let cells = columns
@@ -136,7 +136,7 @@ pub fn rows_in_words(table: &Table) -> String {
 }
 
 /// A list as a report.
-pub fn list(
+pub(super) fn list(
     store: &OpenStore<'_>,
     name: &'static str,
     table: Table,
@@ -155,7 +155,7 @@ pub fn list(
 }
 
 /// The width of the terminal if stdout is one, otherwise the width that COLUMNS gives.
-pub fn terminal_width() -> Option<u16> {
+pub(super) fn terminal_width() -> Option<u16> {
     if io::stdout().is_terminal() {
         return Some(indicatif::TermLike::width(&console::Term::stdout()));
     }

@@ -27,7 +27,7 @@ const SEED: &str = "POPUG_SEED";
 
 /// The machine's clock and dice, or pinned ones.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemEnvironment {
+pub(super) struct SystemEnvironment {
     now: Option<EventTime>,
     seed: Option<u64>,
 }
@@ -35,7 +35,7 @@ pub struct SystemEnvironment {
 impl SystemEnvironment {
     /// # Errors
     /// A variable that is set and cannot be read.
-    pub fn read() -> Result<SystemEnvironment, Failure> {
+    pub(super) fn read() -> Result<SystemEnvironment, Failure> {
         let now = variable(NOW)?
             .map(|text| {
                 pinned(&text).ok_or_else(|| {
@@ -54,7 +54,7 @@ impl SystemEnvironment {
 
     /// The same clock with other dice, for a demo that was given a seed.
     #[must_use]
-    pub fn with_seed(self, seed: u64) -> SystemEnvironment {
+    pub(super) fn with_seed(self, seed: u64) -> SystemEnvironment {
         SystemEnvironment {
             seed: Some(seed),
             ..self
@@ -66,7 +66,7 @@ impl SystemEnvironment {
 ///
 /// # Errors
 /// If it is not UTF-8, or empty: `POPUG_TOKEN=$(cat FILE)` without the file is no reason to act as somebody else.
-pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
+pub(super) fn variable(name: &'static str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(text) if text.is_empty() => Err(empty(name)),
         Ok(text) => Ok(Some(text)),
@@ -77,7 +77,7 @@ pub fn variable(name: &'static str) -> Result<Option<String>, Failure> {
 
 /// The Unix users on whose behalf the account of this process runs it. The audit system of the kernel knows who logged in,
 /// whatever accounts were taken on since; `sudo` and the like tell who called them.
-pub fn callers() -> Callers {
+pub(super) fn callers() -> Callers {
     let uid = |text: String| text.trim().parse::<u32>().ok();
     let named = |name| env::var(name).ok().and_then(uid);
     let logged_in = std::fs::read_to_string("/proc/self/loginuid")
@@ -91,21 +91,21 @@ pub fn callers() -> Callers {
     )
 }
 
-pub fn is_empty(name: &str) -> bool {
+pub(super) fn is_empty(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// A variable that names a path; `None` if it is unset or empty.
-pub fn path(name: &str) -> Option<OsString> {
+pub(super) fn path(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The columns of a terminal as COLUMNS states them.
-pub fn columns() -> Option<u16> {
+pub(super) fn columns() -> Option<u16> {
     env::var("COLUMNS").ok()?.parse().ok()
 }
 
-pub fn empty(name: &str) -> Failure {
+pub(super) fn empty(name: &str) -> Failure {
     Failure::usage(format!("{name} is set and empty"))
         .hint(format!("give it a value, or `unset {name}`"))
 }

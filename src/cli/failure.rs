@@ -27,7 +27,7 @@ use crate::store::{StoreError, is_full_disk, is_out_of_memory, is_too_large};
 
 /// Exit codes of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Exit {
+pub(super) enum Exit {
     Done = 0,
     Failure = 1,
     Usage = 2,
@@ -46,7 +46,7 @@ pub enum Exit {
 
 /// The error as its caller sees it.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     pub exit: Exit,
     /// A stable name for programs.
     pub code: String,
@@ -72,7 +72,7 @@ struct ErrorObject<'a> {
 }
 
 impl Failure {
-    pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
+    pub(super) fn new(exit: Exit, code: &str, message: impl Into<String>) -> Failure {
         let (code, message, hints) = (code.to_owned(), message.into(), Vec::new());
         Failure {
             exit,
@@ -88,19 +88,19 @@ impl Failure {
 
     /// The same for the answer of a command.
     #[must_use]
-    pub fn of_output(self) -> Failure {
+    pub(super) fn of_output(self) -> Failure {
         Failure {
             is_of_output: true,
             ..self
         }
     }
 
-    pub fn usage(message: impl Into<String>) -> Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Failure {
         Failure::new(Exit::Usage, "usage", message)
     }
 
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
         self
     }
@@ -117,7 +117,7 @@ impl Failure {
     /// Moves aside the file that the command met damage in, so that the next one makes it anew. This is done once a
     /// command is at its end, and nowhere else.
     #[must_use]
-    pub fn settled(mut self) -> Failure {
+    pub(super) fn settled(mut self) -> Failure {
         let Some(file) = self.damaged.take() else {
             return self;
         };
@@ -157,7 +157,7 @@ impl Failure {
 
     /// For people. What users typed and what the disk holds is in these words, so they are made
     /// safe here once more, and a token that was given where it does not belong is not repeated.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = format!(
             "error: {}\n",
             Displayed(&without_tokens(&named(&self.message)))
@@ -169,7 +169,7 @@ impl Failure {
     }
 
     /// For programs: one object.
-    pub fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let (message, hints): (_, Vec<_>) = (
             named(&self.message),
             self.hints.iter().map(|hint| named(hint)).collect(),

@@ -19,7 +19,7 @@ static UMASK: OnceLock<u32> = OnceLock::new();
 
 /// From here on group and others get no right to what is created. To be called before the first
 /// file is made; once more does no harm.
-pub fn keep_to_owner() {
+pub(super) fn keep_to_owner() {
     UMASK.get_or_init(|| umask(Mode::RWXG | Mode::RWXO).as_raw_mode());
 }
 
@@ -28,7 +28,7 @@ fn as_the_user_wants(mode: u32) -> Permissions {
 }
 
 /// Opens a finished file to whom the user opens his files, or to whom `replaced` was open.
-pub fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Result<()> {
+pub(super) fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Result<()> {
     file.set_permissions(replaced.unwrap_or_else(|| as_the_user_wants(FILE)))
 }
 
@@ -37,7 +37,7 @@ pub fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Res
 ///
 /// # Errors
 /// If the system refuses, or something else is there.
-pub fn make_directory_for_user(path: &Path) -> io::Result<()> {
+pub(super) fn make_directory_for_user(path: &Path) -> io::Result<()> {
     let missing: Vec<_> = path
         .ancestors()
         .take_while(|path| !path.exists() && *path != Path::new(""))

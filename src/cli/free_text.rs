@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command};
 
 /// A second look at a line with an unknown option: a title that begins with a hyphen and a blank names no option. Any
 /// other word that begins with a hyphen may be a mistyped option, and stands behind `--` if it is a title.
-pub fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches> {
+pub(super) fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches> {
     let with_hyphens = definition.mut_subcommand("task", |task| {
         task.mut_subcommand("add", |add| {
             add.mut_arg("title", |title| title.allow_hyphen_values(true))

@@ -14,15 +14,15 @@ use crate::domain::time::{BusinessDate, EventTime, ParseDateError};
 use crate::reports::render::Format;
 
 /// The variable that names the store if no option does.
-pub const STORE: &str = "POPUG_STORE";
+pub(super) const STORE: &str = "POPUG_STORE";
 
 /// The command that shows help.
-pub const HELP: &str = "help";
+pub(super) const HELP: &str = "help";
 
 /// Options that may stand anywhere on the line.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(super) struct Global {
     /// The store
     #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
@@ -81,12 +81,12 @@ pub struct Global {
 
 impl Global {
     /// Whether errors are JSON.
-    pub fn wants_json(&self) -> bool {
+    pub(super) fn wants_json(&self) -> bool {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
     /// Refuses a command that reads stdin, in a shell that reads its lines there.
-    pub fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
+    pub(super) fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
         if self.host.as_ref().is_some_and(|host| host.reads_script) {
             let message = format!("{what} reads stdin, which is the script of the shell");
             return Err(Failure::usage(message).hint("run it in a process of its own"));
@@ -96,14 +96,14 @@ impl Global {
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Choice {
+pub(super) enum Choice {
     Auto,
     Always,
     Never,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ProgressStyle {
+pub(super) enum ProgressStyle {
     Auto,
     Plain,
     Json,
@@ -111,7 +111,7 @@ pub enum ProgressStyle {
 }
 
 /// A parser of the names of some values, which help and errors list.
-pub fn one_of<T: Copy + Send + Sync + 'static>(
+pub(super) fn one_of<T: Copy + Send + Sync + 'static>(
     values: &'static [T],
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
@@ -124,13 +124,13 @@ pub fn one_of<T: Copy + Send + Sync + 'static>(
 
 /// A parser with its own errors, whose names completion knows.
 #[derive(Clone)]
-pub struct Named<T> {
+pub(super) struct Named<T> {
     parse: fn(&str) -> Result<T, String>,
     names: Vec<&'static str>,
 }
 
 impl<T> Named<T> {
-    pub fn new(
+    pub(super) fn new(
         parse: fn(&str) -> Result<T, String>,
         names: impl Into<Vec<&'static str>>,
     ) -> Named<T> {
@@ -159,7 +159,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
 }
 
 /// `10s`, `500ms`, `2m`.
-pub fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number
@@ -174,7 +174,7 @@ pub fn parse_wait(text: &str) -> Result<Duration, String> {
 }
 
 /// A date within the years for which books can be kept.
-pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
+pub(super) fn parse_date(text: &str) -> Result<BusinessDate, String> {
     let date: BusinessDate = text
         .parse()
         .map_err(|error: ParseDateError| error.to_string())?;
@@ -186,7 +186,7 @@ pub fn parse_date(text: &str) -> Result<BusinessDate, String> {
 
 /// # Errors
 /// If it is not RFC 3339.
-pub fn parse_time(text: &str) -> Result<EventTime, Failure> {
+pub(super) fn parse_time(text: &str) -> Result<EventTime, Failure> {
     text.parse().map_err(|_| {
         Failure::usage(format!("`{text}` is not a time"))
             .hint("write it like 2026-11-22T09:00:00Z or …+03:00")

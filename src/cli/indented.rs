@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::domain::displayed::Displayed;
 
 /// Spreads out `json`, which is compact and valid, as the lines of the log are.
-pub fn indented(json: &str) -> String {
+pub(super) fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let (mut depth, mut is_quoted, mut is_escaped) = (0, false, false);
     for (at, c) in json.char_indices() {

@@ -23,7 +23,7 @@ use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 
-pub struct Invocation<'a> {
+pub(super) struct Invocation<'a> {
     pub global: &'a Global,
     pub environment: &'a SystemEnvironment,
     pub reporter: &'a Reporter,
@@ -32,7 +32,7 @@ pub struct Invocation<'a> {
 }
 
 /// An open store, its index at the head, and a caller who may act.
-pub struct OpenStore<'a> {
+pub(super) struct OpenStore<'a> {
     pub app: App<'a>,
     pub index: StateIndex,
     pub company: Company,
@@ -40,7 +40,7 @@ pub struct OpenStore<'a> {
 }
 
 impl OpenStore<'_> {
-    pub fn reports(&self) -> Reports<'_> {
+    pub(super) fn reports(&self) -> Reports<'_> {
         Reports {
             app: &self.app,
             index: &self.index,
@@ -69,7 +69,7 @@ fn in_the_way(path: &Path) -> Option<&Path> {
 }
 
 impl<'a> Invocation<'a> {
-    pub fn directory(&self) -> StoreDirectory {
+    pub(super) fn directory(&self) -> StoreDirectory {
         StoreDirectory::new(&self.global.store)
     }
 
@@ -86,7 +86,7 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If a dry run was asked for.
-    pub fn refuse_dry_run(&self) -> Result<(), Failure> {
+    pub(super) fn refuse_dry_run(&self) -> Result<(), Failure> {
         if self.global.dry_run {
             return Err(Failure::usage(format!(
                 "`{}` has no dry run",
@@ -96,7 +96,7 @@ impl<'a> Invocation<'a> {
         Ok(())
     }
 
-    pub fn patience(&self) -> Patience {
+    pub(super) fn patience(&self) -> Patience {
         Patience {
             wait: self.global.lock_wait,
             holder: self.holder(),
@@ -108,11 +108,11 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// If there is no store; if this is root and the store belongs to another account; if the shell around the
     /// command was begun in another store.
-    pub fn app(&self) -> Result<App<'a>, Failure> {
+    pub(super) fn app(&self) -> Result<App<'a>, Failure> {
         self.app_in(self.directory())
     }
 
-    pub fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
+    pub(super) fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
         let app = self.open(directory)?;
         rights::refuse_root(&app.directory)?;
         Ok(app)
@@ -122,7 +122,7 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// As [`Invocation::app`], but root may look into every store.
-    pub fn app_to_look(&self) -> Result<App<'a>, Failure> {
+    pub(super) fn app_to_look(&self) -> Result<App<'a>, Failure> {
         self.open(self.directory())
     }
 
@@ -156,7 +156,7 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If there is no store, or nobody is logged in.
-    pub fn store(&self) -> Result<OpenStore<'a>, Failure> {
+    pub(super) fn store(&self) -> Result<OpenStore<'a>, Failure> {
         self.desk_in(self.app()?)
     }
 
@@ -164,7 +164,7 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If nobody is logged in.
-    pub fn desk_in(&self, app: App<'a>) -> Result<OpenStore<'a>, Failure> {
+    pub(super) fn desk_in(&self, app: App<'a>) -> Result<OpenStore<'a>, Failure> {
         let index = app.index()?;
         let company = app.company(&index)?;
         let caller = app
@@ -224,23 +224,23 @@ impl<'a> Invocation<'a> {
     ///
     /// # Errors
     /// If it is not UTF-8.
-    pub fn token(&self) -> Result<Option<TokenText>, Failure> {
+    pub(super) fn token(&self) -> Result<Option<TokenText>, Failure> {
         Ok(variable("POPUG_TOKEN")?.map(|token| TokenText::new(&token)))
     }
 
-    pub fn sessions(&self, company: CompanyId) -> Sessions {
+    pub(super) fn sessions(&self, company: CompanyId) -> Sessions {
         Sessions::in_directory(self.state_directory(), company)
     }
 
     /// The directory for the sessions and the history of this Unix user, under `sudo` of the calling one; `None` if it
     /// cannot be one, as for accounts whose home is `/dev/null`.
-    pub fn state_directory(&self) -> Option<PathBuf> {
+    pub(super) fn state_directory(&self) -> Option<PathBuf> {
         wanted_state_directory().filter(|path| in_the_way(path).is_none())
     }
 
     /// # Errors
     /// If a session could not be kept because something stands in the place of its directory.
-    pub fn check_place_of_session(&self) -> Result<(), Failure> {
+    pub(super) fn check_place_of_session(&self) -> Result<(), Failure> {
         match wanted_state_directory().as_deref().and_then(in_the_way) {
             None => Ok(()),
             Some(path) => {
@@ -254,7 +254,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    pub fn manner(&self) -> Manner {
+    pub(super) fn manner(&self) -> Manner {
         Manner {
             key: self.global.key.clone(),
         }

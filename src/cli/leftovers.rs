@@ -32,7 +32,7 @@ fn begun() -> MutexGuard<'static, Vec<(PathBuf, Fate)>> {
 }
 
 /// A file or directory that was begun. Unless it is kept, it is removed when this value is dropped.
-pub struct Leftover {
+pub(super) struct Leftover {
     path: PathBuf,
     fate: Fate,
     is_kept: bool,
@@ -45,7 +45,7 @@ impl Leftover {
     ///
     /// # Errors
     /// The error of `create`.
-    pub fn create<T>(
+    pub(super) fn create<T>(
         path: &Path,
         create: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<(Leftover, T)> {
@@ -65,7 +65,7 @@ impl Leftover {
     }
 
     /// A file or directory that stays, and is named on stderr unless it is kept.
-    pub fn told(path: &Path) -> Leftover {
+    pub(super) fn told(path: &Path) -> Leftover {
         let (path, fate, hold) = (path.to_owned(), Fate::Told, Hold::until_end(end).ok());
         begun().push((path.clone(), fate));
         Leftover {
@@ -76,12 +76,12 @@ impl Leftover {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Keeps it, because it is finished.
-    pub fn keep(mut self) {
+    pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
 }
@@ -96,13 +96,13 @@ impl Drop for Leftover {
 }
 
 /// Whether this process is at work on `path`.
-pub fn is_begun(path: &Path) -> bool {
+pub(super) fn is_begun(path: &Path) -> bool {
     begun().iter().any(|(begun, _)| begun == path)
 }
 
 /// Blocks while a signal ends the process: its files are being removed, so calls fail, and such failures are not to be
 /// told. Callers call it before they tell a failure.
-pub fn give_way_to_a_signal() {
+pub(super) fn give_way_to_a_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();
     }

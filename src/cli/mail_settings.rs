@@ -12,7 +12,7 @@ use crate::mail::{
 ///
 /// # Errors
 /// A setting that cannot be read.
-pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
+pub(super) fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
     let outgoing = match variable(SMTP_URL_VARIABLE)? {
         Some(url) => Outgoing::Smtp(Box::new(SmtpTransport::new(SmtpServer::parse(&url)?)?)),
@@ -30,7 +30,7 @@ pub fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure>
 ///
 /// # Errors
 /// A setting that cannot be read.
-pub fn files_only(app: &App<'_>) -> Result<MailRoutes, Failure> {
+pub(super) fn files_only(app: &App<'_>) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
     Ok(MailRoutes::new(
         &app.directory,

@@ -2,7 +2,7 @@
 
 /// The facts about a command that are needed before it is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Nature {
+pub(super) struct Nature {
     /// It changes something, so that a repetition is not the same as doing it once.
     pub changes: bool,
     /// It always answers with data if it succeeds.
@@ -12,21 +12,21 @@ pub struct Nature {
 }
 
 impl Nature {
-    pub const ASKS: Nature = Nature {
+    pub(super) const ASKS: Nature = Nature {
         changes: false,
         surely_answers: false,
         has_own_text: false,
     };
     /// A command that changes something and may answer with nothing.
-    pub const DOES: Nature = Nature {
+    pub(super) const DOES: Nature = Nature {
         changes: true,
         ..Nature::ASKS
     };
-    pub const DOES_AND_ANSWERS: Nature = Nature {
+    pub(super) const DOES_AND_ANSWERS: Nature = Nature {
         surely_answers: true,
         ..Nature::DOES
     };
-    pub const TELLS: Nature = Nature {
+    pub(super) const TELLS: Nature = Nature {
         has_own_text: true,
         ..Nature::ASKS
     };

@@ -29,7 +29,7 @@ pub fn stdout_was_closed() {
 
 /// # Errors
 /// If stdout was closed when the program was started.
-pub fn check_stdout() -> io::Result<()> {
+pub(super) fn check_stdout() -> io::Result<()> {
     if STDOUT_IS_CLOSED.load(Ordering::SeqCst) {
         Err(io::Error::other("stdout is closed"))
     } else {
@@ -51,7 +51,7 @@ impl Write for Stdout {
     }
 }
 
-pub struct Output {
+pub(super) struct Output {
     pub format: Format,
     file: RefCell<Option<Destination>>,
     has_written: Cell<bool>,
@@ -62,7 +62,7 @@ pub struct Output {
 
 /// The outcome of a command in words, in case that its answer gets lost.
 #[derive(Clone, Debug)]
-pub struct Deed {
+pub(super) struct Deed {
     pub what: String,
     pub hint: Option<String>,
 }
@@ -72,7 +72,7 @@ impl Output {
     ///
     /// # Errors
     /// An extension that names no format; a place where nothing may be written, or cannot.
-    pub fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
+    pub(super) fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
         let format = format(global, nature)?;
         let file = global
             .out
@@ -93,7 +93,7 @@ impl Output {
     }
 
     /// Runs `write` on stdout, or on the file of `--out`.
-    pub fn write(
+    pub(super) fn write(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -110,12 +110,12 @@ impl Output {
     }
 
     /// The answer holds a secret: its file is not to be replaced unasked.
-    pub fn hold_secret(&self) {
+    pub(super) fn hold_secret(&self) {
         self.holds_secret.set(true);
     }
 
     /// Keeps the deed of a command that changes something.
-    pub fn remember(&self, deed: Deed) {
+    pub(super) fn remember(&self, deed: Deed) {
         if self.changes {
             self.deed.replace(Some(deed));
         }
@@ -125,7 +125,7 @@ impl Output {
     ///
     /// # Errors
     /// As `outcome`, or if the file cannot be put there.
-    pub fn finish(self, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    pub(super) fn finish(self, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
         let Output {
             file,
             has_written,
@@ -184,7 +184,7 @@ fn open_file(global: &Global, path: &Path) -> Result<Destination, Failure> {
 ///
 /// # Errors
 /// If `path` is in one.
-pub fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
+pub(super) fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
     let whose = if StoreDirectory::new(store).contains(path).unwrap_or(false) {
         "the store"
     } else if is_backup(path) || path.parent().is_some_and(is_backup) {

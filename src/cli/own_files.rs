@@ -65,7 +65,7 @@ const BEGINNINGS: &[&str] = &[
 const REJECTED_END: &str = "line,column,reason";
 
 /// Marks a file as written here, once all of it is written. Without extended attributes its content has to tell.
-pub fn mark(file: &File) {
+pub(super) fn mark(file: &File) {
     let state = file.metadata().map(|found| state_of(&found));
     let _ =
         state.map(|state| rustix::fs::fsetxattr(file, MARK, state.as_bytes(), XattrFlags::empty()));
@@ -85,14 +85,14 @@ fn state_of(found: &Metadata) -> String {
 ///
 /// # Errors
 /// If `path` is a file that this program did not write, and `force` is not given.
-pub fn check_replaceable(path: &Path, force: bool) -> Result<(), Failure> {
+pub(super) fn check_replaceable(path: &Path, force: bool) -> Result<(), Failure> {
     if force || is_free(path) || is_own(path) {
         return Ok(());
     }
     Err(not_own(path))
 }
 
-pub fn not_own(path: &Path) -> Failure {
+pub(super) fn not_own(path: &Path) -> Failure {
     let message = format!(
         "{} is there already and was not written by popug-cli",
         path.display()
@@ -105,7 +105,7 @@ fn is_free(path: &Path) -> bool {
 }
 
 /// Whether the file has a mark and was changed since by another program.
-pub fn is_changed(path: &Path) -> bool {
+pub(super) fn is_changed(path: &Path) -> bool {
     fits_its_mark(path) == Some(false)
 }
 
@@ -118,7 +118,7 @@ fn fits_its_mark(path: &Path) -> Option<bool> {
 }
 
 /// Whether this program wrote the file.
-pub fn is_own(path: &Path) -> bool {
+pub(super) fn is_own(path: &Path) -> bool {
     if let Some(fits) = fits_its_mark(path) {
         return fits;
     }

@@ -12,7 +12,7 @@ use crate::cli::shell::host::Host;
 
 /// The parts of the program that its shell uses. They are passed in, because the program contains the shell.
 #[derive(Clone, Copy)]
-pub struct Program {
+pub(super) struct Program {
     /// Runs one line; its first word is the name of the program.
     pub run_line: fn(Vec<OsString>, &Rc<Host>) -> Ended,
     /// The command tree, for completion.
@@ -21,7 +21,7 @@ pub struct Program {
 
 /// How a command line ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ended {
+pub(super) struct Ended {
     pub exit: Exit,
     /// Nobody reads the output any more.
     pub is_closed_pipe: bool,
@@ -37,7 +37,7 @@ impl From<Exit> for Ended {
 }
 
 /// Writes a failure to stderr.
-pub fn tell(failure: &Failure, as_json: bool) -> Ended {
+pub(super) fn tell(failure: &Failure, as_json: bool) -> Ended {
     leftovers::give_way_to_a_signal();
     let text = if as_json {
         failure.json()

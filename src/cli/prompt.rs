@@ -21,7 +21,7 @@ fn may_ask(global: &Global) -> bool {
 ///
 /// # Errors
 /// If there is neither.
-pub fn password(global: &Global, question: &str) -> Result<Password, Failure> {
+pub(super) fn password(global: &Global, question: &str) -> Result<Password, Failure> {
     if let Some(password) = variable(PASSWORD)? {
         return Ok(Password::new(password));
     }
@@ -33,7 +33,11 @@ pub fn password(global: &Global, question: &str) -> Result<Password, Failure> {
 ///
 /// # Errors
 /// If there is none, or the two differ.
-pub fn new_password(global: &Global, from_stdin: bool, whose: &str) -> Result<Password, Failure> {
+pub(super) fn new_password(
+    global: &Global,
+    from_stdin: bool,
+    whose: &str,
+) -> Result<Password, Failure> {
     if from_stdin {
         global.refuse_stdin_of_script("--password-stdin")?;
         return read_line();
@@ -48,7 +52,7 @@ pub fn new_password(global: &Global, from_stdin: bool, whose: &str) -> Result<Pa
 ///
 /// # Errors
 /// If nobody can be asked, or the two differ.
-pub fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
+pub(super) fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
     let first = ask(global, &format!("New password of {whose}: "))?;
     let again = ask(global, "The same again: ")?;
     if first == again {
@@ -59,7 +63,7 @@ pub fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure> {
 }
 
 /// Whether somebody could be asked and said yes.
-pub fn confirm(global: &Global, question: &str) -> bool {
+pub(super) fn confirm(global: &Global, question: &str) -> bool {
     if !may_ask(global) {
         return false;
     }

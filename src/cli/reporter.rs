@@ -16,7 +16,7 @@ use crate::turn::Notices;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-pub struct Reporter {
+pub(super) struct Reporter {
     is_quiet: bool,
     is_verbose: bool,
     style: Shown,
@@ -41,7 +41,7 @@ enum Shown {
 }
 
 impl Reporter {
-    pub fn new(global: &Global) -> Reporter {
+    pub(super) fn new(global: &Global) -> Reporter {
         let style = match global.progress {
             ProgressStyle::Plain => Shown::Plain,
             ProgressStyle::Json => Shown::Json,
@@ -58,28 +58,28 @@ impl Reporter {
     }
 
     /// A line for people at a terminal; scripts get nothing on success.
-    pub fn note(&self, message: &str) {
+    pub(super) fn note(&self, message: &str) {
         if !self.is_quiet && std::io::stderr().is_terminal() {
             self.line(message);
         }
     }
 
     /// A line that belongs to the result, wherever it goes: how far it reaches, how input was read.
-    pub fn remark(&self, message: &str) {
+    pub(super) fn remark(&self, message: &str) {
         if !self.is_quiet {
             self.line(message);
         }
     }
 
     /// A line that is printed only with `-v`.
-    pub fn detail(&self, message: &str) {
+    pub(super) fn detail(&self, message: &str) {
         if self.is_verbose {
             self.line(message);
         }
     }
 
     /// Shows how far `what` has come.
-    pub fn progress(&self, what: &str, done: u64, total: u64) {
+    pub(super) fn progress(&self, what: &str, done: u64, total: u64) {
         match self.style {
             Shown::Nothing => {}
             Shown::Bar => self.move_bar(what, done, total),
@@ -97,7 +97,7 @@ impl Reporter {
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some((_, bar)) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -19,7 +19,7 @@ const ROOT: u32 = 0;
 impl Failure {
     /// With a hint that says why the system denies what it denies, in or out of the `store`.
     #[must_use]
-    pub fn explained(mut self, store: &Path) -> Failure {
+    pub(super) fn explained(mut self, store: &Path) -> Failure {
         if let Some(path) = self.denied.take() {
             let path = named_path(&path);
             let is_inside = path.as_os_str().is_empty() || path.starts_with(store);
@@ -37,7 +37,7 @@ impl Failure {
 ///
 /// # Errors
 /// If this is root and the store belongs to another account.
-pub fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
+pub(super) fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
     let Ok(owner) = std::fs::metadata(store.place()).map(|found| found.uid()) else {
         return Ok(());
     };

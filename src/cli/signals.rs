@@ -16,7 +16,7 @@ use crate::cli::failure::{Exit, Failure};
 
 /// Makes a write beyond the size limit of files (`ulimit -f`) fail like a write to a full disk, instead of ending the
 /// process. It can be called again. Programs that this one starts are still ended by the signal.
-pub fn outlive_file_size_limit() -> io::Result<()> {
+pub(super) fn outlive_file_size_limit() -> io::Result<()> {
     static HEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     if HEARD.get().is_some() {
         return Ok(());
@@ -25,7 +25,7 @@ pub fn outlive_file_size_limit() -> io::Result<()> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Signal {
+pub(super) enum Signal {
     Interrupt,
     Terminate,
 }
@@ -44,7 +44,7 @@ impl Signal {
     }
 
     /// How a command ends that was stopped by it.
-    pub fn exit(self) -> Exit {
+    pub(super) fn exit(self) -> Exit {
         match self {
             Signal::Interrupt => Exit::Interrupted,
             Signal::Terminate => Exit::Terminated,
@@ -171,11 +171,11 @@ impl Ears {
 }
 
 /// While a hold exists, signals do not end the process by themselves.
-pub struct Hold(());
+pub(super) struct Hold(());
 
 impl Hold {
     /// A hold under which a signal runs `before_end` and then ends the process, unless a command listens.
-    pub fn until_end(before_end: fn()) -> io::Result<Hold> {
+    pub(super) fn until_end(before_end: fn()) -> io::Result<Hold> {
         let hold = Hold::take()?;
         waiting().before_end = Some(before_end);
         Ok(hold)
@@ -203,19 +203,19 @@ impl Drop for Hold {
 }
 
 /// While it exists, signals do not end the process, and its owner looks at them.
-pub struct Signals {
+pub(super) struct Signals {
     _hold: Hold,
 }
 
 impl Signals {
-    pub fn listen() -> Result<Signals, Failure> {
+    pub(super) fn listen() -> Result<Signals, Failure> {
         let hold = Hold::take()?;
         waiting().listeners += 1;
         Ok(Signals { _hold: hold })
     }
 
     /// Waits for a signal for at most `patience`. A signal that came before counts.
-    pub fn wait(&self, patience: Duration) -> Option<Signal> {
+    pub(super) fn wait(&self, patience: Duration) -> Option<Signal> {
         let waited =
             CAME.wait_timeout_while(waiting(), patience, |waiting| waiting.pending.is_none());
         waited

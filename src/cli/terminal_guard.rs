@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use crate::domain::displayed::can_forge;
 
 /// Passes on what is harmless and escapes the rest.
-pub struct TerminalGuard<W> {
+pub(super) struct TerminalGuard<W> {
     inner: W,
     /// Whether escape sequences are ours: tables for people may have colours.
     lets_colours_through: bool,
@@ -16,7 +16,7 @@ pub struct TerminalGuard<W> {
 }
 
 impl<W: Write> TerminalGuard<W> {
-    pub fn new(inner: W, lets_colours_through: bool) -> Self {
+    pub(super) fn new(inner: W, lets_colours_through: bool) -> Self {
         TerminalGuard {
             inner,
             lets_colours_through,
@@ -79,7 +79,7 @@ fn json_escape(c: char) -> String {
 }
 
 /// JSON of the same value that can be shown anywhere.
-pub fn harmless_json(json: &str) -> String {
+pub(super) fn harmless_json(json: &str) -> String {
     let is_structure = |c: char| c.is_ascii_whitespace();
     json.chars()
         .map(|c| {

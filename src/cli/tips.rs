@@ -117,7 +117,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// An error of clap about these words with the tips that are right.
-pub fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
+pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
     for (typed, suggested) in [
         (
             ContextKind::InvalidSubcommand,
@@ -187,7 +187,7 @@ fn behind_hyphens(error: &Error, words: &[OsString]) -> Option<String> {
 }
 
 /// The tips of an error, as hints of ours.
-pub fn of(error: &Error) -> Vec<String> {
+pub(super) fn of(error: &Error) -> Vec<String> {
     let suggested = |kind| error.get(kind).map(strings).unwrap_or_default();
     let names = [
         ContextKind::SuggestedSubcommand,

@@ -10,19 +10,19 @@ use crate::consumers::notifier::Outstanding;
 use crate::turn::Notices;
 
 /// Tells of mails after they were sent. Tables that cannot be read stop the notifier, which is told by itself.
-pub struct Teller {
+pub(super) struct Teller {
     before: Outstanding,
 }
 
 impl Teller {
     /// To be called before anything is sent.
-    pub fn before(app: &App<'_>) -> Teller {
+    pub(super) fn before(app: &App<'_>) -> Teller {
         Teller {
             before: app.outstanding_mails().unwrap_or_default(),
         }
     }
 
-    pub fn tell(&mut self, app: &App<'_>, reporter: &Reporter) {
+    pub(super) fn tell(&mut self, app: &App<'_>, reporter: &Reporter) {
         let Ok(now) = app.outstanding_mails() else {
             return;
         };
@@ -61,7 +61,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
 }
 
 /// All unsent mails; `None` if every mail is sent.
-pub fn standing(mails: &Outstanding) -> Option<String> {
+pub(super) fn standing(mails: &Outstanding) -> Option<String> {
     let Outstanding {
         untried,
         retrying,
@@ -84,7 +84,7 @@ pub fn standing(mails: &Outstanding) -> Option<String> {
 }
 
 /// Why the latest of them was not sent, if any failed.
-pub fn last_error(mails: &Outstanding) -> Option<String> {
+pub(super) fn last_error(mails: &Outstanding) -> Option<String> {
     mails
         .failed_because
         .as_deref()

@@ -29,36 +29,36 @@ use crate::turn::{Notices, Surroundings};
 
 const LOCK_WAIT: Duration = Duration::from_secs(20);
 
-pub fn at(text: &str) -> EventTime {
+pub(super) fn at(text: &str) -> EventTime {
     text.parse().unwrap()
 }
 
-pub fn company() -> CompanyId {
+pub(super) fn company() -> CompanyId {
     CompanyId::from_uuid(Uuid::from_u128(0xc0))
 }
 
-pub fn user(login: &str) -> UserId {
+pub(super) fn user(login: &str) -> UserId {
     UserId::from_uuid(company().derive(login))
 }
 
-pub fn task(number: u64) -> TaskId {
+pub(super) fn task(number: u64) -> TaskId {
     TaskId::from_uuid(company().derive(&number.to_string()))
 }
 
-pub fn price(number: u64) -> Price {
+pub(super) fn price(number: u64) -> Price {
     pricing::price(company(), task(number), &PriceRange::STANDARD)
 }
 
-pub fn payout(login: &str, date: &str) -> PayoutId {
+pub(super) fn payout(login: &str, date: &str) -> PayoutId {
     PayoutId::from_uuid(company().derive(&format!("payout/{}/{date}", user(login))))
 }
 
 /// Reward less fee: what whoever is handed and finishes a task earns.
-pub fn gain(number: u64) -> Money {
+pub(super) fn gain(number: u64) -> Money {
     price(number).reward - price(number).fee
 }
 
-pub fn joined(login: &str, role: Role) -> Event {
+pub(super) fn joined(login: &str, role: Role) -> Event {
     let (full_name, email) = (format!("{login} Popug"), format!("{login}@popug.example"));
     UserRegistered {
         user_id: user(login),
@@ -70,7 +70,7 @@ pub fn joined(login: &str, role: Role) -> Event {
     .into()
 }
 
-pub fn handed_over(number: u64, login: &str) -> [Event; 2] {
+pub(super) fn handed_over(number: u64, login: &str) -> [Event; 2] {
     let created = TaskCreated {
         task_id: task(number),
         number,
@@ -89,7 +89,7 @@ pub fn handed_over(number: u64, login: &str) -> [Event; 2] {
     [created.into(), assigned.into()]
 }
 
-pub fn completed(number: u64, login: &str) -> Event {
+pub(super) fn completed(number: u64, login: &str) -> Event {
     TaskCompleted {
         task_id: task(number),
         completed_by: user(login),
@@ -99,10 +99,10 @@ pub fn completed(number: u64, login: &str) -> Event {
 }
 
 /// A clock that stands until it is set.
-pub struct SetClock(Cell<EventTime>);
+pub(super) struct SetClock(Cell<EventTime>);
 
 impl SetClock {
-    pub fn at(time: &str) -> SetClock {
+    pub(super) fn at(time: &str) -> SetClock {
         SetClock(Cell::new(at(time)))
     }
 }
@@ -114,7 +114,7 @@ impl Clock for SetClock {
 }
 
 #[derive(Default)]
-pub struct Heard(RefCell<Vec<String>>);
+pub(super) struct Heard(RefCell<Vec<String>>);
 
 impl Notices for Heard {
     fn warn(&self, message: &str) {
@@ -126,7 +126,7 @@ impl Notices for Heard {
     }
 }
 
-pub struct Store {
+pub(super) struct Store {
     _home: TempDir,
     pub directory: StoreDirectory,
     pub log: FileLog,
@@ -136,7 +136,7 @@ pub struct Store {
 
 impl Store {
     /// UberPopug in UTC, founded on the 20th at eight: anna, an admin, and vera and petr who work.
-    pub fn founded() -> Store {
+    pub(super) fn founded() -> Store {
         let home = tempfile::tempdir().unwrap();
         let directory = StoreDirectory::new(home.path());
         let log = FileLog::create(&directory.log()).unwrap();
@@ -170,7 +170,7 @@ impl Store {
     }
 
     /// Founded; on the 20th vera and petr finished a task each, and the date was closed.
-    pub fn with_two_payouts() -> Store {
+    pub(super) fn with_two_payouts() -> Store {
         let store = Store::founded();
         store.finished("2026-11-20T10:00:00Z", 1, "vera");
         store.finished("2026-11-20T11:00:00Z", 2, "petr");
@@ -178,11 +178,11 @@ impl Store {
         store
     }
 
-    pub fn set_clock(&self, time: &str) {
+    pub(super) fn set_clock(&self, time: &str) {
         self.clock.0.set(at(time));
     }
 
-    pub fn happened(&self, time: &str, events: impl IntoIterator<Item = Event>) {
+    pub(super) fn happened(&self, time: &str, events: impl IntoIterator<Item = Event>) {
         self.set_clock(time);
         let mut writer = self.log.writer(&self.around().patience()).unwrap();
         let head = *writer.head();
@@ -218,7 +218,7 @@ impl Store {
     }
 
     /// A task was created, handed over and finished.
-    pub fn finished(&self, time: &str, number: u64, login: &str) {
+    pub(super) fn finished(&self, time: &str, number: u64, login: &str) {
         self.happened(
             time,
             handed_over(number, login)
@@ -228,11 +228,11 @@ impl Store {
     }
 
     /// Every finished date was closed.
-    pub fn closed(&self, time: &str) {
+    pub(super) fn closed(&self, time: &str) {
         self.close(time, None);
     }
 
-    pub fn close(&self, time: &str, imported: Option<&str>) {
+    pub(super) fn close(&self, time: &str, imported: Option<&str>) {
         self.set_clock(time);
         let around = self.around();
         let request = CloseRequest {
@@ -247,7 +247,7 @@ impl Store {
         assert!(!closed.closed.is_empty());
     }
 
-    pub fn around(&self) -> Surroundings<'_> {
+    pub(super) fn around(&self) -> Surroundings<'_> {
         Surroundings {
             directory: &self.directory,
             log: &self.log,
@@ -258,11 +258,11 @@ impl Store {
         }
     }
 
-    pub fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         self.heard.0.borrow().clone()
     }
 
-    pub fn routes(&self, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
+    pub(super) fn routes(&self, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
         MailRoutes::new(
             &self.directory,
             Sender::parse(None).unwrap(),
@@ -271,21 +271,21 @@ impl Store {
         )
     }
 
-    pub fn files(&self) -> MailRoutes {
+    pub(super) fn files(&self) -> MailRoutes {
         self.routes(Outgoing::Files, false)
     }
 
     /// What a run of the notifier does by these routes.
-    pub fn sending(&self, routes: &MailRoutes) -> Result<Consumed, ConsumeError> {
+    pub(super) fn sending(&self, routes: &MailRoutes) -> Result<Consumed, ConsumeError> {
         notifier::consume(&self.around(), &mut WriterAccess::PerBatch, routes)
     }
 
     /// Runs the notifier with files; the number of events it appended.
-    pub fn sent(&self) -> u64 {
+    pub(super) fn sent(&self) -> u64 {
         self.sending(&self.files()).unwrap().appended
     }
 
-    pub fn retry(&self, name: &str) -> Result<Retried, ConsumeError> {
+    pub(super) fn retry(&self, name: &str) -> Result<Retried, ConsumeError> {
         notifier::retry(
             &self.around(),
             &mut WriterAccess::PerBatch,
@@ -294,18 +294,18 @@ impl Store {
         )
     }
 
-    pub fn rows(&self) -> Vec<MailRow> {
+    pub(super) fn rows(&self) -> Vec<MailRow> {
         notifier::list(&self.around()).unwrap()
     }
 
-    pub fn row(&self, login: &str) -> MailRow {
+    pub(super) fn row(&self, login: &str) -> MailRow {
         self.rows()
             .into_iter()
             .find(|row| row.login == login)
             .unwrap()
     }
 
-    pub fn recorded(&self) -> Vec<Recorded<'static>> {
+    pub(super) fn recorded(&self) -> Vec<Recorded<'static>> {
         let mut events = Vec::new();
         let mut collect = |line: &crate::event_log::Line<'_>| {
             events.push(Recorded::from_line(line)?);
@@ -315,7 +315,7 @@ impl Store {
         events
     }
 
-    pub fn mails_sent(&self) -> Vec<MailSent> {
+    pub(super) fn mails_sent(&self) -> Vec<MailSent> {
         let sent = |recorded: Recorded<'_>| match recorded.event.into_owned() {
             Event::MailSent(sent) => Some(sent),
             _ => None,
@@ -323,7 +323,7 @@ impl Store {
         self.recorded().into_iter().filter_map(sent).collect()
     }
 
-    pub fn mails_failed(&self) -> Vec<MailFailed> {
+    pub(super) fn mails_failed(&self) -> Vec<MailFailed> {
         let failed = |recorded: Recorded<'_>| match recorded.event.into_owned() {
             Event::MailFailed(failed) => Some(failed),
             _ => None,
@@ -332,7 +332,7 @@ impl Store {
     }
 
     /// Where a mail is as a file.
-    pub fn eml(&self, login: &str, date: &str) -> PathBuf {
+    pub(super) fn eml(&self, login: &str, date: &str) -> PathBuf {
         self.directory
             .outbox()
             .join(date)
@@ -340,7 +340,7 @@ impl Store {
     }
 
     /// The log as it lies on the disk now.
-    pub fn snapshot_of_log(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(super) fn snapshot_of_log(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let names = fs::read_dir(self.directory.log())
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -351,20 +351,20 @@ impl Store {
 
     /// The process was killed before it appended anything since: the log is what it was, and
     /// the notifier's tables are lost.
-    pub fn was_killed_at(&self, log: &[(PathBuf, Vec<u8>)]) {
+    pub(super) fn was_killed_at(&self, log: &[(PathBuf, Vec<u8>)]) {
         log.iter()
             .for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
         remove_sqlite(&self.directory.notifier());
     }
 }
 
-pub fn remove_sqlite(path: &Path) {
+pub(super) fn remove_sqlite(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{suffix}", path.display()));
     }
 }
 
-pub fn smtp(url: &str) -> Outgoing {
+pub(super) fn smtp(url: &str) -> Outgoing {
     let server = SmtpServer::parse(url)
         .unwrap()
         .with_patience(Duration::from_secs(5));

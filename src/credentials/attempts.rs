@@ -63,13 +63,13 @@ impl Failures {
 }
 
 /// The counts of a store, read and changed under its lock.
-pub struct Attempts {
+pub(super) struct Attempts {
     path: PathBuf,
     failures: BTreeMap<UserId, Failures>,
 }
 
 impl Attempts {
-    pub fn load(auth: &AuthDir, _lock: &Locked) -> Result<Attempts, CredentialError> {
+    pub(super) fn load(auth: &AuthDir, _lock: &Locked) -> Result<Attempts, CredentialError> {
         let path = auth.file(ATTEMPTS_FILE);
         let document: Option<Document> = private_file::read_json(&path, REMEDY)?;
         let failures = document
@@ -80,7 +80,7 @@ impl Attempts {
 
     /// # Errors
     /// [`CredentialError::TooManyAttempts`] if it is too early for another attempt.
-    pub fn check(&self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
+    pub(super) fn check(&self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
         match self.failures.get(&user) {
             Some(failures) if failures.wait_seconds(now) > 0 => {
                 Err(CredentialError::TooManyAttempts {
@@ -92,7 +92,7 @@ impl Attempts {
         }
     }
 
-    pub fn failed(mut self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
+    pub(super) fn failed(mut self, user: UserId, now: EventTime) -> Result<(), CredentialError> {
         self.failures
             .retain(|_, failures| failures.age_micros(now) < REMEMBERED_MICROS);
         let before = self
@@ -123,7 +123,7 @@ impl Attempts {
     }
 
     /// Writes nothing if there were no failures.
-    pub fn succeeded(mut self, user: UserId) -> Result<(), CredentialError> {
+    pub(super) fn succeeded(mut self, user: UserId) -> Result<(), CredentialError> {
         if self.failures.remove(&user).is_none() {
             return Ok(());
         }

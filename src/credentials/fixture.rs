@@ -6,25 +6,25 @@ use crate::credentials::AuthDir;
 use crate::domain::id::{CompanyId, UserId};
 use crate::domain::time::EventTime;
 
-pub fn company() -> CompanyId {
+pub(super) fn company() -> CompanyId {
     CompanyId::from_uuid(uuid::Uuid::from_u128(7))
 }
 
-pub fn user(number: u128) -> UserId {
+pub(super) fn user(number: u128) -> UserId {
     UserId::from_uuid(uuid::Uuid::from_u128(number))
 }
 
 /// `micros` after a Sunday in November.
-pub fn at_micros(micros: i64) -> EventTime {
+pub(super) fn at_micros(micros: i64) -> EventTime {
     let start: EventTime = "2026-11-22T10:00:00Z".parse().unwrap();
     EventTime::from_micros(start.micros() + micros).unwrap()
 }
 
-pub fn at(seconds: i64) -> EventTime {
+pub(super) fn at(seconds: i64) -> EventTime {
     at_micros(seconds * 1_000_000)
 }
 
-pub fn store() -> (TempDir, AuthDir) {
+pub(super) fn store() -> (TempDir, AuthDir) {
     let directory = tempfile::tempdir().unwrap();
     let auth = AuthDir::create(directory.path(), company()).unwrap();
     (directory, auth)

@@ -93,17 +93,17 @@ struct Document {
 
 /// The records of a store.
 #[derive(Clone, Copy)]
-pub struct Registry<'a> {
+pub(super) struct Registry<'a> {
     auth: &'a AuthDir,
 }
 
 impl<'a> Registry<'a> {
-    pub fn new(auth: &'a AuthDir) -> Self {
+    pub(super) fn new(auth: &'a AuthDir) -> Self {
         Registry { auth }
     }
 
     /// Writes the record of a token durably.
-    pub fn put(self, record: &TokenRecord, _lock: &Locked) -> Result<(), CredentialError> {
+    pub(super) fn put(self, record: &TokenRecord, _lock: &Locked) -> Result<(), CredentialError> {
         let directory = self.directory_of(record.expires_at);
         private_file::create_directory(&self.auth.tokens_directory())?;
         private_file::create_directory(&directory)?;
@@ -115,7 +115,7 @@ impl<'a> Registry<'a> {
     }
 
     /// The record of a token, searched in one directory for each date on which tokens expire.
-    pub fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
+    pub(super) fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
         for (_, directory) in self.dates()? {
             if let Some(record) = read_record(&directory.join(file_name(token_id)), token_id)? {
                 return Ok(Some(record));
@@ -125,7 +125,7 @@ impl<'a> Registry<'a> {
     }
 
     /// All records, oldest first.
-    pub fn all(self) -> Result<Vec<TokenRecord>, CredentialError> {
+    pub(super) fn all(self) -> Result<Vec<TokenRecord>, CredentialError> {
         let mut records = Vec::new();
         for (_, directory) in self.dates()? {
             for name in names_in(&directory)? {
@@ -140,7 +140,7 @@ impl<'a> Registry<'a> {
 
     /// Removes the records of tokens that expired long ago. These tokens are refused without a
     /// record too.
-    pub fn forget_old(self, now: EventTime, _lock: &Locked) -> Result<(), CredentialError> {
+    pub(super) fn forget_old(self, now: EventTime, _lock: &Locked) -> Result<(), CredentialError> {
         let oldest = BusinessDate::new(utc_date(now)).plus_days(-KEPT_DAYS);
         for (_, directory) in self.dates()?.into_iter().filter(|(date, _)| *date < oldest) {
             std::fs::remove_dir_all(&directory)

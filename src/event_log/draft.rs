@@ -49,7 +49,7 @@ struct Written {
 }
 
 impl Draft {
-    pub fn over(real: Arc<dyn Storage>) -> Draft {
+    pub(super) fn over(real: Arc<dyn Storage>) -> Draft {
         Draft {
             real,
             changes: Arc::default(),
@@ -59,7 +59,7 @@ impl Draft {
 
     /// A writer has recovered the draft and stands at `head`. From here on nothing that others
     /// write is seen, not even after the end.
-    pub fn begin(&self, head: Head) -> io::Result<()> {
+    pub(super) fn begin(&self, head: Head) -> io::Result<()> {
         if self.began.get().is_none() {
             self.pin(HEAD_FILE)?;
             if head.position > 0 {
@@ -86,13 +86,13 @@ impl Draft {
     }
 
     /// Where the first writer began; what was appended follows it.
-    pub fn began(&self) -> Option<&Head> {
+    pub(super) fn began(&self) -> Option<&Head> {
         self.began.get()
     }
 
     /// Lets go of the real lock. What was drafted can still be read: it follows lines that nobody
     /// changes any more.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         held(&self.changes).real_lock = None;
     }
 

@@ -107,7 +107,7 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    pub const BYTES: u64 = SLOT_BYTES as u64;
+    pub(super) const BYTES: u64 = SLOT_BYTES as u64;
 
     fn read(slot: &[u8]) -> Slot {
         match Head::from_slot(slot) {
@@ -155,7 +155,7 @@ pub(super) struct Published {
 }
 
 impl Published {
-    pub const LOST: Published = Published {
+    pub(super) const LOST: Published = Published {
         head: Head::EMPTY,
         slot: 1,
         head_file: HeadFileState::Lost,
@@ -164,7 +164,10 @@ impl Published {
 
 impl HeadFile {
     /// `None` if there is no head file.
-    pub fn open(storage: &dyn Storage, access: Access) -> Result<Option<HeadFile>, LogError> {
+    pub(super) fn open(
+        storage: &dyn Storage,
+        access: Access,
+    ) -> Result<Option<HeadFile>, LogError> {
         match storage.open(HEAD_FILE, access) {
             Ok(file) => Ok(Some(HeadFile { file })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -176,17 +179,17 @@ impl HeadFile {
         }
     }
 
-    pub fn try_lock(&self) -> std::io::Result<bool> {
+    pub(super) fn try_lock(&self) -> std::io::Result<bool> {
         self.file.try_lock()
     }
 
     /// What the newer valid slot says. To be asked under the writer lock.
-    pub fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+    pub(super) fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
         Ok(published_by(self.slots(storage)?))
     }
 
     /// The same, asked without a lock: a slot that is being written just now does not count as lost.
-    pub fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
+    pub(super) fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
         for _ in 0..LOOKS {
             let slots = self.slots(storage)?;
             let published = published_by(slots);
@@ -199,7 +202,7 @@ impl HeadFile {
     }
 
     /// Both slots.
-    pub fn slots(&self, storage: &dyn Storage) -> Result<[Slot; 2], LogError> {
+    pub(super) fn slots(&self, storage: &dyn Storage) -> Result<[Slot; 2], LogError> {
         let mut slots = vec![0; 2 * SLOT_BYTES];
         let length = self
             .file
@@ -220,7 +223,7 @@ impl HeadFile {
     }
 
     /// Overwrites `slot` and waits until it is durable.
-    pub fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
+    pub(super) fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
         let offset = (slot * SLOT_BYTES) as u64;
         failpoint!(
             "head.mid_slot",
@@ -234,7 +237,7 @@ impl HeadFile {
     }
 
     /// Tells others who holds the lock. Nothing depends on it, so it is not synced.
-    pub fn name_holder(&self, holder: &str) -> std::io::Result<()> {
+    pub(super) fn name_holder(&self, holder: &str) -> std::io::Result<()> {
         let mut record: Vec<u8> = holder
             .bytes()
             .filter(|b| !b.is_ascii_control())
@@ -245,7 +248,7 @@ impl HeadFile {
         self.file.write_at(&record, HOLDER_OFFSET)
     }
 
-    pub fn holder(&self) -> String {
+    pub(super) fn holder(&self) -> String {
         let mut record = [0; 402];
         let length = self.file.read_at(&mut record, HOLDER_OFFSET).unwrap_or(0);
         let text = String::from_utf8_lossy(&record[..length]).trim().to_owned();

@@ -96,7 +96,11 @@ pub(super) struct Segment {
 
 impl Segment {
     /// Opens a segment that the head vouches for.
-    pub fn open(storage: &dyn Storage, first: Sequence, head: &Head) -> Result<Segment, LogError> {
+    pub(super) fn open(
+        storage: &dyn Storage,
+        first: Sequence,
+        head: &Head,
+    ) -> Result<Segment, LogError> {
         let file = match storage.open(&file_name(first), Access::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -143,7 +147,7 @@ impl Segment {
         Ok(Segment { first, end, file })
     }
 
-    pub fn place(&self, byte: u64, sequence: Sequence) -> Place {
+    pub(super) fn place(&self, byte: u64, sequence: Sequence) -> Place {
         Place {
             segment: file_name(self.first),
             byte,
@@ -159,7 +163,7 @@ impl Segment {
     }
 
     /// Reads up to the acknowledged end.
-    pub fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, LogError> {
+    pub(super) fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, LogError> {
         let length = usize::try_from(self.end.saturating_sub(offset))
             .unwrap_or(usize::MAX)
             .min(into.len());
@@ -174,7 +178,7 @@ impl Segment {
 
     /// The first byte of the line with `sequence`, by binary search over bytes. A sequence that
     /// follows the last line gives the end.
-    pub fn seek(&self, sequence: Sequence) -> Result<u64, LogError> {
+    pub(super) fn seek(&self, sequence: Sequence) -> Result<u64, LogError> {
         if sequence == self.first {
             return Ok(0);
         }
@@ -201,7 +205,7 @@ impl Segment {
     }
 
     /// The start of the first line that begins at or after `offset`.
-    pub fn next_line_start(&self, offset: u64) -> Result<Option<u64>, LogError> {
+    pub(super) fn next_line_start(&self, offset: u64) -> Result<Option<u64>, LogError> {
         if offset == 0 {
             return Ok(Some(0));
         }
@@ -237,7 +241,7 @@ impl Segment {
     }
 
     /// The line that ends just before `end`, newline excluded, and its first byte.
-    pub fn line_before(&self, end: u64) -> Result<(u64, Vec<u8>), LogError> {
+    pub(super) fn line_before(&self, end: u64) -> Result<(u64, Vec<u8>), LogError> {
         let mut window = 4096_u64;
         loop {
             let from = end.saturating_sub(window);
@@ -263,7 +267,11 @@ impl Segment {
     }
 
     /// The acknowledged line that ends at `end` must carry `sequence`.
-    pub fn checked_line_before(&self, end: u64, sequence: Sequence) -> Result<OwnedLine, LogError> {
+    pub(super) fn checked_line_before(
+        &self,
+        end: u64,
+        sequence: Sequence,
+    ) -> Result<OwnedLine, LogError> {
         let (start, bytes) = self.line_before(end)?;
         let line = Line::parse(&bytes).map_err(|what| self.damaged(start, sequence, what))?;
         if line.sequence != sequence {

@@ -27,7 +27,7 @@ const DESCRIPTORS: &str = "/proc/self/fd/";
 
 /// A directory that stays the same one, even if its name is given to another.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     descriptor: OwnedFd,
     path: PathBuf,
 }
@@ -52,7 +52,7 @@ impl Held {
     /// # Errors
     /// The system's error; [`io::ErrorKind::Unsupported`] if the system shows no descriptors as
     /// paths.
-    pub fn open(name: &Path) -> io::Result<Arc<Held>> {
+    pub(crate) fn open(name: &Path) -> io::Result<Arc<Held>> {
         Held::open_as(name, name)
     }
 
@@ -60,7 +60,7 @@ impl Held {
     ///
     /// # Errors
     /// As [`Held::open`].
-    pub fn open_as(path: &Path, name: &Path) -> io::Result<Arc<Held>> {
+    pub(crate) fn open_as(path: &Path, name: &Path) -> io::Result<Arc<Held>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let path = if path.as_os_str().is_empty() {
             Path::new(".")
@@ -99,7 +99,7 @@ impl Held {
     }
 
     /// Leads to the directory as long as it is held.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -114,7 +114,7 @@ fn descriptor_of(path: &str) -> Option<(RawFd, &str)> {
 }
 
 /// The value that keeps the directory in `path` open, if it is a held one.
-pub fn keeper(path: &Path) -> Option<Arc<Held>> {
+pub(crate) fn keeper(path: &Path) -> Option<Arc<Held>> {
     let number = path
         .strip_prefix(DESCRIPTORS)
         .ok()?
@@ -128,7 +128,7 @@ pub fn keeper(path: &Path) -> Option<Arc<Held>> {
 }
 
 /// A path with the users' name for the directory.
-pub fn named_path(path: &Path) -> PathBuf {
+pub(crate) fn named_path(path: &Path) -> PathBuf {
     let Ok(below) = path.strip_prefix(DESCRIPTORS) else {
         return path.to_owned();
     };
@@ -145,7 +145,7 @@ pub fn named_path(path: &Path) -> PathBuf {
 }
 
 /// A path as a word of a shell command to be pasted: quoted if necessary.
-pub fn shell_word(path: &Path) -> String {
+pub(crate) fn shell_word(path: &Path) -> String {
     let text = named_path(path).display().to_string();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+@:".contains(&b);
     if text.bytes().all(plain) {
@@ -156,7 +156,7 @@ pub fn shell_word(path: &Path) -> String {
 }
 
 /// A text in which every path of a held directory has the users' name for it.
-pub fn named(text: &str) -> Cow<'_, str> {
+pub(crate) fn named(text: &str) -> Cow<'_, str> {
     if !text.contains(DESCRIPTORS) {
         return Cow::Borrowed(text);
     }

@@ -14,7 +14,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// The first error of `attempt`.
-pub fn wait_until<E>(
+pub(crate) fn wait_until<E>(
     wait: Duration,
     mut attempt: impl FnMut() -> Result<bool, E>,
 ) -> Result<bool, E> {
@@ -35,7 +35,7 @@ pub fn wait_until<E>(
 ///
 /// # Errors
 /// If the file system has no locks.
-pub fn try_lock(file: &File) -> io::Result<bool> {
+pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -49,7 +49,7 @@ pub fn try_lock(file: &File) -> io::Result<bool> {
 /// # Errors
 /// As [`try_lock`].
 #[cfg(feature = "cli")]
-pub fn lock(file: &File, wait: Duration) -> io::Result<bool> {
+pub(crate) fn lock(file: &File, wait: Duration) -> io::Result<bool> {
     wait_until(wait, || try_lock(file))
 }
 

@@ -9,14 +9,14 @@
 //! which a name was created, moved or removed.
 
 #[cfg(feature = "cli")]
-pub mod held;
-pub mod lock;
-pub mod regular_file;
+pub(crate) mod held;
+pub(crate) mod lock;
+pub(crate) mod regular_file;
 #[cfg(feature = "cli")]
-pub mod replace;
+pub(crate) mod replace;
 
 #[cfg(feature = "cli")]
-pub use names::{free_name, keep_aside, parent_of, remove, sync_directory, with_suffix};
+pub(crate) use names::{free_name, keep_aside, parent_of, remove, sync_directory, with_suffix};
 
 #[cfg(feature = "cli")]
 mod names;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The path with `suffix` at the end of its name.
-pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -13,7 +13,7 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// The first free name of `BEGINNING-1`, `BEGINNING-2` and so on. A name of a dangling link is not
 /// free.
-pub fn free_name(beginning: &Path) -> PathBuf {
+pub(crate) fn free_name(beginning: &Path) -> PathBuf {
     (1..)
         .map(|n: u32| with_suffix(beginning, &format!("-{n}")))
         .find(|name| name.symlink_metadata().is_err())
@@ -25,7 +25,7 @@ pub fn free_name(beginning: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If it cannot be renamed, or its directory cannot be synced.
-pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = free_name(&with_suffix(path, ".damaged"));
     std::fs::rename(path, &aside)?;
     sync_directory(parent_of(path))?;
@@ -33,7 +33,7 @@ pub fn keep_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The directory of a path; the current directory for a name alone.
-pub fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
@@ -43,7 +43,7 @@ pub fn parent_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// If the directory cannot be opened or synced.
-pub fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
@@ -52,7 +52,7 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// If it is there and cannot be removed.
-pub fn remove(path: &Path) -> io::Result<bool> {
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
     match std::fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

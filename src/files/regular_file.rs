@@ -5,11 +5,11 @@
 use std::path::Path;
 
 /// The error for a name of ours at which there is no regular file.
-pub const NO_FILE: &str = "what stands there is not a regular file";
+pub(crate) const NO_FILE: &str = "what stands there is not a regular file";
 
 /// Whether `path` leads to anything but a regular file. Links are followed.
 #[cfg(feature = "cli")]
-pub fn is_other(path: &Path) -> bool {
+pub(crate) fn is_other(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
@@ -19,7 +19,7 @@ pub fn is_other(path: &Path) -> bool {
 /// [`std::io::ErrorKind::AlreadyExists`] if another kind of file is there, or an error of the
 /// system.
 #[cfg(feature = "cli")]
-pub fn open(path: &Path, options: &std::fs::OpenOptions) -> std::io::Result<std::fs::File> {
+pub(crate) fn open(path: &Path, options: &std::fs::OpenOptions) -> std::io::Result<std::fs::File> {
     if is_other(path) {
         return Err(std::io::Error::new(
             std::io::ErrorKind::AlreadyExists,

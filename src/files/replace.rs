@@ -16,7 +16,7 @@ use super::names::{parent_of, remove, sync_directory};
 ///
 /// # Errors
 /// If it cannot be made or written; then no file stays.
-pub fn write_beside(
+pub(crate) fn write_beside(
     beside: &Path,
     mode: u32,
     write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -41,7 +41,7 @@ pub fn write_beside(
 ///
 /// # Errors
 /// If it cannot be renamed; then `path` is as it was. If the name cannot be synced.
-pub fn put_in_place(beside: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn put_in_place(beside: &Path, path: &Path) -> io::Result<()> {
     failpoint!("files.before_rename");
     std::fs::rename(beside, path)?;
     failpoint!("files.renamed");

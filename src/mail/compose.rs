@@ -131,7 +131,7 @@ pub(super) mod tests {
     use crate::domain::money::Money;
     use crate::mail::pay_mail::Line;
 
-    pub fn pay_mail() -> PayMail {
+    pub(crate) fn pay_mail() -> PayMail {
         PayMail {
             payout_id: PayoutId::from_uuid(Uuid::from_u128(0x1234)),
             company: "UberPopug Inc.".into(),
@@ -162,7 +162,7 @@ pub(super) mod tests {
         }
     }
 
-    pub fn composed(mail: &PayMail) -> ComposedMail {
+    pub(crate) fn composed(mail: &PayMail) -> ComposedMail {
         mail.compose(
             &Sender::parse(None).unwrap(),
             "2026-11-23T00:05:00Z".parse().unwrap(),

@@ -35,7 +35,7 @@ pub(crate) struct TakenEnvelope {
 impl MailServer {
     /// `options` are those of the script.
     #[expect(clippy::disallowed_methods, reason = "tests start a mail server")]
-    pub fn start(options: &[&str]) -> MailServer {
+    pub(crate) fn start(options: &[&str]) -> MailServer {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let store = tempfile::tempdir().unwrap();
         let mut process = Command::new(project.join("scripts/mail-server"))
@@ -63,17 +63,17 @@ impl MailServer {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
     /// The certificate that `--tls` made.
-    pub fn certificate(&self) -> Vec<u8> {
+    pub(crate) fn certificate(&self) -> Vec<u8> {
         fs::read(self.store.path().join("certificate.pem")).unwrap()
     }
 
     /// The mails in the order of arrival.
-    pub fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         let path = |number: usize, extension: &str| {
             self.store.path().join(format!("{number}.{extension}"))
         };

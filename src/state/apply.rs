@@ -9,12 +9,12 @@ use crate::state::resolutions::{self, Resolution};
 use crate::state::row::Blob;
 
 /// Whether the index processes events of this kind.
-pub fn is_subscribed(kind: EventKind) -> bool {
+pub(super) fn is_subscribed(kind: EventKind) -> bool {
     kind.consumers().contains(&Consumer::Tracker)
 }
 
 /// Why the index does not apply an event.
-pub enum Refusal {
+pub(super) enum Refusal {
     Sqlite(rusqlite::Error),
     /// The earlier state that the event contradicts.
     Contradiction(String),
@@ -28,7 +28,7 @@ impl From<rusqlite::Error> for Refusal {
 
 /// A change of a user or task that does not exist has no effect. Assignments are stored by the
 /// number of their task, so an assignment of an unknown task is ignored too.
-pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
+pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
     remember_key(db, recorded)?;
     match recorded.event.as_ref() {
         Event::CompanyFounded(founded) => {
@@ -73,7 +73,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refusal> {
 }
 
 /// Stores the idempotency key of a batch, whatever its events are.
-pub fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+pub(super) fn remember_key(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     let Some(hash) = recorded.command_hash else {
         return Ok(());
     };

@@ -18,7 +18,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// `None` if nothing is there.
-    pub fn of(path: &Path) -> Option<Identity> {
+    pub(super) fn of(path: &Path) -> Option<Identity> {
         std::fs::metadata(path)
             .ok()
             .map(|metadata| Identity::from(&metadata))

@@ -45,7 +45,7 @@ impl Replacement {
     ///
     /// # Errors
     /// [`StateError::Lock`], or [`StateError::Busy`] after `wait`.
-    pub fn begin(path: &Path, wait: Duration) -> Result<Replacement, StateError> {
+    pub(super) fn begin(path: &Path, wait: Duration) -> Result<Replacement, StateError> {
         let beside = with_suffix(path, ".lock");
         let failed = |source| StateError::Lock {
             path: beside.clone(),
@@ -63,7 +63,7 @@ impl Replacement {
     }
 
     /// Renames the file, unless another file than `met` is there.
-    pub fn move_aside(&self, met: Identity) -> Result<Option<PathBuf>, StateError> {
+    pub(super) fn move_aside(&self, met: Identity) -> Result<Option<PathBuf>, StateError> {
         if Identity::of(&self.path) != Some(met) {
             return Ok(None);
         }
@@ -73,7 +73,7 @@ impl Replacement {
     }
 
     /// Makes a new file under another name and puts it in the place of the present one.
-    pub fn publish(
+    pub(super) fn publish(
         &self,
         make: impl FnOnce(&Path) -> rusqlite::Result<()>,
     ) -> Result<(), StateError> {

@@ -59,7 +59,7 @@ impl Resolution {
     }
 }
 
-pub fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Result<()> {
+pub(super) fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Result<()> {
     let Resolution {
         sequence,
         consumer,

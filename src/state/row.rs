@@ -11,7 +11,7 @@ use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
 /// An id as a 16-byte blob.
-pub struct Blob(pub [u8; 16]);
+pub(crate) struct Blob(pub [u8; 16]);
 
 impl ToSql for Blob {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -42,24 +42,24 @@ macro_rules! blob_from {
 blob_from! { CompanyId EventId PayoutId TaskId UserId }
 
 /// The id in a column.
-pub fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
+pub(crate) fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
     Ok(Uuid::from_bytes(row.get::<_, Blob>(column)?.0))
 }
 
-pub fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
+pub(crate) fn user_id(row: &Row<'_>, column: &str) -> rusqlite::Result<UserId> {
     Ok(UserId::from_uuid(uuid(row, column)?))
 }
 
-pub fn task_id(row: &Row<'_>, column: &str) -> rusqlite::Result<TaskId> {
+pub(crate) fn task_id(row: &Row<'_>, column: &str) -> rusqlite::Result<TaskId> {
     Ok(TaskId::from_uuid(uuid(row, column)?))
 }
 
-pub fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<EventTime> {
+pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<EventTime> {
     let micros: i64 = row.get(column)?;
     EventTime::from_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, micros))
 }
 
-pub fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(crate) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let role: String = row.get("role")?;
     Ok(User {
         id: user_id(row, "user_id")?,
@@ -73,7 +73,7 @@ pub fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-pub fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+pub(crate) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     Ok(Task {
         id: task_id(row, "task_id")?,
         number: row.get("number")?,

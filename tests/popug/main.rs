@@ -7,7 +7,8 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::too_many_lines,
-    reason = "a test says how far it has come, and is as long as its story"
+    unreachable_pub,
+    reason = "a test says how far it has come, is as long as its story, and exports nothing"
 )]
 
 mod access; //    accounts, roles, passwords, tokens: who may do or read what

@@ -12,7 +12,7 @@ use crate::domain::time::EventTime;
 use crate::event_log::copy::{Extent, SegmentPrefix};
 use crate::event_log::{Hash, Head, segment};
 
-pub const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// What a file's length and the columns of the tables can hold.
 const BYTES_MAX: u64 = i64::MAX as u64;

@@ -17,7 +17,7 @@ use crate::store::directory::{self, is_same};
 /// # Errors
 /// [`BackupError::IsStore`] if it is a store or lies in this one; [`BackupError::NotEmpty`] if
 /// something else is in it. Whose backup it is its manifest tells.
-pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
+pub(super) fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
     if store.contains(root).map_err(io("create", root))? || is_store(root, store)? {
         return Err(BackupError::IsStore {
             path: root.to_owned(),
@@ -37,7 +37,10 @@ pub fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError> {
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_again(directory: &BackupDirectory, store: &StoreDirectory) -> Result<(), AppError> {
+pub(super) fn check_again(
+    directory: &BackupDirectory,
+    store: &StoreDirectory,
+) -> Result<(), AppError> {
     check(directory.place(), store)
 }
 

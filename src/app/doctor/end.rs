@@ -12,7 +12,7 @@ use crate::event_log::{FileLog, Head, HeadFileState, LogError, OwnedLine};
 
 const VERIFY: &str = "`popug-cli verify` checks every line and says what to do";
 
-pub struct End {
+pub(super) struct End {
     pub company: Option<Company>,
     /// Why there is none.
     founding: Result<(), AppError>,
@@ -20,7 +20,7 @@ pub struct End {
 }
 
 impl End {
-    pub fn read(app: &App<'_>) -> End {
+    pub(super) fn read(app: &App<'_>) -> End {
         let (company, founding) = match company(app) {
             Ok(company) => (Some(company), Ok(())),
             Err(error) => (None, Err(error)),
@@ -33,11 +33,11 @@ impl End {
     }
 
     /// `None` if the log does not tell.
-    pub fn head(&self) -> Option<Sequence> {
+    pub(super) fn head(&self) -> Option<Sequence> {
         self.ending.as_ref().ok().map(|ending| ending.head.sequence)
     }
 
-    pub fn checks(&self, app: &App<'_>) -> Vec<Check> {
+    pub(super) fn checks(&self, app: &App<'_>) -> Vec<Check> {
         let mut checks = vec![self.zone()];
         match &self.ending {
             Ok(ending) => {

@@ -56,7 +56,7 @@ fn is_open(metadata: &Metadata) -> bool {
 
 /// Whether others can get at names, money and mails. That `auth/` is closed is checked with what is
 /// in it.
-pub fn modes(directory: &StoreDirectory) -> Check {
+pub(super) fn modes(directory: &StoreDirectory) -> Check {
     const NAME: &str = "permissions";
     let root = directory.place();
     let found = everything(root);
@@ -82,7 +82,7 @@ pub fn modes(directory: &StoreDirectory) -> Check {
 }
 
 /// Whether one account owns all of it, and whether it is the one that asks.
-pub fn owners(directory: &StoreDirectory) -> Check {
+pub(super) fn owners(directory: &StoreDirectory) -> Check {
     const NAME: &str = "owner";
     let root = directory.place();
     let Ok(owner) = std::fs::metadata(root).map(|metadata| metadata.uid()) else {
@@ -125,7 +125,7 @@ pub fn owners(directory: &StoreDirectory) -> Check {
 }
 
 /// Whether the next segment fits.
-pub fn room(directory: &StoreDirectory) -> Check {
+pub(super) fn room(directory: &StoreDirectory) -> Check {
     const NAME: &str = "room";
     const HINT: &str = "make room: nothing that was acknowledged is lost, but writes are refused when the disk is full";
     let room = match disk::room(directory.place()) {
@@ -158,7 +158,7 @@ pub fn room(directory: &StoreDirectory) -> Check {
 }
 
 /// Whether the disk takes a file and makes it durable, and whether a write gets at the log.
-pub fn disk(directory: &StoreDirectory) -> Check {
+pub(super) fn disk(directory: &StoreDirectory) -> Check {
     const NAME: &str = "disk";
     let root = directory.place();
     if let Err(error) = disk::try_writing(root) {
@@ -227,7 +227,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
 }
 
 /// What a stopped run or a moved-aside file left.
-pub fn leftovers(directory: &StoreDirectory) -> Check {
+pub(super) fn leftovers(directory: &StoreDirectory) -> Check {
     const NAME: &str = "leftovers";
     let root = directory.place();
     let found = everything(root);

@@ -317,7 +317,7 @@ fn waiting_mails(mails: &Outstanding) -> Check {
 }
 
 /// The versions of the program, of its file formats and of its engines.
-pub fn versions() -> Check {
+pub(super) fn versions() -> Check {
     let versions = |duckdb: String| {
         let (program, accounting, analytics) = (
             env!("CARGO_PKG_VERSION"),

@@ -22,9 +22,9 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub const COUNT: usize = 11;
+    pub(super) const COUNT: usize = 11;
 
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Column::At => "at",
             Column::Action => "action",
@@ -41,7 +41,7 @@ impl Column {
     }
 
     /// Whether blanks around a value are never part of it. A key is compared as it stands.
-    pub const fn is_word(self) -> bool {
+    pub(super) const fn is_word(self) -> bool {
         matches!(
             self,
             Column::At | Column::Action | Column::Actor | Column::Login | Column::Role
@@ -124,7 +124,7 @@ pub(super) struct Places {
 impl<'r> Columns<'r> {
     /// # Errors
     /// [`AppError::Usage`] for a name that is none of a column, or is there twice.
-    pub fn new(kind: ImportKind, reading: &'r Reading) -> Result<Columns<'r>, AppError> {
+    pub(super) fn new(kind: ImportKind, reading: &'r Reading) -> Result<Columns<'r>, AppError> {
         let mut map: Vec<(Column, &str)> = Vec::new();
         for (name, header) in &reading.map {
             let usage = |what| AppError::Usage {
@@ -164,7 +164,7 @@ impl<'r> Columns<'r> {
     }
 
     /// How many of the headers are known.
-    pub fn known_in(&self, header: &StringRecord) -> usize {
+    pub(super) fn known_in(&self, header: &StringRecord) -> usize {
         header
             .iter()
             .filter(|name| self.of(name).next().is_some())
@@ -173,7 +173,7 @@ impl<'r> Columns<'r> {
 
     /// # Errors
     /// All that is wrong with the header row, in one sentence.
-    pub fn places(&self, header: &StringRecord) -> Result<Places, String> {
+    pub(super) fn places(&self, header: &StringRecord) -> Result<Places, String> {
         let mut places = Places {
             known: [None; Column::COUNT],
             nameless: Vec::new(),

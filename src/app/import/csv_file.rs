@@ -49,7 +49,7 @@ pub(super) struct CsvRow {
 impl CsvFile {
     /// # Errors
     /// [`ImportError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
-    pub fn read(
+    pub(super) fn read(
         kind: ImportKind,
         reading: &Reading,
         mut input: impl Read,
@@ -99,7 +99,7 @@ impl CsvFile {
     }
 
     /// A note on how the file was read; nothing if it is as expected.
-    pub fn remarks(&self) -> Vec<String> {
+    pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<_> = self.read_as.iter().cloned().collect();
         if !self.places.ignored.is_empty() {
             remarks.push(format!("passed over: {}", self.places.ignored.join(", ")));
@@ -155,7 +155,7 @@ impl CsvFile {
     }
 
     /// A cell, empty if the file has no such column; the guard against formulas is taken off.
-    pub fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
+    pub(super) fn cell<'r>(&self, record: &'r StringRecord, column: Column) -> &'r str {
         let place = self.places.known[column as usize];
         let cell = place
             .and_then(|place| record.get(place))
@@ -164,7 +164,7 @@ impl CsvFile {
     }
 
     #[cfg(test)]
-    pub fn has(&self, column: Column) -> bool {
+    pub(super) fn has(&self, column: Column) -> bool {
         self.places.known[column as usize].is_some()
     }
 
@@ -173,7 +173,7 @@ impl CsvFile {
     ///
     /// # Errors
     /// [`AppError::Stream`] if they cannot be written.
-    pub fn write_rejects(&self, bad: &[BadRow], to: &mut dyn Write) -> Result<(), AppError> {
+    pub(super) fn write_rejects(&self, bad: &[BadRow], to: &mut dyn Write) -> Result<(), AppError> {
         let mut writer = csv::Writer::from_writer(to);
         let widths = bad.iter().map(|row| row.record.len());
         let width = widths.max().unwrap_or_default().max(self.header.len());

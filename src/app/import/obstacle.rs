@@ -30,7 +30,7 @@ pub(super) struct Obstacles<'a> {
 }
 
 impl<'a> Obstacles<'a> {
-    pub fn new(log: &'a FileLog, index: &'a StateIndex) -> Obstacles<'a> {
+    pub(super) fn new(log: &'a FileLog, index: &'a StateIndex) -> Obstacles<'a> {
         Obstacles {
             log,
             index,
@@ -43,7 +43,7 @@ impl<'a> Obstacles<'a> {
     ///
     /// # Errors
     /// If the log or the index cannot be read.
-    pub fn reason(&mut self, at: EventTime) -> Result<String, AppError> {
+    pub(super) fn reason(&mut self, at: EventTime) -> Result<String, AppError> {
         let is_in_the_way = |obstacle: &Obstacle| obstacle.from <= at && at < obstacle.at;
         let mut obstacle = match self.found.take().filter(is_in_the_way) {
             Some(obstacle) => obstacle,

@@ -26,7 +26,7 @@ pub(super) struct Past {
 }
 
 impl Past {
-    pub fn read(log: &FileLog) -> Result<Past, AppError> {
+    pub(super) fn read(log: &FileLog) -> Result<Past, AppError> {
         let mut events: HashMap<UserId, Vec<_>> = HashMap::new();
         log.for_each(Sequence::FIRST, &mut |line| {
             let LineKind::Known(
@@ -51,7 +51,7 @@ impl Past {
     }
 
     /// Whether `command` would have changed nothing about `user` at `place`.
-    pub fn had_no_effect(&self, command: &Command, user: UserId, place: Place) -> bool {
+    pub(super) fn had_no_effect(&self, command: &Command, user: UserId, place: Place) -> bool {
         match (command, self.user_at(user, place)) {
             (Command::SetRole { change, .. }, Some(user)) => {
                 change.role.parse::<Role>() == Ok(user.role)

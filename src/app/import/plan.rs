@@ -101,7 +101,7 @@ pub(super) struct Planner<'a, 'e> {
 }
 
 impl<'a, 'e> Planner<'a, 'e> {
-    pub fn new(
+    pub(super) fn new(
         app: &'a App<'e>,
         index: &'a StateIndex,
         csv_file: &'a CsvFile,
@@ -133,7 +133,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     }
 
     /// Every row happens at `at`.
-    pub fn at_once(&mut self, at: EventTime) {
+    pub(super) fn at_once(&mut self, at: EventTime) {
         self.at_once = Some(at);
     }
 
@@ -141,7 +141,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     ///
     /// # Errors
     /// What is not the fault of a row.
-    pub fn decide_all(
+    pub(super) fn decide_all(
         mut self,
         kind: ImportKind,
         progress: &dyn Fn(u64),

@@ -30,7 +30,7 @@ pub(super) struct Record {
 
 impl<'t> Records<'t> {
     /// `text` begins in `line` of its file.
-    pub fn new(text: &'t [u8], separator: u8, line: u64) -> Records<'t> {
+    pub(super) fn new(text: &'t [u8], separator: u8, line: u64) -> Records<'t> {
         Records {
             text,
             separator,

@@ -97,7 +97,7 @@ impl Fault {
 }
 
 impl CsvRow {
-    pub fn rejected(&self, faults: Vec<Fault>) -> BadRow {
+    pub(super) fn rejected(&self, faults: Vec<Fault>) -> BadRow {
         BadRow {
             line: self.line,
             faults,
@@ -165,7 +165,7 @@ pub(super) struct Rows {
 impl Rows {
     /// # Errors
     /// What is wrong with the row's action, time or key: all that is.
-    pub fn request(
+    pub(super) fn request(
         &mut self,
         kind: ImportKind,
         csv_file: &CsvFile,

@@ -11,7 +11,7 @@ use crate::files::{free_name, sync_directory};
 /// The umask takes from it.
 const MODE: u32 = 0o666;
 
-pub struct Kept {
+pub(super) struct Kept {
     path: PathBuf,
 }
 
@@ -26,7 +26,7 @@ fn io<'p>(
     }
 }
 
-pub fn sync(directory: &Path) -> Result<(), AppError> {
+pub(super) fn sync(directory: &Path) -> Result<(), AppError> {
     sync_directory(directory).map_err(io("sync", directory))
 }
 
@@ -35,13 +35,13 @@ impl Kept {
     ///
     /// # Errors
     /// If it cannot be created.
-    pub fn create(store: &Path) -> Result<Kept, AppError> {
+    pub(super) fn create(store: &Path) -> Result<Kept, AppError> {
         let path = free_name(&store.join("damaged"));
         std::fs::create_dir(&path).map_err(io("create", &path))?;
         Ok(Kept { path })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -51,7 +51,7 @@ impl Kept {
     ///
     /// # Errors
     /// If it cannot be copied or moved.
-    pub fn keep(&self, file: &Path, byte: u64) -> Result<(), AppError> {
+    pub(super) fn keep(&self, file: &Path, byte: u64) -> Result<(), AppError> {
         let name = file
             .file_name()
             .expect("a file has a name")
@@ -80,7 +80,7 @@ impl Kept {
     ///
     /// # Errors
     /// If it cannot be written; then the file is as it was.
-    pub fn replace(&self, file: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
+    pub(super) fn replace(&self, file: &Path, contents: &mut dyn Read) -> Result<(), AppError> {
         let beside = self.path.join(".unfinished");
         self.write(&beside, contents)?;
         put_in_place(&beside, file).map_err(io("replace", file))?;

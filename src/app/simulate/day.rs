@@ -53,7 +53,7 @@ enum Moment {
 }
 
 impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
-    pub fn open(
+    pub(super) fn open(
         index: &'o StateIndex,
         appender: BatchAppender<'p, 'l, 'd>,
         dice: SeededDice,
@@ -76,12 +76,12 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         }
     }
 
-    pub fn appended(&self) -> u64 {
+    pub(super) fn appended(&self) -> u64 {
         self.appender.appended()
     }
 
     /// Registers the popugs: one manager, one accountant, developers and workers.
-    pub fn hire(
+    pub(super) fn hire(
         &mut self,
         at: EventTime,
         popugs: u32,
@@ -135,7 +135,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     }
 
     /// Plays a date and closes it.
-    pub fn work(&mut self, hours: &Hours) -> Result<(), AppError> {
+    pub(super) fn work(&mut self, hours: &Hours) -> Result<(), AppError> {
         let mut decider = BatchDecider::begin(self.index, self.appender.writer().head())?;
         for (at, moment) in self.agenda(hours) {
             if let Some((actor, command)) = self.think_of(moment) {

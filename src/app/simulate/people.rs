@@ -90,12 +90,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub fn beside(taken: HashSet<String>) -> Names {
+    pub(super) fn beside(taken: HashSet<String>) -> Names {
         Names { taken, next: 0 }
     }
 
     /// Three Cyrillic names, then a Latin one.
-    pub fn next(&mut self) -> Person {
+    pub(super) fn next(&mut self) -> Person {
         let (round, is_latin) = (self.next / 4, self.next % 4 == 3);
         let (first, kind) = if is_latin {
             (

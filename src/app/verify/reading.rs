@@ -47,12 +47,12 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub fn consumer(&self) -> Consumer {
+    pub(super) fn consumer(&self) -> Consumer {
         self.withheld.consumer()
     }
 
     /// Hands the events up to the follower's end to `apply`.
-    pub fn follow(
+    pub(super) fn follow(
         &self,
         log: &FileLog,
         chunk: &Chunk<Read>,

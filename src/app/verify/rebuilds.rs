@@ -59,7 +59,7 @@ pub(super) struct DuckDbRebuild {
 
 impl<'f> Rebuilds<'f> {
     /// Rebuilds of the live files, which are to be compared with the decisions known to them.
-    pub fn begin(
+    pub(super) fn begin(
         log: &FileLog,
         files: &'f LiveFiles,
         decisions: &[Resolution],
@@ -139,7 +139,7 @@ impl<'f> Rebuilds<'f> {
 
 impl IndexRebuild<'_> {
     /// Follows the next lines, unless the index stopped.
-    pub fn follow(&mut self, log: &FileLog, chunk: &Chunk<Read>) {
+    pub(super) fn follow(&mut self, log: &FileLog, chunk: &Chunk<Read>) {
         if self.ended.is_ok() {
             self.ended = self.follow_chunk(log, chunk);
         }
@@ -166,7 +166,7 @@ impl IndexRebuild<'_> {
     ///
     /// # Errors
     /// What stopped it.
-    pub fn end(self) -> (Option<Differences>, Result<(), ConsumeError>) {
+    pub(super) fn end(self) -> (Option<Differences>, Result<(), ConsumeError>) {
         match (self.differences, self.ended) {
             (None, Ok(())) => match compared(self.live, &self.rebuilt) {
                 Ok(differences) => (Some(differences), Ok(())),
@@ -186,7 +186,7 @@ fn compared(
 
 impl MailRebuild<'_> {
     /// Follows the next lines, unless the notifier stopped.
-    pub fn follow(&mut self, log: &FileLog, chunk: &Chunk<Read>) {
+    pub(super) fn follow(&mut self, log: &FileLog, chunk: &Chunk<Read>) {
         if self.ended.is_ok() {
             let rebuilt = &self.rebuilt;
             let followed = self
@@ -200,7 +200,7 @@ impl MailRebuild<'_> {
     ///
     /// # Errors
     /// What stopped the notifier.
-    pub fn end(self) -> Result<Differences, ConsumeError> {
+    pub(super) fn end(self) -> Result<Differences, ConsumeError> {
         self.ended?;
         Ok(self.live.differences(&self.rebuilt)?)
     }
@@ -208,7 +208,7 @@ impl MailRebuild<'_> {
 
 impl DuckDbRebuild {
     /// Follows all lines.
-    pub fn follow(&mut self, log: &FileLog, chunks: Chunks, lock_wait: Duration) {
+    pub(super) fn follow(&mut self, log: &FileLog, chunks: Chunks, lock_wait: Duration) {
         self.ended = match self.tables {
             Tables::Accounting => self.fill::<AccountingTables>(log, chunks, lock_wait),
             Tables::Analytics => self.fill::<SettledTable>(log, chunks, lock_wait),

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::app::AppError;
 
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     /// # Errors
     /// If the system's directory for temporary files cannot be written.
-    pub fn new() -> Result<Scratch, AppError> {
+    pub(crate) fn new() -> Result<Scratch, AppError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
@@ -25,7 +25,7 @@ impl Scratch {
         Ok(Scratch(path))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

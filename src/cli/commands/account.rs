@@ -9,13 +9,13 @@ use crate::domain::event::Event;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
-pub enum Account {
+pub(crate) enum Account {
     /// Reverse a fee or reward entry, wholly or in part
     Correct(Correct),
 }
 
 #[derive(Args, Debug)]
-pub struct Correct {
+pub(crate) struct Correct {
     /// The entry's id, as `report entries` shows it
     entry: String,
     /// The amount to reverse; by default all that is left of the entry
@@ -27,7 +27,7 @@ pub struct Correct {
 }
 
 impl Account {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let Account::Correct(Correct {
             entry,
             amount,

@@ -10,7 +10,7 @@ use crate::domain::role::Right;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Backup {
+pub(crate) struct Backup {
     /// The directory of the backup; created if it is missing. A second backup into it copies only new events
     dir: PathBuf,
     /// Also copy password hashes and records of tokens; keep it as safe as the store
@@ -19,7 +19,7 @@ pub struct Backup {
 }
 
 impl Backup {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         store.caller.require(Right::Backup)?;
         invocation.refuse_dry_run()?;

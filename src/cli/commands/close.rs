@@ -10,14 +10,14 @@ use crate::domain::time::BusinessDate;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Close {
+pub(crate) struct Close {
     /// Close the open dates up to and including this one; by default every finished date
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     date: Option<BusinessDate>,
 }
 
 impl Close {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let closes = store.app.close(&store.caller, self.date)?;
         invocation.emit_outcome(&store, || {

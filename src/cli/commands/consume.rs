@@ -26,7 +26,7 @@ those of the notifier are not, because only sending a mail shows whether the ser
 
 #[derive(Args, Debug)]
 #[command(after_help = DRY_RUN)]
-pub struct Consume {
+pub(crate) struct Consume {
     /// tracker, accounting, analytics or notifier; by default all of them
     #[arg(value_parser = Named::new(parse_consumer, Consumer::ALL.map(Consumer::name)), hide_possible_values = true)]
     consumers: Vec<Consumer>,
@@ -52,7 +52,7 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 }
 
 impl Consume {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         if self.follow {
             Nature::DOES
         } else {
@@ -60,7 +60,7 @@ impl Consume {
         }
     }
 
-    pub fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();
         }

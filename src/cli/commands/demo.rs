@@ -37,7 +37,7 @@ const ADMIN: &str = "root";
 const ROWS_SHOWN: usize = 8;
 
 #[derive(Args, Debug)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// The directory of the new store; by default a temporary directory that is named at the end
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let why = "a demo needs a real store; `popug-cli simulate -n` shows the events of a simulation in an existing store";
         invocation
             .refuse_dry_run()

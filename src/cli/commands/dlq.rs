@@ -22,7 +22,7 @@ use crate::reports::table::Table;
 use crate::state::{Resolution, StateIndex};
 
 #[derive(Subcommand, Debug)]
-pub enum Dlq {
+pub(crate) enum Dlq {
     /// List the events about which something was decided
     List(List),
     /// Show one of them: the event in the log, the decisions about it, and the events that wait for it
@@ -36,16 +36,16 @@ pub enum Dlq {
 }
 
 #[derive(Args, Debug)]
-pub struct List {}
+pub(crate) struct List {}
 
 #[derive(Args, Debug)]
-pub struct Show {
+pub(crate) struct Show {
     /// The event's sequence
     sequence: u64,
 }
 
 #[derive(Args, Debug)]
-pub struct SetAside {
+pub(crate) struct SetAside {
     /// The event's sequence
     sequence: u64,
     /// accounting, analytics or notifier; by default the consumer that stops there
@@ -57,7 +57,7 @@ pub struct SetAside {
 }
 
 #[derive(Args, Debug)]
-pub struct Decide {
+pub(crate) struct Decide {
     /// The event's sequence
     sequence: u64,
     /// accounting, analytics or notifier; by default the consumer that has set the event aside
@@ -76,14 +76,14 @@ fn parse_consumer(text: &str) -> Result<Consumer, String> {
 }
 
 impl Dlq {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             Dlq::List(_) | Dlq::Show(_) => Nature::ASKS,
             Dlq::SetAside(_) | Dlq::Retry(_) | Dlq::Skip(_) => Nature::DOES_AND_ANSWERS,
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let (app, caller, manner) = (&store.app, &store.caller, invocation.manner());
         let outcome = match self {

@@ -14,10 +14,10 @@ use crate::reports::render::Format;
 use crate::reports::table::{Table, Value};
 
 #[derive(Args, Debug)]
-pub struct Doctor {}
+pub(crate) struct Doctor {}
 
 impl Doctor {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let examination = invocation
             .app_to_look()?
             .examine(&|company| invocation.sessions(company));

@@ -25,7 +25,7 @@ use crate::reports::render::{Format, Options, render};
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
-pub struct Export {
+pub(crate) struct Export {
     #[command(subcommand)]
     what: Option<What>,
     /// Write every report that you may see to a file of this directory, and manifest.json
@@ -50,14 +50,14 @@ struct Journal {
 }
 
 impl Export {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self.what {
             Some(What::Journal(_)) => Nature::TELLS,
             None => Nature::ASKS,
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         match (self.what, self.dir) {
             (Some(What::Journal(journal)), _) => journal.run(invocation, &store),

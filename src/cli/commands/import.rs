@@ -21,7 +21,7 @@ use crate::store::StoreDirectory;
 use crate::store::directory::{self, is_same};
 
 #[derive(Subcommand, Debug)]
-pub enum Import {
+pub(crate) enum Import {
     /// Import people: login,name,email,role
     Users(Source),
     /// Import tasks: key,title,jira_id,description
@@ -31,7 +31,7 @@ pub enum Import {
 }
 
 #[derive(Args, Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// A CSV file with a header row (`-`: stdin)
     file: PathBuf,
     /// If rows cannot be imported: import nothing, or skip these rows
@@ -69,7 +69,7 @@ enum OnErrorArg {
 }
 
 impl Import {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         // A user who may not import learns nothing about files.
         store.caller.require(Right::Administer)?;

@@ -13,7 +13,7 @@ use crate::domain::company::FoundCompany;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Init {
+pub(crate) struct Init {
     /// Name of the company
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     company: String,
@@ -41,7 +41,7 @@ pub struct Init {
 }
 
 impl Init {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let directory = invocation.directory();
         if directory.log().exists() {
             return Err(crate::app::AppError::StoreExists {

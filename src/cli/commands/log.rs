@@ -23,7 +23,7 @@ use crate::reports::table::{Table, TableBuilder, Value};
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Subcommand, Debug)]
-pub enum Log {
+pub(crate) enum Log {
     /// Show the last events, or all from a sequence on, as they are in the log
     Tail(Tail),
     /// Show one event
@@ -33,7 +33,7 @@ pub enum Log {
 }
 
 #[derive(Args, Debug)]
-pub struct Tail {
+pub(crate) struct Tail {
     /// Continue with new events
     #[arg(short, long)]
     follow: bool,
@@ -52,16 +52,16 @@ pub struct Tail {
 }
 
 #[derive(Args, Debug)]
-pub struct Show {
+pub(crate) struct Show {
     /// The event's sequence
     sequence: u64,
 }
 
 #[derive(Args, Debug)]
-pub struct Stats {}
+pub(crate) struct Stats {}
 
 impl Log {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         store.caller.require(Right::Administer)?;
         match self {

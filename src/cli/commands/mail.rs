@@ -12,7 +12,7 @@ use crate::domain::role::Right;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
-pub enum Mail {
+pub(crate) enum Mail {
     /// List every pay mail with its state
     List(List),
     /// Try to send a mail again now
@@ -20,26 +20,26 @@ pub enum Mail {
 }
 
 #[derive(Args, Debug)]
-pub struct List {}
+pub(crate) struct List {}
 
 #[derive(Args, Debug)]
 #[command(
     after_help = "With -n the mail is looked up and not sent. Only sending it shows whether the server accepts it."
 )]
-pub struct Retry {
+pub(crate) struct Retry {
     /// The payout's id or its first characters
     id: String,
 }
 
 impl Mail {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             Mail::List(_) => Nature::ASKS,
             Mail::Retry(_) => Nature::DOES_AND_ANSWERS,
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         store.caller.require(Right::Mail)?;
         match self {

@@ -33,7 +33,7 @@ use crate::cli::invocation::Invocation;
 use crate::cli::nature::Nature;
 
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(super) enum Command {
     /// Found a company: a new store with its first admin
     Init(init::Init),
     /// Play 30 days of a company of 20 popugs in a new store and show every report
@@ -98,7 +98,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub const fn nature(&self) -> Nature {
+    pub(super) const fn nature(&self) -> Nature {
         match self {
             Command::Init(_)
             | Command::Simulate(_)
@@ -129,7 +129,7 @@ impl Command {
     ///
     /// # Errors
     /// The failure of the command, with its exit code.
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(super) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Command::Init(command) => command.run(invocation),
             Command::Demo(command) => command.run(invocation),

@@ -19,14 +19,14 @@ use crate::files::held::Held;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Repair {
+pub(crate) struct Repair {
     /// A backup of this store, which replaces damaged bytes of acknowledged events
     #[arg(long, value_name = "BACKUP_DIR")]
     from: Option<PathBuf>,
 }
 
 impl Repair {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         // Whatever its name means a moment later, it is one backup that is examined and read.
         let held = self.from.as_deref().and_then(|from| Held::open(from).ok());

@@ -14,7 +14,7 @@ use crate::reports::query::{Dates, Granularity};
 use crate::reports::table::Value;
 
 #[derive(Args, Debug)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes or tasks
     #[arg(value_parser = Named::new(parse_name, ReportName::ALL.map(ReportName::name)), hide_possible_values = true)]
     name: ReportName,
@@ -30,7 +30,7 @@ pub struct ReportArgs {
 
 /// Business dates; both ends of a range are included.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct DateArgs {
+pub(super) struct DateArgs {
     /// One business date; balances and people are shown as they were at its end
     #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
     date: Option<BusinessDate>,
@@ -60,7 +60,7 @@ fn parse_name(text: &str) -> Result<ReportName, String> {
 }
 
 impl ReportArgs {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let asked = self
             .user

@@ -15,7 +15,7 @@ use crate::domain::id::Sequence;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Restore {
+pub(crate) struct Restore {
     /// The backup
     dir: PathBuf,
     /// End with the last whole batch at or before this event
@@ -30,7 +30,7 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         invocation.refuse_dry_run()?;
         let directory = invocation.directory();
         new_store::check_free(directory.root())?;

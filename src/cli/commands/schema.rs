@@ -13,7 +13,7 @@ use crate::reports::Report;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
-pub enum Schema {
+pub(crate) enum Schema {
     /// List the event types that have a schema
     List(List),
     /// Print the schema of one event type
@@ -23,29 +23,29 @@ pub enum Schema {
 }
 
 #[derive(Args, Debug)]
-pub struct List {}
+pub(crate) struct List {}
 
 #[derive(Args, Debug)]
-pub struct Show {
+pub(crate) struct Show {
     /// The type with its version, like task.created.v2, or `envelope`
     type_name: String,
 }
 
 #[derive(Args, Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// Lines of a log (`-`: stdin)
     file: Option<PathBuf>,
 }
 
 impl Schema {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             Schema::List(_) => Nature::ASKS,
             Schema::Show(_) | Schema::Check(_) => Nature::TELLS,
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Schema::List(_) => {
                 let types = SCHEMAS.iter().map(|schema| Some(schema.type_name()));

@@ -14,13 +14,13 @@ use crate::domain::user::User;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Login {
+pub(crate) struct Login {
     /// The login; the password comes from POPUG_PASSWORD or a prompt
     login: String,
 }
 
 impl Login {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         let index = app.index()?;
         invocation.check_place_of_session()?;
@@ -65,10 +65,10 @@ impl Login {
 }
 
 #[derive(Args, Debug)]
-pub struct Logout {}
+pub(crate) struct Logout {}
 
 impl Logout {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
         let index = app.index()?;
         let auth = app.auth(&index)?;
@@ -96,10 +96,10 @@ impl Logout {
 }
 
 #[derive(Args, Debug)]
-pub struct Whoami {}
+pub(crate) struct Whoami {}
 
 impl Whoami {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let user = &store.caller.user;
         let row = Table::builder()

@@ -29,14 +29,14 @@ Examples:
 
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
-pub struct Shell {
+pub(crate) struct Shell {
     /// Run every line of a script, even after a failure; the exit code is that of the first failure
     #[arg(long)]
     keep_going: bool,
 }
 
 impl Shell {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         shell::run(invocation, self.keep_going)
     }
 }

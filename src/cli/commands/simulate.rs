@@ -11,7 +11,7 @@ use crate::mail::Sender;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub struct Simulate {
+pub(crate) struct Simulate {
     /// Number of finished days to play; the last one is yesterday
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
@@ -27,7 +27,7 @@ pub struct Simulate {
 }
 
 impl Simulate {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let simulation = Simulation {
             days: self.days,

@@ -14,7 +14,7 @@ use crate::domain::time::EventTime;
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
-pub struct Status {}
+pub(crate) struct Status {}
 
 /// The whole answer: the status with the mails in words.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ impl From<&Outstanding> for MailsShown {
 }
 
 impl Status {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let status = store.app.status(&store.index)?;
         let (head_time, now) = (status.head.time, store.app.environment.now());

@@ -19,7 +19,7 @@ use crate::reports::table::{Table, TableBuilder};
 use crate::state::{HandOver, TaskRow};
 
 #[derive(Subcommand, Debug)]
-pub enum Task {
+pub(crate) enum Task {
     /// Create a task and assign it to a random user
     Add(Add),
     /// List tasks; by default all open ones
@@ -34,7 +34,7 @@ pub enum Task {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Put a title that begins with `-` after `--`: popug-cli task add -- -nuts")]
-pub struct Add {
+pub(crate) struct Add {
     /// The title; a jira id at its start, like `[UP-7] Fix it`, is split off
     title: String,
     /// The jira id, like UP-7
@@ -47,7 +47,7 @@ pub struct Add {
 
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").args(["open", "all"])))]
-pub struct List {
+pub(crate) struct List {
     /// Only tasks that are assigned to you
     #[arg(long)]
     mine: bool,
@@ -60,23 +60,23 @@ pub struct List {
 }
 
 #[derive(Args, Debug)]
-pub struct Show {
+pub(crate) struct Show {
     /// Number (12, T-12), jira id or id
     task: String,
 }
 
 #[derive(Args, Debug)]
-pub struct Complete {
+pub(crate) struct Complete {
     /// Numbers (12, T-12), jira ids or ids
     #[arg(required = true)]
     tasks: Vec<String>,
 }
 
 #[derive(Args, Debug)]
-pub struct Reshuffle {}
+pub(crate) struct Reshuffle {}
 
 impl Task {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             Task::Add(_) | Task::Reshuffle(_) => Nature::DOES_AND_ANSWERS,
             Task::Complete(_) => Nature::DOES,
@@ -84,7 +84,7 @@ impl Task {
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         match self {
             Task::Add(command) => command.run(invocation, &store),

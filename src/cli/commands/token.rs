@@ -12,7 +12,7 @@ use crate::credentials::{TokenKind, TokenRecord, Ttl};
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
-pub enum Token {
+pub(crate) enum Token {
     /// Issue a token and print only the token on stdout
     Issue(Issue),
     /// List the issued tokens and sessions
@@ -22,7 +22,7 @@ pub enum Token {
 }
 
 #[derive(Args, Debug)]
-pub struct Issue {
+pub(crate) struct Issue {
     /// The user who acts with the token
     login: String,
     /// Time to live, such as 90d or 12h
@@ -36,16 +36,16 @@ pub struct Issue {
 }
 
 #[derive(Args, Debug)]
-pub struct List {}
+pub(crate) struct List {}
 
 #[derive(Args, Debug)]
-pub struct Revoke {
+pub(crate) struct Revoke {
     /// The token's id, as `token list` shows it
     id: String,
 }
 
 impl Token {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             Token::Issue(_) => Nature::DOES_AND_ANSWERS,
             Token::List(_) => Nature::ASKS,
@@ -53,7 +53,7 @@ impl Token {
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         match self {
             Token::Issue(command) => command.run(invocation, &store),

@@ -17,7 +17,7 @@ use crate::domain::user::{self, User as Person};
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Subcommand, Debug)]
-pub enum User {
+pub(crate) enum User {
     /// Register a user
     Register(Register),
     /// Change the name or e-mail address of a user
@@ -37,7 +37,7 @@ pub enum User {
 }
 
 #[derive(Args, Debug)]
-pub struct Register {
+pub(crate) struct Register {
     /// 1 to 64 of a-z, 0-9, `.`, `_` and `-`; cannot be changed later
     #[arg(long)]
     login: String,
@@ -56,7 +56,7 @@ pub struct Register {
 }
 
 #[derive(Args, Debug)]
-pub struct Update {
+pub(crate) struct Update {
     /// Login or id
     user: String,
     /// New full name
@@ -68,7 +68,7 @@ pub struct Update {
 }
 
 #[derive(Args, Debug)]
-pub struct SetRole {
+pub(crate) struct SetRole {
     /// Login or id
     user: String,
     /// admin, manager, accountant, developer, worker or service
@@ -76,7 +76,7 @@ pub struct SetRole {
 }
 
 #[derive(Args, Debug)]
-pub struct SetPassword {
+pub(crate) struct SetPassword {
     /// Login or id; by default your own
     user: Option<String>,
     /// Read the password from stdin
@@ -85,7 +85,7 @@ pub struct SetPassword {
 }
 
 #[derive(Args, Debug)]
-pub struct Deactivate {
+pub(crate) struct Deactivate {
     /// Login or id
     user: String,
     /// The reason
@@ -94,16 +94,16 @@ pub struct Deactivate {
 }
 
 #[derive(Args, Debug)]
-pub struct List {}
+pub(crate) struct List {}
 
 #[derive(Args, Debug)]
-pub struct Show {
+pub(crate) struct Show {
     /// Login or id
     user: String,
 }
 
 impl User {
-    pub const fn nature(&self) -> Nature {
+    pub(crate) const fn nature(&self) -> Nature {
         match self {
             User::Register(_) => Nature::DOES_AND_ANSWERS,
             User::Update(_) | User::SetRole(_) | User::SetPassword(_) => Nature::DOES,
@@ -112,7 +112,7 @@ impl User {
         }
     }
 
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         match self {
             User::Register(command) => command.run(invocation, &store),

@@ -17,14 +17,14 @@ use crate::files::held::named;
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// Also check every line against its JSON Schema, the rules I1 to I14 of docs/RULES.md, and the tables against a rebuild
     #[arg(long)]
     deep: bool,
 }
 
 impl Verify {
-    pub fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app_to_look()?;
         let began = Instant::now();
         let findings = app.verify(self.deep, &|step, done, total| {

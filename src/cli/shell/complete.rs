@@ -12,7 +12,7 @@ const OWN_WORDS: [&str; 2] = ["exit", "quit"];
 
 /// What may stand at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// What of the unfinished word stays in front of every choice: `--user=`.
     pub stem: String,
     pub words: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Wanted {
 
 /// Names that are looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NameKind {
+pub(super) enum NameKind {
     Login,
     OpenTask,
     /// An open task of the acting user.
@@ -30,7 +30,7 @@ pub enum NameKind {
 }
 
 /// What may follow `words` where `word` is begun. `root` is the built command tree.
-pub fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
+pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
     let words = words
         .strip_prefix(&[root.get_name().to_owned()])
         .unwrap_or(words);

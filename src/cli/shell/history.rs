@@ -17,12 +17,12 @@ use crate::credentials::{CredentialError, sessions};
 const FILE: &str = "history";
 
 /// So many different lines are remembered.
-pub const LINES_MAX: usize = 1_000;
+pub(super) const LINES_MAX: usize = 1_000;
 
 /// Longer ones are not kept.
 const LINE_BYTES_MAX: usize = 4_096;
 
-pub struct History {
+pub(super) struct History {
     path: PathBuf,
     last: Option<String>,
 }
@@ -32,7 +32,9 @@ impl History {
     ///
     /// # Errors
     /// If there is no place for it, others could read it, or it cannot be written.
-    pub fn open(directory: Option<PathBuf>) -> Result<(History, Vec<String>), CredentialError> {
+    pub(super) fn open(
+        directory: Option<PathBuf>,
+    ) -> Result<(History, Vec<String>), CredentialError> {
         let directory = directory.ok_or(CredentialError::NoStateHome)?;
         sessions::create_with_parents(&directory)?;
         let path = directory.join(FILE);
@@ -48,7 +50,7 @@ impl History {
     }
 
     /// Remembers a line, unless it is the last one again; false for one that is not kept.
-    pub fn keep(&mut self, line: &str) -> Result<bool, CredentialError> {
+    pub(super) fn keep(&mut self, line: &str) -> Result<bool, CredentialError> {
         if !is_kept(line) {
             return Ok(false);
         }
@@ -61,7 +63,7 @@ impl History {
 }
 
 /// Whether a line is remembered at all.
-pub fn is_kept(line: &str) -> bool {
+pub(super) fn is_kept(line: &str) -> bool {
     !line.is_empty()
         && !line.starts_with([' ', '\t'])
         && line.len() <= LINE_BYTES_MAX

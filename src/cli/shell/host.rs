@@ -12,7 +12,7 @@ use crate::store::StoreDirectory;
 
 /// The shell around a line.
 #[derive(Debug)]
-pub struct Host {
+pub(crate) struct Host {
     /// Its lines come from stdin, so that no command may read there.
     pub reads_script: bool,
     /// The user who gave their password when the shell began, so that not every line asks for it.
@@ -23,7 +23,7 @@ pub struct Host {
 
 /// Somebody whose password was right.
 #[derive(Clone, Debug)]
-pub struct Proven {
+pub(crate) struct Proven {
     pub company: CompanyId,
     pub login: String,
     pub user: UserId,
@@ -50,7 +50,7 @@ impl Identity {
 
 impl Host {
     /// A shell that is begun in the store at `store`, if there is one.
-    pub fn new(reads_script: bool, store: &StoreDirectory) -> Host {
+    pub(crate) fn new(reads_script: bool, store: &StoreDirectory) -> Host {
         let begun_in =
             Identity::of(store.place()).map(|identity| (store.root().to_owned(), identity));
         Host {
@@ -61,12 +61,12 @@ impl Host {
     }
 
     /// This shell, with a user who gave their password.
-    pub fn with(self, proven: Option<Proven>) -> Host {
+    pub(crate) fn with(self, proven: Option<Proven>) -> Host {
         Host { proven, ..self }
     }
 
     /// The user who proved in this shell to be `login`.
-    pub fn proven(&self, company: CompanyId, login: &str) -> Option<UserId> {
+    pub(crate) fn proven(&self, company: CompanyId, login: &str) -> Option<UserId> {
         self.proven
             .as_ref()
             .filter(|proven| proven.company == company && proven.login == login)
@@ -78,7 +78,7 @@ impl Host {
     ///
     /// # Errors
     /// If `store` is another one than that which an earlier line has opened by this name.
-    pub fn check_same(&self, store: &StoreDirectory) -> Result<(), Failure> {
+    pub(crate) fn check_same(&self, store: &StoreDirectory) -> Result<(), Failure> {
         let Some(found) = Identity::of(store.place()) else {
             return Ok(());
         };

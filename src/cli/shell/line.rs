@@ -9,7 +9,7 @@ use std::mem;
 
 /// Why a line is none. Columns count characters, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LineError {
+pub(crate) enum LineError {
     #[error("column {column}: the quote {quote} is never closed")]
     Unclosed { column: usize, quote: char },
     #[error("column {column}: nothing follows the backslash")]
@@ -22,7 +22,7 @@ pub enum LineError {
 
 impl LineError {
     /// What to do about it.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             LineError::Unclosed { quote, .. } => {
                 format!("close it on the same line; \\{quote} is the character itself")
@@ -73,7 +73,7 @@ fn name_of(character: char) -> String {
 
 /// How the word at the end of a text is quoted there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Quoting {
+pub(crate) enum Quoting {
     #[default]
     Bare,
     Single,
@@ -82,7 +82,7 @@ pub enum Quoting {
 
 /// What was typed up to the cursor.
 #[derive(PartialEq, Eq, Debug)]
-pub struct Typed {
+pub(crate) struct Typed {
     /// The words that are finished.
     pub words: Vec<String>,
     /// The one that is not, its quotes taken off; empty after a blank.
@@ -96,7 +96,7 @@ pub struct Typed {
 ///
 /// # Errors
 /// [`LineError`]
-pub fn split(line: &str) -> Result<Vec<String>, LineError> {
+pub(crate) fn split(line: &str) -> Result<Vec<String>, LineError> {
     let mut scanner = Scanner::read(line)?;
     match scanner.state {
         State::Single { column } => {
@@ -116,7 +116,7 @@ pub fn split(line: &str) -> Result<Vec<String>, LineError> {
 }
 
 /// What completion needs of the text before the cursor; `None` where there is nothing to complete.
-pub fn typed(before_cursor: &str) -> Option<Typed> {
+pub(crate) fn typed(before_cursor: &str) -> Option<Typed> {
     let scanner = Scanner::read(before_cursor).ok()?;
     let quoting = match scanner.state {
         State::Comment => return None,
@@ -140,7 +140,7 @@ pub fn typed(before_cursor: &str) -> Option<Typed> {
 /// The word as a line has to hold it, with quotes where it needs some.
 ///
 /// A word with a control character other than a tab cannot stand in a line, however it is quoted.
-pub fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let is_special = |c: char| is_blank(c) || matches!(c, '\'' | '"' | '\\');
     let is_plain =
         !word.is_empty() && !word.contains(is_special) && !word.starts_with(is_refused_first);
@@ -152,7 +152,7 @@ pub fn quote(word: &str) -> String {
 }
 
 /// The word in quotes of the kind that was begun; bare ones get some only if they need them.
-pub fn quote_as(quoting: Quoting, word: &str) -> String {
+pub(crate) fn quote_as(quoting: Quoting, word: &str) -> String {
     match quoting {
         Quoting::Bare => quote(word),
         Quoting::Single => format!("'{}'", word.replace('\'', r"'\''")),

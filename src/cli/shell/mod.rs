@@ -7,8 +7,8 @@
 
 mod complete;
 mod history;
-pub mod host;
-pub mod line;
+pub(super) mod host;
+pub(super) mod line;
 mod names;
 mod script;
 mod terminal;
@@ -45,7 +45,7 @@ enum Step {
 ///
 /// # Errors
 /// Options that make no sense for a shell, a wrong password, and the first failure of a script.
-pub fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failure> {
+pub(super) fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failure> {
     refuse_what_belongs_to_one_command(invocation)?;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let store = invocation.directory();

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A word that may stand at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Name {
+pub(super) struct Name {
     pub word: String,
     /// What the list of choices shows.
     pub shown: String,
@@ -35,7 +35,7 @@ pub struct Name {
 }
 
 impl Name {
-    pub fn plain(word: String) -> Name {
+    pub(super) fn plain(word: String) -> Name {
         Name {
             shown: word.clone(),
             word,
@@ -44,13 +44,13 @@ impl Name {
     }
 }
 
-pub struct Names<'s> {
+pub(super) struct Names<'s> {
     shell: &'s Shell<'s>,
     global: Global,
 }
 
 impl<'s> Names<'s> {
-    pub fn of(shell: &'s Shell<'s>) -> Names<'s> {
+    pub(super) fn of(shell: &'s Shell<'s>) -> Names<'s> {
         let global = Global {
             lock_wait: PATIENCE,
             dry_run: false,
@@ -71,7 +71,7 @@ impl<'s> Names<'s> {
     }
 
     /// `UberPopug Inc.:ada> `; without a store or somebody who acts, the program's name.
-    pub fn prompt(&self) -> String {
+    pub(super) fn prompt(&self) -> String {
         let Some(store) = self.store() else {
             return "popug-cli> ".to_owned();
         };
@@ -83,7 +83,7 @@ impl<'s> Names<'s> {
     }
 
     /// Names of a kind that begin with `begun`.
-    pub fn beginning(&self, kind: NameKind, begun: &str) -> Vec<Name> {
+    pub(super) fn beginning(&self, kind: NameKind, begun: &str) -> Vec<Name> {
         match kind {
             NameKind::Login => self.logins(begun),
             NameKind::OpenTask => self.tasks(begun, false),

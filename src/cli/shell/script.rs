@@ -18,7 +18,7 @@ const SHOWN_CHARS_MAX: usize = 80;
 
 /// # Errors
 /// The first failure, unless `keep_going`.
-pub fn run(shell: &Shell<'_>, keep_going: bool) -> Result<Exit, Failure> {
+pub(super) fn run(shell: &Shell<'_>, keep_going: bool) -> Result<Exit, Failure> {
     let mut first_failure = Exit::Done;
     for number in 1.. {
         let Some(read) = next_line(number)? else {

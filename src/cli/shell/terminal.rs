@@ -23,7 +23,7 @@ use crate::turn::Notices;
 
 /// # Errors
 /// If the terminal cannot be used.
-pub fn run(shell: &Shell<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(shell: &Shell<'_>) -> Result<Exit, Failure> {
     let mut typist = Typist::sit_down(shell)?;
     shell
         .invocation

@@ -29,7 +29,7 @@ struct Underway<'s> {
 }
 
 impl<'s, 'e> Appending<'s, 'e> {
-    pub fn new(threads: &'s Scope<'s, 'e>) -> Self {
+    pub(super) fn new(threads: &'s Scope<'s, 'e>) -> Self {
         Appending {
             threads,
             underway: None,
@@ -38,12 +38,12 @@ impl<'s, 'e> Appending<'s, 'e> {
     }
 
     /// The time of the batch on its way.
-    pub fn time(&self) -> Option<EventTime> {
+    pub(super) fn time(&self) -> Option<EventTime> {
         self.underway.as_ref().map(|underway| underway.time)
     }
 
     /// Encodes the batch as it would be appended if nobody else appends before it.
-    pub fn encode_ahead(&self, batch: &Batch) -> Result<Option<Encoded>, LogError> {
+    pub(super) fn encode_ahead(&self, batch: &Batch) -> Result<Option<Encoded>, LogError> {
         self.underway
             .as_ref()
             .map(|underway| encoded_behind(&underway.last, batch))
@@ -52,7 +52,7 @@ impl<'s, 'e> Appending<'s, 'e> {
 
     /// Appends the batch behind `before`. The writer lock is released as soon as the log has the batch.
     /// Returns its last event.
-    pub fn start<'l: 's>(
+    pub(super) fn start<'l: 's>(
         &mut self,
         mut writer: Writer<'l>,
         encoded: Encoded,
@@ -75,7 +75,7 @@ impl<'s, 'e> Appending<'s, 'e> {
     ///
     /// # Errors
     /// If it could not be appended, or the state index cannot follow.
-    pub fn finish(&mut self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
+    pub(super) fn finish(&mut self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let Some(Underway {
             before,
             last,

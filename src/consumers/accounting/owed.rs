@@ -39,7 +39,7 @@ pub(super) struct Owed {
 }
 
 impl Progress {
-    pub fn load(database: &Database) -> Result<Progress, StoreError> {
+    pub(super) fn load(database: &Database) -> Result<Progress, StoreError> {
         Ok(Progress {
             reacted_through: last_reacted(database)?,
             last_cause: last_sequence(database, LAST_CAUSE)?,
@@ -47,7 +47,7 @@ impl Progress {
     }
 
     /// Follows an event that was projected or appended. A price does not tell the sequence of its cause.
-    pub fn follow(&mut self, recorded: &Recorded<'_>) {
+    pub(super) fn follow(&mut self, recorded: &Recorded<'_>) {
         match recorded.event.as_ref() {
             Event::BalanceChanged(entry) => {
                 self.reacted_to(entry.cause_sequence.unwrap_or_default());
@@ -58,15 +58,15 @@ impl Progress {
     }
 
     /// All causes up to `through` have their entries, or wait.
-    pub fn reacted_to(&mut self, through: Sequence) {
+    pub(super) fn reacted_to(&mut self, through: Sequence) {
         self.reacted_through = self.reacted_through.max(through);
     }
 
-    pub fn reacted_through(&self) -> Sequence {
+    pub(super) fn reacted_through(&self) -> Sequence {
         self.reacted_through
     }
 
-    pub fn owed(&self) -> Option<Owed> {
+    pub(super) fn owed(&self) -> Option<Owed> {
         (self.reacted_through < self.last_cause).then_some(Owed {
             after: self.reacted_through,
             last: self.last_cause,
@@ -74,7 +74,7 @@ impl Progress {
     }
 
     /// Whether no cause up to `until` is owed.
-    pub fn has_reacted_to(&self, until: Sequence) -> bool {
+    pub(super) fn has_reacted_to(&self, until: Sequence) -> bool {
         self.reacted_through >= self.last_cause.min(until)
     }
 }

@@ -10,7 +10,7 @@ use crate::mail::schedule::{NextTry, after_failure};
 use crate::state::Recorded;
 use crate::state::row::Blob;
 
-pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
+pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
     match recorded.event.as_ref() {
         Event::CompanyFounded(e) => found_company(db, e),
         Event::UserRegistered(e) => execute(
@@ -46,7 +46,7 @@ pub fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Result<()> {
 }
 
 /// Why the event cannot be applied to what the tables hold, if that is so.
-pub fn contradiction(db: &Connection, event: &Event) -> rusqlite::Result<Option<String>> {
+pub(super) fn contradiction(db: &Connection, event: &Event) -> rusqlite::Result<Option<String>> {
     let is_there = |sql: &str, id: Blob| db.prepare_cached(sql)?.exists(params![id]);
     Ok(match event {
         Event::CompanyFounded(_) if db.prepare_cached("SELECT 1 FROM company")?.exists([])? => {

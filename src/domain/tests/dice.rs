@@ -8,15 +8,15 @@ use crate::domain::dice::Dice;
 use crate::domain::time::EventTime;
 
 #[derive(Clone)]
-pub struct PinnedDice(ChaCha12Rng);
+pub(crate) struct PinnedDice(ChaCha12Rng);
 
 impl PinnedDice {
-    pub fn new(seed: u64) -> PinnedDice {
+    pub(crate) fn new(seed: u64) -> PinnedDice {
         PinnedDice(ChaCha12Rng::seed_from_u64(seed))
     }
 
     #[cfg(feature = "cli")]
-    pub fn from_seed(seed: [u8; 32]) -> PinnedDice {
+    pub(crate) fn from_seed(seed: [u8; 32]) -> PinnedDice {
         PinnedDice(ChaCha12Rng::from_seed(seed))
     }
 }

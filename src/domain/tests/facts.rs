@@ -10,27 +10,27 @@ use crate::domain::id::{TaskId, UserId};
 use crate::domain::role::Role;
 use crate::domain::time::{BusinessDate, EventTime};
 
-pub fn at(text: &str) -> EventTime {
+pub(super) fn at(text: &str) -> EventTime {
     text.parse().unwrap()
 }
 
-pub fn on(text: &str) -> BusinessDate {
+pub(super) fn on(text: &str) -> BusinessDate {
     text.parse().unwrap()
 }
 
-pub fn now() -> EventTime {
+pub(super) fn now() -> EventTime {
     at("2026-11-22T10:00:00Z")
 }
 
-pub fn user_id(login: &str) -> UserId {
+pub(super) fn user_id(login: &str) -> UserId {
     UserId::from_uuid(Uuid::new_v5(&Uuid::nil(), login.as_bytes()))
 }
 
-pub fn task_id(number: u64) -> TaskId {
+pub(super) fn task_id(number: u64) -> TaskId {
     TaskId::from_uuid(Uuid::from_u128(number.into()))
 }
 
-pub fn joined(login: &str, role: Role) -> Event {
+pub(super) fn joined(login: &str, role: Role) -> Event {
     let email = format!("{login}@popug.example");
     UserRegistered {
         user_id: user_id(login),
@@ -42,7 +42,7 @@ pub fn joined(login: &str, role: Role) -> Event {
     .into()
 }
 
-pub fn left(login: &str) -> Event {
+pub(super) fn left(login: &str) -> Event {
     UserDeactivated {
         user_id: user_id(login),
         reason: None,
@@ -50,7 +50,7 @@ pub fn left(login: &str) -> Event {
     .into()
 }
 
-pub fn created(number: u64) -> Event {
+pub(super) fn created(number: u64) -> Event {
     let title = format!("Task {number}");
     let created_by = user_id("anna");
     TaskCreated {
@@ -64,7 +64,7 @@ pub fn created(number: u64) -> Event {
     .into()
 }
 
-pub fn assigned(number: u64, login: &str) -> Event {
+pub(super) fn assigned(number: u64, login: &str) -> Event {
     TaskAssigned {
         task_id: task_id(number),
         assignee_id: user_id(login),
@@ -75,7 +75,7 @@ pub fn assigned(number: u64, login: &str) -> Event {
     .into()
 }
 
-pub fn completed(number: u64, login: &str) -> Event {
+pub(super) fn completed(number: u64, login: &str) -> Event {
     TaskCompleted {
         task_id: task_id(number),
         completed_by: user_id(login),

@@ -17,7 +17,7 @@ enum Change {
 }
 
 /// One of `good`, with up to five changes; `words` are put in.
-pub fn mutated(
+pub(crate) fn mutated(
     good: impl Strategy<Value = Vec<u8>>,
     words: &'static [&'static str],
 ) -> impl Strategy<Value = Vec<u8>> {

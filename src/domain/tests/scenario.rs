@@ -14,7 +14,7 @@ use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, Use
 
 type Decision = Result<Vec<Event>, Rejection>;
 
-pub enum Command<'a> {
+pub(super) enum Command<'a> {
     Register(Register),
     Change(&'a str, Change),
     SetRole(&'a str, &'a str),
@@ -26,13 +26,13 @@ pub enum Command<'a> {
 }
 
 /// Users in order of registration, tasks in order of their numbers.
-pub struct World {
+pub(super) struct World {
     pub users: Vec<User>,
     pub tasks: Vec<Task>,
     pub dice: PinnedDice,
 }
 
-pub fn given(events: impl IntoIterator<Item = Event>) -> World {
+pub(super) fn given(events: impl IntoIterator<Item = Event>) -> World {
     let mut world = World {
         users: Vec::new(),
         tasks: Vec::new(),
@@ -68,14 +68,14 @@ impl World {
         }
     }
 
-    pub fn user(&self, login: &str) -> &User {
+    pub(super) fn user(&self, login: &str) -> &User {
         self.users
             .iter()
             .find(|user| user.login == login)
             .expect("a given user")
     }
 
-    pub fn eligible(&self) -> Vec<UserId> {
+    pub(super) fn eligible(&self) -> Vec<UserId> {
         self.users
             .iter()
             .filter(|user| user.is_eligible())
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// What `actor`'s command leads to, which then has happened.
-    pub fn when(&mut self, actor: &str, command: Command<'_>) -> Decision {
+    pub(super) fn when(&mut self, actor: &str, command: Command<'_>) -> Decision {
         let mut dice = self.dice.clone();
         let decision = self.decide(self.user(actor), command, &mut dice);
         self.dice = dice;

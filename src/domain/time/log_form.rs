@@ -10,7 +10,7 @@ const DAYS_TO_1970: i64 = 719_468;
 const DAYS_PER_400_YEARS: i64 = 146_097;
 
 /// Microseconds since 1970 UTC; `None` for another form or an invalid time.
-pub fn read(text: &[u8]) -> Option<i64> {
+pub(super) fn read(text: &[u8]) -> Option<i64> {
     let text: &[u8; LENGTH] = text.try_into().ok()?;
     let separators = [
         (4, b'-'),
@@ -48,7 +48,7 @@ pub fn read(text: &[u8]) -> Option<i64> {
 }
 
 /// The form; `None` outside the years 0000 to 9999.
-pub fn written(micros: i64) -> Option<[u8; LENGTH]> {
+pub(super) fn written(micros: i64) -> Option<[u8; LENGTH]> {
     let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
     if !(0..=9999).contains(&year) {
         return None;

@@ -72,7 +72,7 @@ impl Counted {
 type Wrong = (FaultKind, String);
 
 impl Contents {
-    pub fn new(depth: Depth, marks: &[Sequence]) -> Contents {
+    pub(super) fn new(depth: Depth, marks: &[Sequence]) -> Contents {
         Contents {
             depth,
             actor: String::new(),
@@ -81,7 +81,7 @@ impl Contents {
     }
 
     /// What the event's type means to this version; or the first thing that is wrong.
-    pub fn check(&mut self, line: &Line<'_>) -> Result<LineKind, Wrong> {
+    pub(super) fn check(&mut self, line: &Line<'_>) -> Result<LineKind, Wrong> {
         self.envelope(line)?;
         let kind = line.kind();
         if !matches!(kind, LineKind::Known(_)) {

@@ -32,7 +32,7 @@ pub(super) struct ChunkRange {
 
 impl Plan {
     /// `None` if there is nothing to go by.
-    pub fn make(storage: &dyn Storage, audit: &mut Audit) -> Result<Option<Plan>, LogError> {
+    pub(super) fn make(storage: &dyn Storage, audit: &mut Audit) -> Result<Option<Plan>, LogError> {
         let segments = segment::list(storage)?;
         let Some((head, behind)) = find_head(storage, &segments, audit)? else {
             return Ok(None);

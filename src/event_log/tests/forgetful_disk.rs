@@ -15,7 +15,7 @@ use crate::event_log::storage::{Access, Storage, StorageFile};
 
 /// What happens at a chosen call that changes the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub(super) enum Fault {
     /// The call fails, half done; later ones work.
     Fail,
     /// The call is half done, and nothing works after it.
@@ -24,7 +24,7 @@ pub enum Fault {
 
 /// Clones share the same disk.
 #[derive(Clone)]
-pub struct ForgetfulDisk(Arc<Mutex<State>>);
+pub(super) struct ForgetfulDisk(Arc<Mutex<State>>);
 
 struct State {
     page_bytes: usize,
@@ -61,7 +61,7 @@ impl Luck {
 
 impl ForgetfulDisk {
     /// With an empty, durable head file, as creating a log leaves it.
-    pub fn with_empty_log(page_bytes: usize) -> ForgetfulDisk {
+    pub(super) fn with_empty_log(page_bytes: usize) -> ForgetfulDisk {
         let names = BTreeMap::from([("head".to_owned(), Arc::default())]);
         let durable_names = names.clone();
         let state = State {
@@ -80,17 +80,17 @@ impl ForgetfulDisk {
     }
 
     /// Calls so far that changed something.
-    pub fn changes(&self) -> usize {
+    pub(super) fn changes(&self) -> usize {
         self.state().changes
     }
 
     /// Lets the call number `change`, counted from 0 as in [`Self::changes`], go wrong.
-    pub fn fail_at(&self, change: usize, fault: Fault) {
+    pub(super) fn fail_at(&self, change: usize, fault: Fault) {
         self.state().fault = Some((change, fault));
     }
 
     /// What is found after the power comes back; `seed` chooses what else was kept.
-    pub fn after_crash(&self, seed: u64) -> ForgetfulDisk {
+    pub(super) fn after_crash(&self, seed: u64) -> ForgetfulDisk {
         let state = self.state();
         let mut luck = Luck(seed);
         let mut names = state.durable_names.clone();
@@ -125,13 +125,13 @@ impl ForgetfulDisk {
     }
 
     /// The contents of a file as processes see them.
-    pub fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
         self.state().names[name].lock().unwrap().written.clone()
     }
 
     /// Flips one bit of a file after the other, counted from the lowest one of its first byte, and
     /// puts the file back.
-    pub fn flip_each(
+    pub(super) fn flip_each(
         &self,
         name: &str,
         bits: impl IntoIterator<Item = usize>,
@@ -148,7 +148,7 @@ impl ForgetfulDisk {
     }
 
     /// Puts a file onto the disk, durably.
-    pub fn put(&self, name: &str, bytes: &[u8]) {
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) {
         let content = Content {
             written: bytes.to_vec(),
             durable: bytes.to_vec(),
@@ -160,7 +160,7 @@ impl ForgetfulDisk {
         state.durable_names.insert(name.to_owned(), content);
     }
 
-    pub fn delete(&self, name: &str) {
+    pub(super) fn delete(&self, name: &str) {
         let mut state = self.state();
         state.names.remove(name);
         state.durable_names.remove(name);

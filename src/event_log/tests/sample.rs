@@ -9,13 +9,13 @@ use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Hash, Head};
 use crate::event_log::{FileLog, LogError, Patience, encode};
 
-pub const AT_ONCE: Patience = Patience {
+pub(super) const AT_ONCE: Patience = Patience {
     wait: std::time::Duration::ZERO,
     holder: String::new(),
 };
 
 /// A batch of `events` tasks, the same for the same `number`.
-pub fn batch(number: u64, events: u64) -> Batch {
+pub(super) fn batch(number: u64, events: u64) -> Batch {
     let id = |kind: u128, index: u64| {
         Uuid::from_u128(kind << 64 | u128::from(number) << 32 | u128::from(index))
     };
@@ -47,7 +47,7 @@ pub fn batch(number: u64, events: u64) -> Batch {
 }
 
 /// What the log must hold after `batches`: its lines without newlines.
-pub fn lines_of(batches: &[Batch]) -> Vec<String> {
+pub(super) fn lines_of(batches: &[Batch]) -> Vec<String> {
     let (mut bytes, mut hash, mut first) = (Vec::new(), Hash::ZERO, Sequence::FIRST);
     for batch in batches {
         hash = encode::encode(batch, first, hash, &mut bytes);
@@ -60,7 +60,7 @@ pub fn lines_of(batches: &[Batch]) -> Vec<String> {
         .collect()
 }
 
-pub fn append_all(log: &FileLog, batches: &[Batch]) -> Head {
+pub(super) fn append_all(log: &FileLog, batches: &[Batch]) -> Head {
     let mut writer = log.writer(&AT_ONCE).unwrap();
     let mut head = *writer.head();
     for batch in batches {
@@ -70,12 +70,12 @@ pub fn append_all(log: &FileLog, batches: &[Batch]) -> Head {
 }
 
 /// What [`log_of_three_segments`] holds.
-pub fn batches() -> Vec<Batch> {
+pub(super) fn batches() -> Vec<Batch> {
     vec![batch(1, 2), batch(2, 1), batch(4, 2)]
 }
 
 /// A segment for each batch.
-pub fn log_of_three_segments() -> (ForgetfulDisk, FileLog) {
+pub(super) fn log_of_three_segments() -> (ForgetfulDisk, FileLog) {
     let disk = ForgetfulDisk::with_empty_log(4096);
     let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);
     append_all(&log, &batches());
@@ -83,7 +83,7 @@ pub fn log_of_three_segments() -> (ForgetfulDisk, FileLog) {
 }
 
 /// Every line up to the head, from `from` on.
-pub fn read_from(log: &FileLog, from: u64) -> Result<Vec<String>, LogError> {
+pub(super) fn read_from(log: &FileLog, from: u64) -> Result<Vec<String>, LogError> {
     let mut lines = Vec::new();
     log.for_each(Sequence(from), &mut |line| {
         lines.push(line.text.to_owned());
@@ -92,6 +92,6 @@ pub fn read_from(log: &FileLog, from: u64) -> Result<Vec<String>, LogError> {
     Ok(lines)
 }
 
-pub fn read(log: &FileLog) -> Result<Vec<String>, LogError> {
+pub(super) fn read(log: &FileLog) -> Result<Vec<String>, LogError> {
     read_from(log, 1)
 }

@@ -24,7 +24,7 @@ macro_rules! row {
 }
 
 /// Both files in one database: no table is in both with other rows.
-pub fn fill(connection: &Connection, history: &History, directory: &Path) {
+pub(super) fn fill(connection: &Connection, history: &History, directory: &Path) {
     connection
         .execute_batch(&format!("{COMMON}{ACCOUNTING}{ANALYTICS}"))
         .unwrap();

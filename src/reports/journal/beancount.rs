@@ -8,7 +8,7 @@ use crate::domain::ledger::entry::{Account, EntryKind};
 use crate::domain::money::Money;
 use crate::reports::journal::{Entry, Heading};
 
-pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (date, currency) = (heading.first_date, heading.currency);
     writeln!(
         out,
@@ -32,7 +32,11 @@ pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-pub fn write_entry(entry: &Entry<'_>, currency: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_entry(
+    entry: &Entry<'_>,
+    currency: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (debit, credit, amount) = (
         entry.posting.debit,
         entry.posting.credit,

@@ -6,7 +6,7 @@ use crate::domain::displayed::Displayed;
 use crate::domain::ledger::entry::{Account, EntryKind};
 use crate::reports::journal::{Entry, Heading};
 
-pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "; {}, as of sequence {}",
@@ -27,7 +27,11 @@ pub fn write_heading(heading: &Heading<'_>, out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-pub fn write_entry(entry: &Entry<'_>, currency: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_entry(
+    entry: &Entry<'_>,
+    currency: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let asserted = |account| match (entry.kind, account) {
         (EntryKind::Payout, Account::Popug) => format!(" = 0.00 {currency}"),
         _ => String::new(),

@@ -9,7 +9,7 @@ use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::Cell;
 
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let names: Vec<&str> = report
         .table
         .columns()

@@ -8,7 +8,7 @@ use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::{Cell, Table, Value};
 
 /// The whole report, on one line.
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let mut head = Vec::new();
     write_head(report, &mut head)?;
     out.write_all(&head)?;
@@ -24,7 +24,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
 }
 
 /// The rows alone, one object a line.
-pub fn write_lines(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let members = Members::of(&report.table);
     write_rows(report, out, |cells, line| {
         members.write_object(cells, line)?;

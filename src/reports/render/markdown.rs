@@ -11,7 +11,7 @@ use crate::reports::error::ReportError;
 use crate::reports::render::text::{footer, for_people, totals_row, write_rows, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Value};
 
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let zone = zone_of(report);
     let columns = report.table.columns();
     write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;

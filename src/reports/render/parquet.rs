@@ -21,7 +21,7 @@ const MONEY_DIGITS: usize = 18;
 
 /// # Errors
 /// [`ReportError::Frames`]: an amount of more than 18 digits, or `out` fails.
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let mut writer = ParquetWriter::new(out).batched(typed_frame(&report.table)?.schema())?;
     report.each_page(|table| Ok(writer.write_batch(&typed_frame(table)?)?))?;
     let version = ("popug-cli".to_owned(), env!("CARGO_PKG_VERSION").to_owned());

@@ -9,7 +9,7 @@ use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
 use crate::reports::table::Cell;
 
-pub fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     write_rows(report, out, |cells, line| {
         for (column, cell) in cells.enumerate() {
             if column > 0 {

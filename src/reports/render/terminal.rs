@@ -58,7 +58,11 @@ const DISPENSABLE: [&str; 9] = [
 const WORD_CHARS: usize = 16;
 
 /// Every page becomes a grid of its own; the totals are in the last.
-pub fn write(report: &Report, options: Options, out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn write(
+    report: &Report,
+    options: Options,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     let zone = zone_of(report);
     let (mut left_out, mut rows) = (Vec::new(), 0);
     report.each_page(|table| {

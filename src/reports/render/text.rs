@@ -13,7 +13,7 @@ use crate::reports::table::{Cell, Value};
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Writes the rows of all pages through one buffer. `row` appends one line to it.
-pub fn write_rows(
+pub(super) fn write_rows(
     report: &Report,
     out: &mut dyn Write,
     mut row: impl FnMut(&mut dyn Iterator<Item = Cell<&str>>, &mut Vec<u8>) -> io::Result<()>,
@@ -37,7 +37,7 @@ pub fn write_rows(
 }
 
 /// A cell that is not text, as programs read it: times in RFC 3339 UTC, null as nothing.
-pub fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null => Ok(()),
         Cell::Text(text) => to.write_all(text.as_bytes()),
@@ -114,7 +114,7 @@ fn push_digits(to: &mut Vec<u8>, number: u64, digits: u32) {
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.
-pub fn for_people(cell: Cell<&str>, zone: &TimeZone) -> String {
+pub(super) fn for_people(cell: Cell<&str>, zone: &TimeZone) -> String {
     match cell {
         Cell::Null => String::new(),
         Cell::Text(text) => text.to_owned(),
@@ -132,12 +132,12 @@ pub fn for_people(cell: Cell<&str>, zone: &TimeZone) -> String {
 }
 
 /// The company's zone. One that this build's database lacks shows UTC.
-pub fn zone_of(report: &Report) -> TimeZone {
+pub(super) fn zone_of(report: &Report) -> TimeZone {
     TimeZone::get(report.zone.name()).unwrap_or(TimeZone::UTC)
 }
 
 /// The totals that belong under a column, one for each; `None` when no column has one.
-pub fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
+pub(super) fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
     let total = |name: &str| {
         report
             .totals
@@ -155,7 +155,7 @@ pub fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
 }
 
 /// What is said under the table: facts beside the rows and totals that are of no column.
-pub fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
+pub(super) fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
     let is_column = |name: &str| {
         report
             .table

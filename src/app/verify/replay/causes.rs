@@ -69,7 +69,7 @@ pub(super) enum Caused {
 }
 
 impl Owed {
-    pub fn task(&self) -> TaskId {
+    pub(super) fn task(&self) -> TaskId {
         match &self.event {
             Caused::Assigned(e) => e.task_id,
             Caused::Completed(e) => e.task_id,
@@ -77,14 +77,14 @@ impl Owed {
     }
 
     /// Whose balance changes.
-    pub fn user(&self) -> UserId {
+    pub(super) fn user(&self) -> UserId {
         match &self.event {
             Caused::Assigned(e) => e.assignee_id,
             Caused::Completed(e) => e.completed_by,
         }
     }
 
-    pub fn kind(&self) -> EntryKind {
+    pub(super) fn kind(&self) -> EntryKind {
         match &self.event {
             Caused::Assigned(_) => EntryKind::Fee,
             Caused::Completed(_) => EntryKind::Reward,
@@ -102,7 +102,7 @@ pub(super) fn cause_of(recorded: &Recorded<'_>) -> Cause {
 
 impl Tasks {
     /// Forgets a task that no event of the books is expected of any more.
-    pub fn forget_if_finished(&mut self, id: TaskId) {
+    pub(super) fn forget_if_finished(&mut self, id: TaskId) {
         let settled_at = |task: &Task| {
             let is_over = task.is_priced && task.owed == 0;
             let settled = task.completed.as_ref().filter(|done| done.is_settled);

@@ -53,7 +53,7 @@ impl From<&MailFailed> for Attempt {
 
 impl Mails {
     /// A payout was made: its mail is owed.
-    pub fn owe(&mut self, payout: EventId, e: &PayoutMade) {
+    pub(super) fn owe(&mut self, payout: EventId, e: &PayoutMade) {
         if !self.sent.contains(&e.payout_id) {
             self.unsent.entry(e.payout_id).or_insert(Mail {
                 user: e.user_id,

@@ -43,7 +43,7 @@ use mails::{Attempt, Mails};
 /// More violations than these are counted only: one wrong price would name every later fee.
 const VIOLATIONS_MAX: usize = 1_000;
 
-pub struct Replay {
+pub(super) struct Replay {
     /// `None` before the company is founded.
     books: Option<Books>,
     users: HashMap<UserId, User>,
@@ -79,7 +79,7 @@ pub struct Replay {
 
 impl Replay {
     /// A replay of a log with these decisions, in their order, and with corrections of these entries.
-    pub fn new(decisions: Vec<Resolution>, corrected: &[EntryId]) -> Replay {
+    pub(super) fn new(decisions: Vec<Resolution>, corrected: &[EntryId]) -> Replay {
         Replay {
             books: None,
             users: HashMap::new(),
@@ -106,16 +106,16 @@ impl Replay {
     }
 
     /// The last event that was replayed or passed over.
-    pub fn read_through(&self) -> Sequence {
+    pub(super) fn read_through(&self) -> Sequence {
         self.read
     }
 
-    pub fn is_founded(&self) -> bool {
+    pub(super) fn is_founded(&self) -> bool {
         self.books.is_some()
     }
 
     /// Passes over an event that cannot be read.
-    pub fn pass_over(&mut self, at: Sequence) {
+    pub(super) fn pass_over(&mut self, at: Sequence) {
         self.read = at;
         self.lacks_events = true;
     }
@@ -124,7 +124,11 @@ impl Replay {
     ///
     /// # Errors
     /// If an event that was decided about cannot be read.
-    pub fn follow(&mut self, log: &FileLog, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
+    pub(super) fn follow(
+        &mut self,
+        log: &FileLog,
+        recorded: &Recorded<'_>,
+    ) -> Result<(), ConsumeError> {
         let at = recorded.sequence;
         self.decide_letters_before(log, at)?;
         if at > self.batch_last {
@@ -225,7 +229,7 @@ impl Replay {
     }
 
     /// Everything that was found, with what holds of a whole log only.
-    pub fn end(mut self) -> Vec<Violation> {
+    pub(super) fn end(mut self) -> Vec<Violation> {
         self.check_nothing_missing();
         if self.untold > 0 {
             let what = format!("{} further violations are not listed", self.untold);

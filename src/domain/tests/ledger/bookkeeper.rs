@@ -21,7 +21,7 @@ use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::domain::user::User;
 
 #[derive(Clone)]
-pub struct Bookkeeper {
+pub(super) struct Bookkeeper {
     pub books: Books,
     pub facts: Vec<Fact>,
     /// Per entry the last date that was closed when it was posted.
@@ -31,7 +31,7 @@ pub struct Bookkeeper {
     last_cause: u64,
 }
 
-pub fn company(time_zone: &str, founded: EventTime) -> Company {
+pub(super) fn company(time_zone: &str, founded: EventTime) -> Company {
     let founding = CompanyFounded {
         company_id: CompanyId::from_uuid(Uuid::from_u128(7)),
         name: "UberPopug".into(),
@@ -43,12 +43,12 @@ pub fn company(time_zone: &str, founded: EventTime) -> Company {
     Company::from_founding(&founding, founded).unwrap()
 }
 
-pub fn zone(name: &str) -> Zone {
+pub(super) fn zone(name: &str) -> Zone {
     Zone::named(name).unwrap()
 }
 
 /// Founded at `founded` in `time_zone`.
-pub fn bookkeeper(time_zone: &str, founded: &str) -> Bookkeeper {
+pub(super) fn bookkeeper(time_zone: &str, founded: &str) -> Bookkeeper {
     Bookkeeper {
         books: Books::new(company(time_zone, at(founded))),
         facts: Vec::new(),
@@ -61,7 +61,7 @@ pub fn bookkeeper(time_zone: &str, founded: &str) -> Bookkeeper {
 
 impl Bookkeeper {
     /// A task that costs `units` is handed to `login`.
-    pub fn fee(&mut self, login: &str, units: i64, time: EventTime) -> BalanceChanged {
+    pub(super) fn fee(&mut self, login: &str, units: i64, time: EventTime) -> BalanceChanged {
         let (cause, mut task) = (self.cause(time), task_account(units, 0));
         let assigned = TaskAssigned {
             task_id: task_id(self.last_cause),
@@ -76,7 +76,7 @@ impl Bookkeeper {
     }
 
     /// `login` finishes a task that pays `units`.
-    pub fn reward(
+    pub(super) fn reward(
         &mut self,
         login: &str,
         units: i64,
@@ -97,7 +97,7 @@ impl Bookkeeper {
     }
 
     /// `actor` corrects `entry`, of which earlier corrections are known.
-    pub fn correct(
+    pub(super) fn correct(
         &mut self,
         actor: &User,
         entry: &BalanceChanged,
@@ -121,7 +121,7 @@ impl Bookkeeper {
         Ok(self.last_entry())
     }
 
-    pub fn original(&self, entry: &BalanceChanged) -> Original {
+    pub(super) fn original(&self, entry: &BalanceChanged) -> Original {
         let corrections = self
             .entries()
             .filter(|other| other.corrects == Some(entry.entry_id));
@@ -137,7 +137,7 @@ impl Bookkeeper {
     }
 
     /// Closes every finished open date, as `close` does, up to and including `last`.
-    pub fn close(&mut self, now: EventTime, last: Option<BusinessDate>) -> Vec<DayClosed> {
+    pub(super) fn close(&mut self, now: EventTime, last: Option<BusinessDate>) -> Vec<DayClosed> {
         let before = self.closes.len();
         while self.books.next_to_close(now, last).is_some() {
             let closing = Closing {
@@ -151,20 +151,20 @@ impl Bookkeeper {
         self.closes[before..].to_vec()
     }
 
-    pub fn entries(&self) -> impl Iterator<Item = &BalanceChanged> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = &BalanceChanged> {
         self.posted.iter().map(|(entry, _)| entry)
     }
 
-    pub fn last_entry(&self) -> BalanceChanged {
+    pub(super) fn last_entry(&self) -> BalanceChanged {
         self.entries().last().expect("an entry").clone()
     }
 
-    pub fn balance(&self, login: &str) -> Money {
+    pub(super) fn balance(&self, login: &str) -> Money {
         self.books.balance(user_id(login))
     }
 
     /// Rule A4, from the entries alone.
-    pub fn end_of(&self, date: BusinessDate, login: &str) -> Money {
+    pub(super) fn end_of(&self, date: BusinessDate, login: &str) -> Money {
         let theirs = self
             .entries()
             .filter(|entry| entry.user_id == user_id(login) && entry.business_date <= date);
@@ -172,7 +172,7 @@ impl Bookkeeper {
     }
 
     /// Date and amount of the user's payouts.
-    pub fn paid(&self, login: &str) -> Vec<(BusinessDate, Money)> {
+    pub(super) fn paid(&self, login: &str) -> Vec<(BusinessDate, Money)> {
         let theirs = self
             .payouts
             .iter()
@@ -221,7 +221,7 @@ fn task_account(fee: i64, reward: i64) -> TaskAccount {
 }
 
 /// The sums of a kind of entries, as positive where they are fees or payouts.
-pub fn sum_of(entries: &[&BalanceChanged], kind: EntryKind) -> Money {
+pub(super) fn sum_of(entries: &[&BalanceChanged], kind: EntryKind) -> Money {
     let sum: Money = entries
         .iter()
         .filter(|entry| entry.kind == kind)

@@ -12,7 +12,7 @@ use crate::domain::tests::ledger::invariants::assert_invariants;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
-pub fn accountant(login: &str) -> User {
+pub(super) fn accountant(login: &str) -> User {
     user(login, Role::Accountant)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::money::Money;
 use crate::domain::tests::ledger::bookkeeper::{Bookkeeper, sum_of};
 use crate::domain::time::BusinessDate;
 
-pub fn assert_invariants(keeper: &Bookkeeper) {
+pub(super) fn assert_invariants(keeper: &Bookkeeper) {
     balances_are_sums(keeper);
     postings_balance(keeper);
     management_earns_what_popugs_lose(keeper);

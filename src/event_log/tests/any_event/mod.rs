@@ -16,11 +16,11 @@ use crate::domain::time::{BusinessDate, EventTime};
 use crate::event_log::{Batch, Hash};
 use values::*;
 
-pub fn any_event() -> impl Strategy<Value = Event> {
+pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     select(EventKind::ALL).prop_flat_map(any_event_of)
 }
 
-pub fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
+pub(crate) fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
     match kind {
         EventKind::CompanyFounded => company_founded(),
         EventKind::UserRegistered => user_registered(),
@@ -136,7 +136,7 @@ pub fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
 }
 
 /// A batch of up to six events with any key.
-pub fn any_batch() -> impl Strategy<Value = Batch> {
+pub(crate) fn any_batch() -> impl Strategy<Value = Batch> {
     let fact = (uuid(), of(uuid()), any_event()).prop_map(|(id, causation, event)| Fact {
         id: EventId::from_uuid(id),
         causation: causation.map(EventId::from_uuid),
@@ -160,7 +160,7 @@ pub fn any_batch() -> impl Strategy<Value = Batch> {
 }
 
 /// Up to 80 characters of anything: quotes, backslashes, controls, line breaks, emoji.
-pub fn any_text() -> impl Strategy<Value = String> {
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
     let special = select(vec![
         '"', '\\', '\n', '\r', '\0', '\u{7f}', '\u{2028}', '\u{202e}', 'ж', '🦜', '}', ',',
     ]);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub fn line_of_text(chars_max: usize) -> impl Strategy<Value = String> {
+pub(super) fn line_of_text(chars_max: usize) -> impl Strategy<Value = String> {
     let special = select(vec![
         '"', '\\', '\t', '\u{1}', '\u{202e}', 'ж', 'É', '🦜', '}', ',',
     ]);
@@ -14,76 +14,76 @@ pub fn line_of_text(chars_max: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(character, 1..=chars_max.min(60)).prop_map(String::from_iter)
 }
 
-pub fn address() -> impl Strategy<Value = String> {
+pub(super) fn address() -> impl Strategy<Value = String> {
     "[a-zа-я0-9.+-]{1,20}@[a-z0-9-]{1,12}\\.example"
 }
 
-pub fn uuid() -> impl Strategy<Value = uuid::Uuid> {
+pub(super) fn uuid() -> impl Strategy<Value = uuid::Uuid> {
     any::<[u8; 16]>().prop_map(|bytes| uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
-pub fn user() -> impl Strategy<Value = UserId> {
+pub(super) fn user() -> impl Strategy<Value = UserId> {
     uuid().prop_map(UserId::from_uuid)
 }
 
-pub fn task() -> impl Strategy<Value = TaskId> {
+pub(super) fn task() -> impl Strategy<Value = TaskId> {
     uuid().prop_map(TaskId::from_uuid)
 }
 
-pub fn payout() -> impl Strategy<Value = PayoutId> {
+pub(super) fn payout() -> impl Strategy<Value = PayoutId> {
     uuid().prop_map(PayoutId::from_uuid)
 }
 
-pub fn entry() -> impl Strategy<Value = EntryId> {
+pub(super) fn entry() -> impl Strategy<Value = EntryId> {
     uuid().prop_map(EntryId::from_uuid)
 }
 
-pub fn role() -> impl Strategy<Value = Role> {
+pub(super) fn role() -> impl Strategy<Value = Role> {
     select(&Role::ALL[..])
 }
 
-pub fn jira_id() -> impl Strategy<Value = String> {
+pub(super) fn jira_id() -> impl Strategy<Value = String> {
     "[A-Z][A-Z0-9]{0,5}-[0-9]{1,6}"
 }
 
-pub fn count() -> impl Strategy<Value = u64> {
+pub(super) fn count() -> impl Strategy<Value = u64> {
     prop_oneof![0..100_u64, 0..=bounds::COUNT_MAX]
 }
 
-pub fn number() -> impl Strategy<Value = u64> {
+pub(super) fn number() -> impl Strategy<Value = u64> {
     1..=bounds::COUNT_MAX
 }
 
-pub fn ordinal() -> impl Strategy<Value = u32> {
+pub(super) fn ordinal() -> impl Strategy<Value = u32> {
     1..=bounds::ORDINAL_MAX
 }
 
-pub fn sequence() -> impl Strategy<Value = Sequence> {
+pub(super) fn sequence() -> impl Strategy<Value = Sequence> {
     (1..=Sequence::MAX.0).prop_map(Sequence)
 }
 
-pub fn signed() -> impl Strategy<Value = Money> {
+pub(super) fn signed() -> impl Strategy<Value = Money> {
     (-bounds::MINOR_MAX..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
-pub fn positive() -> impl Strategy<Value = Money> {
+pub(super) fn positive() -> impl Strategy<Value = Money> {
     (1..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
-pub fn not_negative() -> impl Strategy<Value = Money> {
+pub(super) fn not_negative() -> impl Strategy<Value = Money> {
     (0..=bounds::MINOR_MAX).prop_map(Money::from_minor)
 }
 
-pub fn ordered() -> impl Strategy<Value = (Money, Money)> {
+pub(super) fn ordered() -> impl Strategy<Value = (Money, Money)> {
     (not_negative(), not_negative()).prop_map(|(one, other)| (one.min(other), one.max(other)))
 }
 
 /// In the years 1970 to 9998.
-pub fn moment() -> impl Strategy<Value = EventTime> {
+pub(super) fn moment() -> impl Strategy<Value = EventTime> {
     (0..bounds::END_MICROS).prop_map(|micros| EventTime::from_micros(micros).expect("in range"))
 }
 
-pub fn date() -> impl Strategy<Value = BusinessDate> {
+pub(super) fn date() -> impl Strategy<Value = BusinessDate> {
     (bounds::DATES.start().epoch_days()..=bounds::DATES.end().epoch_days())
         .prop_map(BusinessDate::from_epoch_days)
 }

@@ -41,14 +41,14 @@ const LOGINS: [&str; 10] = [
 
 /// How much happens.
 #[derive(Clone, Copy)]
-pub struct Size {
+pub(super) struct Size {
     pub users: usize,
     pub dates: usize,
     pub deeds_per_date: usize,
 }
 
 /// A fact of one kind with where and when it was recorded.
-pub struct At<T> {
+pub(super) struct At<T> {
     pub sequence: u64,
     pub time: EventTime,
     pub fact: T,
@@ -56,13 +56,13 @@ pub struct At<T> {
 
 /// What an event made of a user.
 #[derive(Clone)]
-pub struct Change {
+pub(super) struct Change {
     pub sequence: u64,
     pub on: BusinessDate,
     pub user: User,
 }
 
-pub struct History {
+pub(super) struct History {
     pub company: Company,
     pub founded_at: EventTime,
     /// As they are at the end.
@@ -82,7 +82,7 @@ pub struct History {
 }
 
 impl History {
-    pub fn of(seed: u64, size: Size) -> History {
+    pub(super) fn of(seed: u64, size: Size) -> History {
         let mut life = Life::founded(seed, size.users);
         for day in 0..size.dates {
             life.one_date(day, size.deeds_per_date);
@@ -92,7 +92,7 @@ impl History {
         life.history
     }
 
-    pub fn user(&self, login: &str) -> &User {
+    pub(super) fn user(&self, login: &str) -> &User {
         self.users
             .iter()
             .find(|user| user.login == login)
@@ -100,7 +100,7 @@ impl History {
     }
 
     /// What somebody was at the end of a date: before that of the registration as registered, but not active.
-    pub fn user_on(&self, user: UserId, date: BusinessDate) -> User {
+    pub(super) fn user_on(&self, user: UserId, date: BusinessDate) -> User {
         let mut changes = self
             .changes
             .iter()

@@ -83,18 +83,18 @@ const AT_ONCE: Patience = Patience {
 /// So small that the log has several segments.
 const SEGMENT_BYTES_MAX: u64 = 20_000;
 
-pub struct Store {
+pub(super) struct Store {
     directory: TempDir,
 }
 
 impl Store {
     /// A copy of the company.
-    pub fn sound() -> Store {
+    pub(super) fn sound() -> Store {
         static MADE: OnceLock<Store> = OnceLock::new();
         MADE.get_or_init(Store::make).copied()
     }
 
-    pub fn copied(&self) -> Store {
+    pub(super) fn copied(&self) -> Store {
         let store = Store {
             directory: tempfile::tempdir().unwrap(),
         };
@@ -102,11 +102,11 @@ impl Store {
         store
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.directory.path().join("store")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.root().join(name)
     }
 
@@ -152,14 +152,14 @@ impl Store {
         App::open(opening).unwrap()
     }
 
-    pub fn verify(&self, deep: bool) -> Findings {
+    pub(super) fn verify(&self, deep: bool) -> Findings {
         self.app(&Pinned::at("2026-11-22T10:00:00Z"))
             .verify(deep, &|_, _, _| {})
             .unwrap()
     }
 
     /// A write that no consumer has followed.
-    pub fn complete_somebodys_task(&self) {
+    pub(super) fn complete_somebodys_task(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         Days {
             app: self.app(&clock),
@@ -170,7 +170,7 @@ impl Store {
 
     /// Somebody works with a version whose analytics cannot read the last entry, and sets it aside.
     /// This version's accounting and analytics follow.
-    pub fn set_an_entry_aside_for_analytics(&self) {
+    pub(super) fn set_an_entry_aside_for_analytics(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         self.set_aside(&self.app(&clock), Consumer::Analytics, |event| {
             matches!(event, Event::BalanceChanged(_))
@@ -179,7 +179,7 @@ impl Store {
     }
 
     /// Accounting and analytics follow.
-    pub fn consume(&self) {
+    pub(super) fn consume(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         let app = self.app(&clock);
         app.consume_accounting().unwrap();
@@ -188,7 +188,7 @@ impl Store {
 
     /// What wanda is charged waits, what others are charged later does not. When hers does not
     /// wait any more, an entry is corrected before accounting runs.
-    pub fn correct_an_entry_while_a_released_charge_is_owed(&self) {
+    pub(super) fn correct_an_entry_while_a_released_charge_is_owed(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         let days = Days {
             app: self.app(&clock),
@@ -252,7 +252,7 @@ impl Store {
         at
     }
 
-    pub fn append(&self, batch: &Batch) -> u64 {
+    pub(super) fn append(&self, batch: &Batch) -> u64 {
         let log = self.log();
         let mut writer = log.writer(&AT_ONCE).unwrap();
         let head = *writer.head();
@@ -261,7 +261,7 @@ impl Store {
 
     /// Changes the last line of this type in a log of one segment, with right hashes, and drops the head file,
     /// which names the line that was the last. The line's sequence.
-    pub fn forge(&self, type_name: &str, from: &str, to: &str) -> usize {
+    pub(super) fn forge(&self, type_name: &str, from: &str, to: &str) -> usize {
         const HASH_SUFFIX_BYTES: usize = 75;
         let path = self.segments().pop().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -289,7 +289,7 @@ impl Store {
     }
 
     /// An event that this program cannot write, of the notifier. Its sequence.
-    pub fn append_of_type(&self, type_name: &str) -> u64 {
+    pub(super) fn append_of_type(&self, type_name: &str) -> u64 {
         let head = self.log().head().unwrap();
         let (sequence, log) = (head.sequence.next(), self.log());
         let (last, id) = (
@@ -316,7 +316,7 @@ impl Store {
         sequence.0
     }
 
-    pub fn segments(&self) -> Vec<PathBuf> {
+    pub(super) fn segments(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.path("log"))
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -325,19 +325,19 @@ impl Store {
         segments
     }
 
-    pub fn log_bytes(&self) -> u64 {
+    pub(super) fn log_bytes(&self) -> u64 {
         self.segments()
             .iter()
             .map(|path| std::fs::metadata(path).unwrap().len())
             .sum()
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str) {
         std::fs::remove_file(self.path(name)).unwrap();
     }
 
     /// Every file with its contents.
-    pub fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub(super) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
         let mut directories = vec![self.root()];
         while let Some(directory) = directories.pop() {
@@ -353,13 +353,13 @@ impl Store {
         contents
     }
 
-    pub fn log(&self) -> FileLog {
+    pub(super) fn log(&self) -> FileLog {
         FileLog::open(&self.path("log"))
             .unwrap()
             .with_segment_bytes_max(SEGMENT_BYTES_MAX)
     }
 
-    pub fn batches(&self) -> Vec<Batch> {
+    pub(super) fn batches(&self) -> Vec<Batch> {
         let (mut batches, mut facts) = (Vec::new(), Vec::new());
         let mut first = None;
         let read = |line: &crate::event_log::Line<'_>| {
@@ -387,7 +387,7 @@ impl Store {
     }
 
     /// Replaces the log by one of these batches, with right hashes, and drops all tables.
-    pub fn craft(batches: &[Batch]) -> Store {
+    pub(super) fn craft(batches: &[Batch]) -> Store {
         let store = Store {
             directory: tempfile::tempdir().unwrap(),
         };
