@@ -79,6 +79,9 @@ pub enum AppError {
         source: std::io::Error,
     },
 
+    /// The events of the request stand behind the head, where the next writer finds and acknowledges them.
+    #[error("the request is written, but not acknowledged")]
+    NotAcknowledged { source: LogError },
     /// A simulation would have to begin before the log's last event.
     #[error("the log's last event is of {last}, but {days} finished days begin at {start}")]
     NoRoom {
@@ -109,6 +112,10 @@ impl AppError {
 pub fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        // The engines' numbers say the same once more.
+        if cause.is::<duckdb::ffi::Error>() || cause.is::<rusqlite::ffi::Error>() {
+            continue;
+        }
         let cause = cause.to_string();
         if !text.contains(&cause) {
             text = format!("{text}: {cause}");

@@ -223,8 +223,9 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     }
 
     /// Lets go of the writer lock when something has failed, and settles what that left behind the
-    /// head: what is whole is published, the rest is cut. Returns the sequence at which the appender began.
-    pub(super) fn settle(self) -> Result<Sequence, LogError> {
+    /// head: what is whole is published, the rest is cut. If that fails too, the next writer does it.
+    /// Returns the sequence at which the appender began.
+    pub(super) fn settle(self) -> Sequence {
         let BatchAppender {
             around,
             writer,
@@ -232,8 +233,8 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             ..
         } = self;
         drop(writer);
-        around.log.settle(&around.patience())?;
-        Ok(began)
+        let _ = around.log.settle(&around.patience());
+        began
     }
 
     /// Closes every date that is finished at `at` and still open, with everything before it

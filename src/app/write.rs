@@ -15,7 +15,7 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, FileLog, Hash, Writer};
+use crate::event_log::{Batch, FileLog, Hash, LogError, Tail, Writer};
 use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateIndex, set_aside};
 use crate::turn::begin_again;
 use crate::turn::clock::{StampError, stamp};
@@ -163,6 +163,17 @@ impl App<'_> {
         }))
     }
 
+    /// Says so of a request whose append failed, if all of it stands behind the head. The writer lock is still held.
+    fn is_acknowledged_later(&self, head: Sequence, error: LogError) -> AppError {
+        let is_written = |tail: Tail| tail.end.sequence > head;
+        match error {
+            LogError::Io { .. } if self.log.tail().is_ok_and(is_written) => {
+                AppError::NotAcknowledged { source: error }
+            }
+            other => other.into(),
+        }
+    }
+
     fn append_and_follow(
         &self,
         writer: &mut Writer<'_>,
@@ -170,7 +181,9 @@ impl App<'_> {
         batch: Batch,
     ) -> Result<Outcome, AppError> {
         let expected = *writer.head();
-        let head = writer.append(&expected, &batch)?;
+        let head = writer
+            .append(&expected, &batch)
+            .map_err(|error| self.is_acknowledged_later(expected.sequence, error))?;
         // From here on the command has succeeded. An index that cannot follow is brought to the head
         // by whoever needs it next.
         let first = expected.sequence.next();

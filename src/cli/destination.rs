@@ -48,7 +48,7 @@ impl Destination {
                 to: To::Stream(BufWriter::new(file)),
             });
         }
-        let place = std::fs::canonicalize(path).unwrap_or_else(|_| in_its_directory(path));
+        let place = followed(path).map_err(|error| cannot_write(path, &error))?;
         Ok(Destination {
             path: path.to_owned(),
             to: To::Place(Place::beside(&place)?),
@@ -93,11 +93,22 @@ impl Destination {
     }
 }
 
-/// A file that is not there yet, by the one name of its directory.
-fn in_its_directory(path: &Path) -> PathBuf {
-    match (std::fs::canonicalize(parent_of(path)), path.file_name()) {
-        (Ok(parent), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
+/// The place that a path leads to, through every link, also if no file is there yet.
+///
+/// # Errors
+/// If its links lead back to themselves.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        resolved => return resolved,
+    }
+    let parent = parent_of(path);
+    match (std::fs::read_link(path), path.file_name()) {
+        (Ok(target), _) => followed(&parent.join(target)),
+        (Err(_), Some(name)) => {
+            Ok(std::fs::canonicalize(parent).map_or_else(|_| path.to_owned(), |it| it.join(name)))
+        }
+        (Err(_), None) => Ok(path.to_owned()),
     }
 }
 
@@ -157,4 +168,5 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
         "io",
         format!("cannot write {}: {error}", path.display()),
     )
+    .hint_of_cause(path, error)
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use crate::app::error::in_full;
@@ -23,7 +24,7 @@ use crate::event_log::LogError;
 use crate::files::held::named;
 use crate::reports::error::ReportError;
 use crate::state::{LiveFile, StateError, set_aside};
-use crate::store::{StoreError, is_full_disk, is_out_of_memory, is_too_large};
+use crate::store::{StoreError, is_full_disk, is_out_of_memory};
 
 /// Exit codes of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,13 +139,21 @@ impl Failure {
         }
     }
 
+    /// What to do where a file cannot grow. Neither SQLite nor DuckDB tells a full disk from a limit on files.
+    #[must_use]
+    fn hint_of_room(self) -> Failure {
+        match getrlimit(Resource::Fsize).current {
+            None => self.hint(MAKE_ROOM),
+            Some(_) => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
+        }
+    }
+
     /// What to do about what the system says of `path`.
     #[must_use]
-    fn hint_of_cause(self, path: &Path, source: &io::Error) -> Failure {
+    pub(super) fn hint_of_cause(self, path: &Path, source: &io::Error) -> Failure {
         use io::ErrorKind as Kind;
         match source.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded => self.hint(MAKE_ROOM),
-            Kind::FileTooLarge => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => self.hint_of_room(),
             Kind::PermissionDenied => self.denied(path),
             Kind::ReadOnlyFilesystem => {
                 self.hint("its disk is mounted read-only: mount it for writing, or use a directory on another disk")
@@ -257,10 +266,10 @@ fn of_tables(source: &duckdb::Error, code: &str, message: String) -> Failure {
         return Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS);
     }
     let failure = Failure::new(Exit::Failure, code, message);
-    match (is_full_disk(source), is_too_large(source)) {
-        (_, true) => failure.hint(MAKE_ROOM).hint(FILE_LIMIT),
-        (true, false) => failure.hint(MAKE_ROOM),
-        (false, false) => failure,
+    if is_full_disk(source) {
+        failure.hint_of_room()
+    } else {
+        failure
     }
 }
 
@@ -292,10 +301,10 @@ impl From<StoreError> for Failure {
 
 const WAIT_LONGER: &str = "try again, or wait longer with --lock-wait 60s";
 const MOVE_AWAY: &str = "move the file or directory out of the way and repeat the command";
-const MAKE_ROOM: &str = "make room on its disk: nothing is lost, and work goes on by itself";
+const MAKE_ROOM: &str = "make room on its disk";
 const FEWER_ROWS: &str =
     "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
-const FILE_LIMIT: &str = "`ulimit -f` shows how large a file may become here";
+const FILE_LIMIT: &str = "`ulimit -f` limits the size of a file here; raise it";
 const REBUILD_INDEX: &str =
     "`popug-cli consume tracker --rebuild` rebuilds the index from this log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
@@ -313,11 +322,8 @@ impl From<StateError> for Failure {
             refused if refused.is_forbidden() => {
                 Failure::new(Exit::Failure, "state_index", in_full(&refused)).denied(refused.path())
             }
-            // SQLite does not tell a full disk from a limit on the size of files.
             full if full.is_full_disk() => {
-                Failure::new(Exit::Failure, "state_index", in_full(&full))
-                    .hint(MAKE_ROOM)
-                    .hint(FILE_LIMIT)
+                Failure::new(Exit::Failure, "state_index", in_full(&full)).hint_of_room()
             }
             // A command that identifies its caller stops here too.
             StateError::Contradiction { .. } => Failure::new(

@@ -59,18 +59,15 @@ pub(super) fn first_line(error: &duckdb::Error) -> String {
         .to_owned()
 }
 
-/// Whether the disk is full. DuckDB gives this only as text.
+/// Whether the disk is full, or the file may not grow (`ulimit -f`). DuckDB gives this only as text.
 pub fn is_full_disk(error: &duckdb::Error) -> bool {
+    const WORDS: [&str; 3] = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "File too large",
+    ];
     let text = error.to_string();
-    is_too_large(error)
-        || ["No space left on device", "Disk quota exceeded"]
-            .iter()
-            .any(|words| text.contains(words))
-}
-
-/// Whether the file would exceed the permitted size (`ulimit -f`). DuckDB gives this only as text.
-pub fn is_too_large(error: &duckdb::Error) -> bool {
-    error.to_string().contains("File too large")
+    WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Whether a result fits neither into memory nor on the disk beside the tables. DuckDB gives this

@@ -15,4 +15,4 @@ pub mod write_ahead;
 
 pub use database::{Database, Tables};
 pub use directory::StoreDirectory;
-pub use error::{StoreError, is_damage, is_full_disk, is_out_of_memory, is_too_large};
+pub use error::{StoreError, is_damage, is_full_disk, is_out_of_memory};

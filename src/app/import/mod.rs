@@ -94,6 +94,9 @@ pub enum ImportError {
     /// Nothing was imported, because these rows cannot be.
     #[error("{} of {rows} rows cannot be imported; nothing was", bad.len())]
     BadRows { bad: Vec<BadRow>, rows: u64 },
+    /// It failed before it appended anything.
+    #[error("no row was imported")]
+    NotBegun { source: AppError },
     /// It failed midway. What is in the log stays, and the same import goes on behind it.
     #[error("{in_log} of {rows} rows are in the log")]
     Stopped {
@@ -181,25 +184,29 @@ impl App<'_> {
         if kind != ImportKind::Activity {
             planner.at_once(stamp(appender.writer().last_time(), &self.around())?);
         }
-        let (plan, decider) = planner.decide_all(kind, progress)?;
+        let (plan, decider) = planner
+            .decide_all(kind, progress)
+            .map_err(|error| match error {
+                AppError::State(ref full) if full.is_full_disk() => {
+                    ImportError::NotBegun { source: error }
+                }
+                other => other.into(),
+            })?;
         let mut summary = settle(csv_file, plan.summary, options.on_error)?;
         match perform(plan.steps, &mut summary, &mut appender, decider) {
             Ok(()) => Ok(summary),
             Err(error) if self.log.is_draft() => Err(error.into()),
-            Err(error) => Err(self.stopped(&summary, appender.settle(), error)),
+            Err(error) => {
+                let began = appender.settle();
+                Err(self.stopped(&summary, began, error))
+            }
         }
     }
 
     /// What is said of an import that stopped midway, once the end of the log is settled.
-    fn stopped(
-        &self,
-        summary: &ImportSummary,
-        settled: Result<Sequence, LogError>,
-        source: AppError,
-    ) -> ImportError {
+    fn stopped(&self, summary: &ImportSummary, began: Sequence, source: AppError) -> ImportError {
         let rows = summary.rows;
-        // Where even that fails, nobody knows yet how much is in the log; the next writer finds out.
-        match settled.and_then(|began| appended_rows(&self.log, began)) {
+        match appended_rows(&self.log, began) {
             Ok(appended) => ImportError::Stopped {
                 in_log: summary.replayed + summary.skipped + summary.closed + appended,
                 rows,

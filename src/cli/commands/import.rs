@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::app::AppError;
 use crate::app::import::{
     BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError, Reading,
 };
@@ -19,6 +20,9 @@ use crate::domain::role::Right;
 use crate::reports::table::Table;
 use crate::store::StoreDirectory;
 use crate::store::directory::{self, is_same};
+
+/// Bad rows of a refused file that are told. `--rejects` writes them all.
+const BAD_ROWS_SHOWN: usize = 100;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Import {
@@ -250,17 +254,15 @@ fn failure(kind: ImportKind, error: ImportError) -> Failure {
             ..Failure::new(Exit::Rejected, "bad_csv", message)
         },
         ImportError::BadRows { bad, .. } => Failure {
-            hints: bad.iter().flat_map(places_and_reasons).collect(),
+            hints: bad_rows(&bad),
             ..Failure::new(Exit::Rejected, "bad_rows", message)
         }
         .hint("mend them, or leave them out with --on-error skip --rejects FILE"),
+        ImportError::NotBegun { source } => {
+            behind(source, &message).hint("run the same command again")
+        }
         ImportError::Stopped { source, .. } => {
-            let stopped = Failure::from(source);
-            let stopped = Failure {
-                message: format!("{}; {message}", stopped.message),
-                ..stopped
-            }
-            .hint("run the same command again to go on");
+            let stopped = behind(source, &message).hint("run the same command again to go on");
             match kind {
                 ImportKind::Users | ImportKind::Tasks => stopped,
                 ImportKind::Activity => stopped.hint(
@@ -270,6 +272,22 @@ fn failure(kind: ImportKind, error: ImportError) -> Failure {
         }
         ImportError::App(error) => error.into(),
     }
+}
+
+/// The failure that stopped an import, with `told` behind its message.
+fn behind(source: AppError, told: &str) -> Failure {
+    let failure = Failure::from(source);
+    let message = format!("{}; {told}", failure.message);
+    Failure { message, ..failure }
+}
+
+fn bad_rows(bad: &[BadRow]) -> Vec<String> {
+    let shown = bad.iter().take(BAD_ROWS_SHOWN).flat_map(places_and_reasons);
+    let mut hints: Vec<_> = shown.collect();
+    if let more @ 1.. = bad.len().saturating_sub(BAD_ROWS_SHOWN) {
+        hints.push(format!("{more} more rows are bad"));
+    }
+    hints
 }
 
 /// A line for each fault.

@@ -36,6 +36,7 @@ impl From<BackupError> for Failure {
     }
 }
 
+const ACKNOWLEDGED_LATER: &str = "do not repeat it: the next command that can write acknowledges it, and `popug-cli verify` shows it until then";
 const RESTORE: &str = "`popug-cli -C NEW-DIR restore BACKUP_DIR` makes a new store from the backup";
 
 impl From<RepairError> for Failure {
@@ -100,6 +101,12 @@ impl From<AppError> for Failure {
                 .hint("an admin can set a new one: `popug-cli user set-password LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that was founded with {variable} set accepts writes with it")),
+            AppError::NotAcknowledged { source } => {
+                let failure = Failure::from(source);
+                let message = format!("{}; the request is written, but not acknowledged", failure.message);
+                let hints = vec![ACKNOWLEDGED_LATER.to_owned()];
+                Failure { message, hints, ..failure }
+            }
             AppError::NoRoom { start, .. } => Failure::new(Exit::Conflict, "no_room", message)
                 .hint(format!("found a company earlier: `popug-cli init --founded-at {start}`")),
             AppError::Usage { hint, .. } => {

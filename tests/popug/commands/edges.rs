@@ -163,6 +163,24 @@ fn a_link_named_by_out_stays_and_what_it_names_is_written() {
             .expect("text")
             .starts_with("business_date,")
     );
+    // Nothing is there yet, and the link leads over another one.
+    std::fs::remove_file(&target).expect("removed");
+    let (far, further) = (world.home().join("far.csv"), world.home().join("further"));
+    std::fs::create_dir(&further).expect("made");
+    std::os::unix::fs::symlink("further/../link.csv", &far).expect("linked");
+    let words = ["report", "closes", "--out", far.to_str().expect("UTF-8")];
+    world.call("ada", &words).expect(0, Nothing, Nothing);
+    assert!(far.is_symlink() && link.is_symlink());
+    let written = std::fs::read_to_string(&target).expect("text");
+    assert!(written.starts_with("business_date,"), "{written}");
+    // A link that leads to itself leads nowhere.
+    let round = world.home().join("round.csv");
+    std::os::unix::fs::symlink("round.csv", &round).expect("linked");
+    let words = ["report", "closes", "--out", round.to_str().expect("UTF-8")];
+    world
+        .call("ada", &words)
+        .expect(1, Nothing, Has("cannot write"));
+    assert!(round.is_symlink());
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use super::*;
 
-pub(super) const ROOM: &str =
-    "hint: make room on its disk: nothing is lost, and work goes on by itself";
+pub(super) const ROOM: &str = "hint: make room on its disk\n";
 
 /// Keys of all batches, each as often as there is one.
 fn keys(world: &World) -> Vec<String> {
