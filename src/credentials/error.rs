@@ -124,7 +124,7 @@ impl CredentialError {
             }
             Self::PasswordTooLong { .. } => "shorten it",
             Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
-                "move what stands there out of the way; what the file held is in a backup made with --with-secrets"
+                "move it away; a backup made with --with-secrets has the file's contents"
             }
             Self::Io { .. } | Self::Exists { .. } | Self::Cryptography { .. } => return None,
         };

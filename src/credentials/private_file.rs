@@ -100,7 +100,7 @@ pub fn read_json<T: DeserializeOwned>(
 fn place_of(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     let what = match error.classify() {
-        Category::Data => "it has not the members it should have",
+        Category::Data => "a member is missing or wrong",
         Category::Eof => "it ends too early",
         Category::Syntax | Category::Io => "it is not JSON",
     };

@@ -185,7 +185,7 @@ fn parse(token: &str) -> Result<TokenId, CredentialError> {
                 && is_hex(id)
                 && is_hex(secret) =>
         {
-            id.parse().map_err(|_| malformed("its id is no id"))
+            id.parse().map_err(|_| malformed("its id is invalid"))
         }
         _ => Err(malformed("it is cut off or mistyped")),
     }

@@ -78,9 +78,9 @@ impl Extent {
 
 /// A prefix that a storage holds.
 struct Held {
-    /// The state of SHA-256 behind it.
+    /// The state of SHA-256 after the prefix.
     digest: Sha256,
-    /// Of the file, which may go on behind the prefix.
+    /// The length of the file, which may continue after the prefix.
     length: u64,
 }
 
@@ -117,11 +117,12 @@ fn held(storage: &dyn Storage, prefix: &SegmentPrefix) -> Result<Option<Held>, L
 }
 
 impl FileLog {
-    /// Brings the copy on `target`, which holds `extent`, up to the head; begins one without it.
+    /// Brings the copy on `target`, which holds `extent`, up to the head. Without an extent it
+    /// begins a copy.
     ///
     /// # Errors
-    /// [`LogError::NotOnChain`] if the extent is not the past of this log, [`LogError::Damaged`]
-    /// if what is to be copied is not what was acknowledged. The extent is held as before.
+    /// [`LogError::NotOnChain`] if the extent does not belong to this log, [`LogError::Damaged`] if
+    /// bytes to be copied differ from the acknowledged ones. The copy still holds the extent then.
     pub fn copy_to(
         &self,
         target: &dyn Storage,
@@ -153,7 +154,7 @@ impl FileLog {
     }
 }
 
-/// Segments of a copy that was killed before it was complete.
+/// Removes segments of a copy that was killed before it was complete.
 fn remove_strays(target: &dyn Storage, prefixes: &[SegmentPrefix]) -> Result<(), LogError> {
     for first in segment::list(target)? {
         if prefixes.iter().all(|prefix| prefix.segment != first) {
@@ -168,10 +169,7 @@ fn remove_strays(target: &dyn Storage, prefixes: &[SegmentPrefix]) -> Result<(),
     Ok(())
 }
 
-/// Says in an empty head file on `storage` that the log ends with `head`, durably.
-///
-/// # Errors
-/// If it cannot be written.
+/// Writes `head` into an empty head file on `storage`, durably.
 pub fn publish_first_head(storage: &dyn Storage, head: Head) -> Result<(), LogError> {
     let failed = |source| LogError::Io {
         action: "write the head in",
@@ -241,7 +239,7 @@ impl<'s> Copying<'s> {
         (self.progress)(self.done.min(self.total), self.total);
     }
 
-    /// A prefix behind which `next` begins.
+    /// Copies a prefix after which `next` begins.
     fn finished(&mut self, prefix: &SegmentPrefix, next: Sequence) -> Result<(), LogError> {
         if let Some(held) = held(self.target, prefix)? {
             if held.length > prefix.bytes {
@@ -268,7 +266,7 @@ impl<'s> Copying<'s> {
         })
     }
 
-    /// Takes away what stands behind a prefix that never grows again.
+    /// Removes the bytes after a prefix that never grows again.
     fn cut(&mut self, prefix: &SegmentPrefix) -> Result<(), LogError> {
         let file = segment::open(self.target, prefix.segment, Access::Write)?;
         let path = self.target.path(&segment::file_name(prefix.segment));
@@ -283,7 +281,7 @@ impl<'s> Copying<'s> {
         Ok(())
     }
 
-    /// The last prefix, and all that comes behind it.
+    /// Copies the last prefix and all lines after it.
     fn growing(&mut self, extent: Option<&Extent>) -> Result<(), LogError> {
         let Some((extent, prefix)) =
             extent.and_then(|extent| Some((extent, extent.prefixes.last()?)))
@@ -308,7 +306,7 @@ impl<'s> Copying<'s> {
         self.lines(reader, self.head.sequence, Some(segment_writer))
     }
 
-    /// Copies lines up to `last`, going on behind what `segment_writer` holds.
+    /// Copies lines up to `last`, after the bytes that `segment_writer` holds.
     fn lines(
         &mut self,
         mut reader: Reader<'_>,
@@ -345,7 +343,8 @@ impl<'s> Copying<'s> {
         self.finish(segment_writer)
     }
 
-    /// The segment_writer that is open, if it is the segment's; else it is finished and the next begun.
+    /// The open segment writer, if it is the segment's; otherwise it is finished and the next one
+    /// begun.
     fn sheet_of(
         &mut self,
         segment: Sequence,
@@ -389,7 +388,7 @@ impl<'s> Copying<'s> {
 struct SegmentWriter {
     segment: Sequence,
     file: Box<dyn StorageFile>,
-    /// Where the next bytes go.
+    /// The offset of the next bytes.
     end: u64,
     written: u64,
     digest: Sha256,
@@ -397,8 +396,8 @@ struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Goes on at `end`; `digest` has taken in what stands before. What stands behind is left of a
-    /// copy that was killed.
+    /// Continues at `end`; `digest` covers the bytes before. Later bytes are leftovers of a killed
+    /// copy.
     fn open(
         target: &dyn Storage,
         segment: Sequence,
@@ -429,7 +428,7 @@ impl SegmentWriter {
         }
     }
 
-    /// Takes a line with its newline; the bytes that were written on this occasion.
+    /// Adds a line and its newline. Returns the number of bytes that were written now.
     fn line(&mut self, text: &[u8], target: &dyn Storage) -> Result<u64, LogError> {
         self.waiting.extend_from_slice(text);
         if self.waiting.len() < CHUNK_BYTES {

@@ -1,12 +1,12 @@
-//! A draft of the log, on which a dry run does everything that the real run would do on the log.
+//! A draft of the log: a dry run does everything on it that the real run would do on the log.
 //!
-//! It reads the real files and keeps in memory whatever is written, cut, created and removed. So
-//! what works on it recovers, appends, begins segments and reads its own events back with the
-//! same sequences, times and hashes, and what it appended can be shown.
+//! The draft reads the real files and keeps all changes in memory: written and cut bytes, created
+//! and removed files. Code that works on it recovers, appends, begins segments and reads its own
+//! events back with the same sequences, times and hashes, and the appended events can be shown.
 //!
-//! Invariant: no file of the log is ever opened for writing. The first writer takes the real lock
-//! too, and it is held until [`Draft::end`]: what is drafted continues the true head. Memory grows
-//! with what is drafted, and with nothing else.
+//! Invariant: no file of the log is ever opened for writing. The first writer also takes the real
+//! lock, and the draft holds it until [`Draft::end`], so the drafted events continue the true head.
+//! Memory grows only with the drafted events.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -22,17 +22,17 @@ use crate::event_log::storage::{Access, Storage, StorageFile};
 pub(super) struct Draft {
     real: Arc<dyn Storage>,
     changes: Arc<Mutex<Changes>>,
-    /// Where the first writer began, once there was one.
+    /// The head at which the first writer began, once there was one.
     began: OnceLock<Head>,
 }
 
-/// How the draft differs from the files.
+/// The differences between the draft and the files.
 #[derive(Default)]
 struct Changes {
     files: BTreeMap<String, Change>,
     /// The real lock, from the first writer on.
     real_lock: Option<Arc<dyn StorageFile>>,
-    /// Whether a writer of this draft holds it just now.
+    /// Whether a writer of this draft holds the lock now.
     is_locked: bool,
 }
 
@@ -70,7 +70,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Keeps a file as it is now.
+    /// Keeps the present state of a file.
     fn pin(&self, name: &str) -> io::Result<()> {
         self.file(name, self.open_real(name)?).change(|_| Ok(()))
     }
@@ -105,7 +105,7 @@ impl Draft {
     }
 }
 
-/// No change is left half done, so one that a panic interrupted is none.
+/// A panic leaves no change half done, so a poisoned lock is used on.
 fn held(changes: &Mutex<Changes>) -> MutexGuard<'_, Changes> {
     changes.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -177,7 +177,8 @@ impl DraftFile {
             .map_or(Ok(0), |real| real.read_at(into, offset))
     }
 
-    /// Of a segment nobody changes what it holds now; the head file changes in place.
+    /// Segments are append-only, so their current length is enough. The head file is overwritten in
+    /// place, so its bytes are copied.
     fn as_it_is(&self) -> io::Result<Written> {
         let length = self.real_len()?;
         if self.name != HEAD_FILE {
@@ -263,7 +264,7 @@ impl StorageFile for DraftFile {
         Ok(())
     }
 
-    /// A log whose head file is lost has nothing that could be locked.
+    /// Without a head file there is nothing to lock.
     fn try_lock(&self) -> io::Result<bool> {
         let mut changes = held(&self.changes);
         if changes.is_locked {

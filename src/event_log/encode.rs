@@ -13,7 +13,7 @@ use crate::event_log::head::Head;
 /// Facts that are appended together: all of them or none.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Batch {
-    /// Not before the log's last event.
+    /// Not before the time of the log's last event.
     pub time: EventTime,
     pub actor: Actor,
     /// The idempotency key: given, minted or derived.
@@ -24,7 +24,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether every reader takes what would be written.
+    /// Checks that every reader would accept the events.
     fn check_bounds(&self) -> Result<(), LogError> {
         let refused = |fact: &Fact, reason: OutOfBounds| LogError::OutOfBounds {
             context: fact.event.context(),
@@ -38,10 +38,10 @@ impl Batch {
     }
 }
 
-/// The lines of batches, chained to the event that they follow. That is most of the work of an
-/// append, and needs no lock: if another event comes in between, the lines are of no use.
+/// The lines of batches, chained to the event that they follow. Encoding is most of the work of an
+/// append and needs no lock; if another event comes in between, the lines are useless.
 ///
-/// Invariant: no reader refuses what stands in them. There is no other way into the log.
+/// Invariant: no reader refuses these lines. There is no other way into the log.
 pub struct Encoded {
     pub(super) follows: (Sequence, Hash),
     pub(super) last: (Sequence, Hash),
@@ -51,18 +51,19 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes batches to stand behind the event with this sequence and hash.
+    /// Encodes batches to follow the event with this sequence and hash.
     ///
     /// # Errors
     /// [`LogError::OutOfBounds`]
     ///
     /// # Panics
-    /// On no batch, on an empty one, and on one before the batch in front of it: bugs of the caller.
+    /// On no batch, on an empty one, and on one whose time is before that of the batch before it:
+    /// bugs of the caller.
     pub fn behind(sequence: Sequence, hash: Hash, batches: &[Batch]) -> Result<Encoded, LogError> {
         Encoded::into_buffer(sequence, hash, batches, Vec::new())
     }
 
-    /// The same, into memory that was used before.
+    /// The same, into a buffer that is reused.
     pub(super) fn into_buffer(
         sequence: Sequence,
         hash: Hash,
@@ -100,7 +101,7 @@ impl Encoded {
         self.lines
     }
 
-    /// Whether the lines can be appended where the log ends now.
+    /// Whether the lines continue `head`.
     pub fn follows(&self, head: &Head) -> bool {
         self.follows == (head.sequence, head.hash)
     }
@@ -165,7 +166,7 @@ fn put_uuid(out: &mut Vec<u8>, uuid: uuid::Uuid) {
     out.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
 }
 
-/// Twenty digits, zeros in front.
+/// Writes 20 digits with leading zeros.
 fn put_padded(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [b'0'; 20];
     for digit in digits.iter_mut().rev() {

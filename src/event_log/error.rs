@@ -16,7 +16,7 @@ pub enum LogError {
         source: io::Error,
     },
 
-    /// What was acknowledged is not there any more, or not as it was.
+    /// Acknowledged bytes are missing or changed.
     #[error("the log is damaged at {place}: {what}")]
     Damaged { place: Place, what: String },
 
@@ -32,7 +32,7 @@ pub enum LogError {
     #[error("another process has been writing for {waited_millis} ms: {holder}")]
     Locked { holder: String, waited_millis: u128 },
 
-    /// Somebody appended since the caller looked.
+    /// Another process appended since the caller read the head.
     #[error("the head has moved from {expected} to {actual}")]
     HeadMoved {
         expected: Sequence,
@@ -43,7 +43,7 @@ pub enum LogError {
     #[error("an earlier write of this process failed; the log must be opened again")]
     Poisoned,
 
-    /// What it was decided from is wrong, for no rule leads there.
+    /// The state from which the batch was decided is wrong, because no rule leads out of bounds.
     #[error("nothing was written, because no reader would accept this {type_name}: {reason}")]
     OutOfBounds {
         context: Context,
@@ -68,7 +68,7 @@ pub enum LogError {
     },
 }
 
-/// A place in the log, for people and for `dd`.
+/// A place in the log, for users and for `dd`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
     /// The segment's file name.

@@ -22,9 +22,9 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 pub struct FileLog {
     storage: Arc<dyn Storage>,
     segment_bytes_max: u64,
-    /// The storage once more, if this is a draft.
+    /// The same storage, if this is a draft.
     draft: Option<Arc<Draft>>,
-    /// Given instead of what a head file says.
+    /// Replaces the head of the head file.
     given_head: Option<Head>,
 }
 
@@ -39,8 +39,8 @@ impl FileLog {
         }
     }
 
-    /// This log for a dry run: whoever appends to it appends in memory, behind the true head. The
-    /// first writer takes the real lock and the draft holds it until [`FileLog::end_draft`].
+    /// This log for a dry run: appended events stay in memory, after the true head. The first
+    /// writer takes the real lock, and the draft holds it until [`FileLog::end_draft`].
     #[must_use]
     pub fn draft(self) -> FileLog {
         let draft = Arc::new(Draft::over(self.storage));
@@ -51,31 +51,31 @@ impl FileLog {
         }
     }
 
-    /// Whether what is appended stays in memory.
+    /// Whether appended events stay in memory.
     pub fn is_draft(&self) -> bool {
         self.draft.is_some()
     }
 
-    /// Whether this log may hold events that are not on the disk: it is a draft and was written
-    /// to. Nobody may store what follows from them.
+    /// Whether this log may hold events that are not on the disk: it is a draft and was written to.
+    /// Nobody may store rows that follow from them.
     pub fn has_drafted(&self) -> bool {
         self.draft
             .as_ref()
             .is_some_and(|draft| draft.began().is_some())
     }
 
-    /// Lets go of the lock; nothing more can be appended under it.
+    /// Releases the lock; nothing more can be appended.
     pub fn end_draft(&self) {
         if let Some(draft) = &self.draft {
             draft.end();
         }
     }
 
-    /// Visits every event that was appended to a draft. What recovery would publish is not among
-    /// them: an earlier command appended it.
+    /// Visits every event that was appended to a draft, without the events that recovery would
+    /// publish: an earlier command appended those.
     ///
     /// # Errors
-    /// What `visit` returned.
+    /// The error of `visit`.
     pub fn for_each_drafted<E: From<LogError>>(
         &self,
         mut visit: impl FnMut(&Line<'_>) -> Result<(), E>,
@@ -90,8 +90,8 @@ impl FileLog {
         Ok(())
     }
 
-    /// A log that is read up to `head`, whatever stands behind it, and never written: a copy, or
-    /// the past of a log.
+    /// A log that is read up to `head` and never written, whatever follows: a copy, or the past of
+    /// a log.
     pub fn as_of(storage: Box<dyn Storage>, head: Head) -> FileLog {
         FileLog {
             given_head: Some(head),
@@ -103,7 +103,7 @@ impl FileLog {
         self.storage.as_ref()
     }
 
-    /// Makes segments longer or shorter than [`SEGMENT_BYTES_MAX`].
+    /// Changes the length of segments from [`SEGMENT_BYTES_MAX`].
     #[must_use]
     pub fn with_segment_bytes_max(mut self, bytes: u64) -> FileLog {
         self.segment_bytes_max = bytes;
@@ -130,10 +130,8 @@ impl FileLog {
         }
     }
 
-    /// Whether neither head nor segments are left: nothing tells any more whose log this was.
-    ///
-    /// # Errors
-    /// If the directory cannot be listed.
+    /// Whether both head and segments are gone, so that nothing tells to which company the log
+    /// belonged.
     pub fn is_lost(&self) -> Result<bool, LogError> {
         let io = |source| LogError::Io {
             action: "list",
@@ -144,8 +142,8 @@ impl FileLog {
         Ok(!names.iter().any(|name| is_of_a_log(name)))
     }
 
-    /// Creates the directory and an empty head. Durable is what is in it with the first append, and
-    /// the directory itself when whoever made it has synced its parent.
+    /// Creates the directory and an empty head. Its contents are durable after the first append,
+    /// the directory itself after the caller has synced its parent.
     ///
     /// # Errors
     /// [`LogError::Exists`] if there is a log already.
@@ -171,10 +169,10 @@ impl FileLog {
         Ok(log)
     }
 
-    /// Takes the writer lock, waiting as long as `patience` lasts, and recovers the tail.
+    /// Takes the writer lock, waiting as long as `patience` allows, and recovers the tail.
     ///
     /// # Errors
-    /// [`LogError::Locked`] names who holds it.
+    /// [`LogError::Locked`] names the holder.
     pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
         let head_file = self.locked_head_file(patience)?;
         let mut writer = Writer::open(
@@ -211,7 +209,8 @@ impl FileLog {
         Ok(head_file)
     }
 
-    /// Takes the writer lock and settles nothing: the tail can be examined and copied before.
+    /// Takes the writer lock and settles nothing, so that the caller can first examine and copy the
+    /// tail.
     ///
     /// # Errors
     /// [`LogError::Locked`]
@@ -224,8 +223,8 @@ impl FileLog {
         })
     }
 
-    /// Who holds the writer lock, in their own words; `None` if nobody does. The lock is tried and
-    /// let go at once.
+    /// The holder of the writer lock, as it describes itself; `None` if nobody holds it. The lock
+    /// is tried and released at once.
     ///
     /// # Errors
     /// If the head file cannot be opened or locked.
@@ -241,9 +240,9 @@ impl FileLog {
         Ok((!is_free).then(|| file.holder()))
     }
 
-    /// Settles the tail that a crash may have left, if there is one, so that readers see its whole
-    /// batches, and a slot of the head that the crash left half written. A writer at work looks the
-    /// same from outside; it is waited for.
+    /// Settles the tail and a torn slot of the head that a crash may have left, so that readers see
+    /// the whole batches of the tail. A working writer looks the same from outside, so this waits
+    /// for it.
     ///
     /// # Errors
     /// As [`FileLog::writer`].
@@ -314,7 +313,7 @@ impl FileLog {
         }
     }
 
-    /// Everything that stands behind the head. Nothing is written and no lock is taken.
+    /// All bytes after the head. Nothing is written and no lock is taken.
     ///
     /// # Errors
     /// [`LogError::Damaged`] if the log ends before the head.
@@ -322,7 +321,7 @@ impl FileLog {
         tail::examine(self.storage(), &self.published()?)
     }
 
-    /// A reader from `from` on, chained to what the line before states.
+    /// A reader from `from` on. It takes the hash of the line before as it is stated there.
     ///
     /// # Errors
     /// [`LogError::NotOnChain`] if the log ends before `from - 1`.
@@ -330,7 +329,7 @@ impl FileLog {
         Reader::from(self.storage.as_ref(), self.head()?, from)
     }
 
-    /// A reader of what follows a checkpoint.
+    /// A reader of the events after a checkpoint.
     ///
     /// # Errors
     /// [`LogError::NotOnChain`] if the checkpoint was made from another log.
@@ -353,10 +352,10 @@ impl FileLog {
         Ok(OwnedLine::from_line(&line))
     }
 
-    /// Visits every acknowledged event from `from` on, and returns the head up to which it read.
+    /// Visits every acknowledged event from `from` on. Returns the head up to which it read.
     ///
     /// # Errors
-    /// The first damage, or the error that `visit` returned.
+    /// The first damage, or the error of `visit`.
     pub fn for_each(
         &self,
         from: Sequence,
@@ -370,15 +369,15 @@ impl FileLog {
     }
 }
 
-/// The writer lock, held, with nothing settled yet.
+/// A log whose writer lock is held and whose tail is not settled yet.
 pub struct LockedLog<'l> {
     log: &'l FileLog,
     head_file: HeadFile,
 }
 
 impl LockedLog<'_> {
-    /// Publishes whole batches behind the head, cuts the rest, and writes both slots of the head
-    /// anew if one was bad.
+    /// Publishes whole batches after the head, cuts the rest, and writes both slots of the head
+    /// again if one was bad.
     ///
     /// # Errors
     /// If the log is damaged or cannot be written.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 pub struct Hash([u8; 64]);
 
 impl Hash {
-    /// What the first line continues.
+    /// The hash that the first line continues.
     pub const ZERO: Hash = Hash([b'0'; 64]);
 
     /// The hash of a line: SHA-256 of the previous hash, a newline, and the line without its
@@ -25,7 +25,7 @@ impl Hash {
         Hash::from_digest(digest.into())
     }
 
-    /// The hash of any text, as used for commands and checksums.
+    /// The hash of a text, for commands and checksums.
     pub fn of_bytes(bytes: &[u8]) -> Hash {
         Hash::from_digest(Sha256::digest(bytes).into())
     }
@@ -40,7 +40,7 @@ impl Hash {
         Hash(hex)
     }
 
-    /// Takes 64 bytes as they stand in a line. Only a comparison tells whether they are right.
+    /// Takes 64 bytes as they are in a line, without checking them.
     pub fn from_ascii(bytes: &[u8]) -> Option<Hash> {
         bytes.try_into().ok().map(Hash)
     }

@@ -1,16 +1,17 @@
 //! The published head: the last acknowledged event.
 //!
 //! `log/head` has two slots of 4096 bytes, both written when the log is begun. A publication
-//! overwrites the older one, so a torn write leaves the newer intact, and a slot that cannot be
-//! read may always have been the newer one. Each slot is one line of text:
+//! overwrites the older one, so a torn write leaves the newer one intact, and an unreadable slot
+//! may always have been the newer one. Each slot is one line of text:
 //!
 //! ```text
 //! popug-head 1 <sequence> <segment> <position> <hash> <checksum>
 //! ```
 //!
 //! with numbers of 20 digits, `segment` the first sequence of the segment, `position` the byte
-//! after the last acknowledged line in it, and `checksum` the first 16 hex digits of the SHA-256
-//! of the text before it. Behind the slots stands who holds the writer lock, for messages only.
+//! after the last acknowledged line in it, and `checksum` the first 16 hex digits of the SHA-256 of
+//! the text before it. The text after the slots names the last holder of the writer lock, for
+//! messages only.
 
 use std::time::Duration;
 
@@ -21,14 +22,14 @@ use crate::event_log::storage::{Access, Storage, StorageFile};
 
 pub const HEAD_FILE: &str = "head";
 const SLOT_BYTES: usize = 4096;
-/// How often a slot is read before it counts as lost.
+/// The number of attempts to read a slot before it counts as lost.
 const LOOKS: usize = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
-/// How the head file and with it the log is written.
+/// The format of the head file and of the log.
 pub const FORMAT: &str = "popug-head 1";
 
-/// The last acknowledged event and where it ends.
+/// The last acknowledged event and its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
     pub sequence: Sequence,
@@ -40,7 +41,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Of a log without events.
+    /// The head of a log without events.
     pub const EMPTY: Head = Head {
         sequence: Sequence::ZERO,
         hash: Hash::ZERO,
@@ -86,7 +87,7 @@ impl Head {
     }
 }
 
-/// The text of a slot whose checksum is right, in any format.
+/// The text of a slot with a right checksum, in any format.
 fn checked_text(slot: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(slot)
         .ok()?
@@ -96,13 +97,13 @@ fn checked_text(slot: &[u8]) -> Option<&str> {
     (sum == checksum(text)).then_some(text)
 }
 
-/// What a slot of the head file holds.
+/// The content of a slot of the head file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
     /// Never written.
     Empty,
     Valid(Head),
-    /// Torn while it was written, or damaged since.
+    /// Torn by a crash, or damaged later.
     Bad,
 }
 
@@ -118,7 +119,7 @@ impl Slot {
     }
 }
 
-/// What a newer program calls its format, if it wrote this slot. All formats end with the checksum.
+/// The format of a newer program, if it wrote this slot. All formats end with the checksum.
 fn newer_format(slot: &[u8]) -> Option<String> {
     let format: Vec<_> = checked_text(slot)?.splitn(3, ' ').take(2).collect();
     (format.first() == Some(&"popug-head") && format.join(" ") != FORMAT).then(|| format.join(" "))
@@ -133,18 +134,18 @@ pub(super) struct HeadFile {
     file: Box<dyn StorageFile>,
 }
 
-/// How much of the head file can be read.
+/// The state of the head file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HeadFileState {
     Sound,
-    /// One of the two slots cannot be read. The other tells the head, but the lost one may have
-    /// been the newer.
+    /// One of the two slots is unreadable. The other one gives a head, but the lost one may have
+    /// been newer.
     OneSlot,
-    /// The file is missing, or neither slot can be read: the segments tell the head.
+    /// The file is missing, or both slots are unreadable: the segments give the head.
     Lost,
 }
 
-/// The head that the head file vouches for.
+/// The head according to the head file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Published {
     /// The head of the newer valid slot; [`Head::EMPTY`] if the head file is lost.
@@ -260,7 +261,7 @@ impl HeadFile {
     }
 }
 
-/// Both slots are written before the first event, so one that is not valid was lost.
+/// Both slots are written before the first event, so an invalid slot was lost.
 pub(super) fn published_by(slots: [Slot; 2]) -> Published {
     let is_sound = slots.iter().all(|read| matches!(read, Slot::Valid(_)));
     let head_file = if is_sound {

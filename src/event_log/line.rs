@@ -1,7 +1,7 @@
 //! Parses one line of the log in place.
 //!
-//! The members stand in a fixed order, so the envelope is read by walking it once; only `data` is
-//! JSON to be parsed, and only when somebody wants it.
+//! The members have a fixed order, so the envelope is read in one pass; `data` alone is parsed as
+//! JSON, and only on demand.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::event_log::upcast;
 /// `,"hash":"` + 64 digits + `"}`
 pub(super) const HASH_SUFFIX_BYTES: usize = 75;
 
-/// The envelope of one event, borrowed from the bytes it was read from.
+/// The envelope of one event, borrowed from the bytes of the line.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
     /// The line without its newline.
@@ -26,7 +26,7 @@ pub struct Line<'a> {
     pub subject: &'a str,
     pub time: &'a str,
     pub sequence: Sequence,
-    /// Events of the same batch that still follow.
+    /// The number of events of the same batch that still follow.
     pub more: u64,
     pub actor: &'a str,
     /// The JSON string literal, quotes included.
@@ -37,10 +37,10 @@ pub struct Line<'a> {
     pub hash: Hash,
 }
 
-/// What a line's type means to this version.
+/// The type of a line, as this version knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineKind {
-    /// Readable, if need be through an upcaster.
+    /// Readable, perhaps through an upcaster.
     Known(EventKind),
     /// A known name in a version that this program does not know.
     UnknownVersion(EventKind),
@@ -52,7 +52,7 @@ impl<'a> Line<'a> {
     /// Reads the envelope. `bytes` has no newline at its end.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// The fault in words.
     pub fn parse(bytes: &'a [u8]) -> Result<Line<'a>, String> {
         let text = std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
         let mut at = Cursor { text, at: 0 };
@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// The hash this line ought to have after a line with the hash `previous`.
+    /// The right hash of this line after a line with the hash `previous`.
     pub fn computed_hash(&self, previous: &Hash) -> Hash {
         let bytes = self.text.as_bytes();
         Hash::of_line(previous, &bytes[..bytes.len() - HASH_SUFFIX_BYTES])
@@ -118,7 +118,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The event, lifted to its current version. Nothing in it is beyond its bounds.
+    /// The event, lifted to its current version, with all values within their bounds.
     ///
     /// # Errors
     /// [`LogError::Undecodable`], [`LogError::UnknownVersion`]
@@ -128,7 +128,7 @@ impl<'a> Line<'a> {
         Ok(event)
     }
 
-    /// The event in its shape, without checking the bounds of its numbers.
+    /// The event, without a check of the bounds of its values.
     pub(super) fn unbounded_event(&self) -> Result<Event, LogError> {
         let decoded = match EventKind::of_type(self.type_name) {
             Some(kind) => {
@@ -180,7 +180,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether the key is written the one way that this program writes it.
+    /// Whether the key is written in the form in which this program writes it.
     pub(super) fn is_command_id_plain(&self) -> bool {
         let inner = &self.command_id.as_bytes()[1..self.command_id.len() - 1];
         if inner.iter().all(|byte| *byte >= b' ' && *byte != b'\\') {
@@ -192,7 +192,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Names this line in an error.
+    /// An error that names this line.
     pub fn undecodable(&self, reason: impl ToString) -> LogError {
         LogError::Undecodable {
             sequence: self.sequence,
@@ -287,7 +287,7 @@ impl<'a> Cursor<'a> {
                     self.at += offset + 1;
                     return Ok(&self.text[start..self.at]);
                 }
-                // Skips whatever is escaped; should that split a character, no quote follows it.
+                // Skips the escaped byte; if this splits a character, no quote follows it.
                 _ if self.rest().len() > offset + 2 => self.at += offset + 2,
                 _ => return Err(unended()),
             }
@@ -306,7 +306,7 @@ impl<'a> Cursor<'a> {
             return Err("expected the member `hash` at the end".to_owned());
         }
         let hash = Hash::from_ascii(&suffix[9..73]).expect("64 bytes");
-        // `end` is a character boundary: a comma stands there.
+        // `end` is a character boundary, because a comma is there.
         Ok((&self.text[self.at..end], hash))
     }
 }

@@ -44,10 +44,11 @@ pub use segment::OwnedLine;
 pub use tail::Tail;
 pub use writer::{Recovery, Writer};
 
-/// How long to wait for the writer lock, and as whom.
+/// The name under which to take the writer lock, and the time to wait for it.
 #[derive(Clone, Debug)]
 pub struct Patience {
     pub wait: Duration,
-    /// Shown to processes that wait for us: process id and command. Empty: nothing is written.
+    /// Shown to processes that wait for us: process id and command. If it is empty, nothing is
+    /// written.
     pub holder: String,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
-/// A log, and the parts of a copy that replace some of its bytes.
+/// A log, with the parts of a copy that replace some of its bytes.
 pub struct Overlay {
     pub log: Box<dyn Storage>,
     pub copy: Box<dyn Storage>,

@@ -9,10 +9,10 @@ use crate::event_log::segment::{self, Segment};
 use crate::event_log::storage::Storage;
 
 const CHUNK_BYTES: usize = 1 << 20;
-/// Far longer than any line: what goes on longer has lost its line breaks.
+/// Far longer than any line; a longer one has lost its line breaks.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
-/// Gives the lines from a sequence up to the head it was opened with. Never writes.
+/// Returns the lines from a sequence up to the head with which it was opened. Never writes.
 pub struct Reader<'s> {
     storage: &'s dyn Storage,
     head: Head,
@@ -20,13 +20,13 @@ pub struct Reader<'s> {
     current: Option<Segment>,
     /// Offset in the segment of the first byte of `buffer`.
     buffer_offset: u64,
-    /// Holds file contents up to `filled`; those up to `consumed` were given out.
+    /// File contents up to `filled`; the bytes up to `consumed` were returned.
     buffer: Vec<u8>,
     filled: usize,
     consumed: usize,
     next: Sequence,
     previous_hash: Hash,
-    /// `more` of the previous line, once one was read.
+    /// `more` of the previous line, if one was read.
     previous_more: Option<u64>,
 }
 
@@ -49,7 +49,8 @@ impl<'s> Reader<'s> {
         Ok(reader)
     }
 
-    /// A reader whose first line is `from`; it is chained to the hash that the line before states.
+    /// A reader whose first line is `from`. It takes the hash of the line before as it is stated
+    /// there.
     pub(super) fn from(
         storage: &'s dyn Storage,
         head: Head,
@@ -80,7 +81,7 @@ impl<'s> Reader<'s> {
         Ok(reader)
     }
 
-    /// Positions behind the line before `from` and takes over its hash.
+    /// Moves to the end of the line before `from` and takes over its hash.
     fn seek(&mut self, from: Sequence) -> Result<(), LogError> {
         let before = Sequence(from.0 - 1);
         let holder = self
@@ -130,7 +131,7 @@ impl<'s> Reader<'s> {
     /// The next line, or `None` at the head.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] at the first line that is not what the chain demands.
+    /// [`LogError::Damaged`] at the first line that does not continue the chain.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, LogError> {
         if self.next > self.head.sequence {
             return Ok(None);
@@ -157,7 +158,8 @@ impl<'s> Reader<'s> {
         Ok(Some(line))
     }
 
-    /// Makes the buffer hold one whole line; its start and the place of its newline.
+    /// Fills the buffer until it holds a whole line. Returns the line's start and the place of its
+    /// newline.
     fn find_line(&mut self) -> Result<(usize, usize), LogError> {
         let mut searched = self.consumed;
         loop {
@@ -171,7 +173,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads on; false at the end of the segment.
+    /// Reads more bytes; false at the end of the segment.
     fn fill(&mut self) -> Result<bool, LogError> {
         self.buffer.copy_within(self.consumed..self.filled, 0);
         self.buffer_offset += self.consumed as u64;
@@ -200,8 +202,8 @@ impl<'s> Reader<'s> {
         Ok(length > 0)
     }
 
-    /// Goes on with the segment that begins with the next sequence. An empty one would begin with
-    /// it again and again.
+    /// Opens the segment that begins with the next sequence. An empty one is refused, because it
+    /// would begin with it again and again.
     fn open_next(&mut self) -> Result<(), LogError> {
         if let Some(segment) = &self.current
             && (self.filled > 0 || segment.first == self.head.segment || segment.first == self.next)
@@ -221,7 +223,7 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// One line against what must stand there.
+/// Checks a line against its expected sequence and the hash before it.
 pub(super) fn check_line<'a>(
     bytes: &'a [u8],
     sequence: Sequence,

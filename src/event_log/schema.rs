@@ -1,7 +1,7 @@
 //! The JSON Schemas of every event and of the envelope, built into the program.
 //!
-//! What the program writes is proven to conform by tests; what comes from outside is validated
-//! here. Invariant: every version of every event has a schema, and every schema an event.
+//! Tests prove that the program's own events conform; events from outside are validated here.
+//! Invariant: every version of every event has a schema, and every schema an event.
 
 use std::sync::LazyLock;
 
@@ -106,17 +106,16 @@ fn parse(text: &str) -> Result<Value, serde_json::Error> {
 /// Checks the `data` of an event against the schema of its type.
 ///
 /// # Errors
-/// Everything that is wrong with it, in words, separated by semicolons; or that there is no such
-/// type.
+/// All faults in words, separated by semicolons; or that the type does not exist.
 pub fn validate_data(type_name: &str, data: &Value) -> Result<(), String> {
     let at = position(type_name).ok_or_else(|| format!("there is no schema for `{type_name}`"))?;
     validate(&VALIDATORS[at], data)
 }
 
-/// Checks a line: the envelope and its data. The hash chain is none of its business.
+/// Checks a line, the envelope and its data, without the hash chain.
 ///
 /// # Errors
-/// As [`validate_data`]; or the line is not JSON.
+/// As [`validate_data`]; or that the line is not JSON.
 pub fn validate_line(text: &str) -> Result<(), String> {
     let line = parse(text).map_err(|error| error.to_string())?;
     validate(&ENVELOPE_VALIDATOR, &line)?;
@@ -127,7 +126,7 @@ pub fn validate_line(text: &str) -> Result<(), String> {
 }
 
 fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
-    // Telling whether there is a fault is much cheaper than telling which.
+    // Finding that there is a fault is much cheaper than describing it.
     if validator.is_valid(value) {
         return Ok(());
     }
@@ -138,7 +137,7 @@ fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
     Err(faults.join("; "))
 }
 
-/// What is wrong with the schemas themselves; nothing in a sound build.
+/// Faults of the schemas themselves; none in a sound build.
 pub fn lint() -> Vec<String> {
     let mut faults: Vec<String> = SCHEMAS.iter().flat_map(lint_schema).collect();
     for kind in EventKind::ALL {
@@ -183,7 +182,7 @@ fn lint_versions(kind: EventKind) -> Vec<String> {
     faults
 }
 
-/// What every object schema here promises.
+/// Checks the form that all object schemas have here.
 fn lint_members(name: &str, schema: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut demand = |holds: bool, what: String| {

@@ -12,7 +12,7 @@ pub fn file_name(first: Sequence) -> String {
     format!("{:020}{EXTENSION}", first.0)
 }
 
-/// The first sequence that a file name tells, if it is the name of a segment.
+/// The first sequence in a file name, if it is the name of a segment.
 pub fn first_sequence(name: &str) -> Option<Sequence> {
     let digits = name.strip_suffix(EXTENSION)?;
     let shaped = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
@@ -182,7 +182,8 @@ impl Segment {
         if sequence == self.first {
             return Ok(0);
         }
-        // `low` begins a line at or before the wanted one; at or after `high` all lines are later.
+        // `low` is the start of a line at or before the wanted one; all lines at or after `high`
+        // are later.
         let (mut low, mut high) = (0, self.end);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -14,7 +14,7 @@ use crate::files::regular_file::NO_FILE;
 
 /// The directory that holds the log.
 pub trait Storage: Send + Sync {
-    /// The names of the regular files in it, in no order.
+    /// The names of the regular files in the directory, in any order.
     fn names(&self) -> io::Result<Vec<String>>;
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>>;
     fn remove(&self, name: &str) -> io::Result<()>;
@@ -38,14 +38,14 @@ pub trait StorageFile: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Reads what there is at `offset`, up to the length of `into`; fewer bytes only at the end.
+    /// Reads at `offset`, up to the length of `into`; fewer bytes only at the end of the file.
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// fdatasync: contents and length are durable when it returns.
     fn sync(&self) -> io::Result<()>;
-    /// Takes the exclusive lock between processes; false if another holds it. Dropping the file
-    /// lets go of it.
+    /// Takes the exclusive lock between processes; false if another one holds it. Dropping the file
+    /// releases it.
     fn try_lock(&self) -> io::Result<bool>;
 }
 
@@ -60,7 +60,7 @@ impl Disk {
     /// Opens the directory and holds it.
     ///
     /// # Errors
-    /// If it is none, or not open to us.
+    /// If it is not a directory, or its permissions forbid it.
     pub fn open(directory: &Path) -> io::Result<Disk> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| rustix::fs::openat(CWD, directory, flags, Mode::empty()))?;
@@ -70,7 +70,7 @@ impl Disk {
         })
     }
 
-    /// What stands under a name, links not followed; `None` if nothing does.
+    /// The kind of file under a name, links not followed; `None` if there is none.
     fn kind(&self, name: &str) -> io::Result<Option<FileType>> {
         match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode))),
@@ -98,12 +98,13 @@ impl Storage for Disk {
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn StorageFile>> {
-        // A link leads to a file of somebody else, which a writer would cut; a pipe is waited for.
+        // A link leads to a file of another program, which a writer would cut; opening a pipe would
+        // wait.
         if self
             .kind(name)?
             .is_some_and(|kind| kind != FileType::RegularFile)
         {
-            // Where one is to be created, something stands in its way.
+            // Another file is in the place of the one to create.
             let kind = if access == Access::Create {
                 io::ErrorKind::AlreadyExists
             } else {
@@ -117,7 +118,7 @@ impl Storage for Disk {
             Access::Create => OFlags::RDWR | OFlags::CREATE,
         };
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        // The umask takes from it what others have no right to.
+        // The umask of a store removes the rights of group and others.
         let mode = Mode::from_raw_mode(0o666);
         let file = retry_on_intr(|| rustix::fs::openat(&self.directory, name, flags, mode))?;
         Ok(Box::new(File::from(file)))

@@ -1,8 +1,8 @@
-//! How the log ends: which head its head file vouches for, and what stands behind that head.
+//! The end of the log: the head according to the head file, and the bytes after it.
 //!
-//! `examine` is the only place that looks behind the head. Readers learn from it where the log
-//! ends if the head file is lost, a writer what it has to publish and to cut, an audit and a repair
-//! what they report. Nothing is changed here.
+//! `examine` is the only place that reads after the head. From it readers learn where the log ends
+//! if the head file is lost, a writer what to publish and to cut, an audit and a repair what to
+//! report. It changes nothing.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::event_log::reader::check_line;
 use crate::event_log::segment;
 use crate::event_log::storage::{Access, Storage};
 
-/// The head that the head file vouches for, and everything behind it.
+/// The head according to the head file, and everything after it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tail {
     /// [`Head::EMPTY`] if the head file is lost.
@@ -24,9 +24,9 @@ pub struct Tail {
     pub end: Head,
     /// The segments that hold these batches, the last one with `end` in it.
     pub(super) whole: Vec<SegmentRange>,
-    /// Everything behind `end`. Segments that begin behind it are listed even if they are empty.
+    /// Everything after `end`. Segments that begin after it are listed even if they are empty.
     pub(super) torn: Vec<SegmentRange>,
-    /// A bad line that good lines follow: more than a crash leaves behind.
+    /// A bad line that good lines follow: a crash alone does not leave this.
     pub(super) doubtful: Option<(Place, String)>,
 }
 
@@ -35,7 +35,7 @@ pub struct Tail {
 pub struct SegmentRange {
     pub segment: Sequence,
     pub bytes: Range<u64>,
-    /// The first and the last of its lines that can be read, in a torn range.
+    /// The first and the last readable line, in a torn range.
     pub sequences: Option<(Sequence, Sequence)>,
 }
 
@@ -45,7 +45,7 @@ impl SegmentRange {
     }
 }
 
-/// Who asks for a tail to be settled. That decides what may be cut:
+/// Who asks to settle a tail. This decides which bytes may be cut:
 ///
 /// | head file | whole batches | a torn end | a bad line that good lines follow |
 /// | --- | --- | --- | --- |
@@ -53,19 +53,19 @@ impl SegmentRange {
 /// | one slot, or lost: the tail may have been acknowledged | published | damage if `Unasked`, cut if `Approved` | damage |
 ///
 /// One crash tears either a slot of the head or the end of the log. If both are unreadable,
-/// something that was acknowledged may be lost, and only people decide to go on without it.
+/// acknowledged events may be lost, and only people may decide to continue without them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cutting {
-    /// A command that passes by: it cuts only bytes that certainly were never acknowledged.
+    /// Any command: it cuts only bytes that certainly were never acknowledged.
     Unasked,
     /// People who have seen the tail and kept a copy.
     Approved,
 }
 
-const IN_DOUBT: &str = "a batch is not whole, and since a slot of the head cannot be read, nothing tells whether it was acknowledged";
+const IN_DOUBT: &str = "a batch is not whole, and a slot of the head cannot be read, so the batch may have been acknowledged";
 
 impl Tail {
-    /// Whether a writer may settle this tail: publish what is whole and cut the rest.
+    /// Checks that a writer may settle this tail: publish the whole batches and cut the rest.
     ///
     /// # Errors
     /// [`LogError::Damaged`] where [`Cutting`] says so.
@@ -81,11 +81,12 @@ impl Tail {
         }
     }
 
-    /// The last event that counts as acknowledged. If the head file does not tell, all whole
-    /// batches count.
+    /// The last event that counts as acknowledged. If the head file is not sound, all whole batches
+    /// count.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] if the head file does not tell and the tail is not whole.
+    /// [`LogError::Damaged`] if the head file is not sound and the tail does not end with a whole
+    /// batch.
     pub fn acknowledged(&self) -> Result<Head, LogError> {
         self.check(Cutting::Unasked)?;
         Ok(match self.head_file {
@@ -94,7 +95,7 @@ impl Tail {
         })
     }
 
-    /// Where the tail stops being whole, if it does.
+    /// The place at which the tail stops being whole batches, if there is one.
     pub(super) fn in_doubt(&self) -> Option<(Place, String)> {
         let place = Place {
             segment: segment::file_name(self.end.segment),
@@ -104,8 +105,8 @@ impl Tail {
         (!self.torn.is_empty()).then(|| (place, IN_DOUBT.to_owned()))
     }
 
-    /// Events of whole batches that nobody acknowledged. A lost head file acknowledges none, so
-    /// there they are not counted.
+    /// The number of events of whole batches that were not acknowledged. If the head file is lost,
+    /// it is unknown which these are, so none is counted.
     pub fn late_events(&self) -> u64 {
         match self.head_file {
             HeadFileState::Sound | HeadFileState::OneSlot => {
@@ -119,12 +120,13 @@ impl Tail {
         self.torn.iter().map(SegmentRange::length).sum()
     }
 
-    /// Bytes behind `head`, whole or torn.
+    /// The number of bytes after `head`, whole or torn.
     pub(super) fn bytes(&self) -> u64 {
         self.whole.iter().map(SegmentRange::length).sum::<u64>() + self.torn_bytes()
     }
 
-    /// What settling would cut. An empty segment that the next append would begin is none.
+    /// The ranges that settling would cut. An empty segment that the next append would begin is not
+    /// cut.
     pub fn cuts(&self) -> impl Iterator<Item = &SegmentRange> {
         let next = self.end.sequence.next();
         self.torn
@@ -132,7 +134,7 @@ impl Tail {
             .filter(move |range| range.length() > 0 || range.segment > next)
     }
 
-    /// Whether there is nothing to settle.
+    /// Whether there is nothing to publish and nothing to cut.
     pub fn is_settled(&self) -> bool {
         self.head_file == HeadFileState::Sound
             && self.late_events() == 0
@@ -140,8 +142,8 @@ impl Tail {
     }
 }
 
-/// Whether an append behind `head` would meet anything. Cheap: the length of one file and the name
-/// of the next.
+/// Whether an append after `head` would meet other bytes. Cheap: it reads the length of one file
+/// and looks for the next.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if the log ends before the head.
@@ -151,7 +153,7 @@ pub(super) fn is_in_the_way(storage: &dyn Storage, head: &Head) -> Result<bool, 
     Ok(length > head.position || next != head.segment && length_if_there(storage, next)?.is_some())
 }
 
-/// The length of the segment that the head is in, which reaches it.
+/// The length of the segment of the head, which must reach the head.
 fn length_up_to(storage: &dyn Storage, head: &Head) -> Result<u64, LogError> {
     let length = length_if_there(storage, head.segment)?.unwrap_or(0);
     if length < head.position {
@@ -180,7 +182,7 @@ fn length_if_there(storage: &dyn Storage, first: Sequence) -> Result<Option<u64>
     }
 }
 
-/// Reads on from the published head to the end of the files.
+/// Reads from the published head to the end of the files.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if the log ends before the head.
@@ -204,7 +206,7 @@ pub(super) fn examine(storage: &dyn Storage, published: &Published) -> Result<Ta
     scan.finish(storage, &segments, published)
 }
 
-/// The first byte of a segment that lies behind `head`.
+/// The first byte of a segment that lies after `head`.
 fn start_of(segment: Sequence, head: &Head) -> u64 {
     if segment == head.segment {
         head.position
@@ -218,7 +220,7 @@ struct Scan {
     end: Head,
     /// The end of the last good line.
     open: Head,
-    /// Events that the batch of the last good line still lacks.
+    /// The number of events that the batch of the last good line still lacks.
     more: u64,
     bad: Option<(Place, String)>,
     good_after_bad: bool,

@@ -1,5 +1,5 @@
-//! Upcasters: events of old versions become the current version when they are read. Lines are never
-//! rewritten.
+//! Upcasters: events of old versions are lifted to the current version when they are read. Lines
+//! are never rewritten.
 
 use serde::Deserialize;
 
@@ -7,14 +7,14 @@ use crate::domain::event::{Event, EventKind, TaskCreated};
 use crate::domain::id::{TaskId, UserId};
 use crate::domain::text::Title;
 
-/// Reads one historic type.
+/// Reads one old type.
 pub struct Upcaster {
     pub type_name: &'static str,
     pub target: EventKind,
     lift: fn(&str) -> Result<Event, serde_json::Error>,
 }
 
-/// Every historic type. A kind whose current version is n has n - 1 of them.
+/// Every old type. A kind whose current version is n has n - 1 of them.
 pub const UPCASTERS: &[Upcaster] = &[Upcaster {
     type_name: "task.created.v1",
     target: EventKind::TaskCreated,
@@ -27,17 +27,17 @@ fn upcaster(type_name: &str) -> Option<&'static Upcaster> {
         .find(|upcaster| upcaster.type_name == type_name)
 }
 
-/// The kind that a historic type is lifted to.
+/// The kind to which an old type is lifted.
 pub fn target(type_name: &str) -> Option<EventKind> {
     upcaster(type_name).map(|upcaster| upcaster.target)
 }
 
-/// Reads the data of a historic type; `None` if the type is not one.
+/// Reads the data of an old type; `None` if the type is not one.
 pub fn lift(type_name: &str, data: &str) -> Option<Result<Event, serde_json::Error>> {
     upcaster(type_name).map(|upcaster| (upcaster.lift)(data))
 }
 
-/// The first shape of `task.created`: the jira id, if any, stands in the title.
+/// The first shape of `task.created`, with the jira id, if any, in the title.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TaskCreatedV1 {

@@ -11,7 +11,7 @@ use crate::event_log::segment::{self, Segment, io_error};
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::event_log::tail::{self, Cutting, SegmentRange, Tail};
 
-/// The writer lock, held. Dropping it lets go of the lock.
+/// Holds the writer lock. Dropping it releases the lock.
 pub struct Writer<'s> {
     storage: &'s dyn Storage,
     head_file: HeadFile,
@@ -26,7 +26,7 @@ pub struct Writer<'s> {
     scratch: Vec<u8>,
 }
 
-/// What a writer did to the tail before it could go on.
+/// The changes that a writer made to the tail before its first append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Recovery {
     /// Events of whole batches that were published late.
@@ -41,7 +41,7 @@ impl Recovery {
     }
 }
 
-/// A batch that is durable in its segment and not acknowledged yet. Only publishing it gives the
+/// A batch that is durable in its segment and not acknowledged yet. Only publishing it returns the
 /// new head.
 #[must_use = "a batch that is not published was not appended"]
 struct Unpublished {
@@ -78,24 +78,24 @@ impl<'s> Writer<'s> {
         &self.head
     }
 
-    /// The time of the last event; the next is not earlier.
+    /// The time of the last event; the next one is not earlier.
     pub fn last_time(&self) -> Option<EventTime> {
         self.last_time
     }
 
-    /// What was done to the tail when the lock was taken.
+    /// The changes that were made to the tail when the lock was taken.
     pub fn recovery(&self) -> Recovery {
         self.recovery
     }
 
-    /// In a draft nothing was really done to the tail.
+    /// In a draft the tail on the disk was not changed.
     pub(super) fn forget_recovery(&mut self) {
         self.recovery = Recovery::default();
     }
 
-    /// Says in the head file who holds the lock.
+    /// Writes the name of the lock holder into the head file.
     pub(super) fn name_holder(&self, holder: &str) {
-        // Only a message depends on it.
+        // It only serves messages.
         let _ = self.head_file.name_holder(holder);
     }
 
@@ -109,7 +109,7 @@ impl<'s> Writer<'s> {
         self.settle(&tail)
     }
 
-    /// Settles also what no append would have met yet: segments further behind the head.
+    /// Also settles bytes that no append would meet yet: segments further after the head.
     pub(super) fn settle_the_rest(&mut self) -> Result<(), LogError> {
         let published = Published {
             head: self.head,
@@ -150,8 +150,8 @@ impl<'s> Writer<'s> {
         if tail.head_file != HeadFileState::Sound || tail.end != self.head {
             self.publish(tail.end)?;
         }
-        // Both slots are written before anything is appended, so that one that cannot be read is
-        // always one that was lost.
+        // Both slots are written before anything is appended, so an unreadable slot was always
+        // lost.
         if tail.head_file == HeadFileState::Lost {
             self.publish(tail.end)
         } else {
@@ -159,10 +159,10 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// Cuts a segment behind `range` and makes the rest of it durable. The process that wrote it
-    /// may have died of a failed fsync, after which a second one succeeds without writing anything;
-    /// so the bytes that are to be published late are written again. With the head file lost that
-    /// would be the whole log, almost all of which was acknowledged once.
+    /// Cuts a segment after `range` and makes the rest of it durable. The process that wrote it may
+    /// have died of a failed fsync, after which a second one succeeds without writing anything; so
+    /// bytes that are published late are written again. If the head file is lost, that would be the
+    /// whole log, almost all of it acknowledged before, so nothing is written again then.
     fn make_durable(&self, range: &SegmentRange, head_file: HeadFileState) -> Result<(), LogError> {
         let SegmentRange {
             segment: first,
@@ -199,7 +199,7 @@ impl<'s> Writer<'s> {
         line.event_time().map(Some)
     }
 
-    /// What the line before the last one states, which begins at `start` of `segment`.
+    /// The stated hash of the line before the last one, which begins at `start` of `segment`.
     fn hash_before_last(&self, segment: &Segment, start: u64) -> Result<Hash, LogError> {
         let Some(sequence) = self
             .head
@@ -228,18 +228,18 @@ impl<'s> Writer<'s> {
     /// Appends a batch: all its events become visible together, durably, or none does.
     ///
     /// # Errors
-    /// [`LogError::HeadMoved`] if `expected` is not the head, [`LogError::OutOfBounds`] if no reader would take
-    /// the batch; nothing is written. Any other error poisons the writer: whether the batch reached the disk is
-    /// decided by the next recovery.
+    /// [`LogError::HeadMoved`] if `expected` is not the head, [`LogError::OutOfBounds`] if no
+    /// reader would accept the batch; nothing is written. Any other error poisons the writer: the
+    /// next recovery decides whether the batch reached the disk.
     ///
     /// # Panics
-    /// On an empty batch and on a batch before the last event: both are bugs of the caller.
+    /// On an empty batch and on a batch before the last event: bugs of the caller.
     pub fn append(&mut self, expected: &Head, batch: &Batch) -> Result<Head, LogError> {
         self.append_group(expected, std::slice::from_ref(batch))
     }
 
-    /// Appends several batches with one write and one publication. They become visible together;
-    /// a crash leaves some of them, in order, each whole.
+    /// Appends several batches with one write and one publication. They become visible together. A
+    /// crash leaves the first of them, each whole.
     ///
     /// # Errors
     /// As [`Writer::append`].
@@ -254,14 +254,14 @@ impl<'s> Writer<'s> {
         Ok(head)
     }
 
-    /// Appends lines that are ready.
+    /// Appends encoded lines.
     ///
     /// # Errors
-    /// [`LogError::HeadMoved`] if the head is not the event they follow; nothing is written.
+    /// [`LogError::HeadMoved`] if the head is not the event that they follow; nothing is written.
     /// Otherwise as [`Writer::append`].
     ///
     /// # Panics
-    /// If they are before the last event.
+    /// If their time is before that of the last event.
     pub fn append_encoded(&mut self, encoded: &Encoded) -> Result<Head, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
@@ -314,7 +314,7 @@ impl<'s> Writer<'s> {
         })
     }
 
-    /// A batch never spans two segments.
+    /// The place of the next batch. A batch never spans two segments.
     fn place_for(&mut self, length: u64) -> (Sequence, u64) {
         let full = self.head.position > 0 && self.head.position + length > self.segment_bytes_max;
         if !full {

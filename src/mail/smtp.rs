@@ -146,9 +146,9 @@ impl SmtpTransport {
         Err(SendError::Transient(match error.status() {
             Some(code) => format!("{server} did not accept the user name and password ({code})"),
             None if error.is_client() => {
-                format!("{server} offers no way to log in with a password")
+                format!("{server} offers no login with a password")
             }
-            None => format!("{server} broke off the log-in"),
+            None => format!("{server} broke off the login"),
         }))
     }
 

@@ -64,7 +64,7 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
         .map(<[u8]>::first_chunk)
     {
         Ok(Some(header)) if header.starts_with(MAGIC) => checked_pages::has_room(header),
-        Ok(_) => return Err(lacking("it is no database")),
+        Ok(_) => return Err(lacking("it is not a database")),
         // SQLite's own error explains better why the file cannot be read.
         Err(_) => true,
     };
@@ -83,7 +83,7 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     }) {
         return Ok(is_checked);
     }
-    Err(lacking("its write-ahead file is none"))
+    Err(lacking("its write-ahead file is not valid"))
 }
 
 fn beginning(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
@@ -148,9 +148,9 @@ pub(super) fn io_error(error: &io::Error) -> rusqlite::Error {
 pub(super) fn reason(error: &rusqlite::Error) -> String {
     match error {
         // A value that this program cannot have written.
-        rusqlite::Error::InvalidQuery => "it holds a value that cannot be in it".to_owned(),
+        rusqlite::Error::InvalidQuery => "it holds an impossible value".to_owned(),
         rusqlite::Error::SqliteFailure(failure, _) if checked_pages::is_mismatch(failure) => {
-            "a page of it is not what was written".to_owned()
+            "a page does not match its checksum".to_owned()
         }
         other => other.to_string(),
     }

@@ -228,7 +228,7 @@ impl SqliteFile {
         self.checkpoint()?;
         match checked_pages::is_of_one_piece(&self.db).map_err(self.failed("open"))? {
             true => Ok(true),
-            false => Err(self.damaged("what was written ahead does not continue it")),
+            false => Err(self.damaged("its write-ahead file belongs to another state of it")),
         }
     }
 
@@ -277,7 +277,7 @@ impl SqliteFile {
     /// [`StateError::Damaged`]
     pub fn check_integrity(&self, layout: &Layout) -> Result<(), StateError> {
         if self.definitions()? != SqliteFile::in_memory(layout)?.definitions()? {
-            return Err(self.damaged("its tables are not defined as they were"));
+            return Err(self.damaged("its tables differ from those of this version"));
         }
         let found = self
             .db()

@@ -46,7 +46,7 @@ pub fn catch_up(around: &Surroundings<'_>, index: &StateIndex) -> Result<u64, St
     if followed.anew {
         around
             .notices
-            .warn("the state index was not what the log gives; it was made anew");
+            .warn("the state index contradicted the log; it was rebuilt");
     }
     Ok(followed.events)
 }

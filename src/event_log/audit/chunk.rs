@@ -20,7 +20,7 @@ pub(super) struct Checked {
     pub unlisted_faults: u64,
     /// The sequence of the last line, if the line continues the one before it.
     pub last: Option<Sequence>,
-    /// Events of unknown types.
+    /// The number of events of unknown types.
     pub unknown: u64,
     /// Events of known types in unknown versions.
     pub unknown_versions: Vec<Sequence>,
@@ -31,14 +31,14 @@ pub(super) struct Checked {
     pub keys: Vec<u64>,
 }
 
-/// What the next line must continue.
+/// The line that the next line must continue.
 #[derive(Clone, Copy)]
 struct Track {
     sequence: Sequence,
     hash: Hash,
-    /// What the line before ought to state, if that is not what it states.
+    /// The right hash of the line before, if that line states another one.
     computed: Option<Hash>,
-    /// What follows a bad line is no further fault where the bad line explains it.
+    /// False after a bad line: a mismatch that the bad line explains is no further fault.
     is_sure: bool,
     more: u64,
     key: u64,
@@ -188,7 +188,7 @@ impl Chunk<'_> {
         } else {
             line.sequence.min(self.expected())
         };
-        // Nor is anything held against the time of a damaged line.
+        // The time of a damaged line is not compared either.
         let before = self.track.map_or((None, Track::START.time_text), |track| {
             (track.time, track.time_text)
         });
@@ -209,7 +209,7 @@ impl Chunk<'_> {
         }
     }
 
-    /// Goes on behind a line that cannot be read: its last bytes may still state its hash.
+    /// Continues after an unreadable line, whose last bytes may still state its hash.
     fn lose(&mut self, bytes: &[u8], byte: u64, what: String) {
         self.damaged(byte, what);
         let stated = bytes
@@ -267,7 +267,8 @@ impl Chunk<'_> {
             .then(|| format!("the log ends with a batch that lacks {} events", line.more))
     }
 
-    /// The key's fingerprint; one key for each batch, and one batch for each key.
+    /// The fingerprint of the key. Checks that a batch has one key; `identity` checks that a key
+    /// has one batch.
     fn key(&mut self, line: &Line<'_>, byte: u64, is_sound: bool) -> u64 {
         let key = identity::fingerprint(&line.command_id());
         match self.track {
@@ -283,7 +284,7 @@ impl Chunk<'_> {
                     self.fault(FaultKind::Envelope, byte, line.sequence, what);
                 }
             }
-            // Behind a bad line nobody knows where a batch begins.
+            // After a bad line it is unknown where a batch begins.
             Some(track) if track.is_sure && is_sound => self.checked.keys.push(key),
             _ => {}
         }
@@ -311,7 +312,7 @@ impl Chunk<'_> {
                     line.time
                 )
             }
-            (None, _) => format!("`{}` is no time of an event", line.time),
+            (None, _) => format!("`{}` is not the time of an event", line.time),
             _ => return time,
         };
         if is_sound {

@@ -1,4 +1,4 @@
-//! Checks the contents of a single line: the envelope against the event, the data against its
+//! Checks the contents of a single line: the envelope against the event, the data against their
 //! written form.
 
 use crate::domain::event::{BalanceChanged, Event, EventKind};
@@ -8,22 +8,22 @@ use crate::event_log::audit::written::{is_displayed, is_written};
 use crate::event_log::audit::{Depth, FaultKind};
 use crate::event_log::line::{Line, LineKind};
 
-/// What is known from line to line.
+/// State that is kept from line to line.
 pub(super) struct Contents {
     depth: Depth,
-    /// The last actor that was well written; most lines have the one of the line before.
+    /// The last valid actor; most lines have the actor of the line before.
     actor: String,
     pub counted: Counted,
 }
 
-/// What the lines that can be read add up to, in their order.
+/// Totals of the readable lines, in their order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Counted {
-    /// The entries up to each of these events.
+    /// The tallies of the entries up to each of these events.
     pub tallies: Vec<(Sequence, Tally)>,
-    /// The events that decide what becomes of another event: set aside, retried, skipped.
+    /// The events that set aside, retry or skip another event.
     pub decisions: Vec<Sequence>,
-    /// The entries that are corrected.
+    /// The corrected entries.
     pub corrected: Vec<EntryId>,
 }
 
@@ -153,7 +153,7 @@ impl Contents {
     }
 }
 
-/// Source and subject follow from the event.
+/// Checks source and subject, which follow from the event.
 fn agreement(line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
     let context = event.context().name();
     if line.source.strip_prefix("/popug/") != Some(context) {
@@ -174,7 +174,7 @@ fn agreement(line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Whether it is a UUID in the one form that is written: lower case, with its four dashes.
+/// Whether it is a UUID in the form that the program writes: lower case, with four dashes.
 fn is_uuid(text: &[u8]) -> bool {
     let fits = |(at, byte): (usize, &u8)| match at {
         8 | 13 | 18 | 23 => *byte == b'-',

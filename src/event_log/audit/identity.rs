@@ -1,8 +1,8 @@
 //! Invariant I10: event ids are unique and an idempotency key belongs to one batch.
 //!
-//! Eight bytes are kept of each id and key. Sorted, equal neighbours are suspects; only if there
-//! are any is the log read once more, to compare what they really say. So a log of five million
-//! events needs 40 MB and one pass, and a chance collision costs time, never a wrong finding.
+//! Eight bytes are kept of each id and key. Equal ones are suspects. Only if there are any, the log
+//! is read once more to compare the ids and keys themselves. So a log of five million events needs
+//! 40 MB and one pass, and a hash collision costs time but gives no wrong finding.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::event_log::line::Line;
 use crate::event_log::segment;
 use crate::event_log::storage::Storage;
 
-/// Spreads bits.
+/// Mixes the bits of a word.
 fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     word ^ (word >> 29)
@@ -31,8 +31,8 @@ pub(super) fn fingerprint(text: &str) -> u64 {
         })
 }
 
-/// Fingerprints that occur twice. Those with a high first bit are sorted on a thread of their own:
-/// nothing else is left to be done meanwhile.
+/// Fingerprints that occur twice. Those with a high first bit are sorted on a second thread,
+/// because the other threads are done by then.
 fn suspects(fingerprints: Vec<u64>) -> HashSet<u64> {
     let (high, low): (Vec<_>, Vec<_>) = fingerprints
         .into_iter()

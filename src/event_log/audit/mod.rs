@@ -1,9 +1,9 @@
-//! Auditing the whole log: every line, every segment, the head. Nothing is written or locked.
+//! Audits the whole log: every line, every segment, the head. Nothing is written or locked.
 //!
-//! `plan` checks how the segments fit together and cuts them into chunks at line borders,
-//! `chunk` checks the lines of one chunk, `identity` that ids and keys are used once. What a
-//! line must continue stands in the line before it, so chunks are checked independently on
-//! several threads. Unlike a reader, an audit goes on behind a bad place.
+//! `plan` checks how the segments fit together and cuts them into chunks at line borders, `chunk`
+//! checks the lines of one chunk, `identity` checks that ids and keys are used once. A line
+//! continues the line before it and depends on nothing else, so chunks are checked independently on
+//! several threads. Unlike a reader, an audit continues after a fault.
 //!
 //! Invariant: a sound log has no fault, and an audit never ends before the last segment does.
 
@@ -25,47 +25,47 @@ use chunk::Checked;
 pub use content::Counted;
 use plan::Plan;
 
-/// More faults than these are counted only: a lost disk need not be listed line by line.
+/// Further faults are only counted, because nobody needs every line of a lost disk.
 const FAULTS_MAX: usize = 1_000;
 
-/// How much of each line is checked.
+/// The checks that are made on each line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Depth {
     /// Hash chain, sequences, batches, the form of the envelope.
     Chain,
-    /// Also every member of the envelope, and that data is exactly what the program writes.
+    /// Also every member of the envelope, and that the data are exactly as the program writes them.
     Decoding,
     /// Also the JSON Schemas.
     #[cfg(feature = "cli")]
     Schemas,
 }
 
-/// What an audit does.
+/// The work of an audit.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     pub depth: Depth,
-    /// How many threads check lines.
+    /// The number of threads that check lines.
     pub threads: usize,
-    /// Entries are added up as far as each of these events, if contents are checked.
+    /// The events up to which entries are tallied, if contents are checked.
     pub marks: &'a [Sequence],
 }
 
-/// What kind of thing is wrong.
+/// The kind of a fault.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum FaultKind {
-    /// What was acknowledged is not there any more, or not as it was.
+    /// Acknowledged bytes are missing or changed.
     Damage,
-    /// Not whole, and nothing tells whether it was acknowledged.
+    /// Bytes that are not whole batches, and may have been acknowledged.
     Doubt,
     /// The head file is missing or has a bad slot.
     Head,
-    /// A member of the envelope contradicts the event, or the lines before.
+    /// A member of the envelope contradicts the event or the lines before.
     Envelope,
-    /// The data cannot be read, or is not what this program would write.
+    /// The data cannot be read, or are not as this program writes them.
     Decoding,
     /// The line does not conform to its JSON Schema.
     Schema,
-    /// An id or a key is used twice: invariant I10.
+    /// An id or a key is used twice (invariant I10).
     Identity,
 }
 
@@ -76,28 +76,28 @@ pub struct Fault {
     pub what: String,
 }
 
-/// What an audit saw.
+/// The result of an audit.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Audit {
-    /// Up to where the log is acknowledged; `None` if nothing tells.
+    /// The last acknowledged event; `None` if it is unknown.
     pub head: Option<Head>,
     pub events: u64,
     pub bytes: u64,
-    /// Nothing is wrong with these.
+    /// Findings that are no faults.
     pub notes: Vec<String>,
-    /// Events of known types in versions that this program does not know. Whether one is wrong depends
-    /// on what was decided about it.
+    /// Events of known types in versions that this program does not know. Such an event is no fault
+    /// if an operator decided about it.
     pub unknown_versions: Vec<Sequence>,
-    /// Of the lines that can be read, if their contents were checked.
+    /// Totals of the readable lines, if contents were checked.
     pub counted: Counted,
-    /// In order of their places.
+    /// In the order of their places.
     pub faults: Vec<Fault>,
-    /// Faults beyond those that are listed.
+    /// The number of faults that are not listed.
     pub unlisted_faults: u64,
 }
 
 impl FileLog {
-    /// Audits the log on `threads` threads. `progress` is told the bytes checked and all bytes.
+    /// Audits the log on `threads` threads. `progress` gets the checked bytes and the total.
     ///
     /// # Errors
     /// If a file cannot be read, the log is missing, or it was written by a newer program.
@@ -117,7 +117,7 @@ impl FileLog {
         )
     }
 
-    /// The same, and adds up the entries as far as each of the marks.
+    /// The same, with tallies of the entries up to each mark.
     ///
     /// # Errors
     /// As [`FileLog::audit`].
@@ -149,7 +149,7 @@ impl Audit {
         });
     }
 
-    /// Joins what the chunks tell.
+    /// Joins the results of the chunks.
     fn take(
         &mut self,
         checked: Vec<Checked>,
@@ -178,8 +178,9 @@ impl Audit {
         identity::check(storage, plan, ids, keys, self)
     }
 
-    /// The head names the place and the sequence of the last line that it vouches for. Its hash was
-    /// compared with that line. Where the last line is bad, or gone, that has been said.
+    /// Checks that the head names the place and the sequence of the last line before it. Its hash
+    /// was compared with that line. If the last line is bad or missing, that fault was already
+    /// reported.
     fn check_head(&mut self, plan: &Plan, last: Option<Sequence>) {
         let (Some(task), Some(last)) = (plan.chunks.last(), last) else {
             return;
@@ -239,7 +240,7 @@ fn check_chunks(
     let mut checked = std::thread::scope(|threads| {
         for sender in vec![sender; scope.threads.max(1)] {
             threads.spawn(|| {
-                // Dropped with the thread: the results end when the last one is done.
+                // Dropped with the thread, so that the results end with the last thread.
                 let sender = sender;
                 let mut buffer = Vec::new();
                 loop {

@@ -23,10 +23,10 @@ pub(super) struct Plan {
 pub(super) struct ChunkRange {
     pub segment: Sequence,
     pub bytes: Range<u64>,
-    /// Where the line before ends: in this segment, or in one before it. `None` before the first
-    /// line, and where the line before is lost.
+    /// The end of the line before: in this segment or in an earlier one. `None` before the first
+    /// line, and if the line before is lost.
     pub before: Option<(Sequence, u64)>,
-    /// What the file name promises of its first line.
+    /// The sequence of the first line according to the file name.
     pub first: Option<Sequence>,
 }
 
@@ -68,7 +68,7 @@ impl Plan {
         let place = segment.place(0, first);
         match walk.expected {
             Some(expected) if first < expected => {
-                let what = "the segment stands where other segments hold these sequences already: a copy, or misnamed";
+                let what = "other segments already hold these sequences; this segment is a copy or misnamed";
                 audit.fault(FaultKind::Damage, place, what);
                 return Ok(());
             }
@@ -122,7 +122,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Segments that are gone at the end of the log.
+    /// Reports segments that are missing at the end of the log.
     fn check_end(&self, walk: &Walk, audit: &mut Audit) {
         let Some(expected) = walk.expected else {
             return;
@@ -142,7 +142,7 @@ impl Plan {
 }
 
 struct Walk {
-    /// The sequence with which the next segment begins; `None` behind a torn end.
+    /// The sequence with which the next segment begins; `None` after a torn end.
     expected: Option<Sequence>,
     before: Option<(Sequence, u64)>,
 }
@@ -162,7 +162,7 @@ fn lost(from: Sequence, to: Sequence) -> String {
     )
 }
 
-/// A segment up to the head, or to where it ends if that is earlier, and the damage in that case.
+/// A segment up to the head, or up to its end if that is earlier, which is then damage.
 pub(super) fn open(
     storage: &dyn Storage,
     first: Sequence,
@@ -192,8 +192,8 @@ fn last_sequence(segment: &Segment) -> Result<Option<Sequence>, LogError> {
     }
 }
 
-/// The published head; without one, the head that the next writer would find. With it come the
-/// bytes behind it.
+/// The published head; without one, the head that the next writer would find. Also the number of
+/// bytes after it.
 fn find_head(
     storage: &dyn Storage,
     segments: &[Sequence],
@@ -201,7 +201,7 @@ fn find_head(
 ) -> Result<Option<(Head, u64)>, LogError> {
     let published = check_head_file(storage, segments, audit)?;
     let tail = match tail::examine(storage, &published) {
-        // The log does not reach this head. Its lines will tell.
+        // The log ends before this head. The check of its lines reports that.
         Err(LogError::Damaged { .. }) => return Ok(Some((published.head, 0))),
         tail => tail?,
     };
@@ -215,7 +215,7 @@ fn find_head(
         (HeadFileState::Lost, Some((place, what))) => {
             let head = last_line(storage, segments)?;
             if head.is_none() {
-                // Nothing tells where the log ends, so its lines cannot be checked one by one.
+                // The end of the log is unknown, so its lines cannot be checked one by one.
                 audit.fault(FaultKind::Damage, place, what);
             }
             head.map(|head| (head, 0))
@@ -229,7 +229,7 @@ fn find_head(
     })
 }
 
-/// Tells what is wrong with the head file. An empty one is fine in a log without events.
+/// Reports faults of the head file. An empty one is sound in a log without events.
 fn check_head_file(
     storage: &dyn Storage,
     segments: &[Sequence],
@@ -251,7 +251,7 @@ fn check_head_file(
     };
     let slots = file.slots(storage)?;
     let published = head::published_by(slots);
-    // Both slots are written before the first event is.
+    // Both slots are written before the first event.
     let is_lost = |slot| {
         slot == Slot::Bad || slot == Slot::Empty && published.head_file != HeadFileState::Lost
     };
@@ -298,14 +298,14 @@ fn last_line(storage: &dyn Storage, segments: &[Sequence]) -> Result<Option<Head
     Ok(head)
 }
 
-/// Bytes beyond the head were never acknowledged.
+/// Bytes after the head were never acknowledged.
 fn note_excess(bytes: u64, audit: &mut Audit) {
     if bytes == 0 {
         return;
     }
     let is_head_bad = |fault: &Fault| fault.kind == FaultKind::Head;
     let settled = if audit.faults.iter().any(is_head_bad) {
-        "whether they were acknowledged, the damaged head file does not tell; popug-cli repair shows and settles them"
+        "the damaged head file does not show whether they were acknowledged; popug-cli repair shows and settles them"
     } else {
         "never acknowledged; the next write command settles them, or popug-cli repair"
     };

@@ -1,14 +1,14 @@
-//! Checks that a JSON text is exactly what serialization would write: the order of members, no
-//! spaces, no needless escapes; or a text as it is displayed.
+//! Checks that a JSON text is exactly as serialization would write it: the order of members, no
+//! spaces, no needless escapes; or that a text is as a value is displayed.
 //!
-//! A serializer that writes nothing and compares instead, which costs less than to write and
-//! compare afterwards. It knows what events consist of; a test holds it against `serde_json`.
+//! This serializer compares instead of writing, which costs less than writing and comparing
+//! afterwards. It supports the types of which events consist; a test compares it with `serde_json`.
 
 use std::fmt::{self, Write};
 
 use serde::ser::{self, Impossible, Serialize};
 
-/// Whether `text` is what `value` is written as.
+/// Whether `text` is the written form of `value`.
 pub(super) fn is_written(value: &impl Serialize, text: &str) -> bool {
     let mut written = Written {
         rest: text.as_bytes(),
@@ -17,7 +17,7 @@ pub(super) fn is_written(value: &impl Serialize, text: &str) -> bool {
     value.serialize(&mut written).is_ok() && written.rest.is_empty()
 }
 
-/// Whether `text` is how `value` is displayed.
+/// Whether `text` is the displayed form of `value`.
 pub(super) fn is_displayed(value: &impl fmt::Display, text: &str) -> bool {
     let mut written = Written {
         rest: text.as_bytes(),
@@ -32,7 +32,7 @@ struct Written<'t> {
     is_first: bool,
 }
 
-/// The text goes on in another way.
+/// The text differs from the written form.
 #[derive(Debug)]
 struct Differs;
 
@@ -76,7 +76,7 @@ fn needs_escapes(text: &str) -> bool {
     })
 }
 
-/// What no event contains.
+/// Types that no event contains.
 macro_rules! never {
     ($($name:ident($($type:ty),*) -> $out:ty;)+) => {
         $(fn $name(self, $(_: $type),*) -> Result<$out, Differs> { Err(Differs) })+

@@ -1,4 +1,4 @@
-//! Writers: one at a time, each on the head it expects.
+//! Writers: one at a time, each appending to the head that it expects.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
-//! Whatever number, date or time stands in an event, it fits every calculation or the event is not
-//! read: whoever wrote the log.
+//! An event with a number, date or time out of bounds is not read, whoever wrote the log.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -22,7 +21,7 @@ const NO_TIME: [&str; 4] = [
     "-009999-01-02T02:00:00Z",
 ];
 
-/// What may not stand in the place of this member.
+/// Values that this member must not have.
 fn beyond(pointer: &str, value: &Value) -> Vec<Value> {
     let numbers = |numbers: [i128; 3]| {
         numbers
@@ -57,11 +56,11 @@ fn members(object: &Value, below: &str) -> Vec<(String, Value)> {
     members.flat_map(each).collect()
 }
 
-/// Data of this kind, each time with one member beyond its bounds.
+/// Data of this kind, each with one member out of bounds.
 fn out_of_bounds(kind: EventKind) -> Vec<(String, Value)> {
     let mut runner = TestRunner::deterministic();
     let mut edited = Vec::new();
-    // Members that are not always there are there in some of them.
+    // Optional members are present in some of them.
     for _ in 0..12 {
         let event = any_event_of(kind)
             .new_tree(&mut runner)
@@ -79,7 +78,7 @@ fn out_of_bounds(kind: EventKind) -> Vec<(String, Value)> {
     edited
 }
 
-/// As it is read from a line.
+/// The event of a line with these data.
 fn decode(kind: EventKind, data: &Value) -> Result<Event, String> {
     let line = lines_of(&[batch(1, 1)]).swap_remove(0);
     let sound = Line::parse(line.as_bytes()).unwrap();
@@ -143,7 +142,8 @@ fn a_line_with_a_time_beyond_the_calendar_is_not_read_and_says_so() {
     }
 }
 
-/// Batches that no reader takes: two events, the last of which is beyond its bounds, and one beyond the calendar.
+/// Batches that no reader accepts: two events with the last one out of bounds, and one with a time
+/// outside the calendar.
 fn that_nobody_reads() -> Vec<Batch> {
     let event = |(kind, data): (EventKind, Value)| {
         Event::deserialize_data(

@@ -1,11 +1,11 @@
-//! The hash chain, recomputed the way an auditor would: from the text alone.
+//! The hash chain, recomputed as an auditor would do it: from the text alone.
 
 use sha2::{Digest, Sha256};
 
 use super::sample::{append_all, batch, lines_of, read};
 use crate::event_log::FileLog;
 
-/// The hash rule with nothing of the log's own code.
+/// The hash rule, without the log's own code.
 fn audited_hash(previous: &str, line: &str) -> String {
     let (before, hash_and_brace) = line.rsplit_once(r#","hash":""#).unwrap();
     assert_eq!(hash_and_brace.len(), 66);

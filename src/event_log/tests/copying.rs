@@ -1,4 +1,4 @@
-//! Copies on a disk that forgets what was not synced and stops at any call.
+//! Copies on a disk that forgets unsynced bytes and stops at any call.
 
 use super::forgetful_disk::{Fault, ForgetfulDisk};
 use super::sample::{append_all, batch, lines_of, read};
@@ -58,7 +58,7 @@ fn stopped_at_any_call_a_copy_still_holds_what_it_held_and_is_completed_later() 
                 assert!(holds(&found, &extent), "call {call}, seed {seed}");
                 let copied = log.copy_to(&found, Some(&extent), &|_, _| {}).unwrap();
                 assert_eq!(copied.extent, wanted);
-                // What it says it holds survives a crash right after.
+                // The extent that it states survives a crash at once.
                 assert!(
                     holds(&found.after_crash(seed), &wanted),
                     "call {call}, seed {seed}"
@@ -168,7 +168,7 @@ fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
             "only the bytes that are counted belong to it"
         );
         let copied = log.copy_to(&target, Some(&extent), &|_, _| {}).unwrap();
-        // The last one is what a killed copy leaves: no fault of anybody.
+        // The last segment is a leftover of a killed copy and no damage.
         let is_last = Some(prefix) == extent.prefixes.last();
         assert_eq!(
             copied.renewed,
@@ -232,7 +232,7 @@ fn a_copy_of_another_log_is_not_gone_on_with() {
             "{refused}"
         );
         assert!(holds(&target, &extent));
-        // What the copy has lost is not put in its place from another log.
+        // Lost bytes of the copy are not replaced by bytes of another log.
         let spoilt = target.after_crash(0);
         spoilt.delete(&crate::event_log::segment::file_name(
             extent.prefixes[1].segment,
@@ -246,7 +246,7 @@ fn a_copy_of_another_log_is_not_gone_on_with() {
     assert!(extent.head.sequence > Sequence(3));
 }
 
-/// Longer than six of the batches, and other than they.
+/// Longer than six of the batches, and different from them.
 fn other_log() -> FileLog {
     let log = FileLog::on(Box::new(ForgetfulDisk::with_empty_log(512)));
     append_all(

@@ -1,5 +1,5 @@
-//! Crash consistency: whatever call is the last before a crash, and whatever the disk kept of what
-//! was not synced, all that was acknowledged is there and nothing is half there.
+//! Crash consistency: after a crash at any call, with any subset of the unsynced bytes on the disk,
+//! all acknowledged batches are there and no batch is half there.
 
 use super::forgetful_disk::{Fault, ForgetfulDisk};
 use super::sample::{AT_ONCE, batch, lines_of, read};
@@ -31,12 +31,12 @@ fn batches_until(head: Sequence) -> usize {
         .expect("a head is the end of a batch")
 }
 
-/// Appends what is missing of the script; stops at the first error. The last acknowledged head.
+/// Appends the rest of the script and stops at the first error. Returns the last acknowledged head.
 fn go_on(disk: &ForgetfulDisk, acknowledged: &mut usize) -> Result<Head, LogError> {
     let log = log_on(disk);
     let mut head = Head::EMPTY;
     for number in 0..script().len() {
-        // A new writer every second batch, so that opening is struck, too.
+        // A new writer every second batch, so that opening is interrupted too.
         let mut writer = log.writer(&AT_ONCE)?;
         head = *writer.head();
         let done = batches_until(head.sequence);
@@ -53,7 +53,7 @@ fn go_on(disk: &ForgetfulDisk, acknowledged: &mut usize) -> Result<Head, LogErro
     Ok(head)
 }
 
-/// What readers see right away, and what is there after going on to the end.
+/// Checks the lines that readers see at once, and the log after the rest of the script.
 fn assert_consistent(disk: &ForgetfulDisk, acknowledged: usize, what: &str) {
     let log = log_on(disk);
     let head = log.head().unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -68,8 +68,8 @@ fn assert_consistent(disk: &ForgetfulDisk, acknowledged: usize, what: &str) {
     assert_eq!(read(&log).unwrap(), lines_of(&script()), "{what}");
 }
 
-/// After a failed publication the slot may be lost though it could be read before the crash; a
-/// writer then finds the batch, which was durable before, and publishes it again.
+/// After a failed publication the slot may be lost although it could be read before the crash. A
+/// writer then finds the batch, which was durable, and publishes it again.
 fn assert_found_again(disk: &ForgetfulDisk, published: usize, what: &str) {
     let found = batches_until(log_on(disk).writer(&AT_ONCE).unwrap().head().sequence);
     assert!(

@@ -1,4 +1,4 @@
-//! Faults before the head are found and never repaired, guessed at or read over.
+//! Faults before the head are found, and never repaired, guessed or ignored.
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{
@@ -164,8 +164,8 @@ fn a_log_whose_last_line_is_not_the_heads_is_damaged_even_if_its_chain_holds() {
     ));
 }
 
-/// Batches that follow each other with right hashes, each beginning with the sequence it is given,
-/// of each so many lines; and the head that the last of them would have.
+/// Batches that follow each other with right hashes, and the head after the last of them. Each
+/// begins with the given sequence and has the given number of lines.
 fn forged(batches: &[(Batch, u64, usize)]) -> (Vec<u8>, Head) {
     let (mut bytes, mut head) = (Vec::new(), Head::EMPTY);
     for (batch, first, lines) in batches {
@@ -185,7 +185,7 @@ fn forged(batches: &[(Batch, u64, usize)]) -> (Vec<u8>, Head) {
     (bytes, head)
 }
 
-/// Readers refuse it, and an audit says `what`.
+/// Readers refuse the log, and an audit reports `what`.
 fn assert_damaged((bytes, head): (Vec<u8>, Head), what: &str) {
     let disk = ForgetfulDisk::with_empty_log(4096);
     disk.put(SEGMENTS[0], &bytes);

@@ -1,4 +1,4 @@
-//! The documents about the log say what the program does.
+//! The documents about the log agree with the program.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Drafts: they do what the log would do, and the disk does not hear of it.
+//! Drafts: they behave like the log, and nothing reaches the disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn begun() -> (tempfile::TempDir, FileLog) {
     (directory, log)
 }
 
-/// Several segments' worth.
+/// Enough batches for several segments.
 fn more() -> Vec<Batch> {
     (3..12).map(|number| batch(number, 4)).collect()
 }

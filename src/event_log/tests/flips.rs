@@ -1,5 +1,5 @@
-//! Every single bit of a small log flipped: an audit finds each, naming the segment, and what a
-//! flip in the head file can hide for a while is all there for the next writer.
+//! Every single bit of a small log flipped: an audit finds each one and names the segment, and
+//! events that a flip in the head file hides for a while are found by the next writer.
 
 use super::sample::{AT_ONCE, batches, lines_of, log_of_three_segments, read};
 use crate::event_log::audit::{Audit, Depth, FaultKind};
@@ -30,14 +30,14 @@ fn an_audit_finds_every_flipped_bit_of_every_segment() {
     }
 }
 
-/// With the newer slot unreadable the older one counts. Nothing wrong is shown, an audit tells of
-/// it, and what stands beyond the older head is published again, whole.
+/// If the newer slot is unreadable, the older one counts. No wrong line is shown, an audit reports
+/// it, and the batches after the older head are published again.
 #[test]
 fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
     let good = lines_of(&batches());
     let (disk, _) = log_of_three_segments();
     let head = disk.bytes("head");
-    // Behind the text of a slot every byte is a space: some of them stand for all.
+    // After the text of a slot every byte is a space; a sample of these bytes is enough.
     let bytes = (0..2 * SLOT_BYTES).filter(|byte| {
         byte % SLOT_BYTES < 200 || byte % 61 == 0 || byte % SLOT_BYTES == SLOT_BYTES - 1
     });

@@ -1,9 +1,9 @@
-//! A disk that keeps what was synced apart from what was only written.
+//! A disk that keeps synced bytes apart from written ones.
 //!
-//! A crash keeps what was synced and any part of the rest: page by page, in any order, with or
-//! without the new length, with or without names that the directory was not synced for. A call
-//! can be made to fail or to be the last before the crash. After a failed sync the pages count as
-//! clean though they never reached the disk, as on Linux: only writing them again saves them.
+//! A crash keeps the synced bytes and any part of the rest: page by page, in any order, with or
+//! without the new length, with or without names whose directory was not synced. A call can be made
+//! to fail or to be the last before the crash. After a failed sync the pages count as clean
+//! although they never reached the disk, as on Linux: only writing them again saves them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::event_log::storage::{Access, Storage, StorageFile};
 
-/// What happens at a chosen call that changes the disk.
+/// The fault of a chosen call that changes the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
     /// The call fails, half done; later ones work.
@@ -43,7 +43,7 @@ struct Content {
     locked: bool,
 }
 
-/// SplitMix64: decides what a crash keeps.
+/// SplitMix64; it chooses the bytes that survive a crash.
 struct Luck(u64);
 
 impl Luck {
@@ -223,7 +223,7 @@ impl State {
         }
     }
 
-    /// Counts a change; true if it is the one to go wrong.
+    /// Counts a change; true if this is the one to fail.
     fn change(&mut self) -> io::Result<bool> {
         self.check()?;
         let struck = self.fault.filter(|(at, _)| *at == self.changes);

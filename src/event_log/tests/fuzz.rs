@@ -1,5 +1,5 @@
-//! Lines spoilt on purpose, then hashed as if they were right: what an audit takes for sound is
-//! what this program would have written.
+//! Lines that are changed and then hashed correctly: if an audit accepts a line, this program would
+//! have written it.
 
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ const WORDS: &[&str] = &[
     "f",
 ];
 
-/// A line of a single event without its hash and without the brace that ends it.
+/// A line of a single event without its hash and its final brace.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     any_batch().prop_map(|mut batch| {
         batch.facts.truncate(1);
@@ -53,7 +53,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// As a line on a disk of its own, with the hash it ought to have.
+/// The line with its right hash, on a disk of its own.
 fn log_of(body: &[u8]) -> (FileLog, Vec<u8>) {
     let hash = Hash::of_line(&Hash::ZERO, body);
     let line = [body, b",\"hash\":\"", hash.ascii(), b"\"}"].concat();
@@ -66,7 +66,7 @@ fn log_of(body: &[u8]) -> (FileLog, Vec<u8>) {
     (FileLog::on(Box::new(disk)), line)
 }
 
-/// The batch that a line was written from; `None` if that is not for this version to say.
+/// The batch of a line; `None` if this version cannot read it.
 fn batch_of(line: &Line<'_>) -> Option<Batch> {
     EventKind::of_type(line.type_name)?;
     let fact = Fact {

@@ -1,6 +1,6 @@
-//! A log of the first format, kept for ever: `tests/golden/v1/log` is never edited. What it reads
-//! as today is in `events.ndjson` beside it, rewritten with `POPUG_BLESS=1` when an event gets a
-//! new version. `POPUG_BLESS=1` also makes the log where there is none.
+//! A log of the first format, kept for ever: `tests/golden/v1/log` is never edited. `events.ndjson`
+//! beside it holds the events that it is read as today; `POPUG_BLESS=1` rewrites it when an event
+//! gets a new version. `POPUG_BLESS=1` also makes the log if there is none.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ fn patience() -> Patience {
     }
 }
 
-/// One event of every kind in two batches, with a historic one between them.
+/// One event of every kind in two batches, and one of an old version between them.
 fn make_log(directory: &Path) {
     let log = FileLog::create(directory).unwrap();
     let append = |batch: &Batch| {
@@ -68,7 +68,7 @@ fn batch_of(number: u128, kinds: &[EventKind]) -> Batch {
     }
 }
 
-/// Writes a `task.created.v1` line, which no program writes any more, behind the head. The next
+/// Writes a `task.created.v1` line, which no program writes any more, after the head. The next
 /// writer finds a whole batch that continues the chain, and publishes it.
 fn append_by_hand(directory: &Path, previous: &str, sequence: Sequence) {
     let task = "0197a3c0-0000-7000-8000-00000000000a";
@@ -88,8 +88,8 @@ fn append_by_hand(directory: &Path, previous: &str, sequence: Sequence) {
     .unwrap();
 }
 
-/// Sequence, current type and current data of every event. Its numbers were drawn from all there
-/// are, before they had bounds: what is kept for ever is the shape.
+/// Sequence, current type and current data of every event. Their numbers were drawn before numbers
+/// had bounds; only their form is kept for ever.
 fn events_of(log: &FileLog) -> String {
     let mut text = String::new();
     log.for_each(Sequence::FIRST, &mut |line| {

@@ -1,4 +1,4 @@
-//! What a writer finds behind the head, and what it makes of it.
+//! The tails that a writer finds after the head, and its recovery.
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
@@ -29,7 +29,7 @@ fn log_with(published: &[Batch], segments: &[(&str, &[u8])]) -> (ForgetfulDisk, 
     (disk, log)
 }
 
-/// Opens a writer and appends once more; what it did before, and what the log then holds.
+/// Opens a writer and appends once more. Returns the recovery and the lines of the log.
 fn recovered(log: &FileLog, next: &Batch) -> (Recovery, Vec<String>) {
     let mut writer = log.writer(&AT_ONCE).unwrap();
     let recovery = writer.recovery();
@@ -184,7 +184,7 @@ fn without_a_head_file_whole_batches_are_the_log_and_a_torn_one_is_damage() {
                 assert_eq!(read(&log).unwrap(), lines_of(&all()[..count]));
                 assert_eq!(recovered(&log, &batch(9, 1)).1, with_next(&all()[..count]));
             }
-            // It may have been acknowledged, so nobody reads over it or cuts it unasked.
+            // It may have been acknowledged, so no reader skips it and no command cuts it unasked.
             None => {
                 assert!(
                     matches!(log.head(), Err(LogError::Damaged { .. })),
@@ -226,7 +226,7 @@ fn a_damaged_newer_slot_loses_no_batch() {
     }
 }
 
-/// Three segments without a head file, of which `spoil` may change any.
+/// Three segments without a head file; `spoil` may change them.
 fn headless_segments(spoil: impl FnOnce(&ForgetfulDisk, &[String])) -> (ForgetfulDisk, FileLog) {
     let disk = ForgetfulDisk::with_empty_log(4096);
     let log = FileLog::on(Box::new(disk.clone())).with_segment_bytes_max(1);

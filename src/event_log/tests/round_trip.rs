@@ -1,4 +1,4 @@
-//! What is written is what is read.
+//! Events are read as they were written.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is written conforms to the schemas, and what does not conform is found.
+//! Written events conform to the schemas, and events that do not conform are found.
 
 use proptest::prelude::*;
 use serde_json::json;

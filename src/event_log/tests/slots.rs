@@ -1,4 +1,4 @@
-//! One slot of the head is lost, and nothing tells whether it was the newer one.
+//! One slot of the head is lost, and it is unknown whether it was the newer one.
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
@@ -36,7 +36,7 @@ fn losses(head: &[u8], slot: usize) -> [Vec<u8>; 3] {
     [filled(0), filled(0xff), shorter]
 }
 
-/// The slot that was written last. Numbers of fixed width are in the order of their text.
+/// The slot that was written last. Numbers of fixed width sort like their text.
 fn newer(head: &[u8]) -> usize {
     usize::from(head[..40] < head[SLOT_BYTES..SLOT_BYTES + 40])
 }
@@ -74,7 +74,8 @@ fn whichever_slot_was_lost_no_batch_is_and_the_next_writer_heals_it() {
     }
 }
 
-/// A consumer that has nothing to append settles, and that is the last that happens to many a log.
+/// A consumer that has nothing to append settles the log, and for many logs that is the last
+/// command.
 #[test]
 fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
     let (disk, _) = log();
@@ -93,8 +94,8 @@ fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
     }
 }
 
-/// A crash tears a slot or the end of the log, never both: who finds both has lost something that
-/// may have been acknowledged, and neither cuts nor hides it.
+/// A crash tears a slot or the end of the log, never both. If both are torn, acknowledged events
+/// may be lost, so the end is neither cut nor hidden.
 #[test]
 fn what_is_not_whole_behind_a_lone_slot_is_damage_and_stays() {
     let (disk, _) = log();

@@ -1,5 +1,5 @@
-//! The log cut, blanked or spoiled from any byte on: what was acknowledged is there or its loss is
-//! damage, and of the rest there are whole batches from the front, each whole or not at all.
+//! The log cut, blanked or spoiled from any byte on: acknowledged batches are there or their loss
+//! is damage, and of the others whole batches from the front remain.
 
 use super::forgetful_disk::ForgetfulDisk;
 use super::sample::{AT_ONCE, append_all, batch, lines_of, read};
@@ -8,12 +8,12 @@ use crate::event_log::{Batch, FileLog, LogError, Recovery};
 const SEGMENT: &str = "00000000000000000001.ndjson";
 const PAGE_BYTES: usize = 4096;
 
-/// A log of which `acknowledged` of `batches` were answered; the others only reached the segment.
+/// A log with `acknowledged` of `batches` acknowledged; the others only reached the segment.
 struct Interrupted {
     batches: Vec<Batch>,
     acknowledged: usize,
     bytes: Vec<u8>,
-    /// Where each batch ends.
+    /// The end of each batch.
     ends: Vec<usize>,
 }
 
@@ -44,7 +44,7 @@ impl Interrupted {
         (disk, log)
     }
 
-    /// With all bytes good up to `intact`, recovery keeps the batches that end there.
+    /// If all bytes up to `intact` are good, recovery keeps the batches that end there.
     fn assert_recovers(&self, found: &[u8], intact: usize, what: &str) {
         let (_disk, log) = self.log(found);
         let kept = self.ends.iter().filter(|end| **end <= intact).count();
@@ -111,7 +111,7 @@ fn a_log_cut_at_any_byte_has_all_that_was_acknowledged_or_is_damaged() {
     }
 }
 
-/// What becomes of the byte at a place.
+/// The new value of the byte at a place.
 type Spoiler<'a> = (&'a str, &'a dyn Fn(usize, u8) -> u8);
 
 #[test]

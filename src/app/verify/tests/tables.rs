@@ -238,10 +238,7 @@ fn a_checkpoint_whose_hash_is_none_is_told_as_damage() {
         in_sqlite(&store, file, "UPDATE checkpoint SET hash = 'zz'");
         let findings = store.verify(false);
         assert_eq!(broken(&findings), [("checkpoint", file)]);
-        assert_eq!(
-            findings.violations[0].what,
-            "it holds a value that cannot be in it"
-        );
+        assert_eq!(findings.violations[0].what, "it holds an impossible value");
         assert_eq!(
             findings.violations[0].remedy,
             format!("popug-cli consume {consumer} --rebuild")

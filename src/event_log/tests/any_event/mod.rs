@@ -1,4 +1,5 @@
-//! Every event the rules and bounds allow, with as much Unicode and as many escapes as they let through.
+//! Every event that rules and bounds allow, with as much Unicode and as many escapes as they
+//! permit.
 
 mod values;
 

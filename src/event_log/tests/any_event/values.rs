@@ -1,4 +1,4 @@
-//! Values that events are made of.
+//! Values of the members of events.
 
 use super::*;
 

@@ -306,7 +306,7 @@ fn garbage_in_a_write_ahead_file_is_damage_at_once() {
         std::fs::write(wal_of(&path), b"garbage ".repeat(5_000)).expect("written");
         world.anonymous(&["verify", "--deep"]).expect(
             7,
-            Has("its write-ahead file is none"),
+            Has("its write-ahead file is not valid"),
             Nothing,
         );
         world.call("ada", words).expect(0, Any, Has("was damaged"));
