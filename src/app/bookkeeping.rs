@@ -1,4 +1,4 @@
-//! Closing dates and correcting entries on behalf of a caller.
+//! Closing dates and correcting entries for a caller.
 
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ impl App<'_> {
     /// Closes finished dates and leaves accounting and analytics at the head.
     ///
     /// # Errors
-    /// The role, a date that is not over, or an error of accounting.
+    /// If the role forbids it, a date is not over, or accounting fails.
     pub fn close(
         &self,
         caller: &Caller,
@@ -49,9 +49,6 @@ impl App<'_> {
     }
 
     /// Brings accounting to the head with nothing owed.
-    ///
-    /// # Errors
-    /// Whatever stops it.
     pub fn consume_accounting(&self) -> Result<Consumed, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
@@ -64,7 +61,7 @@ impl App<'_> {
     /// Reverses a fee or reward entry, wholly or in part.
     ///
     /// # Errors
-    /// The rejection of rule A7 that holds first.
+    /// The first rejection by rule A7.
     pub fn correct(
         &self,
         caller: &Caller,
@@ -99,13 +96,14 @@ impl App<'_> {
                 let id = EventId::from_uuid(dice.uuid_v7(at));
                 let correction = (&original, &command);
                 let fact = accounting.decide_correction(&around, actor, correction, id, at)?;
-                // An amount that cannot be read is a matter of text, which is heard last.
+                // An invalid amount is an ill-formed text, which is reported last.
                 malformed
                     .clone()
                     .map_or(Ok(vec![fact]), |malformed| Err(malformed.into()))
             })?;
             failpoint!("correction.after_append");
-            // The correction is in the log. Tables that cannot follow do so at the next `consume`.
+            // The correction is in the log. If the tables cannot follow now, the next `consume`
+            // brings them to the head.
             let followed = accounting
                 .catch_up(&around, None)
                 .and_then(|_| accounting.commit());
@@ -122,7 +120,7 @@ impl App<'_> {
     /// Runs `work` as the only accounting process.
     ///
     /// # Errors
-    /// What `work` returns. If that says that the tables are damaged, they are moved aside.
+    /// The error of `work`. If it reports damaged tables, they are moved aside.
     pub(super) fn with_accounting<T>(
         &self,
         work: impl FnOnce(&mut Accounting<'_>) -> Result<T, AppError>,
@@ -134,7 +132,7 @@ impl App<'_> {
     }
 }
 
-/// The amount that was given, or what is wrong with it.
+/// The given amount, or its fault.
 fn read_amount(text: Option<&str>) -> (Option<Money>, Option<Rejection>) {
     match text.map(|text| {
         text.parse::<Money>().map_err(|_| Rejection::BadAmount {

@@ -1,5 +1,5 @@
 //! The commands of auth and tracker, decided from the state index, and the one spelling of every
-//! request by which a repeated key is recognised.
+//! request, by which a repeated key is recognised.
 
 use serde::{Serialize, Serializer};
 
@@ -17,8 +17,8 @@ use crate::state::{StateIndex, TaskName};
 
 /// A command that is decided from the state index alone.
 ///
-/// Serialized, a request has one spelling: `T-1` is `1`, `[UP-7] Fix it` is a title and a jira id.
-/// A text that cannot be read stays as it was typed. [`hash`] compares requests by it.
+/// A serialized request has one spelling: `T-1` is `1`, `[UP-7] Fix it` is a title and a jira id. A
+/// text that cannot be parsed stays as it was typed. [`hash`] compares requests by this spelling.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -51,7 +51,7 @@ pub enum Command {
     Reshuffle,
 }
 
-/// A correction that somebody asks for. Accounting decides it.
+/// A requested correction. Accounting decides it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename = "correct_entry")]
 pub struct CorrectEntry {
@@ -62,7 +62,7 @@ pub struct CorrectEntry {
     pub reason: String,
 }
 
-/// A consumer is to leave an event out until it is decided about. Decided under its lock.
+/// The request to set an event aside for a consumer. Decided under the consumer's lock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename = "set_aside")]
 pub struct SetAside {
@@ -71,7 +71,7 @@ pub struct SetAside {
     pub reason: Option<String>,
 }
 
-/// A consumer is to apply an event after all. Decided under its lock.
+/// The request to retry an event that was set aside or skipped. Decided under the consumer's lock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename = "retry_event")]
 pub struct RetryEvent {
@@ -80,7 +80,7 @@ pub struct RetryEvent {
     pub reason: String,
 }
 
-/// A consumer is to leave an event out for ever. Decided under its lock.
+/// The request to skip an event for ever. Decided under the consumer's lock.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename = "skip_event")]
 pub struct SkipEvent {
@@ -113,10 +113,10 @@ fn trimmed<S: Serializer>(reason: &str, to: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Command {
-    /// Decides what the command records. The index is at the head.
+    /// Decides the events of the command. The index is at the head.
     ///
     /// # Errors
-    /// The rejection that stands first in order of precedence.
+    /// The first rejection in order of precedence.
     pub fn decide(
         &self,
         index: &StateIndex,

@@ -1,4 +1,4 @@
-//! Bringing consumers to the head, and making their tables anew.
+//! Brings consumers to the head, and rebuilds their tables.
 
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes};
@@ -8,17 +8,18 @@ use crate::consumers::{Consumed, tracker};
 use crate::domain::event::Consumer;
 use crate::store::Tables;
 
-/// The first round reads the log, the second what accounting and the notifier appended meanwhile, the third what
-/// others made of that. More rounds are needed only while other processes append all the time.
+/// The first round reads the log, the second the events that accounting and the notifier appended
+/// in it, the third the events that follow from those. More rounds are needed only while other
+/// processes keep appending.
 const ROUNDS_MAX: usize = 3;
 
 impl App<'_> {
-    /// Runs consumers in the given order, again and again, until each is at the head: the events that accounting
-    /// appends are news to the others. A consumer that fails does not keep the others from going on; only the tracker
-    /// does, because everybody decides from its index.
+    /// Runs consumers in the given order, again and again, until each is at the head, because the
+    /// events of accounting are new to the others. If a consumer fails, the others continue; only
+    /// the tracker ends the run, because commands decide from its index.
     ///
     /// # Errors
-    /// A failure that names a damaged file, or the first one, after all others have gone on.
+    /// A failure that names a damaged file, or the first one, after all others have run.
     pub fn consume(
         &self,
         consumers: &[Consumer],
@@ -51,7 +52,7 @@ impl App<'_> {
                 break;
             }
         }
-        // A damaged file is moved aside with the failure that names it, so that one goes first.
+        // The failure that names a damaged file comes first, because that file is moved aside.
         let is_of_damage = |(_, error): &(Consumer, AppError)| error.damaged_file().is_some();
         let first = failures.iter().position(is_of_damage).unwrap_or(0);
         match failures.into_iter().nth(first) {
@@ -69,10 +70,7 @@ impl App<'_> {
         }
     }
 
-    /// Makes the tables of a consumer anew from the first event, beside the live ones.
-    ///
-    /// # Errors
-    /// If the log or the file of the consumer cannot be read.
+    /// Rebuilds the tables of a consumer from the first event, beside the live ones.
     pub fn rebuild(&self, consumer: Consumer) -> Result<(), AppError> {
         match consumer {
             Consumer::Tracker => drop(tracker::consume(&self.around(), true)?),

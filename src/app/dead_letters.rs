@@ -1,8 +1,7 @@
-//! Dead letters on behalf of a caller: the events that consumers cannot apply, and the decisions
-//! about them.
+//! Dead letters for a caller: the events that consumers cannot apply, and the decisions about them.
 //!
 //! A decision is an event of the log like any other. It is made under the consumer's lock, so that
-//! a run that goes on knows every decision there is; the next run follows it.
+//! a run knows all decisions; the next run follows it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -31,15 +30,15 @@ pub const CONSUMERS: [Consumer; 3] = [
     Consumer::Notifier,
 ];
 
-/// An event about which something was decided, with the last decision.
+/// An event with the last decision about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeadLetter {
     pub resolution: Resolution,
     pub type_name: String,
     pub subject: String,
-    /// When the event happened, RFC 3339.
+    /// The time of the event, RFC 3339.
     pub time: String,
-    /// Later events that wait for it.
+    /// The number of later events that wait for it.
     pub waiting: u64,
 }
 
@@ -53,10 +52,10 @@ pub struct Waiting {
 }
 
 impl App<'_> {
-    /// Every event about which something was decided, by sequence and consumer.
+    /// All events with decisions, by sequence and consumer.
     ///
     /// # Errors
-    /// The role; if the log cannot be read.
+    /// If the role forbids it, or the log cannot be read.
     pub fn dead_letters(
         &self,
         caller: &Caller,
@@ -84,7 +83,7 @@ impl App<'_> {
         Ok(letters)
     }
 
-    /// Reads on behind the first event that is set aside, once for all of them.
+    /// Reads the log after the first event that is set aside, once for all of them.
     fn count_waiting(&self, letters: &mut [DeadLetter]) -> Result<(), AppError> {
         let mut set_aside: Vec<&mut DeadLetter> = letters
             .iter_mut()
@@ -116,7 +115,7 @@ impl App<'_> {
         }
     }
 
-    /// What `consumer` would leave waiting for the event, if it is set aside.
+    /// The later events that would wait if `consumer` set the event aside.
     ///
     /// # Errors
     /// [`Rejection::UnknownEvent`]; if the log cannot be read.
@@ -141,10 +140,10 @@ impl App<'_> {
         Ok(waiting)
     }
 
-    /// Sets aside the event that stops a consumer. Without `consumer`, the one that stops there.
+    /// Sets aside the event that stops a consumer. Without `consumer`, the one that it stops.
     ///
     /// # Errors
-    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    /// The first rejection; [`AppError::SeveralConsumers`].
     pub fn set_aside(
         &self,
         caller: &Caller,
@@ -158,7 +157,7 @@ impl App<'_> {
             event: sequence,
             reason: reason.map(str::to_owned),
         };
-        // Finding the stop lets accounting go on, which appends.
+        // Looking for the stop lets accounting run on, which appends.
         if let Some(replayed) =
             self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)?
         {
@@ -179,7 +178,7 @@ impl App<'_> {
         })
     }
 
-    /// The refusals that come before everything about the event, in their order.
+    /// The refusals that come before those about the event, in their order.
     fn replayed_or_allowed(
         &self,
         caller: &Caller,
@@ -204,10 +203,10 @@ impl App<'_> {
         })
     }
 
-    /// Has a set-aside or skipped event applied by the consumer's next run.
+    /// Lets the consumer's next run apply an event that was set aside or skipped.
     ///
     /// # Errors
-    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    /// The first rejection; [`AppError::SeveralConsumers`].
     pub fn retry_event(
         &self,
         caller: &Caller,
@@ -248,7 +247,7 @@ impl App<'_> {
     /// Leaves a set-aside event out for ever.
     ///
     /// # Errors
-    /// The rejection that holds first; [`AppError::SeveralConsumers`].
+    /// The first rejection; [`AppError::SeveralConsumers`].
     pub fn skip_event(
         &self,
         caller: &Caller,
@@ -293,7 +292,7 @@ impl App<'_> {
         Ok(standing.is_some_and(|standing| standings.contains(&standing)))
     }
 
-    /// The consumer that was named, or the only one that fits; accounting if none does.
+    /// The named consumer, or the only one that fits; accounting if none does.
     fn meant(
         &self,
         named: Option<Consumer>,

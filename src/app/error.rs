@@ -1,4 +1,4 @@
-//! Errors of the use cases. Heading, hints and exit code are decided in `cli/failure.rs`.
+//! Errors of the use cases. `cli/failure.rs` decides their heading, hints and exit code.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,10 +47,10 @@ pub enum AppError {
 
     #[error("there is no store in {}", path.display())]
     NoStore { path: PathBuf },
-    /// The next backup would remove or refuse a file that is written there.
+    /// The directory is a backup; the next backup would remove or refuse a new file in it.
     #[error("{} is a backup, not a store", path.display())]
     IsBackup { path: PathBuf },
-    /// Credentials are of no use without it.
+    /// Credentials are useless without the log.
     #[error("the log of the store is missing: neither head nor segments are in {}, though auth/ is beside it", path.display())]
     LogMissing { path: PathBuf },
     #[error("{} already exists", path.display())]
@@ -60,7 +60,7 @@ pub enum AppError {
         name: String,
         candidates: Vec<String>,
     },
-    /// Which consumer is meant has to be said.
+    /// The caller has to name one of these consumers.
     #[error("event {sequence} is a dead letter of several consumers")]
     SeveralConsumers {
         sequence: Sequence,
@@ -97,7 +97,7 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// The SQLite file that is damaged, if that is the error.
+    /// The damaged SQLite file, if the error is about one.
     pub(super) fn damaged_file(&self) -> Option<&Arc<LiveFile>> {
         match self {
             AppError::State(error) | AppError::Consume(ConsumeError::State(error)) => {

@@ -126,7 +126,7 @@ impl Store {
         let log = directory.path().join("log");
         std::fs::create_dir(&log).unwrap();
         std::fs::write(log.join(format!("{:020}.ndjson", 1)), bytes).unwrap();
-        // There is no head yet: what is whole is the log, and what is torn goes.
+        // There is no head yet: whole batches become the log, and a torn end is cut.
         let patience = Patience {
             wait: Duration::ZERO,
             holder: "test".into(),

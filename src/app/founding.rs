@@ -13,11 +13,11 @@ use crate::domain::time::EventTime;
 use crate::event_log::{Batch, Encoded, FileLog, Hash, Head, Patience};
 use crate::store::StoreDirectory;
 
-/// What `init` is told.
+/// The arguments of `init`.
 pub struct Founding {
     pub company: FoundCompany,
     pub admin_password: Password,
-    /// When the company was founded, if not now.
+    /// The time of the founding, if not now.
     pub founded_at: Option<EventTime>,
 }
 
@@ -29,7 +29,7 @@ pub struct Founded {
 }
 
 impl Founding {
-    /// Makes the store, which is never half founded, and holds it.
+    /// Makes the store whole or not at all, and holds it.
     ///
     /// # Errors
     /// [`AppError::StoreExists`]; a founding in the future; a text that is not well formed.
@@ -47,7 +47,7 @@ impl Founding {
         })
     }
 
-    /// The lines that the log would begin with. Nothing is made.
+    /// The first lines of the log. Nothing is made.
     ///
     /// # Errors
     /// As [`Founding::carry_out`].

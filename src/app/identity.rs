@@ -1,5 +1,4 @@
-//! Identifies the caller by password, token or session, and checks that the log still lets them
-//! act.
+//! Identifies the caller by password, token or session, and checks in the log that they are active.
 
 use crate::app::{App, AppError};
 use crate::credentials::{AuthDir, Password, Sessions, TokenText};
@@ -9,19 +8,19 @@ use crate::domain::role::Right;
 use crate::domain::user::User;
 use crate::state::StateIndex;
 
-/// What the caller shows.
+/// The caller's proof of identity.
 pub enum Proof {
     /// `--as LOGIN` with a password.
     Password { login: String, password: Password },
     /// `POPUG_TOKEN`.
     Token(TokenText),
-    /// A password that was right earlier in this process.
+    /// A password that was verified earlier in this process.
     Earlier(UserId),
-    /// The session that `login` left.
+    /// The session of `login`.
     Session(Sessions),
 }
 
-/// A caller whose identity is proved and whom the log lets act.
+/// An identified caller who is active according to the log.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub user: User,
@@ -38,7 +37,7 @@ impl Caller {
         self.user.require(right).is_ok()
     }
 
-    /// Users handle their own password and tokens; an admin handles those of all.
+    /// Users manage their own password and tokens; an admin manages those of all.
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`]
@@ -64,7 +63,7 @@ impl App<'_> {
     }
 
     /// # Errors
-    /// A fault of the proof; [`Rejection::ActorDeactivated`].
+    /// If the proof is not valid; [`Rejection::ActorDeactivated`].
     pub fn identify(&self, index: &StateIndex, proof: &Proof) -> Result<Caller, AppError> {
         let id = match proof {
             Proof::Password { login, password } => self.check_password(index, login, password)?,
@@ -92,7 +91,7 @@ impl App<'_> {
         Ok(claims.user_id)
     }
 
-    /// Takes the same time for a login that nobody has.
+    /// Takes the same time for an unknown login.
     fn check_password(
         &self,
         index: &StateIndex,

@@ -1,14 +1,14 @@
-//! Pay mails on behalf of a caller. The routes come from settings that `cli` has read.
+//! Pay mails for a caller. The routes come from settings that `cli` has read.
 
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outstanding, Retried};
 use crate::consumers::{Consumed, WriterAccess};
 
 impl App<'_> {
-    /// Sends every mail that is due and records how each ended.
+    /// Sends every due mail and records the results.
     ///
     /// # Errors
-    /// An error that stops the notifier; a failing mail is none.
+    /// An error that stops the notifier; a failed mail is no error.
     pub fn consume_notifier(&self, routes: &MailRoutes) -> Result<Consumed, AppError> {
         let index = self.index()?;
         self.check_pins(&self.company(&index)?)?;
@@ -19,7 +19,7 @@ impl App<'_> {
         )?)
     }
 
-    /// The mails that are not sent, as far as the notifier has read.
+    /// The unsent mails in the notifier's tables.
     pub fn outstanding_mails(&self) -> Result<Outstanding, AppError> {
         Ok(notifier::outstanding(&self.around())?)
     }
@@ -32,7 +32,7 @@ impl App<'_> {
         Ok(notifier::list(&self.around())?)
     }
 
-    /// Makes one more attempt at a mail, named by its payout or the beginning of it.
+    /// Makes one more attempt at a mail. `payout` is the payout's id or a prefix of it.
     ///
     /// # Errors
     /// If there is no such mail.

@@ -1,8 +1,8 @@
 //! Use cases: the work of each command in terms of log, state index and consumers.
 //!
-//! Rules live in the domain; this layer takes locks in the right order, loads what a decision
-//! needs, appends what was decided and says what happened. No terminal, clock or chance here:
-//! [`Environment`] brings them in.
+//! Rules are in the domain. This layer takes locks in the right order, loads the state for a
+//! decision, appends the decided events and returns the result. It uses no terminal, clock or
+//! randomness of its own: [`Environment`] provides them.
 
 pub mod backup;
 pub mod bookkeeping;
@@ -43,16 +43,16 @@ use crate::store::{Database, StoreDirectory, Tables};
 use crate::turn::index::index_at_head;
 use crate::turn::{Notices, Surroundings};
 
-/// What comes from outside: clock and dice, pinned or real.
+/// The inputs from outside: clock and dice, pinned or real.
 pub trait Environment: Clock {
-    /// Dice for one batch. Pinned dice are a function of `salt`, so that a batch that is decided
-    /// again draws the same.
+    /// Dice for one batch. Pinned dice are a function of `salt`, so a batch that is decided again
+    /// draws the same.
     fn dice(&self, salt: &str) -> Box<dyn Dice>;
 
-    /// The variable that pins clock or dice, if one does.
+    /// The variable that pins clock or dice, if any.
     fn pinned_by(&self) -> Option<&'static str>;
 
-    /// The machine's clock, which nothing pins: tokens are judged by it.
+    /// The machine's clock, which is never pinned; tokens are judged by it.
     fn system_now(&self) -> EventTime;
 }
 
@@ -74,7 +74,7 @@ pub struct Opening<'e> {
     pub notices: &'e dyn Notices,
     pub lock_wait: Duration,
     pub holder: String,
-    /// A new segment of the log is begun at this size.
+    /// The size at which a new segment of the log is begun.
     pub segment_bytes_max: u64,
 }
 
@@ -114,9 +114,9 @@ impl<'e> App<'e> {
         })
     }
 
-    /// The same store for a dry run: commands decide and append as ever, but only in memory, where
-    /// [`FileLog::for_each_drafted`] finds it, and no table stores what follows from it. It holds
-    /// the writer lock from its first write on, so it is meant for one command.
+    /// The same store for a dry run: commands decide and append as usual, but only in memory, where
+    /// [`FileLog::for_each_drafted`] reads it, and no table stores rows that follow from it. It
+    /// holds the writer lock from its first write on, so it is meant for one command.
     #[must_use]
     pub fn draft(self) -> App<'e> {
         App {
@@ -175,7 +175,8 @@ impl<'e> App<'e> {
         Ok(database)
     }
 
-    /// Refuses a write under a pinned clock or pinned dice where the company does not run on them.
+    /// Refuses a write under a pinned clock or pinned dice in a company that was not founded under
+    /// them.
     ///
     /// # Errors
     /// [`AppError::Pinned`]
@@ -187,7 +188,7 @@ impl<'e> App<'e> {
     }
 }
 
-/// From here on it is the directory that its name leads to now.
+/// From here on the store is the directory to which its name leads now.
 fn hold(directory: StoreDirectory) -> Result<StoreDirectory, AppError> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     let path = directory.root().to_owned();
@@ -201,7 +202,7 @@ fn hold(directory: StoreDirectory) -> Result<StoreDirectory, AppError> {
     })
 }
 
-/// A directory without a log: no store, or what is left of one.
+/// The error for a directory without a log: no store, or the rest of one.
 fn without_log(directory: &StoreDirectory) -> AppError {
     if directory.auth().exists() {
         AppError::LogMissing {

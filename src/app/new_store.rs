@@ -1,8 +1,9 @@
 //! A new store, whole or not at all: it is built beside its place and moved there when it is
 //! complete.
 //!
-//! What must hold: nothing is built in a directory that was there before; killed anywhere, nothing is at the place or all of it; what a killed attempt left
-//! beside it, which may be as large as a log and hold secrets, goes with the next attempt.
+//! What must hold: the store is built in a new directory only. If the process is killed anywhere,
+//! the place holds nothing or the whole store. The next attempt removes a leftover of a killed one,
+//! which may be as large as a log and hold secrets.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
@@ -21,7 +22,7 @@ use crate::store::connecting::check_directory;
 use crate::store::directory::{found, is_same};
 
 /// # Errors
-/// [`AppError::StoreExists`] unless nothing is at `root`, or an empty directory.
+/// [`AppError::StoreExists`] unless `root` does not exist or is an empty directory.
 pub fn check_free(root: &Path) -> Result<(), AppError> {
     let is_free = match std::fs::read_dir(root) {
         Ok(mut entries) => entries.next().is_none(),
@@ -36,8 +37,8 @@ pub fn check_free(root: &Path) -> Result<(), AppError> {
     }
 }
 
-/// Runs `build` in a directory beside `root` whose name tells what is `under_way`, and moves what
-/// it made to `root`. The directory is held: it is the store, even if `root` names another one a moment later.
+/// Runs `build` in a directory beside `root` whose name includes `under_way`, and moves the result
+/// to `root`. The directory is held: it is the store, even if `root` comes to name another one.
 ///
 /// # Errors
 /// The error of `build`; then no file stays.
@@ -50,7 +51,7 @@ pub fn build_and_move<T>(
     let parent = parent(root)?;
     let beside = beside(root, parent.path(), under_way)?;
     let (held, at_work) = open_new(&beside, root).map_err(|source| {
-        // Its contents are not ours.
+        // It may have the contents of others, so only an empty one is removed.
         let _ = std::fs::remove_dir(&beside);
         AppError::Io {
             action: "open",
@@ -59,25 +60,26 @@ pub fn build_and_move<T>(
         }
     })?;
     let built = StoreDirectory::of(held, root);
-    // Tells others that somebody is at work here; where directories cannot be locked, nobody sweeps.
+    // Shows other processes that this one is at work; without locks on directories nobody removes
+    // leftovers.
     let _locked = at_work.try_lock();
     let made = build(built.place());
     let moved =
         made.and_then(|made| move_into_place(&beside, &built, parent.path(), root).map(|()| made));
     if moved.is_err() && is_at(&beside, &built) {
-        // What was begun is no store and of no use to anybody.
+        // An unfinished store is useless.
         let _ = std::fs::remove_dir_all(&beside);
     }
     Ok((moved?, built))
 }
 
-/// Whether what was built is still found under its name.
+/// Whether the new store is still found under its name.
 fn is_at(beside: &Path, built: &StoreDirectory) -> bool {
     let look = |path: &Path| found(path).ok().flatten();
     is_same(look(beside).as_ref(), look(built.place()).as_ref())
 }
 
-/// The directory that the store is to be in, made if need be.
+/// The parent directory of the store, created if necessary.
 fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
     let parent = parent_of(root);
     let io = |source| AppError::Io {
@@ -99,7 +101,7 @@ fn parent(root: &Path) -> Result<Arc<Held>, AppError> {
     Ok(held)
 }
 
-/// A directory that was made a moment ago, and nothing that took its place.
+/// Opens a directory that was just made, and nothing that took its place.
 fn open_new(path: &Path, root: &Path) -> std::io::Result<(Arc<Held>, File)> {
     let directory = open_directory(path)?;
     let held = Held::open_as(path, root)?;
@@ -112,8 +114,8 @@ fn open_new(path: &Path, root: &Path) -> std::io::Result<(Arc<Held>, File)> {
     }
 }
 
-/// A new directory of ours beside `root`: one that is there already somebody else may have filled or
-/// keep open, so none is ever used.
+/// A new directory of ours beside `root`. An existing one is never used, because another process
+/// may have filled it or keep it open.
 fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppError> {
     let name = root.file_name().map_or_else(
         || "store".into(),
@@ -130,7 +132,7 @@ fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppErr
     loop {
         let number: u32 = numbers.next().expect("numbers do not end");
         let beside = parent.join(format!("{prefix}{number}"));
-        // Nobody else looks into a store, however its files were made.
+        // Nobody else can look into a store, whatever the modes of its files are.
         match DirBuilder::new().mode(0o700).create(&beside) {
             Ok(()) => {
                 sweep(&beside, &prefix);
@@ -142,8 +144,8 @@ fn beside(root: &Path, parent: &Path, under_way: &str) -> Result<PathBuf, AppErr
     }
 }
 
-/// Removes what killed attempts at the same store left beside `ours`. To whom it belongs the system
-/// says; the lock tells whether it is still at work. Links are not followed, and stay.
+/// Removes leftovers of killed attempts at the same store beside `ours`. The owner of a leftover
+/// must be the present account, and its lock must be free. Links are not followed and stay.
 fn sweep(ours: &Path, prefix: &str) {
     let Ok(owner) = std::fs::symlink_metadata(ours).map(|found| found.uid()) else {
         return;
@@ -167,7 +169,7 @@ fn sweep(ours: &Path, prefix: &str) {
     }
 }
 
-/// No link to one, and without waiting for whatever else stands there.
+/// Opens a directory, but no link to one, and without waiting for a pipe.
 fn open_directory(path: &Path) -> std::io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)

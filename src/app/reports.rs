@@ -1,4 +1,5 @@
-//! Reports, as a caller: the right to see them, the tables they are made from, and how far those reach.
+//! Reports for a caller: the right to see them, their tables, and the last event that these
+//! include.
 
 use std::io::Write;
 
@@ -30,7 +31,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Everything that the caller may see, for the dates that the report shows by default.
+    /// All rows that the caller may see, for the report's default dates.
     pub fn of(name: ReportName) -> Request {
         Request {
             name,
@@ -60,7 +61,7 @@ pub struct Reports<'a> {
     pub caller: &'a Caller,
 }
 
-/// The books, open to be read, and how far they reach.
+/// The books, open for reading, and the last event that they include.
 pub struct Journal {
     database: Database,
     pub standing: Standing,
@@ -68,7 +69,7 @@ pub struct Journal {
 
 impl Journal {
     /// # Errors
-    /// Tables that cannot be read; an `out` that cannot be written.
+    /// If tables cannot be read, or `out` cannot be written.
     pub fn write(&self, dialect: Dialect, out: &mut dyn Write) -> Result<(), ReportError> {
         let through = self.standing.through;
         journal::write(self.database.connection(), dialect, through, out)
@@ -76,11 +77,11 @@ impl Journal {
 }
 
 impl Reports<'_> {
-    /// Makes a report, and tells how far the tables behind it reach.
+    /// Makes a report. Also returns the progress of its tables.
     ///
     /// # Errors
-    /// The caller may not see it; an option or a range of dates that the report does not have; tables that cannot be
-    /// read.
+    /// If the caller may not see it, the report does not have the option or range of dates, or its
+    /// tables cannot be read.
     pub fn load(&self, request: &Request) -> Result<(Report, Standing), AppError> {
         let user = self.visible_user(request.name, request.user)?;
         let request = Request { user, ..*request };
@@ -117,15 +118,15 @@ impl Reports<'_> {
     /// The books for plain-text accounting.
     ///
     /// # Errors
-    /// The caller may not export them; tables that cannot be read.
+    /// If the caller may not export them, or the tables cannot be read.
     pub fn journal(&self) -> Result<Journal, AppError> {
         self.caller.require(Right::ExportJournal)?;
         let (database, standing) = self.read(Consumer::Accounting)?;
         Ok(Journal { database, standing })
     }
 
-    /// Opens the tables of a consumer. Until the first `consume` is carried out they are as of the founding: the file
-    /// is missing, or a `consume` that was refused or killed left its tables empty.
+    /// Opens the tables of a consumer. Before the first complete `consume` they show the founding:
+    /// the file is missing, or a `consume` that was refused or killed left its tables empty.
     fn read(&self, consumer: Consumer) -> Result<(Database, Standing), AppError> {
         let withheld = self.app.withheld(self.index, consumer)?;
         let tables = match consumer {

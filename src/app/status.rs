@@ -1,4 +1,4 @@
-//! `status`: the head of the log, and how far each consumer has come.
+//! `status`: the head of the log, and the progress of each consumer.
 
 use serde::Serialize;
 
@@ -20,9 +20,9 @@ pub struct Status {
     pub head: HeadStatus,
     pub consumers: Vec<ConsumerStatus>,
     pub last_closed_date: Option<BusinessDate>,
-    /// How far the clock is behind the last event.
+    /// The time by which the clock is behind the last event.
     pub clock_behind_seconds: i64,
-    /// `None` if the notifier's tables cannot be read now; its consumer status tells why.
+    /// `None` if the notifier's tables cannot be read now; its consumer status has the reason.
     #[serde(skip)]
     pub mails: Option<Outstanding>,
 }
@@ -34,24 +34,24 @@ pub struct HeadStatus {
     pub time: EventTime,
 }
 
-/// How far one consumer has come.
+/// The progress of one consumer.
 #[derive(Serialize)]
 pub struct ConsumerStatus {
     pub name: &'static str,
-    /// The last event that its tables say all of; `None` if they cannot be read now.
+    /// The last event up to which its tables are complete; `None` if they cannot be read now.
     pub sequence: Option<Sequence>,
-    /// The events behind `sequence`.
+    /// The number of events after `sequence`.
     pub lag_events: Option<u64>,
     /// The age of the first of them.
     pub lag_seconds: i64,
-    /// The events that are set aside.
+    /// The number of events that are set aside.
     pub set_aside: u64,
-    /// Why it does not go on, or cannot be read.
+    /// Why it stops, or cannot be read.
     pub last_error: Option<String>,
 }
 
 impl App<'_> {
-    /// Tables that cannot be read are part of the answer.
+    /// The status of the store. Unreadable tables are part of it.
     ///
     /// # Errors
     /// If the log or the state index cannot be read.

@@ -1,9 +1,9 @@
 //! Carries out many timed commands under one writer lock, for imports and simulations.
 //!
 //! A [`BatchDecider`] decides in one transaction of the state index and applies each batch in it,
-//! so every command sees the results of the commands before it. A [`BatchAppender`] gathers
-//! batches into groups that cost two fdatasyncs each, and closes dates in between, as of their
-//! moment in history. Lock order: `accounting.lock` and its tables first, the writer lock last.
+//! so every command sees the results of the commands before it. A [`BatchAppender`] gathers batches
+//! into groups that cost two fdatasyncs each, and closes dates in between, at their times in
+//! history. Lock order: `accounting.lock` and its tables first, the writer lock last.
 
 use std::cell::Cell;
 
@@ -25,10 +25,10 @@ use crate::turn::Surroundings;
 /// A group is appended when it has this many events or bytes.
 const GROUP_EVENTS_MAX: usize = 10_000;
 const GROUP_BYTES_MAX: usize = 8 << 20;
-/// What an event takes beside its longest texts.
+/// The estimated bytes of an event, without its longest texts.
 const EVENT_BYTES: usize = 700;
 
-/// A clock that shows the moment of history that is being carried out.
+/// A clock that shows the time of the present command in history.
 pub(super) struct HistoryClock(Cell<EventTime>);
 
 impl HistoryClock {
@@ -48,11 +48,11 @@ pub(super) struct Timed<'a> {
     pub at: EventTime,
     pub actor: &'a User,
     pub command: &'a Command,
-    /// The idempotency key and the hash of actor and command; absent: a key is minted.
+    /// The idempotency key and the hash of actor and command; without them a key is minted.
     pub key: Option<(&'a str, Hash)>,
 }
 
-/// Deciding inside a transaction of the index, which ends unchanged unless it is committed.
+/// Decides inside a transaction of the index, which is rolled back unless it is committed.
 pub(super) struct BatchDecider<'i> {
     index: &'i StateIndex,
     next: Sequence,
@@ -70,7 +70,7 @@ impl<'i> BatchDecider<'i> {
         })
     }
 
-    /// Decides and follows a command; `None` if nothing has to change.
+    /// Decides a command and applies its events; `None` if nothing has to change.
     ///
     /// # Errors
     /// The rejection that stands first.
@@ -97,7 +97,7 @@ impl<'i> BatchDecider<'i> {
         Ok(Some(batch))
     }
 
-    /// Whether a command could be carried out now. Nothing is followed.
+    /// Checks whether a command could be carried out now. Nothing is applied.
     ///
     /// # Errors
     /// The rejection that stands first.
@@ -120,14 +120,14 @@ impl<'i> BatchDecider<'i> {
 impl Drop for BatchDecider<'_> {
     fn drop(&mut self) {
         if self.open {
-            // If even that fails, closing the connection does it.
+            // If the rollback fails too, closing the connection does it.
             let _ = self.index.rollback();
         }
     }
 }
 
 impl App<'_> {
-    /// Runs `work` as the only accounting process, if it is going to close dates.
+    /// Runs `work` as the only accounting process, if it will close dates.
     pub(super) fn with_books<T>(
         &self,
         closes: bool,
@@ -140,8 +140,8 @@ impl App<'_> {
         }
     }
 
-    /// Settles what a write that failed left behind the head, once its lock is let go of. If that
-    /// fails too, the next writer does it.
+    /// Settles the bytes that a failed write left after the head, after its lock is released. If
+    /// that fails too, the next writer does it.
     pub(super) fn settle_after(&self, error: &AppError) {
         let is_of_log = |error: &LogError| matches!(error, LogError::Io { .. });
         let left_an_end = match error {
@@ -154,7 +154,7 @@ impl App<'_> {
     }
 }
 
-/// Appending under the writer lock, which is held all along.
+/// Appends under the writer lock, which it holds all the time.
 pub(super) struct BatchAppender<'p, 'l, 'd> {
     around: Surroundings<'l>,
     history_clock: &'l HistoryClock,
@@ -237,8 +237,8 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         began
     }
 
-    /// Closes every date that is finished at `at` and still open, with everything before it
-    /// accounted for.
+    /// Closes every open date that is finished at `at`, after all events before it have their
+    /// entries.
     ///
     /// # Panics
     /// If the appender was opened without accounting.
@@ -262,7 +262,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     }
 }
 
-/// Near enough: only the size of a group depends on it.
+/// An estimate; only the size of a group depends on it.
 fn estimated_bytes(fact: &Fact) -> usize {
     let texts = match &fact.event {
         Event::TaskCreated(e) => e.title.len() + e.description.as_ref().map_or(0, String::len),

@@ -1,5 +1,5 @@
-//! Carries a request out: takes the turn, brings the index to the head, replays or decides, appends,
-//! applies.
+//! Carries a request out: takes the turn, brings the index to the head, replays or decides,
+//! appends, applies.
 
 use std::borrow::Cow;
 
@@ -21,28 +21,28 @@ use crate::turn::begin_again;
 use crate::turn::clock::{StampError, stamp};
 use crate::turn::index::{catch_up, open_index};
 
-/// Keys that popug-cli makes itself begin so.
+/// The prefixes of keys that popug-cli makes itself.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
 pub(crate) const KEY_BYTES_MAX: usize = 512;
 
-/// How a command is to be carried out.
+/// How to carry a command out.
 #[derive(Clone, Debug, Default)]
 pub struct Manner {
     /// The idempotency key that the caller gave.
     pub key: Option<String>,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The events of the batch, empty if nothing had to change.
+    /// The events of the batch; empty if nothing had to change.
     pub events: Vec<(Sequence, Event)>,
-    /// The batch was appended by an earlier call with the same key.
+    /// An earlier call with the same key appended the batch.
     pub replayed: bool,
 }
 
 impl App<'_> {
-    /// Carries `command` out as `caller`.
+    /// Carries `command` out for `caller`.
     ///
     /// # Errors
     /// Refusals in the order: key known with other content, unknown id, role, state, text.
@@ -60,7 +60,7 @@ impl App<'_> {
         )
     }
 
-    /// The same with an index that is open already, wherever it stands.
+    /// The same with an open index, at any event.
     ///
     /// # Errors
     /// As [`App::execute`].
@@ -77,13 +77,13 @@ impl App<'_> {
         })
     }
 
-    /// Carries out any request of a caller. This is the one way of all of them: take the turn, bring
-    /// the index to the head, replay a known key, stamp, decide, append, follow. If another decider
-    /// came first, it begins again.
+    /// Carries out any request of a caller. All requests go this way: take the turn, bring the
+    /// index to the head, replay a known key, stamp, decide, append, apply. If another decider came
+    /// first, it begins again.
     ///
     /// # Errors
-    /// Refusals in the order: key known with other content, then what `decide` refuses before a
-    /// clock that is behind, the clock, everything else that `decide` refuses, the key.
+    /// Refusals in the order: key known with other content; refusals of `decide` that precede the
+    /// clock; a clock that is behind; other refusals of `decide`; the key.
     pub(super) fn carry_out(
         &self,
         index: &StateIndex,
@@ -101,7 +101,7 @@ impl App<'_> {
                 return Ok(replayed);
             }
             let stamped = stamp(writer.last_time(), &around);
-            // Refusals that come before the clock's are looked for even if the clock is behind.
+            // Refusals that precede the clock's are looked for even if the clock is behind.
             let time = match (&stamped, writer.last_time()) {
                 (Ok(time), _) => *time,
                 (Err(_), last) => last.unwrap_or_else(|| self.environment.now()),
@@ -135,7 +135,7 @@ impl App<'_> {
         Ok(actor)
     }
 
-    /// The first result again, if the key was used for the same content.
+    /// The first result, if the key was used for the same content.
     pub(super) fn replay(
         &self,
         index: &StateIndex,
@@ -210,8 +210,8 @@ impl App<'_> {
     }
 }
 
-/// A clock that is behind is a matter of state: it is heard after what does not exist and what is
-/// not allowed, and before anything else.
+/// A clock that is behind is a conflict with the state: it is reported after unknown names and
+/// missing rights, and before everything else.
 fn in_order(
     stamped: Result<EventTime, StampError>,
     decided: Result<Vec<Fact>, AppError>,
@@ -229,10 +229,11 @@ fn in_order(
     }
 }
 
-/// What a key that somebody gives must be like.
+/// Checks a given key.
 ///
 /// # Errors
-/// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::TokenInKey`], [`Rejection::ReservedKey`]
+/// [`Rejection::Empty`], [`Rejection::TooLong`], [`Rejection::TokenInKey`],
+/// [`Rejection::ReservedKey`]
 fn check_key(manner: &Manner) -> Result<(), Rejection> {
     let Some(key) = &manner.key else {
         return Ok(());
@@ -248,7 +249,7 @@ fn check_key(manner: &Manner) -> Result<(), Rejection> {
             max: KEY_BYTES_MAX,
         });
     }
-    // A reader of the log or of a backup could act with the token.
+    // A person who reads the log or a backup could use the token.
     if matches!(without_tokens(key), Cow::Owned(_)) {
         return Err(Rejection::TokenInKey);
     }
@@ -271,8 +272,8 @@ pub(super) fn with_ids(events: Vec<Event>, at: EventTime, dice: &mut dyn Dice) -
     events.into_iter().map(fact).collect()
 }
 
-/// The batch of what `actor` decided, under the key that was given with the hash of the request, or
-/// under a new one.
+/// The batch of `actor`'s events, under the given key with the hash of the request, or under a new
+/// key.
 pub(super) fn batch_of(
     facts: Vec<Fact>,
     time: EventTime,
@@ -322,7 +323,8 @@ mod tests {
     use crate::domain::task::Add;
     use crate::domain::user::Register;
 
-    /// A task of `dora`, and an event that a process appended before it died: the index has not read it.
+    /// A task of `dora`, and an event that a process appended before it died; the index has not
+    /// read it.
     fn behind(event: impl FnOnce(&TaskAssigned) -> Event) -> (Store, UserId, Vec<u8>) {
         let store = Store::new();
         let app = store.app();

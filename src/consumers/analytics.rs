@@ -1,4 +1,4 @@
-//! Analytics: finished tasks, payouts and daily results, as management looks at them.
+//! Analytics: finished tasks, payouts and daily results, for management.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub type Analytics<'d> = Projection<'d, SettledTable>;
 pub struct SettledTable(SettledRows);
 
 impl Analytics<'_> {
-    /// Follows and stores the log up to the head, or until `deadline`. True at the head.
+    /// Applies and stores the log up to the head, or until `deadline`. True at the head.
     ///
     /// # Errors
     /// As [`Projection::follow`].

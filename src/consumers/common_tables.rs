@@ -22,7 +22,7 @@ use crate::store::tables::{
 };
 use crate::store::{Database, StoreError};
 
-/// The books and the people, with the rows that are not stored yet.
+/// The books and the users, with the rows that are not stored yet.
 #[derive(Default)]
 pub struct CommonTables {
     /// `None` before the company is founded.
@@ -31,7 +31,7 @@ pub struct CommonTables {
     users_changed: bool,
     user_change_rows: UserChangeRows,
     days: BTreeMap<(BusinessDate, UserId), UserDay>,
-    /// Of all entries that were projected or recorded.
+    /// The tally of all entries that were projected or recorded.
     tally: Tally,
     company_rows: CompanyRows,
     payout_rows: PayoutRows,
@@ -39,7 +39,7 @@ pub struct CommonTables {
 }
 
 impl CommonTables {
-    /// What the file holds.
+    /// The contents of the file.
     pub fn load(database: &Database) -> Result<CommonTables, StoreError> {
         let connection = database.connection();
         let read = || -> Result<Option<(CompanyFounded, EventTime)>, duckdb::Error> {
@@ -87,10 +87,11 @@ impl CommonTables {
             .expect("the first event founds the company")
     }
 
-    /// Follows an event that somebody else decided: rows and books.
+    /// Applies an event that was read from the log: to the rows and to the books.
     ///
     /// # Errors
-    /// If no company was founded before it, or this one cannot be, or an entry is dated into a closed date.
+    /// If no company was founded before it, it cannot be founded, or an entry is dated into a
+    /// closed date.
     pub fn project(&mut self, recorded: &Recorded<'_>) -> Result<(), ConsumeError> {
         if self.books.is_none() && !matches!(*recorded.event, Event::CompanyFounded(_)) {
             return Err(not_founded(recorded).into());
@@ -113,7 +114,7 @@ impl CommonTables {
         Ok(())
     }
 
-    /// Keeps the rows of an event that the books have followed already.
+    /// Keeps the rows of an event that the books have already posted.
     pub fn record(&mut self, recorded: &Recorded<'_>) {
         match recorded.event.as_ref() {
             Event::CompanyFounded(founded) => {
@@ -141,7 +142,7 @@ impl CommonTables {
         }
     }
 
-    /// Keeps what the event has made of the user.
+    /// Keeps the user's state after the event.
     fn keep_user(&mut self, id: UserId, recorded: &Recorded<'_>) {
         let date = self.books().company.zone.date_of(recorded.time);
         if let Some(user) = self.users.get(&id) {
@@ -151,7 +152,7 @@ impl CommonTables {
         }
     }
 
-    /// Takes over the days that changed; to be called before the books close one.
+    /// Takes over the changed days; called before the books close one.
     pub fn take_days(&mut self) {
         if let Some(books) = &mut self.books {
             self.days.extend(
@@ -163,7 +164,7 @@ impl CommonTables {
         }
     }
 
-    /// Stores what changed, inside the caller's transaction.
+    /// Stores the changes, inside the caller's transaction.
     pub fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
         self.take_days();
         self.company_rows.flush(database)?;

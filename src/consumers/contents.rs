@@ -1,16 +1,16 @@
-//! Checks that tables hold what their checkpoint states.
+//! Checks that tables hold the contents that their checkpoint states.
 //!
-//! The checkpoint is written with the rows and carries what the entries up to it add up to. A file that was
-//! put together from parts of two others, or changed by another program, contradicts itself here before
-//! anybody is paid from it.
+//! The checkpoint is written with the rows and carries the tally of the entries up to it. A file
+//! that was put together from parts of two others, or changed by another program, contradicts
+//! itself here before anybody is paid from it.
 
 use crate::domain::ledger::tally::Tally;
 use crate::store::{Database, StoreError, Tables};
 
-/// What is compared whenever a file is opened for work.
+/// The checks at each opening for work.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] if the rows are not what the checkpoint says.
+/// [`StoreError::Damaged`] if the rows differ from the checkpoint.
 pub fn check_opened(database: &Database, tables: Tables) -> Result<(), StoreError> {
     check_days(database)?;
     match tables {
@@ -19,7 +19,7 @@ pub fn check_opened(database: &Database, tables: Tables) -> Result<(), StoreErro
     }
 }
 
-/// The days of all users, which the books are loaded from, against the checkpoint.
+/// Compares the days of all users, from which the books are loaded, with the checkpoint.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
@@ -43,12 +43,13 @@ fn check_days(database: &Database) -> Result<(), StoreError> {
     )
 }
 
-/// The number of entries and the digest of the last one against the checkpoint, in constant time.
+/// Compares the number of entries and the digest of the last one with the checkpoint, in constant
+/// time.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
 fn check_entries(database: &Database) -> Result<(), StoreError> {
-    // Entries are only ever appended, so the last one is the row of the highest number.
+    // Entries are only appended, so the last one is the row with the highest number.
     let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
         coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
     let held = database
@@ -68,7 +69,7 @@ fn check_entries(database: &Database) -> Result<(), StoreError> {
     )
 }
 
-/// Sums that fit no amount are of rows that this program did not write.
+/// If a sum fits no amount, this program did not write the rows.
 fn unreadable(database: &Database, error: duckdb::Error) -> StoreError {
     let text = error.to_string();
     if ["Conversion Error", "Out of Range Error"]
@@ -96,7 +97,7 @@ fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<
     )))
 }
 
-/// Everything about money that the tables of one file can tell about each other.
+/// Checks the consistency of the money within the tables of one file.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] with the first contradiction.

@@ -1,4 +1,4 @@
-//! What is done to a consumer that is known by its name alone.
+//! Operations on a consumer that is chosen by its name.
 
 use crate::consumers::accounting::Accounting;
 use crate::consumers::analytics::Analytics;
@@ -9,10 +9,11 @@ use crate::domain::event::Consumer;
 use crate::store::Tables;
 use crate::turn::Surroundings;
 
-/// Runs `decide` under the lock of `consumer`, so that nothing is decided about dead letters while it runs.
+/// Runs `decide` under the lock of `consumer`, so that no decision about dead letters is made while
+/// it runs.
 ///
 /// # Errors
-/// If the lock is held for too long, or what `decide` returns.
+/// If the lock is held for too long, or the error of `decide`.
 pub fn with_lock<T, E: From<ConsumeError>>(
     around: &Surroundings<'_>,
     consumer: Consumer,
@@ -22,11 +23,11 @@ pub fn with_lock<T, E: From<ConsumeError>>(
     decide()
 }
 
-/// Brings `consumer` on as far as it gets, sending nothing, and runs `decide` with the event that
-/// stops it, if one does. No other process of this consumer comes in between.
+/// Brings `consumer` on as far as possible, without sending mails, and runs `decide` with the event
+/// that stops it, if any. No other process of this consumer runs in between.
 ///
 /// # Errors
-/// What stops it for now only, or what `decide` returns.
+/// A transient error of the consumer, or the error of `decide`.
 pub fn while_stopped<T, E: From<ConsumeError>>(
     around: &Surroundings<'_>,
     consumer: Consumer,

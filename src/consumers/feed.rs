@@ -14,19 +14,19 @@ use crate::turn::Surroundings;
 const CHUNK_EVENTS: u64 = 4096;
 const CHUNKS_AHEAD: usize = 4;
 
-/// Consecutive lines; the wanted ones are decoded.
+/// Consecutive lines; those that the consumer reads are decoded.
 pub struct Chunk<T = Recorded<'static>> {
     pub events: Vec<T>,
-    /// The last line of the run, wanted or not.
+    /// The last line of the chunk, decoded or not.
     pub through: Checkpoint,
     pub lines: u64,
 }
 
-/// Hands every chunk after `after` to `sink`, up to the head or to `last`, until `sink` returns
-/// false. `read` decodes the lines that are wanted. Returns false if it was stopped so.
+/// Passes every chunk after `after` to `sink`, up to the head or to `last`, until `sink` returns
+/// false. `read` decodes the lines that the consumer reads. Returns false if `sink` did.
 ///
 /// # Errors
-/// Damage, an event that cannot be decoded, or what `sink` returns.
+/// Damage, an event that cannot be decoded, or the error of `sink`.
 pub fn feed<T: Send, E: From<LogError>>(
     log: &FileLog,
     after: &Checkpoint,
@@ -43,10 +43,10 @@ pub fn feed<T: Send, E: From<LogError>>(
     })
 }
 
-/// Whether a consumer of this log made the checkpoint.
+/// Checks that the checkpoint belongs to this log.
 ///
 /// # Errors
-/// [`ConsumeError::ForeignTables`] if the checkpoint is not on this log's chain.
+/// [`ConsumeError::ForeignTables`] if it is not on this log's chain.
 pub fn check_on_chain(
     around: &Surroundings<'_>,
     consumer: Consumer,
@@ -61,11 +61,11 @@ pub fn check_on_chain(
     })
 }
 
-/// Hands what `withheld` lets through to `project`, up to the head or to `last`, or until `deadline`
-/// has passed where a checkpoint may rest. False if time ended it.
+/// Passes the events that are not withheld to `project`, up to the head or to `last`, or until
+/// `deadline` has passed at an event where a checkpoint may rest. False if time ended it.
 ///
 /// # Errors
-/// Damage, an event that cannot be decoded, or what `project` returns.
+/// Damage, an event that cannot be decoded, or the error of `project`.
 pub fn follow(
     around: &Surroundings<'_>,
     withheld: &Withheld,
@@ -98,8 +98,8 @@ fn drain<T, E: From<LogError>>(
     Ok(true)
 }
 
-/// Ends at `last`, at an error, or when nobody listens any more. What stands before an event that
-/// cannot be read is handed over, then the error: the reader is past that event and must not go on.
+/// Ends at `last`, at an error, or when the receiver is gone. The events before an unreadable one
+/// are passed on, then the error; the reader is past that event and must not continue.
 fn produce<T>(
     reader: &mut Reader<'_>,
     last: Sequence,
@@ -123,7 +123,7 @@ fn produce<T>(
     }
 }
 
-/// The next lines, and what went wrong right behind them.
+/// The next lines, and the error right after them, if any.
 fn next_chunk<T>(
     reader: &mut Reader<'_>,
     last: Sequence,
@@ -158,7 +158,7 @@ fn next_chunk<T>(
     )
 }
 
-/// The next line up to `last`, decoded if it is wanted.
+/// The next line up to `last`, decoded if the consumer reads it.
 fn next_event<T>(
     reader: &mut Reader<'_>,
     last: Sequence,

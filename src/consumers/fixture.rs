@@ -1,4 +1,4 @@
-//! A store in a temporary directory, and what happens in it.
+//! A store in a temporary directory, and events in it.
 
 use std::cell::{Cell, RefCell};
 use std::fs;

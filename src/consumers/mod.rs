@@ -1,10 +1,10 @@
 //! The consumers: each reads the log from its checkpoint and fills tables of its own.
 //!
-//! A projection is pure: rows follow from events alone. Accounting and the notifier also react:
-//! caught up with the head, they append events of their own and read them back like any other.
+//! A projection is pure: rows follow from events alone. Accounting and the notifier also react: at
+//! the head they append events of their own and read them back like any other.
 //!
-//! Lock order: a consumer's process lock, then its DuckDB file, then the log's writer lock. The
-//! first two are never waited for while the third is held.
+//! Lock order: a consumer's process lock, then its DuckDB file, then the log's writer lock. No
+//! process waits for the first two while it holds the third.
 
 pub mod accounting;
 pub mod analytics;
@@ -55,7 +55,7 @@ pub enum ConsumeError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// Work on a file of tables met damage. The next opening makes the file anew.
+    /// A run met damage in a file of tables. The next opening rebuilds the file.
     #[error("{} was damaged ({reason}); it is kept as {}", path.display(), aside.display())]
     SetAside {
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum ConsumeError {
         sequence: Sequence,
         reason: String,
     },
-    /// The consumer's tables were made from another log, or from one that was rolled back since.
+    /// The consumer's tables were made from another log, or from one that was rolled back later.
     #[error("{} has read up to event {checkpoint} of another log", consumer.name())]
     ForeignTables {
         consumer: Consumer,
@@ -78,10 +78,10 @@ pub enum ConsumeError {
     /// The consumer's tables were made by another version of the program.
     #[error("{} was made by another version of popug-cli", path.display())]
     OtherVersion { consumer: Consumer, path: PathBuf },
-    /// A close was about to pay another amount than the entries give. Nothing was appended.
+    /// The payouts of a close differ from the sums of the entries. Nothing was appended.
     #[error("the balances of {date} are not the sums of the entries: {what}")]
     BooksDisagree { date: BusinessDate, what: String },
-    /// No payout's id begins so.
+    /// No id of a payout has this prefix.
     #[error("there is no mail `{}`", Displayed(name))]
     UnknownMail { name: String },
     #[error("`{}` may mean {} mails", Displayed(name), candidates.len())]
@@ -107,7 +107,7 @@ impl Overtaken for ConsumeError {
 }
 
 impl ConsumeError {
-    /// The event that its consumer cannot apply, now or ever. `None` if trying again may help.
+    /// The event that its consumer can never apply. `None` if another attempt may help.
     pub fn stop(&self) -> Option<Stop> {
         let (sequence, reason) = match self {
             ConsumeError::Stopped {
@@ -123,19 +123,20 @@ impl ConsumeError {
     }
 }
 
-/// What one run of a consumer did.
+/// The result of a consumer's run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Consumed {
     pub consumer: Consumer,
     pub from: Sequence,
     pub to: Sequence,
-    /// Events read and, where subscribed, applied.
+    /// The number of events read and, where subscribed, applied.
     pub applied: u64,
-    /// Events that the consumer appended itself.
+    /// The number of events that the consumer appended.
     pub appended: u64,
 }
 
-/// The way to the writer lock: taken for each batch, or held by the caller all along.
+/// How to get the writer lock: take it for each batch, or use the one that the caller holds all the
+/// time.
 pub enum WriterAccess<'p, 'l> {
     PerBatch,
     Held(&'p mut Writer<'l>),

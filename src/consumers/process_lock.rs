@@ -36,13 +36,14 @@ impl ProcessLock {
                 holder: read_holder(&mut file),
             });
         }
-        // Only a message depends on it; a full disk stops nobody here.
+        // It only serves messages, so a full disk is no error here.
         let _ = write_holder(&mut file, holder);
         Ok(ProcessLock { _file: file })
     }
 }
 
-/// The holder of the lock at `path`, as it named itself; `None` if the lock is free. It is tried and let go at once.
+/// The holder of the lock at `path`, as it named itself; `None` if the lock is free. The lock is
+/// tried and released at once.
 ///
 /// # Errors
 /// [`ConsumeError::Io`]

@@ -1,9 +1,9 @@
-//! Following the log into a DuckDB file: the part that accounting and analytics share.
+//! Projects the log into a DuckDB file: the part that accounting and analytics share.
 //!
-//! Rows are collected in memory, handed to DuckDB in a transaction that stays open, and stored together
-//! with the checkpoint when that transaction is committed.
+//! Rows are collected in memory, passed to DuckDB in a transaction that stays open, and stored
+//! together with the checkpoint when that transaction is committed.
 //!
-//! Invariant: a commit stores the rows of every event up to the checkpoint and of none behind it.
+//! Invariant: a commit stores the rows of every event up to the checkpoint and of none after it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,42 +18,40 @@ use crate::state::{Checkpoint, Recorded};
 use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 
-/// How many events are held in memory before they are handed to DuckDB.
+/// The number of events whose rows are held in memory before they are passed to DuckDB.
 const FLUSH_EVENTS: u64 = 100_000;
 
 /// The tables that one consumer keeps beside the common ones.
 pub trait OwnTables: Sized {
-    /// Continues the tables in the file.
+    /// Loads the tables of the file.
     fn load(database: &Database) -> Result<Self, StoreError>;
 
-    /// Keeps the rows of an event. `tally` counts all entries up to this event, which may be one itself.
+    /// Keeps the rows of an event. `tally` covers all entries up to this event, which may be one
+    /// itself.
     fn record(&mut self, recorded: &Recorded<'_>, tally: &Tally);
 
-    /// Hands the rows to DuckDB, inside the caller's transaction.
+    /// Passes the rows to DuckDB, inside the caller's transaction.
     fn flush(&mut self, database: &Database) -> Result<(), StoreError>;
 }
 
-/// The tables of one consumer, somewhere on the way to the head.
+/// The tables of one consumer, at some event of the log.
 pub struct Projection<'d, T> {
     pub(super) database: &'d Database,
     pub(super) common: CommonTables,
     pub(super) own: T,
     pub(super) withheld: Arc<Withheld>,
-    /// The last event that the tables and the books have followed.
+    /// The last event that tables and books have applied.
     position: Checkpoint,
-    /// Events followed by this value.
+    /// The number of events that this value applied.
     applied: u64,
     /// Whether a transaction with rows is open.
     is_open: bool,
-    /// Events whose rows DuckDB does not have.
+    /// The number of events whose rows DuckDB does not have yet.
     unflushed: u64,
 }
 
 impl<'d, T: OwnTables> Projection<'d, T> {
-    /// Goes on from the checkpoint in the file.
-    ///
-    /// # Errors
-    /// If the tables cannot be read.
+    /// Continues from the checkpoint in the file.
     pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Self, ConsumeError> {
         Ok(Projection {
             common: CommonTables::load(database)?,
@@ -71,16 +69,16 @@ impl<'d, T: OwnTables> Projection<'d, T> {
         &self.position
     }
 
-    /// Events followed so far.
+    /// The number of events applied so far.
     pub fn applied(&self) -> u64 {
         self.applied
     }
 
-    /// Follows the log to the head, or to `last` if that comes before it, or until `deadline`. False if
-    /// time ended it. The rows wait for [`Projection::commit`].
+    /// Applies the log up to the head, or to `last` if that comes before it, or until `deadline`.
+    /// False if time ended it. The rows wait for [`Projection::commit`].
     ///
     /// # Errors
-    /// An event that cannot be read or followed. The events before it are committed.
+    /// An event that cannot be read or applied. The events before it are committed.
     pub fn follow(
         &mut self,
         around: &Surroundings<'_>,
@@ -103,7 +101,7 @@ impl<'d, T: OwnTables> Projection<'d, T> {
         followed
     }
 
-    /// Follows an event that somebody else decided: books and rows.
+    /// Applies an event that was read from the log: to the books and to the rows.
     ///
     /// # Errors
     /// If the event contradicts the tables.
@@ -113,16 +111,14 @@ impl<'d, T: OwnTables> Projection<'d, T> {
         Ok(())
     }
 
-    /// Keeps the rows of an event that the books have followed already.
+    /// Keeps the rows of an event that the books have already posted.
     pub(super) fn record(&mut self, recorded: &Recorded<'_>) {
         self.common.record(recorded);
         self.own.record(recorded, self.common.tally());
     }
 
-    /// The last `events` events end at `through`.
-    ///
-    /// # Errors
-    /// If DuckDB does not take their rows.
+    /// Moves the position to `through`, after `events` more events. Passes the rows to DuckDB if
+    /// there are enough.
     pub fn moved_to(&mut self, through: Checkpoint, events: u64) -> Result<(), ConsumeError> {
         self.position = through;
         self.applied += events;
@@ -133,8 +129,8 @@ impl<'d, T: OwnTables> Projection<'d, T> {
         Ok(())
     }
 
-    /// Hands the rows to DuckDB, in a transaction that stays open. The log may not have all of their
-    /// events yet.
+    /// Passes the rows to DuckDB, in a transaction that stays open. The log may not have all of
+    /// their events yet.
     pub(super) fn flush(&mut self) -> Result<(), ConsumeError> {
         if !std::mem::replace(&mut self.is_open, true) {
             self.database.begin()?;
@@ -146,9 +142,6 @@ impl<'d, T: OwnTables> Projection<'d, T> {
     }
 
     /// Stores rows and checkpoint in one transaction. The log must have all of the events.
-    ///
-    /// # Errors
-    /// If DuckDB cannot store them.
     pub fn commit(&mut self) -> Result<(), ConsumeError> {
         self.flush()?;
         self.database

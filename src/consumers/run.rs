@@ -1,4 +1,4 @@
-//! Accounting and analytics at work: in slices of a second, until they are at the head.
+//! Runs accounting and analytics: in slices of a second, until they are at the head.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,18 @@ use crate::domain::id::Sequence;
 use crate::store::Tables;
 use crate::turn::{Surroundings, begin_again};
 
-/// Locks are let go after this much work, so that others get their turn.
+/// After this much work the locks are released, so that others get their turn.
 pub(super) const SLICE: Duration = Duration::from_secs(1);
-/// How long they stay free between two slices.
+/// The time for which the locks are free between two slices.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Brings accounting to the head with nothing owed; while others append, to the head that it found and what follows
-/// from that.
+/// Brings accounting to the head with nothing owed. If others keep appending, it stops at the head
+/// that it found at first, with the entries that follow from it.
 pub fn consume_accounting<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
 ) -> Result<Consumed, ConsumeError> {
-    // A draft of the log holds the writer lock and does not wait for the others again.
+    // A draft of the log holds the writer lock and does not wait for others again.
     let is_alone = matches!(access, WriterAccess::Held(_)) || around.log.is_draft();
     let until = around.log.head()?.sequence;
     let mut total: Option<Consumed> = None;
@@ -57,7 +57,8 @@ pub fn consume_accounting<'l>(
         sum.to = slice.to;
         sum.applied += slice.applied;
         sum.appended += slice.appended;
-        // Where others append all the time, the head is never met. What was appended in one slice is read in the next.
+        // If others append all the time, the head is never reached. The events of one slice are
+        // read in the next.
         if done || std::mem::replace(&mut had_reacted, has_reacted) {
             return Ok(*sum);
         }
@@ -65,7 +66,7 @@ pub fn consume_accounting<'l>(
     }
 }
 
-/// Tables that have followed the log tell how much is owed, and from which event on.
+/// Stores the tables, so that they show how much is owed and from which event on.
 fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
     with_accounting(around, |accounting| {
         accounting.catch_up(around, None)?;
@@ -76,7 +77,7 @@ fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
 /// Runs `work` as the only accounting process, on the ledger's file.
 ///
 /// # Errors
-/// What `work` returns; [`ConsumeError::SetAside`] if the file turned out to be damaged.
+/// The error of `work`; [`ConsumeError::SetAside`] if the file was found to be damaged.
 pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
@@ -86,7 +87,7 @@ pub fn with_accounting<T>(
     done
 }
 
-/// Brings analytics to the head that it finds, or further.
+/// Brings analytics at least to the present head.
 pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeError> {
     let until = around.log.head()?.sequence;
     let mut start = None;

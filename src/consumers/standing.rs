@@ -1,7 +1,8 @@
-//! How far a consumer has come with the log, the event that stops it, and the commands that help.
+//! The progress of a consumer, the event that stops it, and the commands that help.
 //!
-//! A checkpoint tells how far a consumer has read. Accounting may say less: it can have read task events whose charges
-//! and credits it has not posted. `status`, the reports, `doctor` and `verify` all ask here.
+//! A checkpoint is the last event that a consumer has read. Accounting can have read task events
+//! whose charges and credits are not posted yet. `status`, the reports, `doctor` and `verify` use
+//! this module.
 
 use crate::consumers::accounting::{first_owed, has_entries_behind, stop};
 use crate::consumers::withheld::Withheld;
@@ -12,23 +13,23 @@ use crate::event_log::{FileLog, LogError};
 use crate::state::Checkpoint;
 use crate::store::{Database, StoreError};
 
-/// How far a consumer has come, as its tables tell.
+/// The progress of a consumer according to its tables.
 #[derive(Debug)]
 pub struct Standing {
     pub consumer: Consumer,
     /// The last event that it has read.
     pub checkpoint: Checkpoint,
-    /// The last event up to which its tables are complete. For accounting that is an earlier one than the checkpoint
-    /// while task events wait for their charges and credits.
+    /// The last event up to which its tables are complete. For accounting it is before the
+    /// checkpoint while task events wait for their charges and credits.
     pub through: Sequence,
-    /// Whether the tables hold some of the events behind `through`.
+    /// Whether the tables hold some of the events after `through`.
     has_later_entries: bool,
     pub obstacle: Option<Obstacle>,
     /// The first event that is set aside.
     set_aside: Option<Sequence>,
 }
 
-/// An event that keeps a consumer from going on.
+/// An event that stops a consumer.
 #[derive(Debug)]
 pub enum Obstacle {
     /// An event of the books is set aside: nothing is charged, credited or paid.
@@ -40,7 +41,7 @@ pub enum Obstacle {
 }
 
 impl Standing {
-    /// A consumer that has read up to `checkpoint`, and whose tables are complete up to there.
+    /// A consumer that has read up to `checkpoint` and whose tables are complete up to it.
     pub fn at(consumer: Consumer, checkpoint: Checkpoint) -> Standing {
         Standing {
             consumer,
@@ -53,9 +54,6 @@ impl Standing {
     }
 
     /// The consumer of the tables in `database`, which leaves out `withheld`.
-    ///
-    /// # Errors
-    /// If the tables cannot be read.
     pub fn of_tables(database: &Database, withheld: &Withheld) -> Result<Standing, StoreError> {
         let consumer = withheld.consumer();
         let read = Standing {
@@ -66,7 +64,7 @@ impl Standing {
             return Ok(read);
         }
         let missing = withheld.missing_from_the_books();
-        // As a rule everything that was read is charged and credited, and there is nothing to look for.
+        // Usually every event that was read is charged and credited, and no query is needed.
         let Some(owed) = first_owed(database, withheld)? else {
             return Ok(read);
         };
@@ -94,11 +92,11 @@ impl Standing {
         }
     }
 
-    /// Looks for an event that the consumer cannot read among the next `events` behind its checkpoint, unless
-    /// something stops it before.
+    /// Looks for an unreadable event among the next `events` after the checkpoint, unless the
+    /// consumer stops before.
     ///
     /// # Errors
-    /// If the log cannot be read, or is not the one that the checkpoint was made from.
+    /// If the log cannot be read, or the checkpoint was made from another log.
     pub fn look_ahead(
         &mut self,
         log: &FileLog,
@@ -124,7 +122,7 @@ impl Standing {
         Ok(())
     }
 
-    /// Why the consumer does not go on from `through`, in words; `None` if nothing is known to keep it.
+    /// Why the consumer stays at `through`, in words; `None` if no obstacle is known.
     pub fn reason(&self) -> Option<String> {
         match &self.obstacle {
             Some(Obstacle::MissingFromTheBooks(event)) => Some(format!(
@@ -143,7 +141,8 @@ impl Standing {
         }
     }
 
-    /// The remarks about what the tables lack of a log with this head; none if they are complete.
+    /// Notes about the events that the tables lack of a log with this head; none if they are
+    /// complete.
     pub fn gaps(&self, head: Sequence) -> Vec<String> {
         let (through, name) = (self.through, self.consumer.name());
         let mut gaps = Vec::new();

@@ -1,8 +1,9 @@
-//! The life of a DuckDB file of tables: opening, which heals, rebuilding beside it, moving it aside.
+//! The life of a DuckDB file of tables: opening and repairing it, rebuilding it, moving it aside.
 //!
-//! Such a file is disposable: the log fills a new one. Opening it for work moves a damaged one aside, replaces one of
-//! another code version, and removes a write-ahead file. Damage that opening does not find ends the work that meets it;
-//! the file is moved aside when it is closed, under the consumer's lock.
+//! Such a file is disposable: the log fills a new one. Opening it for work moves a damaged file
+//! aside, replaces one of another code version, and removes a write-ahead file. Damage that opening
+//! does not find ends the work that meets it; the file is moved aside when it is closed, under the
+//! consumer's lock.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +24,8 @@ use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
 use crate::turn::{Surroundings, report_recovery};
 
-/// A consumer's live file, open for writing, and what the consumer leaves out. As long as the lock is held no other
-/// process of the consumer works, and nothing is decided about dead letters.
+/// A consumer's live file, open for writing, and its withheld events. While the lock is held, no
+/// other process of the consumer works and no decision about dead letters is made.
 pub struct TableFile {
     database: Database,
     withheld: Withheld,
@@ -32,19 +33,19 @@ pub struct TableFile {
 }
 
 impl TableFile {
-    /// Opens a consumer's file for writing. A damaged one is moved aside; one of another code version, or
-    /// made without a decision about a dead letter, is replaced by a rebuild, for which the locks are
-    /// let go; one that was made from another log is refused.
+    /// Opens a consumer's file for writing. A damaged file is moved aside. A file of another code
+    /// version, or one made without a decision about a dead letter, is replaced by a rebuild,
+    /// during which the locks are released. A file that was made from another log is refused.
     ///
     /// # Errors
-    /// If the file or its lock is not to be had, or the log cannot be projected.
+    /// If the file or its lock cannot be had, or the log cannot be projected.
     pub fn open(around: &Surroundings<'_>, tables: Tables) -> Result<TableFile, ConsumeError> {
         remove_leftover(around, tables)?;
         loop {
             let lock = process_lock(around, consumer_of(tables))?;
             if tables == Tables::Accounting && !around.log.is_draft() {
-                // Entries that a killed process wrote and did not publish belong to the
-                // books before anything is decided. From here on nobody else posts any.
+                // Entries that a killed process wrote and did not publish belong to the books
+                // before anything is decided. From here on no other process posts any.
                 report_recovery(around.log.settle(&around.patience())?, around.notices);
             }
             let path = around.directory.database(tables);
@@ -77,8 +78,8 @@ impl TableFile {
         }
     }
 
-    /// Runs `work` and closes the file. Should it turn out to be damaged, it is moved aside: the next opening makes it
-    /// anew. The lock is handed on with what came of the work.
+    /// Runs `work` and closes the file. If the file was found to be damaged, it is moved aside, and
+    /// the next opening rebuilds it. Returns the lock and the result of the work.
     pub fn run<T>(
         self,
         work: impl FnOnce(&Database, Withheld) -> Result<T, ConsumeError>,
@@ -119,7 +120,7 @@ fn open_or_move_aside(
             replace_damaged(around, path, &reason)?;
             Ok(Database::open(path, tables, around.lock_wait)?)
         }
-        // Another program had the file until now.
+        // Another program had the file open until now.
         Err(StoreError::WriteAhead { .. }) => {
             discard_write_ahead(around, path)?;
             Ok(Database::open(path, tables, around.lock_wait)?)
@@ -128,8 +129,8 @@ fn open_or_move_aside(
     }
 }
 
-/// Projects the whole log into a new file beside the live one and swaps them. A reader sees the
-/// old tables or the new ones; killed anywhere before the swap, it changed nothing.
+/// Projects the whole log into a new file beside the live one and swaps them. A reader sees the old
+/// tables or the new ones; a kill before the swap changes nothing.
 ///
 /// # Errors
 /// If an event cannot be applied, or the live file stays locked; the live tables stay as they were.
@@ -155,10 +156,11 @@ pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeE
     replace_live(around, tables, &beside)
 }
 
-/// Held while a consumer works: DuckDB's own lock ends with the file, and not with its name.
+/// The lock that a consumer holds while it works. DuckDB's own lock is not enough, because it
+/// belongs to the file and not to its name.
 ///
 /// # Errors
-/// [`ConsumeError::Locked`] if another process keeps it for too long.
+/// [`ConsumeError::Locked`] if another process holds it for too long.
 pub(super) fn process_lock(
     around: &Surroundings<'_>,
     consumer: Consumer,
@@ -174,14 +176,14 @@ fn beside(live: &Path) -> PathBuf {
     live.with_extension("duckdb.new")
 }
 
-/// Held as long as a rebuild needs the file beside the live one.
+/// The lock that a rebuild holds while it needs the file beside the live one.
 fn rebuild_lock(around: &Surroundings<'_>, tables: Tables) -> PathBuf {
     around
         .directory
         .lock(&format!("{}-rebuild", consumer_of(tables).name()))
 }
 
-/// Removes what a rebuild that was killed has left behind, unless one is at work.
+/// Removes the leftover of a killed rebuild, unless one is at work.
 fn remove_leftover(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
     let beside = beside(&around.directory.database(tables));
     if !beside.exists() {
@@ -194,7 +196,7 @@ fn remove_leftover(around: &Surroundings<'_>, tables: Tables) -> Result<(), Cons
     }
 }
 
-/// Fills new tables with the log up to `last`, never reacting.
+/// Fills new tables with the log up to `last`, without reacting.
 ///
 /// # Errors
 /// If an event cannot be applied.
@@ -260,7 +262,7 @@ fn remove_database(path: &Path) -> Result<(), ConsumeError> {
     Ok(remove(path)?)
 }
 
-/// Opens a consumer's tables for reading. A write-ahead file that stands beside them is removed first.
+/// Opens a consumer's tables for reading. A write-ahead file beside them is removed first.
 ///
 /// # Errors
 /// If the file is locked or damaged, or a write-ahead file cannot be removed.
@@ -269,7 +271,7 @@ pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Databas
     let open = || Database::open_to_read(&path, tables, around.lock_wait);
     match open() {
         Err(left) if matches!(left, StoreError::WriteAhead { .. }) => {
-            // On a disk that can only be read nobody can remove it.
+            // On a read-only disk nobody can remove it.
             let cleaned = process_lock(around, consumer_of(tables)).and_then(|lock| {
                 discard_write_ahead(around, &path)?;
                 Ok(lock)
@@ -286,8 +288,9 @@ pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Databas
     }
 }
 
-/// Removes a write-ahead file beside the tables: it is of a process that was killed, or from elsewhere. The tables are
-/// whole without it, and the log has what they lack. The caller holds the consumer's lock.
+/// Removes a write-ahead file beside the tables: a leftover of a killed process, or a foreign file.
+/// The tables are whole without it, and the log has the later rows. The caller holds the consumer's
+/// lock.
 fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), ConsumeError> {
     for file in write_ahead_of(path) {
         let Ok(found) = file.symlink_metadata() else {

@@ -12,7 +12,7 @@ use crate::turn::index::{catch_up, open_index};
 /// # Errors
 /// If the log cannot be followed; the index stays as it was.
 pub fn consume(around: &Surroundings<'_>, rebuild: bool) -> Result<Consumed, ConsumeError> {
-    // Pages that are cleared in a damaged file may stay damaged.
+    // Cleared pages of a damaged file may stay damaged.
     let check = if rebuild { Check::All } else { Check::Headers };
     let index = open_index(around, check)?;
     let applied = if rebuild {

@@ -2,11 +2,12 @@
 //! for them.
 //!
 //! Decisions are read before any run, so that a rebuild applies a retried event in its own place.
-//! They are made under the consumer's lock ([`crate::consumers::run`]), so none is made while a run
-//! goes on.
+//! They are made under the consumer's lock ([`crate::consumers::run`]), so none is made during a
+//! run.
 //!
-//! Invariant: a checkpoint never rests between an event and the last decision about it. Tables whose
-//! checkpoint lies before a decision and at or behind its event were made without it, and are made anew.
+//! Invariant: a checkpoint never rests between an event and the last decision about it. Tables
+//! whose checkpoint lies before a decision and at or after its event were made without it, and are
+//! rebuilt.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +21,18 @@ use crate::state::{Check, Checkpoint, Recorded, Resolution};
 use crate::turn::Surroundings;
 use crate::turn::index::{catch_up, open_index};
 
-/// An event that something was decided about.
+/// An event about which an operator decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Letter {
     standing: LetterState,
-    /// Where the last decision stands.
+    /// The sequence of the last decision.
     decided: Sequence,
     subject: String,
     time: EventTime,
     is_of_the_books: bool,
 }
 
-/// What one consumer leaves out.
+/// The events that one consumer leaves out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Withheld {
     consumer: Consumer,
@@ -39,25 +40,19 @@ pub struct Withheld {
 }
 
 impl Withheld {
-    /// Everything that was decided for `consumer` so far.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
+    /// All decisions for `consumer` so far.
     pub fn load(around: &Surroundings<'_>, consumer: Consumer) -> Result<Withheld, ConsumeError> {
         Withheld::of(around.log, consumer, &decisions(around)?)
     }
 
-    /// The same, of decisions that are known.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
+    /// The same, from known decisions.
     pub fn of(
         log: &FileLog,
         consumer: Consumer,
         resolutions: &[Resolution],
     ) -> Result<Withheld, ConsumeError> {
         let mut letters = BTreeMap::new();
-        // A decision about what comes later, or never, is none.
+        // A decision about a later or missing event is ignored.
         let is_about_the_past = |resolution: &&Resolution| {
             Sequence::FIRST <= resolution.target && resolution.target < resolution.sequence
         };
@@ -83,17 +78,17 @@ impl Withheld {
         self.consumer
     }
 
-    /// Whether nothing was ever decided.
+    /// Whether there are no decisions.
     pub fn is_empty(&self) -> bool {
         self.letters.is_empty()
     }
 
-    /// Whether anything was decided about the event.
+    /// Whether an operator decided about the event.
     pub fn is_decided(&self, event: Sequence) -> bool {
         self.letters.contains_key(&event)
     }
 
-    /// The first event that anything was decided about.
+    /// The first event with a decision.
     pub fn first(&self) -> Option<Sequence> {
         self.letters.keys().next().copied()
     }
@@ -106,7 +101,7 @@ impl Withheld {
         self.read_if(line, |kind| kind.consumers().contains(&self.consumer))
     }
 
-    /// The same, of the kinds that are wanted.
+    /// The same, for some kinds of events.
     ///
     /// # Errors
     /// If it cannot be decoded.
@@ -125,7 +120,7 @@ impl Withheld {
         let holds_up: fn(&Letter) -> bool = match self.consumer {
             // The books do not wait for events of others.
             Consumer::Accounting if is_of_the_books(line) => |letter| letter.is_of_the_books,
-            // A recorded mail is out. If its record waited, it would be sent again.
+            // The mail was really sent. If its record waited, it would be sent again.
             Consumer::Notifier if is_of_a_mail(line) => |_| false,
             _ => |_| true,
         };
@@ -188,7 +183,7 @@ impl Withheld {
         self.set_aside().next().map(|(target, _)| target)
     }
 
-    /// Nothing.
+    /// No withheld events.
     pub fn nothing(consumer: Consumer) -> Withheld {
         Withheld {
             consumer,
@@ -204,8 +199,8 @@ impl Withheld {
             .all(|(target, letter)| checkpoint < *target || letter.decided <= checkpoint)
     }
 
-    /// The event that keeps `date` from being closed: one of the books, or one that happened on the date or
-    /// before.
+    /// The event that keeps `date` from being closed: one of the books, or one of this date or an
+    /// earlier one.
     pub fn blocks(&self, date: BusinessDate, zone: &Zone) -> Option<Sequence> {
         let happened = |letter: &Letter| zone.date_of(letter.time) <= date;
         let earlier = self.set_aside().find(|(_, letter)| happened(letter));
@@ -213,14 +208,15 @@ impl Withheld {
             .or(earlier.map(|(target, _)| target))
     }
 
-    /// An event of the books that is set aside: nothing is decided on books that lack it.
+    /// An event of the books that is set aside; nothing is decided from books that lack it.
     pub fn missing_from_the_books(&self) -> Option<Sequence> {
         self.set_aside()
             .find(|(_, letter)| letter.is_of_the_books)
             .map(|(target, _)| target)
     }
 
-    /// Whether entries, payouts or closes wait, so that the consumer's sums are not those of the log.
+    /// Whether entries, payouts or closes are withheld, so that the consumer's sums differ from the
+    /// log's.
     pub fn may_lack_money(&self) -> bool {
         match self.consumer {
             Consumer::Accounting => self.missing_from_the_books().is_some(),
@@ -240,7 +236,7 @@ impl Withheld {
     }
 }
 
-/// Whether a later event waits when one with this subject is set aside for `consumer`.
+/// Whether a later event waits if one with this subject is set aside for `consumer`.
 pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
     let is_read = match line.kind() {
         LineKind::Known(kind) | LineKind::UnknownVersion(kind) => {
@@ -258,11 +254,11 @@ pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
     is_read && !is_out && (line.subject == subject || subject.starts_with("user/") && is_his())
 }
 
-/// Every decision in the log. The state index knows them; where it cannot follow the log, or has
-/// followed another, what it lacks is read from the log.
+/// All decisions in the log. If the state index cannot follow the log, or has followed another, the
+/// missing ones are read from the log.
 fn decisions(around: &Surroundings<'_>) -> Result<Vec<Resolution>, ConsumeError> {
     let index = open_index(around, Check::Headers)?;
-    // An index that stays behind stops the commands that decide from it, and no consumer.
+    // An index that lags stops the commands that decide from it, but no consumer.
     let _ = catch_up(around, &index);
     let checkpoint = index.checkpoint()?;
     if checkpoint == Checkpoint::from(&around.log.head()?) {
@@ -288,17 +284,17 @@ fn read_decisions(
     Ok(known)
 }
 
-/// Whether accounting appended the event itself, not merely what is decided in its name.
+/// Whether accounting appended the event itself, and not an operator's decision in its name.
 pub fn is_of_the_books(line: &Line<'_>) -> bool {
     line.source == "/popug/accounting" && !line.type_name.starts_with("event.")
 }
 
-/// Whether the event tells what became of a mail.
+/// Whether the event is the result of a mail.
 fn is_of_a_mail(line: &Line<'_>) -> bool {
     line.type_name.starts_with("mail.")
 }
 
-/// Whose account an event of a task touches.
+/// The user whose account an event of a task touches.
 fn user_of(event: &Event) -> Option<UserId> {
     match event {
         Event::TaskAssigned(e) => Some(e.assignee_id),

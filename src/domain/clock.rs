@@ -1,4 +1,5 @@
-//! Stamps batches so that event times never decrease, even if the machine's clock goes back.
+//! Gives batches their time, so that event times never decrease, even if the machine's clock goes
+//! back.
 
 use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
@@ -16,12 +17,12 @@ const TOLERATED_MICROS: i64 = 600_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     pub time: EventTime,
-    /// How far the clock was behind, if that deserves a warning.
+    /// The time by which the clock was behind, if a warning is due.
     pub warn_behind_micros: Option<i64>,
 }
 
-/// Stamps a batch that follows an event of time `last`. A clock that is behind by less than a
-/// second is clamped silently, up to ten minutes with a warning, beyond that the write is refused.
+/// The time of a batch after an event of time `last`. A clock that is behind by less than a second
+/// is clamped silently, up to ten minutes with a warning; beyond that the write is refused.
 ///
 /// # Errors
 /// [`Rejection::ClockBehind`]

@@ -9,7 +9,8 @@ use crate::domain::role::Role;
 use crate::domain::text;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 
-/// The last event of the founding: the company and its first admin are the first batch of every log.
+/// The last event of the founding. The company and its first admin are the first batch of every
+/// log.
 pub const FOUNDED: Sequence = Sequence(2);
 
 /// The facts that are fixed at founding.
@@ -58,7 +59,7 @@ impl FoundCompany {
     /// `company.founded` and the admin's `user.registered`, in one batch.
     ///
     /// # Errors
-    /// A text that is not well formed.
+    /// If a text is not well formed.
     pub fn decide(&self, at: EventTime, dice: &mut dyn Dice) -> Result<Vec<Event>, Rejection> {
         let zone = named_zone(&self.time_zone)?;
         if zone.is_unset() {
@@ -91,7 +92,8 @@ impl FoundCompany {
     }
 }
 
-/// The earliest founding: closing a longer past would go through tens of thousands of dates.
+/// The earliest founding, because closing a longer past would go through tens of thousands of
+/// dates.
 const EARLIEST: &str = "2000-01-01T00:00:00Z";
 
 /// # Errors

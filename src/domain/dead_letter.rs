@@ -1,8 +1,9 @@
 //! Dead letters: events that a consumer cannot apply, and the decisions of operators about them.
 //!
-//! A dead letter is a pointer to an event of the log, never a copy. Set aside, it waits, and later
-//! events of the same task or user wait with it; retried, it is applied in its own place; skipped,
-//! it is left out for ever and nothing waits for it any more. The last decision holds.
+//! A dead letter is a pointer to an event of the log, never a copy. An event that is set aside
+//! waits, and later events of the same task or user wait with it. A retried event is applied in its
+//! own place. A skipped event is left out for ever, and no event waits for it any more. The last
+//! decision holds.
 //!
 //! Invariant: no event of the books is skipped, so that every cent stays where it was posted.
 
@@ -41,7 +42,7 @@ impl LetterState {
     }
 }
 
-/// The event in question, from its envelope and the decisions before.
+/// The event, with the facts of its envelope and the decisions before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
     pub consumer: Consumer,
@@ -51,7 +52,7 @@ pub struct Target {
     pub is_of_the_books: bool,
     /// The users whose accounts it touches.
     pub touches: Vec<UserId>,
-    /// `None` if it was never decided about.
+    /// `None` without a decision.
     pub standing: Option<LetterState>,
 }
 

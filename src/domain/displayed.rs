@@ -1,9 +1,9 @@
-//! Text as it is displayed: no character of it can forge output.
+//! Text for display, in which no character can forge output.
 
 use std::fmt;
 
-/// Text made safe for a terminal: control, bidirectional and invisible format characters appear
-/// as `\u{202e}` and cannot forge output.
+/// Text that is safe for a terminal: control, bidirectional and invisible format characters are
+/// escaped as `\u{202e}`.
 pub struct Displayed<'a>(pub &'a str);
 
 impl fmt::Display for Displayed<'_> {
@@ -18,8 +18,8 @@ impl fmt::Display for Displayed<'_> {
     }
 }
 
-/// Whether a character can move the cursor, reorder its neighbours, or be invisible: two
-/// different names must not look the same. Joiners are allowed; Persian and emoji need them.
+/// Whether a character can move the cursor, reorder its neighbours, or be invisible, so that two
+/// different names could look the same. Joiners are allowed, because Persian and emoji need them.
 pub fn can_forge(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'

@@ -1,4 +1,5 @@
-//! Identifiers. One newtype each, so that a task can never be passed where a user is meant.
+//! Identifiers. Each has a type of its own, so that a task can never be passed where a user is
+//! meant.
 //!
 //! ```compile_fail
 //! use popug_cli::domain::id::{TaskId, UserId};
@@ -6,8 +7,8 @@
 //! pay(TaskId::from_uuid(uuid::Uuid::nil()));
 //! ```
 //!
-//! Facts decided by commands carry UUIDv7 ids. Facts that follow from other facts carry UUIDv5
-//! ids derived from their cause, so producing one twice yields the same id twice.
+//! Facts decided by commands have UUIDv7 ids. Facts that follow from other facts have UUIDv5 ids
+//! derived from their cause, so deriving a fact twice gives the same id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,7 +93,7 @@ impl Sequence {
     /// Before the first event: the head of an empty log, the checkpoint of a new consumer.
     pub const ZERO: Sequence = Sequence(0);
     pub const FIRST: Sequence = Sequence(1);
-    /// No log is longer than this: a larger number was not written by this program.
+    /// The longest possible log; this program never writes a larger number.
     pub const MAX: Sequence = Sequence(i64::MAX as u64);
 
     #[must_use]

@@ -1,8 +1,7 @@
-//! The business rules, pure: no I/O, clock, chance, async, JSON or floating point.
+//! The business rules, pure: no I/O, clock, randomness, async, JSON or floating point.
 //!
-//! Commands are decided (`decide`: state and command in, events or a [`rejection::Rejection`]
-//! out) and events are followed (`evolve`, `post`: never fails). Clock and dice come in as
-//! arguments.
+//! Commands are decided (`decide`: state and command in, events or a [`rejection::Rejection`] out),
+//! and events are applied (`evolve`, `post`: never fails). Clock and dice are arguments.
 
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 

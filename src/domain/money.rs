@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount in minor units. Arithmetic that leaves `i64` is a bug and panics in every build:
-/// the largest balance is 92 quadrillion currency units.
+/// An amount in minor units. Overflow is a bug and panics in every build; the largest balance is 92
+/// quadrillion currency units.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
@@ -107,7 +107,7 @@ pub struct ParseMoneyError {
     text: String,
 }
 
-/// Reads `12`, `12.5`, `-12.50`. More than two decimals are refused rather than rounded.
+/// Parses `12`, `12.5`, `-12.50`. More than two decimals are refused, not rounded.
 impl FromStr for Money {
     type Err = ParseMoneyError;
 

@@ -34,9 +34,9 @@ pub struct Price {
     pub reward: Money,
 }
 
-/// Draws the price of a task. SHA-256 over the 16 bytes of the company's id and the 16 bytes of
-/// the task's; the first eight bytes choose the fee, the next eight the reward. Anybody can
-/// draw it again, and a command that is repeated after a crash draws the same price.
+/// Draws the price of a task: SHA-256 over the 16 bytes of the company's id and the 16 bytes of the
+/// task's id; the first eight bytes give the fee, the next eight the reward. Anybody can draw it
+/// again, and a command that is repeated after a crash draws the same price.
 pub fn price(company: CompanyId, task: TaskId, range: &PriceRange) -> Price {
     let digest = Sha256::new()
         .chain_update(company.bytes())

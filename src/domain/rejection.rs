@@ -1,7 +1,7 @@
-//! Why a rule said no. The variants stand in order of precedence: the first that holds is the
-//! one a caller hears, so a refusal never depends on how a command happens to be written. Two
-//! exceptions: a reused key is found before anything is decided, and of several ill-formed texts
-//! the first that the command names is heard.
+//! The refusals of the rules. The variants stand in order of precedence: if several apply, the
+//! caller gets the first, however the command is written. There are two exceptions: a reused key is
+//! found before anything is decided, and of several ill-formed texts the first one of the command
+//! is reported.
 
 mod hint;
 
@@ -16,7 +16,7 @@ use crate::domain::time::{BusinessDate, EventTime};
 /// The kind of a rejection, which decides the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RejectionClass {
-    /// The thing that was named does not exist.
+    /// The named thing does not exist.
     NotFound,
     /// The actor may not do it.
     NotAllowed,
@@ -28,7 +28,7 @@ pub enum RejectionClass {
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Rejection {
-    // What is named does not exist.
+    // The named thing does not exist.
     #[error("there is no user `{}`", Displayed(name))]
     UnknownUser { name: String },
     #[error("there is no task `{}`", Displayed(name))]
@@ -38,7 +38,7 @@ pub enum Rejection {
     #[error("the log has no event {sequence}")]
     UnknownEvent { sequence: Sequence },
 
-    // The actor may not.
+    // The actor lacks the right.
     #[error("`{login}` is deactivated and may do nothing")]
     ActorDeactivated { login: String },
     #[error("{} like `{login}` may not {}", with_article(*role), right.deed())]
@@ -211,7 +211,8 @@ impl Rejection {
         }
     }
 
-    /// Whether it takes precedence over [`Rejection::ClockBehind`], which belongs to the state.
+    /// Whether it takes precedence over [`Rejection::ClockBehind`], which is a conflict with the
+    /// state.
     pub const fn precedes_clock(&self) -> bool {
         matches!(
             self.class(),

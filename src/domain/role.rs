@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A user's post. `Worker` is every post that has no role of its own.
+/// A user's role. `Worker` is every post that has no role of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -78,7 +78,7 @@ pub enum Right {
     Reshuffle,
     /// The user's own rows of balances, payouts and statement.
     SeeOwnMoney,
-    /// All users' rows of them.
+    /// The rows of all users in these reports.
     SeeAllMoney,
     /// Earnings, entries, trial balance, closes.
     SeeBooks,
@@ -183,7 +183,7 @@ impl FromStr for Role {
     }
 }
 
-/// Known names of posts, otherwise the role with the fewest edits.
+/// The role of a known post, otherwise the role with the fewest edits.
 fn nearest(text: &str) -> Role {
     let lower = text.trim().to_lowercase();
     match lower.as_str() {

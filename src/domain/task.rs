@@ -42,8 +42,8 @@ impl Task {
     }
 }
 
-/// Adds a task. The title is read once, when the command is made; a title that cannot be read is
-/// refused where the command is decided, after everything that comes first.
+/// Adds a task. The title is parsed once, when the command is made. A title that cannot be parsed
+/// is refused when the command is decided, after all other refusals.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Add {
     typed_title: String,
@@ -52,7 +52,7 @@ pub struct Add {
     description: Option<String>,
 }
 
-/// One spelling of the same request: the title as it was read, or as it was typed if it cannot be.
+/// One spelling of the same request: the parsed title, or the typed one if it cannot be parsed.
 impl Serialize for Add {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -79,7 +79,8 @@ impl Serialize for Add {
 }
 
 impl Add {
-    /// A task as somebody typed it. `[ID] Title` and the like are split, see [`Title::from_input`].
+    /// A task as a user typed it. `[ID] Title` and similar forms are split, see
+    /// [`Title::from_input`].
     pub fn new(title: String, jira_id: Option<String>, description: Option<String>) -> Add {
         Add {
             read: Title::from_input(&title, jira_id.as_deref()),
@@ -89,7 +90,7 @@ impl Add {
         }
     }
 
-    /// How the title was read, if a jira id was split off it.
+    /// The parsed title, if a jira id was split off it.
     pub fn split_title(&self) -> Option<&Title> {
         self.read.as_ref().ok().filter(|title| title.split)
     }
@@ -130,12 +131,12 @@ impl Add {
     }
 }
 
-/// Rule T2: uniform among the eligible.
+/// Rule T2: uniform among the eligible users.
 fn draw(eligible: &[UserId], dice: &mut dyn Dice) -> UserId {
     eligible[dice.below(eligible.len())]
 }
 
-/// Completes several tasks, all or none. One that is named twice is completed once.
+/// Completes several tasks, all or none. A task that is named twice is completed once.
 ///
 /// `login_of` names an assignee in a refusal.
 pub fn complete(

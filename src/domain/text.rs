@@ -1,6 +1,6 @@
-//! Texts that people type: logins, names, addresses, titles and jira ids.
+//! Texts that users type: logins, names, addresses, titles and jira ids.
 //!
-//! Control and bidirectional characters are kept as they are; text is escaped when it is displayed.
+//! Control and bidirectional characters are kept; text is escaped when it is displayed.
 
 use std::borrow::Cow;
 
@@ -37,8 +37,8 @@ pub fn check_name(text: &str) -> Result<String, Rejection> {
     one_line("name", text, NAME_CHARS_MAX)
 }
 
-/// `local@domain` as a mail can bear it, in any script (RFC 6531). Whether mail arrives is for the
-/// notifier.
+/// `local@domain` as a mail can carry it, in any script (RFC 6531). The notifier finds out whether
+/// mail arrives.
 pub fn check_email(text: &str) -> Result<String, Rejection> {
     let text = text.trim();
     let parts = text.split_once('@');
@@ -63,14 +63,14 @@ fn is_local_part(text: &str) -> bool {
             .all(|word| !word.is_empty() && word.chars().all(allowed))
 }
 
-/// Scripts beyond ASCII write letters with marks, so every character is allowed in an address
+/// Scripts outside ASCII write letters with marks, so every character is allowed in an address
 /// unless it hides or forges text.
 fn is_foreign(c: char) -> bool {
     !c.is_ascii() && !c.is_whitespace() && !can_forge(c)
 }
 
-/// A domain as every mail server knows it: `почта.рф` is `xn--80a1acny.xn--p1ai`. `None` if the text
-/// cannot be the name of a domain.
+/// A domain in the form that every mail server knows: `почта.рф` is `xn--80a1acny.xn--p1ai`. `None`
+/// if the text cannot be a domain.
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     if !domain.chars().all(|c| c.is_ascii() || is_foreign(c)) {
         return None;
@@ -155,13 +155,13 @@ pub fn is_jira_id(text: &str) -> bool {
 pub struct Title {
     pub title: String,
     pub jira_id: Option<String>,
-    /// Whether the id was split off the title; the user is told.
+    /// Whether the id was split off the title; then the user is told.
     pub split: bool,
 }
 
 impl Title {
-    /// Reads what a user typed. `[ID] Title`, `[ID]: Title`, `[ID] - Title`, `ID - Title`, `ID – Title`
-    /// and `ID — Title` are split. Another bracket is refused, and so is a second id.
+    /// Parses a typed title. `[ID] Title`, `[ID]: Title`, `[ID] - Title`, `ID - Title`, `ID –
+    /// Title` and `ID — Title` are split. Another bracket is refused, and so is a second id.
     pub fn from_input(title: &str, jira_id: Option<&str>) -> Result<Title, Rejection> {
         let trimmed = title.trim();
         let (in_title, rest) = match split_jira_id(trimmed) {
@@ -191,7 +191,7 @@ impl Title {
         })
     }
 
-    /// Reads the title of a `task.created.v1` line: split if it parses, otherwise kept whole.
+    /// Parses the title of a `task.created.v1` line: split if possible, otherwise kept whole.
     pub fn from_v1(title: String) -> Title {
         match split_jira_id(title.trim()) {
             Some((id, rest)) if !rest.is_empty() => Title {
@@ -221,7 +221,8 @@ fn split_jira_id(text: &str) -> Option<(&str, &str)> {
     is_jira_id(id).then_some((id, rest))
 }
 
-/// The text after the colon behind a jira id. A colon after a blank needs a blank behind it: `:smile:` belongs to the title.
+/// The text after the colon that follows a jira id. A colon after a blank needs a blank after it:
+/// `:smile:` belongs to the title.
 fn after_colon(text: &str) -> &str {
     let apart = || {
         text.trim_start()

@@ -1,4 +1,4 @@
-//! Moments and business dates. No function here reads a clock.
+//! Times and business dates. No function here reads a clock.
 
 mod log_form;
 
@@ -16,7 +16,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// From -9999-01-01 to 9999-12-31, the largest distance of two dates.
 const CALENDAR_DAYS: i64 = 7_304_483;
 
-/// A moment with microsecond precision, written as RFC 3339 UTC with six fraction digits.
+/// A time with microsecond precision, written as RFC 3339 UTC with six fraction digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EventTime(Timestamp);
 
@@ -30,7 +30,7 @@ impl EventTime {
 
     /// Microseconds since 1970-01-01T00:00:00Z; `None` outside the years -9999..9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
-        // Its own conversion from microseconds stops short of the last second of the calendar.
+        // jiff's own conversion from microseconds does not reach the last second of the calendar.
         Timestamp::from_nanosecond(i128::from(micros) * 1_000)
             .ok()
             .map(Self)
@@ -91,7 +91,7 @@ fn read_with_offset(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// The day an entry belongs to in the company's time zone.
+/// The date of an entry in the company's time zone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BusinessDate(Date);
 
@@ -170,7 +170,7 @@ impl FromStr for BusinessDate {
     }
 }
 
-/// The company's time zone: which business date a moment belongs to, and when a date is over.
+/// The company's time zone: the business date of a time, and the end of a date.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
 
@@ -206,15 +206,16 @@ impl Zone {
         BusinessDate(self.0.to_datetime(moment.0).date())
     }
 
-    /// The first moment at which no local time of `date` or earlier is left: the moment a close
-    /// of `date` becomes possible. Where summer time repeats the hour before midnight, it is the
-    /// end of the second pass; where it leaves midnight out, the moment of the jump. At the very
-    /// end of the calendar it is the last moment there is.
+    /// The first time at which no local time of `date` or earlier is left; from then on `date` can
+    /// be closed. If summer time repeats the hour before midnight, it is the end of the second
+    /// pass; if it leaves midnight out, the time of the jump. At the end of the calendar it is the
+    /// last time there is.
     pub fn end_of(&self, date: BusinessDate) -> EventTime {
         let midnight = (i64::from(date.epoch_days()) + 1) * SECONDS_PER_DAY;
         let mut end = midnight;
         for period in self.periods_around(midnight) {
-            // A period that begins on a later date has nothing of `date`, unless the clock goes back.
+            // A period that begins on a later date contains nothing of `date`, unless the clock
+            // goes back.
             let local_midnight = midnight - period.offset_seconds;
             if period.from < local_midnight {
                 end = local_midnight.min(period.until);
@@ -223,8 +224,8 @@ impl Zone {
         EventTime::new(nearest_timestamp(end))
     }
 
-    /// The periods of constant offset in the two days before and after `second`: no zone is,
-    /// and no clock was ever turned, further from UTC than that.
+    /// The periods of constant offset in the two days before and after `second`: no zone is, and no
+    /// clock was ever turned, further from UTC than that.
     fn periods_around(&self, second: i64) -> impl Iterator<Item = OffsetPeriod> {
         let (opening, closing) = (second - 2 * SECONDS_PER_DAY, second + 2 * SECONDS_PER_DAY);
         let start = nearest_timestamp(opening);
@@ -246,7 +247,7 @@ impl Zone {
         })
     }
 
-    /// Whether the zone has any moment on `date`; Samoa had none on 2011-12-30.
+    /// Whether the zone has any time on `date`; Samoa had none on 2011-12-30.
     pub fn has_date(&self, date: BusinessDate) -> bool {
         let start = self.end_of(date.previous());
         self.date_of(start) == date

@@ -59,7 +59,7 @@ impl User {
         self.active && self.role.is_drawn()
     }
 
-    /// Whether this user may now exercise `right`.
+    /// Checks that this user may exercise `right` now.
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`] or [`Rejection::ActorDeactivated`]

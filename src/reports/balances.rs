@@ -1,7 +1,7 @@
 //! `balances`: the balance of every user, now or at the end of dates.
 //!
-//! Everyone but services has a row, also before their registration and without entries: zeros. Name, role and activity
-//! of a dated row are those at the end of its date.
+//! Everyone but service users has a row, also before their registration and without entries: zeros.
+//! Name, role and activity of a dated row are those at the end of its date.
 
 use duckdb::Connection;
 use polars::prelude::{
@@ -84,11 +84,11 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))
 }
 
-/// What the tables say, each as [`compute`] takes it.
+/// The data of the tables, as the input of [`compute`].
 struct Loaded {
     /// In order of login, as they were before the first date.
     people: DataFrame,
-    /// What became of them on the dates.
+    /// The changes of users on the dates.
     changes: DataFrame,
     openings: DataFrame,
     days: DataFrame,
@@ -115,7 +115,7 @@ fn openings_sql(query: &Query, from: BusinessDate) -> String {
     )
 }
 
-/// Everything since the founding, under one date that stands for now.
+/// All entries since the founding, under one date that stands for now.
 fn current_sql(query: &Query) -> String {
     format!(
         "SELECT DATE '1970-01-01' AS date, user_id, sum(fees)::BIGINT AS fees, sum(rewards)::BIGINT AS rewards,
@@ -171,7 +171,7 @@ fn compute(loaded: &Loaded, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
         .collect()
 }
 
-/// What a user is on each date since the last change; before the first one as `name` says already.
+/// The value of each date after the last change; before the first change, the value of `name`.
 fn since(changed: &str, name: &str) -> PolarsResult<Expr> {
     let last = col(changed)
         .fill_null_with_strategy(FillNullStrategy::Forward(None))
@@ -197,7 +197,7 @@ fn grid(users: &DataFrame, dates: &[BusinessDate]) -> PolarsResult<DataFrame> {
     Ok(grid)
 }
 
-/// Says of each row whether its date is closed; without dates both are absent.
+/// Adds to each row whether its date is closed; without dates both are absent.
 fn with_dates(
     mut frame: DataFrame,
     dates: Option<&[BusinessDate]>,
@@ -221,7 +221,7 @@ fn with_dates(
     Ok(frame)
 }
 
-/// Opening of the first date, balance of the last, and what happened in between.
+/// Opening of the first date, balance of the last, and the sums in between.
 fn totals(frame: &DataFrame, users: usize) -> Result<Vec<Named>, ReportError> {
     let edge = |name: &str, from: usize| -> Result<i64, ReportError> {
         Ok(frame

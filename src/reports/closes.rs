@@ -1,4 +1,4 @@
-//! `closes`: every closed date with the totals that were recorded when it was closed.
+//! `closes`: every closed date with the totals that its close recorded.
 
 use duckdb::Connection;
 
@@ -28,7 +28,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("skipped_events", Int),
 ];
 
-/// Reads accounting's tables; analytics' would do.
+/// Reads accounting's tables; analytics' tables have the same rows.
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = query.dates.period();

@@ -1,7 +1,7 @@
-//! `earnings`: what management earned on each date, what was paid out and what is owed to it.
+//! `earnings`: for each date the earnings of management, the payouts, and the users' debts.
 //!
-//! A date's row counts all that is dated into it, whatever is closed. By weeks or months every
-//! row is a whole period that touches the range; debts are those at the period's end.
+//! A date's row includes all entries of that date, closed or not. By weeks or months every row is a
+//! whole period that touches the range; debts are those at the period's end.
 
 use duckdb::Connection;
 use polars::prelude::{
@@ -73,7 +73,7 @@ fn daily_sql(from: BusinessDate, to: BusinessDate) -> String {
     )
 }
 
-/// By how much each date moved each balance; all before the range is one date.
+/// The change of each balance on each date; all dates before the range count as one.
 fn changes_sql(from: BusinessDate, to: BusinessDate) -> String {
     format!(
         "SELECT user_id, greatest(business_date, DATE '{}') AS date,
@@ -83,7 +83,7 @@ fn changes_sql(from: BusinessDate, to: BusinessDate) -> String {
     )
 }
 
-/// Every date of `periods` and one before, with the period it lies in and whether that is closed.
+/// Every date of `periods` and one before, with its period and whether that is closed.
 fn dates_frame(
     periods: &[(BusinessDate, BusinessDate)],
     source: &Source<'_>,
@@ -137,7 +137,8 @@ fn compute(daily: &DataFrame, changes: &DataFrame, dates: &DataFrame) -> PolarsR
         .collect()
 }
 
-/// By how much each date moved the number of users in the red and what they owe together.
+/// The change of the number of users with a negative balance, and of the sum of their debts, on
+/// each date.
 fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
     let of_user = |expr: Expr| expr.over([col("user_id")]);
     let moved =
@@ -163,7 +164,7 @@ fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
         .collect()
 }
 
-/// Sums over the rows; debts are those of the last.
+/// Sums over the rows; debts are those of the last row.
 fn totals(frame: &DataFrame) -> Result<Vec<Named>, ReportError> {
     let last = |name: &str| -> Result<i64, ReportError> {
         Ok(frame.column(name)?.i64()?.last().unwrap_or(0))

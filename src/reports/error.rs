@@ -2,8 +2,8 @@
 
 use std::io;
 
-/// Failures of loading, computing and rendering. Nothing here is about rights: who may see a
-/// report is decided before it is loaded.
+/// Failures of loading, computing and rendering. The caller's right is checked before a report is
+/// loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     #[error("the consumer has not read anything yet")]
@@ -31,7 +31,7 @@ pub enum ReportError {
     TooLarge { column: String, value: u64 },
     #[error("reading the tables: {0}")]
     Tables(#[from] duckdb::Error),
-    /// A report of more than one page was to be written after its tables were closed.
+    /// A report of more than one page was written after its tables were closed.
     #[error("the tables were closed before the report was written")]
     TablesClosed,
     #[error("computing the report: {0}")]

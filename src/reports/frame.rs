@@ -1,8 +1,8 @@
 //! Runs a DuckDB query into a Polars frame, through Arrow batches.
 //!
 //! Unsigned integers become `Int64`, dates `Int32` days and timestamps `Int64` microseconds, the
-//! physical types of [`crate::reports::table`]. A sum is cast to BIGINT in the query: a type that
-//! is not listed here is refused rather than guessed.
+//! physical types of [`crate::reports::table`]. Queries cast sums to BIGINT, because a type that is
+//! not listed here is refused.
 
 use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes::{self as arrow, DataType as ArrowType, TimeUnit};
@@ -17,7 +17,7 @@ use crate::reports::error::ReportError;
 /// Runs `sql` and copies its result.
 ///
 /// # Errors
-/// A query that fails, or a column of a type that no report reads.
+/// If the query fails, or a column has a type that no report reads.
 pub fn query(
     connection: &Connection,
     sql: &str,
@@ -46,7 +46,7 @@ fn append(columns: &mut [Copied], batch: &RecordBatch) -> Result<(), ReportError
         .try_for_each(|(column, array)| column.append(array))
 }
 
-/// One column as it grows.
+/// A growing column.
 struct Copied {
     name: String,
     values: Values,

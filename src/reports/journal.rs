@@ -1,9 +1,9 @@
-//! The books for plain-text accounting: every entry a transaction, by business date then
+//! The books for plain-text accounting: every entry is a transaction, by business date then
 //! sequence, with an assertion of zero at every payout.
 //!
-//! A payout is the last entry of its user on its date in this order: nothing is dated into a
-//! closed date afterwards. hledger asserts on the posting itself, beancount at the start of the
-//! next date. Text is written as it is found, so the journal never sits in memory.
+//! In this order a payout is the last entry of its user on its date, because no entry is dated into
+//! a closed date. hledger asserts on the posting itself, beancount at the start of the next date.
+//! Entries are written as they are read, so the journal is never in memory as a whole.
 
 mod beancount;
 mod hledger;
@@ -40,13 +40,13 @@ impl Dialect {
     }
 }
 
-/// What stands at the top of a journal.
+/// The first lines of a journal.
 struct Heading<'a> {
     company: &'a str,
     currency: &'a str,
     as_of_sequence: u64,
     first_date: BusinessDate,
-    /// Everyone with an entry.
+    /// All users with an entry.
     logins: Vec<String>,
 }
 
@@ -85,8 +85,8 @@ impl Entry<'_> {
     }
 }
 
-/// Writes all entries of accounting's tables, which say all of the log up to `as_of`, to `out`, which should be
-/// buffered.
+/// Writes all entries of accounting's tables, which are complete up to `as_of`, to `out`, which
+/// should be buffered.
 pub fn write(
     connection: &Connection,
     dialect: Dialect,

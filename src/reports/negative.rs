@@ -24,7 +24,8 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("in_red_since", Date),
 ];
 
-/// Reads the tables of analytics. A range asks for the end of its last date; people are as they were then.
+/// Reads the tables of analytics. A range means the end of its last date; name, role and activity
+/// are those of that date.
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let at = query.dates.period().to;
@@ -59,7 +60,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))
 }
 
-/// `changes` are those of users who end below zero. The run below zero begins with the first
+/// `changes` are those of users with a negative balance at the end. The debt begins with the first
 /// date after the last one that ended at zero or above.
 fn compute(changes: &DataFrame, users: &DataFrame) -> PolarsResult<DataFrame> {
     let balance = col("change").cum_sum(false).over([col("user_id")])?;

@@ -17,7 +17,7 @@ pub const PAGE_ROWS: usize = 65_536;
 /// Reads one page.
 type Load = Box<dyn Fn(&Connection) -> Result<Table, ReportError>>;
 
-/// The pages behind the first.
+/// The pages after the first.
 #[derive(Default)]
 pub struct Pages {
     loads: Vec<Load>,
@@ -26,11 +26,8 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Reads the first of `pages`, which have `rows` rows together, and keeps how the others are
-    /// read. Without a page the table is that of `P::default()`, which has no rows.
-    ///
-    /// # Errors
-    /// If it cannot be read.
+    /// Reads the first of `pages`, which have `rows` rows together, and keeps the others to be read
+    /// later. Without a page the table is that of `P::default()`, which has no rows.
     pub fn begin<P: Default + 'static>(
         connection: &Connection,
         pages: Vec<P>,
@@ -51,12 +48,12 @@ impl Pages {
         Ok((first, pages))
     }
 
-    /// The number of their rows.
+    /// The number of rows on all pages.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Gives the tables that the pages are read from. They are closed now if there is no page.
+    /// Passes on the tables from which the pages are read. They are closed now if there is no page.
     pub fn read_from(&mut self, database: Database) {
         if !self.loads.is_empty() {
             self.database = Some(database);

@@ -47,12 +47,12 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     Ok(source.report("payouts", query, period, totals, table))
 }
 
-/// The dates of a page; of a report without payouts there are none.
+/// The dates of a page; `None` for a report without payouts.
 #[derive(Default)]
 struct Page(Option<Period>);
 
-/// Divides the payouts by dates; a date is never divided, since it has one payout a user at most.
-/// Also says how many there are and their sum in minor units.
+/// Divides the payouts by dates. A date is never divided, because it has at most one payout for
+/// each user. Also returns the number of payouts and their sum in minor units.
 fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Page>, usize, i64), ReportError> {
     let sql = format!(
         "SELECT date_diff('day', DATE '1970-01-01', business_date), count(*), sum(amount)::BIGINT
@@ -87,7 +87,8 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Page>, usize, i64), 
     Ok((pages.collect(), count, amount))
 }
 
-/// The last word on a mail is its latest row; without any it is still to be sent. People are named as on the date.
+/// The state of a mail is its latest row; without a row it is still to be sent. Names are those of
+/// the date.
 fn sql(Page(dates): &Page, user: Option<UserId>) -> String {
     let dates = dates.map_or("false".to_owned(), |dates| dated("p.business_date", dates));
     format!(

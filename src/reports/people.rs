@@ -1,13 +1,13 @@
 //! The users at the end of a date: name, role and activity.
 //!
-//! A report about a date that is over says the same whenever it is made. Nobody who is not registered yet is active;
-//! until then a row has the name and role that they were registered with.
+//! A report about a finished date is always the same, whenever it is made. Before their
+//! registration users are not active, and have the name and role with which they were registered.
 
 use crate::domain::id::UserId;
 use crate::domain::time::BusinessDate;
 use crate::reports::query::of_user;
 
-/// Of all people: user_id, login, name, role, active, as they were at the end of `on`, or as they are now.
+/// SQL for all users: user_id, login, name, role, active, at the end of `on` or now.
 pub fn people(on: Option<BusinessDate>, user: Option<UserId>) -> String {
     let of_user = of_user("user_id", user);
     let Some(on) = on else {
@@ -26,8 +26,8 @@ pub fn people(on: Option<BusinessDate>, user: Option<UserId>) -> String {
     )
 }
 
-/// What became of people on the dates behind `after`, up to `to`: date, user_id, new_name, new_role, new_active, one
-/// row for each date on which somebody changed.
+/// SQL for the changes of users on the dates after `after`, up to `to`: date, user_id, new_name,
+/// new_role, new_active, with one row for each date and changed user.
 pub fn changes(after: BusinessDate, to: BusinessDate, user: Option<UserId>) -> String {
     format!(
         "SELECT business_date AS date, user_id, arg_max(full_name, sequence) AS new_name,

@@ -7,13 +7,13 @@ use crate::domain::time::BusinessDate;
 use crate::reports::Period;
 use crate::reports::error::ReportError;
 
-/// The dates a report is asked about.
+/// The dates of a report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dates {
-    /// The report's own: now, today or everything.
+    /// The report's default: now, today or everything.
     #[default]
     Default,
-    /// One date; of balances, at its end.
+    /// One date; balances are those at its end.
     On(BusinessDate),
     /// Both ends included; an absent one is open.
     Range {
@@ -115,8 +115,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// The dates asked about with open ends closed: from `first`, the company's first date, to
-    /// today; by default today alone.
+    /// The requested dates with open ends closed: from `first`, the company's first date, to today;
+    /// by default today alone.
     pub fn closed_range(&self, first: BusinessDate) -> (BusinessDate, BusinessDate) {
         match self.dates {
             Dates::Default => (self.today, self.today),
@@ -125,7 +125,7 @@ impl Query {
                 from: Some(from),
                 to: Some(to),
             } => (from, to),
-            // An open end never lies on the wrong side of the one that was given.
+            // An open end is never placed on the wrong side of the given one.
             Dates::Range {
                 from: Some(from),
                 to: None,
@@ -138,8 +138,8 @@ impl Query {
     }
 }
 
-/// SQL conditions. Dates and ids are typed values, so writing them into the text is safe and
-/// lets DuckDB prune by them.
+/// SQL conditions. Dates and ids are typed values, so they can safely be written into the text, and
+/// DuckDB can skip data by them.
 pub fn dated(column: &str, period: Period) -> String {
     let from = period.from.map(|from| format!("{column} >= DATE '{from}'"));
     let to = period.to.map(|to| format!("{column} <= DATE '{to}'"));

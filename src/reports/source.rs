@@ -1,4 +1,4 @@
-//! The tables that a report reads, and the facts that every report repeats from them.
+//! The tables of a report, and the facts from them that every report states.
 
 use duckdb::{Connection, OptionalExt};
 use polars::prelude::DataFrame;
@@ -50,7 +50,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Whether `date` was closed; one that the zone skips never is.
+    /// Whether `date` is closed; a date that the zone skips never is.
     pub fn is_closed(&self, date: BusinessDate) -> bool {
         let is_over = self.closed_through.is_some_and(|closed| date <= closed);
         self.first_date <= date && is_over && self.zone.has_date(date)

@@ -54,8 +54,8 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
     Ok(source.report("entries", query, period, totals, table))
 }
 
-/// The entries of one user; `balance` runs in the order of the rows, from what they had before. A
-/// user whom the tables do not know yet has none, and their id stands for their login.
+/// The entries of one user; `balance` runs in the order of the rows, from the opening balance on. A
+/// user who is not in the tables yet has no entries, and their id stands for their login.
 ///
 /// # Errors
 /// [`ReportError::UserMissing`] without a user.
@@ -78,9 +78,9 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
     Ok(report)
 }
 
-/// Entries in a row, in the order of the report.
+/// Consecutive entries in the order of the report.
 struct Page {
-    /// In SQL.
+    /// SQL.
     condition: String,
     /// The sum of the entries on the pages before, in minor units.
     before: i64,
@@ -157,8 +157,8 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
         .collect()
 }
 
-/// The entries from `first` to `last`, both included, in the order of dates and sequences. They
-/// have sequences of the range `sequences`, which lets DuckDB pass over the rest of the table.
+/// The entries from `first` to `last`, both included, in the order of dates and sequences. Their
+/// sequences are in the range `sequences`, which lets DuckDB skip the rest of the table.
 fn between(first: (BusinessDate, u64), last: (BusinessDate, u64), sequences: (u64, u64)) -> String {
     format!(
         "e.sequence BETWEEN {} AND {} AND e.business_date BETWEEN DATE '{}' AND DATE '{}'

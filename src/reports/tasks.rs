@@ -32,8 +32,8 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("completed_by", Text),
 ];
 
-/// Reads accounting's tables. A range selects by the local date of creation, a user by who holds
-/// the task or held it last.
+/// Reads accounting's tables. A range selects tasks by the local date of creation, a user by the
+/// present or last assignee.
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = query.dates.period();
@@ -109,7 +109,7 @@ fn pages(
     Ok((pages, sums))
 }
 
-/// The moments whose local date lies in `period`.
+/// The times whose local date is in `period`.
 fn created(period: Period, zone: &Zone) -> String {
     let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
     let from = period
@@ -121,8 +121,8 @@ fn created(period: Period, zone: &Zone) -> String {
     from.into_iter().chain(to).collect()
 }
 
-/// An assignment is found by its sequence: the latest has the highest. Of completions the first counts; a second is
-/// one that accounting stops at.
+/// The present assignment has the highest sequence. The first completion counts; accounting stops
+/// at a second one.
 fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
     let narrowed = if condition == "true" {
         "true"

@@ -58,8 +58,8 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))
 }
 
-/// The best task of each date. Its completion is found first, over narrow columns; the wide row is
-/// then fetched by that sequence, which lets DuckDB skip all other rows.
+/// The best task of each date. Its completion is found first, over narrow columns; then the wide
+/// row is read by that sequence, which lets DuckDB skip all other rows.
 fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, ReportError> {
     let within = dated("completed_on", period);
     let best = source.load(&format!(
@@ -75,7 +75,7 @@ fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, R
         .flatten()
         .map(|s| s.to_string())
         .collect();
-    // A list may not be empty; no sequence is 0.
+    // A list must not be empty; no sequence is 0.
     let list = if sequences.is_empty() {
         "0".to_owned()
     } else {

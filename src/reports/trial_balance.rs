@@ -20,7 +20,8 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("balance", Minor),
 ];
 
-/// Reads accounting's tables. One date asks for all up to its end, a range for what it moved.
+/// Reads accounting's tables. One date means all entries up to its end, a range the entries within
+/// it.
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = match query.dates {
@@ -49,7 +50,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))
 }
 
-/// `sums` are signed from the popug's side, apart for each kind and sign.
+/// `sums` are signed from the popug's side, one for each kind and sign.
 fn compute(sums: &DataFrame) -> Result<DataFrame, ReportError> {
     let sides = sides(sums)?;
     let account = [col("account"), col("type")];
@@ -63,7 +64,7 @@ fn compute(sums: &DataFrame) -> Result<DataFrame, ReportError> {
         .collect()?)
 }
 
-/// Both sides of every sum's posting, one a row.
+/// Both sides of the posting of each sum, one in each row.
 fn sides(sums: &DataFrame) -> Result<DataFrame, ReportError> {
     let (logins, kinds) = (sums.column("login")?.str()?, sums.column("kind")?.str()?);
     let amounts = sums.column("amount")?.i64()?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! manifest.json   written last, by a rename: until then the former backup counts
-//! log/            segments; those that are finished never change again
+//! log/            segments; finished ones never change again
 //! auth/<n>/       secrets of the n-th backup that has some
 //! backup.lock     held while a backup is written
 //! ```
@@ -30,14 +30,14 @@ use crate::files::sync_directory;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const UNFINISHED_MANIFEST: &str = ".manifest.json.new";
-/// A hundred bytes or so a segment: more than a hundred thousand of them, and of tokens.
+/// Room for more than a hundred thousand segments and tokens, at about a hundred bytes each.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 pub(super) const LOCK: &str = "backup.lock";
 
 pub struct BackupDirectory {
-    /// For people.
+    /// The name for messages.
     root: PathBuf,
-    /// `None` if it was not there when it was looked for, or cannot be opened.
+    /// `None` if it did not exist when it was opened, or cannot be opened.
     held: Option<Arc<Held>>,
 }
 
@@ -65,7 +65,8 @@ fn create_private(path: &Path) -> Result<(), AppError> {
 }
 
 impl BackupDirectory {
-    /// A directory to read a backup from. An existing directory stays the same one, even if its name is given to another.
+    /// A directory from which to read a backup. An existing directory stays the same one, even if
+    /// its name is given to another.
     pub fn at(root: &Path) -> BackupDirectory {
         BackupDirectory {
             root: root.to_owned(),
@@ -73,8 +74,8 @@ impl BackupDirectory {
         }
     }
 
-    /// A directory to write a backup into, created if need be and held from then on. Whether it may be one,
-    /// whoever calls this has checked, and checks again when it is held.
+    /// A directory into which to write a backup, created if necessary and held from then on. The
+    /// caller has checked that it may take a backup, and checks again when it is held.
     ///
     /// # Errors
     /// If it cannot be created.
@@ -104,7 +105,7 @@ impl BackupDirectory {
         Ok(lock)
     }
 
-    /// Leads to the directory; to the same one for ever if it is held.
+    /// The path of the directory. If it is held, the path always leads to the same one.
     pub(super) fn place(&self) -> &Path {
         self.held.as_ref().map_or(&self.root, |held| held.path())
     }
@@ -114,7 +115,7 @@ impl BackupDirectory {
     }
 
     /// # Errors
-    /// [`BackupError::Damaged`] if it is not there; that it cannot be opened.
+    /// [`BackupError::Damaged`] if the log is missing; the system's error if it cannot be opened.
     pub fn log(&self) -> Result<Disk, AppError> {
         Disk::open(&self.path("log")).map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => self.damaged("log", "it is missing"),
@@ -122,7 +123,7 @@ impl BackupDirectory {
         })
     }
 
-    /// The log as the manifest counts it: what stands behind a segment's counted bytes is not there.
+    /// The log as the manifest counts it, without the bytes after a segment's counted ones.
     ///
     /// # Errors
     /// As [`BackupDirectory::log`].
@@ -165,7 +166,7 @@ impl BackupDirectory {
         serde_json::from_slice(&bytes).map_err(|error| self.damaged(MANIFEST, error.to_string()))
     }
 
-    /// Whether the manifest is something else of this name, such as that of an export.
+    /// Whether the file of the manifest's name is another one, such as that of an export.
     ///
     /// # Errors
     /// [`BackupError::Damaged`] if it cannot be read.
@@ -175,7 +176,7 @@ impl BackupDirectory {
             .is_some_and(|manifest| !is_of_backup(&manifest)))
     }
 
-    /// Whether a backup has been here.
+    /// Whether the directory has the manifest of a backup.
     pub fn has_own_manifest(&self) -> bool {
         self.manifest_value()
             .ok()
@@ -221,7 +222,7 @@ impl BackupDirectory {
         .into()
     }
 
-    /// What the log of this backup holds, as its manifest says.
+    /// The extent of this backup's log according to its manifest.
     ///
     /// # Errors
     /// [`BackupError::Damaged`]
@@ -231,7 +232,7 @@ impl BackupDirectory {
             .map_err(|what| self.damaged(MANIFEST, what))
     }
 
-    /// Replaces the manifest: from now on this is the backup.
+    /// Replaces the manifest: from now on the new backup counts.
     ///
     /// # Errors
     /// If it cannot be written; then the former one counts.
@@ -244,10 +245,7 @@ impl BackupDirectory {
             .map_err(io("write", &path))
     }
 
-    /// Writes secrets beside those that the former manifest names.
-    ///
-    /// # Errors
-    /// If they cannot be written.
+    /// Writes secrets into a new directory, beside those that the former manifest names.
     pub fn put_secrets(
         &self,
         generation: u64,
@@ -265,10 +263,7 @@ impl BackupDirectory {
         Ok(files.iter().map(record).collect())
     }
 
-    /// Removes secrets that the manifest does not name; `kept` is the one that it does.
-    ///
-    /// # Errors
-    /// If they cannot be removed.
+    /// Removes secrets that the manifest does not name, all but those of generation `kept`.
     pub fn forget_secrets(&self, kept: Option<u64>) -> Result<(), AppError> {
         let auth = self.path("auth");
         let entries = match std::fs::read_dir(&auth) {
@@ -290,7 +285,7 @@ impl BackupDirectory {
         Ok(())
     }
 
-    /// The secrets that the manifest names, each against its hash.
+    /// The secrets that the manifest names, each compared with its hash.
     ///
     /// # Errors
     /// [`BackupError::Damaged`]
@@ -317,8 +312,8 @@ impl BackupDirectory {
     }
 }
 
-/// Whether a manifest is that of a backup, of this format or another one. An export names its company too, but has
-/// neither a format nor the head of a log.
+/// Whether a manifest is that of a backup, of any format. The manifest of an export names the
+/// company too, but has neither a format nor the head of a log.
 fn is_of_backup(manifest: &serde_json::Value) -> bool {
     manifest.get("company_id").is_some()
         && (manifest["format"].is_u64() || manifest.get("head").is_some())

@@ -17,18 +17,18 @@ pub enum BackupError {
     Damaged { path: PathBuf, what: String },
     #[error("{} was written by a newer popug-cli (format {format})", path.display())]
     TooNew { path: PathBuf, format: u32 },
-    /// Something else is in the directory, which a backup would mix with.
+    /// The directory has other files in it, which a backup would mix with.
     #[error("{} is not empty and not a backup", path.display())]
     NotEmpty { path: PathBuf },
-    /// A backup removes from its directory what is no part of it.
+    /// It is a store, and a backup removes foreign files from its directory.
     #[error("{} is a store or inside one; it cannot take a backup", path.display())]
     IsStore { path: PathBuf },
     #[error("{} holds a backup of another company, {company}", path.display())]
     OtherCompany { path: PathBuf, company: String },
-    /// The backup is not the past of this log.
+    /// The backup does not belong to this log.
     #[error("{} holds a backup up to event {sequence}, which is not in this log", path.display())]
     Diverged { path: PathBuf, sequence: Sequence },
-    /// Nothing is left of the company.
+    /// The founding itself would be cut off.
     #[error(
         "the first batch of the backup ends with event {sequence} at {time}; it has nothing older"
     )]

@@ -14,16 +14,16 @@ use crate::event_log::{Hash, Head, segment};
 
 pub(super) const FORMAT: u32 = 1;
 
-/// What a file's length and the columns of the tables can hold.
+/// The largest length of a file, and number in a column of the tables.
 const BYTES_MAX: u64 = i64::MAX as u64;
 const EVENTS_MAX: u64 = i64::MAX as u64;
 
-/// As it stands in `manifest.json`.
+/// The content of `manifest.json`.
 #[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct Manifest {
     pub format: u32,
     pub company_id: CompanyId,
-    /// Its name when the backup was made, for people.
+    /// The company's name at the time of the backup, for people.
     pub company: String,
     pub made_at: EventTime,
     pub head: HeadRecord,
@@ -42,9 +42,9 @@ pub struct HeadRecord {
 
 #[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct FileRecord {
-    /// Below the backup's directory, with slashes.
+    /// The path below the backup's directory, with slashes.
     pub path: String,
-    /// Only these count: a segment may have grown since in a backup that was killed.
+    /// The bytes that count; a killed backup may have made the segment longer.
     pub bytes: u64,
     pub sha256: String,
 }
@@ -72,7 +72,7 @@ impl FileRecord {
         }))
     }
 
-    /// The path below `auth/`, and the directory in the backup that stands for `auth/`.
+    /// The path below `auth/`, and the generation of the backup's directory for `auth/`.
     pub fn secret(&self) -> Option<(u64, &str)> {
         let (generation, path) = self.path.strip_prefix("auth/")?.split_once('/')?;
         let is_plain = Path::new(path)
@@ -83,10 +83,10 @@ impl FileRecord {
 }
 
 impl Manifest {
-    /// The files' paths and hashes in the terms of the log.
+    /// The files' paths and hashes as an extent of the log.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The fault in words.
     pub fn extent(&self) -> Result<Extent, String> {
         let mut prefixes = Vec::new();
         for file in &self.files {
@@ -143,7 +143,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Which of the directories below `auth/` counts; 0 before there was one.
+    /// The number of the directory below `auth/` that counts; 0 if there was none yet.
     pub fn generation(&self) -> u64 {
         self.files
             .iter()

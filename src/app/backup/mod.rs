@@ -1,12 +1,11 @@
 //! Backups: a copy of the log, and on demand of the secrets, in a directory of their own.
 //!
-//! `manifest` says what a backup holds, `directory` where it lies, `place` whether it may lie there,
-//! `restore` makes a store of it.
-//! Tables, the state index, locks and the outbox follow from the log, or belong to one machine:
-//! they are in no backup.
+//! `manifest` describes the contents of a backup, `directory` is its place, `place` checks whether a
+//! directory may take one, `restore` makes a store of it. Tables, the state index, locks and the outbox
+//! follow from the log, or belong to one machine: they are in no backup.
 //!
 //! Invariant: a backup never holds a line that does not continue the chain of the lines before.
-//! Invariant: killed anywhere, the backup that was there before can be restored.
+//! Invariant: if a backup is killed anywhere, the former backup can be restored.
 
 mod directory;
 mod error;
@@ -29,24 +28,24 @@ use crate::event_log::copy::{Copied, Extent, Progress};
 use crate::event_log::{Hash, LogError, segment};
 use manifest::{FORMAT, FileRecord, HeadRecord};
 
-/// What a backup did.
+/// The result of a backup.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BackedUp {
     pub sequence: Sequence,
     pub hash: Hash,
-    /// Segments and secrets that were written.
+    /// The number of segments and secrets that were written.
     pub files_copied: u64,
     pub bytes_copied: u64,
     pub with_secrets: bool,
 }
 
 impl App<'_> {
-    /// Brings the backup in `root` up to the head as it is now. Nobody waits for it, and it waits
-    /// for nobody but another backup into the same directory.
+    /// Brings the backup in `root` up to the present head. It waits only for another backup into
+    /// the same directory, and no process waits for it.
     ///
     /// # Errors
-    /// [`BackupError`] if the directory is not for this log, [`LogError::Damaged`] if the log is
-    /// not what was acknowledged. The former backup stays.
+    /// [`BackupError`] if the directory cannot take a backup of this log, [`LogError::Damaged`] if
+    /// the log differs from the acknowledged one. The former backup stays.
     pub fn back_up(
         &self,
         company: &Company,
@@ -57,7 +56,7 @@ impl App<'_> {
         place::check(root, &self.directory)?;
         former_of(&BackupDirectory::at(root), company, root)?;
         let directory = BackupDirectory::create(root)?;
-        // Something else may stand under the name by now.
+        // Another directory may have the name by now.
         place::check_again(&directory, &self.directory)?;
         let _lock = directory.claim(&self.holder, self.lock_wait)?;
         // Another backup may have been at work until now.
@@ -123,7 +122,7 @@ impl App<'_> {
     ) -> Result<Vec<FileRecord>, AppError> {
         let auth =
             AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait);
-        // Left by a backup that was killed before its manifest was written.
+        // A leftover of a backup that was killed before it wrote its manifest.
         directory.forget_secrets(Some(generation - 1))?;
         directory.put_secrets(generation, &auth.files()?)
     }
@@ -154,7 +153,7 @@ impl App<'_> {
     }
 }
 
-/// What the directory holds of this company so far.
+/// The present backup of this company in the directory, if any.
 fn former_of(
     directory: &BackupDirectory,
     company: &Company,

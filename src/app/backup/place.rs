@@ -1,7 +1,8 @@
 //! Checks whether a directory can take a backup of a store.
 //!
-//! What must hold: it is answered before anything there is created, locked or changed. A backup
-//! removes what does not belong to it, so no store and nothing of somebody else may be taken for one.
+//! What must hold: the check comes before anything in the directory is created, locked or changed.
+//! A backup removes foreign files from its directory, so no store and no directory with other files
+//! may be taken for a backup.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -33,7 +34,7 @@ pub(super) fn check(root: &Path, store: &StoreDirectory) -> Result<(), AppError>
     .into())
 }
 
-/// The same of the directory that is written from now on, which nothing can take the place of.
+/// The same for the held directory, which no other directory can replace any more.
 ///
 /// # Errors
 /// As [`check`].
@@ -44,8 +45,8 @@ pub(super) fn check_again(
     check(directory.place(), store)
 }
 
-/// Whether what is in `root` is a backup, as its lock or its manifest tells, and no log with a head: that
-/// of a store has one.
+/// Whether the directory holds a backup according to its lock or manifest, and no log with a head,
+/// as a store has.
 pub fn is_backup(root: &Path) -> bool {
     let is_file = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let is_ours = || is_file(&root.join(MANIFEST)) && BackupDirectory::at(root).has_own_manifest();
@@ -56,7 +57,7 @@ fn look(path: &Path) -> Result<Option<Metadata>, AppError> {
     directory::found(path).map_err(io("look at", path))
 }
 
-/// Whether the log in it is this store's, or has a head: that of a backup has none.
+/// Whether the log in it is this store's, or has a head, which no backup has.
 fn is_store(root: &Path, store: &StoreDirectory) -> Result<bool, AppError> {
     let (log, own) = (root.join("log"), store.log());
     let is_theirs = |name: &str| Ok::<_, AppError>(look(&log.join(name))?.is_some());
@@ -86,8 +87,8 @@ fn is_free(root: &Path) -> Result<bool, AppError> {
     }
 }
 
-/// With a manifest whatever else is there may stay. Without one it is a backup that was killed before
-/// it had one, and nothing but that.
+/// Whether a backup may continue here. With a manifest any other files may stay. Without one only
+/// the files of a killed first backup are allowed.
 fn may_go_on(root: &Path) -> Result<bool, AppError> {
     let is_file =
         |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok_and(|found| found.is_file());
@@ -112,7 +113,7 @@ fn may_go_on(root: &Path) -> Result<bool, AppError> {
     Ok(is_file(LOCK) && is_ours && is_log && is_auth)
 }
 
-/// The names in a directory, none if it is not there.
+/// The names in a directory; none if it does not exist.
 fn names(directory: &Path) -> Result<Vec<String>, AppError> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,

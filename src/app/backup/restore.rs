@@ -1,7 +1,7 @@
-//! `restore`: a new store from a backup, as it was at its end or at an earlier moment.
+//! `restore`: a new store from a backup, at its end or at an earlier event or time.
 //!
-//! What must hold: everything that the backup says of itself is checked before the store appears,
-//! the part that is not restored included; the store appears whole or not at all.
+//! What must hold: everything that the backup states is checked before the store appears, including
+//! the part that is not restored; the store appears whole or not at all.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::event_log::storage::Disk;
 use crate::event_log::{FileLog, Head, Line, LogError, segment};
 use crate::store::StoreDirectory;
 
-/// Up to where to restore: the last whole batch that does not lie behind it.
+/// The end of the restored log: the last whole batch at or before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Until {
     End,
@@ -26,12 +26,12 @@ pub enum Until {
     Time(EventTime),
 }
 
-/// A backup that was checked to its end.
+/// A backup whose contents were checked.
 pub struct Restorable {
     directory: BackupDirectory,
     pub manifest: Manifest,
     extent: Extent,
-    /// Where the restored log will end.
+    /// The end of the restored log.
     pub end: Head,
     pub end_time: EventTime,
     /// The user who gets a new password: the first admin who is active at `end`.
@@ -84,13 +84,13 @@ impl Restorable {
         })
     }
 
-    /// Whether nobody can log in to the restored store without a new password.
+    /// Whether the restored store needs a new password before anybody can log in.
     pub fn needs_password(&self) -> bool {
         !self.manifest.with_secrets
     }
 
-    /// Makes the store. Without secrets in the backup it knows no tokens, and `password` is that of the
-    /// first admin.
+    /// Makes the store. Without secrets in the backup it has no tokens, and `password` becomes that
+    /// of the first admin.
     ///
     /// # Errors
     /// [`AppError::StoreExists`]; an error of writing. Then no file stays.
@@ -135,7 +135,7 @@ impl Restorable {
     fn put_credentials(&self, beside: &Path, password: Option<&Password>) -> Result<(), AppError> {
         if !self.needs_password() {
             AuthDir::put_files(beside, &self.secrets)?;
-            // Nobody could enter a store whose passwords cannot be read.
+            // Nobody could log in to a store whose passwords cannot be read.
             let auth = AuthDir::open(beside, self.manifest.company_id)?;
             let usable = auth.passwords().check();
             return usable.map_err(|_| {
@@ -168,7 +168,7 @@ impl Restorable {
 }
 
 /// # Errors
-/// [`BackupError::Damaged`] names the first segment that is not what the manifest says.
+/// [`BackupError::Damaged`] names the first segment that differs from the manifest.
 pub fn check_files(
     directory: &BackupDirectory,
     extent: &Extent,
@@ -183,7 +183,7 @@ pub fn check_files(
     }
 }
 
-/// Damage of a log that is a backup's.
+/// Turns damage of the log into damage of the backup.
 fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
     match error {
         LogError::Damaged { place, what } => directory.damaged(
@@ -200,20 +200,20 @@ fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
     }
 }
 
-/// What the log of a backup tells about the store that will be.
+/// The facts about the restored store in the log of a backup.
 struct History {
     until: Until,
     company: Option<CompanyId>,
     /// The end of the first batch.
     founding: Option<(Sequence, EventTime)>,
-    /// The end of the last batch that is wanted.
+    /// The end of the last batch to restore.
     end: Option<(Head, EventTime)>,
-    /// As of `end`, in the order in which they came.
+    /// As of `end`, in order of registration.
     users: Vec<User>,
 }
 
 impl History {
-    /// Reads all of it, behind the wanted end too.
+    /// Reads the whole log, also after the end to restore.
     fn read(
         directory: &BackupDirectory,
         extent: &Extent,
@@ -261,8 +261,8 @@ impl History {
         Ok(())
     }
 
-    /// All events of a batch have one time, and say how many follow: so a batch is wanted or not as
-    /// a whole.
+    /// Whether the batch of the line is restored. All events of a batch have one time and state how
+    /// many follow, so the answer is the same for the whole batch.
     fn is_wanted(&self, line: &Line<'_>, time: EventTime) -> bool {
         match self.until {
             Until::End => true,

@@ -1,4 +1,5 @@
-//! Checks passwords, tokens and the caller's session: usable, closed to others, not about to expire.
+//! Checks passwords, tokens and the caller's session: usable, closed to others, not about to
+//! expire.
 
 use std::io::ErrorKind;
 
@@ -9,7 +10,7 @@ use crate::credentials::{AuthDir, CredentialError, Sessions, TokenKind, TokenRec
 use crate::domain::id::CompanyId;
 use crate::domain::time::EventTime;
 
-/// A token for programs that ends sooner than this should be followed by another.
+/// If a program's token ends sooner than this, a new one should be issued.
 const SOON_MICROS: i64 = 14 * 24 * 60 * 60 * 1_000_000;
 const REMEDY: &str = "bring auth/ back from a backup made with --with-secrets";
 
@@ -18,7 +19,7 @@ pub(super) fn checks(
     company: Option<CompanyId>,
     sessions: &dyn Fn(CompanyId) -> Sessions,
 ) -> Vec<Check> {
-    // Only the hash of a token depends on the company, and none is checked here.
+    // Only the hash of a token depends on the company, and no hash is checked here.
     let id = company.unwrap_or_else(|| CompanyId::from_uuid(uuid::Uuid::nil()));
     let auth =
         AuthDir::open(app.directory.place(), id).map(|auth| auth.with_lock_wait(app.lock_wait));
@@ -64,7 +65,7 @@ fn faults(auth: &AuthDir) -> Vec<Check> {
         .collect()
 }
 
-/// Tokens for programs; sessions end every day.
+/// Checks tokens for programs; sessions end every day.
 fn tokens(auth: &AuthDir, now: EventTime) -> Check {
     const NAME: &str = "tokens";
     let Ok(records) = auth.tokens().list() else {

@@ -14,7 +14,7 @@ const VERIFY: &str = "`popug-cli verify` checks every line and says what to do";
 
 pub(super) struct End {
     pub company: Option<Company>,
-    /// Why there is none.
+    /// Why there is no readable founding.
     founding: Result<(), AppError>,
     ending: Result<Ending, LogError>,
 }
@@ -63,15 +63,15 @@ impl End {
     }
 }
 
-/// The acknowledged end of the log, and what stands behind it.
+/// The acknowledged end of the log, and the bytes after it.
 struct Ending {
     head: Head,
     head_file: HeadFileState,
     /// `None` in a log without events.
     last: Option<OwnedLine>,
-    /// Events of whole batches that the next writer publishes.
+    /// The number of events of whole batches that the next writer publishes.
     unpublished_events: u64,
-    /// Bytes of a torn batch, which the next writer cuts.
+    /// The number of bytes of a torn batch, which the next writer cuts.
     torn_bytes: u64,
 }
 
@@ -90,7 +90,7 @@ impl Ending {
     }
 }
 
-/// As the first event of the log tells it.
+/// The company of the first event of the log.
 fn company(app: &App<'_>) -> Result<Company, AppError> {
     let first = app.log.line(Sequence::FIRST)?;
     let line = first.line();
@@ -122,7 +122,7 @@ fn head(ending: &Ending) -> Check {
     }
 }
 
-/// What no writer has settled yet. One that is at work just now makes such a tail too.
+/// Checks for a tail that no writer has settled yet. A working writer makes such a tail too.
 fn tail(ending: &Ending, app: &App<'_>) -> Check {
     const NAME: &str = "tail";
     if ending.unpublished_events == 0 && ending.torn_bytes == 0 {

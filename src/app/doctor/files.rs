@@ -20,15 +20,15 @@ use crate::store::connecting::SPILL;
 use crate::store::write_ahead::WRITE_AHEAD;
 use crate::store::{StoreDirectory, disk};
 
-/// Below this there is no room for the next segment of the log.
+/// With less free space the next segment of the log does not fit.
 const ROOM_BYTES_MIN: u64 = SEGMENT_BYTES_MAX;
 const ROOM_BYTES_LITTLE: u64 = 16 * SEGMENT_BYTES_MAX;
 const ROOM_FILES_LITTLE: u64 = 1_000;
-/// Names that are shown of a longer list.
+/// The number of names that are shown of a longer list.
 const NAMES_SHOWN: usize = 3;
 
-/// Everything in the store with what the system knows of it. Links are not followed; what goes
-/// meanwhile is left out.
+/// All files in the store with their metadata. Links are not followed; files that are removed
+/// meanwhile are left out.
 fn everything(root: &Path) -> Vec<(PathBuf, Metadata)> {
     let mut found = Vec::new();
     let mut waiting = vec![root.to_owned()];
@@ -60,7 +60,7 @@ pub(super) fn modes(directory: &StoreDirectory) -> Check {
     const NAME: &str = "permissions";
     let root = directory.place();
     let found = everything(root);
-    // Into a directory that is closed to them, others get nowhere.
+    // Nobody else can enter a directory that is closed to them.
     let is_closed = std::fs::metadata(root).is_ok_and(|metadata| !is_open(&metadata));
     let open: Vec<_> = found
         .iter()
@@ -180,7 +180,7 @@ pub(super) fn disk(directory: &StoreDirectory) -> Check {
     }
 }
 
-/// How the modes of these files are set right. Only their owner and root can do it.
+/// The command that sets the modes of these files. Only their owner and root can run it.
 fn mode_hint<'p>(
     directory: &StoreDirectory,
     modes: &str,
@@ -203,10 +203,10 @@ fn mode_hint<'p>(
     }
 }
 
-/// The first thing that a write needs and that is not open to it. Nothing is written.
+/// The first file that a write needs and may not open. Nothing is written.
 fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> {
     let log = directory.log();
-    // A new segment is a new name.
+    // A new segment needs a new name in the directory.
     if let Err(error) = access(&log, Access::WRITE_OK | Access::EXEC_OK) {
         return Some((log, error.into()));
     }
@@ -218,7 +218,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
         .chain(last.map(segment::file_name));
     files.map(|name| log.join(name)).find_map(|path| {
         let opened = regular_file::open(&path, OpenOptions::new().write(true)).map(drop);
-        // That one is missing is said where the log is looked at.
+        // The check of the log reports a missing file.
         opened
             .err()
             .filter(|error| error.kind() != io::ErrorKind::NotFound)
@@ -250,7 +250,7 @@ pub(super) fn leftovers(directory: &StoreDirectory) -> Check {
 
 fn is_leftover(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The write-ahead file of a leftover is one as well.
+    // The write-ahead file of a leftover is a leftover too.
     let ends = WRITE_AHEAD.iter();
     let name = ends
         .filter_map(|end| name.strip_suffix(end))
@@ -264,19 +264,19 @@ fn is_leftover(path: &Path) -> bool {
         || (name.starts_with('.') && name.ends_with(".new"))
 }
 
-/// The process whose intermediate results are in a directory: `accounting.duckdb.spill-12`
+/// The process of a directory for intermediate results: `accounting.duckdb.spill-12`
 fn spilled_by(name: &str) -> Option<Pid> {
     let (_, number) = name.split_once(SPILL)?;
     Pid::from_raw(number.parse().ok()?)
 }
 
-/// Whether no `doctor` that runs now can be at it.
+/// Whether the file is too old to belong to a running `doctor`.
 fn is_old(path: &Path) -> bool {
     const PROBED_WITHIN: Duration = Duration::from_secs(60);
     let age = std::fs::metadata(path)
         .and_then(|metadata| metadata.modified())
         .map(|made| made.elapsed());
-    // One that is gone by now was no leftover; one from the future may be.
+    // A file that is gone by now was no leftover; one from the future may be.
     age.is_ok_and(|age| age.map_or(true, |age| age > PROBED_WITHIN))
 }
 
@@ -303,7 +303,7 @@ fn names<'p>(root: &Path, paths: impl IntoIterator<Item = &'p PathBuf>) -> Strin
     format!("{}{rest}", all.join(", "))
 }
 
-/// Quotes the name of a store, so that the command of a hint can be pasted.
+/// Checks that the name of a store is quoted, so that the command of a hint can be pasted.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,7 +63,8 @@ fn process_of(holder: &str) -> Option<rustix::process::Pid> {
     rustix::process::Pid::from_raw(number.parse().ok()?)
 }
 
-/// One that belongs to somebody else is there, and may not be asked.
+/// Whether no such process exists. The process of another account exists, although it may not be
+/// signalled.
 pub(super) fn is_gone(process: rustix::process::Pid) -> bool {
     rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
 }

@@ -1,7 +1,7 @@
-//! `doctor` checks the conditions under which the store works: permissions, clock, disk, locks, tables. `verify` checks
-//! its contents.
+//! `doctor` checks the conditions under which the store works: permissions, clock, disk, locks, tables.
+//! `verify` checks its contents.
 //!
-//! Invariant: nothing is changed. Tables are opened to read only, locks tried and let go at once;
+//! Invariant: nothing is changed. Tables are opened to read only, locks are tried and released at once;
 //! one small file is written beside the log and removed, to see whether the disk takes it.
 //! Invariant: all checks are made, even if files are damaged or missing, and their texts contain no secret.
 
@@ -23,13 +23,13 @@ use crate::files::held::named;
 const OWN_FILES: &str =
     "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Health {
     Ok,
     /// Everything works, but an operator should look.
     Warning,
-    /// Something does not work now, or soon will not.
+    /// A fault now, or soon.
     Problem,
 }
 
@@ -48,7 +48,7 @@ pub struct Check {
     pub name: &'static str,
     pub health: Health,
     pub detail: String,
-    /// The remedy, unless all is well.
+    /// The remedy, if there is a fault.
     pub hint: Option<String>,
 }
 
@@ -78,16 +78,16 @@ impl Check {
     }
 }
 
-/// All checks, with the head and the company that they found.
+/// The results of all checks, with the head and the company that they found.
 pub struct Examination {
     pub checks: Vec<Check>,
-    /// Zero if the log does not tell.
+    /// Zero if it is unknown.
     pub head: Sequence,
     pub company: Option<Company>,
 }
 
 impl App<'_> {
-    /// Makes every check. `sessions` is where the caller's session with a company would be.
+    /// Makes all checks. `sessions` gives the place of the caller's session with a company.
     pub fn examine(&self, sessions: &dyn Fn(CompanyId) -> Sessions) -> Examination {
         let end = End::read(self);
         let company_id = end.company.as_ref().map(|company| company.id);

@@ -1,5 +1,5 @@
-//! The events between checkpoint and head that will stop a consumer. `doctor` reads them as the next run of the consumer
-//! will. The index is brought to the head in a copy.
+//! The events between checkpoint and head that will stop a consumer. `doctor` reads them as the
+//! next run of the consumer will do. A copy of the index is brought to the head.
 
 use std::path::Path;
 
@@ -77,7 +77,8 @@ pub(super) struct Ahead {
     pub obstacle: Option<Obstacle>,
 }
 
-/// Brings a copy of the index to the head. If it cannot be read, the checks of the index and of the log tell why.
+/// Brings a copy of the index to the head. If it cannot be read, the checks of the index and of the
+/// log report it.
 pub(super) fn index_ahead(app: &App<'_>, scratch: &Path) -> Ahead {
     try_index_ahead(app, scratch).unwrap_or(Ahead {
         resolutions: Vec::new(),
@@ -101,7 +102,7 @@ fn try_index_ahead(app: &App<'_>, scratch: &Path) -> Option<Ahead> {
     drop(read);
     let directory = scratch.join("ahead");
     std::fs::create_dir(&directory).ok()?;
-    // What cannot be read may be no file at all, and whoever copied that would wait for ever.
+    // A file that cannot be read may be a pipe, and copying a pipe would wait for ever.
     let index = match at {
         Some(_) => StateIndex::copied(&path, &directory, app.lock_wait).ok()?,
         None => {

@@ -1,5 +1,5 @@
-//! Checks of the consumers' tables: whether they exist, belong to this version and to this log, and are not far behind.
-//! Checks of dead letters and of mails that wait.
+//! Checks the consumers' tables: whether they exist, belong to this version and this log, and are
+//! not far behind. Also checks dead letters and waiting mails.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use crate::state::{Checkpoint, Resolution, StateError, StateIndex, sqlite_versio
 use crate::store::connecting::duckdb_version;
 use crate::store::{Database, StoreError, Tables};
 
-/// A consumer that is behind for longer than a day probably has no cron job.
+/// A consumer with a longer lag probably has no cron job.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
 /// Why a consumer's file cannot be read, and the remedy.
@@ -51,7 +51,7 @@ fn of_another_version(consumer: Consumer, path: PathBuf) -> AppError {
     ConsumeError::OtherVersion { consumer, path }.into()
 }
 
-/// Whether the file is there and this account may not read it.
+/// Whether the file exists and this account may not read it.
 fn is_forbidden(error: &AppError) -> bool {
     let is_denied = |source: &std::io::Error| source.kind() == std::io::ErrorKind::PermissionDenied;
     match error {
@@ -62,7 +62,7 @@ fn is_forbidden(error: &AppError) -> bool {
     }
 }
 
-/// The tables of a store, looked at without changing them.
+/// The tables of a store, read without changing them.
 struct TableChecks<'a> {
     app: &'a App<'a>,
     /// A directory for copies.
@@ -129,7 +129,8 @@ impl TableChecks<'_> {
         Ok(Standing::at(consumer, checkpoint).stopped_by(obstacle))
     }
 
-    /// The check of the dead letters; `None` if the state index cannot be read, which the check of the tracker tells.
+    /// The check of the dead letters; `None` if the state index cannot be read, which the check of
+    /// the tracker reports.
     fn set_aside(&self) -> Option<Check> {
         let index = self.open_index().ok()??;
         let set_aside = index.set_aside().ok()?;
@@ -163,7 +164,7 @@ impl TableChecks<'_> {
         Ok(Standing::of_tables(&database, &withheld)?)
     }
 
-    /// The events that a consumer leaves out. The check of the log tells if some of them cannot be read.
+    /// The events that a consumer leaves out. The check of the log reports unreadable ones.
     fn withheld(&self, consumer: Consumer) -> Withheld {
         Withheld::of(&self.app.log, consumer, &self.resolutions)
             .unwrap_or_else(|_| Withheld::nothing(consumer))
@@ -203,7 +204,7 @@ impl TableChecks<'_> {
         };
         // The index was brought to the head already, in a copy.
         if consumer != Consumer::Tracker {
-            // The checks of the log and of the checkpoint tell why the log cannot be read.
+            // The checks of the log and of the checkpoint report an unreadable log.
             let _ = standing.look_ahead(&self.app.log, &self.withheld(consumer), usize::MAX);
         }
         match &standing.obstacle {
@@ -231,7 +232,7 @@ impl TableChecks<'_> {
         }
     }
 
-    /// How far a consumer is behind the head, if its checkpoint belongs to this log.
+    /// The lag of a consumer, if its checkpoint belongs to this log.
     fn progress(&self, standing: &Standing) -> Check {
         let (name, at) = (standing.consumer.name(), standing.checkpoint.sequence);
         match (standing.checkpoint.is_of(&self.app.log), self.head) {

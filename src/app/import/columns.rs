@@ -73,7 +73,7 @@ impl ImportKind {
         }
     }
 
-    /// Without these a file says nothing.
+    /// The columns that a file must have.
     const fn required(self) -> &'static [Column] {
         match self {
             ImportKind::Users => self.columns(),
@@ -95,29 +95,29 @@ impl ImportKind {
     }
 }
 
-/// How the columns of a file are taken.
+/// How to find our columns in a file.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
-    /// Our column and the header under which the file has it.
+    /// Our column and its header in the file.
     pub map: Vec<(String, String)>,
-    /// Columns that no import knows are passed over.
+    /// Unknown columns are ignored.
     pub ignore_unknown: bool,
 }
 
-/// A [`Reading`] whose names are those of columns.
+/// A [`Reading`] whose names are valid columns.
 pub(super) struct Columns<'r> {
     kind: ImportKind,
     map: Vec<(Column, &'r str)>,
     ignore_unknown: bool,
 }
 
-/// Where the columns of a file stand.
+/// The places of the columns in a file.
 pub(super) struct Places {
     /// By `Column as usize`.
     pub known: [Option<usize>; Column::COUNT],
     /// Columns whose header is empty.
     pub nameless: Vec<usize>,
-    /// The headers of columns that are passed over, each once.
+    /// The headers of ignored columns, each once.
     pub ignored: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ impl<'r> Columns<'r> {
         })
     }
 
-    /// The columns of ours that a header stands for: that of its name, or those that are mapped to it.
+    /// Our columns for a header: the one with its name, or those that are mapped to it.
     fn of<'c>(&'c self, header: &'c str) -> impl Iterator<Item = Column> + 'c {
         let header = header.trim();
         self.kind.columns().iter().copied().filter(move |column| {
@@ -155,7 +155,7 @@ impl<'r> Columns<'r> {
         })
     }
 
-    /// The header that is mapped to the column of ours that has this name.
+    /// The header that is mapped to our column with this name.
     fn replaced(&self, name: &str) -> Option<&'r str> {
         let mut mapped = self.map.iter();
         mapped
@@ -229,12 +229,12 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// Spreadsheets and people write headers with capitals.
+/// Compares headers in any case, because spreadsheets and people write capitals.
 fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// "the column `a` is", "the columns `a`, `b` are"; nothing of nothing.
+/// "the column `a` is", "the columns `a`, `b` are"; `None` for no names.
 fn listed(names: &[String]) -> Option<String> {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match &quoted[..] {

@@ -1,4 +1,4 @@
-//! A CSV file as rows with named cells, each knowing its line.
+//! A CSV file as rows with named cells; each row knows its line.
 //!
 //! It may be as spreadsheets write it: UTF-16, separated by semicolons or tabs, with a first line
 //! `sep=;`, with columns and rows that are empty. What is wrong with the file as a whole is
@@ -17,10 +17,10 @@ use crate::app::import::row::Fault;
 use crate::app::import::{BadRow, ImportError, ImportKind};
 use crate::domain::text::unescape_formula;
 
-/// What a rejects file has behind the columns of its import.
+/// The columns of a rejects file after those of its import.
 const REJECT_COLUMNS: [&str; 3] = ["line", "column", "reason"];
 
-/// The one that is taken where several fit comes first.
+/// If several fit, the first is taken.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// Some exports name their separator in a line before the header.
@@ -29,19 +29,19 @@ const NAMES_SEPARATOR: &[u8] = b"sep=";
 pub(super) struct CsvFile {
     /// Without the columns of a rejects file, and without empty headers at its end.
     header: StringRecord,
-    /// Cells of a row, those of a rejects file included.
+    /// The number of cells in a row, including those of a rejects file.
     width: usize,
     places: Places,
     encoding: Encoding,
-    /// How the file was read, if not as expected.
+    /// How the file was read, if its form is unusual.
     read_as: Option<String>,
     pub rows: Vec<CsvRow>,
-    /// Rows that have no cells to look at.
+    /// Rows that have no usable cells.
     pub malformed: Vec<BadRow>,
 }
 
 pub(super) struct CsvRow {
-    /// Counted from 1, where the row begins.
+    /// The line in which the row begins, counted from 1.
     pub line: u64,
     pub record: StringRecord,
 }
@@ -131,7 +131,7 @@ impl CsvFile {
         }
     }
 
-    /// Why the cells are not those of a row. Empty ones may follow it.
+    /// Why the cells do not fit the header. Extra empty cells are allowed.
     fn fault_of(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
         if cells.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
             return Some(not_text("row", self.encoding));
@@ -168,8 +168,8 @@ impl CsvFile {
         self.places.known[column as usize].is_some()
     }
 
-    /// Writes the bad rows as they were, each with its faults in three more columns. Cells that a row has too many
-    /// stand under empty headers.
+    /// Writes the bad rows unchanged, each with its faults in three more columns. Extra cells of a
+    /// row get empty headers.
     ///
     /// # Errors
     /// [`AppError::Stream`] if they cannot be written.
@@ -208,7 +208,8 @@ fn is_blank(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| cell.trim().is_empty())
 }
 
-/// Blank, whichever separator the file has: of rows that precede the header nobody knows it yet.
+/// Whether the cell is blank with any separator, because rows before the header come before the
+/// separator is known.
 fn is_nothing(cell: &[u8]) -> bool {
     is_blank(cell)
         || cell
@@ -216,7 +217,7 @@ fn is_nothing(cell: &[u8]) -> bool {
             .all(|byte| SEPARATORS.contains(byte) || byte.is_ascii_whitespace())
 }
 
-/// The separator that the first line names, and where the line ends.
+/// The separator that the first line names, and the end of that line.
 fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
     let end = memchr::memchr2(b'\r', b'\n', text)?;
     let line = text[..end].trim_ascii_end();
@@ -239,7 +240,7 @@ fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The separator by which the header has the most columns that are known, or else the most cells.
+/// The separator with which the header has the most known columns, or otherwise the most cells.
 fn likely_separator(text: &[u8], columns: &Columns<'_>) -> u8 {
     let columns_by = |separator: &u8| {
         let header =
@@ -277,7 +278,7 @@ fn not_text(what: &str, encoding: Encoding) -> String {
 }
 
 /// The header without empty names at its end and without the columns of our own rejects file, which
-/// is imported as it is once it is mended; and how many cells a row has.
+/// is imported unchanged after its rows are corrected; and the number of cells in a row.
 fn without_ends(mut header: StringRecord) -> (StringRecord, usize) {
     let empty = header
         .iter()
@@ -300,7 +301,7 @@ fn has_bare_returns(text: &[u8]) -> bool {
     end.is_some_and(|end| text[end] == b'\r' && text.get(end + 1) != Some(&b'\n'))
 }
 
-/// How the file was read, if not as UTF-8 with commas and lines that end in LF or CR LF.
+/// How the file was read, unless it is UTF-8 with commas and lines that end in LF or CR LF.
 fn read_as(encoding: Encoding, separator: u8, has_bare_returns: bool) -> Option<String> {
     if encoding == Encoding::Utf8 && separator == b',' && !has_bare_returns {
         return None;

@@ -1,12 +1,12 @@
-//! Decodes a file to UTF-8 from the encoding that the other program chose.
+//! Decodes a file to UTF-8 from the encoding that another program used.
 
-/// Stands where the bytes are no character. No UTF-8 text holds it, so its row is found bad.
+/// Stands for bytes that are no character. No UTF-8 text contains it, so its row is bad.
 const NO_CHARACTER: u8 = 0xff;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Encoding {
     Utf8,
-    /// In either order of bytes.
+    /// In either byte order.
     Utf16,
 }
 
@@ -19,8 +19,8 @@ impl Encoding {
     }
 }
 
-/// The text without a byte order mark. UTF-16 without a mark is known by its first character, which
-/// is ASCII in a header of ours.
+/// The text without a byte order mark. UTF-16 without a mark is recognised by its first character,
+/// because our headers are ASCII.
 pub(super) fn decoded(bytes: &[u8]) -> (Vec<u8>, Encoding) {
     match bytes {
         [0xef, 0xbb, 0xbf, text @ ..] => (text.to_vec(), Encoding::Utf8),

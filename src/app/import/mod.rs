@@ -1,6 +1,6 @@
 //! Imports CSV files: users, tasks, and the whole history of another tracker.
 //!
-//! `csv_file` reads the file with `records`, `encoding` and `columns`. `row` reads the command and
+//! `csv_file` reads the file with `records`, `encoding` and `columns`. `row` parses the command and
 //! the idempotency key of a row. `plan` decides every row before anything is appended. Keys follow
 //! from the contents of rows, so a file can be imported again, whole or extended, after a kill or
 //! by mistake.
@@ -37,7 +37,7 @@ use csv_file::CsvFile;
 use plan::{Plan, Planner, Step};
 pub use row::Fault;
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ImportKind {
     /// `login,name,email,role`
@@ -48,23 +48,24 @@ pub enum ImportKind {
     Activity,
 }
 
-/// What happens when rows are bad.
+/// How to handle bad rows.
 pub enum OnError<'o> {
     /// Nothing is imported.
     Refuse,
-    /// The others are imported; the bad ones are written to `rejects` with line, column and reason.
+    /// The other rows are imported; the bad ones are written to `rejects` with line, column and
+    /// reason.
     Skip { rejects: Option<&'o mut dyn Write> },
 }
 
 pub struct ImportOptions<'o, 'r> {
     pub on_error: OnError<'o>,
     pub reading: Reading,
-    /// Told how the file was read, where that is not as it is expected to be.
+    /// Gets a note on how the file was read, if its form is unusual.
     pub remark: &'r dyn Fn(&str),
 }
 
 impl<'o> ImportOptions<'o, '_> {
-    /// Under our own names of columns, and without a word on how the file was read.
+    /// With our own column names, and without notes.
     pub fn new(on_error: OnError<'o>) -> Self {
         ImportOptions {
             on_error,
@@ -77,11 +78,11 @@ impl<'o> ImportOptions<'o, '_> {
 /// A row that cannot be imported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadRow {
-    /// Where the row begins, counted from 1.
+    /// The line in which the row begins, counted from 1.
     pub line: u64,
-    /// All that is wrong with it, at least one thing.
+    /// All faults of the row, at least one.
     pub faults: Vec<Fault>,
-    /// The row as it stands in the file.
+    /// The row as in the file.
     pub record: StringRecord,
 }
 
@@ -117,7 +118,7 @@ impl<E: Into<AppError>> From<E> for ImportError {
 /// What an import did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportSummary {
-    /// Rows of the file; the sum of the next three and the rejected ones.
+    /// The rows of the file: the sum of the next three and the rejected ones.
     pub rows: u64,
     /// Rows that were carried out now.
     pub imported: u64,
@@ -125,16 +126,16 @@ pub struct ImportSummary {
     pub replayed: u64,
     /// Rows that change nothing.
     pub skipped: u64,
-    /// Those of the imported rows that closed dates.
+    /// The imported rows that closed dates.
     pub closed: u64,
     pub rejected: Vec<BadRow>,
-    /// Those of accounting included.
+    /// Including those of accounting.
     pub appended_events: u64,
     pub closed_dates: Vec<BusinessDate>,
 }
 
 impl App<'_> {
-    /// Imports a file as `caller`. `progress` is told the number of rows that are decided.
+    /// Imports a file for `caller`. `progress` gets the number of decided rows.
     ///
     /// # Errors
     /// [`ImportError::Stopped`]: the same import goes on where it stopped. After any other nothing
@@ -148,7 +149,7 @@ impl App<'_> {
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, ImportError> {
         caller.require(Right::Administer)?;
-        // Read before any lock is taken: the input may be a pipe that nobody fills.
+        // Read before any lock is taken, because the input may be a pipe that nobody fills.
         let csv_file = CsvFile::read(kind, &options.reading, input)?;
         csv_file
             .remarks()
@@ -217,7 +218,8 @@ impl App<'_> {
     }
 }
 
-/// Rows whose batches stand behind `began`; not those that close dates, which append several or none.
+/// The number of rows whose batches are after `began`, without rows that close dates, which append
+/// several batches or none.
 fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
     let mut rows = 0;
     log.for_each(began.next(), &mut |line| {
@@ -255,7 +257,7 @@ fn perform(
     appender: &mut BatchAppender<'_, '_, '_>,
     decider: BatchDecider<'_>,
 ) -> Result<(), AppError> {
-    // What accounting appends at a close shifts the sequences of what follows, so the index has to
+    // The events of accounting at a close shift the sequences of later events, so the index has to
     // read them from the log.
     let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
     let decider = if closes { None } else { Some(decider) };
@@ -281,8 +283,8 @@ fn perform(
     appender.flush()?;
     summary.appended_events = appender.appended();
     if let Some(decider) = decider {
-        // The import has succeeded; an index that cannot follow is brought to the head by whoever
-        // needs it next.
+        // The import has succeeded. An index that cannot follow now is brought to the head by the
+        // next command that needs it.
         let _ = decider.commit(appender.writer().head());
     }
     Ok(())

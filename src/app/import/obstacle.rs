@@ -1,7 +1,7 @@
 //! Finds the event that makes a row too late, and the way around it.
 //!
-//! Event times never decrease. A row of history that is not in the log yet can no longer be appended
-//! once something later is there: a pay mail, an entry, a command of today.
+//! Event times never decrease. A row of history that is not in the log yet can no longer be
+//! appended once a later event is there: a pay mail, an entry, or a command of today.
 
 use crate::app::AppError;
 use crate::domain::event::Actor;
@@ -12,9 +12,9 @@ use crate::state::StateIndex;
 
 /// The first event that is later than a row.
 struct Obstacle {
-    /// The way around it has been told.
+    /// Whether the way around it was explained.
     is_told: bool,
-    /// Rows from here on have it in their way.
+    /// The earliest time of rows that it prevents.
     from: EventTime,
     at: EventTime,
     sequence: Sequence,
@@ -25,7 +25,7 @@ struct Obstacle {
 pub(super) struct Obstacles<'a> {
     log: &'a FileLog,
     index: &'a StateIndex,
-    /// The last one that was looked for: it is in the way of many rows.
+    /// The last one that was found, because it prevents many rows.
     found: Option<Obstacle>,
 }
 
@@ -38,8 +38,8 @@ impl<'a> Obstacles<'a> {
         }
     }
 
-    /// Why a row of the time `at`, before the log's last event, cannot be appended. The way around an obstacle is told
-    /// with the first of the rows that it bars.
+    /// Why a row with the time `at`, before the log's last event, cannot be appended. The first of
+    /// the rows that an obstacle prevents explains the way around it.
     ///
     /// # Errors
     /// If the log or the index cannot be read.
@@ -77,8 +77,8 @@ impl<'a> Obstacles<'a> {
         ))
     }
 
-    /// Halves what the first event later than `at` may be. All events of a batch have one time, so it
-    /// is the first of its batch.
+    /// Finds the first event later than `at` by binary search. All events of a batch have one time,
+    /// so it is the first of its batch.
     fn find(&self, at: EventTime) -> Result<Obstacle, AppError> {
         let (mut low, mut high) = (Sequence::FIRST, self.log.head()?.sequence);
         while low < high {

@@ -1,7 +1,7 @@
 //! The roles of users at an earlier place in the log.
 //!
-//! A row that changed nothing left no trace. When its file is imported again, the present no
-//! longer tells that it changed nothing, but the log as it was at its place does.
+//! A row without effect left no event. When its file is imported again, the present state no longer
+//! shows that the row had no effect, but the state of the log at its place does.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{FileLog, LineKind};
 
-/// A place in history: behind every earlier event and behind everything up to `passed`.
+/// A place in history: after every earlier event and after all events up to `passed`.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub at: EventTime,

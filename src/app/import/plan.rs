@@ -1,4 +1,4 @@
-//! Decides a whole file: each row on the state that the rows before it lead to.
+//! Decides a whole file: each row on the state after the rows before it.
 
 mod faults;
 
@@ -26,10 +26,10 @@ use crate::event_log::{Batch, Hash, Writer};
 use crate::state::{StateError, StateIndex, TaskName};
 use faults::also;
 
-/// `progress` is told after so many rows.
+/// The number of rows between two calls of `progress`.
 const PROGRESS_ROWS: u64 = 1_000;
 
-/// What is to be done, in order.
+/// The work of an import, in order.
 pub(super) enum Step {
     Append(Batch),
     Close(EventTime, CloseRequest),
@@ -42,9 +42,9 @@ pub(super) struct Plan {
 
 /// Why a row was not decided.
 enum Trouble {
-    /// More may be wrong with it than these.
+    /// The row may have more faults than these.
     Bad(Vec<Fault>),
-    /// Another row had its key. What else is wrong with it says nothing.
+    /// Another row had its key. Its other faults are not looked for.
     Reused(Fault),
     Stop(AppError),
 }
@@ -85,15 +85,15 @@ pub(super) struct Planner<'a, 'e> {
     people: People<'a>,
     rows: Rows,
     now: EventTime,
-    /// The time of every row, where the file has no times.
+    /// The time of every row, if the file has no times.
     at_once: Option<EventTime>,
-    /// Of the log's last event, when the import began.
+    /// The time of the log's last event when the import began.
     last: Option<EventTime>,
-    /// Of the last row that is new: the next is not earlier.
+    /// The time of the last new row; the next one is not earlier.
     reached: Option<EventTime>,
     /// The last event of the last row that an earlier run appended.
     passed: Sequence,
-    /// Rows before this line were passed by an earlier run, unless they were inserted since.
+    /// An earlier run decided the rows before this line, unless they were inserted later.
     passed_line: u64,
     past: Option<Past>,
     obstacles: Obstacles<'a>,
@@ -137,7 +137,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         self.at_once = Some(at);
     }
 
-    /// Decides all rows; a bad one leaves the state as it was before it.
+    /// Decides all rows; a bad one leaves the state unchanged.
     ///
     /// # Errors
     /// What is not the fault of a row.
@@ -275,13 +275,13 @@ impl<'a, 'e> Planner<'a, 'e> {
         Ok(())
     }
 
-    /// Whether an earlier run, if there was one, has come past the row.
+    /// Whether an earlier run, if there was one, has decided the row.
     fn is_passed(&self, request: &Request) -> bool {
         request.at.is_some() && (request.at < self.last || request.line < self.passed_line)
     }
 
-    /// The last of the rows at the very time of the last event that is in the log already: their
-    /// times do not tell how far an earlier run came.
+    /// The last row with the time of the log's last event whose events are in the log: for rows of
+    /// that time, times do not show how far an earlier run came.
     fn find_passed_line(&self, kind: ImportKind) -> Result<u64, AppError> {
         let (mut rows, mut passed) = (Rows::default(), 0);
         for row in &self.csv_file.rows {
@@ -295,7 +295,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         Ok(passed)
     }
 
-    /// The time of a row that is new.
+    /// The time of a new row.
     fn time_of(&mut self, request: &Request) -> Result<EventTime, Trouble> {
         let Some(at) = request.at else {
             return Ok(self.at_once.expect("a file without times happens at once"));
@@ -306,7 +306,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         }
     }
 
-    /// Whether the row was passed because it changed nothing at its place in history.
+    /// Whether an earlier run decided the row without effect at its place in history.
     fn had_no_effect(&mut self, request: &Request, command: &Command) -> Result<bool, Trouble> {
         let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else {
             return Ok(false);
@@ -420,7 +420,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     }
 }
 
-/// The column that makes the key of a row.
+/// The column from which the key of a row is made.
 const fn key_column(kind: ImportKind) -> &'static str {
     match kind {
         ImportKind::Users => Column::Login.name(),
@@ -428,7 +428,7 @@ const fn key_column(kind: ImportKind) -> &'static str {
     }
 }
 
-/// The users that rows are carried out by, as they are at the moment.
+/// The actors of rows, in their state at that moment.
 struct People<'a> {
     index: &'a StateIndex,
     by_name: HashMap<String, Rc<User>>,

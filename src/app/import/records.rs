@@ -1,30 +1,30 @@
-//! Splits a CSV text into records, by RFC 4180 and strictly about quotes.
+//! Splits a CSV text into records, by RFC 4180 and strict about quotes.
 //!
 //! A cell that begins with a quote ends at its closing quote; only a separator or a line end may
-//! follow it. Anything else is a fault of the record, since the cell may have swallowed rows. A quote
-//! inside a cell that begins otherwise is a character like any other. Lines end in LF, CR LF or CR.
+//! follow it. Anything else is a fault of the record, because the cell may have swallowed rows. A
+//! quote inside an unquoted cell is a character like any other. Lines end in LF, CR LF or CR.
 
 use csv::ByteRecord;
 
 const TWICE: &str = "a quote inside a quoted cell is written twice";
-/// So much of a text behind a closing quote is shown.
+/// The number of characters that are shown of a text after a closing quote.
 const SHOWN_CHARS_MAX: usize = 20;
 
-/// Reads records one after the other; empty lines are none.
+/// Reads records one after the other, and skips empty lines.
 pub(super) struct Records<'t> {
     text: &'t [u8],
     separator: u8,
     at: usize,
-    /// That of the byte at `at`, counted from 1.
+    /// The line of the byte at `at`, counted from 1.
     line: u64,
 }
 
 pub(super) struct Record {
-    /// Where it begins, counted from 1.
+    /// The line in which it begins, counted from 1.
     pub line: u64,
-    /// A cell whose quotes are wrong is as it stands in the text, quotes included.
+    /// A cell with wrong quotes is kept as in the text, with its quotes.
     pub cells: ByteRecord,
-    /// What is wrong with its quotes first.
+    /// The first fault of its quotes.
     pub fault: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl<'t> Records<'t> {
         }
     }
 
-    /// Reads a cell and what ends it; whether another cell follows.
+    /// Reads a cell and its end. Returns whether another cell follows.
     fn cell(&mut self, record: &mut Record) -> bool {
         if self.text.get(self.at) == Some(&b'"') {
             self.quoted(record);
@@ -56,7 +56,7 @@ impl<'t> Records<'t> {
         false
     }
 
-    /// The separator or line end that follows, or the end of the text.
+    /// The next separator or line end, or the end of the text.
     fn end_of_cell(&self) -> usize {
         let rest = &self.text[self.at..];
         self.at + memchr::memchr3(self.separator, b'\r', b'\n', rest).unwrap_or(rest.len())
@@ -92,7 +92,7 @@ impl<'t> Records<'t> {
         self.at += length;
     }
 
-    /// Behind the closing quote.
+    /// Reads on after the closing quote.
     fn close(&mut self, record: &mut Record, begin: usize, opened: u64, content: &[u8]) {
         let end = self.end_of_cell();
         if end == self.at {
@@ -111,7 +111,7 @@ impl<'t> Records<'t> {
         self.at = end;
     }
 
-    /// Goes past one line end, if there is one.
+    /// Skips one line end, if there is one.
     fn line_end(&mut self) -> bool {
         let length = match self.text[self.at..] {
             [b'\r', b'\n', ..] => 2,

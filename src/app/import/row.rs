@@ -1,5 +1,5 @@
-//! The command that a row asks for, read from its cells alone, and the idempotency key that follows
-//! from them.
+//! The command of a row, parsed from its cells alone, and the idempotency key that follows from
+//! them.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,7 @@ impl Action {
 /// Why a row is bad.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// The column at fault; empty if it is the whole row.
+    /// The column at fault; empty for the whole row.
     pub column: &'static str,
     pub reason: String,
 }
@@ -106,7 +106,7 @@ impl CsvRow {
     }
 }
 
-/// The column that a rule speaks of.
+/// The column to which a rejection refers.
 const fn column_of(rejection: &Rejection) -> &'static str {
     use Rejection::*;
     match rejection {
@@ -123,7 +123,7 @@ const fn column_of(rejection: &Rejection) -> &'static str {
         TwoJiraIds { .. } | BadJiraId { .. } => "jira_id",
         BracketInTitle { .. } => "title",
         Empty { what } | TooLong { what, .. } | LineBreak { what } => what,
-        // About the company or the ledger: no cell is to blame.
+        // About the company or the ledger, not about a cell.
         NobodyEligible
         | UnknownEntry { .. }
         | UnknownEvent { .. }
@@ -146,17 +146,17 @@ const fn column_of(rejection: &Rejection) -> &'static str {
     }
 }
 
-/// What a row asks for.
+/// The request of a row.
 pub(super) struct Request {
     pub line: u64,
     pub action: Action,
-    /// When it happened; absent where the file has no times.
+    /// The time of the row; absent if the file has no times.
     pub at: Option<EventTime>,
     /// `import/<action>/...`
     pub row_key: String,
 }
 
-/// Reads rows in the order of the file: rows that look the same are told apart by their count.
+/// Parses rows in the order of the file, and distinguishes equal rows by their count.
 #[derive(Default)]
 pub(super) struct Rows {
     alike: HashMap<String, u64>,
@@ -237,7 +237,7 @@ pub(super) fn create_key(foreign_id: &str) -> String {
     format!("import/create/{foreign_id}")
 }
 
-/// What a row asks for, if that can be read.
+/// The action of a row, if it can be parsed.
 pub(super) fn action_of(kind: ImportKind, csv_file: &CsvFile, row: &CsvRow) -> Option<Action> {
     match kind {
         ImportKind::Users => Some(Action::Register),
@@ -246,7 +246,7 @@ pub(super) fn action_of(kind: ImportKind, csv_file: &CsvFile, row: &CsvRow) -> O
     }
 }
 
-/// All faults of the texts of an action, without looking at the state of the company.
+/// All faults of the texts of an action, independent of the state of the company.
 pub(super) fn text_faults(action: Action, csv_file: &CsvFile, row: &CsvRow) -> Vec<Fault> {
     let cell = |column| csv_file.cell(&row.record, column);
     let refusals = match action {
@@ -259,7 +259,7 @@ pub(super) fn text_faults(action: Action, csv_file: &CsvFile, row: &CsvRow) -> V
         Action::SetRole => vec![parse_role(cell(Column::Role)).err()],
         Action::Create => vec![
             Title::from_input(cell(Column::Title), Some(cell(Column::JiraId))).err(),
-            // A bad id is heard first.
+            // A bad id is reported first.
             Title::from_input(cell(Column::Title), None).err(),
             text::check_description(Some(cell(Column::Description))).err(),
         ],
@@ -288,7 +288,7 @@ fn parse_time(text: &str) -> Result<EventTime, Fault> {
     })
 }
 
-/// The time of a row, if it has a good one.
+/// The time of a row, if it is valid.
 pub(super) fn time_of(csv_file: &CsvFile, row: &CsvRow) -> Option<EventTime> {
     parse_time(csv_file.cell(&row.record, Column::At)).ok()
 }

@@ -7,7 +7,7 @@ use crate::event_log::error::Place;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// What was acknowledged is damaged, and only a backup knows what it was.
+    /// Acknowledged events are damaged, and only a backup has them.
     #[error("the log is damaged at {place}: {what}{}", and_more(*others))]
     NeedsBackup {
         place: Place,
@@ -24,7 +24,7 @@ pub enum RepairError {
     },
     #[error("the backup in {} is not the past of this log: {what}", path.display())]
     Foreign { path: PathBuf, what: String },
-    /// Somebody else wrote between looking and repairing.
+    /// Another process wrote between planning and repairing.
     #[error("the log has changed since it was examined; nothing was done")]
     Changed,
 }
@@ -37,7 +37,7 @@ fn and_more(others: u64) -> String {
     }
 }
 
-/// What a restore of the backup would lose.
+/// The events that a restore of the backup would lose.
 fn only_here(backup: Sequence, head: Sequence) -> String {
     if head > backup {
         format!("; events {} to {head} are not in the backup", backup.next())

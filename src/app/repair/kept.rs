@@ -8,7 +8,7 @@ use crate::app::AppError;
 use crate::files::replace::{put_in_place, write_beside};
 use crate::files::{free_name, sync_directory};
 
-/// The umask takes from it.
+/// The umask is subtracted.
 const MODE: u32 = 0o666;
 
 pub(super) struct Kept {
@@ -31,7 +31,7 @@ pub(super) fn sync(directory: &Path) -> Result<(), AppError> {
 }
 
 impl Kept {
-    /// The first of the store's numbers that is free.
+    /// Creates the first free `damaged-<n>/` of the store.
     ///
     /// # Errors
     /// If it cannot be created.
@@ -45,9 +45,9 @@ impl Kept {
         &self.path
     }
 
-    /// Keeps what a file holds from `byte` on; nothing if there is no such file. Its name is durable
-    /// with the next [`Kept::replace`] in the store, before which nothing is changed. What is no file
-    /// holds nothing of the log and would be in the way: it is moved.
+    /// Keeps the bytes of a file from `byte` on, if the file exists. The copy's name becomes
+    /// durable with the next [`Kept::replace`] in the store, before which nothing is changed.
+    /// Anything but a regular file holds no events and would be in the way, so it is moved.
     ///
     /// # Errors
     /// If it cannot be copied or moved.
@@ -76,7 +76,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Puts what `contents` reads in the place of `file` by a rename, durably.
+    /// Replaces `file` with the bytes of `contents` by a rename, durably.
     ///
     /// # Errors
     /// If it cannot be written; then the file is as it was.

@@ -1,7 +1,7 @@
 //! Carries a repair out under the writer lock.
 //!
-//! What must hold: killed anywhere, the log is no worse than before and can be repaired again; what
-//! was changed by then is kept, and a report says what was to be done.
+//! What must hold: if it is killed anywhere, the log is no worse than before and can be repaired
+//! again; the originals of changed bytes are kept, and a report holds the plan.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::event_log::{HeadFileState, Patience, segment};
 use crate::files::held::named_path;
 
 impl App<'_> {
-    /// Does what `plan` says, if that is still what is to be done, and writes a report into the store.
+    /// Carries out `plan`, if it still fits the log, and writes a report into the store.
     ///
     /// # Errors
     /// [`RepairError::Changed`]; an error of writing. The originals are kept.
@@ -140,8 +140,8 @@ struct Report<'r> {
 }
 
 impl Report<'_> {
-    /// Writes it before anything is changed, so that what is kept is explained if nobody comes to
-    /// the end.
+    /// Writes the report before anything is changed, so that it explains the kept files even if the
+    /// repair is killed.
     fn begin(&self, store: &Path) -> Result<PathBuf, AppError> {
         let stem = format!("repair-{}", self.begun_at).replace(':', "-");
         let names = (1..).map(|n| {

@@ -1,8 +1,8 @@
 //! `repair`: first a plan that can be shown, then its execution.
 //!
-//! Bytes behind the head were never acknowledged and are settled. A lost head is found again from
-//! the segments. What is damaged before the head is replaced by a backup's bytes, if with them every
-//! line up to the present head continues the chain: nothing is guessed.
+//! Bytes after the head were never acknowledged and are settled. A lost head is found again from the
+//! segments. Damage before the head is replaced by a backup's bytes, if with them every line up to the
+//! present head continues the chain; nothing is guessed.
 //!
 //! Invariant: planning writes nothing and takes no lock.
 //! Invariant: bytes that are replaced or cut are first kept outside the log.
@@ -29,28 +29,28 @@ use crate::event_log::tail::Cutting;
 use crate::event_log::{FileLog, HeadFileState, LogError, Tail, segment};
 
 const THREADS: usize = 2;
-/// Of the founding.
+/// The most bytes of the founding event.
 const FIRST_LINE_BYTES_MAX: usize = 64 << 10;
 
-/// What is wrong with the log, and what would be done about it.
+/// The faults of the log, and their repair.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RepairPlan {
-    /// What was acknowledged and is not there any more, or not as it was.
+    /// Acknowledged bytes that are missing or changed.
     pub damage: Vec<Fault>,
     pub replacements: Vec<Replacement>,
-    /// Files that look like segments and hold nothing of this log's own.
+    /// Files with the names of segments that hold no events of this log.
     pub strays: Vec<String>,
-    /// What stands behind the head once the damage is gone, and the state of the head file.
+    /// The bytes after the head once the damage is repaired, and the state of the head file.
     pub tail: Tail,
 }
 
-/// A segment whose beginning is taken from a backup.
+/// A segment whose first bytes are taken from a backup.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replacement {
     pub segment: Sequence,
     /// Bytes of the backup.
     pub from_backup: u64,
-    /// Bytes behind them that stay as they are; `None` if the backup holds the whole segment.
+    /// The number of later bytes that stay; `None` if the backup holds the whole segment.
     pub stay: Option<u64>,
 }
 
@@ -66,21 +66,20 @@ impl RepairPlan {
     }
 }
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Repaired {
-    /// Where the bytes are that were replaced or cut.
+    /// The place of the bytes that were replaced or cut.
     pub kept: PathBuf,
     pub report: PathBuf,
 }
 
 impl App<'_> {
-    /// Looks for whatever is wrong with the log and what can be done about it, with the backup in
-    /// `from` if there is one. `progress` is told the bytes that are checked, of the log and of the
-    /// backup in turn.
+    /// Finds all faults of the log and their repair, with the backup in `from` if there is one.
+    /// `progress` gets the checked bytes, of the log and of the backup in turn.
     ///
     /// # Errors
-    /// [`RepairError`] if the log cannot be made whole so.
+    /// [`RepairError`] if the log cannot be made whole in this way.
     pub fn plan_repair(
         &self,
         from: Option<&Path>,
@@ -102,8 +101,8 @@ impl App<'_> {
         }
     }
 
-    /// A head that is sound says what was acknowledged. Otherwise the segments do, and what looks
-    /// like a torn tail of theirs may be in the backup.
+    /// If the head is sound, it names the last acknowledged event. Otherwise the segments do, and a
+    /// torn tail of theirs may be whole in the backup.
     fn plan_without_damage(
         &self,
         from: Option<&Path>,
@@ -135,7 +134,7 @@ impl App<'_> {
         check_files(&backup, &extent, progress)?;
         let log = self.log_files()?;
         let listed = segment::list(&log)?;
-        // Of the segment that the backup ends in, the log may have got more since.
+        // The segment in which the backup ends may have grown since.
         let goes_on = |segment| {
             segment == extent.head.segment && !listed.contains(&extent.head.sequence.next())
         };
@@ -188,7 +187,7 @@ impl App<'_> {
         })
     }
 
-    /// Whether something stands behind a segment that the backup holds whole.
+    /// Whether bytes follow a segment that the backup holds whole.
     fn is_overfull(&self, prefix: &SegmentPrefix, extent: &Extent) -> bool {
         prefix.segment < extent.head.segment && self.length(prefix.segment) > prefix.bytes
     }
@@ -231,7 +230,8 @@ impl App<'_> {
         })
     }
 
-    /// With a head its hash proves whose log it is. Without one the first line has to.
+    /// Checks that log and backup belong to one company: by the hash of the head, or without a head
+    /// by the first line.
     fn check_company(&self, manifest: &Manifest, from: &Path) -> Result<(), AppError> {
         let what = match self.founded_company() {
             Some(company) if company == manifest.company_id => return Ok(()),
@@ -262,8 +262,8 @@ impl App<'_> {
 }
 
 /// # Errors
-/// [`LogError::Damaged`] if not even people who approve of it may have the tail cut: then nothing
-/// tells where the log ends.
+/// [`LogError::Damaged`] if the tail may not be cut even with approval, because the end of the log
+/// is unknown.
 fn tail_to_settle(log: &FileLog) -> Result<Tail, LogError> {
     let tail = log.tail()?;
     tail.check(Cutting::Approved)?;
@@ -285,7 +285,7 @@ fn damage_of(audit: Audit) -> DamageFound {
     DamageFound { listed, count }
 }
 
-/// The overlay must be whole up to the present head.
+/// Checks that the overlay is whole up to the present head.
 fn check_overlay(
     overlay: &FileLog,
     extent: &Extent,
@@ -311,7 +311,7 @@ fn check_overlay(
     Ok(())
 }
 
-/// It must hold the backup.
+/// Checks that the overlay contains the backup.
 fn check_past(overlay: &FileLog, extent: &Extent, from: &Path) -> Result<(), AppError> {
     match overlay.read_after(extent.head.sequence, &extent.head.hash) {
         Ok(_) => Ok(()),

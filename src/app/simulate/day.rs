@@ -1,4 +1,4 @@
-//! One simulated day: who does which command at which time, until the date is closed.
+//! One simulated day: the commands of each user with their times, until the date is closed.
 
 use std::rc::Rc;
 
@@ -18,17 +18,17 @@ use crate::domain::user::{Deactivate, Register, SetRole, User};
 use crate::event_log::Batch;
 use crate::state::StateIndex;
 
-/// Nobody is sent away from an office as small as this.
+/// In a smaller office nobody is deactivated.
 const STAFF_MIN: usize = 4;
 const MINUTE_MICROS: usize = 60_000_000;
 
-/// The people, what lies open, and the way into the log.
+/// The users, the open tasks, and the way into the log.
 pub(super) struct Office<'o, 'p, 'l, 'd> {
     index: &'o StateIndex,
     appender: BatchAppender<'p, 'l, 'd>,
     dice: SeededDice,
     admin: Rc<User>,
-    /// Every active person; those who were there before the simulation come first.
+    /// All active users; those from before the simulation come first.
     staff: Vec<Rc<User>>,
     residents: usize,
     open: Vec<OpenTask>,
@@ -42,7 +42,7 @@ struct OpenTask {
     assignee: UserId,
 }
 
-/// Something that happens in the course of a day.
+/// An event of a day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
     Create,
@@ -102,7 +102,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 full_name,
                 email,
             } = names.next();
-            // The first is a developer, so that even the smallest company has somebody to hand tasks to.
+            // The first is a developer, so that even the smallest company has an eligible user.
             let role = match nth {
                 1 => Role::Manager,
                 2 => Role::Accountant,
@@ -158,7 +158,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         Ok(())
     }
 
-    /// What happens when, in order.
+    /// The events of a day with their times, in order.
     fn agenda(&mut self, hours: &Hours) -> Vec<(EventTime, Moment)> {
         let (tasks, open) = (self.tasks_per_day as usize, self.open.len());
         let completions = tasks * 4 / 5 + open / 15;
@@ -189,7 +189,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         agenda
     }
 
-    /// Who does what; `None` if just now there is nobody or nothing for it.
+    /// The actor and command of an event; `None` if there is no suitable user or task now.
     fn think_of(&mut self, moment: Moment) -> Option<(Rc<User>, Command)> {
         match moment {
             Moment::Create if !self.staff.iter().any(|user| user.is_eligible()) => None,
@@ -242,7 +242,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
     fn think_of_completing(&mut self) -> Option<(Rc<User>, Command)> {
         let nth = (!self.open.is_empty()).then(|| self.dice.below(self.open.len()))?;
         let OpenTask { number, assignee } = self.open[nth];
-        // Those who left keep their tasks until the next reshuffle.
+        // Deactivated users keep their tasks until the next reshuffle.
         let holder = Rc::clone(self.staff.iter().find(|user| user.id == assignee)?);
         self.open.swap_remove(nth);
         Some((
@@ -259,7 +259,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             .iter()
             .filter(is_worker)
             .collect();
-        // The last one stays and keeps their role: somebody has to do the work.
+        // The last worker stays and keeps their role, because somebody has to do the work.
         (workers.len() > 1).then(|| Rc::clone(workers[self.dice.below(workers.len())]))
     }
 

@@ -63,8 +63,8 @@ const DESCRIPTIONS: [&str; 5] = [
     "Done when nobody screams for an hour, weekends included.",
 ];
 
-/// A task that somebody thinks up. Three of four titles are Cyrillic, one of four tasks has a
-/// jira id, one of five a description.
+/// A random task. Three of four titles are Cyrillic, one of four tasks has a jira id, one of five a
+/// description.
 pub(super) fn think_up(dice: &mut dyn Dice) -> Command {
     let title = if dice.below(4) < 3 {
         joined(dice, &CYRILLIC.0, &CYRILLIC.1)

@@ -1,9 +1,9 @@
 //! Simulates a company: finished days of a made-up past, for demonstrations, load and benchmarks.
 //!
-//! Everything goes through the rules, under one writer lock: `people` are registered, think up
-//! `errands` and finish them in the course of `day`s, each of which is closed after midnight.
+//! Everything goes through the rules, under one writer lock: `people` are registered, create
+//! `errands` and complete them during `day`s; each day is closed after midnight.
 //!
-//! Invariant: the same seed on the same store gives the same events, ids and times included.
+//! Invariant: the same seed on the same store gives the same events, including ids and times.
 
 mod day;
 mod errands;
@@ -33,37 +33,37 @@ use crate::event_log::Hash;
 use crate::turn::index::index_at_head;
 use day::Office;
 
-/// What to play.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Simulation {
-    /// Finished days, the last of which is yesterday.
+    /// The number of finished days; the last one is yesterday.
     pub days: u32,
-    /// How many people are registered.
+    /// The number of popugs to register.
     pub popugs: u32,
     pub tasks_per_day: u32,
     pub seed: u64,
 }
 
-/// What was played.
+/// The result of a simulation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Simulated {
     pub first_date: BusinessDate,
     pub last_date: BusinessDate,
-    /// Commands that were carried out, closes not among them.
+    /// The number of commands, without closes.
     pub commands: u64,
-    /// Those of accounting included, those of `after` not.
+    /// Including the events of accounting, without those of `after`.
     pub appended_events: u64,
     pub closed_dates: Vec<BusinessDate>,
 }
 
 impl App<'_> {
-    /// Plays the days of `simulation` as `caller` and leaves all consumers at the head. `after` is
-    /// called when everything is appended and no lock is held; it brings the notifier there. In a
-    /// draft the consumers stay where they are.
-    /// `progress` is told the days that are done.
+    /// Plays the days of `simulation` for `caller` and leaves all consumers at the head. `after` is
+    /// called when everything is appended and no lock is held; it brings the notifier to the head.
+    /// In a draft the consumers stay where they are. `progress` gets the number of finished days.
     ///
     /// # Errors
-    /// [`AppError::NoRoom`] if the days begin before the log's last event; nothing is appended.
+    /// [`AppError::NoRoom`] if the days would begin before the log's last event; nothing is
+    /// appended.
     pub fn simulate(
         &self,
         caller: &Caller,
@@ -146,7 +146,7 @@ impl App<'_> {
     }
 }
 
-/// The dates to be played.
+/// The dates to play.
 struct Period {
     dates: Vec<BusinessDate>,
     opens: EventTime,
@@ -183,13 +183,13 @@ impl Period {
     }
 }
 
-/// When a date is worked on.
+/// The working hours of a date.
 struct Hours {
     date: BusinessDate,
-    /// Nine o'clock, and a night is never so short that it were not the same date.
+    /// Nine o'clock; never so early that it belongs to another date.
     begin: EventTime,
     end: EventTime,
-    /// Between these two the date is closed.
+    /// The date is closed between these two.
     over: EventTime,
     now: EventTime,
 }
@@ -213,8 +213,8 @@ impl Hours {
     }
 }
 
-/// Dice that a seed and a place in the log determine, so that a second simulation with the same
-/// seed makes no id twice.
+/// Dice that depend on a seed and a place in the log, so that a second simulation with the same
+/// seed repeats no id.
 struct SeededDice(ChaCha12Rng);
 
 impl SeededDice {

@@ -30,7 +30,7 @@ const CYRILLIC: [(&str, &str); 24] = [
     ("Алёна", "alyona"),
 ];
 
-/// Surnames that have one form for everybody: kinds of parrots.
+/// Surnames with one form for every gender: kinds of parrots.
 const CYRILLIC_KINDS: [(&str, &str); 10] = [
     ("Жако", "zhako"),
     ("Ара", "ara"),
@@ -76,14 +76,14 @@ const LATIN_KINDS: [(&str, &str); 10] = [
     ("Caique", "caique"),
 ];
 
-/// Somebody to be registered.
+/// A user to be registered.
 pub(super) struct Person {
     pub login: String,
     pub full_name: String,
     pub email: String,
 }
 
-/// Everybody has another login, and none of those that are taken.
+/// Gives each user a free login.
 pub(super) struct Names {
     taken: HashSet<String>,
     next: usize,

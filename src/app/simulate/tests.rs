@@ -19,7 +19,7 @@ const SMALL: Simulation = Simulation {
     tasks_per_day: 20,
     seed: 7,
 };
-/// A moment in Moscow before the first of fifteen days that end before 22 November.
+/// A time in Moscow before the first of fifteen days that end before 22 November.
 const EARLY: &str = "2026-11-06T12:00:00Z";
 
 fn simulate(store: &Store, simulation: &Simulation) -> Result<Simulated, AppError> {

@@ -12,7 +12,7 @@ use crate::state::{Checkpoint, StateError, StateIndex};
 use crate::store::write_ahead::is_mark_of_checkpoint;
 use crate::store::{Database, StoreError, Tables};
 
-/// The files that can be compared with a rebuild, and up to where.
+/// The files that can be compared with a rebuild, and the last event of each.
 pub(super) struct LiveFiles {
     pub accounting: Option<(Database, Checkpoint)>,
     pub analytics: Option<(Database, Checkpoint)>,
@@ -21,7 +21,7 @@ pub(super) struct LiveFiles {
 }
 
 impl App<'_> {
-    /// If `deep`, every byte of the files is read.
+    /// Checks all files; if `deep`, every byte of them is read.
     pub(super) fn check_checkpoints(
         &self,
         deep: bool,
@@ -134,7 +134,7 @@ impl App<'_> {
         })
     }
 
-    /// What `open` finds in a file, unless it is of another code version.
+    /// The file that `open` opens, unless it is of another code version.
     fn sqlite_file<T>(
         &self,
         path: &Path,

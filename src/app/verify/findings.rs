@@ -1,4 +1,4 @@
-//! The findings of a verification, in the words for people and scripts.
+//! The findings of a verification, in words for people and scripts.
 
 use serde::Serialize;
 
@@ -20,13 +20,13 @@ const HEAD: &str = "popug-cli repair writes the head file anew, as the next writ
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Findings {
     pub checked_events: u64,
-    /// Of lines.
+    /// The bytes of the checked lines.
     pub checked_bytes: u64,
-    /// `None` if nothing tells where the log ends.
+    /// `None` if the end of the log is unknown.
     pub head: Option<Head>,
-    /// Worth knowing, nothing is wrong.
+    /// Facts that are no faults.
     pub notes: Vec<String>,
-    /// What was acknowledged is not there any more, or not as it was: exit 12.
+    /// Acknowledged bytes are missing or changed: exit 12.
     pub damage: Vec<Damage>,
     /// Other violations of the rules: exit 7.
     pub violations: Vec<Violation>,
@@ -51,7 +51,7 @@ pub struct Violation {
     /// The rule of docs/RULES.md, `I1` to `I14`; or `head`, `envelope`, `decoding`, `schema` or
     /// `checkpoint`.
     pub invariant: &'static str,
-    /// An event, a file or a table's row.
+    /// An event, a file or a row of a table.
     pub place: String,
     pub what: String,
     pub remedy: String,
@@ -127,7 +127,7 @@ impl Findings {
             names.join(", ")
         );
         let newer = "a newer popug-cli wrote it: use that one";
-        // Where the state index stops, nobody can decide anything.
+        // If the state index stops, no command can be decided.
         let remedy = if stopped.contains(&Consumer::Tracker) {
             newer.to_owned()
         } else {
@@ -145,7 +145,7 @@ impl Findings {
         });
     }
 
-    /// A file that `popug-cli consume NAME --rebuild` makes anew.
+    /// The finding about a file that `popug-cli consume NAME --rebuild` rebuilds.
     pub(super) fn rebuildable(
         &mut self,
         invariant: &'static str,

@@ -1,10 +1,10 @@
-//! `verify`: checks that the log is what was acknowledged and that the tables agree with it.
+//! `verify`: checks that the log is the acknowledged one and that the tables agree with it.
 //!
 //! Every line, the head, the checkpoints and the sums of the tables are always checked
-//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also holds every line
-//! against its JSON Schema. It reads the log once more and decodes each line once (`reading`): the
-//! books are decided a second time and compared with the log (`replay`), every table is rebuilt in
-//! a directory of its own (`rebuilds`) and compared with the live one (`tables`).
+//! ([`crate::event_log::audit`], `checkpoints`, `money`). A deep verification also checks every
+//! line against its JSON Schema. It reads the log once more and decodes each line once (`reading`):
+//! the books are decided a second time and compared with the log (`replay`), every table is rebuilt
+//! in a directory of its own (`rebuilds`) and compared with the live one (`tables`).
 //!
 //! Invariant: the store is only read. Nothing in it is created, changed, repaired or locked for
 //! writing, so a store on a read-only medium can be verified.
@@ -40,27 +40,27 @@ use replay::Replay;
 use scratch::Scratch;
 use tables::check_tables;
 
-/// What is being checked. Progress is counted in bytes of lines, then in events.
+/// The step of a verification. Progress is counted in bytes of lines, then in events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     Lines,
     History,
 }
 
-/// Told how much of a step is done, of how much.
+/// Called with the step, its finished part and its total.
 pub type Progress<'a> = &'a dyn Fn(Step, u64, u64);
 
-/// Lines are checked on this many threads.
+/// The number of threads that check lines.
 const THREADS: usize = 2;
-/// How many chunks wait for a follower that is slower than the others.
+/// The number of chunks that may wait for a follower that is slower than the others.
 const CHUNKS_AHEAD: usize = 1;
 
 impl App<'_> {
     /// Verifies the store.
     ///
     /// # Errors
-    /// If something cannot be read at all, was written by a newer program, or is in use by another
-    /// process for longer than the lock wait. Whatever is found wrong is a finding, not an error.
+    /// If a file cannot be read at all, was written by a newer program, or is in use by another
+    /// process for longer than the lock wait. Every fault of the store is a finding, not an error.
     pub fn verify(&self, deep: bool, progress: Progress<'_>) -> Result<Findings, AppError> {
         let depth = if deep {
             Depth::Schemas
@@ -99,13 +99,13 @@ impl App<'_> {
         Ok(findings)
     }
 
-    /// The decisions about dead letters at these events. They are read from the log: the state index may
-    /// be wrong.
+    /// The decisions about dead letters at these events, read from the log, because the state index
+    /// may be wrong.
     fn decisions(&self, places: &[Sequence]) -> Result<Vec<Resolution>, AppError> {
         let mut decisions = Vec::new();
         for at in places {
             let line = match self.log.line(*at) {
-                // The damage was found line by line.
+                // The audit of the lines reports the damage.
                 Err(LogError::Damaged { .. }) => continue,
                 line => line?,
             };
@@ -114,8 +114,8 @@ impl App<'_> {
         Ok(decisions)
     }
 
-    /// Replays the log and rebuilds the tables in one reading, and tells what differs. Events of unknown
-    /// versions are passed over; `unreadable` is the first of them.
+    /// Replays the log and rebuilds the tables in one reading, and reports the differences. Events
+    /// of unknown versions are skipped; `unreadable` is the first of them.
     fn check_deeply(
         &self,
         files: &LiveFiles,
@@ -157,12 +157,12 @@ impl App<'_> {
     }
 }
 
-/// Reads the log to its head, on a thread of its own. `replay` and the two DuckDB files follow it on
-/// one thread each; the SQLite files follow on this one, which they cannot leave. How far a rebuild
-/// came it says itself.
+/// Reads the log to its head, on a thread of its own. `replay` and the two DuckDB files follow it
+/// on one thread each; the SQLite files follow on this one, which they cannot leave. Each rebuild
+/// knows its own end.
 ///
 /// # Errors
-/// The first event that cannot be read; the events before it were followed.
+/// The first unreadable event; the events before it were applied.
 fn read_log(
     log: &FileLog,
     decisions: &[Resolution],

@@ -1,4 +1,4 @@
-//! Checks the money in the tables, against itself and against the entries in the log.
+//! Checks the money in the tables: against itself and against the entries in the log.
 
 use crate::app::verify::Findings;
 use crate::app::{App, AppError};
@@ -10,21 +10,21 @@ use crate::domain::ledger::tally::Tally;
 use crate::state::{Checkpoint, Resolution};
 use crate::store::{Database, StoreError, Tables};
 
-/// What the tables of one consumer say about money.
+/// The sums in the tables of one consumer.
 pub(super) struct Statement {
     consumer: Consumer,
     file: &'static str,
     pub checkpoint: Checkpoint,
     tally: Tally,
-    /// How the tables contradict themselves.
+    /// The contradiction within the tables, if any.
     contradiction: Option<String>,
-    /// Why that could not be found out.
+    /// Why the contradiction could not be looked for.
     unread: Option<String>,
 }
 
 impl App<'_> {
-    /// Reads the tables and closes them again. Tables that cannot be read, are not there or are of another
-    /// version make no statement: `checkpoints` tells of them.
+    /// Reads the tables and closes them again. Tables that cannot be read, are missing or are of
+    /// another version are left out; `checkpoints` reports them.
     pub(super) fn statements(&self) -> Vec<Statement> {
         [
             (Tables::Accounting, Consumer::Accounting),
@@ -61,7 +61,8 @@ impl App<'_> {
         }))
     }
 
-    /// Holds what the tables said against what the lines add up to, if the log is sound and all of it is read.
+    /// Compares the sums of the tables with those of the lines, if the log is sound and was read as
+    /// a whole.
     pub(super) fn check_statements(
         &self,
         statements: &[Statement],
@@ -94,7 +95,7 @@ impl App<'_> {
             let mut found = |rule, what| {
                 findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what)
             };
-            // Tables of another log are told of by their checkpoint.
+            // The check of the checkpoints reports tables of another log.
             let is_of_this_log = self
                 .log
                 .read_after(said.checkpoint.sequence, &said.checkpoint.hash)

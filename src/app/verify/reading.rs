@@ -1,4 +1,4 @@
-//! A line of the log, decoded once for all that follow it: the replay of the books and a rebuild of
+//! A line of the log, decoded once for all followers: the replay of the books and a rebuild of
 //! every table.
 
 use std::collections::HashSet;
@@ -33,13 +33,13 @@ pub(super) struct Read {
     /// `None` if this program cannot read the event.
     pub recorded: Option<Recorded<'static>>,
     followed_by: Consumers,
-    /// The consumers that cannot go on here.
+    /// The consumers that stop here.
     stops: Consumers,
 }
 
 pub(super) type Chunks = Receiver<Arc<Chunk<Read>>>;
 
-/// A consumer whose tables are rebuilt: what it leaves out, and its last event.
+/// A consumer whose tables are rebuilt: its withheld events, and its last event.
 #[derive(Clone)]
 pub(super) struct Follower {
     pub withheld: Withheld,
@@ -73,7 +73,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Whether the consumer follows the line.
+    /// Whether the consumer reads the line.
     fn read(&self, line: &Line<'_>) -> Result<bool, LogError> {
         let concerns_the_index = self.consumer() == Consumer::Tracker;
         if concerns_the_index && line.command_hash.is_some() {
@@ -82,7 +82,7 @@ impl Follower {
         self.withheld.read(line).map(|recorded| recorded.is_some())
     }
 
-    /// The same, of a line that was decoded already.
+    /// The same, for a decoded line.
     fn follows(&self, line: &Line<'_>, recorded: Option<&Recorded<'_>>) -> Result<bool, LogError> {
         match recorded {
             Some(recorded) if self.withheld.is_empty() => {

@@ -1,4 +1,4 @@
-//! Tables made anew while the log is read, each as far as the live ones have come.
+//! Tables that are rebuilt while the log is read, each up to the checkpoint of the live ones.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::event_log::{FileLog, Hash, LogError};
 use crate::state::{Check, Checkpoint, Resolution, StateError, StateIndex};
 use crate::store::{Database, Tables};
 
-/// The tables of a SQLite file that differ, each with the first row that does.
+/// The tables of a SQLite file that differ, each with its first differing row.
 pub(super) type Differences = Vec<(&'static str, String)>;
 
 pub(super) struct Rebuilds<'f> {
@@ -31,13 +31,13 @@ pub(super) struct Rebuilds<'f> {
     pub lock_wait: Duration,
 }
 
-/// The state index. Every command needs it at the head, so it follows the log to its end, however far the live
-/// one is and if there is none.
+/// The state index. Every command needs it at the head, so it follows the log to its end, whatever
+/// the checkpoint of the live one is, and even if there is none.
 pub(super) struct IndexRebuild<'f> {
     follower: Follower,
     live: Option<&'f (StateIndex, Checkpoint)>,
     rebuilt: StateIndex,
-    /// Of the live index, once the rebuilt one has come as far.
+    /// The differences from the live index, set when the rebuilt one reaches its checkpoint.
     pub differences: Option<Differences>,
     pub ended: Result<(), ConsumeError>,
 }
@@ -53,7 +53,7 @@ pub(super) struct DuckDbRebuild {
     pub tables: Tables,
     pub path: PathBuf,
     pub follower: Follower,
-    /// Set when the log was read.
+    /// Set after the log was read.
     pub ended: Result<(), ConsumeError>,
 }
 
@@ -70,7 +70,7 @@ impl<'f> Rebuilds<'f> {
             let is_known = |made: &Resolution| made.sequence <= until.sequence;
             let known = &decisions[..decisions.partition_point(is_known)];
             let withheld = match Withheld::of(log, consumer, known) {
-                // The event that something was decided about is damaged, and the reading ends before it.
+                // The event of a decision is damaged, and the reading ends before it.
                 Err(ConsumeError::Log(LogError::Damaged { .. })) => Withheld::nothing(consumer),
                 withheld => withheld?,
             };
@@ -162,7 +162,7 @@ impl IndexRebuild<'_> {
         })
     }
 
-    /// The log was read. The tables that differ, or `None` if the index did not come so far.
+    /// The tables that differ after the log was read, or `None` if the index stopped before.
     ///
     /// # Errors
     /// What stopped it.
@@ -196,7 +196,7 @@ impl MailRebuild<'_> {
         }
     }
 
-    /// The log was read. The tables that differ.
+    /// The tables that differ after the log was read.
     ///
     /// # Errors
     /// What stopped the notifier.

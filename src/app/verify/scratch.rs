@@ -15,7 +15,7 @@ impl Scratch {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("popug-cli-verify-{}-{number}", std::process::id()));
-        // Left behind by a killed process that had our number.
+        // A leftover of a killed process that had our process id.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).map_err(|source| AppError::Io {
             action: "create",
@@ -32,7 +32,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Temporary files that stay are a nuisance, not a failure.
+        // Remaining temporary files are a nuisance, not an error.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -15,7 +15,7 @@ use crate::state::StateError;
 use crate::store::connecting::quoted;
 use crate::store::{Database, StoreError, Tables};
 
-/// Compares the live files with what was rebuilt while the log was read.
+/// Compares the live files with those that were rebuilt while the log was read.
 pub(super) fn check_tables(
     files: &LiveFiles,
     rebuilds: Rebuilds<'_>,
@@ -67,7 +67,7 @@ pub(super) fn check_tables(
     Ok(())
 }
 
-/// What a rebuild made. Where the log does not let it be made, that is told.
+/// The rebuilt file. If the log did not allow a rebuild, that is reported.
 fn comparable<T>(
     made: Result<T, ConsumeError>,
     consumer: Consumer,
@@ -110,7 +110,7 @@ fn check_state(index: IndexRebuild<'_>, findings: &mut Findings) -> Result<(), A
         findings,
     );
     match ended {
-        // The file was compared as far as it goes, and the event is told of already.
+        // The file was compared up to the event that was already reported.
         Err(ConsumeError::Log(error) | ConsumeError::State(StateError::Log(error)))
             if was_compared && is_of_an_event(&error) =>
         {
@@ -126,7 +126,7 @@ fn differ(consumer: Consumer, file: &str, differences: Differences, findings: &m
     }
 }
 
-/// Whether it is one event that cannot be read.
+/// Whether a single event cannot be read.
 fn is_of_an_event(error: &LogError) -> bool {
     matches!(
         error,
@@ -139,7 +139,7 @@ struct Difference {
     what: String,
 }
 
-/// Every table of `rebuilt` against the live one, as multisets of rows.
+/// Compares every table of `rebuilt` with the live one, as multisets of rows.
 fn differences(
     live: &Database,
     rebuilt: &Path,
@@ -177,7 +177,8 @@ fn differences(
     Ok(found)
 }
 
-/// Equal counts and equal sums of row hashes: equal. Only else are rows looked for.
+/// Tables with equal counts and equal sums of row hashes are equal. Otherwise the differing rows
+/// are looked for.
 fn compare(live: &Database, table: &str) -> Result<Option<String>, duckdb::Error> {
     let connection = live.connection();
     let digest = |of: &str| -> Result<(u64, String), duckdb::Error> {
@@ -209,7 +210,7 @@ fn compare(live: &Database, table: &str) -> Result<Option<String>, duckdb::Error
     )))
 }
 
-/// What both files can tell, each from its own tables: name, and what analytics and accounting say.
+/// The totals that both files have: name, and the queries for analytics and accounting.
 const TOTALS: [(&str, &str, &str); 3] = [
     (
         "fees, rewards, corrections and payouts by date",

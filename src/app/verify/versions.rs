@@ -1,7 +1,8 @@
 //! Events of known types in versions that this program does not know.
 //!
-//! An unknown type concerns nobody here. A known one in an unknown version stops every consumer that
-//! subscribes to it, unless the event, or an earlier one that it waits for, was set aside for that consumer.
+//! No consumer here reads an unknown type. A known type in an unknown version stops every consumer
+//! that subscribes to it, unless the event, or an earlier one for which it waits, was set aside for
+//! that consumer.
 
 use crate::app::verify::Findings;
 use crate::app::{App, AppError};
@@ -12,7 +13,7 @@ use crate::domain::id::Sequence;
 use crate::event_log::LogError;
 use crate::state::Resolution;
 
-/// More events than these are counted only.
+/// Further events are only counted.
 const STOPS_MAX: u64 = 1_000;
 
 impl App<'_> {
@@ -58,11 +59,11 @@ impl App<'_> {
         Ok(first)
     }
 
-    /// The state index leaves nothing out.
+    /// The state index leaves no event out.
     fn left_out(&self, consumer: Consumer, decisions: &[Resolution]) -> Result<Withheld, AppError> {
         match Withheld::of(&self.log, consumer, decisions) {
             _ if consumer == Consumer::Tracker => Ok(Withheld::nothing(consumer)),
-            // The event that something was decided about is damaged: that was told.
+            // The event of a decision is damaged, which was already reported.
             Err(ConsumeError::Log(LogError::Damaged { .. })) => Ok(Withheld::nothing(consumer)),
             withheld => Ok(withheld?),
         }

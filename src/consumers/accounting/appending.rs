@@ -1,7 +1,7 @@
-//! Appending one batch on a thread of its own while the next one is decided and encoded.
+//! Appends one batch on a thread of its own while the next one is decided and encoded.
 //!
-//! The rows of a batch are kept before the log has it. They wait in a transaction that an error ends
-//! without a commit.
+//! The rows of a batch are kept before the log has it. They wait in a transaction that is not
+//! committed after an error.
 
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -15,11 +15,12 @@ use crate::turn::index::{catch_up, open_index};
 pub(super) struct Appending<'s, 'e> {
     threads: &'s Scope<'s, 'e>,
     underway: Option<Underway<'s>>,
-    /// The state index is moved over the entries, so that no command has to read them.
+    /// The checkpoint of the state index is moved past the entries, so that no command has to read
+    /// them.
     index: Option<StateIndex>,
 }
 
-/// A batch on its way into the log.
+/// A batch that is being appended.
 struct Underway<'s> {
     /// The event before the batch, and its last event.
     before: Checkpoint,
@@ -71,7 +72,7 @@ impl<'s, 'e> Appending<'s, 'e> {
         last
     }
 
-    /// Waits until the log has the batch that is on its way.
+    /// Waits until the log has the batch that is being appended.
     ///
     /// # Errors
     /// If it could not be appended, or the state index cannot follow.
@@ -99,7 +100,7 @@ impl<'s, 'e> Appending<'s, 'e> {
     }
 }
 
-/// Encodes the batch behind the event `last`.
+/// Encodes the batch to follow the event `last`.
 pub(super) fn encoded_behind(last: &Checkpoint, batch: &Batch) -> Result<Encoded, LogError> {
     Encoded::behind(last.sequence, last.hash, std::slice::from_ref(batch))
 }

@@ -16,13 +16,13 @@ use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 use crate::turn::clock::stamp;
 
-/// Which dates to close, and as whom.
+/// The dates to close, and the closing user.
 #[derive(Clone, Debug)]
 pub struct CloseRequest {
     pub by: UserId,
-    /// The last date to close; absent: every finished one.
+    /// The last date to close; `None` for every finished one.
     pub through: Option<BusinessDate>,
-    /// The key of the imported row that asks for the close.
+    /// The key of the imported row that requests the close.
     pub imported: Option<String>,
 }
 
@@ -30,15 +30,15 @@ pub struct CloseRequest {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Closed {
     pub day: DayClosed,
-    /// Where its `day.closed` stands.
+    /// The sequence of its `day.closed`.
     pub sequence: Sequence,
 }
 
-/// What came of closing dates.
+/// The result of closing dates.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Closes {
     pub closed: Vec<Closed>,
-    /// How the date that was asked for had been closed before.
+    /// The former close of the requested date, if it was already closed.
     pub already_closed: Option<Closed>,
     /// The date at which the run ended early, and the event that is set aside.
     pub blocked: Option<(BusinessDate, Sequence)>,
@@ -48,7 +48,7 @@ impl Closes {
     /// The dates that were closed.
     ///
     /// # Errors
-    /// [`Rejection::DateBlocked`]; what was closed before stays closed.
+    /// [`Rejection::DateBlocked`]; dates that were closed before it stay closed.
     pub fn unblocked(self) -> Result<Vec<Closed>, Rejection> {
         match self.blocked {
             Some((date, sequence)) => Err(Rejection::DateBlocked { date, sequence }),
@@ -58,7 +58,7 @@ impl Closes {
 }
 
 impl Accounting<'_> {
-    /// Closes every finished open date that is asked for, oldest first, and ends with nothing owed.
+    /// Closes the requested finished open dates, oldest first, and ends with nothing owed.
     ///
     /// # Errors
     /// If `through` is not over or lies before the founding; nothing is closed then.
@@ -68,7 +68,7 @@ impl Accounting<'_> {
         access: &mut WriterAccess<'_, 'l>,
         request: &CloseRequest,
     ) -> Result<Closes, ConsumeError> {
-        // Refused before anything is appended.
+        // The request is refused before anything is appended.
         self.catch_up(around, None)?;
         if let Some(date) = request.through {
             self.projection
@@ -148,7 +148,7 @@ impl Accounting<'_> {
         }
     }
 
-    /// Whether an event that came in meanwhile belongs to the date that is about to be closed.
+    /// Whether an absorbed event belongs to the date that is being closed.
     fn touches_open_date(&self, absorbed: &[Recorded<'_>]) -> bool {
         let books = self.projection.common.books();
         let date = books.first_open_date();
@@ -160,8 +160,7 @@ impl Accounting<'_> {
     }
 }
 
-/// The balance at the end of `date` of everybody who is in the black then, in minor units, worked out
-/// from the entries alone.
+/// The positive balances at the end of `date`, in minor units, computed from the entries alone.
 fn due_by_entries(
     database: &Database,
     date: BusinessDate,
@@ -179,7 +178,7 @@ fn due_by_entries(
     read().map_err(database.failed("read"))
 }
 
-/// A payout cannot be taken back, so the balances it was decided from are held against the entries first.
+/// Compares the payouts with the sums of the entries first, because a payout cannot be taken back.
 fn check_payouts(
     date: BusinessDate,
     facts: &[Fact],

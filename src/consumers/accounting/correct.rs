@@ -1,4 +1,4 @@
-//! Corrects an entry: the caller appends what is decided here, as for any other request.
+//! Corrects an entry: the caller appends the decision, as for any other request.
 
 use crate::consumers::ConsumeError;
 use crate::consumers::accounting::Accounting;
@@ -14,7 +14,7 @@ use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 
 impl Accounting<'_> {
-    /// The entry that is to be corrected, from tables that have followed the log.
+    /// The entry to correct, from tables at the head.
     ///
     /// # Errors
     /// [`Rejection::UnknownEntry`]
@@ -23,9 +23,9 @@ impl Accounting<'_> {
         around: &Surroundings<'_>,
         entry: EntryId,
     ) -> Result<Original, ConsumeError> {
-        // Entries that task events are still owed can wait: a refusal appends nothing.
+        // Entries that are owed for task events can wait: a refusal appends nothing.
         self.catch_up(around, None)?;
-        // The original, and what is corrected of it already, may be among what was just read.
+        // The original and its earlier corrections may be among the events that were just read.
         self.projection.flush()?;
         let original = load_original(self.projection.database, entry)?;
         Ok(original.ok_or_else(|| Rejection::UnknownEntry {
@@ -33,11 +33,11 @@ impl Accounting<'_> {
         })?)
     }
 
-    /// Under the writer lock: decides the correcting entry, whose event has the id `id`. Nothing is
-    /// posted to the books; they follow the entry when the log has it.
+    /// Decides the correcting entry, whose event has the id `id`, under the writer lock. The books
+    /// post the entry only when the log has it.
     ///
     /// # Errors
-    /// The rejection of rule A7 that holds first; [`Rejection::BooksIncomplete`]
+    /// The first rejection by rule A7; [`Rejection::BooksIncomplete`]
     pub fn decide_correction(
         &mut self,
         around: &Surroundings<'_>,
@@ -62,7 +62,7 @@ impl Accounting<'_> {
     }
 }
 
-/// Balance and date of a correction would be wrong on books that lack an event.
+/// The event that the books lack; balance and date of a correction would be wrong without it.
 fn decided_without(
     sequence: Sequence,
     decided: Result<BalanceChanged, Rejection>,
@@ -73,7 +73,7 @@ fn decided_without(
     }
 }
 
-/// An entry and its event have one id.
+/// The event of an entry has the entry's id.
 fn original_event(original: &Original) -> EventId {
     EventId::from_uuid(original.entry_id.uuid())
 }

@@ -1,9 +1,9 @@
 //! Accounting: the ledger.
 //!
-//! `catch_up` fills the tables from events alone. `reaction` decides the entries that task events
-//! are owed, `close` pays dates out, `correct` reverses entries; all three append under the
-//! writer lock after the books have followed everything up to the head. `owed` tells how far the
-//! entries have come.
+//! `catch_up` fills the tables from events alone. `reaction` decides the entries that are owed for
+//! task events, `close` pays dates out, `correct` reverses entries; all three append under the
+//! writer lock after the books have followed everything up to the head. `owed` finds the last event
+//! whose entries are posted.
 
 mod appending;
 mod close;
@@ -33,14 +33,14 @@ use crate::turn::Surroundings;
 use owed::last_sequence;
 use reaction::TaskAccounts;
 
-/// The ledger's tables and books, somewhere on the way to the head.
+/// The ledger's tables and books, at some event of the log.
 pub struct Accounting<'d> {
     projection: Projection<'d, AccountingTables>,
     accounts: TaskAccounts,
     appended: u64,
 }
 
-/// A batch that is to be appended under the writer lock.
+/// A batch to append under the writer lock.
 struct Proposal {
     actor: Actor,
     command_id: String,
@@ -82,18 +82,19 @@ impl<'d> Accounting<'d> {
         self.projection.position()
     }
 
-    /// Events read and events appended so far.
+    /// The numbers of events read and appended so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.projection.applied(), self.appended)
     }
 
-    /// Whether nothing is owed for the log up to `until`. The entries themselves may not be read yet.
+    /// Whether nothing is owed for the log up to `until`. The entries themselves may not be read
+    /// yet.
     pub fn has_reacted_to(&self, until: Sequence) -> bool {
         self.position().sequence >= until && self.projection.own.progress.has_reacted_to(until)
     }
 
-    /// Projects and reacts until the head is reached and nothing is owed, or until `deadline`.
-    /// True when all is done.
+    /// Projects and reacts until the head is reached and nothing is owed, or until `deadline`. True
+    /// if all is done.
     pub fn advance<'l>(
         &mut self,
         around: &Surroundings<'l>,
@@ -123,8 +124,8 @@ impl<'d> Accounting<'d> {
         Ok(done)
     }
 
-    /// Reads on to the head, or until `deadline`; never reacts. True at the head. The rows wait for
-    /// [`Accounting::commit`].
+    /// Reads to the head, or until `deadline`, without reacting. True at the head. The rows wait
+    /// for [`Accounting::commit`].
     pub fn catch_up(
         &mut self,
         around: &Surroundings<'_>,
@@ -148,8 +149,8 @@ impl<'d> Accounting<'d> {
         self.projection.commit()
     }
 
-    /// Under the writer lock: follows what others appended since. That may be anything but
-    /// accounting's own events, because accounting.lock keeps every other accountant out.
+    /// Applies the events that other processes appended, under the writer lock. None of them can be
+    /// an event of accounting, because accounting.lock excludes other accounting processes.
     fn absorb(
         &mut self,
         around: &Surroundings<'_>,
@@ -181,8 +182,9 @@ impl<'d> Accounting<'d> {
         Ok(absorbed)
     }
 
-    /// Under the writer lock: appends what was decided and keeps its rows. The books have posted
-    /// the facts already; after an error they are ahead of the log and this value is of no use.
+    /// Appends the decided facts under the writer lock and keeps their rows. The books have already
+    /// posted the facts, so after an error they are ahead of the log and this value must be
+    /// dropped.
     fn append(
         &mut self,
         writer: &mut Writer<'_>,

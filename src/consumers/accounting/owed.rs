@@ -1,7 +1,8 @@
 //! The last event whose entries are posted, read from the tables.
 //!
-//! A checkpoint says what was read. A task event that was read and is not charged or credited yet is owed: the
-//! reaction has not come to it, or cannot get past the one before it.
+//! A checkpoint is the last event that was read. An entry is owed for a task event that was read
+//! and has no charge or credit yet, because the reaction has not reached it or is stopped before
+//! it.
 
 use duckdb::OptionalExt;
 
@@ -22,8 +23,9 @@ pub(super) fn is_cause(kind: EventKind) -> bool {
 
 /// How far the reaction has come, in memory.
 ///
-/// Invariant: every cause up to `reacted_through` has its price or entry in the log, or is withheld, or was
-/// released from the dead letters since; no cause behind it has one. Rows that wait for DuckDB count.
+/// Invariant: every cause up to `reacted_through` has its price or entry in the log, or is
+/// withheld, or was released from the dead letters later; no cause after it has one. Rows that wait
+/// for DuckDB count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     reacted_through: Sequence,
@@ -31,7 +33,7 @@ pub(super) struct Progress {
     last_cause: Sequence,
 }
 
-/// Causes that are owed: those behind `after`, up to `last`.
+/// The causes without entries: those after `after`, up to `last`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owed {
     pub after: Sequence,
@@ -79,12 +81,12 @@ impl Progress {
     }
 }
 
-/// The last cause that has a price or an entry, as far as the tables know.
+/// The last cause that has a price or an entry in the tables.
 pub(super) fn last_reacted(database: &Database) -> Result<Sequence, StoreError> {
     last_sequence(database, LAST_REACTED)
 }
 
-/// The causes up to `last` that neither a price nor an entry follows from.
+/// The causes up to `last` that have neither a price nor an entry.
 pub(super) fn without_entries(
     database: &Database,
     last: Sequence,
@@ -103,16 +105,13 @@ pub(super) fn without_entries(
     query().map_err(database.failed("read"))
 }
 
-/// The first event that the ledger does not say all of, as far as the tables know: one without its entry, or one of
-/// the books that is set aside.
-///
-/// # Errors
-/// If they cannot be read.
+/// The first event that is missing from the ledger's tables: a task event without its entry, or an
+/// event of the books that is set aside.
 pub fn first_owed(
     database: &Database,
     withheld: &Withheld,
 ) -> Result<Option<Sequence>, StoreError> {
-    // As a rule the last cause has its entry, and there is nothing to look for.
+    // Usually the last cause has its entry, and no query is needed.
     if withheld.is_empty()
         && last_sequence(database, LAST_CAUSE)? <= last_sequence(database, LAST_CHARGED)?
     {
@@ -129,18 +128,13 @@ pub fn first_owed(
         .min())
 }
 
-/// Whether an entry follows from an event behind `through`.
-///
-/// # Errors
-/// If the tables cannot be read.
+/// Whether an event after `through` has an entry.
 pub fn has_entries_behind(database: &Database, through: Sequence) -> Result<bool, StoreError> {
     Ok(last_sequence(database, LAST_CHARGED)? > through)
 }
 
-/// The event that no entry can follow from, as far as the tables know: nothing is decided from it on.
-///
-/// # Errors
-/// If they cannot be read.
+/// The event for which no entry can be decided, according to the tables; nothing is decided from
+/// there on.
 pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, StoreError> {
     let sql = format!(
         "{} SELECT sequence, task_id::VARCHAR FROM owed
@@ -162,7 +156,7 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
         .query_row(&sql, [], read)
         .optional()
         .map_err(database.failed("read"))?;
-    // Tables that have not heard of the decision yet still have the event.
+    // Tables that have not followed the decision yet still have the event.
     let found = found.filter(|(sequence, subject)| !withheld.withholds(*sequence, subject));
     Ok(found.map(|(sequence, subject)| Stop {
         sequence,
@@ -191,8 +185,8 @@ fn owed_behind(after: Sequence) -> String {
     )
 }
 
-/// Up to here nothing needs to be looked for. An event that was released has no entry though later ones do, and so
-/// has one whose entry is set aside.
+/// Every cause up to here has its entry. A released event may have none although later ones do, and
+/// so may an event whose entry is set aside.
 fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, StoreError> {
     if withheld.missing_from_the_books().is_some() {
         return Ok(Sequence::ZERO);
@@ -205,8 +199,8 @@ fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, 
 
 const LAST_CHARGED: &str = "SELECT max(cause_sequence) FROM entries";
 
-/// A price stands apart from its first fee where the assignment waits for something set aside, or
-/// never came.
+/// A price has no fee beside it if the assignment waits for an event that is set aside, or never
+/// came.
 const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS last FROM entries
     UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 

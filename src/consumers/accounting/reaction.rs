@@ -1,8 +1,8 @@
-//! Turns task events into entries: reads them again from the end of the last reaction on, decides,
-//! appends.
+//! Decides the entries of task events and appends them: reads the events again after the last one
+//! that has its entry.
 //!
-//! Causes are read from the log a second time, behind the last one that was reacted to. Causes that were
-//! released from the dead letters since come first. While one batch is appended, the next is decided.
+//! Causes that were released from the dead letters later come first. While one batch is appended,
+//! the next is decided.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const BATCH_EVENTS_MAX: usize = 10_000;
 /// The most tasks kept in memory between two batches. Others are looked up in the tables.
 const ACCOUNTS_MAX: usize = 200_000;
 
-/// The tasks that the next causes are about, as far as they are in memory.
+/// The tasks of the next causes, as far as they are in memory.
 pub(super) type TaskAccounts = HashMap<TaskId, TaskAccount>;
 
 /// Decided facts that wait to be appended.
@@ -39,8 +39,8 @@ struct Decided {
     facts: Vec<Fact>,
     first_cause: Option<EventId>,
     last_cause: Sequence,
-    /// The price of a task whose first assignment has not been met yet. It goes into one batch with
-    /// the fee, so that the cause of the last entry tells how far the reaction has come.
+    /// The price of a task whose first assignment was not read yet. It goes into one batch with the
+    /// fee, so that the cause of the last entry shows the progress of the reaction.
     unassigned: Option<(Cause, Fact)>,
 }
 
@@ -67,7 +67,7 @@ impl Decided {
     }
 }
 
-/// One run of the reaction: decided facts, and the batch before them on its way into the log.
+/// One run of the reaction: decided facts, and the batch before them, which is being appended.
 struct Reaction<'s, 'e> {
     decided: Decided,
     appending: Appending<'s, 'e>,
@@ -113,8 +113,8 @@ impl Accounting<'_> {
         &mut self.projection.own.progress
     }
 
-    /// The causes without an entry. Prices tell no sequence of a cause, so the tables are asked if there
-    /// seem to be any.
+    /// The causes without an entry. A price does not name the sequence of its cause, so the tables
+    /// are queried if there seem to be any.
     fn owed(&mut self) -> Result<Option<Owed>, ConsumeError> {
         if self.progress().owed().is_none() {
             return Ok(None);
@@ -125,7 +125,8 @@ impl Accounting<'_> {
         Ok(self.progress().owed())
     }
 
-    /// The causes that were withheld when later ones were reacted to, and are not any more.
+    /// The causes that were withheld when later ones got their entries, and are not withheld any
+    /// more.
     fn released(&mut self, around: &Surroundings<'_>) -> Result<Option<Chunk>, ConsumeError> {
         if self.projection.withheld.is_empty() {
             return Ok(None);
@@ -186,7 +187,7 @@ impl Accounting<'_> {
         self.look_up_tasks(around, access, reaction, &chunk.events)?;
         for recorded in &chunk.events {
             if let Err(stopped) = self.owe(recorded, &mut reaction.decided) {
-                // The causes before it are owed all the same.
+                // The causes before it need their entries all the same.
                 self.append_decided(around, access, reaction)?;
                 reaction.appending.finish(around)?;
                 self.commit()?;
@@ -245,7 +246,7 @@ impl Accounting<'_> {
         Ok(())
     }
 
-    /// Appends the decided facts, or sends them on their way into the log.
+    /// Appends the decided facts, or begins to append them on the other thread.
     fn append_decided<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
@@ -273,7 +274,7 @@ impl Accounting<'_> {
         }
     }
 
-    /// Sends a proposal on its way after the batch before has arrived, and keeps its rows.
+    /// Begins to append a proposal after the batch before has arrived, and keeps its rows.
     fn send<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
@@ -298,7 +299,7 @@ impl Accounting<'_> {
         self.keep(&batch, last)
     }
 
-    /// Looks up, in one query, the tasks that the events are about and that are not at hand.
+    /// Looks up, in one query, the tasks of the events that are not in memory.
     fn look_up_tasks<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
@@ -325,7 +326,7 @@ impl Accounting<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        // The query finds the rows that DuckDB has, of events that the log has.
+        // The query finds only rows in DuckDB, of events that are in the log.
         self.append_decided(around, access, reaction)?;
         reaction.appending.finish(around)?;
         self.projection.flush()?;

@@ -13,7 +13,7 @@ use crate::store::{Database, StoreError};
 
 #[derive(Default)]
 pub struct AccountingTables {
-    /// How far the entries have come, as the tables and the rows tell.
+    /// The progress of the entries, in tables and rows.
     pub(super) progress: Progress,
     tasks: TaskRows,
     prices: PriceRows,
@@ -81,7 +81,7 @@ impl OwnTables for AccountingTables {
                 mail_to: None,
                 attempt: e.attempt,
             }),
-            // Kept by the tables that analytics has too, or by nobody.
+            // Stored in the tables that analytics has too, or nowhere.
             Event::CompanyFounded(_)
             | Event::UserRegistered(_)
             | Event::UserChanged(_)

@@ -1,4 +1,4 @@
-//! Accounting on real stores: what is interrupted leaves no trace and is done once.
+//! Accounting on real stores: an interrupted run leaves no trace, and nothing is done twice.
 
 mod closing;
 mod dead_letters;
@@ -35,7 +35,7 @@ fn query(store: &Store, sql: &str) -> String {
         .unwrap()
 }
 
-/// Everything that is in a table, in an order of its own.
+/// The contents of all tables, sorted.
 fn contents(store: &Store) -> Vec<String> {
     [
         "entries",
@@ -66,7 +66,7 @@ fn reassigned(number: u64, login: &str) -> Event {
     .into()
 }
 
-/// Entries and prices of every cause: never more than one.
+/// No cause has more than one price or entry.
 fn assert_nothing_is_decided_twice(store: &Store) {
     let recorded = store.recorded();
     let mut ids = HashMap::new();
@@ -93,7 +93,7 @@ fn what_could_not_be_appended_leaves_no_trace_in_the_tables() {
         (1..=TASKS).flat_map(|number| handed_over(number, "vera")),
     );
     consume(&store).unwrap();
-    // More tasks than one chunk has lines, none of them at hand in a new process.
+    // More tasks than one chunk has lines, so a new process has none of them in memory.
     store.happened(
         "2026-11-20T10:00:00Z",
         (1..=TASKS).map(|number| reassigned(number, "petr")),
@@ -179,7 +179,8 @@ fn a_rebuild_gives_what_consuming_step_by_step_gave() {
         &store,
         "SELECT string_agg(amount::VARCHAR, ' ' ORDER BY sequence) FROM payouts",
     );
-    // The fee of the fourth task was given back before its date was closed; vera owes that of the third.
+    // The fee of the fourth task was reversed before its date was closed; vera owes that of the
+    // third.
     let last = price(4).reward.minor().to_string();
     assert_eq!(paid.split(' ').skip(2).collect::<Vec<_>>(), [last]);
 }
@@ -240,7 +241,7 @@ fn a_task_that_is_completed_a_second_time_is_not_paid_again() {
         if !in_one_run {
             consume(&store).unwrap();
         }
-        // Only somebody who writes into the log himself gets there.
+        // Only a person who writes into the log directly can cause this.
         store.happened("2026-11-20T10:00:00Z", [completed(1, "vera")]);
         let forged = last_sequence(&store);
         for _ in 0..2 {
@@ -283,7 +284,7 @@ fn last_sequence(store: &Store) -> u64 {
     store.recorded().len() as u64
 }
 
-/// Anna gives the fee of a task back.
+/// Anna reverses the fee of a task.
 fn correct(store: &Store, number: u64) {
     try_to_correct(store, number, "a correction").unwrap();
 }

@@ -1,8 +1,8 @@
 //! One attempt at each mail of a group: compose, send, record the result.
 //!
-//! Invariant: results are appended together, and only of mails that nobody recorded an
-//! attempt of since they were found to be due. Killed between sending and appending, the next run
-//! composes the same bytes from the same facts and sends them again.
+//! Invariant: results are appended together, and only of mails for which no attempt was recorded
+//! since they were found to be due. If the process is killed between sending and appending, the
+//! next run composes the same bytes from the same facts and sends them again.
 
 use std::collections::HashMap;
 
@@ -23,8 +23,9 @@ use crate::turn::{Surroundings, begin_again};
 
 type Outcome = Result<Transport, SendError>;
 
-/// Sends the mails, which waited as of the event `as_of`, and appends what became of them. Returns the number of events
-/// appended. What was sent is recorded whatever becomes of the tables meanwhile: only the log is asked.
+/// Sends the mails, which waited as of the event `as_of`, and appends the results. Returns the
+/// number of events appended. The results are recorded even if the tables change meanwhile, because
+/// only the log is asked.
 pub(super) fn attempt<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
@@ -69,7 +70,7 @@ pub(super) fn attempt<'l>(
     })
 }
 
-/// Where mails are written.
+/// The transport and sender of the mails.
 struct Mailer<'a> {
     company: CompanyRow,
     sender: &'a Sender,
@@ -77,7 +78,7 @@ struct Mailer<'a> {
 }
 
 impl Mailer<'_> {
-    /// What becomes of each mail. Without a transport it counts as sent.
+    /// The result of each mail. Without a transport it counts as sent.
     fn send(
         &self,
         transport: Option<&dyn MailTransport>,
@@ -145,14 +146,15 @@ impl Mailer<'_> {
             earned: waiting.earned,
             lines,
         };
-        // Dated as the payout, so that every attempt has the same bytes.
+        // Dated like the payout, so that every attempt has the same bytes.
         Ok(pay_mail.compose(self.sender, waiting.made_at)?)
     }
 }
 
-/// Under the writer lock, in the order of the payouts. Mails of imported history that stayed in the
-/// house come first, in a batch of their own at the time of the log's last event: to record them at
-/// today's time would bar the history that is imported next.
+/// Appends the results under the writer lock, in the order of the payouts. Results of imported
+/// history that went only to the outbox come first, in a batch of their own with the time of the
+/// log's last event: with the present time they would prevent the import of the next part of the
+/// history.
 fn record(
     around: &Surroundings<'_>,
     writer: &mut Writer<'_>,

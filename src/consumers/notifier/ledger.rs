@@ -1,6 +1,6 @@
 //! The charges and credits that a mail lists, from accounting's tables.
 //!
-//! They are read, not kept a second time: see docs/decisions/0004-notifier-reads-the-ledger.md.
+//! The notifier keeps no copy of them: see docs/decisions/0004-notifier-reads-the-ledger.md.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ use crate::turn::Surroundings;
 
 pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
 
-/// The lines of all these mails, read with one query. Accounting is brought up to the newest of
-/// their payouts first, if it is not there.
+/// The lines of all these mails, read with one query. If accounting's tables end before the newest
+/// of their payouts, accounting runs first.
 pub(super) fn load_lines<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
@@ -56,8 +56,8 @@ fn read_current<'l>(
     read_lines(&database, mails).map_err(|error| database.failed("read")(error).into())
 }
 
-/// `None` if the tables are damaged, of another code version or behind `sequence`: all of that
-/// accounting cures itself.
+/// `None` if the tables are damaged, of another code version or end before `sequence`; a run of
+/// accounting repairs each of these.
 fn open_current(
     around: &Surroundings<'_>,
     sequence: Sequence,

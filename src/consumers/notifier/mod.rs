@@ -2,8 +2,8 @@
 //!
 //! - `projection` applies payouts and results of mails to the notifier's tables.
 //! - `recorded` compares the waiting mails with the log before any is sent.
-//! - `attempt` sends the mails that are due, on the way that `routes` gives, with the charges and
-//!   credits of `ledger`, and appends the results.
+//! - `attempt` sends the due mails on the route that `routes` gives, with the charges and credits of
+//!   `ledger`, and appends the results.
 //!
 //! Invariant: only a process that holds notifier.lock sends a mail, and only after its tables are
 //! at the head of the log, so that no recorded mail is sent again. A failing mail holds up no
@@ -42,25 +42,25 @@ use attempt::attempt;
 use recorded::hold_to_log;
 use rows::OwedMail;
 
-/// Mails that are sent before their results are appended.
+/// The number of mails that are sent before their results are appended.
 const GROUP_MAILS: usize = 1_000;
 
-/// What came of asking for a mail again.
+/// The result of `mail retry`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Retried {
-    /// It went out earlier; nothing was done.
+    /// It was sent earlier; nothing was done.
     AlreadySent(MailRow),
-    /// One more attempt was made; the row tells how it ended.
+    /// One more attempt was made; the row has its result.
     Attempted(MailRow),
     /// In a dry run: an attempt would be made.
     Owed(MailRow),
 }
 
-/// Brings the notifier to the head and sends mails until none is due. On a draft of the log none
-/// is: whether a mail goes out is known only by sending it.
+/// Brings the notifier to the head and sends mails until none is due. On a draft of the log no mail
+/// is sent.
 ///
 /// # Errors
-/// A mail that fails is no error: it is recorded and tried again later.
+/// A failed mail is no error: it is recorded and retried later.
 pub fn consume<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
@@ -103,13 +103,13 @@ pub fn consume<'l>(
     }
 }
 
-/// Makes the tables anew from the log. Sends nothing.
+/// Rebuilds the tables from the log. Sends nothing.
 ///
 /// # Errors
 /// If an event cannot be read; the tables stay as they were.
 pub fn rebuild(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
     let _lock = take_lock(around)?;
-    // Pages that are cleared in a damaged file may stay damaged.
+    // Cleared pages of a damaged file may stay damaged.
     MailTables::open(around, Check::All)?.fill_anew(around)
 }
 
@@ -121,10 +121,7 @@ pub fn list(around: &Surroundings<'_>) -> Result<Vec<MailRow>, ConsumeError> {
     Ok(MailTables::open_at_head(around)?.rows()?)
 }
 
-/// The mails that are not sent, as far as the tables have followed the log, without bringing them further.
-///
-/// # Errors
-/// If the file cannot be read.
+/// The unsent mails in the tables, which are not brought to the head.
 pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeError> {
     if !around.directory.notifier().exists() {
         return Ok(Outstanding::default());
@@ -132,11 +129,12 @@ pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeErro
     Ok(MailTables::open(around, Check::Headers)?.outstanding()?)
 }
 
-/// Makes one more attempt at a mail that was not sent, whether it is due or not. `payout` is the
-/// payout's id or how it begins.
+/// Makes one more attempt at an unsent mail, due or not. `payout` is the payout's id or a prefix of
+/// it.
 ///
 /// # Errors
-/// [`ConsumeError::UnknownMail`], [`ConsumeError::AmbiguousMail`]. A mail that fails again is none.
+/// [`ConsumeError::UnknownMail`], [`ConsumeError::AmbiguousMail`]. A mail that fails again is no
+/// error.
 pub fn retry<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
@@ -169,7 +167,7 @@ pub fn retry<'l>(
     row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
 }
 
-/// How far the tables have followed the log, without bringing them further.
+/// The progress of the tables, which are not brought to the head.
 ///
 /// # Errors
 /// If the file cannot be read, or was made from another log.
@@ -185,11 +183,11 @@ pub fn standing(around: &Surroundings<'_>, withheld: &Withheld) -> Result<Standi
     Ok(Standing::at(consumer, checkpoint).stopped_by(stop.map(Obstacle::Contradiction)))
 }
 
-/// Brings the tables as far as they get, sending nothing, and runs `work` with how that ended while
-/// no other process may send.
+/// Brings the tables on as far as possible, without sending mails, and runs `work` with the result
+/// while no other process may send.
 ///
 /// # Errors
-/// If the lock is held for too long, or what `work` returns.
+/// If the lock is held for too long, or the error of `work`.
 pub fn while_caught_up<T, E: From<ConsumeError>>(
     around: &Surroundings<'_>,
     work: impl FnOnce(Result<(), ConsumeError>) -> Result<T, E>,
@@ -206,7 +204,7 @@ fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
     )
 }
 
-/// The next mails to be sent, and as of which event they wait.
+/// The next mails to send, and the event as of which they wait.
 fn due<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
@@ -221,8 +219,8 @@ fn due<'l>(
     })
 }
 
-/// What `find` finds at the head, and which event that is, once it is sure that results could be appended now: no mail
-/// leaves while the log is locked, damaged or ahead of the clock.
+/// The result of `find` at the head, and the event at the head, after a check that results could be
+/// appended now: no mail is sent while the log is locked, damaged or ahead of the clock.
 fn ready_to_record<'l, T>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,

@@ -10,28 +10,28 @@ use crate::event_log::FileLog;
 use crate::state::{Checkpoint, StateError};
 use crate::store::StoreDirectory;
 
-/// The mails that are not sent, according to the tables, and the checkpoint of the tables.
+/// The unsent mails in the tables, and the checkpoint of the tables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outlook {
     pub checkpoint: Checkpoint,
-    /// The event behind it, if it can be read and contradicts the tables.
+    /// The event after the checkpoint, if it can be read and contradicts the tables.
     pub contradiction: Option<Stop>,
     pub outstanding: Outstanding,
 }
 
-/// Mails that are not sent.
+/// The numbers of unsent mails.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Outstanding {
-    /// Sent by the next `consume notifier`.
+    /// Not tried yet; the next `consume notifier` sends them.
     pub untried: u64,
-    /// Failed before and tried again by themselves, the first of them at `next_try`.
+    /// Failed before and retried automatically, the first of them at `next_try`.
     pub retrying: u64,
     pub next_try: Option<EventTime>,
-    /// Why the one of the latest payout failed.
+    /// The error of the one with the latest payout.
     pub retried_because: Option<String>,
-    /// Not tried again unless somebody asks for it.
+    /// Not retried without `mail retry`.
     pub failed: u64,
-    /// Why the one of the latest payout failed.
+    /// The error of the one with the latest payout.
     pub failed_because: Option<String>,
 }
 
@@ -63,8 +63,8 @@ impl MailTables {
     }
 }
 
-/// Reads the tables, or a copy of them in `scratch` while they are in use; `None` if they were made
-/// by another code version.
+/// Reads the tables, or a copy of them in `scratch` while they are in use; `None` if they are of
+/// another code version.
 ///
 /// # Errors
 /// If the file is damaged or stays busy.
@@ -79,7 +79,7 @@ pub fn outlook(
     };
     tables.check_integrity()?;
     let checkpoint = tables.checkpoint()?;
-    // What cannot be read is found where all that was not read yet is looked at.
+    // The check of the unread events reports an unreadable one.
     let contradiction = tables
         .contradiction(log, checkpoint.sequence.next())
         .ok()

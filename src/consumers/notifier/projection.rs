@@ -1,7 +1,7 @@
-//! How the notifier's tables follow an event.
+//! Applies an event to the notifier's tables.
 //!
-//! Invariant: a row follows from events alone, so that a rebuild knows of every mail whether,
-//! when and as which attempt it is to be sent next.
+//! Invariant: a row follows from events alone, so a rebuild knows for every mail whether, when and
+//! as which attempt it is to be sent next.
 
 use rusqlite::{Connection, params};
 

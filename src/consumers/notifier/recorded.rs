@@ -1,7 +1,7 @@
 //! The results of mails in the log, looked up before any mail is sent.
 //!
-//! Tables can be tampered with. Believing them, the notifier would send a mail again that went out, append its
-//! result under an id that the log already has, or tell of a payout that was never made.
+//! Tables can be tampered with. From false rows the notifier would send a mail again, append its
+//! result under an id that the log already has, or report a payout that was never made.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,8 +14,8 @@ use crate::event_log::LogError;
 use crate::state::Recorded;
 use crate::turn::Surroundings;
 
-/// Makes the tables anew if they say of a mail that waits, or of the one of `asked`, what the log does not. The
-/// log is read from the first of their payouts on.
+/// Rebuilds the tables if their row of a waiting mail, or of that of `asked`, contradicts the log.
+/// The log is read from the first of these payouts on.
 ///
 /// # Errors
 /// If log or tables cannot be read.
@@ -40,10 +40,7 @@ pub(super) fn hold_to_log(
     tables.fill_anew(around)
 }
 
-/// The payouts of mails that were sent or failed behind `since`.
-///
-/// # Errors
-/// If the log cannot be read.
+/// The payouts of mails that were sent or failed after `since`.
 pub(super) fn attempted_since(
     around: &Surroundings<'_>,
     since: Sequence,
@@ -65,7 +62,8 @@ pub(super) fn attempted_since(
     Ok(attempted)
 }
 
-/// The mails of these payouts as the log has them: nothing of a payout that it lacks, or whose mail is sent.
+/// The mails of these payouts according to the log, without payouts that it lacks and without sent
+/// mails.
 fn told_by_log(
     around: &Surroundings<'_>,
     waiting: &[WaitingMail],
@@ -82,7 +80,7 @@ fn told_by_log(
     };
     around.log.for_each(first, &mut |line| {
         if line.type_name.starts_with("mail.") || line.type_name.starts_with("payout.") {
-            // One that cannot be read and did not stop the notifier was set aside.
+            // An unreadable event that did not stop the notifier was set aside.
             let Ok(recorded) = Recorded::from_line(line) else {
                 return Ok(());
             };

@@ -3,17 +3,17 @@
 use crate::mail::{FileTransport, MailTransport, Sender, SmtpTransport};
 use crate::store::StoreDirectory;
 
-/// How mails leave where nothing speaks against it.
+/// The normal route of mails.
 pub enum Outgoing {
     /// As files in the outbox.
     Files,
     Smtp(Box<SmtpTransport>),
-    /// Recorded as sent and written nowhere: played history.
+    /// Recorded as sent and written nowhere: simulated history.
     Nowhere,
 }
 
-/// Rule A9: mails of imported history and of a restored store reach the outbox only, unless
-/// somebody asked for more: their recipients may have had them long ago.
+/// Rule A9: mails of imported history and of a restored store go to the outbox only, unless
+/// `--send-imported` is given, because their recipients may have had them long ago.
 pub struct MailRoutes {
     sender: Sender,
     outgoing: Outgoing,
@@ -23,7 +23,7 @@ pub struct MailRoutes {
 }
 
 impl MailRoutes {
-    /// `send_imported` asks for more. Looks whether the store was restored.
+    /// `send_imported` lifts the restriction. Checks whether the store was restored.
     pub fn new(
         directory: &StoreDirectory,
         sender: Sender,

@@ -7,13 +7,13 @@ use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::state::row;
 
-/// What became of a pay mail so far.
+/// The state of a pay mail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MailState {
-    /// Sent by itself, at once or when its next try comes.
+    /// The notifier sends it, at once or at its next attempt.
     Pending,
     Sent,
-    /// Sent again only when asked for.
+    /// Sent again only by `mail retry`.
     Failed,
 }
 
@@ -33,7 +33,7 @@ impl MailState {
     }
 }
 
-/// A pay mail as lists show it.
+/// A row of a list of pay mails.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailRow {
     pub payout_id: PayoutId,
@@ -41,18 +41,18 @@ pub struct MailRow {
     pub login: String,
     pub name: String,
     pub amount: Money,
-    /// Where it went, or would go now.
+    /// The recipient's address, which for an unsent mail is the present one.
     pub to: String,
     pub state: MailState,
     pub attempts: u32,
-    /// Only of a pending mail that has failed before.
+    /// Only of a pending mail that failed before.
     pub next_try: Option<EventTime>,
     pub last_error: Option<String>,
-    /// Where the payout stands in the log.
+    /// The sequence of the payout.
     pub sequence: Sequence,
 }
 
-/// A mail that is to be sent now.
+/// A mail to send now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct OwedMail {
     pub waiting: WaitingMail,
@@ -60,11 +60,11 @@ pub(super) struct OwedMail {
     pub email: String,
 }
 
-/// What the log has to say as well of a mail that is not sent.
+/// The facts of an unsent mail that are compared with the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct WaitingMail {
     pub payout_id: PayoutId,
-    /// Of payout.made.
+    /// The sequence of `payout.made`.
     pub sequence: Sequence,
     pub user_id: UserId,
     pub amount: Money,
@@ -73,13 +73,13 @@ pub(super) struct WaitingMail {
     pub earned: Money,
     pub made_at: EventTime,
     pub imported: bool,
-    /// Attempts that were made and failed.
+    /// The number of failed attempts.
     pub attempts: u32,
-    /// What the next attempt follows from.
+    /// The cause of the next attempt.
     pub cause: EventId,
 }
 
-/// What every mail says of the company.
+/// The facts about the company in every mail.
 pub(super) struct CompanyRow {
     pub id: CompanyId,
     pub name: String,

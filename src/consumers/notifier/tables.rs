@@ -34,13 +34,13 @@ const TABLES: [ComparedTable; 3] = [
     ("payouts", "sequence"),
 ];
 
-/// What the notifier knows of payouts and their mails.
+/// The notifier's tables of payouts and their mails.
 pub struct MailTables {
     file: SqliteFile,
 }
 
 impl MailTables {
-    /// Opens the file, telling if it had to be replaced. Its contents may lag behind.
+    /// Opens the file, and reports if it had to be replaced. Its contents may lag behind.
     ///
     /// # Errors
     /// If it can be neither opened nor replaced.
@@ -54,7 +54,8 @@ impl MailTables {
         Ok(MailTables { file })
     }
 
-    /// Opens the file and brings the tables to the head. On a disk that takes no more, tables in memory take their place.
+    /// Opens the file and brings the tables to the head. If the disk takes no more data, tables in
+    /// memory take their place.
     ///
     /// # Errors
     /// As [`MailTables::catch_up`].
@@ -71,7 +72,7 @@ impl MailTables {
         }
     }
 
-    /// The tables, only to be looked at; `None` if they were made by another code version.
+    /// Opens the tables to read only; `None` if they are of another code version.
     ///
     /// # Errors
     /// As [`SqliteFile::open_to_read`].
@@ -94,10 +95,7 @@ impl MailTables {
         Ok(MailTables { file })
     }
 
-    /// The tables that differ, each with the first row that does.
-    ///
-    /// # Errors
-    /// If they cannot be read.
+    /// The tables that differ, each with its first differing row.
     pub fn differences(
         &self,
         rebuilt: &MailTables,
@@ -109,7 +107,7 @@ impl MailTables {
         &self.file
     }
 
-    /// Reads all of the file.
+    /// Reads the whole file.
     ///
     /// # Errors
     /// [`StateError::Damaged`]
@@ -139,7 +137,7 @@ impl MailTables {
             .file
             .transaction(|| self.follow(around, &withheld, None));
         if let Some(stop) = followed.as_ref().err().and_then(ConsumeError::stop) {
-            // What stands before it is kept, so that the checkpoint tells where it stopped.
+            // The events before it are kept, so that the checkpoint shows where it stopped.
             let before = Sequence(stop.sequence.0 - 1);
             if withheld.may_rest_at(before) {
                 self.file
@@ -149,7 +147,7 @@ impl MailTables {
         followed
     }
 
-    /// Makes the tables anew from the first event; nobody sees them half filled.
+    /// Rebuilds the tables from the first event in one transaction.
     ///
     /// # Errors
     /// If an event cannot be read; the tables stay as they were.
@@ -165,7 +163,8 @@ impl MailTables {
         })
     }
 
-    /// Up to the head, or to `last`, or not at all, so that the checkpoint rests behind every decision.
+    /// Applies the log up to the head or to `last`, or nothing, so that the checkpoint rests after
+    /// every decision.
     fn follow(
         &self,
         around: &Surroundings<'_>,
@@ -184,7 +183,7 @@ impl MailTables {
         fed.map(drop)
     }
 
-    /// Follows one event; the checkpoint is set apart from it.
+    /// Applies one event; the caller sets the checkpoint.
     ///
     /// # Errors
     /// [`ConsumeError::Stopped`] if the event contradicts the tables.
@@ -209,11 +208,8 @@ impl MailTables {
         })
     }
 
-    /// What keeps the tables from following the event right behind their checkpoint. `decided` tells whether
-    /// something was decided about it as a dead letter.
-    ///
-    /// # Errors
-    /// If tables or log cannot be read.
+    /// The obstacle at the event right after the checkpoint. `decided` says whether an operator
+    /// decided about the event as a dead letter.
     pub fn stop(
         &self,
         log: &FileLog,
@@ -229,10 +225,8 @@ impl MailTables {
         }
     }
 
-    /// The event at `next`, right behind the checkpoint, if there is one and it contradicts the tables.
-    ///
-    /// # Errors
-    /// If tables or log, or the event, cannot be read.
+    /// The event at `next`, right after the checkpoint, if there is one and it contradicts the
+    /// tables.
     pub(super) fn contradiction(
         &self,
         log: &FileLog,
@@ -253,7 +247,7 @@ impl MailTables {
         }))
     }
 
-    /// Of one whose first mail is owed.
+    /// The company; it exists when the first mail is owed.
     ///
     /// # Errors
     /// [`StateError::Damaged`] if it is missing.
@@ -267,7 +261,7 @@ impl MailTables {
             })
     }
 
-    /// The first mails, in the order of their payouts, that are to be sent at the moment `now`.
+    /// The first mails, in the order of their payouts, that are due at `now`.
     pub(super) fn due(
         &self,
         now: EventTime,
@@ -286,7 +280,7 @@ impl MailTables {
             .pop())
     }
 
-    /// Every mail, by date and login.
+    /// All mails, by date and login.
     pub fn rows(&self) -> Result<Vec<MailRow>, StateError> {
         self.all(
             "SELECT * FROM payouts LEFT JOIN users USING (user_id) ORDER BY business_date, login",
@@ -295,13 +289,13 @@ impl MailTables {
         )
     }
 
-    /// The mails of payouts whose id begins so.
+    /// The mails of payouts whose id has this prefix.
     pub fn rows_named(&self, id_prefix: &str) -> Result<Vec<MailRow>, StateError> {
         let digits: String = id_prefix.trim().chars().filter(|c| *c != '-').collect();
         if !(1..=ID_DIGITS).contains(&digits.len()) {
             return Ok(Vec::new());
         }
-        // The ids that begin so are the ones between all zeros and all ones behind it.
+        // These ids lie between the prefix with all zeros and the prefix with all ones.
         let end = |filler: &str| {
             Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())))
         };
@@ -314,7 +308,7 @@ impl MailTables {
         self.all(sql, params![first, last], rows::mail_row)
     }
 
-    /// Every mail that waits, and that of `asked`.
+    /// All waiting mails, and that of `asked`.
     pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<WaitingMail>, StateError> {
         let sql = "SELECT * FROM payouts WHERE state = 'pending' OR payout_id = ?1";
         self.all(sql, params![asked.map(Blob::from)], rows::waiting_mail)

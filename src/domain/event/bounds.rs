@@ -1,8 +1,9 @@
-//! Bounds on the values of events, so that no calculation leaves its type, in a forged log either.
-//! The schemas state the form of an event; a value beyond these bounds has that form and was never
-//! written by this program.
+//! Bounds on the values of events, so that no calculation overflows, even with a forged log. The
+//! schemas state the form of an event. A value out of bounds may have that form, but this program
+//! never writes it.
 //!
-//! What must hold: no rule and no clock leads beyond a bound, so what this program writes it reads.
+//! What must hold: no rule and no clock produces a value out of bounds, so this program can read
+//! its own events.
 
 use std::ops::RangeInclusive;
 
@@ -77,7 +78,7 @@ pub fn check(event: &Event) -> Checked {
 }
 
 /// # Errors
-/// [`OutOfBounds::Time`] if no event happens at `time`.
+/// [`OutOfBounds::Time`] if `time` is outside the years of events.
 pub fn moment(time: EventTime) -> Checked {
     if (0..END_MICROS).contains(&time.micros()) {
         Ok(())

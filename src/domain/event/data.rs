@@ -1,7 +1,7 @@
 //! The members of each event's `data`.
 //!
-//! Absent members are left out, never null, and a member that is not listed is refused: an event
-//! that this program only half understands must not be applied.
+//! Absent members are left out, never null, and an unknown member is refused: an event that this
+//! program understands only in part must not be applied.
 
 use serde::{Deserialize, Serialize};
 
@@ -213,7 +213,7 @@ pub struct DayClosed {
     pub accounts_negative: u64,
     /// The sum of their debts, as a positive amount.
     pub debt_carried: Money,
-    /// Events of the date that accounting was told to skip.
+    /// Events of the date that an admin skipped.
     pub skipped_events: u64,
 }
 

@@ -1,7 +1,7 @@
-//! The event catalogue: every fact the company records, as data.
+//! The event catalogue: every fact that the company records, as data.
 //!
-//! A fact is written once and read for ever. Members are never renamed; a new shape is a new
-//! version, and the old one is lifted to it when read (`event_log::upcast`).
+//! A fact is written once and read for ever. Members are never renamed. A new shape is a new
+//! version, and old versions are lifted to it when they are read (`event_log::upcast`).
 
 pub mod bounds;
 mod data;
@@ -171,15 +171,15 @@ macro_rules! catalogue {
 catalogue! {
     /// The company exists; the first event of every log.
     CompanyFounded = "company.founded" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A user joined.
+    /// A user is registered.
     UserRegistered = "user.registered" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A user's name or address changed.
+    /// A user has a new name or e-mail address.
     UserChanged = "user.changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A user's role changed.
+    /// A user has a new role.
     UserRoleChanged = "user.role_changed" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A user left.
+    /// A user is deactivated.
     UserDeactivated = "user.deactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
-    /// A user came back.
+    /// A user is active again.
     UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
     /// A task was created; its first assignment follows in the same batch.
     TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting]
@@ -189,7 +189,7 @@ catalogue! {
     TasksReshuffled = "tasks.reshuffled" v 1 by Tracker for []
     /// The assignee completed a task.
     TaskCompleted = "task.completed" v 1 by Tracker for [Tracker Accounting]
-    /// A task has its price, once and for all.
+    /// A task gets its price, which never changes.
     TaskPriced = "task.priced" v 1 by Accounting for [Accounting]
     /// One entry of the ledger: the only event that moves money.
     BalanceChanged = "balance.changed" v 1 by Accounting for [Accounting Analytics]
@@ -205,7 +205,7 @@ catalogue! {
     MailFailed = "mail.failed" v 1 by Notifier for [Accounting Notifier]
     /// An operator set aside an event that a consumer cannot apply.
     EventSetAside = "event.set_aside" v 1 by Accounting for [Tracker]
-    /// A set-aside event will be applied after all.
+    /// A set-aside event is to be applied again.
     EventRetried = "event.retried" v 1 by Accounting for [Tracker]
     /// A set-aside event will never be applied, for a stated reason.
     EventSkipped = "event.skipped" v 1 by Accounting for [Tracker]

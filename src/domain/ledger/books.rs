@@ -1,7 +1,7 @@
 //! The fold of entries into balances.
 //!
-//! Held in memory are every user's balance and the dates that are still open; what is closed is
-//! final and never touched again, so the fold's size does not grow with the length of the log.
+//! In memory are the balances of all users and the dates that are still open. Closed dates are
+//! final, so the size of the fold does not grow with the length of the log.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -147,9 +147,9 @@ impl Books {
         date
     }
 
-    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether it is
-    /// late. A clock that is turned back over midnight just after the founding can show an earlier
-    /// date than the first one; that date is never closed, so the first one takes its entries.
+    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether the
+    /// entry is late. If a clock is turned back over midnight just after the founding, it can show
+    /// a date before the first one. That date is never closed, so its entries get the first date.
     pub fn business_date(&self, moment: EventTime) -> (BusinessDate, bool) {
         let own = self.company.zone.date_of(moment);
         match self.closed_through {
@@ -165,8 +165,8 @@ impl Books {
             .map_or(Money::ZERO, |user| user.balance)
     }
 
-    /// Takes the rows that changed since the last call, each as it now is, for a consumer to
-    /// store; those of dates that were closed meanwhile too.
+    /// Takes the rows that changed since the last call, each in its present state, for a consumer
+    /// to store; also those of dates that were closed since.
     pub fn take_changed(&mut self) -> Vec<(BusinessDate, UserId, UserDay)> {
         let mut rows = std::mem::take(&mut self.changed_then_closed);
         for (date, user) in std::mem::take(&mut self.changed) {

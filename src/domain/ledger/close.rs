@@ -18,12 +18,12 @@ pub struct Closing {
     pub at: EventTime,
     /// The last sequence before the batch.
     pub through_sequence: Sequence,
-    /// Events of the date that accounting was told to skip.
+    /// Events of the date that an admin skipped.
     pub skipped_events: u64,
 }
 
 impl Books {
-    /// Whether `date` can be closed at the moment `now`. `Ok(false)`: it is closed already.
+    /// Whether `date` can be closed at `now`. `Ok(false)` if it is already closed.
     ///
     /// # Errors
     /// [`Rejection::DateBeforeFounding`], [`Rejection::DateNotOver`]
@@ -56,9 +56,9 @@ impl Books {
         (wanted && now >= self.company.zone.end_of(date)).then_some(date)
     }
 
-    /// Closes the first open date: a payout for every user whose balance at its end is positive,
-    /// in order of their ids, then `day.closed`, which is also returned by itself. The facts are
-    /// posted to these books.
+    /// Closes the first open date: a payout for every user with a positive balance at its end, in
+    /// the order of ids, then `day.closed`, which is also returned alone. The facts are posted to
+    /// these books.
     pub fn decide_close(&mut self, closing: &Closing) -> (Vec<Fact>, DayClosed) {
         let date = self.first_open_date();
         let mut facts = Vec::new();
@@ -111,7 +111,7 @@ impl Books {
         (balance.carried, day.copied().unwrap_or_default())
     }
 
-    /// The users above zero at the end of `date`.
+    /// The users with a positive balance at the end of `date`.
     fn due(&self, date: BusinessDate) -> Vec<UserId> {
         self.balances_on(date)
             .filter(|(_, opening, day)| (*opening + day.change()).is_positive())
@@ -166,7 +166,7 @@ impl Books {
         }
     }
 
-    /// What `day.closed` says of `date` once its payouts are posted.
+    /// The totals of `day.closed` for `date`, after its payouts are posted.
     pub fn totals(&self, date: BusinessDate, closing: &Closing) -> DayClosed {
         let days: Vec<&UserDay> = self
             .open_days

@@ -11,7 +11,7 @@ use crate::domain::text;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
-/// The entry to be corrected, and the amount that is corrected already.
+/// The entry to be corrected, and the amount of its earlier corrections.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Original {
     pub entry_id: EntryId,
@@ -26,7 +26,7 @@ pub struct Original {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Correct {
-    /// A positive amount; `None` for all that is left of the entry.
+    /// A positive amount; `None` for the rest of the entry.
     pub amount: Option<Money>,
     pub reason: String,
 }
@@ -48,10 +48,10 @@ impl Correct {
         self.entry(original, books, entry_id, at)
     }
 
-    /// The correcting entry, whoever asks for it.
+    /// The correcting entry, without a check of the actor.
     ///
     /// # Errors
-    /// If the entry cannot be corrected, or not by so much, or the reason is not well formed.
+    /// If the entry cannot be corrected, or not by this amount, or the reason is not well formed.
     pub fn entry(
         &self,
         original: &Original,

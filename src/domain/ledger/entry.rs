@@ -69,8 +69,7 @@ pub struct Posting {
 }
 
 /// The posting of an entry of `kind` with the signed `amount` on the popug's side. A correction
-/// reverses the posting of the entry it corrects: one above zero gives a fee back, one below
-/// zero takes a reward back.
+/// reverses the posting of its entry: a positive one reverses a fee, a negative one a reward.
 pub fn posting(kind: EntryKind, amount: Money) -> Posting {
     let (debit, credit) = match kind {
         EntryKind::Fee => (Account::Popug, Account::Fees),

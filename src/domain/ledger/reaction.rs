@@ -1,4 +1,4 @@
-//! Rules A1 and A2: the price, fee or reward that a task event is owed.
+//! Rules A1 and A2: the price, fee or reward that is owed for a task event.
 
 use crate::domain::event::{
     BalanceChanged, Event, Fact, TaskAssigned, TaskCompleted, TaskCreated, TaskPriced, TaskSettled,
@@ -39,7 +39,7 @@ pub fn derived_id(
 }
 
 impl Books {
-    /// A created task gets its price.
+    /// The price of a created task.
     pub fn price_task(&self, cause: Cause, created: &TaskCreated) -> (Price, Fact) {
         let price = pricing::price(self.company.id, created.task_id, &self.company.pricing);
         let event = TaskPriced {
@@ -80,7 +80,7 @@ impl Books {
         )
     }
 
-    /// A finished task with all that it cost.
+    /// A completed task with its total cost.
     pub fn settlement(
         &self,
         cause: Cause,
@@ -157,7 +157,7 @@ impl Books {
         }
     }
 
-    /// Posts the entry. An entry and its event have one id.
+    /// Posts the entry. An entry and its event have the same id.
     pub(super) fn posted(&mut self, entry: BalanceChanged, cause: EventId) -> Fact {
         self.post(&entry);
         Fact {

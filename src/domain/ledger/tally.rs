@@ -1,11 +1,12 @@
-//! Count, sum and digest of entries: one small value that states what a table of entries must hold.
+//! Count, sum and digest of entries: one small value that states the contents of a table of
+//! entries.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::event::BalanceChanged;
 
-/// Count, sum and digest of a set of entries. It does not depend on their order, so parts that were
-/// added separately can be joined.
+/// Count, sum and digest of a set of entries. It does not depend on their order, so tallies of
+/// parts can be joined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     pub entries: u64,
@@ -24,7 +25,7 @@ impl Tally {
         });
     }
 
-    /// Adds all that `other` counts.
+    /// Adds all entries of `other`.
     pub fn join(&mut self, other: &Tally) {
         self.entries += other.entries;
         self.amount_minor = self.amount_minor.wrapping_add(other.amount_minor);

@@ -1,11 +1,11 @@
-//! The hint after a refusal. Every rejection has one, and a test lists them all.
+//! The hint of each refusal. A test lists them all.
 
 use crate::domain::company::FOUNDED;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::role::Role;
 
 impl Rejection {
-    /// What to do next.
+    /// The next step.
     pub fn hint(&self) -> Option<String> {
         match self.class() {
             RejectionClass::NotFound | RejectionClass::NotAllowed => self.whom_to_ask(),
@@ -14,7 +14,7 @@ impl Rejection {
         }
     }
 
-    /// Where to find the thing that was named, or who may do it.
+    /// The way to find the named thing, or the person who has the right.
     fn whom_to_ask(&self) -> Option<String> {
         use Rejection::*;
         Some(match self {

@@ -1,4 +1,4 @@
-//! Setting aside, retrying and skipping: who may, when, and what for.
+//! Setting aside, retrying and skipping: rights, states and reasons.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Dice that fall the same way in every run.
+//! Dice with the same results in every run.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;

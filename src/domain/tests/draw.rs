@@ -1,4 +1,4 @@
-//! Rule T2 by numbers: the draw is uniform, measured with Pearson's chi-square on pinned dice.
+//! Rule T2 in numbers: the draw is uniform, measured with Pearson's chi-square on pinned dice.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::domain::tests::scenario::{Command, World, given};
 const POPUGS: usize = 10;
 /// Chi-square of 9 degrees of freedom stays below this in 999 of 1,000 fair runs.
 const FAIR_MAX: f64 = 27.877;
-/// And above this in 999 of 1,000: dice that are too even are no dice.
+/// Chi-square stays above this in 999 of 1,000 fair runs; results that are too even are not random.
 const FAIR_MIN: f64 = 1.152;
 
 fn company() -> World {
@@ -80,7 +80,7 @@ fn a_reshuffled_task_goes_to_anybody_with_equal_chance() {
     assert!((FAIR_MIN..FAIR_MAX).contains(&chi_square), "{chi_square}");
 }
 
-/// Each task is drawn apart from the others: pairs of neighbours are as even as single draws.
+/// Each task is drawn independently: pairs of neighbours are as even as single draws.
 #[test]
 fn tasks_of_one_reshuffle_are_drawn_independently() {
     let mut pairs: HashMap<(UserId, UserId), u32> = HashMap::new();

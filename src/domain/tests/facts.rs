@@ -1,4 +1,4 @@
-//! Facts to begin with: who joined, which tasks there are.
+//! Facts as the state before a test: users and tasks.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! The business rules, proven one by one. A test is named after the rule it proves.
+//! The business rules, tested one by one. A test is named after the rule that it tests.
 
 mod dead_letters;
 pub(crate) mod dice;

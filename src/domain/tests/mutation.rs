@@ -1,7 +1,7 @@
-//! Fuzzing: good inputs, spoilt in a few places. What a random byte string never reaches, a good
-//! one with a bit flipped, a piece repeated or a strange word put in does.
+//! Fuzzing: good inputs with a few changes. A good input with a flipped bit, a repeated piece or a
+//! strange word reaches code that a random byte string never reaches.
 //!
-//! `PROPTEST_CASES` and `PROPTEST_RNG_SEED` say how long and where to begin; `scripts/torture`
+//! `PROPTEST_CASES` and `PROPTEST_RNG_SEED` set the length and the beginning; `scripts/torture`
 //! sets both.
 
 use proptest::prelude::*;

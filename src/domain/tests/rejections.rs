@@ -1,6 +1,6 @@
-//! Every refusal: it has a text for people, a hint what to do next, a stable code and its place
-//! in the order of precedence. What the rules themselves refuse is proven beside each rule; here
-//! is one of each, so that none stays without a test.
+//! Every refusal has a text for users, a hint, a stable code and its place in the order of
+//! precedence. The tests of each rule check when it refuses; here is one sample of each refusal, so
+//! that none stays untested.
 
 use std::fmt::Write as _;
 
@@ -29,8 +29,8 @@ fn founding(time_zone: &str, currency: &str) -> Rejection {
     found.decide(now(), &mut PinnedDice::new(1)).unwrap_err()
 }
 
-/// One of each in the order of their declaration; those that a function of the rules makes from
-/// its arguments alone are made by it.
+/// One of each in the order of their declaration; those that depend only on the arguments of a
+/// rule's function are made by that function.
 fn one_of_each() -> Vec<Rejection> {
     let title = |text: &str, jira_id| Title::from_input(text, jira_id).unwrap_err();
     let login = || "dima".to_owned();

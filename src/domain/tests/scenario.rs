@@ -1,7 +1,7 @@
-//! Given what happened, when somebody does something, then this happens or is refused.
+//! Tests in the form: given these events, when a user does this, then this happens or is refused.
 //!
-//! The state is the one that `evolve` builds from the given events, in memory; the dice are
-//! pinned. Users are named by login and tasks by number.
+//! `evolve` builds the state from the given events, in memory; the dice are pinned. Users are named
+//! by login and tasks by number.
 
 use crate::domain::event::{Event, TaskCreated};
 use crate::domain::id::UserId;

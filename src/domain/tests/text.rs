@@ -1,4 +1,4 @@
-//! Reading and writing text and money: nothing panics, and what was written is read back.
+//! Parsing and writing text and money: nothing panics, and written values are read back.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::text::{self, TITLE_CHARS_MAX, Title};
 
-/// The ways in which a jira id may stand in front of a title.
+/// The forms of a jira id before a title.
 const FORMS: [fn(&str, &str) -> String; 6] = [
     |id, title| format!("[{id}] {title}"),
     |id, title| format!("[{id}]: {title}"),
@@ -18,7 +18,7 @@ const FORMS: [fn(&str, &str) -> String; 6] = [
     |id, title| format!("{id} — {title}"),
 ];
 
-/// Titles that are what they look like: no brackets, and no separator in front.
+/// Titles without brackets and without a separator at the beginning.
 fn plain_title() -> impl Strategy<Value = String> {
     let starts_with_separator = |title: &str| {
         title

@@ -1,7 +1,7 @@
-//! When a business date is over, in every zone of the IANA database around every change of its clock.
+//! The end of business dates, in every zone of the IANA database around every change of its clock.
 //!
-//! A close pays what was earned up to a date's end, so a date must never end while somebody can
-//! still earn on it, nor stay open after that.
+//! A close pays the earnings up to the end of a date, so a date must not end while users can still
+//! earn on it, nor stay open after that.
 
 use jiff::{Timestamp, ToSpan, tz};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ fn all_zones() -> Vec<Zone> {
     names
 }
 
-/// The moments from 1840 to 2040 at which a zone's clock changed.
+/// The times from 1840 to 2040 at which a zone's clock changed.
 fn clock_changes(zone: &Zone) -> Vec<Timestamp> {
     let zone = tz::TimeZone::get(zone.name()).unwrap();
     let (from, until) = (
@@ -44,7 +44,7 @@ fn assert_ends_once(zone: &Zone, date: BusinessDate, changes: &[Timestamp]) {
         zone.date_of(micros_later(end, -1)) <= date,
         "{name}: {date} was over before {end}"
     );
-    // Local time only runs backwards where the clock changes.
+    // Local time only runs backwards when the clock changes.
     for change in changes
         .iter()
         .map(|change| EventTime::new(*change))

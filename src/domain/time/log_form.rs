@@ -1,5 +1,5 @@
 //! The one form of a time in the log, `2026-11-22T10:00:00.000000Z`, read and written without a
-//! general parser: every line has it. Whatever is not in this form is left to jiff.
+//! general parser, because every line has it. Other forms are left to jiff.
 
 /// Length of the form in bytes.
 const LENGTH: usize = 27;

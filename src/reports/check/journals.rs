@@ -106,7 +106,7 @@ fn minor(decimal: &str) -> i64 {
         .minor()
 }
 
-/// Turns the first assertion of zero into one that cannot hold.
+/// Turns the first assertion of zero into a wrong one.
 fn with_a_wrong_assertion(text: String) -> String {
     let wrong = text.replacen("= 0.00 EUR", "= 0.01 EUR", 1);
     if wrong == text {

@@ -1,4 +1,4 @@
-//! The reports against files that hold a pseudo-random history, each figure computed once more in
+//! The reports on files with a pseudo-random history. Each figure is computed a second time in
 //! plain Rust from the entries alone.
 
 mod figures;

@@ -19,7 +19,7 @@ const USERS: [&str; 2] = [
 
 const TWO_PAGES: usize = PAGE_ROWS + 1000;
 
-/// Entries and tasks of two users on thirty dates; two thirds are of the second user. Every
+/// Entries and tasks of two users on thirty dates; two thirds belong to the second user. Every
 /// 1,000th entry is dated late.
 fn tables(rows: usize) -> Database {
     let database = Database::in_memory(Tables::Accounting).unwrap();
@@ -62,7 +62,7 @@ fn load(database: &Database, name: ReportName, user: Option<&str>) -> Report {
     name.load(database.connection(), &query).unwrap()
 }
 
-/// The values of one column of the report as it is written.
+/// The values of one column of the written report.
 fn written(report: &Report, column: &str) -> Vec<i64> {
     let mut csv = Vec::new();
     render(report, Format::Csv, Options::default(), &mut csv).unwrap();

@@ -1,5 +1,5 @@
-//! How fast the reports are over a million entries. Run by hand, in a release build:
-//! `cargo test --release --lib -- --ignored --nocapture reports::check::speed`.
+//! The speed of the reports over a million entries. Run by hand, in a release build: `cargo test
+//! --release --lib -- --ignored --nocapture reports::check::speed`.
 
 use std::io::{self, Write};
 use std::time::Instant;

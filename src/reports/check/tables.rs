@@ -203,7 +203,7 @@ fn closes(h: &History) -> Vec<Row> {
     rows.collect()
 }
 
-/// Every third payout's mail went out at the second attempt, every third has failed, the rest wait.
+/// A third of the mails were sent at the second attempt, a third failed, the rest wait.
 fn mails(h: &History) -> Vec<Row> {
     let mut rows = Vec::new();
     for (number, at) in h

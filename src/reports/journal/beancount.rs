@@ -1,5 +1,5 @@
-//! beancount's format. Its account names begin with a capital and know only letters, digits and
-//! dashes, so a login is mapped to one and stands as it is beside the account's `open`.
+//! beancount's format. Its account names begin with a capital and contain only letters, digits and
+//! dashes, so a login is mapped to such a name and stands unchanged beside the account's `open`.
 
 use std::io::{self, Write};
 
@@ -74,8 +74,8 @@ fn account_name(account: Account, login: &str) -> String {
     }
 }
 
-/// `anna.k_2` becomes `AnnaDotkBar2`, without loss: a login has no capitals, so one
-/// after the first character can only begin `Dot` or `Bar`, which stand for `.` and `_`.
+/// `anna.k_2` becomes `AnnaDotkBar2`, without loss: a login has no capitals, so a capital after the
+/// first character can only begin `Dot` or `Bar`, which stand for `.` and `_`.
 fn component(login: &str) -> String {
     let mut name = String::with_capacity(login.len());
     for (at, c) in login.char_indices() {

@@ -1,5 +1,5 @@
-//! RFC 4180 with a header and LF. Text that a spreadsheet would run as a formula gets one
-//! leading apostrophe, which the imports take off again.
+//! RFC 4180 with a header and LF. Text that a spreadsheet would run as a formula gets one leading
+//! apostrophe, which the imports remove.
 
 use std::io::Write;
 
@@ -32,7 +32,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
     })
 }
 
-/// Quotes what needs it, and text that is empty: nothing at all is an absent value.
+/// Quotes text that needs it, and empty text, because nothing at all is an absent value.
 fn write_text(text: &str, line: &mut Vec<u8>) {
     let apostrophe = if looks_like_formula(text) { "'" } else { "" };
     let quoted = text.is_empty() || text.contains([',', '"', '\n', '\r']);

@@ -1,4 +1,4 @@
-//! One report in every format, with the text that breaks careless writers.
+//! One report in every format, with text that breaks careless writers.
 
 use polars::prelude::{ParquetReader, SerReader};
 

@@ -1,4 +1,5 @@
-//! JSON: one object around the rows, or one row a line. Money is a decimal string, absent is null.
+//! JSON: one object around the rows, or one row on each line. Money is a decimal string, an absent
+//! value is null.
 
 use std::io::{self, Write};
 
@@ -90,7 +91,7 @@ fn write_named(to: &mut Vec<u8>, members: &[(&'static str, Value)]) -> io::Resul
     Ok(())
 }
 
-/// The bytes that come before each value of a row.
+/// The bytes before each value of a row.
 struct Members(Vec<String>);
 
 impl Members {

@@ -1,5 +1,5 @@
-//! A pipe table, with the totals as its last row and other facts under it. Text is escaped so
-//! that it shows as it is and cannot become markup.
+//! A pipe table, with the totals as its last row and other facts under it. Text is escaped, so that
+//! it is shown unchanged and cannot become markup.
 
 use std::io::{self, Write};
 

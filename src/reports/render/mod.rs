@@ -1,7 +1,7 @@
 //! Writes a report in one of the output formats.
 //!
-//! Every format reads the same [`Cell`](crate::reports::table::Cell)s, so none can show a value that another does not.
-//! All read page by page, so that memory does not grow with the number of rows.
+//! Every format reads the same [`Cell`](crate::reports::table::Cell)s, so all formats show the same
+//! values. All read page by page, so that memory does not grow with the number of rows.
 
 mod csv;
 #[cfg(test)]
@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The formats that can be asked for by name; a Parquet file cannot be shown.
+    /// The formats that users can ask for by name; a Parquet file cannot be shown.
     pub const SHOWN: [Format; 6] = [
         Format::Table,
         Format::Plain,
@@ -50,7 +50,7 @@ impl Format {
     /// The formats of the files of an export.
     pub const EXPORTED: [Format; 2] = [Format::Csv, Format::Parquet];
 
-    /// The name of the format, which is the extension of its files as well.
+    /// The name of the format, which is also the extension of its files.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Table => "table",
@@ -66,7 +66,7 @@ impl Format {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Options {
-    /// Columns of the terminal; absent: as wide as it takes. Only [`Format::Table`] looks at it.
+    /// The columns of the terminal; `None` for no limit. Only [`Format::Table`] uses it.
     pub width: Option<u16>,
 }
 

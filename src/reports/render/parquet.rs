@@ -1,8 +1,9 @@
 //! Parquet with real types: money as DECIMAL(18,2), dates, and timestamps in microseconds UTC.
 //!
-//! Text is a plain UTF-8 string to every reader. Polars describes its columns in the types of its own memory beside
-//! Parquet's, and there text is a `string_view`: older readers of Arrow cannot open such a file, newer ones cannot
-//! filter, sort or join by such a column. So that description is left out; Parquet's own types say everything.
+//! Text is a plain UTF-8 string for every reader. Beside Parquet's own types Polars would describe
+//! the columns in the types of its memory, in which text is a `string_view`: older readers of Arrow
+//! cannot open such a file, newer ones cannot filter, sort or join by such a column. So that
+//! description is left out; Parquet's own types are enough.
 
 use std::fs::File;
 use std::io::Write;
@@ -35,7 +36,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
     Ok(())
 }
 
-/// The names of the columns of a file; `None` if it is no Parquet file.
+/// The names of the columns of a file; `None` if it is not a Parquet file.
 pub fn columns(file: File) -> Option<Vec<String>> {
     let schema = ParquetReader::new(file).schema().ok()?;
     Some(schema.iter_names().map(|name| name.to_string()).collect())

@@ -1,5 +1,5 @@
-//! Tab-separated lines without a header, for pipes. Tabs, line breaks, backslashes and whatever
-//! could forge a terminal's output are escaped, so that a row is always one line.
+//! Tab-separated lines without a header, for pipes. Tabs, line breaks, backslashes and characters
+//! that could forge a terminal's output are escaped, so that a row is always one line.
 
 use std::io::{self, Write};
 

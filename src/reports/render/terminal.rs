@@ -1,8 +1,9 @@
 //! A table for people: light borders, numbers to the right, times in the company's zone.
 //!
-//! When it is wider than the terminal it is made to fit in steps: ids are shortened, empty columns
-//! go, long text is cut, ids and then the columns that matter least are left out (and named under
-//! the table), and only then do cells wrap: between words, and never an amount, a number or a time.
+//! A table that is wider than the terminal is narrowed in steps: ids are shortened, empty columns
+//! left out, long text cut; then ids and the less important columns are left out (and named under
+//! the table). As the last step cells wrap: between words, but never within an amount, a number or
+//! a time.
 
 use std::io::{self, Write};
 
@@ -17,10 +18,10 @@ use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
 
-/// A shortened id: an ellipsis and this many of its last characters.
+/// A shortened id has an ellipsis and this many of its last characters.
 const ID_CHARS: usize = 8;
 const TEXT_CHARS: usize = 32;
-/// What a narrow terminal does without, the first of these first.
+/// Columns that a narrow terminal leaves out, in this order.
 const EXPENDABLE: [&str; 18] = [
     "posted_at",
     "through_sequence",
@@ -42,7 +43,7 @@ const EXPENDABLE: [&str; 18] = [
     "closed_by",
 ];
 
-/// What is left out next, where even wrapped text does not fit beside the figures.
+/// Columns that are left out next, if even wrapped text does not fit beside the figures.
 const DISPENSABLE: [&str; 9] = [
     "completed_at",
     "completed_on",
@@ -81,7 +82,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Returns the names of the columns for which there is no room.
+/// Returns the names of the columns that do not fit.
 fn write_grid(
     mut shown: Vec<Shown>,
     height: usize,
@@ -102,7 +103,7 @@ fn write_grid(
     Ok(left_out)
 }
 
-/// One column as printed, its total included as the last cell when the report has any.
+/// One column as printed; the last cell is its total, if the report has totals.
 struct Shown {
     name: &'static str,
     kind: ColumnKind,
@@ -117,7 +118,7 @@ impl Shown {
             && self.name != "jira_id"
     }
 
-    /// Without a word in any cell.
+    /// Whether all cells are empty.
     fn is_empty(&self) -> bool {
         self.cells.iter().all(String::is_empty) && self.total.as_deref().is_none_or(str::is_empty)
     }
@@ -130,7 +131,7 @@ impl Shown {
             .max(self.name.len())
     }
 
-    /// The narrowest that it can be: words of text and of the name stay whole, and so does everything else.
+    /// The least width: no word of a text or of the name is broken, and no other value.
     fn least_width(&self) -> usize {
         let name = self
             .name
@@ -269,7 +270,8 @@ fn leave_out(
     }
 }
 
-/// How wide each column is: as wide as it wants, or text shares what the others leave.
+/// The width of each column: its full width, or for text a share of the width that the others
+/// leave.
 fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(Shown::width).collect();
     let frame = 3 * shown.len() + 1;

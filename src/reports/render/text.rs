@@ -49,15 +49,15 @@ pub(super) fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()
     }
 }
 
-/// A cell as programs read it.
+/// A cell in the form for programs.
 pub fn for_machines(cell: Cell<&str>) -> String {
     let mut text = Vec::new();
     write_machine(cell, &mut text).expect("memory takes every byte");
     String::from_utf8_lossy(&text).into_owned()
 }
 
-// The same text as the types' own `Display`, at a third of the time: listings of a million rows
-// consist of little else.
+// The same text as the types' own `Display`, in a third of the time, because lists of a million
+// rows spend most of their time here.
 
 fn write_money(money: Money, to: &mut Vec<u8>) -> io::Result<()> {
     let magnitude = money.minor().unsigned_abs();

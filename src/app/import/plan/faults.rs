@@ -22,8 +22,8 @@ impl Planner<'_, '_> {
         Ok(Some(Fault::of(Column::At, reason)))
     }
 
-    /// All that is wrong with a row, one fault for each column, in the order of the columns. Faults that were `found`
-    /// go before others of their column.
+    /// All faults of a row, one for each column, in the order of the columns. Faults that were
+    /// `found` come before others of their column.
     pub(super) fn all_faults(
         &mut self,
         kind: ImportKind,
@@ -66,7 +66,7 @@ impl Planner<'_, '_> {
         }
         let is_known = self.index.user_named(login)?.is_some();
         let refused = match action {
-            // A later registration says nothing about an earlier one.
+            // A later registration is no fault of an earlier one.
             Action::Register if is_known && !is_late => Some(Rejection::LoginTaken {
                 login: login.to_owned(),
             }),
@@ -79,10 +79,11 @@ impl Planner<'_, '_> {
     }
 }
 
-/// What is wrong with a row that comes too late: its own fault first, which an earlier run may have found.
+/// The fault of a row that comes too late: its own fault first, which an earlier run may have
+/// found.
 pub(super) fn also(checked: Result<(), AppError>, late: Vec<Fault>) -> Result<Trouble, Trouble> {
     match checked {
-        // What the state forbids now says nothing about the row's own time.
+        // A conflict with the present state says nothing about the row's own time.
         Err(AppError::Rejected(rejection)) if rejection.class() != RejectionClass::Conflict => Ok(
             Trouble::Bad([vec![Fault::from_rejection(&rejection)], late].concat()),
         ),

@@ -1,4 +1,4 @@
-//! Rows that are refused: each fault is told, and nothing is half imported.
+//! Rows that are refused: each fault is reported, and no row is half imported.
 
 use super::*;
 

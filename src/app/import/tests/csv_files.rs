@@ -1,4 +1,4 @@
-//! What files are read as, and which are refused.
+//! How files are read, and which are refused.
 
 use crate::app::AppError;
 use crate::app::import::columns::Column;
@@ -10,7 +10,7 @@ fn tasks(file: &[u8]) -> Result<CsvFile, ImportError> {
     CsvFile::read(ImportKind::Tasks, &Reading::default(), file)
 }
 
-/// Line and reason of what is malformed.
+/// Lines and reasons of malformed rows.
 fn malformed(csv_file: &CsvFile) -> Vec<(u64, &str)> {
     csv_file
         .malformed
@@ -253,7 +253,7 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
     .map(cell);
     assert_eq!(cells, ["One", "UP-1", "UP-1", "text"]);
     assert_eq!(csv_file.remarks(), ["passed over: Status, Labels"]);
-    // A header that another one is taken for is no longer ours.
+    // If our column is mapped to another header, its own header is unknown.
     let both = "title,Summary,key\nx,One,A\n";
     assert_eq!(
         refused(ImportKind::Tasks, &reading(&map[..1], false), both).0,

@@ -1,5 +1,5 @@
-//! Files spoilt on purpose: none makes an import panic, and what is read from one is what is read
-//! from it again once it is written by the book.
+//! Fuzzed files: none makes an import panic, and a file that is written by RFC 4180 from the parsed
+//! rows is parsed to the same rows.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -57,7 +57,7 @@ fn files() -> impl Strategy<Value = (ImportKind, Vec<u8>)> {
         .prop_flat_map(|(kind, text)| (Just(kind), mutated(Just(text.into_bytes()), WORDS)))
 }
 
-/// Header and good rows, quoted wherever that is needed.
+/// Header and good rows, quoted if necessary.
 fn written(kind: ImportKind, csv_file: &CsvFile) -> Vec<u8> {
     let columns: Vec<_> = ALL
         .into_iter()
@@ -68,7 +68,7 @@ fn written(kind: ImportKind, csv_file: &CsvFile) -> Vec<u8> {
         .write_record(columns.iter().map(|column| column.name()))
         .unwrap();
     for row in &csv_file.rows {
-        // Guarded as exports guard: exactly one quote comes off again.
+        // Guarded like exports: exactly one quote is removed again.
         let cells = columns
             .iter()
             .map(|column| guarded(csv_file.cell(&row.record, *column)));
@@ -137,7 +137,7 @@ proptest! {
             if let Some(at) = request.at {
                 prop_assert_eq!(at.to_string().parse::<EventTime>().unwrap(), at);
             }
-            // Rows without a key of their own are told apart by their count.
+            // Rows without a key of their own are distinguished by their count.
             let is_counted = kind == ImportKind::Activity && csv_file.cell(&row.record, Column::Key).is_empty();
             prop_assert!(!is_counted || keys.insert(request.row_key.clone()), "{}", request.row_key);
         }

@@ -17,7 +17,7 @@ use crate::state::StateIndex;
 
 const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
 
-/// Two working days with everything that can happen in them.
+/// Two working days with every kind of row.
 const ROWS: &str = "\
 2026-10-01T06:00:00Z,register,,,bob,Боб Ара,bob@popug.example,developer,,,
 2026-10-01T06:00:00Z,register,,,vera,Вера Кеа,vera@popug.example,worker,,,
@@ -86,7 +86,7 @@ fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
-/// Line, column and reason of every fault of what is refused; nothing may have been appended.
+/// Line, column and reason of every fault of a refused file; nothing may have been appended.
 fn refused(store: &Store, kind: ImportKind, file: &str) -> Vec<(u64, &'static str, String)> {
     let before = store.log_bytes();
     let Err(ImportError::BadRows { bad, .. }) = import(store, kind, file) else {

@@ -1,4 +1,4 @@
-//! How many rows a second an import takes.
+//! The number of rows that an import handles in a second.
 
 use crate::app::fixture::{Store, at};
 use crate::app::import::ImportKind;
@@ -32,7 +32,7 @@ fn rows_a_second() {
     }
 }
 
-/// Thirty days of tasks, each completed by its holder.
+/// Thirty days of tasks, each completed by its assignee.
 fn long_history(tasks: u64, closes: bool) -> String {
     let founded = at("2026-10-01T06:00:00Z").micros();
     let mut file = HEADER.to_owned();

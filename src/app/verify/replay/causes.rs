@@ -1,5 +1,5 @@
-//! The causes: I10 of users, I11 of tasks. An open task has exactly one assignee, who was eligible when it
-//! was assigned. Tasks are numbered 1, 2, 3 ...
+//! Checks the causes: users (I10) and tasks (I11). An open task has exactly one assignee, who was
+//! eligible when it was assigned. Tasks are numbered 1, 2, 3 ...
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,18 +17,18 @@ use crate::domain::pricing;
 use crate::domain::user::User;
 use crate::state::Recorded;
 
-/// A task that is open, or that events of the books are still expected of.
+/// A task that is open, or for which events of the books are still expected.
 pub(super) struct Task {
     /// The creation.
     pub created: EventId,
     pub created_at: Sequence,
-    /// The price is the recorded one once there is one.
+    /// The price is the recorded one as soon as there is one.
     pub account: TaskAccount,
     pub is_priced: bool,
     pub assignee: Option<UserId>,
     pub assignment_no: u32,
     pub completed: Option<Completion>,
-    /// How many assignments and completions have no entry yet.
+    /// The number of assignments and completions without an entry.
     pub owed: u32,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Completion {
 #[derive(Default)]
 pub(super) struct Tasks {
     pub known: HashMap<TaskId, Task>,
-    /// Tasks that no event is expected of any more, and where they were completed.
+    /// Tasks for which no event is expected any more, with the sequences of their completions.
     pub finished: HashMap<TaskId, Sequence>,
     open: u64,
     /// The highest so far.
@@ -57,7 +57,7 @@ struct Reshuffle {
     seen: HashSet<TaskId>,
 }
 
-/// A cause that accounting owes an entry for.
+/// A cause for which accounting owes an entry.
 pub(super) struct Owed {
     pub cause: Cause,
     pub event: Caused,
@@ -148,7 +148,7 @@ impl Replay {
         }
     }
 
-    /// The first assignment stands right behind the creation.
+    /// The first assignment must follow right after the creation.
     pub(super) fn check_unassigned(&mut self, recorded: &Recorded<'_>) {
         if let Some(task) = self.tasks.unassigned
             && !matches!(recorded.event.as_ref(), Event::TaskAssigned(e) if e.task_id == task)
@@ -167,7 +167,7 @@ impl Replay {
         }
     }
 
-    /// A batch is over.
+    /// Checks the end of a batch.
     pub(super) fn end_batch(&mut self, at: Sequence) {
         self.never_assigned(at);
         let Some(Reshuffle { at, moved, seen }) = self.tasks.reshuffle.take() else {

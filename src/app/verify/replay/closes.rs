@@ -1,4 +1,4 @@
-//! Closes: who is paid how much (I5, I6), and what `day.closed` says (I2, I7, I13).
+//! Checks the closes: the payouts (I5, I6), and the totals of `day.closed` (I2, I7, I13).
 
 use crate::app::verify::replay::Replay;
 use crate::domain::event::{BalanceChanged, DayClosed, PayoutMade};
@@ -42,7 +42,7 @@ impl Replay {
             .insert(said.entry_id, (recorded.id, said.clone()));
     }
 
-    /// I6: the entry of a payout repeats it. The entry that was expected.
+    /// I6: the entry of a payout repeats its facts. Returns the expected entry.
     pub(super) fn payout_posted(
         &mut self,
         recorded: &Recorded<'_>,
@@ -81,7 +81,7 @@ impl Replay {
         }
     }
 
-    /// I6: max(0, balance at the end of the date) is paid.
+    /// I6: each user is paid max(0, balance at the end of the date).
     fn check_everybody_paid(&mut self, at: Sequence, date: BusinessDate) {
         let Some(books) = &self.books else { return };
         let mut wrong = Vec::new();
@@ -130,8 +130,8 @@ impl Replay {
         }
     }
 
-    /// I13: every cause up to the end of the date has its entry, so that the payouts do not depend on
-    /// the moment of the close.
+    /// I13: every cause up to the end of the date has its entry, so that the payouts do not depend
+    /// on the time of the close.
     fn check_nothing_owed(&mut self, recorded: &Recorded<'_>, date: BusinessDate) {
         let Some(zone) = self.books.as_ref().map(|books: &Books| &books.company.zone) else {
             return;
@@ -153,7 +153,7 @@ impl Replay {
     }
 }
 
-/// The members that differ, but for what management earned.
+/// The members that differ, except the earnings of management.
 fn differences(said: &DayClosed, expected: &DayClosed) -> Vec<String> {
     let counts = |e: &DayClosed| {
         [

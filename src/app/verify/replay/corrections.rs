@@ -1,6 +1,7 @@
-//! I4 of corrections: each reverses a fee or a reward, an entry at most once over.
+//! Checks the corrections (I4): each reverses a fee or a reward, and all of one entry together at
+//! most the entry.
 //!
-//! The audit of the lines tells which entries are corrected later, so only those are remembered.
+//! The audit of the lines finds the corrected entries, so only those are remembered.
 
 use crate::app::verify::replay::Replay;
 use crate::app::verify::replay::entries::repeats;
@@ -25,7 +26,7 @@ impl Replay {
         }
     }
 
-    /// The correction is the one that was asked for. The entry that was expected.
+    /// Checks that the correction is the requested one. Returns the expected entry.
     pub(super) fn corrected(
         &mut self,
         recorded: &Recorded<'_>,

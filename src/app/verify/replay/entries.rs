@@ -1,4 +1,5 @@
-//! The events that follow from tasks: prices (I3), entries (I1, I4, I13, I14) and settlements (I12).
+//! Checks the events that follow from tasks: prices (I3), entries (I1, I4, I13, I14) and
+//! settlements (I12).
 
 use crate::app::verify::replay::Replay;
 use crate::app::verify::replay::causes::{Caused, Owed, Task};
@@ -42,7 +43,7 @@ impl Replay {
         self.tasks.forget_if_finished(said.task_id);
     }
 
-    /// I9, of an event that is named after its cause.
+    /// I9: checks an event that is named after its cause.
     fn check_derived(
         &mut self,
         recorded: &Recorded<'_>,
@@ -73,7 +74,7 @@ impl Replay {
         }
     }
 
-    /// I4: the entry is the one that its cause asks for. The entry that was expected.
+    /// I4: checks that the entry follows from its cause. Returns the expected entry.
     fn caused(&mut self, recorded: &Recorded<'_>, said: &BalanceChanged) -> Option<BalanceChanged> {
         let at = recorded.sequence;
         let name = if said.kind == EntryKind::Fee {
@@ -103,7 +104,7 @@ impl Replay {
             self.violates("I4", at, what);
         }
         if let Some(task) = self.tasks.known.get_mut(&owed.task()) {
-            // A log that creates a task twice owes for both and keeps the count of one.
+            // If a log creates a task twice, both have entries, but the count is kept for one.
             task.owed = task.owed.saturating_sub(1);
             if said.kind == EntryKind::Fee {
                 task.account.fees_charged -= said.amount;
@@ -145,8 +146,8 @@ impl Replay {
         }
     }
 
-    /// I14: no entry is dated into a closed date. I13: the date follows from the cause alone, or is the
-    /// first open one.
+    /// I14: no entry is dated into a closed date. I13: the date follows from the cause alone, or is
+    /// the first open one.
     fn check_date(
         &mut self,
         at: Sequence,
@@ -202,8 +203,8 @@ impl Replay {
         self.tasks.forget_if_finished(said.task_id);
     }
 
-    /// I3, I4 and I12: every cause up to the last one that has an entry has its own, its price and its
-    /// settlement. A cause that is withheld is owed, and so is one that comes later.
+    /// I3, I4 and I12: every cause up to the last one with an entry has its entry, price and
+    /// settlement. A withheld cause and a later one may lack theirs.
     pub(super) fn check_nothing_missing(&mut self) {
         let mut missing = Vec::new();
         for (at, owed) in self.owed.range(..self.reacted_through) {
@@ -238,7 +239,7 @@ impl Replay {
     }
 }
 
-/// Whether the entry says the same of its cause as the expected one.
+/// Whether the entry states the same cause and facts as the expected one.
 pub(super) fn repeats(said: &BalanceChanged, expected: &BalanceChanged) -> bool {
     let cause = |entry: &BalanceChanged| {
         let BalanceChanged {
@@ -264,8 +265,8 @@ pub(super) fn repeats(said: &BalanceChanged, expected: &BalanceChanged) -> bool 
     cause(said) == cause(expected)
 }
 
-/// Posts the entry. One that is dated into a closed date counts for the first open one, so that later
-/// balances add up.
+/// Posts the entry. One that is dated into a closed date counts for the first open one, so that
+/// later balances add up.
 fn follow(books: &mut Books, said: &BalanceChanged) {
     if books.is_open(said.business_date) {
         return books.post(said);

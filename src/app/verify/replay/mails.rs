@@ -1,5 +1,5 @@
-//! I9 of pay mails: each is the mail of one payout, to the user who was paid, and every attempt follows from
-//! the one before.
+//! Checks the pay mails (I9): each belongs to one payout and goes to its user, and every attempt
+//! follows from the one before.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,11 +17,11 @@ pub(super) struct Mails {
 struct Mail {
     user: UserId,
     attempts: u32,
-    /// The payout, or the attempt that failed last.
+    /// The payout, or the last failed attempt.
     cause: EventId,
 }
 
-/// The attempt that an event tells of.
+/// The attempt that an event records.
 pub(super) struct Attempt {
     payout: PayoutId,
     user: UserId,
@@ -95,7 +95,7 @@ impl Replay {
             let what = format!("the mail is to {}, {user} was paid", attempt.user);
             self.violates("I9", at, what);
         }
-        // A decision about the notifier's own events changes what it knows of its attempts.
+        // A decision about the notifier's own events changes the attempts that it knows.
         let is_decided = self.decisions[..self.decided]
             .iter()
             .any(|about| about.consumer == Consumer::Notifier);

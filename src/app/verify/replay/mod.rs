@@ -1,17 +1,18 @@
-//! The books, decided a second time: what accounting would have appended against what was appended.
+//! The books, decided a second time and compared with the events that accounting appended.
 //!
-//! Causes are what others decide: events of users and tasks, requests for closes and corrections, decisions
-//! about dead letters. They are held against their own rules ([`causes`]). What follows from them is decided
-//! again by the same functions of `domain::ledger` that accounting uses, and every event of the books is
-//! compared with it: id, cause and data ([`entries`], [`closes`]). An event that nothing asks for is a
-//! finding, and so is one that is missing. The books then follow the log, so that one wrong event is told
-//! once. [`mails`] holds the attempts to send a mail against the payouts.
+//! Causes are the decisions of others: events of users and tasks, requests for closes and
+//! corrections, decisions about dead letters. They are checked against their own rules
+//! ([`causes`]). Their consequences are decided again by the same functions of `domain::ledger`
+//! that accounting uses, and every event of the books is compared with them: id, cause and data
+//! ([`entries`], [`closes`]). An event without a cause is a finding, and so is a missing one. The
+//! books then follow the log, so that one wrong event is reported once. [`mails`] compares the
+//! attempts to send a mail with the payouts.
 //!
-//! Invariant: memory grows with users, open tasks and payouts, by 24 bytes with finished tasks, and not with
-//! the length of the log.
+//! Invariant: memory grows with users, open tasks and payouts, by 24 bytes with finished tasks, and
+//! not with the length of the log.
 //!
-//! A replay cannot see an error in the rules themselves: the tests have a bookkeeper of their own for that.
-//! I10 of ids and keys is checked line by line, I8 against a rebuild.
+//! A replay cannot find an error in the rules themselves; for that the tests have a bookkeeper of
+//! their own. I10 for ids and keys is checked line by line, I8 by a rebuild.
 
 mod causes;
 mod closes;
@@ -40,7 +41,7 @@ use crate::state::{Recorded, Resolution};
 use causes::{Owed, Tasks};
 use mails::{Attempt, Mails};
 
-/// More violations than these are counted only: one wrong price would name every later fee.
+/// Further violations are only counted, because one wrong price would name every later fee.
 const VIOLATIONS_MAX: usize = 1_000;
 
 pub(super) struct Replay {
@@ -49,28 +50,28 @@ pub(super) struct Replay {
     users: HashMap<UserId, User>,
     logins: HashSet<String>,
     tasks: Tasks,
-    /// Assignments and completions that have no entry yet.
+    /// Assignments and completions without an entry.
     owed: BTreeMap<Sequence, Owed>,
-    /// All decisions about dead letters, and how many of them were made up to now.
+    /// All decisions about dead letters, and the number of them made so far.
     decisions: Vec<Resolution>,
     decided: usize,
-    /// The events that accounting leaves out for that.
+    /// The events that accounting leaves out because of them.
     withheld: Withheld,
-    /// The last cause that has an entry, and where that entry stands.
+    /// The last cause with an entry, and the sequence of that entry.
     reacted_through: Sequence,
     reacted_at: Sequence,
-    /// Who was paid for a date that is not closed.
+    /// The users who were paid for a date that is not closed.
     paid: HashSet<(UserId, BusinessDate)>,
     /// Payouts whose entries have not come yet, with the ids of their events.
     paying: HashMap<EntryId, (EventId, PayoutMade)>,
     mails: Mails,
-    /// The entries that are corrected somewhere in the log; `None` before they were met.
+    /// The entries that are corrected somewhere in the log; `None` before they were read.
     corrected: HashMap<EntryId, Option<Original>>,
     /// The current batch.
     batch_first: Sequence,
     batch_last: Sequence,
     batch_actor: Actor,
-    /// Whether an event was passed over.
+    /// Whether an event was skipped.
     lacks_events: bool,
     read: Sequence,
     found: Vec<Violation>,
@@ -132,7 +133,7 @@ impl Replay {
         let at = recorded.sequence;
         self.decide_letters_before(log, at)?;
         if at > self.batch_last {
-            // The last event of the batch before may have been passed over.
+            // The last event of the batch before may have been skipped.
             self.end_batch(self.batch_last);
             self.batch_first = at;
             self.batch_last = at.plus(recorded.more);
@@ -146,7 +147,7 @@ impl Replay {
         Ok(())
     }
 
-    /// The decisions about dead letters up to `at` hold from now on.
+    /// From now on the decisions about dead letters up to `at` hold.
     fn decide_letters_before(&mut self, log: &FileLog, at: Sequence) -> Result<(), ConsumeError> {
         let decided = self
             .decisions
@@ -214,8 +215,8 @@ impl Replay {
         }
     }
 
-    /// I9: an event that follows from a cause has the id and the causation id that the cause gives, so
-    /// that deciding it twice gives the same event twice.
+    /// I9: an event that follows from a cause has the id and the causation id that the cause gives,
+    /// so deciding it twice gives the same event.
     fn check_origin(&mut self, recorded: &Recorded<'_>, id: uuid::Uuid, cause: Option<EventId>) {
         if recorded.id.uuid() != id {
             let what = format!("the id is not {id}, the one derived from its cause");
@@ -256,13 +257,14 @@ impl Replay {
         last.is_some_and(|made| made.standing != LetterState::Retried)
     }
 
-    /// Whether accounting leaves the cause at `at` out.
+    /// Whether accounting leaves out the cause at `at`.
     fn is_withheld(&self, at: Sequence, owed: &Owed) -> bool {
         subjects(owed).any(|subject| self.withheld.withholds(at, &subject))
     }
 
-    /// Whether accounting has to catch up with a decision about the cause at `at`. It does so before it
-    /// goes on in the log's order. A correction waits for none of it.
+    /// Whether the cause at `at` was released by a decision that accounting has not followed yet.
+    /// Accounting does that before it continues in the log's order. A correction does not wait for
+    /// it.
     fn is_released(&self, at: Sequence, owed: &Owed) -> bool {
         subjects(owed)
             .filter_map(|subject| self.withheld.last_decision(at, &subject))
@@ -270,14 +272,14 @@ impl Replay {
     }
 }
 
-/// The subjects that the entry of a cause waits for.
+/// The subjects for which the entry of a cause waits.
 fn subjects(owed: &Owed) -> impl Iterator<Item = String> {
     [Subject::Task(owed.task()), Subject::User(owed.user())]
         .into_iter()
         .map(|subject| subject.to_string())
 }
 
-/// The consumer that alone makes such events.
+/// The only consumer that makes such events.
 fn maker(event: &Event) -> Option<Consumer> {
     match event {
         Event::TaskPriced(_)

@@ -1,4 +1,4 @@
-//! Logs whose hashes are right and whose history is wrong in one way.
+//! Logs with right hashes and one fault in their history.
 
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ fn verified(batches: &[Batch]) -> Findings {
     findings
 }
 
-/// Changes the last fact that `change` accepts. Its sequence, and what is found.
+/// Changes the last fact that `change` accepts. Returns its sequence and the findings.
 fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let mut sequence: u64 = batches.iter().map(|batch| batch.facts.len() as u64).sum();
@@ -37,7 +37,7 @@ fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
     panic!("no such event")
 }
 
-/// Appends a batch of these events. The sequence of the last, and what is found.
+/// Appends a batch of these events. Returns the sequence of the last one and the findings.
 fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let facts = make(&batches);
@@ -412,7 +412,7 @@ fn i10_and_i8_a_given_key_that_is_used_twice() {
     assert_eq!(rules, ["I10", "I8"], "{findings:#?}");
 }
 
-/// Puts another event in the place of the last one that `is_meant`. The event that stood there, and what is found.
+/// Replaces the last event that `is_meant`. Returns the former event and the findings.
 fn removed(mut is_meant: impl FnMut(&Event) -> bool) -> (Event, Findings) {
     let mut batches = Store::sound().batches();
     let user_id = registered(&batches, "dima").user_id;
@@ -460,7 +460,7 @@ fn i4_a_charge_that_is_missing() {
     let is_fee =
         |event: &Event| matches!(event, Event::BalanceChanged(e) if e.kind == EntryKind::Fee);
     let mut fees = 0;
-    // The last fee of the log is the last thing that was reacted to: nothing tells that it is missing.
+    // The last fee of the log is the end of the reaction, so nothing shows that it is missing.
     let (entry, findings) = removed(|event| {
         is_fee(event) && {
             fees += 1;

@@ -1,4 +1,4 @@
-//! The log and its head, spoiled in one way at a time.
+//! The log and its head, each damaged in one way.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A sound store has no finding; a store with one thing wrong has exactly that one.
+//! A sound store has no finding; a store with one fault has exactly that one.
 
 mod crafted;
 mod damage;

@@ -1,4 +1,4 @@
-//! Events that say what is so and not by whom, or not why.
+//! Events with right facts and a wrong author or cause.
 
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ fn an_event_by_somebody_else_than_its_batch() {
         .iter()
         .filter(|v| v.invariant == "envelope")
         .collect();
-    // The one that is not like the first; if it is the first, those behind it.
+    // The event that differs from the first one; if the first differs, those after it.
     assert!(
         told.iter()
             .any(|v| v.place == format!("event {at}") || v.place == format!("event {}", at + 1)),
@@ -110,7 +110,7 @@ fn what_only_accounting_does_by_somebody_else() {
     );
 }
 
-/// The store's log with these facts behind it, by the notifier.
+/// The store's log with these facts after it, by the notifier.
 fn mailed(batches: &[Batch], facts: Vec<Fact>) -> Findings {
     let like = batches.last().unwrap().clone();
     let actor = Actor::System(Consumer::Notifier);
@@ -144,10 +144,10 @@ fn payout(batches: &[Batch]) -> (EventId, PayoutMade) {
         .unwrap()
 }
 
-/// What becomes of a mail and of the event that tells of it.
+/// A change of a mail and of its event.
 type Change<'c> = dyn Fn(&mut Fact, &mut MailSent) + 'c;
 
-/// A first attempt that failed, and the second one that did not.
+/// A first attempt that failed, and a second one that succeeded.
 fn attempts(batches: &[Batch]) -> [Fact; 2] {
     let (
         cause,

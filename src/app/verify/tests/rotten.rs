@@ -1,4 +1,4 @@
-//! Bits of the state index that rot: commands decide from it, so none may be taken for a fact.
+//! Flipped bits in the state index: commands decide from it, so none may be taken for a fact.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::domain::task::Add;
 use crate::domain::user::Register;
 use crate::state::{checked_pages, set_aside};
 
-/// Bits that are flipped, spread over the file: all of them take an hour.
+/// The number of flipped bits, spread over the file; all of them would take an hour.
 const BITS: usize = 120;
 const PAGE_BYTES: usize = 4096;
 
@@ -29,7 +29,8 @@ fn whichever_bit_of_the_state_index_rots_commands_do_what_they_would_have_done()
     let sound = plan.lines_after(&store, &whole);
     let bits = whole.len() * 8;
     let anywhere = (0..bits).step_by((bits / number("POPUG_ROTTEN_BITS", BITS)).max(1));
-    // Of the header of each page the last bits of the count of its cells and of its rightmost child.
+    // In the header of each page, the last bits of the number of its cells and of its rightmost
+    // child.
     let headers = (0..bits)
         .step_by(PAGE_BYTES * 8)
         .flat_map(|page| [4, 11].map(|byte| page + byte * 8));
@@ -75,7 +76,7 @@ fn an_older_copy_under_what_was_written_ahead_of_a_newer_one_is_damage() {
         .execute(boss, &register, &Manner::default())
         .unwrap();
     merged();
-    // Of what is written now, nothing is on the pages that tell of ilya.
+    // The following writes do not touch the pages with ilya's data.
     let (dima, add, _) = &plan.0[0];
     store
         .app(&clock)
@@ -94,7 +95,7 @@ fn rows_that_contradict_the_log_are_made_anew_once() {
     let sound = plan.lines_after(&store, &fs::read(&path).unwrap());
     let lagging = store.copied();
     let db = checked_pages::open(&lagging.path("state.sqlite")).unwrap();
-    // It has gone on, and does not know.
+    // The index has moved on without knowing it.
     db.execute_batch(&format!(
         "UPDATE checkpoint SET sequence = 0, hash = '{}'",
         "0".repeat(64)
@@ -108,7 +109,7 @@ fn rows_that_contradict_the_log_are_made_anew_once() {
     assert!(lagging.verify(true).is_sound());
 }
 
-/// Commands that look at every table of the index.
+/// Commands that read every table of the index.
 struct Plan(Vec<(UserId, Command, String)>);
 
 impl Plan {
@@ -145,7 +146,7 @@ impl Plan {
         plan
     }
 
-    /// Damage ends one command, as the command line does it; the same command goes on then.
+    /// Damage ends one command, as on the command line; the repeated command then works.
     fn carry_out(&self, app: &App<'_>, count: usize) {
         let mut ended = 0;
         for (by, command, key) in &self.0[..count] {
@@ -165,7 +166,7 @@ impl Plan {
         assert!(ended <= 1);
     }
 
-    /// The log when all of it was carried out on a copy with this index.
+    /// The log after the whole plan was carried out on a copy with this index.
     fn lines_after(&self, store: &Store, index: &[u8]) -> Vec<String> {
         let store = store.copied();
         fs::write(store.path("state.sqlite"), index).unwrap();

@@ -1,4 +1,4 @@
-//! Lines with a right hash that decode and do not conform to their schema.
+//! Lines with a right hash that can be decoded and do not conform to their schema.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Tables and checkpoints, spoiled in one way at a time.
+//! Tables and checkpoints, each damaged in one way.
 
 use crate::app::verify::tests::broken;
 use crate::app::verify::tests::store::Store;
@@ -23,7 +23,7 @@ fn sqlite(store: &Store, sql: &str) {
     in_sqlite(store, "state.sqlite", sql);
 }
 
-/// With right checksums for whatever is written.
+/// Opens a file so that its pages get right checksums.
 fn open(store: &Store, file: &str) -> rusqlite::Connection {
     checked_pages::open(&store.path(file)).unwrap()
 }

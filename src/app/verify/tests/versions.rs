@@ -1,4 +1,4 @@
-//! Events of a version that this program does not know, in a store that is sound else.
+//! Events of a version that this program does not know, in an otherwise sound store.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::domain::event::{Consumer, Event, EventSetAside, Fact};
 use crate::domain::id::{EventId, Sequence};
 use crate::event_log::Batch;
 
-/// Appends this event by itself. Its sequence.
+/// Appends this event alone. Returns its sequence.
 fn append(store: &Store, batches: &[Batch], event: Event) -> u64 {
     let head = batches
         .iter()

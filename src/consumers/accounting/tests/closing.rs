@@ -1,4 +1,4 @@
-//! What happens to a company while a date of its is being closed.
+//! Events that come in while a date is being closed.
 
 use std::cell::Cell;
 
@@ -9,8 +9,8 @@ use crate::domain::time::EventTime;
 use crate::event_log::Patience;
 use crate::state::Recorded;
 
-/// A clock at which, the n-th time that it is looked at, somebody else is handed a task; his own
-/// clock is behind, and it is still the date before.
+/// A clock that appends an assignment by another process when it is read for the n-th time. That
+/// process has a slower clock, so its event is of the date before.
 struct Interrupted<'s> {
     store: &'s Store,
     looks: Cell<u32>,
@@ -21,7 +21,7 @@ struct Interrupted<'s> {
 impl Clock for Interrupted<'_> {
     fn now(&self) -> EventTime {
         self.looks.set(self.looks.get() + 1);
-        // Whoever closes may have the log to himself by now.
+        // The closing process may hold the writer lock already.
         let impatient = Patience {
             wait: Duration::ZERO,
             holder: "somebody else".to_owned(),
@@ -48,7 +48,7 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
     for at_look in 1.. {
         let store = Store::founded();
         store.finished("2026-11-20T10:00:00Z", 1, "vera");
-        // Nothing is owed when the close begins, so it posts nothing that time would have to follow.
+        // Nothing is owed when the close begins, so it posts nothing that would move the time on.
         consume(&store).unwrap();
         let (looks, has_happened) = (Cell::new(0), Cell::new(false));
         let clock = Interrupted {
@@ -117,7 +117,7 @@ fn an_entry_that_is_dated_into_a_closed_date_stops_both_ledgers() {
         Event::BalanceChanged(entry) => Some(entry),
         _ => None,
     };
-    // Only somebody who writes into the log himself gets there.
+    // Only a person who writes into the log directly can cause this.
     let forged = store.recorded().into_iter().find_map(entry).unwrap();
     store.happened("2026-11-22T10:00:00Z", [forged.into()]);
     let sequence = last_sequence(&store);

@@ -1,4 +1,4 @@
-//! Tables that do not belong together: nobody is paid from them.
+//! Tables that do not belong together: no payout is made from them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::consumers::accounting::{CloseRequest, Closes};
 use crate::domain::money::Money;
 use crate::store::StoreError;
 
-/// Vera finishes two tasks on the 20th; the tables know of the first one only.
+/// Vera completes two tasks on the 20th; the tables contain only the first.
 fn half_consumed() -> (Store, Money) {
     let store = Store::founded();
     store.finished("2026-11-20T10:00:00Z", 1, "vera");
@@ -24,7 +24,7 @@ fn wal(path: &Path) -> PathBuf {
     path.with_extension("duckdb.wal")
 }
 
-/// Changes a file as another program does that leaves its changes in a write-ahead file.
+/// Changes a file as another program would, so that the changes stay in a write-ahead file.
 fn changed_beside(path: &Path, sql: &str) {
     let kept = wal(path).with_extension("kept");
     let connection = duckdb::Connection::open(path).unwrap();
@@ -144,7 +144,7 @@ fn a_close_whose_balances_are_not_the_sums_of_the_entries_pays_nobody() {
     let (store, due) = half_consumed();
     store.finished("2026-11-20T12:00:00Z", 3, "petr");
     consume(&store).unwrap();
-    // The sums over all users stay what they are.
+    // The sums over all users stay the same.
     let moved =
         "UPDATE user_days SET rewards = rewards + CASE WHEN user_id = (SELECT user_id FROM users WHERE login = 'vera')
         THEN 100 ELSE -100 END";

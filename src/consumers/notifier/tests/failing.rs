@@ -1,4 +1,4 @@
-//! A mail that fails is tried again when its time comes, or when asked for.
+//! A failed mail is retried when its time comes, or by `mail retry`.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::domain::event::{Event, UserChanged};
 use crate::domain::time::EventTime;
 use crate::mail::schedule::ATTEMPTS_MAX;
 
-/// Vera gave another address.
+/// Vera changes her address.
 fn address_becomes(store: &Store, time: &str, email: &str) {
     let changed = UserChanged {
         user_id: user("vera"),
@@ -19,7 +19,8 @@ fn address_becomes(store: &Store, time: &str, email: &str) {
     store.happened(time, [Event::from(changed)]);
 }
 
-/// Another date's mails are written, but those of this one cannot be: a file is in the way.
+/// The mails of this date cannot be written, because a file is in the way; those of other dates
+/// can.
 fn block(store: &Store, date: &str) {
     fs::create_dir_all(store.directory.outbox()).unwrap();
     fs::write(store.directory.outbox().join(date), "in the way").unwrap();

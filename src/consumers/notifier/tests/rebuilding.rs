@@ -10,7 +10,7 @@ use crate::domain::event::{Event, UserChanged, UserDeactivated};
 use crate::state::{Checkpoint, checked_pages, set_aside};
 use crate::turn::Surroundings;
 
-/// A sent mail, one that waits for its time, one that waits for somebody.
+/// A sent mail, one that waits for its time, and one that waits for `mail retry`.
 fn with_mails_of_every_kind() -> Store {
     let store = Store::with_two_payouts();
     let changed = UserChanged {
@@ -131,7 +131,7 @@ fn a_log_without_events_owes_no_mail() {
     assert_eq!((consumed.to.0, consumed.appended), (0, 0));
 }
 
-/// Somebody wrote into the tables.
+/// Another program changes the tables.
 fn tamper(store: &Store, sql: &str) {
     checked_pages::open(&store.directory.notifier())
         .unwrap()
@@ -202,7 +202,7 @@ fn no_attempt_is_counted_twice_whatever_the_tables_say() {
     );
 }
 
-/// A row of a payout that nobody made, owed to vera, with this sequence.
+/// A row of a payout to vera that was never made, with this sequence.
 fn invented(sequence: i64, state: &str) -> String {
     format!(
         "INSERT INTO payouts SELECT {sequence}, x'0102030405060708090a0b0c0d0e0f10', user_id, 4200, business_date,
@@ -263,7 +263,7 @@ fn a_mail_says_what_the_payout_in_the_log_says_whatever_the_tables_say() {
     }
 }
 
-/// Of the page that an index begins with, no entry counts.
+/// Sets the number of entries in the first page of an index to zero.
 fn hide_entries(store: &Store, index: &str) {
     let path = store.directory.notifier();
     let db = checked_pages::open(&path).unwrap();
@@ -291,7 +291,7 @@ fn a_mail_that_an_index_hides_goes_out_and_only_once() {
             panic!("{index}: no damage was met")
         };
         let _ = set_aside(error.damaged_file().unwrap()).unwrap();
-        // What went out before the damage was met is recorded.
+        // The mails that were sent before the damage was met are recorded.
         let before = store.mails_sent().len();
         assert_eq!(store.sent() + before as u64, 2, "{index}");
         assert_eq!(store.sent(), 0, "{index}");

@@ -60,7 +60,7 @@ fn mails_of_imported_dates_are_sent_when_asked_for() {
         expected(Transport::Smtp, Transport::Smtp)
     );
     assert_eq!(server.taken().len(), 2);
-    // What left the house is recorded when it did.
+    // A mail that was really sent is recorded at the time of sending.
     assert_eq!(
         times(&store),
         [at("2026-11-30T10:00:00Z"), at("2026-11-30T10:00:00Z")]

@@ -1,4 +1,4 @@
-//! Rule A9: every payout has exactly one mail, whenever the notifier was stopped.
+//! Rule A9: every payout has exactly one mail, wherever the notifier was stopped.
 
 use std::collections::HashSet;
 use std::fs;
@@ -215,11 +215,11 @@ fn more_than_a_group_is_recorded_in_batches_of_a_thousand() {
     });
     store.happened("2026-11-20T10:00:00Z", tasks);
     store.closed("2026-11-21T00:05:00Z");
-    // A user whose fee equals their reward is paid nothing.
+    // A user whose fee equals their reward gets no payout.
     let paid = (1..=1_100)
         .filter(|number| gain(*number).is_positive())
         .count() as u64;
-    // Written nowhere: a thousand files would take seconds to sync.
+    // No files, because syncing a thousand of them would take seconds.
     assert_eq!(
         store
             .sending(&store.routes(Outgoing::Nowhere, false))
@@ -331,7 +331,7 @@ fn nothing_is_sent_that_could_not_be_recorded() {
                 .event_time()
                 .unwrap()
         };
-        // Where a restore would end: nothing later than the clock, and nothing less than that.
+        // The end of a restore: the last event that is not later than the clock.
         assert!(time_of(before_jump) <= now && time_of(before_jump.next()) > now);
     }
     let around = Surroundings {

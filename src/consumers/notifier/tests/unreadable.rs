@@ -1,4 +1,4 @@
-//! An event that this program cannot read stops the notifier; it is never passed over.
+//! An event that this program cannot read stops the notifier; it is never skipped.
 
 use std::fs;
 
@@ -17,7 +17,8 @@ use crate::store::Tables;
 
 const HASH_SUFFIX_BYTES: usize = 75;
 
-/// Makes the log one that a newer program wrote: `old` became `new`, and the chain is whole.
+/// Rewrites the log as a newer program would have written it: `old` becomes `new`, and the chain is
+/// whole.
 fn rewrite(store: &Store, old: &str, new: &str) {
     let path = store.directory.log().join(format!("{:020}.ndjson", 1));
     let text = fs::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! A bookkeeper: posts what happens through the real books and keeps every fact they decide.
+//! A bookkeeper: posts events through the real books and keeps every fact that they decide.
 
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::domain::user::User;
 pub(super) struct Bookkeeper {
     pub books: Books,
     pub facts: Vec<Fact>,
-    /// Per entry the last date that was closed when it was posted.
+    /// Each entry with the last date that was closed when it was posted.
     pub posted: Vec<(BalanceChanged, Option<BusinessDate>)>,
     pub payouts: Vec<PayoutMade>,
     pub closes: Vec<DayClosed>,

@@ -1,4 +1,4 @@
-//! Random histories: whatever happens, and whenever dates are closed, the invariants hold.
+//! Random histories: the invariants hold after any events, whenever dates are closed.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::domain::tests::ledger::corrections::accountant;
 use crate::domain::tests::ledger::invariants::assert_invariants;
 use crate::domain::time::{BusinessDate, EventTime};
 
-/// What may happen next. Popugs and entries are chosen by number.
+/// The possible next events. Popugs and entries are chosen by number.
 #[derive(Clone, Debug)]
 enum Step {
     Fee {
@@ -25,7 +25,7 @@ enum Step {
         popug: usize,
         units: i64,
     },
-    /// An event of up to four days ago that was set aside and is retried.
+    /// The retry of an event of up to four days ago that was set aside.
     LateReward {
         popug: usize,
         units: i64,
@@ -40,9 +40,9 @@ enum Step {
 
 #[derive(Clone, Debug)]
 struct History {
-    /// A zone and a founding shortly before its clock does something odd.
+    /// A zone and a founding shortly before an irregular change of its clock.
     scene: (&'static str, &'static str),
-    /// Each after so many minutes.
+    /// Each after this number of minutes.
     steps: Vec<(i64, Step)>,
 }
 
@@ -119,7 +119,7 @@ fn play(keeper: &mut Bookkeeper, step: &Step, now: EventTime) {
     }
 }
 
-/// Corrects the fee or reward of that number, if there is one; it may well be refused.
+/// Corrects the fee or reward with that number, if there is one; it may be refused.
 fn correct(keeper: &mut Bookkeeper, number: usize, amount: Option<i64>, now: EventTime) {
     let correctable = |kind| matches!(kind, EntryKind::Fee | EntryKind::Reward);
     let entry = keeper
@@ -174,7 +174,7 @@ fn aggregated(keeper: &Bookkeeper) -> BTreeMap<(BusinessDate, UserId), UserDay> 
     days
 }
 
-/// What a run paid and closed, whenever it did so.
+/// The payouts and closes of a run, at any time.
 fn outcome(keeper: &Bookkeeper) -> (BTreeMap<(BusinessDate, UserId), PayoutMade>, Vec<DayClosed>) {
     let payouts = keeper
         .payouts
@@ -202,7 +202,8 @@ proptest! {
         assert_invariants(&keeper);
     }
 
-    /// I13: a run that closes as soon as it can and one that closes once, weeks later, pay the same.
+    /// I13: a run that closes each date at once and one that closes all of them weeks later pay the
+    /// same.
     #[test]
     fn what_a_close_pays_does_not_depend_on_when_it_runs(history in steps(punctual())) {
         let (mut at_once, mut now) = history.begin();
@@ -213,7 +214,7 @@ proptest! {
             if number % 7 == 6 {
                 sometime.close(now, None);
             }
-            // Which entry is corrected must not depend on what has been paid.
+            // The choice of the corrected entry must not depend on payouts.
             play(&mut at_once, step, now);
             play(&mut sometime, step, now);
         }
@@ -225,7 +226,7 @@ proptest! {
         prop_assert_eq!(outcome(&at_once), outcome(&sometime));
     }
 
-    /// Stopping after any step and going on from stored tables is the same as never stopping.
+    /// Stopping after any step and continuing from stored tables gives the same as never stopping.
     #[test]
     fn resumed_books_go_on_as_if_never_stopped(history in steps(anything()), stop in 0..30_usize) {
         let (mut keeper, mut now) = history.begin();

@@ -45,7 +45,7 @@ fn balances_are_sums(keeper: &Bookkeeper) {
         .for_each(|(user, balance)| assert_eq!(keeper.books.balance(*user), *balance));
 }
 
-/// Debit less credit of every account, the popugs' in one.
+/// Debit less credit of every account, with all popugs in one account.
 fn trial_balance(keeper: &Bookkeeper) -> BTreeMap<Account, Money> {
     let mut accounts = BTreeMap::new();
     for entry in keeper.entries() {
@@ -60,7 +60,7 @@ fn trial_balance(keeper: &Bookkeeper) -> BTreeMap<Account, Money> {
     accounts
 }
 
-/// I1: the two sides are equal, and what the company owes is what the popugs' balances say.
+/// I1: the two sides are equal, and the company owes the sum of the popugs' balances.
 fn postings_balance(keeper: &Bookkeeper) {
     let accounts = trial_balance(keeper);
     assert_eq!(accounts.values().copied().sum::<Money>(), Money::ZERO);

@@ -1,4 +1,5 @@
-//! The books: rules A1 to A7 and A10, and what must hold after every step (I1, I2, I5 to I7, I13, I14).
+//! The books: rules A1 to A7 and A10, and the invariants after every step (I1, I2, I5 to I7, I13,
+//! I14).
 
 mod bookkeeper;
 mod closing;

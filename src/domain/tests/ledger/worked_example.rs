@@ -9,7 +9,7 @@ const fn units(units: i64) -> Money {
     Money::units(units)
 }
 
-/// A fee where the amount is negative, otherwise a reward.
+/// A fee if the amount is negative, otherwise a reward.
 fn post(keeper: &mut Bookkeeper, login: &str, amount: i64, time: &str) {
     if amount < 0 {
         keeper.fee(login, -amount, at(time));

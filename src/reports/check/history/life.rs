@@ -48,7 +48,7 @@ impl Life {
             user(n + 2, founded_at, login, Role::Worker)
         }));
         let last_date = company.first_date;
-        // Behind all other events, as far as anybody compares.
+        // Later than all other events; nothing compares it with the log.
         let mut sequence = 1 << 40;
         let changes = users
             .iter()
@@ -110,8 +110,8 @@ impl Life {
         self.history.users[2 + drawn].id
     }
 
-    /// Some deeds, then midnight passes; most days are closed soon, some only days later. One in
-    /// twenty dates is quiet.
+    /// Some deeds, then midnight passes. Most days are closed soon, some only days later. One in
+    /// twenty dates has no deeds.
     pub(super) fn one_date(&mut self, day: usize, deeds: usize) {
         let starts = self.books.company.first_date.plus_days(day as i64);
         let quiet = self.below(20) == 0;
@@ -222,7 +222,7 @@ impl Life {
         self.pending.push(Pending::Completed(cause, completed));
     }
 
-    /// Accounting catches up, but for the last `held_back` events, which may so become late.
+    /// Accounting catches up, except for the last `held_back` events, which may so become late.
     pub(super) fn react(&mut self, held_back: usize) {
         let ready = self.pending.len().saturating_sub(held_back);
         let pending: Vec<Pending> = self.pending.drain(..ready).collect();

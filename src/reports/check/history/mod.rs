@@ -1,5 +1,5 @@
-//! A company's pseudo-random life, decided by the real rules: tasks, late entries, corrections
-//! and closes, from a seed.
+//! A company's pseudo-random life, decided by the real rules: tasks, late entries, corrections and
+//! closes, from a seed.
 
 mod life;
 
@@ -39,7 +39,7 @@ const LOGINS: [&str; 10] = [
     "anna.k", "anna_k", "anna-k", "0day", "b.-_", "boris", "vera", "gleb", "dina", "egor",
 ];
 
-/// How much happens.
+/// The number of days, users and deeds.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
     pub users: usize,
@@ -54,7 +54,7 @@ pub(super) struct At<T> {
     pub fact: T,
 }
 
-/// What an event made of a user.
+/// A user after an event.
 #[derive(Clone)]
 pub(super) struct Change {
     pub sequence: u64,
@@ -65,9 +65,9 @@ pub(super) struct Change {
 pub(super) struct History {
     pub company: Company,
     pub founded_at: EventTime,
-    /// As they are at the end.
+    /// The users at the end.
     pub users: Vec<User>,
-    /// How they came to be so, in order.
+    /// The changes that led there, in order.
     pub changes: Vec<Change>,
     pub created: Vec<At<TaskCreated>>,
     pub assigned: Vec<At<TaskAssigned>>,
@@ -117,8 +117,8 @@ impl History {
     }
 }
 
-/// A life that ends with `user`: everybody had other names (two of them on one date), many another role, some were gone
-/// for a while or are gone.
+/// Changes that end with `user`: all users had other names (two of them on one date), many another
+/// role, some were or are deactivated.
 fn changes(
     number: usize,
     user: &User,
@@ -165,7 +165,7 @@ fn changes(
     changes
 }
 
-/// A UUIDv7 of the moment: DuckDB packs ids, and scans them, by how much their bits differ.
+/// A UUIDv7 of the time. DuckDB packs and scans ids depending on how many of their bits differ.
 fn uuid_v7(at: EventTime, what: &str, number: u64) -> Uuid {
     let chance = Uuid::new_v5(&Uuid::nil(), format!("{what}{number}").as_bytes()).as_u128();
     let millis = u128::from(at.micros().unsigned_abs() / 1000);

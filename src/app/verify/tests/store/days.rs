@@ -115,7 +115,7 @@ impl Days<'_> {
         }
     }
 
-    /// A part of the last entry of `kind`, by somebody whose account it is not.
+    /// Corrects a part of the last entry of `kind`, by a user with another account.
     pub(super) fn correct(&self, kind: EntryKind) {
         let mut found = None;
         let boss = self.caller("boss");

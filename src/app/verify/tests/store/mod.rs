@@ -212,7 +212,8 @@ impl Store {
         days.correct(EntryKind::Fee);
     }
 
-    /// By another version, which cannot read the last event that is meant. Where that stands.
+    /// Sets aside the last event that is meant, as a user of another version that cannot read it.
+    /// Returns its sequence.
     fn set_aside(
         &self,
         app: &App<'_>,
@@ -311,7 +312,7 @@ impl Store {
         segment
             .write_all(format!("{body},\"hash\":\"{hash}\"}}\n").as_bytes())
             .unwrap();
-        // Whoever writes next publishes what continues the log.
+        // The next writer publishes whole batches that continue the log.
         assert_eq!(log.writer(&AT_ONCE).unwrap().head().sequence, sequence);
         sequence.0
     }

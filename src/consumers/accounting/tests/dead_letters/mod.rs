@@ -1,5 +1,5 @@
-//! What is set aside holds up its own task or user and nothing else, and every table is what a
-//! rebuild gives, whatever was decided and when.
+//! An event that is set aside holds up its own task or user and nothing else, and every table
+//! equals a rebuild, whichever decisions were made and when.
 
 mod released;
 
@@ -14,7 +14,7 @@ use crate::domain::event::{
 use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 
-/// The decision, as an operator makes it.
+/// An operator's decision.
 fn decided(store: &Store, time: &str, standing: LetterState, target: u64) {
     let target_id = store.recorded()[target as usize - 1].id;
     let (consumer, target_sequence, reason) =
@@ -102,7 +102,7 @@ fn entries(store: &Store) -> String {
     )
 }
 
-/// The tables are what a rebuild gives.
+/// The tables equal a rebuild.
 fn assert_rebuilds_alike(store: &Store) {
     let tables = contents(store);
     table_file::rebuild(&store.around(), Tables::Accounting).unwrap();
@@ -236,7 +236,7 @@ fn the_money_of_a_user_waits_with_an_event_of_their_own() {
 fn nothing_is_decided_on_books_that_lack_an_entry() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
-    // Its entries are of a later date than itself, and of the date to be closed all the same.
+    // Its entries would have a later date than the event, and yet it blocks the date to be closed.
     store.set_clock("2026-11-21T09:00:00Z");
     consume(&store).unwrap();
     let of_the_books = |r: &crate::state::Recorded<'_>| r.event.kind() == EventKind::BalanceChanged;

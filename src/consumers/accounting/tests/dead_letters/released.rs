@@ -1,4 +1,4 @@
-//! Events that were set aside and come back: retried too late, stopped again, or skipped.
+//! Events that were set aside and are released: retried too late, stopped again, or skipped.
 
 use super::*;
 
@@ -66,7 +66,8 @@ fn what_is_retried_after_its_date_was_closed_is_late() {
     assert_rebuilds_alike(&store);
 }
 
-/// The event that stops accounting is set aside, later ones get their entries, and it is retried as it is.
+/// The event that stops accounting is set aside, later events get their entries, and the event is
+/// retried unchanged.
 fn released_too_soon(store: &Store, bad: u64) {
     assert_eq!(stopped_at(store), Some(bad));
     decided(store, "2026-11-20T12:10:00Z", LetterState::SetAside, bad);
