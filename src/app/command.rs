@@ -44,6 +44,12 @@ pub enum Command {
         change: user::Reactivate,
     },
     AddTask(task::Add),
+    EditTask {
+        #[serde(serialize_with = "as_task_name")]
+        task: String,
+        #[serde(flatten)]
+        edit: task::edit::Edit,
+    },
     CompleteTasks {
         #[serde(serialize_with = "as_task_names")]
         tasks: Vec<String>,
@@ -95,6 +101,10 @@ pub fn hash(request: &impl Serialize, actor: UserId) -> Hash {
     Hash::of_bytes(format!("{}\n{request}", Actor::User(actor)).as_bytes())
 }
 
+fn as_task_name<S: Serializer>(task: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&TaskName::parse(task))
+}
+
 fn as_task_names<S: Serializer>(tasks: &[String], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(tasks.iter().map(|name| TaskName::parse(name).to_string()))
 }
@@ -143,6 +153,11 @@ impl Command {
             }
             Command::AddTask(add) => {
                 add.decide(actor, index.next_number()?, &index.eligible()?, at, dice)?
+            }
+            Command::EditTask { task, edit } => {
+                let task = known_task(index, task)?;
+                let text = index.task_text(task.number)?;
+                edit.decide(actor, &task, &text.expect("the task was just found"))?
             }
             Command::CompleteTasks { tasks } => complete(index, actor, tasks)?,
             Command::Reshuffle => {

@@ -22,8 +22,8 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "task",
-        &["edit", "update", "change", "rename"],
-        "a task cannot be changed after it was created",
+        &["update", "change", "rename"],
+        "`popug-cli task edit TASK --title TEXT` changes its texts",
     ),
     (
         "task",

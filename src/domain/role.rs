@@ -51,7 +51,7 @@ impl Role {
             Right::CreateTask | Right::CompleteTask | Right::SeeTasks | Right::SeeOwnMoney => {
                 matches!(self, Developer | Worker | Accountant | Manager | Admin)
             }
-            Right::Reshuffle => matches!(self, Manager | Admin),
+            Right::Reshuffle | Right::ManageTasks => matches!(self, Manager | Admin),
             Right::SeeAllMoney
             | Right::SeeBooks
             | Right::Correct
@@ -76,6 +76,8 @@ pub enum Right {
     CompleteTask,
     SeeTasks,
     Reshuffle,
+    /// Changing tasks that others created.
+    ManageTasks,
     /// The user's own rows of balances, payouts and statement.
     SeeOwnMoney,
     /// The rows of all users in these reports.
@@ -97,11 +99,12 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Right; 17] = [
+    pub const ALL: [Right; 18] = [
         Right::CreateTask,
         Right::CompleteTask,
         Right::SeeTasks,
         Right::Reshuffle,
+        Right::ManageTasks,
         Right::SeeOwnMoney,
         Right::SeeAllMoney,
         Right::SeeBooks,
@@ -124,6 +127,7 @@ impl Right {
             Right::CompleteTask => "complete tasks",
             Right::SeeTasks => "see tasks",
             Right::Reshuffle => "reshuffle tasks",
+            Right::ManageTasks => "manage tasks that others created",
             Right::SeeOwnMoney => "see balances, payouts and statements",
             Right::SeeAllMoney => "see the money of others",
             Right::SeeBooks => "see the books",
@@ -262,7 +266,7 @@ mod tests {
             match role {
                 Role::Developer | Role::Worker => person.to_vec(),
                 Role::Accountant => [&person[..], &books].concat(),
-                Role::Manager => [&person[..], &[Reshuffle]].concat(),
+                Role::Manager => [&person[..], &[Reshuffle, ManageTasks]].concat(),
                 Role::Admin => Right::ALL.to_vec(),
                 Role::Service => vec![ExportJournal, Close, Backup],
             }

@@ -1,4 +1,6 @@
-//! Tasks: rules T1 to T5.
+//! Tasks: rules T1 to T5; rule T6 is in [`edit`].
+
+pub mod edit;
 
 use std::collections::HashSet;
 
@@ -20,6 +22,7 @@ use crate::domain::user::User;
 pub struct Task {
     pub id: TaskId,
     pub number: u64,
+    pub created_by: UserId,
     pub completed: bool,
     pub assignee: UserId,
     pub assignment_no: u32,

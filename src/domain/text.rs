@@ -150,6 +150,18 @@ pub fn is_jira_id(text: &str) -> bool {
     })
 }
 
+/// A jira id, trimmed; empty is absent.
+pub fn check_jira_id(text: &str) -> Result<Option<String>, Rejection> {
+    let text = text.trim();
+    if text.is_empty() || is_jira_id(text) {
+        Ok(Some(text.to_owned()).filter(|id| !id.is_empty()))
+    } else {
+        Err(Rejection::BadJiraId {
+            jira_id: text.to_owned(),
+        })
+    }
+}
+
 /// A title and its jira id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Title {
@@ -175,18 +187,14 @@ impl Title {
                 in_title: in_title.to_owned(),
             });
         }
-        if let Some(id) = given.filter(|id| !is_jira_id(id)) {
-            return Err(Rejection::BadJiraId {
-                jira_id: id.to_owned(),
-            });
-        }
+        let given = jira_id.map(check_jira_id).transpose()?.flatten();
         let title = one_line("title", rest, TITLE_CHARS_MAX)?;
         if title.contains(['[', ']']) {
             return Err(Rejection::BracketInTitle { title });
         }
         Ok(Title {
             title,
-            jira_id: in_title.or(given).map(str::to_owned),
+            jira_id: in_title.map(str::to_owned).or(given),
             split: in_title.is_some(),
         })
     }

@@ -50,7 +50,9 @@ pub const SCHEMAS: &[Schema] = schemas! {
     "user.reactivated" v 1
     "task.created" v 1
     "task.created" v 2
+    "task.changed" v 1
     "task.assigned" v 1
+    "task.assigned" v 2
     "tasks.reshuffled" v 1
     "task.completed" v 1
     "task.priced" v 1

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::event::{Event, EventKind, TaskCreated};
+use crate::domain::event::{AssignmentReason, Event, EventKind, TaskAssigned, TaskCreated};
 use crate::domain::id::{TaskId, UserId};
 use crate::domain::text::Title;
 
@@ -15,11 +15,18 @@ pub struct Upcaster {
 }
 
 /// Every old type. A kind whose current version is n has n - 1 of them.
-pub const UPCASTERS: &[Upcaster] = &[Upcaster {
-    type_name: "task.created.v1",
-    target: EventKind::TaskCreated,
-    lift: lift_task_created_v1,
-}];
+pub const UPCASTERS: &[Upcaster] = &[
+    Upcaster {
+        type_name: "task.created.v1",
+        target: EventKind::TaskCreated,
+        lift: lift_task_created_v1,
+    },
+    Upcaster {
+        type_name: "task.assigned.v1",
+        target: EventKind::TaskAssigned,
+        lift: lift_task_assigned_v1,
+    },
+];
 
 fn upcaster(type_name: &str) -> Option<&'static Upcaster> {
     UPCASTERS
@@ -65,6 +72,47 @@ fn lift_task_created_v1(data: &str) -> Result<Event, serde_json::Error> {
         jira_id,
         description,
         created_by,
+    }
+    .into())
+}
+
+/// The first `task.assigned`: nobody's tasks were handed over because they left.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskAssignedV1 {
+    task_id: TaskId,
+    assignee_id: UserId,
+    #[serde(default)]
+    previous_assignee_id: Option<UserId>,
+    reason: AssignmentReasonV1,
+    assignment_no: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AssignmentReasonV1 {
+    Created,
+    Reshuffle,
+}
+
+fn lift_task_assigned_v1(data: &str) -> Result<Event, serde_json::Error> {
+    let TaskAssignedV1 {
+        task_id,
+        assignee_id,
+        previous_assignee_id,
+        reason,
+        assignment_no,
+    } = serde_json::from_str(data)?;
+    let reason = match reason {
+        AssignmentReasonV1::Created => AssignmentReason::Created,
+        AssignmentReasonV1::Reshuffle => AssignmentReason::Reshuffle,
+    };
+    Ok(TaskAssigned {
+        task_id,
+        assignee_id,
+        previous_assignee_id,
+        reason,
+        assignment_no,
     }
     .into())
 }

@@ -123,8 +123,9 @@ fn logins(connection: &Connection) -> Result<Vec<String>, ReportError> {
 
 const ENTRIES: &str = "
     SELECT e.sequence, e.entry_id, e.business_date, coalesce(u.login, e.user_id::VARCHAR) AS login, e.kind, e.amount,
-        t.number, t.jira_id, t.title, e.reason
+        t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title, e.reason
     FROM entries e LEFT JOIN users u USING (user_id) LEFT JOIN tasks t USING (task_id)
+    LEFT JOIN changed_texts x ON x.sequence = e.sequence
     ORDER BY e.business_date, e.sequence";
 
 fn write_batch(

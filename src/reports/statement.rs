@@ -80,8 +80,10 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
 
 /// Consecutive entries in the order of the report.
 struct Page {
-    /// SQL.
+    /// SQL, of `e`.
     condition: String,
+    /// The sequences that such entries have, as a condition.
+    sequences: String,
     /// The sum of the entries on the pages before, in minor units.
     before: i64,
     sums: Sums,
@@ -92,6 +94,7 @@ impl Default for Page {
     fn default() -> Page {
         Page {
             condition: "false".to_owned(),
+            sequences: "false".to_owned(),
             before: 0,
             sums: Sums::default(),
         }
@@ -140,14 +143,17 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
             amount: row.get(7)?,
             paid: row.get(8)?,
         };
-        Ok((between(first, last, (row.get(4)?, row.get(5)?)), sums))
+        let sequences: (u64, u64) = (row.get(4)?, row.get(5)?);
+        let sequences = format!("sequence BETWEEN {} AND {}", sequences.0, sequences.1);
+        Ok((between(first, last), sequences, sums))
     })?;
     let mut before = 0;
     found
         .map(|page| {
-            let (condition, sums) = page?;
+            let (condition, sequences, sums) = page?;
             let page = Page {
                 condition,
+                sequences,
                 before,
                 sums,
             };
@@ -157,14 +163,13 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
         .collect()
 }
 
-/// The entries from `first` to `last`, both included, in the order of dates and sequences. Their
-/// sequences are in the range `sequences`, which lets DuckDB skip the rest of the table.
-fn between(first: (BusinessDate, u64), last: (BusinessDate, u64), sequences: (u64, u64)) -> String {
+/// The entries from `first` to `last`, both included, in the order of dates and sequences.
+fn between(first: (BusinessDate, u64), last: (BusinessDate, u64)) -> String {
     format!(
-        "e.sequence BETWEEN {} AND {} AND e.business_date BETWEEN DATE '{}' AND DATE '{}'
+        "e.business_date BETWEEN DATE '{}' AND DATE '{}'
             AND (e.business_date > DATE '{}' OR e.sequence >= {})
             AND (e.business_date < DATE '{}' OR e.sequence <= {})",
-        sequences.0, sequences.1, first.0, last.0, first.0, first.1, last.0, last.1,
+        first.0, last.0, first.0, first.1, last.0, last.1,
     )
 }
 
@@ -207,14 +212,23 @@ fn beside(login: String, opening: i64, sums: &Sums) -> Vec<Named> {
     ]
 }
 
+/// The range of sequences lets DuckDB pass over the rest of the table.
 fn sql(page: &Page, user: Option<UserId>, more_columns: &str) -> String {
+    let Page {
+        condition,
+        sequences,
+        ..
+    } = page;
     format!(
-        "WITH chosen AS (SELECT * FROM entries e WHERE {} AND {})
+        "WITH chosen AS (SELECT * FROM entries e WHERE {sequences} AND {condition} AND {}),
+        changed AS (SELECT * FROM changed_texts WHERE {sequences})
         SELECT e.sequence, e.entry_id, e.occurred_at AS time, e.posted_at, e.business_date, e.kind, e.task_id,
-            t.number, t.jira_id, t.title, t.description, e.amount, e.balance, e.late, e.corrects, e.reason{more_columns}
+            t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title,
+            nullif(coalesce(x.description, t.description), '') AS description,
+            e.amount, e.balance, e.late, e.corrects, e.reason{more_columns}
         FROM chosen e LEFT JOIN tasks t USING (task_id) LEFT JOIN users u USING (user_id)
+        LEFT JOIN changed x ON x.sequence = e.sequence
         ORDER BY e.business_date, e.sequence",
-        page.condition,
         of_user("user_id", user),
     )
 }

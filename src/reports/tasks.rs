@@ -140,10 +140,16 @@ fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
         finished AS (
             SELECT task_id, arg_min(completed_by, sequence) AS completed_by, min(completed_at) AS completed_at
             FROM completions WHERE {narrowed} GROUP BY task_id),
+        changed AS (
+            SELECT task_id, arg_max(title, sequence) AS title, arg_max(jira_id, sequence) AS jira_id,
+                arg_max(description, sequence) AS description
+            FROM task_changes WHERE {narrowed} GROUP BY task_id),
         charged AS (
             SELECT task_id, (-sum(amount))::BIGINT AS fees_charged
             FROM entries WHERE kind = 'fee' AND {narrowed} GROUP BY task_id)
-        SELECT t.task_id, t.number, t.title, t.jira_id, t.description,
+        SELECT t.task_id, t.number, coalesce(x.title, t.title) AS title,
+            nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id,
+            nullif(coalesce(x.description, t.description), '') AS description,
             CASE WHEN c.task_id IS NULL THEN 'open' ELSE 'completed' END AS status,
             coalesce(creator.login, t.created_by::VARCHAR) AS created_by, t.created_at,
             coalesce(holder.login, h.assignee_id::VARCHAR) AS assignee, h.assigned_at,
@@ -153,6 +159,7 @@ fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
         FROM chosen t
         LEFT JOIN prices p USING (task_id) LEFT JOIN held h USING (task_id)
         LEFT JOIN finished c USING (task_id) LEFT JOIN charged f USING (task_id)
+        LEFT JOIN changed x USING (task_id)
         LEFT JOIN users creator ON creator.user_id = t.created_by
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by

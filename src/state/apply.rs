@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::domain::event::{Consumer, Event, EventKind, TaskAssigned, TaskCreated, UserChanged};
+use crate::domain::event::{
+    Actor, Consumer, Event, EventKind, TaskAssigned, TaskChanged, TaskCreated, UserChanged,
+};
 use crate::domain::id::UserId;
 use crate::state::Recorded;
 use crate::state::resolutions::{self, Resolution};
@@ -49,6 +51,7 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refu
         Event::UserDeactivated(e) => set_active(db, e.user_id, false),
         Event::UserReactivated(e) => set_active(db, e.user_id, true),
         Event::TaskCreated(e) => create_task(db, recorded, e),
+        Event::TaskChanged(e) => change_task(db, recorded, e),
         Event::TaskAssigned(e) => return assign_task(db, recorded, e),
         // Accounting stops at a second completion; the index keeps the first one.
         Event::TaskCompleted(e) => execute(
@@ -126,6 +129,37 @@ fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rus
             recorded.time.micros(),
             recorded.sequence.0,
         ],
+    )
+}
+
+fn change_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskChanged) -> rusqlite::Result<()> {
+    let by = match recorded.actor {
+        Actor::User(user) => Some(Blob::from(user)),
+        Actor::System(_) => None,
+    };
+    execute(
+        db,
+        "INSERT INTO task_changes
+         SELECT number, ?2, ?3, coalesce((SELECT login FROM users WHERE user_id = ?4), ?5),
+             iif(?6 IS NULL, NULL, title), iif(?7 IS NULL, NULL, coalesce(jira_id, '')),
+             iif(?8 IS NULL, NULL, coalesce(description, ''))
+         FROM tasks WHERE task_id = ?1",
+        params![
+            Blob::from(e.task_id),
+            recorded.sequence.0,
+            recorded.time.micros(),
+            by,
+            recorded.actor.to_string(),
+            e.title,
+            e.jira_id,
+            e.description,
+        ],
+    )?;
+    execute(
+        db,
+        "UPDATE tasks SET title = coalesce(?2, title), jira_id = nullif(coalesce(?3, jira_id), ''),
+             description = nullif(coalesce(?4, description), '') WHERE task_id = ?1",
+        params![Blob::from(e.task_id), e.title, e.jira_id, e.description],
     )
 }
 

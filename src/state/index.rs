@@ -16,7 +16,7 @@ use crate::state::{Checkpoint, Recorded, StateError, apply};
 
 pub(super) const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),
-    code_version: 7,
+    code_version: 8,
     own_table: "tasks",
 };
 
@@ -264,7 +264,7 @@ impl StateIndex {
     /// Empties the index inside the caller's transaction. The caller fills it again from sequence
     /// 1.
     pub fn clear(&self) -> Result<(), StateError> {
-        let sql = "DELETE FROM resolutions; DELETE FROM commands; DELETE FROM assignments; DELETE FROM tasks; DELETE FROM users; DELETE FROM company;";
+        let sql = "DELETE FROM resolutions; DELETE FROM commands; DELETE FROM assignments; DELETE FROM task_changes; DELETE FROM tasks; DELETE FROM users; DELETE FROM company;";
         self.db().execute_batch(sql).map_err(self.failed("clear"))?;
         self.set_checkpoint(&Checkpoint::START)
     }

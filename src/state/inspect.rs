@@ -14,10 +14,11 @@ use crate::state::{Check, Layout, SqliteFile, StateError, StateIndex, checked_pa
 pub type ComparedTable = (&'static str, &'static str);
 
 /// Every table of the index.
-const TABLES: [ComparedTable; 6] = [
+const TABLES: [ComparedTable; 7] = [
     ("company", "one"),
     ("users", "ordinal"),
     ("tasks", "number"),
+    ("task_changes", "number, sequence"),
     ("assignments", "number, assignment_no"),
     ("commands", "command_id"),
     ("resolutions", "sequence"),

@@ -11,6 +11,7 @@ use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{CompanyFounded, Consumer};
 use crate::domain::id::{Sequence, TaskId, UserId};
 use crate::domain::task::Task;
+use crate::domain::task::edit::TaskText;
 use crate::domain::text::is_jira_id;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
@@ -95,6 +96,22 @@ pub struct HandOver {
     pub assignee: String,
     pub at: EventTime,
 }
+
+/// A change of a task's texts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextChange {
+    pub sequence: Sequence,
+    pub at: EventTime,
+    /// A login, or the actor where that is no user.
+    pub by: String,
+    /// The texts before; `None` where nothing changed, empty where nothing stood.
+    pub title: Option<String>,
+    pub jira_id: Option<String>,
+    pub description: Option<String>,
+}
+
+const TASKS: &str =
+    "SELECT number, task_id, created_by, completed_at, assignee, assignment_no FROM tasks";
 
 const TASK_ROWS: &str = "SELECT t.*, c.login AS created_by_login, a.login AS assignee_login
     FROM tasks t JOIN users c ON c.user_id = t.created_by JOIN users a ON a.user_id = t.assignee";
@@ -185,7 +202,7 @@ impl StateIndex {
 
     /// All tasks that `name` may mean; several only for a jira id.
     pub fn tasks_named(&self, name: &TaskName) -> Result<Vec<Task>, StateError> {
-        let columns = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks";
+        let columns = TASKS;
         match name {
             TaskName::Number(number) => {
                 self.all(&format!("{columns} WHERE number = ?1"), [number], row::task)
@@ -206,9 +223,8 @@ impl StateIndex {
 
     /// Open tasks in order of their numbers.
     pub fn open_tasks(&self) -> Result<Vec<Task>, StateError> {
-        let sql = "SELECT number, task_id, completed_at, assignee, assignment_no FROM tasks
-            WHERE completed_at IS NULL ORDER BY number";
-        self.all(sql, [], row::task)
+        let sql = format!("{TASKS} WHERE completed_at IS NULL ORDER BY number");
+        self.all(&sql, [], row::task)
     }
 
     /// At most `max` open tasks whose number begins with `digits`, as number and title, in order.
@@ -248,6 +264,32 @@ impl StateIndex {
             [number],
             task_row,
         )
+    }
+
+    pub fn task_text(&self, number: u64) -> Result<Option<TaskText>, StateError> {
+        let sql = "SELECT title, jira_id, description FROM tasks WHERE number = ?1";
+        self.optional(sql, [number], |row| {
+            Ok(TaskText {
+                title: row.get("title")?,
+                jira_id: row.get("jira_id")?,
+                description: row.get("description")?,
+            })
+        })
+    }
+
+    /// The changes of a task's texts, in their order.
+    pub fn text_changes(&self, number: u64) -> Result<Vec<TextChange>, StateError> {
+        let sql = "SELECT * FROM task_changes WHERE number = ?1 ORDER BY sequence";
+        self.all(sql, [number], |row| {
+            Ok(TextChange {
+                sequence: Sequence(row.get("sequence")?),
+                at: row::time(row, "changed_at")?,
+                by: row.get("changed_by")?,
+                title: row.get("title")?,
+                jira_id: row.get("jira_id")?,
+                description: row.get("description")?,
+            })
+        })
     }
 
     pub fn hand_overs(&self, number: u64) -> Result<Vec<HandOver>, StateError> {

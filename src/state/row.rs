@@ -77,6 +77,7 @@ pub(crate) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     Ok(Task {
         id: task_id(row, "task_id")?,
         number: row.get("number")?,
+        created_by: user_id(row, "created_by")?,
         completed: row.get::<_, Option<i64>>("completed_at")?.is_some(),
         assignee: user_id(row, "assignee")?,
         assignment_no: row.get("assignment_no")?,

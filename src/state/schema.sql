@@ -43,6 +43,19 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_jira_id ON tasks (jira_id) WHERE jira_id IS NOT NULL;
 CREATE INDEX open_tasks ON tasks (number) WHERE completed_at IS NULL;
 
+-- Every change of a task's texts, for its history: what stood there before, NULL where nothing changed, empty where
+-- nothing stood.
+CREATE TABLE task_changes (
+    number INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    changed_by TEXT NOT NULL, -- the login, or the actor where that is no user
+    title TEXT,
+    jira_id TEXT,
+    description TEXT,
+    PRIMARY KEY (number, sequence)
+) STRICT, WITHOUT ROWID;
+
 -- Every hand-over, for the history of a task.
 CREATE TABLE assignments (
     number INTEGER NOT NULL,

@@ -11,6 +11,16 @@ CREATE TABLE tasks (
     created_at TIMESTAMP NOT NULL
 );
 
+-- What each task.changed made of a task's texts, one row for each event, never updated: NULL where nothing changed, empty
+-- where the text was taken away.
+CREATE TABLE task_changes (
+    sequence UBIGINT NOT NULL,
+    task_id UUID NOT NULL,
+    title VARCHAR,
+    jira_id VARCHAR,
+    description VARCHAR
+);
+
 CREATE TABLE prices (
     sequence UBIGINT NOT NULL,
     task_id UUID NOT NULL,
@@ -64,3 +74,11 @@ CREATE TABLE mails (
     mail_to VARCHAR,
     attempt UINTEGER NOT NULL
 );
+
+-- The texts of entries whose task had been changed before their cause, or before themselves if they have none: NULL where
+-- nothing had changed, empty where the text had been taken away. All other entries show what tasks holds.
+CREATE VIEW changed_texts AS
+    SELECT e.sequence, arg_max(c.title, c.sequence) AS title, arg_max(c.jira_id, c.sequence) AS jira_id,
+        arg_max(c.description, c.sequence) AS description
+    FROM task_changes c JOIN entries e ON e.task_id = c.task_id AND c.sequence <= coalesce(e.cause_sequence, e.sequence)
+    GROUP BY e.sequence;

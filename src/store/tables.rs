@@ -38,6 +38,10 @@ table! { TaskRows of TaskRow into "tasks" {
     description: OptionalTexts, created_by: Ids, created_at: Times,
 } }
 
+table! { TaskChangeRows of TaskChangeRow into "task_changes" {
+    sequence: Counts, task_id: Ids, title: OptionalTexts, jira_id: OptionalTexts, description: OptionalTexts,
+} }
+
 table! { PriceRows of PriceRow into "prices" {
     sequence: Counts, task_id: Ids, fee: Amounts, reward: Amounts,
 } }

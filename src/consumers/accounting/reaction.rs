@@ -13,11 +13,11 @@ use crate::consumers::accounting::{Accounting, Proposal, owed};
 use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
 use crate::consumers::{ConsumeError, WriterAccess};
-use crate::domain::event::{Actor, Consumer, Event, Fact};
+use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact, TaskChanged};
 use crate::domain::id::{EventId, Sequence, TaskId};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
-use crate::domain::money::Money;
 use crate::domain::pricing::Price;
+use crate::domain::task::edit::TaskText;
 use crate::event_log::{Hash, Line};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::tables::{WantedRow, WantedRows};
@@ -162,7 +162,8 @@ impl Accounting<'_> {
     ) -> Result<bool, ConsumeError> {
         let after = checkpoint_at(around, owed.after)?;
         let withheld = Arc::clone(&self.projection.withheld);
-        let read = |line: &Line<'_>| withheld.read_if(line, is_cause);
+        let is_wanted = |kind| is_cause(kind) || kind == EventKind::TaskChanged;
+        let read = |line: &Line<'_>| withheld.read_if(line, is_wanted);
         let is_done = feed(around.log, &after, Some(owed.last), read, |chunk: Chunk| {
             self.react_to_chunk(around, access, reaction, &chunk)?;
             let through = chunk.through.sequence;
@@ -216,16 +217,15 @@ impl Accounting<'_> {
         match recorded.event.as_ref() {
             Event::TaskCreated(created) => {
                 let (price, fact) = books.price_task(cause, created);
-                let account = TaskAccount {
-                    number: created.number,
-                    title: created.title.clone(),
-                    jira_id: created.jira_id.clone(),
-                    price,
-                    fees_charged: Money::ZERO,
-                };
+                let account = TaskAccount::created(created, price);
                 self.accounts.insert(created.task_id, account);
                 decided.include_unassigned();
                 decided.unassigned = Some((cause, fact));
+            }
+            Event::TaskChanged(changed) => {
+                if let Some(task) = self.accounts.get_mut(&changed.task_id) {
+                    task.change(recorded.sequence, changed);
+                }
             }
             Event::TaskAssigned(assigned) => {
                 let task = self
@@ -241,7 +241,7 @@ impl Accounting<'_> {
                     .ok_or_else(|| unknown_task(recorded))?;
                 decided.owe(cause, books.credit_reward(cause, completed, &task));
             }
-            _ => unreachable!("only causes are fed to the reaction"),
+            _ => unreachable!("only causes and changes are fed to the reaction"),
         }
         Ok(())
     }
@@ -373,6 +373,7 @@ fn load_accounts(
     });
     rows.flush(database)?;
     let query = || -> Result<Vec<_>, duckdb::Error> {
+        let mut changes = load_changes(database)?;
         let mut statement = database.connection().prepare(
             "SELECT t.task_id::VARCHAR, t.number, t.title, t.jira_id, p.fee, p.reward, coalesce(e.fees, 0)::BIGINT
              FROM wanted w JOIN tasks t USING (task_id) JOIN prices p USING (task_id)
@@ -380,25 +381,58 @@ fn load_accounts(
                         FROM entries SEMI JOIN wanted USING (task_id) GROUP BY task_id) e USING (task_id)
              WHERE settled IS NOT TRUE",
         )?;
-        statement.query_map([], account)?.collect()
+        let mut with_changes = |row: &duckdb::Row<'_>| {
+            let (task, mut account) = account(row)?;
+            account.changes = changes.remove(&task).unwrap_or_default();
+            Ok((task, account))
+        };
+        statement.query_map([], &mut with_changes)?.collect()
     };
     query().map_err(database.failed("read"))
 }
 
-fn account(row: &duckdb::Row<'_>) -> Result<(TaskId, TaskAccount), duckdb::Error> {
+/// All changes of the tasks in `wanted`, in the order of the log.
+fn load_changes(
+    database: &Database,
+) -> Result<HashMap<TaskId, Vec<(Sequence, TaskChanged)>>, duckdb::Error> {
+    let mut statement = database.connection().prepare(
+        "SELECT task_id::VARCHAR, sequence, title, jira_id FROM task_changes SEMI JOIN wanted USING (task_id)
+         ORDER BY sequence",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut changes: HashMap<TaskId, Vec<_>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let change = TaskChanged {
+            task_id: task_id(row)?,
+            title: row.get(2)?,
+            jira_id: row.get(3)?,
+            description: None,
+        };
+        let of_task = changes.entry(change.task_id).or_default();
+        of_task.push((Sequence(row.get(1)?), change));
+    }
+    Ok(changes)
+}
+
+fn task_id(row: &duckdb::Row<'_>) -> Result<TaskId, duckdb::Error> {
     let id: String = row.get(0)?;
+    id.parse().map_err(|_| duckdb::Error::InvalidQuery)
+}
+
+fn account(row: &duckdb::Row<'_>) -> Result<(TaskId, TaskAccount), duckdb::Error> {
     let account = TaskAccount {
         number: row.get(1)?,
-        title: row.get(2)?,
-        jira_id: row.get(3)?,
+        text: TaskText {
+            title: row.get(2)?,
+            jira_id: row.get(3)?,
+            description: None,
+        },
+        changes: Vec::new(),
         price: Price {
             fee: money(row, 4)?,
             reward: money(row, 5)?,
         },
         fees_charged: money(row, 6)?,
     };
-    Ok((
-        id.parse().map_err(|_| duckdb::Error::InvalidQuery)?,
-        account,
-    ))
+    Ok((task_id(row)?, account))
 }

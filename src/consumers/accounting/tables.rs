@@ -7,7 +7,7 @@ use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
 use crate::store::tables::{
     AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow,
-    MailRows, PriceRow, PriceRows, TaskRow, TaskRows,
+    MailRows, PriceRow, PriceRows, TaskChangeRow, TaskChangeRows, TaskRow, TaskRows,
 };
 use crate::store::{Database, StoreError};
 
@@ -16,6 +16,7 @@ pub struct AccountingTables {
     /// The progress of the entries, in tables and rows.
     pub(super) progress: Progress,
     tasks: TaskRows,
+    task_changes: TaskChangeRows,
     prices: PriceRows,
     assignments: AssignmentRows,
     completions: CompletionRows,
@@ -44,6 +45,13 @@ impl OwnTables for AccountingTables {
                 description: e.description.as_deref(),
                 created_by: e.created_by.uuid(),
                 created_at: recorded.time,
+            }),
+            Event::TaskChanged(e) => self.task_changes.push(TaskChangeRow {
+                sequence,
+                task_id: e.task_id.uuid(),
+                title: e.title.as_deref(),
+                jira_id: e.jira_id.as_deref(),
+                description: e.description.as_deref(),
             }),
             Event::TaskAssigned(e) => self.assignments.push(AssignmentRow {
                 sequence,
@@ -100,6 +108,7 @@ impl OwnTables for AccountingTables {
 
     fn flush(&mut self, database: &Database) -> Result<(), StoreError> {
         self.tasks.flush(database)?;
+        self.task_changes.flush(database)?;
         self.prices.flush(database)?;
         self.assignments.flush(database)?;
         self.completions.flush(database)?;

@@ -78,10 +78,12 @@ fn read_lines(database: &Database, mails: &[OwedMail]) -> Result<Lines, duckdb::
         .collect::<Vec<_>>()
         .join(",");
     let mut statement = database.connection().prepare(
-        "SELECT p.payout_id::VARCHAR, e.kind, t.number, t.jira_id, t.title, e.amount
+        "SELECT p.payout_id::VARCHAR, e.kind, t.number, nullif(coalesce(x.jira_id, t.jira_id), ''),
+             coalesce(x.title, t.title), e.amount
          FROM (SELECT unnest(string_split(?, ','))::UUID AS payout_id) w JOIN payouts p USING (payout_id)
          JOIN entries e ON e.user_id = p.user_id AND e.business_date = p.business_date AND e.kind <> 'payout'
          JOIN tasks t ON t.task_id = e.task_id
+         LEFT JOIN changed_texts x ON x.sequence = e.sequence
          ORDER BY e.sequence",
     )?;
     let mut lines = Lines::new();

@@ -32,6 +32,7 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Resul
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_)
         | Event::TaskCreated(_)
+        | Event::TaskChanged(_)
         | Event::TaskAssigned(_)
         | Event::TasksReshuffled(_)
         | Event::TaskCompleted(_)

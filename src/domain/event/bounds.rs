@@ -59,6 +59,7 @@ pub fn check(event: &Event) -> Checked {
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_) => Ok(()),
         Event::TaskCreated(e) => count(e.number),
+        Event::TaskChanged(_) => Ok(()),
         Event::TaskAssigned(e) => ordinal(e.assignment_no),
         Event::TasksReshuffled(e) => [e.open_tasks, e.eligible_users, e.moved]
             .into_iter()

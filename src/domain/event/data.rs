@@ -85,11 +85,26 @@ pub struct TaskCreated {
     pub created_by: UserId,
 }
 
+/// Absent members are unchanged; an empty jira id or description is taken away.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskChanged {
+    pub task_id: TaskId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jira_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AssignmentReason {
     Created,
     Reshuffle,
+    /// The assignee before cannot be drawn any more.
+    Left,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -100,7 +115,7 @@ pub struct TaskAssigned {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub previous_assignee_id: Option<UserId>,
     pub reason: AssignmentReason,
-    /// 1 at creation, one more at each reshuffle.
+    /// 1 at creation, one more at each later assignment.
     pub assignment_no: u32,
 }
 

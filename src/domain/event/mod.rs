@@ -183,8 +183,10 @@ catalogue! {
     UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
     /// A task was created; its first assignment follows in the same batch.
     TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting]
+    /// Title, description or jira id of a task changed.
+    TaskChanged = "task.changed" v 1 by Tracker for [Tracker Accounting]
     /// A task was assigned.
-    TaskAssigned = "task.assigned" v 1 by Tracker for [Tracker Accounting]
+    TaskAssigned = "task.assigned" v 2 by Tracker for [Tracker Accounting]
     /// A manager reshuffled the open tasks; their assignments follow in the batch.
     TasksReshuffled = "tasks.reshuffled" v 1 by Tracker for []
     /// The assignee completed a task.
@@ -221,6 +223,7 @@ impl Event {
             Event::UserDeactivated(e) => Subject::User(e.user_id),
             Event::UserReactivated(e) => Subject::User(e.user_id),
             Event::TaskCreated(e) => Subject::Task(e.task_id),
+            Event::TaskChanged(e) => Subject::Task(e.task_id),
             Event::TaskAssigned(e) => Subject::Task(e.task_id),
             Event::TaskCompleted(e) => Subject::Task(e.task_id),
             Event::TaskPriced(e) => Subject::Task(e.task_id),

@@ -1,24 +1,59 @@
 //! Rules A1 and A2: the price, fee or reward that is owed for a task event.
 
 use crate::domain::event::{
-    BalanceChanged, Event, Fact, TaskAssigned, TaskCompleted, TaskCreated, TaskPriced, TaskSettled,
+    BalanceChanged, Event, Fact, TaskAssigned, TaskChanged, TaskCompleted, TaskCreated, TaskPriced,
+    TaskSettled,
 };
 use crate::domain::id::{CompanyId, EntryId, EventId, Sequence, TaskId, UserId};
 use crate::domain::ledger::books::Books;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::pricing::{self, Price};
+use crate::domain::task::edit::TaskText;
 use crate::domain::time::EventTime;
 
 /// The state of a task in accounting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskAccount {
     pub number: u64,
-    pub title: String,
-    pub jira_id: Option<String>,
+    /// The texts of the creation.
+    pub text: TaskText,
+    /// What became of them, in the order of the log.
+    pub changes: Vec<(Sequence, TaskChanged)>,
     pub price: Price,
     /// The sum of the fees charged so far.
     pub fees_charged: Money,
+}
+
+impl TaskAccount {
+    pub fn created(e: &TaskCreated, price: Price) -> TaskAccount {
+        TaskAccount {
+            number: e.number,
+            text: TaskText {
+                title: e.title.clone(),
+                jira_id: e.jira_id.clone(),
+                description: None,
+            },
+            changes: Vec::new(),
+            price,
+            fees_charged: Money::ZERO,
+        }
+    }
+
+    /// Follows a change of the texts. One that was followed before changes nothing.
+    pub fn change(&mut self, at: Sequence, e: &TaskChanged) {
+        if self.changes.last().is_none_or(|(last, _)| *last < at) {
+            self.changes.push((at, e.clone()));
+        }
+    }
+
+    /// Rule T6: the texts as they were at an event, whatever became of them later.
+    fn text_at(&self, event: Sequence) -> TaskText {
+        let mut text = self.text.clone();
+        let until = self.changes.iter().take_while(|(at, _)| *at < event);
+        until.for_each(|(_, change)| text.evolve(change));
+        text
+    }
 }
 
 /// The place and time of the causing event.
@@ -87,11 +122,12 @@ impl Books {
         completed: &TaskCompleted,
         task: &TaskAccount,
     ) -> TaskSettled {
+        let TaskText { title, jira_id, .. } = task.text_at(cause.sequence);
         TaskSettled {
             task_id: completed.task_id,
             number: task.number,
-            title: task.title.clone(),
-            jira_id: task.jira_id.clone(),
+            title,
+            jira_id,
             completed_by: completed.completed_by,
             completed_at: cause.time,
             completed_on: self.company.zone.date_of(cause.time),

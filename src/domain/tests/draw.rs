@@ -27,6 +27,7 @@ fn reshuffled(tasks: u64) -> Vec<UserId> {
     let open = (1..=tasks).map(|number| Task {
         id: task_id(number),
         number,
+        created_by: user_id("anna"),
         completed,
         assignee,
         assignment_no,

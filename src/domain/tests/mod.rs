@@ -3,6 +3,7 @@
 mod dead_letters;
 pub(crate) mod dice;
 mod draw;
+mod edits;
 mod facts;
 mod ledger;
 pub(crate) mod mutation;

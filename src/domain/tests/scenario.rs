@@ -7,6 +7,7 @@ use crate::domain::event::{Event, TaskCreated};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
+use crate::domain::task::edit::{Edit, TaskText};
 use crate::domain::task::{self, Add, Task};
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::tests::facts::now;
@@ -14,6 +15,7 @@ use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, Use
 
 type Decision = Result<Vec<Event>, Rejection>;
 
+#[derive(Clone)]
 pub(super) enum Command<'a> {
     Register(Register),
     Change(&'a str, Change),
@@ -21,6 +23,7 @@ pub(super) enum Command<'a> {
     Deactivate(&'a str),
     Reactivate(&'a str),
     Add(Add),
+    Edit(u64, Edit),
     Complete(&'a [u64]),
     Reshuffle,
 }
@@ -29,6 +32,7 @@ pub(super) enum Command<'a> {
 pub(super) struct World {
     pub users: Vec<User>,
     pub tasks: Vec<Task>,
+    pub texts: Vec<TaskText>,
     pub dice: PinnedDice,
 }
 
@@ -36,6 +40,7 @@ pub(super) fn given(events: impl IntoIterator<Item = Event>) -> World {
     let mut world = World {
         users: Vec::new(),
         tasks: Vec::new(),
+        texts: Vec::new(),
         dice: PinnedDice::new(1),
     };
     events.into_iter().for_each(|event| world.evolve(&event));
@@ -49,17 +54,29 @@ impl World {
             Event::TaskCreated(TaskCreated {
                 task_id: id,
                 number,
-                created_by: assignee,
-                ..
+                title,
+                jira_id,
+                description,
+                created_by,
             }) => {
+                self.texts.push(TaskText {
+                    title: title.clone(),
+                    jira_id: jira_id.clone(),
+                    description: description.clone(),
+                });
                 // The assignment that follows names the assignee.
                 self.tasks.push(Task {
                     id: *id,
                     number: *number,
+                    created_by: *created_by,
                     completed: false,
-                    assignee: *assignee,
+                    assignee: *created_by,
                     assignment_no: 0,
                 });
+            }
+            Event::TaskChanged(e) => {
+                let at = self.tasks.iter().position(|task| task.id == e.task_id);
+                self.texts[at.expect("a given task")].evolve(e);
             }
             _ => {
                 self.users.iter_mut().for_each(|user| user.evolve(event));
@@ -126,6 +143,10 @@ impl World {
                 now(),
                 dice,
             ),
+            Command::Edit(number, edit) => {
+                let at = number as usize - 1;
+                edit.decide(actor, &self.tasks[at], &self.texts[at])
+            }
             Command::Complete(numbers) => {
                 let tasks: Vec<_> = numbers
                     .iter()

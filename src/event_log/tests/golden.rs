@@ -1,12 +1,11 @@
-//! A log of the first format, kept for ever: `tests/golden/v1/log` is never edited. `events.ndjson`
-//! beside it holds the events that it is read as today; `POPUG_BLESS=1` rewrites it when an event
-//! gets a new version. `POPUG_BLESS=1` also makes the log if there is none.
+//! Logs of every format so far, kept for ever: `tests/golden/v<n>/log` is never edited. `events.ndjson`
+//! beside it holds the events that it is read as today; `POPUG_BLESS=1` rewrites it when an event gets a new version.
+//! `POPUG_BLESS=1` also makes a log if there is none.
 
 use std::path::{Path, PathBuf};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::any_event::any_event_of;
@@ -16,8 +15,16 @@ use crate::domain::time::EventTime;
 use crate::event_log::upcast::UPCASTERS;
 use crate::event_log::{Batch, FileLog, LineKind, Patience};
 
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+/// Every golden log, and the kinds whose current versions began with it.
+const LOGS: [(&str, &[EventKind]); 2] = [
+    ("v1", EventKind::ALL),
+    ("v2", &[EventKind::TaskChanged, EventKind::TaskAssigned]),
+];
+
+fn directory(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(version)
 }
 
 #[expect(
@@ -35,17 +42,12 @@ fn patience() -> Patience {
     }
 }
 
-/// One event of every kind in two batches, and one of an old version between them.
-fn make_log(directory: &Path) {
+/// One event of every kind in one batch.
+fn make_log(directory: &Path, kinds: &[EventKind]) {
     let log = FileLog::create(directory).unwrap();
-    let append = |batch: &Batch| {
-        let mut writer = log.writer(&patience()).unwrap();
-        let head = *writer.head();
-        writer.append(&head, batch).unwrap()
-    };
-    let head = append(&batch_of(1, &EventKind::ALL[..6]));
-    append_by_hand(directory, &head.hash.to_string(), head.sequence.next());
-    append(&batch_of(2, &EventKind::ALL[6..]));
+    let mut writer = log.writer(&patience()).unwrap();
+    let head = *writer.head();
+    writer.append(&head, &batch_of(1, kinds)).unwrap();
 }
 
 fn batch_of(number: u128, kinds: &[EventKind]) -> Batch {
@@ -68,28 +70,8 @@ fn batch_of(number: u128, kinds: &[EventKind]) -> Batch {
     }
 }
 
-/// Writes a `task.created.v1` line, which no program writes any more, after the head. The next
-/// writer finds a whole batch that continues the chain, and publishes it.
-fn append_by_hand(directory: &Path, previous: &str, sequence: Sequence) {
-    let task = "0197a3c0-0000-7000-8000-00000000000a";
-    let user = "0197a3c0-0000-7000-8000-00000000000b";
-    let open_line = format!(
-        r#"{{"specversion":"1.0","id":"0197a3c0-0000-7000-8000-000000000001","source":"/popug/tracker","type":"task.created.v1","subject":"task/{task}","time":"2026-05-28T20:26:40.000001Z","sequence":"{:020}","more":0,"actor":"user/{user}","commandid":"by hand","data":{{"task_id":"{task}","number":1,"title":"[UP-7] - Почистить клетку","created_by":"{user}"}}"#,
-        sequence.0
-    );
-    let digest = Sha256::digest(format!("{previous}\n{open_line}}}"));
-    let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let segment = directory.join("00000000000000000001.ndjson");
-    let text = std::fs::read_to_string(&segment).unwrap();
-    std::fs::write(
-        segment,
-        format!("{text}{open_line},\"hash\":\"{hash}\"}}\n"),
-    )
-    .unwrap();
-}
-
-/// Sequence, current type and current data of every event. Their numbers were drawn before numbers
-/// had bounds; only their form is kept for ever.
+/// Sequence, current type and current data of every event. Its numbers were drawn from all there
+/// are, before they had bounds: what is kept for ever is the shape.
 fn events_of(log: &FileLog) -> String {
     let mut text = String::new();
     log.for_each(Sequence::FIRST, &mut |line| {
@@ -107,34 +89,42 @@ fn events_of(log: &FileLog) -> String {
 }
 
 #[test]
-fn the_golden_log_reads_as_it_always_did() {
-    let directory = directory();
-    let log_directory = directory.join("log");
-    if !log_directory.exists() && blessing() {
-        make_log(&log_directory);
+fn the_golden_logs_read_as_they_always_did() {
+    for (version, kinds) in LOGS {
+        let directory = directory(version);
+        let log_directory = directory.join("log");
+        if !log_directory.exists() && blessing() {
+            make_log(&log_directory, kinds);
+        }
+        let read = events_of(&FileLog::open(&log_directory).unwrap());
+        let expected = directory.join("events.ndjson");
+        if blessing() {
+            std::fs::write(&expected, &read).unwrap();
+        }
+        assert_eq!(
+            read,
+            std::fs::read_to_string(&expected).unwrap(),
+            "{version}"
+        );
     }
-    let read = events_of(&FileLog::open(&log_directory).unwrap());
-    let expected = directory.join("events.ndjson");
-    if blessing() {
-        std::fs::write(&expected, &read).unwrap();
-    }
-    assert_eq!(read, std::fs::read_to_string(&expected).unwrap());
 }
 
 #[test]
-fn the_golden_log_has_a_line_of_every_version_of_every_event() {
-    let log = FileLog::open(&directory().join("log")).unwrap();
+fn the_golden_logs_have_a_line_of_every_version_of_every_event() {
     let mut found = Vec::new();
-    log.for_each(Sequence::FIRST, &mut |line| {
-        assert!(
-            matches!(line.kind(), LineKind::Known(_)),
-            "{}",
-            line.type_name
-        );
-        found.push(line.type_name.to_owned());
-        Ok(())
-    })
-    .unwrap();
+    for (version, _) in LOGS {
+        let log = FileLog::open(&directory(version).join("log")).unwrap();
+        log.for_each(Sequence::FIRST, &mut |line| {
+            assert!(
+                matches!(line.kind(), LineKind::Known(_)),
+                "{}",
+                line.type_name
+            );
+            found.push(line.type_name.to_owned());
+            Ok(())
+        })
+        .unwrap();
+    }
     let current = EventKind::ALL.iter().map(|kind| kind.type_name());
     for type_name in current.chain(UPCASTERS.iter().map(|upcaster| upcaster.type_name)) {
         assert!(found.iter().any(|found| found == type_name), "{type_name}");
@@ -143,7 +133,7 @@ fn the_golden_log_has_a_line_of_every_version_of_every_event() {
 
 #[test]
 fn a_jira_id_in_a_golden_title_is_split_off() {
-    let log = FileLog::open(&directory().join("log")).unwrap();
+    let log = FileLog::open(&directory("v1").join("log")).unwrap();
     let line = log.line(Sequence(7)).unwrap();
     assert_eq!(line.line().type_name, "task.created.v1");
     let Event::TaskCreated(task) = line.line().event().unwrap() else {

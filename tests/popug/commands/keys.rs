@@ -31,7 +31,7 @@ fn every_write_can_be_replayed() {
         .as_str()
         .expect("an id")
         .to_owned();
-    let writes: [(&str, &[&str]); 8] = [
+    let writes: [(&str, &[&str]); 9] = [
         (
             "ada",
             &[
@@ -51,6 +51,7 @@ fn every_write_can_be_replayed() {
         ("ada", &["user", "set-role", "r", "developer"]),
         ("ada", &["user", "deactivate", "r"]),
         ("ada", &["user", "reactivate", "r"]),
+        ("mara", &["task", "edit", "1", "--title", "Replayed"]),
         (&assignee, &["task", "complete", "1"]),
         ("mara", &["task", "reshuffle"]),
         (

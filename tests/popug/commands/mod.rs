@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod dry_runs;
 mod edges;
+mod edits;
 mod errors;
 mod follow;
 mod help;

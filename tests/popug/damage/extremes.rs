@@ -81,7 +81,7 @@ fn what_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
             "9223372036854775807 is too large",
         ),
         (
-            "task.assigned.v1",
+            "task.assigned.v2",
             "assignment_no",
             "4294967295",
             "4294967295 is too large",
@@ -116,7 +116,7 @@ type Forged = (&'static str, &'static [(&'static str, &'static str)]);
 /// The most and the least that is read.
 const AT_THE_BOUNDS: [Forged; 14] = [
     ("task.created.v2", &[("number", LARGE)]),
-    ("task.assigned.v1", &[("assignment_no", OFTEN)]),
+    ("task.assigned.v2", &[("assignment_no", OFTEN)]),
     ("task.priced.v1", &[("fee", DEEP), ("reward", DEEP)]),
     ("task.priced.v1", &[("fee", LARGE), ("reward", LARGE)]),
     (

@@ -99,7 +99,7 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
         world
             .log_lines()
             .last()
-            .is_some_and(|line| line.contains("task.assigned.v1"))
+            .is_some_and(|line| line.contains("task.assigned.v2"))
     );
 }
 
@@ -128,7 +128,7 @@ fn an_event_of_a_version_that_is_not_known_yet_stops_whoever_needs_it() {
     for line in &lines {
         let body = chain::split(line)
             .0
-            .replace("task.assigned.v1", "task.assigned.v9");
+            .replace("task.assigned.v2", "task.assigned.v9");
         previous = chain::hash(&previous, &body);
         text.push_str(&format!(
             "{},\"hash\":\"{previous}\"}}\n",

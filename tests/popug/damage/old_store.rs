@@ -66,6 +66,11 @@ fn a_store_of_an_older_program_is_proved_and_closes_its_next_day() {
     let world = old_store();
     let log = world.log_bytes();
     is_sound(&world);
+    // Its tables are of another version.
+    let balances = ["report", "balances", "-o", "json"];
+    let error = last_error(&by_ada(&world, &balances).expect(1, Nothing, Any));
+    assert_eq!(error["code"], "tables_of_another_version", "{error}");
+    by_ada(&world, &["consume", "accounting"]).expect(0, Any, Any);
     let balances = by_ada(&world, &["report", "balances", "-o", "json"])
         .expect(0, Any, Any)
         .json();

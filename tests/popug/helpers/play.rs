@@ -247,7 +247,7 @@ fn open_tasks(events: &[Value]) -> Vec<(String, String)> {
                     String::new(),
                 ));
             }
-            "task.assigned.v1" => {
+            "task.assigned.v2" => {
                 let task = text(event, "task_id");
                 let holder = text(event, "assignee_id");
                 open.iter_mut()

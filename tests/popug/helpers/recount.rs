@@ -172,7 +172,8 @@ impl Recount {
             "user.deactivated.v1" => self.user(data).active = false,
             "user.reactivated.v1" => self.user(data).active = true,
             "task.created.v1" | "task.created.v2" => self.create(data, time),
-            "task.assigned.v1" => self.assign(sequence, data, time),
+            "task.assigned.v1" | "task.assigned.v2" => self.assign(sequence, data, time),
+            "task.changed.v1" => self.change(data),
             "task.completed.v1" => self.complete(sequence, data, time),
             "task.priced.v1" => {
                 let task = self.task(&text(&data["task_id"]));
@@ -233,6 +234,17 @@ impl Recount {
             fee,
             reward,
         });
+    }
+
+    /// Rule T6.
+    fn change(&mut self, data: &Value) {
+        let task = self.task(data["task_id"].as_str().expect("an id"));
+        if let Some(title) = data["title"].as_str() {
+            title.clone_into(&mut task.title);
+        }
+        if let Some(jira_id) = data["jira_id"].as_str() {
+            task.jira_id = Some(jira_id.to_owned()).filter(|id| !id.is_empty());
+        }
     }
 
     fn assign(&mut self, sequence: u64, data: &Value, time: String) {

@@ -144,12 +144,14 @@ impl Play {
                 task.number,
                 row.title,
                 row.jira_id,
+                row.description,
                 task.assignee,
                 task.assignment_no,
                 done
             ])
         });
         let wanted = self.books.tasks.iter().map(|task| {
+            let texts = self.books.texts(task);
             let done = task
                 .completion
                 .as_ref()
@@ -157,8 +159,9 @@ impl Play {
             json!([
                 task.id,
                 task.number,
-                task.title,
-                task.jira_id,
+                texts.title,
+                texts.jira_id,
+                texts.description,
                 task.assignee,
                 task.assignments,
                 done

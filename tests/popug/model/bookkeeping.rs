@@ -188,13 +188,15 @@ impl Books {
     }
 
     fn settled(&self, cause: &Cause, task: &Task, by: &str) -> Draft {
+        let counts = |at| !self.leaves_out(ACCOUNTING, self.line(at).expect("a line"));
+        let texts = self.texts_at(task, cause.sequence, counts);
         let mut data = json!({
-            "task_id": task.id, "number": task.number, "title": task.title, "completed_by": by,
+            "task_id": task.id, "number": task.number, "title": texts.title, "completed_by": by,
             "completed_at": written(cause.at), "completed_on": self.calendar.date_of(cause.at).to_string(),
             "completed_sequence": cause.sequence, "fee": task.fee, "reward": task.reward,
             "fees_charged": self.fees_charged(&task.id),
         });
-        if let Some(jira_id) = &task.jira_id {
+        if let Some(jira_id) = &texts.jira_id {
             data["jira_id"] = json!(jira_id);
         }
         self.caused("task.settled.v1", format!("task/{}", task.id), cause, data)

@@ -36,9 +36,9 @@ impl User {
 pub struct Task {
     pub id: String,
     pub number: u64,
-    pub title: String,
-    pub jira_id: Option<String>,
-    pub description: Option<String>,
+    pub created_with: Texts,
+    /// The data of each `task.changed`, by sequence.
+    pub changes: Vec<(u64, Value)>,
     pub created_by: String,
     pub created_at: i64,
     pub assignee: String,
@@ -50,6 +50,13 @@ pub struct Task {
     /// Whether accounting has recorded the price.
     pub is_priced: bool,
     pub completion: Option<Completion>,
+}
+
+#[derive(Clone)]
+pub struct Texts {
+    pub title: String,
+    pub jira_id: Option<String>,
+    pub description: Option<String>,
 }
 
 #[derive(Clone)]
@@ -87,6 +94,7 @@ pub struct Entry {
     pub balance: i64,
     pub date: Date,
     pub late: bool,
+    pub cause: Option<u64>,
     pub occurred_at: i64,
     pub posted_at: i64,
     pub task: Option<String>,
@@ -296,7 +304,13 @@ impl Books {
                 kind: kind.to_owned(),
             }),
             "task.created.v2" => self.follow_created(line, at),
-            "task.assigned.v1" => self.follow_assigned(line, at),
+            "task.changed.v1" => {
+                let change = (self.head, data.clone());
+                if let Some(task) = self.task_mut(line) {
+                    task.changes.push(change);
+                }
+            }
+            "task.assigned.v2" => self.follow_assigned(line, at),
             "task.completed.v1" => self.follow_completed(line, at),
             "task.priced.v1" => self.follow_priced(line),
             "balance.changed.v1" => self.follow_entry(data, at),
@@ -359,9 +373,12 @@ impl Books {
         self.tasks.push(Task {
             id,
             number: data["number"].as_u64().expect("a number"),
-            title: text(&data["title"]),
-            jira_id: optional(&data["jira_id"]),
-            description: optional(&data["description"]),
+            created_with: Texts {
+                title: text(&data["title"]),
+                jira_id: optional(&data["jira_id"]),
+                description: optional(&data["description"]),
+            },
+            changes: vec![],
             created_by: text(&data["created_by"]),
             created_at: at,
             assignee: String::new(),
@@ -444,6 +461,7 @@ impl Books {
             balance: data["balance"].as_i64().expect("minor units"),
             date: date(&data["business_date"]),
             late: data["late"].as_bool().expect("a flag"),
+            cause,
             occurred_at: micros(&text(&data["occurred_at"])),
             posted_at,
             task: optional(&data["task_id"]),

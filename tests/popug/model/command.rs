@@ -36,6 +36,12 @@ pub enum Command {
         jira_id: Option<String>,
         description: Option<String>,
     },
+    EditTask {
+        task: String,
+        title: Option<String>,
+        jira_id: Option<String>,
+        description: Option<String>,
+    },
     CompleteTasks {
         tasks: Vec<String>,
     },
@@ -102,6 +108,15 @@ impl Command {
                 jira_id,
                 description,
             } => command::Command::AddTask(task::Add::new(title, jira_id, description)),
+            Command::EditTask {
+                task,
+                title,
+                jira_id,
+                description,
+            } => command::Command::EditTask {
+                task,
+                edit: task::edit::Edit::new(title, jira_id, description),
+            },
             Command::CompleteTasks { tasks } => command::Command::CompleteTasks { tasks },
             Command::Reshuffle => command::Command::Reshuffle,
             Command::CorrectEntry { .. }

@@ -165,6 +165,7 @@ impl Books {
                 "accounting" => of(&[
                     "user.",
                     "task.created",
+                    "task.changed",
                     "task.assigned",
                     "task.completed",
                     "task.priced",

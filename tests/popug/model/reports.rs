@@ -317,12 +317,15 @@ impl Books {
             .task
             .as_ref()
             .and_then(|id| self.tasks.iter().find(|task| task.id == *id));
+        let at = entry.cause.unwrap_or(entry.sequence);
+        let texts = task.map(|task| self.texts_at(task, at, |_| true));
+        let texts = texts.as_ref();
         json!({
             "sequence": entry.sequence, "entry_id": entry.id, "time": written(entry.occurred_at),
             "posted_at": written(entry.posted_at), "business_date": entry.date.to_string(), "kind": entry.kind,
             "task_id": entry.task, "number": task.map(|task| task.number),
-            "jira_id": task.and_then(|task| task.jira_id.as_ref()), "title": task.map(|task| &task.title),
-            "description": task.and_then(|task| task.description.as_ref()), "amount": money(entry.amount),
+            "jira_id": texts.and_then(|texts| texts.jira_id.as_ref()), "title": texts.map(|texts| &texts.title),
+            "description": texts.and_then(|texts| texts.description.as_ref()), "amount": money(entry.amount),
             "balance": money(balance), "late": entry.late, "corrects": entry.corrects, "reason": entry.reason,
         })
     }
@@ -411,9 +414,10 @@ impl Books {
             task.is_priced.then(|| money(minor))
         });
         let is_assigned = task.assignments > 0;
+        let texts = self.texts(task);
         json!({
-            "task_id": task.id, "number": task.number, "title": task.title, "jira_id": task.jira_id,
-            "description": task.description, "status": if done.is_some() { "completed" } else { "open" },
+            "task_id": task.id, "number": task.number, "title": texts.title, "jira_id": texts.jira_id,
+            "description": texts.description, "status": if done.is_some() { "completed" } else { "open" },
             "created_by": self.login_of(&task.created_by), "created_at": written(task.created_at),
             "assignee": is_assigned.then(|| self.login_of(&task.assignee)),
             "assigned_at": is_assigned.then(|| written(task.assigned_at)),

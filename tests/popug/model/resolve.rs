@@ -6,6 +6,7 @@ use super::books::{Books, Entry, Given, Task, User};
 use super::command::Command;
 use super::play::registration;
 use super::reports::money;
+use super::rules::EDITS;
 use super::steps::{Deed, ROLES, Size, TITLES, Who};
 
 const NOBODY: &str = "nobody";
@@ -43,6 +44,20 @@ impl Books {
                     title: title.to_owned(),
                     jira_id: jira_id.map(str::to_owned),
                     description,
+                }
+            }
+            Deed::Edit {
+                task,
+                texts,
+                spelling,
+            } => {
+                let ((title, jira_id, description), _) = *pick(&EDITS, *texts);
+                let text = |text: Option<&str>| text.map(str::to_owned);
+                Command::EditTask {
+                    task: self.any_task(*task, *spelling),
+                    title: text(title),
+                    jira_id: text(jira_id),
+                    description: text(description),
                 }
             }
             Deed::Complete { tasks, spelling } => Command::CompleteTasks {
@@ -132,6 +147,14 @@ impl Books {
                 &self.users,
                 u8::try_from(self.tasks.len() % 200).expect("small"),
             ),
+            Command::EditTask { task: name, .. } => {
+                let means = |task: &&Task| *name == task.id || is_number(name, task.number);
+                let creator = self.tasks.iter().find(means);
+                let creator = creator.map(|task| self.user(&task.created_by));
+                creator
+                    .filter(|user| user.active)
+                    .unwrap_or_else(|| self.active(&["manager", "admin"]))
+            }
             Command::CompleteTasks { tasks } => {
                 let holds = |task: &&Task| {
                     tasks
@@ -178,6 +201,14 @@ impl Books {
         }
     }
 
+    /// The name of a task, open or not.
+    fn any_task(&self, number: u8, spelling: u8) -> String {
+        if self.tasks.is_empty() || number == u8::MAX {
+            return "9999".to_owned();
+        }
+        self.spelling_of(pick(&self.tasks, number), spelling)
+    }
+
     /// Names of tasks. Whoever is fit names open tasks of one assignee; others name anything.
     fn spelt(&self, who: Who, numbers: &[u8], spelling: u8) -> Vec<String> {
         let open: Vec<&Task> = self
@@ -197,9 +228,18 @@ impl Books {
         };
         let name = |number: &u8| match candidates.is_empty() || *number == u8::MAX {
             true => "9999".to_owned(),
-            false => spelling_of(pick::<&Task>(&candidates, *number), spelling),
+            false => self.spelling_of(pick::<&Task>(&candidates, *number), spelling),
         };
         numbers.iter().map(name).collect()
+    }
+
+    fn spelling_of(&self, task: &Task, spelling: u8) -> String {
+        match (spelling % 4, self.texts(task).jira_id) {
+            (0, _) => format!("T-{}", task.number),
+            (1, _) => task.id.clone(),
+            (2, Some(jira_id)) => jira_id,
+            _ => task.number.to_string(),
+        }
     }
 
     fn correction(&self, number: u8, size: Size) -> Command {
@@ -240,13 +280,4 @@ pub fn pick<T>(from: &[T], number: u8) -> &T {
 
 fn is_number(name: &str, number: u64) -> bool {
     name.trim_start_matches("T-").parse() == Ok(number)
-}
-
-fn spelling_of(task: &Task, spelling: u8) -> String {
-    match (spelling % 4, &task.jira_id) {
-        (0, _) => format!("T-{}", task.number),
-        (1, _) => task.id.clone(),
-        (2, Some(jira_id)) => jira_id.clone(),
-        _ => task.number.to_string(),
-    }
 }

@@ -172,6 +172,11 @@ pub enum Deed {
         title: u8,
         described: bool,
     },
+    Edit {
+        task: u8,
+        texts: u8,
+        spelling: u8,
+    },
     Complete {
         tasks: Vec<u8>,
         spelling: u8,
@@ -449,6 +454,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => any::<u8>().prop_map(|user| Deed::Deactivate { user }),
         1 => any::<u8>().prop_map(|user| Deed::Reactivate { user }),
         10 => (any::<u8>(), any::<bool>()).prop_map(|(title, described)| Deed::Add { title, described }),
+        4 => any::<[u8; 3]>().prop_map(|[task, texts, spelling]| Deed::Edit { task, texts, spelling }),
         9 => (prop::collection::vec(any::<u8>(), 1..4), any::<u8>())
             .prop_map(|(tasks, spelling)| Deed::Complete { tasks, spelling }),
         3 => Just(Deed::Reshuffle),

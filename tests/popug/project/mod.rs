@@ -262,7 +262,11 @@ fn is_test(path: &str) -> bool {
 #[test]
 fn every_event_type_has_a_golden_line_and_a_schema() {
     let world = World::empty();
-    let golden = read(&root().join("tests/golden/v1/log/00000000000000000001.ndjson"));
+    let golden = ["v1", "v2"].map(|version| {
+        let log = root().join("tests/golden").join(version).join("log");
+        read(&log.join("00000000000000000001.ndjson"))
+    });
+    let golden = golden.concat();
     let listed = world
         .anonymous(&["schema", "list"])
         .expect(0, Any, Nothing)

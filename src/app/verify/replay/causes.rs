@@ -6,13 +6,12 @@ use std::collections::{HashMap, HashSet};
 use crate::app::verify::replay::Replay;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::{
-    AssignmentReason, Event, Subject, TaskAssigned, TaskCompleted, TaskCreated, TasksReshuffled,
-    UserRegistered,
+    AssignmentReason, Event, Subject, TaskAssigned, TaskChanged, TaskCompleted, TaskCreated,
+    TasksReshuffled, UserRegistered,
 };
 use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
-use crate::domain::money::Money;
 use crate::domain::pricing;
 use crate::domain::user::User;
 use crate::state::Recorded;
@@ -199,13 +198,8 @@ impl Replay {
         self.check_number(recorded.sequence, e.number);
         let Some(books) = &self.books else { return };
         let company = &books.company;
-        let account = TaskAccount {
-            number: e.number,
-            title: e.title.clone(),
-            jira_id: e.jira_id.clone(),
-            price: pricing::price(company.id, e.task_id, &company.pricing),
-            fees_charged: Money::ZERO,
-        };
+        let price = pricing::price(company.id, e.task_id, &company.pricing);
+        let account = TaskAccount::created(e, price);
         let task = Task {
             created: recorded.id,
             created_at: recorded.sequence,
@@ -223,6 +217,15 @@ impl Replay {
             self.violates("I11", recorded.sequence, what);
         } else {
             self.tasks.open += 1;
+        }
+    }
+
+    /// Rule T6: tasks that are finished may change as well.
+    pub(super) fn task_changed(&mut self, at: Sequence, e: &TaskChanged) {
+        match self.tasks.known.get_mut(&e.task_id) {
+            Some(task) => task.account.change(at, e),
+            None if self.tasks.finished.contains_key(&e.task_id) => {}
+            None => self.violates("I11", at, "the changed task does not exist"),
         }
     }
 
@@ -267,6 +270,11 @@ impl Replay {
         self.owed.insert(recorded.sequence, Owed { cause, event });
     }
 
+    fn is_eligible(&self, user: Option<UserId>) -> bool {
+        let user = user.and_then(|user| self.users.get(&user));
+        user.is_some_and(User::is_eligible)
+    }
+
     fn assignment_fault(&mut self, e: &TaskAssigned) -> Option<String> {
         let reshuffle = self.tasks.reshuffle.as_mut();
         let is_new = reshuffle.map(|reshuffle| reshuffle.seen.insert(e.task_id));
@@ -279,14 +287,14 @@ impl Replay {
             };
             return Some(what.to_owned());
         };
-        let is_first = task.assignee.is_none();
+        let (is_first, holder) = (task.assignee.is_none(), task.assignee);
         let is_fitting = match e.reason {
             AssignmentReason::Created => is_first && is_new.is_none(),
             AssignmentReason::Reshuffle => !is_first && is_new == Some(true),
+            AssignmentReason::Left => !is_first && is_new.is_none() && !self.is_eligible(holder),
         };
         if !is_fitting {
-            let what =
-                "the assignment belongs to no creation and no reshuffle, or moves a task twice";
+            let what = "the assignment belongs to no creation, no reshuffle and nobody who left, or moves a task twice";
             return Some(what.to_owned());
         }
         if task.completed.is_some() {

@@ -184,7 +184,11 @@ impl Replay {
             };
             return self.violates("I12", at, what);
         };
-        let Some(expected) = settlement(books, task) else {
+        let left_out = |at| {
+            self.withheld
+                .withholds(at, &recorded.event.subject().to_string())
+        };
+        let Some(expected) = settlement(books, task, left_out) else {
             return self.violates("I12", at, "the settled task was never completed");
         };
         let mut wrong = differences(said, &expected);
@@ -277,7 +281,13 @@ fn follow(books: &mut Books, said: &BalanceChanged) {
     });
 }
 
-fn settlement(books: &Books, task: &Task) -> Option<TaskSettled> {
+/// Changes of the texts that accounting leaves out do not show.
+fn settlement(
+    books: &Books,
+    task: &mut Task,
+    is_left_out: impl Fn(Sequence) -> bool,
+) -> Option<TaskSettled> {
+    task.account.changes.retain(|(at, _)| !is_left_out(*at));
     let done = task.completed.as_ref()?;
     Some(books.settlement(done.cause, &done.event, &task.account))
 }

@@ -169,6 +169,7 @@ impl Replay {
             | Event::UserDeactivated(_)
             | Event::UserReactivated(_) => self.user_changed(recorded),
             Event::TaskCreated(e) => self.task_created(recorded, e),
+            Event::TaskChanged(e) => self.task_changed(recorded.sequence, e),
             Event::TaskAssigned(e) => self.task_assigned(recorded, e),
             Event::TasksReshuffled(e) => self.tasks_reshuffled(recorded.sequence, e),
             Event::TaskCompleted(e) => self.task_completed(recorded, e),
@@ -296,6 +297,7 @@ fn maker(event: &Event) -> Option<Consumer> {
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_)
         | Event::TaskCreated(_)
+        | Event::TaskChanged(_)
         | Event::TaskAssigned(_)
         | Event::TasksReshuffled(_)
         | Event::TaskCompleted(_)

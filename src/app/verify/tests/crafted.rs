@@ -21,7 +21,7 @@ fn verified(batches: &[Batch]) -> Findings {
 }
 
 /// Changes the last fact that `change` accepts. Returns its sequence and the findings.
-fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
+pub(super) fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let mut sequence: u64 = batches.iter().map(|batch| batch.facts.len() as u64).sum();
     for fact in batches
@@ -38,7 +38,7 @@ fn changed(mut change: impl FnMut(&mut Fact) -> bool) -> (u64, Findings) {
 }
 
 /// Appends a batch of these events. Returns the sequence of the last one and the findings.
-fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
+pub(super) fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
     let mut batches = Store::sound().batches();
     let facts = make(&batches);
     let like = batches.last().unwrap();
@@ -54,7 +54,7 @@ fn appended(make: impl FnOnce(&[Batch]) -> Vec<Fact>) -> (u64, Findings) {
     )
 }
 
-fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -> T {
+pub(super) fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -> T {
     batches
         .iter()
         .rev()
@@ -63,7 +63,7 @@ fn last_of<'b, T>(batches: &'b [Batch], pick: impl Fn(&'b Event) -> Option<T>) -
         .unwrap()
 }
 
-fn registered(batches: &[Batch], login: &str) -> UserRegistered {
+pub(super) fn registered(batches: &[Batch], login: &str) -> UserRegistered {
     last_of(batches, |event| match event {
         Event::UserRegistered(e) if e.login == login => Some(e.clone()),
         _ => None,
@@ -105,7 +105,7 @@ fn first_assignment(task_id: TaskId, assignee_id: UserId) -> TaskAssigned {
     }
 }
 
-fn fact(number: u128, event: impl Into<Event>) -> Fact {
+pub(super) fn fact(number: u128, event: impl Into<Event>) -> Fact {
     Fact {
         id: fact_id(number),
         causation: None,
@@ -118,7 +118,7 @@ fn fact_id(number: u128) -> EventId {
 }
 
 #[track_caller]
-fn expect(findings: &Findings, expected: &[(&'static str, u64)]) {
+pub(super) fn expect(findings: &Findings, expected: &[(&'static str, u64)]) {
     let places: Vec<_> = expected
         .iter()
         .map(|(invariant, at)| (*invariant, format!("event {at}")))

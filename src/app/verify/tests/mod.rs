@@ -7,6 +7,7 @@ mod rotten;
 mod schemas;
 mod store;
 mod tables;
+mod tasks;
 mod versions;
 
 use crate::app::verify::Findings;

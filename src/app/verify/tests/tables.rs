@@ -48,6 +48,7 @@ fn a_changed_row_of_any_table_of_accounting_is_found() {
             "UPDATE users SET role = 'admin' WHERE login = 'dima'",
         ),
         ("tasks", "DELETE FROM tasks WHERE number = 1"),
+        ("task_changes", "DELETE FROM task_changes"),
         ("prices", "INSERT INTO prices FROM prices LIMIT 1"),
         ("closes", "UPDATE closes SET debt_carried = 1"),
         ("payouts", "UPDATE payouts SET amount = 1"),
@@ -177,6 +178,7 @@ fn a_changed_row_of_the_state_index_is_found() {
     for (table, change) in [
         ("users", "UPDATE users SET active = 0 WHERE login = 'dima'"),
         ("tasks", "UPDATE tasks SET completed_at = NULL"),
+        ("task_changes", "UPDATE task_changes SET title = 'x'"),
         ("assignments", "DELETE FROM assignments WHERE number = 1"),
         (
             "commands",

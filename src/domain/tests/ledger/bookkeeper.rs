@@ -16,6 +16,7 @@ use crate::domain::ledger::reaction::{Cause, TaskAccount};
 use crate::domain::money::Money;
 use crate::domain::pricing::{Price, PriceRange};
 use crate::domain::rejection::Rejection;
+use crate::domain::task::edit::TaskText;
 use crate::domain::tests::facts::{at, task_id, user_id};
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::domain::user::User;
@@ -213,8 +214,12 @@ fn task_account(fee: i64, reward: i64) -> TaskAccount {
     };
     TaskAccount {
         number: 1,
-        title: "Fix it".into(),
-        jira_id: Some("UP-7".into()),
+        text: TaskText {
+            title: "Fix it".into(),
+            jira_id: Some("UP-7".into()),
+            description: None,
+        },
+        changes: vec![],
         price,
         fees_charged: Money::ZERO,
     }

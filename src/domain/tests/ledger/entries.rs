@@ -103,14 +103,7 @@ fn the_fees_of_all_assignments_of_a_task_are_added_up() {
         fee: Money::units(12),
         reward: Money::units(30),
     };
-    let (number, title, fees_charged) = (1, "Fix it".to_owned(), Money::ZERO);
-    let mut task = TaskAccount {
-        number,
-        title,
-        jira_id: None,
-        price,
-        fees_charged,
-    };
+    let mut task = TaskAccount::created(&created_task(), price);
     let Event::TaskAssigned(assigned) = assigned(1, "dima") else {
         unreachable!()
     };

@@ -52,6 +52,7 @@ pub(crate) fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
             .prop_map(|(user_id, reason)| UserReactivated { user_id, reason }.into())
             .boxed(),
         EventKind::TaskCreated => task_created(),
+        EventKind::TaskChanged => task_changed(),
         EventKind::TaskAssigned => task_assigned(),
         EventKind::TasksReshuffled => (count(), count(), count())
             .prop_map(|(open_tasks, eligible_users, moved)| {
@@ -255,8 +256,31 @@ fn task_created() -> BoxedStrategy<Event> {
         .boxed()
 }
 
+fn task_changed() -> BoxedStrategy<Event> {
+    let jira_id = prop_oneof![jira_id(), Just(String::new())];
+    let texts = (of(line_of_text(500)), of(jira_id), of(any_text()));
+    (task(), texts)
+        .prop_filter("something changed", |(_, (title, jira_id, description))| {
+            title.is_some() || jira_id.is_some() || description.is_some()
+        })
+        .prop_map(|(task_id, (title, jira_id, description))| {
+            TaskChanged {
+                task_id,
+                title,
+                jira_id,
+                description,
+            }
+            .into()
+        })
+        .boxed()
+}
+
 fn task_assigned() -> BoxedStrategy<Event> {
-    let reason = select(vec![AssignmentReason::Created, AssignmentReason::Reshuffle]);
+    let reason = select(vec![
+        AssignmentReason::Created,
+        AssignmentReason::Reshuffle,
+        AssignmentReason::Left,
+    ]);
     (task(), user(), of(user()), reason, ordinal())
         .prop_map(
             |(task_id, assignee_id, previous_assignee_id, reason, assignment_no)| {

@@ -157,13 +157,7 @@ impl Life {
             created_by,
         };
         let (price, fact) = self.books.price_task(cause, &created);
-        let account = TaskAccount {
-            number,
-            title: created.title.clone(),
-            jira_id: created.jira_id.clone(),
-            price,
-            fees_charged: Money::ZERO,
-        };
+        let account = TaskAccount::created(&created, price);
         self.accounts.insert(task_id, account);
         self.history.created.push(At {
             sequence: cause.sequence.0,

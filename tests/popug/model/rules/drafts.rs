@@ -21,6 +21,7 @@ pub fn canonical(command: &Command) -> Value {
             Ok((title, jira_id, description)) => json!(["add", title, jira_id, description]),
             Err(_) => json!(command),
         },
+        Command::EditTask { task, .. } => edits::canonical_edit(command, task),
         Command::CompleteTasks { tasks } => {
             json!([
                 "complete",

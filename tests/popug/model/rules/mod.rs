@@ -4,8 +4,10 @@
 //! stands in the expected line only if they were eligible.
 
 mod drafts;
+mod edits;
 
 pub use drafts::*;
+pub use edits::EDITS;
 
 use serde_json::{Value, json};
 
@@ -109,6 +111,7 @@ impl Books {
             Command::DeactivateUser { user, .. } => self.deactivate(actor, user),
             Command::ReactivateUser { user, .. } => self.reactivate(actor, user),
             Command::AddTask { .. } => self.add_task(actor, command, found),
+            Command::EditTask { task, .. } => self.edit(actor, task, command),
             Command::CompleteTasks { tasks } => self.complete(actor, tasks),
             Command::Reshuffle => self.reshuffle(actor, found),
             Command::CorrectEntry {
@@ -251,7 +254,7 @@ impl Books {
         });
         Ok(vec![
             of_task("task.created.v2", &id, created),
-            of_task("task.assigned.v1", &id, assigned),
+            of_task("task.assigned.v2", &id, assigned),
         ])
     }
 
@@ -296,7 +299,7 @@ impl Books {
                 "task_id": task.id, "assignee_id": self.drawn_assignee(found, place),
                 "previous_assignee_id": task.assignee, "reason": "reshuffle", "assignment_no": task.assignments + 1,
             });
-            drafts.push(of_task("task.assigned.v1", &task.id, data));
+            drafts.push(of_task("task.assigned.v2", &task.id, data));
         }
         Ok(drafts)
     }
@@ -327,7 +330,7 @@ impl Books {
     fn task_named(&self, name: &str) -> Result<&Task, Refusal> {
         let means = |task: &&Task| {
             name.trim_start_matches("T-") == task.number.to_string()
-                || Some(name) == task.jira_id.as_deref()
+                || Some(name) == self.texts(task).jira_id.as_deref()
                 || name == task.id
         };
         let meant: Vec<&Task> = self.tasks.iter().filter(means).collect();

@@ -35,6 +35,7 @@ impl Days<'_> {
         for day in 0..4 {
             (0..6).for_each(|n| self.add(&format!("[UP-{day}{n}] Почистить клетку {n}")));
             self.clock.pass(1);
+            self.edit(&format!("Почистить клетку {day}"));
             self.complete(5);
             self.execute("mary", Command::Reshuffle);
             self.app.consume_accounting().unwrap();
@@ -100,6 +101,14 @@ impl Days<'_> {
 
     pub(super) fn add(&self, title: &str) {
         self.execute("dima", Command::AddTask(Add::new(title.into(), None, None)));
+    }
+
+    /// The first open task gets another title.
+    pub(super) fn edit(&self, title: &str) {
+        let open = self.app.index().unwrap().open_tasks().unwrap();
+        let (task, title) = (open[0].number.to_string(), Some(title.to_owned()));
+        let edit = Edit::new(title, None, None);
+        self.execute("mary", Command::EditTask { task, edit });
     }
 
     pub(super) fn complete(&self, count: usize) {

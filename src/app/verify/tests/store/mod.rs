@@ -26,6 +26,7 @@ use crate::domain::event::{Consumer, Event, EventSetAside, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::task::Add;
+use crate::domain::task::edit::Edit;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
 use crate::domain::user::{Deactivate, Reactivate, Register};
