@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::helpers::chain;
 use crate::helpers::harness::World;
-use crate::helpers::recount::Recount;
+use crate::model::books::Books;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,7 +40,7 @@ fn follows_until(signal: &str, code: i32) {
     let before = world.log_bytes();
     world.does("ada", &["consume"]);
     assert!(world.log_bytes() == before, "something was still owed");
-    assert_eq!(Recount::of(&world.events()).entries.len(), 2);
+    assert_eq!(Books::of_log(&world.events()).entries.len(), 2);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_killed_follower_leaves_nothing_that_the_next_run_cannot_finish() {
         crate::helpers::harness::Text::Any,
     );
     chain::check(&world.log_lines());
-    assert_eq!(Recount::of(&world.events()).entries.len(), 5);
+    assert_eq!(Books::of_log(&world.events()).entries.len(), 5);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
-use crate::helpers::recount::Recount;
+use crate::model::books::Books;
 
 const GOLDEN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -92,7 +92,7 @@ fn tasks_of_the_first_format_are_listed_completed_paid_and_reported() {
         (&top[0]["jira_id"], &top[0]["title"]),
         (&json!("UP-7"), &json!("Old one"))
     );
-    Recount::of(&world.events());
+    Books::of_log(&world.events());
     let added = world.json("mara", &["task", "add", "[UP-8] New one", "-q"]);
     assert_eq!(added["number"], 3);
     assert!(

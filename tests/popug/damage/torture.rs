@@ -20,6 +20,7 @@ use crate::helpers::kills::{self, Death, Ended, Tally};
 use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::play::{Play, Step};
 use crate::helpers::play::{assert_same_answer, outcome};
+use crate::model::books::Books;
 
 const COMMANDS: usize = 6;
 /// How often each piece is played again.
@@ -39,6 +40,7 @@ impl Torture {
         let mut play = Play::begin(World::new(), desk.path(), seed);
         play.go_on(COMMANDS);
         chain::check(&play.world.log_lines());
+        Books::of_log(&play.world.events());
         let (log, wanted) = (play.world.log_bytes(), outcome(&play.world, &play.steps));
         for repetition in 0..REPETITIONS as u64 {
             let world = World::new();

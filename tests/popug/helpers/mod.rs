@@ -1,4 +1,4 @@
-//! What the tests share: the sealed world, a company to play with, kills, and an independent recount of the log.
+//! What the tests share: the sealed world, a company to play with, and kills.
 
 pub mod chain;
 pub mod deadline;
@@ -6,7 +6,6 @@ pub mod harness;
 pub mod kills;
 pub mod play;
 pub mod played;
-pub mod recount;
 pub mod settings;
 pub mod sources;
 pub mod stores;

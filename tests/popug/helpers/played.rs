@@ -2,14 +2,15 @@
 
 use std::sync::OnceLock;
 
-use jiff::ToSpan;
 use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::World;
-use crate::helpers::recount::Recount;
+use crate::model::books::Books;
+use crate::model::calendar::micros;
+use crate::model::reports::same_report;
 
 /// Where clocks go forward on Sunday, 8 March 2026, at 07:00 UTC.
 const SUMMER_ZONE: &str = "America/New_York";
@@ -141,44 +142,17 @@ fn correct_something(world: &World, day: usize) {
     world.does("ada", &[&words, amount].concat());
 }
 
-pub fn money(minor: i64) -> Value {
-    let sign = if minor < 0 { "-" } else { "" };
-    json!(format!(
-        "{sign}{}.{:02}",
-        minor.abs() / 100,
-        minor.abs() % 100
-    ))
+/// Rows and totals of the report are those of the model.
+pub fn agree(world: &World, by: &str, words: &[&str], expected: &Value) {
+    let shown = world.json(by, &[&["report"], words].concat());
+    same_report(&words.join(" "), &shown, expected).unwrap_or_else(|what| panic!("{what}"));
 }
 
-pub fn day(date: Date) -> Value {
-    json!(date.to_string())
-}
-
-pub fn dates(from: Date, to: Date) -> Vec<Date> {
-    from.series(1.day())
-        .take_while(|date| *date <= to)
-        .collect()
-}
-
-/// The members of `row` that `wanted` names are as `wanted` says.
-pub fn compare(row: &Value, wanted: &Value) {
-    for (name, value) in wanted.as_object().expect("an object") {
-        assert_eq!(&row[name], value, "{name} of {row}");
-    }
-}
-
-pub fn compare_all(rows: &[Value], wanted: &[Value]) {
-    assert_eq!(rows.len(), wanted.len(), "rows");
-    for (row, wanted) in rows.iter().zip(wanted) {
-        compare(row, wanted);
-    }
-}
-
-/// World, recount, and the local date of now, on which the last events fell.
-pub fn opened() -> (World, Recount, Date) {
+/// The world, its books, and the local date of now, on which the last events fell.
+pub fn opened() -> (World, Books, Date) {
     let world = played();
     chain::check(&world.log_lines());
-    let recount = Recount::of(&world.events());
-    let today = recount.local_date(world.now());
-    (world, recount, today)
+    let books = Books::of_log(&world.events());
+    let today = books.calendar.date_of(micros(world.now()));
+    (world, books, today)
 }

@@ -14,8 +14,8 @@ use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
 use crate::helpers::played::played;
-use crate::helpers::recount::Recount;
 use crate::helpers::stores::open;
+use crate::model::books::Books;
 
 const PROCESSES: usize = 8;
 const TASKS_EACH: usize = 5;
@@ -57,9 +57,9 @@ fn eight_processes_lose_nothing_and_double_nothing() {
     });
     chain::check(&world.log_lines());
     world.does("ada", &["consume"]);
-    let recount = Recount::of(&world.events());
-    assert_eq!(recount.tasks.len(), all.len());
-    assert!(recount.tasks.iter().all(|task| task.completion.is_some()));
+    let books = Books::of_log(&world.events());
+    assert_eq!(books.tasks.len(), all.len());
+    assert!(books.tasks.iter().all(|task| task.completion.is_some()));
     assert!(world.rows("mara", &["task", "list"]).is_empty());
 }
 
@@ -215,9 +215,9 @@ fn closes_at_once_pay_once() {
         "each date is closed by one of them"
     );
     chain::check(&world.log_lines());
-    let recount = Recount::of(&world.events());
-    assert_eq!(recount.closes.len(), 3);
-    let payouts: Vec<_> = recount
+    let books = Books::of_log(&world.events());
+    assert_eq!(books.closes.len(), 3);
+    let payouts: Vec<_> = books
         .entries
         .iter()
         .filter(|entry| entry.kind == "payout")
@@ -253,7 +253,7 @@ fn reports_are_made_while_consumers_and_writers_run() {
     });
     world.does("ada", &["consume"]);
     chain::check(&world.log_lines());
-    assert_eq!(Recount::of(&world.events()).tasks.len(), 6);
+    assert_eq!(Books::of_log(&world.events()).tasks.len(), 6);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Call, FOUNDED, World};
 use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::kills::{Death, Ended, Tally};
-use crate::helpers::recount::Recount;
+use crate::model::books::Books;
 
 const WRITERS: usize = 8;
 const DAY_SECONDS: i64 = 86_400;
@@ -193,7 +193,7 @@ impl<'w> Crowd<'w> {
         let lines = self.world.log_lines();
         chain::check(&lines);
         let events = self.world.events();
-        Recount::of(&events);
+        Books::of_log(&events);
         let mut batches: HashMap<&str, Vec<&Value>> = HashMap::new();
         for event in &events {
             batches

@@ -130,12 +130,12 @@ impl Books {
     pub fn postable(&self) -> Vec<Cause> {
         let stop = self.stop().unwrap_or(u64::MAX);
         self.due()
-            .into_iter()
             .take_while(|cause| cause.sequence < stop)
+            .cloned()
             .collect()
     }
 
-    fn owed_to(&self, cause: &Cause) -> Vec<Draft> {
+    pub fn owed_to(&self, cause: &Cause) -> Vec<Draft> {
         let task = self.task(&cause.task);
         match &cause.what {
             Owed::Price => {

@@ -153,14 +153,18 @@ pub struct Books {
 impl Books {
     /// The books of a company that has just been founded, by its first two lines.
     pub fn founded(lines: &[Value]) -> Books {
-        let calendar = Calendar::named(lines[0]["data"]["time_zone"].as_str().expect("a zone"));
-        let at = micros(&text(&lines[0]["time"]));
-        let company = text(&lines[0]["data"]["company_id"])
-            .parse()
-            .expect("a UUID");
-        let mut books = Books::of(company, calendar.date_of(at), calendar);
+        let mut books = Books::before(&lines[0]);
         lines.iter().for_each(|line| books.follow(line));
         books
+    }
+
+    /// The books of the company that `founding` founds, before that line.
+    pub fn before(founding: &Value) -> Books {
+        let data = &founding["data"];
+        let calendar = Calendar::named(data["time_zone"].as_str().expect("a zone"));
+        let at = micros(&text(&founding["time"]));
+        let company = text(&data["company_id"]).parse().expect("a UUID");
+        Books::of(company, calendar.date_of(at), calendar)
     }
 
     /// The company's books before the first event.
@@ -303,14 +307,14 @@ impl Books {
                 target: data["target_sequence"].as_u64().expect("a sequence"),
                 kind: kind.to_owned(),
             }),
-            "task.created.v2" => self.follow_created(line, at),
+            "task.created.v1" | "task.created.v2" => self.follow_created(line, at),
             "task.changed.v1" => {
                 let change = (self.head, data.clone());
                 if let Some(task) = self.task_mut(line) {
                     task.changes.push(change);
                 }
             }
-            "task.assigned.v2" => self.follow_assigned(line, at),
+            "task.assigned.v1" | "task.assigned.v2" => self.follow_assigned(line, at),
             "task.completed.v1" => self.follow_completed(line, at),
             "task.priced.v1" => self.follow_priced(line),
             "balance.changed.v1" => self.follow_entry(data, at),
@@ -369,13 +373,19 @@ impl Books {
         let data = &line["data"];
         let id = text(&data["task_id"]);
         let (fee, reward) = self.price(&id);
+        let (mut title, mut jira_id) = (text(&data["title"]), optional(&data["jira_id"]));
+        if line["type"] == "task.created.v1"
+            && let Some((id, rest)) = title.strip_prefix('[').and_then(|t| t.split_once("] "))
+        {
+            (title, jira_id) = (rest.to_owned(), Some(id.to_owned()));
+        }
         self.owe(line, Owed::Price);
         self.tasks.push(Task {
             id,
             number: data["number"].as_u64().expect("a number"),
             created_with: Texts {
-                title: text(&data["title"]),
-                jira_id: optional(&data["jira_id"]),
+                title,
+                jira_id,
                 description: optional(&data["description"]),
             },
             changes: vec![],

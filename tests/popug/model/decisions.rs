@@ -182,17 +182,13 @@ impl Books {
                 && line["type"] != "user.registered.v1"
                 && !self.is_decided(consumer, sequence)
         };
-        let due = if consumer == ACCOUNTING {
-            self.due()
-        } else {
-            vec![]
-        };
-        let due = due
-            .iter()
+        let due: Vec<Value> = self
+            .due()
+            .filter(|_| consumer == ACCOUNTING)
             .filter_map(|cause| self.line(cause.sequence))
             .filter(is_open)
-            .cloned();
-        let due: Vec<Value> = due.collect();
+            .cloned()
+            .collect();
         let all = self
             .lines
             .iter()

@@ -108,20 +108,17 @@ impl Books {
     }
 
     /// What accounting owes and does not wait with.
-    pub fn due(&self) -> Vec<Cause> {
+    pub fn due(&self) -> impl Iterator<Item = &Cause> {
         let is_due = |cause: &&Cause| {
             !self.leaves_out(ACCOUNTING, self.line(cause.sequence).expect("a line"))
         };
-        if self.missing_from_the_books().is_some() {
-            return vec![];
-        }
-        self.owed.iter().filter(is_due).cloned().collect()
+        let is_complete = self.missing_from_the_books().is_none();
+        self.owed.iter().filter(move |_| is_complete).filter(is_due)
     }
 
     /// Where accounting stops: it owes something for a task of which it was told nothing.
     pub fn stop(&self) -> Option<u64> {
-        let due = self.due();
-        due.iter()
+        self.due()
             .find(|cause| !self.tells_accounting_of(&cause.task))
             .map(|cause| cause.sequence)
     }

@@ -18,15 +18,16 @@
 
 mod audit;
 mod bookkeeping;
-mod books;
-mod calendar;
+pub mod books;
+pub mod calendar;
 mod command;
 mod decisions;
 mod imports;
 mod letters;
 mod mails;
 mod play;
-mod reports;
+mod recount;
+pub mod reports;
 mod resolve;
 mod rules;
 mod sheets;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::books::{Books, Closed, Entry, Task, User, text};
 use super::calendar::{dates, micros, tomorrow, written};
+use super::play::{Checked, same};
 
 /// First and last date of a period.
 pub type Span = (Date, Date);
@@ -68,7 +69,7 @@ fn report(rows: Vec<Value>, sums: &[&str], others: Value) -> Value {
 
 impl Books {
     /// Everybody with an account, by login.
-    fn people(&self) -> Vec<&User> {
+    pub fn people(&self) -> Vec<&User> {
         let mut people: Vec<&User> = self
             .users
             .iter()
@@ -432,4 +433,22 @@ impl Books {
         let to = tomorrow(self.calendar.date_of(now)).max(self.first_date);
         (self.first_date.max(to - 40.days()), to)
     }
+}
+
+/// Compares rows and totals.
+pub fn same_report(name: &str, shown: &Value, expected: &Value) -> Checked {
+    let rows = |report: &Value| report["rows"].as_array().cloned().unwrap_or_default();
+    for (place, (shown, expected)) in rows(shown).iter().zip(&rows(expected)).enumerate() {
+        same(&format!("row {place} of {name}"), shown, expected)?;
+    }
+    same(
+        &format!("number of rows of {name}"),
+        &rows(shown).len(),
+        &rows(expected).len(),
+    )?;
+    same(
+        &format!("totals of {name}"),
+        &shown["totals"],
+        &expected["totals"],
+    )
 }

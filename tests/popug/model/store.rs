@@ -26,13 +26,14 @@ use popug_cli::store::StoreDirectory;
 use popug_cli::turn::Notices;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::{Builder, Uuid};
 
 use super::mails::letters_in;
 use super::play::caller;
+use super::recount::bare;
 use super::rules::Refusal;
 use super::sheets::File;
 use super::steps::{Crash, Derived, Stop};
@@ -129,12 +130,7 @@ impl Store {
             .app()
             .log
             .for_each(Sequence(sequence + 1), &mut |line| {
-                let mut line: Value = serde_json::from_str(line.text).expect("JSON");
-                line.as_object_mut().expect("an object").remove("hash");
-                if line.get("commandhash").is_some() {
-                    line["commandhash"] = json!(true);
-                }
-                lines.push(line);
+                lines.push(bare(serde_json::from_str(line.text).expect("JSON")));
                 Ok(())
             });
         read.expect("a sound log");

@@ -1,203 +1,139 @@
-//! What accounting reports, against an independent recount of the log, to the cent: balances, entries, statements,
-//! payouts, closes, the trial balance, and what is booked late.
+//! What every report shows, against the model's books of the same log, to the cent, and what is booked late.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::helpers::chain;
 use crate::helpers::harness::Text::{Any, Has};
 use crate::helpers::harness::World;
-use crate::helpers::played::{compare, compare_all, dates, day, money, opened};
-use crate::helpers::recount::{Entry, Recount};
+use crate::helpers::played::{agree, opened};
+use crate::model::books::{Books, User};
+use crate::model::calendar::dates;
+use crate::model::reports::money;
 
 #[test]
 fn balances_agree_now_and_on_every_date() {
-    let (world, recount, today) = opened();
-    let (first, far) = (recount.first_date, Date::MAX);
-    let wanted: Vec<Value> = recount
-        .popugs()
-        .into_iter()
-        .map(|(id, user)| {
-            let sum = |kind| recount.sum(kind, first, far, Some(id));
-            json!({
-                "date": null, "user_id": id, "login": user.login, "name": user.name, "role": user.role,
-                "active": user.active, "opening": "0.00", "fees": money(-sum("fee")), "rewards": money(sum("reward")),
-                "corrections": money(sum("correction")), "payout": money(-sum("payout")),
-                "balance": money(recount.balance_now(id)),
-            })
-        })
-        .collect();
-    compare_all(&world.rows("ada", &["report", "balances"]), &wanted);
-    let on = |date: Date| -> Vec<Value> {
-        recount.popugs().into_iter().map(|(id, user)| {
-            let sum = |kind| recount.sum(kind, date, date, Some(id));
-            json!({
-                "date": day(date), "login": user.login, "opening": money(recount.balance_on(id, date.yesterday().expect("a date"))),
-                "fees": money(-sum("fee")), "rewards": money(sum("reward")), "corrections": money(sum("correction")),
-                "payout": money(-sum("payout")), "balance": money(recount.balance_on(id, date)),
-                "closed": date < recount.open_date(),
-            })
-        }).collect()
-    };
-    let all: Vec<Value> = dates(first, today).into_iter().flat_map(on).collect();
+    let (world, books, today) = opened();
+    let (first, sunday) = (books.first_date, "2026-03-08".parse().expect("a date"));
     let (from, to) = (first.to_string(), today.to_string());
-    compare_all(
-        &world.rows("ada", &["report", "balances", "--from", &from, "--to", &to]),
-        &all,
-    );
-    compare_all(
-        &world.rows("ada", &["report", "balances", "--date", "2026-03-08"]),
-        &on("2026-03-08".parse().expect("a date")),
-    );
+    let words = [
+        "balances",
+        "--from",
+        &from,
+        "--to",
+        &to,
+        "--date",
+        "2026-03-08",
+    ];
+    agree(&world, "ada", &words[..1], &books.expected_balances(None));
+    let expected = books.expected_balances(Some((first, today)));
+    agree(&world, "ada", &words[..5], &expected);
+    let expected = books.expected_balances(Some((sunday, sunday)));
+    agree(&world, "ada", &[words[0], words[5], words[6]], &expected);
 }
 
 #[test]
 fn entries_and_every_statement_agree() {
-    let (world, recount, _) = opened();
-    let task = |id: &Option<String>| {
-        id.as_ref()
-            .and_then(|id| recount.tasks.iter().find(|task| task.id == *id))
-    };
-    let mut entries: Vec<&Entry> = recount.entries.iter().collect();
-    entries.sort_by_key(|entry| (entry.date, entry.sequence));
-    let row = |entry: &Entry| {
-        let task = task(&entry.task);
-        json!({
-            "sequence": entry.sequence, "entry_id": entry.id, "kind": entry.kind, "amount": money(entry.amount),
-            "business_date": day(entry.date), "late": entry.late, "task_id": entry.task, "corrects": entry.corrects,
-            "number": task.map(|task| task.number), "title": task.map(|task| &task.title),
-            "jira_id": task.and_then(|task| task.jira_id.clone()),
-        })
-    };
-    let posted = |entry: &Entry| -> i64 {
-        let before = recount
-            .entries
-            .iter()
-            .filter(|other| other.user == entry.user && other.sequence <= entry.sequence);
-        before.map(|other| other.amount).sum()
-    };
-    let wanted: Vec<Value> = entries
-        .iter()
-        .map(|entry| {
-            let mut row = row(entry);
-            row["login"] = json!(recount.users[&entry.user].login);
-            row["balance"] = money(posted(entry));
-            row
-        })
-        .collect();
-    compare_all(&world.rows("axel", &["report", "entries"]), &wanted);
-    for (id, user) in recount.popugs() {
-        let mut running = 0;
-        let wanted: Vec<Value> = entries
-            .iter()
-            .filter(|entry| entry.user == *id)
-            .map(|entry| {
-                running += entry.amount;
-                let mut row = row(entry);
-                row["balance"] = money(running);
-                row
-            })
-            .collect();
-        let report = world.json("axel", &["report", "statement", "--user", &user.login]);
-        compare_all(report["rows"].as_array().expect("rows"), &wanted);
-        let paid: i64 = recount.sum("payout", recount.first_date, Date::MAX, Some(id));
-        compare(
-            &report,
-            &json!({
-                "login": user.login, "opening_balance": "0.00", "closing_balance": money(running), "paid": money(-paid),
-                "earned": money(running - paid),
-            }),
-        );
+    let (world, books, _) = opened();
+    agree(&world, "axel", &["entries"], &books.expected_entries());
+    for user in books.people() {
+        let words = ["statement", "--user", &user.login];
+        agree(&world, "axel", &words, &books.expected_statement(user));
+        let report = world.json("axel", &[&["report"], &words[..]].concat());
+        let paid = books.sum(&user.id, |entry| entry.kind == "payout");
+        let balance = books.balance(&user.id);
+        for (name, value) in [
+            ("login", user.login.clone()),
+            ("opening_balance", money(0)),
+            ("closing_balance", money(balance)),
+            ("paid", money(-paid)),
+            ("earned", money(balance - paid)),
+        ] {
+            assert_eq!(report[name], value, "{name} of {report}");
+        }
     }
 }
 
 #[test]
 fn payouts_and_closes_agree() {
-    let (world, recount, _) = opened();
-    let mut paid: Vec<&Entry> = recount
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == "payout")
-        .collect();
-    paid.sort_by_key(|entry| (entry.date, recount.users[&entry.user].login.clone()));
-    let wanted: Vec<Value> = paid
-        .iter()
-        .map(|entry| {
-            let opening = recount.balance_on(&entry.user, entry.date.yesterday().expect("a date"));
-            json!({
-                "date": day(entry.date), "entry_id": entry.id, "login": recount.users[&entry.user].login,
-                "amount": money(-entry.amount), "opening": money(opening), "earned": money(-entry.amount - opening),
-                "mail_status": "sent", "sequence": entry.sequence,
-            })
-        })
-        .collect();
-    compare_all(
-        &without_sequences(world.rows("axel", &["report", "payouts"]), &wanted),
-        &wanted,
-    );
-    let wanted: Vec<Value> = recount.closes.iter().map(|closed| {
-        let sum = |kind| recount.sum(kind, closed.date, closed.date, None);
-        let of_date: Vec<&Entry> = recount.entries.iter().filter(|entry| entry.date == closed.date).collect();
-        let count = |kept: fn(&&&Entry) -> bool| of_date.iter().filter(kept).count();
-        let (negative, debt) = recount.debts_on(closed.date);
-        json!({
-            "business_date": day(closed.date), "sequence": closed.sequence, "closed_by": recount.users[&closed.by].login,
-            "entries": of_date.len(), "late_entries": count(|entry| entry.late), "fees": money(-sum("fee")),
-            "rewards": money(sum("reward")), "corrections": money(sum("correction")),
-            "management_earned": money(-sum("fee") - sum("reward") - sum("correction")),
-            "payouts_count": count(|entry| entry.kind == "payout"), "payouts_total": money(-sum("payout")),
-            "accounts_negative": negative, "debt_carried": money(debt), "skipped_events": 0,
-        })
-    }).collect();
-    compare_all(&world.rows("axel", &["report", "closes"]), &wanted);
-    assert!(wanted.len() >= 5);
-}
-
-/// A payout's row names the sequence of its own event, which stands just before its entry.
-fn without_sequences(mut rows: Vec<Value>, wanted: &[Value]) -> Vec<Value> {
-    for (row, wanted) in rows.iter_mut().zip(wanted) {
-        let (own, entry) = (
-            row["sequence"].as_u64().expect("a sequence"),
-            wanted["sequence"].as_u64().expect("a sequence"),
-        );
-        assert_eq!(own + 1, entry, "{row}");
-        row["sequence"] = json!(entry);
-    }
-    rows
+    let (world, books, _) = opened();
+    agree(&world, "axel", &["payouts"], &books.expected_payouts());
+    agree(&world, "axel", &["closes"], &books.expected_closes());
+    assert!(books.closes.len() >= 5 && books.mails.len() == books.payouts.len());
 }
 
 #[test]
 fn the_trial_balance_agrees() {
-    let (world, recount, _) = opened();
-    let mut accounts: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for entry in &recount.entries {
-        let popug = format!("liabilities:popugs:{}", recount.users[&entry.user].login);
-        let other = match (entry.kind.as_str(), entry.amount > 0) {
-            ("fee", _) | ("correction", true) => "income:management:fees",
-            ("reward", _) | ("correction", false) => "expenses:management:rewards",
-            _ => "assets:bank",
-        };
-        let (debit, credit) = if entry.amount > 0 {
-            (other.to_owned(), popug)
-        } else {
-            (popug, other.to_owned())
-        };
-        accounts.entry(debit).or_default().0 += entry.amount.abs();
-        accounts.entry(credit).or_default().1 += entry.amount.abs();
-    }
-    let wanted: Vec<Value> = accounts.iter().map(|(account, (debit, credit))| {
-        let kind = account.split(':').next().expect("a type");
-        json!({ "account": account, "type": kind, "debit": money(*debit), "credit": money(*credit), "balance": money(debit - credit) })
-    }).collect();
-    let report = world.json("axel", &["report", "trial-balance"]);
-    compare_all(report["rows"].as_array().expect("rows"), &wanted);
-    let total: i64 = accounts.values().map(|(debit, _)| debit).sum();
-    compare(
-        &report["totals"],
-        &json!({ "debit": money(total), "credit": money(total), "balance": "0.00" }),
+    let (world, books, _) = opened();
+    let expected = books.expected_trial_balance();
+    agree(&world, "axel", &["trial-balance"], &expected);
+    assert_eq!(expected["totals"]["debit"], expected["totals"]["credit"]);
+}
+
+#[test]
+fn earnings_agree_by_day_week_and_month() {
+    let (world, books, today) = opened();
+    let from = books.first_date.to_string();
+    let words = ["earnings", "--from", &from, "--period", "day"];
+    let whole = (books.first_date, today);
+    agree(
+        &world,
+        "axel",
+        &words[..3],
+        &books.expected_earnings(whole, None),
     );
+    for period in ["day", "week", "month"] {
+        let expected = books.expected_earnings(whole, Some(period));
+        agree(
+            &world,
+            "axel",
+            &[&words[..4], &[period]].concat(),
+            &expected,
+        );
+    }
+    let expected = books.expected_earnings((today, today), None);
+    agree(&world, "axel", &["earnings"], &expected);
+}
+
+#[test]
+fn who_is_in_the_red_and_since_when_agrees() {
+    let (world, books, today) = opened();
+    agree(&world, "ada", &["negative"], &books.expected_negative(None));
+    for date in dates(books.first_date, today) {
+        let expected = books.expected_negative(Some(date));
+        agree(
+            &world,
+            "ada",
+            &["negative", "--date", &date.to_string()],
+            &expected,
+        );
+    }
+}
+
+#[test]
+fn the_most_expensive_task_agrees() {
+    let (world, books, today) = opened();
+    let (from, whole) = (books.first_date.to_string(), (books.first_date, today));
+    let words = ["top-task", "--from", &from, "--period"];
+    agree(
+        &world,
+        "ada",
+        &words[..3],
+        &books.expected_top_task(whole, None),
+    );
+    for period in ["day", "week", "month"] {
+        let expected = books.expected_top_task(whole, Some(period));
+        agree(&world, "ada", &[&words[..], &[period]].concat(), &expected);
+    }
+}
+
+#[test]
+fn tasks_agree() {
+    let (world, books, _) = opened();
+    agree(&world, "walt", &["tasks"], &books.expected_tasks());
+    let open = books.tasks.iter().filter(|task| task.completion.is_none());
+    let listed = world.rows("walt", &["task", "list"]);
+    let listed = listed.iter().map(|row| row["number"].as_u64());
+    assert!(listed.eq(open.map(|task| Some(task.number))));
 }
 
 #[test]
@@ -211,8 +147,7 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
         .call("mara", &["task", "add", "Too late for today"])
         .expect(0, Any, Has("1 whole events were kept"));
     world.does("ada", &["consume"]);
-    let recount = Recount::of(&world.events());
-    let late: Vec<String> = recount
+    let late: Vec<String> = Books::of_log(&world.events())
         .entries
         .iter()
         .filter(|entry| entry.late)
@@ -230,56 +165,43 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
     assert_eq!(world.rows("ada", &["close"]).len(), 1);
     let closes = world.rows("ada", &["report", "closes"]);
     assert_eq!(closes.last().expect("a close")["late_entries"], 1);
-    Recount::of(&world.events());
+    Books::of_log(&world.events());
 }
 
 /// A `day.closed` of a date that is not over. Nobody is in the black, so it pays nobody.
 fn append_close_of_today(world: &World) {
     let lines = world.log_lines();
-    let last = lines.last().expect("a line");
-    let (sequence, (_, previous)) = (lines.len() + 1, chain::split(last));
-    let last: Value = serde_json::from_str(last).expect("JSON");
-    let recount = Recount::of(&world.events());
-    let today = recount.open_date();
-    let fees = -recount.sum("fee", today, today, None);
-    let data = json!({
-        "business_date": day(today), "through_sequence": sequence - 1, "entries": 1, "late_entries": 0, "fees": fees,
-        "rewards": 0, "corrections": 0, "management_earned": fees, "payouts_count": 0, "payouts_total": 0,
-        "accounts_negative": 1, "debt_carried": fees, "skipped_events": 0,
-    });
-    let (time, admin) = (
-        &last["time"],
-        recount
-            .users
-            .iter()
-            .find(|(_, user)| user.login == "ada")
-            .expect("an admin")
-            .0,
-    );
-    let id = uuid::Uuid::from_u128(sequence as u128);
-    let body = format!(
-        "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/popug/accounting\",\"type\":\"day.closed.v1\",\
-         \"subject\":\"day/{today}\",\"time\":{time},\"sequence\":\"{sequence:020}\",\"more\":0,\"actor\":\"user/{admin}\",\
-         \"commandid\":\"close/{today}\",\"data\":{data}}}"
-    );
-    let line = format!(
-        "{},\"hash\":\"{}\"}}\n",
-        &body[..body.len() - 1],
-        chain::hash(previous, &body)
-    );
+    let books = Books::of_log(&world.events());
+    let admin = &books.users[0].id;
+    let close = &books.closing(admin, None, books.last_time, &[])[0];
+    let of = |name: &str| close[name].to_string();
+    let members = [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "sequence",
+        "more",
+        "actor",
+        "commandid",
+        "data",
+    ];
+    let members = members.map(|name| format!("\"{name}\":{}", of(name)));
+    let body = format!("{{{}}}", members.join(","));
+    let (_, previous) = chain::split(lines.last().expect("a line"));
+    let hash = chain::hash(previous, &body);
+    let line = format!("{},\"hash\":\"{hash}\"}}\n", &body[..body.len() - 1]);
     let segment = world.store().join("log/00000000000000000001.ndjson");
-    let mut file = std::fs::OpenOptions::new()
-        .append(true)
-        .open(segment)
-        .expect("a segment");
-    std::io::Write::write_all(&mut file, line.as_bytes()).expect("written");
+    std::fs::write(segment, [world.log_bytes(), line.into_bytes()].concat()).expect("written");
 }
 
 #[test]
-fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
-    let (world, recount, today) = opened();
+fn the_played_company_has_seen_everything_that_its_books_are_to_prove() {
+    let (world, books, today) = opened();
     assert_eq!(
-        (recount.first_date.to_string(), today.to_string()),
+        (books.first_date.to_string(), today.to_string()),
         ("2026-03-05".to_owned(), "2026-03-11".to_owned())
     );
     let types: Vec<String> = world
@@ -298,7 +220,7 @@ fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
     ] {
         assert!(types.iter().any(|found| found == wanted), "no {wanted}");
     }
-    let corrections: Vec<i64> = recount
+    let corrections: Vec<i64> = books
         .entries
         .iter()
         .filter(|e| e.kind == "correction")
@@ -308,8 +230,9 @@ fn the_played_company_has_seen_everything_that_the_recount_is_to_prove() {
         corrections.iter().any(|a| *a > 0) && corrections.iter().any(|a| *a < 0),
         "{corrections:?}"
     );
-    assert!(recount.debts_on(today).0 > 0 && recount.users.values().any(|user| !user.active));
-    let summer = recount
+    let is_in_debt = |user: &User| books.balance_at_end_of(&user.id, today) < 0;
+    assert!(books.users.iter().any(is_in_debt) && books.users.iter().any(|user| !user.active));
+    let summer = books
         .entries
         .iter()
         .filter(|entry| entry.date.to_string() == "2026-03-08");

@@ -3,5 +3,4 @@
 mod books;
 mod day;
 mod dead_letters;
-mod management;
 mod undelivered;

@@ -14,8 +14,8 @@ use crate::helpers::chain;
 use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{Call, Output, World};
-use crate::helpers::recount::Recount;
 use crate::helpers::stores::open;
+use crate::model::books::Books;
 use room::{ROOM, assert_once, resume};
 
 /// Has the store mounted so that nobody may write it, for one command.

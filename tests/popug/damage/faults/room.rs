@@ -279,7 +279,7 @@ pub(super) fn resume(world: &World, done: &[String]) {
     world.call("ada", &["consume"]).expect(0, Any, Any);
     world.call("ada", &["verify", "--deep"]).expect(0, Any, Any);
     chain::check(&world.log_lines());
-    Recount::of(&world.events());
+    Books::of_log(&world.events());
     done.iter().for_each(|key| assert_once(world, key));
 }
 

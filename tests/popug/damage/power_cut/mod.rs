@@ -18,6 +18,7 @@ use crate::helpers::play::{Play, Step};
 use crate::helpers::play::{assert_same_answer, outcome};
 use crate::helpers::settings;
 use crate::helpers::sources::read;
+use crate::model::books::Books;
 use disk::{Change, Recording, Survival};
 
 /// Runs the call to its end and tells what it did to the store.
@@ -116,6 +117,7 @@ fn days(desk: &std::path::Path, seed: u64) -> Days<'_> {
         .map(|step| recorded(&copy, step.call(&copy)))
         .collect();
     let log = play.world.log_bytes();
+    Books::of_log(&play.world.events());
     assert!(
         copy.log_bytes() == log,
         "the recorded commands are not the ones that were played"

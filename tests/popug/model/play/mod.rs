@@ -335,7 +335,6 @@ impl Play {
         if self
             .books
             .due()
-            .iter()
             .filter(is_money)
             .any(|cause| self.books.calendar.date_of(cause.at) <= date)
         {

@@ -349,7 +349,7 @@ impl Books {
     }
 
     /// Rule A7.
-    fn correct(
+    pub fn correct(
         &self,
         actor: &User,
         entry: &str,
