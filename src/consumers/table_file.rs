@@ -17,8 +17,8 @@ use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, contents};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::files::keep_aside;
 use crate::files::replace::put_in_place;
+use crate::files::{Identity, keep_aside};
 use crate::store::database::remove;
 use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
@@ -92,21 +92,58 @@ impl TableFile {
         let path = database.path().to_owned();
         let done = work(&database, withheld);
         drop(database);
-        let done = match done {
-            Err(ConsumeError::Store(StoreError::Damaged {
-                path: damaged,
-                reason,
-            })) if damaged == path => Err(match move_aside(&path) {
-                Ok(aside) => ConsumeError::SetAside {
-                    path,
-                    aside,
-                    reason,
-                },
-                Err(error) => error,
-            }),
-            done => done,
-        };
+        let done = done.map_err(|error| match error {
+            error if is_damage_of(&path, &error) => set_aside(error),
+            error => error,
+        });
         (lock, done)
+    }
+}
+
+/// Runs `work` on tables that are open for reading and closes them. Should they turn out to be damaged, they are moved
+/// aside as by [`TableFile::run`], unless another process has replaced them.
+///
+/// # Errors
+/// What `work` returns; [`ConsumeError::SetAside`] if the file was moved aside.
+pub fn read<T>(
+    around: &Surroundings<'_>,
+    database: Database,
+    tables: Tables,
+    work: impl FnOnce(&Database) -> Result<T, ConsumeError>,
+) -> Result<T, ConsumeError> {
+    let path = database.path().to_owned();
+    let opened = Identity::of(&path);
+    let done = work(&database);
+    drop(database);
+    match done {
+        Err(error) if is_damage_of(&path, &error) => {
+            let _lock = process_lock(around, consumer_of(tables))?;
+            Err(if Identity::of(&path) == opened {
+                set_aside(error)
+            } else {
+                error
+            })
+        }
+        done => done,
+    }
+}
+
+fn is_damage_of(path: &Path, error: &ConsumeError) -> bool {
+    matches!(error, ConsumeError::Store(StoreError::Damaged { path: damaged, .. }) if damaged == path)
+}
+
+/// Moves the file that the error names aside. The caller holds the consumer's lock.
+fn set_aside(error: ConsumeError) -> ConsumeError {
+    match error {
+        ConsumeError::Store(StoreError::Damaged { path, reason }) => match move_aside(&path) {
+            Ok(aside) => ConsumeError::SetAside {
+                path,
+                aside,
+                reason,
+            },
+            Err(error) => error,
+        },
+        error => error,
     }
 }
 

@@ -16,7 +16,9 @@ pub(crate) mod regular_file;
 pub(crate) mod replace;
 
 #[cfg(feature = "cli")]
-pub(crate) use names::{free_name, keep_aside, parent_of, remove, sync_directory, with_suffix};
+pub(crate) use names::{
+    Identity, free_name, keep_aside, parent_of, remove, sync_directory, with_suffix,
+};
 
 #[cfg(feature = "cli")]
 mod names;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
+use crate::files::Identity;
 use crate::state::index::LAYOUT;
-use crate::state::place::{Identity, wal_of};
+use crate::state::place::wal_of;
 use crate::state::{Check, Layout, SqliteFile, StateError, StateIndex, checked_pages, damage};
 
 /// A table and the order in which its rows are compared.

@@ -1,38 +1,11 @@
-//! The place of a SQLite file: its path, its companions, and the identity of the file at the path.
+//! The place of a SQLite file: its path, its companions, and the file that was opened there.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::files::held::{self, Held};
-use crate::files::with_suffix;
-
-/// The identity of the file to which a path led.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// `None` if nothing is there.
-    pub(super) fn of(path: &Path) -> Option<Identity> {
-        std::fs::metadata(path)
-            .ok()
-            .map(|metadata| Identity::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Identity {
-        Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-}
+use crate::files::{Identity, with_suffix};
 
 /// A file of a store that was opened for work. An error about damage names it, so that
 /// [`set_aside`](crate::state::set_aside) moves this file and no other.

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::files::lock::lock;
-use crate::files::{keep_aside, regular_file, remove, with_suffix};
-use crate::state::place::{Identity, LiveFile, with_companions};
+use crate::files::{Identity, keep_aside, regular_file, remove, with_suffix};
+use crate::state::place::{LiveFile, with_companions};
 use crate::state::{StateError, damage};
 
 /// Moves a damaged file aside, so that the next command rebuilds it from the log. A command does

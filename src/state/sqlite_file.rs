@@ -18,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::domain::id::Sequence;
 use crate::event_log::Hash;
-use crate::state::place::{Identity, LiveFile, wal_of};
+use crate::files::Identity;
+use crate::state::place::{LiveFile, wal_of};
 use crate::state::replacement::Replacement;
 use crate::state::{Checkpoint, StateError, checked_pages, damage};
 

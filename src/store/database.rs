@@ -5,7 +5,6 @@
 //! because nothing shows that the two were written together.
 
 use std::cell::Cell;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::event_log::Hash;
 use crate::files::held::{Held, keeper};
 use crate::files::lock::wait_until;
 use crate::files::replace::put_in_place;
-use crate::files::{self, parent_of, regular_file, with_suffix};
+use crate::files::{self, Identity, parent_of, regular_file, with_suffix};
 use crate::state::Checkpoint;
 use crate::store::connecting::{
     Mode, cannot_open, check_directory, config, lock_holder, try_connect,
@@ -229,13 +228,8 @@ impl Database {
             .connection
             .query_row(sql, [], |row| row.get(0))
             .map_err(self.failed("open"))?;
-        let identity = |path: &Path| {
-            std::fs::metadata(path)
-                .map(|found| (found.dev(), found.ino()))
-                .ok()
-        };
         let is_meant = |opened: String| {
-            identity(Path::new(&opened)).is_some_and(|it| Some(it) == identity(&self.path))
+            Identity::of(Path::new(&opened)).is_some_and(|it| Some(it) == Identity::of(&self.path))
         };
         Ok(opened.is_none_or(is_meant))
     }

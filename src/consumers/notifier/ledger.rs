@@ -18,24 +18,10 @@ pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
 
 /// The lines of all these mails, read with one query. If accounting's tables end before the newest
 /// of their payouts, accounting runs first.
+///
+/// # Errors
+/// [`ConsumeError::SetAside`] if the query meets damage in accounting's tables.
 pub(super) fn load_lines<'l>(
-    around: &Surroundings<'l>,
-    access: &mut WriterAccess<'_, 'l>,
-    mails: &[OwedMail],
-) -> Result<Lines, ConsumeError> {
-    match read_current(around, access, mails) {
-        Err(ConsumeError::Store(StoreError::Damaged { .. })) => {
-            around
-                .notices
-                .warn("accounting.duckdb is damaged; it is rebuilt from the log");
-            table_file::rebuild(around, Tables::Accounting)?;
-            read_current(around, access, mails)
-        }
-        read => read,
-    }
-}
-
-fn read_current<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,
     mails: &[OwedMail],
@@ -52,8 +38,10 @@ fn read_current<'l>(
             table_file::open_to_read(around, Tables::Accounting)?
         }
     };
-    feed::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
-    read_lines(&database, mails).map_err(|error| database.failed("read")(error).into())
+    table_file::read(around, database, Tables::Accounting, |database| {
+        feed::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
+        read_lines(database, mails).map_err(|error| database.failed("read")(error).into())
+    })
 }
 
 /// `None` if the tables are damaged, of another code version or end before `sequence`; a run of

@@ -1,6 +1,7 @@
 //! Files of tables that are damaged anywhere: moved aside with a warning, made anew from the log, and
 //! named by whoever looks without changing anything.
 
+mod duckdb;
 mod in_the_way;
 
 use std::os::unix::fs::FileExt;
@@ -351,97 +352,4 @@ fn assert_named(world: &World, consumer: &str) {
         hint.contains(&format!("popug-cli consume {consumer} --rebuild")),
         "{row}"
     );
-}
-
-/// Where the blocks of a DuckDB file begin, and how long they are.
-const DUCKDB_HEADER_BYTES: u64 = 12288;
-const DUCKDB_BLOCK_BYTES: u64 = 262_144;
-
-/// The store with one of its DuckDB files damaged in each way in turn: cut to a half, or one block spoilt.
-fn with_damaged_tables(file: &str) -> Vec<World> {
-    let whole = played();
-    whole.does("ada", &["consume"]);
-    let bytes = std::fs::metadata(whole.store().join(file))
-        .expect("a file")
-        .len();
-    let half = whole.twin();
-    let cut = std::fs::OpenOptions::new()
-        .write(true)
-        .open(half.store().join(file))
-        .expect("a file");
-    cut.set_len(bytes / 2).expect("cut");
-    let mut worlds = vec![half];
-    for block in (DUCKDB_HEADER_BYTES + 3000..bytes)
-        .step_by(usize::try_from(DUCKDB_BLOCK_BYTES).expect("small"))
-    {
-        let world = whole.twin();
-        spoil(&world.store().join(file), block, 64);
-        worlds.push(world);
-    }
-    worlds
-}
-
-#[test]
-fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
-    let sound = played();
-    sound.does("ada", &["consume"]);
-    for (consumer, report) in [("accounting", "entries"), ("analytics", "top-task")] {
-        let file = format!("{consumer}.duckdb");
-        let asked = ["report", report, "--from", "2026-03-05"];
-        let expected = sound.json("ada", &asked)["rows"]
-            .as_array()
-            .expect("rows")
-            .clone();
-        let mut met = 0;
-        for world in with_damaged_tables(&file) {
-            world.does("mara", &["task", "add", "Met by consume"]);
-            for words in [&["consume", consumer][..], &["close"]] {
-                let mut output = world.call("ada", words).run();
-                met += usize::from(output.stderr.contains("was damaged"));
-                if output.status != 0 {
-                    assert_eq!(output.status, 1, "{}", output.stderr);
-                    assert!(
-                        output.stderr.contains("repeat the command"),
-                        "{}",
-                        output.stderr
-                    );
-                    output = world.call("ada", words).run();
-                }
-                assert_eq!(output.status, 0, "{}", output.stderr);
-            }
-            assert!(kept(&world, &file) <= 1);
-            let output = world
-                .call("ada", &[&asked[..], &["-o", "json"]].concat())
-                .run();
-            if output.status != 0 {
-                assert_told(&world, consumer, &last_error(&output));
-            }
-            let rows = world.json("ada", &asked)["rows"]
-                .as_array()
-                .expect("rows")
-                .clone();
-            assert_eq!(rows[..expected.len()], expected);
-        }
-        assert!(met > 0, "no damage of {file} was met");
-    }
-}
-
-/// What a report says of damaged tables, doctor and verify say too, and it helps.
-fn assert_told(world: &World, consumer: &str, error: &Value) {
-    let way_out = format!("popug-cli consume {consumer} --rebuild");
-    assert!(
-        error["hints"][0]
-            .as_str()
-            .is_some_and(|hint| hint.contains(&way_out)),
-        "{error}"
-    );
-    assert_named(world, consumer);
-    let found = world
-        .anonymous(&["verify", "--deep", "-o", "json"])
-        .expect(7, Any, Any)
-        .stdout;
-    assert!(found.contains(&way_out), "{found}");
-    world
-        .call("ada", &["consume", consumer, "--rebuild"])
-        .expect(0, Any, Any);
 }
