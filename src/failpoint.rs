@@ -2,12 +2,13 @@
 //!
 //! `POPUG_FAILPOINT=NAME` or `NAME:N` kills the process with SIGKILL at its first or N-th passing
 //! of that place: no destructor runs, nothing is flushed. Without the feature a place compiles to
-//! nothing. `POPUG_FAILPOINT_TRACE=FILE` gets the name of each place that is passed, a line each, so
-//! that `scripts/torture` knows where a command can die.
+//! nothing. `POPUG_FAILPOINT_TRACE=FILE` gets the name of each passed place, one on each line, so
+//! that `scripts/torture` knows the places of a command.
 //!
-//! This is the one file beside `cli/environment.rs` that reads variables.
+//! This is the only file besides `cli/environment.rs` that reads variables.
 
-/// Names a place. The second form does something before it dies, such as half of what comes next.
+/// Names a place. The second form does something before the process dies, such as half of the next
+/// step.
 macro_rules! failpoint {
     ($name:literal) => {
         failpoint!($name, ())
@@ -36,7 +37,7 @@ mod strike {
 
     static PASSINGS: AtomicU64 = AtomicU64::new(0);
 
-    /// Whether this passing of `name` is the one to die at.
+    /// Whether the process must die at this passing of `name`.
     pub(crate) fn is_struck(name: &str) -> bool {
         static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
         if let Some(file) = std::env::var_os("POPUG_FAILPOINT_TRACE") {

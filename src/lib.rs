@@ -1,9 +1,9 @@
 //! popug-cli: a company's task exchange and its books on one append-only log.
 //!
-//! The layers, each of which uses only those below it: `cli` (words in, exit code out), `app` (use
-//! cases), `consumers` (fill tables from the log) and `reports` (read them), `turn` (the way of every
-//! decider to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files on
-//! disk and mails), `domain` (the rules, pure). Without the feature `cli` there are only `domain` and
+//! Each layer uses only those below it: `cli` (words in, exit code out), `app` (use cases),
+//! `consumers` (fill tables from the log) and `reports` (read them), `turn` (how every decider gets
+//! to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files on disk
+//! and mails), `domain` (the rules, pure). Without the feature `cli` there are only `domain` and
 //! `event_log`. docs/CODE_MAP.md lists every file.
 
 #![cfg_attr(

@@ -10,8 +10,9 @@ fn main() -> ExitCode {
     ExitCode::from(popug_cli::cli::run(std::env::args_os()))
 }
 
-/// DuckDB asks its control group for a memory limit at every start, even when it is given one, and aborts the process
-/// if a file of the group cannot be read. It does not ask where a job scheduler tells the limit in this variable.
+/// DuckDB asks its control group for a memory limit at every start, even when it is given one, and
+/// aborts the process if a file of the group cannot be read. It does not ask if this variable of a
+/// job scheduler states a limit.
 #[expect(
     clippy::disallowed_methods,
     reason = "DuckDB reads this variable when it starts"
@@ -23,9 +24,9 @@ fn keep_duckdb_from_control_groups() {
 
 /// Whether the program was started with its stdout closed.
 ///
-/// Before `main` the standard library opens `/dev/null` for streams that are closed. Afterwards that cannot be told
-/// from a `/dev/null` that was asked for: Python opens `subprocess.DEVNULL` in the same way. So this is found out
-/// earlier.
+/// Before `main` the standard library opens `/dev/null` for closed streams. Later this cannot be
+/// distinguished from an intended `/dev/null`: Python opens `subprocess.DEVNULL` in the same way.
+/// So it is checked before `main`.
 #[cfg(target_os = "linux")]
 mod stdout {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! An answer that is one object: the answer to a question, or the outcome of a command.
 //!
-//! It is a table with one row, or few, so that all formats of lists work for it. As JSON it is the row itself, with its
-//! members in the order of the columns, sometimes with a member that no cell can hold. People read lines instead of a
-//! table.
+//! It is a table with one row, or a few, so that all list formats can write it. As JSON it is the
+//! row itself, with its members in the order of the columns, sometimes with a member that no cell
+//! can hold. People get lines instead of a table.
 
 use std::io::Write;
 
@@ -18,12 +18,12 @@ use crate::reports::table::TableBuilder;
 
 pub(super) struct Answer {
     report: Report,
-    /// The JSON text, if it is more than the row.
+    /// The JSON text, if it contains more than the row.
     object: Option<Vec<u8>>,
     lines: String,
     is_deed: bool,
     is_secret: bool,
-    /// The outcome in words, for the case that the answer cannot be written; by default the row.
+    /// The outcome in words, in case that the answer cannot be written; by default the row.
     deed: Option<String>,
     /// The hint in that case.
     remedy: Option<String>,
@@ -43,7 +43,8 @@ impl Answer {
         }
     }
 
-    /// The outcome of a command: `line` is written to a pipe as well, unless another format is asked for.
+    /// The outcome of a command: `line` is written to a pipe too, unless another format is
+    /// requested.
     pub(super) fn done(table: TableBuilder, line: impl Into<String>) -> Answer {
         Answer {
             is_deed: true,
@@ -51,7 +52,7 @@ impl Answer {
         }
     }
 
-    /// If the answer cannot be written, the error names `what` instead of the row.
+    /// If the answer cannot be written, the error states `what` instead of the row.
     #[must_use]
     pub(super) fn deed(self, what: impl Into<String>) -> Answer {
         Answer {
@@ -60,7 +61,8 @@ impl Answer {
         }
     }
 
-    /// The answer holds a secret. If it cannot be written, the secret is lost, and `remedy` is the hint.
+    /// The answer contains a secret. If it cannot be written, the secret is lost, and `remedy` is
+    /// the hint.
     #[must_use]
     pub(super) fn secret(self, remedy: impl Into<String>) -> Answer {
         Answer {
@@ -77,13 +79,13 @@ impl Answer {
         self
     }
 
-    /// As JSON it is `object`.
+    /// The JSON form is `object`.
     pub(super) fn with_object(mut self, object: &impl Serialize) -> Result<Answer, Failure> {
         self.object = Some(json(object)?);
         Ok(self)
     }
 
-    /// As JSON it is the row and one member more.
+    /// The JSON form is the row with one more member.
     pub(super) fn with_member(
         mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The command line as clap reads it. The arguments of a command are in the file of the command.
+//! The command line as clap parses it. The arguments of a command are in the file of the command.
 
 use std::ffi::OsString;
 use std::rc::Rc;
@@ -33,7 +33,8 @@ pub(super) struct CommandLine {
 }
 
 impl CommandLine {
-    /// Reads a command line, of a shell if there is a `host`; its first word is the program's name.
+    /// Parses a command line, of a shell if there is a `host`; its first word is the program's
+    /// name.
     ///
     /// # Errors
     /// The errors of clap, which include help and version.
@@ -45,7 +46,7 @@ impl CommandLine {
         I: IntoIterator<Item = T>,
         T: Into<OsString>,
     {
-        // The options of a shell stand before those of the line; the last one counts.
+        // The options of a shell precede those of the line; the last one counts.
         let as_defined = || CommandLine::definition().args_override_self(host.is_some());
         let mut definition = as_defined();
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
@@ -84,7 +85,7 @@ impl CommandLine {
         let root = names
             .into_iter()
             .fold(root, |root, name| root.mut_subcommand(name, with_dry_run));
-        // An empty variable names no store; an option still may.
+        // An empty variable names no store, but an option may.
         let root = if environment::is_empty(STORE) {
             root.mut_arg("store", |arg| arg.env(Resettable::Reset))
         } else {
@@ -96,7 +97,7 @@ impl CommandLine {
 
 const HELP_PATH: &str = "command";
 
-/// clap's own would stand below every group of commands as well.
+/// clap's own help command would appear in every group of commands too.
 fn help_command() -> ClapCommand {
     let path = Arg::new(HELP_PATH)
         .value_name("COMMAND")
@@ -107,8 +108,8 @@ fn help_command() -> ClapCommand {
         .arg(path)
 }
 
-/// The command line that shows the help for the words behind `help`, or the error that there is no such command. Words
-/// behind the name of a command are ignored.
+/// The command line that shows the help for the words after `help`, or the error that there is no
+/// such command. Words after the name of a command are ignored.
 fn words_of_help(root: &ClapCommand, asked: &ArgMatches) -> Vec<String> {
     let mut words = vec![root.get_name().to_owned()];
     let mut command = root;

@@ -1,6 +1,6 @@
-//! A file that output goes to. It is opened before a command decides anything, and appears whole or not at all.
+//! An output file. It is opened before a command decides anything, and appears whole or not at all.
 //!
-//! What must hold: a command that is refused or fails leaves nothing beside the file, and the file as it was.
+//! What must hold: a command that is refused or fails leaves no other file, and the file as it was.
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -19,7 +19,7 @@ pub(super) struct Destination {
 }
 
 enum To {
-    /// A pipe or device, which is written to.
+    /// A pipe or device, to which the output is written directly.
     Stream(BufWriter<File>),
     Place(Place),
 }
@@ -33,7 +33,8 @@ struct Place {
 }
 
 impl Destination {
-    /// The file that the user named. A link stays and what it names is replaced; a pipe or device is written to.
+    /// The file that the user named. If it is a link, its target is replaced; a pipe or device is
+    /// written to.
     ///
     /// # Errors
     /// If it cannot be written, or another output of this command goes there.
@@ -55,7 +56,7 @@ impl Destination {
         })
     }
 
-    /// A file by this name. A link that stands there is replaced and not followed.
+    /// A file with this name. A link with this name is replaced and not followed.
     pub(super) fn at(path: &Path) -> Result<Destination, Failure> {
         Ok(Destination {
             path: path.to_owned(),
@@ -63,7 +64,7 @@ impl Destination {
         })
     }
 
-    /// Writes on.
+    /// Continues to write.
     pub(super) fn write(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
@@ -77,8 +78,8 @@ impl Destination {
             .map_err(|error| cannot_write(&self.path, &error))
     }
 
-    /// Puts the file into its place. A file that is replaced gives it its mode. One that `is_marked` may be replaced by
-    /// this program without being asked.
+    /// Moves the file into its place. It takes the mode of the file that it replaces. If
+    /// `is_marked`, this program may replace it later without being asked.
     pub(super) fn finish(self, is_marked: bool) -> Result<(), Failure> {
         let Destination {
             path,
@@ -93,10 +94,10 @@ impl Destination {
     }
 }
 
-/// The place that a path leads to, through every link, also if no file is there yet.
+/// The place to which a path leads, through every link, even if there is no file yet.
 ///
 /// # Errors
-/// If its links lead back to themselves.
+/// If its links form a circle.
 fn followed(path: &Path) -> io::Result<PathBuf> {
     match std::fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -130,7 +131,8 @@ impl Place {
             let message = format!("{} is named for two outputs of one command", path.display());
             return Err(Failure::usage(message).hint("give each a file of its own"));
         }
-        // Left behind by a killed process that had our number. What is there afterwards, we made.
+        // A leftover of a killed process that had our process id. A file that is there afterwards
+        // is ours.
         let _ = std::fs::remove_file(&beside);
         let (beside, file) =
             Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;

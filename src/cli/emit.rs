@@ -1,4 +1,4 @@
-//! Writing the answers of commands: reports, lists, drafts.
+//! Writes the answers of commands: reports, lists, drafts.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -35,7 +35,7 @@ impl Invocation<'_> {
         self.emit(&list(store, name, table, Vec::new())?)
     }
 
-    /// Writes what a command has done, as a list as of the head that it left.
+    /// Writes the result of a command as a list, as of the head after it.
     pub(super) fn emit_done(
         &self,
         store: &OpenStore<'_>,
@@ -75,7 +75,7 @@ impl Invocation<'_> {
         })
     }
 
-    /// In a dry run says what the command would do; true in that case.
+    /// In a dry run prints what the command would do, and returns true.
     pub(super) fn only_says(&self, would: impl FnOnce() -> String) -> bool {
         if self.global.dry_run {
             self.reporter.remark(&would());
@@ -83,7 +83,7 @@ impl Invocation<'_> {
         self.global.dry_run
     }
 
-    /// Says how far the tables behind an answer reach, if they lack something of a log with this head.
+    /// Prints which events the tables of an answer lack, if they are not complete up to this head.
     pub(super) fn tell_gaps(&self, standing: &Standing, head: Sequence) {
         for gap in standing.gaps(head) {
             self.reporter.remark(&gap);
@@ -98,7 +98,7 @@ impl Invocation<'_> {
         self.output.write(write)
     }
 
-    /// Remembers the outcome, and the hint for the case that its answer gets lost.
+    /// Keeps the outcome, and the hint in case that its answer gets lost.
     pub(super) fn remember(&self, what: &str, hint: Option<&str>) {
         let again = "with the same --key it can be repeated: it gives this answer then, and does nothing twice";
         let hint = hint
@@ -111,7 +111,7 @@ impl Invocation<'_> {
     }
 }
 
-/// How many rows of an answer an error repeats.
+/// The number of rows of an answer that an error repeats.
 const ROWS_TOLD: usize = 3;
 
 /// The first rows of a table on one line, without absent values.

@@ -1,5 +1,4 @@
-//! The clock, the dice and the environment variables that change what the program does. No other
-//! file reads the time.
+//! The clock, the dice and the environment variables of the program. No other file reads the time.
 
 #![expect(
     clippy::disallowed_methods,
@@ -34,7 +33,7 @@ pub(super) struct SystemEnvironment {
 
 impl SystemEnvironment {
     /// # Errors
-    /// A variable that is set and cannot be read.
+    /// A variable with an invalid value.
     pub(super) fn read() -> Result<SystemEnvironment, Failure> {
         let now = variable(NOW)?
             .map(|text| {
@@ -52,7 +51,7 @@ impl SystemEnvironment {
         Ok(SystemEnvironment { now, seed })
     }
 
-    /// The same clock with other dice, for a demo that was given a seed.
+    /// The same clock with other dice, for a demo with a seed.
     #[must_use]
     pub(super) fn with_seed(self, seed: u64) -> SystemEnvironment {
         SystemEnvironment {
@@ -62,10 +61,11 @@ impl SystemEnvironment {
     }
 }
 
-/// A variable.
+/// The value of a variable.
 ///
 /// # Errors
-/// If it is not UTF-8, or empty: `POPUG_TOKEN=$(cat FILE)` without the file is no reason to act as somebody else.
+/// If it is not UTF-8, or empty: `POPUG_TOKEN=$(cat FILE)` without the file must not fall back to
+/// another user.
 pub(super) fn variable(name: &'static str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(text) if text.is_empty() => Err(empty(name)),
@@ -75,8 +75,9 @@ pub(super) fn variable(name: &'static str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// The Unix users on whose behalf the account of this process runs it. The audit system of the kernel knows who logged in,
-/// whatever accounts were taken on since; `sudo` and the like tell who called them.
+/// The Unix users for whom the account of this process runs it. The audit system of the kernel
+/// knows who logged in, whichever accounts were used since; `sudo` and similar programs name their
+/// caller.
 pub(super) fn callers() -> Callers {
     let uid = |text: String| text.trim().parse::<u32>().ok();
     let named = |name| env::var(name).ok().and_then(uid);
@@ -100,7 +101,7 @@ pub(super) fn path(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The columns of a terminal as COLUMNS states them.
+/// The width of the terminal according to COLUMNS.
 pub(super) fn columns() -> Option<u16> {
     env::var("COLUMNS").ok()?.parse().ok()
 }
@@ -110,7 +111,7 @@ pub(super) fn empty(name: &str) -> Failure {
         .hint(format!("give it a value, or `unset {name}`"))
 }
 
-/// What is written under a pinned clock has to be read again.
+/// A pinned time within the bounds of events, which can be read back.
 fn pinned(text: &str) -> Option<EventTime> {
     text.parse().ok().filter(|now| bounds::moment(*now).is_ok())
 }
@@ -155,7 +156,7 @@ impl<R: Rng> Dice for RandomDice<R> {
     fn uuid_v7(&mut self, at: EventTime) -> Uuid {
         let mut random = [0; 10];
         self.0.fill_bytes(&mut random);
-        // Before 1970 there is no UUIDv7; such ids sort first.
+        // There is no UUIDv7 before 1970; such ids sort first.
         let millis = u64::try_from(at.micros() / 1_000).unwrap_or(0);
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }

@@ -45,7 +45,7 @@ pub(super) enum Exit {
     Terminated = 143,
 }
 
-/// The error as its caller sees it.
+/// The error as the user sees it.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub exit: Exit,
@@ -53,13 +53,14 @@ pub(super) struct Failure {
     pub code: String,
     pub message: String,
     pub hints: Vec<String>,
-    /// Reading stopped at the other end of a pipe: no failure at all.
+    /// The reader of the pipe has ended, which is no failure.
     pub is_closed_pipe: bool,
     /// An answer could not be written.
     pub is_of_output: bool,
-    /// What the system keeps from this account, until [`Failure::explained`] tells why.
+    /// The file that the system denies to this account, until [`Failure::explained`] adds the
+    /// reason.
     pub denied: Option<PathBuf>,
-    /// What is damaged, until [`Failure::settled`] moves it aside.
+    /// The damaged file, until [`Failure::settled`] moves it aside.
     pub damaged: Option<Arc<LiveFile>>,
 }
 
@@ -106,7 +107,7 @@ impl Failure {
         self
     }
 
-    /// The system keeps `path` from this account.
+    /// The system denies `path` to this account.
     #[must_use]
     fn denied(self, path: &Path) -> Failure {
         Failure {
@@ -115,8 +116,8 @@ impl Failure {
         }
     }
 
-    /// Moves aside the file that the command met damage in, so that the next one makes it anew. This is done once a
-    /// command is at its end, and nowhere else.
+    /// Moves the damaged file aside, so that the next command rebuilds it. This happens once, at
+    /// the end of a command, and nowhere else.
     #[must_use]
     pub(super) fn settled(mut self) -> Failure {
         let Some(file) = self.damaged.take() else {
@@ -126,7 +127,7 @@ impl Failure {
             Ok(Some(aside)) => {
                 self.hint(format!("the damaged file is kept as {}", aside.display()))
             }
-            // Another command has done so.
+            // Another command has moved it.
             Ok(None) => self,
             Err(error) => {
                 let stays = Failure::from(error);
@@ -139,7 +140,8 @@ impl Failure {
         }
     }
 
-    /// What to do where a file cannot grow. Neither SQLite nor DuckDB tells a full disk from a limit on files.
+    /// Adds the hint for a file that cannot grow. Neither SQLite nor DuckDB distinguishes a full
+    /// disk from a limit on files.
     #[must_use]
     fn hint_of_room(self) -> Failure {
         match getrlimit(Resource::Fsize).current {
@@ -148,7 +150,7 @@ impl Failure {
         }
     }
 
-    /// What to do about what the system says of `path`.
+    /// Adds the hint for an error of the system about `path`.
     #[must_use]
     pub(super) fn hint_of_cause(self, path: &Path, source: &io::Error) -> Failure {
         use io::ErrorKind as Kind;
@@ -164,8 +166,8 @@ impl Failure {
         }
     }
 
-    /// For people. What users typed and what the disk holds is in these words, so they are made
-    /// safe here once more, and a token that was given where it does not belong is not repeated.
+    /// For people. The text contains words of users and of the disk, so it is escaped once more
+    /// here, and a token in a wrong place is not repeated.
     pub(super) fn text(&self) -> String {
         let mut text = format!(
             "error: {}\n",
@@ -260,7 +262,7 @@ impl From<LogError> for Failure {
     }
 }
 
-/// What to do where DuckDB fails for want of memory or disk.
+/// The failure of DuckDB for lack of memory or disk, with its hint.
 fn of_tables(source: &duckdb::Error, code: &str, message: String) -> Failure {
     if is_out_of_memory(source) {
         return Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS);

@@ -14,11 +14,11 @@ use rustix::process::umask;
 const FILE: u32 = 0o666;
 const DIRECTORY: u32 = 0o777;
 
-/// What the user's umask was before it was narrowed. It belongs to the process, as a umask does.
+/// The user's umask before it was narrowed. It belongs to the process, as a umask does.
 static UMASK: OnceLock<u32> = OnceLock::new();
 
-/// From here on group and others get no right to what is created. To be called before the first
-/// file is made; once more does no harm.
+/// From here on group and others get no right to new files. Called before the first file is made; a
+/// second call does no harm.
 pub(super) fn keep_to_owner() {
     UMASK.get_or_init(|| umask(Mode::RWXG | Mode::RWXO).as_raw_mode());
 }
@@ -27,16 +27,15 @@ fn as_the_user_wants(mode: u32) -> Permissions {
     Permissions::from_mode(mode & !UMASK.get().copied().unwrap_or(0o077))
 }
 
-/// Opens a finished file to whom the user opens his files, or to whom `replaced` was open.
+/// Gives a finished file the mode of the user's umask, or that of the file `replaced`.
 pub(super) fn open_as_user_wants(file: &File, replaced: Option<Permissions>) -> io::Result<()> {
     file.set_permissions(replaced.unwrap_or_else(|| as_the_user_wants(FILE)))
 }
 
-/// Makes a directory for the user, and those above it that are missing; one that is there stays as
-/// it is.
+/// Makes a directory for the user, with its missing parents; an existing one stays as it is.
 ///
 /// # Errors
-/// If the system refuses, or something else is there.
+/// If the system refuses, or another kind of file is there.
 pub(super) fn make_directory_for_user(path: &Path) -> io::Result<()> {
     let missing: Vec<_> = path
         .ancestors()

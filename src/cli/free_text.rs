@@ -1,11 +1,12 @@
-//! Words of a command line that begin with a hyphen and are no option.
+//! Words of a command line that begin with a hyphen and are not options.
 
 use std::ffi::OsString;
 
 use clap::{ArgMatches, Command};
 
-/// A second look at a line with an unknown option: a title that begins with a hyphen and a blank names no option. Any
-/// other word that begins with a hyphen may be a mistyped option, and stands behind `--` if it is a title.
+/// Parses a line with an unknown option again: a title that begins with a hyphen and a blank is not
+/// an option. Any other word that begins with a hyphen may be a mistyped option; as a title it must
+/// follow `--`.
 pub(super) fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches> {
     let with_hyphens = definition.mut_subcommand("task", |task| {
         task.mut_subcommand("add", |add| {

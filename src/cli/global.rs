@@ -85,7 +85,7 @@ impl Global {
         matches!(self.output, Some(Format::Json | Format::Ndjson))
     }
 
-    /// Refuses a command that reads stdin, in a shell that reads its lines there.
+    /// Refuses a command that reads stdin, if the lines of the shell come from stdin.
     pub(super) fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
         if self.host.as_ref().is_some_and(|host| host.reads_script) {
             let message = format!("{what} reads stdin, which is the script of the shell");
@@ -110,7 +110,7 @@ pub(super) enum ProgressStyle {
     None,
 }
 
-/// A parser of the names of some values, which help and errors list.
+/// A parser for the names of some values, which help and errors list.
 pub(super) fn one_of<T: Copy + Send + Sync + 'static>(
     values: &'static [T],
     name: fn(T) -> &'static str,

@@ -1,11 +1,11 @@
-//! JSON for people: each member on a line of its own, in their order; no text can forge what a
-//! terminal shows.
+//! JSON for people: each member on a line of its own, in their order; no text can forge a
+//! terminal's output.
 
 use std::fmt::Write as _;
 
 use crate::domain::displayed::Displayed;
 
-/// Spreads out `json`, which is compact and valid, as the lines of the log are.
+/// Spreads out `json`, which must be compact and valid, like the lines of the log.
 pub(super) fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let (mut depth, mut is_quoted, mut is_escaped) = (0, false, false);

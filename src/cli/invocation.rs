@@ -58,7 +58,8 @@ fn wanted_state_directory() -> Option<PathBuf> {
     )
 }
 
-/// The nearest existing file on the way to `path`, unless it is a directory. `path` cannot be created below it.
+/// The nearest existing file on the way to `path`, unless it is a directory. `path` cannot be
+/// created below it.
 fn in_the_way(path: &Path) -> Option<&Path> {
     let found = path
         .ancestors()
@@ -85,7 +86,7 @@ impl<'a> Invocation<'a> {
     /// Refuses `-n` for a command that cannot show its effect beforehand.
     ///
     /// # Errors
-    /// If a dry run was asked for.
+    /// If a dry run was requested.
     pub(super) fn refuse_dry_run(&self) -> Result<(), Failure> {
         if self.global.dry_run {
             return Err(Failure::usage(format!(
@@ -121,7 +122,7 @@ impl<'a> Invocation<'a> {
     /// The store, for a command that makes no file in it.
     ///
     /// # Errors
-    /// As [`Invocation::app`], but root may look into every store.
+    /// As [`Invocation::app`], but root may read every store.
     pub(super) fn app_to_look(&self) -> Result<App<'a>, Failure> {
         self.open(self.directory())
     }
@@ -152,7 +153,7 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// Opens the store and finds out who is acting.
+    /// Opens the store and identifies the caller.
     ///
     /// # Errors
     /// If there is no store, or nobody is logged in.
@@ -160,7 +161,7 @@ impl<'a> Invocation<'a> {
         self.desk_in(self.app()?)
     }
 
-    /// Finds out who is acting in a store that is open.
+    /// Identifies the caller in an open store.
     ///
     /// # Errors
     /// If nobody is logged in.
@@ -220,7 +221,7 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// POPUG_TOKEN, which goes before the session.
+    /// POPUG_TOKEN, which takes precedence over the session.
     ///
     /// # Errors
     /// If it is not UTF-8.
@@ -232,14 +233,14 @@ impl<'a> Invocation<'a> {
         Sessions::in_directory(self.state_directory(), company)
     }
 
-    /// The directory for the sessions and the history of this Unix user, under `sudo` of the calling one; `None` if it
-    /// cannot be one, as for accounts whose home is `/dev/null`.
+    /// The directory for the sessions and the history of this Unix user, under `sudo` of the
+    /// calling user; `None` if there can be none, as for accounts whose home is `/dev/null`.
     pub(super) fn state_directory(&self) -> Option<PathBuf> {
         wanted_state_directory().filter(|path| in_the_way(path).is_none())
     }
 
     /// # Errors
-    /// If a session could not be kept because something stands in the place of its directory.
+    /// If a session could not be stored because another file is in the place of its directory.
     pub(super) fn check_place_of_session(&self) -> Result<(), Failure> {
         match wanted_state_directory().as_deref().and_then(in_the_way) {
             None => Ok(()),

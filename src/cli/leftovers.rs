@@ -1,7 +1,7 @@
 //! Files and directories that a command has begun and that are useless unless it succeeds.
 //!
-//! What must hold: they are removed when the command fails and when a signal ends the process. While there are none,
-//! signals have their default effect.
+//! What must hold: they are removed when the command fails and when a signal ends the process.
+//! While there are none, signals have their default effect.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use std::time::Duration;
 use crate::cli::signals::Hold;
 use crate::domain::displayed::Displayed;
 
-/// The main thread may write into a directory while it is removed.
+/// The main thread may still write into a directory that is being removed.
 const REMOVALS_MAX: usize = 50;
 const REMOVE_AGAIN: Duration = Duration::from_millis(20);
 
-/// The fate of a file or directory that was begun and not finished.
+/// The fate of an unfinished file or directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     Removed,
@@ -31,17 +31,17 @@ fn begun() -> MutexGuard<'static, Vec<(PathBuf, Fate)>> {
     BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A file or directory that was begun. Unless it is kept, it is removed when this value is dropped.
+/// An unfinished file or directory. Unless it is kept, it is removed when this value is dropped.
 pub(super) struct Leftover {
     path: PathBuf,
     fate: Fate,
     is_kept: bool,
-    /// Without it a signal ends the process at once, and the file or directory stays behind.
+    /// Without it a signal ends the process at once, and the file or directory stays.
     _hold: Option<Hold>,
 }
 
 impl Leftover {
-    /// Creates a file or directory that is removed unless it is kept. A signal that comes meanwhile waits.
+    /// Creates a file or directory that is removed unless it is kept. A signal in between waits.
     ///
     /// # Errors
     /// The error of `create`.
@@ -95,20 +95,20 @@ impl Drop for Leftover {
     }
 }
 
-/// Whether this process is at work on `path`.
+/// Whether this process has begun `path`.
 pub(super) fn is_begun(path: &Path) -> bool {
     begun().iter().any(|(begun, _)| begun == path)
 }
 
-/// Blocks while a signal ends the process: its files are being removed, so calls fail, and such failures are not to be
-/// told. Callers call it before they tell a failure.
+/// Blocks while a signal ends the process: its files are being removed, so calls fail, and such
+/// failures must not be reported. Callers call this before they report a failure.
 pub(super) fn give_way_to_a_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();
     }
 }
 
-/// Removes leftovers or names them, because a signal is about to end the process.
+/// Removes or names the leftovers, because a signal is about to end the process.
 fn end() {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();

@@ -8,10 +8,10 @@ use crate::mail::{
     BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer, SmtpTransport,
 };
 
-/// Files in the outbox, or SMTP where a server is named.
+/// Files in the outbox, or SMTP if a server is configured.
 ///
 /// # Errors
-/// A setting that cannot be read.
+/// An invalid setting.
 pub(super) fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
     let outgoing = match variable(SMTP_URL_VARIABLE)? {
@@ -26,10 +26,10 @@ pub(super) fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, F
     ))
 }
 
-/// Files in the outbox, even if a server is named.
+/// Files in the outbox, even if a server is configured.
 ///
 /// # Errors
-/// A setting that cannot be read.
+/// An invalid setting.
 pub(super) fn files_only(app: &App<'_>) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
     Ok(MailRoutes::new(

@@ -121,7 +121,7 @@ fn answer_clap(error: &clap::Error, as_json: bool) -> Ended {
     }
     let text = error.render().to_string();
     let printed = match without_tokens(&text) {
-        // Somebody typed a token where a word belongs.
+        // A token was typed in the place of another word.
         hidden if hidden != text => std::io::stderr().write_all(hidden.as_bytes()),
         _ => error.print(),
     };
@@ -142,7 +142,7 @@ fn first_paragraph(error: &clap::Error) -> String {
     first.trim_start_matches("error: ").to_owned()
 }
 
-/// Guesses whether a command line that cannot be read asks for JSON.
+/// Guesses whether a command line that cannot be parsed asks for JSON.
 fn asks_for_json(words: &[OsString]) -> bool {
     let is_json = |word: &str| word == "json" || word == "ndjson";
     let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();

@@ -3,9 +3,9 @@
 /// The facts about a command that are needed before it is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Nature {
-    /// It changes something, so that a repetition is not the same as doing it once.
+    /// It changes something, so repeating it differs from doing it once.
     pub changes: bool,
-    /// It always answers with data if it succeeds.
+    /// It always prints data if it succeeds.
     pub surely_answers: bool,
     /// It writes text in a format of its own; the extension of the file is ignored.
     pub has_own_text: bool,
@@ -17,7 +17,7 @@ impl Nature {
         surely_answers: false,
         has_own_text: false,
     };
-    /// A command that changes something and may answer with nothing.
+    /// A command that changes something and may print nothing.
     pub(super) const DOES: Nature = Nature {
         changes: true,
         ..Nature::ASKS

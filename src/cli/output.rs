@@ -1,8 +1,8 @@
-//! Where the answer of a command goes: stdout, or the file of `--out`.
+//! The place of a command's answer: stdout, or the file of `--out`.
 //!
-//! What must hold: the place is checked and opened before a command decides anything. If the answer of a command that
-//! changed something gets lost nevertheless, the error says that and what was done, because a repetition would do it
-//! once more.
+//! What must hold: the place is checked and opened before a command decides anything. If the answer
+//! of a command that changed something gets lost nevertheless, the error states what was done,
+//! because a repetition would do it again.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -21,8 +21,8 @@ use crate::store::StoreDirectory;
 
 static STDOUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// To be called by the program if its stdout was closed when it was started: by now the standard library has opened
-/// `/dev/null` in its place.
+/// Called by the program if its stdout was closed at its start: by now the standard library has
+/// opened `/dev/null` in its place.
 pub fn stdout_was_closed() {
     STDOUT_IS_CLOSED.store(true, Ordering::SeqCst);
 }
@@ -71,7 +71,7 @@ impl Output {
     /// Finds the place for the answer of a command, and opens it.
     ///
     /// # Errors
-    /// An extension that names no format; a place where nothing may be written, or cannot.
+    /// If an extension names no format, or the place must not or cannot be written.
     pub(super) fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
         let format = format(global, nature)?;
         let file = global
@@ -109,7 +109,7 @@ impl Output {
         written.map_err(Failure::of_output)
     }
 
-    /// The answer holds a secret: its file is not to be replaced unasked.
+    /// The answer contains a secret: its file must not be replaced unasked.
     pub(super) fn hold_secret(&self) {
         self.holds_secret.set(true);
     }
@@ -121,10 +121,11 @@ impl Output {
         }
     }
 
-    /// Puts the file of `--out` into its place if something was written, and has a failure tell what was done.
+    /// Moves the file of `--out` into its place if something was written, and adds the outcome to a
+    /// failure.
     ///
     /// # Errors
-    /// As `outcome`, or if the file cannot be put there.
+    /// As `outcome`, or if the file cannot be moved there.
     pub(super) fn finish(self, outcome: Result<Exit, Failure>) -> Result<Exit, Failure> {
         let Output {
             file,
@@ -196,7 +197,7 @@ pub(super) fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
     Err(Failure::usage(message).hint("name a place outside of it"))
 }
 
-/// The format that was asked for, by name, by the file's extension, or by where output goes.
+/// The format: by name, by the file's extension, or by the kind of output.
 fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
     match (global.output, &global.out) {
         (Some(format), _) => Ok(format),

@@ -1,8 +1,9 @@
-//! Recognises files that this program wrote: only those are replaced without being asked.
+//! Recognises files that this program wrote; others are not replaced unasked.
 //!
-//! A file that is written gets a mark, an extended attribute with its size and the time of its last change: a file that
-//! another program has written to since is no longer ours. Where a file system has no attributes, and on files of
-//! versions that set none, the beginning of the file tells: it has the columns of an output of this program.
+//! A written file gets a mark, an extended attribute with its size and the time of its last change:
+//! a file that another program has changed later is no longer ours. On a file system without
+//! attributes, and for files of versions that set none, the first bytes decide: they must be the
+//! columns of an output of this program.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -21,8 +22,8 @@ const MARK_BYTES_MAX: usize = 64;
 /// More than the longest header.
 const BEGINNING_BYTES: u64 = 4096;
 
-/// How the columns of reports, lists and answers begin, and the members of single objects. A token has none: what
-/// holds one is never replaced unasked.
+/// The first columns of reports, lists and answers, and the first members of single objects. Tokens
+/// are missing, because a file with a token is never replaced unasked.
 const BEGINNINGS: &[&str] = &[
     "account,type,debit,credit,balance",
     "business_date,closed_at,closed_by,sequence",
@@ -64,14 +65,15 @@ const BEGINNINGS: &[&str] = &[
 /// The last columns of a file of rejected rows.
 const REJECTED_END: &str = "line,column,reason";
 
-/// Marks a file as written here, once all of it is written. Without extended attributes its content has to tell.
+/// Marks a file as written by this program, after all of it is written. Without extended attributes
+/// its content has to decide.
 pub(super) fn mark(file: &File) {
     let state = file.metadata().map(|found| state_of(&found));
     let _ =
         state.map(|state| rustix::fs::fsetxattr(file, MARK, state.as_bytes(), XattrFlags::empty()));
 }
 
-/// Size and time of the last change: a write to the file gives another one.
+/// Size and time of the last change, which differ after a write to the file.
 fn state_of(found: &Metadata) -> String {
     format!(
         "{} {}.{:09}",
@@ -81,7 +83,8 @@ fn state_of(found: &Metadata) -> String {
     )
 }
 
-/// Refuses to replace a file that another program wrote. An empty file, a pipe and a device may be written to.
+/// Refuses to replace a file that another program wrote. An empty file, a pipe and a device may be
+/// written to.
 ///
 /// # Errors
 /// If `path` is a file that this program did not write, and `force` is not given.
@@ -104,12 +107,12 @@ fn is_free(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |found| !found.is_file() || found.len() == 0)
 }
 
-/// Whether the file has a mark and was changed since by another program.
+/// Whether the file has a mark and another program changed it later.
 pub(super) fn is_changed(path: &Path) -> bool {
     fits_its_mark(path) == Some(false)
 }
 
-/// Whether the file is as it was when it was marked; `None` without a mark.
+/// Whether the file is unchanged since it was marked; `None` without a mark.
 fn fits_its_mark(path: &Path) -> Option<bool> {
     let mut marked = [0; MARK_BYTES_MAX];
     let length = rustix::fs::getxattr(path, MARK, &mut marked[..]).ok()?;
@@ -167,7 +170,7 @@ fn is_known(columns: &[String]) -> bool {
     })
 }
 
-/// The names of the members of the object that a line begins with, as far as it goes.
+/// The names of the first object's members in a line, which may be cut.
 fn members(line: &str) -> Vec<String> {
     struct Names<'a>(&'a mut Vec<String>);
 
@@ -241,12 +244,12 @@ mod tests {
         std::fs::write(&path, "T-7\tada\n").unwrap();
         assert!(check_replaceable(&path, false).is_err() && check_replaceable(&path, true).is_ok());
         mark(&File::open(&path).unwrap());
-        // A file system without extended attributes leaves it as it was.
+        // On a file system without extended attributes nothing changes.
         assert_eq!(
             is_own(&path),
             rustix::fs::getxattr(&path, MARK, &mut [0; MARK_BYTES_MAX][..]).is_ok()
         );
-        // Written to by somebody else, it is theirs.
+        // After another program has written to it, the file is not ours.
         std::fs::write(&path, "mine\n").unwrap();
         assert!(!is_own(&path));
     }

@@ -1,4 +1,4 @@
-//! A command line as its caller sees it: how it ended, and how a shell runs one.
+//! The result of a command line, and how a shell runs one.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -19,11 +19,11 @@ pub(super) struct Program {
     pub definition: fn() -> Command,
 }
 
-/// How a command line ended.
+/// The result of a command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Ended {
     pub exit: Exit,
-    /// Nobody reads the output any more.
+    /// The reader of the output has ended.
     pub is_closed_pipe: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Asks people. Nothing is asked unless stdin and stderr are terminals.
+//! Asks users. Nothing is asked unless stdin and stderr are terminals.
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 
@@ -10,7 +10,7 @@ use crate::credentials::passwords::PASSWORD_BYTES_MAX;
 use crate::domain::displayed::Displayed;
 
 const PASSWORD: &str = "POPUG_PASSWORD";
-/// Of stdin, where a password is read there; more than any password may have.
+/// The most bytes of a password that are read from stdin; more than any password may have.
 const LINE_BYTES_MAX: u64 = 4 * PASSWORD_BYTES_MAX as u64;
 
 fn may_ask(global: &Global) -> bool {
@@ -28,8 +28,8 @@ pub(super) fn password(global: &Global, question: &str) -> Result<Password, Fail
     ask(global, question)
 }
 
-/// A password to be set: the first line of stdin if `from_stdin`, else POPUG_PASSWORD, else a
-/// prompt, twice.
+/// A password to be set: the first line of stdin if `from_stdin`, otherwise POPUG_PASSWORD,
+/// otherwise a prompt, twice.
 ///
 /// # Errors
 /// If there is none, or the two differ.
@@ -62,7 +62,7 @@ pub(super) fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure>
     }
 }
 
-/// Whether somebody could be asked and said yes.
+/// Whether a user could be asked and said yes.
 pub(super) fn confirm(global: &Global, question: &str) -> bool {
     if !may_ask(global) {
         return false;

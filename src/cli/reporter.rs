@@ -57,14 +57,15 @@ impl Reporter {
         }
     }
 
-    /// A line for people at a terminal; scripts get nothing on success.
+    /// A line for people at a terminal; scripts get none on success.
     pub(super) fn note(&self, message: &str) {
         if !self.is_quiet && std::io::stderr().is_terminal() {
             self.line(message);
         }
     }
 
-    /// A line that belongs to the result, wherever it goes: how far it reaches, how input was read.
+    /// A line that belongs to the result, for scripts too: the last event that it includes, or how
+    /// input was read.
     pub(super) fn remark(&self, message: &str) {
         if !self.is_quiet {
             self.line(message);
@@ -78,7 +79,7 @@ impl Reporter {
         }
     }
 
-    /// Shows how far `what` has come.
+    /// Shows the progress of `what`.
     pub(super) fn progress(&self, what: &str, done: u64, total: u64) {
         match self.style {
             Shown::Nothing => {}
@@ -96,7 +97,7 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         if let Some((_, bar)) = self.bar.take() {
             bar.finish_and_clear();
@@ -139,7 +140,7 @@ impl Reporter {
 
     fn line(&self, message: &str) {
         let write = || {
-            // Nobody left to tell is no failure.
+            // If nobody reads it, that is no failure.
             let _ = writeln!(std::io::stderr(), "{}", Displayed(&held::named(message)));
         };
         match self.bar.borrow().as_ref() {
@@ -155,7 +156,7 @@ impl Notices for Reporter {
     }
 
     fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence) {
-        // A few events are consumed before a bar could be seen.
+        // A few events are consumed before anybody could see a bar.
         if total.0 >= 20_000 {
             self.progress(consumer.name(), done.0, total.0);
         }

@@ -1,5 +1,5 @@
-//! The owner of a store, and the hint that follows when the system denies this account something.
-//! Root makes no files in a store of another account.
+//! The owner of a store, and the hint if the system denies this account something. Root makes no
+//! files in a store of another account.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -12,12 +12,12 @@ use crate::cli::failure::{Exit, Failure};
 use crate::files::held::{named_path, shell_word};
 use crate::store::StoreDirectory;
 
-/// Where the system's own accounts are listed; one that is not is known by its number.
+/// The list of the system's own accounts; an account that is not in it is shown by its number.
 const ACCOUNTS: &str = "/etc/passwd";
 const ROOT: u32 = 0;
 
 impl Failure {
-    /// With a hint that says why the system denies what it denies, in or out of the `store`.
+    /// Adds the hint why the system denied access, inside or outside the `store`.
     #[must_use]
     pub(super) fn explained(mut self, store: &Path) -> Failure {
         if let Some(path) = self.denied.take() {
@@ -33,7 +33,8 @@ impl Failure {
     }
 }
 
-/// Root could write everything in a store of another account, but what it made there would be closed to the owner.
+/// Refuses root in a store of another account. Root could write everything there, but the owner
+/// could not use the new files.
 ///
 /// # Errors
 /// If this is root and the store belongs to another account.
@@ -58,7 +59,7 @@ fn why_in_store(path: &Path, store: &Path) -> Option<String> {
     if owner != me() {
         return Some(of_another("this store", owner));
     }
-    // A SQLite file cannot be opened without what stands beside it.
+    // A SQLite file cannot be opened without its companions.
     let files = ["", "-wal", "-shm", ".lock"].map(|suffix| {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
@@ -90,7 +91,7 @@ fn why(path: &Path) -> Option<String> {
     ))
 }
 
-/// The path or the first directory above it that can be looked at.
+/// The path or the first directory above it whose metadata can be read.
 fn nearest(path: &Path) -> Option<(&Path, Metadata)> {
     let above = path.ancestors().filter(|path| !path.as_os_str().is_empty());
     above

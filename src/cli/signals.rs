@@ -1,6 +1,8 @@
-//! SIGINT and SIGTERM for commands that look at them between two pieces of work; SIGXFSZ is ignored.
+//! SIGINT and SIGTERM for commands that look at them between two pieces of work; SIGXFSZ is
+//! ignored.
 //!
-//! What must hold: when no command listens any more, SIGINT and SIGTERM end the process as they do by default.
+//! What must hold: when no command listens any more, SIGINT and SIGTERM end the process as they do
+//! by default.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,12 +40,12 @@ impl Signal {
         }
     }
 
-    /// Ends the process as the system would have.
+    /// Ends the process as the system would have done.
     fn end_process(self) {
         let _ = signal_hook::low_level::emulate_default_handler(self.number());
     }
 
-    /// How a command ends that was stopped by it.
+    /// The exit code of a command that it stopped.
     pub(super) fn exit(self) -> Exit {
         match self {
             Signal::Interrupt => Exit::Interrupted,
@@ -52,7 +54,7 @@ impl Signal {
     }
 }
 
-/// How many parts of the program wait for signals, and the last signal that none of them took.
+/// The number of listeners, and the last signal that none of them took.
 struct Waiting {
     holds: usize,
     listeners: usize,
@@ -108,8 +110,8 @@ fn deliver(signal: Signal, ignored: &Ignored) {
     }
 }
 
-/// The signals that the process ignores, as background jobs of a script do. They are read before the first handler is
-/// installed.
+/// The signals that the process ignores, as background jobs of a script do. They are read before
+/// the first handler is installed.
 struct Ignored(u64);
 
 impl Ignored {

@@ -1,17 +1,17 @@
-//! The last door before a terminal. Text for people is escaped where it is made; what programs
-//! read goes out as it is, so that pipes and files get it unchanged. On a terminal it could repaint
-//! the screen all the same: there, whatever could do so is written as JSON escapes it, `\u202e`.
+//! The last filter before a terminal. Text for people is escaped where it is made; text for
+//! programs is written unchanged to pipes and files. On a terminal it could forge output, so there
+//! such characters are written as JSON escapes, `\u202e`.
 
 use std::io::{self, Write};
 
 use crate::domain::displayed::can_forge;
 
-/// Passes on what is harmless and escapes the rest.
+/// Passes harmless characters on and escapes the others.
 pub(super) struct TerminalGuard<W> {
     inner: W,
     /// Whether escape sequences are ours: tables for people may have colours.
     lets_colours_through: bool,
-    /// The beginning of a character whose end is still to come.
+    /// The first bytes of an incomplete character.
     begun: Vec<u8>,
 }
 
@@ -78,7 +78,7 @@ fn json_escape(c: char) -> String {
         .collect()
 }
 
-/// JSON of the same value that can be shown anywhere.
+/// JSON with the same value that is safe to show anywhere.
 pub(super) fn harmless_json(json: &str) -> String {
     let is_structure = |c: char| c.is_ascii_whitespace();
     json.chars()

@@ -1,5 +1,5 @@
-//! Dates, times, periods and durations spoilt on purpose: none makes the program panic, and what is
-//! read is what was written.
+//! Fuzzed dates, times, periods and durations: none makes the program panic, and written values are
+//! parsed back.
 
 use proptest::prelude::*;
 use proptest::sample::select;

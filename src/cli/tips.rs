@@ -1,14 +1,16 @@
 //! Suggestions for unknown words.
 //!
-//! What must hold: no tip leads to something else than what was meant. A name that is one slip of the fingers away may
-//! be meant; `complete` for `delete` or `--as` for `--assignee` is not, however many letters they share.
+//! What must hold: no tip leads to something with another meaning. A name that differs by one
+//! typing error may be meant; `complete` for `delete` or `--as` for `--assignee` is not, however
+//! many letters they share.
 
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
-/// For words that people type because other programs have them: the group of commands, the words, the tip.
+/// Words that users type because other programs have them: the group of commands, the words, the
+/// tip.
 const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "task",
@@ -116,7 +118,7 @@ const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
-/// An error of clap about these words with the tips that are right.
+/// An error of clap about these words, with correct tips.
 pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
     for (typed, suggested) in [
         (
@@ -141,11 +143,11 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
         } else if !names.is_empty() {
             error.insert(suggested, ContextValue::Strings(names));
         } else if suggested == ContextKind::SuggestedArg {
-            // The usage shows the command with the option that was suggested.
+            // The usage shows the command with the suggested option.
             show_whole_usage(&mut error, definition());
         }
     }
-    // An option of another command is another command.
+    // An option of another command means another command.
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested)
         && tips
@@ -159,7 +161,8 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
         );
     }
     if error.kind() == ErrorKind::MissingRequiredArgument {
-        // clap's own names the options that were given, by the environment too, as if they had to be.
+        // clap's own usage shows the given options, those of the environment too, as if they were
+        // required.
         show_whole_usage(&mut error, definition());
     }
     if let Some(tip) = other_word(&error) {
@@ -172,7 +175,7 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
     error
 }
 
-/// The way to give a word that clap took for an option. clap names its first letter only.
+/// How to give a word that clap took for an option. clap names only its first letter.
 fn behind_hyphens(error: &Error, words: &[OsString]) -> Option<String> {
     let begins = text_of(error, ContextKind::InvalidArg)?;
     let word = words
@@ -255,7 +258,7 @@ fn strings(value: &ContextValue) -> Vec<String> {
     }
 }
 
-/// Whether one letter more, one less, another one, or two that changed places make a word of the other.
+/// Whether the two differ by one letter more, one less, another one, or two that changed places.
 fn is_a_slip(typed: &str, name: &str) -> bool {
     let (typed, name): (Vec<char>, Vec<char>) = (typed.chars().collect(), name.chars().collect());
     let same = typed

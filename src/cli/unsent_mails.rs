@@ -1,21 +1,22 @@
-//! Warnings about pay mails that could not be sent: how many, why, and when they are tried again.
+//! Warnings about pay mails that could not be sent: how many, why, and when they are retried.
 //!
-//! A mail that waits for another try is told of by every `consume`, one that is given up by the `consume` that gives it
-//! up; from then on `status` and `doctor` know of it. Servers repeat addresses, which not everybody may see: here they
-//! are left out, and `mail list` has them.
+//! Every `consume` reports the mails that wait for another attempt; the `consume` that gives a mail
+//! up reports that once, and from then on `status` and `doctor` show it. Servers repeat addresses,
+//! which not all users may see: here they are left out, and `mail list` has them.
 
 use crate::app::App;
 use crate::cli::reporter::Reporter;
 use crate::consumers::notifier::Outstanding;
 use crate::turn::Notices;
 
-/// Tells of mails after they were sent. Tables that cannot be read stop the notifier, which is told by itself.
+/// Reports mails after they were sent. Unreadable tables stop the notifier, which is reported
+/// separately.
 pub(super) struct Teller {
     before: Outstanding,
 }
 
 impl Teller {
-    /// To be called before anything is sent.
+    /// Called before any mail is sent.
     pub(super) fn before(app: &App<'_>) -> Teller {
         Teller {
             before: app.outstanding_mails().unwrap_or_default(),
@@ -33,7 +34,7 @@ impl Teller {
     }
 }
 
-/// One line; nothing if no mail waits for another try and none was given up since `before`.
+/// One line; `None` if no mail waits for another attempt and none was given up since `before`.
 fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
     let mut told = Vec::new();
     if now.retrying > 0 {
@@ -83,7 +84,7 @@ pub(super) fn standing(mails: &Outstanding) -> Option<String> {
     ))
 }
 
-/// Why the latest of them was not sent, if any failed.
+/// The error of the latest of them, if any failed.
 pub(super) fn last_error(mails: &Outstanding) -> Option<String> {
     mails
         .failed_because

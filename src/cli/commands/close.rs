@@ -28,7 +28,7 @@ impl Close {
     }
 }
 
-/// The dates that were closed, then the one at which the run ended.
+/// The closed dates, then the date at which the run ended.
 fn table(closes: &Closes, asked: Option<BusinessDate>) -> Table {
     let closed = &closes.closed;
     let is_closed = |date: &BusinessDate| {
@@ -52,7 +52,7 @@ fn table(closes: &Closes, asked: Option<BusinessDate>) -> Table {
         .iter()
         .map(|_| Some("closed"))
         .chain(end.map(|(_, result)| Some(result)));
-    // A script that asks again gets the same figures as at the close.
+    // A script that asks again gets the figures of the former close.
     let then = |part: fn(&Closed) -> u64| end.map(|_| before.map(part));
     let then_paid = end.map(|_| before.map(|closed| closed.day.payouts_total));
     Table::builder()

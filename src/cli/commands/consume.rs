@@ -17,7 +17,7 @@ use crate::consumers::notifier::MailRoutes;
 use crate::domain::event::Consumer;
 use crate::reports::table::Table;
 
-/// How often `--follow` looks for new events.
+/// The pause of `--follow` between two looks for new events.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 const DRY_RUN: &str = "\
@@ -69,7 +69,8 @@ impl Consume {
         }
         let app = invocation.app()?;
         if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
-            // The caller is looked up in the index, so an index that cannot follow the log is made anew first.
+            // The caller is looked up in the index, so an index that cannot follow the log is
+            // rebuilt first.
             app.rebuild(Consumer::Tracker)?;
         }
         let store = invocation.desk_in(app)?;

@@ -1,7 +1,7 @@
 //! `demo`: a simulated company in a new store, with every report shown.
 //!
-//! What must hold: one seed on one day gives the same company and the same reports, and a demo that is not finished
-//! leaves nothing behind that it does not name.
+//! What must hold: one seed on one day gives the same company and the same reports, and an
+//! unfinished demo leaves no file that it does not name.
 
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -33,7 +33,7 @@ use crate::store::StoreDirectory;
 
 const TIME_ZONE: &str = "Europe/Moscow";
 const ADMIN: &str = "root";
-/// Of each report, so that all of them fit a screen or two.
+/// The rows of each report, few enough for a screen or two.
 const ROWS_SHOWN: usize = 8;
 
 #[derive(Args, Debug)]
@@ -91,7 +91,7 @@ impl Demo {
         })
     }
 
-    /// The place of the store, and its fate if it is not finished.
+    /// The place of the store, and its fate if the demo is not finished.
     fn place(&self) -> Result<(PathBuf, Leftover), Failure> {
         if let Some(dir) = &self.dir {
             new_store::check_free(dir)?;
@@ -139,7 +139,7 @@ impl Demo {
             admin_password: Password::new(password),
             founded_at,
         };
-        // Prices follow from the ids of company and tasks, so those follow from the seed.
+        // Prices follow from the ids of company and tasks, so these follow from the seed.
         let environment = invocation.environment.with_seed(self.seed);
         let (_, directory) = founding.carry_out(directory, &environment, &invocation.patience())?;
         Ok(directory)
@@ -211,7 +211,7 @@ impl Demo {
     }
 }
 
-/// Each report with the dates that tell most.
+/// Each report with the most interesting dates.
 fn demo_report(
     store: &OpenStore<'_>,
     name: ReportName,

@@ -23,9 +23,9 @@ use crate::state::{Resolution, StateIndex};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Dlq {
-    /// List the events about which something was decided
+    /// List the events about which an operator decided
     List(List),
-    /// Show one of them: the event in the log, the decisions about it, and the events that wait for it
+    /// Show a dead letter: the event in the log, the decisions about it, and the events that wait for it
     Show(Show),
     /// Let a consumer continue without the event that stops it; later events of the same task or user wait
     SetAside(SetAside),
@@ -109,7 +109,7 @@ impl Dlq {
                 consumer,
                 reason,
             }) => {
-                // An empty reason is refused by the rule, in its place among the others.
+                // The rule refuses an empty reason, in its place among the other refusals.
                 let reason = reason.as_deref().unwrap_or_default();
                 app.retry_event(caller, consumer, Sequence(sequence), reason, &manner)?
             }
@@ -127,7 +127,7 @@ impl Dlq {
     }
 }
 
-/// The dead letter as it stands after the decision.
+/// The dead letter after the decision.
 fn decided(
     invocation: &Invocation<'_>,
     store: &OpenStore<'_>,
@@ -201,10 +201,10 @@ fn table(index: &StateIndex, letters: &[DeadLetter]) -> Table {
         .build()
 }
 
-/// A dead letter with everything that is known of it.
+/// A dead letter with all that is known about it.
 #[derive(Serialize)]
 struct Shown<'a> {
-    /// As it stands in the log.
+    /// The event as in the log.
     event: &'a RawValue,
     decisions: Vec<Decision<'a>>,
     waiting: Vec<Waits>,
@@ -309,7 +309,7 @@ impl Decision<'_> {
     }
 }
 
-/// For people: the event, then what was decided, then what waits.
+/// For people: the event, then the decisions, then the waiting events.
 fn lines(shown: &Shown<'_>) -> String {
     let mut text = format!("{}\n", Displayed(shown.event.get()));
     for made in &shown.decisions {

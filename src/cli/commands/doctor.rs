@@ -22,7 +22,7 @@ impl Doctor {
             .app_to_look()?
             .examine(&|company| invocation.sessions(company));
         if invocation.format() == Format::Table {
-            // A table would cut what is to be read to its end.
+            // A table would cut texts that must be read to the end.
             invocation
                 .with_output(|out| Ok(out.write_all(lines(&examination.checks).as_bytes())?))?;
         } else {

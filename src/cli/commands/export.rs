@@ -81,7 +81,7 @@ impl Journal {
     }
 }
 
-/// The files of an export and how far they reach.
+/// The files of an export, and the last event that they include.
 #[derive(Serialize)]
 struct Manifest<'a> {
     company: &'a str,
@@ -167,7 +167,8 @@ fn export_all(
     };
     let planned = planned(store, format);
     file_modes::make_directory_for_user(dir).map_err(|error| cannot("create", &error))?;
-    // All files go into the directory that the name means now, even if the name is given to another one meanwhile.
+    // All files go into the directory to which the name leads now, even if the name is given to
+    // another one.
     let held = Held::open(dir).map_err(|error| cannot("open", &error))?;
     let (dir, name_of_dir) = (held.path(), dir);
     keep_off(&invocation.global.store, dir)?;

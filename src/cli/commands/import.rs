@@ -21,7 +21,7 @@ use crate::reports::table::Table;
 use crate::store::StoreDirectory;
 use crate::store::directory::{self, is_same};
 
-/// Bad rows of a refused file that are told. `--rejects` writes them all.
+/// The number of bad rows of a refused file that are shown. `--rejects` writes all of them.
 const BAD_ROWS_SHOWN: usize = 100;
 
 #[derive(Subcommand, Debug)]
@@ -123,8 +123,8 @@ impl Source {
         Destination::open(path)
     }
 
-    /// The rejected rows are written before anything is appended. If their file cannot be put into its place
-    /// afterwards, they are named on stderr all the same, with what was imported.
+    /// The rejected rows are written before anything is appended. If their file cannot be moved
+    /// into its place afterwards, they are shown on stderr, with the result of the import.
     fn import_and_reject(
         &self,
         invocation: &Invocation<'_>,
@@ -150,7 +150,7 @@ impl Source {
         Ok(summary)
     }
 
-    /// What it would be written over must not be what is read, nor the store.
+    /// Checks that the rejects file is neither the input nor a file of the store.
     fn check_rejects(&self, rejects: &Path, store: &StoreDirectory) -> Result<(), Failure> {
         let unknown = |error| Failure::usage(format!("--rejects {}: {error}", rejects.display()));
         let input = if self.file.as_os_str() == "-" {
@@ -210,7 +210,7 @@ impl Source {
     }
 }
 
-/// The file and its length, 0 where that is unknown.
+/// The file and its length, 0 if that is unknown.
 fn open(invocation: &Invocation<'_>, path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
     if path.as_os_str() == "-" {
         invocation.global.refuse_stdin_of_script("`import … -`")?;
@@ -274,7 +274,7 @@ fn failure(kind: ImportKind, error: ImportError) -> Failure {
     }
 }
 
-/// The failure that stopped an import, with `told` behind its message.
+/// The failure that stopped an import, with `told` after its message.
 fn behind(source: AppError, told: &str) -> Failure {
     let failure = Failure::from(source);
     let message = format!("{}; {told}", failure.message);

@@ -72,11 +72,11 @@ impl Log {
     }
 }
 
-/// What is done with the text of a line.
+/// The treatment of the text of a line.
 type Visit<'v> = dyn FnMut(&str) -> Result<(), Failure> + 'v;
 
 impl Tail {
-    /// With the type and the subject as they stand in the log.
+    /// The request with type and subject as in the log.
     fn resolved(self, store: &OpenStore<'_>) -> Result<Tail, Failure> {
         if let Some(name) = self.type_name.as_deref()
             && !SCHEMAS
@@ -122,7 +122,7 @@ impl Tail {
         Ok(Exit::Done)
     }
 
-    /// The lines as they stand in the log.
+    /// Writes the lines as in the log.
     fn lines(&self, invocation: &Invocation<'_>, log: &FileLog) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
         invocation.with_output(|out| {
@@ -130,7 +130,8 @@ impl Tail {
             if !self.follow {
                 return Ok(());
             }
-            // In a process of its own the first signal ends it; the shell goes on after it, and a file is finished.
+            // In a process of its own the first signal ends the command. In a shell the shell
+            // continues, and a file is completed.
             let listens = invocation.global.host.is_some() || invocation.global.out.is_some();
             let signals = listens.then(Signals::listen).transpose()?;
             loop {
@@ -149,7 +150,7 @@ impl Tail {
         Ok(exit)
     }
 
-    /// Whether the log has what is asked for; other programs may write types of their own.
+    /// Checks whether the log has such events; other programs may write types of their own.
     fn occurs(&self, log: &FileLog) -> Result<bool, Failure> {
         let mut found = false;
         log.for_each(Sequence::FIRST, &mut |line| {
@@ -172,7 +173,7 @@ impl Tail {
                 .is_none_or(|wanted| line.subject == wanted)
     }
 
-    /// Visits what was asked for; the sequence to go on with.
+    /// Visits the requested events. Returns the sequence to continue with.
     fn first_lines(&self, log: &FileLog, visit: &mut Visit<'_>) -> Result<Sequence, Failure> {
         let head = log.head()?.sequence;
         let has_filter = self.type_name.is_some() || self.subject.is_some();
@@ -239,7 +240,7 @@ impl Tail {
     }
 }
 
-/// Whether a type is the wanted one, which may lack a version.
+/// Whether a type is the wanted one, which may lack its version.
 fn is_type(type_name: &str, wanted: &str) -> bool {
     type_name == wanted
         || type_name
@@ -316,7 +317,7 @@ fn rows(lines: &[Line<'_>]) -> Result<TableBuilder, Failure> {
         .text("data", lines.iter().map(|line| Some(line.data))))
 }
 
-/// What is counted of one type.
+/// The figures of one type.
 #[derive(Default)]
 struct Count {
     events: u64,

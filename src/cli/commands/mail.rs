@@ -78,7 +78,7 @@ impl Mail {
     }
 }
 
-/// What a dry run tells of a mail: whether it goes out is known only by sending it.
+/// The message of a dry run about a mail. Only sending shows whether a mail can be sent.
 fn would_do(retried: &Retried) -> String {
     match retried {
         Retried::AlreadySent(_) => "it was sent already; nothing would be done".to_owned(),

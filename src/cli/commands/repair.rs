@@ -28,7 +28,7 @@ pub(crate) struct Repair {
 impl Repair {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app()?;
-        // Whatever its name means a moment later, it is one backup that is examined and read.
+        // One backup is examined and read, even if its name comes to mean another one.
         let held = self.from.as_deref().and_then(|from| Held::open(from).ok());
         let from = held.as_deref().map(Held::path).or(self.from.as_deref());
         let reporter = invocation.reporter;
@@ -70,7 +70,7 @@ impl Repair {
     }
 }
 
-/// What takes less than a moment needs no bar.
+/// Shows no bar for work that takes less than a moment.
 fn show(reporter: &Reporter, done: u64, total: u64) {
     if total >= 16 << 20 {
         reporter.progress("bytes", done, total);

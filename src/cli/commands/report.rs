@@ -31,7 +31,7 @@ pub(crate) struct ReportArgs {
 /// Business dates; both ends of a range are included.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(super) struct DateArgs {
-    /// One business date; balances and people are shown as they were at its end
+    /// One business date; balances, names, roles and activity are those at its end
     #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
     date: Option<BusinessDate>,
     /// First business date
@@ -90,7 +90,7 @@ impl ReportArgs {
     }
 }
 
-/// A trial balance whose totals differ is a finding.
+/// Whether the totals of a trial balance are equal; otherwise that is a finding.
 fn balances(report: &Report) -> bool {
     let total = |name: &str| {
         report

@@ -125,8 +125,8 @@ impl Whoami {
     }
 }
 
-/// Another user whose session is not used because POPUG_TOKEN tells who acts. A session that cannot be used would not be
-/// in any case.
+/// The user of a session that is not used because POPUG_TOKEN takes precedence, if it is another
+/// user. An invalid session is ignored.
 fn passed_over(
     invocation: &Invocation<'_>,
     store: &OpenStore<'_>,

@@ -25,7 +25,7 @@ struct Shown {
     mails: Option<MailsShown>,
 }
 
-/// Pay mails that are not sent, as far as the notifier has read.
+/// The unsent pay mails in the notifier's tables.
 #[derive(Serialize)]
 struct MailsShown {
     untried: u64,

@@ -176,7 +176,7 @@ impl Register {
             role,
         });
         let password = match password.filter(|_| !invocation.global.dry_run) {
-            // Opened first, so that nobody is registered whose password cannot be kept.
+            // Opened first, so that no user is registered whose password cannot be stored.
             Some(password) => Some((store.app.auth(&store.index)?, password)),
             None => None,
         };
@@ -243,7 +243,7 @@ impl SetPassword {
             None => (store.caller.user.id, store.caller.user.login.clone()),
         };
         store.caller.require_access_of(user.0)?;
-        // POPUG_PASSWORD proves who acts under --as; it cannot be the new password as well.
+        // POPUG_PASSWORD proves the identity of `--as`, so it cannot be the new password too.
         let proves = invocation.global.act_as.is_some() && !self.password_stdin;
         let password = if proves {
             prompt::ask_new(invocation.global, &user.1)?

@@ -43,7 +43,7 @@ impl Verify {
     }
 }
 
-/// With paths as people know them.
+/// The findings with the users' names for paths.
 fn as_people_name(mut findings: Findings) -> Findings {
     let texts = findings.notes.iter_mut();
     let texts = texts.chain(
@@ -59,7 +59,7 @@ fn as_people_name(mut findings: Findings) -> Findings {
     findings
 }
 
-/// What takes less than a moment needs no bar.
+/// Shows no bar for work that takes less than a moment.
 fn show(reporter: &Reporter, step: Step, done: u64, total: u64) {
     let (what, least) = match step {
         Step::Lines => ("bytes", 16 << 20),

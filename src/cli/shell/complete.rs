@@ -1,6 +1,7 @@
-//! The words that can stand at a place of a line, from the definition of the command line.
+//! The possible words at a place of a line, from the definition of the command line.
 //!
-//! Pure: names that only a store or a directory knows are asked for by their kind, and `names` looks them up.
+//! Pure: names that only a store or a directory knows are requested by their kind, and `names`
+//! looks them up.
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
@@ -10,10 +11,10 @@ use crate::domain::role::Role;
 /// Words of the shell itself.
 const OWN_WORDS: [&str; 2] = ["exit", "quit"];
 
-/// What may stand at the cursor.
+/// The possible words at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Wanted {
-    /// What of the unfinished word stays in front of every choice: `--user=`.
+    /// The part of the unfinished word that precedes every choice: `--user=`.
     pub stem: String,
     pub words: Vec<String>,
     pub names: Option<NameKind>,
@@ -29,7 +30,7 @@ pub(super) enum NameKind {
     Path,
 }
 
-/// What may follow `words` where `word` is begun. `root` is the built command tree.
+/// The possible words after `words`, given the unfinished `word`. `root` is the built command tree.
 pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
     let words = words
         .strip_prefix(&[root.get_name().to_owned()])
@@ -54,13 +55,13 @@ pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
     wanted
 }
 
-/// How far a line has been read.
+/// The place in a line up to which it was parsed.
 struct Place<'c> {
     root: &'c Command,
     command: &'c Command,
     /// The option that takes the next word.
     waiting: Option<&'c Arg>,
-    /// How many words stood that belong to no option.
+    /// The number of words so far that belong to no option.
     values: usize,
     /// After `--`.
     only_values: bool,
@@ -83,7 +84,7 @@ impl<'c> Place<'c> {
             if self.values == 0
                 && let Some(command) = self.command.find_subcommand(word)
             {
-                // Behind `help` stand the words of a command.
+                // After `help` come the words of a command.
                 if command.get_name() != HELP {
                     self.command = command;
                 }
@@ -172,7 +173,7 @@ impl<'c> Place<'c> {
             .map(str::to_owned)
     }
 
-    /// What takes the next word that belongs to no option.
+    /// The argument that takes the next word that belongs to no option.
     fn value(&self) -> Option<&'c Arg> {
         let last = self
             .command
@@ -197,7 +198,7 @@ impl<'c> Place<'c> {
             .and_then(|names| names.first())
             .map(|name| name.as_str())
         {
-            // That of somebody who is to be registered is new.
+            // The login of a user to be registered is new.
             Some("LOGIN") if arg.get_long().is_some_and(|long| long.ends_with("login")) => {}
             Some("LOGIN" | "USER") => wanted.names = Some(NameKind::Login),
             Some("TASKS") => wanted.names = Some(NameKind::OwnTask),
@@ -287,7 +288,7 @@ mod tests {
         );
     }
 
-    /// The names that the definition takes, by their place.
+    /// The names of values in the definition, by their place.
     fn places(command: &Command, path: &str, found: &mut Vec<String>) {
         for arg in command
             .get_arguments()

@@ -1,8 +1,8 @@
 //! The typed lines, for the arrow keys of the next shell: `history` beside the sessions, mode 0600.
 //!
-//! One line each, appended before it is carried out, so that nothing is lost with the process and several shells may
-//! write at once. What must hold: no line that begins with a blank, holds a token or a control character is kept, and
-//! the file does not grow without end.
+//! Each line is appended before it is carried out, so that nothing is lost with the process and
+//! several shells may write at once. What must hold: a line that begins with a blank or contains a
+//! token or a control character is not kept, and the file does not grow without end.
 
 use std::collections::HashSet;
 use std::fs::OpenOptions;
@@ -16,10 +16,10 @@ use crate::credentials::{CredentialError, sessions};
 
 const FILE: &str = "history";
 
-/// So many different lines are remembered.
+/// The number of different lines that are remembered.
 pub(super) const LINES_MAX: usize = 1_000;
 
-/// Longer ones are not kept.
+/// Longer lines are not kept.
 const LINE_BYTES_MAX: usize = 4_096;
 
 pub(super) struct History {
@@ -28,7 +28,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Opens the history in `directory` and gives its lines, the oldest first, each once.
+    /// Opens the history in `directory` and returns its lines, the oldest first, each once.
     ///
     /// # Errors
     /// If there is no place for it, others could read it, or it cannot be written.
@@ -49,7 +49,7 @@ impl History {
         Ok((History { path, last }, lines))
     }
 
-    /// Remembers a line, unless it is the last one again; false for one that is not kept.
+    /// Keeps a line, unless it repeats the last one; false for a line that is not kept.
     pub(super) fn keep(&mut self, line: &str) -> Result<bool, CredentialError> {
         if !is_kept(line) {
             return Ok(false);
@@ -71,7 +71,7 @@ pub(super) fn is_kept(line: &str) -> bool {
         && without_tokens(line) == line
 }
 
-/// The last lines of the file, each only where it stands last.
+/// The last lines of the file; a repeated line counts at its last place.
 fn newest(text: &str) -> Vec<String> {
     let mut seen = HashSet::new();
     let lines = text

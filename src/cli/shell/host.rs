@@ -1,4 +1,4 @@
-//! The shell as the commands of its lines know it.
+//! The shell, as the commands of its lines see it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,15 +13,15 @@ use crate::store::StoreDirectory;
 /// The shell around a line.
 #[derive(Debug)]
 pub(crate) struct Host {
-    /// Its lines come from stdin, so that no command may read there.
+    /// Its lines come from stdin, so no command may read there.
     pub reads_script: bool,
     /// The user who gave their password when the shell began, so that not every line asks for it.
     pub proven: Option<Proven>,
-    /// Which directory a name meant when this shell first opened a store by it.
+    /// The directory of each name when this shell first opened a store by it.
     stores: RefCell<BTreeMap<PathBuf, Identity>>,
 }
 
-/// Somebody whose password was right.
+/// A user whose password was verified.
 #[derive(Clone, Debug)]
 pub(crate) struct Proven {
     pub company: CompanyId,
@@ -29,7 +29,8 @@ pub(crate) struct Proven {
     pub user: UserId,
 }
 
-/// Numbers are given again when a directory is removed, so the time counts where the file system tells it.
+/// Inode numbers are used again after a directory is removed, so the time of creation counts too,
+/// if the file system has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Identity {
     device: u64,
@@ -73,11 +74,12 @@ impl Host {
             .map(|found| found.user)
     }
 
-    /// Between two lines a shell holds nothing, so that somebody may put another store in the place of the one that
-    /// it works in. What was typed for the one is not carried out in the other.
+    /// Checks that the name still means the same store. Between two lines a shell holds nothing, so
+    /// another store may take the place of the first one; a line that was typed for one must not be
+    /// carried out in the other.
     ///
     /// # Errors
-    /// If `store` is another one than that which an earlier line has opened by this name.
+    /// If `store` is not the one that an earlier line opened by this name.
     pub(crate) fn check_same(&self, store: &StoreDirectory) -> Result<(), Failure> {
         let Some(found) = Identity::of(store.place()) else {
             return Ok(());

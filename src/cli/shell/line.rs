@@ -1,13 +1,13 @@
-//! Splits a line into words, quoted as in a POSIX shell; nothing else of such a shell.
+//! Splits a line into words, quoted as in a POSIX shell, without other features of such a shell.
 //!
-//! Blanks separate words, `'…'` is taken as it stands, in `"…"` a backslash stands before `"` and itself, outside of
-//! quotes before anything; `#` at the beginning of a word begins a comment. Nothing is expanded. What must hold: what
-//! [`quote`] wrote reads back as it was, no line panics, and what looks like a pipe or a redirection is refused instead
-//! of being handed to a command as a word.
+//! Blanks separate words. Text in `'…'` is taken unchanged; in `"…"` a backslash escapes `"` and
+//! itself, outside of quotes any character. `#` at the beginning of a word begins a comment.
+//! Nothing is expanded. What must hold: the output of [`quote`] is parsed to the same word, no line
+//! panics, and a pipe or a redirection is refused instead of becoming a word.
 
 use std::mem;
 
-/// Why a line is none. Columns count characters, from 1.
+/// The fault of a line. Columns count characters, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum LineError {
     #[error("column {column}: the quote {quote} is never closed")]
@@ -21,7 +21,7 @@ pub(crate) enum LineError {
 }
 
 impl LineError {
-    /// What to do about it.
+    /// The next step.
     pub(crate) fn hint(&self) -> String {
         match self {
             LineError::Unclosed { quote, .. } => {
@@ -71,7 +71,7 @@ fn name_of(character: char) -> String {
     format!("U+{code:04X} ({name})")
 }
 
-/// How the word at the end of a text is quoted there.
+/// The quotes of the last word of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Quoting {
     #[default]
@@ -80,14 +80,14 @@ pub(crate) enum Quoting {
     Double,
 }
 
-/// What was typed up to the cursor.
+/// The text before the cursor.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Typed {
     /// The words that are finished.
     pub words: Vec<String>,
-    /// The one that is not, its quotes taken off; empty after a blank.
+    /// The unfinished word, without its quotes; empty after a blank.
     pub word: String,
-    /// Where it begins, in bytes.
+    /// The byte at which it begins.
     pub start: usize,
     pub quoting: Quoting,
 }
@@ -115,7 +115,7 @@ pub(crate) fn split(line: &str) -> Result<Vec<String>, LineError> {
     Ok(scanner.words)
 }
 
-/// What completion needs of the text before the cursor; `None` where there is nothing to complete.
+/// The text before the cursor, for completion; `None` if there is nothing to complete.
 pub(crate) fn typed(before_cursor: &str) -> Option<Typed> {
     let scanner = Scanner::read(before_cursor).ok()?;
     let quoting = match scanner.state {
@@ -137,9 +137,9 @@ pub(crate) fn typed(before_cursor: &str) -> Option<Typed> {
     })
 }
 
-/// The word as a line has to hold it, with quotes where it needs some.
+/// The word as part of a line, with quotes if it needs some.
 ///
-/// A word with a control character other than a tab cannot stand in a line, however it is quoted.
+/// A word with a control character other than a tab cannot be part of a line, however it is quoted.
 pub(crate) fn quote(word: &str) -> String {
     let is_special = |c: char| is_blank(c) || matches!(c, '\'' | '"' | '\\');
     let is_plain =
@@ -151,7 +151,7 @@ pub(crate) fn quote(word: &str) -> String {
     }
 }
 
-/// The word in quotes of the kind that was begun; bare ones get some only if they need them.
+/// The word in the given kind of quotes; a bare word gets quotes only if it needs them.
 pub(crate) fn quote_as(quoting: Quoting, word: &str) -> String {
     match quoting {
         Quoting::Bare => quote(word),
@@ -176,14 +176,14 @@ const fn is_refused_first(c: char) -> bool {
 enum State {
     Between,
     Bare,
-    /// The column is that of the quote; so below.
+    /// The column of the quote, here and below.
     Single {
         column: usize,
     },
     Double {
         column: usize,
     },
-    /// After a backslash, whose column this is.
+    /// After a backslash at this column.
     Escaped {
         column: usize,
     },
@@ -196,7 +196,7 @@ enum State {
 struct Scanner {
     words: Vec<String>,
     word: String,
-    /// Where the word begins, in bytes.
+    /// The byte at which the word begins.
     start: usize,
     state: State,
 }
@@ -224,7 +224,7 @@ impl Scanner {
         Ok(scanner)
     }
 
-    /// Takes one character in.
+    /// Adds one character.
     fn after(&mut self, c: char, column: usize) -> Result<State, LineError> {
         Ok(match self.state {
             State::Between | State::Comment if is_blank(c) => self.state,

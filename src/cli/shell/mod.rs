@@ -1,9 +1,10 @@
 //! The shell: command lines one after the other, in one process.
 //!
-//! A line goes the way of every command line ([`crate::cli::run`]) with the global options of the shell before its
-//! words, so exit codes, errors and rights are the same. Lines are typed at a [`terminal`] or come from a [`script`].
-//! What must hold: between two lines no file of the store is open and no lock is held, and whatever fails in a prompt,
-//! in the history or in a completion never ends the shell.
+//! A line is run like every command line ([`crate::cli::run`]), with the global options of the
+//! shell before its words, so exit codes, errors and rights are the same. Lines are typed at a
+//! [`terminal`] or come from a [`script`]. What must hold: between two lines no file of the store
+//! is open and no lock is held, and no fault of a prompt, the history or a completion ends the
+//! shell.
 
 mod complete;
 mod history;
@@ -31,7 +32,7 @@ struct Shell<'a> {
     host: Rc<Host>,
 }
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
     /// It was empty or a comment.
@@ -110,7 +111,7 @@ fn prove(invocation: &Invocation<'_>, host: &Host) -> Result<Option<Proven>, Fai
 }
 
 impl Shell<'_> {
-    /// Carries one line out. Everything a user is to see has been written then.
+    /// Carries one line out and writes all of its output.
     fn carry_out(&self, line: &str) -> Step {
         let mut words = match line::split(line) {
             Ok(words) => words,
@@ -138,7 +139,7 @@ impl Shell<'_> {
         ))
     }
 
-    /// Says why a line was not carried out, or what became of it, in the form that was asked for.
+    /// Reports why a line was not carried out, or its failure, in the requested format.
     fn refuse(&self, failure: &Failure) -> Ended {
         tell(failure, self.invocation.global.wants_json())
     }

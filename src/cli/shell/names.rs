@@ -1,8 +1,9 @@
 //! The names from a store that prompt and completion show: the caller, logins, open tasks, and
 //! paths.
 //!
-//! It comes from the state index, as for every command; DuckDB stays shut. What must hold: nobody sees a name who could
-//! not list it, nothing waits for long or asks anything, and whatever fails gives nothing.
+//! They come from the state index, as for every command; DuckDB is not opened. What must hold:
+//! users see only names that they could list, nothing waits for long or asks a question, and a
+//! failure gives no names.
 
 use std::fs;
 use std::time::Duration;
@@ -14,23 +15,23 @@ use crate::cli::shell::complete::NameKind;
 use crate::domain::displayed::{Displayed, can_forge};
 use crate::domain::role::Right;
 
-/// Longer lists help nobody.
+/// Longer lists do not help.
 const NAMES_MAX: usize = 200;
 
 const COMPANY_CHARS_MAX: usize = 24;
 
 const TITLE_CHARS_MAX: usize = 50;
 
-/// How long a prompt or a completion may wait for a lock.
+/// The longest wait of a prompt or a completion for a lock.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A word that may stand at the cursor.
+/// A possible word at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Name {
     pub word: String,
-    /// What the list of choices shows.
+    /// The text in the list of choices.
     pub shown: String,
-    /// Whether more may follow in the same word.
+    /// Whether the word may continue.
     pub goes_on: bool,
 }
 
@@ -70,7 +71,7 @@ impl<'s> Names<'s> {
         .ok()
     }
 
-    /// `UberPopug Inc.:ada> `; without a store or somebody who acts, the program's name.
+    /// `UberPopug Inc.:ada> `; without a store or an acting user, the program's name.
     pub(super) fn prompt(&self) -> String {
         let Some(store) = self.store() else {
             return "popug-cli> ".to_owned();
@@ -102,7 +103,7 @@ impl<'s> Names<'s> {
         Some(logins.into_iter().map(Name::plain).collect())
     }
 
-    /// By number, as they are typed: `1` or `T-1`.
+    /// By number, as it was begun: `1` or `T-1`.
     fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Name>> {
         let store = self.store()?;
         store.caller.require(Right::SeeTasks).ok()?;
@@ -126,7 +127,7 @@ impl<'s> Names<'s> {
     }
 }
 
-/// Made safe for a terminal, and short.
+/// Safe for a terminal, and short.
 fn cut(text: &str, chars_max: usize) -> String {
     let cut: String = text.chars().take(chars_max).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
@@ -142,7 +143,8 @@ fn paths(begun: &str) -> Option<Vec<Name>> {
         .flatten()
         .filter_map(|entry| {
             let found = entry.file_name().into_string().ok()?;
-            // Hidden ones only on request, and none that cannot be typed or shown.
+            // Hidden files only if the word begins with a dot, and no names that cannot be typed or
+            // shown.
             let is_wanted =
                 found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
             let slash = if entry.path().is_dir() { "/" } else { "" };

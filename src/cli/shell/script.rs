@@ -1,9 +1,9 @@
 //! Lines from a pipe or file: no prompt, no history, and the first failure ends the script unless
-//! told otherwise.
+//! `--keep-going` is given.
 //!
-//! Each line is read when the one before it has been carried out, so that a program can write a line and wait for the
-//! answer. What must hold: what failed is named by the number of its line, and the exit code is that of the first
-//! failure.
+//! Each line is read after the one before it was carried out, so that a program can write a line
+//! and wait for the answer. What must hold: a failure is reported with the number of its line, and
+//! the exit code is that of the first failure.
 
 use std::io::{self, BufRead, Read as _};
 
@@ -11,7 +11,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::program::Ended;
 use crate::cli::shell::{Shell, Step};
 
-/// Longer than the longest command: a longer line belongs to no script.
+/// Longer than the longest command; a longer line is not part of a script.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
 const SHOWN_CHARS_MAX: usize = 80;
@@ -64,8 +64,8 @@ fn failed(number: u64, line: &str, exit: Exit) -> Failure {
     Failure::new(exit, "line_failed", message)
 }
 
-/// The next line without its end, which may be one of another system, or why it is none. Stdin is not locked
-/// meanwhile.
+/// The next line without its line end, which may be that of another system, or its fault. Stdin is
+/// not locked meanwhile.
 fn next_line(number: u64) -> Result<Option<Result<String, Failure>>, Failure> {
     let mut bytes = Vec::new();
     let read = read_line(&mut io::stdin().lock(), &mut bytes).map_err(|error| {
@@ -84,11 +84,11 @@ fn next_line(number: u64) -> Result<Option<Result<String, Failure>>, Failure> {
     })
 }
 
-/// What reading a line came to.
+/// The result of reading a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Read {
     Line,
-    /// It was read to its end, and what was read of it is no line.
+    /// It was read to its end, but is too long.
     TooLong,
     End,
 }

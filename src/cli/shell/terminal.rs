@@ -1,7 +1,7 @@
 //! Lines typed at a terminal: prompt, editing, history and completion.
 //!
-//! What must hold: Ctrl-C at the prompt empties the line, a terminal that went away ends the shell without a word,
-//! and of lines that were pasted together none is run after one that failed.
+//! What must hold: Ctrl-C at the prompt empties the line, a closed terminal ends the shell without
+//! a message, and of several pasted lines none is run after one that failed.
 
 use std::io::IsTerminal;
 
@@ -47,7 +47,7 @@ pub(super) fn run(shell: &Shell<'_>) -> Result<Exit, Failure> {
     }
 }
 
-/// Somebody at a terminal.
+/// A user at a terminal.
 struct Typist<'s> {
     shell: &'s Shell<'s>,
     editor: Editor<Completing<'s>, MemHistory>,
@@ -56,7 +56,7 @@ struct Typist<'s> {
 
 impl<'s> Typist<'s> {
     fn sit_down(shell: &'s Shell<'s>) -> Result<Typist<'s>, Failure> {
-        // What is typed is shown on the terminal even if the answers go elsewhere.
+        // The typed text is shown on the terminal even if the answers go elsewhere.
         let behavior = if std::io::stdout().is_terminal() {
             Behavior::Stdio
         } else {
@@ -114,7 +114,8 @@ impl<'s> Typist<'s> {
             .warn(&format!("no history is kept: {}{hint}", failure.message));
     }
 
-    /// Carries out what was typed, which is several lines if they were pasted. The exit code to leave with, if so.
+    /// Carries out the typed text, which is several lines if they were pasted. Returns the exit
+    /// code if the shell ends.
     fn carry_out(&mut self, text: &str) -> Option<Exit> {
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
@@ -158,7 +159,7 @@ impl<'s> Typist<'s> {
     }
 }
 
-/// What the editor asks for at a TAB.
+/// Answers the editor at a TAB.
 struct Completing<'s> {
     definition: Command,
     names: Names<'s>,

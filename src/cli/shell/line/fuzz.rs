@@ -1,11 +1,11 @@
-//! Any text as a line: nothing panics, and what was quoted reads back.
+//! Any text as a line: nothing panics, and quoted words are parsed back.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
 
-/// Characters that mean something, and others beside them.
+/// Characters with a meaning, and others.
 const PIECES: &[char] = &[
     ' ', '\t', '\'', '"', '\\', '#', '|', '>', '<', ';', '&', '$', '*', '~', '=', '-', 'a', 'ж',
     '🦜', '\0', '\n', '\u{1b}', '\u{9b}', '\u{202e}', '\u{a0}',
