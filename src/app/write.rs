@@ -198,7 +198,7 @@ impl App<'_> {
             let damaged = error.damaged_file();
             if let Some(Ok(Some(aside))) = damaged.map(|file| set_aside(file)) {
                 self.notices.warn(&format!(
-                    "{error}; it is kept as {}, and the next command makes it anew from the log",
+                    "{error}; it is kept as {}, and the next command rebuilds it from the log",
                     aside.display()
                 ));
             }

@@ -289,7 +289,7 @@ impl From<StoreError> for Failure {
                 ))
             }
             StoreError::WriteAhead { .. } => Failure::new(Exit::Failure, "write_ahead", message)
-                .hint("`popug-cli consume` removes it and goes on from what the tables hold"),
+                .hint("`popug-cli consume` removes it and continues after the checkpoint of the tables"),
             StoreError::Replaced { .. } => {
                 Failure::new(Exit::Failure, "replaced", message).hint("try again")
             }
@@ -309,7 +309,7 @@ const FEWER_ROWS: &str =
 const FILE_LIMIT: &str = "`ulimit -f` limits the size of a file here; raise it";
 const REBUILD_INDEX: &str =
     "`popug-cli consume tracker --rebuild` rebuilds the index from this log";
-const REPEAT: &str = "nothing is lost: repeat the command, and the file is made anew from the log";
+const REPEAT: &str = "nothing is lost: repeat the command, and the file is rebuilt from the log";
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
@@ -333,7 +333,7 @@ impl From<StateError> for Failure {
                 "state_index",
                 error.to_string(),
             )
-            .hint("`popug-cli verify --deep` tells what the log contradicts, and asks for no login")
+            .hint("`popug-cli verify --deep` shows what the log contradicts, and asks for no login")
             .hint("restore a backup from before it: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
             StateError::Damaged { ref live, .. } => Failure {
                 damaged: live.clone(),
@@ -385,7 +385,7 @@ impl From<ConsumeError> for Failure {
                 .hint("nothing was paid; `popug-cli consume accounting --rebuild` rebuilds the tables from the log"),
             ConsumeError::Stopped { sequence, .. } => Failure::new(Exit::Failure, "consumer_stopped", message)
                 .hint(format!("`popug-cli dlq show {sequence}` shows the event"))
-                .hint(format!("`popug-cli dlq set-aside {sequence}` lets everything else go on without it")),
+                .hint(format!("`popug-cli dlq set-aside {sequence}` lets everything else continue without it")),
             ConsumeError::UnknownMail { .. } => {
                 Failure::new(Exit::NotFound, "unknown_mail", message).hint("`popug-cli mail list` shows every mail")
             }

@@ -76,9 +76,9 @@ pub(super) fn confirm(global: &Global, question: &str) -> bool {
 fn ask(global: &Global, question: &str) -> Result<Password, Failure> {
     if !may_ask(global) {
         return Err(
-            Failure::usage("a password is needed and nobody can be asked").hint(format!(
-                "set {PASSWORD}, or use --password-stdin where a command takes it"
-            )),
+            Failure::usage("a password is needed, but there is no terminal to ask for it").hint(
+                format!("set {PASSWORD}, or use --password-stdin where a command takes it"),
+            ),
         );
     }
     let typed = rpassword::prompt_password(Displayed(question).to_string())

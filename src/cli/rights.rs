@@ -45,7 +45,7 @@ pub(super) fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
     if me() != ROOT || owner == ROOT {
         return Ok(());
     }
-    let message = "root does not work in the store of another account, which could not write what root makes there";
+    let message = "root does not work in the store of another account, because that account could not write the files of root";
     Err(Failure::new(Exit::NotAllowed, "not_the_owner", message)
         .hint(of_another("this store", owner)))
 }

@@ -91,7 +91,7 @@ fn watch() -> io::Result<()> {
     if is_watched {
         Ok(())
     } else {
-        Err(io::Error::other("signals cannot be heard"))
+        Err(io::Error::other("signals cannot be received"))
     }
 }
 

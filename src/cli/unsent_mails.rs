@@ -58,7 +58,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
             because(now.failed_because.as_deref())
         ));
     }
-    (!told.is_empty()).then(|| format!("{}; `popug-cli mail list` tells which", told.join("; ")))
+    (!told.is_empty()).then(|| format!("{}; `popug-cli mail list` shows which", told.join("; ")))
 }
 
 /// All unsent mails; `None` if every mail is sent.
@@ -139,11 +139,11 @@ mod tests {
         let nothing = Outstanding::default();
         assert_eq!(warning(&nothing, &nothing), None);
         let waiting = "2 pay mails are not sent (cannot connect): `popug-cli consume notifier` tries again from \
-                       2026-11-22T10:00:00.000000Z on; `popug-cli mail list` tells which";
+                       2026-11-22T10:00:00.000000Z on; `popug-cli mail list` shows which";
         assert_eq!(warning(&refused(2, 0), &nothing).unwrap(), waiting);
         assert_eq!(warning(&refused(2, 3), &refused(2, 3)).unwrap(), waiting);
         let given_up = "1 pay mail is given up (550 <address> No such user): `popug-cli mail retry ID` tries again; \
-                        `popug-cli mail list` tells which";
+                        `popug-cli mail list` shows which";
         assert_eq!(warning(&refused(0, 4), &refused(0, 3)).unwrap(), given_up);
         assert_eq!(warning(&refused(0, 3), &refused(0, 3)), None);
     }

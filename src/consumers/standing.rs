@@ -158,7 +158,7 @@ impl Standing {
                     format!("event {event} of the books is set aside: {tells}, and {lets}")
                 }
                 Some(Obstacle::Contradiction(Stop { sequence, .. })) => format!(
-                    "{name} stops at event {sequence}: `popug-cli dlq show {sequence}` tells why"
+                    "{name} stops at event {sequence}: `popug-cli dlq show {sequence}` shows why"
                 ),
                 Some(Obstacle::Unreadable { .. }) | None => {
                     format!("`popug-cli consume {name}` catches up")
@@ -179,9 +179,9 @@ impl Standing {
 /// The commands that explain and end the absence of `event` from the books.
 pub fn ways_to_retry(event: Sequence) -> [String; 2] {
     [
-        format!("`popug-cli dlq show {event}` tells why"),
+        format!("`popug-cli dlq show {event}` shows why"),
         format!(
-            "`popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books go on"
+            "`popug-cli dlq retry {event} --consumer accounting --reason TEXT` lets the books continue"
         ),
     ]
 }

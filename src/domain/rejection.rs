@@ -49,7 +49,7 @@ pub enum Rejection {
     },
     #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
-    #[error("nobody may correct, set aside or skip what touches their own account")]
+    #[error("nobody may correct, set aside or skip an event of their own account")]
     OwnAccount,
 
     // The state forbids it.

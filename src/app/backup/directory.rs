@@ -198,7 +198,7 @@ impl BackupDirectory {
             .and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes))
         {
             Ok(read) if read as u64 > MANIFEST_BYTES_MAX => {
-                Err(self.damaged(MANIFEST, "no manifest is so large"))
+                Err(self.damaged(MANIFEST, "it is too large for a manifest"))
             }
             Ok(_) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -301,7 +301,7 @@ impl BackupDirectory {
             if bytes.len() as u64 != record.bytes
                 || Hash::of_bytes(&bytes).to_string() != record.sha256
             {
-                return Err(self.damaged(&record.path, "it is not what the manifest says"));
+                return Err(self.damaged(&record.path, "it differs from the manifest"));
             }
             files.push(SecretFile {
                 path: below.to_owned(),

@@ -30,7 +30,7 @@ pub enum BackupError {
     Diverged { path: PathBuf, sequence: Sequence },
     /// The founding itself would be cut off.
     #[error(
-        "the first batch of the backup ends with event {sequence} at {time}; it has nothing older"
+        "the first batch of the backup ends with event {sequence} at {time}; it has no older event"
     )]
     BeforeFounding { sequence: Sequence, time: EventTime },
 }

@@ -94,10 +94,10 @@ impl Manifest {
                 (Some(prefix), _) => prefixes.push(prefix?),
                 // The next backup gets the next number.
                 (None, Some((u64::MAX, _))) => {
-                    return Err(format!("`{}` has no number of a backup", file.path));
+                    return Err(format!("`{}` has an invalid backup number", file.path));
                 }
                 (None, Some(_)) if self.with_secrets => {}
-                (None, _) => return Err(format!("`{}` is no file of a backup", file.path)),
+                (None, _) => return Err(format!("`{}` is not a file of a backup", file.path)),
             }
         }
         self.check_numbers(&prefixes)?;
@@ -130,7 +130,7 @@ impl Manifest {
         if total.is_none_or(|total| total > BYTES_MAX)
             || prefixes.iter().any(|prefix| prefix.bytes == 0)
         {
-            return Err("no log has so many bytes".to_owned());
+            return Err("its files have too many bytes".to_owned());
         }
         let (first, last) = (prefixes.first(), prefixes.last());
         if first.is_some_and(|prefix| prefix.segment != Sequence::FIRST) {

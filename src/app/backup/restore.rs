@@ -178,7 +178,7 @@ pub fn check_files(
         None => Ok(()),
         Some(prefix) => {
             let name = format!("log/{}", segment::file_name(prefix.segment));
-            Err(directory.damaged(&name, "it is not what the manifest says"))
+            Err(directory.damaged(&name, "it differs from the manifest"))
         }
     }
 }

@@ -45,7 +45,7 @@ fn remedy(error: &CredentialError) -> String {
             OWN_FILES.to_owned()
         }
         CredentialError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
-            "mount its disk for writing; reports and lists go on meanwhile".to_owned()
+            "mount its disk for writing; reports and lists still work".to_owned()
         }
         other => other.hint().unwrap_or_else(|| REMEDY.to_owned()),
     }
@@ -101,7 +101,7 @@ fn tokens(auth: &AuthDir, now: EventTime) -> Check {
     Check::warning(
         NAME,
         detail,
-        "`popug-cli token list` tells whose; `popug-cli token issue LOGIN` issues the next",
+        "`popug-cli token list` shows whose; `popug-cli token issue LOGIN` issues the next",
     )
 }
 

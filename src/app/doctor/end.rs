@@ -126,11 +126,11 @@ fn head(ending: &Ending) -> Check {
 fn tail(ending: &Ending, app: &App<'_>) -> Check {
     const NAME: &str = "tail";
     if ending.unpublished_events == 0 && ending.torn_bytes == 0 {
-        return Check::ok(NAME, "nothing stands beyond the head");
+        return Check::ok(NAME, "there are no bytes after the head");
     }
     let events = counted(ending.unpublished_events, "whole event", "whole events");
     let detail = format!(
-        "{events} and {} torn bytes stand beyond the head",
+        "{events} and {} torn bytes are after the head",
         ending.torn_bytes
     );
     match app.log.writer_lock_holder() {
@@ -138,7 +138,7 @@ fn tail(ending: &Ending, app: &App<'_>) -> Check {
         _ => Check::warning(
             NAME,
             detail,
-            "the next write keeps what is whole, cuts the rest and says so",
+            "the next write keeps whole batches, cuts the rest and says so",
         ),
     }
 }

@@ -133,7 +133,7 @@ pub(super) fn room(directory: &StoreDirectory) -> Check {
         Err(error) => {
             return Check::warning(
                 NAME,
-                format!("the file system does not tell: {error}"),
+                format!("the free space is unknown: {error}"),
                 "look at `df`",
             );
         }
@@ -237,14 +237,14 @@ pub(super) fn leftovers(directory: &StoreDirectory) -> Check {
         .filter(|path| is_leftover(path))
         .collect();
     if left.is_empty() {
-        return Check::ok(NAME, "nothing lies about");
+        return Check::ok(NAME, "there are none");
     }
     let detail = format!(
-        "{} left by something that was stopped or damaged: {}",
+        "{} left by stopped runs or moved aside: {}",
         are(left.len()),
         names(root, left)
     );
-    let hint = "if no popug-cli is running, remove what you do not want to look into; the log does not need it";
+    let hint = "if no popug-cli is running, remove the files that you do not want to examine; the log does not need them";
     Check::warning(NAME, detail, hint)
 }
 

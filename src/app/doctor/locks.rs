@@ -11,8 +11,7 @@ use crate::domain::event::Consumer;
 
 const HELD: &str =
     "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
-const IN_THE_WAY: &str =
-    "move what stands there out of the way; the next command makes the file anew";
+const IN_THE_WAY: &str = "move the file there away; the next command makes a new one";
 
 pub(super) fn checks(app: &App<'_>) -> Vec<Check> {
     let lock = |consumer: Consumer| holder_of(&app.directory.lock(consumer.name()));

@@ -48,7 +48,9 @@ pub(super) fn stop_of(obstacle: &Obstacle) -> Stop {
 /// The commands that help a consumer past an obstacle.
 pub(super) fn hint(consumer: Consumer, obstacle: &Obstacle) -> String {
     let (at, name) = (stop_of(obstacle).sequence, consumer.name());
-    let aside = format!("`popug-cli dlq set-aside {at} --consumer {name}` goes on without");
+    let aside = format!(
+        "`popug-cli dlq set-aside {at} --consumer {name}` lets it continue without the event"
+    );
     let is_newer = matches!(
         obstacle,
         Obstacle::Unreadable {
@@ -61,7 +63,7 @@ pub(super) fn hint(consumer: Consumer, obstacle: &Obstacle) -> String {
             "a newer popug-cli wrote it: use that one; until then no command works".into()
         }
         (Consumer::Tracker, false) => {
-            "no command works: `popug-cli verify --deep` tells what the log contradicts; \
+            "no command works: `popug-cli verify --deep` shows what the log contradicts; \
              restore a backup from before it"
                 .into()
         }

@@ -144,7 +144,7 @@ impl TableChecks<'_> {
             first.consumer.name()
         );
         let hint = format!(
-            "`popug-cli dlq show {}` tells why; retry it, or let an admin skip it if it is not of the books",
+            "`popug-cli dlq show {}` shows why; retry it, or let an admin skip it if it is not of the books",
             first.target
         );
         Some(Check::warning("dead-letters", detail, hint))
@@ -194,7 +194,7 @@ impl TableChecks<'_> {
                 return Check::warning(
                     name,
                     "its tables were made by another version of popug-cli",
-                    format!("`popug-cli consume {name}` makes them anew"),
+                    format!("`popug-cli consume {name}` rebuilds them"),
                 );
             }
             Err(error) => {
@@ -241,7 +241,7 @@ impl TableChecks<'_> {
                 format!(
                     "it has read up to event {at} of another log, or of one that was rolled back"
                 ),
-                format!("`popug-cli consume {name} --rebuild` makes its tables anew from this log"),
+                format!("`popug-cli consume {name} --rebuild` rebuilds its tables from this log"),
             ),
             (Ok(true), Some(head)) if standing.through >= head => Check::ok(name, "at the head"),
             (Ok(true), Some(head)) => self.lag(standing.consumer, standing.through.next(), head),
@@ -304,14 +304,14 @@ fn waiting_mails(mails: &Outstanding) -> Check {
         return Check::warning(
             NAME,
             detail,
-            "`popug-cli mail list` tells which and `popug-cli mail retry ID` tries again",
+            "`popug-cli mail list` shows which and `popug-cli mail retry ID` tries again",
         );
     }
     if *retrying > 0 {
         return Check::warning(
             NAME,
             detail,
-            "`popug-cli mail list` tells why; `popug-cli consume notifier` tries again",
+            "`popug-cli mail list` shows why; `popug-cli consume notifier` tries again",
         );
     }
     Check::ok(NAME, detail)
@@ -336,9 +336,9 @@ pub(super) fn versions() -> Check {
         Err(error @ (StoreError::DuckDb { .. } | StoreError::Io { .. })) => Check::problem(
             "versions",
             in_full(&error),
-            "DuckDB does not work here: install popug-cli anew",
+            "DuckDB does not work here: install popug-cli again",
         ),
-        Err(other) => Check::problem("versions", in_full(&other), "install popug-cli anew"),
+        Err(other) => Check::problem("versions", in_full(&other), "install popug-cli again"),
     }
 }
 

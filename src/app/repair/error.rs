@@ -22,7 +22,7 @@ pub enum RepairError {
         place: Place,
         what: String,
     },
-    #[error("the backup in {} is not the past of this log: {what}", path.display())]
+    #[error("the backup in {} does not belong to this log: {what}", path.display())]
     Foreign { path: PathBuf, what: String },
     /// Another process wrote between planning and repairing.
     #[error("the log has changed since it was examined; nothing was done")]

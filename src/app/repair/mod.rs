@@ -236,7 +236,7 @@ impl App<'_> {
         let what = match self.founded_company() {
             Some(company) if company == manifest.company_id => return Ok(()),
             Some(_) => "it is of another company",
-            None => "neither head nor first event tell whose log this is",
+            None => "neither head nor first event show to which company the log belongs",
         };
         Err(RepairError::Foreign {
             path: from.to_owned(),

@@ -72,7 +72,7 @@ impl App<'_> {
             }
             Err(StoreError::WriteAhead { path }) if is_mark_of_checkpoint(&path) => {
                 findings.notes.push(format!(
-                    "{name} was not looked at: a process that wrote it was killed; `popug-cli consume {}` puts that right",
+                    "{name} was not read: a process that wrote it was killed; `popug-cli consume {}` repairs that",
                     consumer.name()
                 ));
                 Ok(None)
@@ -199,7 +199,7 @@ impl App<'_> {
 
 fn missing(name: &str, consumer: Consumer) -> String {
     format!(
-        "{name} is not there; popug-cli consume {} makes it",
+        "{name} is missing; popug-cli consume {} makes it",
         consumer.name()
     )
 }

@@ -13,7 +13,7 @@ const DOUBT: &str = "popug-cli repair --from BACKUP_DIR takes it from a backup t
                      cuts it and keeps a copy";
 const REPORT: &str = "no command repairs this: keep the store as it is, restore a backup from before this event \
                       (popug-cli -C NEW-DIR restore BACKUP_DIR) and find out which program wrote it";
-const HEAD: &str = "popug-cli repair writes the head file anew, as the next write command would; \
+const HEAD: &str = "popug-cli repair writes the head file again, as the next write command would; \
                     if no writer was killed, check the disk";
 
 /// The result of a verification.
@@ -123,7 +123,7 @@ impl Findings {
     pub(super) fn unknown_version(&mut self, at: Sequence, type_name: &str, stopped: &[Consumer]) {
         let names: Vec<&str> = stopped.iter().map(|consumer| consumer.name()).collect();
         let what = format!(
-            "the type is {type_name}, which this version does not know, so that {} cannot go on",
+            "the type is {type_name}, which this version does not know, so that {} cannot continue",
             names.join(", ")
         );
         let newer = "a newer popug-cli wrote it: use that one";

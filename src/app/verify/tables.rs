@@ -92,7 +92,7 @@ fn comparable<T>(
         }
         Err(other) => return Err(other.into()),
     };
-    let what = format!("{} cannot go on: {reason}", consumer.name());
+    let what = format!("{} cannot continue: {reason}", consumer.name());
     findings
         .violations
         .push(Violation::of_event("I8", sequence.0, what));

@@ -66,7 +66,7 @@ impl Export {
                 export_all(invocation, &store, &dir, self.format)
             }
             (None, None) => Err(Failure::usage(
-                "say where to: --dir DIR, or `export journal`",
+                "name the place with --dir DIR, or use `export journal`",
             )),
         }
     }

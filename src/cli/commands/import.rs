@@ -257,12 +257,12 @@ fn failure(kind: ImportKind, error: ImportError) -> Failure {
             hints: bad_rows(&bad),
             ..Failure::new(Exit::Rejected, "bad_rows", message)
         }
-        .hint("mend them, or leave them out with --on-error skip --rejects FILE"),
+        .hint("correct them, or skip them with --on-error skip --rejects FILE"),
         ImportError::NotBegun { source } => {
             behind(source, &message).hint("run the same command again")
         }
         ImportError::Stopped { source, .. } => {
-            let stopped = behind(source, &message).hint("run the same command again to go on");
+            let stopped = behind(source, &message).hint("run the same command again to continue");
             match kind {
                 ImportKind::Users | ImportKind::Tasks => stopped,
                 ImportKind::Activity => stopped.hint(

@@ -44,7 +44,7 @@ impl Repair {
         let mut lines = as_lines(&plan);
         if invocation.global.dry_run || !self.is_agreed(invocation, &lines) {
             tell(invocation, &object, &lines)?;
-            reporter.remark("nothing was changed; `--yes` does it");
+            reporter.remark("nothing was changed; `--yes` carries this out");
             return Ok(Exit::Findings);
         }
         let repaired = app.repair(&plan, from, &progress)?;
@@ -55,7 +55,7 @@ impl Repair {
         );
         let _ = writeln!(
             lines,
-            "repaired; what was there before is in {kept}\nreport: {report}"
+            "repaired; the original bytes are in {kept}\nreport: {report}"
         );
         object["repaired"] = true.into();
         object["kept_in"] = kept.into();
@@ -116,7 +116,7 @@ fn as_lines(plan: &RepairPlan) -> String {
     if tail.late_events() > 0 {
         let _ = writeln!(
             text,
-            "publish: {} whole events behind the head, up to {}",
+            "publish: {} whole events after the head, up to {}",
             tail.late_events(),
             tail.end.sequence
         );
@@ -136,7 +136,7 @@ fn as_lines(plan: &RepairPlan) -> String {
         }
         HeadFileState::Lost => writeln!(
             text,
-            "write: log/head: it is lost; the segments end with event {}. Whether more was acknowledged nobody can tell",
+            "write: log/head: it is lost; the segments end with event {}. It is unknown whether more was acknowledged",
             tail.end.sequence
         ),
     };

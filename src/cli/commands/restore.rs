@@ -100,7 +100,7 @@ impl Restore {
             "passwords and tokens are those of the backup".to_owned()
         } else {
             format!(
-                "{admin} has the new password, nobody else can log in; tokens are to be issued anew"
+                "{admin} has the new password, nobody else can log in; new tokens must be issued"
             )
         };
         reporter.remark(&who);
@@ -108,7 +108,7 @@ impl Restore {
             "pay mails go to the outbox folder only, until `consume notifier --send-imported`",
         );
         reporter.remark(
-            "go on with `popug-cli consume` in the new store, then `popug-cli verify --deep`",
+            "continue with `popug-cli consume` in the new store, then `popug-cli verify --deep`",
         );
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Login {
         };
         if goes_before {
             let told = format!(
-                "logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as {login}"
+                "logged in, but POPUG_TOKEN is set and takes precedence over the session: unset it to act as {login}"
             );
             invocation.reporter.remark(&told);
         }
@@ -75,8 +75,8 @@ impl Logout {
         let sessions = invocation.sessions(auth.company());
         let session = sessions.load()?;
         if invocation.only_says(|| match session {
-            Some(_) => "the session would be forgotten".to_owned(),
-            None => "there is no session to be forgotten".to_owned(),
+            Some(_) => "the session would be ended".to_owned(),
+            None => "there is no session to end".to_owned(),
         }) {
             return Ok(Exit::Done);
         }
@@ -117,7 +117,7 @@ impl Whoami {
         invocation.answer(&Answer::shown(row, line))?;
         if let Some(other) = passed_over(invocation, &store)? {
             invocation.reporter.remark(&format!(
-                "POPUG_TOKEN is set and goes before the session of {login}: unset it to act as {login}",
+                "POPUG_TOKEN is set and takes precedence over the session of {login}: unset it to act as {login}",
                 login = other.login
             ));
         }

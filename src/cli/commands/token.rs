@@ -93,7 +93,7 @@ impl Issue {
         let id = record.token_id;
         let answer = answer.deed(format!("token {id} was issued for {}", user.login));
         let answer = answer.secret(format!(
-            "nobody has this token: take it back with `popug-cli token revoke {id}`"
+            "nobody has this token: revoke it with `popug-cli token revoke {id}`"
         ));
         invocation.answer(&answer.in_zone(&store.company.zone))?;
         Ok(Exit::Done)

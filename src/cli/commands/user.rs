@@ -298,7 +298,7 @@ fn show(invocation: &Invocation<'_>, store: &OpenStore<'_>, name: &str) -> Resul
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",
         user.login,
         Displayed(&user.full_name),
-        Displayed(email.as_deref().unwrap_or("(not yours to see)")),
+        Displayed(email.as_deref().unwrap_or("(hidden)")),
         user.role,
         if user.active { "yes" } else { "no" },
         user.id

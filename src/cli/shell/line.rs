@@ -16,7 +16,7 @@ pub(crate) enum LineError {
     Dangling { column: usize },
     #[error("column {column}: {} cannot stand in a line", name_of(*character))]
     Control { column: usize, character: char },
-    #[error("column {column}: `{operator}` would be a word of another shell; this one has no {}", sense_of(*operator))]
+    #[error("column {column}: `{operator}` is not supported: this shell has no {}", sense_of(*operator))]
     Operator { column: usize, operator: char },
 }
 

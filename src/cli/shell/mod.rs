@@ -69,7 +69,7 @@ pub(super) fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit,
 fn refuse_what_belongs_to_one_command(invocation: &Invocation<'_>) -> Result<(), Failure> {
     let global = invocation.global;
     if global.host.is_some() {
-        return Err(Failure::usage("this is the shell").hint("`exit` leaves it"));
+        return Err(Failure::usage("this is the shell already").hint("`exit` leaves it"));
     }
     for (option, is_given) in [
         ("--key", global.key.is_some()),

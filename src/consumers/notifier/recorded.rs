@@ -35,7 +35,7 @@ pub(super) fn hold_to_log(
     let name = around.directory.notifier();
     let name = name.display();
     around.notices.warn(&format!(
-        "{name} contradicts the log about mails that wait; it is made anew from the log"
+        "{name} contradicts the log about mails that wait; it is rebuilt from the log"
     ));
     tables.fill_anew(around)
 }

@@ -38,7 +38,7 @@ pub enum OutOfBounds {
     Count(u64),
     #[error("{0} is too large: the most is {ORDINAL_MAX}")]
     Ordinal(u32),
-    #[error("no log gets to sequence {0}")]
+    #[error("sequence {0} is too large")]
     Sequence(Sequence),
     #[error("{0} is not in the years 1970 to 9998")]
     Time(EventTime),

@@ -99,7 +99,7 @@ impl Rejection {
             ClockBehind {
                 before_jump, last, ..
             } if *before_jump <= FOUNDED => format!(
-                "set the clock; if it has run ahead since the founding, wait until {last}, or found the company anew: `popug-cli -C NEW-DIR init`"
+                "set the clock; if it has run ahead since the founding, wait until {last}, or found the company again: `popug-cli -C NEW-DIR init`"
             ),
             ClockBehind { before_jump, .. } => format!(
                 "set the clock; if it ran ahead, `popug-cli -C NEW-DIR restore BACKUP_DIR --to-sequence {before_jump}` goes back before it"

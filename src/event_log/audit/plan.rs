@@ -311,5 +311,5 @@ fn note_excess(bytes: u64, audit: &mut Audit) {
     };
     audit
         .notes
-        .push(format!("{bytes} bytes stand beyond the head: {settled}"));
+        .push(format!("{bytes} bytes are after the head: {settled}"));
 }

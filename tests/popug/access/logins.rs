@@ -283,10 +283,9 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     let logs_in = |who: &str| by_token(&["login", who]).env("POPUG_PASSWORD", PASSWORD);
     logs_in("ada").expect(0, Nothing, Nothing);
     by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
-    let told =
-        "logged in, but POPUG_TOKEN is set and goes before the session: unset it to act as mara\n";
+    let told = "logged in, but POPUG_TOKEN is set and takes precedence over the session: unset it to act as mara\n";
     logs_in("mara").expect(0, Nothing, Is(told));
-    let told = "POPUG_TOKEN is set and goes before the session of mara: unset it to act as mara\n";
+    let told = "POPUG_TOKEN is set and takes precedence over the session of mara: unset it to act as mara\n";
     by_token(&["whoami"]).expect(0, Has("ada"), Is(told));
     by_token(&["whoami", "-q"]).expect(0, Has("ada"), Nothing);
     world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
@@ -359,7 +358,7 @@ fn a_password_is_not_read_from_a_pipe_that_was_not_named_for_it() {
     call.expect(
         2,
         Is(""),
-        Has("a password is needed and nobody can be asked"),
+        Has("a password is needed, but there is no terminal to ask for it"),
     );
     let mut child = world.anonymous(&["login", "ada", "--no-input"]).spawn();
     drop(child.stdout.take());

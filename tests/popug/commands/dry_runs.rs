@@ -393,7 +393,7 @@ fn what_appends_no_events_says_what_it_would_do_and_does_it_not() {
         .expect(0, Nothing, Nothing);
     world
         .anonymous(&["logout", "-n"])
-        .expect(0, Nothing, Has("the session would be forgotten"));
+        .expect(0, Nothing, Has("the session would be ended"));
     world.anonymous(&["whoami"]).expect(0, Has("ada"), Nothing);
 }
 

@@ -121,7 +121,7 @@ impl Replay {
             self.violates(
                 "I10",
                 at,
-                format!("somebody was registered as `{login}` before"),
+                format!("a user was registered as `{login}` before"),
             );
         }
         let before = self.users.insert(e.user_id, User::registered(e));
@@ -304,7 +304,9 @@ impl Replay {
             let holder = task.assignee.map(|user| user.to_string());
             let holder = holder.unwrap_or_else(|| "nobody".to_owned());
             let number = task.assignment_no;
-            return Some(format!("the task was with {holder} by assignment {number}"));
+            return Some(format!(
+                "the task was assigned to {holder} by assignment {number}"
+            ));
         }
         let assignee = e.assignee_id;
         match self.users.get(&assignee) {
@@ -342,7 +344,7 @@ impl Replay {
         self.tasks.open = self.tasks.open.saturating_sub(1);
         self.owe(recorded, e.task_id, Caused::Completed(e.clone()));
         if holder != (Some(e.completed_by), e.assignment_no) {
-            let what = "the task was completed by somebody who did not hold it";
+            let what = "the task was completed by a user who was not its assignee";
             self.violates("I11", at, what);
         }
     }

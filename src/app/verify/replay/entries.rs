@@ -178,7 +178,7 @@ impl Replay {
         let task = self.tasks.known.get_mut(&said.task_id);
         let Some((task, books)) = task.zip(self.books.as_ref()) else {
             let what = if self.tasks.finished.contains_key(&said.task_id) {
-                "the settlement is not what the task's events say: it was settled before"
+                "the settlement contradicts the task's events: it was settled before"
             } else {
                 "the settled task was never completed"
             };
@@ -201,7 +201,7 @@ impl Replay {
         }
         if !wrong.is_empty() {
             let wrong = wrong.join(", ");
-            let what = format!("the settlement is not what the task's events say: {wrong}");
+            let what = format!("the settlement contradicts the task's events: {wrong}");
             self.violates("I12", at, what);
         }
         self.tasks.forget_if_finished(said.task_id);

@@ -104,7 +104,7 @@ impl Replay {
         }
         if !is_decided && attempt.number != number {
             let said = attempt.number;
-            let what = format!("attempt {said} follows where attempt {number} is the next");
+            let what = format!("the attempt is {said}, but the next one is {number}");
             self.violates("I9", at, what);
         }
     }

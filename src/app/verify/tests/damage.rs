@@ -175,7 +175,7 @@ fn bytes_beyond_the_head_are_a_note() {
     let findings = store.verify(true);
     assert!(findings.is_sound(), "{findings:#?}");
     assert!(
-        findings.notes[0].starts_with("14 bytes stand beyond the head"),
+        findings.notes[0].starts_with("14 bytes are after the head"),
         "{:?}",
         findings.notes
     );

@@ -87,7 +87,7 @@ fn it_is_a_finding_and_what_stands_behind_it_and_in_the_tables_is_still_checked(
     assert_eq!(broken(&findings), expected, "{findings:#?}");
     let (_, what, remedy) = the_decoding(&findings);
     assert!(
-        what.contains("mail.sent.v9") && what.contains("accounting, notifier cannot go on"),
+        what.contains("mail.sent.v9") && what.contains("accounting, notifier cannot continue"),
         "{what}"
     );
     assert!(remedy.contains("newer popug-cli"), "{remedy}");
@@ -139,7 +139,7 @@ fn where_the_state_index_stops_there_is_nothing_to_set_aside() {
     let findings = store.verify(true);
     let (place, what, remedy) = the_decoding(&findings);
     assert_eq!(place, format!("event {at}"));
-    assert!(what.contains("so that tracker cannot go on"), "{what}");
+    assert!(what.contains("so that tracker cannot continue"), "{what}");
     assert!(!remedy.contains("dlq"), "{remedy}");
 }
 

@@ -94,27 +94,27 @@ fn a_line_that_is_none_is_refused_by_column_and_told_what_to_do() {
         ),
         (
             "task list | less",
-            "column 11: `|` would be a word of another shell; this one has no pipes",
+            "column 11: `|` is not supported: this shell has no pipes",
             "`--out FILE` writes a file; quote it if it is a word",
         ),
         (
             "task list >x",
-            "column 11: `>` would be a word of another shell; this one has no redirection",
+            "column 11: `>` is not supported: this shell has no redirection",
             "`--out FILE` writes a file; quote it if it is a word",
         ),
         (
             "import users <x",
-            "column 14: `<` would be a word of another shell; this one has no redirection",
+            "column 14: `<` is not supported: this shell has no redirection",
             "commands that read take a FILE; quote it if it is a word",
         ),
         (
             "a ; b",
-            "column 3: `;` would be a word of another shell; this one has no lists of commands",
+            "column 3: `;` is not supported: this shell has no lists of commands",
             "give each command a line of its own; quote it if it is a word",
         ),
         (
             "a && b",
-            "column 3: `&` would be a word of another shell; this one has no jobs",
+            "column 3: `&` is not supported: this shell has no jobs",
             "give each command a line of its own; quote it if it is a word",
         ),
     ] {

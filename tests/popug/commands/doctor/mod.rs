@@ -274,7 +274,7 @@ fn an_unfinished_end_is_told_and_left_as_it_is() {
     let rows = examined(&world, 0);
     assert_eq!(
         detail(&rows, "tail", "warning"),
-        "0 whole events and 14 torn bytes stand beyond the head"
+        "0 whole events and 14 torn bytes are after the head"
     );
     assert_eq!(std::fs::read(&segment).expect("a segment"), torn);
 }

@@ -198,7 +198,7 @@ fn an_answer_that_gets_lost_says_what_was_done() {
     };
     let told = lost(&["task", "add", "x"]);
     assert!(
-        told.contains("task T-3 was created and handed to ")
+        told.contains("task T-3 was created and assigned to ")
             && told.contains("need not be repeated"),
         "{told}"
     );

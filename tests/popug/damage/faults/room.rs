@@ -122,7 +122,7 @@ fn assert_settled(world: &World, refused: &Output) -> usize {
     assert!(
         refused
             .stderr
-            .contains("hint: run the same command again to go on\n"),
+            .contains("hint: run the same command again to continue\n"),
         "{}",
         refused.stderr
     );

@@ -32,7 +32,7 @@ fn verified(world: &World, exit: i32) -> Value {
 fn is_sound(world: &World) {
     let found = verified(world, 0);
     assert!(
-        found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
+        found["sound"] == true && !found["notes"].to_string().contains("after the head"),
         "{found}"
     );
     world.does("mara", &["task", "add", "Life goes on"]);

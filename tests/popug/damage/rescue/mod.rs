@@ -262,7 +262,7 @@ impl Job {
             .expect(0, Any, Nothing)
             .json();
         assert!(
-            found["sound"] == true && !found["notes"].to_string().contains("beyond the head"),
+            found["sound"] == true && !found["notes"].to_string().contains("after the head"),
             "{found}"
         );
         world
