@@ -1,12 +1,12 @@
-//! popug-cli as a library: found a company, hand out a task, finish it, pay for it, show the books.
+//! popug-cli as a library: found a company, create and complete a task, close the date, show the books.
 //!
 //! ```sh
 //! cargo run --release --example library
 //! ```
 //!
-//! The command line is one caller of the use cases in [`popug_cli::app`]; this is another one. What
-//! a caller brings along is its own clock and dice ([`Environment`]), somebody to tell about
-//! warnings ([`Notices`]) and an identity. Everything else, locks and durability included, is the library's.
+//! The command line is one caller of the use cases in [`popug_cli::app`]; this is another one. A caller
+//! provides clock and dice ([`Environment`]), a receiver of warnings ([`Notices`]) and an identity. The
+//! library does everything else, including locks and durability.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A company's day from founding to payout, by the command line alone.
+# A company's day from founding to payout, on the command line.
 #
 # usage: examples/managers-day.sh [DIR]     popug-cli is on PATH
 #
-# Without DIR everything happens in a temporary directory that is gone afterwards. With one, the
-# store stays in DIR/store; running the script on it again changes nothing: every write has an
-# idempotency key, and closing and consuming are idempotent by nature.
+# Without DIR the script works in a temporary directory and removes it at its end. With DIR the store
+# stays in DIR/store, and running the script again changes nothing: every write has an idempotency
+# key, and `close` and `consume` are idempotent by nature.
 set -euo pipefail
 
 if [ $# -ge 1 ]; then
@@ -18,7 +18,7 @@ fi
 export POPUG_STORE=$directory/store POPUG_PASSWORD="correct parrot battery staple" POPUG_SEED=2026
 unset POPUG_TOKEN
 
-# A company that is founded under a pinned clock keeps to it: morning, evening, and after midnight.
+# A company that was founded under a pinned clock accepts it later: morning, evening, after midnight.
 morning=2026-11-20T06:00:00Z evening=2026-11-20T17:00:00Z after_midnight=2026-11-20T21:05:00Z
 today=2026-11-20
 as() { popug-cli --as "$@"; }

@@ -1,5 +1,5 @@
-//! Stores of other accounts: whoever gets nothing out of one is told whose it is, and root leaves no file in one that
-//! its owner could not write. Root alone can try that, with `setpriv` of util-linux.
+//! Stores of other accounts: an account without access is told who owns the store, and root leaves
+//! no file that the owner could not write. Only root can test this, with `setpriv` of util-linux.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn everything(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A store of another account, in a home that everybody may look into.
+/// A store of another account, in a home that all accounts may read.
 fn world_of_daemon() -> World {
     let world = World::new();
     world.does("mara", &["task", "add", "One"]);
@@ -73,7 +73,7 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
         &["shell"],
     ];
     for words in commands {
-        // A shell says it of its line.
+        // A shell reports it for its line.
         let stdin = if words == ["shell"] {
             "task list\n"
         } else {
@@ -100,7 +100,7 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
         .anonymous(&["login", "ada"])
         .env("POPUG_PASSWORD", PASSWORD);
     login.expect(5, Nothing, Any);
-    // What makes no file there is open to root.
+    // Commands that make no file there are open to root.
     world
         .call("ada", &["verify", "--deep"])
         .expect(0, Any, Nothing);
@@ -182,7 +182,7 @@ fn files_that_root_left_in_a_store_are_named_with_the_way_to_give_them_back() {
         world.store().display()
     );
     assert!(output.stderr.ends_with(&hint), "{}", output.stderr);
-    // Outside of the store it is another file that is spoken of.
+    // Outside of the store the message names the other file.
     std::fs::set_permissions(&head, PermissionsExt::from_mode(0o600)).expect("opened");
     let closed = world.home().join("closed");
     std::fs::create_dir(&closed).expect("a directory");

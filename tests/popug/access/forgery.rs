@@ -1,10 +1,10 @@
-//! Names, titles and reasons that try to be more than text: to repaint a terminal, to be a header of
-//! a mail, a line of a journal, a formula, or a path.
+//! Names, titles and reasons that try to be more than text: to repaint a terminal, or to become a
+//! header of a mail, a line of a journal, a formula, or a path.
 
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{REPORTS, World};
 
-/// Colours, a bell, a C1 control, the order of letters turned round, a letter that is not seen.
+/// Colours, a bell, a C1 control, reversed letters, and an invisible letter.
 const NASTY: &str = "n\u{1b}c\u{7}\u{9b}31m\u{202e}\u{200b}\u{e0041}";
 const FORGING: [char; 6] = [
     '\u{1b}',
@@ -189,7 +189,7 @@ fn a_journal_has_the_lines_of_its_entries_and_no_other() {
             journal.contains("2020-01-01 forged"),
         );
         assert_eq!((all, forged), (entries + balances, false), "{journal}");
-        // A comment of hledger begins with the one semicolon that we wrote.
+        // A comment of hledger begins with the one semicolon that the program wrote.
         let comments = |line: &str| line.matches(';').count();
         assert!(
             dialect != "hledger" || journal.lines().all(|line| comments(line) <= 1),

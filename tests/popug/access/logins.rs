@@ -1,4 +1,4 @@
-//! Passwords and tokens as whoever guesses, steals or keeps them meets them.
+//! Passwords and tokens, for people who guess, steal or keep them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn login<'w>(world: &'w World, who: &str, password: &str) -> Call<'w> {
         .env("POPUG_PASSWORD", password)
 }
 
-/// Wrong passwords in a row as the store has counted them.
+/// The numbers of wrong passwords in a row in the store.
 fn counted(world: &World) -> Vec<u64> {
     let text = std::fs::read_to_string(world.store().join("auth/attempts.json")).expect("counts");
     let counts: Value = serde_json::from_str(&text).expect("JSON");
@@ -25,7 +25,7 @@ fn counted(world: &World) -> Vec<u64> {
         .collect()
 }
 
-/// The seconds that a refusal tells to wait.
+/// The number of seconds to wait in a refusal.
 fn told_to_wait(error: &Value) -> u64 {
     let message = error["message"].as_str().expect("words");
     let (_, rest) = message
@@ -116,7 +116,7 @@ fn act_as_counts_like_a_login_and_tokens_and_others_are_not_slowed_down() {
 
 #[test]
 fn a_login_that_nobody_has_takes_as_long_as_one_with_a_wrong_password() {
-    // A busy machine may slow one of them down, hardly the same one again and again.
+    // A busy machine may slow one of them down, but hardly the same one every time.
     let attempts: Vec<_> = (0..4)
         .map(|_| slowest_against_fastest())
         .take_while(|ratio| *ratio > 2.0)
@@ -124,7 +124,8 @@ fn a_login_that_nobody_has_takes_as_long_as_one_with_a_wrong_password() {
     assert!(attempts.len() < 4, "{attempts:?}");
 }
 
-/// How much longer one of three logins takes that all end alike: wrong password, no such login, no password.
+/// The ratio of the slowest to the fastest of three failing logins: wrong password, no such login,
+/// no password.
 fn slowest_against_fastest() -> f64 {
     let world = World::new();
     let fastest = |who: &str| {
@@ -301,7 +302,7 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     world
         .anonymous(&["whoami"])
         .expect(5, Nothing, Has("you are not logged in"));
-    // One that lets nobody act is in the way as well.
+    // An invalid token takes precedence too.
     let broken = world
         .anonymous(&["login", "mara"])
         .env("POPUG_TOKEN", "popug_token_x")

@@ -1,4 +1,4 @@
-//! Who may read what the program writes, whatever the umask of whoever started it.
+//! The modes of the files that the program writes, with any umask.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ fn mode(path: &Path) -> u32 {
         & 0o777
 }
 
-/// Every path below `directory` with its mode. What goes while it is looked at is left out.
+/// Every path below `directory` with its mode. Files that are removed meanwhile are left out.
 fn note_modes(directory: &Path, found: &mut BTreeMap<String, u32>) {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;

@@ -1,5 +1,5 @@
-//! Who may do what: every role tries everything. Whoever lacks the right gets exit 5, is shown
-//! nothing and changes nothing.
+//! Rights: every role tries every command. A caller without the right gets exit 5, sees nothing and
+//! changes nothing.
 
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PEOPLE, REPORTS, World, last_error};
@@ -82,7 +82,7 @@ fn every_role_may_do_what_the_table_says_and_nothing_else() {
     world.does("ada", &["task", "add", "Something to see"]);
     world.does("ada", &["consume"]);
     for (allowed, words) in TABLE {
-        // Two of a role would tell the same.
+        // One person of each role is enough.
         for (login, role) in PEOPLE.into_iter().filter(|(login, _)| *login != "dan") {
             if allowed.contains(letter(role)) {
                 world.call(login, words).expect(0, Any, Any);

@@ -1,5 +1,5 @@
-//! One company is led through everything that touches a secret, loudly and with mistakes; then all
-//! that was said and all that lies on the disk is searched for it.
+//! One company uses every secret, verbosely and with mistakes; then all output and all files are
+//! searched for the secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ const FIRST: &str = "correct-horse-battery";
 const SECOND: &str = "staple-of-the-second";
 const SMTP: &str = "mail-server-password";
 
-/// Everything that was shown.
+/// All output.
 struct Heard {
     world: World,
     text: String,
@@ -59,7 +59,7 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
     let init: Vec<&str> = INIT.into_iter().chain(["--password-stdin"]).collect();
     heard.run(&init, 0, &[], FIRST);
     heard.run(&["login", "ada"], 0, &[("POPUG_PASSWORD", FIRST)], "");
-    // What is asked for is printed once, and not kept here.
+    // A requested secret is printed once, and not collected here.
     let shown = heard
         .world
         .anonymous(&["token", "issue", "ada"])

@@ -1,8 +1,9 @@
-//! People who share the store's account through `sudo`, each from a Unix account of their own: a session belongs to the
-//! person who called.
+//! People who share the store's account through `sudo`, each from a Unix account of their own: a
+//! session belongs to the person who called.
 //!
-//! Root runs this with the real `sudo` and accounts that exist in a mount namespace only. Where that may not be made, as
-//! by anybody else, the program is told who called in the way in which `sudo` tells it.
+//! Root runs this with the real `sudo` and accounts that exist only in a mount namespace. If there
+//! can be no namespace, as for other users, the program gets its caller in the environment, as from
+//! `sudo`.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::helpers::harness::Text::Any;
 use crate::helpers::harness::{Output, PASSWORD, World, copy};
 use crate::helpers::settings::library_path;
 
-/// Accounts of the machine: the one that the store belongs to, and two people.
+/// Accounts of the machine: the owner of the store, and two people.
 const STORE: u32 = 61_111;
 const ANNA: u32 = 61_112;
 const DIMA: u32 = 61_113;
@@ -30,7 +31,7 @@ exec setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
 /// A machine with a store that several people use.
 struct Machine {
     world: World,
-    /// What people who are not root get at; `None` where accounts cannot be added.
+    /// The directory for people who are not root; `None` if accounts cannot be added.
     public: Option<tempfile::TempDir>,
 }
 
@@ -51,7 +52,7 @@ impl Machine {
         self.by_with(caller, words, "")
     }
 
-    /// The same, with `SUDO_UID` set to something beforehand.
+    /// The same, with `SUDO_UID` set to a value beforehand.
     fn by_with(&self, caller: u32, words: &[&str], sudo_uid: &str) -> Output {
         let Some(public) = &self.public else {
             let call = self.world.anonymous(words).env("POPUG_PASSWORD", PASSWORD);
@@ -228,7 +229,7 @@ fn people_who_share_an_account_through_sudo_have_a_session_each() {
     logs_in(&machine.by(DIMA, &["login", "mara"]));
     acts_as(&whoami(ANNA), "ada");
     acts_as(&whoami(DIMA), "mara");
-    // Nobody takes the place of somebody else by what they tell sudo.
+    // The words that people pass to sudo give them no other identity.
     if machine.public.is_some() {
         acts_as(
             &machine.by_with(DIMA, &["whoami"], &ANNA.to_string()),
@@ -238,7 +239,7 @@ fn people_who_share_an_account_through_sudo_have_a_session_each() {
     machine.by(DIMA, &["logout"]);
     acts_as(&whoami(ANNA), "ada");
     is_nobody(&whoami(DIMA));
-    // The account's own session is nobody else's either.
+    // The account's own session is separate too.
     logs_in(&machine.by_itself(&["login", "mara"]));
     acts_as(&machine.by_itself(&["whoami"]), "mara");
     acts_as(&whoami(ANNA), "ada");

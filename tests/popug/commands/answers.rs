@@ -1,10 +1,10 @@
-//! Single objects, shown or as what a command did: their members in the order of the contract, and every format that
-//! lists have.
+//! Single objects, as answers or outcomes of commands: their members in the order of the contract,
+//! in every list format.
 
 use crate::helpers::harness::Text::{Any, Has, Is, Nothing};
 use crate::helpers::harness::World;
 
-/// The names of an object's members in the order in which they are written. Objects within are passed over.
+/// The names of an object's members in their order, without those of inner objects.
 fn members(object: &str) -> Vec<&str> {
     let (mut names, mut depth, mut from) = (Vec::new(), 0, None);
     for (at, byte) in object.bytes().enumerate() {

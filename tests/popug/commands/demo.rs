@@ -1,4 +1,4 @@
-//! The demo: the same company for the same seed, and nothing left behind when it is stopped.
+//! The demo: the same company for the same seed, and no files left after it was stopped.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,8 @@ use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::World;
 
-/// The reports of a demo, without its last lines, which tell how long it took and where it is.
+/// The reports of a demo, without its last lines, which contain the time that it took and its
+/// place.
 fn shown(world: &World, dir: &str, now: &str, seed: &str) -> String {
     let words = [
         "demo",

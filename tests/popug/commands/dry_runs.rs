@@ -1,5 +1,5 @@
-//! Dry runs: what `-n` prints is what the same command then appends, byte for byte, and neither
-//! the log nor the tables hear of it.
+//! Dry runs: the printed events are those that the same command then appends, byte for byte, and
+//! neither the log nor the tables change.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -23,7 +23,7 @@ fn checkpoints(world: &World) -> Value {
     world.json("ada", &["status"])["consumers"].clone()
 }
 
-/// What `-n` prints. It changes no file of the log and brings no consumer beyond it.
+/// The output of `-n`, which changes no file of the log and brings no consumer beyond it.
 fn shown(world: &World, login: &str, words: &[&str]) -> String {
     let before = log_files(world);
     let output = world
@@ -45,7 +45,7 @@ fn shown(world: &World, login: &str, words: &[&str]) -> String {
     output.stdout
 }
 
-/// Shows it and does it; the events that both agree on.
+/// Runs the command with `-n` and without. Returns the events, which must be equal.
 fn shown_and_done(world: &World, login: &str, words: &[&str]) -> String {
     let shown = shown(world, login, words);
     let before = world.log_bytes().len();
@@ -65,7 +65,7 @@ fn types(lines: &str) -> Vec<String> {
         .collect()
 }
 
-/// Who holds the first of the open tasks.
+/// The assignee of the first open task.
 fn holder(world: &World) -> String {
     world.rows("mara", &["task", "list"])[0]["assignee"]
         .as_str()
@@ -134,7 +134,7 @@ fn every_command_appends_what_its_dry_run_showed() {
             "{words:?}"
         );
     }
-    // What changes nothing and what is replayed shows nothing.
+    // A command that changes nothing, or is replayed, prints nothing.
     assert_eq!(
         shown_and_done(
             &world,
@@ -429,7 +429,7 @@ fn a_dry_run_lets_go_of_its_locks_before_it_prints() {
         fifo.to_str().expect("UTF-8"),
     ];
     let mut waiting = world.call("mara", &words).spawn();
-    // It waits for somebody to open the pipe, and nobody has to wait for it.
+    // It waits for a reader of the pipe, and no other command waits for it.
     for title in ["One", "Two"] {
         world
             .call("mara", &["task", "add", title, "--lock-wait", "5s"])

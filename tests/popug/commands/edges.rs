@@ -1,4 +1,4 @@
-//! What people and scripts do at the edges: dates without data, odd paths, other spellings.
+//! People and scripts at the edges: dates without data, odd paths, other spellings.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -195,7 +195,7 @@ fn a_clock_that_is_behind_is_heard_after_what_does_not_exist_and_what_is_not_all
     assert_eq!(add["hints"], consume["hints"]);
 }
 
-/// The event that the hint of a refusal says to go back to.
+/// The event that the hint of a refusal names for a restore.
 fn told_to_go_back_to(error: &Value) -> Option<String> {
     let hint = error["hints"][0].as_str().expect("a hint");
     let (_, rest) = hint.split_once("--to-sequence ")?;
@@ -391,7 +391,7 @@ fn tables_of_another_version_are_no_damage_and_told_as_what_they_are() {
 fn a_key_knows_a_command_in_any_spelling() {
     let world = World::new();
     let add = |words: &[&str]| -> Value {
-        // How the title was read is told on stderr.
+        // A note on stderr says how the title was read.
         let output = world.call("ada", words).expect(0, Any, Any);
         serde_json::from_str(&output.stdout).expect("one object")
     };

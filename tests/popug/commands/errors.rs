@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{Call, INIT, PASSWORD, World, last_error};
 
-/// Command lines with exit code and stderr, as one text. Places and ids that differ from run to
-/// run are named.
+/// Command lines with exit code and stderr, as one text. Varying places and ids are replaced by
+/// names.
 struct Transcript {
     text: String,
     places: Vec<(String, &'static str)>,

@@ -1,4 +1,4 @@
-//! Consumers that stay: they follow the log and stop cleanly when told to.
+//! Consumers with `--follow`: they follow the log and stop cleanly at a signal.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::model::books::Books;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks again until it is so.
+/// Asks again until `is_so`.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

@@ -1,4 +1,4 @@
-//! What the program says about itself: the help of every command, as a snapshot.
+//! The help of every command, as a snapshot.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Files as people have them: from spreadsheets, from Jira, with quotes gone wrong, week by week.
+//! Files from real life: from spreadsheets, from Jira, with wrong quotes, week by week.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn import(world: &World, words: &[&str], file: &[u8]) -> crate::helpers::harness
         .run()
 }
 
-/// It is refused with all of these words, and nothing is appended.
+/// The import is refused with all of these words, and nothing is appended.
 fn assert_refused(world: &World, words: &[&str], file: &[u8], told: &[&str]) {
     let before = world.log_bytes();
     let output = import(world, words, file);
@@ -113,8 +113,9 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         .collect()
 }
 
-/// What Excel saves as "Unicode Text" (tabs, UTF-16) and, where the comma is a decimal separator, as
-/// "CSV UTF-8" (a mark and semicolons); with two columns that were once used and an emptied row.
+/// The files that Excel saves as "Unicode Text" (tabs, UTF-16) and, if the comma is the decimal
+/// separator, as "CSV UTF-8" (a mark and semicolons); with two columns that were once used and an
+/// emptied row.
 #[test]
 fn people_are_imported_from_what_excel_saves() {
     let sheet = |login: &str| {
@@ -242,7 +243,7 @@ fn all_faults_of_a_row_are_told_at_once_with_the_line_it_begins_in() {
     );
 }
 
-/// Two days of a week: a task is done, and its date is closed by a row.
+/// Two days of a week: a task is completed, and a row closes its date.
 fn week(day: u32) -> String {
     let at = |day: u32, time: &str| format!("2026-03-{day:02}T{time}Z");
     let (morning, noon, night) = (
@@ -253,7 +254,7 @@ fn week(day: u32) -> String {
     format!("{morning},create,T{day},Task {day}\n{noon},complete,T{day},\n{night},close,,\n")
 }
 
-/// When the history is imported. Tokens are judged by the machine's own clock.
+/// The time of the import. Tokens are judged by the machine's own clock.
 const LATER: &str = "2026-04-20T10:00:00Z";
 
 const HISTORY: &str = "at,action,key,title\n";
@@ -312,7 +313,7 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
             before + 1
         ),
         " are lost there: `consume` makes entries and mails anew".to_owned(),
-        // The way out is told once.
+        // The way out is explained once.
         format!(
             "line 6, column at: 2026-03-10T12:00:00.000000Z is earlier than event {}\n",
             before + 1
@@ -321,7 +322,7 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
     ];
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     assert_refused(&world, &["activity"], both.as_bytes(), &told);
-    // The way out leads there.
+    // The way out works.
     world.does("ada", &["backup", "copy"]);
     let other = world.home().join("other");
     let restore = [

@@ -1,4 +1,4 @@
-//! Idempotency keys: what was done once is done once.
+//! Idempotency keys: a repeated command is carried out once.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn the_same_key_and_content_give_the_first_result_again() {
     again["replayed"] = json!(false);
     assert_eq!(first, again);
     assert!(world.log_bytes() == before);
-    // A lost index does not make anybody forget.
+    // Keys survive the loss of the index.
     std::fs::remove_file(world.store().join("state.sqlite")).expect("removed");
     assert_eq!(world.json("mara", &add)["number"], first["number"]);
     assert!(world.log_bytes() == before);

@@ -1,4 +1,5 @@
-//! Stores under names that mean something to a shell, a URI or SQL, and under very long ones: everything works there.
+//! Stores whose names have a meaning for a shell, a URI or SQL, and very long names: everything
+//! works there.
 
 use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{INIT, PASSWORD, World};

@@ -1,4 +1,4 @@
-//! Parquet files as others read them: every column of an export is filtered, sorted and joined by pyarrow.
+//! Parquet files in other programs: pyarrow filters, sorts and joins by every column of an export.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Exit codes, the order of refusals, and what stands between a caller and the store.
+//! Exit codes, the order of refusals, and the checks between a caller and the store.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -101,7 +101,7 @@ fn refusals_come_in_their_order() {
     let other = if assignee == "dora" { "walt" } else { "dora" };
     world.does(&assignee, &["task", "complete", "1"]);
     let bad = "bad [title]";
-    // A known key stands before everything else.
+    // A known key comes before everything else.
     world.refused(
         other,
         &["user", "set-role", "nobody", "plumber", "--key", "used"],

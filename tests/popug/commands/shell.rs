@@ -1,4 +1,5 @@
-//! The shell as a script: many lines in one process do what many processes do, and the first that fails ends it.
+//! The shell as a script: many lines in one process do the same as many processes, and the first
+//! failing line ends it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ fn what_is_no_line_is_refused_by_column_before_anything_is_run() {
     let before = world.log_bytes();
     for (line, wanted) in [
         ("task add Ada's", "column 13: the quote ' is never closed"),
-        ("task list | less", "this one has no pipes"),
+        ("task list | less", "this shell has no pipes"),
         ("task list > x", "`--out FILE` writes a file"),
         ("task add a\0b", "column 11: U+0000 (NUL)"),
         ("task add x\\", "nothing follows the backslash"),
@@ -348,9 +349,9 @@ fn between_two_lines_nothing_is_open_and_others_consume() {
             "report trial-balance\nreport balances --user ada\nreport negative\nuser show cron\n",
         );
         assert!(balances.starts_with('{'), "{balances}");
-        // A service has no account, so this is the answer of the last line.
+        // A service user has no account, so this is the answer of the last line.
         while !asks("").contains("cron Popug") {}
-        // It has answered, and is about to let go.
+        // It has answered, and is about to release the files.
         let began = Instant::now();
         loop {
             let open = open_files(&shell, &world.store());

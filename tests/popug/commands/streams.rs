@@ -1,4 +1,4 @@
-//! Pipes, formats, locales and environments: what a shell and a cron job rely on.
+//! Pipes, formats, locales and environments, as shells and cron jobs need them.
 
 use std::io::Read;
 use std::process::Stdio;

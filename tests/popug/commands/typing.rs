@@ -1,4 +1,4 @@
-//! The shell at a terminal: what somebody sees who types into it. The terminal is tmux.
+//! The shell at a terminal, as a user sees it. The terminal is tmux.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use crate::helpers::harness::{Call, PASSWORD, World};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const SETTINGS: &str = "set -sg escape-time 0\n";
-/// Says how the program ended, which a terminal does not. Ctrl-C is for the program alone.
+/// Prints how the program ended, which a terminal does not show. Ctrl-C is for the program alone.
 const AROUND: &str = r#"trap : INT; "$@"; echo "[ended with $?]"; sleep 600"#;
 const PROMPT: &str = "UberPopug Inc.:ada> ";
 
@@ -56,7 +56,7 @@ impl Terminal {
         self.does(&["send-keys", key]);
     }
 
-    /// Types a line and ends it when it is to be seen, so that the next prompt is a new one.
+    /// Types a line and ends it when it is visible, so that the next prompt is a new one.
     fn enters(&self, line: &str) {
         self.types(line);
         self.shows(line, |screen| {
@@ -73,7 +73,7 @@ impl Terminal {
         self.does(&["capture-pane", "-p"])
     }
 
-    /// Waits until the screen is so.
+    /// Waits until the screen `is_so`.
     fn shows(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
         loop {
@@ -100,13 +100,13 @@ impl Terminal {
         });
     }
 
-    /// Empties the line. What is typed before the next prompt may be lost, as in every editor of lines.
+    /// Empties the line. Words typed before the next prompt may be lost, as in every line editor.
     fn starts_over(&self) {
         self.presses("C-c");
         self.ends_with(PROMPT);
     }
 
-    /// Answers a question for a password once nothing that is typed is shown.
+    /// Answers a question for a password as soon as typed text is hidden.
     fn answers(&self, question: &str, password: &str) {
         self.has(question);
         let tty = self.ask("#{pane_tty}");
@@ -125,7 +125,7 @@ impl Terminal {
             .to_owned()
     }
 
-    /// Waits for the end of the program: its exit code, or 128 and the signal.
+    /// Waits for the end of the program. Returns its exit code, or 128 and the signal.
     fn ended(&self) -> i32 {
         let screen = self.has("[ended with ");
         let (_, rest) = screen

@@ -149,7 +149,7 @@ fn a_store_is_no_place_for_a_backup() {
     back_up(&world, "backup");
     let (home, store) = (world.home(), world.store());
     std::fs::write(store.join("backup.lock"), "").expect("written");
-    // A backup in whose place a store grew.
+    // A store in the place of a backup.
     copy(&home.join("backup"), &home.join("in place"));
     copy(&store.join("auth"), &home.join("in place/auth"));
     std::fs::copy(store.join("log/head"), home.join("in place/log/head")).expect("copied");
@@ -267,7 +267,7 @@ fn a_first_backup_that_was_killed_early_is_completed_by_the_next() {
         Some(world.log_bytes().len() as u64)
     );
     restore(&world, &["backup", "-C", "new"]);
-    // Nothing was there yet but the lock.
+    // Only the lock was there yet.
     std::fs::create_dir(world.home().join("begun")).expect("created");
     std::fs::write(world.home().join("begun/backup.lock"), "").expect("written");
     back_up(&world, "begun");
@@ -280,7 +280,7 @@ fn a_backup_that_is_not_the_past_of_the_log_is_refused_and_kept() {
     add_tasks(&world, 1, "Here");
     back_up(&world, "backup");
     let kept = bytes_in(&world.home().join("backup/log"));
-    // A log that went on in another way, and one that ends earlier.
+    // A log that continued in another way, and one that ends earlier.
     add_tasks(&other, 3, "There");
     for elsewhere in [&other, &past] {
         copy(

@@ -1,5 +1,4 @@
-//! Backups that somebody edited, or that were spoilt: whatever stands in them, it is told as damage,
-//! and nothing is built of it.
+//! Edited or damaged backups: every fault is reported as damage, and nothing is restored from them.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +12,7 @@ use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy, last_error};
 use crate::helpers::stores::{back_up, busy_world, bytes_in, restore, segments};
 
-/// What becomes of the line with this number, its hash apart.
+/// The new text of the line with this number, without its hash.
 type EditLine = dyn Fn(usize, &str) -> String;
 
 fn sha(bytes: &[u8]) -> String {
@@ -62,7 +61,7 @@ fn is_refused(world: &World, words: &[&str], what: &str) {
     );
 }
 
-/// Edits the lines of a backup in one segment, hashes the chain anew and corrects the manifest.
+/// Edits the lines of a backup in one segment, hashes the chain again and corrects the manifest.
 fn rewrite(world: &World, edit: &EditLine) {
     let path = &segments(&world.home().join("backup/log"))[0];
     let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
@@ -207,7 +206,7 @@ fn secrets_that_let_nobody_in_are_damage() {
     is_refused(&world, &["restore", "backup", "-C", "new"], name);
 }
 
-/// Puts something that is no file in the place of one.
+/// Replaces a file by another kind of file.
 fn replace(path: &Path, make: &[&str]) {
     std::fs::rename(path, path.with_extension("moved")).expect("moved");
     let (program, words) = make.split_first().expect("a program");

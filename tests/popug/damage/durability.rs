@@ -1,10 +1,10 @@
-//! What is on the disk when a command says that it is done: every call that writes, names, moves or
-//! removes is watched, and what was not synced since is told.
+//! The disk at the end of a command: every call that writes, names, moves or removes is watched,
+//! and unsynced changes are reported.
 //!
 //! What must hold: nothing is moved into its place before its bytes and names are on the disk;
-//! nothing is replaced or cut before all that was done earlier is, so that what is to be kept of it
-//! comes first; when the command ends no byte and no name is left unsynced, but of files that are made anew from the
-//! log. Needs `strace`.
+//! nothing is replaced or cut before all earlier changes are, so that kept copies come first; when
+//! the command ends, no byte and no name is unsynced, except those of files that can be rebuilt
+//! from the log. Needs `strace`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ use crate::helpers::strace::calls;
 const CALLS: &str = "trace=openat,mkdir,mkdirat,write,pwrite64,writev,ftruncate,copy_file_range,sendfile,fsync,\
                      fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir";
 
-/// What a crash would take away.
+/// The changes that a crash would take away.
 #[derive(Default)]
 struct Watched {
     home: PathBuf,
-    /// What there is, so that one can tell a file that is created.
+    /// The existing paths, so that a created file can be recognised.
     there: BTreeSet<PathBuf>,
     unsynced_bytes: BTreeSet<PathBuf>,
     unsynced_names: BTreeSet<PathBuf>,
     /// Moved before they were on the disk.
     too_early: Vec<String>,
     moved: BTreeSet<PathBuf>,
-    /// Directories that are reached by their descriptor, and what they are called now.
+    /// Directories that are used through their descriptor, with their present names.
     held: BTreeMap<String, PathBuf>,
 }
 
-/// Tables, indexes and whom a lock belongs to.
+/// Tables, indexes and the names of lock holders.
 fn can_be_lost(path: &Path) -> bool {
     let name = path
         .file_name()
@@ -68,7 +68,8 @@ impl Watched {
         }
     }
 
-    /// Paths that a call names in quotes, each behind the directory it is relative to, if that is told.
+    /// The paths in quotes in a call, each below the directory to which it is relative, if the call
+    /// names one.
     fn named(&self, call: &str) -> Vec<PathBuf> {
         let parts: Vec<_> = call.split('"').collect();
         let directory =
@@ -83,8 +84,8 @@ impl Watched {
         path.starts_with(&self.home) && path != self.home.join("trace")
     }
 
-    /// Remembers a directory that is opened, and gives the call with every path that begins with a descriptor as the
-    /// path that it is.
+    /// Remembers a directory that is opened. Returns the call with real paths instead of those that
+    /// begin with a descriptor.
     fn expanded(&mut self, call: &str) -> String {
         let mut parts: Vec<_> = call.split("\"/proc/self/fd/").map(str::to_owned).collect();
         for part in &mut parts[1..] {
@@ -107,7 +108,7 @@ impl Watched {
         parts.concat()
     }
 
-    /// Takes in a call that succeeded, as strace writes it.
+    /// Adds a call that succeeded, as strace writes it.
     fn saw(&mut self, call: &str) {
         let (name, arguments) = call.split_once('(').expect("a call");
         let opened = between(arguments, "<", ">")
@@ -124,7 +125,7 @@ impl Watched {
                 self.moved(&paths[0], &to, call);
             }
             "unlink" | "unlinkat" | "rmdir" => self.removed(&self.named(call).remove(0)),
-            // Whoever waits for the writer lock is told this; nothing else is behind the two slots.
+            // Only the name of the lock holder stands after the two slots.
             "pwrite64" if opened.ends_with("log/head") && arguments.contains(", 8192)") => {}
             "ftruncate" => self.cut(&opened, call),
             _ if self.is_ours(&opened) => drop(self.unsynced_bytes.insert(opened)),
@@ -149,7 +150,7 @@ impl Watched {
         self.unsynced_names
             .retain(|name| name == path || !name.starts_with(path));
         self.there.remove(path);
-        // What never was on the disk cannot come back.
+        // A name that never was on the disk cannot come back.
         if self.is_ours(path) && !self.unsynced_names.remove(path) {
             self.unsynced_names.insert(path.to_owned());
         }
@@ -201,7 +202,7 @@ impl Watched {
         }
     }
 
-    /// Nothing that `matters` may be unsynced at this call.
+    /// No file that `matters` may be unsynced at this call.
     fn check_early(&mut self, call: &str, matters: impl Fn(&Path, bool) -> bool) {
         let bytes = self
             .unsynced_bytes
@@ -216,7 +217,7 @@ impl Watched {
         self.too_early.extend(told.collect::<Vec<_>>());
     }
 
-    /// What is wrong at the end.
+    /// The faults at the end.
     fn told(&self) -> Vec<String> {
         let matters = |path: &&PathBuf| !can_be_lost(path) || self.moved.contains(*path);
         let (bytes, names) = (
@@ -234,7 +235,7 @@ impl Watched {
     }
 }
 
-/// Runs it and wants everything on the disk at its end.
+/// Runs a command and demands that everything is on the disk at its end.
 fn assert_durable(what: &str, world: &World, call: Call<'_>, least_moves: usize) {
     let trace = world.home().join("trace");
     let file = trace.to_str().expect("UTF-8");
@@ -332,7 +333,7 @@ fn a_day_is_on_the_disk_when_its_commands_end() {
     assert_durable("a write into a new segment", &world, add, 0);
     world.at("2026-03-03T08:00:00Z");
     assert_durable("close", &world, world.call("cron", &["close"]), 0);
-    // Letters of the day before are in the outbox.
+    // The mails of the day before are in the outbox.
     assert_durable("consume", &world, world.call("cron", &["consume"]), 1);
     assert!(world.store().join("outbox/2026-03-02").exists());
     for consumer in ["accounting", "analytics"] {

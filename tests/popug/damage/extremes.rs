@@ -1,5 +1,5 @@
-//! Logs that somebody forged with right hashes: whatever their events state, they are refused or
-//! followed, and the program never panics.
+//! Logs forged with right hashes: whatever values their events have, they are refused or applied,
+//! and the program never panics.
 
 use serde_json::Value;
 
@@ -113,7 +113,7 @@ const OFTEN: &str = "1000000000";
 
 type Forged = (&'static str, &'static [(&'static str, &'static str)]);
 
-/// The most and the least that is read.
+/// The largest and smallest values that are read.
 const AT_THE_BOUNDS: [Forged; 14] = [
     ("task.created.v2", &[("number", LARGE)]),
     ("task.assigned.v2", &[("assignment_no", OFTEN)]),

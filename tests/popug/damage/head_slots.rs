@@ -1,4 +1,5 @@
-//! A log whose head file lost a slot, or whose segments are no files: what commands make of it.
+//! A log whose head file lost a slot, or whose segments are not regular files, and how commands
+//! treat it.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +13,7 @@ use crate::helpers::stores::{back_up, busy_world, edit, log};
 
 const SLOT_BYTES: usize = 4096;
 
-/// Loses the slot that was written last. Numbers of fixed width are in the order of their text.
+/// Loses the slot that was written last. Numbers of fixed width sort like their text.
 fn lose_newer_slot(store: &Path) {
     edit(&store.join("log/head"), |head| {
         let slot = if head[..40] < head[SLOT_BYTES..SLOT_BYTES + 40] {
@@ -64,7 +65,7 @@ fn a_lost_slot_of_the_head_stops_nobody_and_hides_nothing() {
     }
 }
 
-/// What a crash does not do: the end of the log is damaged, and so is what told where it ends.
+/// A crash alone does not do this: both the end of the log and the head that names it are damaged.
 #[test]
 fn nothing_is_read_over_or_cut_where_the_head_and_the_end_are_damaged() {
     type Lose = fn(&Path);
@@ -165,7 +166,7 @@ fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
     ] {
         let world = world.twin();
         let segment = log(&world)[1].clone();
-        // A link leads to the very bytes.
+        // The target of the link has the very bytes.
         std::fs::rename(&segment, world.store().join("elsewhere.ndjson")).expect("moved");
         let (program, words) = make.split_first().expect("a program");
         assert!(deadline::status(Command::new(program).args(words).arg(&segment)).success());
@@ -204,7 +205,7 @@ fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
     }
 }
 
-/// What stands in the way of the head is not removed: nobody knows what it is.
+/// An unknown file in the place of the head is not removed.
 #[test]
 fn whoever_would_write_a_head_where_something_else_stands_is_told_to_move_it() {
     for make in ["mkdir", "mkfifo"] {

@@ -1,4 +1,4 @@
-//! Stores that are damaged, killed at, moved, restored, or written by an older program.
+//! Stores that are damaged, killed, moved, restored, or written by an older program.
 
 mod backup;
 mod crafted;

@@ -12,8 +12,8 @@ const GOLDEN: &str = concat!(
     "/tests/golden/v1/log/00000000000000000001.ndjson"
 );
 
-/// Makes of every `task.created.v2` the `task.created.v1` that it would have been: its jira id in
-/// front of the title. The chain is hashed anew; the head is lost.
+/// Turns every `task.created.v2` into the `task.created.v1` that it would have been, with its jira
+/// id in the title. The chain is hashed again; the head is lost.
 fn rewrite_as_v1(world: &World) {
     let mut previous = chain::NO_HASH.to_owned();
     let mut text = String::new();

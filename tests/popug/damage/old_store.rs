@@ -1,8 +1,9 @@
-//! A store that an older popug-cli made is opened, proved and worked in.
+//! A store that an older popug-cli made is opened, verified and used.
 //!
-//! `tests/golden/store.tar.gz` was written by the program of 2026-11: seven people, nine tasks, three
-//! days of which two are closed, pay mails, a correction, all tables, an API token of `cron` in the
-//! file `token`, and the answer of `report balances` in `balances.json`. It is never made anew.
+//! `tests/golden/store.tar.gz` was written by the program of 2026-11: seven people, nine tasks,
+//! three days (two of them closed), pay mails, a correction, all tables, an API token of `cron` in
+//! the file `token`, and the answer of `report balances` in `balances.json`. It is never made
+//! again.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Everything but the log and the secrets can be deleted and comes back the same.
+//! Everything but the log and the secrets can be deleted and is rebuilt the same.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ const REPORTS: [&[&str]; 14] = [
     &["tasks", "--user", "walt"],
 ];
 
-/// Every report as bytes, and the lists that come from the other files.
+/// Every report as bytes, and the lists from the other files.
 fn everything(world: &World) -> Vec<String> {
     let json = |words: &[&str]| world.answer("ada", &[words, &["-o", "json"]].concat());
     let reports = REPORTS

@@ -1,10 +1,10 @@
 //! Torture: a piece of a company's life is played undisturbed, then again on a copy of the same
 //! store while the commands are killed, at random moments and at named places, and repeated.
 //!
-//! What must hold: after every kill the log begins with everything that was acknowledged, each
-//! event where it was; after every repetition it is, byte for byte, the log of the undisturbed
-//! play; in the end all reports and mails are the same and `verify --deep` finds nothing.
-//! `scripts/torture` does this for as long as one likes.
+//! What must hold: after every kill the log begins with all acknowledged events, each in its place;
+//! after every repetition it is, byte for byte, the log of the undisturbed play; in the end all
+//! reports and mails are the same and `verify --deep` finds nothing. `scripts/torture` does this
+//! for any duration.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::helpers::play::{assert_same_answer, outcome};
 use crate::model::books::Books;
 
 const COMMANDS: usize = 6;
-/// How often each piece is played again.
+/// The number of disturbed plays of each piece.
 const REPETITIONS: usize = 3;
 
 #[derive(Default)]
@@ -112,7 +112,7 @@ impl Torture {
         }
     }
 
-    /// Half of the time where the fewest have died so far of all places that the step passed.
+    /// Half of the time the passed place with the fewest deaths so far.
     fn choose(&self, step: &Step, was_killed: bool, rng: &mut ChaCha20Rng) -> Death {
         let recovery = ["recovery.before_cut", "recovery.before_publish"];
         if step.passed.is_empty() || rng.random_range(0..4) == 0 {
@@ -159,7 +159,7 @@ fn entries_that_a_killed_accountant_did_not_publish_are_kept_before_anything_is_
     }
 }
 
-/// Somebody carries `words` out; then all of it is forgotten but its unpublished lines in the log.
+/// Carries `words` out, then removes all results but the unpublished lines in the log.
 fn die_unpublished(world: &World, login: &str, words: &[&str]) -> World {
     let dying = world.copied();
     dying.does(login, words);

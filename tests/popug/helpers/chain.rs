@@ -1,4 +1,4 @@
-//! The log read by an auditor: nothing but its lines and SHA-256.
+//! The log as an auditor reads it: only its lines and SHA-256.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -29,8 +29,8 @@ pub fn split(line: &str) -> (String, &str) {
     )
 }
 
-/// Dense sequences, unbroken hashes, whole batches, unique ids, one key a batch, times that never
-/// go back.
+/// Checks dense sequences, unbroken hashes, whole batches, unique ids, one key for each batch, and
+/// times that never decrease.
 pub fn check(lines: &[String]) {
     let mut previous = NO_HASH.to_owned();
     let (mut ids, mut keys) = (HashSet::new(), HashSet::new());

@@ -1,7 +1,7 @@
 //! Programs that tests start, and the only waits for them: none is longer than [`DEADLINE`].
 //!
-//! A program that still runs by then is killed, so that its streams end too and no test hangs;
-//! clippy.toml forbids every other wait.
+//! A program that runs longer is killed, so that its streams end too and no test hangs; clippy.toml
+//! forbids every other wait.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Longer than anything in this suite takes, the installation of its tools included.
+/// Longer than any step of this suite, the installation of its tools included.
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// A program that was started and not awaited yet. It is killed when it is dropped.
@@ -93,7 +93,7 @@ impl Child {
         }
     }
 
-    /// Waits for the end of the program and gives what it wrote to pipes that nobody took.
+    /// Waits for the end of the program. Returns its output on pipes that nobody took.
     pub fn output(mut self) -> Output {
         drop(self.stdin.take());
         let (stdout, stderr) = (
@@ -142,7 +142,7 @@ fn collected(stream: Option<Receiver<Vec<u8>>>) -> Vec<u8> {
     bytes.map_or_else(Vec::new, |bytes| bytes.expect("the stream ends"))
 }
 
-/// Runs a program to its end, without input, and gives all that it wrote.
+/// Runs a program to its end, without input. Returns its output.
 pub fn output(command: &mut Command) -> Output {
     command
         .stdin(Stdio::null())

@@ -14,13 +14,13 @@ const SIGKILL: i32 = 9;
 /// When to kill.
 #[derive(Clone, Debug)]
 pub enum Death {
-    /// So long after the start.
+    /// This long after the start.
     After(Duration),
     /// At a passing of a named place: `NAME` or `NAME:N`.
     At(String),
 }
 
-/// How a run ended that was to be killed.
+/// The end of a run that was to be killed.
 pub enum Ended {
     Killed,
     /// It was faster, or never passed the place.
@@ -65,12 +65,12 @@ fn name_of(place: &str) -> &str {
     place.split_once(':').map_or(place, |(name, _)| name)
 }
 
-/// How often whom death struck.
+/// The number of deaths by place.
 #[derive(Default)]
 pub struct Tally(Mutex<BTreeMap<String, u64>>);
 
 impl Tally {
-    /// Runs `call` and kills it. What `Call` says of where and when holds.
+    /// Runs `call` and kills it.
     pub fn kill(&self, call: Call<'_>, death: &Death) -> Ended {
         let (child, name) = match death {
             Death::At(place) => (call.env("POPUG_FAILPOINT", place).spawn(), name_of(place)),
@@ -99,7 +99,7 @@ impl Tally {
         }
     }
 
-    /// At any passing of a named place.
+    /// The number of deaths at any passing of a named place.
     pub fn deaths_at(&self, place: &str) -> u64 {
         self.0
             .lock()
@@ -117,7 +117,7 @@ impl Tally {
             .sum()
     }
 
-    /// One line for each place, and those of `meant` where nobody died.
+    /// One line for each place, and one for the places of `meant` without a death.
     pub fn lines(&self, meant: &[String]) -> String {
         let struck = self.0.lock().expect("no panic while it is held");
         let mut lines: Vec<_> = struck
@@ -134,7 +134,7 @@ impl Tally {
     }
 }
 
-/// Tells on a panic which round it was, and keeps its store.
+/// On a panic prints the round, and keeps its store.
 pub struct Seeded<'w> {
     pub seed: u64,
     pub world: &'w World,
@@ -158,7 +158,7 @@ impl Drop for Seeded<'_> {
     }
 }
 
-/// What `scripts/torture` asks for.
+/// The parameters from `scripts/torture`.
 pub struct Asked {
     pub seed: u64,
     pub duration: Duration,

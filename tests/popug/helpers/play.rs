@@ -1,5 +1,5 @@
-//! A small piece of a company's life, made up as it is played: what follows depends on what the
-//! dice of the store gave. Once played it can be played again, word by word.
+//! A small piece of a company's life, invented while it is played: later steps depend on the draws
+//! of the store. Once played it can be played again, word by word.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{Call, FOUNDED, World};
 
-/// Small, so that segments are begun all the time.
+/// Small, so that new segments are begun often.
 const SEGMENT_BYTES: &str = "9000";
 
 /// A command that was carried out.
@@ -21,12 +21,12 @@ pub struct Step {
     pub now: String,
     pub login: String,
     pub words: Vec<String>,
-    /// What it answered.
+    /// The answer of the command.
     pub stdout: String,
     pub took: Duration,
-    /// The bytes of the log when it was done.
+    /// The size of the log after the command.
     pub log_bytes: usize,
-    /// The places with a name that it passed, as `NAME:N`; none without the feature `failpoints`.
+    /// The named places that it passed, as `NAME:N`; none without the feature `failpoints`.
     pub passed: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct Play<'d> {
     pub steps: Vec<Step>,
     rng: ChaCha20Rng,
     now: Timestamp,
-    /// Where files to import are put.
+    /// The directory of files to import.
     desk: &'d Path,
 }
 
@@ -65,7 +65,7 @@ impl<'d> Play<'d> {
         }
     }
 
-    /// Some commands and, in the end, everything consumed.
+    /// Some commands, then a `consume`.
     pub fn go_on(&mut self, commands: usize) {
         for _ in 0..commands {
             self.wait(1, 90);
@@ -219,7 +219,7 @@ impl<'d> Play<'d> {
     }
 }
 
-/// Each line with how often it was there so far.
+/// Each line with the number of its earlier occurrences.
 pub fn numbered(lines: &str) -> Vec<String> {
     let mut counts = BTreeMap::new();
     let number = |line: &str| {
@@ -230,7 +230,7 @@ pub fn numbered(lines: &str) -> Vec<String> {
     lines.lines().map(number).collect()
 }
 
-/// Number and holder.
+/// Number and assignee.
 fn open_tasks(events: &[Value]) -> Vec<(String, String)> {
     let text = |event: &Value, name: &str| event["data"][name].as_str().expect("a text").to_owned();
     let mut logins = BTreeMap::new();
@@ -258,7 +258,7 @@ fn open_tasks(events: &[Value]) -> Vec<(String, String)> {
             _ => {}
         }
     }
-    // Whoever was registered on the way has no token.
+    // Users who were registered during the play have no token.
     let named = open
         .into_iter()
         .map(|(_, number, holder)| (number, logins[&holder].clone()));
@@ -292,7 +292,7 @@ fn uncorrected_entries(events: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// What a repeated command answers differs from the first answer in one word.
+/// The answer of a repeated command differs from the first answer in one word.
 pub fn assert_same_answer(step: &Step, stdout: &str) {
     if !step.has_key() {
         return;
@@ -306,7 +306,7 @@ pub fn assert_same_answer(step: &Step, stdout: &str) {
     assert_eq!(read(stdout), read(&step.stdout), "{:?}", step.words);
 }
 
-/// Everything that people and programs get to see in the end, by name.
+/// The final output for people and programs, by name.
 pub fn outcome(world: &World, steps: &[Step]) -> BTreeMap<String, Vec<u8>> {
     let last = steps.last().expect("it ends with consuming");
     let target = world.home().join("export");

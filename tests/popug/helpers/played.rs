@@ -1,4 +1,5 @@
-//! A company of six days, played once and copied for each test that needs one, and what its reports are compared with.
+//! A company of six days, played once and copied for each test that needs one, and the comparison
+//! of its reports.
 
 use std::sync::OnceLock;
 
@@ -15,7 +16,7 @@ use crate::model::reports::same_report;
 /// Where clocks go forward on Sunday, 8 March 2026, at 07:00 UTC.
 const SUMMER_ZONE: &str = "America/New_York";
 
-/// Six days of a company with everything that happens in one; its last day is not closed.
+/// Six days of a company with every kind of event; its last day is not closed.
 pub fn played() -> World {
     static TEMPLATE: OnceLock<World> = OnceLock::new();
     TEMPLATE.get_or_init(play).copied()
@@ -92,7 +93,8 @@ fn add_tasks(world: &World, day: usize) {
     }
 }
 
-/// Completes the open tasks whose number is a multiple of `each`, those of the deactivated aside.
+/// Completes the open tasks whose number is a multiple of `each`, except those of deactivated
+/// users.
 fn complete_some(world: &World, day: usize, each: u64) {
     for row in world.rows("mara", &["task", "list"]) {
         let (login, number) = (
@@ -105,7 +107,7 @@ fn complete_some(world: &World, day: usize, each: u64) {
     }
 }
 
-/// What else happens in a company.
+/// Other events of a company.
 fn happen(world: &World, day: usize) {
     match day {
         1 => world.answer("ada", &["user", "set-role", "olga", "manager"]),
@@ -120,7 +122,7 @@ fn happen(world: &World, day: usize) {
     };
 }
 
-/// Half of the latest fee and all of the latest reward of somebody are taken back.
+/// Reverses half of a user's latest fee and all of the latest reward.
 fn correct_something(world: &World, day: usize) {
     world.does("ada", &["consume", "accounting"]);
     let entries = world.rows("ada", &["report", "entries"]);

@@ -1,4 +1,4 @@
-//! What the suite is told by the environment that it was started in.
+//! The settings of the suite from its environment.
 
 #![expect(
     clippy::disallowed_methods,
@@ -13,7 +13,7 @@ pub fn library_path() -> Option<(&'static str, OsString)> {
     Some((name, std::env::var_os(name)?))
 }
 
-/// Whether files that tests compare are to be written anew.
+/// Whether the files that tests compare are to be rewritten.
 pub fn blesses() -> bool {
     std::env::var_os("POPUG_BLESS").is_some()
 }

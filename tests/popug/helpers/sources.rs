@@ -1,4 +1,4 @@
-//! The files of the project that the suite belongs to.
+//! The files of the project.
 
 use std::path::{Path, PathBuf};
 

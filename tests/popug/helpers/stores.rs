@@ -1,4 +1,4 @@
-//! Stores with a past, and the hands that back them up, restore them, and write into their files.
+//! Stores with a past, and helpers that back them up, restore them, and write into their files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::chain;
 use super::harness::Text::{Any, Has, Nothing};
 use super::harness::World;
 
-/// Segments of a batch or two.
+/// Segments of one or two batches.
 pub const SMALL_SEGMENTS: &str = "3000";
 
 pub const NEW_PASSWORD: &str = "a password of after the fire";
@@ -110,12 +110,12 @@ pub fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(path, bytes).expect("written");
 }
 
-/// With right checksums for whatever is written.
+/// Opens a file so that its pages get right checksums.
 pub fn open(path: &Path) -> rusqlite::Connection {
     checked_pages::open(path).expect("a database")
 }
 
-/// Another program writes an event about this task. Its sequence.
+/// Appends an event about this task as another program would. Returns its sequence.
 pub fn written_from_outside(
     world: &World,
     source: &str,

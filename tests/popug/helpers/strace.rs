@@ -1,8 +1,8 @@
-//! What `strace` saw.
+//! Parses the output of `strace`.
 
 use std::collections::BTreeMap;
 
-/// Whole calls in the order in which they ended, with a call that another thread interrupted put together.
+/// Whole calls in the order in which they ended; the parts of an interrupted call are joined.
 pub fn calls(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut whole = Vec::new();

@@ -1,5 +1,5 @@
-//! Many processes on one store: nothing lost, nothing doubled, and whoever waits in vain is told
-//! for whom.
+//! Many processes on one store: no event is lost or duplicated, and a process that waits in vain is
+//! told who holds the lock.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -63,7 +63,7 @@ fn eight_processes_lose_nothing_and_double_nothing() {
     assert!(world.rows("mara", &["task", "list"]).is_empty());
 }
 
-/// Whoever holds the task completes it; it may be handed to another meanwhile.
+/// The assignee completes the task, unless it is assigned to another user meanwhile.
 fn complete(world: &World, number: u64) {
     let number = number.to_string();
     loop {
@@ -279,7 +279,7 @@ fn a_held_writer_lock_is_exit_11_and_names_the_holder() {
             .contains("popug-cli task add"),
         "{error}"
     );
-    // Whoever only reads does not wait.
+    // Readers do not wait.
     world.does("mara", &["task", "list", "--lock-wait", "0s"]);
     drop(lock);
     world.does("mara", &["task", "add", "x"]);
@@ -314,7 +314,7 @@ fn a_held_consumer_lock_is_exit_11_and_names_the_holder() {
             "{error}"
         );
         if consumer != "notifier" {
-            // While new tables take the place of the live ones, nobody else is to have them open.
+            // While new tables replace the live ones, no other process may have them open.
             let rebuild = ["consume", consumer, "--rebuild", "--lock-wait", "50ms"];
             world.refused("ada", &rebuild, 11, "locked");
         }

@@ -1,8 +1,8 @@
-//! Many processes on one store for long: eight writers, two consumers, a reader, and somebody who
-//! lets the days pass and closes them, some of them killed on the way.
+//! Many processes on one store for a long time: eight writers, two consumers, a reader, and one
+//! that moves the clock on and closes the days; some of them are killed.
 //!
-//! What must hold: nobody waits in vain, reports balance at every moment, and in the end
-//! everything that was acknowledged is in the log exactly once, under the sequence that was told.
+//! What must hold: no process waits in vain, reports balance at every moment, and in the end all
+//! acknowledged events are in the log exactly once, under their acknowledged sequences.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ struct Crowd<'w> {
     now: AtomicI64,
     stop: AtomicBool,
     tally: Tally,
-    /// What was answered under each key.
+    /// The answer under each key.
     acknowledged: Mutex<BTreeMap<String, Value>>,
     reports: AtomicU64,
     days: AtomicU64,
@@ -63,7 +63,7 @@ impl<'w> Crowd<'w> {
             .env("POPUG_SEGMENT_BYTES", "200000")
     }
 
-    /// Carries it out, now and then with a kill; `None` if it was killed.
+    /// Carries a command out, sometimes with a kill; `None` if it was killed.
     fn does(&self, login: &str, words: &[&str], death: Option<Death>) -> Option<String> {
         loop {
             let (call, began) = (self.call(login, words), Instant::now());
@@ -123,7 +123,7 @@ impl<'w> Crowd<'w> {
             let death = (rng.random_range(0..5) == 0)
                 .then(|| Death::After(Duration::from_millis(rng.random_range(0..40))));
             let mut answer = self.does(login, &words, death.clone());
-            // Whoever was killed asks again, or never hears of it.
+            // A killed command is repeated, or its answer is never known.
             if answer.is_none() && death.is_some() && rng.random_range(0..2) == 0 {
                 answer = self.does(login, &words, None);
             }
@@ -222,7 +222,7 @@ impl<'w> Crowd<'w> {
     }
 }
 
-/// Lets the crowd into a new company for so long; what it did, under the names of [`FIGURES`].
+/// Runs the crowd on a new company for this time. Returns the numbers of [`FIGURES`].
 fn visit(seed: u64, duration: Duration) -> [u64; 5] {
     let world = World::new();
     let _told = Seeded {
@@ -265,7 +265,7 @@ fn visit(seed: u64, duration: Duration) -> [u64; 5] {
 }
 
 const FIGURES: [&str; 5] = ["acknowledged", "events", "days", "readings", "kills"];
-/// As long as the whole history of a company fits into the memory of whoever checks it.
+/// Short enough for the checks to hold the whole history of a company in memory.
 const VISIT_MAX: Duration = Duration::from_secs(120);
 
 #[test]

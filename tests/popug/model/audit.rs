@@ -1,4 +1,4 @@
-//! Reads every report of the product and holds it against what the model shows.
+//! Reads every report of the product and compares it with the model.
 
 use popug_cli::consumers::run::consume_analytics;
 use popug_cli::domain::event::Consumer;
@@ -117,7 +117,7 @@ impl Play {
         Ok(())
     }
 
-    /// What commands decide from.
+    /// The state from which commands are decided.
     fn compare_index(&self) -> Checked {
         let index = self
             .store

@@ -1,5 +1,5 @@
-//! What accounting ought to append: the entries that task events are owed, and the payouts of a
-//! date that is closed. Also how drafts become lines.
+//! The expected events of accounting: the entries that are owed for task events, and the payouts of
+//! a closed date. Also turns drafts into lines.
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -9,23 +9,23 @@ use super::calendar::written;
 use super::letters::ACCOUNTING;
 use super::rules::{Draft, Refusal, draft};
 
-/// How a batch is named and who is behind it.
+/// The author and the key of a batch.
 pub enum Hand<'a> {
     /// A command; its key, if one was given.
     User { id: &'a str, key: Option<&'a str> },
-    /// The closing user, and the key of the imported row that asks for it.
+    /// The closing user, and the key of the imported row that requests the close.
     Closer {
         id: &'a str,
         date: Date,
         row: Option<&'a str>,
     },
-    /// Accounting, in batches as it likes: each is named after the first event that caused it.
+    /// Accounting, in batches of any size: each is named after the first event that caused it.
     Accounting,
     /// As accounting.
     Notifier,
 }
 
-/// What is appended, and what ended it early.
+/// The appended events, and the reason of an early end.
 pub struct Appended {
     pub lines: Vec<Value>,
     pub ended: Option<Ended>,
@@ -40,7 +40,7 @@ pub enum Ended {
 }
 
 impl Books {
-    /// The lines that `drafts` make behind the head, as far as `found` does not decide by chance.
+    /// The lines of `drafts` after the head; random parts are taken from `found`.
     pub fn lines(
         &self,
         drafts: Vec<Draft>,
@@ -90,7 +90,7 @@ impl Books {
         lines
     }
 
-    /// An id that chance made, if nobody had it before.
+    /// A random id that no earlier event has.
     fn minted(&self, stated: Option<&Value>) -> Value {
         let id = stated
             .and_then(|line| line["id"].as_str())
@@ -105,14 +105,14 @@ impl Books {
         }
     }
 
-    /// Rules A1 and A2: what is owed, in the order of the causes, up to where accounting stops. None
-    /// of it is in these books yet.
+    /// Rules A1 and A2: the owed events, in the order of the causes, up to the event that stops
+    /// accounting. They are not in these books yet.
     pub fn reaction(&self, at: i64, found: &[Value]) -> Vec<Value> {
         let mut ahead = self.clone();
         let mut lines = Vec::new();
         for cause in self.postable() {
             let drafts = ahead.owed_to(&cause);
-            // Followed one by one, because each entry carries the balance after the one before.
+            // Applied one by one, because each entry carries the balance after the one before.
             let loose = ahead.lines(
                 drafts,
                 &Hand::Accounting,
@@ -126,7 +126,7 @@ impl Books {
         self.lines(drafts, &Hand::Accounting, at, found)
     }
 
-    /// What is due before the event at which accounting stops.
+    /// The causes before the event that stops accounting.
     pub fn postable(&self) -> Vec<Cause> {
         let stop = self.stop().unwrap_or(u64::MAX);
         self.due()
@@ -202,8 +202,8 @@ impl Books {
         self.caused("task.settled.v1", format!("task/{}", task.id), cause, data)
     }
 
-    /// Rules A5 and A10: what `close` appends when the clock shows `now`, the entries that are owed
-    /// before included.
+    /// Rules A5 and A10: the events of `close` when the clock shows `now`, including entries that
+    /// are owed before.
     pub fn close(
         &self,
         by: &str,
@@ -292,7 +292,7 @@ impl Books {
         }
     }
 
-    /// The batch that closes the first open date, from what is posted.
+    /// The batch that closes the first open date, from the posted entries.
     pub fn closing(&self, by: &str, row: Option<&str>, at: i64, found: &[Value]) -> Vec<Value> {
         let date = self.first_open_date();
         let mut ahead = self.clone();

@@ -1,7 +1,7 @@
-//! Everything the company knows, in plain vectors: users, tasks, entries, closed dates. Nothing is
-//! stored that can be added up, so that there is nothing to get out of step.
+//! All facts about the company, in plain vectors: users, tasks, entries, closed dates. No sum is
+//! stored, so no sum can be wrong.
 //!
-//! [`Books::follow`] takes in a line of the log that was found to be as it should.
+//! [`Books::follow`] applies a line of the log that was found to be right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -65,7 +65,7 @@ pub struct Completion {
     pub at: i64,
 }
 
-/// A task event that accounting owes something.
+/// A task event for which accounting owes an event.
 #[derive(Clone)]
 pub struct Cause {
     pub sequence: u64,
@@ -129,10 +129,10 @@ pub struct Books {
     pub head: u64,
     pub last_time: i64,
     pub users: Vec<User>,
-    /// What each event about a user made of them, and its date.
+    /// The user after each event about them, with its date.
     pub user_history: Vec<(Date, User)>,
     pub tasks: Vec<Task>,
-    /// Task events without what they are owed, in their order.
+    /// Task events whose owed events are missing, in their order.
     pub owed: Vec<Cause>,
     pub entries: Vec<Entry>,
     /// The lines of `payout.made`.
@@ -144,7 +144,7 @@ pub struct Books {
     pub mails: Vec<Value>,
     /// Decisions about dead letters.
     pub letters: Vec<Letter>,
-    /// All that was followed.
+    /// All applied lines.
     pub lines: Vec<Rc<Value>>,
     pub ids: BTreeSet<String>,
     pub keys: BTreeMap<String, Given>,
@@ -202,7 +202,8 @@ impl Books {
             .expect("somebody who is registered")
     }
 
-    /// Somebody at the end of a date, or now: before their registration as they were registered, but not active.
+    /// The user at the end of a date, or now; before the registration, as registered but not
+    /// active.
     pub fn user_on(&self, id: &str, date: Option<Date>) -> User {
         let Some(date) = date else {
             return self.user(id).clone();
@@ -239,7 +240,8 @@ impl Books {
             .map_or(self.first_date, |closed| self.calendar.after(closed))
     }
 
-    /// Rule A6: where an entry belongs whose cause happened at `moment`, and whether it is late.
+    /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether it is
+    /// late.
     pub fn dated(&self, moment: i64) -> (Date, bool) {
         let own = self.calendar.date_of(moment);
         if self.closed_through().is_some_and(|closed| own <= closed) {
@@ -442,7 +444,7 @@ impl Books {
         }
     }
 
-    /// The task of an event; nothing is known of it where its creation is left out.
+    /// The task of an event; `None` if its creation is left out.
     fn task_mut(&mut self, line: &Value) -> Option<&mut Task> {
         let id = line["data"]["task_id"].as_str().expect("an id");
         self.tasks.iter_mut().find(|task| task.id == id)

@@ -1,5 +1,5 @@
-//! Dates of a time zone, found by looking at the clock minute by minute: nothing is concluded from
-//! offsets, rules or transitions.
+//! Dates of a time zone, found by reading the clock minute by minute, without offsets, rules or
+//! transitions.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -25,8 +25,8 @@ impl Calendar {
         self.zone.to_datetime(timestamp(micros)).date()
     }
 
-    /// Whether neither now nor ever again a clock shows `date` or an earlier one. No clock is
-    /// turned back by more than two days.
+    /// Whether a clock never again shows `date` or an earlier one. No clock is turned back by more
+    /// than two days.
     pub fn is_over(&self, date: Date, now: i64) -> bool {
         (0..=2 * 1_440).all(|minute| self.date_of(now + minute * MINUTE) > date)
     }

@@ -1,4 +1,4 @@
-//! What people ask for, in the model's own words.
+//! The requests of users, in the model's own words.
 
 use popug_cli::app::command;
 use popug_cli::domain::event::Consumer;
@@ -69,7 +69,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// As the product takes it, if it decides it from its index alone.
+    /// The product's command, if it is decided from the index alone.
     pub fn to_product(&self) -> Option<command::Command> {
         Some(match self.clone() {
             Command::RegisterUser {

@@ -17,7 +17,7 @@ use super::rules::Verdict;
 use super::steps::Crash;
 
 impl Play {
-    /// Looking for the event that stops accounting lets it go on up to there, which appends.
+    /// Looking for the event that stops accounting lets it run up to that event, which appends.
     pub fn decision(
         &mut self,
         by: &str,
@@ -89,7 +89,7 @@ impl Play {
         may && is_new && self.books.line(event.0).is_some()
     }
 
-    /// Another version of the program cannot apply an event, and whoever works with it sets it aside.
+    /// Another version of the program cannot apply an event, and its user sets the event aside.
     pub fn given_up(&mut self, consumer: &'static str, event: u8) -> Checked {
         let Ok(at) = self.books.stamp(self.store.now()) else {
             return Ok(());
@@ -139,7 +139,7 @@ impl Play {
         Ok(())
     }
 
-    /// As another program does that follows the rules of the log.
+    /// Appends as another program that follows the rules of the log.
     pub fn append_elsewhere(&self, batch: Batch) {
         let app = self.store.app();
         let mut writer = app
@@ -152,8 +152,8 @@ impl Play {
 }
 
 impl Books {
-    /// The events that a consumer reads, that nobody decided about, and from which it can go on
-    /// without: of accounting those that are owed something, if there are any.
+    /// The undecided events that a consumer reads and can leave out; for accounting, those with
+    /// owed events, if there are any.
     fn troublesome(&self, consumer: &str) -> Vec<Value> {
         let is_read = |line: &Value| {
             let of = |kinds: &[&str]| {
@@ -198,7 +198,7 @@ impl Books {
         if due.is_empty() { all.collect() } else { due }
     }
 
-    /// Somebody who may set the event aside.
+    /// A user who may set the event aside.
     fn operator(&self, target: &Value) -> Option<String> {
         let may =
             |user: &&User| user.active && ["admin", "accountant"].contains(&user.role.as_str());
@@ -209,7 +209,7 @@ impl Books {
             .map(|user| user.id.clone())
     }
 
-    /// The event that an order about dead letters means: mostly one that waits for a decision.
+    /// The event of an order about dead letters: mostly one that waits for a decision.
     pub fn letter(&self, event: u8) -> u64 {
         let waiting: Vec<u64> = CONSUMERS
             .iter()
@@ -232,7 +232,7 @@ pub fn is_decision(line: &Value) -> bool {
         .is_some_and(|kind| kind.starts_with("event."))
 }
 
-/// Where a consumer stops.
+/// The event at which a consumer stops.
 pub fn stopped_at(error: &AppError) -> Option<u64> {
     match error {
         AppError::Consume(ConsumeError::Stopped {

@@ -1,7 +1,6 @@
-//! What an import ought to append, row by row, and which rows are bad.
+//! The expected events of an import, row by row, and the bad rows.
 //!
-//! Of a file that is refused nobody learns whom its tasks would have gone to: what hangs on that is
-//! not compared then.
+//! The draws of a refused file are never known, so their consequences are not compared.
 
 use std::collections::BTreeMap;
 
@@ -21,32 +20,32 @@ use super::rules::Refusal;
 use super::sheets::{File, Row};
 use super::steps::Crash;
 
-/// Where the header stands and what follows it is counted from.
+/// The line of the first row after the header.
 const FIRST_LINE: u64 = 2;
 
-/// What became of a row.
+/// The result of a row.
 enum Fate {
-    /// It asks for nothing new.
+    /// It has no new events.
     Passed,
     Bad,
     Lines(Vec<Value>, Option<Ended>),
 }
 
-/// Lines, what ended them early, and all keys behind them.
+/// Lines, the reason of an early end, and all keys after them.
 type Imported = (Vec<Value>, Option<Ended>, BTreeMap<String, Given>);
 
 struct Walk<'a> {
     file: &'a File,
     now: i64,
-    /// Of the log, when the import begins.
+    /// The time of the log's last event when the import begins.
     last: i64,
-    /// Rows up to this one were passed by an earlier run.
+    /// An earlier run decided the rows up to this one.
     passed_row: usize,
     passed: u64,
     reached: i64,
     ahead: Books,
     alike: BTreeMap<String, u64>,
-    /// Whom its tasks went to is not known.
+    /// Whether assignees were drawn that are not known.
     is_drawn: bool,
 }
 
@@ -137,7 +136,7 @@ impl Books {
         same("bad rows", &told, &bad)
     }
 
-    /// What a file without bad rows appends, as far as `found` tells the draws.
+    /// The lines that a file without bad rows appends; draws are taken from `found`.
     fn imported(
         &self,
         file: &File,
@@ -213,7 +212,7 @@ impl Books {
 }
 
 impl Walk<'_> {
-    /// `import/<action>/<key>`, or a count of rows that look the same.
+    /// `import/<action>/<key>`, or a count of equal rows.
     fn key(&mut self, row: &Row) -> String {
         match (self.file.kind, row.key.as_str()) {
             (ImportKind::Users, _) => return format!("import/register/{}", row.login),
@@ -240,7 +239,7 @@ impl Walk<'_> {
         self.file.kind == ImportKind::Activity && (row.at < self.last || place < self.passed_row)
     }
 
-    /// Not before what was there and what the rows before have brought, not later than now.
+    /// Whether the row is not before the log's end and the rows before it, and not later than now.
     fn is_in_time(&self, row: &Row) -> bool {
         self.file.kind != ImportKind::Activity
             || (self.last.max(self.reached)..=self.now).contains(&row.at)
@@ -352,8 +351,7 @@ impl Walk<'_> {
         self.actor(row).map(|by| (by, row.command()))
     }
 
-    /// Whether the row changed nothing in the company as it was at its time, behind what the rows
-    /// before it have brought.
+    /// Whether the row changed nothing in the company at its time, after the rows before it.
     fn changed_nothing(&self, row: &Row, command: &Command) -> bool {
         let mut then = self.ahead.empty();
         let is_before = |line: &&std::rc::Rc<Value>| {
@@ -372,7 +370,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Draws that nobody will ever know, for rows that are not appended.
+    /// Made-up draws for rows that are not appended.
     fn made_up(&self) -> Vec<Value> {
         let eligible = self
             .ahead
@@ -388,7 +386,7 @@ impl Walk<'_> {
     }
 }
 
-/// Lines of the file that the row takes.
+/// The number of lines of the row in the file.
 fn height(row: &Row) -> u64 {
     1 + row.title.matches('\n').count() as u64
 }

@@ -1,6 +1,7 @@
-//! Dead letters: what a consumer leaves out, what waits for it, and who may decide about it.
+//! Dead letters: the events that a consumer leaves out, the events that wait, and the rights to
+//! decide.
 //!
-//! What a consumer makes of the log is what [`Books`] make of the lines that it does not leave out.
+//! The state of a consumer is [`Books`] that apply only the lines that it does not leave out.
 
 use jiff::civil::Date;
 use popug_cli::domain::event::Consumer;
@@ -36,7 +37,7 @@ impl Books {
             .map(|line| &**line)
     }
 
-    /// What was decided last.
+    /// The last decision.
     fn standing(&self, consumer: &str, target: u64) -> Option<&str> {
         let about = |letter: &&Letter| letter.consumer == consumer && letter.target == target;
         self.letters
@@ -46,7 +47,7 @@ impl Books {
             .map(|letter| letter.kind.as_str())
     }
 
-    /// The events that stand so for a consumer, in their order.
+    /// The events with this last decision for a consumer, in their order.
     fn standing_so(&self, consumer: &str, kind: &str) -> Vec<&Value> {
         let mut targets: Vec<u64> = self.letters.iter().map(|letter| letter.target).collect();
         targets.sort_unstable();
@@ -87,7 +88,7 @@ impl Books {
             })
     }
 
-    /// The books as a consumer knows them.
+    /// The books in the state of a consumer.
     pub fn seen_by(&self, consumer: &str) -> Books {
         let mut seen = Books {
             letters: self.letters.clone(),
@@ -116,7 +117,7 @@ impl Books {
         self.owed.iter().filter(move |_| is_complete).filter(is_due)
     }
 
-    /// Where accounting stops: it owes something for a task of which it was told nothing.
+    /// The event that stops accounting: it owes an event for a task that it does not know.
     pub fn stop(&self) -> Option<u64> {
         self.due()
             .find(|cause| !self.tells_accounting_of(&cause.task))
@@ -158,7 +159,7 @@ impl Books {
             .count()
     }
 
-    /// What a decision ought to record. `found` is its line, if there is one.
+    /// The expected event of a decision. `found` is its line, if there is one.
     pub fn decide_letter(&self, actor: &User, command: &Command, found: &[Value]) -> Decided {
         let (named, sequence, kind, reason) = parts(command);
         let line = self.line(sequence).ok_or((3, "unknown_event"))?;
@@ -212,7 +213,7 @@ impl Books {
         draft(context, kind, "company".to_owned(), data)
     }
 
-    /// The consumer that is named, or the only one that it can be about.
+    /// The named consumer, or the only one that fits.
     fn meant(
         &self,
         named: Option<&'static str>,
@@ -234,7 +235,7 @@ impl Books {
     }
 }
 
-/// Consumer, event, what is decided and why.
+/// Consumer, event, decision and reason.
 fn parts(command: &Command) -> (Option<&'static str>, u64, &'static str, Option<String>) {
     let name = |consumer: &Option<Consumer>| consumer.map(Consumer::name);
     match command {
@@ -262,7 +263,7 @@ fn parts(command: &Command) -> (Option<&'static str>, u64, &'static str, Option<
     }
 }
 
-/// What the program says of a stop, in its own words.
+/// The program's own reason of a stop.
 fn why(found: &[Value]) -> String {
     let said = found
         .first()
@@ -279,7 +280,7 @@ fn place(line: &Value) -> u64 {
     text(&line["sequence"]).parse().expect("digits")
 }
 
-/// What accounting appended, apart from decisions in its name.
+/// Whether accounting appended it, and not an operator's decision in its name.
 fn is_of_the_books(line: &Value) -> bool {
     line["source"] == "/popug/accounting" && !text(&line["type"]).starts_with("event.")
 }

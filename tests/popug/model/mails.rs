@@ -1,7 +1,7 @@
-//! Pay mails (rule A9): what the notifier ought to append, and the letters in the outbox.
+//! Pay mails (rule A9): the expected events of the notifier, and the mails in the outbox.
 //!
-//! After each run somebody takes the letters out that are recorded as sent. One that lies there again
-//! was sent twice.
+//! After each run the mails that are recorded as sent are taken out. If one is there again, it was
+//! sent twice.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +38,7 @@ impl Play {
             }
             (_, Ok(at)) => at,
         };
-        // Accounting comes first where its tables are behind the payouts.
+        // Accounting runs first if its tables are behind the payouts.
         let posted = found
             .iter()
             .take_while(|line| line["source"] == "/popug/accounting")
@@ -54,7 +54,7 @@ impl Play {
             )?;
             return same("mails after a stop", &(found.len() - posted), &0);
         }
-        // Mails of imported history are recorded at the time that the log has reached.
+        // Mails of imported history are recorded at the time of the log's last event.
         let (history, present): (Vec<Value>, Vec<Value>) = mails.into_iter().partition(is_imported);
         let mut done = posted;
         for (mails, at) in [(history, self.books.last_time), (present, at)] {
@@ -86,7 +86,7 @@ impl Play {
             std::fs::remove_file(path).expect("a letter to take");
             self.taken.push(payout);
         }
-        // What was written and not recorded is written again, and is the same letter.
+        // A mail that was written and not recorded is written again, unchanged.
         let again: Vec<&String> = lying
             .keys()
             .filter(|payout| self.taken.contains(payout))
@@ -110,7 +110,8 @@ impl Play {
 }
 
 impl Books {
-    /// Whether accounting leaves out entries, or tasks of entries: a mail could not list them.
+    /// Whether accounting leaves out entries, or tasks of entries, so that a mail could not list
+    /// them.
     fn lacks_what_mails_list(&self) -> bool {
         let seen = self.seen_by(ACCOUNTING);
         let is_known = |id: &String| seen.tasks.iter().any(|task| task.id == *id);
@@ -121,7 +122,7 @@ impl Books {
                 .any(|entry| entry.task.as_ref().is_some_and(|task| !is_known(task)))
     }
 
-    /// The payouts without a mail, in their order, as far as the notifier is told of them.
+    /// The payouts without a mail, in their order, that the notifier does not leave out.
     fn mails_due(&self) -> Vec<Value> {
         let is_sent = |line: &&Value| {
             self.mails
@@ -153,7 +154,7 @@ impl Books {
         }
     }
 
-    /// Says whom, how much, for which date, out of what, and lists the date's charges and credits.
+    /// Checks recipient, amount, date and composition, and the date's charges and credits.
     fn check_letter(&self, payout: &str, path: &Path) -> Checked {
         let bytes = std::fs::read(path).expect("a letter to read");
         let letter = MessageParser::default()

@@ -1,16 +1,16 @@
 //! Random histories of a company, played step by step on the product and on a plain model of the
-//! rules, which must agree on everything: what is refused and why, every member of every event that
-//! is appended, and every figure of every report.
+//! rules, which must agree on everything: refusals and their reasons, every member of every
+//! appended event, and every figure of every report.
 //!
 //! The product is real: files, SQLite, DuckDB, in one process. Processes are killed between any two
-//! of its durable steps, consumers are stopped anywhere, clocks are turned, dates are closed behind
-//! accounting's back, events are set aside, retried and skipped, files imported, pay mails sent. The
-//! model shares no rule with it: vectors, sums over single entries, a calendar
-//! that looks at the clock minute by minute, and texts understood by a list.
+//! of its durable steps, consumers are stopped anywhere, clocks are turned, another program closes
+//! dates, events are set aside, retried and skipped, files imported, pay mails sent. The model
+//! shares no rule with the product: it uses vectors, sums over single entries, a calendar that
+//! reads the clock minute by minute, and a list of texts with their meaning.
 //!
 //! `POPUG_MODEL_CASES=2000` plays more histories than the few of the normal suite, and
-//! `POPUG_MODEL_SEED=N` other ones. A failing run prints both for the one history that failed, and
-//! a shorter one of which no step can be spared:
+//! `POPUG_MODEL_SEED=N` other ones. A failing run prints both for the failing history, and a
+//! shorter history without unnecessary steps:
 //!
 //! ```sh
 //! POPUG_MODEL_CASES=2000 POPUG_MODEL_SEED=7 cargo test --release --test popug -- model::
@@ -60,7 +60,7 @@ fn the_product_and_a_plain_model_of_the_rules_agree_on_random_histories() {
     }
 }
 
-/// Plays the history of `seed`; if it fails, looks for a shorter one that does.
+/// Plays the history of `seed`; if it fails, looks for a shorter one that fails.
 fn run(seed: u64) -> Result<(), String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -88,8 +88,8 @@ fn failure(history: &History) -> Option<String> {
     }
 }
 
-/// Takes out runs of steps, shorter and shorter ones, without which it fails all the same; in the
-/// end no single step can be spared.
+/// Removes runs of steps, shorter and shorter ones, as long as the history still fails, until every
+/// step is needed.
 fn shortened(mut history: History, mut why: String) -> (History, String) {
     let mut run = history.steps.len().div_ceil(2);
     loop {
@@ -112,7 +112,7 @@ fn shortened(mut history: History, mut why: String) -> (History, String) {
     }
 }
 
-/// A history, one step a line.
+/// A history, one step on each line.
 fn told(history: &History) -> String {
     let (zone, founded) = steps::FOUNDINGS[history.founding];
     let steps = history

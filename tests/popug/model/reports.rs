@@ -1,4 +1,4 @@
-//! What every report ought to show: rows and totals, counted anew from single entries.
+//! The expected rows and totals of every report, computed from single entries.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub fn money(minor: i64) -> String {
     )
 }
 
-/// Minor units, kept as such until the sums are made.
+/// Minor units, kept until the sums are made.
 fn minor(value: &Value) -> i64 {
     let text = value.as_str().expect("money");
     text.replace('.', "").parse().expect("digits")
@@ -79,7 +79,7 @@ impl Books {
         people
     }
 
-    /// The id of somebody who is not known.
+    /// The login, or the id of an unknown user.
     fn login_of(&self, id: &str) -> String {
         self.users
             .iter()
@@ -88,7 +88,7 @@ impl Books {
             .to_owned()
     }
 
-    /// Rule A5: a date that the zone leaves out never is.
+    /// Rule A5: a date that the zone skips is never closed.
     fn is_closed(&self, date: Date) -> bool {
         let is_passed =
             self.first_date <= date && self.closed_through().is_some_and(|closed| date <= closed);
@@ -185,7 +185,7 @@ impl Books {
         row
     }
 
-    /// Rule N1: who is in the red at the end of a date, or now.
+    /// Rule N1: the users with a negative balance at the end of a date, or now.
     pub fn expected_negative(&self, date: Option<Date>) -> Value {
         let end = date.unwrap_or(Date::MAX);
         let mut red: Vec<&User> = self
@@ -208,7 +208,7 @@ impl Books {
         report(rows, &[], totals)
     }
 
-    /// The first date of the run of dates that ends with `end` and of which each ended below zero.
+    /// The first date of the last run of dates that all ended below zero, up to `end`.
     fn in_red_since(&self, user: &str, end: Date) -> Date {
         let last = self
             .entries
@@ -428,7 +428,7 @@ impl Books {
         })
     }
 
-    /// The dates that reports are asked about: from the founding to tomorrow, at most 40.
+    /// The dates of the requested reports: from the founding to tomorrow, at most 40.
     pub fn asked_range(&self, now: i64) -> Span {
         let to = tomorrow(self.calendar.date_of(now)).max(self.first_date);
         (self.first_date.max(to - 40.days()), to)

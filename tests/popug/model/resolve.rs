@@ -1,4 +1,4 @@
-//! From numbers to people and things: an abstract step in the company as it is now.
+//! Turns the numbers of an abstract step into users, tasks and entries of the present company.
 
 use popug_cli::domain::id::Sequence;
 
@@ -12,7 +12,7 @@ use super::steps::{Deed, ROLES, Size, TITLES, Who};
 const NOBODY: &str = "nobody";
 
 impl Books {
-    /// Who gives which order.
+    /// The actor and the command of an order.
     pub fn resolve(&self, who: Who, deed: &Deed) -> (String, Command) {
         let command = match deed {
             Deed::Register { login: 7, role } => registration("no login", role_name(*role)),
@@ -113,7 +113,7 @@ impl Books {
         (by.id.clone(), command)
     }
 
-    /// Who closes.
+    /// The closing user.
     pub fn closer(&self, who: Who) -> String {
         match who {
             Who::Any(number) => pick(&self.users, number).id.clone(),
@@ -121,7 +121,7 @@ impl Books {
         }
     }
 
-    /// Who imports.
+    /// The importing user.
     pub fn importer(&self, who: Who) -> String {
         match who {
             Who::Any(number) => pick(&self.users, number).id.clone(),

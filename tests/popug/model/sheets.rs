@@ -1,4 +1,4 @@
-//! CSV files to import, made of abstract rows in the company as it is now.
+//! CSV files to import, made of abstract rows for the present company.
 
 use popug_cli::app::import::ImportKind;
 
@@ -10,7 +10,7 @@ use super::steps::{Moment, RowDeed, RowPlan, TITLES};
 
 pub const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description";
 
-/// A file that was imported, or tried to be.
+/// A file that was imported or refused.
 #[derive(Clone)]
 pub struct File {
     pub by: String,
@@ -33,7 +33,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What the row asks for; of completions and closes that is not told by the row alone.
+    /// The request of the row; completions and closes depend on more than the row.
     pub fn command(&self) -> Command {
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let Row {
@@ -122,7 +122,7 @@ fn line(cells: &[String]) -> String {
 }
 
 impl Books {
-    /// Rows behind `before`, spread over the time from the last event or row to `now`.
+    /// Rows after `before`, spread over the time from the last event or row to `now`.
     pub fn rows(&self, before: &[Row], plans: &[RowPlan], kind: ImportKind, now: i64) -> Vec<Row> {
         let mut rows = before.to_vec();
         let from = before
@@ -195,7 +195,7 @@ impl Books {
         }
     }
 
-    /// A new key for what is created; one that was created and is open for what is completed.
+    /// A new key for a creation; for a completion, one of a created and open task.
     fn key_of(&self, before: &[Row], plan: &RowPlan, place: usize) -> String {
         match plan.deed {
             RowDeed::Complete => {

@@ -1,6 +1,6 @@
-//! What may happen to a company, drawn by chance and free of any state: people and things are
-//! numbers that are taken modulo what there is, so that a history stays one when parts of it are
-//! left out.
+//! The possible events of a company, drawn at random and without any state: users and tasks are
+//! numbers that are taken modulo their present number, so that a history stays valid when parts of
+//! it are left out.
 
 use popug_cli::app::import::ImportKind;
 use popug_cli::domain::event::Consumer;
@@ -11,7 +11,7 @@ use super::command::Command;
 use super::letters::{ACCOUNTING, ANALYTICS, NOTIFIER};
 use super::rules::Refusal;
 
-/// Zones and moments at which clocks did something odd within the days that follow.
+/// Zones and times shortly before an irregular change of the clock.
 pub const FOUNDINGS: [(&str, &str); 10] = [
     ("UTC", "2026-11-20T22:00:00Z"),
     // The clock goes forward at 02:00, back at 03:00.
@@ -50,11 +50,11 @@ pub struct Timed {
 pub enum Wait {
     Minutes(i64),
     Days(i64),
-    /// To the next change of the local date, and so many microseconds more or less.
+    /// To the next change of the local date, plus or minus these microseconds.
     Midnight(i64),
     /// The clock is turned back, in microseconds.
     Back(i64),
-    /// For this one step the clock shows so many microseconds less than the log's last event.
+    /// For this one step the clock shows this many microseconds less than the log's last event.
     Slip(i64),
 }
 
@@ -66,7 +66,7 @@ pub enum Step {
         key: Option<u8>,
         crash: Option<Crash>,
     },
-    /// An order that carried a key is given once more.
+    /// An order with a key is repeated.
     Again {
         which: u8,
     },
@@ -74,7 +74,7 @@ pub enum Step {
         stop: Stop,
         crash: Option<Crash>,
     },
-    /// Finished dates, or those up to the first open one and so many days.
+    /// Finished dates, or those up to this many days after the first open one.
     Close {
         who: Who,
         days: Option<i64>,
@@ -97,15 +97,14 @@ pub enum Step {
         rows: Vec<RowPlan>,
         crash: Option<Crash>,
     },
-    /// A date is closed by another program that follows the rules, but has not posted what task
-    /// events are owed.
+    /// Another program that follows the rules closes a date, but without posting the owed entries.
     CloseElsewhere,
     /// Another version of the program cannot apply an event and sets it aside.
     GivenUp {
         consumer: &'static str,
         event: u8,
     },
-    /// A file that can be made anew is gone.
+    /// A file that can be rebuilt is lost.
     Lose(Derived),
     /// Everything is consumed, and every report is read.
     Reports,
@@ -114,7 +113,7 @@ pub enum Step {
 /// A row of a file to import.
 #[derive(Clone, Copy, Debug)]
 pub struct RowPlan {
-    /// So many 256ths of the time that is left pass before it.
+    /// The part, in 256ths, of the remaining time that passes before it.
     pub part: u8,
     pub moment: Moment,
     pub deed: RowDeed,
@@ -143,7 +142,7 @@ pub enum RowDeed {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Who {
-    /// Somebody who is likely to be allowed.
+    /// A user who probably has the right.
     Fit,
     Any(u8),
 }
@@ -213,24 +212,24 @@ pub enum Size {
     WithoutReason,
 }
 
-/// Where a process is killed; what it did up to there is on the disk.
+/// The point at which a process is killed; its earlier changes are on the disk.
 #[derive(Clone, Copy, Debug)]
 pub enum Crash {
     /// After the head, before index and tables have followed.
     BeforeCommit,
     /// After the batches, before the head.
     BeforeHead,
-    /// In the middle of the batches: so many 256ths of the bytes are written.
+    /// In the middle of the batches: this many 256ths of the bytes are written.
     Torn(u8),
 }
 
-/// Where accounting stops.
+/// The point at which accounting stops.
 #[derive(Clone, Copy, Debug)]
 pub enum Stop {
     AtHead,
-    /// Its time is up at once.
+    /// Its time is over at once.
     OutOfTime,
-    /// It has projected so many 256ths of what there is, and stored them.
+    /// It has projected this many 256ths of the events, and stored them.
     Projected(u8),
     /// It has projected everything and is killed before storing it.
     Unstored,
@@ -254,10 +253,10 @@ pub const ROLES: [&str; 7] = [
     "plumber",
 ];
 
-/// Whether it is an error, and otherwise how a title and a jira id are understood.
+/// Whether it is an error, and otherwise the parsed title and jira id.
 type Read = Result<(&'static str, Option<&'static str>), &'static str>;
 
-/// What people type, and how it is to be read.
+/// Typed titles, and how they must be parsed.
 pub const TITLES: [(&str, Option<&str>, Read); 14] = [
     ("Feed the popugs", None, Ok(("Feed the popugs", None))),
     (
@@ -349,7 +348,7 @@ fn wait() -> impl Strategy<Value = Wait> {
     ]
 }
 
-/// To where a clock that is behind is warned of, and to where it is refused.
+/// The limits at which a clock that is behind causes a warning or a refusal.
 fn slip(second: i64) -> impl Strategy<Value = Wait> {
     let edge = prop_oneof![1 => Just(second), 4 => Just(10 * MINUTE)];
     let beside = prop_oneof![Just(-second), Just(-1_i64), Just(0), Just(1), Just(second)];

@@ -1,5 +1,5 @@
-//! The product in a store of its own: real files, a clock that is told, dice with a seed, and the
-//! means to leave the files as a killed process leaves them.
+//! The product in a store of its own: real files, a clock that is set, dice with a seed, and ways
+//! to leave the files as a killed process does.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ use super::sheets::File;
 use super::steps::{Crash, Derived, Stop};
 
 const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// Small, so that histories run over several segments.
+/// Small, so that histories cross several segments.
 const SEGMENT_BYTES_MAX: u64 = 32 << 10;
 
 pub struct World {
@@ -54,7 +54,7 @@ pub struct Store {
     pub world: World,
 }
 
-/// The files of a store before something happened, apart from the log's segments, which only grow.
+/// The files of a store before a step, except the log's segments, which only grow.
 pub struct Before {
     files: BTreeMap<PathBuf, Vec<u8>>,
     segments: BTreeMap<PathBuf, u64>,
@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// As a process does that has just been started.
+    /// The store in a newly started process.
     pub fn app(&self) -> App<'_> {
         let opening = Opening {
             directory: self.directory.clone(),
@@ -118,12 +118,12 @@ impl Store {
         self.world.now.set(micros);
     }
 
-    /// What was warned of since the last call.
+    /// The warnings since the last call.
     pub fn take_warnings(&self) -> Vec<String> {
         self.world.warnings.take()
     }
 
-    /// The lines after `sequence`, without hashes; of a command's hash only that it is there.
+    /// The lines after `sequence`, without hashes; a command's hash is only marked as present.
     pub fn lines_after(&self, sequence: u64) -> Vec<Value> {
         let mut lines = Vec::new();
         let read = self
@@ -160,19 +160,19 @@ impl Store {
         }
     }
 
-    /// Sends what is due into the outbox.
+    /// Sends the due mails into the outbox.
     pub fn notify(&self) -> Result<(), AppError> {
         let sender = Sender::parse(None).expect("a sender");
         let routes = MailRoutes::new(&self.directory, sender, Outgoing::Files, false);
         self.app().consume_notifier(&routes).map(drop)
     }
 
-    /// The letters in the outbox, by payout.
+    /// The mails in the outbox, by payout.
     pub fn letters(&self) -> BTreeMap<String, PathBuf> {
         letters_in(&self.directory.outbox())
     }
 
-    /// How many events were appended.
+    /// Imports a file. Returns the number of appended events.
     pub fn import(&self, file: &File) -> Result<u64, ImportError> {
         let app = self.app();
         let caller = caller(&app, &file.by)?;
@@ -207,8 +207,8 @@ impl Store {
         }
     }
 
-    /// Leaves what a process leaves behind that was killed at `crash`, and lets the next writer
-    /// find it.
+    /// Leaves the files of a process that was killed at `crash`, and lets the next writer find
+    /// them.
     pub fn crash(&self, crash: Crash, before: &Before) {
         let keeps_head = matches!(crash, Crash::BeforeCommit);
         let is_undone = |path: &Path| !(keeps_head && path.ends_with("head"));
@@ -281,10 +281,10 @@ fn remove(path: &PathBuf) {
     std::fs::remove_file(path).expect("a file to remove");
 }
 
-/// What whoever called is told.
+/// The refusal that a caller gets.
 ///
 /// # Panics
-/// On what no rule refuses.
+/// On an error that is no refusal.
 pub fn refusal(error: &AppError) -> (u8, String) {
     match error {
         AppError::Rejected(rejection) | AppError::Consume(ConsumeError::Rejected(rejection)) => {
@@ -305,7 +305,7 @@ fn exit(rejection: &Rejection) -> u8 {
     }
 }
 
-/// Whether both said the same.
+/// Whether both gave the same refusal.
 pub fn agrees(product: &(u8, String), model: Refusal) -> bool {
     product.0 == model.0 && product.1 == model.1
 }

@@ -141,7 +141,7 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
     let mut world = World::new();
     world.does("mara", &["task", "add", "In time"]);
     world.does("ada", &["consume"]);
-    // Somebody closes today before it is over, by hand: no command would.
+    // Another program closes today before it is over; no command would do so.
     append_close_of_today(&world);
     world
         .call("mara", &["task", "add", "Too late for today"])
@@ -168,7 +168,7 @@ fn what_belongs_to_a_closed_date_is_booked_late() {
     Books::of_log(&world.events());
 }
 
-/// A `day.closed` of a date that is not over. Nobody is in the black, so it pays nobody.
+/// A `day.closed` of a date that is not over. No balance is positive, so it pays nobody.
 fn append_close_of_today(world: &World) {
     let lines = world.log_lines();
     let books = Books::of_log(&world.events());

@@ -1,4 +1,4 @@
-//! An event that accounting cannot apply, from the stop to the close: what the operators see and do.
+//! An event that accounting cannot apply, from the stop to the close, as operators see it.
 
 use serde_json::{Value, json};
 

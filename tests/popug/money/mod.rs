@@ -1,4 +1,4 @@
-//! The books: entries, closes, pay mails, and the events that accounting has to set aside.
+//! The books: entries, closes, pay mails, and events that accounting sets aside.
 
 mod books;
 mod day;

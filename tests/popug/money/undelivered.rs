@@ -1,4 +1,5 @@
-//! Pay mails that could not be sent are heard of: by cron, by whoever asks, and not again and again.
+//! Pay mails that could not be sent are reported: to cron, to users who ask, and not again and
+//! again.
 //!
 //! The mail server is a real one, `scripts/mail-server`.
 
@@ -11,7 +12,7 @@ use crate::helpers::harness::World;
 use crate::helpers::settings::library_path;
 use crate::helpers::sources::root;
 
-/// Ends with its standard input, so that it does not outlive a test that is killed.
+/// The server ends with its standard input, so it does not outlive a killed test.
 struct MailServer {
     process: Child,
     url: String,
@@ -19,7 +20,7 @@ struct MailServer {
 }
 
 impl MailServer {
-    /// That refuses everybody of [`World`].
+    /// A server that refuses all users of [`World`].
     fn refusing() -> MailServer {
         let people = crate::helpers::harness::PEOPLE
             .map(|(login, _)| format!("--refuse={login}@popug.example"));
@@ -52,13 +53,13 @@ impl Drop for MailServer {
     }
 }
 
-/// A port of this machine that nobody listens at.
+/// A port of this machine without a server.
 fn deserted_url() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     format!("smtp://{}", listener.local_addr().expect("its address"))
 }
 
-/// A company in which people earn something on the 2nd of March.
+/// A company in which users earn money on the 2nd of March.
 fn with_payouts() -> World {
     let world = World::new();
     for n in 0..4 {
@@ -71,7 +72,7 @@ fn with_payouts() -> World {
     world
 }
 
-/// What cron hears of `scripts/end-of-day`, which ends with exit code 0.
+/// The output of `scripts/end-of-day` for cron; its exit code is 0.
 fn night(world: &mut World, now: &str, url: &str) -> String {
     world.at(now);
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_popug-cli"))
@@ -172,7 +173,8 @@ fn mails_that_wait_for_a_server_are_heard_of_every_night_until_they_are_sent() {
         );
         assert_eq!(heard.lines().count(), 1, "{heard}");
     }
-    // Others than the notifier say nothing of mails, and a warning is heard under -q too.
+    // Other consumers than the notifier do not mention mails, and a warning is printed under -q
+    // too.
     world
         .at("2026-03-04T08:00:00Z")
         .call("ada", &["consume", "analytics"])

@@ -1,7 +1,7 @@
-//! Which layer names which, and which files go round in a circle.
+//! Dependencies between layers, and files that depend on each other in a circle.
 //!
-//! The table of layers in docs/ARCHITECTURE.md is the list that counts: no arrow of the code may
-//! be missing there, and none may stand there that the code does not have.
+//! The table of layers in docs/ARCHITECTURE.md must agree with the code: every arrow of the code is
+//! in the table, and every arrow of the table is in the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +98,7 @@ fn the_table_of_layers_has_no_arrow_that_the_code_has_not() {
     }
 }
 
-/// A wrong arrow at the end of every file, behind all modules of tests.
+/// A wrong arrow at the end of every file, after all modules of tests.
 #[test]
 fn a_planted_arrow_is_found_in_every_file() {
     let plants = [
@@ -152,7 +152,8 @@ fn dependencies() -> BTreeSet<String> {
         .collect()
 }
 
-/// The domain is given its clock and its dice, and knows no file, network, process or thread.
+/// The domain gets its clock and its dice as arguments, and uses no file, network, process or
+/// thread.
 #[test]
 fn the_domain_is_pure() {
     let crates = ["idna", "jiff", "serde", "sha2", "thiserror", "uuid"];
@@ -180,7 +181,7 @@ fn the_domain_is_pure() {
     assert!(seen > 50, "{seen} names");
 }
 
-/// Durations and shares are no money: the command line may say how long something took. A
+/// Durations and shares are not money: the command line may print how long something took. A
 /// serializer has to refuse floats by name.
 #[test]
 fn money_is_never_a_float() {

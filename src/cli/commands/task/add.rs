@@ -69,7 +69,7 @@ impl Add {
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
             let deed = format!(
-                "task T-{} was created and handed to {assignee}, event {sequence}",
+                "task T-{} was created and assigned to {assignee}, event {sequence}",
                 created.number
             );
             invocation.answer(

@@ -1,4 +1,4 @@
-//! What `doctor` says of consumers that are behind, stopped, or of another log.
+//! The checks of `doctor` for consumers that are behind, stopped, or of another log.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn what_accounting_has_read_and_not_charged_is_told_as_behind() {
         .expect("an id")
         .to_owned();
     world.does("mara", &["task", "add", "Read and not charged"]);
-    // A correction reads all there is and decides nothing else.
+    // A correction reads the whole log and decides nothing else.
     world.does(
         "axel",
         &[

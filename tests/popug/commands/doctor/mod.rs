@@ -1,4 +1,4 @@
-//! `doctor` on stores in every state: it names what is wrong, never fails over it, and changes
+//! `doctor` on stores in every state: it names the faults, never fails because of them, and changes
 //! nothing.
 
 mod consumers;
@@ -38,7 +38,7 @@ const CHECKS: [&str; 21] = [
     "versions",
 ];
 
-/// The rows by check, having looked with nobody logged in.
+/// The rows by check, with nobody logged in.
 fn examined(world: &World, exit: i32) -> BTreeMap<String, Value> {
     let report = world
         .anonymous(&["doctor", "-o", "json"])
@@ -55,7 +55,7 @@ fn examined(world: &World, exit: i32) -> BTreeMap<String, Value> {
     .collect()
 }
 
-/// What `check` says, which is to be `result`.
+/// The detail of `check`, whose result must be `result`.
 fn detail(rows: &BTreeMap<String, Value>, check: &str, result: &str) -> String {
     let row = rows
         .get(check)
@@ -114,7 +114,7 @@ fn a_store_at_work_is_well_and_is_not_changed_by_looking() {
         .iter()
         .filter(|(path, bytes)| before.get(*path) != Some(*bytes))
         .collect();
-    // The lock of the credentials is made by whoever first takes it.
+    // The first command that takes the lock of the credentials makes its file.
     assert!(
         changed
             .iter()
@@ -306,7 +306,7 @@ fn mails_that_failed_are_told() {
     world.does(&assignee, &["task", "complete", "1"]);
     world.at("2026-03-03T09:00:00Z");
     world.does("ada", &["close"]);
-    // Where the outbox should be stands a file.
+    // A file is in the place of the outbox.
     std::fs::write(world.store().join("outbox"), "").expect("written");
     world
         .call("ada", &["consume", "notifier"])

@@ -1,5 +1,5 @@
-//! Where answers go: files and streams that are looked at before anything is decided, files of other programs that
-//! stay, and answers that get lost on their way.
+//! The places of answers: files and streams that are checked before anything is decided, files of
+//! other programs, which stay, and answers that get lost.
 
 mod arguments;
 
@@ -21,7 +21,7 @@ fn to(words: &[String; 3]) -> [&str; 3] {
     [&words[0], &words[1], &words[2]]
 }
 
-/// Every file of a directory that is hidden.
+/// All hidden files of a directory.
 fn hidden(directory: &Path) -> Vec<String> {
     let names = std::fs::read_dir(directory)
         .expect("a directory")
@@ -32,7 +32,8 @@ fn hidden(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The same file as one that no mark tells of: written by an earlier version, or copied by a program without marks.
+/// Removes the mark of a file, as if an earlier version had written it, or another program had
+/// copied it.
 fn unmark(path: &Path) {
     let bytes = std::fs::read(path).expect("a file");
     std::fs::remove_file(path).expect("removed");
@@ -162,7 +163,7 @@ fn where_an_answer_goes_is_looked_at_before_anything_is_decided() {
             assert!(state() == before, "{words:?} --out {out}");
         }
     }
-    // Refused for another reason, they leave nothing behind either.
+    // Refused for another reason, they leave no files either.
     for words in [
         &["task", "add", ""][..],
         &["task", "complete", "99"],
@@ -261,7 +262,7 @@ fn a_stdout_that_is_closed_takes_no_data() {
     );
     run(&["schema", "check"]).expect(0, Nothing, Nothing);
     run(&["task", "show", "99"]).expect(3, Nothing, Has("error: "));
-    // Thrown away on purpose, in the ways of a shell and of Python.
+    // Thrown away on purpose, as a shell and Python do it.
     world
         .call("ada", &["task", "list"])
         .through(&to(&with_stdout(">/dev/null")))
@@ -352,7 +353,7 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
     world
         .call("ada", &["export", "--dir", "reports", "--force"])
         .expect(0, Nothing, Any);
-    // The manifest names the file, but its mark says that it was changed since.
+    // The manifest names the file, but its mark shows a later change.
     std::fs::write(world.home().join("reports/balances.csv"), "mine\n").expect("written");
     world
         .call("ada", &["export", "--dir", "reports"])

@@ -1,5 +1,5 @@
-//! Real faults: a disk without room, a file that may not grow, calls that the kernel is made to
-//! fail. Nothing acknowledged is lost, reading goes on, and work resumes by itself.
+//! Real faults: a disk without room, a file that may not grow, system calls that fail. Nothing
+//! acknowledged is lost, reading continues, and work resumes by itself.
 //!
 //! Needs `strace`, and `unshare` and `prlimit` of util-linux.
 
@@ -18,7 +18,7 @@ use crate::helpers::stores::open;
 use crate::model::books::Books;
 use room::{ROOM, assert_once, resume};
 
-/// Has the store mounted so that nobody may write it, for one command.
+/// Mounts the store read-only for one command.
 fn on_a_read_only_disk<'w>(world: &'w World, login: &str, words: &[&str]) -> Call<'w> {
     const SCRIPT: &str =
         r#"cd / && mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#;
@@ -190,8 +190,8 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk_and_nothing_half_writte
 
 const NOT_ACKNOWLEDGED: &str = "; the request is written, but not acknowledged\"";
 
-/// Makes the `nth` such call of a command fail. What it did from there on to the log; `None` if
-/// there was no such call.
+/// Makes the `nth` such call of a command fail. Returns the later calls on the log; `None` if there
+/// was no such call.
 fn with_fault(
     world: &World,
     call: &str,

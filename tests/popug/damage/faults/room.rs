@@ -4,7 +4,7 @@ use super::*;
 
 pub(super) const ROOM: &str = "hint: make room on its disk\n";
 
-/// Keys of all batches, each as often as there is one.
+/// The keys of all batches, each as often as it occurs.
 fn keys(world: &World) -> Vec<String> {
     let commits = world
         .events()
@@ -23,7 +23,7 @@ pub(super) fn assert_once(world: &World, key: &str) {
     );
 }
 
-/// Takes all room of a disk but so much.
+/// Takes all room of a disk except this much.
 struct Ballast(PathBuf);
 
 impl Ballast {
@@ -94,7 +94,7 @@ fn a_small_disk_fills_up() {
 
 const ROWS: usize = 600;
 
-/// So many tasks of more than a kilobyte each.
+/// This number of tasks of more than a kilobyte each.
 fn many_tasks(world: &World) {
     let long = "x".repeat(1_000);
     let rows: String = (0..ROWS)
@@ -109,7 +109,7 @@ fn many_tasks(world: &World) {
 
 const IMPORT: [&str; 3] = ["import", "tasks", "tasks.csv"];
 
-/// What a refused import says is in the log is there at once, and nothing of it comes later.
+/// The rows that a refused import reports are in the log at once, and no more of them come later.
 fn assert_settled(world: &World, refused: &Output) -> usize {
     assert_eq!(refused.status, 1, "{}", refused.stderr);
     let tasks = world.rows("ada", &["task", "list", "--all"]).len();
@@ -222,7 +222,7 @@ fn a_simulation_in_a_log_that_may_not_grow_settles_what_it_wrote() {
     chain::check(&world.log_lines());
 }
 
-/// Goes on writing; the keys that were acknowledged.
+/// Continues to write. Returns the acknowledged keys.
 fn use_up(world: &World, kib: u64) -> Vec<String> {
     let long = "x".repeat(20_000);
     let mut done = Vec::new();

@@ -57,7 +57,8 @@ fn a_follower_follows_the_store_that_it_began_with() {
         let mut next = || lines.next().expect("a line").expect("UTF-8");
         next();
         let began = Instant::now();
-        // Made by the last consumer. From then on it only looks whether there is more, twice a second.
+        // The last consumer makes this file. After that it only looks for new events, twice a
+        // second.
         while !stores.first.join("notifier.sqlite").exists() {
             assert!(began.elapsed() < PATIENCE, "nothing is consumed");
         }

@@ -1,5 +1,5 @@
-//! Stores that are moved, replaced or linked elsewhere while a command runs: it goes on in the store that it was
-//! begun in, and never writes a byte into another one.
+//! Stores that are moved, replaced or linked elsewhere while a command runs: the command stays in
+//! its store, and never writes a byte into another one.
 
 mod long_lived;
 
@@ -25,18 +25,18 @@ enum Change {
     Replaced,
     /// The name is a link, which leads to the other one from then on.
     Relinked,
-    /// The store is moved away, and nothing stands in its place.
+    /// The store is moved away, and nothing takes its place.
     Gone,
 }
 
-/// A command that takes its time.
+/// A command that takes some time.
 struct Long {
     words: &'static [&'static str],
     stdin: &'static str,
     world: fn() -> World,
     /// Whether it appends events.
     appends: bool,
-    /// Whether it can be given once more after it was stopped.
+    /// Whether it can be repeated after it was stopped.
     can_be_repeated: bool,
 }
 
@@ -183,7 +183,7 @@ impl Stores {
     }
 }
 
-/// Changes the name while the command runs; whether the command was not through by then.
+/// Changes the name while the command runs. Returns whether the command was still running.
 fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
     let mut stores = Stores::of((long.world)(), change);
     let events_before = stores.events_of(&stores.first);
@@ -235,7 +235,8 @@ fn strikes(long: &Long, change: Change, pause: Duration) -> bool {
         !told.contains(HELD) && !String::from_utf8_lossy(&output.stdout).contains(HELD),
         "{told}"
     );
-    // DuckDB opens its files by name: where that leads elsewhere at that very moment, the command stops and says so.
+    // DuckDB opens its files by name: if that leads elsewhere at that very moment, the command
+    // stops and says so.
     let stops = ["error: cannot ", "was replaced while it was being opened"];
     assert!(
         output.status.success() || stops.iter().any(|stop| told.contains(stop)),

@@ -1,7 +1,9 @@
-//! A disk on which power can fail: what a command did to files, call by call, and what may be left of it.
+//! A disk on which power can fail: the changes of a command, call by call, and the possible
+//! remains.
 //!
-//! A sync of a file makes its bytes durable, a sync of a directory its names. Of everything else any part may be
-//! missing after a power cut: single blocks of a write, files that were created, moves and removals.
+//! A sync of a file makes its bytes durable, a sync of a directory its names. Any part of the other
+//! changes may be missing after a power cut: single blocks of a write, created files, moves and
+//! removals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -50,7 +52,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The directory whose sync makes it durable, if it is of names.
+    /// The directory whose sync makes the change durable, if it is a change of names.
     fn directory(&self) -> Option<&Path> {
         match self {
             Change::Create { path, .. }
@@ -80,14 +82,14 @@ impl Change {
     }
 }
 
-/// What one command did to a store.
+/// The changes of one command to a store.
 pub struct Recording {
     before: Names,
     contents: Vec<Vec<u8>>,
     pub changes: Vec<Change>,
 }
 
-/// How much of what was not synced is left.
+/// The part of the unsynced changes that survives.
 #[derive(Clone, Copy, Debug)]
 pub struct Survival {
     /// In percent, each.
@@ -97,7 +99,7 @@ pub struct Survival {
 }
 
 impl Recording {
-    /// `store` is as it was before the command whose calls `traced` tells.
+    /// `store` is in its state before the recorded command.
     pub fn begin(store: &Path) -> Recording {
         let mut recording = Recording {
             before: Names::new(),
@@ -122,7 +124,7 @@ impl Recording {
         }
     }
 
-    /// Takes in the calls of the command, which worked in `store`.
+    /// Adds the calls of the command, which worked in `store`.
     pub fn take(&mut self, store: &Path, trace: &str) {
         let mut traced = Traced::new(store, self.before.clone(), &self.contents);
         self.changes = traced.changes(trace);
@@ -193,19 +195,19 @@ fn write(change: &Change, contents: &mut [Vec<u8>], mut survives: impl FnMut() -
     }
 }
 
-/// What is on the disk when power is back.
+/// The contents of the disk when power is back.
 pub struct Left {
     names: Names,
     contents: Vec<Vec<u8>>,
 }
 
 impl Left {
-    /// Puts it in the place of the store at `store`.
+    /// Replaces the store at `store`.
     pub fn put(&self, store: &Path) {
         let mut directories = BTreeSet::new();
         clear(store);
         for (path, file) in &self.names {
-            // Names in a directory that is not there are not there either.
+            // Names in a missing directory are missing too.
             let parent = path.parent().expect("a place below the store");
             if parent != Path::new("") && !directories.contains(parent) {
                 continue;
@@ -220,7 +222,7 @@ impl Left {
                 }
             }
         }
-        // Their modes are not what is tried here.
+        // Modes are not tested here.
         for directory in directories
             .iter()
             .map(|path| store.join(path))

@@ -1,8 +1,8 @@
-//! Power cuts: the commands of a few days are recorded call by call, and the store is opened as it may be after power
-//! failed at some moment of one of them.
+//! Power cuts: the commands of a few days are recorded call by call, and the store is opened in a
+//! state that a power failure during one of them may leave.
 //!
-//! What must hold: nothing that was acknowledged is lost; the commands go on as if nothing had happened, to the same
-//! log, the same reports and the same mails; nobody is paid twice. `POPUG_POWER_CUTS=N` tries more moments. Needs
+//! What must hold: nothing acknowledged is lost; the commands continue to the same log, the same
+//! reports and the same mails; nobody is paid twice. `POPUG_POWER_CUTS=N` tries more moments. Needs
 //! `strace`.
 
 mod disk;
@@ -21,7 +21,7 @@ use crate::helpers::sources::read;
 use crate::model::books::Books;
 use disk::{Change, Recording, Survival};
 
-/// Runs the call to its end and tells what it did to the store.
+/// Runs the call to its end and records its changes to the store.
 fn recorded(world: &World, call: Call<'_>) -> Recording {
     let store = world.store().canonicalize().expect("a store");
     let mut recording = Recording::begin(&store);
@@ -45,7 +45,7 @@ fn recorded(world: &World, call: Call<'_>) -> Recording {
     recording
 }
 
-/// From everything to nothing of what was not synced, and removals alone.
+/// All, some or none of the unsynced changes, and removals alone.
 const SURVIVALS: [Survival; 6] = [
     Survival {
         bytes: 0,
@@ -79,7 +79,7 @@ const SURVIVALS: [Survival; 6] = [
     },
 ];
 
-/// A moment at which to fail: half of the time next to a change of names.
+/// A moment of failure: half of the time next to a change of names.
 fn moment(recording: &Recording, rng: &mut impl Rng) -> usize {
     let is_of_names =
         |change: &Change| !matches!(change, Change::Write { .. } | Change::Cut { .. });
@@ -163,7 +163,7 @@ fn after_a_power_cut_at_any_moment_of_a_days_commands_the_company_goes_on_as_if_
     }
 }
 
-/// Carries out the rest of the commands from the one that was cut on.
+/// Carries out the commands from the interrupted one on.
 fn go_on(world: &World, days: &Days<'_>, at: usize, was_acknowledged: bool) {
     let (steps, log) = (&days.play.steps, &days.log);
     let before = at

@@ -1,4 +1,4 @@
-//! What `strace -f -y -xx` tells, as changes of files.
+//! The output of `strace -f -y -xx`, as changes of files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Change;
 
-/// Every call that changes a file, or makes a change durable. The last ones are here so that nobody takes to them unseen.
+/// Every call that changes a file, or makes a change durable. The program does not use the last
+/// ones; a test fails if it begins to.
 pub const CALLS: &str = "trace=openat,creat,open,write,pwrite64,writev,pwritev,pwritev2,lseek,ftruncate,truncate,\
                          fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,\
                          fallocate,link,linkat,symlink,symlinkat,copy_file_range,sendfile,sync_file_range";
@@ -16,7 +17,7 @@ pub struct Traced {
     store: PathBuf,
     names: BTreeMap<PathBuf, Option<usize>>,
     lengths: Vec<u64>,
-    /// Where the next `write` of a descriptor goes; `None`: to the end.
+    /// The offset of the next `write` of a descriptor; `None` for the end.
     positions: HashMap<String, Option<u64>>,
     changes: Vec<Change>,
 }
@@ -40,7 +41,7 @@ impl Traced {
         }
     }
 
-    /// How many files there are or were.
+    /// The number of files that exist or existed.
     pub fn files(&self) -> usize {
         self.lengths.len()
     }
@@ -198,7 +199,7 @@ impl Traced {
         self.written_through(file, at, arguments);
     }
 
-    /// Where it ends.
+    /// The end of the write.
     fn written_through(&mut self, file: usize, at: u64, arguments: &str) -> u64 {
         let mut bytes = bytes(arguments.split('"').nth(1).expect("bytes"));
         let done: usize = arguments
@@ -217,14 +218,14 @@ impl Traced {
     }
 }
 
-/// The path that strace puts behind a descriptor.
+/// The path that strace adds to a descriptor.
 fn annotated(text: &str) -> Option<PathBuf> {
     let (_, rest) = text.split_once('<')?;
     let path = rest.split_once('>')?.0;
     Some(PathBuf::from(OsString::from_vec(bytes(path))))
 }
 
-/// A process names what is in its store through the descriptor of the store's directory.
+/// A process names the files of its store through the descriptor of the store's directory.
 fn through_descriptor(path: &Path, store: &Path) -> PathBuf {
     let mut parts = path.components();
     let is_descriptor = path.starts_with("/proc/self/fd") && parts.by_ref().nth(4).is_some();

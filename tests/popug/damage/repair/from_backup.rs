@@ -56,7 +56,8 @@ fn a_flipped_byte_in_an_old_segment_is_repaired_from_a_backup() {
         .expect(0, Has("sound"), Nothing);
 }
 
-/// The backup's last segment has grown since; what it has of it is damaged, the rest is not.
+/// The segment in which the backup ends has grown since; the part in the backup is damaged, the
+/// rest is not.
 #[test]
 fn the_beginning_of_a_segment_that_has_grown_since_is_repaired_from_a_backup() {
     let world = World::new();
@@ -168,7 +169,7 @@ fn a_backup_that_is_spoilt_or_of_another_log_repairs_nothing() {
         |bytes| bytes[10] ^= 1,
     );
     refused(&world, &["--from", "backup"], "backup_damaged");
-    // Without a head as well, a whole log of somebody else must not take the place of ours.
+    // Without a head, too, a whole log of another company must not replace ours.
     std::fs::remove_file(world.store().join("log/head")).expect("removed");
     for path in log(&world).into_iter().skip(1) {
         std::fs::remove_file(path).expect("removed");

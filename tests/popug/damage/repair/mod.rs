@@ -1,4 +1,5 @@
-//! Logs that are spoiled as a user could spoil them: what `verify` says, and what `repair` makes of it.
+//! Logs that are damaged in ways that a user could cause: the findings of `verify`, and the result
+//! of `repair`.
 
 mod from_backup;
 
@@ -10,7 +11,7 @@ use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy, last_error};
 use crate::helpers::stores::{add_tasks, back_up, busy_world, edit, log};
 
-/// A way to spoil something, and what it is called.
+/// A way to damage something, with its name.
 type Spoil<F> = (&'static str, F);
 type SpoilLog = fn(&[PathBuf]);
 type SpoilLines = fn(&mut Vec<&str>);
@@ -21,7 +22,7 @@ fn name(path: &Path) -> &str {
         .expect("a name")
 }
 
-/// What `verify` found, by its exit code.
+/// The findings of `verify`, which must end with this exit code.
 fn verified(world: &World, exit: i32) -> Value {
     world
         .anonymous(&["verify", "-o", "json"])
@@ -48,7 +49,7 @@ fn refused(world: &World, words: &[&str], code: &str) -> Value {
     error
 }
 
-/// Every file of the log, and the names of whatever else is in the store.
+/// Every file of the log, and the names of the other files of the store.
 fn contents(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = ["log", "."]
         .into_iter()
@@ -284,7 +285,7 @@ fn a_log_that_ends_below_a_checkpoint_is_named_by_every_consumer() {
     let world = busy_world();
     world.does("ada", &["consume"]);
     let text = std::fs::read_to_string(log(&world).pop().expect("a segment")).expect("text");
-    // The last batch goes, whole, and the head with it: the chain of what is left is right.
+    // The last batch is removed, whole, and the head with it: the chain of the rest is right.
     let batch = text
         .lines()
         .rev()

@@ -9,7 +9,7 @@ struct Rescue {
 }
 
 impl Rescue {
-    /// Carries out `job`, killed as `deaths` say, and then to its end.
+    /// Carries out `job`, killed by these `deaths`, and then to its end.
     fn round(&self, job: &Job, deaths: &[Death], seed: u64) {
         let world = job.before.twin();
         let _told = Seeded {
@@ -49,7 +49,7 @@ impl Rescue {
     }
 }
 
-/// The named places that rescuers pass and nothing else does.
+/// The named places that only rescue commands pass.
 fn places() -> Vec<String> {
     let mut places = kills::places();
     places.retain(|place| is_of_rescue(place));
@@ -63,7 +63,7 @@ fn any_death(job: &Job, rng: &mut ChaCha20Rng) -> Death {
     Death::At(job.passed[rng.random_range(0..job.passed.len())].clone())
 }
 
-/// A build with `failpoints` kills them at every named place as well.
+/// A build with `failpoints` also kills them at every named place.
 #[test]
 fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
     let rescue = Rescue::default();
@@ -87,7 +87,7 @@ fn killed_at_random_backup_restore_and_repair_end_as_if_nothing_had_happened() {
 fn rescuers_killed_anywhere_for_long() {
     let asked = Asked::read();
     let (rescue, jobs, began) = (Rescue::default(), jobs(), Instant::now());
-    // In each job at the first passing of each place, then as it comes.
+    // Each job dies at the first passing of each place, then at random.
     let everywhere: Vec<_> = jobs
         .iter()
         .flat_map(|job| job.first_passings().into_iter().map(move |at| (job, at)))

@@ -1,10 +1,10 @@
-//! Killing what rescues others: `backup`, `restore` and `repair`, at random moments and at named
-//! places, several times in a row, and then repeating them.
+//! Kills the commands that rescue a store, `backup`, `restore` and `repair`, at random moments and
+//! at named places, several times in a row, and then repeats them.
 //!
-//! What must hold after every kill: the former backup, or the new one, can be restored; nothing is
-//! where the restored store will be, or all of it; what was replaced in a log is kept, and the
-//! backup that it is repaired from is as it was. After the repetition everything is as if nobody
-//! had been killed. `scripts/torture` does this for as long as one likes.
+//! What must hold after every kill: the former backup, or the new one, can be restored; the place
+//! of the restored store holds nothing, or the whole store; replaced bytes of a log are kept, and
+//! the backup from which it is repaired is unchanged. After the repetition everything is as if
+//! nothing had been killed. `scripts/torture` does this for any duration.
 
 mod killed;
 
@@ -24,7 +24,7 @@ use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::play::numbered;
 use crate::helpers::stores::{NEW_PASSWORD, add_tasks, busy_world, bytes_in, edit, log, segments};
 
-/// Whether a place is one that only these commands pass.
+/// Whether only these commands pass a place.
 pub fn is_of_rescue(place: &str) -> bool {
     [
         "backup.",
@@ -38,7 +38,7 @@ pub fn is_of_rescue(place: &str) -> bool {
     .any(|name| place.starts_with(name))
 }
 
-/// Which command, and so what must hold.
+/// The kind of a command, which decides what must hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Backup { with_secrets: bool },
@@ -52,9 +52,9 @@ struct Job {
     kind: Kind,
     words: &'static [&'static str],
     before: World,
-    /// The log that the store has, or ought to have.
+    /// The log that the store has, or should have.
     whole: Vec<u8>,
-    /// Files whose bytes were spoiled, as they were found.
+    /// Damaged files, with their damaged bytes.
     spoilt: Vec<Vec<u8>>,
     took: Duration,
     /// Named places, as `NAME:N`.
@@ -106,7 +106,7 @@ impl Job {
         call.arg("-o").arg("json")
     }
 
-    /// What must hold whenever it was killed.
+    /// Checks what must hold after any kill.
     fn check(&self, world: &World) {
         match self.kind {
             Kind::Backup { .. } => self.check_restorable(world),
@@ -141,7 +141,7 @@ impl Job {
         }
     }
 
-    /// Whether the new store is there; if so, all of it.
+    /// Whether the new store is there; if so, it must be whole.
     fn is_restored(&self, world: &World) -> bool {
         let store = world.home().join("new");
         if !store.exists() {
@@ -169,7 +169,7 @@ impl Job {
         true
     }
 
-    /// What was spoilt is still in the log, or was kept; the backup is as it was.
+    /// Damaged bytes are still in the log, or were kept; the backup is unchanged.
     fn check_kept(&self, world: &World) {
         let mut found = files_below(&world.store().join("log"));
         for path in entries(&world.store())
@@ -193,7 +193,7 @@ impl Job {
         );
     }
 
-    /// Repeats it and checks that all is as if nobody had been killed.
+    /// Repeats it and checks that everything is as if nothing had been killed.
     fn finish(&self, world: &World) {
         match self.kind {
             Kind::Backup { with_secrets } => {
@@ -334,7 +334,7 @@ const RESTORE: &[&str] = &["restore", "backup", "-C", "new"];
 const REPAIR: &[&str] = &["repair", "--yes"];
 const REPAIR_FROM: &[&str] = &["repair", "--yes", "--from", "backup"];
 
-/// Every command in every situation that it knows.
+/// Every command in every situation that it handles.
 fn jobs() -> Vec<Job> {
     let fresh = busy_world();
     let whole = fresh.log_bytes();
@@ -472,7 +472,7 @@ fn spoil_head(world: &World, slots: &[usize]) {
     });
 }
 
-/// Two flipped bits, a missing segment, one too many, and a bad end.
+/// Two flipped bits, a missing segment, an extra one, and a bad end.
 fn damaged(_: &World, log: &[PathBuf]) {
     edit(&log[1], |bytes| bytes[400] ^= 0x20);
     edit(&log[3], |bytes| bytes[200] ^= 1);
@@ -487,7 +487,7 @@ fn damaged(_: &World, log: &[PathBuf]) {
     });
 }
 
-/// Once the first place is repaired and no head tells more, the end looks like a torn tail.
+/// When the first place is repaired and there is no head, the end looks like a torn tail.
 fn damaged_twice(_: &World, log: &[PathBuf]) {
     edit(&log[1], |bytes| bytes[400] ^= 0x20);
     edit(log.last().expect("a segment"), |bytes| {

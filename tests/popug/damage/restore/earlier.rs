@@ -51,7 +51,7 @@ fn restoring_to_a_sequence_inside_a_batch_ends_with_the_batch_before() {
         world
             .anonymous(&["verify", "-C", &name])
             .expect(0, Has("sound"), Nothing);
-        // Life goes on from there, in the same segment.
+        // The company continues from there, in the same segment.
         in_store(&world, &name, &["task", "add", "After the fire"]);
     }
 }
@@ -92,7 +92,7 @@ fn restoring_to_a_time_ends_with_the_last_batch_of_that_time() {
     assert!(!world.home().join("old").exists());
 }
 
-/// Somebody copies an old log over a newer store.
+/// An old log is copied over a newer store.
 #[test]
 fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild() {
     let mut world = World::new();
@@ -148,7 +148,7 @@ fn every_consumer_of_a_rolled_back_log_refuses_to_run_on_and_says_how_to_rebuild
             .expect("text")
             .contains("but the log ends with")
     }));
-    // Its own consumer alone is made anew, and each of the others speaks for itself.
+    // Only its own consumer is rebuilt, and each of the others reports for itself.
     world.does("ada", &["consume", "tracker", "--rebuild"]);
     for consumer in ["accounting", "analytics", "notifier"] {
         refused(

@@ -1,4 +1,4 @@
-//! `restore`: what was backed up comes back, and nothing else.
+//! `restore`: the contents of the backup come back, and nothing else.
 
 mod earlier;
 
@@ -13,7 +13,7 @@ use crate::helpers::stores::{
     NEW_PASSWORD, add_tasks, back_up, busy_world, lines_in, restore, segments,
 };
 
-/// A way to spoil a backup, and what it is called.
+/// A way to damage a backup, with its name.
 type Edit<'e> = (&'static str, Box<dyn Fn() + 'e>);
 
 /// Runs as the admin with the new password in the store `name`.
@@ -60,7 +60,7 @@ fn a_restored_store_holds_the_same_log_and_gives_the_same_reports() {
     ] {
         let words = ["report", report, "-o", "csv"];
         let (old, new) = (world.answer("ada", &words), in_store(&world, "new", &words));
-        // Only where the mails are differs, and they are sent again into the outbox.
+        // Only the states of mails differ, which are sent again into the outbox.
         assert!(old == new || report == "payouts", "{report}\n{old}\n{new}");
     }
     world
@@ -92,7 +92,7 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
     let world = World::new();
     let words = ["backup", "backup", "--with-secrets"];
     assert_eq!(world.rows("ada", &words)[0]["with_secrets"], true);
-    // What was in the directory before is not needed any more.
+    // The former files of the directory are not needed any more.
     assert_eq!(world.rows("ada", &words)[0]["with_secrets"], true);
     let generations: Vec<_> = std::fs::read_dir(world.home().join("backup/auth"))
         .expect("secrets")
@@ -126,7 +126,7 @@ fn with_secrets_the_old_password_and_the_old_tokens_work() {
         .anonymous(&["whoami", "-C", "new", "--as", "ada"])
         .env("POPUG_PASSWORD", crate::helpers::harness::PASSWORD);
     as_ada.expect(0, Has("ada"), Nothing);
-    // The next backup without secrets takes them out again.
+    // The next backup without secrets removes them again.
     back_up(&world, "backup");
     assert_eq!(
         std::fs::read_dir(world.home().join("backup/auth"))
@@ -230,7 +230,8 @@ fn a_tampered_backup_is_refused_and_leaves_nothing() {
 fn a_rebuilt_chain_in_a_backup_is_found_by_its_head() {
     let world = World::new();
     back_up(&world, "backup");
-    // Somebody edits a line, hashes the chain anew and corrects the manifest's SHA-256, but not the head.
+    // A line is edited, the chain hashed again and the manifest's SHA-256 corrected, but not the
+    // head.
     let (mut previous, mut text) = (chain::NO_HASH.to_owned(), String::new());
     for line in world.log_lines() {
         let body = chain::split(&line).0.replace("dora Popug", "Dora Popug");
@@ -288,7 +289,7 @@ fn mails_of_a_restored_store_stay_in_its_outbox() {
     let world = busy_world();
     back_up(&world, "backup");
     restore(&world, &["backup", "-C", "new"]);
-    // Nobody listens there: a mail that were to leave by SMTP would fail.
+    // No server listens there: a mail by SMTP would fail.
     let call = world
         .anonymous(&["consume", "-C", "new", "--as", "ada"])
         .env("POPUG_PASSWORD", NEW_PASSWORD);
@@ -328,7 +329,7 @@ fn a_backup_is_no_store_and_no_command_leaves_anything_in_it() {
         &["doctor"],
         &["backup", "another"],
     ];
-    // Copied on without its lock, it is one as well.
+    // A copy of a backup without its lock is a backup too.
     for lock in [true, false] {
         if !lock {
             std::fs::remove_file(world.home().join("backup/backup.lock")).expect("removed");

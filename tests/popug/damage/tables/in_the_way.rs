@@ -1,8 +1,9 @@
-//! Directories, pipes and links in the place of a file: told, and nobody waits for them.
+//! Directories, pipes and links in the place of a file: they are reported, and no command waits for
+//! them.
 
 use super::*;
 
-/// Kills whoever waits.
+/// Kills a command that waits.
 const TIMEOUT: [&str; 2] = ["timeout", "30"];
 
 #[test]

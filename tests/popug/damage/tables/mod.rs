@@ -1,5 +1,5 @@
-//! Files of tables that are damaged anywhere: moved aside with a warning, made anew from the log, and
-//! named by whoever looks without changing anything.
+//! Files of tables with damage at any place: moved aside with a warning, rebuilt from the log, and
+//! reported by commands that change nothing.
 
 mod duckdb;
 mod in_the_way;
@@ -64,7 +64,7 @@ fn kept(world: &World, file: &str) -> usize {
         .count()
 }
 
-/// A command that met damage on its way says what to do.
+/// A command that met damage says what to do.
 fn assert_ended_by_damage(output: &Output) {
     assert_eq!(output.status, 1, "{}{}", output.stdout, output.stderr);
     let error = last_error(output);
@@ -231,7 +231,8 @@ fn a_checkpoint_whose_hash_is_none_is_damage() {
         .expect(0, Has("sound"), Nothing);
 }
 
-/// Ways for a database to lose our tables: emptied, another one, and hidden by the write-ahead file of another one.
+/// Ways for a database to lose our tables: emptied, replaced by another one, and hidden by the
+/// write-ahead file of another one.
 fn without_our_tables() -> [fn(&Path); 5] {
     [
         |path| std::fs::write(path, "").expect("written"),
@@ -257,7 +258,7 @@ fn wal_of(path: &Path) -> PathBuf {
     path.with_extension("sqlite-wal")
 }
 
-/// Keeps what it wrote in the write-ahead file.
+/// Leaves the changes in the write-ahead file.
 fn in_sqlite(path: &Path, sql: &str) {
     let db = open(path);
     db.set_db_config(

@@ -1,4 +1,4 @@
-//! A run of the program: what is given to it, and what is expected of it.
+//! A run of the program: its input, and its expected output.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ use crate::helpers::deadline::Child;
 
 use Text::{Any, Nothing};
 
-/// What a stream is to hold.
+/// The expected content of a stream.
 #[derive(Clone, Copy)]
 pub enum Text<'a> {
     Any,
@@ -19,7 +19,7 @@ pub enum Text<'a> {
 }
 
 impl Text<'_> {
-    /// The difference to what the stream holds, if there is one.
+    /// The difference from the content of the stream, if there is one.
     fn differs(self, stream: &str, found: &str) -> Option<String> {
         let holds = match self {
             Any => true,
@@ -36,7 +36,7 @@ impl Text<'_> {
     }
 }
 
-/// What a run wrote.
+/// The output of a run.
 pub struct Output {
     pub status: i32,
     pub stdout: String,
@@ -84,7 +84,7 @@ impl Call<'_> {
         ])
     }
 
-    /// With a terminal for all three streams; what it shows comes on stdout.
+    /// With a terminal for all three streams; its screen comes on stdout.
     pub fn on_a_terminal(self) -> Self {
         let spawn =
             "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
@@ -96,7 +96,7 @@ impl Call<'_> {
         self
     }
 
-    /// Has the program started by another one, which takes it as its last arguments.
+    /// Starts the program through another one, which takes it as its last arguments.
     pub fn through(mut self, words: &[&str]) -> Self {
         let (program, words) = words.split_first().expect("a program");
         let mut command = Command::new(program);
@@ -114,7 +114,7 @@ impl Call<'_> {
         self
     }
 
-    /// Runs to the end, however it ends, but never by a panic.
+    /// Runs to the end, with any exit code but without a panic.
     pub fn run(self) -> Output {
         let finished = self.spawn().output();
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
@@ -134,7 +134,7 @@ impl Call<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = Child::start(&mut self.command);
-        // It need not read what it is given.
+        // The program need not read its input.
         let _ = std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), &self.stdin);
         let finished = child.output();
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8 whatever the locale");
@@ -162,7 +162,7 @@ impl Call<'_> {
         output
     }
 
-    /// Begins and leaves it running. The caller waits for the child and checks its end.
+    /// Starts the program and leaves it running. The caller waits for the child and checks its end.
     pub fn spawn(mut self) -> Child {
         self.command
             .stdin(Stdio::null())
@@ -171,7 +171,7 @@ impl Call<'_> {
         Child::start(&mut self.command)
     }
 
-    /// Begins and leaves it running with a pipe for each stream, to be talked to.
+    /// Starts the program with a pipe for each stream and leaves it running.
     pub fn talk(mut self) -> Child {
         self.command
             .stdin(Stdio::piped())

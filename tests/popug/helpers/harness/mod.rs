@@ -1,7 +1,7 @@
 //! The built program in a sealed world: a temporary home, a store of its own, pinned clock and
-//! dice, and nothing of the machine's environment.
+//! dice, and no variable of the machine's environment.
 //!
-//! Nothing can be run without saying what status, stdout and stderr are expected.
+//! Every run states the expected status, stdout and stderr.
 
 mod call;
 
@@ -20,7 +20,7 @@ pub const FOUNDED: &str = "2026-03-02T08:00:00Z";
 pub const ZONE: &str = "Europe/Berlin";
 pub const PASSWORD: &str = "a long enough password";
 
-/// Login and role of everybody in the store that [`World::new`] begins with.
+/// Login and role of all users in the store with which [`World::new`] begins.
 pub const PEOPLE: [(&str, &str); 7] = [
     ("ada", "admin"),
     ("mara", "manager"),
@@ -63,7 +63,7 @@ impl World {
             .copied()
     }
 
-    /// The same world once more; whatever happens in one of them does not happen in the other.
+    /// A copy of the world; changes in one do not affect the other.
     pub fn copied(&self) -> World {
         let home = World::empty().home;
         copy(&self.store(), &home.path().join("the store"));
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// This world once more, with all that lies in its home.
+    /// A copy of this world, with all files in its home.
     pub fn twin(&self) -> World {
         let home = World::empty().home;
         copy(self.home(), home.path());
@@ -110,7 +110,7 @@ impl World {
         world
     }
 
-    /// Registers somebody, as the admin.
+    /// Registers a user, as the admin.
     pub fn register(&self, login: &str, role: &str) -> String {
         let (name, email) = (format!("{login} Popug"), format!("{login}@popug.example"));
         let words = [
@@ -124,7 +124,7 @@ impl World {
             .to_owned()
     }
 
-    /// Lets somebody act in this world.
+    /// Lets a user act in this world.
     pub fn issue_token(&mut self, login: &str) {
         let token = self
             .call("ada", &["token", "issue", login, "--ttl", "1d"])
@@ -146,7 +146,7 @@ impl World {
         &self.now
     }
 
-    /// From now on it is `now`.
+    /// Sets the clock.
     pub fn at(&mut self, now: &str) -> &World {
         now.clone_into(&mut self.now);
         self
@@ -186,18 +186,18 @@ impl World {
         &found.unwrap_or_else(|| panic!("{login} has no token")).1
     }
 
-    /// Runs the command, which succeeds without a word on stderr.
+    /// Runs the command, which must succeed without output on stderr.
     pub fn does(&self, login: &str, words: &[&str]) {
         self.call(login, words).expect(0, Any, Nothing);
     }
 
-    /// Runs the command, which succeeds without a word on stderr, and returns its stdout.
+    /// Runs the command, which must succeed without output on stderr, and returns its stdout.
     #[must_use]
     pub fn answer(&self, login: &str, words: &[&str]) -> String {
         self.call(login, words).expect(0, Any, Nothing).stdout
     }
 
-    /// Asks with `-o json` and gives the answer.
+    /// Runs the command with `-o json` and returns the answer.
     pub fn json(&self, login: &str, words: &[&str]) -> Value {
         self.call(login, &[words, &["-o", "json"]].concat())
             .expect(0, Any, Nothing)
@@ -212,7 +212,8 @@ impl World {
             .clone()
     }
 
-    /// It is refused with this exit code and this name, nothing is shown and nothing appended.
+    /// The command must be refused with this exit code and this code, print nothing and append
+    /// nothing.
     pub fn refused(&self, login: &str, words: &[&str], exit: i32, code: &str) -> Value {
         let before = self.log_bytes();
         let output = self
@@ -250,7 +251,7 @@ impl World {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Every event as it stands in the log.
+    /// Every event as in the log.
     pub fn events(&self) -> Vec<Value> {
         self.log_lines()
             .iter()
@@ -259,7 +260,7 @@ impl World {
     }
 }
 
-/// Every report there is.
+/// The names of all reports.
 pub const REPORTS: [&str; 10] = [
     "balances",
     "earnings",

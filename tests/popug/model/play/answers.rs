@@ -1,8 +1,8 @@
-//! What the product answered, in the model's words.
+//! The product's answers, in the model's words.
 
 use super::*;
 
-/// The dates that were closed, as they were told.
+/// The closed dates of an answer.
 pub fn told_of(closed: &[Closed], lines: &[Value]) -> Checked {
     let days = lines.iter().filter(|line| line["type"] == "day.closed.v1");
     let told = closed

@@ -26,22 +26,23 @@ use super::sheets::File;
 use super::steps::{Crash, FOUNDINGS, History, Step, Stop, Timed, Wait};
 use super::store::{Store, agrees, refusal};
 
-/// What differs, in words.
+/// The first difference, in words.
 pub type Checked = Result<(), String>;
 
 pub struct Play {
     pub store: Store,
     pub books: Books,
-    /// Orders that carried a key.
+    /// Orders with a key.
     keyed: Vec<(String, Command, String)>,
     pub files: Vec<File>,
-    /// The payouts whose letters were taken out of the outbox.
+    /// The payouts whose mails were taken out of the outbox.
     pub taken: Vec<String>,
-    /// Where `day.closed` stands of dates that were closed while events of theirs had no entry.
+    /// The places of `day.closed` events of dates that were closed while events of theirs had no
+    /// entry.
     closed_too_soon: Vec<String>,
 }
 
-/// Everybody who is there from the beginning, besides the admin.
+/// All users at the beginning, besides the admin.
 const PEOPLE: [(&str, &str); 6] = [
     ("mara", "manager"),
     ("axel", "accountant"),
@@ -306,7 +307,7 @@ impl Play {
         }
     }
 
-    /// What is owed meanwhile is late afterwards.
+    /// Entries that are owed at that time become late.
     fn close_elsewhere(&mut self) -> Checked {
         let (now, date) = (self.store.now(), self.books.first_open_date());
         let Ok(at) = self.books.stamp(now) else {
@@ -360,7 +361,7 @@ impl Play {
         (result, self.store.lines_after(self.books.head))
     }
 
-    /// What was found is what was expected; of a run that did not reach its end, the beginning.
+    /// The found lines must be the expected ones; for an unfinished run, the first of them.
     pub fn appended(&self, expected: &[Value], found: &[Value], is_whole: bool) -> Checked {
         let is_long_enough =
             expected.len() == found.len() || (!is_whole && found.len() < expected.len());
@@ -382,8 +383,8 @@ impl Play {
         }
     }
 
-    /// With the clock set right, everything can be brought to its end, and a deep verification finds
-    /// what another program did and nothing else.
+    /// With the clock set right, everything is brought to its end, and a deep verification finds
+    /// only the faults of the other program.
     fn end(&mut self) -> Checked {
         self.store
             .set_clock(self.store.now().max(self.books.last_time));

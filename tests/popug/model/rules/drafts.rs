@@ -14,7 +14,7 @@ pub fn minor(text: &str) -> i64 {
     if text.starts_with('-') { -minor } else { minor }
 }
 
-/// What of a command counts when its key is used again.
+/// The content of a command that is compared when its key is used again.
 pub fn canonical(command: &Command) -> Value {
     match command {
         Command::AddTask { .. } => match titled(command) {
@@ -47,7 +47,7 @@ pub fn canonical(command: &Command) -> Value {
     }
 }
 
-/// What chance put into the line that was found.
+/// The random value in the found line.
 pub fn drawn(found: &[Value], place: usize, member: &str) -> String {
     let drawn = found
         .get(place)

@@ -1,7 +1,7 @@
-//! What a command ought to record or be refused with, by the words of the rules.
+//! The expected events or refusal of a command, by the words of the rules.
 //!
-//! Chance is not predicted but judged: whoever was drawn is read from the line that was found, and
-//! stands in the expected line only if they were eligible.
+//! Random values are not predicted but checked: the drawn user is read from the found line, and
+//! appears in the expected line only if they were eligible.
 
 mod drafts;
 mod edits;
@@ -16,12 +16,12 @@ use super::command::Command;
 use super::letters::ACCOUNTING;
 use super::steps::titled;
 
-/// Exit code and the name that programs are told.
+/// Exit code and code for programs.
 pub type Refusal = (u8, &'static str);
 
-/// A fact as it ought to be, before it has a place in the log.
+/// An expected fact, before it has a place in the log.
 pub struct Draft {
-    /// Absent: made by chance.
+    /// Absent if it is random.
     pub id: Option<String>,
     pub cause: Option<String>,
     pub context: &'static str,
@@ -30,7 +30,7 @@ pub struct Draft {
     pub data: Value,
 }
 
-/// What a command ought to do.
+/// The expected result of a command.
 pub enum Verdict {
     Append(Vec<Draft>),
     /// The first result again: its sequences.
@@ -50,7 +50,7 @@ impl Books {
         }
     }
 
-    /// Whether a clock that shows `now` is worth a warning.
+    /// Whether a clock that shows `now` causes a warning.
     pub fn warns_of_clock(&self, now: i64) -> bool {
         (SILENT..=TOLERATED).contains(&(self.last_time - now))
     }
