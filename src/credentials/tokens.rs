@@ -192,5 +192,4 @@ fn parse(token: &str) -> Result<TokenId, CredentialError> {
 }
 
 #[cfg(test)]
-#[path = "tokens_tests.rs"]
 mod tests;

@@ -14,8 +14,6 @@ pub mod pay_mail;
 pub mod schedule;
 pub mod settings;
 pub mod smtp;
-#[cfg(test)]
-mod smtp_tests;
 pub mod transport;
 
 pub use compose::{ComposeError, ComposedMail, message_id};

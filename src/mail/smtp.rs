@@ -217,3 +217,6 @@ fn reason(error: &SmtpError) -> String {
         None => Displayed(&short).to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

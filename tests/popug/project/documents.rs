@@ -115,7 +115,6 @@ fn is_of_tests(path: &str) -> bool {
     let is_test = |part: &str| {
         let stem = part.trim_end_matches(".rs");
         ["tests", "check", "fixture", "fuzz", "golden", "mail_server"].contains(&stem)
-            || stem.ends_with("_tests")
     };
     path.split('/').any(is_test)
 }

@@ -106,17 +106,10 @@ fn every_file_is_part_of_a_module() {
         let src = root().join("src").join(directory);
         let beside = src.with_extension("rs");
         let parents = [src.join("mod.rs"), src.join("lib.rs"), beside];
-        // Or a file beside it names its path.
-        let named = || {
-            files(&src, "rs")
-                .iter()
-                .any(|path| read(path).contains(&format!("#[path = \"{name}.rs\"]")))
-        };
         let declared = parents
             .iter()
             .filter(|path| path.exists())
-            .any(|path| declares(path, name))
-            || named();
+            .any(|path| declares(path, name));
         assert!(declared, "src/{} is part of nothing", source.path.display());
     }
 }
