@@ -127,19 +127,6 @@ impl Drop for BatchDecider<'_> {
 }
 
 impl App<'_> {
-    /// Runs `work` as the only accounting process, if it will close dates.
-    pub(super) fn with_books<T>(
-        &self,
-        closes: bool,
-        work: impl FnOnce(Option<&mut Accounting<'_>>) -> Result<T, AppError>,
-    ) -> Result<T, AppError> {
-        if closes {
-            self.with_accounting(|accounting| work(Some(accounting)))
-        } else {
-            work(None)
-        }
-    }
-
     /// Settles the bytes that a failed write left after the head, after its lock is released. If
     /// that fails too, the next writer does it.
     pub(super) fn settle_after(&self, error: &AppError) {
@@ -220,21 +207,6 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             failpoint!("import.between_groups");
         }
         Ok(())
-    }
-
-    /// Lets go of the writer lock when something has failed, and settles what that left behind the
-    /// head: what is whole is published, the rest is cut. If that fails too, the next writer does it.
-    /// Returns the sequence at which the appender began.
-    pub(super) fn settle(self) -> Sequence {
-        let BatchAppender {
-            around,
-            writer,
-            began,
-            ..
-        } = self;
-        drop(writer);
-        let _ = around.log.settle(&around.patience());
-        began
     }
 
     /// Closes every open date that is finished at `at`, after all events before it have their

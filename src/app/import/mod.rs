@@ -156,12 +156,17 @@ impl App<'_> {
             .iter()
             .for_each(|remark| (options.remark)(remark));
         let closes = kind == ImportKind::Activity && row::asks_to_close(&csv_file);
-        self.with_books(closes, |accounting| {
-            match self.import_file(caller, kind, &csv_file, options, accounting, progress) {
-                Err(ImportError::App(error)) => Err(error),
-                ended => Ok(ended),
-            }
-        })?
+        let import = |accounting: Option<&mut Accounting<'_>>| match self
+            .import_file(caller, kind, &csv_file, options, accounting, progress)
+        {
+            Err(ImportError::App(error)) => Err(error),
+            ended => Ok(ended),
+        };
+        if closes {
+            self.with_accounting(|accounting| import(Some(accounting)))?
+        } else {
+            import(None)?
+        }
     }
 
     fn import_file(
@@ -198,8 +203,9 @@ impl App<'_> {
             Ok(()) => Ok(summary),
             Err(error) if self.log.is_draft() => Err(error.into()),
             Err(error) => {
-                let began = appender.settle();
-                Err(self.stopped(&summary, began, error))
+                drop(appender);
+                self.settle_after(&error);
+                Err(self.stopped(&summary, head.sequence, error))
             }
         }
     }

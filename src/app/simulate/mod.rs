@@ -79,14 +79,8 @@ impl App<'_> {
                 hint: None,
             });
         }
-        let simulated = self.with_books(true, |accounting| {
-            self.play(
-                caller,
-                simulation,
-                accounting.expect("asked for to close dates"),
-                progress,
-            )
-        });
+        let simulated =
+            self.with_accounting(|accounting| self.play(caller, simulation, accounting, progress));
         let simulated = simulated.inspect_err(|error| self.settle_after(error))?;
         if self.log.is_draft() {
             return Ok(simulated);
