@@ -104,11 +104,28 @@ impl App<'_> {
         Ok(())
     }
 
+    /// An event, and the decisions about it.
+    ///
+    /// # Errors
+    /// The role; [`Rejection::UnknownEvent`].
+    pub fn dead_letter(
+        &self,
+        caller: &Caller,
+        index: &StateIndex,
+        sequence: Sequence,
+    ) -> Result<(OwnedLine, Vec<Resolution>), AppError> {
+        caller.require(Right::DeadLetters)?;
+        let line = self.event(sequence)?;
+        let mut decisions = index.resolutions()?;
+        decisions.retain(|made| made.target == sequence);
+        Ok((line, decisions))
+    }
+
     /// The line of an event.
     ///
     /// # Errors
     /// [`Rejection::UnknownEvent`]
-    pub fn event(&self, sequence: Sequence) -> Result<OwnedLine, AppError> {
+    fn event(&self, sequence: Sequence) -> Result<OwnedLine, AppError> {
         match self.log.line(sequence) {
             Err(LogError::NotOnChain { .. }) => Err(Rejection::UnknownEvent { sequence }.into()),
             line => Ok(line?),

@@ -1,7 +1,8 @@
 //! Identifies the caller by password, token or session, and checks in the log that they are active.
 
+use crate::app::command::known_user;
 use crate::app::{App, AppError};
-use crate::credentials::{AuthDir, Password, Sessions, TokenText};
+use crate::credentials::{AuthDir, Password, Sessions, TokenRecord, TokenText};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
@@ -29,11 +30,11 @@ pub struct Caller {
 impl Caller {
     /// # Errors
     /// [`Rejection::RoleMayNot`]
-    pub fn require(&self, right: Right) -> Result<(), AppError> {
+    pub(super) fn require(&self, right: Right) -> Result<(), AppError> {
         Ok(self.user.require(right)?)
     }
 
-    pub fn may(&self, right: Right) -> bool {
+    pub(super) fn may(&self, right: Right) -> bool {
         self.user.require(right).is_ok()
     }
 
@@ -41,16 +42,11 @@ impl Caller {
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`]
-    pub fn require_access_of(&self, user: UserId) -> Result<(), AppError> {
+    fn require_access_of(&self, user: UserId) -> Result<(), AppError> {
         if user == self.user.id {
             return Ok(());
         }
         self.require(Right::Administer)
-    }
-
-    /// Users see their own address, and those of others if their role allows it.
-    pub fn sees_email_of(&self, user: UserId) -> bool {
-        user == self.user.id || self.may(Right::SeeEmails)
     }
 }
 
@@ -60,6 +56,56 @@ impl App<'_> {
     pub fn auth(&self, index: &StateIndex) -> Result<AuthDir, AppError> {
         let company = self.company(index)?;
         Ok(AuthDir::open(self.directory.place(), company.id)?.with_lock_wait(self.lock_wait))
+    }
+
+    /// The user whose password or tokens the caller is going to handle, by login or id; the caller
+    /// if nobody is named.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownUser`], [`Rejection::RoleMayNot`]
+    pub fn holder(
+        &self,
+        caller: &Caller,
+        index: &StateIndex,
+        name: Option<&str>,
+    ) -> Result<User, AppError> {
+        let user = match name {
+            Some(name) => known_user(index, name)?,
+            None => caller.user.clone(),
+        };
+        caller.require_access_of(user.id)?;
+        Ok(user)
+    }
+
+    /// The records of the tokens that the caller may handle.
+    pub fn tokens(
+        &self,
+        caller: &Caller,
+        index: &StateIndex,
+    ) -> Result<Vec<TokenRecord>, AppError> {
+        let mut records = self.auth(index)?.tokens().list()?;
+        records.retain(|record| caller.require_access_of(record.user_id).is_ok());
+        Ok(records)
+    }
+
+    /// The record of a token, if there is one with this id.
+    ///
+    /// # Errors
+    /// [`Rejection::RoleMayNot`]
+    pub fn token(
+        &self,
+        caller: &Caller,
+        index: &StateIndex,
+        id: &str,
+    ) -> Result<Option<TokenRecord>, AppError> {
+        let records = self.auth(index)?.tokens().list()?;
+        let found = records
+            .into_iter()
+            .find(|record| record.token_id.to_string() == id);
+        if let Some(record) = &found {
+            caller.require_access_of(record.user_id)?;
+        }
+        Ok(found)
     }
 
     /// # Errors

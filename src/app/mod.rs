@@ -16,6 +16,7 @@ mod fixture;
 pub mod founding;
 pub mod identity;
 pub mod import;
+pub mod lists;
 pub mod mailing;
 pub mod new_store;
 pub mod repair;

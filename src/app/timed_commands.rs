@@ -179,8 +179,13 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         })
     }
 
-    pub(super) fn writer(&self) -> &Writer<'l> {
-        &self.writer
+    pub(super) fn head(&self) -> &Head {
+        self.writer.head()
+    }
+
+    /// The time of the last event.
+    pub(super) fn last_time(&self) -> Option<EventTime> {
+        self.writer.last_time()
     }
 
     /// Events that were appended so far.

@@ -20,10 +20,12 @@ pub use error::BackupError;
 pub use manifest::Manifest;
 pub use place::is_backup;
 
+use crate::app::identity::Caller;
 use crate::app::{App, AppError};
 use crate::credentials::AuthDir;
 use crate::domain::company::Company;
 use crate::domain::id::Sequence;
+use crate::domain::role::Right;
 use crate::event_log::copy::{Copied, Extent, Progress};
 use crate::event_log::{Hash, LogError, segment};
 use manifest::{FORMAT, FileRecord, HeadRecord};
@@ -44,15 +46,17 @@ impl App<'_> {
     /// the same directory, and no process waits for it.
     ///
     /// # Errors
-    /// [`BackupError`] if the directory cannot take a backup of this log, [`LogError::Damaged`] if
-    /// the log differs from the acknowledged one. The former backup stays.
+    /// The role; [`BackupError`] if the directory cannot take a backup of this log,
+    /// [`LogError::Damaged`] if the log differs from the acknowledged one. The former backup stays.
     pub fn back_up(
         &self,
+        caller: &Caller,
         company: &Company,
         root: &Path,
         with_secrets: bool,
         progress: Progress<'_>,
     ) -> Result<BackedUp, AppError> {
+        caller.require(Right::Backup)?;
         place::check(root, &self.directory)?;
         former_of(&BackupDirectory::at(root), company, root)?;
         let directory = BackupDirectory::create(root)?;

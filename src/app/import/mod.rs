@@ -134,21 +134,34 @@ pub struct ImportSummary {
     pub closed_dates: Vec<BusinessDate>,
 }
 
+/// Imports by a caller who may import.
+pub struct Importer<'a> {
+    app: &'a App<'a>,
+    caller: &'a Caller,
+}
+
 impl App<'_> {
-    /// Imports a file for `caller`. `progress` gets the number of decided rows.
+    /// # Errors
+    /// The role.
+    pub fn importer<'a>(&'a self, caller: &'a Caller) -> Result<Importer<'a>, AppError> {
+        caller.require(Right::Administer)?;
+        Ok(Importer { app: self, caller })
+    }
+}
+
+impl Importer<'_> {
+    /// Imports a file. `progress` gets the number of decided rows.
     ///
     /// # Errors
     /// [`ImportError::Stopped`]: the same import goes on where it stopped. After any other nothing
     /// is appended.
     pub fn import(
         &self,
-        caller: &Caller,
         kind: ImportKind,
         input: impl Read,
         options: ImportOptions<'_, '_>,
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, ImportError> {
-        caller.require(Right::Administer)?;
         // Read before any lock is taken, because the input may be a pipe that nobody fills.
         let csv_file = CsvFile::read(kind, &options.reading, input)?;
         csv_file
@@ -157,13 +170,14 @@ impl App<'_> {
             .for_each(|remark| (options.remark)(remark));
         let closes = kind == ImportKind::Activity && row::asks_to_close(&csv_file);
         let import = |accounting: Option<&mut Accounting<'_>>| match self
-            .import_file(caller, kind, &csv_file, options, accounting, progress)
+            .import_file(kind, &csv_file, options, accounting, progress)
         {
             Err(ImportError::App(error)) => Err(error),
             ended => Ok(ended),
         };
         if closes {
-            self.with_accounting(|accounting| import(Some(accounting)))?
+            self.app
+                .with_accounting(|accounting| import(Some(accounting)))?
         } else {
             import(None)?
         }
@@ -171,24 +185,30 @@ impl App<'_> {
 
     fn import_file(
         &self,
-        caller: &Caller,
         kind: ImportKind,
         csv_file: &CsvFile,
         options: ImportOptions<'_, '_>,
         accounting: Option<&mut Accounting<'_>>,
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, ImportError> {
-        let history_clock = HistoryClock::new(self.environment.now());
-        let mut appender = BatchAppender::open(self, &history_clock, accounting)?;
-        let index = index_at_head(&self.around())?;
-        let importer = self.actor(&index, caller.user.id)?;
+        let app = self.app;
+        let history_clock = HistoryClock::new(app.environment.now());
+        let mut appender = BatchAppender::open(app, &history_clock, accounting)?;
+        let index = index_at_head(&app.around())?;
+        let importer = app.actor(&index, self.caller.user.id)?;
         importer.require(Right::Administer)?;
-        let head = *appender.writer().head();
+        let head = *appender.head();
         let decider = BatchDecider::begin(&index, &head)?;
-        let mut planner =
-            Planner::new(self, &index, csv_file, importer, decider, appender.writer());
+        let mut planner = Planner::new(
+            app,
+            &index,
+            csv_file,
+            importer,
+            decider,
+            appender.last_time(),
+        );
         if kind != ImportKind::Activity {
-            planner.at_once(stamp(appender.writer().last_time(), &self.around())?);
+            planner.at_once(stamp(appender.last_time(), &app.around())?);
         }
         let (plan, decider) = planner
             .decide_all(kind, progress)
@@ -201,10 +221,10 @@ impl App<'_> {
         let mut summary = settle(csv_file, plan.summary, options.on_error)?;
         match perform(plan.steps, &mut summary, &mut appender, decider) {
             Ok(()) => Ok(summary),
-            Err(error) if self.log.is_draft() => Err(error.into()),
+            Err(error) if app.log.is_draft() => Err(error.into()),
             Err(error) => {
                 drop(appender);
-                self.settle_after(&error);
+                app.settle_after(&error);
                 Err(self.stopped(&summary, head.sequence, error))
             }
         }
@@ -213,7 +233,7 @@ impl App<'_> {
     /// What is said of an import that stopped midway, once the end of the log is settled.
     fn stopped(&self, summary: &ImportSummary, began: Sequence, source: AppError) -> ImportError {
         let rows = summary.rows;
-        match appended_rows(&self.log, began) {
+        match appended_rows(&self.app.log, began) {
             Ok(appended) => ImportError::Stopped {
                 in_log: summary.replayed + summary.skipped + summary.closed + appended,
                 rows,
@@ -291,7 +311,7 @@ fn perform(
     if let Some(decider) = decider {
         // The import has succeeded. An index that cannot follow now is brought to the head by the
         // next command that needs it.
-        let _ = decider.commit(appender.writer().head());
+        let _ = decider.commit(appender.head());
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::domain::role::Right;
 use crate::domain::task::{Add, Task};
 use crate::domain::time::EventTime;
 use crate::domain::user::{Deactivate, Register, SetRole, User};
-use crate::event_log::{Batch, Hash, Writer};
+use crate::event_log::{Batch, Hash};
 use crate::state::{StateError, StateIndex, TaskName};
 use faults::also;
 
@@ -107,7 +107,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         csv_file: &'a CsvFile,
         importer: User,
         decider: BatchDecider<'a>,
-        writer: &Writer<'_>,
+        last: Option<EventTime>,
     ) -> Planner<'a, 'e> {
         Planner {
             app,
@@ -122,7 +122,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             rows: Rows::default(),
             now: app.environment.now(),
             at_once: None,
-            last: writer.last_time(),
+            last,
             reached: None,
             passed: Sequence::ZERO,
             passed_line: 0,

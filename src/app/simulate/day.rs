@@ -95,7 +95,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         self.staff = residents.map(Rc::new).collect();
         self.residents = self.staff.len();
         self.look_at_open_tasks()?;
-        let mut decider = BatchDecider::begin(self.index, self.appender.writer().head())?;
+        let mut decider = BatchDecider::begin(self.index, self.appender.head())?;
         for nth in 0..popugs {
             let people::Person {
                 login,
@@ -119,7 +119,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             self.carry_out(&mut decider, at, &admin, &command)?;
         }
         self.appender.flush()?;
-        decider.commit(self.appender.writer().head())
+        decider.commit(self.appender.head())
     }
 
     fn look_at_open_tasks(&mut self) -> Result<(), AppError> {
@@ -136,14 +136,14 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
 
     /// Plays a date and closes it.
     pub(super) fn work(&mut self, hours: &Hours) -> Result<(), AppError> {
-        let mut decider = BatchDecider::begin(self.index, self.appender.writer().head())?;
+        let mut decider = BatchDecider::begin(self.index, self.appender.head())?;
         for (at, moment) in self.agenda(hours) {
             if let Some((actor, command)) = self.think_of(moment) {
                 self.carry_out(&mut decider, at, &actor, &command)?;
             }
         }
         self.appender.flush()?;
-        decider.commit(self.appender.writer().head())?;
+        decider.commit(self.appender.head())?;
         let soon =
             EventTime::from_micros(hours.over.micros() + self.dice.below(MINUTE_MICROS) as i64);
         let at = soon.unwrap_or(hours.over).min(hours.now);

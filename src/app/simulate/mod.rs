@@ -106,13 +106,8 @@ impl App<'_> {
         let admin = self.actor(&index, caller.user.id)?;
         admin.require(Right::Administer)?;
         let company = self.company(&index)?;
-        let period = Period::of(
-            simulation.days,
-            &company,
-            now,
-            appender.writer().last_time(),
-        )?;
-        let dice = SeededDice::new(simulation.seed, appender.writer().head().sequence.next());
+        let period = Period::of(simulation.days, &company, now, appender.last_time())?;
+        let dice = SeededDice::new(simulation.seed, appender.head().sequence.next());
         let taken: HashSet<String> = index.users()?.into_iter().map(|user| user.login).collect();
         let mut office = Office::open(
             &index,

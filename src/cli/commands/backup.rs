@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
-use crate::domain::role::Right;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -21,12 +20,15 @@ pub(crate) struct Backup {
 impl Backup {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
-        store.caller.require(Right::Backup)?;
         invocation.refuse_dry_run()?;
         let progress = |done, total| invocation.reporter.progress("backing up", done, total);
-        let made = store
-            .app
-            .back_up(&store.company, &self.dir, self.with_secrets, &progress)?;
+        let made = store.app.back_up(
+            &store.caller,
+            &store.company,
+            &self.dir,
+            self.with_secrets,
+            &progress,
+        )?;
         invocation.reporter.finish();
         let table = Table::builder()
             .text("dir", [Some(self.dir.display().to_string())])

@@ -16,7 +16,6 @@ use crate::domain::dead_letter::LetterState;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::{Actor, Consumer, Event};
 use crate::domain::id::Sequence;
-use crate::domain::role::Right;
 use crate::domain::time::EventTime;
 use crate::reports::table::Table;
 use crate::state::{Resolution, StateIndex};
@@ -234,13 +233,9 @@ fn show(
     store: &OpenStore<'_>,
     sequence: Sequence,
 ) -> Result<Exit, Failure> {
-    store.caller.require(Right::DeadLetters)?;
-    let line = store.app.event(sequence)?;
-    let decisions = store.index.resolutions()?;
-    let decisions: Vec<_> = decisions
-        .into_iter()
-        .filter(|made| made.target == sequence)
-        .collect();
+    let (line, decisions) = store
+        .app
+        .dead_letter(&store.caller, &store.index, sequence)?;
     let waiting = waiting(store, &decisions, sequence)?;
     let shown = Shown {
         event: serde_json::from_str(line.line().text).map_err(std::io::Error::from)?,

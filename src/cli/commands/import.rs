@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::app::AppError;
 use crate::app::import::{
-    BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError, Reading,
+    BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, Importer, OnError, Reading,
 };
 use crate::cli::answer::Answer;
 use crate::cli::destination::Destination;
@@ -16,7 +16,6 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::own_files;
 use crate::domain::displayed::Displayed;
-use crate::domain::role::Right;
 use crate::reports::table::Table;
 use crate::store::StoreDirectory;
 use crate::store::directory::{self, is_same};
@@ -76,12 +75,13 @@ impl Import {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         // A user who may not import learns nothing about files.
-        store.caller.require(Right::Administer)?;
-        match self {
-            Import::Users(source) => source.run(invocation, &store, ImportKind::Users),
-            Import::Tasks(source) => source.run(invocation, &store, ImportKind::Tasks),
-            Import::Activity(source) => source.run(invocation, &store, ImportKind::Activity),
-        }
+        let importer = store.app.importer(&store.caller)?;
+        let (source, kind) = match self {
+            Import::Users(source) => (source, ImportKind::Users),
+            Import::Tasks(source) => (source, ImportKind::Tasks),
+            Import::Activity(source) => (source, ImportKind::Activity),
+        };
+        source.run(invocation, &store, &importer, kind)
     }
 }
 
@@ -90,6 +90,7 @@ impl Source {
         self,
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
+        importer: &Importer<'_>,
         kind: ImportKind,
     ) -> Result<Exit, Failure> {
         if self.rejects.is_some() && self.on_error != OnErrorArg::Skip {
@@ -101,11 +102,11 @@ impl Source {
             .map(|path| self.open_rejects(invocation, store, path))
             .transpose()?;
         let summary = match rejects {
-            Some(file) => self.import_and_reject(invocation, store, kind, file)?,
+            Some(file) => self.import_and_reject(invocation, importer, kind, file)?,
             None if self.on_error == OnErrorArg::Skip => {
-                self.import(invocation, store, kind, OnError::Skip { rejects: None })?
+                self.import(invocation, importer, kind, OnError::Skip { rejects: None })?
             }
-            None => self.import(invocation, store, kind, OnError::Refuse)?,
+            None => self.import(invocation, importer, kind, OnError::Refuse)?,
         };
         invocation.reporter.finish();
         say(invocation, store, &summary)?;
@@ -128,7 +129,7 @@ impl Source {
     fn import_and_reject(
         &self,
         invocation: &Invocation<'_>,
-        store: &OpenStore<'_>,
+        importer: &Importer<'_>,
         kind: ImportKind,
         mut file: Destination,
     ) -> Result<ImportSummary, Failure> {
@@ -136,7 +137,7 @@ impl Source {
         file.write(|out| {
             summary = self.import(
                 invocation,
-                store,
+                importer,
                 kind,
                 OnError::Skip { rejects: Some(out) },
             )?;
@@ -178,7 +179,7 @@ impl Source {
     fn import(
         &self,
         invocation: &Invocation<'_>,
-        store: &OpenStore<'_>,
+        importer: &Importer<'_>,
         kind: ImportKind,
         on_error: OnError<'_>,
     ) -> Result<ImportSummary, Failure> {
@@ -202,9 +203,7 @@ impl Source {
                     .progress("import", read.get(), bytes.max(read.get()));
             }
         };
-        let imported = store
-            .app
-            .import(&store.caller, kind, input, options, &progress);
+        let imported = importer.import(kind, input, options, &progress);
         invocation.reporter.finish();
         imported.map_err(|error| failure(kind, error))
     }

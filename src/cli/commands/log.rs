@@ -14,7 +14,6 @@ use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::signals::Signals;
 use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
-use crate::domain::role::Right;
 use crate::event_log::schema::SCHEMAS;
 use crate::event_log::{FileLog, Line, LogError};
 use crate::reports::render::Format;
@@ -63,11 +62,11 @@ pub(crate) struct Stats {}
 impl Log {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
-        store.caller.require(Right::Administer)?;
+        let log = store.app.events(&store.caller)?;
         match self {
-            Log::Tail(command) => command.resolved(&store)?.run(invocation, &store),
-            Log::Show(command) => command.run(invocation, &store),
-            Log::Stats(_) => stats(invocation, &store),
+            Log::Tail(command) => command.resolved(&store, log)?.run(invocation, &store, log),
+            Log::Show(command) => command.run(invocation, &store, log),
+            Log::Stats(_) => stats(invocation, &store, log),
         }
     }
 }
@@ -77,12 +76,12 @@ type Visit<'v> = dyn FnMut(&str) -> Result<(), Failure> + 'v;
 
 impl Tail {
     /// The request with type and subject as in the log.
-    fn resolved(self, store: &OpenStore<'_>) -> Result<Tail, Failure> {
+    fn resolved(self, store: &OpenStore<'_>, log: &FileLog) -> Result<Tail, Failure> {
         if let Some(name) = self.type_name.as_deref()
             && !SCHEMAS
                 .iter()
                 .any(|schema| is_type(&schema.type_name(), name))
-            && !self.occurs(&store.app.log)?
+            && !self.occurs(log)?
         {
             let failure = Failure::new(
                 Exit::NotFound,
@@ -99,16 +98,21 @@ impl Tail {
         Ok(Tail { subject, ..self })
     }
 
-    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+    fn run(
+        self,
+        invocation: &Invocation<'_>,
+        store: &OpenStore<'_>,
+        log: &FileLog,
+    ) -> Result<Exit, Failure> {
         let format = invocation.format();
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
-            return self.lines(invocation, &store.app.log);
+            return self.lines(invocation, log);
         } else if self.follow {
             return Err(Failure::usage("--follow writes one line after the other")
                 .hint("leave -o out, or say -o ndjson"));
         } else {
             let mut lines = Vec::new();
-            self.first_lines(&store.app.log, &mut |line| {
+            self.first_lines(log, &mut |line| {
                 lines.push(line.to_owned());
                 Ok(())
             })?;
@@ -275,9 +279,14 @@ fn not_there(sequence: u64, head: Sequence) -> Failure {
 }
 
 impl Show {
-    fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-        let head = store.app.log.head()?.sequence;
-        let line = match store.app.log.line(Sequence(self.sequence)) {
+    fn run(
+        self,
+        invocation: &Invocation<'_>,
+        store: &OpenStore<'_>,
+        log: &FileLog,
+    ) -> Result<Exit, Failure> {
+        let head = log.head()?.sequence;
+        let line = match log.line(Sequence(self.sequence)) {
             Err(LogError::NotOnChain { .. }) => return Err(not_there(self.sequence, head)),
             other => other?,
         };
@@ -326,9 +335,13 @@ struct Count {
     last: u64,
 }
 
-fn stats(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+fn stats(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    log: &FileLog,
+) -> Result<Exit, Failure> {
     let mut types: BTreeMap<String, Count> = BTreeMap::new();
-    store.app.log.for_each(Sequence::FIRST, &mut |line| {
+    log.for_each(Sequence::FIRST, &mut |line| {
         if !types.contains_key(line.type_name) {
             types.insert(
                 line.type_name.to_owned(),

@@ -8,7 +8,6 @@ use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
 use crate::consumers::notifier::{MailRow, Retried};
 use crate::domain::displayed::Displayed;
-use crate::domain::role::Right;
 use crate::reports::table::Table;
 
 #[derive(Subcommand, Debug)]
@@ -41,15 +40,15 @@ impl Mail {
 
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
-        store.caller.require(Right::Mail)?;
+        let mails = store.app.mails(&store.caller)?;
         match self {
             Mail::List(_) => {
-                invocation.emit_list(&store, "mails", table(&store.app.mails()?))?;
+                invocation.emit_list(&store, "mails", table(&mails.list()?))?;
                 Ok(Exit::Done)
             }
             Mail::Retry(Retry { id }) => {
                 let routes = mail_settings::routes(&store.app, false)?;
-                let retried = store.app.retry_mail(&routes, &id)?;
+                let retried = mails.retry(&routes, &id)?;
                 if invocation.only_says(|| would_do(&retried)) {
                     return Ok(Exit::Done);
                 }

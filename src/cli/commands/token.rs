@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 
 use crate::app::Environment;
-use crate::app::command::known_user;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
@@ -65,8 +64,9 @@ impl Token {
 
 impl Issue {
     fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-        let user = known_user(&store.index, &self.login)?;
-        store.caller.require_access_of(user.id)?;
+        let user = store
+            .app
+            .holder(&store.caller, &store.index, Some(&self.login))?;
         if !user.active {
             let message = format!("`{}` is deactivated; a token would be refused", user.login);
             return Err(Failure::new(Exit::Conflict, "user_deactivated", message));
@@ -101,8 +101,7 @@ impl Issue {
 }
 
 fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-    let mut records = store.app.auth(&store.index)?.tokens().list()?;
-    records.retain(|record| store.caller.require_access_of(record.user_id).is_ok());
+    let records = store.app.tokens(&store.caller, &store.index)?;
     let users = store.index.users()?;
     let login = |record: &TokenRecord| {
         users
@@ -129,7 +128,6 @@ fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Fail
 
 impl Revoke {
     fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-        let auth = store.app.auth(&store.index)?;
         let unknown = || {
             Failure::new(
                 Exit::NotFound,
@@ -138,16 +136,15 @@ impl Revoke {
             )
             .hint("`popug-cli token list` shows the tokens")
         };
-        let records = auth.tokens().list()?;
-        let record = records
-            .iter()
-            .find(|record| record.token_id.to_string() == self.id)
-            .ok_or_else(unknown)?;
-        store.caller.require_access_of(record.user_id)?;
+        let found = store.app.token(&store.caller, &store.index, &self.id)?;
+        let record = found.ok_or_else(unknown)?;
         if invocation.only_says(|| format!("token {} would be revoked", self.id)) {
             return Ok(Exit::Done);
         }
-        auth.tokens()
+        store
+            .app
+            .auth(&store.index)?
+            .tokens()
             .revoke(record.token_id, invocation.environment.system_now())?;
         invocation
             .reporter

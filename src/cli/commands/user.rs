@@ -12,7 +12,6 @@ use crate::cli::prompt;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
-use crate::domain::id::UserId;
 use crate::domain::user::{self, User as Person};
 use crate::reports::table::{Table, TableBuilder};
 
@@ -235,41 +234,30 @@ fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Fai
 
 impl SetPassword {
     fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-        let user: (UserId, String) = match &self.user {
-            Some(name) => {
-                let user = known_user(&store.index, name)?;
-                (user.id, user.login)
-            }
-            None => (store.caller.user.id, store.caller.user.login.clone()),
-        };
-        store.caller.require_access_of(user.0)?;
+        let user = store
+            .app
+            .holder(&store.caller, &store.index, self.user.as_deref())?;
         // POPUG_PASSWORD proves the identity of `--as`, so it cannot be the new password too.
         let proves = invocation.global.act_as.is_some() && !self.password_stdin;
         let password = if proves {
-            prompt::ask_new(invocation.global, &user.1)?
+            prompt::ask_new(invocation.global, &user.login)?
         } else {
-            prompt::new_password(invocation.global, self.password_stdin, &user.1)?
+            prompt::new_password(invocation.global, self.password_stdin, &user.login)?
         };
         check_length(&password)?;
-        if invocation.only_says(|| format!("the password of {} would be set", user.1)) {
+        if invocation.only_says(|| format!("the password of {} would be set", user.login)) {
             return Ok(Exit::Done);
         }
         store
             .app
             .auth(&store.index)?
             .passwords()
-            .set_password(user.0, &password)?;
+            .set_password(user.id, &password)?;
         invocation
             .reporter
-            .note(&format!("the password of {} is set", user.1));
+            .note(&format!("the password of {} is set", user.login));
         Ok(Exit::Done)
     }
-}
-
-/// `None` if the caller may not see it.
-fn email_for(store: &OpenStore<'_>, user: &Person) -> Option<String> {
-    let sees = store.caller.sees_email_of(user.id);
-    sees.then(|| user.email.clone())
 }
 
 fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
@@ -286,19 +274,22 @@ fn table(store: &OpenStore<'_>, users: &[Person]) -> TableBuilder {
         )
         .text("login", users.iter().map(|user| Some(&user.login)))
         .text("name", users.iter().map(|user| Some(&user.full_name)))
-        .text("email", users.iter().map(|user| email_for(store, user)))
+        .text(
+            "email",
+            users.iter().map(|user| store.caller.email_of(user)),
+        )
         .text("role", users.iter().map(|user| Some(user.role.name())))
         .bool("active", users.iter().map(|user| Some(user.active)))
 }
 
 fn show(invocation: &Invocation<'_>, store: &OpenStore<'_>, name: &str) -> Result<Exit, Failure> {
     let user = known_user(&store.index, name)?;
-    let email = email_for(store, &user);
+    let email = store.caller.email_of(&user);
     let lines = format!(
         "login:  {}\nname:   {}\nemail:  {}\nrole:   {}\nactive: {}\nid:     {}\n",
         user.login,
         Displayed(&user.full_name),
-        Displayed(email.as_deref().unwrap_or("(hidden)")),
+        Displayed(email.unwrap_or("(hidden)")),
         user.role,
         if user.active { "yes" } else { "no" },
         user.id

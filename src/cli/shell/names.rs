@@ -13,7 +13,6 @@ use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::shell::Shell;
 use crate::cli::shell::complete::NameKind;
 use crate::domain::displayed::{Displayed, can_forge};
-use crate::domain::role::Right;
 
 /// Longer lists do not help.
 const NAMES_MAX: usize = 200;
@@ -106,14 +105,12 @@ impl<'s> Names<'s> {
     /// By number, as it was begun: `1` or `T-1`.
     fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Name>> {
         let store = self.store()?;
-        store.caller.require(Right::SeeTasks).ok()?;
         let digits = begun.trim_start_matches(['T', 't']).trim_start_matches('-');
         let before = &begun[..begun.len() - digits.len()];
         let before = if before.is_empty() { "" } else { "T-" };
-        let assignee = only_own.then_some(store.caller.user.id);
         let tasks = store
-            .index
-            .open_tasks_beginning(digits, assignee, NAMES_MAX)
+            .caller
+            .open_tasks_beginning(&store.index, digits, only_own, NAMES_MAX)
             .ok()?;
         let name = |(number, title): (u64, String)| {
             let word = format!("{before}{number}");

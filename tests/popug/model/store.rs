@@ -177,7 +177,8 @@ impl Store {
         let app = self.app();
         let caller = caller(&app, &file.by)?;
         let options = ImportOptions::new(OnError::Refuse);
-        let summary = app.import(&caller, file.kind, file.text().as_bytes(), options, &|_| ())?;
+        let importer = app.importer(&caller)?;
+        let summary = importer.import(file.kind, file.text().as_bytes(), options, &|_| ())?;
         Ok(summary.appended_events)
     }
 

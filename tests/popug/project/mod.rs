@@ -3,6 +3,7 @@
 
 mod arrows;
 mod documents;
+mod doors;
 mod modules;
 mod rules;
 

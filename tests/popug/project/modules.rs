@@ -20,6 +20,8 @@ pub struct Module {
     pub paths: BTreeSet<Path>,
     /// The first two names of every other path: `std::fs`, `serde_json::Value`, `f64`.
     pub foreign: BTreeSet<Path>,
+    /// The names of all methods that the file calls.
+    pub methods: BTreeSet<String>,
     names: BTreeMap<String, Path>,
     globs: Vec<Path>,
 }
@@ -59,6 +61,7 @@ impl Modules {
             file: file.to_owned(),
             paths: seen.paths,
             foreign: BTreeSet::new(),
+            methods: seen.methods,
             names: seen.names,
             globs: seen.globs,
         };
@@ -225,6 +228,7 @@ struct Seen {
     /// How many modules inside this file we are in.
     depth: usize,
     paths: BTreeSet<Path>,
+    methods: BTreeSet<String>,
     names: BTreeMap<String, Path>,
     globs: Vec<Path>,
     children: Vec<(String, Option<String>)>,
@@ -283,12 +287,16 @@ impl Seen {
         self.add(path);
     }
 
-    /// Paths in the tokens of a macro: names that two colons join.
+    /// Paths in the tokens of a macro: names that two colons join. A name behind a dot is a method.
     fn tokens(&mut self, tokens: proc_macro2::TokenStream) {
         let mut path = Path::new();
-        let mut colons = 0;
+        let (mut colons, mut is_behind_dot) = (0, false);
         for token in tokens {
+            let was_behind_dot = std::mem::take(&mut is_behind_dot);
             match token {
+                proc_macro2::TokenTree::Ident(name) if was_behind_dot => {
+                    self.methods.insert(name.to_string());
+                }
                 proc_macro2::TokenTree::Ident(name) => {
                     if colons != 2 {
                         self.add_longer_than_one(std::mem::take(&mut path));
@@ -302,7 +310,8 @@ impl Seen {
                     colons = 0;
                     self.tokens(group.stream());
                 }
-                _ => {
+                other => {
+                    is_behind_dot = other.to_string() == ".";
                     self.add_longer_than_one(std::mem::take(&mut path));
                     colons = 0;
                 }
@@ -362,6 +371,11 @@ impl<'ast> Visit<'ast> for Seen {
                 .collect(),
         );
         syn::visit::visit_path(self, path);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.methods.insert(call.method.to_string());
+        syn::visit::visit_expr_method_call(self, call);
     }
 
     fn visit_macro(&mut self, called: &'ast syn::Macro) {

@@ -208,16 +208,8 @@ fn all_faults_of_a_row_are_told_in_the_order_of_its_columns() {
 fn only_an_active_admin_imports() {
     let store = populated();
     for login in ["bob", "max"] {
-        let refused = store.app().import(
-            &store.caller(login),
-            ImportKind::Users,
-            &b""[..],
-            options(),
-            &|_| (),
-        );
-        assert!(
-            matches!(refused, Err(ImportError::App(AppError::Rejected(_)))),
-            "{login}"
-        );
+        let (app, caller) = (store.app(), store.caller(login));
+        let refused = app.importer(&caller).map(drop);
+        assert!(matches!(refused, Err(AppError::Rejected(_))), "{login}");
     }
 }

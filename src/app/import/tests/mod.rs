@@ -56,13 +56,9 @@ fn options() -> ImportOptions<'static, 'static> {
 }
 
 fn import(store: &Store, kind: ImportKind, file: &str) -> Result<ImportSummary, ImportError> {
-    store.app().import(
-        &store.caller("anna"),
-        kind,
-        file.as_bytes(),
-        options(),
-        &|_| (),
-    )
+    let (app, caller) = (store.app(), store.caller("anna"));
+    app.importer(&caller)?
+        .import(kind, file.as_bytes(), options(), &|_| ())
 }
 
 fn history(store: &Store, rows: &str) -> Result<ImportSummary, ImportError> {
@@ -76,13 +72,9 @@ fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
     };
     let file = format!("{HEADER}{rows}");
     let options = ImportOptions::new(on_error);
-    let summary = store.app().import(
-        &store.caller("anna"),
-        ImportKind::Activity,
-        file.as_bytes(),
-        options,
-        &|_| (),
-    );
+    let (app, caller) = (store.app(), store.caller("anna"));
+    let importer = app.importer(&caller).unwrap();
+    let summary = importer.import(ImportKind::Activity, file.as_bytes(), options, &|_| ());
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
@@ -291,8 +283,8 @@ fn a_dry_run_shows_the_lines_and_appends_nothing() {
     let (store, real) = (Store::new(), Store::new());
     let before = store.log_bytes();
     let app = store.app().draft();
-    let planned = app.import(
-        &store.caller("anna"),
+    let caller = store.caller("anna");
+    let planned = app.importer(&caller).unwrap().import(
         ImportKind::Activity,
         activity().as_bytes(),
         options(),
@@ -324,15 +316,10 @@ fn progress_tells_the_rows_that_are_decided() {
     let told = RefCell::new(Vec::new());
     let file = format!("{HEADER}{rows}");
     let progress = |rows| told.borrow_mut().push(rows);
-    store
-        .app()
-        .import(
-            &store.caller("anna"),
-            ImportKind::Activity,
-            file.as_bytes(),
-            options(),
-            &progress,
-        )
+    let (app, caller) = (store.app(), store.caller("anna"));
+    app.importer(&caller)
+        .unwrap()
+        .import(ImportKind::Activity, file.as_bytes(), options(), &progress)
         .unwrap();
     assert_eq!(*told.borrow(), [1_000, 2_000, 2_500]);
 }

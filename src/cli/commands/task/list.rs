@@ -2,9 +2,9 @@
 
 use clap::{ArgGroup, Args};
 
+use crate::app::lists::TaskFilter;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
-use crate::domain::role::Right;
 use crate::reports::table::{Table, TableBuilder};
 use crate::state::TaskRow;
 
@@ -28,10 +28,11 @@ impl List {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
-        store.caller.require(Right::SeeTasks)?;
-        let rows = store
-            .index
-            .task_rows(!self.all, self.mine.then_some(store.caller.user.id))?;
+        let filter = TaskFilter {
+            is_open: !self.all,
+            is_mine: self.mine,
+        };
+        let rows = store.caller.tasks(&store.index, filter)?;
         invocation.emit_list(store, "tasks", table(&rows).build())?;
         Ok(Exit::Done)
     }

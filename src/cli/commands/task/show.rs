@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use crate::app::command::known_task;
+use crate::app::lists::TaskWithHistory;
 use crate::cli::answer::Answer;
 use crate::cli::commands::task::history::{Happened, history};
 use crate::cli::commands::task::list::table;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::displayed::Displayed;
-use crate::domain::role::Right;
 use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
@@ -26,14 +25,11 @@ impl Show {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
-        store.caller.require(Right::SeeTasks)?;
-        let task = known_task(&store.index, &self.task)?;
-        let row = store
-            .index
-            .task_row(task.number)?
-            .expect("the task was just found");
-        let hand_overs = store.index.hand_overs(task.number)?;
-        let changes = store.index.text_changes(task.number)?;
+        let TaskWithHistory {
+            row,
+            hand_overs,
+            changes,
+        } = store.caller.task(&store.index, &self.task)?;
         let history = history(&row, &hand_overs, &changes);
         let answer = Answer::shown(table(std::slice::from_ref(&row)), as_lines(&row, &history));
         let answer = answer

@@ -64,7 +64,15 @@ impl Days<'_> {
         self.clock.pass(48);
         self.app.close(&self.caller("anna"), None).unwrap();
         // The notifier's tables follow; no mail is sent.
-        assert!(!self.app.mails().unwrap().is_empty());
+        assert!(
+            !self
+                .app
+                .mails(&self.caller("anna"))
+                .unwrap()
+                .list()
+                .unwrap()
+                .is_empty()
+        );
     }
 
     pub(super) fn user(&self, login: &str) -> UserId {
