@@ -1,5 +1,6 @@
 //! Brings consumers to the head, and rebuilds their tables.
 
+use crate::app::error::in_full;
 use crate::app::{App, AppError};
 use crate::consumers::notifier::{self, MailRoutes};
 use crate::consumers::run::consume_analytics;
@@ -19,7 +20,8 @@ impl App<'_> {
     /// the tracker ends the run, because commands decide from its index.
     ///
     /// # Errors
-    /// A failure that names a damaged file, or the first one, after all others have run.
+    /// A failure that names a damaged file, or the first one, after all others have run. Further
+    /// failures are warnings.
     pub fn consume(
         &self,
         consumers: &[Consumer],
@@ -54,11 +56,19 @@ impl App<'_> {
         }
         // The failure that names a damaged file comes first, because that file is moved aside.
         let is_of_damage = |(_, error): &(Consumer, AppError)| error.damaged_file().is_some();
-        let first = failures.iter().position(is_of_damage).unwrap_or(0);
-        match failures.into_iter().nth(first) {
-            Some((_, error)) => Err(error),
-            None => Ok(total),
+        if let Some(damaged) = failures.iter().position(is_of_damage) {
+            failures.swap(0, damaged);
         }
+        let mut failures = failures.into_iter();
+        let Some((_, first)) = failures.next() else {
+            return Ok(total);
+        };
+        for (consumer, error) in failures {
+            let (consumer, error) = (consumer.name(), in_full(&error));
+            self.notices
+                .warn(&format!("{consumer} failed too: {error}"));
+        }
+        Err(first)
     }
 
     fn consume_one(&self, consumer: Consumer, routes: &MailRoutes) -> Result<Consumed, AppError> {
@@ -86,4 +96,47 @@ fn add(sum: &mut Consumed, more: &Consumed) {
     sum.to = more.to;
     sum.applied += more.applied;
     sum.appended += more.appended;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::app::fixture::Store;
+    use crate::consumers::notifier::Outgoing;
+    use crate::domain::id::Sequence;
+    use crate::mail::Sender;
+    use crate::turn::Notices;
+
+    struct Heard(RefCell<Vec<String>>);
+
+    impl Notices for Heard {
+        fn warn(&self, message: &str) {
+            self.0.borrow_mut().push(message.to_owned());
+        }
+
+        fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
+    }
+
+    #[test]
+    fn each_consumer_that_fails_is_named() {
+        let (store, heard) = (Store::new(), Heard(RefCell::default()));
+        let mut app = store.app();
+        app.notices = &heard;
+        let consumers = [Consumer::Accounting, Consumer::Analytics];
+        for consumer in consumers {
+            std::fs::create_dir(app.directory.lock(consumer.name())).unwrap();
+        }
+        let sender = Sender::parse(None).unwrap();
+        let routes = MailRoutes::new(&app.directory, sender, Outgoing::Files, false);
+        let failed = in_full(&app.consume(&consumers, &routes).unwrap_err());
+        assert!(failed.contains("accounting.lock"), "{failed}");
+        let heard = heard.0.borrow();
+        let [warning] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        assert!(warning.starts_with("analytics failed too: "), "{warning}");
+        assert!(warning.contains("analytics.lock"), "{warning}");
+    }
 }

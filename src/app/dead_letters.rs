@@ -19,9 +19,8 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::user::User;
 use crate::event_log::{LogError, OwnedLine};
-use crate::state::{Check, Recorded, Resolution, StateIndex};
+use crate::state::{Recorded, Resolution, StateIndex};
 use crate::turn::Surroundings;
-use crate::turn::index::open_index;
 
 /// The consumers that can set an event aside; the state index cannot.
 pub const CONSUMERS: [Consumer; 3] = [
@@ -190,7 +189,7 @@ impl App<'_> {
                 sequence,
                 &command,
                 manner,
-                |target, actor| target.set_aside(actor, stop.as_ref(), reason),
+                |target, actor| Ok(target.set_aside(actor, stop.as_ref(), reason)?),
             )
         })
     }
@@ -237,27 +236,15 @@ impl App<'_> {
             event: sequence,
             reason: reason.to_owned(),
         };
-        if let Some(replayed) =
-            self.replayed_or_allowed(caller, Right::DeadLetters, sequence, &command, manner)?
-        {
-            return Ok(replayed);
-        }
-        let open = [LetterState::SetAside, LetterState::Skipped];
-        let consumer = self.meant(consumer, sequence, |consumer| {
-            self.stands(consumer, sequence, &open)
-        })?;
-        dispatch::with_lock(&self.around(), consumer, || {
-            let unreadable = Recorded::from_line(&self.event(sequence)?.line())
-                .err()
-                .map(|error| error.to_string());
-            self.decide(
-                caller,
-                consumer,
-                sequence,
-                &command,
-                manner,
-                |target, actor| target.retry(actor, unreadable.clone(), reason),
-            )
+        let needed = (
+            Right::DeadLetters,
+            &[LetterState::SetAside, LetterState::Skipped][..],
+        );
+        let about = (consumer, sequence);
+        self.decide_again(caller, about, needed, &command, manner, |target, actor| {
+            let line = self.event(sequence)?;
+            let unreadable = Recorded::from_line(&line.line()).err();
+            Ok(target.retry(actor, unreadable.map(|error| error.to_string()), reason)?)
         })
     }
 
@@ -278,24 +265,34 @@ impl App<'_> {
             event: sequence,
             reason: reason.to_owned(),
         };
+        let needed = (Right::SkipDeadLetters, &[LetterState::SetAside][..]);
+        let about = (consumer, sequence);
+        self.decide_again(caller, about, needed, &command, manner, |target, actor| {
+            Ok(target.skip(actor, reason)?)
+        })
+    }
+
+    /// Decides about an event that was decided about before. Without a consumer, the one for which
+    /// the event is in one of the states is meant.
+    fn decide_again(
+        &self,
+        caller: &Caller,
+        (consumer, sequence): (Option<Consumer>, Sequence),
+        (right, states): (Right, &[LetterState]),
+        command: &impl Serialize,
+        manner: &Manner,
+        decide: impl Fn(&Target, &User) -> Result<Vec<Event>, AppError>,
+    ) -> Result<Outcome, AppError> {
         if let Some(replayed) =
-            self.replayed_or_allowed(caller, Right::SkipDeadLetters, sequence, &command, manner)?
+            self.replayed_or_allowed(caller, right, sequence, command, manner)?
         {
             return Ok(replayed);
         }
-        let open = [LetterState::SetAside];
         let consumer = self.meant(consumer, sequence, |consumer| {
-            self.stands(consumer, sequence, &open)
+            self.stands(consumer, sequence, states)
         })?;
         dispatch::with_lock(&self.around(), consumer, || {
-            self.decide(
-                caller,
-                consumer,
-                sequence,
-                &command,
-                manner,
-                |target, actor| target.skip(actor, reason),
-            )
+            self.decide(caller, consumer, sequence, command, manner, decide)
         })
     }
 
@@ -342,9 +339,9 @@ impl App<'_> {
         sequence: Sequence,
         command: &impl Serialize,
         manner: &Manner,
-        decide: impl Fn(&Target, &User) -> Result<Vec<Event>, Rejection>,
+        decide: impl Fn(&Target, &User) -> Result<Vec<Event>, AppError>,
     ) -> Result<Outcome, AppError> {
-        let index = open_index(&self.around(), Check::Headers)?;
+        let index = self.index()?;
         self.carry_out(
             &index,
             caller.user.id,

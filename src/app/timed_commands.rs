@@ -19,7 +19,7 @@ use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, Hash, Head, LogError, Writer};
-use crate::state::{Checkpoint, Recorded, StateIndex};
+use crate::state::{Checkpoint, Recorded, StateError, StateIndex};
 use crate::turn::Surroundings;
 
 /// A group is appended when it has this many events or bytes.
@@ -109,7 +109,7 @@ impl<'i> BatchDecider<'i> {
     }
 
     /// Keeps what was followed, which is the log up to `head`.
-    pub(super) fn commit(mut self, head: &Head) -> Result<(), AppError> {
+    pub(super) fn commit(mut self, head: &Head) -> Result<(), StateError> {
         self.index.set_checkpoint(&Checkpoint::from(head))?;
         self.index.commit()?;
         self.open = false;

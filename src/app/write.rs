@@ -16,7 +16,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, FileLog, Hash, LogError, Tail, Writer};
-use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateIndex, set_aside};
+use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateError, StateIndex, set_aside};
 use crate::turn::begin_again;
 use crate::turn::clock::{StampError, stamp};
 use crate::turn::index::{catch_up, open_index};
@@ -174,6 +174,18 @@ impl App<'_> {
         }
     }
 
+    /// The index could not follow what the log has: the next command brings it to the head. A
+    /// damaged file is moved aside for it.
+    pub(super) fn did_not_follow(&self, error: &StateError) {
+        let damaged = error.damaged_file();
+        if let Some(Ok(Some(aside))) = damaged.map(|file| set_aside(file)) {
+            self.notices.warn(&format!(
+                "{error}; it is kept as {}, and the next command rebuilds it from the log",
+                aside.display()
+            ));
+        }
+    }
+
     fn append_and_follow(
         &self,
         writer: &mut Writer<'_>,
@@ -195,13 +207,7 @@ impl App<'_> {
         };
         if let Err(error) = follow() {
             let _ = index.rollback();
-            let damaged = error.damaged_file();
-            if let Some(Ok(Some(aside))) = damaged.map(|file| set_aside(file)) {
-                self.notices.warn(&format!(
-                    "{error}; it is kept as {}, and the next command rebuilds it from the log",
-                    aside.display()
-                ));
-            }
+            self.did_not_follow(&error);
         }
         Ok(Outcome {
             events: numbered(batch, first),

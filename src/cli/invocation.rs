@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::app::command::Command;
 use crate::app::identity::{Caller, Proof};
 use crate::app::reports::Reports;
-use crate::app::write::Manner;
+use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError, Opening};
 use crate::cli::environment::{self, SystemEnvironment, callers, variable};
 use crate::cli::failure::{Exit, Failure};
@@ -253,6 +254,16 @@ impl<'a> Invocation<'a> {
                     .hint("name a directory of your own in XDG_STATE_HOME, or put a token into POPUG_TOKEN"))
             }
         }
+    }
+
+    /// Carries out a command as the caller.
+    pub(super) fn execute(
+        &self,
+        store: &OpenStore<'_>,
+        command: &Command,
+    ) -> Result<Outcome, AppError> {
+        let (index, caller) = (&store.index, store.caller.user.id);
+        store.app.execute_on(index, caller, command, &self.manner())
     }
 
     pub(super) fn manner(&self) -> Manner {

@@ -114,14 +114,18 @@ impl<'a> Registry<'a> {
         private_file::replace_json(&directory.join(file_name(record.token_id)), &document)
     }
 
-    /// The record of a token, searched in one directory for each date on which tokens expire.
+    /// The record of a token, searched in one directory for each date on which tokens expire. A
+    /// directory that cannot be read keeps no other token from being found.
     pub(super) fn find(self, token_id: TokenId) -> Result<Option<TokenRecord>, CredentialError> {
+        let mut failed = None;
         for (_, directory) in self.dates()? {
-            if let Some(record) = read_record(&directory.join(file_name(token_id)), token_id)? {
-                return Ok(Some(record));
+            match read_record(&directory.join(file_name(token_id)), token_id) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Ok(None)
+        failed.map_or(Ok(None), Err)
     }
 
     /// All records, oldest first.
@@ -201,4 +205,32 @@ fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
                 .into_owned())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Ttl;
+    use crate::credentials::fixture::{at, store, user};
+
+    #[test]
+    fn a_directory_that_cannot_be_read_keeps_no_other_token_from_being_found() {
+        let (_directory, auth) = store();
+        let ttl: Ttl = "1h".parse().unwrap();
+        let issued = auth.tokens().issue(user(1), TokenKind::Token, ttl, at(0));
+        let issued = issued.unwrap();
+        // Whichever order the directory has, most of these come before the date of the token.
+        for day in 1..=9 {
+            let no_directory = auth.tokens_directory().join(format!("2026-01-0{day}"));
+            std::fs::write(no_directory, "").unwrap();
+        }
+        auth.tokens().verify(&issued.token, at(1)).unwrap();
+        let registry = Registry::new(&auth);
+        std::fs::remove_dir_all(registry.directory_of(issued.record.expires_at)).unwrap();
+        let refused = auth.tokens().verify(&issued.token, at(1));
+        assert!(
+            matches!(refused, Err(CredentialError::Io { .. })),
+            "{refused:?}"
+        );
+    }
 }

@@ -61,10 +61,13 @@ impl SqliteFile {
     ) -> Result<Option<SqliteFile>, StateError> {
         let failed = |source| StateError::of("open", path, None, source);
         let is_checked = damage::check_headers(path).map_err(failed)?;
-        let db = if std::fs::metadata(wal_of(path)).map_or(0, |wal| wal.len()) == 0 {
-            open_as(path, "immutable=1", is_checked).map_err(failed)?
-        } else if let Ok(db) = open_as(path, "readonly_shm=1", is_checked).and_then(pinned) {
+        // SQLite would make a write-ahead file that is missing.
+        let wal = std::fs::metadata(wal_of(path)).ok();
+        let open_shared = || open_as(path, "readonly_shm=1", is_checked).and_then(pinned);
+        let db = if let Some(Ok(db)) = wal.as_ref().map(|_| open_shared()) {
             db
+        } else if wal.is_none_or(|wal| wal.len() == 0) {
+            open_as(path, "immutable=1", is_checked).map_err(failed)?
         } else {
             let copy = copy(path, scratch, lock_wait)?;
             checked_pages::open_if(is_checked, copy, OpenFlags::default()).map_err(failed)?
@@ -223,4 +226,37 @@ fn stamps(path: &Path) -> [Option<(u64, SystemTime)>; 2] {
         let metadata = std::fs::metadata(file).ok()?;
         Some((metadata.len(), metadata.modified().ok()?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Check;
+
+    #[test]
+    fn a_reader_keeps_its_state_while_others_write_and_merge() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, wait) = (directory.path().join("state.sqlite"), Duration::ZERO);
+        let (writer, _) = StateIndex::open(&path, Check::Headers, wait).unwrap();
+        let merge = || {
+            let merge = "PRAGMA wal_checkpoint(TRUNCATE)";
+            writer.db().query_row(merge, [], |_| Ok(())).unwrap();
+        };
+        writer.begin().unwrap();
+        writer.commit().unwrap();
+        merge();
+        assert_eq!(std::fs::metadata(wal_of(&path)).unwrap().len(), 0);
+        let reader = StateIndex::open_to_read(&path, directory.path(), wait);
+        let reader = reader.unwrap().unwrap();
+        writer.begin().unwrap();
+        let row = "INSERT INTO commands (command_id, command_hash, first_sequence, events) VALUES ('k', 'h', 1, 1)";
+        writer.db().execute_batch(row).unwrap();
+        writer.commit().unwrap();
+        merge();
+        let count = |index: &StateIndex| -> u64 {
+            let count = "SELECT count(*) FROM commands";
+            index.db().query_row(count, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((count(&reader), count(&writer)), (0, 1));
+    }
 }

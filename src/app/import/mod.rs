@@ -30,6 +30,7 @@ use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::{FileLog, LogError};
+use crate::state::StateError;
 use crate::turn::clock::stamp;
 use crate::turn::index::index_at_head;
 pub use columns::Reading;
@@ -220,7 +221,10 @@ impl Importer<'_> {
             })?;
         let mut summary = settle(csv_file, plan.summary, options.on_error)?;
         match perform(plan.steps, &mut summary, &mut appender, decider) {
-            Ok(()) => Ok(summary),
+            Ok(behind) => {
+                behind.iter().for_each(|error| app.did_not_follow(error));
+                Ok(summary)
+            }
             Err(error) if app.log.is_draft() => Err(error.into()),
             Err(error) => {
                 drop(appender);
@@ -277,12 +281,13 @@ fn settle(
     }
 }
 
+/// Appends what was decided. Returns the error of an index that could not follow.
 fn perform(
     steps: Vec<Step>,
     summary: &mut ImportSummary,
     appender: &mut BatchAppender<'_, '_, '_>,
     decider: BatchDecider<'_>,
-) -> Result<(), AppError> {
+) -> Result<Option<StateError>, AppError> {
     // The events of accounting at a close shift the sequences of later events, so the index has to
     // read them from the log.
     let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
@@ -308,12 +313,8 @@ fn perform(
     }
     appender.flush()?;
     summary.appended_events = appender.appended();
-    if let Some(decider) = decider {
-        // The import has succeeded. An index that cannot follow now is brought to the head by the
-        // next command that needs it.
-        let _ = decider.commit(appender.head());
-    }
-    Ok(())
+    // The import has succeeded, even if the index cannot follow.
+    Ok(decider.and_then(|decider| decider.commit(appender.head()).err()))
 }
 
 impl Plan {

@@ -119,7 +119,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
             self.carry_out(&mut decider, at, &admin, &command)?;
         }
         self.appender.flush()?;
-        decider.commit(self.appender.head())
+        Ok(decider.commit(self.appender.head())?)
     }
 
     fn look_at_open_tasks(&mut self) -> Result<(), AppError> {

@@ -179,12 +179,7 @@ impl Register {
             Some(password) => Some((store.app.auth(&store.index)?, password)),
             None => None,
         };
-        let outcome = store.app.execute_on(
-            &store.index,
-            store.caller.user.id,
-            &command,
-            &invocation.manner(),
-        )?;
+        let outcome = invocation.execute(store, &command)?;
         let Some((sequence, Event::UserRegistered(registered))) = outcome.events.first() else {
             return Ok(Exit::Done);
         };
@@ -210,12 +205,7 @@ fn change(
     store: &OpenStore<'_>,
     command: Command,
 ) -> Result<Exit, Failure> {
-    let outcome = store.app.execute_on(
-        &store.index,
-        store.caller.user.id,
-        &command,
-        &invocation.manner(),
-    )?;
+    let outcome = invocation.execute(store, &command)?;
     invocation.emit_outcome(store, || say_changed(invocation, &outcome))?;
     Ok(Exit::Done)
 }

@@ -34,12 +34,7 @@ impl Add {
         let add = task::Add::new(self.title, self.jira_id, self.description);
         let split = add.split_title().cloned();
         let command = Command::AddTask(add);
-        let outcome = store.app.execute_on(
-            &store.index,
-            store.caller.user.id,
-            &command,
-            &invocation.manner(),
-        )?;
+        let outcome = invocation.execute(store, &command)?;
         let [
             (sequence, Event::TaskCreated(created)),
             (_, Event::TaskAssigned(assigned)),

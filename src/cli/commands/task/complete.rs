@@ -22,12 +22,7 @@ impl Complete {
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
         let command = Command::CompleteTasks { tasks: self.tasks };
-        let outcome = store.app.execute_on(
-            &store.index,
-            store.caller.user.id,
-            &command,
-            &invocation.manner(),
-        )?;
+        let outcome = invocation.execute(store, &command)?;
         invocation.emit_outcome(store, || {
             let row = Table::builder()
                 .int("completed", [Some(outcome.events.len() as u64)])

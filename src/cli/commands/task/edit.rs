@@ -54,12 +54,7 @@ impl Edit {
             ));
         }
         let command = Command::EditTask { task, edit };
-        let outcome = store.app.execute_on(
-            &store.index,
-            store.caller.user.id,
-            &command,
-            &invocation.manner(),
-        )?;
+        let outcome = invocation.execute(store, &command)?;
         invocation.emit_outcome(store, || say_changed(invocation, store, &outcome))?;
         Ok(Exit::Done)
     }

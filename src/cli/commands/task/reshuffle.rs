@@ -18,12 +18,7 @@ impl Reshuffle {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
-        let outcome = store.app.execute_on(
-            &store.index,
-            store.caller.user.id,
-            &Command::Reshuffle,
-            &invocation.manner(),
-        )?;
+        let outcome = invocation.execute(store, &Command::Reshuffle)?;
         let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
             unreachable!("a reshuffle is headed by its own event")
         };
