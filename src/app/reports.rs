@@ -11,12 +11,14 @@ use crate::consumers::withheld::Withheld;
 use crate::domain::company::{Company, FOUNDED};
 use crate::domain::event::Consumer;
 use crate::domain::id::{Sequence, UserId};
+use crate::domain::period::{DateRange, Period, Unit};
 use crate::domain::role::Right;
+use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity, Query};
+use crate::reports::query::{Dates, Query};
 use crate::state::StateIndex;
 use crate::store::{Database, Tables, is_damage};
 
@@ -25,7 +27,7 @@ use crate::store::{Database, Tables, is_damage};
 pub struct Request {
     pub name: ReportName,
     pub dates: Dates,
-    pub granularity: Option<Granularity>,
+    pub granularity: Option<Unit>,
     /// Only the rows of this user.
     pub user: Option<UserId>,
 }
@@ -77,6 +79,31 @@ impl Journal {
 }
 
 impl Reports<'_> {
+    /// The dates that `period` means today, and whether some were left out: a range reaches from the company's first
+    /// date to today.
+    pub fn dates(&self, period: &Period) -> (Dates, bool) {
+        let (first, today) = (self.company.first_date, self.today());
+        let asked = period.dates(today);
+        let (from, to) = (asked.from, asked.to);
+        if let Some(date) = from.filter(|_| from == to) {
+            return (Dates::On(date), false);
+        }
+        let is_outside = to.is_some_and(|to| to < first)
+            || from.is_some_and(|from| from > today)
+            || from.zip(to).is_some_and(|(from, to)| to < from);
+        if is_outside {
+            return (Dates::Range { from, to }, false);
+        }
+        let from = from.map(|from| from.max(first));
+        let to = to.map(|to| to.min(today));
+        (Dates::Range { from, to }, DateRange { from, to } != asked)
+    }
+
+    /// The company's date now.
+    pub fn today(&self) -> BusinessDate {
+        self.company.zone.date_of(self.app.environment.now())
+    }
+
     /// Makes a report. Also returns the progress of its tables.
     ///
     /// # Errors
@@ -86,7 +113,7 @@ impl Reports<'_> {
         let user = self.visible_user(request.name, request.user)?;
         let request = Request { user, ..*request };
         request.check()?;
-        let today = self.company.zone.date_of(self.app.environment.now());
+        let today = self.today();
         let head_sequence = self.app.log.head()?.sequence;
         let (database, standing) = self.read(request.name.reads())?;
         let query = Query {

@@ -4,10 +4,23 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Command};
 
+use crate::domain::period::Period;
+
 /// Parses a line with an unknown option again: a title that begins with a hyphen and a blank is not
-/// an option. Any other word that begins with a hyphen may be a mistyped option; as a title it must
-/// follow `--`.
+/// an option, and neither is a period such as `-7d`. Any other word that begins with a hyphen may be
+/// a mistyped option; as a title it must follow `--`.
 pub(super) fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches> {
+    let is_period = |word: &&OsString| {
+        let word = word.to_str().filter(|word| word.starts_with('-'));
+        word.is_some_and(|word| word.parse::<Period>().is_ok())
+    };
+    let (periods, others): (Vec<_>, Vec<_>) = words.iter().partition(is_period);
+    if !periods.is_empty() {
+        let behind = OsString::from("--");
+        let words = others.into_iter().chain([&behind]).chain(periods);
+        let matches = definition.try_get_matches_from(words).ok()?;
+        return (matches.subcommand_name() == Some("report")).then_some(matches);
+    }
     let with_hyphens = definition.mut_subcommand("task", |task| {
         task.mut_subcommand("add", |add| {
             add.mut_arg("title", |title| title.allow_hyphen_values(true))
@@ -42,6 +55,20 @@ mod tests {
         }
         for title in ["-y", "--descripton", "--descripton=- y", "-y z"] {
             assert!(read(title).is_err(), "{title}");
+        }
+    }
+
+    #[test]
+    fn a_period_may_begin_with_a_hyphen_and_no_mistyped_option_is_one() {
+        let read = |word| {
+            CommandLine::read_within(None, ["popug-cli", "report", "tasks", word, "-o", "csv"])
+        };
+        for period in ["-7d", "-14d"] {
+            let line = read(period).unwrap();
+            assert!(format!("{:?}", line.command).contains(&format!("{period:?}")));
+        }
+        for word in ["-7", "--usr", "-d7", "--7d"] {
+            assert!(read(word).is_err(), "{word}");
         }
     }
 }

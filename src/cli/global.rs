@@ -10,7 +10,8 @@ use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
 
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
-use crate::domain::time::{BusinessDate, EventTime, ParseDateError};
+use crate::domain::period::{Period, PeriodError};
+use crate::domain::time::EventTime;
 use crate::reports::render::Format;
 
 /// The variable that names the store if no option does.
@@ -158,6 +159,9 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
     }
 }
 
+const PERIODS: &str =
+    "2026-11-22, 2026-11, november, 2026-Q4, W47, yesterday, 'last week', -7d, 2026-04..2026-06";
+
 /// `10s`, `500ms`, `2m`.
 pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -173,15 +177,12 @@ pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A date within the years for which books can be kept.
-pub(super) fn parse_date(text: &str) -> Result<BusinessDate, String> {
-    let date: BusinessDate = text
-        .parse()
-        .map_err(|error: ParseDateError| error.to_string())?;
-    match date.civil().year() {
-        1900..=2999 => Ok(date),
-        _ => Err("books are kept between the years 1900 and 2999".to_owned()),
-    }
+/// A date or period, as people say it.
+pub(super) fn parse_period(text: &str) -> Result<Period, String> {
+    text.parse().map_err(|error: PeriodError| match error {
+        PeriodError::Unknown(_) => format!("{error}; write it like {PERIODS}"),
+        why => why.to_string(),
+    })
 }
 
 /// # Errors

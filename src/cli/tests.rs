@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::cli::global::{parse_date, parse_wait};
+use crate::cli::global::parse_wait;
 use crate::credentials::ttl::Ttl;
+use crate::domain::period::Unit;
 use crate::domain::tests::mutation::mutated;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-use crate::reports::query::Granularity;
 
 const WORDS: &[&str] = &[
     "-",
@@ -71,8 +71,8 @@ proptest! {
             prop_assert_eq!(date.to_string(), &*text);
             prop_assert_eq!(BusinessDate::from_epoch_days(date.epoch_days()), date);
         }
-        if let Ok(date) = parse_date(&text) {
-            for period in [Granularity::Day, Granularity::Week, Granularity::Month] {
+        if let Ok(date) = text.parse::<BusinessDate>() {
+            for period in Unit::ALL {
                 let (first, last) = period.around(date);
                 prop_assert!(first <= date && date <= last);
                 prop_assert_eq!(period.around(first), (first, last));

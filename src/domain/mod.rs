@@ -14,6 +14,7 @@ pub mod event;
 pub mod id;
 pub mod ledger;
 pub mod money;
+pub mod period;
 pub mod pricing;
 pub mod rejection;
 pub mod role;

@@ -9,14 +9,15 @@ use polars::prelude::{
     JoinType, LazyFrame, NamedFrom, NewChunkedArray, PolarsResult, Series, col, lit,
 };
 
+use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::people;
 use crate::reports::query::{Dates, Query, dated, of_user};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
 use crate::reports::table::{ColumnKind, Named, Table, Value};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -71,7 +72,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let period = dates
         .as_deref()
         .and_then(|dates| Some((*dates.first()?, *dates.last()?)));
-    let period = Period {
+    let period = DateRange {
         from: period.map(|(from, _)| from),
         to: period.map(|(_, to)| to),
     };
@@ -130,7 +131,7 @@ fn days_sql(query: &Query, from: BusinessDate, to: BusinessDate) -> String {
         "SELECT business_date AS date, user_id, fees, rewards, corrections, payout FROM user_days WHERE {} AND {}",
         dated(
             "business_date",
-            Period {
+            DateRange {
                 from: Some(from),
                 to: Some(to)
             }

@@ -9,13 +9,14 @@ use polars::prelude::{
     col, lit, when,
 };
 
+use crate::domain::period::{DateRange, Unit};
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::query::{Granularity, Query, dated};
+use crate::reports::query::{Query, dated};
 use crate::reports::source::{Source, count_totals, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money};
 use crate::reports::table::{ColumnKind, Named, Table, Value};
-use crate::reports::{Period, Report};
 
 const FIGURES: [(&str, ColumnKind); 9] = [
     ("fees", Money),
@@ -34,10 +35,7 @@ const SUMS: [&str; 5] = ["fees", "rewards", "corrections", "payouts", "payouts_c
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let (from, to) = query.closed_range(source.first_date);
-    let periods = query
-        .granularity
-        .unwrap_or(Granularity::Day)
-        .touching(from, to);
+    let periods = query.granularity.unwrap_or(Unit::Day).touching(from, to);
     let (first, last) = match (periods.first(), periods.last()) {
         (Some((first, _)), Some((_, last))) => (*first, *last),
         _ => (from, to),
@@ -50,7 +48,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         Some(_) => &[("period_start", Date), ("period_end", Date)],
     };
     let table = Table::from_frame(&[dates, &FIGURES].concat(), &frame)?;
-    let period = Period {
+    let period = DateRange {
         from: Some(from),
         to: Some(to),
     };
@@ -65,7 +63,7 @@ fn daily_sql(from: BusinessDate, to: BusinessDate) -> String {
         FROM user_days WHERE {} GROUP BY business_date",
         dated(
             "business_date",
-            Period {
+            DateRange {
                 from: Some(from),
                 to: Some(to)
             }

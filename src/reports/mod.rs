@@ -26,17 +26,11 @@ pub mod top_task;
 pub mod trial_balance;
 
 use crate::domain::id::Sequence;
-use crate::domain::time::{BusinessDate, Zone};
+use crate::domain::period::DateRange;
+use crate::domain::time::Zone;
 use error::ReportError;
 use pages::Pages;
 use table::{Named, Table};
-
-/// The dates a report covers; an open end is absent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Period {
-    pub from: Option<BusinessDate>,
-    pub to: Option<BusinessDate>,
-}
 
 /// The input of every output format: a table with its name, its period and its totals.
 #[derive(Debug)]
@@ -47,7 +41,9 @@ pub struct Report {
     pub head_sequence: Sequence,
     pub zone: Zone,
     pub currency: String,
-    pub period: Period,
+    pub period: DateRange,
+    /// The words in which the period was asked for.
+    pub asked: Option<String>,
     pub totals: Vec<Named>,
     /// Members that stand beside the rows in JSON and under the table elsewhere.
     pub beside: Vec<Named>,
@@ -65,7 +61,8 @@ impl Report {
             head_sequence: Sequence::ZERO,
             zone: Zone::utc(),
             currency: String::new(),
-            period: Period::default(),
+            period: DateRange::default(),
+            asked: None,
             totals: Vec::new(),
             beside: Vec::new(),
             table,

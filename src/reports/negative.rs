@@ -5,13 +5,14 @@ use polars::prelude::{
     DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit,
 };
 
+use crate::domain::period::DateRange;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::people;
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
 use crate::reports::table::{ColumnKind, Table, Value};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -29,7 +30,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let at = query.dates.period().to;
-    let until = Period { from: None, to: at };
+    let until = DateRange { from: None, to: at };
     let of_user = of_user("user_id", query.user);
     let changes = source.load(&format!(
         "WITH red AS (
@@ -54,7 +55,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     Ok(source.report(
         "negative",
         query,
-        Period { from: at, to: at },
+        DateRange { from: at, to: at },
         totals,
         Table::from_frame(COLUMNS, &frame)?,
     ))

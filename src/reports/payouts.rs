@@ -3,7 +3,9 @@
 use duckdb::Connection;
 
 use crate::domain::id::UserId;
+use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
@@ -11,7 +13,6 @@ use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Table, Value};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -49,7 +50,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
 
 /// The dates of a page; `None` for a report without payouts.
 #[derive(Default)]
-struct Page(Option<Period>);
+struct Page(Option<DateRange>);
 
 /// Divides the payouts by dates. A date is never divided, because it has at most one payout for
 /// each user. Also returns the number of payouts and their sum in minor units.
@@ -64,7 +65,7 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Page>, usize, i64), 
     let dates = statement.query_map([], |row| {
         Ok((row.get(0)?, row.get::<_, usize>(1)?, row.get::<_, i64>(2)?))
     })?;
-    let (mut pages, mut room) = (Vec::<Period>::new(), 0);
+    let (mut pages, mut room) = (Vec::<DateRange>::new(), 0);
     let (mut count, mut amount) = (0, 0);
     for date in dates {
         let (days, rows, paid) = date?;
@@ -73,7 +74,7 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<(Vec<Page>, usize, i64), 
             Some(page) => page.to = date,
             None => {
                 room = PAGE_ROWS;
-                pages.push(Period {
+                pages.push(DateRange {
                     from: date,
                     to: date,
                 });

@@ -1,10 +1,8 @@
 //! The question that a report answers: dates, periods, a user.
 
-use jiff::civil::Weekday;
-
 use crate::domain::id::{Sequence, UserId};
+use crate::domain::period::{DateRange, Unit};
 use crate::domain::time::BusinessDate;
-use crate::reports::Period;
 use crate::reports::error::ReportError;
 
 /// The dates of a report.
@@ -35,67 +33,15 @@ impl Dates {
         }
     }
 
-    pub fn period(self) -> Period {
+    pub fn period(self) -> DateRange {
         match self {
-            Dates::Default => Period::default(),
-            Dates::On(date) => Period {
+            Dates::Default => DateRange::default(),
+            Dates::On(date) => DateRange {
                 from: Some(date),
                 to: Some(date),
             },
-            Dates::Range { from, to } => Period { from, to },
+            Dates::Range { from, to } => DateRange { from, to },
         }
-    }
-}
-
-/// Whole days, ISO weeks or calendar months.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Granularity {
-    Day,
-    Week,
-    Month,
-}
-
-impl Granularity {
-    pub const ALL: [Granularity; 3] = [Granularity::Day, Granularity::Week, Granularity::Month];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Granularity::Day => "day",
-            Granularity::Week => "week",
-            Granularity::Month => "month",
-        }
-    }
-
-    /// The first and last date of the period that `date` lies in.
-    pub fn around(self, date: BusinessDate) -> (BusinessDate, BusinessDate) {
-        match self {
-            Granularity::Day => (date, date),
-            Granularity::Week => {
-                let since_monday = date.civil().weekday().since(Weekday::Monday);
-                let monday = date.plus_days(-i64::from(since_monday));
-                (monday, monday.plus_days(6))
-            }
-            Granularity::Month => (
-                BusinessDate::new(date.civil().first_of_month()),
-                BusinessDate::new(date.civil().last_of_month()),
-            ),
-        }
-    }
-
-    /// Every period that touches `from..=to`, in order.
-    pub fn touching(
-        self,
-        from: BusinessDate,
-        to: BusinessDate,
-    ) -> Vec<(BusinessDate, BusinessDate)> {
-        let mut periods = Vec::new();
-        let mut next = from;
-        while next <= to {
-            let (start, end) = self.around(next);
-            periods.push((start, end));
-            next = end.next();
-        }
-        periods
     }
 }
 
@@ -103,7 +49,7 @@ impl Granularity {
 pub struct Query {
     pub dates: Dates,
     /// Rows by whole periods; only for earnings and top-task.
-    pub granularity: Option<Granularity>,
+    pub granularity: Option<Unit>,
     /// Only the rows of this user: balances, negative, payouts, statement (required), entries, tasks.
     pub user: Option<UserId>,
     /// The local date of the company now.
@@ -140,7 +86,7 @@ impl Query {
 
 /// SQL conditions. Dates and ids are typed values, so they can safely be written into the text, and
 /// DuckDB can skip data by them.
-pub fn dated(column: &str, period: Period) -> String {
+pub fn dated(column: &str, period: DateRange) -> String {
     let from = period.from.map(|from| format!("{column} >= DATE '{from}'"));
     let to = period.to.map(|to| format!("{column} <= DATE '{to}'"));
     let conditions: Vec<String> = from.into_iter().chain(to).collect();
@@ -168,36 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn weeks_begin_on_monday_and_months_on_the_first() {
-        assert_eq!(
-            Granularity::Week.around(on("2026-11-22")),
-            (on("2026-11-16"), on("2026-11-22"))
-        );
-        assert_eq!(
-            Granularity::Week.around(on("2026-11-23")),
-            (on("2026-11-23"), on("2026-11-29"))
-        );
-        assert_eq!(
-            Granularity::Month.around(on("2024-02-10")),
-            (on("2024-02-01"), on("2024-02-29"))
-        );
-    }
-
-    #[test]
-    fn every_period_that_touches_a_range_is_listed_once() {
-        let weeks = Granularity::Week.touching(on("2026-11-22"), on("2026-11-30"));
-        let starts: Vec<String> = weeks.iter().map(|(start, _)| start.to_string()).collect();
-        assert_eq!(starts, ["2026-11-16", "2026-11-23", "2026-11-30"]);
-        assert_eq!(
-            Granularity::Day.touching(on("2026-11-22"), on("2026-11-21")),
-            []
-        );
-    }
-
-    #[test]
     fn an_absent_bound_is_no_condition() {
-        assert_eq!(dated("d", Period::default()), "true");
-        let period = Period {
+        assert_eq!(dated("d", DateRange::default()), "true");
+        let period = DateRange {
             from: Some(on("2026-11-22")),
             to: None,
         };

@@ -3,13 +3,14 @@
 use duckdb::{Connection, OptionalExt};
 use polars::prelude::DataFrame;
 
+use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::Pages;
 use crate::reports::query::Query;
 use crate::reports::table::{Named, Table, Value};
-use crate::reports::{Period, Report};
 
 /// The tables of one consumer, with the facts of the company in them.
 pub struct Source<'a> {
@@ -68,7 +69,7 @@ impl<'a> Source<'a> {
         &self,
         name: &'static str,
         query: &Query,
-        period: Period,
+        period: DateRange,
         totals: Vec<Named>,
         rows: impl Into<(Table, Pages)>,
     ) -> Report {
@@ -80,6 +81,7 @@ impl<'a> Source<'a> {
             zone: self.zone.clone(),
             currency: self.currency.clone(),
             period,
+            asked: None,
             totals,
             beside: Vec::new(),
             table,

@@ -4,7 +4,9 @@ use duckdb::{Connection, OptionalExt};
 use polars::prelude::{DataFrame, IntoLazy, col, lit};
 
 use crate::domain::id::UserId;
+use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
@@ -12,7 +14,6 @@ use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Named, Table, Value};
-use crate::reports::{Period, Report};
 
 const COLUMNS: [(&str, ColumnKind); 16] = [
     ("sequence", Int),
@@ -185,7 +186,7 @@ fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
 }
 
 /// The balance at the end of the date before the period.
-fn opening(source: &Source<'_>, user: UserId, period: Period) -> Result<i64, ReportError> {
+fn opening(source: &Source<'_>, user: UserId, period: DateRange) -> Result<i64, ReportError> {
     let Some(from) = period.from else {
         return Ok(0);
     };

@@ -3,7 +3,9 @@
 use duckdb::Connection;
 
 use crate::domain::id::UserId;
+use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, Zone};
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
@@ -11,7 +13,6 @@ use crate::reports::query::{Query, of_user};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Table, Value};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("task_id", Text),
@@ -110,7 +111,7 @@ fn pages(
 }
 
 /// The times whose local date is in `period`.
-fn created(period: Period, zone: &Zone) -> String {
+fn created(period: DateRange, zone: &Zone) -> String {
     let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
     let from = period
         .from

@@ -5,13 +5,14 @@ use polars::prelude::{
     DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col,
 };
 
+use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::{Query, dated};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Table};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("period_start", Date),
@@ -39,13 +40,13 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let last = periods.last().map(|(_, end)| *end);
     let best = best_of_each_date(
         &source,
-        Period {
+        DateRange {
             from: first,
             to: last,
         },
     )?;
     let frame = compute(&best, &periods)?;
-    let period = Period {
+    let period = DateRange {
         from: Some(from),
         to: Some(to),
     };
@@ -60,7 +61,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
 
 /// The best task of each date. Its completion is found first, over narrow columns; then the wide
 /// row is read by that sequence, which lets DuckDB skip all other rows.
-fn best_of_each_date(source: &Source<'_>, period: Period) -> Result<DataFrame, ReportError> {
+fn best_of_each_date(source: &Source<'_>, period: DateRange) -> Result<DataFrame, ReportError> {
     let within = dated("completed_on", period);
     let best = source.load(&format!(
         "WITH highest AS (

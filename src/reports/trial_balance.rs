@@ -5,12 +5,13 @@ use polars::prelude::{DataFrame, IntoLazy, SortMultipleOptions, col};
 
 use crate::domain::ledger::entry::{Account, EntryKind, posting};
 use crate::domain::money::Money;
+use crate::domain::period::DateRange;
+use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::{Dates, Query, dated};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Money as Minor, Text};
 use crate::reports::table::{ColumnKind, Table};
-use crate::reports::{Period, Report};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("account", Text),
@@ -25,7 +26,7 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = match query.dates {
-        Dates::On(date) => Period {
+        Dates::On(date) => DateRange {
             from: None,
             to: Some(date),
         },

@@ -3,25 +3,28 @@
 use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::global::parse_date;
+use crate::cli::global::parse_period;
 use crate::cli::invocation::Invocation;
 use crate::consumers::accounting::{Closed, Closes};
+use crate::domain::period::Period;
 use crate::domain::time::BusinessDate;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub(crate) struct Close {
-    /// Close the open dates up to and including this one; by default every finished date
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    date: Option<BusinessDate>,
+    /// Close the open dates up to the end of this date or period; by default every finished date
+    #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true)]
+    date: Option<Period>,
 }
 
 impl Close {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
-        let closes = store.app.close(&store.caller, self.date)?;
+        let today = store.reports().today();
+        let last = self.date.and_then(|period| period.dates(today).to);
+        let closes = store.app.close(&store.caller, last)?;
         invocation.emit_outcome(&store, || {
-            invocation.emit_done(&store, "close", table(&closes, self.date))
+            invocation.emit_done(&store, "close", table(&closes, last))
         })?;
         closes.unblocked()?;
         Ok(Exit::Done)

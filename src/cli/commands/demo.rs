@@ -24,10 +24,11 @@ use crate::cli::mail_settings;
 use crate::credentials::Password;
 use crate::domain::clock::Clock;
 use crate::domain::company::FoundCompany;
+use crate::domain::period::Unit;
 use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::Report;
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity};
+use crate::reports::query::Dates;
 use crate::reports::render::{Format, Options, render};
 use crate::store::StoreDirectory;
 
@@ -224,7 +225,7 @@ fn demo_report(
                 from: Some(today.plus_days(-7)),
                 to: Some(today.previous()),
             };
-            request.granularity = (name == ReportName::TopTask).then_some(Granularity::Day);
+            request.granularity = (name == ReportName::TopTask).then_some(Unit::Day);
         }
         ReportName::Statement => {
             let users = store.index.users()?;

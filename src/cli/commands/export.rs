@@ -16,11 +16,12 @@ use crate::cli::nature::Nature;
 use crate::cli::output::keep_off;
 use crate::cli::{file_modes, own_files};
 use crate::domain::id::{CompanyId, Sequence};
+use crate::domain::period::Unit;
 use crate::domain::time::EventTime;
 use crate::files::held::Held;
 use crate::reports::journal::Dialect;
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity};
+use crate::reports::query::Dates;
 use crate::reports::render::{Format, Options, render};
 
 #[derive(Args, Debug)]
@@ -183,7 +184,7 @@ fn export_all(
     }
     let (mut files, mut standings) = (Vec::new(), BTreeMap::new());
     for (name, file) in planned {
-        let granularity = name.takes_granularity().then_some(Granularity::Day);
+        let granularity = name.takes_granularity().then_some(Unit::Day);
         // Reports by date cover all dates, not only today.
         let dates = if granularity.is_some() {
             Dates::Range {

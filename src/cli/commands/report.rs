@@ -5,12 +5,12 @@ use clap::Args;
 use crate::app::command::known_user;
 use crate::app::reports::Request;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::global::{Named, one_of, parse_date};
+use crate::cli::global::{Named, one_of, parse_period};
 use crate::cli::invocation::Invocation;
-use crate::domain::time::BusinessDate;
+use crate::domain::period::{Period, Unit};
 use crate::reports::Report;
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity};
+use crate::reports::query::Dates;
 use crate::reports::table::Value;
 
 #[derive(Args, Debug)]
@@ -20,35 +20,45 @@ pub(crate) struct ReportArgs {
     name: ReportName,
     #[command(flatten)]
     dates: DateArgs,
-    /// One row per day, ISO week or calendar month (earnings, top-task)
-    #[arg(long, value_parser = one_of(&Granularity::ALL, Granularity::name))]
-    period: Option<Granularity>,
+    /// One row per day, ISO week, month, quarter or year (earnings, top-task)
+    #[arg(long, visible_alias = "by", value_name = "UNIT", value_parser = one_of(&Unit::ALL, Unit::name))]
+    period: Option<Unit>,
     /// Only rows of this user
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
 }
 
 /// Business dates; both ends of a range are included.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct DateArgs {
-    /// One business date; balances, names, roles and activity are those at its end
-    #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
-    date: Option<BusinessDate>,
-    /// First business date
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    from: Option<BusinessDate>,
-    /// Last business date
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    to: Option<BusinessDate>,
+    /// The dates: 2026-11-22, 2026-11, november, 2026-Q4, yesterday, last week, -7d, 2026-04..2026-06
+    #[arg(value_name = "PERIOD", num_args = 0..)]
+    when: Vec<String>,
+    /// The same. For one date, balances, names, roles and activity are those at its end
+    #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true, conflicts_with_all = ["from", "to", "when"])]
+    date: Option<Period>,
+    /// First business date, or the period that begins with it
+    #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true, conflicts_with = "when")]
+    from: Option<Period>,
+    /// Last business date, or the period that ends with it
+    #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true, conflicts_with = "when")]
+    to: Option<Period>,
 }
 
 impl DateArgs {
-    fn dates(self) -> Dates {
-        match (self.date, self.from, self.to) {
-            (Some(date), _, _) => Dates::On(date),
-            (None, None, None) => Dates::Default,
-            (None, from, to) => Dates::Range { from, to },
+    /// The period that was asked for.
+    fn period(self) -> Result<Option<Period>, Failure> {
+        let end = |end: Option<Period>| end.map_or_else(String::new, |period| period.to_string());
+        let asked = match (self.date, self.from, self.to) {
+            (Some(date), _, _) => return Ok(Some(date)),
+            (None, None, None) => self.when.join(" "),
+            (None, from, to) => format!("{}..{}", end(from), end(to)),
+        };
+        if asked.is_empty() {
+            return Ok(None);
         }
+        let period = parse_period(&asked).map_err(Failure::usage)?;
+        Ok(Some(period))
     }
 }
 
@@ -67,13 +77,23 @@ impl ReportArgs {
             .as_deref()
             .map(|name| known_user(&store.index, name))
             .transpose()?;
-        let (dates, began) = (self.dates.dates(), store.company.first_date);
-        let (report, standing) = store.reports().load(&Request {
+        let (period, began) = (self.dates.period()?, store.company.first_date);
+        let (dates, is_clipped) = match &period {
+            Some(period) => store.reports().dates(period),
+            None => (Dates::Default, false),
+        };
+        let (mut report, standing) = store.reports().load(&Request {
             name: self.name,
             dates,
             granularity: self.period,
             user: asked.map(|user| user.id),
         })?;
+        report.asked = period.map(|period| period.to_string());
+        if is_clipped {
+            let today = store.reports().today();
+            let note = format!("the company's dates are {began} to {today}; no others are shown");
+            invocation.reporter.note(&note);
+        }
         if let Dates::On(date) = dates
             && date < began
         {

@@ -277,7 +277,10 @@ mod tests {
         assert_eq!(words("-o "), "csv json md ndjson plain table");
         assert_eq!(words("task list -qo j"), "json");
         assert_eq!(words("task list -ojson"), "");
-        assert_eq!(words("report earnings --period "), "day month week");
+        assert_eq!(
+            words("report earnings --period "),
+            "day month quarter week year"
+        );
         assert_eq!(words("report ba"), "balances");
         assert_eq!(words("consume accounting an"), "analytics");
         assert_eq!(words("user set-role ada m"), "manager");

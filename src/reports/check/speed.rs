@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use crate::domain::id::Sequence;
+use crate::domain::period::Unit;
 use crate::reports::check::history::{History, Size};
 use crate::reports::check::tables;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity, Query};
+use crate::reports::query::{Dates, Query};
 use crate::reports::render::{Format, Options, render};
 
 #[test]
@@ -74,7 +75,7 @@ fn reports_over_a_million_entries() {
             ReportName::Earnings,
             Query {
                 dates: all,
-                granularity: Some(Granularity::Week),
+                granularity: Some(Unit::Week),
                 ..plain
             },
         ),
@@ -83,7 +84,7 @@ fn reports_over_a_million_entries() {
             ReportName::TopTask,
             Query {
                 dates: all,
-                granularity: Some(Granularity::Day),
+                granularity: Some(Unit::Day),
                 ..plain
             },
         ),

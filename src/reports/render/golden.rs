@@ -4,11 +4,12 @@ use polars::prelude::{ParquetReader, SerReader};
 
 use crate::domain::id::Sequence;
 use crate::domain::money::Money;
+use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
+use crate::reports::Report;
 use crate::reports::pages::Pages;
 use crate::reports::render::{Format, Options, render};
 use crate::reports::table::{Table, Value};
-use crate::reports::{Period, Report};
 
 fn sample() -> Report {
     let date: BusinessDate = "2026-11-22".parse().unwrap();
@@ -43,10 +44,11 @@ fn sample() -> Report {
         head_sequence: Sequence(9),
         zone: Zone::named("Europe/Moscow").unwrap(),
         currency: "EUR".into(),
-        period: Period {
+        period: DateRange {
             from: None,
             to: Some(date),
         },
+        asked: Some("november".to_owned()),
         totals: vec![
             ("amount", Value::Money(Money::from_minor(-1195))),
             ("entries", Value::Int(3)),

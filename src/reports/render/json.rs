@@ -53,12 +53,14 @@ fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
             ("currency", Value::Text(report.currency.clone())),
         ],
     )?;
+    let asked = report.asked.clone().map_or(Value::Null, Value::Text);
     to.extend_from_slice(b",\"period\":");
     write_object(
         to,
         &[
             ("from", date(report.period.from)),
             ("to", date(report.period.to)),
+            ("asked", asked),
         ],
     )?;
     to.extend_from_slice(b",\"totals\":");

@@ -323,7 +323,7 @@ fn what_is_said_wrongly() {
     let mut transcript = Transcript::new(&world);
     let cases: [&[&str]; 12] = [
         &["report", "profits"],
-        &["report", "balances", "--date", "today"],
+        &["report", "balances", "--date", "tomorow"],
         &[
             "report",
             "balances",

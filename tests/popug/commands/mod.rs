@@ -14,6 +14,7 @@ mod keys;
 mod names;
 mod outputs;
 mod parquet;
+mod periods;
 mod refusals;
 mod scripts;
 mod shell;

@@ -2,9 +2,10 @@
 
 use popug_cli::consumers::run::consume_analytics;
 use popug_cli::domain::event::Consumer;
+use popug_cli::domain::period::Unit;
 use popug_cli::domain::time::BusinessDate;
 use popug_cli::reports::name::ReportName;
-use popug_cli::reports::query::{Dates, Granularity, Query};
+use popug_cli::reports::query::{Dates, Query};
 use popug_cli::reports::render::{Format, Options, render};
 use popug_cli::store::{Database, Tables};
 use serde_json::{Value, json};
@@ -14,11 +15,11 @@ use super::play::{Checked, Play, same};
 use super::reports::{Span, money, same_report};
 use super::steps::Stop;
 
-const LENGTHS: [(Option<&str>, Option<Granularity>); 4] = [
+const LENGTHS: [(Option<&str>, Option<Unit>); 4] = [
     (None, None),
-    (Some("day"), Some(Granularity::Day)),
-    (Some("week"), Some(Granularity::Week)),
-    (Some("month"), Some(Granularity::Month)),
+    (Some("day"), Some(Unit::Day)),
+    (Some("week"), Some(Unit::Week)),
+    (Some("month"), Some(Unit::Month)),
 ];
 
 impl Play {
@@ -195,7 +196,7 @@ impl<'p> Shown<'p> {
         &self,
         name: ReportName,
         dates: Dates,
-        granularity: Option<Granularity>,
+        granularity: Option<Unit>,
         expected: &Value,
     ) -> Checked {
         same_report(
@@ -209,7 +210,7 @@ impl<'p> Shown<'p> {
         &self,
         name: ReportName,
         dates: Dates,
-        granularity: Option<Granularity>,
+        granularity: Option<Unit>,
         user: Option<&str>,
     ) -> Result<Value, String> {
         let is_accounting = name.reads() == Consumer::Accounting;

@@ -55,11 +55,11 @@ fn earnings_by_week_cover_whole_weeks() {
     let store = Store::of(5);
     let day = store.history.company.first_date.plus_days(5);
     let query = Query {
-        granularity: Some(Granularity::Week),
+        granularity: Some(Unit::Week),
         ..store.query(Dates::On(day))
     };
     let report = store.report(ReportName::Earnings, &query);
-    let (start, end) = Granularity::Week.around(day);
+    let (start, end) = Unit::Week.around(day);
     assert_eq!(rows(&report).len(), 1);
     assert_eq!(
         (
@@ -133,12 +133,7 @@ fn the_top_task_is_the_dearest_and_earliest_of_its_period() {
         from: None,
         to: Some(last.plus_days(3)),
     };
-    for granularity in [
-        None,
-        Some(Granularity::Day),
-        Some(Granularity::Week),
-        Some(Granularity::Month),
-    ] {
+    for granularity in [None, Some(Unit::Day), Some(Unit::Week), Some(Unit::Month)] {
         let report = store.report(
             ReportName::TopTask,
             &Query {

@@ -9,6 +9,7 @@ use crate::domain::event::BalanceChanged;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::entry::{Account, EntryKind, posting};
 use crate::domain::money::Money;
+use crate::domain::period::Unit;
 use crate::domain::role::Role;
 use crate::domain::time::BusinessDate;
 use crate::domain::user::User;
@@ -16,7 +17,7 @@ use crate::reports::check::history::{History, Size};
 use crate::reports::check::tables;
 use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;
-use crate::reports::query::{Dates, Granularity, Query};
+use crate::reports::query::{Dates, Query};
 use crate::reports::render::{Format, Options, render};
 
 struct Store {
