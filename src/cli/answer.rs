@@ -92,7 +92,7 @@ impl Answer {
         value: &impl Serialize,
     ) -> Result<Answer, Failure> {
         let mut object = b"{".to_vec();
-        write_members(&self.report.table, 0, &mut object)?;
+        write_members(&self.report.table, &mut object)?;
         write!(object, ",\"{name}\":")?;
         object.extend(json(value)?);
         object.push(b'}');

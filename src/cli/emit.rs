@@ -10,7 +10,7 @@ use crate::consumers::standing::Standing;
 use crate::domain::id::Sequence;
 use crate::reports::Report;
 use crate::reports::render::{self, Format, Options, for_machines};
-use crate::reports::table::{Cell, Named, Table};
+use crate::reports::table::{Cell, Named, Table, next_row};
 
 impl Invocation<'_> {
     /// The format of the answer.
@@ -116,17 +116,15 @@ const ROWS_TOLD: usize = 3;
 
 /// The first rows of a table on one line, without absent values.
 pub(super) fn rows_in_words(table: &Table) -> String {
-    let (columns, readers) = (table.columns(), table.readers());
-    let row = |row: usize| {
-        let cells = columns
-            .iter()
-            .zip(&readers)
-            .filter(|(_, reader)| reader(row) != Cell::Null);
-        let cells =
-            cells.map(|((name, _), reader)| format!("{name} {}", for_machines(reader(row))));
+    let mut columns = table.cells();
+    let mut row = |_| {
+        let cells = table.columns().iter().zip(next_row(&mut columns));
+        let cells = cells
+            .filter(|(_, cell)| *cell != Cell::Null)
+            .map(|((name, _), cell)| format!("{name} {}", for_machines(cell)));
         cells.collect::<Vec<_>>().join(", ")
     };
-    let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(row).collect();
+    let mut rows: Vec<String> = (0..table.height().min(ROWS_TOLD)).map(&mut row).collect();
     match table.height() {
         0 => rows.push("nothing had to be done".to_owned()),
         height if height > ROWS_TOLD => rows.push(format!("and {} more", height - ROWS_TOLD)),

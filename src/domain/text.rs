@@ -251,8 +251,9 @@ const DASHES: [char; 3] = ['-', '–', '—'];
 /// Whether a spreadsheet would run `text`, with or without its leading apostrophes. Some
 /// also accept the wide forms of the signs.
 pub fn looks_like_formula(text: &str) -> bool {
-    text.trim_start_matches('\'')
-        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+    let first = text.chars().find(|char| *char != '\'');
+    let begins = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    first.is_some_and(|first| begins.contains(&first))
 }
 
 /// Removes the apostrophe before a formula in our CSV; other texts are returned unchanged.

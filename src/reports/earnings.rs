@@ -3,10 +3,11 @@
 //! A date's row includes all entries of that date, closed or not. By weeks or months every row is a
 //! whole period that touches the range; debts are those at the period's end.
 
+use std::collections::HashMap;
+
 use duckdb::Connection;
 use polars::prelude::{
-    DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions,
-    col, lit, when,
+    DataFrame, Expr, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col, lit,
 };
 
 use crate::domain::period::{DateRange, Unit};
@@ -71,13 +72,20 @@ fn daily_sql(from: BusinessDate, to: BusinessDate) -> String {
     )
 }
 
-/// The change of each balance on each date; all dates before the range count as one.
+/// The change of each balance on each date; all dates before the range count as one. A number stands for the user.
 fn changes_sql(from: BusinessDate, to: BusinessDate) -> String {
+    let before = from.previous();
     format!(
-        "SELECT user_id, greatest(business_date, DATE '{}') AS date,
-            sum(rewards - fees + corrections - payout)::BIGINT AS change
-        FROM user_days WHERE business_date <= DATE '{to}' GROUP BY ALL",
-        from.previous(),
+        "WITH moved AS (
+            SELECT user_id, business_date AS date, rewards - fees + corrections - payout AS change
+            FROM user_days WHERE business_date <= DATE '{to}'),
+        changes AS (
+            FROM moved WHERE date >= DATE '{from}'
+            UNION ALL SELECT user_id, DATE '{before}', sum(change)::BIGINT
+            FROM moved WHERE date < DATE '{from}' GROUP BY user_id),
+        numbered AS (
+            SELECT user_id, row_number() OVER () AS number FROM (SELECT DISTINCT user_id FROM moved))
+        SELECT number AS user_id, date, change FROM changes JOIN numbered USING (user_id)"
     )
 }
 
@@ -138,28 +146,29 @@ fn compute(daily: &DataFrame, changes: &DataFrame, dates: &DataFrame) -> PolarsR
 /// The change of the number of users with a negative balance, and of the sum of their debts, on
 /// each date.
 fn debts(changes: &DataFrame) -> PolarsResult<DataFrame> {
-    let of_user = |expr: Expr| expr.over([col("user_id")]);
-    let moved =
-        |name: &str| Ok(col(name) - of_user(col(name).shift(lit(1)))?.fill_null(lit(0_i64)));
-    let balance = of_user(col("change").cum_sum(false))?;
-    let owed = when(col("balance").lt(lit(0_i64)))
-        .then(lit(0_i64) - col("balance"))
-        .otherwise(lit(0_i64));
-    let red = col("balance").lt(lit(0_i64)).cast(DataType::Int64);
-    let moves: PolarsResult<Vec<Expr>> = ["debt_carried", "popugs_negative"]
-        .into_iter()
-        .map(moved)
-        .collect();
-    changes
-        .clone()
-        .lazy()
-        .sort(["user_id", "date"], SortMultipleOptions::default())
-        .with_column(balance.alias("balance"))
-        .with_columns([owed.alias("debt_carried"), red.alias("popugs_negative")])
-        .with_columns(moves?)
-        .group_by([col("date")])
-        .agg([col("debt_carried").sum(), col("popugs_negative").sum()])
-        .collect()
+    let (users, dates) = (
+        changes.column("user_id")?.i64()?,
+        changes.column("date")?.i32()?,
+    );
+    let moved = users.iter().zip(changes.column("change")?.i64()?.iter());
+    let mut rows: Vec<_> = dates.iter().zip(moved).collect();
+    rows.sort_unstable();
+    let mut balances = HashMap::new();
+    let (mut dates, mut owed, mut red) = (vec![], vec![], vec![]);
+    for on_date in rows.chunk_by(|a, b| a.0 == b.0) {
+        let (mut owed_more, mut more_red) = (0, 0);
+        for (_, (user, change)) in on_date {
+            let balance = balances.entry(user).or_insert(0_i64);
+            let before = *balance;
+            *balance += change.unwrap_or(0);
+            owed_more += before.min(0) - (*balance).min(0);
+            more_red += i64::from(*balance < 0) - i64::from(before < 0);
+        }
+        dates.push(on_date[0].0);
+        owed.push(owed_more);
+        red.push(more_red);
+    }
+    polars::df!("date" => dates, "debt_carried" => owed, "popugs_negative" => red)
 }
 
 /// Sums over the rows; debts are those of the last row.
@@ -187,7 +196,7 @@ mod tests {
         )
         .unwrap();
         let changes =
-            polars::df!("user_id" => ["u", "v", "u"], "date" => [11_i32, 9, 9], "change" => [-1500_i64, -200, 700])
+            polars::df!("user_id" => [1_i64, 2, 1], "date" => [11_i32, 9, 9], "change" => [-1500_i64, -200, 700])
                 .unwrap();
         let dates = polars::df!(
             "date" => [9_i32, 10, 11, 12], "period_start" => [None, Some(10_i32), Some(11), Some(12)],

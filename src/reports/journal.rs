@@ -3,7 +3,7 @@
 //!
 //! In this order a payout is the last entry of its user on its date, because no entry is dated into
 //! a closed date. hledger asserts on the posting itself, beancount at the start of the next date.
-//! Entries are written as they are read, so the journal is never in memory as a whole.
+//! Entries are read and written page by page, so the journal is never in memory as a whole.
 
 mod beancount;
 mod hledger;
@@ -18,8 +18,10 @@ use crate::domain::id::Sequence;
 use crate::domain::ledger::entry::{EntryKind, Posting, posting};
 use crate::domain::money::Money;
 use crate::domain::time::BusinessDate;
+use crate::reports::DateRange;
 use crate::reports::error::ReportError;
 use crate::reports::source::Source;
+use crate::reports::statement::{pages, sql};
 use crate::reports::trial_balance::entry_kind;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,9 +108,11 @@ pub fn write(
         Dialect::Hledger => hledger::write_heading(&heading, out)?,
         Dialect::Beancount => beancount::write_heading(&heading, out)?,
     }
-    let mut statement = connection.prepare(ENTRIES)?;
-    for batch in statement.query_arrow([])? {
-        write_batch(&batch, dialect, &source.currency, out)?;
+    for page in pages(&source, DateRange::default(), None)? {
+        let mut statement = connection.prepare(&sql(&page, None, COLUMNS))?;
+        for batch in statement.query_arrow([])? {
+            write_batch(&batch, dialect, &source.currency, out)?;
+        }
     }
     Ok(())
 }
@@ -121,12 +125,8 @@ fn logins(connection: &Connection) -> Result<Vec<String>, ReportError> {
     Ok(logins.collect::<duckdb::Result<_>>()?)
 }
 
-const ENTRIES: &str = "
-    SELECT e.sequence, e.entry_id, e.business_date, coalesce(u.login, e.user_id::VARCHAR) AS login, e.kind, e.amount,
-        t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title, e.reason
-    FROM entries e LEFT JOIN users u USING (user_id) LEFT JOIN tasks t USING (task_id)
-    LEFT JOIN changed_texts x ON x.sequence = e.sequence
-    ORDER BY e.business_date, e.sequence";
+const COLUMNS: &str = "e.sequence, e.entry_id, e.business_date, coalesce(u.login, e.user_id::VARCHAR) AS login, e.kind,
+    e.amount, t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title, e.reason";
 
 fn write_batch(
     batch: &RecordBatch,

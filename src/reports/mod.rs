@@ -94,9 +94,8 @@ impl Report {
     /// If a page cannot be read, or that of `write`.
     pub fn each_page(
         &self,
-        mut write: impl FnMut(&Table) -> Result<(), ReportError>,
+        write: impl FnMut(&Table) -> Result<(), ReportError>,
     ) -> Result<(), ReportError> {
-        write(&self.table)?;
-        self.pages.load().try_for_each(|page| write(&page?))
+        self.pages.each_after(&self.table, write)
     }
 }

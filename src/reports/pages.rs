@@ -1,9 +1,11 @@
 //! The rows of a long report, page by page, so that memory does not grow with their number.
 //!
-//! The first page is the table of the report. The others are read when they are written; until
-//! then the report keeps the tables open.
+//! The first page is the table of the report. The others are read when they are written, each by a
+//! thread while the page before it is written; until then the report keeps the tables open.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
 
 use duckdb::Connection;
 
@@ -15,24 +17,24 @@ use crate::store::Database;
 pub const PAGE_ROWS: usize = 65_536;
 
 /// Reads one page.
-type Load = Box<dyn Fn(&Connection) -> Result<Table, ReportError>>;
+type Load = Box<dyn Fn(&Connection) -> Result<Table, ReportError> + Send + Sync>;
 
 /// The pages after the first.
 #[derive(Default)]
 pub struct Pages {
     loads: Vec<Load>,
     rows: usize,
-    database: Option<Database>,
+    database: Option<Mutex<Database>>,
 }
 
 impl Pages {
     /// Reads the first of `pages`, which have `rows` rows together, and keeps the others to be read
     /// later. Without a page the table is that of `P::default()`, which has no rows.
-    pub fn begin<P: Default + 'static>(
+    pub fn begin<P: Default + Send + Sync + 'static>(
         connection: &Connection,
         pages: Vec<P>,
         rows: usize,
-        load: impl Fn(&Connection, &P) -> Result<Table, ReportError> + Clone + 'static,
+        load: impl Fn(&Connection, &P) -> Result<Table, ReportError> + Clone + Send + Sync + 'static,
     ) -> Result<(Table, Pages), ReportError> {
         let mut pages = pages.into_iter();
         let first = load(connection, &pages.next().unwrap_or_default())?;
@@ -56,16 +58,47 @@ impl Pages {
     /// Passes on the tables from which the pages are read. They are closed now if there is no page.
     pub fn read_from(&mut self, database: Database) {
         if !self.loads.is_empty() {
-            self.database = Some(database);
+            self.database = Some(Mutex::new(database));
         }
     }
 
-    /// Reads the pages in order.
-    pub fn load(&self) -> impl Iterator<Item = Result<Table, ReportError>> {
-        self.loads.iter().map(|load| {
-            let database = self.database.as_ref().ok_or(ReportError::TablesClosed)?;
-            load(database.connection())
+    /// Runs `write` on `first` and on every page, in order. Two pages are in memory at a time: the
+    /// one that is written, and the next.
+    ///
+    /// # Errors
+    /// If a page cannot be read, or that of `write`.
+    pub fn each_after(
+        &self,
+        first: &Table,
+        mut write: impl FnMut(&Table) -> Result<(), ReportError>,
+    ) -> Result<(), ReportError> {
+        if self.loads.is_empty() {
+            return write(first);
+        }
+        let database = self.database.as_ref().ok_or(ReportError::TablesClosed)?;
+        thread::scope(|scope| {
+            let (pages, read) = mpsc::sync_channel(0);
+            scope.spawn(move || self.read(database, |page| pages.send(page).is_ok()));
+            write(first)?;
+            read.into_iter().try_for_each(|page| write(&page?))
         })
+    }
+
+    /// Reads pages until `take` returns false. One thread of DuckDB does it: a second one would
+    /// take the core of the one that writes.
+    fn read(
+        &self,
+        database: &Mutex<Database>,
+        mut take: impl FnMut(Result<Table, ReportError>) -> bool,
+    ) {
+        let database = database.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = database.connection();
+        let is_set = connection.execute_batch("SET threads TO 1");
+        let mut pages = self.loads.iter().map(|load| load(connection));
+        match is_set {
+            Ok(()) => drop(pages.all(take)),
+            Err(error) => drop(take(Err(error.into()))),
+        }
     }
 }
 

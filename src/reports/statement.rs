@@ -38,13 +38,14 @@ const COLUMNS: [(&str, ColumnKind); 16] = [
 pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let pages = pages(&source, query)?;
+    let pages = pages(&source, period, query.user)?;
     let totals = Sums::of(&pages);
     let columns = [&COLUMNS[..], &[("user_id", Text), ("login", Text)]].concat();
     let of_users = query.user;
     let table = Pages::begin(connection, pages, totals.rows, move |connection, page| {
-        let more = ", e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login";
-        let frame = frame::query(connection, &sql(page, of_users, more), [])?;
+        let named =
+            format!("{SELECTED}, e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login");
+        let frame = frame::query(connection, &sql(page, of_users, &named), [])?;
         Ok(Table::from_frame(&columns, &frame)?)
     })?;
     let rows = i64::try_from(totals.rows).expect("rows fit");
@@ -66,10 +67,10 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
     let login = login(connection, user)?;
     let period = query.dates.period();
     let opening = opening(&source, user, period)?;
-    let pages = pages(&source, query)?;
+    let pages = pages(&source, period, query.user)?;
     let sums = Sums::of(&pages);
     let table = Pages::begin(connection, pages, sums.rows, move |connection, page| {
-        let frame = frame::query(connection, &sql(page, Some(user), ""), [])?;
+        let frame = frame::query(connection, &sql(page, Some(user), SELECTED), [])?;
         let frame = with_running_balance(frame, opening + page.before)?;
         Ok(Table::from_frame(&COLUMNS, &frame)?)
     })?;
@@ -80,7 +81,7 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
 }
 
 /// Consecutive entries in the order of the report.
-struct Page {
+pub(super) struct Page {
     /// SQL, of `e`.
     condition: String,
     /// The sequences that such entries have, as a condition.
@@ -121,7 +122,11 @@ impl Sums {
 }
 
 /// Divides the entries in the order of dates and sequences.
-fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
+pub(super) fn pages(
+    source: &Source<'_>,
+    period: DateRange,
+    user: Option<UserId>,
+) -> Result<Vec<Page>, ReportError> {
     let sql = format!(
         "WITH numbered AS (
             SELECT business_date AS date, sequence, amount, kind,
@@ -132,8 +137,8 @@ fn pages(source: &Source<'_>, query: &Query) -> Result<Vec<Page>, ReportError> {
             min(sequence), max(sequence), count(*), sum(amount)::BIGINT,
             coalesce(-sum(amount) FILTER (kind = 'payout'), 0)::BIGINT
         FROM numbered GROUP BY place // {PAGE_ROWS} ORDER BY min(place)",
-        dated("business_date", query.dates.period()),
-        of_user("user_id", query.user),
+        dated("business_date", period),
+        of_user("user_id", user),
     );
     let mut statement = source.connection().prepare(&sql)?;
     let found = statement.query_map([], |row| {
@@ -213,8 +218,14 @@ fn beside(login: String, opening: i64, sums: &Sums) -> Vec<Named> {
     ]
 }
 
-/// The range of sequences lets DuckDB pass over the rest of the table.
-fn sql(page: &Page, user: Option<UserId>, more_columns: &str) -> String {
+const SELECTED: &str = "e.sequence, e.entry_id, e.occurred_at AS time, e.posted_at, e.business_date, e.kind, e.task_id,
+    t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title,
+    nullif(coalesce(x.description, t.description), '') AS description,
+    e.amount, e.balance, e.late, e.corrects, e.reason";
+
+/// `columns` of the entries `e` of a page, with their tasks `t`, users `u` and changed texts `x`. The range of sequences
+/// lets DuckDB pass over the rest of the table.
+pub(super) fn sql(page: &Page, user: Option<UserId>, columns: &str) -> String {
     let Page {
         condition,
         sequences,
@@ -223,10 +234,7 @@ fn sql(page: &Page, user: Option<UserId>, more_columns: &str) -> String {
     format!(
         "WITH chosen AS (SELECT * FROM entries e WHERE {sequences} AND {condition} AND {}),
         changed AS (SELECT * FROM changed_texts WHERE {sequences})
-        SELECT e.sequence, e.entry_id, e.occurred_at AS time, e.posted_at, e.business_date, e.kind, e.task_id,
-            t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title,
-            nullif(coalesce(x.description, t.description), '') AS description,
-            e.amount, e.balance, e.late, e.corrects, e.reason{more_columns}
+        SELECT {columns}
         FROM chosen e LEFT JOIN tasks t USING (task_id) LEFT JOIN users u USING (user_id)
         LEFT JOIN changed x ON x.sequence = e.sequence
         ORDER BY e.business_date, e.sequence",

@@ -55,8 +55,15 @@ impl Value {
 
 pub type Named = (&'static str, Value);
 
-/// Reads one column by row number.
-pub type Reader<'a> = Box<dyn Fn(usize) -> Cell<&'a str> + 'a>;
+/// The cells of one column, from the first row on.
+pub type Cells<'a> = Box<dyn Iterator<Item = Cell<&'a str>> + 'a>;
+
+/// The next cell of every column. There is one for each row of the table.
+pub fn next_row<'a>(columns: &mut [Cells<'a>]) -> impl Iterator<Item = Cell<&'a str>> {
+    columns
+        .iter_mut()
+        .map(|column| column.next().unwrap_or(Cell::Null))
+}
 
 /// Rows in their final order.
 #[derive(Clone, Debug)]
@@ -99,55 +106,45 @@ impl Table {
         self.frame.height()
     }
 
-    /// One reader for each column. A column of another physical type than its kind is a bug.
-    pub fn readers(&self) -> Vec<Reader<'_>> {
+    /// The columns, cell by cell. One of another physical type than its kind is a bug.
+    pub fn cells(&self) -> Vec<Cells<'_>> {
         self.columns
             .iter()
             .zip(self.frame.columns())
-            .map(|((_, kind), column)| reader(*kind, column))
+            .map(|((_, kind), column)| cells(*kind, column))
             .collect()
     }
 }
 
-fn reader(kind: ColumnKind, column: &Column) -> Reader<'_> {
+fn cells(kind: ColumnKind, column: &Column) -> Cells<'_> {
     const PHYSICAL: &str = "a column has the physical type of its kind";
     match kind {
         ColumnKind::Text => {
-            let values = column.str().expect(PHYSICAL);
-            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Text))
+            let values = column.str().expect(PHYSICAL).iter();
+            Box::new(values.map(|text| text.map_or(Cell::Null, Cell::Text)))
         }
         ColumnKind::Int => {
-            let values = column.i64().expect(PHYSICAL);
-            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Int))
+            let values = column.i64().expect(PHYSICAL).iter();
+            Box::new(values.map(|int| int.map_or(Cell::Null, Cell::Int)))
         }
         ColumnKind::Money => {
-            let values = column.i64().expect(PHYSICAL);
-            Box::new(|row| {
-                values
-                    .get(row)
-                    .map_or(Cell::Null, |minor| Cell::Money(Money::from_minor(minor)))
-            })
+            let values = column.i64().expect(PHYSICAL).iter();
+            let money = |minor| Cell::Money(Money::from_minor(minor));
+            Box::new(values.map(move |minor| minor.map_or(Cell::Null, money)))
         }
         ColumnKind::Date => {
-            let values = column.i32().expect(PHYSICAL);
-            Box::new(|row| {
-                values.get(row).map_or(Cell::Null, |days| {
-                    Cell::Date(BusinessDate::from_epoch_days(days))
-                })
-            })
+            let values = column.i32().expect(PHYSICAL).iter();
+            let date = |days| Cell::Date(BusinessDate::from_epoch_days(days));
+            Box::new(values.map(move |days| days.map_or(Cell::Null, date)))
         }
         ColumnKind::Time => {
-            let values = column.i64().expect(PHYSICAL);
-            Box::new(|row| {
-                values
-                    .get(row)
-                    .and_then(EventTime::from_micros)
-                    .map_or(Cell::Null, Cell::Time)
-            })
+            let values = column.i64().expect(PHYSICAL).iter();
+            let time = |micros: Option<i64>| micros.and_then(EventTime::from_micros);
+            Box::new(values.map(move |micros| time(micros).map_or(Cell::Null, Cell::Time)))
         }
         ColumnKind::Bool => {
-            let values = column.bool().expect(PHYSICAL);
-            Box::new(|row| values.get(row).map_or(Cell::Null, Cell::Bool))
+            let values = column.bool().expect(PHYSICAL).iter();
+            Box::new(values.map(|flag| flag.map_or(Cell::Null, Cell::Bool)))
         }
     }
 }

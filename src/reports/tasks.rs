@@ -9,7 +9,7 @@ use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
-use crate::reports::query::{Query, of_user};
+use crate::reports::query::Query;
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Table, Value};
@@ -38,11 +38,10 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
 pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let period = query.dates.period();
-    let created = created(period, &source.zone);
-    let (pages, sums) = pages(&source, &created, query.user)?;
-    let user = query.user;
-    let table = Pages::begin(connection, pages, sums.rows, move |connection, page| {
-        let frame = frame::query(connection, &sql(page, user), [])?;
+    let pages = pages(&source, &chosen(period, &source.zone, query.user))?;
+    let sums = Sums::of(&source, &pages)?;
+    let table = Pages::begin(connection, pages, sums.rows, |connection, page| {
+        let frame = frame::query(connection, &sql(page), [])?;
         Ok(Table::from_frame(COLUMNS, &frame)?)
     })?;
     let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
@@ -63,6 +62,29 @@ struct Sums {
     fees_charged: i64,
 }
 
+impl Sums {
+    /// Counts page by page, so that memory does not grow with the number of tasks.
+    fn of(source: &Source<'_>, pages: &[Page]) -> Result<Sums, ReportError> {
+        let mut sums = Sums::default();
+        for Page(condition) in pages {
+            let sql = format!(
+                "WITH chosen AS (SELECT task_id FROM tasks WHERE {condition})
+                SELECT count(*), (SELECT count(*) FROM chosen ANTI JOIN completions USING (task_id)),
+                    (SELECT coalesce(-sum(amount), 0)::BIGINT FROM entries SEMI JOIN chosen USING (task_id)
+                    WHERE kind = 'fee')
+                FROM chosen"
+            );
+            let found: (usize, usize, i64) = source
+                .connection()
+                .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            sums.rows += found.0;
+            sums.open += found.1;
+            sums.fees_charged += found.2;
+        }
+        Ok(sums)
+    }
+}
+
 /// A condition for the tasks of one page.
 struct Page(String);
 
@@ -73,63 +95,50 @@ impl Default for Page {
     }
 }
 
-/// Divides the tasks by their numbers.
-fn pages(
-    source: &Source<'_>,
-    created: &str,
-    user: Option<UserId>,
-) -> Result<(Vec<Page>, Sums), ReportError> {
-    let all = Page(format!("true{created}"));
+/// Divides the tasks that a condition chooses by their numbers.
+fn pages(source: &Source<'_>, chosen: &str) -> Result<Vec<Page>, ReportError> {
     let sql = format!(
         "WITH numbered AS (
-            SELECT number, status, fees_charged, row_number() OVER (ORDER BY number) - 1 AS place
-            FROM ({}))
-        SELECT min(number), max(number), count(*), count(*) FILTER (status = 'open'),
-            sum(fees_charged)::BIGINT
-        FROM numbered GROUP BY place // {PAGE_ROWS} ORDER BY min(place)",
-        sql(&all, user)
+            SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM tasks WHERE {chosen})
+        SELECT min(number), max(number) FROM numbered GROUP BY place // {PAGE_ROWS} ORDER BY min(place)"
     );
     let mut statement = source.connection().prepare(&sql)?;
     let found = statement.query_map([], |row| {
         let (first, last): (u64, u64) = (row.get(0)?, row.get(1)?);
-        let sums = Sums {
-            rows: row.get(2)?,
-            open: row.get(3)?,
-            fees_charged: row.get(4)?,
-        };
-        Ok((first, last, sums))
+        Ok(Page(format!(
+            "number BETWEEN {first} AND {last} AND {chosen}"
+        )))
     })?;
-    let (mut pages, mut sums) = (Vec::new(), Sums::default());
-    for page in found {
-        let (first, last, found) = page?;
-        pages.push(Page(format!("number BETWEEN {first} AND {last}{created}")));
-        sums.rows += found.rows;
-        sums.open += found.open;
-        sums.fees_charged += found.fees_charged;
-    }
-    Ok((pages, sums))
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The times whose local date is in `period`.
-fn created(period: DateRange, zone: &Zone) -> String {
+/// A condition for the tasks that were created at a time whose local date is in `period`, and whose present or last
+/// assignee is `user`.
+fn chosen(period: DateRange, zone: &Zone, user: Option<UserId>) -> String {
     let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
     let from = period
         .from
-        .map(|from| format!(" AND created_at >= {}", moment(from.previous())));
-    let to = period
-        .to
-        .map(|to| format!(" AND created_at < {}", moment(to)));
-    from.into_iter().chain(to).collect()
+        .map(|from| format!("created_at >= {}", moment(from.previous())));
+    let to = period.to.map(|to| format!("created_at < {}", moment(to)));
+    let held = user.map(|user| {
+        format!(
+            "task_id IN (
+                SELECT task_id FROM assignments
+                WHERE task_id IN (SELECT task_id FROM assignments WHERE assignee_id = '{user}'::UUID)
+                GROUP BY task_id HAVING arg_max(assignee_id, sequence) = '{user}'::UUID)"
+        )
+    });
+    let conditions: Vec<String> = from.into_iter().chain(to).chain(held).collect();
+    if conditions.is_empty() {
+        return "true".to_owned();
+    }
+    conditions.join(" AND ")
 }
 
 /// The present assignment has the highest sequence. The first completion counts; accounting stops
 /// at a second one.
-fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
-    let narrowed = if condition == "true" {
-        "true"
-    } else {
-        "task_id IN (SELECT task_id FROM chosen)"
-    };
+fn sql(Page(condition): &Page) -> String {
+    let narrowed = "task_id IN (SELECT task_id FROM chosen)";
     format!(
         "WITH chosen AS (SELECT * FROM tasks WHERE {condition}),
         latest AS (
@@ -137,7 +146,7 @@ fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
             FROM assignments WHERE {narrowed} GROUP BY task_id),
         held AS (
             SELECT a.task_id, a.assignee_id, a.assigned_at, l.assignments
-            FROM latest l JOIN assignments a USING (sequence) WHERE {}),
+            FROM latest l JOIN assignments a USING (sequence)),
         finished AS (
             SELECT task_id, arg_min(completed_by, sequence) AS completed_by, min(completed_at) AS completed_at
             FROM completions WHERE {narrowed} GROUP BY task_id),
@@ -164,8 +173,6 @@ fn sql(Page(condition): &Page, user: Option<UserId>) -> String {
         LEFT JOIN users creator ON creator.user_id = t.created_by
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by
-        WHERE {} ORDER BY t.number",
-        of_user("a.assignee_id", user),
-        of_user("h.assignee_id", user),
+        ORDER BY t.number"
     )
 }

@@ -1,4 +1,5 @@
-//! `trial-balance` (rule A8): debit and credit of every account, from the postings of every entry.
+//! `trial-balance` (rule A8): debit and credit of every account, from the postings of every entry. Those of one kind and
+//! one side are summed before, and all but corrections by the day already.
 
 use duckdb::Connection;
 use polars::prelude::{DataFrame, IntoLazy, SortMultipleOptions, col};
@@ -32,13 +33,17 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         },
         Dates::Default | Dates::Range { .. } => query.dates.period(),
     };
+    let dated = dated("business_date", period);
     let sums = source.load(&format!(
-        "WITH sums AS (
-            SELECT user_id, kind, amount > 0 AS positive, sum(amount)::BIGINT AS amount
-            FROM entries WHERE {} GROUP BY ALL)
-        SELECT coalesce(u.login, s.user_id::VARCHAR) AS login, s.kind, s.amount
-        FROM sums s LEFT JOIN users u USING (user_id)",
-        dated("business_date", period),
+        "WITH days AS (
+            SELECT user_id, -sum(fees) AS fee, sum(rewards) AS reward, -sum(payout) AS payout
+            FROM user_days WHERE {dated} GROUP BY user_id),
+        sums AS (
+            UNPIVOT days ON fee, reward, payout INTO NAME kind VALUE amount
+            UNION ALL SELECT user_id, kind, sum(amount)
+            FROM entries WHERE kind = 'correction' AND {dated} GROUP BY user_id, kind, amount > 0)
+        SELECT coalesce(u.login, s.user_id::VARCHAR) AS login, s.kind, s.amount::BIGINT AS amount
+        FROM sums s LEFT JOIN users u USING (user_id) WHERE s.amount <> 0",
     ))?;
     let frame = compute(&sums)?;
     let totals = money_totals(&frame, &["debit", "credit", "balance"])?;

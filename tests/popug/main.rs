@@ -15,7 +15,7 @@ mod access; //    accounts, roles, passwords, tokens: who may do or read what
 mod commands; //  what a command answers: help, errors, formats, streams, the shell, scripts
 mod damage; //    stores that are damaged, killed at, moved, restored, of an older program
 mod helpers; //   no tests: the sealed world, a company to play with, kills
-mod load; //      many processes on one store
+mod load; //      many processes on one store, stores with many tasks
 mod model; //     the rules once more, in plain words: the books of a log, and random histories
 mod money; //     the books: entries, closes, pay mails, events that accounting sets aside
 mod project; //   the project itself: layers, files, guards, documentation

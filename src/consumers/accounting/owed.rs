@@ -111,11 +111,12 @@ pub fn first_owed(
     database: &Database,
     withheld: &Withheld,
 ) -> Result<Option<Sequence>, StoreError> {
-    // Usually the last cause has its entry, and no query is needed.
-    if withheld.is_empty()
-        && last_sequence(database, LAST_CAUSE)? <= last_sequence(database, LAST_CHARGED)?
-    {
-        return Ok(None);
+    // Usually the last cause has its entry, and no other query is needed.
+    if withheld.is_empty() {
+        let last = last_sequence(database, LAST_CAUSE)?;
+        if last <= last_charged(database, last)? {
+            return Ok(None);
+        }
     }
     let sql = format!(
         "{} SELECT min(sequence) FROM owed",
@@ -130,7 +131,14 @@ pub fn first_owed(
 
 /// Whether an event after `through` has an entry.
 pub fn has_entries_behind(database: &Database, through: Sequence) -> Result<bool, StoreError> {
-    Ok(last_sequence(database, LAST_CHARGED)? > through)
+    Ok(last_charged(database, through.next())? > through)
+}
+
+/// The last event from `first` on that an entry follows from; zero if there is none. With the condition DuckDB reads
+/// the end of the table only.
+fn last_charged(database: &Database, first: Sequence) -> Result<Sequence, StoreError> {
+    let sql = format!("SELECT max(cause_sequence) FROM entries WHERE cause_sequence >= {first}");
+    last_sequence(database, &sql)
 }
 
 /// The event for which no entry can be decided, according to the tables; nothing is decided from
@@ -196,8 +204,6 @@ fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, 
         .first()
         .map_or(last, |first| last.min(Sequence(first.0 - 1))))
 }
-
-const LAST_CHARGED: &str = "SELECT max(cause_sequence) FROM entries";
 
 /// A price has no fee beside it if the assignment waits for an event that is set aside, or never
 /// came.

@@ -35,14 +35,13 @@ pub struct Outstanding {
     pub failed_because: Option<String>,
 }
 
+/// Read by the indexes of mails that are not sent: most are.
 const OUTSTANDING: &str = "
-    SELECT count(*) FILTER (WHERE state = 'pending' AND attempts = 0),
-        count(*) FILTER (WHERE state = 'pending' AND attempts > 0),
-        min(next_try) FILTER (WHERE state = 'pending'),
+    SELECT count(*) FILTER (WHERE attempts = 0), count(*) FILTER (WHERE attempts > 0), min(next_try),
         (SELECT last_error FROM payouts WHERE state = 'pending' AND attempts > 0 ORDER BY sequence DESC LIMIT 1),
-        count(*) FILTER (WHERE state = 'failed'),
+        (SELECT count(*) FROM payouts WHERE state = 'failed'),
         (SELECT last_error FROM payouts WHERE state = 'failed' ORDER BY sequence DESC LIMIT 1)
-    FROM payouts";
+    FROM payouts WHERE state = 'pending'";
 
 impl MailTables {
     pub(super) fn outstanding(&self) -> Result<Outstanding, StateError> {

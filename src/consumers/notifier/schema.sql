@@ -43,3 +43,4 @@ CREATE TABLE payouts (
 ) STRICT;
 
 CREATE INDEX pending_mails ON payouts (sequence) WHERE state = 'pending';
+CREATE INDEX failed_mails ON payouts (sequence) WHERE state = 'failed';

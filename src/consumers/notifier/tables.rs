@@ -23,7 +23,7 @@ use crate::turn::index::tell_opened;
 
 const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),
-    code_version: 3,
+    code_version: 4,
     own_table: "payouts",
 };
 /// Hexadecimal, without dashes.

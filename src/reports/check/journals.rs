@@ -64,12 +64,13 @@ impl Sample {
             head_sequence: Sequence(1),
         };
         let table = trial_balance::load(&self.connection, &query).unwrap().table;
-        let readers = table.readers();
-        let row = |row: usize| match (readers[0](row), readers[4](row)) {
+        let mut columns = table.cells();
+        let (balances, accounts) = (columns.swap_remove(4), columns.swap_remove(0));
+        let row = |row: (Cell<&str>, Cell<&str>)| match row {
             (Cell::Text(account), Cell::Money(balance)) => (account.to_owned(), balance.minor()),
             other => panic!("{other:?}"),
         };
-        (0..table.height()).map(row).collect()
+        accounts.zip(balances).map(row).collect()
     }
 }
 

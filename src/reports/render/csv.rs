@@ -35,7 +35,8 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
 /// Quotes text that needs it, and empty text, because nothing at all is an absent value.
 fn write_text(text: &str, line: &mut Vec<u8>) {
     let apostrophe = if looks_like_formula(text) { "'" } else { "" };
-    let quoted = text.is_empty() || text.contains([',', '"', '\n', '\r']);
+    let is_special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    let quoted = text.is_empty() || text.bytes().any(is_special);
     if !quoted {
         line.extend_from_slice(apostrophe.as_bytes());
         return line.extend_from_slice(text.as_bytes());

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
-use crate::reports::table::{Cell, Table, Value};
+use crate::reports::table::{Cell, Table, Value, next_row};
 
 /// The whole report, on one line.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
@@ -34,10 +34,9 @@ pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> Result<(), Re
     })
 }
 
-/// The members of one row, without the braces around them.
-pub fn write_members(table: &Table, row: usize, to: &mut Vec<u8>) -> io::Result<()> {
-    let readers = table.readers();
-    Members::of(table).write(&mut readers.iter().map(|reader| reader(row)), to)
+/// The members of the first row, without the braces around them.
+pub fn write_members(table: &Table, to: &mut Vec<u8>) -> io::Result<()> {
+    Members::of(table).write(&mut next_row(&mut table.cells()), to)
 }
 
 fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {

@@ -192,15 +192,12 @@ fn printed_columns(
     totals: Option<Vec<Option<&Value>>>,
     zone: &TimeZone,
 ) -> Vec<Shown> {
-    let readers = table.readers();
-    let columns = table.columns().iter().zip(readers).enumerate();
+    let columns = table.columns().iter().zip(table.cells()).enumerate();
     columns
-        .map(|(number, ((name, kind), reader))| Shown {
+        .map(|(number, ((name, kind), cells))| Shown {
             name,
             kind: *kind,
-            cells: (0..table.height())
-                .map(|row| displayed(reader(row), zone))
-                .collect(),
+            cells: cells.map(|cell| displayed(cell, zone)).collect(),
             total: totals
                 .as_ref()
                 .map(|t| t[number].map_or(String::new(), |value| displayed(value.cell(), zone))),

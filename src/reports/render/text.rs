@@ -8,7 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::table::{Cell, Value};
+use crate::reports::table::{Cell, Value, next_row};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -20,12 +20,9 @@ pub(super) fn write_rows(
 ) -> Result<(), ReportError> {
     let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 8);
     report.each_page(|table| {
-        let readers = table.readers();
-        for number in 0..table.height() {
-            row(
-                &mut readers.iter().map(|reader| reader(number)),
-                &mut buffer,
-            )?;
+        let mut columns = table.cells();
+        for _ in 0..table.height() {
+            row(&mut next_row(&mut columns), &mut buffer)?;
             if buffer.len() >= BUFFER_BYTES {
                 out.write_all(&buffer)?;
                 buffer.clear();
@@ -41,11 +38,18 @@ pub(super) fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()
     match cell {
         Cell::Null => Ok(()),
         Cell::Text(text) => to.write_all(text.as_bytes()),
-        Cell::Int(int) => write!(to, "{int}"),
-        Cell::Money(money) => write_money(money, to),
+        Cell::Int(int) => {
+            push_sign(to, int);
+            push_number(to, int.unsigned_abs());
+            Ok(())
+        }
+        Cell::Money(money) => {
+            write_money(money, to);
+            Ok(())
+        }
         Cell::Date(date) => write_date(date, to),
         Cell::Time(time) => write_time(time, to),
-        Cell::Bool(flag) => write!(to, "{flag}"),
+        Cell::Bool(flag) => to.write_all(if flag { b"true" } else { b"false" }),
     }
 }
 
@@ -59,13 +63,12 @@ pub fn for_machines(cell: Cell<&str>) -> String {
 // The same text as the types' own `Display`, in a third of the time, because lists of a million
 // rows spend most of their time here.
 
-fn write_money(money: Money, to: &mut Vec<u8>) -> io::Result<()> {
+fn write_money(money: Money, to: &mut Vec<u8>) {
     let magnitude = money.minor().unsigned_abs();
-    let sign = if money.is_negative() { "-" } else { "" };
-    write!(to, "{sign}{}", magnitude / 100)?;
+    push_sign(to, money.minor());
+    push_number(to, magnitude / 100);
     to.push(b'.');
     push_digits(to, magnitude % 100, 2);
-    Ok(())
 }
 
 fn write_date(date: BusinessDate, to: &mut Vec<u8>) -> io::Result<()> {
@@ -105,12 +108,25 @@ fn write_time(time: EventTime, to: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn push_digits(to: &mut Vec<u8>, number: u64, digits: u32) {
-    to.extend(
-        (0..digits)
-            .rev()
-            .map(|place| b'0' + (number / 10_u64.pow(place) % 10) as u8),
-    );
+fn push_sign(to: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        to.push(b'-');
+    }
+}
+
+/// The last `digits` digits, at most 20.
+fn push_digits(to: &mut Vec<u8>, mut number: u64, digits: usize) {
+    let mut text = [b'0'; 20];
+    for digit in text[..digits].iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    to.extend_from_slice(&text[..digits]);
+}
+
+fn push_number(to: &mut Vec<u8>, number: u64) {
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    push_digits(to, number, digits);
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.

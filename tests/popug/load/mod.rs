@@ -1,4 +1,5 @@
-//! Many processes on one store.
+//! Many processes on one store, and stores with many tasks.
 
 mod concurrency;
 mod crowd;
+mod sizes;
