@@ -1,11 +1,12 @@
 //! Checks the consumers' files: readable, and made from this log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::app::verify::Findings;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::notifier::MailTables;
+use crate::consumers::table_file::consumer_of;
 use crate::domain::event::Consumer;
 use crate::event_log::LogError;
 use crate::state::{Checkpoint, StateError, StateIndex};
@@ -30,38 +31,67 @@ impl App<'_> {
     ) -> Result<LiveFiles, AppError> {
         Ok(LiveFiles {
             state: self.state_file(deep, scratch, findings)?,
-            accounting: self.duckdb_file(
-                deep,
-                Tables::Accounting,
-                Consumer::Accounting,
-                findings,
-            )?,
-            analytics: self.duckdb_file(deep, Tables::Analytics, Consumer::Analytics, findings)?,
+            accounting: self.duckdb_file(deep, Tables::Accounting, scratch, findings)?,
+            analytics: self.duckdb_file(deep, Tables::Analytics, scratch, findings)?,
             mails: self.mail_file(deep, scratch, findings)?,
         })
+    }
+
+    /// The tables, and the mark beside them that a killed process left. It holds no rows, and DuckDB does not see it
+    /// beside a link.
+    pub(super) fn tables_as_they_are(
+        &self,
+        tables: Tables,
+        scratch: &Scratch,
+    ) -> Result<(Database, Option<PathBuf>), StoreError> {
+        let path = self.directory.database(tables);
+        let read = |path: &Path| Database::open_to_read(path, tables, self.lock_wait);
+        match read(&path) {
+            Err(StoreError::WriteAhead { path: mark }) if is_mark_of_checkpoint(&mark) => {
+                let link = scratch.link(&path).map_err(|source| StoreError::Io {
+                    action: "link",
+                    path,
+                    source,
+                })?;
+                Ok((read(&link)?, Some(mark)))
+            }
+            database => Ok((database?, None)),
+        }
     }
 
     fn duckdb_file(
         &self,
         deep: bool,
         tables: Tables,
-        consumer: Consumer,
+        scratch: &Scratch,
         findings: &mut Findings,
     ) -> Result<Option<(Database, Checkpoint)>, AppError> {
         let (path, name) = (self.directory.database(tables), tables.file_name());
+        let consumer = consumer_of(tables);
         if !path.exists() {
             findings.notes.push(missing(name, consumer));
             return Ok(None);
         }
         let read = || {
-            let database = Database::open_to_read(&path, tables, self.lock_wait)?;
+            let (database, mark) = self.tables_as_they_are(tables, scratch)?;
             let found = (database.is_current()?, database.checkpoint()?);
             if deep {
                 database.check_readable()?;
             }
-            Ok((database, found))
+            Ok((database, mark, found))
         };
-        match read() {
+        let found = read().map(|(database, mark, found)| {
+            let left = mark.as_ref().and_then(|mark| mark.file_name());
+            findings.notes.extend(left.map(|left| {
+                format!(
+                    "{} is left from a process that was killed; `popug-cli consume {}` removes it",
+                    left.display(),
+                    consumer.name()
+                )
+            }));
+            (database, found)
+        });
+        match found {
             Ok((_, (false, _))) => {
                 findings.notes.push(outdated(name, consumer));
                 Ok(None)
@@ -69,13 +99,6 @@ impl App<'_> {
             Ok((database, (true, checkpoint))) => {
                 let is_ours = self.check_checkpoint(&checkpoint, name, consumer, findings)?;
                 Ok(is_ours.then_some((database, checkpoint)))
-            }
-            Err(StoreError::WriteAhead { path }) if is_mark_of_checkpoint(&path) => {
-                findings.notes.push(format!(
-                    "{name} was not read: a process that wrote it was killed; `popug-cli consume {}` repairs that",
-                    consumer.name()
-                ));
-                Ok(None)
             }
             Err(
                 error @ (StoreError::Damaged { .. }

@@ -67,7 +67,8 @@ impl App<'_> {
         } else {
             Depth::Decoding
         };
-        let statements = self.statements();
+        let scratch = Scratch::new()?;
+        let statements = self.statements(&scratch);
         let marks: Vec<_> = statements
             .iter()
             .map(|statement| statement.checkpoint.sequence)
@@ -86,7 +87,6 @@ impl App<'_> {
         if findings.head.is_none() {
             return Ok(findings);
         }
-        let scratch = Scratch::new()?;
         let files = self.check_checkpoints(deep, &scratch, &mut findings)?;
         let decisions = self.decisions(&counted.decisions)?;
         let tallies = is_whole.then_some(&counted.tallies[..]);

@@ -1,6 +1,7 @@
 //! Checks the money in the tables: against itself and against the entries in the log.
 
 use crate::app::verify::Findings;
+use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::contents::check_money;
 use crate::consumers::withheld::Withheld;
@@ -8,7 +9,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::ledger::tally::Tally;
 use crate::state::{Checkpoint, Resolution};
-use crate::store::{Database, StoreError, Tables};
+use crate::store::{StoreError, Tables};
 
 /// The sums in the tables of one consumer.
 pub(super) struct Statement {
@@ -25,13 +26,13 @@ pub(super) struct Statement {
 impl App<'_> {
     /// Reads the tables and closes them again. Tables that cannot be read, are missing or are of
     /// another version are left out; `checkpoints` reports them.
-    pub(super) fn statements(&self) -> Vec<Statement> {
+    pub(super) fn statements(&self, scratch: &Scratch) -> Vec<Statement> {
         [
             (Tables::Accounting, Consumer::Accounting),
             (Tables::Analytics, Consumer::Analytics),
         ]
         .into_iter()
-        .filter_map(|(tables, consumer)| self.statement(tables, consumer).ok().flatten())
+        .filter_map(|(tables, consumer)| self.statement(tables, consumer, scratch).ok().flatten())
         .collect()
     }
 
@@ -39,9 +40,12 @@ impl App<'_> {
         &self,
         tables: Tables,
         consumer: Consumer,
+        scratch: &Scratch,
     ) -> Result<Option<Statement>, StoreError> {
-        let database =
-            Database::open_to_read(&self.directory.database(tables), tables, self.lock_wait)?;
+        if !self.directory.database(tables).exists() {
+            return Ok(None);
+        }
+        let (database, _) = self.tables_as_they_are(tables, scratch)?;
         if !database.is_current()? {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! A directory outside the store for the files of a verification, removed when it ends.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,6 +28,19 @@ impl Scratch {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// A link to a file of the store, without the files that stand beside it.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(crate) fn link(&self, file: &Path) -> io::Result<PathBuf> {
+        let name = file.file_name().unwrap_or_default();
+        let link = self.0.join(format!("live-{}", name.to_string_lossy()));
+        match std::os::unix::fs::symlink(file, &link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(link),
+        }
     }
 }
 

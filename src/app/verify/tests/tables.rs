@@ -110,6 +110,42 @@ fn a_shallow_verification_adds_money_up_and_does_not_look_at_other_rows() {
 }
 
 #[test]
+fn tables_beside_a_file_that_a_killed_process_left_are_checked_like_others() {
+    for deep in [false, true] {
+        let store = Store::sound();
+        let mark = store.path("accounting.duckdb.wal");
+        std::fs::write(&mark, [0; 57]).unwrap();
+        let findings = store.verify(deep);
+        assert!(findings.is_sound(), "{findings:#?}");
+        let note = "accounting.duckdb.wal is left from a process that was killed";
+        assert!(
+            findings.notes.iter().any(|found| found.starts_with(note)),
+            "{findings:#?}"
+        );
+        duckdb_without(
+            &store,
+            &mark,
+            "UPDATE user_days SET rewards = rewards + 5000",
+        );
+        let findings = store.verify(deep);
+        assert_eq!(
+            broken(&findings).first(),
+            Some(&("I1", "accounting.duckdb")),
+            "{findings:#?}"
+        );
+        assert!(mark.exists(), "a verification changes nothing");
+    }
+}
+
+/// Changes the tables while the file beside them is away.
+fn duckdb_without(store: &Store, beside: &std::path::Path, sql: &str) {
+    let content = std::fs::read(beside).unwrap();
+    std::fs::remove_file(beside).unwrap();
+    duckdb(store, "accounting.duckdb", sql);
+    std::fs::write(beside, content).unwrap();
+}
+
+#[test]
 fn tables_that_agree_with_themselves_and_not_with_the_log_are_found_without_a_deep_verification() {
     let store = Store::sound();
     let change = "UPDATE entries SET amount = amount + 1 WHERE kind = 'reward';
