@@ -138,16 +138,12 @@ fn check_replaceable(dir: &Path, files: &[String]) -> Result<(), Failure> {
         Some(former) => former.files.iter().any(|former| former.file == name),
         None => false,
     };
-    let is_own = |name: &str| {
-        let path = dir.join(name);
-        is_former(name) && !own_files::is_changed(&path)
-            || is_file(name) && own_files::is_own(&path)
-    };
     let names = files.iter().map(String::as_str).chain([MANIFEST]);
-    match names
-        .into_iter()
-        .find(|name| is_there(name) && !is_own(name))
-    {
+    let is_foreign = |name: &&str| {
+        let is_ours = || is_former(name);
+        is_there(name) && !(is_file(name) && own_files::is_replaceable(&dir.join(name), is_ours))
+    };
+    match names.into_iter().find(is_foreign) {
         None => Ok(()),
         Some(name) => Err(own_files::not_own(&dir.join(name))),
     }

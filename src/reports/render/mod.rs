@@ -16,7 +16,6 @@ mod text;
 use std::io::Write;
 
 pub use json::write_members;
-pub use parquet::columns as parquet_columns;
 pub use text::for_machines;
 
 use crate::reports::Report;

@@ -5,13 +5,12 @@
 //! cannot open such a file, newer ones cannot filter, sort or join by such a column. So that
 //! description is left out; Parquet's own types are enough.
 
-use std::fs::File;
 use std::io::Write;
 use std::sync::PoisonError;
 
 use polars::prelude::{
-    Column, DataFrame, DataType, IntoColumn, KeyValueMetadata, ParquetReader, ParquetWriter,
-    PolarsResult, SerReader, TimeUnit, TimeZone,
+    Column, DataFrame, DataType, IntoColumn, KeyValueMetadata, ParquetWriter, PolarsResult,
+    TimeUnit, TimeZone,
 };
 
 use crate::reports::Report;
@@ -34,12 +33,6 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
             .end(Some(pairs))?;
     }
     Ok(())
-}
-
-/// The names of the columns of a file; `None` if it is not a Parquet file.
-pub fn columns(file: File) -> Option<Vec<String>> {
-    let schema = ParquetReader::new(file).schema().ok()?;
-    Some(schema.iter_names().map(|name| name.to_string()).collect())
 }
 
 /// The rows of a page, which become a row group.
