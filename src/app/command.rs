@@ -57,6 +57,16 @@ pub enum Command {
     Reshuffle,
 }
 
+/// A request to cancel a task. It is decided from the state index and the charges in the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "command", rename = "cancel_task")]
+pub struct CancelTask {
+    #[serde(serialize_with = "as_task_name")]
+    pub task: String,
+    #[serde(flatten)]
+    pub cancel: task::cancel::Cancel,
+}
+
 /// A requested correction. Accounting decides it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "command", rename = "correct_entry")]
@@ -298,6 +308,28 @@ mod tests {
             r#"{"command":"complete_tasks","tasks":["12","UP-7","3"]}"#,
         );
         assert_spelt(&Command::Reshuffle, r#"{"command":"reshuffle"}"#);
+        let edit = |title: Option<&str>, jira_id: Option<&str>| {
+            let edit = task::edit::Edit::new(title.map(text), jira_id.map(text), None);
+            let task = text("T-12");
+            Command::EditTask { task, edit }
+        };
+        assert_spelt(
+            &edit(Some("[UP-7] Fix it"), None),
+            r#"{"command":"edit_task","task":"12","title":"Fix it","jira_id":"UP-7","description":null}"#,
+        );
+        assert_spelt(
+            &edit(None, Some(" ")),
+            r#"{"command":"edit_task","task":"12","title":null,"jira_id":"","description":null}"#,
+        );
+        let cancel = task::cancel::Cancel {
+            reason: text(" late "),
+            keep_fees: false,
+        };
+        let task = text("T-12");
+        assert_spelt(
+            &CancelTask { task, cancel },
+            r#"{"command":"cancel_task","task":"12","reason":"late","keep_fees":false}"#,
+        );
     }
 
     #[test]

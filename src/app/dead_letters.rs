@@ -13,12 +13,12 @@ use crate::app::{App, AppError};
 use crate::consumers::dispatch;
 use crate::consumers::withheld::{is_of_the_books, waits_with};
 use crate::domain::dead_letter::{LetterState, Stop, Target};
-use crate::domain::event::{Consumer, Event};
+use crate::domain::event::{Consumer, Event, EventKind};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::user::User;
-use crate::event_log::{LogError, OwnedLine};
+use crate::event_log::{LineKind, LogError, OwnedLine};
 use crate::state::{Recorded, Resolution, StateIndex};
 use crate::turn::Surroundings;
 
@@ -381,9 +381,15 @@ fn target(
     let members = ["user_id", "assignee_id", "completed_by"]
         .iter()
         .filter_map(|member| data[member].as_str());
+    // A cancellation gives every fee of its task back.
+    let charged = match line.kind() {
+        LineKind::Known(EventKind::TaskCancelled) => index.assignees(line.subject)?,
+        _ => Vec::new(),
+    };
     let touches: Vec<UserId> = members
         .chain(line.subject.strip_prefix("user/"))
         .filter_map(|id| id.parse().ok())
+        .chain(charged)
         .collect();
     let standing = standing(&index.resolutions()?, consumer, sequence);
     Ok(Target {

@@ -4,6 +4,7 @@ use crate::app::command::known_task;
 use crate::app::identity::Caller;
 use crate::app::{App, AppError};
 use crate::domain::role::Right;
+use crate::domain::task::Status;
 use crate::domain::user::User;
 use crate::event_log::FileLog;
 use crate::state::{HandOver, StateIndex, TaskRow, TextChange};
@@ -11,7 +12,8 @@ use crate::state::{HandOver, StateIndex, TaskRow, TextChange};
 /// The tasks of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskFilter {
-    pub is_open: bool,
+    /// `None` for all.
+    pub status: Option<Status>,
     /// Only those that are assigned to the caller.
     pub is_mine: bool,
 }
@@ -31,7 +33,7 @@ impl Caller {
     /// The role.
     pub fn tasks(&self, index: &StateIndex, filter: TaskFilter) -> Result<Vec<TaskRow>, AppError> {
         self.require(Right::SeeTasks)?;
-        Ok(index.task_rows(filter.is_open, filter.is_mine.then_some(self.user.id))?)
+        Ok(index.task_rows(filter.status, filter.is_mine.then_some(self.user.id))?)
     }
 
     /// A task and what happened to it.

@@ -14,8 +14,8 @@ use clap::{Command, Error};
 const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "task",
-        &["delete", "remove", "rm", "cancel"],
-        "a task is never deleted: its creation and its fees are in the log",
+        &["delete", "remove", "rm", "drop"],
+        "a task is never deleted; `popug-cli task cancel TASK --reason TEXT` cancels it and gives its fees back",
     ),
     (
         "task",

@@ -49,6 +49,8 @@ pub enum Rejection {
     },
     #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
+    #[error("task {number} is charged already; its creator can cancel it only before that")]
+    AlreadyCharged { number: u64 },
     #[error("nobody may correct, set aside or skip an event of their own account")]
     OwnAccount,
 
@@ -68,6 +70,8 @@ pub enum Rejection {
     LastAdmin { login: String },
     #[error("task {number} is already completed")]
     AlreadyCompleted { number: u64 },
+    #[error("task {number} is cancelled")]
+    AlreadyCancelled { number: u64 },
     #[error("no task can be assigned: there is no active accountant, developer or worker")]
     NobodyEligible,
     #[error("{date} is before the company was founded ({founded})")]
@@ -170,14 +174,17 @@ impl Rejection {
             UnknownUser { .. } | UnknownTask { .. } | UnknownEntry { .. } | UnknownEvent { .. } => {
                 RejectionClass::NotFound
             }
-            RoleMayNot { .. } | ActorDeactivated { .. } | NotTheAssignee { .. } | OwnAccount => {
-                RejectionClass::NotAllowed
-            }
+            RoleMayNot { .. }
+            | ActorDeactivated { .. }
+            | NotTheAssignee { .. }
+            | AlreadyCharged { .. }
+            | OwnAccount => RejectionClass::NotAllowed,
             KeyReused { .. }
             | LoginTaken { .. }
             | ServiceRoleFixed { .. }
             | LastAdmin { .. }
             | AlreadyCompleted { .. }
+            | AlreadyCancelled { .. }
             | NobodyEligible
             | DateNotOver { .. }
             | DateBeforeFounding { .. }

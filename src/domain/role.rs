@@ -76,7 +76,7 @@ pub enum Right {
     CompleteTask,
     SeeTasks,
     Reshuffle,
-    /// Changing tasks that others created.
+    /// Changing and cancelling tasks that others created.
     ManageTasks,
     /// The user's own rows of balances, payouts and statement.
     SeeOwnMoney,

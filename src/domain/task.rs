@@ -1,5 +1,6 @@
-//! Tasks: rules T1 to T5; rule T6 is in [`edit`].
+//! Tasks: rules T1 to T5; rule T6 is in [`edit`], rule T7 in [`cancel`].
 
+pub mod cancel;
 pub mod edit;
 
 use std::collections::HashSet;
@@ -17,18 +18,49 @@ use crate::domain::text::{self, Title};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
+/// What has become of a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Status {
+    Open,
+    Completed,
+    Cancelled,
+}
+
+impl Status {
+    pub const ALL: [Status; 3] = [Status::Open, Status::Completed, Status::Cancelled];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Open => "open",
+            Status::Completed => "completed",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// The state of a task, as far as decisions need it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Task {
     pub id: TaskId,
     pub number: u64,
     pub created_by: UserId,
-    pub completed: bool,
+    pub status: Status,
     pub assignee: UserId,
     pub assignment_no: u32,
 }
 
 impl Task {
+    /// # Errors
+    /// If the task is not open.
+    fn require_open(&self) -> Result<(), Rejection> {
+        let number = self.number;
+        match self.status {
+            Status::Open => Ok(()),
+            Status::Completed => Err(Rejection::AlreadyCompleted { number }),
+            Status::Cancelled => Err(Rejection::AlreadyCancelled { number }),
+        }
+    }
+
     /// Applies an event of this task; events of other tasks change nothing.
     pub fn evolve(&mut self, event: &Event) {
         if event.subject() != Subject::Task(self.id) {
@@ -39,7 +71,8 @@ impl Task {
                 self.assignee = e.assignee_id;
                 self.assignment_no = e.assignment_no;
             }
-            Event::TaskCompleted(_) => self.completed = true,
+            Event::TaskCompleted(_) => self.status = Status::Completed,
+            Event::TaskCancelled(_) => self.status = Status::Cancelled,
             _ => {}
         }
     }
@@ -154,11 +187,7 @@ pub fn complete(
             assignee: login_of(task.assignee),
         });
     }
-    if let Some(task) = tasks.iter().find(|task| task.completed) {
-        return Err(Rejection::AlreadyCompleted {
-            number: task.number,
-        });
-    }
+    tasks.iter().try_for_each(Task::require_open)?;
     let completed = |task: &Task| {
         TaskCompleted {
             task_id: task.id,

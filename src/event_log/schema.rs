@@ -55,6 +55,7 @@ pub const SCHEMAS: &[Schema] = schemas! {
     "task.assigned" v 2
     "tasks.reshuffled" v 1
     "task.completed" v 1
+    "task.cancelled" v 1
     "task.priced" v 1
     "balance.changed" v 1
     "task.settled" v 1

@@ -47,8 +47,9 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
     let totals = vec![
         ("fees_charged", Value::minor(sums.fees_charged)),
-        ("open", count(sums.open)),
-        ("completed", count(sums.rows - sums.open)),
+        ("open", count(sums.rows - sums.completed - sums.cancelled)),
+        ("completed", count(sums.completed)),
+        ("cancelled", count(sums.cancelled)),
     ];
     Ok(source.report("tasks", query, period, totals, table))
 }
@@ -57,7 +58,8 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
 #[derive(Default)]
 struct Sums {
     rows: usize,
-    open: usize,
+    completed: usize,
+    cancelled: usize,
     /// In minor units.
     fees_charged: i64,
 }
@@ -69,17 +71,20 @@ impl Sums {
         for Page(condition) in pages {
             let sql = format!(
                 "WITH chosen AS (SELECT task_id FROM tasks WHERE {condition})
-                SELECT count(*), (SELECT count(*) FROM chosen ANTI JOIN completions USING (task_id)),
+                SELECT count(*), (SELECT count(*) FROM chosen SEMI JOIN completions USING (task_id)),
+                    (SELECT count(*) FROM chosen ANTI JOIN completions USING (task_id)
+                        SEMI JOIN cancellations USING (task_id)),
                     (SELECT coalesce(-sum(amount), 0)::BIGINT FROM entries SEMI JOIN chosen USING (task_id)
                     WHERE kind = 'fee')
                 FROM chosen"
             );
-            let found: (usize, usize, i64) = source
-                .connection()
-                .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            sums.rows += found.0;
-            sums.open += found.1;
-            sums.fees_charged += found.2;
+            source.connection().query_row(&sql, [], |row| {
+                sums.rows += row.get::<_, usize>(0)?;
+                sums.completed += row.get::<_, usize>(1)?;
+                sums.cancelled += row.get::<_, usize>(2)?;
+                sums.fees_charged += row.get::<_, i64>(3)?;
+                Ok(())
+            })?;
         }
         Ok(sums)
     }
@@ -150,6 +155,7 @@ fn sql(Page(condition): &Page) -> String {
         finished AS (
             SELECT task_id, arg_min(completed_by, sequence) AS completed_by, min(completed_at) AS completed_at
             FROM completions WHERE {narrowed} GROUP BY task_id),
+        dropped AS (SELECT DISTINCT task_id FROM cancellations WHERE {narrowed}),
         changed AS (
             SELECT task_id, arg_max(title, sequence) AS title, arg_max(jira_id, sequence) AS jira_id,
                 arg_max(description, sequence) AS description
@@ -160,7 +166,8 @@ fn sql(Page(condition): &Page) -> String {
         SELECT t.task_id, t.number, coalesce(x.title, t.title) AS title,
             nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id,
             nullif(coalesce(x.description, t.description), '') AS description,
-            CASE WHEN c.task_id IS NULL THEN 'open' ELSE 'completed' END AS status,
+            CASE WHEN c.task_id IS NOT NULL THEN 'completed' WHEN d.task_id IS NOT NULL THEN 'cancelled'
+                ELSE 'open' END AS status,
             coalesce(creator.login, t.created_by::VARCHAR) AS created_by, t.created_at,
             coalesce(holder.login, h.assignee_id::VARCHAR) AS assignee, h.assigned_at,
             coalesce(h.assignments, 0) AS assignments, p.fee, p.reward,
@@ -169,7 +176,7 @@ fn sql(Page(condition): &Page) -> String {
         FROM chosen t
         LEFT JOIN prices p USING (task_id) LEFT JOIN held h USING (task_id)
         LEFT JOIN finished c USING (task_id) LEFT JOIN charged f USING (task_id)
-        LEFT JOIN changed x USING (task_id)
+        LEFT JOIN changed x USING (task_id) LEFT JOIN dropped d USING (task_id)
         LEFT JOIN users creator ON creator.user_id = t.created_by
         LEFT JOIN users holder ON holder.user_id = h.assignee_id
         LEFT JOIN users finisher ON finisher.user_id = c.completed_by

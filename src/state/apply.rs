@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::event::{
-    Actor, Consumer, Event, EventKind, TaskAssigned, TaskChanged, TaskCreated, UserChanged,
+    Actor, Consumer, Event, EventKind, TaskAssigned, TaskCancelled, TaskChanged, TaskCreated,
+    UserChanged,
 };
 use crate::domain::id::UserId;
 use crate::state::Recorded;
@@ -53,13 +54,14 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refu
         Event::TaskCreated(e) => create_task(db, recorded, e),
         Event::TaskChanged(e) => change_task(db, recorded, e),
         Event::TaskAssigned(e) => return assign_task(db, recorded, e),
-        // Accounting stops at a second completion; the index keeps the first one.
+        // Accounting stops at a second end of a task; the task stays as it ended.
         Event::TaskCompleted(e) => execute(
             db,
-            "UPDATE tasks SET completed_at = ?2, completed_sequence = ?3
-             WHERE task_id = ?1 AND completed_at IS NULL",
+            "UPDATE tasks SET status = 'completed', completed_at = ?2, completed_sequence = ?3
+             WHERE task_id = ?1 AND status = 'open'",
             params![Blob::from(e.task_id), recorded.time.micros(), recorded.sequence.0],
         ),
+        Event::TaskCancelled(e) => cancel_task(db, recorded, e),
         Event::TasksReshuffled(_)
         | Event::TaskPriced(_)
         | Event::BalanceChanged(_)
@@ -118,7 +120,7 @@ fn set_active(db: &Connection, user: UserId, active: bool) -> rusqlite::Result<(
 fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rusqlite::Result<()> {
     execute(
         db,
-        "INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?7, 0, NULL, NULL)",
+        "INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?7, 0, 'open', NULL, NULL, NULL, NULL, NULL, NULL)",
         params![
             e.number,
             Blob::from(e.task_id),
@@ -133,10 +135,7 @@ fn create_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskCreated) -> rus
 }
 
 fn change_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskChanged) -> rusqlite::Result<()> {
-    let by = match recorded.actor {
-        Actor::User(user) => Some(Blob::from(user)),
-        Actor::System(_) => None,
-    };
+    let (by, actor) = author(recorded);
     execute(
         db,
         "INSERT INTO task_changes
@@ -149,7 +148,7 @@ fn change_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskChanged) -> rus
             recorded.sequence.0,
             recorded.time.micros(),
             by,
-            recorded.actor.to_string(),
+            actor,
             e.title,
             e.jira_id,
             e.description,
@@ -163,12 +162,43 @@ fn change_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskChanged) -> rus
     )
 }
 
+fn cancel_task(
+    db: &Connection,
+    recorded: &Recorded<'_>,
+    e: &TaskCancelled,
+) -> rusqlite::Result<()> {
+    let (by, actor) = author(recorded);
+    execute(
+        db,
+        "UPDATE tasks SET status = 'cancelled', cancelled_at = ?2, cancelled_sequence = ?3, cancel_reason = ?4,
+             cancelled_by = coalesce((SELECT login FROM users WHERE user_id = ?5), ?6)
+         WHERE task_id = ?1 AND status = 'open'",
+        params![
+            Blob::from(e.task_id),
+            recorded.time.micros(),
+            recorded.sequence.0,
+            e.reason,
+            by,
+            actor,
+        ],
+    )
+}
+
+/// The user who made an event, if a user did, and the actor in words.
+fn author(recorded: &Recorded<'_>) -> (Option<Blob>, String) {
+    let user = match recorded.actor {
+        Actor::User(user) => Some(Blob::from(user)),
+        Actor::System(_) => None,
+    };
+    (user, recorded.actor.to_string())
+}
+
 fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> Result<(), Refusal> {
     let number: Option<u64> = db
         .prepare_cached(
-            "UPDATE tasks SET assignee = iif(completed_at IS NULL, ?2, assignee),
-                assigned_at = iif(completed_at IS NULL, ?3, assigned_at),
-                assignment_no = iif(completed_at IS NULL, ?4, assignment_no)
+            "UPDATE tasks SET assignee = iif(status = 'open', ?2, assignee),
+                assigned_at = iif(status = 'open', ?3, assigned_at),
+                assignment_no = iif(status = 'open', ?4, assignment_no)
              WHERE task_id = ?1 RETURNING number",
         )?
         .query_row(

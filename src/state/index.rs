@@ -16,7 +16,7 @@ use crate::state::{Checkpoint, Recorded, StateError, apply};
 
 pub(super) const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),
-    code_version: 8,
+    code_version: 9,
     own_table: "tasks",
 };
 

@@ -10,8 +10,8 @@ use crate::domain::company::Company;
 use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{CompanyFounded, Consumer};
 use crate::domain::id::{Sequence, TaskId, UserId};
-use crate::domain::task::Task;
 use crate::domain::task::edit::TaskText;
+use crate::domain::task::{Status, Task};
 use crate::domain::text::is_jira_id;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
@@ -86,6 +86,16 @@ pub struct TaskRow {
     pub assigned_at: EventTime,
     pub completed_at: Option<EventTime>,
     pub completed_sequence: Option<Sequence>,
+    pub cancelled: Option<Cancellation>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cancellation {
+    pub sequence: Sequence,
+    pub at: EventTime,
+    /// A login, or the actor where that is no user.
+    pub by: String,
+    pub reason: String,
 }
 
 /// One assignment of a task.
@@ -111,7 +121,7 @@ pub struct TextChange {
 }
 
 const TASKS: &str =
-    "SELECT number, task_id, created_by, completed_at, assignee, assignment_no FROM tasks";
+    "SELECT number, task_id, created_by, status, assignee, assignment_no FROM tasks";
 
 const TASK_ROWS: &str = "SELECT t.*, c.login AS created_by_login, a.login AS assignee_login
     FROM tasks t JOIN users c ON c.user_id = t.created_by JOIN users a ON a.user_id = t.assignee";
@@ -223,7 +233,7 @@ impl StateIndex {
 
     /// Open tasks in order of their numbers.
     pub fn open_tasks(&self) -> Result<Vec<Task>, StateError> {
-        let sql = format!("{TASKS} WHERE completed_at IS NULL ORDER BY number");
+        let sql = format!("{TASKS} WHERE status = 'open' ORDER BY number");
         self.all(&sql, [], row::task)
     }
 
@@ -234,7 +244,7 @@ impl StateIndex {
         assignee: Option<UserId>,
         max: usize,
     ) -> Result<Vec<(u64, String)>, StateError> {
-        let sql = "SELECT number, title FROM tasks WHERE completed_at IS NULL AND (?2 IS NULL OR assignee = ?2)
+        let sql = "SELECT number, title FROM tasks WHERE status = 'open' AND (?2 IS NULL OR assignee = ?2)
             AND substr(number, 1, length(?1)) = ?1 ORDER BY number LIMIT ?3";
         self.all(sql, params![digits, assignee.map(Blob::from), max], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -244,16 +254,14 @@ impl StateIndex {
     /// Tasks with their texts, in order of their numbers.
     pub fn task_rows(
         &self,
-        open_only: bool,
+        status: Option<Status>,
         assignee: Option<UserId>,
     ) -> Result<Vec<TaskRow>, StateError> {
-        let open = if open_only {
-            "t.completed_at IS NULL"
-        } else {
-            "TRUE"
-        };
+        let status = status.map_or("TRUE".to_owned(), |status| {
+            format!("t.status = '{}'", status.name())
+        });
         let sql = format!(
-            "{TASK_ROWS} WHERE {open} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number"
+            "{TASK_ROWS} WHERE {status} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number"
         );
         self.all(&sql, params![assignee.map(Blob::from)], task_row)
     }
@@ -302,6 +310,17 @@ impl StateIndex {
                 assignee: row.get("login")?,
                 at: row::time(row, "assigned_at")?,
             })
+        })
+    }
+
+    /// Everybody to whom the task with this subject was ever assigned.
+    pub fn assignees(&self, subject: &str) -> Result<Vec<UserId>, StateError> {
+        let Some(Ok(task)) = subject.strip_prefix("task/").map(str::parse::<TaskId>) else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT DISTINCT assignee FROM assignments JOIN tasks USING (number) WHERE task_id = ?1";
+        self.all(sql, params![Blob::from(task)], |row| {
+            row::user_id(row, "assignee")
         })
     }
 
@@ -388,7 +407,20 @@ fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         completed_sequence: row
             .get::<_, Option<u64>>("completed_sequence")?
             .map(Sequence),
+        cancelled: cancellation(row)?,
     })
+}
+
+fn cancellation(row: &Row<'_>) -> rusqlite::Result<Option<Cancellation>> {
+    let Some(sequence) = row.get::<_, Option<u64>>("cancelled_sequence")? else {
+        return Ok(None);
+    };
+    Ok(Some(Cancellation {
+        sequence: Sequence(sequence),
+        at: row::time(row, "cancelled_at")?,
+        by: row.get("cancelled_by")?,
+        reason: row.get("cancel_reason")?,
+    }))
 }
 
 fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {

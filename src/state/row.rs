@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::id::{CompanyId, EventId, PayoutId, TaskId, UserId};
 use crate::domain::role::Role;
-use crate::domain::task::Task;
+use crate::domain::task::{Status, Task};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
@@ -78,8 +78,14 @@ pub(crate) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
         id: task_id(row, "task_id")?,
         number: row.get("number")?,
         created_by: user_id(row, "created_by")?,
-        completed: row.get::<_, Option<i64>>("completed_at")?.is_some(),
+        status: status(row)?,
         assignee: user_id(row, "assignee")?,
         assignment_no: row.get("assignment_no")?,
     })
+}
+
+fn status(row: &Row<'_>) -> rusqlite::Result<Status> {
+    let name: String = row.get("status")?;
+    let named = Status::ALL.into_iter().find(|status| status.name() == name);
+    named.ok_or(rusqlite::Error::InvalidQuery)
 }

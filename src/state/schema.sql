@@ -36,12 +36,17 @@ CREATE TABLE tasks (
     assignee BLOB NOT NULL,
     assigned_at INTEGER NOT NULL,
     assignment_no INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('open', 'completed', 'cancelled')),
     completed_at INTEGER,
-    completed_sequence INTEGER
+    completed_sequence INTEGER,
+    cancelled_at INTEGER,
+    cancelled_sequence INTEGER,
+    cancelled_by TEXT, -- the login, or the actor where that is no user
+    cancel_reason TEXT
 ) STRICT;
 
 CREATE INDEX tasks_by_jira_id ON tasks (jira_id) WHERE jira_id IS NOT NULL;
-CREATE INDEX open_tasks ON tasks (number) WHERE completed_at IS NULL;
+CREATE INDEX open_tasks ON tasks (number) WHERE status = 'open';
 
 -- Every change of a task's texts, for its history: what stood there before, NULL where nothing changed, empty where
 -- nothing stood.

@@ -43,6 +43,13 @@ CREATE TABLE completions (
     completed_at TIMESTAMP NOT NULL
 );
 
+CREATE TABLE cancellations (
+    sequence UBIGINT NOT NULL,
+    task_id UUID NOT NULL,
+    keep_fees BOOLEAN NOT NULL,
+    cancelled_at TIMESTAMP NOT NULL
+);
+
 -- One row for each balance.changed, in the order of the log and never updated. amount and balance
 -- are signed from the popug's side; balance is the running one in posting order. digest is that of
 -- all entries up to this one.

@@ -54,6 +54,10 @@ table! { CompletionRows of CompletionRow into "completions" {
     sequence: Counts, task_id: Ids, completed_by: Ids, completed_at: Times,
 } }
 
+table! { CancellationRows of CancellationRow into "cancellations" {
+    sequence: Counts, task_id: Ids, keep_fees: Flags, cancelled_at: Times,
+} }
+
 table! { EntryRows of EntryRow into "entries" {
     sequence: Counts, entry_id: Ids, user_id: Ids, kind: Texts, amount: Amounts, balance: Amounts,
     business_date: Dates, late: Flags, occurred_at: Times, posted_at: Times, cause_sequence: OptionalCounts,

@@ -111,9 +111,13 @@ const fn column_of(rejection: &Rejection) -> &'static str {
     use Rejection::*;
     match rejection {
         UnknownUser { .. } | LoginTaken { .. } | LastAdmin { .. } | BadLogin { .. } => "login",
-        ActorDeactivated { .. } | RoleMayNot { .. } | NotTheAssignee { .. } => "actor",
+        ActorDeactivated { .. }
+        | RoleMayNot { .. }
+        | NotTheAssignee { .. }
+        | AlreadyCharged { .. } => "actor",
         UnknownTask { .. }
         | AlreadyCompleted { .. }
+        | AlreadyCancelled { .. }
         | KeyReused { .. }
         | ReservedKey { .. }
         | TokenInKey => "key",

@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// Register, change and list the people and programs of the company
     #[command(subcommand)]
     User(user::User),
-    /// Create, list, change, complete and reshuffle tasks
+    /// Create, list, change, complete, cancel and reshuffle tasks
     #[command(subcommand)]
     Task(task::Task),
     /// Read the log into the tables: tracker, accounting, analytics, notifier

@@ -245,7 +245,10 @@ mod tests {
     fn commands_are_completed_wherever_one_may_stand() {
         assert_eq!(words("ta"), "task");
         assert_eq!(words("popug-cli ta"), "task");
-        assert_eq!(words("task "), "add complete edit list reshuffle show");
+        assert_eq!(
+            words("task "),
+            "add cancel complete edit list reshuffle show"
+        );
         assert_eq!(words("-C x -q --as=ada task co"), "complete");
         assert_eq!(words("hel"), "help");
         assert_eq!(words("help ta"), "task");

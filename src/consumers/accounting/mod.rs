@@ -11,6 +11,7 @@ mod correct;
 mod owed;
 mod reaction;
 mod tables;
+mod task_accounts;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +32,7 @@ use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
 use crate::turn::Surroundings;
 use owed::last_sequence;
-use reaction::TaskAccounts;
+use task_accounts::TaskAccounts;
 
 /// The ledger's tables and books, at some event of the log.
 pub struct Accounting<'d> {

@@ -13,11 +13,15 @@ use crate::domain::id::{Sequence, TaskId};
 use crate::state::Recorded;
 use crate::store::{Database, StoreError};
 
-/// Whether an event of this kind is a cause: a price or an entry follows from it.
+/// Whether an event of this kind is a cause: a price or entries follow from it. None follow from a cancellation that
+/// has no fee to take back.
 pub(super) fn is_cause(kind: EventKind) -> bool {
     matches!(
         kind,
-        EventKind::TaskCreated | EventKind::TaskAssigned | EventKind::TaskCompleted
+        EventKind::TaskCreated
+            | EventKind::TaskAssigned
+            | EventKind::TaskCompleted
+            | EventKind::TaskCancelled
     )
 }
 
@@ -146,10 +150,7 @@ fn last_charged(database: &Database, first: Sequence) -> Result<Sequence, StoreE
 pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, StoreError> {
     let sql = format!(
         "{} SELECT sequence, task_id::VARCHAR FROM owed
-         WHERE task_id NOT IN (SELECT task_id FROM tasks)
-            OR task_id IN (SELECT task_id FROM entries WHERE kind = 'reward')
-            OR EXISTS (FROM completions ended WHERE ended.task_id = owed.task_id AND ended.sequence < owed.sequence)
-         ORDER BY sequence LIMIT 1",
+         WHERE {ENDED} ORDER BY sequence LIMIT 1",
         owed(database, withheld)?
     );
     let read = |row: &duckdb::Row<'_>| {
@@ -174,22 +175,41 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
 
 /// Why nothing follows from an event of this task.
 pub(super) fn unknown(subject: &str) -> String {
-    format!("{subject} was never created, has no price or was completed before")
+    format!("{subject} was never created, has no price, or was completed or cancelled before")
 }
 
-/// The relation `owed` of the causes that have no price or entry. The tables hold nothing that is withheld.
+/// Whether nothing can follow from a row of `owed`.
+const ENDED: &str = "task_id NOT IN (SELECT task_id FROM tasks)
+    OR task_id IN (SELECT task_id FROM entries WHERE kind = 'reward')
+    OR EXISTS (FROM completions ended WHERE ended.task_id = owed.task_id AND ended.sequence < owed.sequence)
+    OR EXISTS (FROM cancellations ended WHERE ended.task_id = owed.task_id AND ended.sequence < owed.sequence)";
+
+/// The relation `owed` of the causes that have no price or entry, and of the cancellations that have not taken back
+/// every fee. The tables hold nothing that is withheld.
 fn owed(database: &Database, withheld: &Withheld) -> Result<String, StoreError> {
     settled_before(database, withheld).map(owed_behind)
 }
 
 fn owed_behind(after: Sequence) -> String {
     format!(
-        "WITH owed AS (
+        "WITH caused AS (SELECT cause_sequence AS sequence FROM entries WHERE cause_sequence > {after}),
+        uncharged AS (SELECT sequence, task_id FROM assignments ANTI JOIN caused USING (sequence)
+            WHERE sequence > {after}),
+        cancelled AS (SELECT * FROM cancellations WHERE sequence > {after}),
+        charged AS (
+            SELECT task_id FROM (SELECT entry_id, task_id, amount FROM entries SEMI JOIN cancelled USING (task_id)
+                WHERE kind = 'fee') fee
+            LEFT JOIN (SELECT corrects, sum(amount) AS back FROM entries SEMI JOIN cancelled USING (task_id)
+                WHERE kind = 'correction' GROUP BY corrects) ON corrects = entry_id
+            WHERE amount + coalesce(back, 0) < 0),
+        owed AS (
             SELECT sequence, task_id FROM tasks ANTI JOIN prices USING (task_id) WHERE sequence > {after}
-            UNION ALL SELECT sequence, task_id FROM (SELECT sequence, task_id FROM assignments
-                UNION ALL SELECT sequence, task_id FROM completions)
-            ANTI JOIN (SELECT cause_sequence AS sequence FROM entries WHERE cause_sequence > {after}) USING (sequence)
-            WHERE sequence > {after})"
+            UNION ALL FROM uncharged
+            UNION ALL SELECT sequence, task_id FROM completions ANTI JOIN caused USING (sequence)
+                WHERE sequence > {after}
+            UNION ALL SELECT sequence, task_id FROM cancelled owed
+                WHERE NOT keep_fees AND (task_id IN (FROM charged) OR task_id IN (SELECT task_id FROM uncharged))
+                    OR {ENDED})"
     )
 }
 
@@ -211,7 +231,8 @@ const LAST_REACTED: &str = "SELECT max(last) FROM (SELECT max(cause_sequence) AS
     UNION ALL SELECT max(sequence) FROM tasks SEMI JOIN prices USING (task_id))";
 
 const LAST_CAUSE: &str = "SELECT max(last) FROM (SELECT max(sequence) AS last FROM tasks
-    UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions)";
+    UNION ALL SELECT max(sequence) FROM assignments UNION ALL SELECT max(sequence) FROM completions
+    UNION ALL SELECT max(sequence) FROM cancellations)";
 
 pub(super) fn last_sequence(database: &Database, sql: &str) -> Result<Sequence, StoreError> {
     let last: Option<u64> = database

@@ -4,34 +4,23 @@
 //! Causes that were released from the dead letters later come first. While one batch is appended,
 //! the next is decided.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::consumers::accounting::appending::{Appending, encoded_behind};
 use crate::consumers::accounting::owed::{Owed, Progress, is_cause, unknown, without_entries};
 use crate::consumers::accounting::{Accounting, Proposal, owed};
-use crate::consumers::common_tables::money;
 use crate::consumers::feed::{Chunk, feed};
 use crate::consumers::{ConsumeError, WriterAccess};
-use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact, TaskChanged};
-use crate::domain::id::{EventId, Sequence, TaskId};
+use crate::domain::event::{Actor, Consumer, Event, EventKind, Fact};
+use crate::domain::id::{EventId, Sequence};
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
-use crate::domain::pricing::Price;
-use crate::domain::task::edit::TaskText;
 use crate::event_log::{Hash, Line};
 use crate::state::{Checkpoint, Recorded};
-use crate::store::tables::{WantedRow, WantedRows};
-use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 use crate::turn::clock::stamp;
 
 /// The most events in one batch of entries.
 const BATCH_EVENTS_MAX: usize = 10_000;
-/// The most tasks kept in memory between two batches. Others are looked up in the tables.
-const ACCOUNTS_MAX: usize = 200_000;
-
-/// The tasks of the next causes, as far as they are in memory.
-pub(super) type TaskAccounts = HashMap<TaskId, TaskAccount>;
 
 /// Decided facts that wait to be appended.
 #[derive(Default)]
@@ -187,6 +176,10 @@ impl Accounting<'_> {
     ) -> Result<(), ConsumeError> {
         self.look_up_tasks(around, access, reaction, &chunk.events)?;
         for recorded in &chunk.events {
+            let most = reaction.decided.facts.len() + self.accounts.fees_to_take_back(recorded);
+            if most > BATCH_EVENTS_MAX {
+                self.append_decided(around, access, reaction)?;
+            }
             if let Err(stopped) = self.owe(recorded, &mut reaction.decided) {
                 // The causes before it need their entries all the same.
                 self.append_decided(around, access, reaction)?;
@@ -200,9 +193,7 @@ impl Accounting<'_> {
         }
         if reaction.decided.is_empty() {
             self.progress().reacted_to(chunk.through.sequence);
-            if self.accounts.len() > ACCOUNTS_MAX {
-                self.accounts.clear();
-            }
+            self.accounts.forget_some();
         }
         Ok(())
     }
@@ -222,24 +213,32 @@ impl Accounting<'_> {
                 decided.include_unassigned();
                 decided.unassigned = Some((cause, fact));
             }
-            Event::TaskChanged(changed) => {
-                if let Some(task) = self.accounts.get_mut(&changed.task_id) {
-                    task.change(recorded.sequence, changed);
-                }
-            }
+            Event::TaskChanged(changed) => self.accounts.change(recorded.sequence, changed),
             Event::TaskAssigned(assigned) => {
                 let task = self
                     .accounts
-                    .get_mut(&assigned.task_id)
+                    .open(assigned.task_id, cause.sequence)
                     .ok_or_else(|| unknown_task(recorded))?;
-                decided.owe(cause, [books.charge_fee(cause, assigned, task)]);
+                let fact = books.charge_fee(cause, assigned, task);
+                self.accounts.charged(&fact);
+                decided.owe(cause, [fact]);
             }
             Event::TaskCompleted(completed) => {
                 let task = self
                     .accounts
-                    .remove(&completed.task_id)
+                    .end(completed.task_id, cause.sequence)
                     .ok_or_else(|| unknown_task(recorded))?;
                 decided.owe(cause, books.credit_reward(cause, completed, &task));
+            }
+            Event::TaskCancelled(cancelled) => {
+                self.accounts
+                    .end(cancelled.task_id, cause.sequence)
+                    .ok_or_else(|| unknown_task(recorded))?;
+                let fees = self.accounts.take_fees(cancelled.task_id);
+                let facts = books.take_fees_back(cause, cancelled, &fees);
+                if !facts.is_empty() {
+                    decided.owe(cause, facts);
+                }
             }
             _ => unreachable!("only causes and changes are fed to the reaction"),
         }
@@ -299,7 +298,8 @@ impl Accounting<'_> {
         self.keep(&batch, last)
     }
 
-    /// Looks up, in one query, the tasks of the events that are not in memory.
+    /// Looks up the tasks that the events are about and that are not in memory, and the fees of those that are
+    /// cancelled.
     fn look_up_tasks<'s, 'l: 's>(
         &mut self,
         around: &Surroundings<'l>,
@@ -307,32 +307,15 @@ impl Accounting<'_> {
         reaction: &mut Reaction<'s, '_>,
         events: &[Recorded<'_>],
     ) -> Result<(), ConsumeError> {
-        let mut created = HashSet::new();
-        let mut wanted = HashSet::new();
-        for recorded in events {
-            let task = match recorded.event.as_ref() {
-                Event::TaskCreated(e) => {
-                    created.insert(e.task_id);
-                    continue;
-                }
-                Event::TaskAssigned(e) => e.task_id,
-                Event::TaskCompleted(e) => e.task_id,
-                _ => continue,
-            };
-            if !created.contains(&task) && !self.accounts.contains_key(&task) {
-                wanted.insert(task);
-            }
-        }
+        let wanted = self.accounts.wanted(events);
         if wanted.is_empty() {
             return Ok(());
         }
-        // The query finds only rows in DuckDB, of events that are in the log.
+        // The query finds the rows that DuckDB has, of events that the log has.
         self.append_decided(around, access, reaction)?;
         reaction.appending.finish(around)?;
         self.projection.flush()?;
-        let found = load_accounts(self.projection.database, &wanted)?;
-        self.accounts.extend(found);
-        Ok(())
+        Ok(self.accounts.load(self.projection.database, &wanted)?)
     }
 }
 
@@ -354,85 +337,4 @@ fn checkpoint_at(
         _ => around.log.line(sequence)?.line().hash,
     };
     Ok(Checkpoint { sequence, hash })
-}
-
-/// The tasks of `wanted` that are open. Nobody is paid twice for a task.
-fn load_accounts(
-    database: &Database,
-    wanted: &HashSet<TaskId>,
-) -> Result<Vec<(TaskId, TaskAccount)>, StoreError> {
-    database.run(
-        "write",
-        "CREATE OR REPLACE TEMP TABLE wanted (task_id UUID)",
-    )?;
-    let mut rows = WantedRows::default();
-    wanted.iter().for_each(|task| {
-        rows.push(WantedRow {
-            task_id: task.uuid(),
-        })
-    });
-    rows.flush(database)?;
-    let query = || -> Result<Vec<_>, duckdb::Error> {
-        let mut changes = load_changes(database)?;
-        let mut statement = database.connection().prepare(
-            "SELECT t.task_id::VARCHAR, t.number, t.title, t.jira_id, p.fee, p.reward, coalesce(e.fees, 0)::BIGINT
-             FROM wanted w JOIN tasks t USING (task_id) JOIN prices p USING (task_id)
-             LEFT JOIN (SELECT task_id, -sum(amount) FILTER (kind = 'fee') AS fees, bool_or(kind = 'reward') AS settled
-                        FROM entries SEMI JOIN wanted USING (task_id) GROUP BY task_id) e USING (task_id)
-             WHERE settled IS NOT TRUE",
-        )?;
-        let mut with_changes = |row: &duckdb::Row<'_>| {
-            let (task, mut account) = account(row)?;
-            account.changes = changes.remove(&task).unwrap_or_default();
-            Ok((task, account))
-        };
-        statement.query_map([], &mut with_changes)?.collect()
-    };
-    query().map_err(database.failed("read"))
-}
-
-/// All changes of the tasks in `wanted`, in the order of the log.
-fn load_changes(
-    database: &Database,
-) -> Result<HashMap<TaskId, Vec<(Sequence, TaskChanged)>>, duckdb::Error> {
-    let mut statement = database.connection().prepare(
-        "SELECT task_id::VARCHAR, sequence, title, jira_id FROM task_changes SEMI JOIN wanted USING (task_id)
-         ORDER BY sequence",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut changes: HashMap<TaskId, Vec<_>> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let change = TaskChanged {
-            task_id: task_id(row)?,
-            title: row.get(2)?,
-            jira_id: row.get(3)?,
-            description: None,
-        };
-        let of_task = changes.entry(change.task_id).or_default();
-        of_task.push((Sequence(row.get(1)?), change));
-    }
-    Ok(changes)
-}
-
-fn task_id(row: &duckdb::Row<'_>) -> Result<TaskId, duckdb::Error> {
-    let id: String = row.get(0)?;
-    id.parse().map_err(|_| duckdb::Error::InvalidQuery)
-}
-
-fn account(row: &duckdb::Row<'_>) -> Result<(TaskId, TaskAccount), duckdb::Error> {
-    let account = TaskAccount {
-        number: row.get(1)?,
-        text: TaskText {
-            title: row.get(2)?,
-            jira_id: row.get(3)?,
-            description: None,
-        },
-        changes: Vec::new(),
-        price: Price {
-            fee: money(row, 4)?,
-            reward: money(row, 5)?,
-        },
-        fees_charged: money(row, 6)?,
-    };
-    Ok((task_id(row)?, account))
 }

@@ -2,12 +2,13 @@
 
 use crate::consumers::accounting::owed::Progress;
 use crate::consumers::projection::OwnTables;
-use crate::domain::event::{BalanceChanged, Event};
+use crate::domain::event::{BalanceChanged, Event, TaskCreated};
 use crate::domain::ledger::tally::Tally;
 use crate::state::Recorded;
 use crate::store::tables::{
-    AssignmentRow, AssignmentRows, CompletionRow, CompletionRows, EntryRow, EntryRows, MailRow,
-    MailRows, PriceRow, PriceRows, TaskChangeRow, TaskChangeRows, TaskRow, TaskRows,
+    AssignmentRow, AssignmentRows, CancellationRow, CancellationRows, CompletionRow,
+    CompletionRows, EntryRow, EntryRows, MailRow, MailRows, PriceRow, PriceRows, TaskChangeRow,
+    TaskChangeRows, TaskRow, TaskRows,
 };
 use crate::store::{Database, StoreError};
 
@@ -20,6 +21,7 @@ pub struct AccountingTables {
     prices: PriceRows,
     assignments: AssignmentRows,
     completions: CompletionRows,
+    cancellations: CancellationRows,
     entries: EntryRows,
     mails: MailRows,
 }
@@ -36,16 +38,7 @@ impl OwnTables for AccountingTables {
         self.progress.follow(recorded);
         let sequence = recorded.sequence.0;
         match recorded.event.as_ref() {
-            Event::TaskCreated(e) => self.tasks.push(TaskRow {
-                sequence,
-                task_id: e.task_id.uuid(),
-                number: e.number,
-                title: &e.title,
-                jira_id: e.jira_id.as_deref(),
-                description: e.description.as_deref(),
-                created_by: e.created_by.uuid(),
-                created_at: recorded.time,
-            }),
+            Event::TaskCreated(e) => self.tasks.push(task_row(e, recorded)),
             Event::TaskChanged(e) => self.task_changes.push(TaskChangeRow {
                 sequence,
                 task_id: e.task_id.uuid(),
@@ -65,6 +58,12 @@ impl OwnTables for AccountingTables {
                 task_id: e.task_id.uuid(),
                 completed_by: e.completed_by.uuid(),
                 completed_at: recorded.time,
+            }),
+            Event::TaskCancelled(e) => self.cancellations.push(CancellationRow {
+                sequence,
+                task_id: e.task_id.uuid(),
+                keep_fees: e.keep_fees,
+                cancelled_at: recorded.time,
             }),
             Event::TaskPriced(e) => {
                 self.prices.push(PriceRow {
@@ -112,8 +111,22 @@ impl OwnTables for AccountingTables {
         self.prices.flush(database)?;
         self.assignments.flush(database)?;
         self.completions.flush(database)?;
+        self.cancellations.flush(database)?;
         self.entries.flush(database)?;
         self.mails.flush(database)
+    }
+}
+
+fn task_row<'a>(e: &'a TaskCreated, recorded: &Recorded<'_>) -> TaskRow<'a> {
+    TaskRow {
+        sequence: recorded.sequence.0,
+        task_id: e.task_id.uuid(),
+        number: e.number,
+        title: &e.title,
+        jira_id: e.jira_id.as_deref(),
+        description: e.description.as_deref(),
+        created_by: e.created_by.uuid(),
+        created_at: recorded.time,
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Resul
         | Event::TaskAssigned(_)
         | Event::TasksReshuffled(_)
         | Event::TaskCompleted(_)
+        | Event::TaskCancelled(_)
         | Event::TaskPriced(_)
         | Event::BalanceChanged(_)
         | Event::TaskSettled(_)

@@ -65,6 +65,7 @@ pub fn check(event: &Event) -> Checked {
             .into_iter()
             .try_for_each(count),
         Event::TaskCompleted(e) => ordinal(e.assignment_no),
+        Event::TaskCancelled(_) => Ok(()),
         Event::TaskPriced(e) => money([e.fee, e.reward]),
         Event::BalanceChanged(e) => balance_changed(e),
         Event::TaskSettled(e) => task_settled(e),

@@ -138,6 +138,15 @@ pub struct TaskCompleted {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct TaskCancelled {
+    pub task_id: TaskId,
+    pub reason: String,
+    /// Whether the fees that were charged for it stay.
+    pub keep_fees: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TaskPriced {
     pub task_id: TaskId,
     pub fee: Money,

@@ -191,6 +191,8 @@ catalogue! {
     TasksReshuffled = "tasks.reshuffled" v 1 by Tracker for []
     /// The assignee completed a task.
     TaskCompleted = "task.completed" v 1 by Tracker for [Tracker Accounting]
+    /// A task was cancelled.
+    TaskCancelled = "task.cancelled" v 1 by Tracker for [Tracker Accounting]
     /// A task gets its price, which never changes.
     TaskPriced = "task.priced" v 1 by Accounting for [Accounting]
     /// One entry of the ledger: the only event that moves money.
@@ -226,6 +228,7 @@ impl Event {
             Event::TaskChanged(e) => Subject::Task(e.task_id),
             Event::TaskAssigned(e) => Subject::Task(e.task_id),
             Event::TaskCompleted(e) => Subject::Task(e.task_id),
+            Event::TaskCancelled(e) => Subject::Task(e.task_id),
             Event::TaskPriced(e) => Subject::Task(e.task_id),
             Event::BalanceChanged(e) => Subject::User(e.user_id),
             Event::TaskSettled(e) => Subject::Task(e.task_id),

@@ -24,6 +24,26 @@ pub struct Original {
     pub corrected: Money,
 }
 
+impl Original {
+    /// An entry of which nothing is corrected yet.
+    pub fn of(entry: &BalanceChanged) -> Original {
+        Original {
+            entry_id: entry.entry_id,
+            user_id: entry.user_id,
+            kind: entry.kind,
+            amount: entry.amount,
+            task_id: entry.task_id,
+            assignment_no: entry.assignment_no,
+            corrected: Money::ZERO,
+        }
+    }
+
+    /// The part that is not corrected, as a positive amount.
+    pub fn remaining(&self) -> Money {
+        self.amount.abs() - self.corrected
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Correct {
     /// A positive amount; `None` for the rest of the entry.
@@ -91,7 +111,7 @@ impl Correct {
                 kind: original.kind,
             });
         }
-        let remaining = original.amount.abs() - original.corrected;
+        let remaining = original.remaining();
         if !remaining.is_positive() {
             return Err(Rejection::CorrectedInFull);
         }

@@ -1,11 +1,12 @@
 //! Rules A1 and A2: the price, fee or reward that is owed for a task event.
 
 use crate::domain::event::{
-    BalanceChanged, Event, Fact, TaskAssigned, TaskChanged, TaskCompleted, TaskCreated, TaskPriced,
-    TaskSettled,
+    BalanceChanged, Event, Fact, TaskAssigned, TaskCancelled, TaskChanged, TaskCompleted,
+    TaskCreated, TaskPriced, TaskSettled,
 };
 use crate::domain::id::{CompanyId, EntryId, EventId, Sequence, TaskId, UserId};
 use crate::domain::ledger::books::Books;
+use crate::domain::ledger::correct::Original;
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::pricing::{self, Price};
@@ -23,6 +24,8 @@ pub struct TaskAccount {
     pub price: Price,
     /// The sum of the fees charged so far.
     pub fees_charged: Money,
+    /// Where the task was cancelled, if that is known; nothing follows from its later events.
+    pub cancelled: Option<Sequence>,
 }
 
 impl TaskAccount {
@@ -37,6 +40,7 @@ impl TaskAccount {
             changes: Vec::new(),
             price,
             fees_charged: Money::ZERO,
+            cancelled: None,
         }
     }
 
@@ -163,6 +167,56 @@ impl Books {
             self.posted(reward, cause.id),
             self.derived("task.settled", cause.id, settled.into()),
         ]
+    }
+
+    /// Rule T7: a cancellation takes back what is left of each fee of its task.
+    pub fn take_fees_back(
+        &mut self,
+        cause: Cause,
+        cancelled: &TaskCancelled,
+        fees: &[Original],
+    ) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for fee in fees {
+            // Each entry states the balance after the one before.
+            let entry = self.fee_back(cause, cancelled, fee);
+            facts.extend(entry.map(|entry| self.posted(entry, cause.id)));
+        }
+        facts
+    }
+
+    /// The entry by which a cancellation takes a fee back; `None` if nothing of it is left. Nothing is posted.
+    ///
+    /// One cancellation causes several entries, so the id is derived from the cancellation and the fee.
+    pub fn fee_back(
+        &self,
+        cause: Cause,
+        cancelled: &TaskCancelled,
+        fee: &Original,
+    ) -> Option<BalanceChanged> {
+        let amount = fee.remaining();
+        if cancelled.keep_fees || !amount.is_positive() {
+            return None;
+        }
+        let (business_date, late) = self.business_date(cause.time);
+        let origin = format!("{}/{}", cause.id, fee.entry_id);
+        let id = derived_id(self.company.id, "balance.changed", origin);
+        Some(BalanceChanged {
+            entry_id: EntryId::from_uuid(id),
+            user_id: fee.user_id,
+            kind: EntryKind::Correction,
+            amount,
+            balance: self.balance(fee.user_id) + amount,
+            business_date,
+            late,
+            occurred_at: cause.time,
+            cause_sequence: Some(cause.sequence),
+            task_id: fee.task_id,
+            assignment_no: fee.assignment_no,
+            payout_id: None,
+            corrects: Some(fee.entry_id),
+            reason: Some(cancelled.reason.clone()),
+        })
     }
 
     fn entry(

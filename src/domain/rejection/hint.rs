@@ -2,7 +2,7 @@
 
 use crate::domain::company::FOUNDED;
 use crate::domain::rejection::{Rejection, RejectionClass};
-use crate::domain::role::Role;
+use crate::domain::role::{Right, Role};
 
 impl Rejection {
     /// The next step.
@@ -31,6 +31,10 @@ impl Rejection {
             NotTheAssignee { number, .. } => {
                 format!("`popug-cli task show {number}` shows its history")
             }
+            AlreadyCharged { .. } => format!(
+                "ask somebody with the role {}",
+                Right::ManageTasks.holders()
+            ),
             OwnAccount => "ask another accountant or an admin".into(),
             _ => return None,
         })
@@ -50,6 +54,7 @@ impl Rejection {
             LastAdmin { .. } => {
                 "make another user admin first: `popug-cli user set-role LOGIN admin`".into()
             }
+            AlreadyCancelled { number } => format!("`popug-cli task show {number}` shows why"),
             AlreadyCompleted { number } => format!("`popug-cli task show {number}` shows when"),
             NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
             DateNotOver { .. } => {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::domain::event::Event;
 use crate::domain::id::UserId;
 use crate::domain::role::Role;
-use crate::domain::task::{self, Add, Task};
+use crate::domain::task::{self, Add, Status, Task};
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::tests::facts::{joined, task_id, user_id};
 use crate::domain::tests::scenario::{Command, World, given};
@@ -23,12 +23,12 @@ fn company() -> World {
 
 fn reshuffled(tasks: u64) -> Vec<UserId> {
     let world = company();
-    let (assignee, completed, assignment_no) = (user_id("popug0"), false, 1);
+    let (assignee, status, assignment_no) = (user_id("popug0"), Status::Open, 1);
     let open = (1..=tasks).map(|number| Task {
         id: task_id(number),
         number,
         created_by: user_id("anna"),
-        completed,
+        status,
         assignee,
         assignment_no,
     });

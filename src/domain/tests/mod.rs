@@ -1,5 +1,6 @@
 //! The business rules, tested one by one. A test is named after the rule that it tests.
 
+mod cancels;
 mod dead_letters;
 pub(crate) mod dice;
 mod draw;

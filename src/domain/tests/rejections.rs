@@ -55,6 +55,7 @@ fn one_of_each() -> Vec<Rejection> {
             number: 12,
             assignee: "wanda".into(),
         },
+        Rejection::AlreadyCharged { number: 12 },
         Rejection::OwnAccount,
         Rejection::KeyReused {
             key: "k\u{1b}1".into(),
@@ -68,6 +69,7 @@ fn one_of_each() -> Vec<Rejection> {
             login: "anna".into(),
         },
         Rejection::AlreadyCompleted { number: 12 },
+        Rejection::AlreadyCancelled { number: 12 },
         Rejection::NobodyEligible,
         Rejection::DateBeforeFounding {
             date: on("2026-10-19"),

@@ -7,8 +7,9 @@ use crate::domain::event::{Event, TaskCreated};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
+use crate::domain::task::cancel::Cancel;
 use crate::domain::task::edit::{Edit, TaskText};
-use crate::domain::task::{self, Add, Task};
+use crate::domain::task::{self, Add, Status, Task};
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::tests::facts::now;
 use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, User};
@@ -24,6 +25,8 @@ pub(super) enum Command<'a> {
     Reactivate(&'a str),
     Add(Add),
     Edit(u64, Edit),
+    /// And whether anybody was charged.
+    Cancel(u64, Cancel, bool),
     Complete(&'a [u64]),
     Reshuffle,
 }
@@ -69,7 +72,7 @@ impl World {
                     id: *id,
                     number: *number,
                     created_by: *created_by,
-                    completed: false,
+                    status: Status::Open,
                     assignee: *created_by,
                     assignment_no: 0,
                 });
@@ -147,6 +150,9 @@ impl World {
                 let at = number as usize - 1;
                 edit.decide(actor, &self.tasks[at], &self.texts[at])
             }
+            Command::Cancel(number, cancel, is_charged) => {
+                cancel.decide(actor, &self.tasks[number as usize - 1], is_charged)
+            }
             Command::Complete(numbers) => {
                 let tasks: Vec<_> = numbers
                     .iter()
@@ -165,7 +171,7 @@ impl World {
                 let open: Vec<_> = self
                     .tasks
                     .iter()
-                    .filter(|task| !task.completed)
+                    .filter(|task| task.status == Status::Open)
                     .cloned()
                     .collect();
                 task::reshuffle(actor, &open, &self.eligible(), dice)

@@ -5,7 +5,7 @@ use crate::domain::event::{
 };
 use crate::domain::rejection::Rejection;
 use crate::domain::role::{Right, Role};
-use crate::domain::task::Add;
+use crate::domain::task::{Add, Status};
 use crate::domain::tests::facts::{assigned, completed, created, joined, left, task_id, user_id};
 use crate::domain::tests::scenario::{Command, World, given};
 
@@ -74,7 +74,7 @@ fn a_task_is_created_and_assigned_in_one_batch() {
         assignment_no: 1,
     };
     assert_eq!(events, [created.into(), assigned.into()]);
-    assert!(world.eligible().contains(&task.assignee) && !task.completed);
+    assert!(world.eligible().contains(&task.assignee) && task.status == Status::Open);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn the_assignee_completes_their_task() {
         world.when("dima", Command::Complete(&[1])),
         Ok(vec![done(1, "dima", 1)])
     );
-    assert!(world.tasks[0].completed);
+    assert_eq!(world.tasks[0].status, Status::Completed);
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn several_tasks_are_completed_all_or_none() {
             assignee: "wanda".into()
         })
     );
-    assert!(world.tasks.iter().all(|task| !task.completed));
+    assert!(world.tasks.iter().all(|task| task.status == Status::Open));
     let events = world.when("dima", Command::Complete(&[2, 1]));
     assert_eq!(events, Ok(vec![done(2, "dima", 1), done(1, "dima", 1)]));
 }

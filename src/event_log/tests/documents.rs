@@ -23,11 +23,33 @@ fn event_document() -> String {
         "# Events\n\nMade from the catalogue and the schemas by a test; `POPUG_BLESS=1 cargo test` rewrites it.\n\
         Amounts are integers in minor units (hundredths). The envelope around `data` is in LOG_FORMAT.md.\n"
             .to_owned();
+    text += IDS;
     for schema in SCHEMAS {
         text += &section(schema);
     }
     text
 }
+
+/// The names that derived ids are made of.
+const IDS: &str = "
+## Ids
+
+The ids of facts that users decide are UUIDv7. A derived id is the UUIDv5 of a name, with the company's id as the namespace,
+so that deriving it again gives the same id and no effect is recorded twice:
+
+| id | name |
+| --- | --- |
+| event of a price, a settlement, and event and entry of a fee or reward | `<type without version>/<id of the causing event>` |
+| event and entry that take a fee back for a cancellation | `balance.changed/<id of the task.cancelled event>/<entry_id of the fee>` |
+| payout | `payout/<user_id>/<date>` |
+| events and entry of a payout | `<type without version>/<payout_id>` |
+| event that closes a date | `day/<date>` |
+| event of a mail that was sent | `mail/<payout_id>` |
+| event of a mail that failed | `mail/<payout_id>/<attempt>` |
+
+One cancellation causes as many corrections as its task has fees, so its id alone would not do. An entry is corrected by a
+cancellation at most once, and an entry's id is used once, so the pair names one correction.
+";
 
 fn section(schema: &Schema) -> String {
     let type_name = schema.type_name();

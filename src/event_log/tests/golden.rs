@@ -16,9 +16,10 @@ use crate::event_log::upcast::UPCASTERS;
 use crate::event_log::{Batch, FileLog, LineKind, Patience};
 
 /// Every golden log, and the kinds whose current versions began with it.
-const LOGS: [(&str, &[EventKind]); 2] = [
+const LOGS: [(&str, &[EventKind]); 3] = [
     ("v1", EventKind::ALL),
     ("v2", &[EventKind::TaskChanged, EventKind::TaskAssigned]),
+    ("v3", &[EventKind::TaskCancelled]),
 ];
 
 fn directory(version: &str) -> PathBuf {

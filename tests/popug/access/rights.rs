@@ -5,13 +5,14 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 45] = [
+const TABLE: [(&str, &[&str]); 46] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
     ("amcdw", &["report", "tasks"]),
     ("am", &["task", "reshuffle", "-n"]),
     ("am", &["task", "edit", "1", "--title", "Other", "-n"]),
+    ("am", &["task", "cancel", "1", "--reason", "x", "-n"]),
     ("amcdw", &["report", "balances"]),
     ("amcdw", &["report", "payouts"]),
     ("amcdw", &["report", "statement"]),

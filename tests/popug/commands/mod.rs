@@ -1,6 +1,7 @@
 //! Commands and their answers: help, errors, formats, streams, the shell.
 
 mod answers;
+mod cancels;
 mod demo;
 mod doctor;
 mod dry_runs;

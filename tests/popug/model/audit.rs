@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::letters::{ACCOUNTING, ANALYTICS};
 use super::play::{Checked, Play, same};
-use super::reports::{Span, money, same_report};
+use super::reports::{Span, money, same_report, status_of};
 use super::steps::Stop;
 
 const LENGTHS: [(Option<&str>, Option<Unit>); 4] = [
@@ -136,7 +136,7 @@ impl Play {
             .map(|u| json!([u.id, u.login, u.name, u.email, u.role, u.active]));
         same("users", &shown.collect::<Vec<_>>(), &wanted.collect())?;
         let tasks = index
-            .task_rows(false, None)
+            .task_rows(None, None)
             .map_err(|error| format!("{error:?}"))?;
         let shown = tasks.iter().map(|row| {
             let (task, done) = (&row.task, row.completed_at);
@@ -148,6 +148,7 @@ impl Play {
                 row.description,
                 task.assignee,
                 task.assignment_no,
+                task.status.name(),
                 done
             ])
         });
@@ -165,6 +166,7 @@ impl Play {
                 texts.description,
                 task.assignee,
                 task.assignments,
+                status_of(task),
                 done
             ])
         });

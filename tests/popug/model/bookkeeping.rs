@@ -1,6 +1,8 @@
 //! The expected events of accounting: the entries that are owed for task events, and the payouts of
 //! a closed date. Also turns drafts into lines.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -148,6 +150,8 @@ impl Books {
             } => {
                 vec![self.entry(cause, "fee", -task.fee, user, *assignment_no)]
             }
+            Owed::FeesBack { keeps: true, .. } => vec![],
+            Owed::FeesBack { reason, .. } => self.fees_back(cause, reason),
             Owed::Reward {
                 user,
                 assignment_no,
@@ -158,6 +162,30 @@ impl Books {
                 ]
             }
         }
+    }
+
+    /// Rule T7: what is left of each fee is given back by an entry of its own.
+    fn fees_back(&self, cause: &Cause, reason: &str) -> Vec<Draft> {
+        let mut balances: BTreeMap<&str, i64> = BTreeMap::new();
+        let (date, late) = self.dated(cause.at);
+        let back = self.fees_left(&cause.task).into_iter().map(|(fee, left)| {
+            let before = || self.balance(&fee.user);
+            let balance = balances.entry(&fee.user).or_insert_with(before);
+            *balance += left;
+            let id = self.derived(&format!("balance.changed/{}/{}", cause.id, fee.id));
+            let data = json!({
+                "entry_id": id, "user_id": fee.user, "kind": "correction", "amount": left, "balance": *balance,
+                "business_date": date.to_string(), "late": late, "occurred_at": written(cause.at),
+                "cause_sequence": cause.sequence, "task_id": cause.task, "assignment_no": fee.assignment_no,
+                "corrects": fee.id, "reason": reason,
+            });
+            let draft = self.caused("balance.changed.v1", format!("user/{}", fee.user), cause, data);
+            Draft {
+                id: Some(id),
+                ..draft
+            }
+        });
+        back.collect()
     }
 
     fn caused(&self, kind: &'static str, subject: String, cause: &Cause, data: Value) -> Draft {

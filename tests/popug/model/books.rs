@@ -12,114 +12,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::calendar::{Calendar, micros};
-use super::command::Command;
 use super::letters::Letter;
-
-#[derive(Clone)]
-pub struct User {
-    pub id: String,
-    pub login: String,
-    pub name: String,
-    pub email: String,
-    pub role: String,
-    pub active: bool,
-}
-
-impl User {
-    /// Rule T2.
-    pub fn is_eligible(&self) -> bool {
-        self.active && ["accountant", "developer", "worker"].contains(&self.role.as_str())
-    }
-}
-
-#[derive(Clone)]
-pub struct Task {
-    pub id: String,
-    pub number: u64,
-    pub created_with: Texts,
-    /// The data of each `task.changed`, by sequence.
-    pub changes: Vec<(u64, Value)>,
-    pub created_by: String,
-    pub created_at: i64,
-    pub assignee: String,
-    pub assigned_at: i64,
-    pub assignments: u64,
-    /// Minor units, as all money here.
-    pub fee: i64,
-    pub reward: i64,
-    /// Whether accounting has recorded the price.
-    pub is_priced: bool,
-    pub completion: Option<Completion>,
-}
-
-#[derive(Clone)]
-pub struct Texts {
-    pub title: String,
-    pub jira_id: Option<String>,
-    pub description: Option<String>,
-}
-
-#[derive(Clone)]
-pub struct Completion {
-    pub by: String,
-    pub at: i64,
-}
-
-/// A task event for which accounting owes an event.
-#[derive(Clone)]
-pub struct Cause {
-    pub sequence: u64,
-    pub id: String,
-    pub at: i64,
-    pub task: String,
-    pub what: Owed,
-}
-
-#[derive(Clone)]
-pub enum Owed {
-    Price,
-    Fee { user: String, assignment_no: u64 },
-    Reward { user: String, assignment_no: u64 },
-}
-
-#[derive(Clone)]
-pub struct Entry {
-    pub sequence: u64,
-    pub id: String,
-    pub user: String,
-    pub kind: String,
-    /// Signed from the popug's side.
-    pub amount: i64,
-    /// The sum of the user's entries so far, this one included.
-    pub balance: i64,
-    pub date: Date,
-    pub late: bool,
-    pub cause: Option<u64>,
-    pub occurred_at: i64,
-    pub posted_at: i64,
-    pub task: Option<String>,
-    pub assignment_no: Option<u64>,
-    pub corrects: Option<String>,
-    pub reason: Option<String>,
-}
-
-#[derive(Clone)]
-pub struct Closed {
-    pub date: Date,
-    pub at: i64,
-    pub by: String,
-    pub sequence: u64,
-    /// The members of `day.closed`.
-    pub data: Value,
-}
-
-/// The first use of an idempotency key.
-#[derive(Clone)]
-pub struct Given {
-    pub by: String,
-    pub command: Command,
-    pub sequences: Vec<u64>,
-}
+pub use super::records::{Cause, Closed, Completion, Entry, Given, Owed, Task, Texts, User};
 
 #[derive(Clone)]
 pub struct Books {
@@ -276,6 +170,26 @@ impl Books {
         -fees.map(|entry| entry.amount).sum::<i64>()
     }
 
+    /// The fees of a task of which something is left, in posted order, and how much.
+    pub fn fees_left(&self, task: &str) -> Vec<(&Entry, i64)> {
+        let fees = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == "fee" && entry.task.as_deref() == Some(task));
+        fees.map(|fee| {
+            let back = self
+                .entries
+                .iter()
+                .filter(|entry| entry.corrects.as_ref() == Some(&fee.id));
+            (
+                fee,
+                -fee.amount - back.map(|entry| entry.amount).sum::<i64>(),
+            )
+        })
+        .filter(|(_, left)| *left > 0)
+        .collect()
+    }
+
     /// Rule A1.
     pub fn price(&self, task: &str) -> (i64, i64) {
         let task: Uuid = task.parse().expect("a UUID");
@@ -318,6 +232,7 @@ impl Books {
             }
             "task.assigned.v1" | "task.assigned.v2" => self.follow_assigned(line, at),
             "task.completed.v1" => self.follow_completed(line, at),
+            "task.cancelled.v1" => self.follow_cancelled(line),
             "task.priced.v1" => self.follow_priced(line),
             "balance.changed.v1" => self.follow_entry(data, at),
             "payout.made.v1" => self.payouts.push(line.clone()),
@@ -400,6 +315,7 @@ impl Books {
             reward,
             is_priced: false,
             completion: None,
+            is_cancelled: false,
         });
     }
 
@@ -436,6 +352,17 @@ impl Books {
         );
     }
 
+    fn follow_cancelled(&mut self, line: &Value) {
+        if let Some(task) = self.task_mut(line) {
+            task.is_cancelled = true;
+        }
+        let (reason, keeps) = (
+            text(&line["data"]["reason"]),
+            line["data"]["keep_fees"] == true,
+        );
+        self.owe(line, Owed::FeesBack { reason, keeps });
+    }
+
     fn follow_priced(&mut self, line: &Value) {
         self.owed
             .retain(|cause| line["causationid"] != cause.id.as_str());
@@ -463,7 +390,10 @@ impl Books {
 
     fn follow_entry(&mut self, data: &Value, posted_at: i64) {
         let cause = data["cause_sequence"].as_u64();
-        self.owed.retain(|owed| Some(owed.sequence) != cause);
+        // A cancellation waits for fees that are charged later.
+        let waits = |owed: &Cause| matches!(owed.what, Owed::FeesBack { .. });
+        self.owed
+            .retain(|owed| Some(owed.sequence) != cause || waits(owed));
         self.entries.push(Entry {
             sequence: self.head,
             id: text(&data["entry_id"]),

@@ -42,6 +42,11 @@ pub enum Command {
         jira_id: Option<String>,
         description: Option<String>,
     },
+    CancelTask {
+        task: String,
+        reason: String,
+        keep_fees: bool,
+    },
     CompleteTasks {
         tasks: Vec<String>,
     },
@@ -119,7 +124,8 @@ impl Command {
             },
             Command::CompleteTasks { tasks } => command::Command::CompleteTasks { tasks },
             Command::Reshuffle => command::Command::Reshuffle,
-            Command::CorrectEntry { .. }
+            Command::CancelTask { .. }
+            | Command::CorrectEntry { .. }
             | Command::SetAside { .. }
             | Command::RetryEvent { .. }
             | Command::SkipEvent { .. } => return None,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::bookkeeping::Hand;
 use super::books::{Books, User};
 use super::command::Command;
-use super::letters::{ACCOUNTING, CONSUMERS, touches};
+use super::letters::{ACCOUNTING, CONSUMERS};
 use super::play::{Checked, Play, execute, fact, same, same_refusal};
 use super::resolve::pick;
 use super::rules::Verdict;
@@ -168,6 +168,7 @@ impl Books {
                     "task.changed",
                     "task.assigned",
                     "task.completed",
+                    "task.cancelled",
                     "task.priced",
                     "balance.",
                     "day.",
@@ -205,7 +206,7 @@ impl Books {
         self.users
             .iter()
             .filter(may)
-            .find(|user| !touches(target, user))
+            .find(|user| !self.touches(target, user))
             .map(|user| user.id.clone())
     }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use popug_cli::domain::event::Consumer;
 use serde_json::{Value, json};
 
-use super::books::{Books, Cause, User, text};
+use super::books::{Books, Cause, Owed, User, text};
 use super::calendar::micros;
 use super::command::Command;
 use super::rules::{Decided, Draft, Refusal, draft};
@@ -114,7 +114,25 @@ impl Books {
             !self.leaves_out(ACCOUNTING, self.line(cause.sequence).expect("a line"))
         };
         let is_complete = self.missing_from_the_books().is_none();
-        self.owed.iter().filter(move |_| is_complete).filter(is_due)
+        self.owed
+            .iter()
+            .filter(move |_| is_complete)
+            .filter(is_due)
+            .filter(|cause| self.is_awaited(cause))
+    }
+
+    /// A cancellation has something to do while a fee of its task is left, or still to be charged.
+    fn is_awaited(&self, cause: &Cause) -> bool {
+        let Owed::FeesBack { keeps, .. } = &cause.what else {
+            return true;
+        };
+        let charges = |other: &Cause| {
+            other.task == cause.task
+                && matches!(other.what, Owed::Fee { .. })
+                && !self.leaves_out(ACCOUNTING, self.line(other.sequence).expect("a line"))
+        };
+        let has_fees = || !self.fees_left(&cause.task).is_empty() || self.owed.iter().any(charges);
+        !keeps && has_fees() || !self.tells_accounting_of(&cause.task)
     }
 
     /// The event that stops accounting: it owes an event for a task that it does not know.
@@ -151,6 +169,25 @@ impl Books {
         self.missing_from_the_books().or_else(blocking)
     }
 
+    /// Rule A10. A cancellation touches everybody who ever held the task.
+    pub fn touches(&self, line: &Value, actor: &User) -> bool {
+        let names = |line: &Value| {
+            let members = ["user_id", "assignee_id", "completed_by"];
+            members
+                .iter()
+                .any(|member| line["data"][member] == actor.id.as_str())
+        };
+        let held = |other: &Value| other["subject"] == line["subject"] && names(other);
+        let is_cancellation = line["type"] == "task.cancelled.v1";
+        names(line)
+            || line["subject"] == format!("user/{}", actor.id)
+            || is_cancellation
+                && self
+                    .lines
+                    .iter()
+                    .any(|other| is_assignment(other) && held(other))
+    }
+
     pub fn skipped_on(&self, date: Date) -> usize {
         let is_of_it = |line: &&Value| self.calendar.date_of(micros(&text(&line["time"]))) == date;
         self.standing_so(ACCOUNTING, SKIPPED)
@@ -173,7 +210,7 @@ impl Books {
         }
         let consumer = self.meant(named, sequence, kind)?;
         let is_retry = kind == "event.retried.v1";
-        if !is_retry && touches(line, actor) {
+        if !is_retry && self.touches(line, actor) {
             return Err((5, "own_account"));
         }
         let standing = self.standing(consumer, sequence);
@@ -297,11 +334,6 @@ fn concerns_user_of(user_event: &Value, task_event: &Value) -> bool {
         .is_some_and(|user| user_event["subject"] == format!("user/{user}"))
 }
 
-/// Rule A10.
-pub fn touches(line: &Value, actor: &User) -> bool {
-    let members = ["user_id", "assignee_id", "completed_by"];
-    members
-        .iter()
-        .any(|member| line["data"][member] == actor.id.as_str())
-        || line["subject"] == format!("user/{}", actor.id)
+fn is_assignment(line: &Value) -> bool {
+    text(&line["type"]).starts_with("task.assigned.")
 }

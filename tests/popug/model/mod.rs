@@ -26,6 +26,7 @@ mod imports;
 mod letters;
 mod mails;
 mod play;
+mod records;
 mod recount;
 pub mod reports;
 mod resolve;
@@ -33,6 +34,7 @@ mod rules;
 mod sheets;
 mod steps;
 mod store;
+mod titles;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

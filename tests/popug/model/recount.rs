@@ -103,11 +103,20 @@ impl Books {
             "task.assigned.v1" | "task.assigned.v2" => {
                 let assignee = self.user(&text(&data["assignee_id"]));
                 assert!(assignee.is_eligible(), "{line}");
+                let mut task = self
+                    .tasks
+                    .iter()
+                    .filter(|task| data["task_id"] == task.id.as_str());
+                assert!(task.all(|task| task.is_open()), "{line}");
             }
             "task.completed.v1" => {
                 let task = self.task(&text(&data["task_id"]));
                 assert_eq!(task.assignee, data["completed_by"], "{line}");
-                assert!(task.completion.is_none(), "{line}");
+                assert!(task.is_open(), "{line}");
+            }
+            "task.cancelled.v1" => {
+                let task = self.task(&text(&data["task_id"]));
+                assert!(task.is_open(), "{line}");
             }
             _ => {}
         }

@@ -401,12 +401,15 @@ impl Books {
 
     pub fn expected_tasks(&self) -> Value {
         let rows: Vec<Value> = self.tasks.iter().map(|task| self.task_row(task)).collect();
-        let open = self
-            .tasks
-            .iter()
-            .filter(|task| task.completion.is_none())
-            .count();
-        let totals = json!({ "open": open, "completed": rows.len() - open });
+        let of = |status: &str| {
+            self.tasks
+                .iter()
+                .filter(|task| status_of(task) == status)
+                .count()
+        };
+        let totals = json!({
+            "open": of("open"), "completed": of("completed"), "cancelled": of("cancelled"),
+        });
         report(rows, &["fees_charged"], totals)
     }
 
@@ -418,7 +421,7 @@ impl Books {
         let texts = self.texts(task);
         json!({
             "task_id": task.id, "number": task.number, "title": texts.title, "jira_id": texts.jira_id,
-            "description": texts.description, "status": if done.is_some() { "completed" } else { "open" },
+            "description": texts.description, "status": status_of(task),
             "created_by": self.login_of(&task.created_by), "created_at": written(task.created_at),
             "assignee": is_assigned.then(|| self.login_of(&task.assignee)),
             "assigned_at": is_assigned.then(|| written(task.assigned_at)),
@@ -451,4 +454,12 @@ pub fn same_report(name: &str, shown: &Value, expected: &Value) -> Checked {
         &shown["totals"],
         &expected["totals"],
     )
+}
+
+pub fn status_of(task: &Task) -> &'static str {
+    match (&task.completion, task.is_cancelled) {
+        (Some(_), _) => "completed",
+        (None, true) => "cancelled",
+        (None, false) => "open",
+    }
 }

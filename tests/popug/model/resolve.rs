@@ -7,7 +7,8 @@ use super::command::Command;
 use super::play::registration;
 use super::reports::money;
 use super::rules::EDITS;
-use super::steps::{Deed, ROLES, Size, TITLES, Who};
+use super::steps::{Deed, ROLES, Size, Who};
+use super::titles::TITLES;
 
 const NOBODY: &str = "nobody";
 
@@ -60,6 +61,15 @@ impl Books {
                     description: text(description),
                 }
             }
+            Deed::Cancel {
+                task,
+                keep_fees,
+                spelling,
+            } => Command::CancelTask {
+                task: self.any_task(*task, *spelling),
+                reason: if *spelling == 9 { "  " } else { " not needed " }.to_owned(),
+                keep_fees: *keep_fees,
+            },
             Deed::Complete { tasks, spelling } => Command::CompleteTasks {
                 tasks: self.spelt(who, tasks, *spelling),
             },
@@ -147,7 +157,7 @@ impl Books {
                 &self.users,
                 u8::try_from(self.tasks.len() % 200).expect("small"),
             ),
-            Command::EditTask { task: name, .. } => {
+            Command::EditTask { task: name, .. } | Command::CancelTask { task: name, .. } => {
                 let means = |task: &&Task| *name == task.id || is_number(name, task.number);
                 let creator = self.tasks.iter().find(means);
                 let creator = creator.map(|task| self.user(&task.created_by));
@@ -211,11 +221,7 @@ impl Books {
 
     /// Names of tasks. Whoever is fit names open tasks of one assignee; others name anything.
     fn spelt(&self, who: Who, numbers: &[u8], spelling: u8) -> Vec<String> {
-        let open: Vec<&Task> = self
-            .tasks
-            .iter()
-            .filter(|task| task.completion.is_none())
-            .collect();
+        let open: Vec<&Task> = self.tasks.iter().filter(|task| task.is_open()).collect();
         let candidates: Vec<&Task> = match (who, open.is_empty()) {
             (Who::Fit, false) => {
                 let holder = &pick(&open, numbers[0]).assignee;

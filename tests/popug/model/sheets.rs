@@ -6,7 +6,8 @@ use super::books::{Books, User};
 use super::calendar::{MINUTE, written};
 use super::command::Command;
 use super::resolve::{pick, role_name};
-use super::steps::{Moment, RowDeed, RowPlan, TITLES};
+use super::steps::{Moment, RowDeed, RowPlan};
+use super::titles::TITLES;
 
 pub const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description";
 

@@ -7,9 +7,7 @@ use popug_cli::domain::event::Consumer;
 use proptest::prelude::*;
 
 use super::calendar::MINUTE;
-use super::command::Command;
 use super::letters::{ACCOUNTING, ANALYTICS, NOTIFIER};
-use super::rules::Refusal;
 
 /// Zones and times shortly before an irregular change of the clock.
 pub const FOUNDINGS: [(&str, &str); 10] = [
@@ -176,6 +174,11 @@ pub enum Deed {
         texts: u8,
         spelling: u8,
     },
+    Cancel {
+        task: u8,
+        keep_fees: bool,
+        spelling: u8,
+    },
     Complete {
         tasks: Vec<u8>,
         spelling: u8,
@@ -252,74 +255,6 @@ pub const ROLES: [&str; 7] = [
     "service",
     "plumber",
 ];
-
-/// Whether it is an error, and otherwise the parsed title and jira id.
-type Read = Result<(&'static str, Option<&'static str>), &'static str>;
-
-/// Typed titles, and how they must be parsed.
-pub const TITLES: [(&str, Option<&str>, Read); 14] = [
-    ("Feed the popugs", None, Ok(("Feed the popugs", None))),
-    (
-        "[UP-7] Fix the perch",
-        None,
-        Ok(("Fix the perch", Some("UP-7"))),
-    ),
-    (
-        "[UP-8] - Накормить попугов",
-        None,
-        Ok(("Накормить попугов", Some("UP-8"))),
-    ),
-    (
-        "UP-9 - Clean the cage",
-        None,
-        Ok(("Clean the cage", Some("UP-9"))),
-    ),
-    (
-        "UP-9 – Clean the cage",
-        None,
-        Ok(("Clean the cage", Some("UP-9"))),
-    ),
-    (
-        "UP-10 — Open the window",
-        None,
-        Ok(("Open the window", Some("UP-10"))),
-    ),
-    ("UTF-8 support", None, Ok(("UTF-8 support", None))),
-    ("  Buy seeds ", None, Ok(("Buy seeds", None))),
-    (
-        "Fix the perch",
-        Some("UP-7"),
-        Ok(("Fix the perch", Some("UP-7"))),
-    ),
-    ("[UP-7] Fix the perch", Some("UP-8"), Err("two_jira_ids")),
-    ("Fix the [old] perch", None, Err("bracket_in_title")),
-    ("Fix the perch", Some("up-7"), Err("bad_jira_id")),
-    ("   ", None, Err("empty")),
-    ("Two\nlines", None, Err("line_break")),
-];
-
-/// Title, jira id and description of a new task.
-pub fn titled(
-    command: &Command,
-) -> Result<(&'static str, Option<&'static str>, Option<String>), Refusal> {
-    let Command::AddTask {
-        title,
-        jira_id,
-        description,
-    } = command
-    else {
-        unreachable!("only tasks have titles")
-    };
-    let is_typed =
-        |(typed, id, _): &&(&str, Option<&str>, Read)| typed == title && *id == jira_id.as_deref();
-    let (_, _, read) = TITLES.iter().find(is_typed).expect("one of the list");
-    let (title, jira_id) = (*read).map_err(|code| (6, code))?;
-    Ok((
-        title,
-        jira_id,
-        description.clone().filter(|text| !text.is_empty()),
-    ))
-}
 
 pub fn history() -> impl Strategy<Value = History> {
     let steps = prop::collection::vec(
@@ -454,6 +389,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => any::<u8>().prop_map(|user| Deed::Reactivate { user }),
         10 => (any::<u8>(), any::<bool>()).prop_map(|(title, described)| Deed::Add { title, described }),
         4 => any::<[u8; 3]>().prop_map(|[task, texts, spelling]| Deed::Edit { task, texts, spelling }),
+        2 => (any::<[u8; 2]>(), prop::bool::weighted(0.3)).prop_map(|([task, spelling], keep_fees)| {
+            Deed::Cancel { task, keep_fees, spelling }
+        }),
         9 => (prop::collection::vec(any::<u8>(), 1..4), any::<u8>())
             .prop_map(|(tasks, spelling)| Deed::Complete { tasks, spelling }),
         3 => Just(Deed::Reshuffle),

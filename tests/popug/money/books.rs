@@ -130,7 +130,7 @@ fn the_most_expensive_task_agrees() {
 fn tasks_agree() {
     let (world, books, _) = opened();
     agree(&world, "walt", &["tasks"], &books.expected_tasks());
-    let open = books.tasks.iter().filter(|task| task.completion.is_none());
+    let open = books.tasks.iter().filter(|task| task.is_open());
     let listed = world.rows("walt", &["task", "list"]);
     let listed = listed.iter().map(|row| row["number"].as_u64());
     assert!(listed.eq(open.map(|task| Some(task.number))));

@@ -1,17 +1,18 @@
 //! Checks the causes: users (I10) and tasks (I11). An open task has exactly one assignee, who was
 //! eligible when it was assigned. Tasks are numbered 1, 2, 3 ...
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::app::verify::replay::Replay;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::{
-    AssignmentReason, Event, Subject, TaskAssigned, TaskChanged, TaskCompleted, TaskCreated,
-    TasksReshuffled, UserRegistered,
+    AssignmentReason, Event, Subject, TaskAssigned, TaskCancelled, TaskChanged, TaskCompleted,
+    TaskCreated, TasksReshuffled, UserRegistered,
 };
 use crate::domain::id::{EventId, Sequence, TaskId, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::ledger::reaction::{Cause, TaskAccount};
+use crate::domain::money::Money;
 use crate::domain::pricing;
 use crate::domain::user::User;
 use crate::state::Recorded;
@@ -27,6 +28,11 @@ pub(super) struct Task {
     pub assignee: Option<UserId>,
     pub assignment_no: u32,
     pub completed: Option<Completion>,
+    /// The event that cancelled it.
+    pub cancelled: Option<Sequence>,
+    pub keeps_fees: bool,
+    /// What is left of the posted fees.
+    pub fees_left: Money,
     /// The number of assignments and completions without an entry.
     pub owed: u32,
 }
@@ -37,12 +43,20 @@ pub(super) struct Completion {
     pub is_settled: bool,
 }
 
+/// The cancellation of a task that is not over for accounting.
+pub(super) struct Cancellation {
+    pub cause: Cause,
+    pub event: TaskCancelled,
+}
+
 #[derive(Default)]
 pub(super) struct Tasks {
     pub known: HashMap<TaskId, Task>,
     /// Tasks for which no event is expected any more, with the sequences of their completions.
     pub finished: HashMap<TaskId, Sequence>,
-    open: u64,
+    /// By sequence; those of finished tasks are forgotten.
+    pub cancellations: BTreeMap<Sequence, Cancellation>,
+    pub open: u64,
     /// The highest so far.
     last_number: u64,
     /// Created, and not assigned yet.
@@ -100,15 +114,29 @@ pub(super) fn cause_of(recorded: &Recorded<'_>) -> Cause {
 }
 
 impl Tasks {
+    /// The event that completed or cancelled a task.
+    pub(super) fn ended(&self, task: TaskId) -> Option<Sequence> {
+        let ended = |task: &Task| {
+            let completed = task.completed.as_ref().map(|done| done.cause.sequence);
+            completed.or(task.cancelled)
+        };
+        let finished = || self.finished.get(&task).copied();
+        self.known.get(&task).and_then(ended).or_else(finished)
+    }
+
     /// Forgets a task that no event of the books is expected of any more.
     pub(super) fn forget_if_finished(&mut self, id: TaskId) {
         let settled_at = |task: &Task| {
             let is_over = task.is_priced && task.owed == 0;
             let settled = task.completed.as_ref().filter(|done| done.is_settled);
-            settled.filter(|_| is_over).map(|done| done.cause.sequence)
+            let settled = settled.map(|done| done.cause.sequence);
+            let has_all_back = task.keeps_fees || !task.fees_left.is_positive();
+            let cancelled = task.cancelled.filter(|_| has_all_back);
+            settled.or(cancelled).filter(|_| is_over)
         };
         if let Some(at) = self.known.get(&id).and_then(settled_at) {
             self.known.remove(&id);
+            self.cancellations.remove(&at);
             self.finished.insert(id, at);
         }
     }
@@ -208,6 +236,9 @@ impl Replay {
             assignee: None,
             assignment_no: 0,
             completed: None,
+            cancelled: None,
+            keeps_fees: false,
+            fees_left: Money::ZERO,
             owed: 0,
         };
         self.tasks.unassigned = Some(e.task_id);
@@ -281,7 +312,7 @@ impl Replay {
         let Some(task) = self.tasks.known.get(&e.task_id) else {
             let was_finished = self.tasks.finished.contains_key(&e.task_id);
             let what = if was_finished {
-                "the task was completed before"
+                "the task was completed or cancelled before"
             } else {
                 "the task does not exist"
             };
@@ -297,8 +328,8 @@ impl Replay {
             let what = "the assignment belongs to no creation, no reshuffle and nobody who left, or moves a task twice";
             return Some(what.to_owned());
         }
-        if task.completed.is_some() {
-            return Some("the task was completed before".to_owned());
+        if task.completed.is_some() || task.cancelled.is_some() {
+            return Some("the task was completed or cancelled before".to_owned());
         }
         if (e.previous_assignee_id, e.assignment_no) != (task.assignee, task.assignment_no + 1) {
             let holder = task.assignee.map(|user| user.to_string());
@@ -322,12 +353,9 @@ impl Replay {
 
     pub(super) fn task_completed(&mut self, recorded: &Recorded<'_>, e: &TaskCompleted) {
         let at = recorded.sequence;
-        let known = self.tasks.known.get(&e.task_id);
-        let done = known.and_then(|task| task.completed.as_ref());
-        let done = done.map(|done| done.cause.sequence);
-        if let Some(before) = done.or_else(|| self.tasks.finished.get(&e.task_id).copied()) {
+        if let Some(before) = self.tasks.ended(e.task_id) {
             if !self.is_left_out(at) {
-                let what = format!("the task was completed by event {before} before");
+                let what = format!("the task was completed or cancelled by event {before} before");
                 self.violates("I4", at, what);
             }
             return;

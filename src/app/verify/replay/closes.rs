@@ -136,13 +136,19 @@ impl Replay {
         let Some(zone) = self.books.as_ref().map(|books: &Books| &books.company.zone) else {
             return;
         };
-        let owed: Vec<Sequence> = self
+        let cancelled = self
+            .unanswered_cancellations()
+            .filter(|cancelled| zone.date_of(cancelled.cause.time) <= date)
+            .map(|cancelled| cancelled.cause.sequence);
+        let mut owed: Vec<Sequence> = self
             .owed
             .iter()
             .filter(|(_, owed)| zone.date_of(owed.cause.time) <= date)
             .filter(|(at, owed)| !self.is_withheld(**at, owed))
             .map(|(at, _)| *at)
+            .chain(cancelled)
             .collect();
+        owed.sort_unstable();
         if let Some(first) = owed.first() {
             let what = format!(
                 "{date} was closed while {} of its events had no entry, first event {first}",

@@ -7,22 +7,14 @@ use crate::app::verify::replay::Replay;
 use crate::app::verify::replay::entries::repeats;
 use crate::domain::event::BalanceChanged;
 use crate::domain::ledger::correct::{Correct, Original};
-use crate::domain::money::Money;
+use crate::domain::ledger::entry::EntryKind;
 use crate::state::Recorded;
 
 impl Replay {
     /// Remembers an entry that is corrected later.
     pub(super) fn keep_original(&mut self, said: &BalanceChanged) {
         if let Some(slot) = self.corrected.get_mut(&said.entry_id) {
-            slot.get_or_insert(Original {
-                entry_id: said.entry_id,
-                user_id: said.user_id,
-                kind: said.kind,
-                amount: said.amount,
-                task_id: said.task_id,
-                assignment_no: said.assignment_no,
-                corrected: Money::ZERO,
-            });
+            slot.get_or_insert(Original::of(said));
         }
     }
 
@@ -51,6 +43,10 @@ impl Replay {
         };
         let expected = asked.entry(original, books, said.entry_id, recorded.time);
         original.corrected += said.amount.abs();
+        let of_fee = original.task_id.filter(|_| original.kind == EntryKind::Fee);
+        if let Some(task) = of_fee.and_then(|task| self.tasks.known.get_mut(&task)) {
+            task.fees_left -= said.amount.abs();
+        }
         match expected {
             Ok(expected) => {
                 if said.amount != expected.amount || !repeats(said, &expected) {

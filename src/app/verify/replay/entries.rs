@@ -64,7 +64,10 @@ impl Replay {
         let expected = match said.kind {
             EntryKind::Fee | EntryKind::Reward => self.caused(recorded, said),
             EntryKind::Payout => self.payout_posted(recorded, said),
-            EntryKind::Correction => self.corrected(recorded, said),
+            EntryKind::Correction => match said.cause_sequence {
+                Some(cause) => self.taken_back(recorded, said, cause),
+                None => self.corrected(recorded, said),
+            },
         };
         self.check_sum(at, said);
         self.check_date(at, said, expected.as_ref());
@@ -108,6 +111,7 @@ impl Replay {
             task.owed = task.owed.saturating_sub(1);
             if said.kind == EntryKind::Fee {
                 task.account.fees_charged -= said.amount;
+                task.fees_left -= said.amount;
             }
         }
         self.tasks.forget_if_finished(owed.task());
@@ -219,6 +223,13 @@ impl Replay {
                     *at,
                     format!("there is no {kind} entry for this event"),
                 ));
+            }
+        }
+        for cancelled in self.unanswered_cancellations() {
+            let at = cancelled.cause.sequence;
+            if at < self.reacted_through && !self.is_cancellation_released(cancelled) {
+                let what = "the cancellation has not taken back every fee of its task".to_owned();
+                missing.push(("I4", at, what));
             }
         }
         for task in self.tasks.known.values() {

@@ -14,6 +14,7 @@
 //! A replay cannot find an error in the rules themselves; for that the tests have a bookkeeper of
 //! their own. I10 for ids and keys is checked line by line, I8 by a rebuild.
 
+mod cancellations;
 mod causes;
 mod closes;
 mod corrections;
@@ -173,6 +174,7 @@ impl Replay {
             Event::TaskAssigned(e) => self.task_assigned(recorded, e),
             Event::TasksReshuffled(e) => self.tasks_reshuffled(recorded.sequence, e),
             Event::TaskCompleted(e) => self.task_completed(recorded, e),
+            Event::TaskCancelled(e) => self.task_cancelled(recorded, e),
             Event::TaskPriced(e) => self.task_priced(recorded, e),
             Event::BalanceChanged(e) => self.balance_changed(recorded, e),
             Event::TaskSettled(e) => self.task_settled(recorded, e),
@@ -288,6 +290,11 @@ fn maker(event: &Event) -> Option<Consumer> {
         | Event::BalanceChanged(BalanceChanged {
             kind: EntryKind::Fee | EntryKind::Reward,
             ..
+        })
+        | Event::BalanceChanged(BalanceChanged {
+            kind: EntryKind::Correction,
+            cause_sequence: Some(_),
+            ..
         }) => Some(Consumer::Accounting),
         Event::MailSent(_) | Event::MailFailed(_) => Some(Consumer::Notifier),
         Event::CompanyFounded(_)
@@ -301,6 +308,7 @@ fn maker(event: &Event) -> Option<Consumer> {
         | Event::TaskAssigned(_)
         | Event::TasksReshuffled(_)
         | Event::TaskCompleted(_)
+        | Event::TaskCancelled(_)
         | Event::BalanceChanged(_)
         | Event::PayoutMade(_)
         | Event::DayClosed(_)

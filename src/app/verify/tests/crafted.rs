@@ -413,7 +413,7 @@ fn i10_and_i8_a_given_key_that_is_used_twice() {
 }
 
 /// Replaces the last event that `is_meant`. Returns the former event and the findings.
-fn removed(mut is_meant: impl FnMut(&Event) -> bool) -> (Event, Findings) {
+pub(super) fn removed(mut is_meant: impl FnMut(&Event) -> bool) -> (Event, Findings) {
     let mut batches = Store::sound().batches();
     let user_id = registered(&batches, "dima").user_id;
     let mut facts = batches

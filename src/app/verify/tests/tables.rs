@@ -55,6 +55,7 @@ fn a_changed_row_of_any_table_of_accounting_is_found() {
         ("company", "UPDATE company SET name = 'x'"),
         ("assignments", "UPDATE assignments SET assignment_no = 9"),
         ("completions", "DELETE FROM completions"),
+        ("cancellations", "UPDATE cancellations SET keep_fees = true"),
     ] {
         let store = Store::sound();
         duckdb(&store, "accounting.duckdb", change);

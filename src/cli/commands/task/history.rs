@@ -35,6 +35,12 @@ pub(super) enum Happened<'a> {
         by: &'a str,
         sequence: Sequence,
     },
+    Cancelled {
+        at: EventTime,
+        by: &'a str,
+        reason: &'a str,
+        sequence: Sequence,
+    },
 }
 
 /// The texts that changed; a text that is none is empty.
@@ -71,6 +77,13 @@ pub(super) fn history<'a>(
         at,
         by: &row.assignee,
         sequence,
+    }));
+    let cancelled = row.cancelled.as_ref();
+    history.extend(cancelled.map(|cancelled| Happened::Cancelled {
+        at: cancelled.at,
+        by: &cancelled.by,
+        reason: &cancelled.reason,
+        sequence: cancelled.sequence,
     }));
     history.sort_by_key(Happened::sequence);
     history
@@ -110,7 +123,8 @@ impl Happened<'_> {
             Happened::Created { sequence, .. }
             | Happened::Assigned { sequence, .. }
             | Happened::Changed { sequence, .. }
-            | Happened::Completed { sequence, .. } => *sequence,
+            | Happened::Completed { sequence, .. }
+            | Happened::Cancelled { sequence, .. } => *sequence,
         }
     }
 }
@@ -127,6 +141,9 @@ impl fmt::Display for Happened<'_> {
                 was.write_changes(is, f)
             }
             Happened::Completed { at, by, .. } => write!(f, "{at}  completed by {by}"),
+            Happened::Cancelled { at, by, reason, .. } => {
+                write!(f, "{at}  cancelled by {by}: {}", Displayed(reason))
+            }
         }
     }
 }

@@ -1,15 +1,17 @@
 //! `task list`
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 
 use crate::app::lists::TaskFilter;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
+use crate::domain::task::Status;
 use crate::reports::table::{Table, TableBuilder};
 use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("which").args(["open", "all"])))]
+#[command(group(ArgGroup::new("which").args(["open", "all", "status"])))]
 pub(crate) struct List {
     /// Only tasks that are assigned to you
     #[arg(long)]
@@ -17,9 +19,12 @@ pub(crate) struct List {
     /// Only open tasks (the default)
     #[arg(long)]
     open: bool,
-    /// Completed tasks too
+    /// Completed and cancelled tasks too
     #[arg(long)]
     all: bool,
+    /// Only tasks with this status
+    #[arg(long, value_parser = status_parser())]
+    status: Option<Status>,
 }
 
 impl List {
@@ -28,8 +33,9 @@ impl List {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
+        let status = self.status.unwrap_or(Status::Open);
         let filter = TaskFilter {
-            is_open: !self.all,
+            status: (!self.all).then_some(status),
             is_mine: self.mine,
         };
         let rows = store.caller.tasks(&store.index, filter)?;
@@ -38,14 +44,15 @@ impl List {
     }
 }
 
+fn status_parser() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::ALL.map(Status::name)).map(|name| {
+        let named = Status::ALL.into_iter().find(|status| status.name() == name);
+        named.expect("one of the possible values")
+    })
+}
+
 pub(super) fn table(rows: &[TaskRow]) -> TableBuilder {
-    let status = |row: &TaskRow| {
-        Some(if row.task.completed {
-            "completed"
-        } else {
-            "open"
-        })
-    };
+    let is_completed = |row: &TaskRow| row.task.status == Status::Completed;
     Table::builder()
         .text(
             "task_id",
@@ -58,7 +65,10 @@ pub(super) fn table(rows: &[TaskRow]) -> TableBuilder {
             "description",
             rows.iter().map(|row| row.description.as_deref()),
         )
-        .text("status", rows.iter().map(status))
+        .text(
+            "status",
+            rows.iter().map(|row| Some(row.task.status.name())),
+        )
         .text("created_by", rows.iter().map(|row| Some(&row.created_by)))
         .time("created_at", rows.iter().map(|row| Some(row.created_at)))
         .text("assignee", rows.iter().map(|row| Some(&row.assignee)))
@@ -72,6 +82,6 @@ pub(super) fn table(rows: &[TaskRow]) -> TableBuilder {
         .text(
             "completed_by",
             rows.iter()
-                .map(|row| row.task.completed.then_some(&row.assignee)),
+                .map(|row| is_completed(row).then_some(&row.assignee)),
         )
 }

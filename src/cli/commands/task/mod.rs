@@ -1,6 +1,7 @@
-//! `task add`, `list`, `show`, `edit`, `complete`, `reshuffle`
+//! `task add`, `list`, `show`, `edit`, `complete`, `cancel`, `reshuffle`
 
 mod add;
+mod cancel;
 mod complete;
 mod edit;
 mod history;
@@ -26,6 +27,8 @@ pub(crate) enum Task {
     Edit(edit::Edit),
     /// Complete tasks that are assigned to you, all of them or none
     Complete(complete::Complete),
+    /// Cancel an open task; its fees are given back
+    Cancel(cancel::Cancel),
     /// Draw a new assignee for every open task
     Reshuffle(reshuffle::Reshuffle),
 }
@@ -34,7 +37,7 @@ impl Task {
     pub(crate) const fn nature(&self) -> Nature {
         match self {
             Task::Add(_) | Task::Reshuffle(_) => Nature::DOES_AND_ANSWERS,
-            Task::Edit(_) | Task::Complete(_) => Nature::DOES,
+            Task::Edit(_) | Task::Complete(_) | Task::Cancel(_) => Nature::DOES,
             Task::List(_) | Task::Show(_) => Nature::ASKS,
         }
     }
@@ -47,6 +50,7 @@ impl Task {
             Task::Show(command) => command.run(invocation, &store),
             Task::Edit(command) => command.run(invocation, &store),
             Task::Complete(command) => command.run(invocation, &store),
+            Task::Cancel(command) => command.run(invocation, &store),
             Task::Reshuffle(command) => command.run(invocation, &store),
         }
     }

@@ -45,11 +45,7 @@ fn as_lines(row: &TaskRow, history: &[Happened<'_>]) -> String {
     if let Some(jira_id) = &row.jira_id {
         let _ = writeln!(text, "jira:     {jira_id}");
     }
-    let status = if row.task.completed {
-        "completed"
-    } else {
-        "open"
-    };
+    let status = row.task.status.name();
     let _ = writeln!(
         text,
         "status:   {status}\nassignee: {}\nid:       {}",

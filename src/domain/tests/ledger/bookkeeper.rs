@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::domain::company::Company;
 use crate::domain::event::{
     AssignmentReason, BalanceChanged, CompanyFounded, DayClosed, Event, Fact, PayoutMade,
-    TaskAssigned, TaskCompleted, TaskSettled,
+    TaskAssigned, TaskCancelled, TaskCompleted, TaskSettled,
 };
 use crate::domain::id::{CompanyId, EntryId, EventId, Sequence};
 use crate::domain::ledger::books::Books;
@@ -122,18 +122,34 @@ impl Bookkeeper {
         Ok(self.last_entry())
     }
 
+    /// The task of these fees is cancelled.
+    pub(super) fn cancel(
+        &mut self,
+        fees: &[&BalanceChanged],
+        keep_fees: bool,
+        time: EventTime,
+    ) -> Vec<BalanceChanged> {
+        let cancelled = TaskCancelled {
+            task_id: fees[0].task_id.unwrap(),
+            reason: "Not needed.".into(),
+            keep_fees,
+        };
+        let cause = self.cause(time);
+        let fees: Vec<_> = fees.iter().map(|fee| self.original(fee)).collect();
+        let facts = self.books.take_fees_back(cause, &cancelled, &fees);
+        let count = facts.len();
+        self.keep(facts);
+        let entries: Vec<_> = self.entries().cloned().collect();
+        entries[entries.len() - count..].to_vec()
+    }
+
     pub(super) fn original(&self, entry: &BalanceChanged) -> Original {
         let corrections = self
             .entries()
             .filter(|other| other.corrects == Some(entry.entry_id));
         Original {
-            entry_id: entry.entry_id,
-            user_id: entry.user_id,
-            kind: entry.kind,
-            amount: entry.amount,
-            task_id: entry.task_id,
-            assignment_no: entry.assignment_no,
             corrected: corrections.map(|correction| correction.amount.abs()).sum(),
+            ..Original::of(entry)
         }
     }
 
@@ -220,6 +236,7 @@ fn task_account(fee: i64, reward: i64) -> TaskAccount {
             description: None,
         },
         changes: vec![],
+        cancelled: None,
         price,
         fees_charged: Money::ZERO,
     }

@@ -2,6 +2,7 @@
 //! I14).
 
 mod bookkeeper;
+mod cancellations;
 mod closing;
 mod corrections;
 mod entries;

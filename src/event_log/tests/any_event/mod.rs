@@ -74,6 +74,16 @@ pub(crate) fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
                 .into()
             })
             .boxed(),
+        EventKind::TaskCancelled => (task(), line_of_text(500), any::<bool>())
+            .prop_map(|(task_id, reason, keep_fees)| {
+                TaskCancelled {
+                    task_id,
+                    reason,
+                    keep_fees,
+                }
+                .into()
+            })
+            .boxed(),
         EventKind::TaskPriced => (task(), positive(), positive())
             .prop_map(|(task_id, fee, reward)| {
                 TaskPriced {

@@ -6,11 +6,13 @@ pub use answers::*;
 
 use jiff::civil::Date;
 use popug_cli::app::AppError;
+use popug_cli::app::command::CancelTask;
 use popug_cli::app::identity::Caller;
 use popug_cli::app::write::{Manner, Outcome};
 use popug_cli::consumers::accounting::Closed;
 use popug_cli::domain::event::{Actor, Event, EventKind, Fact};
 use popug_cli::domain::rejection::Rejection;
+use popug_cli::domain::task::cancel::Cancel;
 use popug_cli::domain::time::{BusinessDate, EventTime};
 use popug_cli::event_log::Batch;
 use serde_json::Value;
@@ -428,6 +430,23 @@ pub fn execute(
     );
     let caller = caller(&app, by)?;
     match command {
+        Command::CancelTask {
+            task,
+            reason,
+            keep_fees,
+        } => {
+            let cancel = Cancel {
+                reason: reason.clone(),
+                keep_fees: *keep_fees,
+            };
+            let task = task.clone();
+            app.cancel_task(
+                &app.index()?,
+                &caller,
+                &CancelTask { task, cancel },
+                &manner,
+            )
+        }
         Command::CorrectEntry {
             entry,
             amount,

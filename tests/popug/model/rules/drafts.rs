@@ -22,6 +22,14 @@ pub fn canonical(command: &Command) -> Value {
             Err(_) => json!(command),
         },
         Command::EditTask { task, .. } => edits::canonical_edit(command, task),
+        Command::CancelTask {
+            task,
+            reason,
+            keep_fees,
+        } => {
+            let task = task.trim_start_matches("T-");
+            json!(["cancel", task, reason.trim(), keep_fees])
+        }
         Command::CompleteTasks { tasks } => {
             json!([
                 "complete",

@@ -1,7 +1,7 @@
-//! Rule T6: what people type when they change a task, and what ought to become of it.
+//! Rules T6 and T7: what people type when they change a task, and what ought to become of it; and cancelling one.
 
 use super::*;
-use crate::model::books::Texts;
+use crate::model::books::{Entry, Texts};
 
 type Texted = (
     Option<&'static str>,
@@ -72,6 +72,15 @@ pub fn canonical_edit(command: &Command, task: &str) -> Value {
     }
 }
 
+/// A task that ended stays as it is.
+pub(super) fn not_ended(task: &Task) -> Result<(), Refusal> {
+    match (&task.completion, task.is_cancelled) {
+        (Some(_), _) => Err((4, "already_completed")),
+        (None, true) => Err((4, "already_cancelled")),
+        (None, false) => Ok(()),
+    }
+}
+
 impl Books {
     pub(super) fn edit(&self, actor: &User, name: &str, command: &Command) -> Decided {
         let task = self.task_named(name)?;
@@ -100,6 +109,23 @@ impl Books {
         } else {
             vec![]
         })
+    }
+
+    pub(super) fn cancel(&self, actor: &User, name: &str, reason: &str, keeps: bool) -> Decided {
+        let task = self.task_named(name)?;
+        let is_fee = |entry: &Entry| entry.kind == "fee" && entry.task.as_ref() == Some(&task.id);
+        match actor.role.as_str() {
+            "manager" | "admin" => {}
+            _ if task.created_by != actor.id => return Err((5, "role_may_not")),
+            _ if self.entries.iter().any(is_fee) => return Err((5, "already_charged")),
+            _ => {}
+        }
+        not_ended(task)?;
+        if reason.trim().is_empty() {
+            return Err((6, "empty"));
+        }
+        let data = json!({ "task_id": task.id, "reason": reason.trim(), "keep_fees": keeps });
+        Ok(vec![of_task("task.cancelled.v1", &task.id, data)])
     }
 
     /// The texts of a task now.

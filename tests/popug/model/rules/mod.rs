@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::books::{Books, Task, User};
 use super::command::Command;
 use super::letters::ACCOUNTING;
-use super::steps::titled;
+use super::titles::titled;
 
 /// Exit code and code for programs.
 pub type Refusal = (u8, &'static str);
@@ -112,6 +112,11 @@ impl Books {
             Command::ReactivateUser { user, .. } => self.reactivate(actor, user),
             Command::AddTask { .. } => self.add_task(actor, command, found),
             Command::EditTask { task, .. } => self.edit(actor, task, command),
+            Command::CancelTask {
+                task,
+                reason,
+                keep_fees,
+            } => self.cancel(actor, task, reason, *keep_fees),
             Command::CompleteTasks { tasks } => self.complete(actor, tasks),
             Command::Reshuffle => self.reshuffle(actor, found),
             Command::CorrectEntry {
@@ -277,11 +282,7 @@ impl Books {
         if !["manager", "admin"].contains(&actor.role.as_str()) {
             return Err((5, "role_may_not"));
         }
-        let open: Vec<&Task> = self
-            .tasks
-            .iter()
-            .filter(|task| task.completion.is_none())
-            .collect();
+        let open: Vec<&Task> = self.tasks.iter().filter(|task| task.is_open()).collect();
         let eligible = self.users.iter().filter(|user| user.is_eligible()).count();
         if eligible == 0 && !open.is_empty() {
             return Err((4, "nobody_eligible"));
@@ -314,9 +315,7 @@ impl Books {
         if tasks.iter().any(|task| task.assignee != actor.id) {
             return Err((5, "not_the_assignee"));
         }
-        if tasks.iter().any(|task| task.completion.is_some()) {
-            return Err((4, "already_completed"));
-        }
+        tasks.iter().try_for_each(|task| edits::not_ended(task))?;
         let mut drafts: Vec<Draft> = Vec::new();
         for task in tasks {
             let data = json!({ "task_id": task.id, "completed_by": actor.id, "assignment_no": task.assignments });

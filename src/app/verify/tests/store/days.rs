@@ -39,6 +39,9 @@ impl Days<'_> {
             self.complete(5);
             self.execute("mary", Command::Reshuffle);
             self.app.consume_accounting().unwrap();
+            if day < 2 {
+                self.cancel(day == 0);
+            }
             self.clock.pass(23);
             self.app.close(&self.caller("anna"), None).unwrap();
             self.correct(EntryKind::Reward);
@@ -117,6 +120,25 @@ impl Days<'_> {
         let (task, title) = (open[0].number.to_string(), Some(title.to_owned()));
         let edit = Edit::new(title, None, None);
         self.execute("mary", Command::EditTask { task, edit });
+    }
+
+    /// The last open task is cancelled.
+    fn cancel(&self, keep_fees: bool) {
+        let index = self.app.index().unwrap();
+        let task = index
+            .open_tasks()
+            .unwrap()
+            .pop()
+            .unwrap()
+            .number
+            .to_string();
+        let reason = "moult".to_owned();
+        let cancel = Cancel { reason, keep_fees };
+        let request = CancelTask { task, cancel };
+        let (mary, manner) = (self.caller("mary"), Manner::default());
+        self.app
+            .cancel_task(&index, &mary, &request, &manner)
+            .unwrap();
     }
 
     pub(super) fn complete(&self, count: usize) {

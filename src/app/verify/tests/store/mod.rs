@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::app::command::Command;
+use crate::app::command::{CancelTask, Command};
 use crate::app::founding::Founding;
 use crate::app::identity::Caller;
 use crate::app::verify::Findings;
@@ -26,6 +26,7 @@ use crate::domain::event::{Consumer, Event, EventSetAside, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::task::Add;
+use crate::domain::task::cancel::Cancel;
 use crate::domain::task::edit::Edit;
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::time::EventTime;
