@@ -22,7 +22,39 @@ impl Invocation<'_> {
     pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
         self.remember(&rows_in_words(&report.table), None);
         let (format, width) = (self.format(), terminal_width());
-        self.with_output(|out| Ok(render::render(report, format, Options { width }, out)?))
+        if self.output.is_terminal() {
+            return self
+                .with_output(|out| Ok(render::render(report, format, Options { width }, out)?));
+        }
+        self.with_output(|out| self.render(report.name, report, format, Options { width }, out))
+    }
+
+    /// Writes a report to a place that is no terminal. The rows of a long one are counted, as progress of `what`.
+    pub(super) fn render(
+        &self,
+        what: &str,
+        report: &Report,
+        format: Format,
+        options: Options,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        if report.pages.rows() == 0 {
+            return Ok(render::render(report, format, options, out)?);
+        }
+        let mut told = 0;
+        let mut out = Telling {
+            out,
+            tell: &mut || {
+                let rows = report.pages.rows_written();
+                if std::mem::replace(&mut told, rows) < rows {
+                    let (rows, all) = (rows as u64, report.height() as u64);
+                    self.reporter.progress(what, rows, all);
+                }
+            },
+        };
+        render::render(report, format, options, &mut out)?;
+        self.reporter.finish();
+        Ok(())
     }
 
     /// Writes a list as a report of its own.
@@ -108,6 +140,23 @@ impl Invocation<'_> {
             what: what.to_owned(),
             hint,
         });
+    }
+}
+
+/// A place that calls `tell` whenever something is written to it.
+struct Telling<'a> {
+    out: &'a mut dyn Write,
+    tell: &'a mut dyn FnMut(),
+}
+
+impl Write for Telling<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.tell)();
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

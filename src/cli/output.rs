@@ -92,6 +92,11 @@ impl Output {
         })
     }
 
+    /// Whether the answer is shown on a terminal.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.file.borrow().is_none() && io::stdout().is_terminal()
+    }
+
     /// Runs `write` on stdout, or on the file of `--out`.
     pub(super) fn write(
         &self,

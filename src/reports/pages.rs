@@ -4,6 +4,7 @@
 //! thread while the page before it is written; until then the report keeps the tables open.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -25,6 +26,7 @@ pub struct Pages {
     loads: Vec<Load>,
     rows: usize,
     database: Option<Mutex<Database>>,
+    rows_written: AtomicUsize,
 }
 
 impl Pages {
@@ -45,7 +47,7 @@ impl Pages {
         let pages = Pages {
             loads: rest.collect(),
             rows: rows.saturating_sub(first.height()),
-            database: None,
+            ..Pages::default()
         };
         Ok((first, pages))
     }
@@ -53,6 +55,11 @@ impl Pages {
     /// The number of rows on all pages.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The number of rows that are written, those of the first page included; other threads may ask.
+    pub fn rows_written(&self) -> usize {
+        self.rows_written.load(Ordering::Relaxed)
     }
 
     /// Passes on the tables from which the pages are read. They are closed now if there is no page.
@@ -72,6 +79,12 @@ impl Pages {
         first: &Table,
         mut write: impl FnMut(&Table) -> Result<(), ReportError>,
     ) -> Result<(), ReportError> {
+        let mut write = |page: &Table| {
+            write(page)?;
+            self.rows_written
+                .fetch_add(page.height(), Ordering::Relaxed);
+            Ok(())
+        };
         if self.loads.is_empty() {
             return write(first);
         }

@@ -22,7 +22,7 @@ use crate::files::held::Held;
 use crate::reports::journal::Dialect;
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
-use crate::reports::render::{Format, Options, render};
+use crate::reports::render::{Format, Options};
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -199,7 +199,7 @@ fn export_all(
             .entry(name.reads())
             .or_insert((standing, report.head_sequence));
         replace(&dir.join(&file), |out| {
-            Ok(render(&report, format, Options::default(), out)?)
+            invocation.render(&file, &report, format, Options::default(), out)
         })?;
         invocation
             .reporter

@@ -70,7 +70,7 @@ fn every_listing_and_export_of_a_large_store_ends_well_in_bounded_memory() {
     let world = world_of(MANY_TASKS);
     let limit = format!("--data={DATA_BYTES}");
     let listings: [&[&str]; 5] = [
-        &["export", "--dir", "csv"],
+        &["export", "--dir", "csv", "--progress", "plain"],
         &["export", "--dir", "parquet", "--format", "parquet"],
         &["export", "journal", "--format", "hledger"],
         &["export", "journal", "--format", "beancount"],
