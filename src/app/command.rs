@@ -55,6 +55,9 @@ pub enum Command {
         tasks: Vec<String>,
     },
     Reshuffle,
+    HandOver {
+        user: String,
+    },
 }
 
 /// A request to cancel a task. It is decided from the state index and the charges in the log.
@@ -156,7 +159,10 @@ impl Command {
                 change.decide(actor, &known_user(index, user)?, index.active_admins()?)?
             }
             Command::DeactivateUser { user, change } => {
-                change.decide(actor, &known_user(index, user)?, index.active_admins()?)?
+                let (user, admins) = (known_user(index, user)?, index.active_admins()?);
+                let (open, eligible) = (index.open_tasks_of(user.id)?, index.eligible()?);
+                let tasks = (&open[..], &*eligible);
+                task::hand_over::deactivate(change, actor, &user, admins, tasks, dice)?
             }
             Command::ReactivateUser { user, change } => {
                 change.decide(actor, &known_user(index, user)?)?
@@ -172,6 +178,11 @@ impl Command {
             Command::CompleteTasks { tasks } => complete(index, actor, tasks)?,
             Command::Reshuffle => {
                 task::reshuffle(actor, &index.open_tasks()?, &index.eligible()?, dice)?
+            }
+            Command::HandOver { user } => {
+                let user = known_user(index, user)?;
+                let (open, eligible) = (index.open_tasks_of(user.id)?, index.eligible()?);
+                task::hand_over::hand_over(actor, &user, &open, &eligible, dice)?
             }
         })
     }
@@ -269,7 +280,10 @@ mod tests {
             },
             r#"{"command":"set_role","user":"dima","role":"admin"}"#,
         );
-        let change = user::Deactivate { reason: None };
+        let change = user::Deactivate {
+            reason: None,
+            keep_tasks: false,
+        };
         assert_spelt(
             &Command::DeactivateUser {
                 user: user.clone(),

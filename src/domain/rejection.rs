@@ -72,6 +72,8 @@ pub enum Rejection {
     AlreadyCompleted { number: u64 },
     #[error("task {number} is cancelled")]
     AlreadyCancelled { number: u64 },
+    #[error("`{login}` can still be drawn for tasks, so their tasks are not handed over")]
+    CanBeDrawn { login: String },
     #[error("no task can be assigned: there is no active accountant, developer or worker")]
     NobodyEligible,
     #[error("{date} is before the company was founded ({founded})")]
@@ -185,6 +187,7 @@ impl Rejection {
             | LastAdmin { .. }
             | AlreadyCompleted { .. }
             | AlreadyCancelled { .. }
+            | CanBeDrawn { .. }
             | NobodyEligible
             | DateNotOver { .. }
             | DateBeforeFounding { .. }

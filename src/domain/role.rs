@@ -76,7 +76,7 @@ pub enum Right {
     CompleteTask,
     SeeTasks,
     Reshuffle,
-    /// Changing and cancelling tasks that others created.
+    /// Changing and cancelling tasks that others created, and handing over those of users who left.
     ManageTasks,
     /// The user's own rows of balances, payouts and statement.
     SeeOwnMoney,
@@ -127,7 +127,7 @@ impl Right {
             Right::CompleteTask => "complete tasks",
             Right::SeeTasks => "see tasks",
             Right::Reshuffle => "reshuffle tasks",
-            Right::ManageTasks => "manage tasks that others created",
+            Right::ManageTasks => "manage the tasks of others",
             Right::SeeOwnMoney => "see balances, payouts and statements",
             Right::SeeAllMoney => "see the money of others",
             Right::SeeBooks => "see the books",

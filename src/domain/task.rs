@@ -1,7 +1,8 @@
-//! Tasks: rules T1 to T5; rule T6 is in [`edit`], rule T7 in [`cancel`].
+//! Tasks: rules T1 to T5; rule T6 is in [`edit`], rule T7 in [`cancel`], rule U4 in [`hand_over`].
 
 pub mod cancel;
 pub mod edit;
+pub mod hand_over;
 
 use std::collections::HashSet;
 
@@ -222,14 +223,26 @@ pub fn reshuffle(
     };
     let mut events = Vec::with_capacity(open.len() + 1);
     events.push(head.into());
-    events.extend(open.iter().map(|task| {
-        Event::from(TaskAssigned {
-            task_id: task.id,
-            assignee_id: draw(eligible, dice),
-            previous_assignee_id: Some(task.assignee),
-            reason: AssignmentReason::Reshuffle,
-            assignment_no: task.assignment_no + 1,
-        })
-    }));
+    let moved = open
+        .iter()
+        .map(|task| reassigned(task, AssignmentReason::Reshuffle, eligible, dice));
+    events.extend(moved);
     Ok(events)
+}
+
+/// The assignment of an open task to another user, who is drawn.
+fn reassigned(
+    task: &Task,
+    reason: AssignmentReason,
+    eligible: &[UserId],
+    dice: &mut dyn Dice,
+) -> Event {
+    TaskAssigned {
+        task_id: task.id,
+        assignee_id: draw(eligible, dice),
+        previous_assignee_id: Some(task.assignee),
+        reason,
+        assignment_no: task.assignment_no + 1,
+    }
+    .into()
 }

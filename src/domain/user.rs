@@ -224,6 +224,10 @@ fn keep_an_admin(user: &User, active_admins: u64) -> Result<(), Rejection> {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Deactivate {
     pub reason: Option<String>,
+    /// Whether the user's open tasks stay with the user; left out of the spelling of requests that do not ask for it,
+    /// as in old logs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_tasks: bool,
 }
 
 impl Deactivate {

@@ -237,6 +237,12 @@ impl StateIndex {
         self.all(&sql, [], row::task)
     }
 
+    /// The open tasks of one user in order of their numbers.
+    pub fn open_tasks_of(&self, assignee: UserId) -> Result<Vec<Task>, StateError> {
+        let sql = format!("{TASKS} WHERE status = 'open' AND assignee = ?1 ORDER BY number");
+        self.all(&sql, params![Blob::from(assignee)], row::task)
+    }
+
     /// At most `max` open tasks whose number begins with `digits`, as number and title, in order.
     pub fn open_tasks_beginning(
         &self,
@@ -318,7 +324,7 @@ impl StateIndex {
         let Some(Ok(task)) = subject.strip_prefix("task/").map(str::parse::<TaskId>) else {
             return Ok(Vec::new());
         };
-        let sql = "SELECT DISTINCT assignee FROM assignments JOIN tasks USING (number) WHERE task_id = ?1";
+        let sql = "SELECT DISTINCT a.assignee FROM assignments a JOIN tasks t USING (number) WHERE t.task_id = ?1";
         self.all(sql, params![Blob::from(task)], |row| {
             row::user_id(row, "assignee")
         })

@@ -361,7 +361,10 @@ impl<'a, 'e> Planner<'a, 'e> {
             },
             Action::Deactivate => Command::DeactivateUser {
                 user: text(Column::Login),
-                change: Deactivate { reason: None },
+                change: Deactivate {
+                    reason: None,
+                    keep_tasks: false,
+                },
             },
             Action::Create => Command::AddTask(Add::new(
                 text(Column::Title),

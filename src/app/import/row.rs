@@ -129,6 +129,7 @@ const fn column_of(rejection: &Rejection) -> &'static str {
         Empty { what } | TooLong { what, .. } | LineBreak { what } => what,
         // About the company or the ledger, not about a cell.
         NobodyEligible
+        | CanBeDrawn { .. }
         | UnknownEntry { .. }
         | UnknownEvent { .. }
         | DateBlocked { .. }

@@ -232,6 +232,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
                 let user = self.some_worker()?.login.clone();
                 let change = Deactivate {
                     reason: Some("улетел в тёплые края".to_owned()),
+                    keep_tasks: true,
                 };
                 let command = Command::DeactivateUser { user, change };
                 Some((Rc::clone(&self.admin), command))

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use crate::app::command::{Command, known_user};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
+use crate::cli::commands::task::hand_over::Moved;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
@@ -25,10 +26,10 @@ pub(crate) enum User {
     SetRole(SetRole),
     /// Set your own password, or as an admin the password of any user
     SetPassword(SetPassword),
-    /// Deactivate a user: they cannot log in and get no tasks; their earnings are still paid
+    /// Deactivate a user: they cannot log in, their open tasks go to others; their earnings are still paid
     Deactivate(Deactivate),
     /// Reactivate a user
-    Reactivate(Deactivate),
+    Reactivate(Reactivate),
     /// List all users
     List(List),
     /// Show one user
@@ -84,7 +85,23 @@ pub(crate) struct SetPassword {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "The open tasks of the user are drawn anew in the same step, and the answer lists who got which. They stay with\n\
+        the user if nobody else can be drawn, or with --keep-tasks; `popug-cli task hand-over LOGIN` hands them over later."
+)]
 pub(crate) struct Deactivate {
+    /// Login or id
+    user: String,
+    /// The reason
+    #[arg(long, allow_hyphen_values = true)]
+    reason: Option<String>,
+    /// Leave the user's open tasks with the user
+    #[arg(long)]
+    keep_tasks: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Reactivate {
     /// Login or id
     user: String,
     /// The reason
@@ -131,15 +148,19 @@ impl User {
                 change(invocation, &store, Command::SetRole { user, change: role })
             }
             User::SetPassword(command) => command.run(invocation, &store),
-            User::Deactivate(Deactivate { user, reason }) => {
-                let left = user::Deactivate { reason };
-                change(
-                    invocation,
-                    &store,
-                    Command::DeactivateUser { user, change: left },
-                )
+            User::Deactivate(Deactivate {
+                user,
+                reason,
+                keep_tasks,
+            }) => {
+                let change = user::Deactivate { reason, keep_tasks };
+                let command = Command::DeactivateUser { user, change };
+                let outcome = invocation.execute(&store, &command)?;
+                let moved = Moved::by(&store, &outcome);
+                invocation.emit_outcome(&store, || say_changed(invocation, &outcome, &moved))?;
+                Ok(Exit::Done)
             }
-            User::Reactivate(Deactivate { user, reason }) => {
+            User::Reactivate(Reactivate { user, reason }) => {
                 let back = user::Reactivate { reason };
                 change(
                     invocation,
@@ -206,11 +227,15 @@ fn change(
     command: Command,
 ) -> Result<Exit, Failure> {
     let outcome = invocation.execute(store, &command)?;
-    invocation.emit_outcome(store, || say_changed(invocation, &outcome))?;
+    invocation.emit_outcome(store, || say_changed(invocation, &outcome, &[]))?;
     Ok(Exit::Done)
 }
 
-fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Failure> {
+fn say_changed(
+    invocation: &Invocation<'_>,
+    outcome: &Outcome,
+    moved: &[Moved],
+) -> Result<(), Failure> {
     let sequence = outcome.events.first().map(|(sequence, _)| *sequence);
     if sequence.is_none() {
         invocation.reporter.note("nothing to change");
@@ -219,7 +244,13 @@ fn say_changed(invocation: &Invocation<'_>, outcome: &Outcome) -> Result<(), Fai
         .bool("changed", [Some(sequence.is_some())])
         .int("sequence", [sequence.map(|sequence| sequence.0)])
         .bool("replayed", [Some(outcome.replayed)]);
-    invocation.answer(&Answer::done(row, ""))
+    let answer = Answer::done(row, Moved::lines(moved));
+    let answer = if moved.is_empty() {
+        answer
+    } else {
+        answer.with_member("handed_over", &moved)?
+    };
+    invocation.answer(&answer)
 }
 
 impl SetPassword {

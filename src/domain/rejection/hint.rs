@@ -54,8 +54,10 @@ impl Rejection {
             LastAdmin { .. } => {
                 "make another user admin first: `popug-cli user set-role LOGIN admin`".into()
             }
-            AlreadyCancelled { number } => format!("`popug-cli task show {number}` shows why"),
-            AlreadyCompleted { number } => format!("`popug-cli task show {number}` shows when"),
+            AlreadyCompleted { number } | AlreadyCancelled { number } => {
+                format!("`popug-cli task show {number}` shows when")
+            }
+            CanBeDrawn { .. } => "`popug-cli task reshuffle` draws every open task anew".into(),
             NobodyEligible => "register one: `popug-cli user register --role developer …`".into(),
             DateNotOver { .. } => {
                 "close it when it is over; `popug-cli close` without a date closes every finished date"
@@ -67,6 +69,27 @@ impl Rejection {
             DateBlocked { sequence, .. } => format!(
                 "`popug-cli dlq show {sequence}` shows why; retry it, or let an admin skip it if it is not of the books, then close again"
             ),
+            NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
+            CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
+            CorrectionTooLarge { remaining, .. } => {
+                format!("correct at most {remaining}, or leave --amount out")
+            }
+            ClockBehind {
+                before_jump, last, ..
+            } if *before_jump <= FOUNDED => format!(
+                "set the clock; if it has run ahead since the founding, wait until {last}, or found the company again: `popug-cli -C NEW-DIR init`"
+            ),
+            ClockBehind { before_jump, .. } => format!(
+                "set the clock; if it ran ahead, `popug-cli -C NEW-DIR restore BACKUP_DIR --to-sequence {before_jump}` goes back before it"
+            ),
+            _ => return self.what_to_decide(),
+        })
+    }
+
+    /// The decision about a dead letter that the state allows instead.
+    fn what_to_decide(&self) -> Option<String> {
+        use Rejection::*;
+        Some(match self {
             NotStopped {
                 consumer,
                 at: Some(at),
@@ -86,7 +109,9 @@ impl Rejection {
                 )
             }
             NotSetAside { .. } => "`popug-cli dlq list` shows the events that are set aside".into(),
-            StillUnreadable { .. } => "it stays set aside; a newer popug-cli may be able to read it".into(),
+            StillUnreadable { .. } => {
+                "it stays set aside; a newer popug-cli may be able to read it".into()
+            }
             BooksIncomplete { sequence } => {
                 format!(
                     "`popug-cli dlq retry {sequence} --consumer accounting --reason TEXT`, then try again"
@@ -95,19 +120,6 @@ impl Rejection {
             BooksAreNotSkipped { consumer, sequence } => format!(
                 "`popug-cli dlq retry {sequence} --consumer {} --reason TEXT` when it can be read",
                 consumer.name()
-            ),
-            NotCorrectable { .. } => "only fee and reward entries can be corrected".into(),
-            CorrectedInFull => "`popug-cli report entries` shows its corrections".into(),
-            CorrectionTooLarge { remaining, .. } => {
-                format!("correct at most {remaining}, or leave --amount out")
-            }
-            ClockBehind {
-                before_jump, last, ..
-            } if *before_jump <= FOUNDED => format!(
-                "set the clock; if it has run ahead since the founding, wait until {last}, or found the company again: `popug-cli -C NEW-DIR init`"
-            ),
-            ClockBehind { before_jump, .. } => format!(
-                "set the clock; if it ran ahead, `popug-cli -C NEW-DIR restore BACKUP_DIR --to-sequence {before_jump}` goes back before it"
             ),
             _ => return None,
         })

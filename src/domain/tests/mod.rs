@@ -6,6 +6,7 @@ pub(crate) mod dice;
 mod draw;
 mod edits;
 mod facts;
+mod hand_overs;
 mod ledger;
 pub(crate) mod mutation;
 mod rejections;

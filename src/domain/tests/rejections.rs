@@ -70,6 +70,7 @@ fn one_of_each() -> Vec<Rejection> {
         },
         Rejection::AlreadyCompleted { number: 12 },
         Rejection::AlreadyCancelled { number: 12 },
+        Rejection::CanBeDrawn { login: login() },
         Rejection::NobodyEligible,
         Rejection::DateBeforeFounding {
             date: on("2026-10-19"),

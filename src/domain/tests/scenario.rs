@@ -9,7 +9,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::task::cancel::Cancel;
 use crate::domain::task::edit::{Edit, TaskText};
-use crate::domain::task::{self, Add, Status, Task};
+use crate::domain::task::{self, Add, Status, Task, hand_over};
 use crate::domain::tests::dice::PinnedDice;
 use crate::domain::tests::facts::now;
 use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, User};
@@ -21,7 +21,9 @@ pub(super) enum Command<'a> {
     Register(Register),
     Change(&'a str, Change),
     SetRole(&'a str, &'a str),
-    Deactivate(&'a str),
+    /// And whether their tasks are kept.
+    Deactivate(&'a str, bool),
+    HandOver(&'a str),
     Reactivate(&'a str),
     Add(Add),
     Edit(u64, Edit),
@@ -103,6 +105,12 @@ impl World {
             .collect()
     }
 
+    fn open_of(&self, login: &str) -> Vec<Task> {
+        let id = self.user(login).id;
+        let open = self.tasks.iter().filter(|task| task.status == Status::Open);
+        open.filter(|task| task.assignee == id).cloned().collect()
+    }
+
     /// What `actor`'s command leads to, which then has happened.
     pub(super) fn when(&mut self, actor: &str, command: Command<'_>) -> Decision {
         let mut dice = self.dice.clone();
@@ -133,8 +141,14 @@ impl World {
             Command::SetRole(login, role) => {
                 SetRole { role: role.into() }.decide(actor, self.user(login), admins)
             }
-            Command::Deactivate(login) => {
-                Deactivate { reason: reason() }.decide(actor, self.user(login), admins)
+            Command::Deactivate(login, keep_tasks) => {
+                let change = Deactivate {
+                    reason: reason(),
+                    keep_tasks,
+                };
+                let (user, eligible) = (self.user(login), self.eligible());
+                let tasks = (&self.open_of(login)[..], &eligible[..]);
+                hand_over::deactivate(&change, actor, user, admins, tasks, dice)
             }
             Command::Reactivate(login) => {
                 Reactivate { reason: reason() }.decide(actor, self.user(login))
@@ -166,6 +180,10 @@ impl World {
                         .login
                         .clone()
                 })
+            }
+            Command::HandOver(login) => {
+                let (user, eligible) = (self.user(login), self.eligible());
+                hand_over::hand_over(actor, user, &self.open_of(login), &eligible, dice)
             }
             Command::Reshuffle => {
                 let open: Vec<_> = self

@@ -305,7 +305,9 @@ fn a_task_that_is_named_twice_is_completed_once() {
 fn without_anybody_eligible_nothing_is_created_or_reshuffled() {
     let mut world = given([joined("anna", Role::Admin), joined("dima", Role::Worker)]);
     world.when("dima", add("Fix it")).unwrap();
-    world.when("anna", Command::Deactivate("dima")).unwrap();
+    world
+        .when("anna", Command::Deactivate("dima", false))
+        .unwrap();
     assert_eq!(
         world.when("anna", add("Fix it")),
         Err(Rejection::NobodyEligible)

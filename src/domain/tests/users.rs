@@ -171,7 +171,9 @@ fn a_role_is_changed_once() {
 fn a_service_user_is_never_drawn() {
     let mut world = company();
     assert_eq!(world.eligible(), [user_id("dima")]);
-    world.when("anna", Command::Deactivate("dima")).unwrap();
+    world
+        .when("anna", Command::Deactivate("dima", false))
+        .unwrap();
     assert_eq!(world.eligible(), [] as [UserId; 0]);
 }
 
@@ -207,7 +209,10 @@ fn the_last_active_admin_can_be_neither_demoted_nor_deactivated() {
         company().when("anna", Command::SetRole("anna", "worker")),
         last
     );
-    assert_eq!(company().when("anna", Command::Deactivate("anna")), last);
+    assert_eq!(
+        company().when("anna", Command::Deactivate("anna", false)),
+        last
+    );
     assert_eq!(
         company().when("anna", Command::SetRole("anna", "admin")),
         Ok(vec![])
@@ -241,13 +246,13 @@ fn one_of_two_admins_can_go() {
         reason: Some("for a reason".into()),
     };
     assert_eq!(
-        world.when("anna", Command::Deactivate("boris")),
+        world.when("anna", Command::Deactivate("boris", false)),
         Ok(vec![gone.into()])
     );
     let last = Err(Rejection::LastAdmin {
         login: "anna".into(),
     });
-    assert_eq!(world.when("anna", Command::Deactivate("anna")), last);
+    assert_eq!(world.when("anna", Command::Deactivate("anna", false)), last);
 }
 
 #[test]
@@ -256,12 +261,15 @@ fn leaving_and_coming_back_happen_once_each() {
     assert_eq!(world.when("anna", Command::Reactivate("dima")), Ok(vec![]));
     assert_eq!(
         world
-            .when("anna", Command::Deactivate("dima"))
+            .when("anna", Command::Deactivate("dima", false))
             .unwrap()
             .len(),
         1
     );
-    assert_eq!(world.when("anna", Command::Deactivate("dima")), Ok(vec![]));
+    assert_eq!(
+        world.when("anna", Command::Deactivate("dima", false)),
+        Ok(vec![])
+    );
     let back = UserReactivated {
         user_id: user_id("dima"),
         reason: Some("for a reason".into()),

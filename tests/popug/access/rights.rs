@@ -5,7 +5,7 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 46] = [
+const TABLE: [(&str, &[&str]); 47] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -13,6 +13,7 @@ const TABLE: [(&str, &[&str]); 46] = [
     ("am", &["task", "reshuffle", "-n"]),
     ("am", &["task", "edit", "1", "--title", "Other", "-n"]),
     ("am", &["task", "cancel", "1", "--reason", "x", "-n"]),
+    ("am", &["task", "hand-over", "cron", "-n"]),
     ("amcdw", &["report", "balances"]),
     ("amcdw", &["report", "payouts"]),
     ("amcdw", &["report", "statement"]),

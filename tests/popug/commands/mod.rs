@@ -9,6 +9,7 @@ mod edges;
 mod edits;
 mod errors;
 mod follow;
+mod hand_overs;
 mod help;
 mod imports;
 mod keys;

@@ -26,6 +26,10 @@ pub enum Command {
     DeactivateUser {
         user: String,
         reason: Option<String>,
+        keep_tasks: bool,
+    },
+    HandOver {
+        user: String,
     },
     ReactivateUser {
         user: String,
@@ -100,10 +104,15 @@ impl Command {
                 user,
                 change: user::SetRole { role },
             },
-            Command::DeactivateUser { user, reason } => command::Command::DeactivateUser {
+            Command::DeactivateUser {
                 user,
-                change: user::Deactivate { reason },
+                reason,
+                keep_tasks,
+            } => command::Command::DeactivateUser {
+                user,
+                change: user::Deactivate { reason, keep_tasks },
             },
+            Command::HandOver { user } => command::Command::HandOver { user },
             Command::ReactivateUser { user, reason } => command::Command::ReactivateUser {
                 user,
                 change: user::Reactivate { reason },

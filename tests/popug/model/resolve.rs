@@ -30,9 +30,13 @@ impl Books {
                 user: self.login(*user),
                 role: role_name(*role).to_owned(),
             },
-            Deed::Deactivate { user } => Command::DeactivateUser {
+            Deed::Deactivate { user, keep_tasks } => Command::DeactivateUser {
                 user: self.login(*user),
                 reason: None,
+                keep_tasks: *keep_tasks,
+            },
+            Deed::HandOver { user } => Command::HandOver {
+                user: self.login(*user),
             },
             Deed::Reactivate { user } => Command::ReactivateUser {
                 user: self.login(*user),
@@ -174,7 +178,7 @@ impl Books {
                 let task = self.tasks.iter().find(holds);
                 task.map_or(&self.users[0], |task| self.user(&task.assignee))
             }
-            Command::Reshuffle => self.active(&["manager", "admin"]),
+            Command::Reshuffle | Command::HandOver { .. } => self.active(&["manager", "admin"]),
             Command::CorrectEntry { entry, .. } => {
                 let owner = self
                     .entries

@@ -56,6 +56,7 @@ impl Row {
             "deactivate" => Command::DeactivateUser {
                 user: login,
                 reason: None,
+                keep_tasks: false,
             },
             "create" => Command::AddTask {
                 title,

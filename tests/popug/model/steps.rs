@@ -161,6 +161,10 @@ pub enum Deed {
     },
     Deactivate {
         user: u8,
+        keep_tasks: bool,
+    },
+    HandOver {
+        user: u8,
     },
     Reactivate {
         user: u8,
@@ -385,7 +389,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => (0..8_u8, any::<u8>()).prop_map(|(login, role)| Deed::Register { login, role }),
         1 => (any::<u8>(), 0..3_u8).prop_map(|(user, name)| Deed::Rename { user, name }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(user, role)| Deed::SetRole { user, role }),
-        1 => any::<u8>().prop_map(|user| Deed::Deactivate { user }),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(user, keep_tasks)| Deed::Deactivate { user, keep_tasks }),
+        1 => any::<u8>().prop_map(|user| Deed::HandOver { user }),
         1 => any::<u8>().prop_map(|user| Deed::Reactivate { user }),
         10 => (any::<u8>(), any::<bool>()).prop_map(|(title, described)| Deed::Add { title, described }),
         4 => any::<[u8; 3]>().prop_map(|[task, texts, spelling]| Deed::Edit { task, texts, spelling }),

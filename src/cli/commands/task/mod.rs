@@ -1,9 +1,10 @@
-//! `task add`, `list`, `show`, `edit`, `complete`, `cancel`, `reshuffle`
+//! `task add`, `list`, `show`, `edit`, `complete`, `cancel`, `reshuffle`, `hand-over`
 
 mod add;
 mod cancel;
 mod complete;
 mod edit;
+pub(super) mod hand_over;
 mod history;
 mod list;
 mod reshuffle;
@@ -31,13 +32,15 @@ pub(crate) enum Task {
     Cancel(cancel::Cancel),
     /// Draw a new assignee for every open task
     Reshuffle(reshuffle::Reshuffle),
+    /// Draw a new assignee for the open tasks of a user who left
+    HandOver(hand_over::HandOver),
 }
 
 impl Task {
     pub(crate) const fn nature(&self) -> Nature {
         match self {
             Task::Add(_) | Task::Reshuffle(_) => Nature::DOES_AND_ANSWERS,
-            Task::Edit(_) | Task::Complete(_) | Task::Cancel(_) => Nature::DOES,
+            Task::Edit(_) | Task::Complete(_) | Task::Cancel(_) | Task::HandOver(_) => Nature::DOES,
             Task::List(_) | Task::Show(_) => Nature::ASKS,
         }
     }
@@ -52,6 +55,7 @@ impl Task {
             Task::Complete(command) => command.run(invocation, &store),
             Task::Cancel(command) => command.run(invocation, &store),
             Task::Reshuffle(command) => command.run(invocation, &store),
+            Task::HandOver(command) => command.run(invocation, &store),
         }
     }
 }

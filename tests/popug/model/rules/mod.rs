@@ -5,6 +5,7 @@
 
 mod drafts;
 mod edits;
+mod hand_overs;
 
 pub use drafts::*;
 pub use edits::EDITS;
@@ -108,7 +109,10 @@ impl Books {
                 email,
             } => self.change(actor, user, full_name, email),
             Command::SetRole { user, role } => self.set_role(actor, user, role),
-            Command::DeactivateUser { user, .. } => self.deactivate(actor, user),
+            Command::DeactivateUser {
+                user, keep_tasks, ..
+            } => self.deactivate(actor, user, *keep_tasks, found),
+            Command::HandOver { user } => self.hand_over(actor, user, found),
             Command::ReactivateUser { user, .. } => self.reactivate(actor, user),
             Command::AddTask { .. } => self.add_task(actor, command, found),
             Command::EditTask { task, .. } => self.edit(actor, task, command),
@@ -206,20 +210,6 @@ impl Books {
         } else {
             Ok(())
         }
-    }
-
-    fn deactivate(&self, actor: &User, user: &str) -> Decided {
-        let user = self.named(user)?;
-        admin(actor)?;
-        if !user.active {
-            return Ok(vec![]);
-        }
-        self.keep_an_admin(user)?;
-        Ok(vec![of_user(
-            "user.deactivated.v1",
-            &user.id,
-            json!({ "user_id": user.id }),
-        )])
     }
 
     fn reactivate(&self, actor: &User, user: &str) -> Decided {

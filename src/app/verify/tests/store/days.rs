@@ -53,6 +53,7 @@ impl Days<'_> {
                 user: wanda.clone(),
                 change: Deactivate {
                     reason: Some("moult".into()),
+                    keep_tasks: false,
                 },
             },
         );
