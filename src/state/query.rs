@@ -89,6 +89,24 @@ pub struct TaskRow {
     pub cancelled: Option<Cancellation>,
 }
 
+/// The tasks of a list; an absent member stands for all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WantedTasks {
+    pub status: Option<Status>,
+    pub assignee: Option<UserId>,
+    pub creator: Option<UserId>,
+    /// When they were completed: from the first time on, before the second.
+    pub completed: (Option<EventTime>, Option<EventTime>),
+}
+
+/// An open task, as the board counts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeldTask {
+    pub id: TaskId,
+    pub assignee: UserId,
+    pub created_at: EventTime,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cancellation {
     pub sequence: Sequence,
@@ -258,18 +276,34 @@ impl StateIndex {
     }
 
     /// Tasks with their texts, in order of their numbers.
-    pub fn task_rows(
-        &self,
-        status: Option<Status>,
-        assignee: Option<UserId>,
-    ) -> Result<Vec<TaskRow>, StateError> {
-        let status = status.map_or("TRUE".to_owned(), |status| {
+    pub fn task_rows(&self, wanted: &WantedTasks) -> Result<Vec<TaskRow>, StateError> {
+        let status = wanted.status.map_or("TRUE".to_owned(), |status| {
             format!("t.status = '{}'", status.name())
         });
         let sql = format!(
-            "{TASK_ROWS} WHERE {status} AND (?1 IS NULL OR t.assignee = ?1) ORDER BY t.number"
+            "{TASK_ROWS} WHERE {status} AND (?1 IS NULL OR t.assignee = ?1) AND (?2 IS NULL OR t.created_by = ?2)
+             AND (?3 IS NULL OR t.completed_at >= ?3) AND (?4 IS NULL OR t.completed_at < ?4) ORDER BY t.number"
         );
-        self.all(&sql, params![assignee.map(Blob::from)], task_row)
+        let (from, before) = wanted.completed;
+        let params = params![
+            wanted.assignee.map(Blob::from),
+            wanted.creator.map(Blob::from),
+            from.map(EventTime::micros),
+            before.map(EventTime::micros),
+        ];
+        self.all(&sql, params, task_row)
+    }
+
+    /// Every open task with its assignee.
+    pub fn held_tasks(&self) -> Result<Vec<HeldTask>, StateError> {
+        let sql = "SELECT task_id, assignee, created_at FROM tasks WHERE status = 'open'";
+        self.all(sql, [], |row| {
+            Ok(HeldTask {
+                id: row::task_id(row, "task_id")?,
+                assignee: row::user_id(row, "assignee")?,
+                created_at: row::time(row, "created_at")?,
+            })
+        })
     }
 
     pub fn task_row(&self, number: u64) -> Result<Option<TaskRow>, StateError> {

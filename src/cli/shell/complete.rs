@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(words("popug-cli ta"), "task");
         assert_eq!(
             words("task "),
-            "add cancel complete edit hand-over list reshuffle show"
+            "add board cancel complete edit hand-over list reshuffle show"
         );
         assert_eq!(words("-C x -q --as=ada task co"), "complete");
         assert_eq!(words("hel"), "help");

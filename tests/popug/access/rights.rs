@@ -5,10 +5,11 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 47] = [
+const TABLE: [(&str, &[&str]); 48] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
+    ("amcdw", &["task", "board"]),
     ("amcdw", &["report", "tasks"]),
     ("am", &["task", "reshuffle", "-n"]),
     ("am", &["task", "edit", "1", "--title", "Other", "-n"]),

@@ -13,6 +13,7 @@ mod hand_overs;
 mod help;
 mod imports;
 mod keys;
+mod lists;
 mod names;
 mod outputs;
 mod parquet;

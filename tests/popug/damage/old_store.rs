@@ -99,6 +99,18 @@ fn a_store_of_an_older_program_is_proved_and_closes_its_next_day() {
         .json();
     assert_eq!(closed["rows"][0]["date"], "2026-03-04", "{closed}");
     by_ada(&world, &["task", "add", "Of the new program"]).expect(0, Any, Nothing);
+    // What the older program did not know.
+    for words in [
+        &["task", "edit", "1", "--title", "Of two programs"][..],
+        &["task", "cancel", "10", "--reason", "Not needed"],
+        &["task", "reshuffle"],
+    ] {
+        by_ada(&world, words).expect(0, Any, Nothing);
+    }
+    let listed = by_ada(&world, &["task", "list", "-o", "json"]).expect(0, Any, Nothing);
+    let holder = listed.json()["rows"][0]["assignee"].clone();
+    let holder = holder.as_str().expect("an open task");
+    by_ada(&world, &["user", "deactivate", holder]).expect(0, Any, Nothing);
     by_ada(&world, &["consume"]).expect(0, Any, Any);
     assert!(world.log_bytes().starts_with(&log) && world.log_bytes().len() > log.len());
     chain::check(&world.log_lines());

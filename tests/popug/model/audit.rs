@@ -136,7 +136,7 @@ impl Play {
             .map(|u| json!([u.id, u.login, u.name, u.email, u.role, u.active]));
         same("users", &shown.collect::<Vec<_>>(), &wanted.collect())?;
         let tasks = index
-            .task_rows(None, None)
+            .task_rows(&popug_cli::state::WantedTasks::default())
             .map_err(|error| format!("{error:?}"))?;
         let shown = tasks.iter().map(|row| {
             let (task, done) = (&row.task, row.completed_at);

@@ -141,7 +141,7 @@ fn a_rejects_file_is_imported_once_its_rows_are_mended() {
     let summary = import(&store, ImportKind::Activity, &mended).unwrap();
     assert_eq!(summary.imported, 2);
     let titles: Vec<_> = index(&store)
-        .task_rows(None, None)
+        .task_rows(&crate::state::WantedTasks::default())
         .unwrap()
         .into_iter()
         .map(|row| row.title)

@@ -169,7 +169,9 @@ fn a_history_is_replayed_with_its_own_times() {
 fn texts_arrive_as_they_were_written() {
     let store = Store::new();
     import(&store, ImportKind::Activity, &activity()).unwrap();
-    let tasks = index(&store).task_rows(None, None).unwrap();
+    let tasks = index(&store)
+        .task_rows(&crate::state::WantedTasks::default())
+        .unwrap();
     let first = &tasks[0];
     assert_eq!(
         (first.title.as_str(), first.jira_id.as_deref()),
@@ -208,8 +210,12 @@ fn the_index_follows_an_import_with_and_without_closes() {
         let rebuilt = StateIndex::in_memory().unwrap();
         rebuilt.catch_up(&store.app().log).unwrap();
         assert_eq!(
-            index.task_rows(None, None).unwrap(),
-            rebuilt.task_rows(None, None).unwrap()
+            index
+                .task_rows(&crate::state::WantedTasks::default())
+                .unwrap(),
+            rebuilt
+                .task_rows(&crate::state::WantedTasks::default())
+                .unwrap()
         );
         assert_eq!(index.users().unwrap(), rebuilt.users().unwrap());
         for key in ["import/create/A", "import/create/B"] {
@@ -240,7 +246,9 @@ fn users_and_tasks_are_imported_now_and_once() {
         index(&store).user_named("bob").unwrap().unwrap().full_name,
         "=Боб"
     );
-    let rows = index(&store).task_rows(None, None).unwrap();
+    let rows = index(&store)
+        .task_rows(&crate::state::WantedTasks::default())
+        .unwrap();
     assert_eq!(
         (rows[0].title.as_str(), rows[0].description.as_deref()),
         ("@home", Some("a\nb"))

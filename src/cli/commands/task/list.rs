@@ -5,17 +5,33 @@ use clap::{ArgGroup, Args};
 
 use crate::app::lists::TaskFilter;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::parse_period;
 use crate::cli::invocation::{Invocation, OpenStore};
+use crate::domain::period::Period;
 use crate::domain::task::Status;
 use crate::reports::table::{Table, TableBuilder};
 use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
-#[command(group(ArgGroup::new("which").args(["open", "all", "status"])))]
+#[command(
+    group(ArgGroup::new("which").args(["open", "all", "status", "done"])),
+    group(ArgGroup::new("whose").args(["mine", "of"])),
+    after_help = "popug-cli task list perch --of dora      open tasks of dora with `perch` in a text\n\
+        popug-cli task list --done yesterday     tasks that were completed yesterday"
+)]
 pub(crate) struct List {
+    /// Only tasks with all these words in the title, the description or the jira id, in any case
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
     /// Only tasks that are assigned to you
     #[arg(long)]
     mine: bool,
+    /// Only tasks that are assigned to this user
+    #[arg(long, value_name = "LOGIN")]
+    of: Option<String>,
+    /// Only tasks that this user created
+    #[arg(long, value_name = "LOGIN")]
+    by: Option<String>,
     /// Only open tasks (the default)
     #[arg(long)]
     open: bool,
@@ -25,6 +41,9 @@ pub(crate) struct List {
     /// Only tasks with this status
     #[arg(long, value_parser = status_parser())]
     status: Option<Status>,
+    /// Only tasks that were completed in this period, in the company's time zone
+    #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true)]
+    done: Option<Period>,
 }
 
 impl List {
@@ -33,12 +52,25 @@ impl List {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
-        let status = self.status.unwrap_or(Status::Open);
-        let filter = TaskFilter {
-            status: (!self.all).then_some(status),
-            is_mine: self.mine,
+        let done = self
+            .done
+            .map(|period| period.dates(store.reports().today()));
+        let status = match (self.all, done) {
+            (true, _) => None,
+            (false, Some(_)) => Some(Status::Completed),
+            (false, None) => Some(self.status.unwrap_or(Status::Open)),
         };
-        let rows = store.caller.tasks(&store.index, filter)?;
+        let me = || store.caller.user.id.to_string();
+        let filter = TaskFilter {
+            words: self.words,
+            status,
+            of: self.of.or_else(|| self.mine.then(me)),
+            by: self.by,
+            done,
+        };
+        let rows = store
+            .caller
+            .tasks(&store.index, &store.company.zone, &filter)?;
         invocation.emit_list(store, "tasks", table(&rows).build())?;
         Ok(Exit::Done)
     }

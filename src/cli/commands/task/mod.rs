@@ -1,6 +1,7 @@
-//! `task add`, `list`, `show`, `edit`, `complete`, `cancel`, `reshuffle`, `hand-over`
+//! `task add`, `list`, `show`, `edit`, `complete`, `cancel`, `reshuffle`, `hand-over`, `board`
 
 mod add;
+mod board;
 mod cancel;
 mod complete;
 mod edit;
@@ -22,6 +23,8 @@ pub(crate) enum Task {
     Add(add::Add),
     /// List tasks; by default all open ones
     List(list::List),
+    /// Show who holds how many open tasks
+    Board(board::Board),
     /// Show one task with its history
     Show(show::Show),
     /// Change the title, description or jira id of a task
@@ -41,7 +44,7 @@ impl Task {
         match self {
             Task::Add(_) | Task::Reshuffle(_) => Nature::DOES_AND_ANSWERS,
             Task::Edit(_) | Task::Complete(_) | Task::Cancel(_) | Task::HandOver(_) => Nature::DOES,
-            Task::List(_) | Task::Show(_) => Nature::ASKS,
+            Task::List(_) | Task::Board(_) | Task::Show(_) => Nature::ASKS,
         }
     }
 
@@ -50,6 +53,7 @@ impl Task {
         match self {
             Task::Add(command) => command.run(invocation, &store),
             Task::List(command) => command.run(invocation, &store),
+            Task::Board(command) => command.run(invocation, &store),
             Task::Show(command) => command.run(invocation, &store),
             Task::Edit(command) => command.run(invocation, &store),
             Task::Complete(command) => command.run(invocation, &store),
