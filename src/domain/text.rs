@@ -172,12 +172,12 @@ pub struct Title {
 }
 
 impl Title {
-    /// Parses a typed title. `[ID] Title`, `[ID]: Title`, `[ID] - Title`, `ID - Title`, `ID –
-    /// Title` and `ID — Title` are split. Another bracket is refused, and so is a second id.
+    /// Parses a typed title. `[ID] Title`, `[ID]: Title`, `[ID], Title`, `[ID] - Title`, `ID -
+    /// Title`, `ID – Title` and `ID — Title` are split. Another bracket is refused, and so is a second id.
     pub fn from_input(title: &str, jira_id: Option<&str>) -> Result<Title, Rejection> {
         let trimmed = title.trim();
         let (in_title, rest) = match split_jira_id(trimmed) {
-            Some((id, rest)) => (Some(id), rest),
+            Some((id, rest)) => (Some(id), after_point(rest)),
             None => (None, trimmed),
         };
         let given = jira_id.map(str::trim).filter(|id| !id.is_empty());
@@ -199,7 +199,8 @@ impl Title {
         })
     }
 
-    /// Parses the title of a `task.created.v1` line: split if possible, otherwise kept whole.
+    /// Parses the title of a `task.created.v1` line: split if possible, otherwise kept whole. It
+    /// must read a line as every version did, so it keeps the comma of `[ID], Title`.
     pub fn from_v1(title: String) -> Title {
         match split_jira_id(title.trim()) {
             Some((id, rest)) if !rest.is_empty() => Title {
@@ -238,6 +239,14 @@ fn after_colon(text: &str) -> &str {
             .filter(|rest| rest.starts_with(char::is_whitespace))
     };
     text.strip_prefix(':').or_else(apart).unwrap_or(text)
+}
+
+/// The text after a comma, semicolon or full stop that follows a jira id and precedes a blank. The
+/// full stop of `.NET` belongs to the title.
+fn after_point(text: &str) -> &str {
+    let rest = text.strip_prefix([',', ';', '.']);
+    rest.filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        .map_or(text, str::trim_start)
 }
 
 /// The text after a dash between blanks. The dash of `-5 degrees` belongs to the title.
@@ -280,6 +289,10 @@ mod tests {
             "[UP-7]: Fix it",
             "[UP-7] : Fix it",
             "[UP-7] - Fix it",
+            "[UP-7], Fix it",
+            "[UP-7]. Fix it",
+            "[UP-7]; Fix it",
+            "[UP-7] ; Fix it",
             "UP-7 - Fix it",
             "UP-7 – Fix it",
             "UP-7 — Fix it",
@@ -290,6 +303,14 @@ mod tests {
                 ("Fix it".to_owned(), Some("UP-7".to_owned())),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_point_that_belongs_to_the_title_is_kept() {
+        for title in [".NET is slow", "... and more", ",x"] {
+            let found = split(&format!("[UP-7] {title}"));
+            assert_eq!(found, (title.to_owned(), Some("UP-7".to_owned())));
         }
     }
 
@@ -340,6 +361,7 @@ mod tests {
     fn a_v1_title_that_does_not_parse_is_kept_whole() {
         assert_eq!(Title::from_v1("[x] odd".into()).title, "[x] odd");
         assert_eq!(Title::from_v1("[UP-7] ".into()).title, "[UP-7] ");
+        assert_eq!(Title::from_v1("[UP-7], Fix it".into()).title, ", Fix it");
         let parsed = Title::from_v1("UP-7 - Fix it".into());
         assert_eq!(
             (parsed.title.as_str(), parsed.jira_id.as_deref()),

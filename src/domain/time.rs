@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::fmt::temporal::Pieces;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan, Zoned};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -60,9 +60,13 @@ impl fmt::Display for EventTime {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{text}` is not an RFC 3339 time")]
-pub struct ParseTimeError {
-    text: String,
+pub enum ParseTimeError {
+    #[error("`{text}` is not a time")]
+    NotATime { text: String },
+    #[error("`{text}` names a time zone that the IANA database does not have")]
+    UnknownZone { text: String },
+    #[error("the offset of `{text}` contradicts its time zone, which is at {offset} at this time")]
+    Contradiction { text: String, offset: Offset },
 }
 
 /// Accepts any RFC 3339 time with an offset, and one with a time zone in brackets that agrees with it.
@@ -70,25 +74,38 @@ impl FromStr for EventTime {
     type Err = ParseTimeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let in_log_form = log_form::read(text.as_bytes()).and_then(Self::from_micros);
-        let time = in_log_form.or_else(|| read_with_offset(text).map(Self::new));
-        time.ok_or_else(|| ParseTimeError {
-            text: text.to_owned(),
-        })
+        match log_form::read(text.as_bytes()).and_then(Self::from_micros) {
+            Some(time) => Ok(time),
+            None => read_with_offset(text).map(Self::new),
+        }
     }
 }
 
 /// RFC 3339 allows no offset of a day or more, though ISO 8601 does.
-fn read_with_offset(text: &str) -> Option<Timestamp> {
-    let pieces = Pieces::parse(text).ok()?;
-    let offset = i64::from(pieces.to_numeric_offset()?.seconds());
-    if offset.abs() >= SECONDS_PER_DAY {
-        return None;
+fn read_with_offset(text: &str) -> Result<Timestamp, ParseTimeError> {
+    let not_a_time = || ParseTimeError::NotATime {
+        text: text.to_owned(),
+    };
+    let pieces = Pieces::parse(text).map_err(|_| not_a_time())?;
+    let offset = pieces.to_numeric_offset().ok_or_else(not_a_time)?;
+    if i64::from(offset.seconds()).abs() >= SECONDS_PER_DAY {
+        return Err(not_a_time());
     }
-    match pieces.time_zone_annotation() {
-        Some(_) => text.parse::<Zoned>().ok().map(|zoned| zoned.timestamp()),
-        None => text.parse().ok(),
+    let moment: Timestamp = text.parse().map_err(|_| not_a_time())?;
+    if pieces.time_zone_annotation().is_none() {
+        return Ok(moment);
     }
+    if let Ok(zoned) = text.parse::<Zoned>() {
+        return Ok(zoned.timestamp());
+    }
+    let text = text.to_owned();
+    Err(match pieces.to_time_zone() {
+        Ok(Some(zone)) => ParseTimeError::Contradiction {
+            text,
+            offset: zone.to_offset(moment),
+        },
+        Ok(None) | Err(_) => ParseTimeError::UnknownZone { text },
+    })
 }
 
 /// The date of an entry in the company's time zone.

@@ -159,6 +159,28 @@ fn an_offset_is_less_than_a_day_and_agrees_with_the_zone_beside_it() {
 }
 
 #[test]
+fn a_time_zone_that_does_not_agree_with_the_offset_is_named_as_the_cause() {
+    for (text, cause) in [
+        (
+            "2026-11-22T10:00:00+02:00[Europe/Moscow]",
+            "the offset of `TEXT` contradicts its time zone, which is at +03 at this time",
+        ),
+        (
+            "2026-07-22T10:00:00+01:00[Europe/Berlin]",
+            "the offset of `TEXT` contradicts its time zone, which is at +02 at this time",
+        ),
+        (
+            "2026-11-22T13:00:00+03:00[Mars/Olympus]",
+            "`TEXT` names a time zone that the IANA database does not have",
+        ),
+        ("2026-11-22T10:00:00", "`TEXT` is not a time"),
+    ] {
+        let error = text.parse::<EventTime>().unwrap_err();
+        assert_eq!(error.to_string(), cause.replace("TEXT", text));
+    }
+}
+
+#[test]
 fn counting_days_beyond_the_calendar_stops_at_its_end() {
     assert_eq!(on("2026-11-22").plus_days(i64::MAX), on("9999-12-31"));
     assert_eq!(BusinessDate::from_epoch_days(i32::MAX), on("9999-12-31"));

@@ -351,17 +351,17 @@ fn a_row_that_comes_too_late_names_the_event_in_between_and_the_way_out() {
 #[test]
 fn an_offset_that_is_none_is_refused_wherever_a_time_is_given() {
     let world = World::new();
-    let wrong = [
-        "2026-03-03T10:00:00+25:00",
-        "2026-03-02T10:00:00+02:00[Europe/Moscow]",
-    ];
-    for at in wrong {
+    let contradiction = "contradicts its time zone, which is at +03 at this time";
+    for (at, cause) in [
+        ("2026-03-03T10:00:00+25:00", "is not a time"),
+        ("2026-03-02T10:00:00+02:00[Europe/Moscow]", contradiction),
+    ] {
         let file = format!("at,action\n{at},reshuffle\n");
         assert_refused(
             &world,
             &["activity"],
             file.as_bytes(),
-            &["line 2, column at: ", "is not a time"],
+            &["line 2, column at: ", cause],
         );
         world
             .call("ada", &["status"])
@@ -374,7 +374,7 @@ fn an_offset_that_is_none_is_refused_wherever_a_time_is_given() {
             .arg(at)
             .arg("--password-stdin")
             .stdin(PASSWORD);
-        init.expect(2, Nothing, Has("is not a time"));
+        init.expect(2, Nothing, Has(cause));
     }
 }
 
@@ -399,22 +399,31 @@ fn a_zone_that_stands_for_none_founds_no_company() {
 }
 
 #[test]
-fn a_jira_id_in_brackets_may_be_followed_by_a_colon() {
+fn a_jira_id_in_brackets_may_be_followed_by_a_colon_or_a_point() {
     let world = World::new();
-    let told = Has("read as jira id ABC-7 and title `Fix`");
-    world
-        .call("mara", &["task", "add", "[ABC-7]: Fix"])
-        .expect(0, Any, told);
-    let task: Value = world.rows("mara", &["task", "list"])[0].clone();
-    assert_eq!(
-        (&task["title"], &task["jira_id"]),
-        (&"Fix".into(), &"ABC-7".into())
-    );
+    let titles = [
+        "[ABC-7]: Fix",
+        "[ABC-7], Fix",
+        "[ABC-7]. Fix",
+        "[ABC-7]; Fix",
+    ];
+    for title in titles {
+        let told = Has("read as jira id ABC-7 and title `Fix`");
+        world
+            .call("mara", &["task", "add", title])
+            .expect(0, Any, told);
+    }
+    for task in world.rows("mara", &["task", "list"]) {
+        assert_eq!(
+            (&task["title"], &task["jira_id"]),
+            (&"Fix".into(), &"ABC-7".into())
+        );
+    }
     world
         .call("mara", &["task", "add", "ABC-7: Fix"])
         .expect(0, Any, Nothing);
     assert_eq!(
-        world.rows("mara", &["task", "list"])[1]["title"],
+        world.rows("mara", &["task", "list"])[titles.len()]["title"],
         "ABC-7: Fix"
     );
 }
