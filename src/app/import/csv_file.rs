@@ -26,6 +26,14 @@ const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 /// Some exports name their separator in a line before the header.
 const NAMES_SEPARATOR: &[u8] = b"sep=";
 
+/// The beginnings of files that are given by mistake.
+const OTHER_KINDS: [(&[u8], &str); 4] = [
+    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a compressed file"),
+];
+
 pub(super) struct CsvFile {
     /// Without the columns of a rejects file, and without empty headers at its end.
     header: StringRecord,
@@ -62,14 +70,24 @@ impl CsvFile {
                 action: "read the file to import",
                 source,
             })?;
+        if let Some((_, what)) = OTHER_KINDS
+            .iter()
+            .find(|(beginning, _)| bytes.starts_with(beginning))
+        {
+            return Err(ImportError::BadCsv {
+                reason: format!("it is {what}"),
+                hints: vec!["save it as CSV; in Excel as `CSV UTF-8`".to_owned()],
+            });
+        }
         let (text, encoding) = decoded(&bytes);
         drop(bytes);
-        let (separator, text, line) = match named_separator(&text) {
+        let named = named_separator(&text);
+        let (separator, text, line) = match named {
             Some((separator, end)) => (separator, &text[end..], 2),
             None => (likely_separator(&text, &columns), &text[..], 1),
         };
         let mut records = Records::new(text, separator, line);
-        let read_as = read_as(encoding, separator, has_bare_returns(text));
+        let read_as = read_as(encoding, separator, named.is_some(), has_bare_returns(text));
         let bad = |reason, hint: Option<&str>| {
             let read_as = read_as
                 .iter()
@@ -107,13 +125,27 @@ impl CsvFile {
         remarks
     }
 
-    fn take(&mut self, record: Record, ignores_unknown: bool) {
-        let Record { line, cells, fault } = record;
+    fn take(&mut self, record: Record<'_>, ignores_unknown: bool) {
+        let Record {
+            line,
+            text,
+            cells,
+            fault,
+        } = record;
         if fault.is_none() && cells.iter().all(is_blank) {
             return;
         }
+        let malformed = |fault, record| BadRow {
+            line,
+            faults: vec![Fault::of_row(fault)],
+            record,
+        };
+        if let Some(fault) = fault.or_else(|| self.unreadable(&cells)) {
+            let whole = self.behind_empty_cells(text);
+            return self.malformed.push(malformed(fault, whole));
+        }
         let surplus = cells.len().saturating_sub(self.width);
-        let fault = fault.or_else(|| self.fault_of(&cells, ignores_unknown));
+        let fault = self.misplaced(&cells, ignores_unknown);
         let mut record = StringRecord::from_byte_record_lossy(cells);
         match fault {
             None => {
@@ -122,27 +154,33 @@ impl CsvFile {
             }
             Some(fault) => {
                 record.truncate(self.header.len() + surplus);
-                self.malformed.push(BadRow {
-                    line,
-                    faults: vec![Fault::of_row(fault)],
-                    record,
-                });
+                self.malformed.push(malformed(fault, record));
             }
         }
     }
 
-    /// Why the cells do not fit the header. Extra empty cells are allowed.
-    fn fault_of(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
+    /// Why it is unknown which cell belongs to which column.
+    fn unreadable(&self, cells: &ByteRecord) -> Option<String> {
         if cells.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
             return Some(not_text("row", self.encoding));
         }
+        (cells.len() < self.width).then(|| self.of_another_width(cells.len()))
+    }
+
+    /// A row that is bad in a rejects file too, until its text is divided among the columns: the text
+    /// stands in a cell without a heading, and the cells of all columns are empty.
+    fn behind_empty_cells(&self, text: &[u8]) -> StringRecord {
+        let text = String::from_utf8_lossy(text);
+        std::iter::repeat_n("", self.header.len())
+            .chain([&*text])
+            .collect()
+    }
+
+    /// Why the cells do not fit the header. Extra empty cells are allowed.
+    fn misplaced(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
         let filled = cells.len() - cells.iter().rev().take_while(|cell| is_blank(cell)).count();
-        if cells.len() < self.width || filled > self.width {
-            return Some(format!(
-                "the row has {} cells, the header {}",
-                cells.len().min(filled.max(self.width)),
-                self.width
-            ));
+        if filled > self.width {
+            return Some(self.of_another_width(filled));
         }
         let is_filled = |place: &&usize| cells.get(**place).is_some_and(|cell| !is_blank(cell));
         let nameless = self
@@ -152,6 +190,10 @@ impl CsvFile {
             .find(is_filled)
             .filter(|_| !ignores_unknown);
         nameless.map(|place| format!("cell {} stands under an empty header", place + 1))
+    }
+
+    fn of_another_width(&self, cells: usize) -> String {
+        format!("the row has {cells} cells, the header {}", self.width)
     }
 
     /// A cell, empty if the file has no such column; the guard against formulas is taken off.
@@ -168,8 +210,8 @@ impl CsvFile {
         self.places.known[column as usize].is_some()
     }
 
-    /// Writes the bad rows unchanged, each with its faults in three more columns. Extra cells of a
-    /// row get empty headers.
+    /// Writes the bad rows, each with its faults in three more columns. Extra cells of a row get
+    /// empty headers.
     ///
     /// # Errors
     /// [`AppError::Stream`] if they cannot be written.
@@ -301,14 +343,25 @@ fn has_bare_returns(text: &[u8]) -> bool {
     end.is_some_and(|end| text[end] == b'\r' && text.get(end + 1) != Some(&b'\n'))
 }
 
-/// How the file was read, unless it is UTF-8 with commas and lines that end in LF or CR LF.
-fn read_as(encoding: Encoding, separator: u8, has_bare_returns: bool) -> Option<String> {
-    if encoding == Encoding::Utf8 && separator == b',' && !has_bare_returns {
+/// How the file was read, unless it is UTF-8 with commas, without a line `sep=,` and with lines that
+/// end in LF or CR LF.
+fn read_as(
+    encoding: Encoding,
+    separator: u8,
+    is_named: bool,
+    has_bare_returns: bool,
+) -> Option<String> {
+    if encoding == Encoding::Utf8 && separator == b',' && !is_named && !has_bare_returns {
         return None;
     }
     let separator = match separator {
         b'\t' => "tabs".to_owned(),
         other => format!("`{}`", char::from(other)),
+    };
+    let source = if is_named {
+        " as its first line says"
+    } else {
+        ""
     };
     let ends = if has_bare_returns {
         ", with lines that end in CR"
@@ -316,7 +369,7 @@ fn read_as(encoding: Encoding, separator: u8, has_bare_returns: bool) -> Option<
         ""
     };
     Some(format!(
-        "read as {}, separated by {separator}{ends}",
+        "read as {}, separated by {separator}{source}{ends}",
         encoding.name()
     ))
 }

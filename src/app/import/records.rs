@@ -19,9 +19,11 @@ pub(super) struct Records<'t> {
     line: u64,
 }
 
-pub(super) struct Record {
+pub(super) struct Record<'t> {
     /// The line in which it begins, counted from 1.
     pub line: u64,
+    /// All of it, without its line end.
+    pub text: &'t [u8],
     /// A cell with wrong quotes is kept as in the text, with its quotes.
     pub cells: ByteRecord,
     /// The first fault of its quotes.
@@ -40,7 +42,7 @@ impl<'t> Records<'t> {
     }
 
     /// Reads a cell and its end. Returns whether another cell follows.
-    fn cell(&mut self, record: &mut Record) -> bool {
+    fn cell(&mut self, record: &mut Record<'_>) -> bool {
         if self.text.get(self.at) == Some(&b'"') {
             self.quoted(record);
         } else {
@@ -62,7 +64,7 @@ impl<'t> Records<'t> {
         self.at + memchr::memchr3(self.separator, b'\r', b'\n', rest).unwrap_or(rest.len())
     }
 
-    fn quoted(&mut self, record: &mut Record) {
+    fn quoted(&mut self, record: &mut Record<'_>) {
         let (begin, opened) = (self.at, self.line);
         let mut content = Vec::new();
         self.at += 1;
@@ -93,7 +95,7 @@ impl<'t> Records<'t> {
     }
 
     /// Reads on after the closing quote.
-    fn close(&mut self, record: &mut Record, begin: usize, opened: u64, content: &[u8]) {
+    fn close(&mut self, record: &mut Record<'_>, begin: usize, opened: u64, content: &[u8]) {
         let end = self.end_of_cell();
         if end == self.at {
             return record.cells.push_field(content);
@@ -124,20 +126,25 @@ impl<'t> Records<'t> {
     }
 }
 
-impl Iterator for Records<'_> {
-    type Item = Record;
+impl<'t> Iterator for Records<'t> {
+    type Item = Record<'t>;
 
-    fn next(&mut self) -> Option<Record> {
+    fn next(&mut self) -> Option<Record<'t>> {
         while self.line_end() {}
         if self.at == self.text.len() {
             return None;
         }
+        let begin = self.at;
         let mut record = Record {
             line: self.line,
+            text: &[],
             cells: ByteRecord::new(),
             fault: None,
         };
         while self.cell(&mut record) {}
+        let text = &self.text[begin..self.at];
+        let line = text.strip_suffix(b"\n").unwrap_or(text);
+        record.text = line.strip_suffix(b"\r").unwrap_or(line);
         Some(record)
     }
 }

@@ -9,7 +9,7 @@ use crate::app::import::{BadRow, ImportKind};
 use crate::app::write::KEY_BYTES_MAX;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::text::{self, Title};
-use crate::domain::time::EventTime;
+use crate::domain::time::{EventTime, ParseTimeError};
 use crate::domain::user::parse_role;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -285,10 +285,10 @@ fn parse_time(text: &str) -> Result<EventTime, Fault> {
             "the time is missing; write it like 2026-11-22T10:00:00Z",
         ));
     }
-    text.parse().map_err(|_| {
+    text.parse().map_err(|error: ParseTimeError| {
         Fault::of(
             Column::At,
-            format!("`{text}` is not a time; write it like 2026-11-22T10:00:00Z"),
+            format!("{error}; write it like 2026-11-22T10:00:00Z"),
         )
     })
 }

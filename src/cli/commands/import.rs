@@ -40,7 +40,9 @@ pub(crate) struct Source {
     /// If rows cannot be imported: import nothing, or skip these rows
     #[arg(long, value_enum, default_value_t = OnErrorArg::Refuse, value_name = "WHAT")]
     on_error: OnErrorArg,
-    /// With `--on-error skip`: write the skipped rows to this file, with line, column and reason
+    /// With `--on-error skip`: write the skipped rows to this file, with line, column and reason.
+    /// Correct them there and import the file. A row with wrong quotes, wrong characters or missing
+    /// cells stands as one text in a cell without a heading: divide it among the columns
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Read a column under another header: --map title=Summary

@@ -1,10 +1,11 @@
 //! Importing a file again: after a kill, extended, or by mistake.
 
 use crate::app::fixture::Store;
-use crate::app::import::ImportKind;
 use crate::app::import::tests::{
     HEADER, ROWS, activity, csv_rows, history, import, index, populated, refused, skipping,
+    skipping_of,
 };
+use crate::app::import::{ImportKind, Reading};
 
 #[test]
 fn a_file_that_is_imported_again_changes_nothing() {
@@ -147,6 +148,36 @@ fn a_rejects_file_is_imported_once_its_rows_are_mended() {
         .map(|row| row.title)
         .collect();
     assert_eq!(titles[1..], ["=1+1 whole", "Another, with a comma"]);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_as_bad_in_the_rejects_file_until_it_is_mended() {
+    let store = populated();
+    for (rows, mended) in [
+        (
+            "A1,\"start,\nB1,two,\nC1,\"quoted\",\n",
+            "A1,start,\nB1,two,\nC1,quoted,\n",
+        ),
+        ("D1,\"first\" part,\n", "D1,first part,\n"),
+        ("E1,\"say \\\"hi\\\"\",\n", "E1,say hi,\n"),
+        ("F1,\"never closed,\n", "F1,closed,\n"),
+        ("G1,short\n", "G1,short,\n"),
+    ] {
+        let mut file = format!("key,title,description\n{rows}");
+        // A rejects file of a rejects file is bad too, however unknown columns are treated.
+        for ignore_unknown in [false, true, false] {
+            let reading = Reading {
+                ignore_unknown,
+                ..Reading::default()
+            };
+            let (summary, rejects) = skipping_of(&store, ImportKind::Tasks, &file, reading);
+            assert_eq!((summary.imported, summary.rejected.len()), (0, 1), "{file}");
+            file = rejects;
+        }
+        let mended = format!("key,title,description\n{mended}");
+        let summary = import(&store, ImportKind::Tasks, &mended).unwrap();
+        assert_eq!(summary.imported, summary.rows);
+    }
 }
 
 /// As `data/README.md` says, with several draws of the dice.

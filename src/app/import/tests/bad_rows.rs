@@ -190,6 +190,7 @@ fn rejected_rows_stand_under_the_headers_however_many_cells_they_have() {
     let (width, lines) = (11, records.expect("as many cells as headers"));
     let cells = |row: usize, place: usize| lines[row].get(place).unwrap_or_default();
     assert_eq!((cells(0, width), cells(0, width + 2)), ("more", "most"));
+    assert_eq!(cells(1, width), "2026-10-02T07:00:00Z,create,Y,bob");
     assert_eq!((cells(0, width + 3), cells(1, width + 3)), ("2", "3"));
 }
 

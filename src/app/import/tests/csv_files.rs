@@ -78,8 +78,8 @@ fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
 #[test]
 fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
     for (file, cells) in [
-        ("B,\"two\nC,three\n", &["B", "\"two\nC,three\n"][..]),
-        ("\"B,two\nC,three", &["\"B,two\nC,three"]),
+        ("B,\"two\nC,three\n", ["", "", "B,\"two\nC,three"]),
+        ("\"B,two\nC,three", ["", "", "\"B,two\nC,three"]),
     ] {
         let file = format!("key,title\nA,one\nX\n{file}");
         let csv_file = tasks(file.as_bytes()).unwrap();
@@ -93,11 +93,7 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
             reason.starts_with("the cell that begins with a quote in line 4 has no closing quote"),
             "{reason}"
         );
-        assert!(
-            open.record.iter().eq(cells.iter().copied()),
-            "{:?}",
-            open.record
-        );
+        assert!(open.record.iter().eq(cells), "{:?}", open.record);
     }
 }
 
@@ -115,7 +111,8 @@ fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
     csv_file
         .write_rejects(&csv_file.malformed, &mut rejects)
         .unwrap();
-    let wanted = "key,title,line,column,reason\nB,two,3,,\"the row has 2 cells, the header 5\"\n";
+    let wanted =
+        "key,title,,line,column,reason\n,,\"B,two\",3,,\"the row has 2 cells, the header 5\"\n";
     assert_eq!(String::from_utf8(rejects).unwrap(), wanted);
 }
 
@@ -180,13 +177,17 @@ fn a_first_line_may_name_the_separator() {
         ("\"sep=;\"", ";"),
         ("SEP=|", "|"),
         ("sep=\t", "\t"),
+        ("sep=,", ","),
     ] {
         let file = format!("{first}\r\nkey{separator}title\r\nA{separator}one\r\n");
-        assert_eq!(
-            read(file.as_bytes()).0,
-            [(3, "A".to_owned(), "one".to_owned())],
-            "{first}"
-        );
+        let shown = match separator {
+            "\t" => "tabs".to_owned(),
+            other => format!("`{other}`"),
+        };
+        let (rows, remarks) = read(file.as_bytes());
+        assert_eq!(rows, [(3, "A".to_owned(), "one".to_owned())], "{first}");
+        let remark = format!("read as UTF-8, separated by {shown} as its first line says");
+        assert_eq!(remarks, [remark]);
     }
 }
 
@@ -325,7 +326,28 @@ fn a_file_that_cannot_be_understood_is_refused_naming_all_columns_at_fault() {
         "the header is not UTF-8; in a spreadsheet, save as `CSV UTF-8`"
     );
     let hints = refused(ImportKind::Tasks, &Reading::default(), "sep=;\nkey;name\n").1;
-    assert_eq!(hints[0], "the file was read as UTF-8, separated by `;`");
+    assert_eq!(
+        hints[0],
+        "the file was read as UTF-8, separated by `;` as its first line says"
+    );
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    for (beginning, what) in [
+        (
+            &b"PK\x03\x04\x14\0"[..],
+            "it is an Excel workbook or another zip archive",
+        ),
+        (b"\xd0\xcf\x11\xe0\xa1", "it is an Excel workbook"),
+        (b"PAR1\x15", "it is a Parquet file"),
+        (b"\x1f\x8b\x08", "it is a compressed file"),
+    ] {
+        let Err(ImportError::BadCsv { reason, hints }) = tasks(beginning) else {
+            panic!("read")
+        };
+        assert_eq!((reason.as_str(), hints.len()), (what, 1));
+    }
 }
 
 #[test]

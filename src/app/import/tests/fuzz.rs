@@ -143,5 +143,7 @@ proptest! {
         }
         let mut rejects = Vec::new();
         csv_file.write_rejects(&csv_file.malformed, &mut rejects).unwrap();
+        let read = CsvFile::read(kind, &Reading::default(), &rejects[..]).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!((read.rows.len(), read.malformed.len()), (0, csv_file.malformed.len()));
     }
 }

@@ -10,7 +10,9 @@ use std::cell::RefCell;
 
 use crate::app::AppError;
 use crate::app::fixture::{NOW, Store};
-use crate::app::import::{BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError};
+use crate::app::import::{
+    BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError, Reading,
+};
 use crate::domain::event::Event;
 use crate::event_log::LogError;
 use crate::state::StateIndex;
@@ -66,15 +68,28 @@ fn history(store: &Store, rows: &str) -> Result<ImportSummary, ImportError> {
 }
 
 fn skipping(store: &Store, rows: &str) -> (ImportSummary, String) {
+    let file = format!("{HEADER}{rows}");
+    skipping_of(store, ImportKind::Activity, &file, Reading::default())
+}
+
+/// The result, and the file of the rejected rows.
+fn skipping_of(
+    store: &Store,
+    kind: ImportKind,
+    file: &str,
+    reading: Reading,
+) -> (ImportSummary, String) {
     let mut rejects = Vec::new();
     let on_error = OnError::Skip {
         rejects: Some(&mut rejects),
     };
-    let file = format!("{HEADER}{rows}");
-    let options = ImportOptions::new(on_error);
+    let options = ImportOptions {
+        reading,
+        ..ImportOptions::new(on_error)
+    };
     let (app, caller) = (store.app(), store.caller("anna"));
     let importer = app.importer(&caller).unwrap();
-    let summary = importer.import(ImportKind::Activity, file.as_bytes(), options, &|_| ());
+    let summary = importer.import(kind, file.as_bytes(), options, &|_| ());
     (summary.unwrap(), String::from_utf8(rejects).unwrap())
 }
 
