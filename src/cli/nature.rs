@@ -7,15 +7,15 @@ pub(super) struct Nature {
     pub changes: bool,
     /// It always prints data if it succeeds.
     pub surely_answers: bool,
-    /// It writes text in a format of its own; the extension of the file is ignored.
-    pub has_own_text: bool,
+    /// It writes text in a format of its own: the extensions that a file of this text may have.
+    pub own_text: Option<&'static [&'static str]>,
 }
 
 impl Nature {
     pub(super) const ASKS: Nature = Nature {
         changes: false,
         surely_answers: false,
-        has_own_text: false,
+        own_text: None,
     };
     /// A command that changes something and may print nothing.
     pub(super) const DOES: Nature = Nature {
@@ -26,8 +26,10 @@ impl Nature {
         surely_answers: true,
         ..Nature::DOES
     };
-    pub(super) const TELLS: Nature = Nature {
-        has_own_text: true,
-        ..Nature::ASKS
-    };
+    pub(super) const fn tells(extensions: &'static [&'static str]) -> Nature {
+        Nature {
+            own_text: Some(extensions),
+            ..Nature::ASKS
+        }
+    }
 }

@@ -206,8 +206,10 @@ pub(super) fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
 fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
     match (global.output, &global.out) {
         (Some(format), _) => Ok(format),
-        (None, Some(_)) if nature.has_own_text => Ok(Format::Plain),
-        (None, Some(file)) => format_of(file),
+        (None, Some(file)) => match nature.own_text {
+            Some(extensions) => check_extension(file, extensions).map(|()| Format::Plain),
+            None => format_of(file),
+        },
         (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
         (None, None) => Ok(Format::Plain),
     }
@@ -222,24 +224,42 @@ const FILES: [Format; 5] = [
     Format::Markdown,
 ];
 
+/// A file of text may have no extension.
+fn check_extension(path: &Path, extensions: &[&str]) -> Result<(), Failure> {
+    let is_known = |extension: String| extensions.contains(&extension.as_str());
+    if path.extension().is_none() || extension_of(path).is_some_and(is_known) {
+        return Ok(());
+    }
+    let names: Vec<_> = extensions.iter().map(|name| format!(".{name}")).collect();
+    Err(no_format(path).hint(format!("use {}", names.join(", "))))
+}
+
+fn no_format(path: &Path) -> Failure {
+    let message = format!(
+        "the extension of {} names no format of this command",
+        path.display()
+    );
+    Failure::usage(message)
+}
+
+fn extension_of(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?;
+    Some(extension.to_ascii_lowercase())
+}
+
 fn format_of(path: &Path) -> Result<Format, Failure> {
     if path.extension().is_none() && is_stream(path) {
         return Ok(Format::Plain);
     }
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .map(str::to_ascii_lowercase);
+    let extension = extension_of(path);
     let extension = extension.as_deref();
     let named = |format: &Format| Some(format.name()) == extension;
     match FILES.into_iter().find(named) {
         Some(format) => Ok(format),
         None if extension == Some("jsonl") => Ok(Format::Ndjson),
-        None => Err(Failure::usage(format!(
-            "the extension of {} names no format",
-            path.display()
-        ))
-        .hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT")),
+        None => {
+            Err(no_format(path).hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT"))
+        }
     }
 }
 
@@ -267,6 +287,17 @@ mod tests {
         ];
         for (name, format) in formats {
             assert_eq!(format_of(Path::new(name)).unwrap(), format, "{name}");
+        }
+        for (name, is_right) in [
+            ("x.journal", true),
+            ("x.J", true),
+            ("x", true),
+            ("/dev/null", true),
+            ("x.csv", false),
+            ("x.", false),
+        ] {
+            let checked = check_extension(Path::new(name), &["journal", "j"]);
+            assert_eq!(checked.is_ok(), is_right, "{name}");
         }
         for name in ["x", "csv", ".csv", "x.xls", "x.csv.bak", "x."] {
             assert_eq!(

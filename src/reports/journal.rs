@@ -40,6 +40,14 @@ impl Dialect {
             Dialect::Beancount => "beancount",
         }
     }
+
+    /// The extensions that its files may have, the usual one first.
+    pub const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Hledger => &["journal", "hledger", "ledger", "j", "dat", "txt"],
+            Dialect::Beancount => &["beancount", "bean", "txt"],
+        }
+    }
 }
 
 /// The first lines of a journal.

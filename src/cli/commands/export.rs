@@ -52,8 +52,8 @@ struct Journal {
 
 impl Export {
     pub(crate) const fn nature(&self) -> Nature {
-        match self.what {
-            Some(What::Journal(_)) => Nature::TELLS,
+        match &self.what {
+            Some(What::Journal(journal)) => Nature::tells(journal.format.extensions()),
             None => Nature::ASKS,
         }
     }

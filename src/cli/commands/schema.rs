@@ -41,7 +41,8 @@ impl Schema {
     pub(crate) const fn nature(&self) -> Nature {
         match self {
             Schema::List(_) => Nature::ASKS,
-            Schema::Show(_) | Schema::Check(_) => Nature::TELLS,
+            Schema::Show(_) => Nature::tells(&["json", "txt"]),
+            Schema::Check(_) => Nature::tells(&["txt"]),
         }
     }
 

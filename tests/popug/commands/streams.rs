@@ -162,6 +162,34 @@ fn data_goes_into_a_file_whose_extension_names_the_format() {
 }
 
 #[test]
+fn a_text_goes_into_a_file_whose_extension_fits_it() {
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let journal = |format: &'static str, name: &str| {
+        let words = ["export", "journal", "--format", format, "--out"];
+        world.call("ada", &words).arg(world.home().join(name))
+    };
+    for (format, names) in [
+        ("hledger", ["a.journal", "a.j", "a.DAT", "a"]),
+        ("beancount", ["b.beancount", "b.bean", "b.txt", "b"]),
+    ] {
+        for name in names {
+            journal(format, name).expect(0, Nothing, Any);
+            assert!(world.home().join(name).exists(), "{name}");
+        }
+        for name in ["x.xyz", "x.csv", "x.json", "x.parquet", "x."] {
+            journal(format, name).expect(2, Nothing, Has("names no format of this command"));
+            assert!(!world.home().join(name).exists(), "{name}");
+        }
+    }
+    journal("beancount", "x.journal").expect(2, Nothing, Has("use .beancount, .bean, .txt"));
+    let schema = ["schema", "show", "envelope", "--out"];
+    let file = |name: &str| world.call("ada", &schema).arg(world.home().join(name));
+    file("envelope.json").expect(0, Nothing, Nothing);
+    file("envelope.csv").expect(2, Nothing, Has("use .json"));
+}
+
+#[test]
 fn nothing_is_written_over_a_store_or_a_backup() {
     let world = World::new();
     world.does("cron", &["backup", "copy"]);
