@@ -21,6 +21,23 @@ pub(super) fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches
         let matches = definition.try_get_matches_from(words).ok()?;
         return (matches.subcommand_name() == Some("report")).then_some(matches);
     }
+    let (title, matches) = with_title(definition, words)?;
+    title
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace))
+        .then_some(matches)
+}
+
+/// A title that clap took for options, unless it has the form of a long option.
+pub(super) fn title_taken_for_options(definition: Command, words: &[OsString]) -> Option<String> {
+    let (title, _) = with_title(definition, words)?;
+    let name = title.split('=').next().unwrap_or_default();
+    let is_option = name.starts_with("--") && !name.contains(char::is_whitespace);
+    (title.starts_with('-') && !is_option).then_some(title)
+}
+
+/// The line with any word as its title.
+fn with_title(definition: Command, words: &[OsString]) -> Option<(String, ArgMatches)> {
     let with_hyphens = definition.mut_subcommand("task", |task| {
         task.mut_subcommand("add", |add| {
             add.mut_arg("title", |title| title.allow_hyphen_values(true))
@@ -29,11 +46,8 @@ pub(super) fn read(definition: Command, words: &[OsString]) -> Option<ArgMatches
     let matches = with_hyphens.try_get_matches_from(words).ok()?;
     let (_, below) = matches.subcommand()?;
     let (_, add) = below.subcommand()?;
-    let title = add.get_one::<String>("title")?;
-    title
-        .strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(char::is_whitespace))
-        .then_some(matches)
+    let title = add.try_get_one::<String>("title").ok()??.clone();
+    Some((title, matches))
 }
 
 #[cfg(test)]

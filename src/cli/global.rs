@@ -11,7 +11,7 @@ use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
 use crate::cli::failure::Failure;
 use crate::cli::shell::host::Host;
 use crate::domain::period::{Period, PeriodError};
-use crate::domain::time::EventTime;
+use crate::domain::time::{EventTime, ParseTimeError};
 use crate::reports::render::Format;
 
 /// The variable that names the store if no option does.
@@ -40,7 +40,7 @@ pub(super) struct Global {
     #[arg(long = "as", global = true, value_name = "LOGIN")]
     pub act_as: Option<String>,
     /// Idempotency key of a write: the same key with the same content gives the first result again
-    #[arg(long, global = true)]
+    #[arg(long, global = true, allow_hyphen_values = true)]
     pub key: Option<String>,
     /// Longest wait for a lock
     #[arg(long, global = true, default_value = "10s", value_parser = parse_wait, value_name = "TIME")]
@@ -188,9 +188,8 @@ pub(super) fn parse_period(text: &str) -> Result<Period, String> {
 /// # Errors
 /// If it is not RFC 3339.
 pub(super) fn parse_time(text: &str) -> Result<EventTime, Failure> {
-    text.parse().map_err(|_| {
-        Failure::usage(format!("`{text}` is not a time"))
-            .hint("write it like 2026-11-22T09:00:00Z or …+03:00")
+    text.parse().map_err(|error: ParseTimeError| {
+        Failure::usage(error.to_string()).hint("write it like 2026-11-22T09:00:00Z or …+03:00")
     })
 }
 

@@ -4,119 +4,15 @@
 //! typing error may be meant; `complete` for `delete` or `--as` for `--assignee` is not, however
 //! many letters they share.
 
+mod other_programs;
+
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
-/// Words that users type because other programs have them: the group of commands, the words, the
-/// tip.
-const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
-    (
-        "task",
-        &["delete", "remove", "rm", "drop"],
-        "a task is never deleted; `popug-cli task cancel TASK --reason TEXT` cancels it and gives its fees back",
-    ),
-    (
-        "task",
-        &["create", "new", "register"],
-        "`popug-cli task add TITLE` creates a task",
-    ),
-    (
-        "task",
-        &["update", "change", "rename"],
-        "`popug-cli task edit TASK --title TEXT` changes its texts",
-    ),
-    (
-        "task",
-        &["assign", "reassign", "give"],
-        "assignees are drawn at random: `popug-cli task reshuffle` draws a new one for every open task",
-    ),
-    (
-        "task",
-        &["done", "finish", "close", "resolve"],
-        "`popug-cli task complete TASK` completes a task that is assigned to you",
-    ),
-    ("task", &["ls"], "`popug-cli task list` lists them"),
-    (
-        "task",
-        &["get", "view", "info"],
-        "`popug-cli task show TASK` shows one",
-    ),
-    (
-        "user",
-        &["create", "add", "new", "invite"],
-        "`popug-cli user register` registers a user",
-    ),
-    (
-        "user",
-        &["delete", "remove", "rm", "disable", "fire", "block"],
-        "a user is never deleted; `popug-cli user deactivate LOGIN` deactivates them and keeps their entries",
-    ),
-    (
-        "user",
-        &["activate", "enable", "restore", "unblock"],
-        "`popug-cli user reactivate LOGIN` reactivates a user",
-    ),
-    (
-        "user",
-        &["edit", "change", "rename", "modify"],
-        "`popug-cli user update LOGIN` changes a name or an address",
-    ),
-    (
-        "user",
-        &["passwd", "password"],
-        "`popug-cli user set-password [LOGIN]` sets a password",
-    ),
-    (
-        "user",
-        &["role", "promote", "demote"],
-        "`popug-cli user set-role LOGIN ROLE` changes the role of a user",
-    ),
-    ("user", &["ls"], "`popug-cli user list` lists them"),
-    (
-        "user",
-        &["get", "view", "info"],
-        "`popug-cli user show LOGIN` shows one",
-    ),
-    (
-        "token",
-        &["create", "add", "new", "generate"],
-        "`popug-cli token issue LOGIN` issues a token",
-    ),
-    (
-        "token",
-        &["delete", "remove", "rm"],
-        "`popug-cli token revoke ID` revokes a token",
-    ),
-    ("token", &["ls"], "`popug-cli token list` lists them"),
-    (
-        "mail",
-        &["send", "resend"],
-        "`popug-cli consume notifier` sends the mails that are due, `popug-cli mail retry ID` tries one of them again",
-    ),
-    ("mail", &["ls"], "`popug-cli mail list` lists them"),
-    (
-        "mail",
-        &["delete", "remove", "rm"],
-        "a pay mail is owed and cannot be deleted",
-    ),
-    (
-        "account",
-        &["fix", "adjust", "reverse", "cancel", "delete", "remove"],
-        "an entry is never changed; `popug-cli account correct ENTRY` reverses one by an entry of its own",
-    ),
-    (
-        "dlq",
-        &["delete", "remove", "rm", "purge"],
-        "an event is never deleted; `popug-cli dlq --help` shows the decisions about it",
-    ),
-    (
-        "log",
-        &["delete", "remove", "rm", "edit", "truncate"],
-        "the log is never changed",
-    ),
-];
+use crate::cli::free_text;
+use crate::cli::tips::other_programs::{OTHER_OPTIONS, OTHER_WORDS};
 
 /// An error of clap about these words, with correct tips.
 pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
@@ -148,17 +44,16 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
         }
     }
     // An option of another command means another command.
-    if error.kind() == ErrorKind::UnknownArgument
-        && let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested)
-        && tips
-            .iter()
-            .any(|tip| tip.to_string().starts_with("to pass "))
-        && let Some(tip) = behind_hyphens(&error, words)
-    {
-        error.insert(
-            ContextKind::Suggested,
-            ContextValue::StyledStrs(vec![tip.into()]),
-        );
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+        if let Some(tip) =
+            behind_hyphens(definition(), words).or_else(|| other_option(&error, definition()))
+        {
+            error.insert(
+                ContextKind::Suggested,
+                ContextValue::StyledStrs(vec![tip.into()]),
+            );
+        }
     }
     if error.kind() == ErrorKind::MissingRequiredArgument {
         // clap's own usage shows the given options, those of the environment too, as if they were
@@ -175,18 +70,27 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
     error
 }
 
-/// How to give a word that clap took for an option. clap names only its first letter.
-fn behind_hyphens(error: &Error, words: &[OsString]) -> Option<String> {
-    let begins = text_of(error, ContextKind::InvalidArg)?;
-    let word = words
-        .iter()
-        .filter_map(|word| word.to_str())
-        .find(|word| word.starts_with(&begins))?;
-    let command = path_of(error).join(" ");
-    let word = word.replace('\'', r"'\''");
+/// How to give a title that clap took for options.
+fn behind_hyphens(definition: Command, words: &[OsString]) -> Option<String> {
+    let title = free_text::title_taken_for_options(definition, words)?;
+    let title = title.replace('\'', r"'\''");
     Some(format!(
-        "a word that begins with a hyphen stands behind `--`: popug-cli {command} -- '{word}'"
+        "a title that begins with a hyphen stands behind `--`: popug-cli task add -- '{title}'"
     ))
+}
+
+/// The option that is meant by one of another program, if the command has it.
+fn other_option(error: &Error, definition: Command) -> Option<String> {
+    let typed = text_of(error, ContextKind::InvalidArg)?;
+    let typed = typed.split('=').next()?;
+    let (_, name, option) = OTHER_OPTIONS
+        .iter()
+        .find(|(words, ..)| words.contains(&typed))?;
+    let command = command_of(error, definition)?;
+    let has_it = command
+        .get_arguments()
+        .any(|arg| arg.get_long() == Some(*name));
+    has_it.then(|| format!("use `{option}`"))
 }
 
 /// The tips of an error, as hints of ours.
@@ -218,17 +122,21 @@ fn path_of(error: &Error) -> Vec<String> {
         .collect()
 }
 
-fn show_whole_usage(error: &mut Error, mut command: Command) {
-    command.build();
-    let mut command = &mut command;
-    for word in path_of(error) {
-        let Some(below) = command.find_subcommand_mut(&word) else {
-            return;
-        };
-        command = below;
+fn show_whole_usage(error: &mut Error, definition: Command) {
+    if let Some(mut command) = command_of(error, definition) {
+        let usage = command.render_usage();
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     }
-    let usage = command.render_usage();
-    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+}
+
+/// The command that an error is about, with the global options.
+fn command_of(error: &Error, mut definition: Command) -> Option<Command> {
+    definition.build();
+    let path = path_of(error);
+    let found = path
+        .iter()
+        .try_fold(&definition, |command, word| command.find_subcommand(word));
+    found.cloned()
 }
 
 fn other_word(error: &Error) -> Option<&'static str> {
@@ -337,21 +245,87 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_was_taken_for_an_option_is_shown_whole_behind_the_hyphens() {
-        for (words, word) in [
+    fn a_title_that_was_taken_for_options_is_shown_whole_behind_the_hyphens() {
+        for (words, title) in [
             (&["task", "add", "-yz it's"][..], r"'-yz it'\''s'"),
-            (&["task", "complete", "- 7"], "'- 7'"),
-            (&["task", "add", "--fix=it"], "'--fix=it'"),
+            (&["task", "add", "-nuts"], "'-nuts'"),
+            (&["task", "add", "-x", "--key", "-k"], "'-x'"),
+            (&["task", "add", "--fix it=now"], "'--fix it=now'"),
         ] {
             let shown = text(words);
             let tip = format!(
-                "tip: a word that begins with a hyphen stands behind `--`: popug-cli {} {} -- {word}\n",
-                words[0], words[1]
+                "tip: a title that begins with a hyphen stands behind `--`: popug-cli task add -- {title}\n"
             );
             assert!(
                 shown.contains(&tip) && shown.matches("tip:").count() == 1,
                 "{shown}"
             );
+        }
+        for words in [
+            &["task", "add", "--fix=it"][..],
+            &["task", "add", "title", "-x"],
+            &["task", "complete", "- 7"],
+            &["user", "show", "--id", "3"],
+            &["log", "show", "-1"],
+        ] {
+            let shown = text(words);
+            assert!(!shown.contains("tip:"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn options_of_other_programs_are_answered_where_the_command_has_what_is_meant() {
+        for (words, tip) in [
+            (&["report", "balances", "--json"][..], "-o json"),
+            (&["report", "balances", "--login", "x"], "--user LOGIN"),
+            (&["report", "entries", "--since=2026-01-01"], "--from DATE"),
+            (
+                &["account", "correct", "1", "--comment", "x"],
+                "--reason TEXT",
+            ),
+            (&["user", "list", "--no-color"], "--color never"),
+        ] {
+            let shown = text(words);
+            assert!(shown.contains(&format!("tip: use `{tip}`\n")), "{shown}");
+        }
+        for words in [
+            &["user", "show", "--login", "x"][..],
+            &["task", "list", "--assignee", "x"],
+            &["task", "complete", "7", "--comment", "x"],
+        ] {
+            let shown = text(words);
+            assert!(!shown.contains("tip:"), "{shown}");
+        }
+        let mut definition = CommandLine::definition();
+        definition.build();
+        let commands: Vec<_> = definition.get_subcommands().collect();
+        let below = commands
+            .iter()
+            .flat_map(|command| command.get_subcommands());
+        let arguments = commands
+            .iter()
+            .copied()
+            .chain(below)
+            .flat_map(Command::get_arguments);
+        let names: Vec<_> = arguments.filter_map(clap::Arg::get_long).collect();
+        for (words, name, _) in OTHER_OPTIONS {
+            assert!(names.contains(name), "{name}");
+            for word in *words {
+                assert!(word.starts_with("--"), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_text_or_a_key_may_begin_with_a_hyphen() {
+        for words in [
+            &["task", "add", "foo", "--key", "-k"][..],
+            &["task", "add", "foo", "--jira-id", "-x"],
+            &["task", "edit", "1", "--jira-id", "-x"],
+            &["user", "update", "ada", "--email", "-a@popug.example"],
+        ] {
+            let words = std::iter::once(&"popug-cli").chain(words);
+            assert!(CommandLine::read_within(None, words).is_ok());
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Init {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     admin_name: String,
     /// E-mail address of the first admin
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", allow_hyphen_values = true)]
     admin_email: String,
     /// Time of the founding (RFC 3339); by default now
     #[arg(long, value_name = "TIME")]

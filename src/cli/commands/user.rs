@@ -45,7 +45,7 @@ pub(crate) struct Register {
     #[arg(long, allow_hyphen_values = true)]
     name: String,
     /// E-mail address
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     email: String,
     /// admin, manager, accountant, developer, worker or service
     #[arg(long)]
@@ -63,7 +63,7 @@ pub(crate) struct Update {
     #[arg(long, allow_hyphen_values = true)]
     name: Option<String>,
     /// New e-mail address
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     email: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Add {
     /// The title; a jira id at its start, like `[UP-7] Fix it`, is split off
     title: String,
     /// The jira id, like UP-7
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     jira_id: Option<String>,
     /// The description; any text
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

@@ -27,7 +27,7 @@ pub(crate) struct Edit {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     title: Option<String>,
     /// The new jira id, like UP-7
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     jira_id: Option<String>,
     /// The new description; any text
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

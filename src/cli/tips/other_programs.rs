@@ -1,0 +1,140 @@
+//! Words and options of other programs, each with what this program has instead.
+
+/// Words that users type because other programs have them: the group of commands, the words, the
+/// tip.
+pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
+    (
+        "task",
+        &["delete", "remove", "rm", "drop"],
+        "a task is never deleted; `popug-cli task cancel TASK --reason TEXT` cancels it and gives its fees back",
+    ),
+    (
+        "task",
+        &["create", "new", "register"],
+        "`popug-cli task add TITLE` creates a task",
+    ),
+    (
+        "task",
+        &["update", "change", "rename"],
+        "`popug-cli task edit TASK --title TEXT` changes its texts",
+    ),
+    (
+        "task",
+        &["assign", "reassign", "give"],
+        "assignees are drawn at random: `popug-cli task reshuffle` draws a new one for every open task",
+    ),
+    (
+        "task",
+        &["done", "finish", "close", "resolve"],
+        "`popug-cli task complete TASK` completes a task that is assigned to you",
+    ),
+    ("task", &["ls"], "`popug-cli task list` lists them"),
+    (
+        "task",
+        &["get", "view", "info"],
+        "`popug-cli task show TASK` shows one",
+    ),
+    (
+        "user",
+        &["create", "add", "new", "invite"],
+        "`popug-cli user register` registers a user",
+    ),
+    (
+        "user",
+        &["delete", "remove", "rm", "disable", "fire", "block"],
+        "a user is never deleted; `popug-cli user deactivate LOGIN` deactivates them and keeps their entries",
+    ),
+    (
+        "user",
+        &["activate", "enable", "restore", "unblock"],
+        "`popug-cli user reactivate LOGIN` reactivates a user",
+    ),
+    (
+        "user",
+        &["edit", "change", "rename", "modify"],
+        "`popug-cli user update LOGIN` changes a name or an address",
+    ),
+    (
+        "user",
+        &["passwd", "password"],
+        "`popug-cli user set-password [LOGIN]` sets a password",
+    ),
+    (
+        "user",
+        &["role", "promote", "demote"],
+        "`popug-cli user set-role LOGIN ROLE` changes the role of a user",
+    ),
+    ("user", &["ls"], "`popug-cli user list` lists them"),
+    (
+        "user",
+        &["get", "view", "info"],
+        "`popug-cli user show LOGIN` shows one",
+    ),
+    (
+        "token",
+        &["create", "add", "new", "generate"],
+        "`popug-cli token issue LOGIN` issues a token",
+    ),
+    (
+        "token",
+        &["delete", "remove", "rm"],
+        "`popug-cli token revoke ID` revokes a token",
+    ),
+    ("token", &["ls"], "`popug-cli token list` lists them"),
+    (
+        "mail",
+        &["send", "resend"],
+        "`popug-cli consume notifier` sends the mails that are due, `popug-cli mail retry ID` tries one of them again",
+    ),
+    ("mail", &["ls"], "`popug-cli mail list` lists them"),
+    (
+        "mail",
+        &["delete", "remove", "rm"],
+        "a pay mail is owed and cannot be deleted",
+    ),
+    (
+        "account",
+        &["fix", "adjust", "reverse", "cancel", "delete", "remove"],
+        "an entry is never changed; `popug-cli account correct ENTRY` reverses one by an entry of its own",
+    ),
+    (
+        "dlq",
+        &["delete", "remove", "rm", "purge"],
+        "an event is never deleted; `popug-cli dlq --help` shows the decisions about it",
+    ),
+    (
+        "log",
+        &["delete", "remove", "rm", "edit", "truncate"],
+        "the log is never changed",
+    ),
+];
+
+/// Options that users type because other programs have them: the words, the option of ours that a
+/// command must have, the tip.
+pub(super) const OTHER_OPTIONS: &[(&[&str], &str, &str)] = &[
+    (&["--json"], "output", "-o json"),
+    (&["--csv"], "output", "-o csv"),
+    (&["--ndjson", "--jsonl"], "output", "-o ndjson"),
+    (&["--md", "--markdown"], "output", "-o md"),
+    (&["--format"], "output", "-o FMT"),
+    (&["--no-color", "--no-colour"], "color", "--color never"),
+    (&["--silent"], "quiet", "--quiet"),
+    (&["--debug"], "verbose", "--verbose"),
+    (&["--dry"], "dry-run", "--dry-run"),
+    (&["--overwrite"], "force", "--force"),
+    (&["--idempotency-key"], "key", "--key KEY"),
+    (
+        &["--comment", "--message", "--why"],
+        "reason",
+        "--reason TEXT",
+    ),
+    (&["--login", "--assignee", "--by"], "user", "--user LOGIN"),
+    (&["--since", "--after"], "from", "--from DATE"),
+    (&["--until", "--before"], "to", "--to DATE"),
+    (&["--jira"], "jira-id", "--jira-id ID"),
+    (
+        &["--desc", "--text", "--body"],
+        "description",
+        "--description TEXT",
+    ),
+];
