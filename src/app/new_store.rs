@@ -41,13 +41,38 @@ pub fn check_free(root: &Path) -> Result<(), AppError> {
 /// to `root`. The directory is held: it is the store, even if `root` comes to name another one.
 ///
 /// # Errors
-/// The error of `build`; then no file stays.
+/// The error of `build`; then no file stays, and no directory that was made for it.
 pub fn build_and_move<T>(
     root: &Path,
     under_way: &str,
     build: impl FnOnce(&Path) -> Result<T, AppError>,
 ) -> Result<(T, StoreDirectory), AppError> {
     check_free(root)?;
+    let missing = missing_above(root);
+    let built = build_below(root, under_way, build);
+    if built.is_err() {
+        for directory in missing {
+            // One in which others made something stays.
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+    built
+}
+
+/// The directories that have to be made for `root`, the innermost first.
+fn missing_above(root: &Path) -> Vec<PathBuf> {
+    let above = parent_of(root).ancestors();
+    above
+        .take_while(|path| *path != Path::new("") && std::fs::symlink_metadata(path).is_err())
+        .map(Path::to_owned)
+        .collect()
+}
+
+fn build_below<T>(
+    root: &Path,
+    under_way: &str,
+    build: impl FnOnce(&Path) -> Result<T, AppError>,
+) -> Result<(T, StoreDirectory), AppError> {
     let parent = parent(root)?;
     let beside = beside(root, parent.path(), under_way)?;
     let (held, at_work) = open_new(&beside, root).map_err(|source| {

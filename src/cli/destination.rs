@@ -2,20 +2,35 @@
 //!
 //! What must hold: a command that is refused or fails leaves no other file, and the file as it was.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{DirEntry, File, Metadata, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, geteuid};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::leftovers::{Leftover, is_begun};
 use crate::cli::{file_modes, own_files};
 use crate::files::parent_of;
+use crate::files::process::is_gone;
 use crate::files::replace::put_in_place;
+
+/// No process has a larger number, so that a date such as 20261122 is none.
+const PROCESSES_MAX: i32 = 1 << 22;
 
 pub(super) struct Destination {
     /// As the user named it.
     path: PathBuf,
     to: To,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Content {
+    /// This program may replace the file later without being asked.
+    Data,
+    /// A new file is its owner's alone, whatever the umask is.
+    Secret,
 }
 
 enum To {
@@ -78,9 +93,8 @@ impl Destination {
             .map_err(|error| cannot_write(&self.path, &error))
     }
 
-    /// Moves the file into its place. It takes the mode of the file that it replaces. If
-    /// `is_marked`, this program may replace it later without being asked.
-    pub(super) fn finish(self, is_marked: bool) -> Result<(), Failure> {
+    /// Moves the file into its place. It takes the mode of the file that it replaces.
+    pub(super) fn finish(self, content: Content) -> Result<(), Failure> {
         let Destination {
             path,
             to: To::Place(place),
@@ -89,7 +103,7 @@ impl Destination {
             return Ok(());
         };
         place
-            .finish(is_marked)
+            .finish(content)
             .map_err(|error| cannot_write(&path, &error))
     }
 }
@@ -113,6 +127,35 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Removes what killed processes of this account left beside `path`: files `.NAME.PID` for their
+/// owner alone, of processes that are gone.
+fn remove_leftovers(path: &Path, name: &str) {
+    let beginning = format!(".{name}.");
+    let process_of = |file: &DirEntry| {
+        let file = file.file_name();
+        let number = file.to_str()?.strip_prefix(&beginning)?;
+        Pid::from_raw(
+            number
+                .parse()
+                .ok()
+                .filter(|number| *number <= PROCESSES_MAX)?,
+        )
+    };
+    let is_ours = |found: Metadata| {
+        let mode = found.mode() & 0o777;
+        found.is_file() && found.uid() == geteuid().as_raw() && mode == 0o600
+    };
+    for file in std::fs::read_dir(parent_of(path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if process_of(&file).is_some_and(is_gone) && file.metadata().is_ok_and(is_ours) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}
+
 impl Place {
     fn beside(path: &Path) -> Result<Place, Failure> {
         let failed = |error: io::Error| cannot_write(path, &error);
@@ -131,6 +174,7 @@ impl Place {
             let message = format!("{} is named for two outputs of one command", path.display());
             return Err(Failure::usage(message).hint("give each a file of its own"));
         }
+        remove_leftovers(path, &name.to_string_lossy());
         // A leftover of a killed process that had our process id. A file that is there afterwards
         // is ours.
         let _ = std::fs::remove_file(&beside);
@@ -145,7 +189,7 @@ impl Place {
         })
     }
 
-    fn finish(self, is_marked: bool) -> io::Result<()> {
+    fn finish(self, content: Content) -> io::Result<()> {
         let Place {
             out,
             beside,
@@ -153,10 +197,15 @@ impl Place {
             replaced,
         } = self;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        if is_marked {
-            own_files::mark(&file);
+        match (content, replaced) {
+            (Content::Data, replaced) => {
+                own_files::mark(&file);
+                file_modes::open_as_user_wants(&file, replaced)?;
+            }
+            (Content::Secret, Some(replaced)) => file.set_permissions(replaced)?,
+            // It was made for its owner alone.
+            (Content::Secret, None) => {}
         }
-        file_modes::open_as_user_wants(&file, replaced)?;
         file.sync_all()?;
         put_in_place(beside.path(), &path)?;
         beside.keep();

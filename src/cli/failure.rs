@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use crate::app::error::in_full;
@@ -22,6 +21,7 @@ use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::event_log::LogError;
 use crate::files::held::named;
+use crate::files::process::has_file_limit;
 use crate::reports::error::ReportError;
 use crate::state::{LiveFile, StateError, set_aside};
 use crate::store::{StoreError, is_full_disk, is_out_of_memory};
@@ -107,6 +107,23 @@ impl Failure {
         self
     }
 
+    /// Adds the options of the command by which it needs less memory, if that is the cause.
+    #[must_use]
+    pub(super) fn hint_of_memory(self, options: &str) -> Failure {
+        if self.code == OUT_OF_MEMORY {
+            self.hint(format!("or ask for fewer rows at a time, with {options}"))
+        } else {
+            self
+        }
+    }
+
+    /// Of a command that does not append to the log of a store, so that nothing has to be recovered.
+    #[must_use]
+    pub(super) fn without_recovery(mut self) -> Failure {
+        self.hints.retain(|hint| hint != RECOVERS);
+        self
+    }
+
     /// The system denies `path` to this account.
     #[must_use]
     fn denied(self, path: &Path) -> Failure {
@@ -144,9 +161,11 @@ impl Failure {
     /// disk from a limit on files.
     #[must_use]
     fn hint_of_room(self) -> Failure {
-        match getrlimit(Resource::Fsize).current {
-            None => self.hint(MAKE_ROOM),
-            Some(_) => self.hint(MAKE_ROOM).hint(FILE_LIMIT),
+        let failure = self.hint(MAKE_ROOM);
+        if has_file_limit() {
+            failure.hint(FILE_LIMIT)
+        } else {
+            failure
         }
     }
 
@@ -254,10 +273,10 @@ impl From<LogError> for Failure {
                     .hint(format!("move {} out of the way and repeat the command", path.display()))
             }
             LogError::Io { path, source, .. } => Failure::new(Exit::Failure, "io", message)
-                .hint("no acknowledged event is lost; the next command recovers the log")
+                .hint(RECOVERS)
                 .hint_of_cause(&path, &source),
             LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
-                .hint("no acknowledged event is lost; the next command recovers the log"),
+                .hint(RECOVERS),
         }
     }
 }
@@ -265,7 +284,7 @@ impl From<LogError> for Failure {
 /// The failure of DuckDB for lack of memory or disk, with its hint.
 fn of_tables(source: &duckdb::Error, code: &str, message: String) -> Failure {
     if is_out_of_memory(source) {
-        return Failure::new(Exit::Failure, "out_of_memory", message).hint(FEWER_ROWS);
+        return Failure::new(Exit::Failure, OUT_OF_MEMORY, message).hint(MORE_MEMORY);
     }
     let failure = Failure::new(Exit::Failure, code, message);
     if is_full_disk(source) {
@@ -304,11 +323,12 @@ impl From<StoreError> for Failure {
 const WAIT_LONGER: &str = "try again, or wait longer with --lock-wait 60s";
 const MOVE_AWAY: &str = "move the file or directory out of the way and repeat the command";
 const MAKE_ROOM: &str = "make room on its disk";
-const FEWER_ROWS: &str =
-    "nothing was changed; ask for fewer rows at a time, with --from, --to or --user";
+const OUT_OF_MEMORY: &str = "out_of_memory";
+const MORE_MEMORY: &str = "make room on the disk of the store, or use a machine with more memory: what the tables give fits into neither";
 const FILE_LIMIT: &str = "`ulimit -f` limits the size of a file here; raise it";
 const REBUILD_INDEX: &str =
     "`popug-cli consume tracker --rebuild` rebuilds the index from this log";
+const RECOVERS: &str = "no acknowledged event is lost; the next command recovers the log";
 const REPEAT: &str = "nothing is lost: repeat the command, and the file is rebuilt from the log";
 
 impl From<StateError> for Failure {

@@ -97,6 +97,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
     let environment = SystemEnvironment::read()?;
     let reporter = Reporter::new(&line.global);
     let output = Output::open(&line.global, line.command.nature())?;
+    let appends = line.command.appends();
     let outcome = line.command.run(&Invocation {
         global: &line.global,
         environment: &environment,
@@ -105,6 +106,13 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
         program: PROGRAM,
     });
     reporter.finish();
+    let outcome = outcome.map_err(|failure| {
+        if appends {
+            failure
+        } else {
+            failure.without_recovery()
+        }
+    });
     output.finish(outcome.map_err(Failure::settled))
 }
 

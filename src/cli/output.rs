@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::app::backup::is_backup;
-use crate::cli::destination::Destination;
+use crate::cli::destination::{Content, Destination};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::nature::Nature;
@@ -55,7 +55,7 @@ pub(super) struct Output {
     pub format: Format,
     file: RefCell<Option<Destination>>,
     has_written: Cell<bool>,
-    holds_secret: Cell<bool>,
+    content: Cell<Content>,
     changes: bool,
     deed: RefCell<Option<Deed>>,
 }
@@ -86,7 +86,7 @@ impl Output {
             format,
             file: RefCell::new(file),
             has_written: Cell::new(false),
-            holds_secret: Cell::new(false),
+            content: Cell::new(Content::Data),
             changes: nature.changes && !global.dry_run,
             deed: RefCell::new(None),
         })
@@ -114,9 +114,9 @@ impl Output {
         written.map_err(Failure::of_output)
     }
 
-    /// The answer contains a secret: its file must not be replaced unasked.
+    /// The answer contains a secret.
     pub(super) fn hold_secret(&self) {
-        self.holds_secret.set(true);
+        self.content.set(Content::Secret);
     }
 
     /// Keeps the deed of a command that changes something.
@@ -135,13 +135,13 @@ impl Output {
         let Output {
             file,
             has_written,
-            holds_secret,
+            content,
             deed,
             ..
         } = self;
         let finished = match file.into_inner() {
             Some(file) if has_written.get() => {
-                file.finish(!holds_secret.get()).map_err(Failure::of_output)
+                file.finish(content.get()).map_err(Failure::of_output)
             }
             _ => Ok(()),
         };

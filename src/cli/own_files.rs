@@ -4,6 +4,7 @@
 //! a file that another program has copied or changed later is not ours.
 
 use std::fs::{File, Metadata};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -11,9 +12,12 @@ use rustix::fs::XattrFlags;
 use rustix::io::Errno;
 
 use crate::cli::failure::Failure;
+use crate::credentials::secret::without_tokens;
 
 const MARK: &str = "user.popug-cli";
 const MARK_BYTES_MAX: usize = 64;
+/// More than a token and the columns before it.
+const BEGINNING_BYTES: u64 = 4096;
 
 /// Marks a file as written by this program, after all of it is written. A file system without
 /// extended attributes keeps no mark.
@@ -46,11 +50,24 @@ pub(super) fn check_replaceable(path: &Path, force: bool) -> Result<(), Failure>
 }
 
 pub(super) fn not_own(path: &Path) -> Failure {
-    let message = format!(
-        "{} is there already and was not written by popug-cli",
-        path.display()
-    );
+    let reason = if holds_token(path) {
+        "holds a token, which may be in use"
+    } else if rustix::fs::getxattr(path, MARK, &mut [0; MARK_BYTES_MAX][..]).is_ok() {
+        "was changed by another program since popug-cli wrote it"
+    } else {
+        "was not written by popug-cli"
+    };
+    let message = format!("{} is there already and {reason}", path.display());
     Failure::usage(message).hint("use another name, or replace this file with --force")
+}
+
+fn holds_token(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(BEGINNING_BYTES).read_to_end(&mut beginning));
+    // A table of Markdown has the signs of a token behind backslashes.
+    let text = String::from_utf8_lossy(&beginning).replace('\\', "");
+    read.is_ok() && without_tokens(&text) != text
 }
 
 /// Whether the file may be replaced unasked: it is missing, empty or ours. `is_known` decides where the file system

@@ -1,6 +1,7 @@
 //! Warnings, notes and progress, on stderr.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ pub(super) struct Reporter {
     style: Shown,
     bar: RefCell<Option<(String, ProgressBar)>>,
     last_line: Cell<Option<Instant>>,
+    warned: RefCell<BTreeSet<String>>,
 }
 
 /// A line of `--progress json`.
@@ -54,6 +56,7 @@ impl Reporter {
             style,
             bar: RefCell::new(None),
             last_line: Cell::new(None),
+            warned: RefCell::default(),
         }
     }
 
@@ -151,8 +154,11 @@ impl Reporter {
 }
 
 impl Notices for Reporter {
+    /// Each warning is printed once, although consumers meet the same obstacle one after the other.
     fn warn(&self, message: &str) {
-        self.line(&format!("warning: {message}"));
+        if self.warned.borrow_mut().insert(message.to_owned()) {
+            self.line(&format!("warning: {message}"));
+        }
     }
 
     fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence) {

@@ -1,15 +1,19 @@
-//! SIGINT and SIGTERM for commands that look at them between two pieces of work; SIGXFSZ is
+//! SIGINT, SIGTERM and SIGHUP for commands that look at them between two pieces of work; SIGXFSZ is
 //! ignored.
 //!
-//! What must hold: when no command listens any more, SIGINT and SIGTERM end the process as they do
-//! by default.
+//! SIGHUP (the terminal was closed, the connection was lost) counts as SIGTERM, unless the process
+//! ignores it, as under `nohup`. SIGQUIT keeps its default effect: it is asked for to see what the
+//! process has left.
+//!
+//! What must hold: when no command listens any more, the signals end the process as they do by
+//! default.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag::{register, register_conditional_default};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -80,9 +84,11 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 fn watch() -> io::Result<()> {
     static WATCHED: OnceLock<bool> = OnceLock::new();
     let is_watched = *WATCHED.get_or_init(|| {
-        let ignored = Ignored::now();
-        let Ok(ears) = Ears::open() else { return false };
-        let watch = move || ears.hear(|signal| deliver(signal, &ignored));
+        let ignored = Ignored::at_start();
+        let Ok(ears) = Ears::open(ignored) else {
+            return false;
+        };
+        let watch = move || ears.hear(|signal| deliver(signal, ignored));
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(watch)
@@ -100,7 +106,7 @@ fn deliver(signal: Signal, ignored: &Ignored) {
     if waiting.listeners > 0 {
         waiting.pending = Some(signal);
         CAME.notify_all();
-    } else if waiting.holds > 0 && !ignored.has(signal) {
+    } else if waiting.holds > 0 && !ignored.has(signal.number()) {
         let before_end = waiting.before_end;
         drop(waiting);
         if let Some(before_end) = before_end {
@@ -115,17 +121,18 @@ fn deliver(signal: Signal, ignored: &Ignored) {
 struct Ignored(u64);
 
 impl Ignored {
-    fn now() -> Ignored {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        Ignored(
-            mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-                .unwrap_or(0),
-        )
+    fn at_start() -> &'static Ignored {
+        static AT_START: OnceLock<Ignored> = OnceLock::new();
+        AT_START.get_or_init(|| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+            let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            Ignored(mask.unwrap_or(0))
+        })
     }
 
-    const fn has(&self, signal: Signal) -> bool {
-        self.0 & (1 << (signal.number() - 1)) != 0
+    const fn has(&self, number: i32) -> bool {
+        self.0 & (1 << (number - 1)) != 0
     }
 }
 
@@ -134,22 +141,24 @@ struct Ears {
     runtime: Runtime,
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Absent if the process ignores it: a handler would end that.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Ears {
-    fn open() -> io::Result<Ears> {
+    fn open(ignored: &Ignored) -> io::Result<Ears> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (interrupt, terminate) = {
-            let _inside = runtime.enter();
-            (
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-            )
-        };
+        let inside = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        let hang_up = (!ignored.has(SIGHUP)).then(|| signal(SignalKind::hangup()));
+        let hang_up = hang_up.transpose()?;
+        drop(inside);
         Ok(Ears {
             runtime,
             interrupt,
             terminate,
+            hang_up,
         })
     }
 
@@ -159,6 +168,7 @@ impl Ears {
             runtime,
             mut interrupt,
             mut terminate,
+            mut hang_up,
         } = self;
         loop {
             pass_on(runtime.block_on(async {
@@ -166,9 +176,18 @@ impl Ears {
                     biased;
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
+                    () = heard(hang_up.as_mut()) => Signal::Terminate,
                 }
             }));
         }
+    }
+}
+
+/// Waits for a signal; for ever if there is none to wait for.
+async fn heard(signal: Option<&mut tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -245,8 +264,10 @@ fn unheard() -> io::Result<Arc<AtomicBool>> {
     if let Some(unheard) = UNHEARD.get() {
         return Ok(Arc::clone(unheard));
     }
+    let is_hang_up_ignored = Ignored::at_start().has(SIGHUP);
     let unheard = Arc::clone(UNHEARD.get_or_init(Arc::default));
-    for signal in [SIGINT, SIGTERM] {
+    let hang_up = (!is_hang_up_ignored).then_some(SIGHUP);
+    for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
         register_conditional_default(signal, Arc::clone(&unheard))?;
     }
     Ok(unheard)

@@ -2,6 +2,7 @@
 //!
 //! - [`held`]: directories that are opened once and used through their descriptor.
 //! - [`lock`]: waiting for another process, and exclusive locks on files.
+//! - [`process`]: whether a process is gone, and the limits of this one.
 //! - [`regular_file`]: files that are checked before they are opened.
 //! - [`replace`]: files that are written beside their place and renamed into it.
 //!
@@ -11,6 +12,8 @@
 #[cfg(feature = "cli")]
 pub(crate) mod held;
 pub(crate) mod lock;
+#[cfg(feature = "cli")]
+pub(crate) mod process;
 pub(crate) mod regular_file;
 #[cfg(feature = "cli")]
 pub(crate) mod replace;

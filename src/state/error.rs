@@ -8,6 +8,7 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::domain::id::Sequence;
 use crate::event_log::LogError;
+use crate::files::process::has_file_limit;
 use crate::state::damage;
 use crate::state::place::LiveFile;
 
@@ -142,6 +143,9 @@ impl StateError {
             _ => false,
         };
         match (self.is_full_disk(), is_read_only) {
+            (true, _) if has_file_limit() => {
+                Some("is full, or `ulimit -f` limits the size of a file")
+            }
             (true, _) => Some("is full"),
             (false, true) => Some("cannot be written"),
             (false, false) => None,

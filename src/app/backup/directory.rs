@@ -146,7 +146,8 @@ impl BackupDirectory {
     }
 
     /// # Errors
-    /// [`BackupError::Missing`]; [`BackupError::IsExport`]; [`BackupError::Damaged`] if it cannot be read.
+    /// [`BackupError::Missing`]; [`BackupError::IsExport`]; [`BackupError::Foreign`];
+    /// [`BackupError::Damaged`] if it cannot be read.
     pub fn manifest(&self) -> Result<Manifest, AppError> {
         let path = self.path(MANIFEST);
         let bytes = self.manifest_bytes()?.ok_or_else(|| BackupError::Missing {
@@ -159,11 +160,25 @@ impl BackupDirectory {
             }
             .into());
         }
+        if !is_of_backup(&value) && !self.has_other_part() {
+            return Err(BackupError::Foreign {
+                path: self.root.clone(),
+            }
+            .into());
+        }
         let format = value["format"].as_u64().and_then(|n| u32::try_from(n).ok());
         if let Some(format) = format.filter(|format| *format > FORMAT) {
             return Err(BackupError::TooNew { path, format }.into());
         }
         serde_json::from_slice(&bytes).map_err(|error| self.damaged(MANIFEST, error.to_string()))
+    }
+
+    /// Whether a file of a backup besides the manifest is there: its lock or a segment.
+    fn has_other_part(&self) -> bool {
+        let names = |path| std::fs::read_dir(path).into_iter().flatten().flatten();
+        let is_segment = |name: &str| segment::first_sequence(name).is_some();
+        self.path(LOCK).is_file()
+            || names(self.path("log")).any(|file| file.file_name().to_str().is_some_and(is_segment))
     }
 
     /// Whether the file of the manifest's name is another one, such as that of an export.

@@ -12,6 +12,9 @@ pub enum BackupError {
     /// The manifest is that of `export --dir`.
     #[error("{} holds exported reports and no backup", path.display())]
     IsExport { path: PathBuf },
+    /// `manifest.json` is not that of a backup, and nothing else of a backup is there.
+    #[error("there is no backup in {}: its manifest.json belongs to something else", path.display())]
+    Foreign { path: PathBuf },
     /// The manifest and the files differ.
     #[error("the backup is damaged: {}: {what}", path.display())]
     Damaged { path: PathBuf, what: String },

@@ -166,6 +166,9 @@ fn former_of(
     let former = match directory.manifest() {
         Ok(manifest) => manifest,
         Err(AppError::Backup(BackupError::Missing { .. })) => return Ok(None),
+        Err(AppError::Backup(BackupError::Foreign { path })) => {
+            return Err(BackupError::NotEmpty { path }.into());
+        }
         Err(error) => return Err(error),
     };
     directory.extent(&former)?;

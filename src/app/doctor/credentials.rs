@@ -4,14 +4,17 @@
 use std::io::ErrorKind;
 
 use crate::app::App;
-use crate::app::doctor::{Check, OWN_FILES, counted};
+use crate::app::doctor::files::hint_of_denied;
+use crate::app::doctor::{Check, counted};
 use crate::app::error::in_full;
 use crate::credentials::{AuthDir, CredentialError, Sessions, TokenKind, TokenRecord, TokenState};
 use crate::domain::id::CompanyId;
 use crate::domain::time::EventTime;
+use crate::store::StoreDirectory;
 
 /// If a program's token ends sooner than this, a new one should be issued.
 const SOON_MICROS: i64 = 14 * 24 * 60 * 60 * 1_000_000;
+const SESSION: &str = "`ls -ld` shows its owner and mode; remove it and log in again, or name a directory of your own in XDG_STATE_HOME";
 const REMEDY: &str = "bring auth/ back from a backup made with --with-secrets";
 
 pub(super) fn checks(
@@ -25,24 +28,24 @@ pub(super) fn checks(
         AuthDir::open(app.directory.place(), id).map(|auth| auth.with_lock_wait(app.lock_wait));
     let mut checks = match auth {
         Ok(auth) => [
-            faults(&auth),
+            faults(&auth, &app.directory),
             vec![tokens(&auth, app.environment.system_now())],
         ]
         .concat(),
-        Err(error) => vec![fault("credentials", &error)],
+        Err(error) => vec![fault(&error, &app.directory)],
     };
     checks.extend(company.map(|company| session(&sessions(company))));
     checks
 }
 
-fn fault(name: &'static str, error: &CredentialError) -> Check {
-    Check::problem(name, in_full(error), remedy(error))
+fn fault(error: &CredentialError, store: &StoreDirectory) -> Check {
+    Check::problem("credentials", in_full(error), remedy(error, store))
 }
 
-fn remedy(error: &CredentialError) -> String {
+fn remedy(error: &CredentialError, store: &StoreDirectory) -> String {
     match error {
         CredentialError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-            OWN_FILES.to_owned()
+            hint_of_denied(store)
         }
         CredentialError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
             "mount its disk for writing; reports and lists still work".to_owned()
@@ -51,7 +54,7 @@ fn remedy(error: &CredentialError) -> String {
     }
 }
 
-fn faults(auth: &AuthDir) -> Vec<Check> {
+fn faults(auth: &AuthDir, store: &StoreDirectory) -> Vec<Check> {
     let faults = auth.faults();
     if faults.is_empty() {
         return vec![Check::ok(
@@ -59,10 +62,7 @@ fn faults(auth: &AuthDir) -> Vec<Check> {
             "passwords and tokens can be read, by their owner alone",
         )];
     }
-    faults
-        .iter()
-        .map(|error| fault("credentials", error))
-        .collect()
+    faults.iter().map(|error| fault(error, store)).collect()
 }
 
 /// Checks tokens for programs; sessions end every day.
@@ -109,7 +109,10 @@ fn session(sessions: &Sessions) -> Check {
     match sessions.load() {
         Ok(Some(_)) => Check::ok("session", "there is one, for its owner alone"),
         Ok(None) => Check::ok("session", "there is none for this account"),
-        Err(error) => fault("session", &error),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_else(|| SESSION.to_owned());
+            Check::problem("session", in_full(&error), hint)
+        }
     }
 }
 
@@ -120,12 +123,12 @@ mod tests {
     #[test]
     fn what_may_not_be_read_needs_no_backup() {
         let fault = |kind: ErrorKind| {
-            let path = "auth/passwords.json".into();
-            remedy(&CredentialError::Io {
+            let error = CredentialError::Io {
                 action: "read",
-                path,
+                path: "auth/passwords.json".into(),
                 source: kind.into(),
-            })
+            };
+            remedy(&error, &StoreDirectory::new("/nowhere"))
         };
         assert!(fault(ErrorKind::PermissionDenied).contains("chmod"));
         assert!(fault(ErrorKind::Other).contains("backup"));

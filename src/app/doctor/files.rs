@@ -9,12 +9,12 @@ use std::time::Duration;
 use rustix::fs::{Access, access};
 use rustix::process::Pid;
 
-use crate::app::doctor::locks::is_gone;
 use crate::app::doctor::{Check, counted};
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::event_log::segment;
 use crate::event_log::storage::Disk;
 use crate::files::held::shell_word;
+use crate::files::process::is_gone;
 use crate::files::regular_file;
 use crate::store::connecting::SPILL;
 use crate::store::write_ahead::WRITE_AHEAD;
@@ -178,6 +178,16 @@ pub(super) fn disk(directory: &StoreDirectory) -> Check {
             Check::problem(NAME, detail, mode_hint(directory, "u+rwX", [&*path]))
         }
     }
+}
+
+/// The hint for a file of the store that this account may not read: owners or modes are wrong.
+pub(super) fn hint_of_denied(directory: &StoreDirectory) -> String {
+    let found = everything(directory.place());
+    mode_hint(
+        directory,
+        "u+rwX",
+        found.iter().map(|(path, _)| path.as_path()),
+    )
 }
 
 /// The command that sets the modes of these files. Only their owner and root can run it.

@@ -8,6 +8,7 @@ use crate::app::doctor::Check;
 use crate::app::error::in_full;
 use crate::consumers::process_lock::holder_of;
 use crate::domain::event::Consumer;
+use crate::files::process::is_gone;
 
 const HELD: &str =
     "find who has the file open (`fuser -v FILE`): a lock ends with the process that holds it";
@@ -60,12 +61,6 @@ fn held(name: &'static str, holder: &str) -> Check {
 fn process_of(holder: &str) -> Option<rustix::process::Pid> {
     let number = holder.strip_prefix("process ")?.split(':').next()?;
     rustix::process::Pid::from_raw(number.parse().ok()?)
-}
-
-/// Whether no such process exists. The process of another account exists, although it may not be
-/// signalled.
-pub(super) fn is_gone(process: rustix::process::Pid) -> bool {
-    rustix::process::test_kill_process(process) == Err(rustix::io::Errno::SRCH)
 }
 
 #[cfg(test)]

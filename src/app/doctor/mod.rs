@@ -19,10 +19,6 @@ use crate::domain::company::Company;
 use crate::domain::id::{CompanyId, Sequence};
 use crate::files::held::named;
 
-/// The hint for a file that exists and that this account may not read.
-const OWN_FILES: &str =
-    "it is there, but may not be read: `chmod -R u+rwX STORE` by its owner sets that right";
-
 /// The result of a check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Health {

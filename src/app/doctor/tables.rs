@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::doctor::files::hint_of_denied;
 use crate::app::doctor::stops::{Ahead, hint, index_ahead, stop_of};
-use crate::app::doctor::{Check, OWN_FILES, counted};
+use crate::app::doctor::{Check, counted};
 use crate::app::error::in_full;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
@@ -19,7 +20,7 @@ use crate::domain::id::Sequence;
 use crate::event_log::head::FORMAT;
 use crate::state::{Checkpoint, Resolution, StateError, StateIndex, sqlite_version};
 use crate::store::connecting::duckdb_version;
-use crate::store::{Database, StoreError, Tables};
+use crate::store::{Database, StoreDirectory, StoreError, Tables};
 
 /// A consumer with a longer lag probably has no cron job.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
@@ -31,9 +32,9 @@ struct Unreadable {
 }
 
 impl Unreadable {
-    fn because(consumer: Consumer, error: &AppError) -> Unreadable {
+    fn because(consumer: Consumer, error: &AppError, store: &StoreDirectory) -> Unreadable {
         let hint = if is_forbidden(error) {
-            OWN_FILES.to_owned()
+            hint_of_denied(store)
         } else {
             format!(
                 "`popug-cli consume {} --rebuild` rebuilds the tables from the log",
@@ -198,7 +199,8 @@ impl TableChecks<'_> {
                 );
             }
             Err(error) => {
-                let Unreadable { detail, hint } = Unreadable::because(consumer, &error);
+                let Unreadable { detail, hint } =
+                    Unreadable::because(consumer, &error, &self.app.directory);
                 return Check::problem(name, detail, hint);
             }
         };
@@ -350,6 +352,7 @@ mod tests {
     fn a_file_that_may_not_be_read_is_no_damaged_one() {
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         let path = PathBuf::from("accounting.duckdb");
+        let store = StoreDirectory::new("/nowhere");
         let of_duckdb = AppError::Store(StoreError::Io {
             action: "open",
             path: path.clone(),
@@ -360,7 +363,7 @@ mod tests {
             source: denied(),
         });
         for error in [of_duckdb, of_sqlite] {
-            let told = Unreadable::because(Consumer::Accounting, &error);
+            let told = Unreadable::because(Consumer::Accounting, &error, &store);
             assert!(
                 told.hint.contains("chmod") && !told.hint.contains("consume"),
                 "{}",
@@ -371,7 +374,7 @@ mod tests {
             path,
             reason: "torn".into(),
         });
-        let told = Unreadable::because(Consumer::Accounting, &damaged);
+        let told = Unreadable::because(Consumer::Accounting, &damaged, &store);
         assert!(
             told.hint.contains("popug-cli consume accounting --rebuild"),
             "{}",

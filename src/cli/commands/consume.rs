@@ -30,7 +30,7 @@ pub(crate) struct Consume {
     /// tracker, accounting, analytics or notifier; by default all of them
     #[arg(value_parser = Named::new(parse_consumer, Consumer::ALL.map(Consumer::name)), hide_possible_values = true)]
     consumers: Vec<Consumer>,
-    /// Continue with new events until SIGINT or SIGTERM
+    /// Continue with new events until SIGINT, SIGTERM or SIGHUP
     #[arg(long)]
     follow: bool,
     /// Rebuild the tables from the first event beside the live ones

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use crate::app::reports::Request;
-use crate::cli::destination::Destination;
+use crate::cli::destination::{Content, Destination};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::one_of;
 use crate::cli::invocation::{Invocation, OpenStore};
@@ -246,5 +246,5 @@ fn replace(
 ) -> Result<(), Failure> {
     let mut file = Destination::at(path)?;
     file.write(write)?;
-    file.finish(true)
+    file.finish(Content::Data)
 }

@@ -11,7 +11,7 @@ use crate::app::import::{
     BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, Importer, OnError, Reading,
 };
 use crate::cli::answer::Answer;
-use crate::cli::destination::Destination;
+use crate::cli::destination::{Content, Destination};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::own_files;
@@ -145,7 +145,7 @@ impl Source {
             )?;
             Ok(())
         })?;
-        if let Err(failure) = file.finish(true) {
+        if let Err(failure) = file.finish(Content::Data) {
             tell_rejected(invocation, &summary);
             invocation.remember(&in_words(&summary), None);
             return Err(failure.of_output());

@@ -125,6 +125,15 @@ impl Command {
         }
     }
 
+    /// Whether a failed write may leave an unfinished end in the log of a store.
+    pub(super) const fn appends(&self) -> bool {
+        let makes_new_files = matches!(
+            self,
+            Command::Init(_) | Command::Backup(_) | Command::Restore(_)
+        );
+        self.nature().changes && !makes_new_files
+    }
+
     /// Carries the command out.
     ///
     /// # Errors

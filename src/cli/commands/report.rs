@@ -71,6 +71,16 @@ fn parse_name(text: &str) -> Result<ReportName, String> {
 
 impl ReportArgs {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let narrowing = if self.name.takes_user() {
+            "--from, --to or --user"
+        } else {
+            "--from and --to"
+        };
+        self.show(invocation)
+            .map_err(|failure| failure.hint_of_memory(narrowing))
+    }
+
+    fn show(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let asked = self
             .user
@@ -122,5 +132,31 @@ fn balances(report: &Report) -> bool {
     match (report.name, total("debit"), total("credit")) {
         ("trial-balance", Some(Value::Money(debit)), Some(Value::Money(credit))) => debit == credit,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reports::error::ReportError;
+
+    #[test]
+    fn a_result_that_fits_nowhere_names_the_options_of_a_report() {
+        let tables = duckdb::Connection::open_in_memory().unwrap();
+        tables
+            .execute_batch("SET memory_limit = '1MB'; SET temp_directory = ''")
+            .unwrap();
+        let error = tables
+            .execute_batch("CREATE TABLE t AS SELECT range::TEXT AS n FROM range(3000000)")
+            .unwrap_err();
+        let failure = Failure::from(ReportError::Tables(error));
+        assert_eq!(
+            (failure.code.as_str(), failure.hints.len()),
+            ("out_of_memory", 1)
+        );
+        let hints = failure.hint_of_memory("--from and --to").hints;
+        assert!(hints[1].ends_with("with --from and --to"), "{hints:?}");
+        let other = Failure::usage("x").hint_of_memory("--from and --to");
+        assert!(other.hints.is_empty());
     }
 }

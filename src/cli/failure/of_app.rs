@@ -12,7 +12,7 @@ impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Failure {
         let message = in_full(&error);
         match error {
-            BackupError::Missing { .. } => {
+            BackupError::Missing { .. } | BackupError::Foreign { .. } => {
                 Failure::new(Exit::NotFound, "no_backup", message).hint("`popug-cli backup DIR` makes one")
             }
             BackupError::IsExport { .. } => Failure::new(Exit::Usage, "is_export", message)

@@ -171,6 +171,11 @@ fn files_that_root_left_in_a_store_are_named_with_the_way_to_give_them_back() {
             world.store().display()
         );
         assert!(output.stderr.contains(&hint), "{part}: {}", output.stderr);
+        let doctor = run_as(DAEMON, world.call("ada", &["doctor"])).expect(7, Any, Any);
+        let give_back = format!("chown -R -h 1 '{}'", world.store().display());
+        for line in doctor.stdout.lines().filter(|line| line.contains("chmod")) {
+            assert!(line.contains(&give_back), "{part}: {line}");
+        }
         chown(&path, Some(DAEMON), Some(DAEMON)).expect("given back");
         run_as(DAEMON, world.call("ada", words)).expect(0, Any, Any);
     }

@@ -1,6 +1,7 @@
 //! The modes of the files that the program writes, with any umask.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -161,6 +162,24 @@ fn a_file_that_the_user_named_follows_the_umask_and_a_replaced_file_keeps_its_mo
         (0o755, 0o644)
     );
     assert_eq!(mode(dir.parent().expect("a parent")), 0o755);
+}
+
+#[test]
+fn a_new_file_with_a_token_is_its_owners_alone_and_is_not_replaced_unasked() {
+    let world = World::new();
+    for name in ["token.json", "token.csv", "token.md"] {
+        let file = world.home().join(name);
+        let issue = || {
+            let call = world.call("ada", &["token", "issue", "cron", "--out"]);
+            call.arg(&file).under_umask("022")
+        };
+        issue().expect(0, Nothing, Nothing);
+        assert_eq!(mode(&file), 0o600, "{name}");
+        issue().expect(2, Nothing, Has("is there already and holds a token"));
+        std::fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("changed");
+        issue().arg("--force").expect(0, Nothing, Nothing);
+        assert_eq!(mode(&file), 0o640, "{name}");
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn one_seed_on_one_day_is_one_company() {
 }
 
 /// The suite itself may have been started with interrupts ignored.
-const HEARING: [&str; 2] = ["env", "--default-signal=INT"];
+const HEARING: [&str; 2] = ["env", "--default-signal=INT,HUP"];
 
 fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
@@ -82,7 +82,7 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
     let world = World::empty();
     let temporary = world.home().join("tmp");
     std::fs::create_dir(&temporary).expect("created");
-    for (signal, number) in [("INT", 2), ("TERM", 15)] {
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 15)] {
         let demo = world
             .anonymous(&["demo", "--days", "3000"])
             .env("TMPDIR", &temporary);
@@ -97,18 +97,21 @@ fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
         );
         assert!(is_empty(&temporary), "{signal}");
     }
-    // The background jobs of a script ignore an interrupt that is typed at its terminal.
-    let ignoring = ["/bin/sh", "-c", "trap '' INT && exec \"$0\" \"$@\""];
-    let demo = world
-        .anonymous(&["demo", "--days", "2"])
-        .env("TMPDIR", &temporary)
-        .through(&ignoring)
-        .spawn();
-    wait_for(|| !is_empty(&temporary));
-    demo.signal("INT");
-    assert!(demo.output().status.success() && !is_empty(&temporary));
-    std::fs::remove_dir_all(&temporary).expect("removed");
-    std::fs::create_dir(&temporary).expect("created");
+    // The background jobs of a script ignore an interrupt that is typed at its terminal, and those
+    // of `nohup` that it was closed.
+    let ignoring = ["/bin/sh", "-c", "trap '' INT HUP && exec \"$0\" \"$@\""];
+    for signal in ["INT", "HUP"] {
+        let demo = world
+            .anonymous(&["demo", "--days", "2"])
+            .env("TMPDIR", &temporary)
+            .through(&ignoring)
+            .spawn();
+        wait_for(|| !is_empty(&temporary));
+        demo.signal(signal);
+        assert!(demo.output().status.success() && !is_empty(&temporary));
+        std::fs::remove_dir_all(&temporary).expect("removed");
+        std::fs::create_dir(&temporary).expect("created");
+    }
     let demo = world
         .anonymous(&["demo", "--days", "3000", "--dir", "named"])
         .through(&HEARING)

@@ -51,6 +51,7 @@ fn an_interrupted_follower_ends_with_130_and_everything_in_place() {
 #[test]
 fn a_terminated_follower_ends_with_143_and_everything_in_place() {
     follows_until("TERM", 143);
+    follows_until("HUP", 143);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn people_are_imported_from_what_excel_saves() {
         ),
         (
             format!("sep=;\r\n{}", semicolons("sep")).into_bytes(),
-            "read as UTF-8, separated by `;`\n",
+            "read as UTF-8, separated by `;` as its first line says\n",
         ),
         (
             semicolons("mac").replace("\r\n", "\r").into_bytes(),

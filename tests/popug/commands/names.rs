@@ -108,6 +108,11 @@ fn no_store_is_made_below_a_directory_with_a_question_mark_in_its_name() {
             .stdin(PASSWORD);
         init.env("POPUG_STORE", world.home().join(name))
             .expect(1, Nothing, Has(said));
+        let first = name.split('/').next().expect("a part");
+        assert!(
+            !world.home().join(first).exists(),
+            "an empty directory stays"
+        );
         let world = World::new();
         let copy = world.home().join("copy");
         world

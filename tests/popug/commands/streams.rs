@@ -1,6 +1,8 @@
 //! Pipes, formats, locales and environments, as shells and cron jobs need them.
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -187,6 +189,39 @@ fn a_text_goes_into_a_file_whose_extension_fits_it() {
     let file = |name: &str| world.call("ada", &schema).arg(world.home().join(name));
     file("envelope.json").expect(0, Nothing, Nothing);
     file("envelope.csv").expect(2, Nothing, Has("use .json"));
+}
+
+#[test]
+fn a_written_file_takes_what_killed_processes_left_beside_it_away_and_nothing_else() {
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let mut ended = Child::start(&mut std::process::Command::new("true"));
+    let gone = ended.id();
+    assert!(ended.wait().success());
+    let alive = std::process::id();
+    let make = |name: String, mode: u32| {
+        let path = world.home().join(name);
+        std::fs::write(&path, "x").expect("written");
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("changed");
+        path
+    };
+    let leftovers = [
+        make(format!(".balances.csv.{gone}"), 0o600),
+        make(format!(".entries.csv.{gone}"), 0o600),
+    ];
+    let others = [
+        make(format!(".balances.csv.{alive}"), 0o600),
+        make(format!(".balances.csv.{gone}.old"), 0o600),
+        make(format!(".mine.csv.{gone}"), 0o600),
+        make(format!(".statement.csv.{gone}"), 0o644),
+        make(".tasks.csv.20261122".to_owned(), 0o600),
+    ];
+    world
+        .call("ada", &["export", "--dir"])
+        .arg(world.home())
+        .expect(0, Nothing, Any);
+    assert!(leftovers.iter().all(|path| !path.exists()));
+    assert!(others.iter().all(|path| path.exists()));
 }
 
 #[test]

@@ -74,7 +74,25 @@ fn an_export_is_repeated_every_night_in_any_format_and_is_no_backup() {
     let said = "out holds exported reports and no backup";
     world.anonymous(&restored).expect(2, Nothing, Has(said));
     assert_eq!(hidden(&dir), Vec::<String>::new());
+    let other = world.home().join("other");
+    std::fs::create_dir(&other).expect("made");
+    for manifest in ["", "{}", "[1]", "{\"name\":\"a page\",\"icons\":[]}"] {
+        std::fs::write(other.join("manifest.json"), manifest).expect("written");
+        let restored = world.anonymous(&["restore", "other", "-C", "new"]);
+        restored.expect(
+            3,
+            Nothing,
+            Has("there is no backup in other: its manifest.json"),
+        );
+        world.refused("cron", &["backup", "other"], 4, "not_empty");
+    }
     world.does("cron", &["backup", "copy"]);
+    let manifest = world.home().join("copy/manifest.json");
+    let former = std::fs::read(&manifest).expect("a manifest");
+    std::fs::write(&manifest, "").expect("emptied");
+    let restored = world.anonymous(&["restore", "copy", "-C", "new"]);
+    restored.expect(12, Nothing, Has("the backup is damaged"));
+    std::fs::write(&manifest, former).expect("written");
     std::fs::remove_file(world.home().join("copy/backup.lock")).expect("removed");
     world
         .call("ada", &["export", "--dir", "copy"])
@@ -285,6 +303,10 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
         ("data.parquet", "PAR1 of somebody"),
     ];
     for (name, content) in foreign {
+        let reason = match name {
+            "token.csv" => "holds a token, which may be in use",
+            _ => "was not written by popug-cli",
+        };
         let path = world.home().join(name);
         std::fs::write(&path, content).expect("written");
         let out = ["--out", name, "-o", "csv"];
@@ -297,11 +319,7 @@ fn a_file_that_somebody_else_wrote_is_replaced_only_by_force() {
                 world
                     .call("ada", &[words, &out].concat())
                     .expect(2, Nothing, Has("--force"));
-            assert!(
-                refused.stderr.contains("was not written by popug-cli"),
-                "{}",
-                refused.stderr
-            );
+            assert!(refused.stderr.contains(reason), "{}", refused.stderr);
         }
         let rejects = [
             "import",

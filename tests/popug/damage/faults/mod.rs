@@ -5,6 +5,7 @@
 
 mod room;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -163,6 +164,17 @@ fn a_limit_on_the_size_of_files_is_told_like_a_full_disk_and_nothing_half_writte
                 .call("ada", words)
                 .through(&["bash", "-c", &script])
                 .run();
+            let warnings: Vec<_> = output
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("warning: "))
+                .collect();
+            let different: BTreeSet<_> = warnings.iter().collect();
+            assert_eq!(different.len(), warnings.len(), "{}", output.stderr);
+            let in_memory = warnings.iter().filter(|line| line.contains("into memory"));
+            assert!(in_memory.clone().all(|line| line.contains("`ulimit -f`")));
+            let is_recovered = output.stderr.contains("the next command recovers the log");
+            assert!(!is_recovered || words == add || words[0] == "consume" || words[0] == "close");
             match output.status {
                 0 if words == add => done.push(key.clone()),
                 0 => {}
