@@ -154,3 +154,20 @@ fn parquet_has_real_types() {
     assert_eq!(types, expected);
     assert_eq!(read.height(), sample().table.height());
 }
+
+#[test]
+fn no_amount_is_broken_on_a_terminal_without_room() {
+    for width in [24, 30, 40, 50, 60] {
+        let shown = rendered(Format::Table, Some(width));
+        let (grid, told) = shown.split_once("login: ").unwrap();
+        for line in grid.lines() {
+            let line = textwrap::core::display_width(line);
+            assert!(line <= usize::from(width), "{width}: {shown}");
+        }
+        assert!(
+            grid.contains("2026-11-22 ") && grid.contains(" -11.95 "),
+            "{shown}"
+        );
+        assert!(told.contains("too narrow for: task_id, time"), "{shown}");
+    }
+}

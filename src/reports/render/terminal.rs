@@ -3,7 +3,7 @@
 //! A table that is wider than the terminal is narrowed in steps: ids are shortened, empty columns
 //! left out, long text cut; then ids and the less important columns are left out (and named under
 //! the table). As the last step cells wrap: between words, but never within an amount, a number or
-//! a time.
+//! a time; if that is too wide too, the columns after the first are left out one by one.
 
 use std::io::{self, Write};
 
@@ -245,6 +245,10 @@ fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
             < width
     };
     leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
+    // The first column names the row, the last ones are the results.
+    while shown.len() > 2 && !fits_wrapped(shown) {
+        left_out.push(shown.remove(1).name);
+    }
     left_out
 }
 
