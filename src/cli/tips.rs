@@ -83,14 +83,16 @@ fn behind_hyphens(definition: Command, words: &[OsString]) -> Option<String> {
 fn other_option(error: &Error, definition: Command) -> Option<String> {
     let typed = text_of(error, ContextKind::InvalidArg)?;
     let typed = typed.split('=').next()?;
-    let (_, name, option) = OTHER_OPTIONS
-        .iter()
-        .find(|(words, ..)| words.contains(&typed))?;
     let command = command_of(error, definition)?;
-    let has_it = command
-        .get_arguments()
-        .any(|arg| arg.get_long() == Some(*name));
-    has_it.then(|| format!("use `{option}`"))
+    let has = |name| {
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(name))
+    };
+    let (.., option) = OTHER_OPTIONS
+        .iter()
+        .find(|(words, name, _)| words.contains(&typed) && has(name))?;
+    Some(format!("use `{option}`"))
 }
 
 /// The tips of an error, as hints of ours.
@@ -284,13 +286,13 @@ mod tests {
                 "--reason TEXT",
             ),
             (&["user", "list", "--no-color"], "--color never"),
+            (&["task", "list", "--assignee", "x"], "--of LOGIN"),
         ] {
             let shown = text(words);
             assert!(shown.contains(&format!("tip: use `{tip}`\n")), "{shown}");
         }
         for words in [
             &["user", "show", "--login", "x"][..],
-            &["task", "list", "--assignee", "x"],
             &["task", "complete", "7", "--comment", "x"],
         ] {
             let shown = text(words);
