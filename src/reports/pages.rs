@@ -38,6 +38,10 @@ impl Pages {
         rows: usize,
         load: impl Fn(&Connection, &P) -> Result<Table, ReportError> + Clone + Send + Sync + 'static,
     ) -> Result<(Table, Pages), ReportError> {
+        if pages.len() > 1 {
+            // A second thread would take the core of the one that writes, and memory for each join.
+            connection.execute_batch("SET threads TO 1")?;
+        }
         let mut pages = pages.into_iter();
         let first = load(connection, &pages.next().unwrap_or_default())?;
         let rest = pages.map(|page| {
@@ -91,27 +95,14 @@ impl Pages {
         let database = self.database.as_ref().ok_or(ReportError::TablesClosed)?;
         thread::scope(|scope| {
             let (pages, read) = mpsc::sync_channel(0);
-            scope.spawn(move || self.read(database, |page| pages.send(page).is_ok()));
+            scope.spawn(move || {
+                let database = database.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut loaded = self.loads.iter().map(|load| load(database.connection()));
+                loaded.all(|page| pages.send(page).is_ok())
+            });
             write(first)?;
             read.into_iter().try_for_each(|page| write(&page?))
         })
-    }
-
-    /// Reads pages until `take` returns false. One thread of DuckDB does it: a second one would
-    /// take the core of the one that writes.
-    fn read(
-        &self,
-        database: &Mutex<Database>,
-        mut take: impl FnMut(Result<Table, ReportError>) -> bool,
-    ) {
-        let database = database.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = database.connection();
-        let is_set = connection.execute_batch("SET threads TO 1");
-        let mut pages = self.loads.iter().map(|load| load(connection));
-        match is_set {
-            Ok(()) => drop(pages.all(take)),
-            Err(error) => drop(take(Err(error.into()))),
-        }
     }
 }
 

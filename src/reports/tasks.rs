@@ -141,7 +141,8 @@ fn chosen(period: DateRange, zone: &Zone, user: Option<UserId>) -> String {
 }
 
 /// The present assignment has the highest sequence. The first completion counts; accounting stops
-/// at a second one.
+/// at a second one. Every table is narrowed to the tasks of the page before it is joined:
+/// DuckDB may keep either side of a join in memory.
 fn sql(Page(condition): &Page) -> String {
     let narrowed = "task_id IN (SELECT task_id FROM chosen)";
     format!(
@@ -160,6 +161,7 @@ fn sql(Page(condition): &Page) -> String {
             SELECT task_id, arg_max(title, sequence) AS title, arg_max(jira_id, sequence) AS jira_id,
                 arg_max(description, sequence) AS description
             FROM task_changes WHERE {narrowed} GROUP BY task_id),
+        priced AS (SELECT task_id, fee, reward FROM prices WHERE {narrowed}),
         charged AS (
             SELECT task_id, (-sum(amount))::BIGINT AS fees_charged
             FROM entries WHERE kind = 'fee' AND {narrowed} GROUP BY task_id)
@@ -174,7 +176,7 @@ fn sql(Page(condition): &Page) -> String {
             coalesce(f.fees_charged, 0)::BIGINT AS fees_charged,
             c.completed_at, coalesce(finisher.login, c.completed_by::VARCHAR) AS completed_by
         FROM chosen t
-        LEFT JOIN prices p USING (task_id) LEFT JOIN held h USING (task_id)
+        LEFT JOIN priced p USING (task_id) LEFT JOIN held h USING (task_id)
         LEFT JOIN finished c USING (task_id) LEFT JOIN charged f USING (task_id)
         LEFT JOIN changed x USING (task_id) LEFT JOIN dropped d USING (task_id)
         LEFT JOIN users creator ON creator.user_id = t.created_by

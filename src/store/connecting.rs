@@ -94,7 +94,7 @@ pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
     let made = || -> Result<Config, duckdb::Error> {
         Config::default()
             .threads(2)?
-            .max_memory("96MB")?
+            .max_memory("112MB")?
             .enable_autoload_extension(false)?
             .with("temp_directory", spill.to_string_lossy())
     };
