@@ -114,7 +114,11 @@ impl Books {
         let mut walk = self.walk(file, now);
         let mut bad = Vec::new();
         let mut unknown = Vec::new();
+        // A completion that may have been accepted lets every earlier row behind it be too late, and nothing after
+        // that is known.
+        let (mut perhaps_reached, mut is_lost) = (i64::MIN, false);
         for (place, row) in (0..).zip(&file.rows) {
+            is_lost |= row.at < perhaps_reached;
             let fate = if row.action == "close" {
                 walk.close(row, place, None)
             } else {
@@ -122,17 +126,18 @@ impl Books {
             };
             let line = FIRST_LINE + file.rows[..place].iter().map(height).sum::<u64>();
             match fate {
-                _ if row.action == "complete" && walk.is_drawn => unknown.push(line),
+                _ if is_lost => unknown.push(line),
+                _ if row.action == "complete" && walk.is_drawn => {
+                    unknown.push(line);
+                    perhaps_reached = perhaps_reached.max(row.at);
+                }
                 Fate::Bad => bad.push(line),
                 Fate::Lines(lines, _) => lines.iter().for_each(|line| walk.ahead.follow(line)),
                 Fate::Passed => {}
             }
         }
-        let told: Vec<u64> = told
-            .iter()
-            .copied()
-            .filter(|line| !unknown.contains(line))
-            .collect();
+        let is_known = |line: &u64| !unknown.contains(line);
+        let told: Vec<u64> = told.iter().copied().filter(is_known).collect();
         same("bad rows", &told, &bad)
     }
 
@@ -300,7 +305,7 @@ impl Walk<'_> {
         if !self.is_in_time(row) || !actor.active {
             return Fate::Bad;
         }
-        let made_up = self.made_up();
+        let made_up = self.made_up(&row.login);
         let stated = if found.is_empty() {
             &made_up[..]
         } else {
@@ -316,7 +321,8 @@ impl Walk<'_> {
             Ok(drafts) if drafts.is_empty() => return Fate::Passed,
             Ok(drafts) => drafts,
         };
-        self.is_drawn |= found.is_empty() && ["create", "reshuffle"].contains(&row.action);
+        self.is_drawn |=
+            found.is_empty() && ["create", "reshuffle", "deactivate"].contains(&row.action);
         let lines = self.ahead.lines(
             drafts,
             &Hand::User {
@@ -370,13 +376,13 @@ impl Walk<'_> {
         })
     }
 
-    /// Made-up draws for rows that are not appended.
-    fn made_up(&self) -> Vec<Value> {
+    /// Made-up draws for rows that are not appended. `leaver` is not drawn.
+    fn made_up(&self, leaver: &str) -> Vec<Value> {
         let eligible = self
             .ahead
             .users
             .iter()
-            .find(|user| user.is_eligible())
+            .find(|user| user.is_eligible() && user.login != leaver)
             .map(|user| user.id.clone());
         let place = self.ahead.lines.len();
         let id = self.ahead.derived(&format!("made up {place}"));
