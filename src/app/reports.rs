@@ -131,6 +131,7 @@ impl Reports<'_> {
             }
             other => AppError::Report(other),
         })?;
+        report.company.clone_from(&self.company.name);
         report.pages.read_from(database);
         Ok((report, standing))
     }

@@ -8,7 +8,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::emit::{rows_in_words, terminal_width};
+use crate::cli::emit::rows_in_words;
 use crate::cli::failure::Failure;
 use crate::cli::invocation::Invocation;
 use crate::domain::time::Zone;
@@ -100,7 +100,7 @@ impl Answer {
         Ok(self)
     }
 
-    fn write(&self, format: Format, out: &mut dyn Write) -> Result<(), Failure> {
+    fn write(&self, format: Format, options: Options, out: &mut dyn Write) -> Result<(), Failure> {
         match format {
             Format::Table => Ok(out.write_all(self.lines.as_bytes())?),
             Format::Plain if self.is_deed => Ok(out.write_all(self.lines.as_bytes())?),
@@ -116,14 +116,7 @@ impl Answer {
                 out.write_all(object)?;
                 Ok(out.write_all(b"\n")?)
             }
-            _ => Ok(render(
-                &self.report,
-                format,
-                Options {
-                    width: terminal_width(),
-                },
-                out,
-            )?),
+            _ => Ok(render(&self.report, format, options, out)?),
         }
     }
 }
@@ -143,6 +136,6 @@ impl Invocation<'_> {
         if answer.is_secret {
             self.output.hold_secret();
         }
-        self.with_output(|out| answer.write(self.format(), out))
+        self.with_output(|out| answer.write(self.format(), self.options(), out))
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::cli::environment;
 use crate::cli::failure::Failure;
+use crate::cli::global::Choice;
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::output::Deed;
 use crate::consumers::standing::Standing;
@@ -18,15 +19,30 @@ impl Invocation<'_> {
         self.output.format
     }
 
+    /// How a table is written: as wide as the terminal if stdout is one, otherwise as COLUMNS gives.
+    pub(super) fn options(&self) -> Options {
+        let is_terminal = io::stdout().is_terminal();
+        let width = if is_terminal {
+            Some(indicatif::TermLike::width(&console::Term::stdout()))
+        } else {
+            environment::columns()
+        };
+        let colours = match self.global.color {
+            Choice::Always => true,
+            Choice::Never => false,
+            Choice::Auto => is_terminal && self.global.out.is_none() && console::colors_enabled(),
+        };
+        Options { width, colours }
+    }
+
     /// Writes a report to stdout or to the file of `--out`.
     pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
         self.remember(&rows_in_words(&report.table), None);
-        let (format, width) = (self.format(), terminal_width());
+        let (format, options) = (self.format(), self.options());
         if self.output.is_terminal() {
-            return self
-                .with_output(|out| Ok(render::render(report, format, Options { width }, out)?));
+            return self.with_output(|out| Ok(render::render(report, format, options, out)?));
         }
-        self.with_output(|out| self.render(report.name, report, format, Options { width }, out))
+        self.with_output(|out| self.render(report.name, report, format, options, out))
     }
 
     /// Writes a report to a place that is no terminal. The rows of a long one are counted, as progress of `what`.
@@ -195,16 +211,9 @@ pub(super) fn list(
         as_of_sequence: store.index.checkpoint()?.sequence,
         head_sequence: head,
         zone: store.company.zone.clone(),
+        company: store.company.name.clone(),
         currency: store.company.currency.clone(),
         totals,
         ..Report::alone(table)
     })
-}
-
-/// The width of the terminal if stdout is one, otherwise the width that COLUMNS gives.
-pub(super) fn terminal_width() -> Option<u16> {
-    if io::stdout().is_terminal() {
-        return Some(indicatif::TermLike::width(&console::Term::stdout()));
-    }
-    environment::columns()
 }

@@ -27,7 +27,7 @@ pub mod trial_balance;
 
 use crate::domain::id::Sequence;
 use crate::domain::period::DateRange;
-use crate::domain::time::Zone;
+use crate::domain::time::{BusinessDate, Zone};
 use error::ReportError;
 use pages::Pages;
 use table::{Named, Table};
@@ -40,7 +40,11 @@ pub struct Report {
     pub as_of_sequence: Sequence,
     pub head_sequence: Sequence,
     pub zone: Zone,
+    /// The name of the company, above a table.
+    pub company: String,
     pub currency: String,
+    /// The last closed date.
+    pub closed_through: Option<BusinessDate>,
     pub period: DateRange,
     /// The words in which the period was asked for.
     pub asked: Option<String>,
@@ -60,7 +64,9 @@ impl Report {
             as_of_sequence: Sequence::ZERO,
             head_sequence: Sequence::ZERO,
             zone: Zone::utc(),
+            company: String::new(),
             currency: String::new(),
+            closed_through: None,
             period: DateRange::default(),
             asked: None,
             totals: Vec::new(),

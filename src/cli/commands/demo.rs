@@ -16,7 +16,6 @@ use crate::app::identity::Caller;
 use crate::app::reports::Request;
 use crate::app::simulate::Simulation;
 use crate::app::{App, Environment, new_store};
-use crate::cli::emit::terminal_width;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::leftovers::Leftover;
@@ -29,7 +28,7 @@ use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::Report;
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
-use crate::reports::render::{Format, Options, render};
+use crate::reports::render::{Format, render};
 use crate::store::StoreDirectory;
 
 const TIME_ZONE: &str = "Europe/Moscow";
@@ -194,14 +193,7 @@ impl Demo {
             let shown = report.head(ROWS_SHOWN)?;
             invocation.with_output(|out| {
                 writeln!(out, "── report {} ──", name.name())?;
-                render(
-                    &shown,
-                    Format::Table,
-                    Options {
-                        width: terminal_width(),
-                    },
-                    out,
-                )?;
+                render(&shown, Format::Table, invocation.options(), out)?;
                 if hidden > 0 {
                     writeln!(out, "… and {hidden} rows more")?;
                 }

@@ -67,6 +67,8 @@ impl Format {
 pub struct Options {
     /// The columns of the terminal; `None` for no limit. Only [`Format::Table`] uses it.
     pub width: Option<u16>,
+    /// Whether a table has colours.
+    pub colours: bool,
 }
 
 /// Writes all of `report` to `out`, which need not be buffered.

@@ -1,23 +1,32 @@
-//! A table for people: light borders, numbers to the right, times in the company's zone.
+//! A table for people: a title, headings in words, figures to the right, times in the company's
+//! zone.
 //!
-//! A table that is wider than the terminal is narrowed in steps: ids are shortened, empty columns
-//! left out, long text cut; then ids and the less important columns are left out (and named under
-//! the table). As the last step cells wrap: between words, but never within an amount, a number or
-//! a time; if that is too wide too, the columns after the first are left out one by one.
+//! Columns that say the same in every row are left out and said once under the table, and columns
+//! without anything are left out. A table that is wider than the terminal is narrowed in steps: ids
+//! are shortened, long text is cut, then ids and the less important columns are left out and named.
+//! As the last step text wraps between words, but never an amount, a number or a time; if that is
+//! too wide too, the columns after the first are left out one by one.
 
-use std::io::{self, Write};
+mod heading;
+mod lines;
 
-use comfy_table::{Cell as Printed, CellAlignment, ContentArrangement, Table as Grid, presets};
+use std::io::Write;
+
 use jiff::tz::TimeZone;
 use textwrap::core::display_width;
 
 use crate::domain::displayed::Displayed;
+use crate::domain::money::Money;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
+use heading::{heading, title};
+use lines::{Lines, Style, Text};
 
+/// A count or an amount that is zero.
+const ZERO: &str = "·";
 /// A shortened id has an ellipsis and this many of its last characters.
 const ID_CHARS: usize = 8;
 const TEXT_CHARS: usize = 32;
@@ -65,42 +74,182 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let zone = zone_of(report);
-    let (mut left_out, mut rows) = (Vec::new(), 0);
+    let (mut left_out, mut rows) = (LeftOut::default(), 0);
     report.each_page(|table| {
+        let is_first = rows == 0;
         rows += table.height();
         let totals = totals_row(report).filter(|_| rows >= report.height());
-        let shown = printed_columns(table, totals, &zone);
-        left_out = write_grid(shown, table.height(), options, out)?;
-        Ok(())
+        let mut shown = printed_columns(table, totals, &zone);
+        left_out = narrow(&mut shown, table.height(), options);
+        let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
+        for (column, width) in shown.iter_mut().zip(&widths) {
+            column.wrap(*width);
+        }
+        let columns = shown
+            .iter()
+            .zip(widths)
+            .map(|(column, width)| (width, column.is_right()));
+        let mut lines = Lines {
+            columns: columns.collect(),
+            colours: options.colours,
+            out: &mut *out,
+        };
+        if is_first {
+            write_title(report, options, &mut lines)?;
+        }
+        if report.height() == 0 {
+            left_out = LeftOut::default();
+            return Ok(lines.line("nothing to show", Style::Plain)?);
+        }
+        Ok(write_grid(&shown, table.height(), &mut lines)?)
     })?;
+    let mut lines = Lines {
+        columns: Vec::new(),
+        colours: options.colours,
+        out,
+    };
     for (name, value) in footer(report) {
-        writeln!(out, "{name}: {}", displayed(value.cell(), &zone))?;
+        let value = for_people(value.cell(), &zone);
+        let said = format!("{}: {}", heading(name), Displayed(&value));
+        lines.line(&said, Style::Plain)?;
     }
-    if !left_out.is_empty() {
-        writeln!(out, "too narrow for: {} (see -o json)", left_out.join(", "))?;
+    let width = usize::from(options.width.unwrap_or(u16::MAX));
+    for said in left_out.in_words() {
+        for line in textwrap::wrap(&said, width) {
+            lines.line(&line, Style::Dim)?;
+        }
     }
     Ok(())
 }
 
-/// Returns the names of the columns that do not fit.
-fn write_grid(
-    mut shown: Vec<Shown>,
-    height: usize,
-    options: Options,
-    out: &mut dyn Write,
-) -> io::Result<Vec<&'static str>> {
-    let left_out = options
-        .width
-        .map_or(Vec::new(), |width| fit(&mut shown, usize::from(width)));
-    if !shown.is_empty() {
-        let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
-        shown
-            .iter_mut()
-            .zip(&widths)
-            .for_each(|(column, width)| column.wrap(*width));
-        writeln!(out, "{}", grid(&shown, &widths, height, options))?;
+fn write_title(report: &Report, options: Options, lines: &mut Lines<'_>) -> std::io::Result<()> {
+    let (left, right) = title(report);
+    let (left, right) = (Displayed(&left).to_string(), Displayed(&right).to_string());
+    if left.is_empty() {
+        return Ok(());
     }
-    Ok(left_out)
+    let words = display_width(&left) + display_width(&right);
+    let width = options.width.map_or(usize::MAX, usize::from);
+    if words + 2 > width {
+        for line in [&left, &right]
+            .into_iter()
+            .flat_map(|text| textwrap::wrap(text, width))
+        {
+            lines.line(&line, Style::Bold)?;
+        }
+    } else {
+        let room = lines.width().saturating_sub(words).max(2);
+        let line = format!("{left}{}{right}", " ".repeat(room));
+        lines.line(line.trim_end(), Style::Bold)?;
+    }
+    lines.line("", Style::Plain)
+}
+
+fn write_grid(shown: &[Shown], height: usize, lines: &mut Lines<'_>) -> std::io::Result<()> {
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let headings: Vec<String> = shown
+        .iter()
+        .zip(&lines.columns)
+        .map(|(column, (width, _))| column.heading(*width))
+        .collect();
+    let headings: Vec<_> = headings
+        .iter()
+        .map(|text| Text {
+            text,
+            style: Style::Plain,
+        })
+        .collect();
+    lines.row(&headings, true)?;
+    lines.rule()?;
+    for row in 0..height {
+        let cells: Vec<_> = shown
+            .iter()
+            .map(|column| column.styled(&column.cells[row]))
+            .collect();
+        lines.row(&cells, false)?;
+    }
+    let totals: Vec<_> = shown
+        .iter()
+        .filter_map(|column| column.total.as_deref())
+        .collect();
+    if totals.iter().any(|total| !total.is_empty()) {
+        lines.rule()?;
+        let mut cells: Vec<_> = shown
+            .iter()
+            .zip(totals)
+            .map(|(column, total)| column.styled(total))
+            .collect();
+        if cells[0].text.is_empty() {
+            cells[0] = Text {
+                text: "total",
+                style: Style::Plain,
+            };
+        }
+        lines.row(&cells, false)?;
+    }
+    Ok(())
+}
+
+/// The columns that are not shown, and why.
+#[derive(Default)]
+struct LeftOut {
+    /// A column that says the same in every row, with its value.
+    constant: Vec<(&'static str, String)>,
+    empty: Vec<&'static str>,
+    too_narrow: Vec<&'static str>,
+}
+
+impl LeftOut {
+    fn in_words(&self) -> Vec<String> {
+        let names = |names: &[&'static str]| {
+            let names: Vec<_> = names
+                .iter()
+                .map(|name| heading(name).to_lowercase())
+                .collect();
+            names.join(", ")
+        };
+        let constant = self
+            .constant
+            .iter()
+            .map(|(name, value)| format!("{} {value}", heading(name).to_lowercase()));
+        let said = [
+            (
+                "in every row: ",
+                constant.collect::<Vec<_>>().join(", "),
+                "",
+            ),
+            ("empty: ", names(&self.empty), ""),
+            (
+                "hidden, the terminal is too narrow: ",
+                names(&self.too_narrow),
+                " (-o json shows all)",
+            ),
+        ];
+        let said = said.into_iter().filter(|(_, names, _)| !names.is_empty());
+        said.map(|(before, names, behind)| format!("{before}{names}{behind}"))
+            .collect()
+    }
+}
+
+/// Leaves out columns that tell nothing, then narrows the others until they fit.
+fn narrow(shown: &mut Vec<Shown>, height: usize, options: Options) -> LeftOut {
+    let mut left_out = LeftOut::default();
+    if height > 0 {
+        let empty = shown.extract_if(.., |column| column.is_empty());
+        left_out.empty = empty.map(|column| column.name).collect();
+    }
+    if height > 2 {
+        let constant = shown.extract_if(1.., |column| column.is_constant());
+        left_out.constant = constant
+            .map(|column| (column.name, column.cells[0].clone()))
+            .collect();
+    }
+    if let Some(width) = options.width {
+        left_out.too_narrow = fit(shown, usize::from(width));
+    }
+    left_out
 }
 
 /// One column as printed; the last cell is its total, if the report has totals.
@@ -118,27 +267,18 @@ impl Shown {
             && self.name != "jira_id"
     }
 
-    /// Whether all cells are empty.
-    fn is_empty(&self) -> bool {
-        self.cells.iter().all(String::is_empty) && self.total.as_deref().is_none_or(str::is_empty)
-    }
-
     fn width(&self) -> usize {
         self.content()
             .map(display_width)
             .max()
             .unwrap_or(0)
-            .max(self.name.len())
+            .max(heading(self.name).len())
     }
 
     /// The least width: no word of a text or of the name is broken, and no other value.
     fn least_width(&self) -> usize {
-        let name = self
-            .name
-            .split_inclusive('_')
-            .map(str::len)
-            .max()
-            .unwrap_or(0);
+        let heading = heading(self.name);
+        let name = heading.split(' ').map(str::len).max().unwrap_or(0);
         let content = match self.kind {
             ColumnKind::Text => {
                 let words = self
@@ -157,17 +297,34 @@ impl Shown {
     }
 
     fn heading(&self, width: usize) -> String {
-        let mut heading = String::new();
-        let mut line = 0;
-        for word in self.name.split_inclusive('_') {
-            if line > 0 && line + word.len() > width {
-                heading.push('\n');
-                line = 0;
-            }
-            heading.push_str(word);
-            line += word.len();
-        }
-        heading
+        textwrap::wrap(&heading(self.name), width).join("\n")
+    }
+
+    fn is_right(&self) -> bool {
+        matches!(self.kind, ColumnKind::Int | ColumnKind::Money)
+    }
+
+    /// Whether the column says nothing: no value, or only zeros where few reports have another value.
+    fn is_empty(&self) -> bool {
+        let is_minor = EXPENDABLE.contains(&self.name) || DISPENSABLE.contains(&self.name);
+        let says_nothing = |text: &str| text.is_empty() || is_minor && text == ZERO;
+        self.content().all(says_nothing)
+    }
+
+    fn is_constant(&self) -> bool {
+        let first = self.cells.first();
+        self.total.as_deref().is_none_or(str::is_empty)
+            && !self.is_right()
+            && self.cells.iter().all(|cell| Some(cell) == first)
+    }
+
+    fn styled<'a>(&self, text: &'a str) -> Text<'a> {
+        let style = match self.kind {
+            _ if text == ZERO => Style::Dim,
+            ColumnKind::Money if text.starts_with('-') => Style::Red,
+            _ => Style::Plain,
+        };
+        Text { text, style }
     }
 
     fn wrap(&mut self, width: usize) {
@@ -197,31 +354,48 @@ fn printed_columns(
         .map(|(number, ((name, kind), cells))| Shown {
             name,
             kind: *kind,
-            cells: cells.map(|cell| displayed(cell, zone)).collect(),
-            total: totals
-                .as_ref()
-                .map(|t| t[number].map_or(String::new(), |value| displayed(value.cell(), zone))),
+            cells: cells.map(|cell| displayed(name, cell, zone)).collect(),
+            total: totals.as_ref().map(|t| {
+                t[number].map_or(String::new(), |value| displayed(name, value.cell(), zone))
+            }),
         })
         .collect()
 }
 
-fn displayed(cell: Cell<&str>, zone: &TimeZone) -> String {
-    Displayed(&for_people(cell, zone)).to_string()
+fn displayed(name: &str, cell: Cell<&str>, zone: &TimeZone) -> String {
+    match cell {
+        Cell::Int(number) if name == "number" => format!("T-{number}"),
+        Cell::Int(0) => ZERO.to_owned(),
+        Cell::Money(money) if money == Money::ZERO => ZERO.to_owned(),
+        Cell::Int(_) | Cell::Money(_) => grouped(&for_people(cell, zone)),
+        _ => Displayed(&for_people(cell, zone)).to_string(),
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: &str) -> String {
+    let whole = number.find('.').unwrap_or(number.len());
+    let mut text = String::new();
+    for (place, letter) in number.char_indices() {
+        let is_behind_digit = number[..place].ends_with(|before: char| before.is_ascii_digit());
+        if place < whole && is_behind_digit && (whole - place).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(letter);
+    }
+    text
 }
 
 /// Narrows the columns step by step until they fit; returns the names of those left out.
 fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
     let fits =
-        |shown: &[Shown]| shown.iter().map(|column| column.width() + 3).sum::<usize>() < width;
+        |shown: &[Shown]| shown.iter().map(|column| column.width() + 2).sum::<usize>() <= width + 2;
     let mut left_out = Vec::new();
     if !fits(shown) {
         shown
             .iter_mut()
             .filter(|column| column.is_id())
             .for_each(|column| column.each(short_id));
-    }
-    if !fits(shown) {
-        shown.retain(|column| column.cells.is_empty() || !column.is_empty());
     }
     if !fits(shown) {
         shown
@@ -240,9 +414,9 @@ fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
     let fits_wrapped = |shown: &[Shown]| {
         shown
             .iter()
-            .map(|column| column.least_width() + 3)
+            .map(|column| column.least_width() + 2)
             .sum::<usize>()
-            < width
+            <= width + 2
     };
     leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
     // The first column names the row, the last ones are the results.
@@ -275,7 +449,7 @@ fn leave_out(
 /// leave.
 fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(Shown::width).collect();
-    let frame = 3 * shown.len() + 1;
+    let frame = 2 * shown.len().saturating_sub(1);
     if widths.iter().sum::<usize>() + frame <= width {
         return widths;
     }
@@ -307,46 +481,21 @@ fn cut(text: &str) -> Option<String> {
     (text.chars().count() > TEXT_CHARS).then(|| format!("{}…", &text[..at]))
 }
 
-fn grid(shown: &[Shown], widths: &[usize], height: usize, options: Options) -> Grid {
-    let mut grid = Grid::new();
-    let headings = shown
-        .iter()
-        .zip(widths)
-        .map(|(column, width)| column.heading(*width));
-    grid.load_style(presets::UTF8_FULL_CONDENSED)
-        .set_header(headings);
-    if let Some(width) = options.width {
-        grid.set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
-    }
-    for row in 0..height {
-        grid.add_row(
-            shown
-                .iter()
-                .map(|column| printed(column.kind, &column.cells[row])),
-        );
-    }
-    if shown
-        .iter()
-        .any(|column| column.total.as_ref().is_some_and(|total| !total.is_empty()))
-    {
-        let total =
-            |column: &Shown| printed(column.kind, column.total.as_deref().unwrap_or_default());
-        let mut totals: Vec<Printed> = shown.iter().map(total).collect();
-        if shown[0].total.as_ref().is_some_and(String::is_empty) {
-            totals[0] = Printed::new("total");
-        }
-        grid.add_row(totals);
-    }
-    grid
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn printed(kind: ColumnKind, text: &str) -> Printed {
-    let alignment = match kind {
-        ColumnKind::Int | ColumnKind::Money => CellAlignment::Right,
-        ColumnKind::Text | ColumnKind::Date | ColumnKind::Time | ColumnKind::Bool => {
-            CellAlignment::Left
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, text) in [
+            ("0.05", "0.05"),
+            ("-12.00", "-12.00"),
+            ("999.00", "999.00"),
+            ("-1363.00", "-1 363.00"),
+            ("1234567.89", "1 234 567.89"),
+            ("100000", "100 000"),
+        ] {
+            assert_eq!(grouped(number), text);
         }
-    };
-    Printed::new(text).set_alignment(alignment)
+    }
 }
