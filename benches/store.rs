@@ -1,7 +1,8 @@
-//! What the consumers and commands take on a store of a given size, against their budgets.
+//! The time and memory that consumers and commands take on a store of a given size, beside other programs on the same
+//! data.
 //!
-//! `cargo bench --profile release --bench store -- 1000000` makes a log of about so many task
-//! events in a temporary directory, runs everything on it and prints a table.
+//! `cargo bench --profile release --bench store -- 1000000` makes a log of about so many events in a temporary
+//! directory, runs everything on it and prints a table. With `--write` the table goes into docs/PERFORMANCE.md too.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,222 +10,326 @@
     clippy::print_stderr,
     clippy::too_many_lines,
     clippy::unwrap_used,
+    unreachable_pub,
     reason = "a benchmark reads the clock, starts programs and prints"
 )]
 
+mod made;
+mod measured;
+
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use popug_cli::app::founding::Founding;
-use popug_cli::app::{App, Environment, Opening};
 use popug_cli::consumers::run::{consume_accounting, consume_analytics};
-use popug_cli::consumers::table_file::rebuild;
 use popug_cli::consumers::{WriterAccess, tracker};
-use popug_cli::credentials::Password;
-use popug_cli::domain::clock::Clock;
-use popug_cli::domain::company::FoundCompany;
-use popug_cli::domain::dice::Dice;
-use popug_cli::domain::event::{
-    Actor, AssignmentReason, Consumer, Event, Fact, TaskAssigned, TaskCompleted, TaskCreated,
-    UserRegistered,
-};
-use popug_cli::domain::id::{EventId, Sequence, TaskId, UserId};
-use popug_cli::domain::role::Role;
 use popug_cli::domain::time::EventTime;
-use popug_cli::event_log::file_log::SEGMENT_BYTES_MAX;
-use popug_cli::event_log::{Batch, Patience};
-use popug_cli::store::{StoreDirectory, Tables};
-use popug_cli::turn::Notices;
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha12Rng;
-use uuid::{Builder, Uuid};
 
-const USERS: usize = 200;
-const PASSWORD: &str = "a password of the benchmark";
+use made::{fill, open};
+use measured::{Results, Spent, is_installed, popug, spent, token};
 
-struct Bench;
-
-impl Clock for Bench {
-    fn now(&self) -> EventTime {
-        EventTime::new(jiff::Timestamp::now())
-    }
-}
-
-struct Rolled(ChaCha12Rng);
-
-impl Dice for Rolled {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0.random_range(0..bound)
-    }
-
-    fn uuid_v7(&mut self, at: EventTime) -> Uuid {
-        let mut random = [0; 10];
-        self.0.fill_bytes(&mut random);
-        Builder::from_unix_timestamp_millis(u64::try_from(at.micros() / 1000).unwrap_or(0), &random)
-            .into_uuid()
-    }
-}
-
-impl Environment for Bench {
-    fn dice(&self, _: &str) -> Box<dyn Dice> {
-        Box::new(Rolled(ChaCha12Rng::from_rng(&mut rand::rng())))
-    }
-
-    fn pinned_by(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn system_now(&self) -> EventTime {
-        self.now()
-    }
-}
-
-impl Notices for Bench {
-    fn warn(&self, message: &str) {
-        eprintln!("warning: {message}");
-    }
-
-    fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
-}
+/// Entries of the books that plain-text accounting reads too.
+const BOOKS_TASK_EVENTS: u64 = 80_000;
 
 fn main() {
-    let asked = std::env::args().skip(1).find_map(|word| word.parse().ok());
-    let task_events: u64 = asked.unwrap_or(1_000_000);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = words.iter().find_map(|word| word.parse().ok());
+    let events: u64 = asked.unwrap_or(1_000_000);
     let scratch = tempfile::tempdir().expect("a temporary directory");
-    let large = scratch.path().join("large");
-    let made = fill(&large, task_events);
-    println!("{made} task events of {USERS} popugs\n");
-    println!("{:<44} {:>14} {:>14}", "what", "measured", "budget");
+    let mut results = Results::begin();
 
-    let app = open(&large);
+    let large = scratch.path().join("large");
+    // Accounting appends four events for three of a task.
+    let head = first_runs(&large, events * 3 / 7, &mut results);
+    let token = token(&large);
+    let run = |runs, words: &[&str]| spent(runs, || popug(&large, &token, words));
+    let log = large.join("log");
+
+    rebuilds(&large, head, &run, &mut results);
+    short(scratch.path(), &large, &run, &mut results);
+    listings(scratch.path(), &run, &mut results);
+    verifications(&log, head, &run, &mut results);
+    imports(scratch.path(), &mut results);
+    books(scratch.path(), &mut results);
+    if words.iter().any(|word| word == "--write") {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        results.write(&root.join("docs/PERFORMANCE.md"), head);
+    }
+}
+
+/// Fills a store and runs the consumers for the first time. Returns the number of its events.
+fn first_runs(large: &Path, task_events: u64, results: &mut Results) -> u64 {
+    let made = fill(large, task_events);
+    let app = open(large);
     let around = app.around();
-    // Commands keep the index at the head; what was written without them has to be followed first.
+    // Commands keep the index at the head; it has to follow events that were appended without them.
     tracker::consume(&around, false).expect("the index follows");
     let began = Instant::now();
     let consumed =
         consume_accounting(&around, &mut WriterAccess::PerBatch).expect("accounting runs");
-    rate(
-        "accounting, first run, task events",
-        made,
-        began.elapsed(),
-        150_000,
+    let took = elapsed(began);
+    results.row(
+        "accounting, first run",
+        took,
+        &format!("{} task events", took.per_second(made)),
+        "",
+        "150,000/s",
     );
-    let head = consumed.to.0;
-    rate(
-        "  of these appended by itself, events",
-        consumed.appended,
-        began.elapsed(),
-        0,
-    );
-
     let began = Instant::now();
     consume_analytics(&around).expect("analytics runs");
-    rate(
-        "analytics, first run, events",
-        head,
-        began.elapsed(),
-        400_000,
+    let took = elapsed(began);
+    results.row(
+        "analytics, first run",
+        took,
+        &format!("{} events", took.per_second(consumed.to.0)),
+        "",
+        "400,000/s",
     );
-    for tables in [Tables::Accounting, Tables::Analytics] {
-        let began = Instant::now();
-        rebuild(&around, tables).expect("a rebuild runs");
-        rate(
-            &format!("rebuild of {}, events", tables.file_name()),
-            head,
-            began.elapsed(),
-            400_000,
+    consumed.to.0
+}
+
+fn elapsed(began: Instant) -> Spent {
+    Spent {
+        took: began.elapsed(),
+        mebibytes: 0,
+    }
+}
+
+type Run<'a> = &'a dyn Fn(usize, &[&str]) -> Spent;
+
+fn rebuilds(large: &Path, head: u64, run: Run<'_>, results: &mut Results) {
+    let read_json = read_json(&large.join("log"));
+    if read_json.is_none() {
+        results.left_out("DuckDB's module for Python");
+    }
+    let peer = read_json.map(|peer| ("`read_json`", peer));
+    for (consumer, peer, wanted) in [
+        ("accounting", peer, "1.0 of `read_json`, 300 MiB"),
+        ("analytics", peer, "400,000/s"),
+        ("notifier", None, ""),
+        ("tracker", None, "600,000/s"),
+    ] {
+        let took = run(1, &["consume", consumer, "--rebuild"]);
+        let what = format!("`consume {consumer} --rebuild`");
+        results.row(
+            &what,
+            took,
+            &format!("{} events", took.per_second(head)),
+            &took.beside(peer),
+            wanted,
         );
     }
-    let began = Instant::now();
-    tracker::consume(&around, true).expect("the index is rebuilt");
-    rate(
-        "rebuild of the state index, events",
-        head,
-        began.elapsed(),
-        200_000,
-    );
-    println!(
-        "{:<44} {:>11} MiB {:>11} MiB",
-        "peak memory of all this",
-        peak_mebibytes(),
-        600
-    );
+}
 
-    let small = scratch.path().join("small");
+/// The segments into a table with typed columns, on two threads.
+fn read_json(log: &Path) -> Option<Spent> {
+    const SCRIPT: &str = "import duckdb, sys
+duckdb.connect(config={'threads': 2}).execute('''CREATE TABLE t AS SELECT * FROM read_json(?,
+format='newline_delimited', columns={id: 'UUID', source: 'VARCHAR', type: 'VARCHAR', subject: 'VARCHAR',
+time: 'TIMESTAMP', sequence: 'VARCHAR', data: 'JSON'})''', [sys.argv[1] + '/*.ndjson'])";
+    is_installed(&["python3", "-c", "import duckdb"]).then(|| {
+        spent(1, || {
+            let mut command = Command::new("python3");
+            command.args(["-c", SCRIPT]).arg(log);
+            command
+        })
+    })
+}
+
+/// Commands that take milliseconds.
+fn short(scratch: &Path, large: &Path, run: Run<'_>, results: &mut Results) {
+    let small = scratch.join("small");
     fill(&small, 1_000);
     consume_accounting(&open(&small).around(), &mut WriterAccess::PerBatch)
         .expect("accounting runs");
-    let small_write = write_command(&small);
-    let large_write = write_command(&large);
-    duration(
-        "one write command, 1,000 task events",
-        small_write,
-        Some(12),
+    let (one, other) = (token(&small), token(large));
+    let add = ["task", "add", "One more"];
+    let small = spent(21, || popug(&small, &one, &add));
+    let many = spent(21, || popug(large, &other, &add));
+    results.row(
+        "`task add`",
+        many,
+        "",
+        &many.beside(Some(("it on 1,000 task events", small))),
+        "1.2",
     );
-    duration(
-        &format!("one write command, {made} task events"),
-        large_write,
-        Some(12),
-    );
-    println!(
-        "{:<44} {:>14.2} {:>14}",
-        "  ratio",
-        large_write.as_secs_f64() / small_write.as_secs_f64(),
-        1.2
-    );
-    duration(
-        "report balances",
-        command(&large, &["report", "balances"]),
-        Some(100),
-    );
-    duration(
-        "report earnings, all dates",
-        command(&large, &["report", "earnings", "--from", "2020-01-01"]),
-        Some(100),
-    );
-    duration(
-        "report trial-balance",
-        command(&large, &["report", "trial-balance"]),
-        Some(100),
-    );
-    duration("--version", command(&large, &["--version"]), Some(8));
+    match taskwarrior(scratch) {
+        Some(peer) => results.row(
+            "`task add`",
+            many,
+            "",
+            &many.beside(Some(("Taskwarrior", peer))),
+            "0.7",
+        ),
+        None => results.left_out("Taskwarrior"),
+    }
+    for (words, wanted) in [
+        (&["--version"][..], "8 ms"),
+        (&["status"], "20 ms"),
+        (&["report", "balances"], "60 ms"),
+        (&["report", "trial-balance"], "60 ms"),
+        (
+            &[
+                "report",
+                "earnings",
+                "--from",
+                "2020-01-01",
+                "--period",
+                "month",
+            ],
+            "60 ms",
+        ),
+    ] {
+        results.row(
+            &format!("`{}`", words.join(" ")),
+            run(15, words),
+            "",
+            "",
+            wanted,
+        );
+    }
+}
 
-    let listing = scratch.path().join("entries.csv");
-    let listing_words = [
-        "report",
-        "entries",
-        "--out",
-        listing.to_str().expect("a UTF-8 path"),
-    ];
-    let took = command(&large, &listing_words);
-    let rows = std::fs::read_to_string(&listing)
+/// Adds a task to a thousand.
+fn taskwarrior(scratch: &Path) -> Option<Spent> {
+    let task = || {
+        let mut command = Command::new("task");
+        command
+            .env("TASKDATA", scratch.join("tasks"))
+            .env("TASKRC", "/dev/null");
+        command.args(["rc.confirmation=off", "rc.verbose=nothing"]);
+        command
+    };
+    if !is_installed(&["task", "--version"]) {
+        return None;
+    }
+    std::fs::create_dir(scratch.join("tasks")).expect("a directory");
+    let tasks: Vec<_> = (0..1000)
+        .map(|n| format!("{{\"description\":\"Mend fence {n}\"}}"))
+        .collect();
+    let file = scratch.join("tasks.json");
+    std::fs::write(&file, format!("[{}]", tasks.join(","))).expect("the tasks are written");
+    assert!(
+        task()
+            .arg("import")
+            .arg(&file)
+            .status()
+            .expect("it starts")
+            .success()
+    );
+    Some(spent(21, || {
+        let mut command = task();
+        command.args(["add", "One more"]);
+        command
+    }))
+}
+
+fn listings(scratch: &Path, run: Run<'_>, results: &mut Results) {
+    let csv = scratch.join("entries.csv");
+    let took = run(
+        3,
+        &[
+            "report",
+            "entries",
+            "--out",
+            csv.to_str().expect("a UTF-8 path"),
+            "--force",
+        ],
+    );
+    let rows = std::fs::read_to_string(&csv)
         .expect("the listing")
         .lines()
         .count() as u64
         - 1;
-    rate("report entries, all rows to CSV, rows", rows, took, 300_000);
-    let (rows, took) = import(scratch.path());
-    rate(
-        "import activity without close rows, rows",
-        rows,
+    std::fs::remove_file(&csv).expect("it is there");
+    let measured = format!("{} rows", took.per_second(rows));
+    results.row(
+        "`report entries` to CSV",
         took,
-        30_000,
+        &measured,
+        "",
+        "600,000/s, 300 MiB",
     );
-    let verified = command(&large, &["verify"]);
-    let hashed = sha256sum(&large.join("log"));
-    duration("verify", verified, None);
-    duration("sha256sum of the same bytes", hashed, None);
-    println!(
-        "{:<44} {:>14.2} {:>14}",
-        "  ratio",
-        verified.as_secs_f64() / hashed.as_secs_f64(),
-        0.6
+    let parquet = scratch.join("entries.parquet");
+    let took = run(
+        1,
+        &[
+            "report",
+            "entries",
+            "--out",
+            parquet.to_str().expect("a UTF-8 path"),
+        ],
+    );
+    let measured = format!("{} rows", took.per_second(rows));
+    results.row(
+        "`report entries` to Parquet",
+        took,
+        &measured,
+        "",
+        "600,000/s, 300 MiB",
+    );
+    results.row(
+        "`report tasks -o json`",
+        run(1, &["report", "tasks", "-o", "json"]),
+        "",
+        "",
+        "300 MiB",
+    );
+    let journal = run(1, &["export", "journal", "--format", "hledger"]);
+    results.row(
+        "`export journal`",
+        journal,
+        &format!("{} rows", journal.per_second(rows)),
+        "",
+        "300 MiB",
     );
 }
 
-/// Imports a made-up history into a new store, as a process of its own.
-fn import(scratch: &Path) -> (u64, Duration) {
+fn verifications(log: &Path, head: u64, run: Run<'_>, results: &mut Results) {
+    let verify = run(3, &["verify"]);
+    let measured = format!("{} events", verify.per_second(head));
+    for (words, wanted) in [
+        (&["sha256sum"][..], "0.35"),
+        (&["openssl", "dgst", "-sha256"], ""),
+    ] {
+        if !is_installed(&[
+            words[0],
+            if words[0] == "openssl" {
+                "version"
+            } else {
+                "--version"
+            },
+        ]) {
+            results.left_out(words[0]);
+            continue;
+        }
+        let script = format!("{} {}/*.ndjson", words.join(" "), log.display());
+        let peer = spent(3, || {
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]);
+            command
+        });
+        let wanted = format!("{wanted}, 300 MiB");
+        results.row(
+            "`verify`",
+            verify,
+            &measured,
+            &verify.beside(Some((words[0], peer))),
+            wanted.trim_matches([',', ' ']),
+        );
+    }
+    let deep = run(1, &["verify", "--deep"]);
+    results.row(
+        "`verify --deep`",
+        deep,
+        "",
+        &deep.beside(Some(("`verify`", verify))),
+        "4",
+    );
+}
+
+/// Imports a made-up history into a new store.
+fn imports(scratch: &Path, results: &mut Results) {
     const TASKS: u64 = 50_000;
     let store = scratch.join("imported");
     fill(&store, 0);
@@ -242,249 +347,50 @@ fn import(scratch: &Path) -> (u64, Duration) {
     std::fs::write(&file, csv).expect("the CSV is written");
     let token = token(&store);
     let words = ["import", "activity", file.to_str().expect("a UTF-8 path")];
-    let began = Instant::now();
-    run(&store, &words, &[("POPUG_TOKEN", &token)]);
-    (2 * TASKS, began.elapsed())
-}
-
-fn sha256sum(log: &Path) -> Duration {
-    median(5, || {
-        let script = format!("sha256sum {}/*.ndjson", log.display());
-        let output = Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .expect("sha256sum runs");
-        assert!(output.status.success());
-    })
-}
-
-fn rate(what: &str, events: u64, took: Duration, budget: u64) {
-    let per_second = events as f64 / took.as_secs_f64();
-    let budget = if budget == 0 {
-        String::new()
-    } else {
-        format!("{budget}/s")
-    };
-    println!("{what:<44} {:>12.0}/s {budget:>14}", per_second);
-}
-
-fn duration(what: &str, took: Duration, budget_millis: Option<u64>) {
-    let budget = budget_millis.map_or_else(String::new, |millis| format!("{millis} ms"));
-    println!(
-        "{what:<44} {:>11.2} ms {budget:>14}",
-        took.as_secs_f64() * 1000.0
+    let took = spent(1, || popug(&store, &token, &words));
+    let measured = format!("{} rows", took.per_second(2 * TASKS));
+    results.row(
+        "`import activity` without close rows",
+        took,
+        &measured,
+        "",
+        "100,000/s, 300 MiB",
     );
 }
 
-fn peak_mebibytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kibibytes.unwrap_or(0) / 1024
-}
-
-fn open(root: &Path) -> App<'static> {
-    App::open(Opening {
-        directory: StoreDirectory::new(root),
-        environment: &Bench,
-        notices: &Bench,
-        lock_wait: Duration::from_secs(10),
-        holder: "benchmark".into(),
-        segment_bytes_max: SEGMENT_BYTES_MAX,
-    })
-    .expect("the store opens")
-}
-
-/// Founds a company long ago and writes tasks that are created, reshuffled and completed over a
-/// hundred days.
-fn fill(root: &Path, task_events: u64) -> u64 {
-    let founded_at: EventTime = "2026-01-05T06:00:00Z".parse().expect("a time");
-    let founding = Founding {
-        company: FoundCompany {
-            name: "Benchmark".into(),
-            time_zone: "Europe/Moscow".into(),
-            currency: "EUR".into(),
-            admin_login: "root".into(),
-            admin_name: "Root".into(),
-            admin_email: "root@popug.example".into(),
-            test_clock: false,
-        },
-        admin_password: Password::new(PASSWORD),
-        founded_at: Some(founded_at),
-    };
-    let patience = Patience {
-        wait: Duration::from_secs(10),
-        holder: "benchmark".into(),
-    };
-    founding
-        .carry_out(&StoreDirectory::new(root), &Bench, &patience)
-        .expect("the company is founded");
-    let app = open(root);
-    let mut script = Script {
-        dice: Rolled(ChaCha12Rng::seed_from_u64(1)),
-        users: Vec::new(),
-        now: founded_at,
-    };
-    let mut writer = app.log.writer(&patience).expect("the log opens");
-    let mut append = |batches: Vec<Batch>| {
-        let head = *writer.head();
-        writer
-            .append_group(&head, &batches)
-            .expect("a group is appended");
-    };
-    append(script.people());
-    let step = 100 * 86_400 * 1_000_000 / (task_events / 3).max(1);
-    let mut made = 0;
-    let mut number = 0;
-    while made < task_events {
-        let mut group = Vec::new();
-        for _ in 0..2_000.min(task_events / 3 + 1) {
-            number += 1;
-            script.now = EventTime::from_micros(script.now.micros() + step as i64).expect("a time");
-            let batches = script.task(number);
-            made += batches
-                .iter()
-                .map(|batch| batch.facts.len() as u64)
-                .sum::<u64>();
-            group.extend(batches);
+/// A trial balance beside those of programs that read the same books as text.
+fn books(scratch: &Path, results: &mut Results) {
+    let store = scratch.join("books");
+    fill(&store, BOOKS_TASK_EVENTS);
+    consume_accounting(&open(&store).around(), &mut WriterAccess::PerBatch)
+        .expect("accounting runs");
+    let token = token(&store);
+    let balance = spent(5, || popug(&store, &token, &["report", "trial-balance"]));
+    let journal = scratch.join("books.journal");
+    let file = journal.to_str().expect("a UTF-8 path");
+    let words = ["export", "journal", "--format", "hledger", "--out", file];
+    spent(1, || popug(&store, &token, &words));
+    for program in ["hledger", "ledger"] {
+        if !is_installed(&[program, "--version"]) {
+            results.left_out(program);
+            continue;
         }
-        append(group);
-    }
-    made
-}
-
-struct Script {
-    dice: Rolled,
-    users: Vec<UserId>,
-    now: EventTime,
-}
-
-impl Script {
-    fn people(&mut self) -> Vec<Batch> {
-        let register = |script: &mut Script, n: usize| {
-            let user_id = UserId::from_uuid(script.dice.uuid_v7(script.now));
-            script.users.push(user_id);
-            let (login, full_name) = (format!("popug{n}"), format!("Попуг {n}"));
-            let email = format!("{login}@popug.example");
-            script.batch(
-                user_id,
-                vec![
-                    UserRegistered {
-                        user_id,
-                        login,
-                        full_name,
-                        email,
-                        role: Role::Developer,
-                    }
-                    .into(),
-                ],
-            )
-        };
-        (0..USERS).map(|n| register(self, n)).collect()
-    }
-
-    fn batch(&mut self, actor: UserId, events: Vec<Event>) -> Batch {
-        let mut fact = |event| Fact {
-            id: EventId::from_uuid(self.dice.uuid_v7(self.now)),
-            causation: None,
-            event,
-        };
-        let facts = events.into_iter().map(&mut fact).collect();
-        let command_id = self.dice.uuid_v7(self.now).to_string();
-        Batch {
-            time: self.now,
-            actor: Actor::User(actor),
-            command_id,
-            command_hash: None,
-            facts,
-        }
-    }
-
-    /// A task that is created and, mostly, completed by whoever got it.
-    fn task(&mut self, number: u64) -> Vec<Batch> {
-        let assignee_id = self.users[self.dice.below(USERS)];
-        let created_by = self.users[self.dice.below(USERS)];
-        let task_id = TaskId::from_uuid(self.dice.uuid_v7(self.now));
-        let title = format!("Починить отчёт о выплатах номер {number}");
-        let jira_id = number.is_multiple_of(3).then(|| format!("UP-{number}"));
-        let created = TaskCreated {
-            task_id,
-            number,
-            title,
-            jira_id,
-            description: None,
-            created_by,
-        };
-        let reason = AssignmentReason::Created;
-        let assigned = TaskAssigned {
-            task_id,
-            assignee_id,
-            previous_assignee_id: None,
-            reason,
-            assignment_no: 1,
-        };
-        let mut batches = vec![self.batch(created_by, vec![created.into(), assigned.into()])];
-        if self.dice.below(10) > 0 {
-            let completed = TaskCompleted {
-                task_id,
-                completed_by: assignee_id,
-                assignment_no: 1,
-            };
-            batches.push(self.batch(assignee_id, vec![completed.into()]));
-        }
-        batches
-    }
-}
-
-/// The median of several runs of `task add`, each a process of its own.
-fn write_command(store: &Path) -> Duration {
-    let token = token(store);
-    median(21, || {
-        run(
-            store,
-            &["task", "add", "Ещё одна"],
-            &[("POPUG_TOKEN", &token)],
+        let peer = spent(1, || {
+            let mut command = Command::new(program);
+            command.arg("-f").arg(&journal).arg("balance");
+            command
+        });
+        let times = peer.took.as_secs_f64() / balance.took.as_secs_f64();
+        let peer = format!(
+            "{times:.0} times as fast as {program} ({} MiB)",
+            peer.mebibytes
         );
-    })
-}
-
-fn command(store: &Path, words: &[&str]) -> Duration {
-    let token = token(store);
-    median(15, || {
-        run(store, words, &[("POPUG_TOKEN", &token)]);
-    })
-}
-
-fn token(store: &Path) -> String {
-    let words = ["token", "issue", "root", "--as", "root"];
-    run(store, &words, &[("POPUG_PASSWORD", PASSWORD)])
-        .trim()
-        .to_owned()
-}
-
-fn run(store: &Path, words: &[&str], variables: &[(&str, &str)]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_popug-cli"));
-    command
-        .args(words)
-        .env("POPUG_STORE", store)
-        .envs(variables.iter().copied());
-    let output = command.output().expect("popug-cli starts");
-    assert!(
-        output.status.success(),
-        "{words:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("output is UTF-8")
-}
-
-fn median(runs: usize, mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..runs)
-        .map(|_| {
-            let began = Instant::now();
-            work();
-            began.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    times[runs / 2]
+        results.row(
+            "`report trial-balance` of the same books",
+            balance,
+            "",
+            &peer,
+            "100 times hledger",
+        );
+    }
 }

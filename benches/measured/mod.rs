@@ -140,7 +140,7 @@ fn once(command: &mut Command) -> Spent {
 /// The program itself, as the admin of a store that the benchmark made.
 pub fn popug(store: &Path, token: &str, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_popug-cli"));
-    command.args(words).args(["--progress", "none"]);
+    command.args(words).args(["--quiet"]);
     command.env("POPUG_STORE", store).env("POPUG_TOKEN", token);
     command
 }
