@@ -20,7 +20,7 @@ use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
 use crate::reports::query::{Dates, Query};
 use crate::state::StateIndex;
-use crate::store::{Database, Tables, is_damage};
+use crate::store::{Database, Tables};
 
 /// The report that a caller asks for.
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +73,9 @@ impl Journal {
     /// # Errors
     /// If tables cannot be read, or `out` cannot be written.
     pub fn write(&self, dialect: Dialect, out: &mut dyn Write) -> Result<(), ReportError> {
-        let through = self.standing.through;
-        journal::write(self.database.connection(), dialect, through, out)
+        let (database, through) = (&self.database, self.standing.through);
+        journal::write(database.connection(), dialect, through, out)
+            .map_err(|error| error.met_in(database))
     }
 }
 
@@ -125,12 +126,7 @@ impl Reports<'_> {
             head_sequence,
         };
         let report = request.name.load(database.connection(), &query);
-        let mut report = report.map_err(|error| match error {
-            ReportError::Tables(source) if is_damage(&source) => {
-                AppError::Store(database.failed("read")(source))
-            }
-            other => AppError::Report(other),
-        })?;
+        let mut report = report.map_err(|error| error.met_in(&database))?;
         report.company.clone_from(&self.company.name);
         report.pages.read_from(database);
         Ok((report, standing))

@@ -467,6 +467,7 @@ impl From<ReportError> for Failure {
             ReportError::EndBeforeStart { .. } => {
                 Failure::usage(message).hint("--from is the first date, --to the last")
             }
+            ReportError::Damaged(error) => error.into(),
             ReportError::Tables(source) => of_tables(&source, "report", message),
             _ => Failure::new(Exit::Failure, "report", message),
         }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::store::{Database, StoreError, is_damage};
+
 /// Failures of loading, computing and rendering. The caller's right is checked before a report is
 /// loaded.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum ReportError {
     TooLarge { column: String, value: u64 },
     #[error("reading the tables: {0}")]
     Tables(#[from] duckdb::Error),
+    /// The tables are damaged.
+    #[error(transparent)]
+    Damaged(StoreError),
     /// A report of more than one page was written after its tables were closed.
     #[error("the tables were closed before the report was written")]
     TablesClosed,
@@ -38,4 +43,16 @@ pub enum ReportError {
     Frames(#[from] polars::error::PolarsError),
     #[error("writing the report: {0}")]
     Write(#[from] io::Error),
+}
+
+impl ReportError {
+    /// This error of reading `database`; damage names its file.
+    pub fn met_in(self, database: &Database) -> ReportError {
+        match self {
+            ReportError::Tables(source) if is_damage(&source) => {
+                ReportError::Damaged(database.failed("read")(source))
+            }
+            other => other,
+        }
+    }
 }

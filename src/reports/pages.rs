@@ -97,7 +97,9 @@ impl Pages {
             let (pages, read) = mpsc::sync_channel(0);
             scope.spawn(move || {
                 let database = database.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut loaded = self.loads.iter().map(|load| load(database.connection()));
+                let mut loaded = self.loads.iter().map(|load| {
+                    load(database.connection()).map_err(|error| error.met_in(&database))
+                });
                 loaded.all(|page| pages.send(page).is_ok())
             });
             write(first)?;

@@ -1,5 +1,7 @@
 //! Reports of more than one page against one query over the same tables.
 
+use std::time::Duration;
+
 use duckdb::Connection;
 
 use crate::domain::id::Sequence;
@@ -10,7 +12,7 @@ use crate::reports::pages::PAGE_ROWS;
 use crate::reports::query::{Dates, Query};
 use crate::reports::render::{Format, Options, render};
 use crate::reports::table::Value;
-use crate::store::{Database, Tables};
+use crate::store::{Database, StoreError, Tables};
 
 const USERS: [&str; 2] = [
     "0190a0c8-0000-7000-8000-000000000001",
@@ -22,7 +24,10 @@ const TWO_PAGES: usize = PAGE_ROWS + 1000;
 /// Entries and tasks of two users on thirty dates; two thirds belong to the second user. Every
 /// 1,000th entry is dated late.
 fn tables(rows: usize) -> Database {
-    let database = Database::in_memory(Tables::Accounting).unwrap();
+    filled(Database::in_memory(Tables::Accounting).unwrap(), rows)
+}
+
+fn filled(database: Database, rows: usize) -> Database {
     let user = format!(
         "(CASE WHEN i % 3 = 0 THEN '{}' ELSE '{}' END)::UUID",
         USERS[0], USERS[1]
@@ -51,6 +56,14 @@ fn tables(rows: usize) -> Database {
 }
 
 fn load(database: &Database, name: ReportName, user: Option<&str>) -> Report {
+    try_load(database, name, user).unwrap()
+}
+
+fn try_load(
+    database: &Database,
+    name: ReportName,
+    user: Option<&str>,
+) -> Result<Report, ReportError> {
     let query = Query {
         dates: Dates::Default,
         granularity: None,
@@ -59,7 +72,7 @@ fn load(database: &Database, name: ReportName, user: Option<&str>) -> Report {
         as_of_sequence: Sequence(1),
         head_sequence: Sequence(1),
     };
-    name.load(database.connection(), &query).unwrap()
+    name.load(database.connection(), &query)
 }
 
 /// The values of one column of the written report.
@@ -193,6 +206,34 @@ fn a_report_of_dates_without_rows_has_none() {
         assert_eq!(rows_on("2026-03-01"), 0, "{}", name.name());
     }
     assert_eq!(load(&database, ReportName::Payouts, None).height(), 1);
+}
+
+#[test]
+fn damage_that_a_later_page_meets_names_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let [sound, spoilt] =
+        ["sound", "accounting"].map(|name| directory.path().join(format!("{name}.duckdb")));
+    drop(filled(
+        Database::open(&sound, Tables::Accounting, Duration::ZERO).unwrap(),
+        PAGE_ROWS * 3,
+    ));
+    let bytes = std::fs::read(&sound).unwrap();
+    let blocks = (12_288 + 3000..bytes.len()).step_by(262_144);
+    // The entries were written last.
+    let met = blocks.rev().find_map(|block| {
+        let mut bytes = bytes.clone();
+        bytes[block..][..64].fill(0xa5);
+        std::fs::write(&spoilt, bytes).unwrap();
+        let opened = Database::open_to_read(&spoilt, Tables::Accounting, Duration::ZERO);
+        let database = opened.ok()?;
+        let mut entries = try_load(&database, ReportName::Entries, None).ok()?;
+        entries.pages.read_from(database);
+        render(&entries, Format::Csv, Options::default(), &mut Vec::new()).err()
+    });
+    let Some(ReportError::Damaged(StoreError::Damaged { path, .. })) = met else {
+        panic!("{met:?}");
+    };
+    assert_eq!(path, spoilt);
 }
 
 #[test]

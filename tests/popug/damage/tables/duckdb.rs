@@ -82,6 +82,37 @@ fn duckdb_files_that_are_damaged_anywhere_are_made_anew_by_consume_and_close() {
 }
 
 #[test]
+fn a_report_that_meets_damage_names_the_rebuild() {
+    let sound = played();
+    sound.does("ada", &["consume"]);
+    for words in [
+        &["report", "entries"][..],
+        &["export", "journal", "--format", "hledger"],
+    ] {
+        let expected = sound.call("ada", words).expect(0, Any, Any).stdout;
+        let mut met = 0;
+        for world in with_damaged_tables(&sound, "accounting.duckdb") {
+            let output = world.call("ada", &[&["-o", "json"], words].concat()).run();
+            if output.status != 0 {
+                assert_eq!(output.status, 1, "{}", output.stderr);
+                let error = last_error(&output);
+                assert_eq!(error["code"], "tables_damaged", "{error}");
+                met += 1;
+                if met > 1 {
+                    continue;
+                }
+                assert_told(&world, "accounting", &error);
+            }
+            assert_eq!(
+                world.call("ada", words).expect(0, Any, Any).stdout,
+                expected
+            );
+        }
+        assert!(met > 0, "no damage was met by {words:?}");
+    }
+}
+
+#[test]
 fn a_notifier_that_meets_damage_in_the_ledger_ends_and_the_next_one_sends_every_mail_once() {
     let mut sound = played();
     for task in sound.rows("mara", &["task", "list"]) {
