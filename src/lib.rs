@@ -16,6 +16,16 @@ mod failpoint;
 
 mod files;
 
+/// The deadline of the end-to-end tests, for the programs that the tests of this crate start.
+#[cfg(test)]
+#[path = "../tests/popug/helpers/deadline.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "only the end-to-end tests use all of it"
+)]
+mod deadline;
+
 #[cfg(feature = "cli")]
 pub mod app;
 #[cfg(feature = "cli")]

@@ -4,9 +4,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde::Deserialize;
+
+use crate::deadline::Child;
 
 /// The server ends with its standard input, so it does not outlive a killed test.
 pub(crate) struct MailServer {
@@ -34,20 +36,19 @@ pub(crate) struct TakenEnvelope {
 
 impl MailServer {
     /// `options` are those of the script.
-    #[expect(clippy::disallowed_methods, reason = "tests start a mail server")]
     pub(crate) fn start(options: &[&str]) -> MailServer {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let store = tempfile::tempdir().unwrap();
-        let mut process = Command::new(project.join("scripts/mail-server"))
+        let mut command = Command::new(project.join("scripts/mail-server"));
+        command
             .arg("--venv")
             .arg(project.join("target/mail-server"))
             .arg("--store")
             .arg(store.path())
             .args(options)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 is installed");
+            .stdout(Stdio::piped());
+        let mut process = Child::start(&mut command);
         let mut first_line = String::new();
         BufReader::new(process.stdout.take().unwrap())
             .read_line(&mut first_line)
@@ -87,9 +88,7 @@ impl MailServer {
 }
 
 impl Drop for MailServer {
-    #[expect(clippy::disallowed_methods, reason = "tests start a mail server")]
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        self.process.wait().unwrap();
+        self.process.wait();
     }
 }

@@ -65,23 +65,22 @@ fn process_of(holder: &str) -> Option<rustix::process::Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
     use crate::app::doctor::Health;
+    use crate::deadline::Child;
 
     #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test needs a process that is gone"
-    )]
     fn a_holder_that_lives_is_fine_and_one_that_is_gone_is_not() {
         let me = format!("process {}: popug-cli close", std::process::id());
         assert_eq!(
             held("writer-lock", &me),
             Check::ok("writer-lock", format!("held by {me}"))
         );
-        let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+        let mut child = Child::start(&mut Command::new("/bin/true"));
         let gone = format!("process {}: popug-cli close", child.id());
-        child.wait().unwrap();
+        child.wait();
         assert_eq!(held("writer-lock", &gone).health, Health::Warning);
         assert_eq!(held("writer-lock", "unknown").health, Health::Ok);
     }

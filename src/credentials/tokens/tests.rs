@@ -6,6 +6,7 @@ use super::*;
 use crate::credentials::fixture::{at, at_micros, company, store, user};
 use crate::credentials::issued::TokenState;
 use crate::credentials::private_file;
+use crate::deadline::Child;
 use crate::domain::id::CompanyId;
 
 fn ttl(text: &str) -> Ttl {
@@ -404,7 +405,7 @@ const TOKENS_EACH: usize = 10;
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "the test runs itself as another process"
+    reason = "the test reads the store of its other processes from the environment"
 )]
 fn several_processes_issuing_and_revoking_at_once_lose_nothing() {
     if let Some(directory) = std::env::var_os(CHILD_STORE) {
@@ -417,11 +418,11 @@ fn several_processes_issuing_and_revoking_at_once_lose_nothing() {
         command
             .args(["--exact", name, "--nocapture"])
             .env(CHILD_STORE, directory.path());
-        command.stdout(std::process::Stdio::null()).spawn().unwrap()
+        Child::start(command.stdout(std::process::Stdio::null()))
     };
     let children: Vec<_> = (0..CHILDREN).map(|_| child()).collect();
     for mut child in children {
-        assert!(child.wait().unwrap().success());
+        assert!(child.wait().success());
     }
     let listed = auth.tokens().list().unwrap();
     assert_eq!(listed.len(), CHILDREN * TOKENS_EACH);

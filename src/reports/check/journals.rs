@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::deadline;
 use crate::domain::id::Sequence;
 use crate::reports::check::history::{History, Size};
 use crate::reports::check::tables;
@@ -92,12 +93,8 @@ fn tools() -> BTreeMap<String, String> {
         .collect()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests run the tools that read journals"
-)]
 fn run(command: &mut Command) -> Output {
-    command.env("LC_ALL", "C.UTF-8").output().unwrap()
+    deadline::output(command.env("LC_ALL", "C.UTF-8"))
 }
 
 fn minor(decimal: &str) -> i64 {

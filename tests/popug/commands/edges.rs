@@ -69,7 +69,7 @@ fn a_usage_shows_no_option_that_the_environment_gave() {
     let world = World::new();
     let usage = "Usage: popug-cli export journal [OPTIONS] --format <FORMAT>\n";
     let journal = world.call("ada", &["export", "journal"]);
-    let _ = journal.expect(2, Nothing, Has(usage));
+    journal.expect(2, Nothing, Has(usage));
 }
 
 #[test]
