@@ -1,18 +1,26 @@
-//! The writer is taken in few places, and access rules stand below the command line.
+//! The writer lock is taken in few places, and access rules stand below the command line.
 
 use super::modules::{Module, Modules};
 use crate::helpers::sources::root;
 
-/// The files outside `turn` and `event_log` that take the writer, and why each may. A request of a
-/// user goes through `carry_out` in `app/write.rs`.
-const TAKES_THE_WRITER: [(&str, &str); 5] = [
+/// The methods of the log that take the writer lock. `settle` and `lock_unsettled` append nothing,
+/// but publish or cut the bytes after the head.
+const DOORS: [&str; 3] = ["writer", "settle", "lock_unsettled"];
+
+/// The files outside `turn` and `event_log` that use one of [`DOORS`], and why each may. A request
+/// of a user goes through `carry_out` in `app/write.rs`.
+const TAKES_THE_WRITER: [(&str, &str); 7] = [
     (
         "app/founding.rs",
         "the first batch has no index, no caller and nobody to wait for",
     ),
     (
+        "app/repair/mending.rs",
+        "a repair copies the bytes after the head before it settles them",
+    ),
+    (
         "app/timed_commands.rs",
-        "an import or a simulation holds one writer for many commands, which share two syncs",
+        "an import or a simulation holds one writer for many commands, and settles a failed write",
     ),
     ("app/write.rs", "carries out every request of a user"),
     (
@@ -22,6 +30,10 @@ const TAKES_THE_WRITER: [(&str, &str); 5] = [
     (
         "consumers/mod.rs",
         "consumers append facts of their own, under their own keys",
+    ),
+    (
+        "consumers/table_file.rs",
+        "accounting settles the entries of a killed process before it posts any",
     ),
 ];
 
@@ -37,11 +49,12 @@ fn product(plant: &str, planted_in: &str) -> Modules {
 
 fn takes_the_writer(module: &Module) -> bool {
     let mut paths = module.paths.iter().chain(&module.foreign);
-    module.methods.contains("writer")
-        || paths.any(|path| path.last().is_some_and(|name| name == "writer") && path.len() > 1)
+    let is_door = |name: &String| DOORS.contains(&name.as_str());
+    module.methods.iter().any(is_door)
+        || paths.any(|path| path.last().is_some_and(is_door) && path.len() > 1)
 }
 
-/// The files outside `turn` and `event_log` that take the writer.
+/// The files outside `turn` and `event_log` that take the writer lock.
 fn takers(modules: &Modules) -> Vec<&str> {
     let above = modules.iter().filter(|(path, module)| {
         let is_below = ["turn", "event_log"].map(str::to_owned);
@@ -64,6 +77,8 @@ fn a_planted_taker_is_found() {
         "fn planted(app: &App<'_>) { let _ = app.around().writer(); }",
         "fn planted() { let _ = Surroundings::writer; }",
         "fn planted(app: &App<'_>) { println!(\"{:?}\", app.around().writer()); }",
+        "fn planted(app: &App<'_>) { let _ = app.log.settle(&patience()); }",
+        "fn planted(app: &App<'_>) { let _ = app.log.lock_unsettled(&patience()); }",
     ] {
         let planted = product(plant, "app/status.rs");
         assert!(takers(&planted).contains(&"app/status.rs"), "{plant}");
