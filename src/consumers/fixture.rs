@@ -365,8 +365,6 @@ pub(super) fn remove_sqlite(path: &Path) {
 }
 
 pub(super) fn smtp(url: &str) -> Outgoing {
-    let server = SmtpServer::parse(url)
-        .unwrap()
-        .with_patience(Duration::from_secs(5));
+    let server = SmtpServer::parse(url).unwrap();
     Outgoing::Smtp(Box::new(SmtpTransport::new(server).unwrap()))
 }

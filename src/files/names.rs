@@ -1,32 +1,29 @@
 //! Names of files: making, removing and syncing them, and the identity of the file at a path.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// The identity of the file to which a path led.
+/// The identity of the file or directory to which a path led. Inode numbers are used again after a
+/// file is removed, so the time of creation counts too, if the file system has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
+    created: Option<SystemTime>,
 }
 
 impl Identity {
     /// `None` if nothing is there.
     pub(crate) fn of(path: &Path) -> Option<Identity> {
-        std::fs::metadata(path)
-            .ok()
-            .map(|metadata| Identity::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Identity {
-        Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        let found = std::fs::metadata(path).ok()?;
+        Some(Identity {
+            device: found.dev(),
+            inode: found.ino(),
+            created: found.created().ok(),
+        })
     }
 }
 

@@ -116,12 +116,6 @@ impl SmtpServer {
             patience: PATIENCE,
         })
     }
-
-    /// Changes the time limit of half a minute for connecting and for each mail.
-    #[must_use]
-    pub fn with_patience(self, patience: Duration) -> SmtpServer {
-        SmtpServer { patience, ..self }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -469,12 +469,9 @@ fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
         row.get("standing")?,
         row.get("decided_by")?,
     );
-    let consumer = Consumer::ALL
-        .into_iter()
-        .find(|known| known.name() == consumer);
     Ok(Resolution {
         sequence: Sequence(row.get("sequence")?),
-        consumer: consumer.ok_or(rusqlite::Error::InvalidQuery)?,
+        consumer: Consumer::named(&consumer).ok_or(rusqlite::Error::InvalidQuery)?,
         target: Sequence(row.get("target_sequence")?),
         standing: LetterState::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
         reason: row.get("reason")?,

@@ -42,13 +42,10 @@ pub(crate) struct Consume {
 }
 
 fn parse_consumer(text: &str) -> Result<Consumer, String> {
-    let all = Consumer::ALL;
-    all.into_iter()
-        .find(|consumer| consumer.name() == text)
-        .ok_or_else(|| {
-            let names: Vec<_> = all.into_iter().map(Consumer::name).collect();
-            format!("the consumers are {}", names.join(", "))
-        })
+    Consumer::named(text).ok_or_else(|| {
+        let names = Consumer::ALL.map(Consumer::name);
+        format!("the consumers are {}", names.join(", "))
+    })
 }
 
 impl Consume {

@@ -68,9 +68,7 @@ pub(crate) struct Decide {
 }
 
 fn parse_consumer(text: &str) -> Result<Consumer, String> {
-    let found = CONSUMERS
-        .into_iter()
-        .find(|consumer| consumer.name() == text);
+    let found = Consumer::named(text).filter(|consumer| CONSUMERS.contains(consumer));
     found.ok_or_else(|| "an event is set aside for accounting, analytics or notifier".to_owned())
 }
 

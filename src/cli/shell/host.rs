@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::PathBuf;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::domain::id::{CompanyId, UserId};
+use crate::files::Identity;
 use crate::store::StoreDirectory;
 
 /// The shell around a line.
@@ -27,26 +26,6 @@ pub(crate) struct Proven {
     pub company: CompanyId,
     pub login: String,
     pub user: UserId,
-}
-
-/// Inode numbers are used again after a directory is removed, so the time of creation counts too,
-/// if the file system has it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    made: Option<SystemTime>,
-}
-
-impl Identity {
-    fn of(path: &Path) -> Option<Identity> {
-        let found = std::fs::metadata(path).ok()?;
-        Some(Identity {
-            device: found.dev(),
-            inode: found.ino(),
-            made: found.created().ok(),
-        })
-    }
 }
 
 impl Host {

@@ -63,6 +63,11 @@ impl Consumer {
         }
     }
 
+    pub fn named(name: &str) -> Option<Consumer> {
+        let mut all = Consumer::ALL.into_iter();
+        all.find(|consumer| consumer.name() == name)
+    }
+
     pub const fn context(self) -> Context {
         match self {
             Consumer::Tracker => Context::Tracker,
@@ -286,10 +291,6 @@ impl std::str::FromStr for Actor {
             return id.parse().map(Actor::User).map_err(|_| ());
         }
         let name = text.strip_prefix("system/").ok_or(())?;
-        Consumer::ALL
-            .into_iter()
-            .find(|c| c.name() == name)
-            .map(Actor::System)
-            .ok_or(())
+        Consumer::named(name).map(Actor::System).ok_or(())
     }
 }

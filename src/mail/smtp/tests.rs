@@ -29,8 +29,15 @@ fn to(address: &str, number: u128) -> ComposedMail {
     })
 }
 
+fn settings(url: &str) -> SmtpServer {
+    SmtpServer {
+        patience: PATIENCE,
+        ..SmtpServer::parse(url).unwrap()
+    }
+}
+
 fn transport(url: &str) -> SmtpTransport {
-    SmtpTransport::new(SmtpServer::parse(url).unwrap().with_patience(PATIENCE)).unwrap()
+    SmtpTransport::new(settings(url)).unwrap()
 }
 
 fn only(mut results: Vec<Result<Delivery, SendError>>) -> Result<Delivery, SendError> {
@@ -241,7 +248,7 @@ fn mails_and_passwords_travel_encrypted() {
         ("always", "smtps://127.0.0.1"),
     ] {
         let server = MailServer::start(&["--tls", option, "--login", "anna:right"]);
-        let mut settings = SmtpServer::parse(url).unwrap().with_patience(PATIENCE);
+        let mut settings = settings(url);
         settings.port = server.port;
         settings.credentials = Some(Credentials::new("anna".into(), "right".into()));
         settings.tls = match settings.tls {
