@@ -169,7 +169,7 @@ impl Standing {
         let is_named = |event: Sequence| matches!(self.obstacle, Some(Obstacle::MissingFromTheBooks(named)) if named == event);
         if let Some(event) = self.set_aside.filter(|event| !is_named(*event)) {
             gaps.push(format!(
-                "without event {event}, which is set aside, and what waits for it: `popug-cli dlq show {event}`"
+                "without event {event}, which is set aside, and the events that wait for it: `popug-cli dlq show {event}`"
             ));
         }
         gaps

@@ -244,14 +244,14 @@ pub fn waits_with(consumer: Consumer, line: &Line<'_>, subject: &str) -> bool {
         }
         LineKind::Unknown => false,
     };
-    let is_his = || {
+    let is_of_user = || {
         let user = Recorded::from_line(line)
             .ok()
             .and_then(|recorded| user_of(recorded.event.as_ref()));
         user.is_some_and(|user| Subject::User(user).to_string() == subject)
     };
     let is_out = consumer == Consumer::Notifier && is_of_a_mail(line);
-    is_read && !is_out && (line.subject == subject || subject.starts_with("user/") && is_his())
+    is_read && !is_out && (line.subject == subject || subject.starts_with("user/") && is_of_user())
 }
 
 /// All decisions in the log. If the state index cannot follow the log, or has followed another, the

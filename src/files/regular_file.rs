@@ -5,7 +5,7 @@
 use std::path::Path;
 
 /// The error for a name of ours at which there is no regular file.
-pub(crate) const NO_FILE: &str = "what stands there is not a regular file";
+pub(crate) const NO_FILE: &str = "it is not a regular file";
 
 /// Whether `path` leads to anything but a regular file. Links are followed.
 #[cfg(feature = "cli")]

@@ -51,7 +51,6 @@ const EXPENDABLE: [&str; 18] = [
     "jira_id",
     "closed_by",
 ];
-
 /// Columns that are left out next, if even wrapped text does not fit beside the figures.
 const DISPENSABLE: [&str; 9] = [
     "completed_at",

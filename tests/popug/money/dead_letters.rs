@@ -260,7 +260,8 @@ fn a_second_completion_leaves_the_task_as_it_was_and_reports_say_how_far_they_go
         ),
         (&json!(0), &Value::Null)
     );
-    let without = format!("without event {bad}, which is set aside, and what waits for it");
+    let without =
+        format!("without event {bad}, which is set aside, and the events that wait for it");
     for words in [&["report", "balances"][..], &["report", "earnings"]] {
         let expected = if words[1] == "balances" {
             Has(&without)
