@@ -7,6 +7,7 @@
 //! As the last step text wraps between words, but never an amount, a number or a time; if that is
 //! too wide too, the columns after the first are left out one by one.
 
+mod fit;
 mod heading;
 mod lines;
 
@@ -22,47 +23,12 @@ use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
+use fit::{fit, is_minor, widths};
 use heading::{heading, title};
 use lines::{Lines, Style, Text};
 
 /// A count or an amount that is zero.
 const ZERO: &str = "·";
-/// A shortened id has an ellipsis and this many of its last characters.
-const ID_CHARS: usize = 8;
-const TEXT_CHARS: usize = 32;
-/// Columns that a narrow terminal leaves out, in this order.
-const EXPENDABLE: [&str; 18] = [
-    "posted_at",
-    "through_sequence",
-    "skipped_events",
-    "description",
-    "sequence",
-    "late_entries",
-    "mail_to",
-    "paid_at",
-    "closed_at",
-    "created_at",
-    "created_by",
-    "assigned_at",
-    "time",
-    "role",
-    "active",
-    "late",
-    "jira_id",
-    "closed_by",
-];
-/// Columns that are left out next, if even wrapped text does not fit beside the figures.
-const DISPENSABLE: [&str; 9] = [
-    "completed_at",
-    "completed_on",
-    "closed",
-    "payouts_count",
-    "corrections",
-    "opening",
-    "mail_status",
-    "popugs_negative",
-    "entries",
-];
 /// A longer word may be broken.
 const WORD_CHARS: usize = 16;
 
@@ -305,7 +271,7 @@ impl Shown {
 
     /// Whether the column says nothing: no value, or only zeros where few reports have another value.
     fn is_empty(&self) -> bool {
-        let is_minor = EXPENDABLE.contains(&self.name) || DISPENSABLE.contains(&self.name);
+        let is_minor = is_minor(self.name);
         let says_nothing = |text: &str| text.is_empty() || is_minor && text == ZERO;
         self.content().all(says_nothing)
     }
@@ -383,101 +349,6 @@ fn grouped(number: &str) -> String {
         text.push(letter);
     }
     text
-}
-
-/// Narrows the columns step by step until they fit; returns the names of those left out.
-fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
-    let fits =
-        |shown: &[Shown]| shown.iter().map(|column| column.width() + 2).sum::<usize>() <= width + 2;
-    let mut left_out = Vec::new();
-    if !fits(shown) {
-        shown
-            .iter_mut()
-            .filter(|column| column.is_id())
-            .for_each(|column| column.each(short_id));
-    }
-    if !fits(shown) {
-        shown
-            .iter_mut()
-            .filter(|c| c.kind == ColumnKind::Text)
-            .for_each(|column| column.each(cut));
-    }
-    if !fits(shown) {
-        left_out.extend(
-            shown
-                .extract_if(.., |column| column.is_id())
-                .map(|column| column.name),
-        );
-    }
-    leave_out(shown, &EXPENDABLE, fits, &mut left_out);
-    let fits_wrapped = |shown: &[Shown]| {
-        shown
-            .iter()
-            .map(|column| column.least_width() + 2)
-            .sum::<usize>()
-            <= width + 2
-    };
-    leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
-    // The first column names the row, the last ones are the results.
-    while shown.len() > 2 && !fits_wrapped(shown) {
-        left_out.push(shown.remove(1).name);
-    }
-    left_out
-}
-
-/// Leaves out columns, the first of `names` first, until the others fit.
-fn leave_out(
-    shown: &mut Vec<Shown>,
-    names: &[&str],
-    fits: impl Fn(&[Shown]) -> bool,
-    left_out: &mut Vec<&'static str>,
-) {
-    for name in names {
-        if fits(shown) {
-            break;
-        }
-        left_out.extend(
-            shown
-                .extract_if(.., |column| column.name == *name)
-                .map(|column| column.name),
-        );
-    }
-}
-
-/// The width of each column: its full width, or for text a share of the width that the others
-/// leave.
-fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = shown.iter().map(Shown::width).collect();
-    let frame = 2 * shown.len().saturating_sub(1);
-    if widths.iter().sum::<usize>() + frame <= width {
-        return widths;
-    }
-    let mut places: Vec<usize> = (0..shown.len()).collect();
-    places.sort_by_key(|place| (shown[*place].kind == ColumnKind::Text, widths[*place]));
-    let least: Vec<usize> = shown.iter().map(Shown::least_width).collect();
-    let mut left = width.saturating_sub(frame);
-    for (done, place) in places.iter().enumerate() {
-        let is_text = shown[*place].kind == ColumnKind::Text;
-        let share = left / (places.len() - done);
-        widths[*place] = if is_text {
-            widths[*place].min(share.max(least[*place]))
-        } else {
-            least[*place]
-        };
-        left = left.saturating_sub(widths[*place]);
-    }
-    widths
-}
-
-fn short_id(id: &str) -> Option<String> {
-    let start = id.len().checked_sub(ID_CHARS)?;
-    id.is_char_boundary(start)
-        .then(|| format!("…{}", &id[start..]))
-}
-
-fn cut(text: &str) -> Option<String> {
-    let (at, _) = text.char_indices().nth(TEXT_CHARS - 1)?;
-    (text.chars().count() > TEXT_CHARS).then(|| format!("{}…", &text[..at]))
 }
 
 #[cfg(test)]

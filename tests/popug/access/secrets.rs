@@ -105,7 +105,7 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
         (&[token], 2),
         (&["task", token], 2),
         (&["task", "list", "--role", token], 2),
-        (&["task", "list", token, "-o", "json"], 2),
+        (&["task", "list", token, "-o", "json"], 0),
         (&["user", "show", token], 3),
         (&["task", "show", token], 3),
         (&["report", "statement", "--user", token], 3),

@@ -212,7 +212,9 @@ fn what_is_not_this_companys_backup_is_not_touched() {
         "export",
         &[("manifest.json", r#"{"format": "csv", "files": []}"#)],
     );
-    make("half", &[("manifest.json", "{\"format\": 1, \"comp")]);
+    let half = ("manifest.json", "{\"format\": 1, \"comp");
+    make("notes", &[half]);
+    make("half", &[half, ("log/00000000000000000001.ndjson", "{}\n")]);
     make(
         "locked",
         &[("backup.lock", ""), ("letter.txt", "dear popug")],
@@ -237,6 +239,7 @@ fn what_is_not_this_companys_backup_is_not_touched() {
     let before = contents(home);
     for name in [
         "export",
+        "notes",
         "locked",
         "journal",
         "linked lock",

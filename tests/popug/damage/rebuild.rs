@@ -275,3 +275,23 @@ fn a_rebuild_at_work_keeps_its_file() {
         .call("ada", &words)
         .expect(11, Nothing, Has("accounting-rebuild.lock"));
 }
+
+#[test]
+fn an_unfinished_file_of_a_killed_process_is_removed_before_its_name_is_used() {
+    let world = played();
+    let before = everything(&world);
+    let tables = world.store().join("accounting.duckdb");
+    let leave = |suffix: &str| {
+        let unfinished = world.store().join(format!("accounting.duckdb.{suffix}"));
+        std::fs::write(&unfinished, "half a file").expect("written");
+        unfinished
+    };
+    let beside = leave("new");
+    world.does("ada", &["consume", "accounting", "--rebuild"]);
+    assert!(!beside.exists());
+    std::fs::remove_file(&tables).expect("removed");
+    let making = leave("making");
+    world.does("ada", &["consume", "accounting"]);
+    assert!(!making.exists() && tables.exists());
+    assert!(everything(&world) == before);
+}
