@@ -16,7 +16,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{Batch, FileLog, Hash, LogError, Tail, Writer};
-use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateError, StateIndex, set_aside};
+use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateError, StateIndex, move_aside};
 use crate::turn::begin_again;
 use crate::turn::clock::{StampError, stamp};
 use crate::turn::index::{catch_up, open_index};
@@ -178,7 +178,7 @@ impl App<'_> {
     /// damaged file is moved aside for it.
     pub(super) fn did_not_follow(&self, error: &StateError) {
         let damaged = error.damaged_file();
-        if let Some(Ok(Some(aside))) = damaged.map(|file| set_aside(file)) {
+        if let Some(Ok(Some(aside))) = damaged.map(|file| move_aside(file)) {
             self.notices.warn(&format!(
                 "{error}; it is kept as {}, and the next command rebuilds it from the log",
                 aside.display()

@@ -23,7 +23,7 @@ use crate::event_log::LogError;
 use crate::files::held::named;
 use crate::files::process::has_file_limit;
 use crate::reports::error::ReportError;
-use crate::state::{LiveFile, StateError, set_aside};
+use crate::state::{LiveFile, StateError, move_aside};
 use crate::store::{StoreError, is_full_disk, is_out_of_memory};
 
 /// Exit codes of the contract.
@@ -140,7 +140,7 @@ impl Failure {
         let Some(file) = self.damaged.take() else {
             return self;
         };
-        match set_aside(&file) {
+        match move_aside(&file) {
             Ok(Some(aside)) => {
                 self.hint(format!("the damaged file is kept as {}", aside.display()))
             }
@@ -398,7 +398,7 @@ impl From<ConsumeError> for Failure {
                 Failure::new(Exit::Failure, "tables_of_another_version", message)
                     .hint(format!("`popug-cli consume {}` rebuilds the tables from the log", consumer.name()))
             }
-            ConsumeError::SetAside { .. } => {
+            ConsumeError::MovedAside { .. } => {
                 Failure::new(Exit::Failure, "tables_damaged", message).hint(REPEAT)
             }
             ConsumeError::BooksDisagree { .. } => Failure::new(Exit::Damaged, "books_disagree", message)

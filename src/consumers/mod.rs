@@ -57,7 +57,7 @@ pub enum ConsumeError {
     },
     /// A run met damage in a file of tables. The next opening rebuilds the file.
     #[error("{} was damaged ({reason}); it is kept as {}", path.display(), aside.display())]
-    SetAside {
+    MovedAside {
         path: PathBuf,
         aside: PathBuf,
         reason: String,

@@ -77,7 +77,7 @@ fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
 /// Runs `work` as the only accounting process, on the ledger's file.
 ///
 /// # Errors
-/// The error of `work`; [`ConsumeError::SetAside`] if the file was found to be damaged.
+/// The error of `work`; [`ConsumeError::MovedAside`] if the file was found to be damaged.
 pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,

@@ -18,7 +18,7 @@ use crate::consumers::{ConsumeError, contents};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::files::replace::put_in_place;
-use crate::files::{Identity, keep_aside};
+use crate::files::{self, Identity};
 use crate::store::database::remove;
 use crate::store::write_ahead::{is_mark_of_checkpoint, write_ahead_of};
 use crate::store::{Database, StoreError, Tables};
@@ -93,7 +93,7 @@ impl TableFile {
         let done = work(&database, withheld);
         drop(database);
         let done = done.map_err(|error| match error {
-            error if is_damage_of(&path, &error) => set_aside(error),
+            error if is_damage_of(&path, &error) => moved_aside(error),
             error => error,
         });
         (lock, done)
@@ -104,7 +104,7 @@ impl TableFile {
 /// aside as by [`TableFile::run`], unless another process has replaced them.
 ///
 /// # Errors
-/// What `work` returns; [`ConsumeError::SetAside`] if the file was moved aside.
+/// What `work` returns; [`ConsumeError::MovedAside`] if the file was moved aside.
 pub fn read<T>(
     around: &Surroundings<'_>,
     database: Database,
@@ -119,7 +119,7 @@ pub fn read<T>(
         Err(error) if is_damage_of(&path, &error) => {
             let _lock = process_lock(around, consumer_of(tables))?;
             Err(if Identity::of(&path) == opened {
-                set_aside(error)
+                moved_aside(error)
             } else {
                 error
             })
@@ -133,10 +133,10 @@ fn is_damage_of(path: &Path, error: &ConsumeError) -> bool {
 }
 
 /// Moves the file that the error names aside. The caller holds the consumer's lock.
-fn set_aside(error: ConsumeError) -> ConsumeError {
+fn moved_aside(error: ConsumeError) -> ConsumeError {
     match error {
         ConsumeError::Store(StoreError::Damaged { path, reason }) => match move_aside(&path) {
-            Ok(aside) => ConsumeError::SetAside {
+            Ok(aside) => ConsumeError::MovedAside {
                 path,
                 aside,
                 reason,
@@ -335,7 +335,7 @@ fn discard_write_ahead(around: &Surroundings<'_>, path: &Path) -> Result<(), Con
         };
         let is_expected = is_mark_of_checkpoint(&file);
         if found.is_dir() {
-            keep_aside(&file).map_err(|source| io("move aside", &file, source))?;
+            files::move_aside(&file).map_err(|source| io("move aside", &file, source))?;
         } else {
             remove(&file)?;
         }
@@ -372,7 +372,7 @@ fn replace_damaged(
 
 /// Keeps a damaged file under another name. The caller holds the consumer's lock.
 fn move_aside(path: &Path) -> Result<PathBuf, ConsumeError> {
-    let aside = keep_aside(path).map_err(|source| io("move aside", path, source))?;
+    let aside = files::move_aside(path).map_err(|source| io("move aside", path, source))?;
     remove_database(path)?;
     Ok(aside)
 }

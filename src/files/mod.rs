@@ -20,7 +20,7 @@ pub(crate) mod replace;
 
 #[cfg(feature = "cli")]
 pub(crate) use names::{
-    Identity, free_name, keep_aside, parent_of, remove, sync_directory, with_suffix,
+    Identity, free_name, move_aside, parent_of, remove, sync_directory, with_suffix,
 };
 
 #[cfg(feature = "cli")]

@@ -48,7 +48,7 @@ pub(crate) fn free_name(beginning: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If it cannot be renamed, or its directory cannot be synced.
-pub(crate) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = free_name(&with_suffix(path, ".damaged"));
     std::fs::rename(path, &aside)?;
     sync_directory(parent_of(path))?;
@@ -94,7 +94,7 @@ mod tests {
         std::fs::write(home.path().join("state.sqlite.damaged-1"), "").unwrap();
         std::os::unix::fs::symlink("nowhere", home.path().join("state.sqlite.damaged-2")).unwrap();
         std::fs::write(&path, "kept").unwrap();
-        let aside = keep_aside(&path).unwrap();
+        let aside = move_aside(&path).unwrap();
         assert_eq!(aside, home.path().join("state.sqlite.damaged-3"));
         assert_eq!(std::fs::read(aside).unwrap(), b"kept");
         assert!(!path.exists());

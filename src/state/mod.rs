@@ -22,7 +22,7 @@ pub use index::{Followed, StateIndex};
 pub use inspect::ComparedTable;
 pub use place::LiveFile;
 pub use query::{GivenCommand, HandOver, HeldTask, TaskName, TaskRow, TextChange, WantedTasks};
-pub use replacement::set_aside;
+pub use replacement::move_aside;
 pub use resolutions::Resolution;
 pub use sqlite_file::{Check, Layout, Opened, SqliteFile, sqlite_version};
 

@@ -8,7 +8,7 @@ use crate::files::held::{self, Held};
 use crate::files::{Identity, with_suffix};
 
 /// A file of a store that was opened for work. An error about damage names it, so that
-/// [`set_aside`](crate::state::set_aside) moves this file and no other.
+/// [`move_aside`](crate::state::move_aside) moves this file and no other.
 #[derive(Debug)]
 pub struct LiveFile {
     pub(super) path: PathBuf,

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::files::lock::lock;
-use crate::files::{Identity, keep_aside, regular_file, remove, with_suffix};
+use crate::files::{self, Identity, regular_file, remove, with_suffix};
 use crate::state::place::{LiveFile, with_companions};
 use crate::state::{StateError, damage};
 
@@ -30,7 +30,7 @@ use crate::state::{StateError, damage};
 ///
 /// # Errors
 /// [`StateError::Lock`], [`StateError::Busy`], [`StateError::MoveAside`]
-pub fn set_aside(damaged: &LiveFile) -> Result<Option<PathBuf>, StateError> {
+pub fn move_aside(damaged: &LiveFile) -> Result<Option<PathBuf>, StateError> {
     Replacement::begin(&damaged.path, damaged.lock_wait)?.move_aside(damaged.identity)
 }
 
@@ -67,7 +67,7 @@ impl Replacement {
         if Identity::of(&self.path) != Some(met) {
             return Ok(None);
         }
-        let aside = keep_aside(&self.path).map_err(|source| self.failed(source))?;
+        let aside = files::move_aside(&self.path).map_err(|source| self.failed(source))?;
         self.remove_companions()?;
         Ok(Some(aside))
     }
@@ -104,7 +104,7 @@ impl Replacement {
         let [_, companions @ ..] = with_companions(&self.path);
         for companion in &companions {
             let removed = if companion.is_symlink() || regular_file::is_other(companion) {
-                keep_aside(companion).map(drop)
+                files::move_aside(companion).map(drop)
             } else {
                 std::fs::remove_file(companion)
             };

@@ -3,7 +3,7 @@
 //! Such a file is disposable, and opening it repairs it: a file that is damaged or lacks our tables
 //! is moved aside, one of another code version is replaced, and the log fills the new one. Damage
 //! that opening does not find ends the command that meets it;
-//! [`set_aside`](crate::state::set_aside) then moves the file aside for the next opening.
+//! [`move_aside`](crate::state::move_aside) then moves the file aside for the next opening.
 //! `replacement` describes how this works while others have the file open. On a disk that is full
 //! or read-only a database in memory takes the place of the file, so that reading continues.
 

@@ -20,7 +20,7 @@ pub(super) type Lines = HashMap<PayoutId, Vec<Line>>;
 /// of their payouts, accounting runs first.
 ///
 /// # Errors
-/// [`ConsumeError::SetAside`] if the query meets damage in accounting's tables.
+/// [`ConsumeError::MovedAside`] if the query meets damage in accounting's tables.
 pub(super) fn load_lines<'l>(
     around: &Surroundings<'l>,
     access: &mut WriterAccess<'_, 'l>,

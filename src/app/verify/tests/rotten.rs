@@ -10,7 +10,7 @@ use crate::consumers::ConsumeError;
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::task::Add;
 use crate::domain::user::Register;
-use crate::state::{checked_pages, set_aside};
+use crate::state::{checked_pages, move_aside};
 
 /// The number of flipped bits, spread over the file; all of them would take an hour.
 const BITS: usize = 120;
@@ -158,7 +158,7 @@ impl Plan {
                 else {
                     panic!("{error:?}")
                 };
-                let _ = set_aside(error.damaged_file().expect("a live file")).unwrap();
+                let _ = move_aside(error.damaged_file().expect("a live file")).unwrap();
                 app.execute(*by, command, &manner).unwrap();
                 ended += 1;
             }

@@ -7,7 +7,7 @@ use crate::consumers::fixture::*;
 use crate::consumers::notifier;
 use crate::consumers::notifier::tests::checkpoint;
 use crate::domain::event::{Event, UserChanged, UserDeactivated};
-use crate::state::{Checkpoint, checked_pages, set_aside};
+use crate::state::{Checkpoint, checked_pages, move_aside};
 use crate::turn::Surroundings;
 
 /// A sent mail, one that waits for its time, and one that waits for `mail retry`.
@@ -290,7 +290,7 @@ fn a_mail_that_an_index_hides_goes_out_and_only_once() {
         let Err(ConsumeError::State(error)) = store.sending(&store.files()) else {
             panic!("{index}: no damage was met")
         };
-        let _ = set_aside(error.damaged_file().unwrap()).unwrap();
+        let _ = move_aside(error.damaged_file().unwrap()).unwrap();
         // The mails that were sent before the damage was met are recorded.
         let before = store.mails_sent().len();
         assert_eq!(store.sent() + before as u64, 2, "{index}");
