@@ -22,7 +22,7 @@ const FORMS: [fn(&str, &str) -> String; 6] = [
 fn plain_title() -> impl Strategy<Value = String> {
     let starts_with_separator = |title: &str| {
         title
-            .strip_prefix(['-', '–', '—'])
+            .strip_prefix(['-', '–', '—', ':', ',', ';', '.'])
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
     };
     let text = "[^\\[\\]\\pC\\p{Zl}\\p{Zp}]{1,60}|-[0-9]{1,3} degrees|--verbose is broken";
