@@ -136,6 +136,12 @@ fn commands_that_show_no_list_read_no_more_of_a_large_store() {
         ("axel", &["report", "trial-balance"]),
         ("axel", &["report", "balances"]),
     ];
+    let entries: &[&str] = &["report", "entries", "-o", "csv"];
+    let read = [&small, &large].map(|world| bytes_read(world, "axel", entries));
+    assert!(
+        read[1] > read[0] + FEW_BYTES,
+        "a list reads its rows: {read:?}"
+    );
     for (login, words) in flat {
         let (few, many) = (
             bytes_read(&small, login, words),
