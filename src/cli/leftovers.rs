@@ -112,8 +112,13 @@ pub(super) fn give_way_to_a_signal() {
 fn end() {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();
-    for (path, fate) in begun {
-        settle(&path, fate);
+    for (path, fate) in &begun {
+        settle(path, *fate);
+    }
+    // The main thread may have made one of them again meanwhile.
+    std::thread::sleep(REMOVE_AGAIN);
+    for (path, _) in begun.iter().filter(|(_, fate)| *fate == Fate::Removed) {
+        remove(path);
     }
 }
 
