@@ -22,7 +22,8 @@ pub fn duckdb_version() -> Result<String, StoreError> {
         path: path.to_owned(),
         source,
     };
-    let connection = Connection::open_in_memory_with_flags(config(path)?).map_err(failed)?;
+    let connection =
+        Connection::open_in_memory_with_flags(config(path, Mode::Read)?).map_err(failed)?;
     connection
         .query_row("SELECT version()", [], |row| row.get(0))
         .map_err(failed)
@@ -42,7 +43,7 @@ pub(super) fn try_connect(
         "ATTACH '{}' AS tables (TYPE duckdb, {options}); USE tables;",
         quoted(path)?
     );
-    let config = config(path)?;
+    let config = config(path, mode)?;
     Ok(Connection::open_in_memory_with_flags(config)
         .and_then(|connection| connection.execute_batch(&sql).map(|()| connection)))
 }
@@ -89,12 +90,17 @@ pub const SPILL: &str = ".spill-";
 
 /// Settings of a connection. DuckDB never loads an extension; intermediate results that do not fit
 /// into memory go to a directory beside the file.
-pub(super) fn config(path: &Path) -> Result<Config, StoreError> {
+pub(super) fn config(path: &Path, mode: Mode) -> Result<Config, StoreError> {
     let spill = with_suffix(path, &format!("{SPILL}{}", std::process::id()));
+    // Rows that are appended stay in memory until they are committed.
+    let memory = match mode {
+        Mode::Read => "112MB",
+        Mode::Write => "384MB",
+    };
     let made = || -> Result<Config, duckdb::Error> {
         Config::default()
             .threads(2)?
-            .max_memory("112MB")?
+            .max_memory(memory)?
             .enable_autoload_extension(false)?
             .with("temp_directory", spill.to_string_lossy())
     };

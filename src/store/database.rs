@@ -156,13 +156,11 @@ impl Database {
     /// Empty tables in memory.
     pub fn in_memory(tables: Tables) -> Result<Database, StoreError> {
         let path = PathBuf::from(tables.file_name());
-        let connection =
-            Connection::open_in_memory_with_flags(config(&path)?).map_err(|source| {
-                StoreError::DuckDb {
-                    action: "open",
-                    path: path.clone(),
-                    source,
-                }
+        let connection = Connection::open_in_memory_with_flags(config(&path, Mode::Write)?)
+            .map_err(|source| StoreError::DuckDb {
+                action: "open",
+                path: path.clone(),
+                source,
             })?;
         let database = Database {
             connection,
