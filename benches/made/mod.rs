@@ -189,7 +189,7 @@ impl Script {
         }
     }
 
-    /// A task that is created and, mostly, completed by whoever got it.
+    /// A task that is created and, mostly, completed by its assignee.
     fn task(&mut self, number: u64) -> Vec<Batch> {
         let assignee_id = self.users[self.dice.below(USERS)];
         let created_by = self.users[self.dice.below(USERS)];

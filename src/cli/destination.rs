@@ -29,7 +29,7 @@ pub(super) struct Destination {
 pub(super) enum Content {
     /// This program may replace the file later without being asked.
     Data,
-    /// A new file is its owner's alone, whatever the umask is.
+    /// A new file is its owner's alone, under any umask.
     Secret,
 }
 

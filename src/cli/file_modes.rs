@@ -1,4 +1,4 @@
-//! Modes of new files. Every file of a store is made for its owner alone, whatever the umask is:
+//! Modes of new files. Every file of a store is made for its owner alone, under any umask:
 //! log, tables with the companions of DuckDB and SQLite, locks, mails, keys. Only files that the
 //! user named, a report or an export, follow the umask.
 
