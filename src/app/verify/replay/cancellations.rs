@@ -11,11 +11,7 @@ use crate::state::Recorded;
 impl Replay {
     pub(super) fn task_cancelled(&mut self, recorded: &Recorded<'_>, e: &TaskCancelled) {
         let at = recorded.sequence;
-        if let Some(before) = self.tasks.ended(e.task_id) {
-            if !self.is_left_out(at) {
-                let what = format!("the task was completed or cancelled by event {before} before");
-                self.violates("I4", at, what);
-            }
+        if self.has_ended(e.task_id, at) {
             return;
         }
         let Some(task) = self.tasks.known.get_mut(&e.task_id) else {

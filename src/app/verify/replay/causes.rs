@@ -351,13 +351,21 @@ impl Replay {
         }
     }
 
+    /// Whether an event before `at` completed or cancelled the task, which is a finding unless `at` is left out.
+    pub(super) fn has_ended(&mut self, task: TaskId, at: Sequence) -> bool {
+        let Some(before) = self.tasks.ended(task) else {
+            return false;
+        };
+        if !self.is_left_out(at) {
+            let what = format!("the task was completed or cancelled by event {before} before");
+            self.violates("I4", at, what);
+        }
+        true
+    }
+
     pub(super) fn task_completed(&mut self, recorded: &Recorded<'_>, e: &TaskCompleted) {
         let at = recorded.sequence;
-        if let Some(before) = self.tasks.ended(e.task_id) {
-            if !self.is_left_out(at) {
-                let what = format!("the task was completed or cancelled by event {before} before");
-                self.violates("I4", at, what);
-            }
+        if self.has_ended(e.task_id, at) {
             return;
         }
         let Some(task) = self.tasks.known.get_mut(&e.task_id) else {
