@@ -26,7 +26,6 @@ pub fn consume_accounting<'l>(
     let is_alone = matches!(access, WriterAccess::Held(_)) || around.log.is_draft();
     let until = around.log.head()?.sequence;
     let mut total: Option<Consumed> = None;
-    let mut had_reacted = false;
     loop {
         let deadline = (!is_alone).then(|| Instant::now() + SLICE);
         let sliced = begin_again(|| {
@@ -57,9 +56,7 @@ pub fn consume_accounting<'l>(
         sum.to = slice.to;
         sum.applied += slice.applied;
         sum.appended += slice.appended;
-        // If others append all the time, the head is never reached. The events of one slice are
-        // read in the next.
-        if done || std::mem::replace(&mut had_reacted, has_reacted) {
+        if done || has_reacted {
             return Ok(*sum);
         }
         std::thread::sleep(PAUSE);

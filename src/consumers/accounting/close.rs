@@ -1,9 +1,11 @@
 //! Closes dates: catch up, decide, append payouts and `day.closed` as one batch.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::consumers::accounting::{Accounting, Proposal};
 use crate::consumers::common_tables::{money, user_id};
+use crate::consumers::run::SLICE;
 use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, DayClosed, Event, Fact};
 use crate::domain::id::{Sequence, UserId};
@@ -11,7 +13,7 @@ use crate::domain::ledger::close::Closing;
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
-use crate::state::Recorded;
+use crate::event_log::Writer;
 use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 use crate::turn::clock::stamp;
@@ -58,7 +60,7 @@ impl Closes {
 }
 
 impl Accounting<'_> {
-    /// Closes the requested finished open dates, oldest first, and ends with nothing owed.
+    /// Closes the requested finished open dates, oldest first. Each date is closed with nothing owed.
     ///
     /// # Errors
     /// If `through` is not over or lies before the founding; nothing is closed then.
@@ -68,66 +70,82 @@ impl Accounting<'_> {
         access: &mut WriterAccess<'_, 'l>,
         request: &CloseRequest,
     ) -> Result<Closes, ConsumeError> {
-        // The request is refused before anything is appended.
-        self.catch_up(around, None)?;
+        // The request is refused before anything is appended. Each slice is stored, so that a long
+        // backlog does not have to fit into memory.
+        while !self.catch_up(around, Some(Instant::now() + SLICE))? {
+            self.commit()?;
+        }
         if let Some(date) = request.through {
             self.projection
                 .common
                 .books()
                 .closable(date, around.clock.now())?;
         }
-        self.advance(around, access, None)?;
+        while !self.advance(around, access, Some(Instant::now() + SLICE))? {}
         let mut closes = Closes::default();
-        while let Some(date) = self
-            .projection
-            .common
-            .books()
-            .next_to_close(around.clock.now(), request.through)
-        {
-            let zone = &self.projection.common.books().company.zone;
-            if let Some(sequence) = self.projection.withheld.blocks(date, zone) {
-                closes.blocked = Some((date, sequence));
+        while self.next_to_close(around, request).is_some() {
+            access.with_writer(around, |writer| {
+                self.close_next(around, writer, request, &mut closes)
+            })?;
+            if closes.blocked.is_some() {
                 break;
             }
-            let due = due_by_entries(self.projection.database, date)?;
-            closes.closed.extend(access.with_writer(around, |writer| {
-                let absorbed = self.absorb(around)?;
-                if self.touches_open_date(&absorbed) {
-                    return Ok(None);
-                }
-                let at = stamp(writer.last_time(), around)?;
-                let through_sequence = self.position().sequence;
-                let skipped_events = self
-                    .projection
-                    .withheld
-                    .skipped_on(date, &self.projection.common.books().company.zone);
-                let closing = Closing {
-                    at,
-                    through_sequence,
-                    skipped_events,
-                };
-                let (facts, day) = self.projection.common.books_mut().decide_close(&closing);
-                check_payouts(date, &facts, &due)?;
-                let actor = Actor::User(request.by);
-                let proposal = Proposal {
-                    actor,
-                    command_id: request.key(date),
-                    command_hash: None,
-                    facts,
-                };
-                let head = self.append(writer, at, proposal)?;
-                failpoint!("close.after_append");
-                Ok(Some(Closed {
-                    day,
-                    sequence: head.sequence,
-                }))
-            })?);
-            self.advance(around, access, None)?;
+        }
+        if !closes.closed.is_empty() {
+            self.commit()?;
         }
         if let Some(date) = request.through.filter(|_| closes.closed.is_empty()) {
             closes.already_closed = self.earlier_close(around, date)?;
         }
         Ok(closes)
+    }
+
+    fn next_to_close(
+        &self,
+        around: &Surroundings<'_>,
+        request: &CloseRequest,
+    ) -> Option<BusinessDate> {
+        let books = self.projection.common.books();
+        books.next_to_close(around.clock.now(), request.through)
+    }
+
+    /// Posts what is owed and closes the next date, all under the writer lock: others who append all
+    /// the time cannot delay it.
+    fn close_next<'l>(
+        &mut self,
+        around: &Surroundings<'l>,
+        writer: &mut Writer<'l>,
+        request: &CloseRequest,
+        closes: &mut Closes,
+    ) -> Result<(), ConsumeError> {
+        self.advance(around, &mut WriterAccess::Held(writer), None)?;
+        let Some(date) = self.next_to_close(around, request) else {
+            return Ok(());
+        };
+        let zone = self.projection.common.books().company.zone.clone();
+        let withheld = &self.projection.withheld;
+        if let Some(sequence) = withheld.blocks(date, &zone) {
+            closes.blocked = Some((date, sequence));
+            return Ok(());
+        }
+        let closing = Closing {
+            at: stamp(writer.last_time(), around)?,
+            through_sequence: self.position().sequence,
+            skipped_events: withheld.skipped_on(date, &zone),
+        };
+        let due = due_by_entries(self.projection.database, date)?;
+        let (facts, day) = self.projection.common.books_mut().decide_close(&closing);
+        check_payouts(date, &facts, &due)?;
+        let proposal = Proposal {
+            actor: Actor::User(request.by),
+            command_id: request.key(date),
+            command_hash: None,
+            facts,
+        };
+        let sequence = self.append(writer, closing.at, proposal)?.sequence;
+        failpoint!("close.after_append");
+        closes.closed.push(Closed { day, sequence });
+        Ok(())
     }
 
     fn earlier_close(
@@ -146,17 +164,6 @@ impl Accounting<'_> {
             Event::DayClosed(day) => Ok(Some(Closed { day, sequence })),
             _ => Ok(None),
         }
-    }
-
-    /// Whether an absorbed event belongs to the date that is being closed.
-    fn touches_open_date(&self, absorbed: &[Recorded<'_>]) -> bool {
-        let books = self.projection.common.books();
-        let date = books.first_open_date();
-        let is_cause = |recorded: &&Recorded<'_>| super::owed::is_cause(recorded.event.kind());
-        absorbed
-            .iter()
-            .filter(is_cause)
-            .any(|recorded| books.company.zone.date_of(recorded.time) <= date)
     }
 }
 

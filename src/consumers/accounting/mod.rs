@@ -2,8 +2,8 @@
 //!
 //! `catch_up` fills the tables from events alone. `reaction` decides the entries that are owed for
 //! task events, `close` pays dates out, `correct` reverses entries; all three append under the
-//! writer lock after the books have followed everything up to the head. `owed` finds the last event
-//! whose entries are posted.
+//! writer lock after the books have followed everything up to the head. A close posts under that
+//! lock what is still owed. `owed` finds the last event whose entries are posted.
 
 mod appending;
 mod close;
@@ -94,8 +94,9 @@ impl<'d> Accounting<'d> {
         self.position().sequence >= until && self.projection.own.progress.has_reacted_to(until)
     }
 
-    /// Projects and reacts until the head is reached and nothing is owed, or until `deadline`. True
-    /// if all is done.
+    /// Reads to the head, appends the entries that are owed for what was read, and stores the
+    /// tables. Events that others append meanwhile may wait for the next call. False if `deadline`
+    /// came first.
     pub fn advance<'l>(
         &mut self,
         around: &Surroundings<'l>,
@@ -103,24 +104,15 @@ impl<'d> Accounting<'d> {
         deadline: Option<Instant>,
     ) -> Result<bool, ConsumeError> {
         let in_time = || deadline.is_none_or(|deadline| Instant::now() < deadline);
-        let done = loop {
-            if !self.catch_up(around, deadline)? {
-                break false;
-            }
-            if let Some(missing) = self.projection.withheld.missing_from_the_books() {
-                let waits = "nothing is charged, credited or paid until";
-                around
-                    .notices
-                    .warn(&format!("{waits} event {missing} of the books is retried"));
-                break true;
-            }
-            if !self.react(around, access, &in_time)? {
-                break false;
-            }
-            if self.has_reacted_to(around.log.head()?.sequence) {
-                break true;
-            }
-        };
+        let mut done = self.catch_up(around, deadline)?;
+        if let Some(missing) = self.projection.withheld.missing_from_the_books() {
+            let waits = "nothing is charged, credited or paid until";
+            around
+                .notices
+                .warn(&format!("{waits} event {missing} of the books is retried"));
+        } else {
+            done = done && self.react(around, access, &in_time)?;
+        }
         self.commit()?;
         Ok(done)
     }
@@ -152,11 +144,7 @@ impl<'d> Accounting<'d> {
 
     /// Applies the events that other processes appended, under the writer lock. None of them can be
     /// an event of accounting, because accounting.lock excludes other accounting processes.
-    fn absorb(
-        &mut self,
-        around: &Surroundings<'_>,
-    ) -> Result<Vec<Recorded<'static>>, ConsumeError> {
-        let mut absorbed = Vec::new();
+    fn absorb(&mut self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let position = *self.position();
         let mut reader = around.log.read_after(position.sequence, &position.hash)?;
         while let Some(line) = reader.next_line()? {
@@ -172,7 +160,6 @@ impl<'d> Accounting<'d> {
             }
             if let Some(recorded) = self.projection.withheld.read(&line)? {
                 self.projection.project(&recorded)?;
-                absorbed.push(recorded);
             }
             let through = Checkpoint {
                 sequence: line.sequence,
@@ -180,7 +167,7 @@ impl<'d> Accounting<'d> {
             };
             self.projection.moved_to(through, 1)?;
         }
-        Ok(absorbed)
+        Ok(())
     }
 
     /// Appends the decided facts under the writer lock and keeps their rows. The books have already

@@ -29,6 +29,8 @@ pub struct Books {
     /// Task events whose owed events are missing, in their order.
     pub owed: Vec<Cause>,
     pub entries: Vec<Entry>,
+    /// The sum of each user's entries.
+    pub balances: BTreeMap<String, i64>,
     /// The lines of `payout.made`.
     pub payouts: Vec<Value>,
     pub closes: Vec<Closed>,
@@ -78,6 +80,7 @@ impl Books {
             tasks: vec![],
             owed: vec![],
             entries: vec![],
+            balances: BTreeMap::new(),
             payouts: vec![],
             closes: vec![],
             settled: vec![],
@@ -154,7 +157,7 @@ impl Books {
     }
 
     pub fn balance(&self, user: &str) -> i64 {
-        self.sum(user, |_| true)
+        self.balances.get(user).copied().unwrap_or_default()
     }
 
     /// Rule A4.
@@ -394,12 +397,17 @@ impl Books {
         let waits = |owed: &Cause| matches!(owed.what, Owed::FeesBack { .. });
         self.owed
             .retain(|owed| Some(owed.sequence) != cause || waits(owed));
+        let (user, amount) = (
+            text(&data["user_id"]),
+            data["amount"].as_i64().expect("minor units"),
+        );
+        *self.balances.entry(user.clone()).or_default() += amount;
         self.entries.push(Entry {
             sequence: self.head,
             id: text(&data["entry_id"]),
-            user: text(&data["user_id"]),
+            user,
             kind: text(&data["kind"]),
-            amount: data["amount"].as_i64().expect("minor units"),
+            amount,
             balance: data["balance"].as_i64().expect("minor units"),
             date: date(&data["business_date"]),
             late: data["late"].as_bool().expect("a flag"),

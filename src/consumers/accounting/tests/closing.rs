@@ -9,12 +9,16 @@ use crate::domain::time::EventTime;
 use crate::event_log::Patience;
 use crate::state::Recorded;
 
-/// A clock that appends an assignment by another process when it is read for the n-th time. That
-/// process has a slower clock, so its event is of the date before.
+const AFTER_MIDNIGHT: &str = "2026-11-21T00:05:00Z";
+
+/// A clock that appends an assignment by another process when it is read.
 struct Interrupted<'s> {
     store: &'s Store,
     looks: Cell<u32>,
-    at_look: u32,
+    /// The number of the reading at which it appends; `None` for all of them.
+    at_look: Option<u32>,
+    /// The clock of the other process.
+    theirs: &'static str,
     has_happened: Cell<bool>,
 }
 
@@ -26,19 +30,19 @@ impl Clock for Interrupted<'_> {
             wait: Duration::ZERO,
             holder: "somebody else".to_owned(),
         };
-        let late = at("2026-11-20T23:59:00Z");
         let can_write = || {
             self.store
                 .log
                 .writer(&impatient)
-                .is_ok_and(|writer| writer.last_time() <= Some(late))
+                .is_ok_and(|writer| writer.last_time() <= Some(at(self.theirs)))
         };
-        if self.looks.get() == self.at_look && can_write() {
-            self.store
-                .happened("2026-11-20T23:59:00Z", handed_over(2, "vera"));
+        assert!(self.looks.get() < 1000, "the close does not end");
+        if self.at_look.is_none_or(|at| at == self.looks.get()) && can_write() {
+            let number = u64::from(1 + self.looks.get());
+            self.store.happened(self.theirs, handed_over(number, "vera"));
             self.has_happened.set(true);
         }
-        at("2026-11-21T00:05:00Z")
+        at(AFTER_MIDNIGHT)
     }
 }
 
@@ -54,7 +58,9 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
         let clock = Interrupted {
             store: &store,
             looks,
-            at_look,
+            at_look: Some(at_look),
+            // A slower clock, so that the event is of the date before.
+            theirs: "2026-11-20T23:59:00Z",
             has_happened,
         };
         let around = Surroundings {
@@ -129,4 +135,31 @@ fn an_entry_that_is_dated_into_a_closed_date_stops_both_ledgers() {
         assert_eq!(stop.sequence.0, sequence);
         assert!(stop.reason.contains("which is closed"), "{}", stop.reason);
     }
+}
+
+#[test]
+fn others_who_append_all_the_time_do_not_delay_a_close() {
+    let store = Store::founded();
+    store.finished("2026-11-20T10:00:00Z", 1, "vera");
+    let clock = Interrupted {
+        store: &store,
+        looks: Cell::new(0),
+        at_look: None,
+        theirs: AFTER_MIDNIGHT,
+        has_happened: Cell::new(false),
+    };
+    let around = Surroundings {
+        clock: &clock,
+        ..store.around()
+    };
+    let request = CloseRequest {
+        by: user("anna"),
+        through: None,
+        imported: None,
+    };
+    let closes = run::with_accounting(&around, |a| {
+        a.close(&around, &mut WriterAccess::PerBatch, &request)
+    });
+    assert_eq!(closes.unwrap().closed.len(), 1);
+    assert!(clock.has_happened.get());
 }
