@@ -19,12 +19,12 @@ use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::storage::{Access, Storage, StorageFile};
+use crate::files::lock::wait_until;
 
 pub const HEAD_FILE: &str = "head";
 const SLOT_BYTES: usize = 4096;
-/// The number of attempts to read a slot before it counts as lost.
-const LOOKS: usize = 5;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// The time that a slot may take to be overwritten before it counts as lost.
+const SLOT_TAKES: Duration = Duration::from_millis(5);
 const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
 /// The format of the head file and of the log.
 pub const FORMAT: &str = "popug-head 1";
@@ -191,15 +191,13 @@ impl HeadFile {
 
     /// The same, asked without a lock: a slot that is being written just now does not count as lost.
     pub(super) fn published_at_rest(&self, storage: &dyn Storage) -> Result<Published, LogError> {
-        for _ in 0..LOOKS {
-            let slots = self.slots(storage)?;
-            let published = published_by(slots);
-            if published.head_file == HeadFileState::Sound || slots == [Slot::Empty; 2] {
-                return Ok(published);
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-        self.published(storage)
+        let mut slots = [Slot::Empty; 2];
+        wait_until(SLOT_TAKES, || {
+            slots = self.slots(storage)?;
+            let is_sound = published_by(slots).head_file == HeadFileState::Sound;
+            Ok::<_, LogError>(is_sound || slots == [Slot::Empty; 2])
+        })?;
+        Ok(published_by(slots))
     }
 
     /// Both slots.

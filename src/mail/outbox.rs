@@ -45,7 +45,8 @@ impl FileTransport {
         self.outbox.join(date.to_string())
     }
 
-    /// Moves the file into its place; its name is durable after the directory is synced.
+    /// Moves the file into its place. [`FileTransport::sync`] makes the names of many mails durable
+    /// at once, so this function does not wait for each of them.
     fn place(&self, mail: &ComposedMail) -> Result<Delivery, SendError> {
         let path = self.path(mail);
         let delivery = match fs::read(&path) {

@@ -1,13 +1,14 @@
 //! Recognises damaged SQLite files, by their headers and by SQLite's errors.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
 
+use crate::files::lock::wait_until;
 use crate::files::regular_file;
 use crate::state::checked_pages;
 use crate::state::place::{wal_of, with_companions};
@@ -70,17 +71,11 @@ pub(super) fn check_headers(path: &Path) -> rusqlite::Result<bool> {
     };
     let wal = wal_of(path);
     // Another process may be writing the header.
-    let is_sound = || {
-        beginning(&wal, WAL_HEADER_BYTES)
-            .ok()
-            .is_none_or(|header| is_wal_header(&header))
-    };
-    if (0..3).any(|_| {
-        is_sound() || {
-            thread::sleep(Duration::from_millis(5));
-            false
-        }
-    }) {
+    let Ok(is_sound) = wait_until(WAL_HEADER_TAKES, || {
+        let header = beginning(&wal, WAL_HEADER_BYTES);
+        Ok::<_, Infallible>(header.ok().is_none_or(|header| is_wal_header(&header)))
+    });
+    if is_sound {
         return Ok(is_checked);
     }
     Err(lacking("its write-ahead file is not valid"))
@@ -95,6 +90,8 @@ fn beginning(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
 }
 
 const WAL_HEADER_BYTES: usize = 32;
+/// The time that another process may take to write the header.
+const WAL_HEADER_TAKES: Duration = Duration::from_millis(15);
 
 /// A shorter header is that of an empty file. See
 /// <https://www.sqlite.org/fileformat2.html#walformat>.

@@ -1,12 +1,14 @@
 //! Reads an index without changing it: read-only opening and comparison of two indexes.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use crate::files::Identity;
+use crate::files::lock::wait_until;
 use crate::state::index::LAYOUT;
 use crate::state::place::wal_of;
 use crate::state::{Check, Layout, SqliteFile, StateError, StateIndex, checked_pages, damage};
@@ -40,17 +42,17 @@ impl SqliteFile {
         scratch: &Path,
         lock_wait: Duration,
     ) -> Result<Option<SqliteFile>, StateError> {
-        let began = Instant::now();
-        loop {
+        let mut found = Ok(None);
+        let Ok(_) = wait_until(lock_wait, || {
+            // The file of the attempt before is closed first.
+            found = Ok(None);
             let met = Identity::of(path);
-            let found = SqliteFile::read_existing(path, layout, scratch, lock_wait);
+            found = SqliteFile::read_existing(path, layout, scratch, lock_wait);
             // If another process replaced the file meanwhile, the parts that were opened may belong
             // to two files.
-            if Identity::of(path) == met || began.elapsed() >= lock_wait {
-                return found;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            Ok::<_, Infallible>(Identity::of(path) == met)
+        });
+        found
     }
 
     fn read_existing(
@@ -200,8 +202,8 @@ fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, Sta
         source,
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (to, began) = (scratch.join(format!("copy-of-{name}")), Instant::now());
-    loop {
+    let to = scratch.join(format!("copy-of-{name}"));
+    let is_whole = wait_until(lock_wait, || {
         let before = stamps(path);
         std::fs::copy(path, &to).map_err(io)?;
         match std::fs::copy(wal_of(path), wal_of(&to)) {
@@ -209,16 +211,14 @@ fn copy(path: &Path, scratch: &Path, lock_wait: Duration) -> Result<PathBuf, Sta
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             other => drop(other.map_err(io)?),
         }
-        if stamps(path) == before {
-            return Ok(to);
-        }
-        if began.elapsed() >= lock_wait {
-            return Err(StateError::Busy {
-                path: path.to_owned(),
-            });
-        }
-        std::thread::sleep(Duration::from_millis(20));
+        Ok::<_, StateError>(stamps(path) == before)
+    })?;
+    if is_whole {
+        return Ok(to);
     }
+    Err(StateError::Busy {
+        path: path.to_owned(),
+    })
 }
 
 fn stamps(path: &Path) -> [Option<(u64, SystemTime)>; 2] {

@@ -72,7 +72,8 @@ impl Replacement {
         Ok(Some(aside))
     }
 
-    /// Makes a new file under another name and puts it in the place of the present one.
+    /// Makes a new file under another name and puts it in the place of the present one. Nothing is
+    /// synced: if a crash takes the new file, it is filled from the log again.
     pub(super) fn publish(
         &self,
         make: impl FnOnce(&Path) -> rusqlite::Result<()>,

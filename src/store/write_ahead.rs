@@ -1,9 +1,11 @@
 //! Write-ahead files of DuckDB. The program never reads one, because nothing shows whether it was
 //! written together with the tables beside it.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::files::lock::wait_until;
 use crate::files::with_suffix;
 
 /// The time for which DuckDB may keep its mark in a write-ahead file during a checkpoint.
@@ -21,16 +23,13 @@ pub fn write_ahead_of(path: &Path) -> [PathBuf; 3] {
 
 /// A write-ahead file that is still there after `patience`.
 pub(super) fn lasting_write_ahead(path: &Path, patience: Duration) -> Option<PathBuf> {
-    let began = Instant::now();
-    loop {
-        let found = write_ahead_of(path)
-            .into_iter()
-            .find(|file| file.symlink_metadata().is_ok())?;
-        if began.elapsed() >= patience {
-            return Some(found);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let files = write_ahead_of(path);
+    let mut found = None;
+    let Ok(_) = wait_until(patience, || {
+        found = files.iter().find(|file| file.symlink_metadata().is_ok());
+        Ok::<_, Infallible>(found.is_none())
+    });
+    found.cloned()
 }
 
 /// Whether a write-ahead file is the one that DuckDB leaves if it is killed during a checkpoint: a
