@@ -33,7 +33,6 @@ use std::time::Duration;
 pub use error::AppError;
 
 use crate::consumers::withheld::Withheld;
-use crate::consumers::{ConsumeError, feed, table_file};
 use crate::domain::clock::Clock;
 use crate::domain::company::Company;
 use crate::domain::dice::Dice;
@@ -41,7 +40,7 @@ use crate::domain::event::Consumer;
 use crate::domain::time::EventTime;
 use crate::event_log::{FileLog, LogError};
 use crate::state::StateIndex;
-use crate::store::{Database, StoreDirectory, Tables};
+use crate::store::StoreDirectory;
 use crate::turn::index::index_at_head;
 use crate::turn::{Notices, Surroundings};
 
@@ -160,21 +159,6 @@ impl<'e> App<'e> {
     /// If the decisions about them, or the log, cannot be read.
     fn withheld(&self, index: &StateIndex, consumer: Consumer) -> Result<Withheld, AppError> {
         Ok(Withheld::of(&self.log, consumer, &index.resolutions()?)?)
-    }
-
-    /// Opens tables to read, if they are of this log and of this version of the program.
-    ///
-    /// # Errors
-    /// If the file is locked, damaged, made from another log or by another version of the program.
-    fn open_tables(&self, tables: Tables) -> Result<Database, AppError> {
-        let (around, consumer) = (self.around(), table_file::consumer_of(tables));
-        let database = table_file::open_to_read(&around, tables)?;
-        if !database.is_current()? {
-            let path = database.path().to_owned();
-            return Err(ConsumeError::OtherVersion { consumer, path }.into());
-        }
-        feed::check_on_chain(&around, consumer, &database.checkpoint()?)?;
-        Ok(database)
     }
 
     /// Refuses a write under a pinned clock or pinned dice in a company that was not founded under

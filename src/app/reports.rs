@@ -6,7 +6,7 @@ use std::io::Write;
 use crate::app::identity::Caller;
 use crate::app::{App, AppError};
 use crate::consumers::standing::Standing;
-use crate::consumers::table_file::project_through;
+use crate::consumers::table_file::{open_to_read, project_through};
 use crate::consumers::withheld::Withheld;
 use crate::domain::company::{Company, FOUNDED};
 use crate::domain::event::Consumer;
@@ -157,7 +157,7 @@ impl Reports<'_> {
             Consumer::Analytics => Tables::Analytics,
             Consumer::Tracker | Consumer::Accounting | Consumer::Notifier => Tables::Accounting,
         };
-        let mut database = self.app.open_tables(tables)?;
+        let mut database = open_to_read(&self.app.around(), tables)?;
         if database.checkpoint()?.sequence == Sequence::ZERO {
             // The file is open for reading only, so its empty tables cannot be filled.
             drop(database);

@@ -7,6 +7,7 @@ use crate::app::{App, AppError};
 use crate::consumers::common_tables::last_closed_date;
 use crate::consumers::notifier::{self, Outstanding};
 use crate::consumers::standing::Standing;
+use crate::consumers::table_file::open_to_read;
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -118,13 +119,14 @@ impl App<'_> {
         let standing = match consumer {
             Consumer::Tracker => Standing::at(consumer, index.checkpoint()?),
             Consumer::Accounting => {
-                let database = self.open_tables(Tables::Accounting)?;
+                let database = open_to_read(&self.around(), Tables::Accounting)?;
                 let closed = last_closed_date(database.connection());
                 *last_closed = closed.map_err(database.failed("read"))?;
                 Standing::of_tables(&database, &withheld)?
             }
             Consumer::Analytics => {
-                Standing::of_tables(&self.open_tables(Tables::Analytics)?, &withheld)?
+                let database = open_to_read(&self.around(), Tables::Analytics)?;
+                Standing::of_tables(&database, &withheld)?
             }
             Consumer::Notifier => notifier::standing(&self.around(), &withheld)?,
         };

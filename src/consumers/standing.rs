@@ -9,8 +9,8 @@ use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::{FileLog, LogError};
-use crate::state::Checkpoint;
+use crate::event_log::{FileLog, Line, LogError};
+use crate::state::{Checkpoint, StateError};
 use crate::store::{Database, StoreError};
 
 /// The progress of a consumer according to its tables.
@@ -38,6 +38,90 @@ pub enum Obstacle {
     Contradiction(Stop),
     /// An event that cannot be read.
     Unreadable { sequence: Sequence, error: LogError },
+}
+
+/// The remedy for an event of a version that this program does not know.
+pub const NEWER: &str = "a newer popug-cli wrote it: use that one";
+
+impl Obstacle {
+    /// The event of the line, if the consumer of `withheld` has to apply it and cannot read it.
+    pub fn of_line(line: &Line<'_>, withheld: &Withheld) -> Option<Obstacle> {
+        let (sequence, error) = (line.sequence, withheld.read(line).err()?);
+        Some(Obstacle::Unreadable { sequence, error })
+    }
+
+    /// The event that keeps the state index from following the log; `None` for an error of another
+    /// kind.
+    pub fn of_index(error: StateError) -> Option<Obstacle> {
+        match error {
+            StateError::Contradiction {
+                sequence, reason, ..
+            } => Some(Obstacle::Contradiction(Stop { sequence, reason })),
+            StateError::Log(
+                error @ (LogError::UnknownVersion { sequence, .. }
+                | LogError::Undecodable { sequence, .. }),
+            ) => Some(Obstacle::Unreadable { sequence, error }),
+            _ => None,
+        }
+    }
+
+    /// The event, and the reason why the consumer stops there.
+    pub fn stop(&self) -> Stop {
+        let (sequence, reason) = match self {
+            Obstacle::MissingFromTheBooks(event) => (*event, "it is set aside".to_owned()),
+            Obstacle::Contradiction(stop) => return stop.clone(),
+            Obstacle::Unreadable { sequence, error } => {
+                let reason = match error {
+                    LogError::UnknownVersion { type_name, .. } => {
+                        format!("it has the type {type_name}, which this version does not know")
+                    }
+                    LogError::Undecodable {
+                        type_name, reason, ..
+                    } => format!("it has the type {type_name} and cannot be read: {reason}"),
+                    other => other.to_string(),
+                };
+                (*sequence, reason)
+            }
+        };
+        Stop { sequence, reason }
+    }
+
+    /// The commands that help the consumer past the obstacle.
+    pub fn remedy(&self, consumer: Consumer) -> String {
+        let at = self.stop().sequence;
+        let aside = || {
+            let command = set_aside_command(at, consumer);
+            format!("`{command}` lets it continue without the event")
+        };
+        let is_newer = matches!(
+            self,
+            Obstacle::Unreadable {
+                error: LogError::UnknownVersion { .. },
+                ..
+            }
+        );
+        match (self, consumer) {
+            (Obstacle::MissingFromTheBooks(event), _) => ways_to_retry(*event).join("; "),
+            (_, Consumer::Tracker) if is_newer => {
+                format!("{NEWER}; until then no command works")
+            }
+            (_, Consumer::Tracker) => {
+                "no command works: `popug-cli verify --deep` shows what the log contradicts; \
+                 restore a backup from before it"
+                    .into()
+            }
+            _ if is_newer => format!("{NEWER}; {}", aside()),
+            _ => format!("`popug-cli dlq show {at}` shows it; {}", aside()),
+        }
+    }
+}
+
+/// The command that lets `consumer` continue without the event `at`.
+pub fn set_aside_command(at: Sequence, consumer: Consumer) -> String {
+    format!(
+        "popug-cli dlq set-aside {at} --consumer {}",
+        consumer.name()
+    )
 }
 
 impl Standing {
@@ -111,11 +195,8 @@ impl Standing {
             let Some(line) = reader.next_line()? else {
                 break;
             };
-            if let Err(error) = withheld.read(&line) {
-                self.obstacle = Some(Obstacle::Unreadable {
-                    sequence: line.sequence,
-                    error,
-                });
+            self.obstacle = Obstacle::of_line(&line, withheld);
+            if self.obstacle.is_some() {
                 break;
             }
         }
@@ -177,7 +258,7 @@ impl Standing {
 }
 
 /// The commands that explain and end the absence of `event` from the books.
-pub fn ways_to_retry(event: Sequence) -> [String; 2] {
+fn ways_to_retry(event: Sequence) -> [String; 2] {
     [
         format!("`popug-cli dlq show {event}` shows why"),
         format!(

@@ -299,11 +299,25 @@ fn remove_database(path: &Path) -> Result<(), ConsumeError> {
     Ok(remove(path)?)
 }
 
-/// Opens a consumer's tables for reading. A write-ahead file beside them is removed first.
+/// Opens a consumer's tables for reading, if they are of this log and of this version of the
+/// program. A write-ahead file beside them is removed first. `doctor` and `verify` may change
+/// nothing, so they open the file by themselves.
 ///
 /// # Errors
-/// If the file is locked or damaged, or a write-ahead file cannot be removed.
+/// [`ConsumeError::OtherVersion`], [`ConsumeError::ForeignTables`]. If the file is locked or
+/// damaged, or a write-ahead file cannot be removed.
 pub fn open_to_read(around: &Surroundings<'_>, tables: Tables) -> Result<Database, ConsumeError> {
+    let (database, consumer) = (open_alone(around, tables)?, consumer_of(tables));
+    if !database.is_current()? {
+        let path = database.path().to_owned();
+        return Err(ConsumeError::OtherVersion { consumer, path });
+    }
+    check_on_chain(around, consumer, &database.checkpoint()?)?;
+    Ok(database)
+}
+
+/// Opens tables for reading without a write-ahead file beside them.
+fn open_alone(around: &Surroundings<'_>, tables: Tables) -> Result<Database, ConsumeError> {
     let path = around.directory.database(tables);
     let open = || Database::open_to_read(&path, tables, around.lock_wait);
     match open() {

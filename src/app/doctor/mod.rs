@@ -8,8 +8,8 @@
 mod credentials;
 mod end;
 mod files;
+mod index_ahead;
 mod locks;
-mod stops;
 mod tables;
 
 use crate::app::App;

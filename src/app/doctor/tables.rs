@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::doctor::files::hint_of_denied;
-use crate::app::doctor::stops::{Ahead, hint, index_ahead, stop_of};
+use crate::app::doctor::index_ahead::{Ahead, index_ahead};
 use crate::app::doctor::{Check, counted};
 use crate::app::error::in_full;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
 use crate::consumers::notifier::{Outlook, Outstanding, outlook};
-use crate::consumers::standing::{Obstacle, Standing, ways_to_retry};
+use crate::consumers::standing::{Obstacle, Standing};
 use crate::consumers::table_file::consumer_of;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
@@ -211,19 +211,19 @@ impl TableChecks<'_> {
         }
         match &standing.obstacle {
             None => self.progress(&standing),
-            Some(Obstacle::MissingFromTheBooks(event)) => Check::warning(
+            Some(obstacle @ Obstacle::MissingFromTheBooks(event)) => Check::warning(
                 name,
                 format!(
                     "event {event} of the books is set aside, and nothing is charged, credited or paid"
                 ),
-                ways_to_retry(*event).join("; "),
+                obstacle.remedy(consumer),
             ),
             Some(obstacle) => {
-                let Stop { sequence, reason } = stop_of(obstacle);
+                let Stop { sequence, reason } = obstacle.stop();
                 let hint = if self.stops_all && consumer != Consumer::Tracker {
                     "see tracker above".to_owned()
                 } else {
-                    hint(consumer, obstacle)
+                    obstacle.remedy(consumer)
                 };
                 Check::problem(
                     name,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::consumers::standing::{NEWER, set_aside_command};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::event_log::Head;
@@ -126,16 +127,15 @@ impl Findings {
             "the type is {type_name}, which this version does not know, so that {} cannot continue",
             names.join(", ")
         );
-        let newer = "a newer popug-cli wrote it: use that one";
         // If the state index stops, no command can be decided.
         let remedy = if stopped.contains(&Consumer::Tracker) {
-            newer.to_owned()
+            NEWER.to_owned()
         } else {
-            let aside: Vec<String> = names
+            let aside: Vec<String> = stopped
                 .iter()
-                .map(|name| format!("popug-cli dlq set-aside {at} --consumer {name}"))
+                .map(|consumer| set_aside_command(at, *consumer))
                 .collect();
-            format!("{newer}; or leave it out for now: {}", aside.join(", "))
+            format!("{NEWER}; or leave it out for now: {}", aside.join(", "))
         };
         self.violations.push(Violation {
             invariant: "decoding",

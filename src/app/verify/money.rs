@@ -100,10 +100,7 @@ impl App<'_> {
                 findings.rebuildable(rule, said.consumer.name(), said.file.to_owned(), what)
             };
             // The check of the checkpoints reports tables of another log.
-            let is_of_this_log = self
-                .log
-                .read_after(said.checkpoint.sequence, &said.checkpoint.hash)
-                .is_ok();
+            let is_of_this_log = matches!(said.checkpoint.is_of(&self.log), Ok(true));
             if said.tally == *logged || !is_of_this_log {
                 continue;
             }

@@ -7,6 +7,7 @@
 use crate::app::verify::Findings;
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
+use crate::consumers::standing::Obstacle;
 use crate::consumers::withheld::Withheld;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -35,7 +36,7 @@ impl App<'_> {
                 Err(LogError::Damaged { .. }) => continue,
                 line => line?,
             };
-            let stops = |withheld: &&Withheld| withheld.read(&line.line()).is_err();
+            let stops = |withheld: &&Withheld| Obstacle::of_line(&line.line(), withheld).is_some();
             let stopped: Vec<Consumer> = withheld
                 .iter()
                 .filter(stops)

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 
 use crate::consumers::common_tables::money;
 use crate::consumers::notifier::rows::OwedMail;
-use crate::consumers::{ConsumeError, WriterAccess, feed, run, table_file};
-use crate::domain::event::Consumer;
+use crate::consumers::{ConsumeError, WriterAccess, run, table_file};
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::ledger::entry::EntryKind;
 use crate::mail::Line;
@@ -39,7 +38,6 @@ pub(super) fn load_lines<'l>(
         }
     };
     table_file::read(around, database, Tables::Accounting, |database| {
-        feed::check_on_chain(around, Consumer::Accounting, &database.checkpoint()?)?;
         read_lines(database, mails).map_err(|error| database.failed("read")(error).into())
     })
 }
@@ -51,10 +49,11 @@ fn open_current(
     sequence: Sequence,
 ) -> Result<Option<Database>, ConsumeError> {
     match table_file::open_to_read(around, Tables::Accounting) {
-        Ok(database) if database.is_current()? && database.checkpoint()?.sequence >= sequence => {
-            Ok(Some(database))
-        }
-        Ok(_) | Err(ConsumeError::Store(StoreError::Damaged { .. })) => Ok(None),
+        Ok(database) if database.checkpoint()?.sequence >= sequence => Ok(Some(database)),
+        Ok(_)
+        | Err(
+            ConsumeError::OtherVersion { .. } | ConsumeError::Store(StoreError::Damaged { .. }),
+        ) => Ok(None),
         Err(error) => Err(error),
     }
 }
