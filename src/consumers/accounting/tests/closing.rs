@@ -39,7 +39,8 @@ impl Clock for Interrupted<'_> {
         assert!(self.looks.get() < 1000, "the close does not end");
         if self.at_look.is_none_or(|at| at == self.looks.get()) && can_write() {
             let number = u64::from(1 + self.looks.get());
-            self.store.happened(self.theirs, handed_over(number, "vera"));
+            self.store
+                .happened(self.theirs, handed_over(number, "vera"));
             self.has_happened.set(true);
         }
         at(AFTER_MIDNIGHT)
