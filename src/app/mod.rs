@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod bookkeeping;
 mod cancel;
+pub mod check;
 pub mod command;
 pub mod consume;
 pub mod dead_letters;

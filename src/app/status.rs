@@ -9,6 +9,7 @@ use crate::consumers::notifier::{self, Outstanding};
 use crate::consumers::standing::Standing;
 use crate::consumers::table_file::open_to_read;
 use crate::consumers::withheld::Withheld;
+use crate::domain::company::Company;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::time::{BusinessDate, EventTime};
@@ -21,11 +22,22 @@ pub struct Status {
     pub head: HeadStatus,
     pub consumers: Vec<ConsumerStatus>,
     pub last_closed_date: Option<BusinessDate>,
+    /// `None` if the tables of accounting cannot be read now.
+    #[serde(skip)]
+    pub open_dates: Option<OpenDates>,
     /// The time by which the clock is behind the last event.
     pub clock_behind_seconds: i64,
     /// `None` if the notifier's tables cannot be read now; its consumer status has the reason.
     #[serde(skip)]
     pub mails: Option<Outstanding>,
+}
+
+/// The dates that are over and not closed.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenDates {
+    pub count: u64,
+    /// The time since the end of the first of them; zero if there is none.
+    pub age_seconds: u64,
 }
 
 #[derive(Serialize)]
@@ -72,6 +84,10 @@ impl App<'_> {
             status.set_aside = set_aside.len() as u64;
             consumers.push(status);
         }
+        let is_accounting_read = consumers
+            .iter()
+            .any(|row| row.name == Consumer::Accounting.name() && row.sequence.is_some());
+        let company = self.company(index)?;
         Ok(Status {
             head: HeadStatus {
                 sequence: head.sequence,
@@ -79,6 +95,7 @@ impl App<'_> {
                 time,
             },
             consumers,
+            open_dates: is_accounting_read.then(|| OpenDates::at(&company, last_closed_date, now)),
             last_closed_date,
             clock_behind_seconds: seconds_between(now, time),
             mails: self.outstanding_mails().ok(),
@@ -135,6 +152,18 @@ impl App<'_> {
 
     fn time_of(&self, sequence: Sequence) -> Result<EventTime, AppError> {
         Ok(self.log.line(sequence)?.line().event_time()?)
+    }
+}
+
+impl OpenDates {
+    pub fn at(company: &Company, last_closed: Option<BusinessDate>, now: EventTime) -> OpenDates {
+        let first = company.first_open_date(last_closed);
+        let today = company.zone.date_of(now);
+        let age = seconds_between(company.zone.end_of(first), now);
+        OpenDates {
+            count: u64::try_from(today.epoch_days() - first.epoch_days()).unwrap_or(0),
+            age_seconds: age.max(0).unsigned_abs(),
+        }
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) struct Global {
     /// The store
     #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
-    /// Format of the output; by default `table` on a terminal and `plain` elsewhere
-    #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Format::SHOWN, Format::name))]
-    pub output: Option<Format>,
+    /// Format of the output; by default `table` on a terminal and `plain` elsewhere; only `status` has `prometheus`
+    #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Asked::ALL, Asked::name))]
+    pub output: Option<Asked>,
     /// Write the output to this file; the extension (csv, json, ndjson, parquet, md) sets the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -83,7 +83,10 @@ pub(super) struct Global {
 impl Global {
     /// Whether errors are JSON.
     pub(super) fn wants_json(&self) -> bool {
-        matches!(self.output, Some(Format::Json | Format::Ndjson))
+        matches!(
+            self.output,
+            Some(Asked::Rows(Format::Json | Format::Ndjson))
+        )
     }
 
     /// Refuses a command that reads stdin, if the lines of the shell come from stdin.
@@ -93,6 +96,33 @@ impl Global {
             return Err(Failure::usage(message).hint("run it in a process of its own"));
         }
         Ok(())
+    }
+}
+
+/// A format that users can ask for by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    Rows(Format),
+    /// The text format of Prometheus, which only `status` has.
+    Metrics,
+}
+
+impl Asked {
+    const ALL: [Asked; Format::SHOWN.len() + 1] = {
+        let mut all = [Asked::Metrics; Format::SHOWN.len() + 1];
+        let mut place = 0;
+        while place < Format::SHOWN.len() {
+            all[place] = Asked::Rows(Format::SHOWN[place]);
+            place += 1;
+        }
+        all
+    };
+
+    const fn name(self) -> &'static str {
+        match self {
+            Asked::Rows(format) => format.name(),
+            Asked::Metrics => "prometheus",
+        }
     }
 }
 
@@ -162,18 +192,18 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
 const PERIODS: &str =
     "2026-11-22, 2026-11, november, 2026-Q4, W47, yesterday, 'last week', -7d, 2026-04..2026-06";
 
-/// `10s`, `500ms`, `2m`.
+/// `10s`, `500ms`, `2m`, `26h`.
 pub(super) fn parse_wait(text: &str) -> Result<Duration, String> {
+    const LIKE: &str = "write it like 500ms, 10s, 2m or 26h";
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "write it like 10s, 500ms or 2m".to_owned())?;
+    let number: u64 = number.parse().map_err(|_| LIKE.to_owned())?;
     match unit {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err("write it like 10s, 500ms or 2m".to_owned()),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err(LIKE.to_owned()),
     }
 }
 

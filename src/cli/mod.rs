@@ -15,6 +15,7 @@ mod indented;
 mod invocation;
 mod leftovers;
 mod mail_settings;
+mod metrics;
 mod nature;
 mod output;
 mod own_files;

@@ -9,6 +9,8 @@ pub(super) struct Nature {
     pub surely_answers: bool,
     /// It writes text in a format of its own: the extensions that a file of this text may have.
     pub own_text: Option<&'static [&'static str]>,
+    /// It can answer in the text format of Prometheus.
+    pub has_metrics: bool,
 }
 
 impl Nature {
@@ -16,6 +18,7 @@ impl Nature {
         changes: false,
         surely_answers: false,
         own_text: None,
+        has_metrics: false,
     };
     /// A command that changes something and may print nothing.
     pub(super) const DOES: Nature = Nature {
@@ -25,6 +28,10 @@ impl Nature {
     pub(super) const DOES_AND_ANSWERS: Nature = Nature {
         surely_answers: true,
         ..Nature::DOES
+    };
+    pub(super) const MEASURES: Nature = Nature {
+        has_metrics: true,
+        ..Nature::ASKS
     };
     pub(super) const fn tells(extensions: &'static [&'static str]) -> Nature {
         Nature {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::backup::is_backup;
 use crate::cli::destination::{Content, Destination};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::global::Global;
+use crate::cli::global::{Asked, Global};
 use crate::cli::nature::Nature;
 use crate::cli::own_files;
 use crate::cli::terminal_guard::TerminalGuard;
@@ -53,6 +53,8 @@ impl Write for Stdout {
 
 pub(super) struct Output {
     pub format: Format,
+    /// Whether the answer is metrics for Prometheus.
+    pub is_metrics: bool,
     file: RefCell<Option<Destination>>,
     has_written: Cell<bool>,
     content: Cell<Content>,
@@ -73,7 +75,7 @@ impl Output {
     /// # Errors
     /// If an extension names no format, or the place must not or cannot be written.
     pub(super) fn open(global: &Global, nature: Nature) -> Result<Output, Failure> {
-        let format = format(global, nature)?;
+        let asked = asked(global, nature)?;
         let file = global
             .out
             .as_deref()
@@ -82,8 +84,13 @@ impl Output {
         if file.is_none() && nature.surely_answers {
             check_stdout()?;
         }
+        let (format, is_metrics) = match asked {
+            Asked::Rows(format) => (format, false),
+            Asked::Metrics => (Format::Plain, true),
+        };
         Ok(Output {
             format,
+            is_metrics,
             file: RefCell::new(file),
             has_written: Cell::new(false),
             content: Cell::new(Content::Data),
@@ -203,17 +210,27 @@ pub(super) fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
 }
 
 /// The format: by name, by the file's extension, or by the kind of output.
-fn format(global: &Global, nature: Nature) -> Result<Format, Failure> {
-    match (global.output, &global.out) {
-        (Some(format), _) => Ok(format),
+fn asked(global: &Global, nature: Nature) -> Result<Asked, Failure> {
+    let format = match (global.output, &global.out) {
+        (Some(Asked::Metrics), _) if !nature.has_metrics => {
+            return Err(Failure::usage("only `status` has the format prometheus"));
+        }
+        (Some(asked), _) => return Ok(asked),
         (None, Some(file)) => match nature.own_text {
-            Some(extensions) => check_extension(file, extensions).map(|()| Format::Plain),
-            None => format_of(file),
+            Some(extensions) => check_extension(file, extensions).map(|()| Format::Plain)?,
+            None if nature.has_metrics && extension_of(file).as_deref() == Some(METRICS) => {
+                return Ok(Asked::Metrics);
+            }
+            None => format_of(file)?,
         },
-        (None, None) if io::stdout().is_terminal() => Ok(Format::Table),
-        (None, None) => Ok(Format::Plain),
-    }
+        (None, None) if io::stdout().is_terminal() => Format::Table,
+        (None, None) => Format::Plain,
+    };
+    Ok(Asked::Rows(format))
 }
+
+/// The extension of the files that Prometheus' textfile collector reads.
+const METRICS: &str = "prom";
 
 /// The formats of files.
 const FILES: [Format; 5] = [

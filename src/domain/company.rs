@@ -41,6 +41,18 @@ impl Company {
             test_clock: founded.test_clock,
         })
     }
+
+    /// The first date that is not closed, without dates that the zone skips.
+    pub fn first_open_date(&self, last_closed: Option<BusinessDate>) -> BusinessDate {
+        let Some(closed) = last_closed else {
+            return self.first_date;
+        };
+        let mut date = closed.next();
+        while !self.zone.has_date(date) {
+            date = date.next();
+        }
+        date
+    }
 }
 
 /// Founds a company together with its first admin.

@@ -95,7 +95,7 @@ impl App<'_> {
         checks.extend(end.checks(self));
         checks.extend([files::room(&self.directory), files::disk(&self.directory)]);
         checks.extend(locks::checks(self));
-        checks.extend(tables::checks(self, end.head()));
+        checks.extend(tables::checks(self, end.head(), end.company.as_ref()));
         checks.extend([files::leftovers(&self.directory), tables::versions()]);
         Examination {
             checks,
@@ -106,7 +106,7 @@ impl App<'_> {
 }
 
 /// A count with its noun.
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {

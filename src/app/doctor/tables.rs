@@ -7,13 +7,16 @@ use crate::app::doctor::files::hint_of_denied;
 use crate::app::doctor::index_ahead::{Ahead, index_ahead};
 use crate::app::doctor::{Check, counted};
 use crate::app::error::in_full;
+use crate::app::status::OpenDates;
 use crate::app::verify::scratch::Scratch;
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
+use crate::consumers::common_tables::last_closed_date;
 use crate::consumers::notifier::{Outlook, Outstanding, outlook};
 use crate::consumers::standing::{Obstacle, Standing};
 use crate::consumers::table_file::consumer_of;
 use crate::consumers::withheld::Withheld;
+use crate::domain::company::Company;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
@@ -24,6 +27,9 @@ use crate::store::{Database, StoreDirectory, StoreError, Tables};
 
 /// A consumer with a longer lag probably has no cron job.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
+
+/// A date that waits longer for its close probably has no cron job.
+const NIGHTLY_SECONDS: u64 = 26 * 60 * 60;
 
 /// Why a consumer's file cannot be read, and the remedy.
 struct Unreadable {
@@ -77,7 +83,11 @@ struct TableChecks<'a> {
 }
 
 /// `head` is `None` if the log cannot be read to its end.
-pub(super) fn checks(app: &App<'_>, head: Option<Sequence>) -> Vec<Check> {
+pub(super) fn checks(
+    app: &App<'_>,
+    head: Option<Sequence>,
+    company: Option<&Company>,
+) -> Vec<Check> {
     let scratch = match Scratch::new() {
         Ok(scratch) => scratch,
         Err(error) => {
@@ -106,6 +116,7 @@ pub(super) fn checks(app: &App<'_>, head: Option<Sequence>) -> Vec<Check> {
         looking.consumer(Consumer::Analytics, looking.duckdb(Tables::Analytics)),
         looking.consumer(Consumer::Notifier, notifier),
     ];
+    checks.extend(company.and_then(|company| looking.closes(company)));
     checks.extend(looking.set_aside());
     checks.extend(mails.map(|outlook| waiting_mails(&outlook.outstanding)));
     checks
@@ -128,6 +139,28 @@ impl TableChecks<'_> {
             checkpoint = index.checkpoint()?;
         }
         Ok(Standing::at(consumer, checkpoint).stopped_by(obstacle))
+    }
+
+    /// The dates that wait for their close; `None` if the tables cannot be read, which the check of
+    /// accounting reports.
+    fn closes(&self, company: &Company) -> Option<Check> {
+        const NAME: &str = "closes";
+        let path = self.app.directory.database(Tables::Accounting);
+        let mut last_closed = None;
+        if path.exists() {
+            let database =
+                Database::open_to_read(&path, Tables::Accounting, self.app.lock_wait).ok()?;
+            last_closed = last_closed_date(database.connection()).ok()?;
+        }
+        let open = OpenDates::at(company, last_closed, self.app.environment.now());
+        let closed = last_closed.map_or_else(|| "no date".to_owned(), |date| date.to_string());
+        let waiting = counted(open.count, "date waits", "dates wait");
+        let detail = format!("closed up to {closed}; {waiting} for a close");
+        if open.age_seconds <= NIGHTLY_SECONDS {
+            return Some(Check::ok(NAME, detail));
+        }
+        let hint = "`popug-cli close` closes and pays them; is there a cron job for it?";
+        Some(Check::warning(NAME, detail, hint))
     }
 
     /// The check of the dead letters; `None` if the state index cannot be read, which the check of

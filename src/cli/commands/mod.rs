@@ -3,6 +3,7 @@
 
 mod account;
 mod backup;
+mod check;
 mod close;
 mod consume;
 mod demo;
@@ -80,6 +81,8 @@ pub(super) enum Command {
     Log(log::Log),
     /// Show the last event and the progress of each consumer
     Status(status::Status),
+    /// Tell a monitoring system whether dates are closed, consumers follow and mails arrive
+    Check(check::Check),
     /// Check every line of the log and the checkpoints; with --deep, everything that follows from the log
     Verify(verify::Verify),
     /// Check everything that the store needs to work: permissions, clock, disk, locks, tables, mails
@@ -118,9 +121,9 @@ impl Command {
             Command::Mail(command) => command.nature(),
             Command::Dlq(command) => command.nature(),
             Command::Schema(command) => command.nature(),
-            Command::Whoami(_) | Command::Report(_) | Command::Log(_) | Command::Status(_) => {
-                Nature::ASKS
-            }
+            Command::Whoami(_) | Command::Report(_) | Command::Log(_) => Nature::ASKS,
+            Command::Status(_) => Nature::MEASURES,
+            Command::Check(_) => Nature::tells(&["txt", "json", "prom"]),
             Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) => Nature::ASKS,
         }
     }
@@ -159,6 +162,7 @@ impl Command {
             Command::Dlq(command) => command.run(invocation),
             Command::Log(command) => command.run(invocation),
             Command::Status(command) => command.run(invocation),
+            Command::Check(command) => command.run(invocation),
             Command::Verify(command) => command.run(invocation),
             Command::Doctor(command) => command.run(invocation),
             Command::Repair(command) => command.run(invocation),

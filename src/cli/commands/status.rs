@@ -7,6 +7,7 @@ use crate::app;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
+use crate::cli::metrics::Metrics;
 use crate::cli::unsent_mails;
 use crate::consumers::notifier::Outstanding;
 use crate::domain::displayed::Displayed;
@@ -65,6 +66,11 @@ impl Status {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let store = invocation.store()?;
         let status = store.app.status(&store.index)?;
+        if invocation.output.is_metrics {
+            let text = Metrics::of(&status).into_text();
+            invocation.with_output(|out| Ok(out.write_all(text.as_bytes())?))?;
+            return Ok(Exit::Done);
+        }
         let (head_time, now) = (status.head.time, store.app.environment.now());
         let mails = status.mails.as_ref().map(MailsShown::from);
         let shown = Shown { status, mails };

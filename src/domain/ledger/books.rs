@@ -137,14 +137,7 @@ impl Books {
 
     /// The first date that is not closed, without dates that the zone skips.
     pub fn first_open_date(&self) -> BusinessDate {
-        let Some(closed) = self.closed_through else {
-            return self.company.first_date;
-        };
-        let mut date = closed.next();
-        while !self.company.zone.has_date(date) {
-            date = date.next();
-        }
-        date
+        self.company.first_open_date(self.closed_through)
     }
 
     /// Rule A6: the business date of an entry whose cause happened at `moment`, and whether the

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cancels;
+mod check;
 mod demo;
 mod doctor;
 mod dry_runs;

@@ -1,11 +1,8 @@
 //! Parquet files in other programs: pyarrow filters, sorts and joins by every column of an export.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::played::played;
+use crate::helpers::python::python;
 
 const CHECK: &str = "
 import glob, sys
@@ -33,35 +30,12 @@ print('\\n'.join(sorted(kinds)))
 
 #[test]
 fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = deadline::output(
-        Command::new(root.join("scripts/parquet-tools")).arg(root.join("target/parquet-tools")),
-    );
-    assert!(
-        found.status.success(),
-        "{}",
-        String::from_utf8_lossy(&found.stderr)
-    );
-    let stdout = String::from_utf8(found.stdout).expect("UTF-8");
-    let python = stdout
-        .trim()
-        .strip_prefix("PYARROW_PYTHON=")
-        .expect("a program");
     let world = played();
     world
         .call("ada", &["export", "--dir", "out", "--format", "parquet"])
         .expect(0, Nothing, Any);
-    let checked = deadline::output(
-        Command::new(python)
-            .args(["-c", CHECK])
-            .arg(world.home().join("out")),
-    );
-    assert!(
-        checked.status.success(),
-        "{}",
-        String::from_utf8_lossy(&checked.stderr)
-    );
-    let kinds = String::from_utf8(checked.stdout).expect("UTF-8");
+    let exported = world.home().join("out");
+    let kinds = python("pyarrow", CHECK, &[exported.as_os_str()]);
     let wanted = [
         "bool",
         "date32[day]",

@@ -173,3 +173,31 @@ fn damage_to_the_log_is_found_by_verify_and_named() {
     assert_eq!(found["damage"][0]["segment"], "00000000000000000001.ndjson");
     assert_eq!(found["damage"][0]["sequence"], 2);
 }
+
+#[test]
+fn systemd_takes_the_units_of_the_examples() {
+    let units = tempfile::tempdir().expect("a directory");
+    let bin = Path::new(env!("CARGO_BIN_EXE_popug-cli"));
+    let mut command = Command::new("systemd-analyze");
+    command.args(["verify", "--man=no"]);
+    for entry in std::fs::read_dir(root().join("examples/systemd")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let unit = std::fs::read_to_string(&path).expect("a unit");
+        // The programs are not installed here.
+        let unit = unit
+            .replace("/usr/bin/popug-cli", bin.to_str().expect("UTF-8"))
+            .replace(
+                "/usr/bin/end-of-day",
+                root().join("scripts/end-of-day").to_str().expect("UTF-8"),
+            )
+            .replace("User=popug", "User=root");
+        let copy = units.path().join(path.file_name().expect("a name"));
+        std::fs::write(&copy, unit).expect("written");
+        command.arg(copy);
+    }
+    assert_eq!(command.get_args().count(), 2 + 4);
+    let output = succeeds(command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<_> = said.lines().filter(|line| line.contains("popug")).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}

@@ -6,6 +6,7 @@ pub mod harness;
 pub mod kills;
 pub mod play;
 pub mod played;
+pub mod python;
 pub mod settings;
 pub mod sources;
 pub mod stores;
