@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -14,8 +15,8 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use crate::app::Environment;
-use crate::cli::failure::Failure;
-use crate::credentials::Callers;
+use crate::cli::failure::{Exit, Failure};
+use crate::credentials::{Callers, private_file};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
 use crate::domain::event::bounds;
@@ -72,6 +73,32 @@ pub(super) fn variable(name: &'static str) -> Result<Option<String>, Failure> {
         Ok(text) => Ok(Some(text)),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
+    }
+}
+
+/// The value of a variable with a secret, or the first line of the file that its twin `NAME_FILE`
+/// names, which only its owner may read.
+///
+/// # Errors
+/// If both are set, either is empty or not UTF-8, or the file cannot be read or is open to others.
+pub(super) fn secret(name: &'static str, twin: &'static str) -> Result<Option<String>, Failure> {
+    let value = variable(name)?;
+    let Some(path) = variable(twin)?.map(PathBuf::from) else {
+        return Ok(value);
+    };
+    if value.is_some() {
+        let message = format!("{name} and {twin} are both set");
+        return Err(Failure::usage(message).hint("unset one of them"));
+    }
+    let Some(bytes) = private_file::read(&path)? else {
+        let message = format!("{twin}: there is no file {}", path.display());
+        return Err(Failure::new(Exit::NotFound, "secret_file", message));
+    };
+    let bad = |what| Failure::usage(format!("{twin}: {} {what}", path.display()));
+    let text = String::from_utf8(bytes).map_err(|_| bad("is not UTF-8"))?;
+    match text.lines().next().map(str::trim) {
+        None | Some("") => Err(bad("has no first line")),
+        Some(secret) => Ok(Some(secret.to_owned())),
     }
 }
 

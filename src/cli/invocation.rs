@@ -8,7 +8,7 @@ use crate::app::identity::{Caller, Proof};
 use crate::app::reports::Reports;
 use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError, Opening};
-use crate::cli::environment::{self, SystemEnvironment, callers, variable};
+use crate::cli::environment::{self, SystemEnvironment, callers, secret, variable};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::output::Output;
@@ -222,12 +222,12 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// POPUG_TOKEN, which takes precedence over the session.
+    /// The token of POPUG_TOKEN or POPUG_TOKEN_FILE, which takes precedence over the session.
     ///
     /// # Errors
-    /// If it is not UTF-8.
+    /// As [`secret`].
     pub(super) fn token(&self) -> Result<Option<TokenText>, Failure> {
-        Ok(variable("POPUG_TOKEN")?.map(|token| TokenText::new(&token)))
+        Ok(secret("POPUG_TOKEN", "POPUG_TOKEN_FILE")?.map(|token| TokenText::new(&token)))
     }
 
     pub(super) fn sessions(&self, company: CompanyId) -> Sessions {

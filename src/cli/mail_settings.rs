@@ -1,7 +1,7 @@
 //! The routes of mails, from the environment.
 
 use crate::app::App;
-use crate::cli::environment::variable;
+use crate::cli::environment::{secret, variable};
 use crate::cli::failure::{Exit, Failure};
 use crate::consumers::notifier::{MailRoutes, Outgoing};
 use crate::mail::{
@@ -14,7 +14,7 @@ use crate::mail::{
 /// An invalid setting.
 pub(super) fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
-    let outgoing = match variable(SMTP_URL_VARIABLE)? {
+    let outgoing = match secret(SMTP_URL_VARIABLE, "POPUG_SMTP_URL_FILE")? {
         Some(url) => Outgoing::Smtp(Box::new(SmtpTransport::new(SmtpServer::parse(&url)?)?)),
         None => Outgoing::Files,
     };

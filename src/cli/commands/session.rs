@@ -56,7 +56,7 @@ impl Login {
         };
         if goes_before {
             let told = format!(
-                "logged in, but POPUG_TOKEN is set and takes precedence over the session: unset it to act as {login}"
+                "logged in, but the token of POPUG_TOKEN or POPUG_TOKEN_FILE takes precedence over the session: unset it to act as {login}"
             );
             invocation.reporter.remark(&told);
         }
@@ -88,7 +88,7 @@ impl Logout {
         }
         if sessions.remove()? && invocation.token()?.is_some() {
             invocation.reporter.remark(
-                "the session is ended, but POPUG_TOKEN is set and still lets you act: unset it too",
+                "the session is ended, but the token of POPUG_TOKEN or POPUG_TOKEN_FILE still lets you act: unset it too",
             );
         }
         Ok(Exit::Done)
@@ -117,7 +117,7 @@ impl Whoami {
         invocation.answer(&Answer::shown(row, line))?;
         if let Some(other) = passed_over(invocation, &store)? {
             invocation.reporter.remark(&format!(
-                "POPUG_TOKEN is set and takes precedence over the session of {login}: unset it to act as {login}",
+                "the token of POPUG_TOKEN or POPUG_TOKEN_FILE takes precedence over the session of {login}: unset it to act as {login}",
                 login = other.login
             ));
         }

@@ -284,9 +284,9 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     let logs_in = |who: &str| by_token(&["login", who]).env("POPUG_PASSWORD", PASSWORD);
     logs_in("ada").expect(0, Nothing, Nothing);
     by_token(&["whoami"]).expect(0, Has("ada"), Nothing);
-    let told = "logged in, but POPUG_TOKEN is set and takes precedence over the session: unset it to act as mara\n";
+    let told = "logged in, but the token of POPUG_TOKEN or POPUG_TOKEN_FILE takes precedence over the session: unset it to act as mara\n";
     logs_in("mara").expect(0, Nothing, Is(told));
-    let told = "POPUG_TOKEN is set and takes precedence over the session of mara: unset it to act as mara\n";
+    let told = "the token of POPUG_TOKEN or POPUG_TOKEN_FILE takes precedence over the session of mara: unset it to act as mara\n";
     by_token(&["whoami"]).expect(0, Has("ada"), Is(told));
     by_token(&["whoami", "-q"]).expect(0, Has("ada"), Nothing);
     world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
@@ -295,7 +295,7 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     by_token(&["logout"]).expect(
         0,
         Nothing,
-        Has("POPUG_TOKEN is set and still lets you act: unset it too"),
+        Has("the token of POPUG_TOKEN or POPUG_TOKEN_FILE still lets you act: unset it too"),
     );
     by_token(&["logout"]).expect(0, Nothing, Nothing);
     by_token(&["whoami"]).expect(0, Has("ada"), Nothing);

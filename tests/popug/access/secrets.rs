@@ -1,9 +1,11 @@
 //! One company uses every secret, verbosely and with mistakes; then all output and all files are
 //! searched for the secrets.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::helpers::harness::Text::{Any, Nothing};
+use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{INIT, World};
 
 const FIRST: &str = "correct-horse-battery";
@@ -163,4 +165,45 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
         .find(|file| holds(&std::fs::read(file).expect("a file"), session.trim()));
     assert_eq!(elsewhere, None);
     assert!(session.starts_with("popug_token_") && !heard.text.contains(session.trim()));
+}
+
+#[test]
+fn a_secret_may_come_from_a_private_file() {
+    let world = World::new();
+    let file = world.home().join("secret");
+    let refused = |name: &str, words: &[&str], exit: i32, told: &'static str| {
+        let call = world.anonymous(words).env(name, &file);
+        call.expect(exit, Any, Has(told));
+    };
+    refused(
+        "POPUG_TOKEN_FILE",
+        &["whoami"],
+        3,
+        "POPUG_TOKEN_FILE: there is no file ",
+    );
+    let write = |text: &str, mode: u32| {
+        std::fs::write(&file, text).expect("written");
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its mode");
+    };
+    write("\n", 0o600);
+    refused("POPUG_TOKEN_FILE", &["whoami"], 2, "has no first line");
+    let token = world.token("mara");
+    write(&format!("{token}\n"), 0o640);
+    refused("POPUG_TOKEN_FILE", &["whoami"], 5, "is open to other users");
+    write(&format!("{token}\n"), 0o600);
+    let call = world.anonymous(&["whoami"]).env("POPUG_TOKEN_FILE", &file);
+    call.expect(0, Has("mara"), Nothing);
+    let both = world
+        .call("ada", &["whoami"])
+        .env("POPUG_TOKEN_FILE", &file);
+    both.expect(
+        2,
+        Nothing,
+        Has("POPUG_TOKEN and POPUG_TOKEN_FILE are both set"),
+    );
+
+    write("smtp://nobody", 0o600);
+    let call = world.call("ada", &["consume", "notifier"]);
+    let call = call.env("POPUG_SMTP_URL_FILE", &file);
+    call.expect(2, Any, Has("POPUG_SMTP_URL: "));
 }

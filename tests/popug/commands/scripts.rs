@@ -1,5 +1,7 @@
 //! The scripts and examples of the repository, run as they stand.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -43,9 +45,12 @@ fn the_nightly_job_closes_and_sends_with_the_token_of_a_service_user_and_says_no
     world.does("ada", &["task", "add", "Накормить попугов"]);
     let tomorrow = "2026-03-30T12:00:00Z";
     world.at(tomorrow);
+    let token = world.home().join("token");
+    std::fs::write(&token, world.token("cron")).expect("written");
+    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("its mode");
     let mut job = sealed(&root().join("scripts/end-of-day"), &world);
     job.env("POPUG_STORE", world.store())
-        .env("POPUG_TOKEN", world.token("cron"));
+        .env("POPUG_TOKEN_FILE", token);
     job.env("POPUG_NOW", tomorrow).env("POPUG_SEED", "1");
     let output = succeeds(job);
     assert!(
