@@ -202,7 +202,7 @@ fn a_secret_may_come_from_a_private_file() {
         Has("POPUG_TOKEN and POPUG_TOKEN_FILE are both set"),
     );
 
-    write("smtp://nobody", 0o600);
+    write("nowhere", 0o600);
     let call = world.call("ada", &["consume", "notifier"]);
     let call = call.env("POPUG_SMTP_URL_FILE", &file);
     call.expect(2, Any, Has("POPUG_SMTP_URL: "));
