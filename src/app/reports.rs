@@ -15,6 +15,7 @@ use crate::domain::period::{DateRange, Period, Unit};
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::reports::Report;
+use crate::reports::arrangement::Arrangement;
 use crate::reports::error::ReportError;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
@@ -23,13 +24,14 @@ use crate::state::StateIndex;
 use crate::store::{Database, Tables};
 
 /// The report that a caller asks for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub name: ReportName,
     pub dates: Dates,
     pub granularity: Option<Unit>,
     /// Only the rows of this user.
     pub user: Option<UserId>,
+    pub arrangement: Arrangement,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             dates: Dates::Default,
             granularity: None,
             user: None,
+            arrangement: Arrangement::default(),
         }
     }
 
@@ -112,7 +115,6 @@ impl Reports<'_> {
     /// tables cannot be read.
     pub fn load(&self, request: &Request) -> Result<(Report, Standing), AppError> {
         let user = self.visible_user(request.name, request.user)?;
-        let request = Request { user, ..*request };
         request.check()?;
         let today = self.today();
         let head_sequence = self.app.log.head()?.sequence;
@@ -120,12 +122,14 @@ impl Reports<'_> {
         let query = Query {
             dates: request.dates,
             granularity: request.granularity,
-            user: request.user,
+            user,
             today,
             as_of_sequence: standing.through,
             head_sequence,
         };
-        let report = request.name.load(database.connection(), &query);
+        let connection = database.connection();
+        let report = request.name.load(connection, &query);
+        let report = report.and_then(|report| request.arrangement.apply(report, Some(connection)));
         let mut report = report.map_err(|error| error.met_in(&database))?;
         report.company.clone_from(&self.company.name);
         report.pages.read_from(database);

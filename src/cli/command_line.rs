@@ -13,7 +13,7 @@ use clap::{
 use crate::cli::commands::Command;
 use crate::cli::environment;
 use crate::cli::free_text;
-use crate::cli::global::{Global, HELP, STORE};
+use crate::cli::global::{Global, HELP, LAST, STORE};
 use crate::cli::shell::host::Host;
 use crate::cli::tips;
 
@@ -153,7 +153,8 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
             .long("dry-run")
             .action(ArgAction::SetTrue)
             .help(help)
-            .help_heading("Global options"),
+            .help_heading("Global options")
+            .display_order(LAST),
     )
 }
 

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::Choice;
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::output::Deed;
+use crate::cli::rows::RowArgs;
 use crate::consumers::standing::Standing;
 use crate::domain::id::Sequence;
 use crate::reports::Report;
@@ -77,10 +78,11 @@ impl Invocation<'_> {
     pub(super) fn emit_list(
         &self,
         store: &OpenStore<'_>,
+        rows: RowArgs,
         name: &'static str,
         table: Table,
     ) -> Result<(), Failure> {
-        self.emit(&list(store, name, table, Vec::new())?)
+        self.emit(&rows.arrange(list(store, name, table, Vec::new())?)?)
     }
 
     /// Writes the result of a command as a list, as of the head after it.

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::app::error::in_full;
 use crate::cli::terminal_guard::harmless_json;
+use crate::cli::tips::column_meant;
 use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
 use crate::credentials::secret::without_tokens;
@@ -463,6 +464,14 @@ impl From<ReportError> for Failure {
             ReportError::UserMissing => Failure::usage(message).hint("name the user: --user LOGIN"),
             ReportError::UnknownReport(_) | ReportError::NoPeriod(_) | ReportError::NoUser(_) => {
                 Failure::usage(message)
+            }
+            ReportError::ColumnTwice(_) => Failure::usage(message),
+            ReportError::UnknownColumn { name, columns } => {
+                let failure = Failure::usage(message);
+                match column_meant(&name, &columns) {
+                    Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                    None => failure,
+                }
             }
             ReportError::EndBeforeStart { .. } => {
                 Failure::usage(message).hint("--from is the first date, --to the last")

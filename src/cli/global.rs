@@ -20,6 +20,9 @@ pub(super) const STORE: &str = "POPUG_STORE";
 /// The command that shows help.
 pub(super) const HELP: &str = "help";
 
+/// The place of an option behind all others in the help.
+pub(super) const LAST: usize = 900;
+
 /// Options that may stand anywhere on the line.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
@@ -64,7 +67,7 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub no_input: bool,
     /// Print the events that a write would append, as ndjson, and append nothing
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, display_order = LAST)]
     pub dry_run: bool,
     /// False if the variable is empty and no option names a store
     #[arg(skip)]

@@ -23,6 +23,7 @@ mod program;
 mod prompt;
 mod reporter;
 mod rights;
+mod rows;
 mod shell;
 mod signals;
 mod terminal_guard;

@@ -13,6 +13,7 @@ use clap::{Command, Error};
 
 use crate::cli::free_text;
 use crate::cli::tips::other_programs::{OTHER_OPTIONS, OTHER_WORDS};
+use crate::reports::render::heading;
 
 /// An error of clap about these words, with correct tips.
 pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsString]) -> Error {
@@ -166,6 +167,13 @@ fn strings(value: &ContextValue) -> Vec<String> {
         ContextValue::StyledStrs(texts) => texts.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The column that is meant by a word that names none: a slip, or its heading.
+pub(super) fn column_meant(word: &str, columns: &[&'static str]) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    let mut columns = columns.iter().copied();
+    columns.find(|name| is_a_slip(&word, name) || heading(name).to_lowercase() == word)
 }
 
 /// Whether the two differ by one letter more, one less, another one, or two that changed places.

@@ -18,6 +18,13 @@ pub enum ReportError {
     NoPeriod(&'static str),
     #[error("`report {0}` has no --user")]
     NoUser(&'static str),
+    #[error("there is no column `{name}`; the columns are {}", columns.join(", "))]
+    UnknownColumn {
+        name: String,
+        columns: Vec<&'static str>,
+    },
+    #[error("column `{0}` is named twice")]
+    ColumnTwice(&'static str),
     #[error("an entry in the tables has the kind `{0}`, which this build does not know")]
     UnknownKind(String),
     #[error("the period ends on {to}, before it begins on {from}")]

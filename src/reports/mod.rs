@@ -3,6 +3,7 @@
 //! One file per report. A report only reads, and states the last event that its tables include.
 //! `app::reports` decides whether the caller may see it.
 
+pub mod arrangement;
 pub mod balances;
 #[cfg(test)]
 mod check;
@@ -54,6 +55,18 @@ pub struct Report {
     /// All rows, or those of the first page.
     pub table: Table,
     pub pages: Pages,
+    pub arranged: Arranged,
+}
+
+/// The traces of the columns and rows that a reader chose.
+#[derive(Clone, Default, Debug)]
+pub struct Arranged {
+    /// Whether the reader named the columns.
+    pub has_chosen: bool,
+    /// The columns that were not named.
+    pub left_out: Vec<&'static str>,
+    /// The rows beyond the limit.
+    pub rows_left_out: usize,
 }
 
 impl Report {
@@ -73,25 +86,13 @@ impl Report {
             beside: Vec::new(),
             table,
             pages: Pages::default(),
+            arranged: Arranged::default(),
         }
     }
 
     /// The number of rows on all pages.
     pub fn height(&self) -> usize {
         self.table.height() + self.pages.rows()
-    }
-
-    /// The first `rows` rows, under the totals of all.
-    ///
-    /// # Errors
-    /// If the frame cannot be cut.
-    pub fn head(self, rows: usize) -> Result<Report, ReportError> {
-        let table = Table::from_frame(self.table.columns(), &self.table.frame().head(Some(rows)))?;
-        Ok(Report {
-            table,
-            pages: Pages::default(),
-            ..self
-        })
     }
 
     /// Runs `write` on the table of every page, in order.

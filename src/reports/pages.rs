@@ -11,19 +11,20 @@ use std::thread;
 use duckdb::Connection;
 
 use crate::reports::error::ReportError;
-use crate::reports::table::Table;
+use crate::reports::frame;
+use crate::reports::table::{ColumnKind, Table};
 use crate::store::Database;
 
 /// The most rows of a page.
 pub const PAGE_ROWS: usize = 65_536;
 
-/// Reads one page.
-type Load = Box<dyn Fn(&Connection) -> Result<Table, ReportError> + Send + Sync>;
-
 /// The pages after the first.
 #[derive(Default)]
 pub struct Pages {
-    loads: Vec<Load>,
+    /// One for each page, the first included.
+    queries: Vec<String>,
+    columns: Vec<(&'static str, ColumnKind)>,
+    /// The number of rows on the pages after the first.
     rows: usize,
     database: Option<Mutex<Database>>,
     rows_written: AtomicUsize,
@@ -32,31 +33,47 @@ pub struct Pages {
 impl Pages {
     /// Reads the first of `pages`, which have `rows` rows together, and keeps the others to be read
     /// later. Without a page the table is that of `P::default()`, which has no rows.
-    pub fn begin<P: Default + Send + Sync + 'static>(
+    pub fn begin<P: Default>(
         connection: &Connection,
+        columns: &[(&'static str, ColumnKind)],
         pages: Vec<P>,
         rows: usize,
-        load: impl Fn(&Connection, &P) -> Result<Table, ReportError> + Clone + Send + Sync + 'static,
+        sql: impl Fn(&P) -> String,
     ) -> Result<(Table, Pages), ReportError> {
         if pages.len() > 1 {
             // A second thread would take the core of the one that writes, and memory for each join.
             connection.execute_batch("SET threads TO 1")?;
         }
-        let mut pages = pages.into_iter();
-        let first = load(connection, &pages.next().unwrap_or_default())?;
-        let rest = pages.map(|page| {
-            let load = load.clone();
-            Box::new(move |connection: &Connection| load(connection, &page)) as Load
-        });
-        let pages = Pages {
-            loads: rest.collect(),
-            rows: rows.saturating_sub(first.height()),
+        let mut queries: Vec<String> = pages.iter().map(&sql).collect();
+        if queries.is_empty() {
+            queries.push(sql(&P::default()));
+        }
+        let mut pages = Pages {
+            queries,
+            columns: columns.to_vec(),
             ..Pages::default()
         };
+        let first = pages.load(connection, &pages.queries[0])?;
+        pages.rows = rows.saturating_sub(first.height());
         Ok((first, pages))
     }
 
-    /// The number of rows on all pages.
+    fn load(&self, connection: &Connection, query: &str) -> Result<Table, ReportError> {
+        let frame = frame::query(connection, query, [])?;
+        Ok(Table::from_frame(&self.columns, &frame)?)
+    }
+
+    /// The queries of all pages in their order, the first included.
+    pub fn queries(&self) -> &[String] {
+        &self.queries
+    }
+
+    /// The queries of the pages that are read later.
+    fn rest(&self) -> &[String] {
+        self.queries.get(1..).unwrap_or_default()
+    }
+
+    /// The number of rows on the pages after the first.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -68,7 +85,7 @@ impl Pages {
 
     /// Passes on the tables from which the pages are read. They are closed now if there is no page.
     pub fn read_from(&mut self, database: Database) {
-        if !self.loads.is_empty() {
+        if !self.rest().is_empty() {
             self.database = Some(Mutex::new(database));
         }
     }
@@ -89,7 +106,7 @@ impl Pages {
                 .fetch_add(page.height(), Ordering::Relaxed);
             Ok(())
         };
-        if self.loads.is_empty() {
+        if self.rest().is_empty() {
             return write(first);
         }
         let database = self.database.as_ref().ok_or(ReportError::TablesClosed)?;
@@ -97,8 +114,9 @@ impl Pages {
             let (pages, read) = mpsc::sync_channel(0);
             scope.spawn(move || {
                 let database = database.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut loaded = self.loads.iter().map(|load| {
-                    load(database.connection()).map_err(|error| error.met_in(&database))
+                let mut loaded = self.rest().iter().map(|query| {
+                    let page = self.load(database.connection(), query);
+                    page.map_err(|error| error.met_in(&database))
                 });
                 loaded.all(|page| pages.send(page).is_ok())
             });
@@ -116,6 +134,6 @@ impl From<Table> for (Table, Pages) {
 
 impl fmt::Debug for Pages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} pages", self.loads.len())
+        write!(f, "{} pages", self.queries.len())
     }
 }

@@ -7,12 +7,11 @@ use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Table, Value};
+use crate::reports::table::{ColumnKind, Value};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -36,10 +35,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let period = query.dates.period();
     let (pages, count, amount) = pages(&source, query)?;
     let user = query.user;
-    let table = Pages::begin(connection, pages, count, move |connection, page| {
-        let frame = frame::query(connection, &sql(page, user), [])?;
-        Ok(Table::from_frame(COLUMNS, &frame)?)
-    })?;
+    let table = Pages::begin(connection, COLUMNS, pages, count, |page| sql(page, user))?;
     let count = i64::try_from(count).expect("rows fit");
     let totals = vec![
         ("amount", Value::minor(amount)),

@@ -5,12 +5,12 @@ use polars::prelude::DataFrame;
 
 use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::frame;
 use crate::reports::pages::Pages;
 use crate::reports::query::Query;
 use crate::reports::table::{Named, Table, Value};
+use crate::reports::{Arranged, Report};
 
 /// The tables of one consumer, with the facts of the company in them.
 pub struct Source<'a> {
@@ -88,6 +88,7 @@ impl<'a> Source<'a> {
             beside: Vec::new(),
             table,
             pages,
+            arranged: Arranged::default(),
         }
     }
 }

@@ -1,19 +1,17 @@
 //! `statement` and `entries`: the audit trail, entry by entry, of one user or of all.
 
 use duckdb::{Connection, OptionalExt};
-use polars::prelude::{DataFrame, IntoLazy, col, lit};
 
 use crate::domain::id::UserId;
 use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Named, Table, Value};
+use crate::reports::table::{ColumnKind, Named, Value};
 
 const COLUMNS: [(&str, ColumnKind); 16] = [
     ("sequence", Int),
@@ -41,12 +39,10 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
     let pages = pages(&source, period, query.user)?;
     let totals = Sums::of(&pages);
     let columns = [&COLUMNS[..], &[("user_id", Text), ("login", Text)]].concat();
-    let of_users = query.user;
-    let table = Pages::begin(connection, pages, totals.rows, move |connection, page| {
-        let named =
-            format!("{SELECTED}, e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login");
-        let frame = frame::query(connection, &sql(page, of_users, &named), [])?;
-        Ok(Table::from_frame(&columns, &frame)?)
+    let named =
+        format!("{SELECTED}, e.balance, e.user_id, coalesce(u.login, e.user_id::VARCHAR) AS login");
+    let table = Pages::begin(connection, &columns, pages, totals.rows, |page| {
+        sql(page, query.user, &named)
     })?;
     let rows = i64::try_from(totals.rows).expect("rows fit");
     let totals = vec![
@@ -69,10 +65,12 @@ pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, 
     let opening = opening(&source, user, period)?;
     let pages = pages(&source, period, query.user)?;
     let sums = Sums::of(&pages);
-    let table = Pages::begin(connection, pages, sums.rows, move |connection, page| {
-        let frame = frame::query(connection, &sql(page, Some(user), SELECTED), [])?;
-        let frame = with_running_balance(frame, opening + page.before)?;
-        Ok(Table::from_frame(&COLUMNS, &frame)?)
+    let table = Pages::begin(connection, &COLUMNS, pages, sums.rows, |page| {
+        let before = opening + page.before;
+        let running = format!(
+            "{SELECTED}, ({before} + sum(e.amount) OVER (ORDER BY e.business_date, e.sequence))::BIGINT AS balance"
+        );
+        sql(page, Some(user), &running)
     })?;
     let totals = vec![("amount", Value::minor(sums.amount))];
     let mut report = source.report("statement", query, period, totals, table);
@@ -203,11 +201,6 @@ fn opening(source: &Source<'_>, user: UserId, period: DateRange) -> Result<i64, 
     sum(&before, "opening")
 }
 
-fn with_running_balance(entries: DataFrame, opening: i64) -> Result<DataFrame, ReportError> {
-    let running = (col("amount").cum_sum(false) + lit(opening)).alias("balance");
-    Ok(entries.lazy().with_column(running).collect()?)
-}
-
 fn beside(login: String, opening: i64, sums: &Sums) -> Vec<Named> {
     vec![
         ("login", Value::Text(login)),
@@ -221,7 +214,7 @@ fn beside(login: String, opening: i64, sums: &Sums) -> Vec<Named> {
 const SELECTED: &str = "e.sequence, e.entry_id, e.occurred_at AS time, e.posted_at, e.business_date, e.kind, e.task_id,
     t.number, nullif(coalesce(x.jira_id, t.jira_id), '') AS jira_id, coalesce(x.title, t.title) AS title,
     nullif(coalesce(x.description, t.description), '') AS description,
-    e.amount, e.balance, e.late, e.corrects, e.reason";
+    e.amount, e.late, e.corrects, e.reason";
 
 /// `columns` of the entries `e` of a page, with their tasks `t`, users `u` and changed texts `x`. The range of sequences
 /// lets DuckDB pass over the rest of the table.

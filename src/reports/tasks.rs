@@ -7,12 +7,11 @@ use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::frame;
 use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::Query;
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Table, Value};
+use crate::reports::table::{ColumnKind, Value};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("task_id", Text),
@@ -40,10 +39,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     let period = query.dates.period();
     let pages = pages(&source, &chosen(period, &source.zone, query.user))?;
     let sums = Sums::of(&source, &pages)?;
-    let table = Pages::begin(connection, pages, sums.rows, |connection, page| {
-        let frame = frame::query(connection, &sql(page), [])?;
-        Ok(Table::from_frame(COLUMNS, &frame)?)
-    })?;
+    let table = Pages::begin(connection, COLUMNS, pages, sums.rows, sql)?;
     let count = |rows: usize| Value::Int(i64::try_from(rows).expect("rows fit"));
     let totals = vec![
         ("fees_charged", Value::minor(sums.fees_charged)),

@@ -189,14 +189,9 @@ impl Demo {
         let today = store.company.zone.date_of(invocation.environment.now());
         for name in ReportName::ALL {
             let report = demo_report(store, name, today)?;
-            let hidden = report.height().saturating_sub(ROWS_SHOWN);
-            let shown = report.head(ROWS_SHOWN)?;
             invocation.with_output(|out| {
                 writeln!(out, "── report {} ──", name.name())?;
-                render(&shown, Format::Table, invocation.options(), out)?;
-                if hidden > 0 {
-                    writeln!(out, "… and {hidden} rows more")?;
-                }
+                render(&report, Format::Table, invocation.options(), out)?;
                 Ok(writeln!(out)?)
             })?;
         }
@@ -211,6 +206,7 @@ fn demo_report(
     today: BusinessDate,
 ) -> Result<Report, Failure> {
     let mut request = Request::of(name);
+    request.arrangement.limit = Some(ROWS_SHOWN);
     match name {
         ReportName::Earnings | ReportName::TopTask => {
             request.dates = Dates::Range {

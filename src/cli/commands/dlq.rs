@@ -12,6 +12,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
+use crate::cli::rows::RowArgs;
 use crate::domain::dead_letter::LetterState;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::{Actor, Consumer, Event};
@@ -35,7 +36,10 @@ pub(crate) enum Dlq {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct Show {
@@ -84,9 +88,10 @@ impl Dlq {
         let store = invocation.store()?;
         let (app, caller, manner) = (&store.app, &store.caller, invocation.manner());
         let outcome = match self {
-            Dlq::List(_) => {
+            Dlq::List(List { rows }) => {
                 let letters = app.dead_letters(caller, &store.index)?;
-                invocation.emit_list(&store, "dead-letters", table(&store.index, &letters))?;
+                let table = table(&store.index, &letters);
+                invocation.emit_list(&store, rows, "dead-letters", table)?;
                 return Ok(Exit::Done);
             }
             Dlq::Show(Show { sequence }) => return show(invocation, &store, Sequence(sequence)),
@@ -142,7 +147,8 @@ fn decided(
         (letter.resolution.consumer, letter.resolution.target) == (consumer, target)
     };
     let letters: Vec<DeadLetter> = letters.into_iter().filter(is_this).collect();
-    invocation.emit_list(store, "dead-letters", table(&index, &letters))?;
+    let table = table(&index, &letters);
+    invocation.emit_list(store, RowArgs::default(), "dead-letters", table)?;
     invocation
         .reporter
         .note(&format!("`popug-cli consume {}` goes on", consumer.name()));

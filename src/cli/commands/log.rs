@@ -11,6 +11,7 @@ use crate::cli::emit::list;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::indented::indented;
 use crate::cli::invocation::{Invocation, OpenStore};
+use crate::cli::rows::RowArgs;
 use crate::cli::signals::Signals;
 use crate::domain::event::Subject;
 use crate::domain::id::Sequence;
@@ -57,7 +58,10 @@ pub(crate) struct Show {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Stats {}
+pub(crate) struct Stats {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 impl Log {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
@@ -66,7 +70,7 @@ impl Log {
         match self {
             Log::Tail(command) => command.resolved(&store, log)?.run(invocation, &store, log),
             Log::Show(command) => command.run(invocation, &store, log),
-            Log::Stats(_) => stats(invocation, &store, log),
+            Log::Stats(Stats { rows }) => stats(invocation, &store, log, rows),
         }
     }
 }
@@ -339,6 +343,7 @@ fn stats(
     invocation: &Invocation<'_>,
     store: &OpenStore<'_>,
     log: &FileLog,
+    rows: RowArgs,
 ) -> Result<Exit, Failure> {
     let mut types: BTreeMap<String, Count> = BTreeMap::new();
     log.for_each(Sequence::FIRST, &mut |line| {
@@ -384,6 +389,6 @@ fn stats(
         ("events", sum(|count| count.events)),
         ("bytes", sum(|count| count.bytes)),
     ];
-    invocation.emit(&list(store, "log-stats", table, totals)?)?;
+    invocation.emit(&rows.arrange(list(store, "log-stats", table, totals)?)?)?;
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::mail_settings;
 use crate::cli::nature::Nature;
+use crate::cli::rows::RowArgs;
 use crate::consumers::notifier::{MailRow, Retried};
 use crate::domain::displayed::Displayed;
 use crate::reports::table::Table;
@@ -19,7 +20,10 @@ pub(crate) enum Mail {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 #[derive(Args, Debug)]
 #[command(
@@ -42,8 +46,8 @@ impl Mail {
         let store = invocation.store()?;
         let mails = store.app.mails(&store.caller)?;
         match self {
-            Mail::List(_) => {
-                invocation.emit_list(&store, "mails", table(&mails.list()?))?;
+            Mail::List(List { rows }) => {
+                invocation.emit_list(&store, rows, "mails", table(&mails.list()?))?;
                 Ok(Exit::Done)
             }
             Mail::Retry(Retry { id }) => {
@@ -63,7 +67,7 @@ impl Mail {
                     .last_error
                     .clone()
                     .filter(|_| row.state.name() != "sent");
-                invocation.emit_list(&store, "mails", table(&[row]))?;
+                invocation.emit_list(&store, RowArgs::default(), "mails", table(&[row]))?;
                 match failed {
                     Some(error) => Err(Failure::new(
                         Exit::Failure,

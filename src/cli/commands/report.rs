@@ -7,6 +7,7 @@ use crate::app::reports::Request;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_period};
 use crate::cli::invocation::Invocation;
+use crate::cli::rows::RowArgs;
 use crate::domain::period::{Period, Unit};
 use crate::reports::Report;
 use crate::reports::name::ReportName;
@@ -26,6 +27,8 @@ pub(crate) struct ReportArgs {
     /// Only rows of this user
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
+    #[command(flatten)]
+    rows: RowArgs,
 }
 
 /// Business dates; both ends of a range are included.
@@ -97,6 +100,7 @@ impl ReportArgs {
             dates,
             granularity: self.period,
             user: asked.map(|user| user.id),
+            arrangement: self.rows.arrangement(),
         })?;
         report.asked = period.map(|period| period.to_string());
         if is_clipped {

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::cli::nature::Nature;
+use crate::cli::rows::RowArgs;
 use crate::event_log::schema::{self, SCHEMAS};
 use crate::reports::Report;
 use crate::reports::table::Table;
@@ -23,7 +24,10 @@ pub(crate) enum Schema {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct Show {
@@ -48,13 +52,13 @@ impl Schema {
 
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
-            Schema::List(_) => {
+            Schema::List(List { rows }) => {
                 let types = SCHEMAS.iter().map(|schema| Some(schema.type_name()));
                 let table = Table::builder().text("type", types).build();
-                invocation.emit(&Report {
+                invocation.emit(&rows.arrange(Report {
                     name: "schemas",
                     ..Report::alone(table)
-                })?;
+                })?)?;
                 Ok(Exit::Done)
             }
             Schema::Show(Show { type_name }) => show(invocation, &type_name),

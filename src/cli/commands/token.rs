@@ -7,6 +7,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
+use crate::cli::rows::RowArgs;
 use crate::credentials::{TokenKind, TokenRecord, Ttl};
 use crate::reports::table::Table;
 
@@ -35,7 +36,10 @@ pub(crate) struct Issue {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
@@ -56,7 +60,7 @@ impl Token {
         let store = invocation.store()?;
         match self {
             Token::Issue(command) => command.run(invocation, &store),
-            Token::List(_) => list(invocation, &store),
+            Token::List(List { rows }) => list(invocation, &store, rows),
             Token::Revoke(command) => command.run(invocation, &store),
         }
     }
@@ -100,7 +104,11 @@ impl Issue {
     }
 }
 
-fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
+fn list(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    rows: RowArgs,
+) -> Result<Exit, Failure> {
     let records = store.app.tokens(&store.caller, &store.index)?;
     let users = store.index.users()?;
     let login = |record: &TokenRecord| {
@@ -122,7 +130,7 @@ fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Fail
         .time("revoked_at", records.iter().map(|r| r.revoked_at))
         .text("state", records.iter().map(|r| Some(r.state(now).name())))
         .build();
-    invocation.emit_list(store, "tokens", table)?;
+    invocation.emit_list(store, rows, "tokens", table)?;
     Ok(Exit::Done)
 }
 

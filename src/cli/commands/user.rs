@@ -10,6 +10,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::cli::prompt;
+use crate::cli::rows::RowArgs;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
@@ -110,7 +111,10 @@ pub(crate) struct Reactivate {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct List {}
+pub(crate) struct List {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct Show {
@@ -168,7 +172,11 @@ impl User {
                     Command::ReactivateUser { user, change: back },
                 )
             }
-            User::List(_) => list(invocation, &store),
+            User::List(List { rows }) => {
+                let table = table(&store, &store.index.users()?).build();
+                invocation.emit_list(&store, rows, "users", table)?;
+                Ok(Exit::Done)
+            }
             User::Show(Show { user }) => show(invocation, &store, &user),
         }
     }
@@ -279,12 +287,6 @@ impl SetPassword {
             .note(&format!("the password of {} is set", user.login));
         Ok(Exit::Done)
     }
-}
-
-fn list(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-    let table = table(store, &store.index.users()?).build();
-    invocation.emit_list(store, "users", table)?;
-    Ok(Exit::Done)
 }
 
 fn table(store: &OpenStore<'_>, users: &[Person]) -> TableBuilder {

@@ -23,7 +23,7 @@ const TWO_PAGES: usize = PAGE_ROWS + 1000;
 
 /// Entries and tasks of two users on thirty dates; two thirds belong to the second user. Every
 /// 1,000th entry is dated late.
-fn tables(rows: usize) -> Database {
+pub(super) fn tables(rows: usize) -> Database {
     filled(Database::in_memory(Tables::Accounting).unwrap(), rows)
 }
 
@@ -76,7 +76,7 @@ fn try_load(
 }
 
 /// The values of one column of the written report.
-fn written(report: &Report, column: &str) -> Vec<i64> {
+pub(super) fn written(report: &Report, column: &str) -> Vec<i64> {
     let mut csv = Vec::new();
     render(report, Format::Csv, Options::default(), &mut csv).unwrap();
     let mut csv = csv::Reader::from_reader(&csv[..]);
@@ -87,13 +87,13 @@ fn written(report: &Report, column: &str) -> Vec<i64> {
         .collect()
 }
 
-fn queried(connection: &Connection, sql: &str) -> Vec<i64> {
+pub(super) fn queried(connection: &Connection, sql: &str) -> Vec<i64> {
     let mut statement = connection.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
     rows.map(Result::unwrap).collect()
 }
 
-fn total(report: &Report, name: &str) -> Value {
+pub(super) fn total(report: &Report, name: &str) -> Value {
     let found = report.totals.iter().find(|(total, _)| *total == name);
     found.unwrap().1.clone()
 }

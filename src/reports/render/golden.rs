@@ -6,10 +6,10 @@ use crate::domain::id::Sequence;
 use crate::domain::money::Money;
 use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
-use crate::reports::Report;
 use crate::reports::pages::Pages;
 use crate::reports::render::{Format, Options, render};
 use crate::reports::table::{Table, Value};
+use crate::reports::{Arranged, Report};
 
 fn sample() -> Report {
     let date: BusinessDate = "2026-11-22".parse().unwrap();
@@ -58,6 +58,7 @@ fn sample() -> Report {
         beside: vec![("login", Value::Text("anna".into()))],
         table,
         pages: Pages::default(),
+        arranged: Arranged::default(),
     }
 }
 

@@ -23,8 +23,9 @@ use crate::reports::error::ReportError;
 use crate::reports::render::Options;
 use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
-use fit::{fit, is_minor, widths};
-use heading::{heading, title};
+use fit::{fit, fit_chosen, is_minor, widths};
+pub use heading::heading;
+use heading::title;
 use lines::{Lines, Style, Text};
 
 /// A count or an amount that is zero.
@@ -45,7 +46,7 @@ pub(super) fn write(
         rows += table.height();
         let totals = totals_row(report).filter(|_| rows >= report.height());
         let mut shown = printed_columns(table, totals, &zone);
-        left_out = narrow(&mut shown, table.height(), options);
+        left_out = narrow(&mut shown, report, table.height(), options);
         let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
         for (column, width) in shown.iter_mut().zip(&widths) {
             column.wrap(*width);
@@ -62,7 +63,7 @@ pub(super) fn write(
         if is_first {
             write_title(report, options, &mut lines)?;
         }
-        if report.height() == 0 {
+        if report.height() == 0 && report.arranged.rows_left_out == 0 {
             left_out = LeftOut::default();
             return Ok(lines.line("nothing to show", Style::Plain)?);
         }
@@ -73,13 +74,17 @@ pub(super) fn write(
         colours: options.colours,
         out,
     };
+    if report.arranged.rows_left_out > 0 {
+        let rows = grouped(&report.arranged.rows_left_out.to_string());
+        lines.line(&format!("and {rows} more rows"), Style::Dim)?;
+    }
     for (name, value) in footer(report) {
         let value = for_people(value.cell(), &zone);
         let said = format!("{}: {}", heading(name), Displayed(&value));
         lines.line(&said, Style::Plain)?;
     }
     let width = usize::from(options.width.unwrap_or(u16::MAX));
-    for said in left_out.in_words() {
+    for said in left_out.in_words(report.arranged.rows_left_out > 0) {
         for line in textwrap::wrap(&said, width) {
             lines.line(&line, Style::Dim)?;
         }
@@ -167,7 +172,7 @@ struct LeftOut {
 }
 
 impl LeftOut {
-    fn in_words(&self) -> Vec<String> {
+    fn in_words(&self, is_cut: bool) -> Vec<String> {
         let names = |names: &[&'static str]| {
             let names: Vec<_> = names
                 .iter()
@@ -181,7 +186,11 @@ impl LeftOut {
             .map(|(name, value)| format!("{} {value}", heading(name).to_lowercase()));
         let said = [
             (
-                "in every row: ",
+                if is_cut {
+                    "in every row shown: "
+                } else {
+                    "in every row: "
+                },
                 constant.collect::<Vec<_>>().join(", "),
                 "",
             ),
@@ -198,9 +207,16 @@ impl LeftOut {
     }
 }
 
-/// Leaves out columns that tell nothing, then narrows the others until they fit.
-fn narrow(shown: &mut Vec<Shown>, height: usize, options: Options) -> LeftOut {
+/// Leaves out columns that tell nothing, then narrows the others until they fit. Columns that the reader named stay
+/// as long as they fit.
+fn narrow(shown: &mut Vec<Shown>, report: &Report, height: usize, options: Options) -> LeftOut {
     let mut left_out = LeftOut::default();
+    if report.arranged.has_chosen {
+        if let Some(width) = options.width {
+            left_out.too_narrow = fit_chosen(shown, usize::from(width));
+        }
+        return left_out;
+    }
     if height > 0 {
         let empty = shown.extract_if(.., |column| column.is_empty());
         left_out.empty = empty.map(|column| column.name).collect();

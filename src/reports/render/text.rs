@@ -173,11 +173,8 @@ pub(super) fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
 /// What is said under the table: facts beside the rows and totals that are of no column.
 pub(super) fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
     let is_column = |name: &str| {
-        report
-            .table
-            .columns()
-            .iter()
-            .any(|(column, _)| *column == name)
+        let mut columns = report.table.columns().iter().map(|(column, _)| *column);
+        columns.any(|column| column == name) || report.arranged.left_out.contains(&name)
     };
     report.beside.iter().chain(
         report

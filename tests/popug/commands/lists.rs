@@ -1,4 +1,4 @@
-//! `task list` with words and filters, and `task board`.
+//! `task list` with words and filters, `task board`, and the columns, order and number of rows of lists.
 
 use serde_json::{Value, json};
 
@@ -154,4 +154,97 @@ fn the_board_counts_the_open_tasks_of_each_holder_and_what_is_at_stake() {
     World::new()
         .call("dora", &["task", "board"])
         .expect(0, Nothing, Nothing);
+}
+
+#[test]
+fn every_list_has_the_columns_the_order_and_the_number_of_rows_that_are_asked_for() {
+    let world = company();
+    world.does("ada", &["consume"]);
+    let shown = |words: &[&str]| world.answer("ada", words);
+    let numbers = shown(&[
+        "task",
+        "list",
+        "--all",
+        "--columns",
+        "number",
+        "--sort",
+        "-number",
+    ]);
+    assert_eq!(numbers, "4\n3\n2\n1\n");
+    let words = [
+        "task",
+        "list",
+        "--all",
+        "--sort=status,-number",
+        "--columns=status,number",
+    ];
+    assert_eq!(
+        shown(&[&words[..], &["--limit", "3", "-o", "csv"]].concat()),
+        "status,number\ncancelled,4\ncompleted,2\ncompleted,1\n"
+    );
+    let users = shown(&[
+        "user",
+        "list",
+        "--columns",
+        "login",
+        "--sort",
+        "-login",
+        "--limit",
+        "2",
+    ]);
+    let mut logins: Vec<&str> = users.lines().collect();
+    assert_eq!(logins.len(), 2);
+    logins.reverse();
+    assert!(logins.is_sorted(), "{logins:?}");
+    for (list, column) in [
+        (&["task", "board"][..], "login"),
+        (&["token", "list"], "state"),
+        (&["mail", "list"], "state"),
+        (&["dlq", "list"], "sequence"),
+        (&["log", "stats"], "type"),
+        (&["schema", "list"], "type"),
+        (&["report", "balances"], "login"),
+        (&["report", "trial-balance"], "account"),
+    ] {
+        let words = [list, &["--columns", column, "--sort", column, "-o", "csv"]].concat();
+        let csv = shown(&words);
+        let (heading, rows) = csv.split_once('\n').expect("a heading");
+        assert_eq!(heading, column);
+        assert!(rows.lines().is_sorted(), "{rows}");
+        let unknown = [list, &["--sort", "colour"]].concat();
+        let failure = world.refused("ada", &unknown, 2, "usage");
+        let message = failure["message"].as_str().expect("a message");
+        assert!(
+            message.contains("no column `colour`") && message.contains(column),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_table_tells_how_many_rows_a_limit_left_out_and_a_wrong_column_what_was_meant() {
+    let world = company();
+    let table = world.answer(
+        "ada",
+        &["task", "list", "--all", "--limit", "1", "-o", "table"],
+    );
+    assert!(table.contains("\nand 3 more rows\n"), "{}", table);
+    for (typed, meant) in [
+        ("titel", "title"),
+        ("task", "number"),
+        ("Created", "created_at"),
+    ] {
+        let failure = world.refused("ada", &["task", "list", "--columns", typed], 2, "usage");
+        assert_eq!(
+            failure["hints"],
+            json!([format!("did you mean `{meant}`?")])
+        );
+    }
+    let failure = world.refused(
+        "ada",
+        &["task", "list", "--columns", "title,title"],
+        2,
+        "usage",
+    );
+    assert_eq!(failure["message"], "column `title` is named twice");
 }

@@ -4,11 +4,15 @@ use clap::Args;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
+use crate::cli::rows::RowArgs;
 use crate::domain::displayed::Displayed;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-pub(crate) struct Board {}
+pub(crate) struct Board {
+    #[command(flatten)]
+    rows: RowArgs,
+}
 
 impl Board {
     pub(crate) fn run(
@@ -30,7 +34,7 @@ impl Board {
                 "oldest_days",
                 held.iter().map(|held| Some(days(held.oldest_days))),
             );
-        invocation.emit_list(store, "board", table.build())?;
+        invocation.emit_list(store, self.rows, "board", table.build())?;
         for held in held.iter().filter(|held| !held.user.is_eligible()) {
             invocation.reporter.note(&format!(
                 "{} cannot be drawn any more: `popug-cli task hand-over {}` hands their tasks over",

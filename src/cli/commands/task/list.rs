@@ -7,6 +7,7 @@ use crate::app::lists::TaskFilter;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::parse_period;
 use crate::cli::invocation::{Invocation, OpenStore};
+use crate::cli::rows::RowArgs;
 use crate::domain::period::Period;
 use crate::domain::task::Status;
 use crate::reports::table::{Table, TableBuilder};
@@ -44,6 +45,8 @@ pub(crate) struct List {
     /// Only tasks that were completed in this period, in the company's time zone
     #[arg(long, value_name = "PERIOD", value_parser = parse_period, allow_hyphen_values = true)]
     done: Option<Period>,
+    #[command(flatten)]
+    rows: RowArgs,
 }
 
 impl List {
@@ -68,10 +71,10 @@ impl List {
             by: self.by,
             done,
         };
-        let rows = store
+        let tasks = store
             .caller
             .tasks(&store.index, &store.company.zone, &filter)?;
-        invocation.emit_list(store, "tasks", table(&rows).build())?;
+        invocation.emit_list(store, self.rows, "tasks", table(&tasks).build())?;
         Ok(Exit::Done)
     }
 }

@@ -71,19 +71,28 @@ pub(super) fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
         );
     }
     leave_out(shown, &EXPENDABLE, fits, &mut left_out);
-    let fits_wrapped = |shown: &[Shown]| {
-        shown
-            .iter()
-            .map(|column| column.least_width() + 2)
-            .sum::<usize>()
-            <= width + 2
-    };
+    let fits_wrapped = |shown: &[Shown]| fits_wrapped(shown, width);
     leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
     // The first column names the row, the last ones are the results.
     while shown.len() > 2 && !fits_wrapped(shown) {
         left_out.push(shown.remove(1).name);
     }
     left_out
+}
+
+/// Leaves out the last columns that the reader named until the others fit with wrapped text.
+pub(super) fn fit_chosen(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
+    let mut left_out = Vec::new();
+    while shown.len() > 1 && !fits_wrapped(shown, width) {
+        left_out.extend(shown.pop().map(|column| column.name));
+    }
+    left_out.reverse();
+    left_out
+}
+
+fn fits_wrapped(shown: &[Shown], width: usize) -> bool {
+    let least = shown.iter().map(|column| column.least_width() + 2);
+    least.sum::<usize>() <= width + 2
 }
 
 /// Leaves out columns, the first of `names` first, until the others fit.

@@ -25,7 +25,7 @@ const HEADINGS: [(&str, &str); 16] = [
 ];
 
 /// The heading of a column: `debt_carried` is `Debt carried`, `closed_at` is `Closed`.
-pub(super) fn heading(name: &str) -> String {
+pub fn heading(name: &str) -> String {
     if let Some((_, words)) = HEADINGS.iter().find(|(known, _)| *known == name) {
         return (*words).to_owned();
     }
