@@ -6,6 +6,7 @@
 //! removals.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, RngExt};
@@ -16,7 +17,7 @@ use super::trace::Traced;
 const BLOCK_BYTES: usize = 4096;
 
 /// Files by their place below the store; directories are `None`.
-type Names = BTreeMap<PathBuf, Option<usize>>;
+pub type Names = BTreeMap<PathBuf, Option<usize>>;
 
 #[derive(Debug)]
 pub enum Change {
@@ -53,7 +54,7 @@ pub enum Change {
 
 impl Change {
     /// The directory whose sync makes the change durable, if it is a change of names.
-    fn directory(&self) -> Option<&Path> {
+    pub fn directory(&self) -> Option<&Path> {
         match self {
             Change::Create { path, .. }
             | Change::MakeDirectory { path }
@@ -63,11 +64,30 @@ impl Change {
         }
     }
 
-    fn is_of_bytes(&self) -> bool {
-        matches!(self, Change::Write { .. } | Change::Cut { .. })
+    fn makes_durable(&self, earlier: &Change) -> bool {
+        match (self, earlier) {
+            (
+                Change::Sync { file },
+                Change::Write { file: of, .. } | Change::Cut { file: of, .. },
+            ) => file == of,
+            (Change::SyncDirectory { path }, _) => earlier.directory() == Some(path),
+            _ => false,
+        }
     }
 
-    fn rename(&self, names: &mut Names) {
+    /// The file whose bytes it changes.
+    pub fn file(&self) -> Option<usize> {
+        match self {
+            Change::Write { file, .. } | Change::Cut { file, .. } => Some(*file),
+            _ => None,
+        }
+    }
+
+    fn is_of_bytes(&self) -> bool {
+        self.file().is_some()
+    }
+
+    pub fn rename(&self, names: &mut Names) {
         match self {
             Change::Create { path, file } => drop(names.insert(path.clone(), Some(*file))),
             Change::MakeDirectory { path } => drop(names.insert(path.clone(), None)),
@@ -82,11 +102,15 @@ impl Change {
     }
 }
 
-/// The changes of one command to a store.
+/// The changes of commands to a store, one command after the other.
 pub struct Recording {
+    store: PathBuf,
     before: Names,
     contents: Vec<Vec<u8>>,
+    traced: Traced,
     pub changes: Vec<Change>,
+    /// The number of changes when each command had ended.
+    pub ends: Vec<usize>,
 }
 
 /// The part of the unsynced changes that survives.
@@ -98,78 +122,112 @@ pub struct Survival {
     pub moves_and_removals: u32,
 }
 
-impl Recording {
-    /// `store` is in its state before the recorded command.
-    pub fn begin(store: &Path) -> Recording {
-        let mut recording = Recording {
-            before: Names::new(),
-            contents: Vec::new(),
-            changes: Vec::new(),
+impl Survival {
+    /// Whether a change, or a block of a write, reaches the disk.
+    pub fn draws(self, change: &Change, rng: &mut impl Rng) -> bool {
+        let chance = match change {
+            Change::Create { .. } | Change::MakeDirectory { .. } => self.new_names,
+            Change::Move { .. } | Change::Remove { .. } => self.moves_and_removals,
+            _ => self.bytes,
         };
-        recording.read(store, Path::new(""));
-        recording
+        rng.random_range(0..100) < chance
     }
+}
 
-    fn read(&mut self, store: &Path, below: &Path) {
-        for entry in std::fs::read_dir(store.join(below)).expect("a directory") {
-            let path = below.join(entry.expect("an entry").file_name());
-            if store.join(&path).is_dir() {
-                self.before.insert(path.clone(), None);
-                self.read(store, &path);
-            } else {
-                self.before.insert(path.clone(), Some(self.contents.len()));
-                self.contents
-                    .push(std::fs::read(store.join(&path)).expect("a file"));
-            }
+impl Recording {
+    /// `store` is in its state before the first command.
+    pub fn begin(store: &Path) -> Recording {
+        let Left { names, contents } = Left::read(store);
+        Recording {
+            store: store.to_owned(),
+            traced: Traced::new(store, names.clone(), &contents),
+            before: names,
+            contents,
+            changes: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
-    /// Adds the calls of the command, which worked in `store`.
-    pub fn take(&mut self, store: &Path, trace: &str) {
-        let mut traced = Traced::new(store, self.before.clone(), &self.contents);
-        self.changes = traced.changes(trace);
-        self.contents.resize(traced.files(), Vec::new());
+    /// Adds the calls of a command, which has ended.
+    pub fn take(&mut self, trace: &str) {
+        self.changes.extend(self.traced.changes(trace));
+        self.contents.resize(self.traced.files(), Vec::new());
+        self.ends.push(self.changes.len());
+        let disk = Left::read(&self.store);
+        let model = self.cut(self.changes.len(), |_| true);
+        let (disk, model) = (disk.files(), model.files());
+        for path in disk.keys().chain(model.keys()) {
+            assert!(
+                disk.get(path) == model.get(path),
+                "{} was changed in another way than recorded",
+                path.display()
+            );
+        }
     }
 
-    /// Power fails after the first `done` changes.
-    pub fn cut(&self, done: usize, survival: Survival, rng: &mut impl Rng) -> Left {
+    /// The changes of a command.
+    pub fn changes_of(&self, command: usize) -> Range<usize> {
+        let before = command.checked_sub(1);
+        before.map_or(0, |before| self.ends[before])..self.ends[command]
+    }
+
+    /// The first change of the command that made the last one of `done` changes.
+    pub fn began(&self, done: usize) -> usize {
+        self.changes_of(self.ends.partition_point(|end| *end < done))
+            .start
+    }
+
+    /// The number of commands that had ended after the first `done` changes.
+    pub fn ended(&self, done: usize) -> usize {
+        self.ends.partition_point(|end| *end <= done)
+    }
+
+    /// Follows the change `at`: hands the changes that it makes durable to `made_durable` and
+    /// leaves in `unsynced` those that are not.
+    pub fn follow(
+        &self,
+        at: usize,
+        unsynced: &mut Vec<usize>,
+        mut made_durable: impl FnMut(usize),
+    ) {
+        let change = &self.changes[at];
+        unsynced.retain(|earlier| {
+            let is_durable = change.makes_durable(&self.changes[*earlier]);
+            if is_durable {
+                made_durable(*earlier);
+            }
+            !is_durable
+        });
+        if change.is_of_bytes() || change.directory().is_some() {
+            unsynced.push(at);
+        }
+    }
+
+    /// Power fails after the first `done` changes. `survives` is asked for each unsynced change, for
+    /// each block of a write.
+    pub fn cut(&self, done: usize, mut survives: impl FnMut(usize) -> bool) -> Left {
         let (mut names, mut contents) = (self.before.clone(), self.contents.clone());
-        let mut unsynced: Vec<&Change> = Vec::new();
-        for change in &self.changes[..done] {
-            let is_made_durable = |earlier: &Change| match (change, earlier) {
-                (
-                    Change::Sync { file },
-                    Change::Write { file: of, .. } | Change::Cut { file: of, .. },
-                ) => file == of,
-                (Change::SyncDirectory { path }, _) => earlier.directory() == Some(path),
-                _ => false,
-            };
-            unsynced.retain(|earlier| {
-                let is_durable = is_made_durable(earlier);
-                if is_durable {
-                    earlier.rename(&mut names);
-                    write(earlier, &mut contents, || true);
-                }
-                !is_durable
+        let mut unsynced = Vec::new();
+        for at in 0..done {
+            self.follow(at, &mut unsynced, |durable| {
+                self.changes[durable].rename(&mut names);
+                write(&self.changes[durable], &mut contents, || true);
             });
-            if change.is_of_bytes() || change.directory().is_some() {
-                unsynced.push(change);
-            }
         }
-        for change in unsynced {
-            let chance = match change {
-                Change::Create { .. } | Change::MakeDirectory { .. } => survival.new_names,
-                Change::Move { .. } | Change::Remove { .. } => survival.moves_and_removals,
-                _ => survival.bytes,
-            };
-            let mut survives = || rng.random_range(0..100) < chance;
+        for at in unsynced {
+            let change = &self.changes[at];
             if change.is_of_bytes() {
-                write(change, &mut contents, survives);
-            } else if survives() {
+                write(change, &mut contents, || survives(at));
+            } else if survives(at) {
                 change.rename(&mut names);
             }
         }
         Left { names, contents }
+    }
+
+    /// The names before the first command.
+    pub fn names(&self) -> Names {
+        self.before.clone()
     }
 }
 
@@ -201,7 +259,44 @@ pub struct Left {
     contents: Vec<Vec<u8>>,
 }
 
+/// SQLite shares this file by memory, makes it anew after a power cut, and never reads it then.
+const SHARED_MEMORY: &str = "-shm";
+
 impl Left {
+    /// The contents of a store as it is.
+    fn read(store: &Path) -> Left {
+        let mut left = Left {
+            names: Names::new(),
+            contents: Vec::new(),
+        };
+        left.read_below(store, Path::new(""));
+        left
+    }
+
+    fn read_below(&mut self, store: &Path, below: &Path) {
+        for entry in std::fs::read_dir(store.join(below)).expect("a directory") {
+            let path = below.join(entry.expect("an entry").file_name());
+            if store.join(&path).is_dir() {
+                self.names.insert(path.clone(), None);
+                self.read_below(store, &path);
+            } else {
+                self.names.insert(path.clone(), Some(self.contents.len()));
+                self.contents
+                    .push(std::fs::read(store.join(&path)).expect("a file"));
+            }
+        }
+    }
+
+    /// The bytes of each file; `None` for a directory.
+    pub fn files(&self) -> BTreeMap<&Path, Option<&[u8]>> {
+        let is_shared = |path: &Path| path.to_string_lossy().ends_with(SHARED_MEMORY);
+        let named = self.names.iter().filter(|(path, _)| !is_shared(path));
+        let bytes = |file: usize| &self.contents[file][..];
+        named
+            .map(|(path, file)| (path.as_path(), file.map(bytes)))
+            .collect()
+    }
+
     /// Replaces the store at `store`.
     pub fn put(&self, store: &Path) {
         let mut directories = BTreeSet::new();

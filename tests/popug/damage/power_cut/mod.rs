@@ -1,13 +1,18 @@
-//! Power cuts: the commands of a few days are recorded call by call, and the store is opened in a
-//! state that a power failure during one of them may leave.
+//! Power cuts: the commands of a few days are recorded call by call, and the store is opened in the
+//! states that a power failure during one of them may leave.
 //!
 //! What must hold: nothing acknowledged is lost; the commands continue to the same log, the same
-//! reports and the same mails; nobody is paid twice. `POPUG_POWER_CUTS=N` tries more moments. Needs
-//! `strace`.
+//! reports and the same mails; nobody is paid twice. One test draws states, with torn writes; the
+//! other one tries listed ones ([`states`]). `POPUG_POWER_CUTS=N` tries N of each; a larger number
+//! than there are listed states tries them all. Needs `strace`.
 
 mod disk;
+mod states;
 mod trace;
 
+use std::ops::Range;
+
+use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -19,12 +24,10 @@ use crate::helpers::play::{assert_same_answer, outcome};
 use crate::helpers::settings;
 use crate::helpers::sources::read;
 use crate::model::books::Books;
-use disk::{Change, Recording, Survival};
+use disk::{Change, Left, Recording, Survival};
 
-/// Runs the call to its end and records its changes to the store.
-fn recorded(world: &World, call: Call<'_>) -> Recording {
-    let store = world.store().canonicalize().expect("a store");
-    let mut recording = Recording::begin(&store);
+/// Runs the call to its end and adds its changes to the recording.
+fn record(recording: &mut Recording, world: &World, call: Call<'_>) {
     let trace = world.home().join("trace");
     let words = [
         "strace",
@@ -40,9 +43,12 @@ fn recorded(world: &World, call: Call<'_>) -> Recording {
     let file = trace.to_str().expect("UTF-8");
     call.through(&[&words[..], &[file]].concat())
         .expect(0, Any, Any);
-    recording.take(&store, &read(&trace));
+    recording.take(&read(&trace));
     std::fs::remove_file(trace).expect("removed");
-    recording
+}
+
+fn begin(world: &World) -> Recording {
+    Recording::begin(&world.store().canonicalize().expect("a store"))
 }
 
 /// All, some or none of the unsynced changes, and removals alone.
@@ -79,15 +85,16 @@ const SURVIVALS: [Survival; 6] = [
     },
 ];
 
-/// A moment of failure: half of the time next to a change of names.
-fn moment(recording: &Recording, rng: &mut impl Rng) -> usize {
+/// A moment among `changes`: half of the time next to a change of names.
+fn moment(recording: &Recording, changes: Range<usize>, rng: &mut impl Rng) -> usize {
     let is_of_names =
         |change: &Change| !matches!(change, Change::Write { .. } | Change::Cut { .. });
-    let chosen: Vec<_> = (0..recording.changes.len())
+    let chosen: Vec<_> = changes
+        .clone()
         .filter(|at| is_of_names(&recording.changes[*at]))
         .collect();
     if chosen.is_empty() || rng.random_range(0..2) == 0 {
-        return rng.random_range(0..=recording.changes.len());
+        return rng.random_range(changes.start..=changes.end);
     }
     chosen[rng.random_range(0..chosen.len())] + rng.random_range(0..2)
 }
@@ -96,14 +103,18 @@ fn survival(rng: &mut impl Rng) -> Survival {
     SURVIVALS[rng.random_range(0..SURVIVALS.len())]
 }
 
-fn cuts() -> u64 {
-    settings::number("POPUG_POWER_CUTS").unwrap_or(30)
+fn cut(recording: &Recording, done: usize, survival: Survival, rng: &mut impl Rng) -> Left {
+    recording.cut(done, |at| survival.draws(&recording.changes[at], rng))
+}
+
+fn cuts(usual: u64) -> u64 {
+    settings::number("POPUG_POWER_CUTS").unwrap_or(usual)
 }
 
 /// Some days, undisturbed.
 struct Days<'d> {
     play: Play<'d>,
-    recordings: Vec<Recording>,
+    recording: Recording,
     log: Vec<u8>,
 }
 
@@ -111,11 +122,10 @@ fn days(desk: &std::path::Path, seed: u64) -> Days<'_> {
     let mut play = Play::begin(World::new(), desk, seed);
     play.two_days();
     let copy = World::new();
-    let recordings: Vec<_> = play
-        .steps
-        .iter()
-        .map(|step| recorded(&copy, step.call(&copy)))
-        .collect();
+    let mut recording = begin(&copy);
+    for step in &play.steps {
+        record(&mut recording, &copy, step.call(&copy));
+    }
     let log = play.world.log_bytes();
     Books::of_log(&play.world.events());
     assert!(
@@ -124,7 +134,7 @@ fn days(desk: &std::path::Path, seed: u64) -> Days<'_> {
     );
     Days {
         play,
-        recordings,
+        recording,
         log,
     }
 }
@@ -135,23 +145,25 @@ fn after_a_power_cut_at_any_moment_of_a_days_commands_the_company_goes_on_as_if_
     let desk = tempfile::tempdir().expect("a directory");
     let days = days(desk.path(), 11);
     let wanted = outcome(&days.play.world, &days.play.steps);
-    for seed in 0..cuts() {
+    for seed in 0..cuts(12) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let at = rng.random_range(0..days.recordings.len());
+        let at = rng.random_range(0..days.play.steps.len());
         let world = World::new();
         let _told = Seeded {
             seed,
             world: &world,
         };
-        let (recording, survival) = (&days.recordings[at], survival(&mut rng));
-        let done = moment(recording, &mut rng);
-        recording.cut(done, survival, &mut rng).put(&world.store());
+        let (recording, survival) = (&days.recording, survival(&mut rng));
+        let changes = recording.changes_of(at);
+        let done = moment(recording, changes.clone(), &mut rng);
+        cut(recording, done, survival, &mut rng).put(&world.store());
         eprintln!(
-            "cut {seed}: {:?} after {done} of {} changes, {survival:?}",
+            "cut {seed}: {:?} after {done} of {changes:?}, {survival:?}",
             days.play.steps[at].words,
-            recording.changes.len()
         );
-        go_on(&world, &days, at, done == recording.changes.len());
+        days.assert_nothing_is_lost(&world, recording.ended(done));
+        days.go_on(&world, at, days.play.steps.len());
+        days.verify_deeply(&world, &days.last().now);
         let found = outcome(&world, &days.play.steps);
         for (name, bytes) in &wanted {
             assert!(
@@ -163,69 +175,124 @@ fn after_a_power_cut_at_any_moment_of_a_days_commands_the_company_goes_on_as_if_
     }
 }
 
-/// Carries out the commands from the interrupted one on.
-fn go_on(world: &World, days: &Days<'_>, at: usize, was_acknowledged: bool) {
-    let (steps, log) = (&days.play.steps, &days.log);
-    let before = at
-        .checked_sub(1)
-        .map_or(0, |before| steps[before].log_bytes);
-    let acknowledged = if was_acknowledged {
-        steps[at].log_bytes
-    } else {
-        before
-    };
-    assert!(
-        world.log_bytes().starts_with(&log[..acknowledged]),
-        "something acknowledged is gone"
+#[test]
+fn in_every_listed_state_after_a_power_cut_the_day_is_closed_as_the_entries_say() {
+    let desk = tempfile::tempdir().expect("a directory");
+    let days = days(desk.path(), 12);
+    let states = states::states(&days.recording);
+    let tried = cuts(25).min(states.len() as u64);
+    eprintln!(
+        "{} commands, {} changes, {} states, {tried} of them are tried",
+        days.play.steps.len(),
+        days.recording.changes.len(),
+        states.len()
     );
-    let verified = world
-        .anonymous(&["verify"])
-        .env("POPUG_NOW", &steps[at].now)
-        .run();
-    assert!(
-        [0, 7].contains(&verified.status),
-        "{}{}",
-        verified.stdout,
-        verified.stderr
-    );
-    for step in &steps[at..] {
-        let answer = step.call(world).expect(0, Any, Any).stdout;
-        assert_same_answer(step, &answer);
+    for n in 0..tried {
+        let state = &states[(n * states.len() as u64 / tried) as usize];
+        let world = World::new();
+        let _told = Seeded {
+            seed: n,
+            world: &world,
+        };
+        let left = days
+            .recording
+            .cut(state.done, |at| !state.lost.contains(&at));
+        left.put(&world.store());
+        let ended = days.recording.ended(state.done);
+        eprintln!(
+            "state {n}: {} changes, {ended} commands, without {:?}",
+            state.done, state.lost
+        );
+        days.assert_nothing_is_lost(&world, ended);
+        days.go_on(&world, ended, (ended + 1).min(days.play.steps.len()));
+        days.close(&world);
+    }
+}
+
+impl Days<'_> {
+    fn assert_nothing_is_lost(&self, world: &World, ended: usize) {
+        let last = ended.checked_sub(1);
+        let acknowledged = last.map_or(0, |last| self.play.steps[last].log_bytes);
         assert!(
-            world.log_bytes() == log[..step.log_bytes],
-            "another log after {:?}",
-            step.words
+            world.log_bytes().starts_with(&self.log[..acknowledged]),
+            "something acknowledged is gone"
         );
     }
-    let last: &Step = steps.last().expect("steps");
-    world
-        .call("ada", &["verify", "--deep"])
-        .env("POPUG_NOW", &last.now)
-        .expect(0, Any, Any);
+
+    /// Verifies the store, and carries out the commands from `first` on.
+    fn go_on(&self, world: &World, first: usize, end: usize) {
+        let now = self.play.steps.get(first).unwrap_or(self.last());
+        let verified = world
+            .anonymous(&["verify"])
+            .env("POPUG_NOW", &now.now)
+            .run();
+        assert!(
+            [0, 7].contains(&verified.status),
+            "{}{}",
+            verified.stdout,
+            verified.stderr
+        );
+        for step in &self.play.steps[first..end] {
+            let answer = step.call(world).expect(0, Any, Any).stdout;
+            assert_same_answer(step, &answer);
+            assert!(
+                world.log_bytes() == self.log[..step.log_bytes],
+                "another log after {:?}",
+                step.words
+            );
+        }
+    }
+
+    /// Closes the day that the power cut hit, and compares every figure of the log and of the tables
+    /// with the entries.
+    fn close(&self, world: &World) {
+        let now: Timestamp = self.last().now.parse().expect("a time");
+        let later = (now + SignedDuration::from_hours(24)).to_string();
+        for command in ["close", "consume"] {
+            let call = world.call("cron", &[command]);
+            call.env("POPUG_NOW", &later).expect(0, Any, Any);
+        }
+        let books = Books::of_log(&world.events());
+        assert!(books.owed.is_empty(), "{:?}", books.owed.len());
+        assert_eq!(books.payouts.len(), books.mails.len());
+        self.verify_deeply(world, &later);
+    }
+
+    fn verify_deeply(&self, world: &World, now: &str) {
+        world
+            .call("ada", &["verify", "--deep"])
+            .env("POPUG_NOW", now)
+            .expect(0, Any, Any);
+    }
+
+    fn last(&self) -> &Step {
+        self.play.steps.last().expect("steps")
+    }
 }
 
 #[test]
 fn after_a_power_cut_passwords_and_tokens_are_the_old_or_the_new_ones() {
     const NEW: &str = "another long enough password";
     let world = World::new();
-    let set = |world: &World| -> Recording {
+    let set = |world: &World| {
+        let mut recording = begin(world);
         let call = world
             .call("ada", &["user", "set-password", "ada", "--password-stdin"])
             .stdin(NEW);
-        recorded(world, call)
+        record(&mut recording, world, call);
+        recording
     };
     let recording = set(&world.copied());
-    for seed in 0..cuts() {
+    for seed in 0..cuts(30) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let world = world.copied();
         let _told = Seeded {
             seed,
             world: &world,
         };
-        let done = moment(&recording, &mut rng);
-        recording
-            .cut(done, survival(&mut rng), &mut rng)
-            .put(&world.store());
+        let done = moment(&recording, recording.changes_of(0), &mut rng);
+        let survival = survival(&mut rng);
+        cut(&recording, done, survival, &mut rng).put(&world.store());
         let lets_in = |password: &str| {
             let status = world
                 .anonymous(&["whoami", "--as", "ada"])
