@@ -10,7 +10,6 @@ use crate::domain::company::Company;
 use crate::domain::id::UserId;
 use crate::domain::money::Money;
 use crate::domain::period::DateRange;
-use crate::domain::pricing::price;
 use crate::domain::role::Right;
 use crate::domain::task::Status;
 use crate::domain::time::{BusinessDate, Zone};
@@ -130,7 +129,7 @@ impl Caller {
             let created = company.zone.date_of(task.created_at);
             let held = &mut held[*place];
             held.open += 1;
-            held.at_stake += price(company.id, task.id, &company.pricing).reward;
+            held.at_stake += company.price_of(task.id).reward;
             let days = i64::from(today.epoch_days()) - i64::from(created.epoch_days());
             held.oldest_days = held.oldest_days.max(days);
         }

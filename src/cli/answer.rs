@@ -20,8 +20,10 @@ pub(super) struct Answer {
     report: Report,
     /// The JSON text, if it contains more than the row.
     object: Option<Vec<u8>>,
+    /// The answer for people.
     lines: String,
-    is_deed: bool,
+    /// The text for a pipe, if that is not the row.
+    piped: Option<String>,
     is_secret: bool,
     /// The outcome in words, in case that the answer cannot be written; by default the row.
     deed: Option<String>,
@@ -36,7 +38,7 @@ impl Answer {
             report: Report::alone(table.build()),
             object: None,
             lines: lines.into(),
-            is_deed: false,
+            piped: None,
             is_secret: false,
             deed: None,
             remedy: None,
@@ -46,9 +48,19 @@ impl Answer {
     /// The outcome of a command: `line` is written to a pipe too, unless another format is
     /// requested.
     pub(super) fn done(table: TableBuilder, line: impl Into<String>) -> Answer {
+        let line = line.into();
         Answer {
-            is_deed: true,
+            piped: Some(line.clone()),
             ..Answer::shown(table, line)
+        }
+    }
+
+    /// People read `lines` instead of the line for a pipe.
+    #[must_use]
+    pub(super) fn for_people(self, lines: impl Into<String>) -> Answer {
+        Answer {
+            lines: lines.into(),
+            ..self
         }
     }
 
@@ -85,14 +97,23 @@ impl Answer {
         Ok(self)
     }
 
-    /// The JSON form is the row with one more member.
+    /// The JSON form has one more member than the row and the members before.
     pub(super) fn with_member(
         mut self,
         name: &str,
         value: &impl Serialize,
     ) -> Result<Answer, Failure> {
-        let mut object = b"{".to_vec();
-        write_members(&self.report.table, &mut object)?;
+        let mut object = match self.object.take() {
+            Some(mut object) => {
+                object.pop();
+                object
+            }
+            None => {
+                let mut object = b"{".to_vec();
+                write_members(&self.report.table, &mut object)?;
+                object
+            }
+        };
         write!(object, ",\"{name}\":")?;
         object.extend(json(value)?);
         object.push(b'}');
@@ -103,7 +124,6 @@ impl Answer {
     fn write(&self, format: Format, options: Options, out: &mut dyn Write) -> Result<(), Failure> {
         match format {
             Format::Table => Ok(out.write_all(self.lines.as_bytes())?),
-            Format::Plain if self.is_deed => Ok(out.write_all(self.lines.as_bytes())?),
             Format::Json | Format::Ndjson => {
                 let Some(object) = &self.object else {
                     return Ok(render(
@@ -116,6 +136,7 @@ impl Answer {
                 out.write_all(object)?;
                 Ok(out.write_all(b"\n")?)
             }
+            Format::Plain if let Some(piped) = &self.piped => Ok(out.write_all(piped.as_bytes())?),
             _ => Ok(render(&self.report, format, options, out)?),
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::domain::dice::Dice;
 use crate::domain::event::{CompanyFounded, Event, UserRegistered};
-use crate::domain::id::{CompanyId, Sequence, UserId};
-use crate::domain::pricing::PriceRange;
+use crate::domain::id::{CompanyId, Sequence, TaskId, UserId};
+use crate::domain::pricing::{Price, PriceRange, price};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::domain::text;
@@ -52,6 +52,11 @@ impl Company {
             date = date.next();
         }
         date
+    }
+
+    /// The price of a task of this company (rule A1).
+    pub fn price_of(&self, task: TaskId) -> Price {
+        price(self.id, task, &self.pricing)
     }
 }
 

@@ -106,7 +106,7 @@ impl App<'_> {
 }
 
 /// A count with its noun.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+pub fn counted(count: u64, one: &str, many: &str) -> String {
     if count == 1 {
         format!("1 {one}")
     } else {

@@ -252,13 +252,11 @@ fn say_changed(
         .bool("changed", [Some(sequence.is_some())])
         .int("sequence", [sequence.map(|sequence| sequence.0)])
         .bool("replayed", [Some(outcome.replayed)]);
-    let answer = Answer::done(row, Moved::lines(moved));
-    let answer = if moved.is_empty() {
-        answer
+    invocation.answer(&if moved.is_empty() {
+        Answer::done(row, "")
     } else {
-        answer.with_member("handed_over", &moved)?
-    };
-    invocation.answer(&answer)
+        Moved::told(moved, row)?
+    })
 }
 
 impl SetPassword {

@@ -33,7 +33,9 @@ fn members_of(world: &World, login: &str, words: &[&str], wanted: &[&str]) {
 #[test]
 fn members_of_what_was_done_stand_in_the_order_of_the_contract() {
     let world = World::new();
-    let task = ["task_id", "number", "assignee", "sequence", "replayed"];
+    let task = [
+        "task_id", "number", "assignee", "sequence", "replayed", "fee", "reward",
+    ];
     members_of(&world, "mara", &["task", "add", "one"], &task);
     let moved = [
         "open_tasks",
@@ -41,6 +43,7 @@ fn members_of_what_was_done_stand_in_the_order_of_the_contract() {
         "moved",
         "sequence",
         "replayed",
+        "fees",
     ];
     members_of(&world, "mara", &["task", "reshuffle"], &moved);
     members_of(
@@ -100,7 +103,7 @@ fn members_of_what_is_shown_stand_in_the_order_of_the_contract() {
     );
     let listed = world.answer("ada", &["task", "list", "-o", "ndjson"]);
     let mut task = members(listed.trim());
-    task.push("history");
+    task.extend(["history", "fee", "reward"]);
     members_of(&world, "ada", &["task", "show", "1"], &task);
 }
 

@@ -67,8 +67,15 @@ impl Add {
                 "task T-{} was created and assigned to {assignee}, event {sequence}",
                 created.number
             );
+            let (number, price) = (created.number, store.company.price_of(created.task_id));
+            let (fee, reward) = (price.fee.to_string(), price.reward.to_string());
+            let told = format!("T-{number} to {assignee}: fee {fee}, reward {reward}\n");
+            let answer = Answer::done(row, format!("T-{number}\t{assignee}\n"));
+            let answer = answer.for_people(told).deed(deed);
             invocation.answer(
-                &Answer::done(row, format!("T-{}\t{assignee}\n", created.number)).deed(deed),
+                &answer
+                    .with_member("fee", &fee)?
+                    .with_member("reward", &reward)?,
             )
         })?;
         Ok(Exit::Done)

@@ -9,7 +9,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::event::{AssignmentReason, Event, TaskAssigned};
-use crate::reports::table::Table;
+use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
 #[command(
@@ -28,6 +28,7 @@ pub(crate) struct Moved {
     /// Absent if the state index cannot be read.
     number: Option<u64>,
     assignee: String,
+    fee: String,
 }
 
 impl Moved {
@@ -44,6 +45,7 @@ impl Moved {
                     .ok()
                     .map(|task| task.number),
                 assignee: known_user(&store.index, &assignee).map_or(assignee, |user| user.login),
+                fee: store.company.price_of(assigned.task_id).fee.to_string(),
                 task_id,
             }
         };
@@ -54,14 +56,20 @@ impl Moved {
         assigned.map(moved).collect()
     }
 
-    /// One task a line: `T-1`, a tab, and the new assignee.
-    pub(crate) fn lines(moved: &[Moved]) -> String {
-        let line = |moved: &Moved| {
+    /// A change with its hand-overs, one task a line: `T-1`, a tab, and the new assignee.
+    pub(crate) fn told(moved: &[Moved], row: TableBuilder) -> Result<Answer, Failure> {
+        let name = |moved: &Moved| {
             let number = moved.number.map(|number| format!("T-{number}"));
-            let name = number.unwrap_or_else(|| moved.task_id.clone());
-            format!("{name}\t{}\n", moved.assignee)
+            number.unwrap_or_else(|| moved.task_id.clone())
         };
-        moved.iter().map(line).collect()
+        let line = |moved: &Moved| format!("{}\t{}\n", name(moved), moved.assignee);
+        let in_words = |moved: &Moved| {
+            let (name, assignee, fee) = (name(moved), &moved.assignee, &moved.fee);
+            format!("{name} to {assignee}: fee {fee}\n")
+        };
+        Answer::done(row, moved.iter().map(line).collect::<String>())
+            .for_people(moved.iter().map(in_words).collect::<String>())
+            .with_member("handed_over", &moved)
     }
 }
 
@@ -83,8 +91,7 @@ impl HandOver {
                 .int("moved", [Some(moved.len() as u64)])
                 .int("sequence", [sequence])
                 .bool("replayed", [Some(outcome.replayed)]);
-            let answer = Answer::done(row, Moved::lines(&moved));
-            invocation.answer(&answer.with_member("handed_over", &moved)?)
+            invocation.answer(&Moved::told(&moved, row)?)
         })?;
         Ok(Exit::Done)
     }

@@ -3,10 +3,12 @@
 use clap::Args;
 
 use crate::app::command::Command;
+use crate::app::doctor::counted;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::event::Event;
+use crate::domain::money::Money;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -29,7 +31,17 @@ impl Reshuffle {
                 .int("moved", [Some(reshuffled.moved)])
                 .int("sequence", [Some(sequence.0)])
                 .bool("replayed", [Some(outcome.replayed)]);
-            invocation.answer(&Answer::done(row, format!("{}\n", reshuffled.moved)))
+            let fees = outcome.events.iter().map(|(_, event)| match event {
+                Event::TaskAssigned(e) => store.company.price_of(e.task_id).fee,
+                _ => Money::ZERO,
+            });
+            let (moved, fees) = (reshuffled.moved, fees.sum::<Money>());
+            let told = format!(
+                "{} handed out anew: fees {fees}\n",
+                counted(moved, "open task", "open tasks")
+            );
+            let answer = Answer::done(row, format!("{moved}\n")).for_people(told);
+            invocation.answer(&answer.with_member("fees", &fees.to_string())?)
         })?;
         Ok(Exit::Done)
     }

@@ -11,6 +11,7 @@ use crate::cli::commands::task::list::table;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::displayed::Displayed;
+use crate::domain::pricing::Price;
 use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
@@ -31,16 +32,20 @@ impl Show {
             changes,
         } = store.caller.task(&store.index, &self.task)?;
         let history = history(&row, &hand_overs, &changes);
-        let answer = Answer::shown(table(std::slice::from_ref(&row)), as_lines(&row, &history));
+        let price = store.company.price_of(row.task.id);
+        let lines = as_lines(&row, &price, &history);
+        let answer = Answer::shown(table(std::slice::from_ref(&row)), lines);
         let answer = answer
             .in_zone(&store.company.zone)
-            .with_member("history", &history)?;
+            .with_member("history", &history)?
+            .with_member("fee", &price.fee.to_string())?
+            .with_member("reward", &price.reward.to_string())?;
         invocation.answer(&answer)?;
         Ok(Exit::Done)
     }
 }
 
-fn as_lines(row: &TaskRow, history: &[Happened<'_>]) -> String {
+fn as_lines(row: &TaskRow, price: &Price, history: &[Happened<'_>]) -> String {
     let mut text = format!("T-{}  {}\n", row.task.number, Displayed(&row.title));
     if let Some(jira_id) = &row.jira_id {
         let _ = writeln!(text, "jira:     {jira_id}");
@@ -48,8 +53,8 @@ fn as_lines(row: &TaskRow, history: &[Happened<'_>]) -> String {
     let status = row.task.status.name();
     let _ = writeln!(
         text,
-        "status:   {status}\nassignee: {}\nid:       {}",
-        row.assignee, row.task.id
+        "status:   {status}\nassignee: {}\nfee:      {}\nreward:   {}\nid:       {}",
+        row.assignee, price.fee, price.reward, row.task.id
     );
     if let Some(description) = &row.description {
         let _ = writeln!(text);
