@@ -180,6 +180,7 @@ fn show(app: &App<'_>, caller: &Caller, report: ReportName) -> Outcome<()> {
         index: &index,
         company: &app.company(&index)?,
         caller,
+        are_current: true,
     };
     let (report, _) = reports.load(&Request::of(report))?;
     println!("\n{}, as of event {}", report.name, report.as_of_sequence);

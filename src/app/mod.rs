@@ -10,6 +10,7 @@ mod cancel;
 pub mod check;
 pub mod command;
 pub mod consume;
+mod current;
 pub mod dead_letters;
 pub mod doctor;
 pub mod error;

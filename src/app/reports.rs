@@ -64,12 +64,16 @@ pub struct Reports<'a> {
     pub index: &'a StateIndex,
     pub company: &'a Company,
     pub caller: &'a Caller,
+    /// Whether tables are brought to the head before they are read.
+    pub are_current: bool,
 }
 
 /// The books, open for reading, and the last event that they include.
 pub struct Journal {
     database: Database,
     pub standing: Standing,
+    /// The head when the journal was asked for.
+    pub head: Sequence,
 }
 
 impl Journal {
@@ -117,8 +121,7 @@ impl Reports<'_> {
         let user = self.visible_user(request.name, request.user)?;
         request.check()?;
         let today = self.today();
-        let head_sequence = self.app.log.head()?.sequence;
-        let (database, standing) = self.read(request.name.reads())?;
+        let (database, standing, head_sequence) = self.read(request.name.reads())?;
         let query = Query {
             dates: request.dates,
             granularity: request.granularity,
@@ -149,13 +152,33 @@ impl Reports<'_> {
     /// If the caller may not export them, or the tables cannot be read.
     pub fn journal(&self) -> Result<Journal, AppError> {
         self.caller.require(Right::ExportJournal)?;
-        let (database, standing) = self.read(Consumer::Accounting)?;
-        Ok(Journal { database, standing })
+        let (database, standing, head) = self.read(Consumer::Accounting)?;
+        Ok(Journal {
+            database,
+            standing,
+            head,
+        })
+    }
+
+    /// Opens the tables of a consumer. Also returns the head when they were asked for.
+    pub(super) fn read(
+        &self,
+        consumer: Consumer,
+    ) -> Result<(Database, Standing, Sequence), AppError> {
+        let head = self.app.log.head()?.sequence;
+        let (mut database, mut standing) = self.open(consumer)?;
+        if self.are_current && self.is_behind(consumer, head, &standing)? {
+            drop(database);
+            self.app.consume_at_once(self.company, consumer)?;
+            (database, standing) = self.open(consumer)?;
+        }
+        let head = head.max(standing.through);
+        Ok((database, standing, head))
     }
 
     /// Opens the tables of a consumer. Before the first complete `consume` they show the founding:
     /// the file is missing, or a `consume` that was refused or killed left its tables empty.
-    fn read(&self, consumer: Consumer) -> Result<(Database, Standing), AppError> {
+    pub(super) fn open(&self, consumer: Consumer) -> Result<(Database, Standing), AppError> {
         let withheld = self.app.withheld(self.index, consumer)?;
         let tables = match consumer {
             Consumer::Analytics => Tables::Analytics,

@@ -47,6 +47,7 @@ impl OpenStore<'_> {
             index: &self.index,
             company: &self.company,
             caller: &self.caller,
+            are_current: false,
         }
     }
 }

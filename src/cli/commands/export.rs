@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use crate::app::reports::Request;
+use crate::cli::commands::report::TablesArgs;
 use crate::cli::destination::{Content, Destination};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::one_of;
@@ -35,6 +36,8 @@ pub(crate) struct Export {
     /// Format of the report files
     #[arg(long, default_value = "csv", value_parser = one_of(&Format::EXPORTED, Format::name))]
     format: Format,
+    #[command(flatten)]
+    tables: TablesArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -48,6 +51,8 @@ struct Journal {
     /// The program that reads the journal
     #[arg(long, value_parser = one_of(&Dialect::ALL, Dialect::name))]
     format: Dialect,
+    #[command(flatten)]
+    tables: TablesArgs,
 }
 
 impl Export {
@@ -64,7 +69,7 @@ impl Export {
             (Some(What::Journal(journal)), _) => journal.run(invocation, &store),
             (None, Some(dir)) => {
                 keep_off(&invocation.global.store, &dir)?;
-                export_all(invocation, &store, &dir, self.format)
+                export_all(invocation, &store, &dir, self.format, self.tables)
             }
             (None, None) => Err(Failure::usage(
                 "name the place with --dir DIR, or use `export journal`",
@@ -75,9 +80,9 @@ impl Export {
 
 impl Journal {
     fn run(self, invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Result<Exit, Failure> {
-        let journal = store.reports().journal()?;
+        let journal = self.tables.reports(store).journal()?;
         invocation.with_output(|out| Ok(journal.write(self.format, out)?))?;
-        invocation.tell_gaps(&journal.standing, store.app.log.head()?.sequence);
+        invocation.tell_gaps(&journal.standing, journal.head);
         Ok(Exit::Done)
     }
 }
@@ -154,6 +159,7 @@ fn export_all(
     store: &OpenStore<'_>,
     dir: &Path,
     format: Format,
+    tables: TablesArgs,
 ) -> Result<Exit, Failure> {
     let cannot = |action, error: &std::io::Error| {
         Failure::new(
@@ -178,6 +184,8 @@ fn export_all(
                 .collect::<Vec<_>>(),
         )?;
     }
+    // All files show the same events, unless others consume meanwhile.
+    tables.reports(store).bring_to_head()?;
     let (mut files, mut standings) = (Vec::new(), BTreeMap::new());
     for (name, file) in planned {
         let granularity = name.takes_granularity().then_some(Unit::Day);

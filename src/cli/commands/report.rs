@@ -3,10 +3,10 @@
 use clap::Args;
 
 use crate::app::command::known_user;
-use crate::app::reports::Request;
+use crate::app::reports::{Reports, Request};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_period};
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::rows::RowArgs;
 use crate::domain::period::{Period, Unit};
 use crate::reports::Report;
@@ -29,6 +29,26 @@ pub(crate) struct ReportArgs {
     user: Option<String>,
     #[command(flatten)]
     rows: RowArgs,
+    #[command(flatten)]
+    tables: TablesArgs,
+}
+
+/// Which state of the tables a report shows.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct TablesArgs {
+    /// Show the tables as they are; by default new events are consumed first if that takes about a second or less
+    #[arg(long)]
+    no_consume: bool,
+}
+
+impl TablesArgs {
+    /// The reports of a store, from tables in this state.
+    pub(super) fn reports<'s>(self, store: &'s OpenStore<'_>) -> Reports<'s> {
+        Reports {
+            are_current: !self.no_consume,
+            ..store.reports()
+        }
+    }
 }
 
 /// Business dates; both ends of a range are included.
@@ -91,11 +111,12 @@ impl ReportArgs {
             .map(|name| known_user(&store.index, name))
             .transpose()?;
         let (period, began) = (self.dates.period()?, store.company.first_date);
+        let reports = self.tables.reports(&store);
         let (dates, is_clipped) = match &period {
-            Some(period) => store.reports().dates(period),
+            Some(period) => reports.dates(period),
             None => (Dates::Default, false),
         };
-        let (mut report, standing) = store.reports().load(&Request {
+        let (mut report, standing) = reports.load(&Request {
             name: self.name,
             dates,
             granularity: self.period,
@@ -104,7 +125,7 @@ impl ReportArgs {
         })?;
         report.asked = period.map(|period| period.to_string());
         if is_clipped {
-            let today = store.reports().today();
+            let today = reports.today();
             let note = format!("the company's dates are {began} to {today}; no others are shown");
             invocation.reporter.note(&note);
         }

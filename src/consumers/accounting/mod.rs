@@ -18,7 +18,7 @@ mod tests;
 use std::time::Instant;
 
 pub use close::{CloseRequest, Closed, Closes};
-pub use owed::{first_owed, has_entries_behind, stop};
+pub use owed::{first_owed, has_entries_behind, is_nothing_owed, stop};
 pub use tables::AccountingTables;
 
 use crate::consumers::projection::Projection;

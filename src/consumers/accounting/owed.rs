@@ -10,6 +10,7 @@ use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::id::{Sequence, TaskId};
+use crate::event_log::{FileLog, LineKind, LogError};
 use crate::state::Recorded;
 use crate::store::{Database, StoreError};
 
@@ -23,6 +24,37 @@ pub(super) fn is_cause(kind: EventKind) -> bool {
             | EventKind::TaskCompleted
             | EventKind::TaskCancelled
     )
+}
+
+/// The number of lines at the end of the log that tell whether something is owed.
+const END: u64 = 1_000;
+
+/// Whether the last lines of the log up to `head` show, without any tables, that every cause has its price or entry.
+/// False if they do not tell.
+///
+/// # Errors
+/// If the log cannot be read.
+pub fn is_nothing_owed(log: &FileLog, head: Sequence) -> Result<bool, LogError> {
+    let first = Sequence(head.0.saturating_sub(END) + 1);
+    let (mut last_cause, mut reacted_through) = (None, None);
+    let mut reader = log.read(first)?;
+    while let Some(line) = reader.next_line()? {
+        match line.kind() {
+            LineKind::Known(kind) if is_cause(kind) => last_cause = Some(line.sequence),
+            LineKind::Known(EventKind::BalanceChanged) => {
+                if let Event::BalanceChanged(entry) = line.event()? {
+                    reacted_through = reacted_through.max(entry.cause_sequence);
+                }
+            }
+            // A close posts everything that is owed.
+            LineKind::Known(EventKind::DayClosed) => reacted_through = Some(line.sequence),
+            _ => {}
+        }
+    }
+    Ok(match last_cause {
+        Some(cause) => reacted_through >= Some(cause),
+        None => first == Sequence::FIRST || reacted_through >= Some(first),
+    })
 }
 
 /// How far the reaction has come, in memory.

@@ -219,7 +219,7 @@ fn a_first_consume_that_is_refused_changes_nothing_for_reports_and_its_hint_work
     );
     for report in REPORTS {
         let output = world
-            .call("ada", &["report", report, "-o", "json"])
+            .call("ada", &["report", report, "-o", "json", "--no-consume"])
             .expect(0, Any, Any);
         let reads_analytics = ["earnings", "negative", "top-task"].contains(&report);
         let as_of = if reads_analytics {
@@ -230,16 +230,19 @@ fn a_first_consume_that_is_refused_changes_nothing_for_reports_and_its_hint_work
         assert_eq!(output.json()["as_of_sequence"], as_of, "{report}");
     }
     let balances = world
-        .call("ada", &["report", "balances", "-o", "json"])
+        .call("ada", &["report", "balances", "-o", "json", "--no-consume"])
         .expect(0, Any, Has("as of event 2 of"));
     assert_eq!(balances.json()["totals"]["balance"], "0.00");
     for format in ["hledger", "beancount"] {
         world
-            .call("ada", &["export", "journal", "--format", format])
+            .call(
+                "ada",
+                &["export", "journal", "--format", format, "--no-consume"],
+            )
             .expect(0, Any, Has("as of event 2 of"));
     }
     world
-        .call("ada", &["export", "--dir", "reports"])
+        .call("ada", &["export", "--dir", "reports", "--no-consume"])
         .expect(0, Nothing, Has("as of event 2 of"));
     let end = told_to_go_back_to(&refused).expect("an event");
     world.call("ada", &["backup", "copy"]).expect(0, Any, Any);
@@ -416,7 +419,7 @@ fn a_key_knows_a_command_in_any_spelling() {
 #[test]
 fn reports_before_the_first_consume_are_empty_and_say_so() {
     let world = World::new();
-    let words = ["report", "balances", "-o", "json"];
+    let words = ["report", "balances", "-o", "json", "--no-consume"];
     let output = world.call("ada", &words).expect(0, Any, Any);
     let report: Value = serde_json::from_str(&output.stdout).expect("one object");
     assert_eq!(report["totals"]["balance"], "0.00");

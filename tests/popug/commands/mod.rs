@@ -3,6 +3,7 @@
 mod answers;
 mod cancels;
 mod check;
+mod current;
 mod demo;
 mod doctor;
 mod dry_runs;

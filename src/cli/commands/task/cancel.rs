@@ -56,7 +56,7 @@ impl Cancel {
             let fees = if cancelled.keep_fees {
                 "its fees stay"
             } else {
-                "its fees are given back by the next `popug-cli consume`"
+                "its fees are given back"
             };
             invocation
                 .reporter

@@ -1,0 +1,118 @@
+//! Brings tables to the head before a report reads them.
+//!
+//! A report shows the log as it is now, so what its tables lack is consumed first, but only if that takes no longer than
+//! about a second and no other process works on the tables. Otherwise, and if it fails, the report shows the tables as they
+//! are and says which events they lack. No lock is waited for and no mail is sent.
+
+use std::time::Duration;
+
+use crate::app::reports::Reports;
+use crate::app::{App, AppError};
+use crate::consumers::accounting::is_nothing_owed;
+use crate::consumers::run::{consume_accounting, consume_analytics};
+use crate::consumers::standing::Standing;
+use crate::consumers::{ConsumeError, WriterAccess};
+use crate::domain::company::Company;
+use crate::domain::event::Consumer;
+use crate::domain::id::Sequence;
+use crate::reports::name::ReportName;
+use crate::turn::{Notices, Surroundings};
+
+/// The number of events that accounting and analytics read and decide in about a second.
+const EVENTS_A_SECOND: u64 = 50_000;
+
+impl Reports<'_> {
+    /// Brings the tables of all reports that the caller may see to the head, so that the reports show the same events.
+    ///
+    /// # Errors
+    /// As [`Reports::load`].
+    pub fn bring_to_head(&self) -> Result<(), AppError> {
+        if !self.are_current {
+            return Ok(());
+        }
+        let mut read: Vec<Consumer> = self.visible().map(ReportName::reads).collect();
+        read.sort_unstable();
+        read.dedup();
+        read.into_iter()
+            .try_for_each(|consumer| self.read(consumer).map(drop))
+    }
+
+    /// Whether the tables of `consumer`, which have come so far, lack some of the events up to `head`, and can have
+    /// them within about a second.
+    pub(super) fn is_behind(
+        &self,
+        consumer: Consumer,
+        head: Sequence,
+        standing: &Standing,
+    ) -> Result<bool, AppError> {
+        if self.app.log.is_draft() || standing.obstacle.is_some() {
+            return Ok(false);
+        }
+        let mut missing = self.missing(consumer, head, standing)?;
+        if consumer == Consumer::Analytics && !is_nothing_owed(&self.app.log, head)? {
+            let accounting = self.open(Consumer::Accounting)?.1;
+            if accounting.obstacle.is_some() {
+                return Ok(false);
+            }
+            missing = missing.max(self.missing(Consumer::Accounting, head, &accounting)?);
+        }
+        Ok((1..=EVENTS_A_SECOND).contains(&missing))
+    }
+
+    /// The number of events that the consumer has to read.
+    fn missing(
+        &self,
+        consumer: Consumer,
+        head: Sequence,
+        standing: &Standing,
+    ) -> Result<u64, AppError> {
+        // Tables that were made without a decision about a dead letter are rebuilt.
+        let withheld = self.app.withheld(self.index, consumer)?;
+        let is_kept = withheld.may_rest_at(standing.checkpoint.sequence);
+        let from = if is_kept {
+            standing.through
+        } else {
+            Sequence::ZERO
+        };
+        Ok(head.0.saturating_sub(from.0))
+    }
+}
+
+/// Passes warnings on and shows no progress of work that takes a second.
+struct Warnings<'a>(&'a dyn Notices);
+
+impl Notices for Warnings<'_> {
+    fn warn(&self, message: &str) {
+        self.0.warn(message);
+    }
+
+    fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
+}
+
+impl App<'_> {
+    /// Brings the tables of `consumer`, and those that it follows, to the head. A failure is none of the caller's, unless
+    /// a file was found to be damaged.
+    pub(super) fn consume_at_once(
+        &self,
+        company: &Company,
+        consumer: Consumer,
+    ) -> Result<(), AppError> {
+        if self.check_pins(company).is_err() {
+            return Ok(());
+        }
+        let notices = Warnings(self.notices);
+        let around = Surroundings {
+            lock_wait: Duration::ZERO,
+            notices: &notices,
+            ..self.around()
+        };
+        let mut consumed = consume_accounting(&around, &mut WriterAccess::PerBatch);
+        if consumer == Consumer::Analytics {
+            consumed = consumed.and_then(|_| consume_analytics(&around));
+        }
+        match consumed {
+            Err(error @ ConsumeError::MovedAside { .. }) => Err(error.into()),
+            Err(_) | Ok(_) => Ok(()),
+        }
+    }
+}
