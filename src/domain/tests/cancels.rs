@@ -5,26 +5,12 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::{Right, Role};
 use crate::domain::task::cancel::Cancel;
 use crate::domain::task::{Add, Status};
-use crate::domain::tests::facts::{assigned, completed, created, joined, task_id};
-use crate::domain::tests::scenario::{Command, World, given};
+use crate::domain::tests::facts::task_id;
+use crate::domain::tests::scenario::{Command, World, company};
 
-/// Tasks 1 and 2 of `anna`; 2 is done. Task 3 is `dima`'s own.
-fn company() -> World {
-    let people = [
-        joined("anna", Role::Admin),
-        joined("maria", Role::Manager),
-        joined("alexej", Role::Accountant),
-        joined("dima", Role::Developer),
-        joined("cron", Role::Service),
-    ];
-    let tasks = [
-        created(1),
-        assigned(1, "dima"),
-        created(2),
-        assigned(2, "dima"),
-        completed(2, "dima"),
-    ];
-    let mut world = given(people.into_iter().chain(tasks));
+/// Task 3 is `dima`'s own.
+fn with_own_task() -> World {
+    let mut world = company([]);
     let own = Command::Add(Add::new("Mine".into(), None, None));
     world.when("dima", own).unwrap();
     world
@@ -38,7 +24,7 @@ fn cancel<'a>(number: u64, is_charged: bool) -> Command<'a> {
 #[test]
 fn a_manager_or_an_admin_cancels_an_open_task_with_a_reason() {
     for login in ["anna", "maria"] {
-        let mut world = company();
+        let mut world = with_own_task();
         let expected = TaskCancelled {
             task_id: task_id(1),
             reason: "Not needed.".into(),
@@ -52,15 +38,15 @@ fn a_manager_or_an_admin_cancels_an_open_task_with_a_reason() {
         reason: "  ".into(),
         keep_fees: true,
     };
-    let refused = company().when("anna", Command::Cancel(1, without, false));
+    let refused = with_own_task().when("anna", Command::Cancel(1, without, false));
     assert_eq!(refused, Err(Rejection::Empty { what: "reason" }));
 }
 
 #[test]
 fn its_creator_cancels_a_task_only_as_long_as_nobody_was_charged() {
-    let refused = company().when("dima", cancel(3, true));
+    let refused = with_own_task().when("dima", cancel(3, true));
     assert_eq!(refused, Err(Rejection::AlreadyCharged { number: 3 }));
-    assert!(company().when("dima", cancel(3, false)).is_ok());
+    assert!(with_own_task().when("dima", cancel(3, false)).is_ok());
     for (login, role) in [
         ("dima", Role::Developer),
         ("alexej", Role::Accountant),
@@ -72,7 +58,7 @@ fn its_creator_cancels_a_task_only_as_long_as_nobody_was_charged() {
             right: Right::ManageTasks,
         };
         assert_eq!(
-            company().when(login, cancel(1, false)),
+            with_own_task().when(login, cancel(1, false)),
             Err(refused),
             "{login}"
         );
@@ -81,7 +67,7 @@ fn its_creator_cancels_a_task_only_as_long_as_nobody_was_charged() {
 
 #[test]
 fn a_cancelled_task_is_never_drawn_completed_or_cancelled_again() {
-    let mut world = company();
+    let mut world = with_own_task();
     world.when("anna", cancel(1, true)).unwrap();
     let gone = Rejection::AlreadyCancelled { number: 1 };
     assert_eq!(world.when("anna", cancel(1, true)), Err(gone.clone()));
@@ -93,6 +79,6 @@ fn a_cancelled_task_is_never_drawn_completed_or_cancelled_again() {
 
 #[test]
 fn a_completed_task_is_not_cancelled() {
-    let refused = company().when("maria", cancel(2, true));
+    let refused = with_own_task().when("maria", cancel(2, true));
     assert_eq!(refused, Err(Rejection::AlreadyCompleted { number: 2 }));
 }

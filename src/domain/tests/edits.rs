@@ -4,28 +4,9 @@ use crate::domain::event::{Event, TaskChanged};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::{Right, Role};
 use crate::domain::task::edit::Edit;
-use crate::domain::tests::facts::{assigned, completed, created, joined, task_id};
-use crate::domain::tests::scenario::{Command, World, given};
+use crate::domain::tests::facts::task_id;
+use crate::domain::tests::scenario::{Command, company};
 use crate::domain::text::DESCRIPTION_BYTES_MAX;
-
-/// Task 1 of `anna`, an admin, and task 2, which is done.
-fn company() -> World {
-    let people = [
-        joined("anna", Role::Admin),
-        joined("maria", Role::Manager),
-        joined("alexej", Role::Accountant),
-        joined("dima", Role::Developer),
-        joined("cron", Role::Service),
-    ];
-    let tasks = [
-        created(1),
-        assigned(1, "dima"),
-        created(2),
-        assigned(2, "dima"),
-        completed(2, "dima"),
-    ];
-    given(people.into_iter().chain(tasks))
-}
 
 fn edit<'a>(title: Option<&str>, jira_id: Option<&str>, description: Option<&str>) -> Command<'a> {
     let text = |text: &str| text.to_owned();
@@ -50,7 +31,7 @@ fn changed(title: Option<&str>, jira_id: Option<&str>, description: Option<&str>
 
 #[test]
 fn only_what_changed_is_recorded() {
-    let mut world = company();
+    let mut world = company([]);
     let all = edit(Some(" Feed them "), Some("UP-7"), Some("Twice a day."));
     let expected = changed(Some("Feed them"), Some("UP-7"), Some("Twice a day."));
     assert_eq!(world.when("anna", all.clone()), Ok(expected));
@@ -71,7 +52,7 @@ fn only_what_changed_is_recorded() {
 
 #[test]
 fn an_empty_text_takes_a_jira_id_or_a_description_away() {
-    let mut world = company();
+    let mut world = company([]);
     assert_eq!(
         world.when("anna", edit(None, Some(" "), Some(""))),
         Ok(vec![])
@@ -89,7 +70,7 @@ fn an_empty_text_takes_a_jira_id_or_a_description_away() {
 
 #[test]
 fn a_new_title_is_read_as_that_of_a_new_task() {
-    let mut world = company();
+    let mut world = company([]);
     let split = world.when("anna", edit(Some("[UP-8] Fix it"), None, None));
     assert_eq!(split, Ok(changed(Some("Fix it"), Some("UP-8"), None)));
     let kept = world.when("anna", edit(Some("Fix it soon"), None, None));
@@ -115,7 +96,7 @@ fn a_new_title_is_read_as_that_of_a_new_task() {
 
 #[test]
 fn a_task_is_changed_by_its_creator_a_manager_or_an_admin() {
-    let mut world = company();
+    let mut world = company([]);
     let add = Command::Add(crate::domain::task::Add::new("Mine".into(), None, None));
     world.when("dima", add).unwrap();
     let mut by = |login: &str, number, title: &str| {
@@ -142,6 +123,6 @@ fn a_task_is_changed_by_its_creator_a_manager_or_an_admin() {
 #[test]
 fn a_completed_task_can_be_changed() {
     let edit = Edit::new(Some("Done".into()), None, None);
-    let events = company().when("maria", Command::Edit(2, edit)).unwrap();
+    let events = company([]).when("maria", Command::Edit(2, edit)).unwrap();
     assert_eq!(events.len(), 1);
 }

@@ -11,7 +11,7 @@ use crate::domain::task::cancel::Cancel;
 use crate::domain::task::edit::{Edit, TaskText};
 use crate::domain::task::{self, Add, Status, Task, hand_over};
 use crate::domain::tests::dice::PinnedDice;
-use crate::domain::tests::facts::now;
+use crate::domain::tests::facts::{assigned, completed, created, joined, now};
 use crate::domain::user::{Change, Deactivate, Reactivate, Register, SetRole, User};
 
 type Decision = Result<Vec<Event>, Rejection>;
@@ -50,6 +50,26 @@ pub(super) fn given(events: impl IntoIterator<Item = Event>) -> World {
     };
     events.into_iter().for_each(|event| world.evolve(&event));
     world
+}
+
+/// `anna` is an admin, `maria` a manager, `alexej` an accountant, `dima` a developer and `cron` a
+/// service user. Task 1 of `dima` is open and their task 2 is done. `more` follows.
+pub(super) fn company(more: impl IntoIterator<Item = Event>) -> World {
+    let people = [
+        joined("anna", Role::Admin),
+        joined("maria", Role::Manager),
+        joined("alexej", Role::Accountant),
+        joined("dima", Role::Developer),
+        joined("cron", Role::Service),
+    ];
+    let tasks = [
+        created(1),
+        assigned(1, "dima"),
+        created(2),
+        assigned(2, "dima"),
+        completed(2, "dima"),
+    ];
+    given(people.into_iter().chain(tasks).chain(more))
 }
 
 impl World {
@@ -111,7 +131,7 @@ impl World {
         open.filter(|task| task.assignee == id).cloned().collect()
     }
 
-    /// What `actor`'s command leads to, which then has happened.
+    /// Decides `actor`'s command and applies its events.
     pub(super) fn when(&mut self, actor: &str, command: Command<'_>) -> Decision {
         let mut dice = self.dice.clone();
         let decision = self.decide(self.user(actor), command, &mut dice);
