@@ -170,10 +170,10 @@ impl Command {
             Command::AddTask(add) => {
                 add.decide(actor, index.next_number()?, &index.eligible()?, at, dice)?
             }
-            Command::EditTask { task, edit } => {
-                let task = known_task(index, task)?;
+            Command::EditTask { task: name, edit } => {
+                let task = known_task(index, name)?;
                 let text = index.task_text(task.number)?;
-                edit.decide(actor, &task, &text.expect("the task was just found"))?
+                edit.decide(actor, &task, &text.ok_or_else(|| unknown_task(name))?)?
             }
             Command::CompleteTasks { tasks } => complete(index, actor, tasks)?,
             Command::Reshuffle => {
@@ -214,10 +214,7 @@ pub fn known_user(index: &StateIndex, name: &str) -> Result<User, AppError> {
 pub fn known_task(index: &StateIndex, name: &str) -> Result<Task, AppError> {
     let mut found = index.tasks_named(&TaskName::parse(name))?;
     match found.len() {
-        0 => Err(Rejection::UnknownTask {
-            name: name.to_owned(),
-        }
-        .into()),
+        0 => Err(unknown_task(name).into()),
         1 => Ok(found.remove(0)),
         _ => {
             let candidates = found
@@ -229,6 +226,12 @@ pub fn known_task(index: &StateIndex, name: &str) -> Result<Task, AppError> {
                 candidates,
             })
         }
+    }
+}
+
+fn unknown_task(name: &str) -> Rejection {
+    Rejection::UnknownTask {
+        name: name.to_owned(),
     }
 }
 

@@ -18,9 +18,9 @@ use crate::domain::event::{Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, Hash, Head, LogError, Writer};
+use crate::event_log::{Batch, Hash, LogError};
 use crate::state::{Checkpoint, Recorded, StateError, StateIndex};
-use crate::turn::Surroundings;
+use crate::turn::{Surroundings, Turn};
 
 /// A group is appended when it has this many events or bytes.
 const GROUP_EVENTS_MAX: usize = 10_000;
@@ -61,7 +61,10 @@ pub(super) struct BatchDecider<'i> {
 
 impl<'i> BatchDecider<'i> {
     /// The index is at `head`.
-    pub(super) fn begin(index: &'i StateIndex, head: &Head) -> Result<BatchDecider<'i>, AppError> {
+    pub(super) fn begin(
+        index: &'i StateIndex,
+        head: Checkpoint,
+    ) -> Result<BatchDecider<'i>, AppError> {
         index.begin()?;
         Ok(BatchDecider {
             index,
@@ -109,8 +112,8 @@ impl<'i> BatchDecider<'i> {
     }
 
     /// Keeps what was followed, which is the log up to `head`.
-    pub(super) fn commit(mut self, head: &Head) -> Result<(), StateError> {
-        self.index.set_checkpoint(&Checkpoint::from(head))?;
+    pub(super) fn commit(mut self, head: Checkpoint) -> Result<(), StateError> {
+        self.index.set_checkpoint(&head)?;
         self.index.commit()?;
         self.open = false;
         Ok(())
@@ -145,7 +148,7 @@ impl App<'_> {
 pub(super) struct BatchAppender<'p, 'l, 'd> {
     around: Surroundings<'l>,
     history_clock: &'l HistoryClock,
-    writer: Writer<'l>,
+    turn: Turn<'l>,
     accounting: Option<&'p mut Accounting<'d>>,
     began: Sequence,
     group: Vec<Batch>,
@@ -164,13 +167,13 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             clock: history_clock,
             ..app.around()
         };
-        let writer = around.writer()?;
-        let began = writer.head().sequence;
+        let turn = around.take_turn()?;
+        let began = turn.head().sequence;
         let group = Vec::new();
         Ok(BatchAppender {
             around,
             history_clock,
-            writer,
+            turn,
             accounting,
             began,
             group,
@@ -179,18 +182,18 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         })
     }
 
-    pub(super) fn head(&self) -> &Head {
-        self.writer.head()
+    pub(super) fn head(&self) -> Checkpoint {
+        self.turn.head()
     }
 
     /// The time of the last event.
     pub(super) fn last_time(&self) -> Option<EventTime> {
-        self.writer.last_time()
+        self.turn.last_time()
     }
 
     /// Events that were appended so far.
     pub(super) fn appended(&self) -> u64 {
-        self.writer.head().sequence.0 - self.began.0
+        self.turn.head().sequence.0 - self.began.0
     }
 
     /// Appends the batch with its group, sooner or later.
@@ -205,8 +208,8 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     /// Appends what is still waiting.
     pub(super) fn flush(&mut self) -> Result<(), AppError> {
         if !self.group.is_empty() {
-            let expected = *self.writer.head();
-            self.writer.append_group(&expected, &self.group)?;
+            let followed = self.turn.head();
+            self.turn.append_group(&followed, &self.group)?;
             self.group.clear();
             (self.group_events, self.group_bytes) = (0, 0);
             failpoint!("import.between_groups");
@@ -232,7 +235,7 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
             .expect("opened to close dates");
         let closes = accounting.close(
             &self.around,
-            &mut WriterAccess::Held(&mut self.writer),
+            &mut WriterAccess::Held(&mut self.turn),
             request,
         )?;
         Ok(closes.unblocked()?)

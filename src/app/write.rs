@@ -15,11 +15,11 @@ use crate::domain::id::{EventId, Sequence, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, FileLog, Hash, LogError, Tail, Writer};
-use crate::state::{Check, Checkpoint, GivenCommand, Recorded, StateError, StateIndex, move_aside};
-use crate::turn::begin_again;
-use crate::turn::clock::{StampError, stamp};
+use crate::event_log::{Batch, FileLog, Hash, LogError, Tail};
+use crate::state::{Check, GivenCommand, Recorded, StateError, StateIndex, move_aside};
+use crate::turn::clock::StampError;
 use crate::turn::index::{catch_up, open_index};
+use crate::turn::{Turn, begin_again};
 
 /// The prefixes of keys that popug-cli makes itself.
 const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
@@ -94,19 +94,19 @@ impl App<'_> {
     ) -> Result<Outcome, AppError> {
         let around = self.around();
         begin_again(|| {
-            let mut writer = around.writer()?;
+            let mut turn = around.take_turn()?;
             catch_up(&around, index)?;
             let actor = self.actor(index, caller)?;
             if let Some(replayed) = self.replay(index, &actor, request, manner)? {
                 return Ok(replayed);
             }
-            let stamped = stamp(writer.last_time(), &around);
+            let stamped = turn.stamp();
             // Refusals that precede the clock's are looked for even if the clock is behind.
-            let time = match (&stamped, writer.last_time()) {
+            let time = match (&stamped, turn.last_time()) {
                 (Ok(time), _) => *time,
                 (Err(_), last) => last.unwrap_or_else(|| self.environment.now()),
             };
-            let first = writer.head().sequence.next();
+            let first = turn.head().sequence.next();
             let mut dice = self.environment.dice(&first.to_string());
             let facts = in_order(stamped, decide(&actor, time, dice.as_mut()))?;
             check_key(manner)?;
@@ -119,7 +119,7 @@ impl App<'_> {
             let key = manner.key.as_deref();
             let key = key.map(|key| (key, hash(request, actor.id)));
             let batch = batch_of(facts, time, &actor, key, dice.as_mut());
-            self.append_and_follow(&mut writer, index, batch)
+            self.append_and_follow(&mut turn, index, batch)
         })
     }
 
@@ -188,21 +188,21 @@ impl App<'_> {
 
     fn append_and_follow(
         &self,
-        writer: &mut Writer<'_>,
+        turn: &mut Turn<'_>,
         index: &StateIndex,
         batch: Batch,
     ) -> Result<Outcome, AppError> {
-        let expected = *writer.head();
-        let head = writer
-            .append(&expected, &batch)
-            .map_err(|error| self.is_acknowledged_later(expected.sequence, error))?;
+        let followed = index.checkpoint()?;
+        let through = turn
+            .append(&followed, &batch)
+            .map_err(|error| self.is_acknowledged_later(followed.sequence, error))?;
         // From here on the command has succeeded. An index that cannot follow is brought to the head
         // by whoever needs it next.
-        let first = expected.sequence.next();
+        let first = followed.sequence.next();
         let follow = || {
             index.begin()?;
             Recorded::of_batch(&batch, first).try_for_each(|recorded| index.apply(&recorded))?;
-            index.set_checkpoint(&Checkpoint::from(&head))?;
+            index.set_checkpoint(&through)?;
             index.commit()
         };
         if let Err(error) = follow() {

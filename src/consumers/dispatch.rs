@@ -7,7 +7,7 @@ use crate::consumers::{ConsumeError, WriterAccess, notifier};
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
 use crate::store::Tables;
-use crate::turn::Surroundings;
+use crate::turn::{Overtaken, Surroundings, begin_again};
 
 /// Runs `decide` under the lock of `consumer`, so that no decision about dead letters is made while
 /// it runs.
@@ -45,17 +45,23 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
         Consumer::Accounting => Tables::Accounting,
         Consumer::Analytics => Tables::Analytics,
     };
-    let file = match TableFile::open(around, tables) {
-        Ok(file) => file,
-        Err(error) => return with_lock(around, consumer, || decide(stop(Err(error))?)),
+    let run = || {
+        let file = TableFile::open(around, tables)?;
+        let (lock, came) = file.run(|database, withheld| match tables {
+            Tables::Accounting => Accounting::resume(database, withheld)?.advance(
+                around,
+                &mut WriterAccess::PerBatch,
+                None,
+            ),
+            Tables::Analytics => Analytics::resume(database, withheld)?.catch_up(around, None),
+        });
+        match came {
+            Err(error) if error.is_overtaken() => Err(error),
+            came => Ok((lock, came.map(drop))),
+        }
     };
-    let (_lock, came) = file.run(|database, withheld| match tables {
-        Tables::Accounting => Accounting::resume(database, withheld)?.advance(
-            around,
-            &mut WriterAccess::PerBatch,
-            None,
-        ),
-        Tables::Analytics => Analytics::resume(database, withheld)?.catch_up(around, None),
-    });
-    decide(stop(came.map(drop))?)
+    match begin_again(run) {
+        Ok((_lock, came)) => decide(stop(came)?),
+        Err(error) => with_lock(around, consumer, || decide(stop(Err(error))?)),
+    }
 }

@@ -275,7 +275,7 @@ impl Store {
         self.routes(Outgoing::Files, false)
     }
 
-    /// What a run of the notifier does by these routes.
+    /// Runs the notifier with these routes.
     pub(super) fn sending(&self, routes: &MailRoutes) -> Result<Consumed, ConsumeError> {
         notifier::consume(&self.around(), &mut WriterAccess::PerBatch, routes)
     }

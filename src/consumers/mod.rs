@@ -31,11 +31,11 @@ use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
-use crate::event_log::{LogError, Writer};
+use crate::event_log::LogError;
 use crate::state::StateError;
 use crate::store::StoreError;
 use crate::turn::clock::StampError;
-use crate::turn::{Overtaken, Surroundings};
+use crate::turn::{Overtaken, Surroundings, Turn};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
@@ -135,23 +135,22 @@ pub struct Consumed {
     pub appended: u64,
 }
 
-/// How to get the writer lock: take it for each batch, or use the one that the caller holds all the
-/// time.
+/// How to get a turn: take one for each batch, or use the one that the caller holds all the time.
 pub enum WriterAccess<'p, 'l> {
     PerBatch,
-    Held(&'p mut Writer<'l>),
+    Held(&'p mut Turn<'l>),
 }
 
 impl<'l> WriterAccess<'_, 'l> {
-    /// Runs `write` under the writer lock.
-    pub fn with_writer<T>(
+    /// Runs `decide` under the writer lock.
+    pub fn in_turn<T>(
         &mut self,
         around: &Surroundings<'l>,
-        write: impl FnOnce(&mut Writer<'l>) -> Result<T, ConsumeError>,
+        decide: impl FnOnce(&mut Turn<'l>) -> Result<T, ConsumeError>,
     ) -> Result<T, ConsumeError> {
         match self {
-            WriterAccess::Held(writer) => write(writer),
-            WriterAccess::PerBatch => write(&mut around.writer()?),
+            WriterAccess::Held(turn) => decide(turn),
+            WriterAccess::PerBatch => decide(&mut around.take_turn()?),
         }
     }
 }

@@ -104,7 +104,7 @@ impl TableFile {
 /// aside as by [`TableFile::run`], unless another process has replaced them.
 ///
 /// # Errors
-/// What `work` returns; [`ConsumeError::MovedAside`] if the file was moved aside.
+/// The error of `work`; [`ConsumeError::MovedAside`] if the file was moved aside.
 pub fn read<T>(
     around: &Surroundings<'_>,
     database: Database,

@@ -8,7 +8,6 @@ use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
-use crate::event_log::head::Head;
 
 /// Facts that are appended together: all of them or none.
 #[derive(Clone, PartialEq, Debug)]
@@ -101,9 +100,9 @@ impl Encoded {
         self.lines
     }
 
-    /// Whether the lines continue `head`.
-    pub fn follows(&self, head: &Head) -> bool {
-        self.follows == (head.sequence, head.hash)
+    /// Whether the lines continue the event `sequence`.
+    pub fn follows(&self, sequence: Sequence, hash: Hash) -> bool {
+        self.follows == (sequence, hash)
     }
 }
 

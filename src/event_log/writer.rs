@@ -266,7 +266,7 @@ impl<'s> Writer<'s> {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
-        if !encoded.follows(&self.head) {
+        if !encoded.follows(self.head.sequence, self.head.hash) {
             return Err(LogError::HeadMoved {
                 expected: encoded.follows.0,
                 actual: self.head.sequence,

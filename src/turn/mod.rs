@@ -1,10 +1,11 @@
 //! The turn of a decider: how every decider gets to the end of the log and appends there.
 //!
-//! A decider takes the writer from [`Surroundings::writer`], follows the log up to the head,
-//! decides, appends and follows its own batch. [`begin_again`] runs it once more if its batch did
-//! not follow the head any more. That cannot happen while the writer lock is the only lock of the
-//! log. A log elsewhere, of which the files here are a copy, will be followed where the writer is
-//! taken, and may have moved when the batch arrives.
+//! A decider takes a [`Turn`], follows the log up to the head, asks the turn for the time, decides,
+//! and appends behind the event up to which it followed. Then it follows its own batch. A batch
+//! whose decider did not follow up to the head is refused, and [`begin_again`] runs the decider once
+//! more. While the writer lock is the only lock of the log, the head stays during a turn. A log
+//! elsewhere, of which the files here are a copy, will be followed where the turn is taken, and may
+//! have moved when the batch arrives.
 //!
 //! [`clock`] gives a batch its time, [`index`] opens the state index and brings it to the head.
 
@@ -16,8 +17,11 @@ use std::time::Duration;
 use crate::domain::clock::Clock;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
-use crate::event_log::{FileLog, LogError, Patience, Recovery, Writer};
+use crate::domain::time::EventTime;
+use crate::event_log::{Batch, FileLog, Head, LogError, Patience, Recovery, Writer};
+use crate::state::Checkpoint;
 use crate::store::StoreDirectory;
+use clock::{StampError, stamp};
 
 /// The store of a decider or a consumer, and its circumstances.
 #[derive(Clone, Copy)]
@@ -41,14 +45,74 @@ impl Surroundings<'_> {
 }
 
 impl<'l> Surroundings<'l> {
-    /// Takes the writer lock, and reports the recovery.
+    /// Takes the writer lock, and reports what the recovery changed.
     ///
     /// # Errors
     /// If another process holds it for longer than the lock wait, or the log is damaged.
-    pub fn writer(&self) -> Result<Writer<'l>, LogError> {
+    pub fn take_turn(&self) -> Result<Turn<'l>, LogError> {
         let writer = self.log.writer(&self.patience())?;
         report_recovery(writer.recovery(), self.notices);
-        Ok(writer)
+        Ok(Turn {
+            around: *self,
+            writer,
+        })
+    }
+}
+
+/// Holds the writer lock for a decider.
+pub struct Turn<'l> {
+    around: Surroundings<'l>,
+    writer: Writer<'l>,
+}
+
+impl<'l> Turn<'l> {
+    /// The last event of the log.
+    pub fn head(&self) -> Checkpoint {
+        self.writer.head().into()
+    }
+
+    /// The time of the last event.
+    pub fn last_time(&self) -> Option<EventTime> {
+        self.writer.last_time()
+    }
+
+    /// The time of the next batch. Warns if the clock is behind.
+    ///
+    /// # Errors
+    /// As [`clock::check_clock`].
+    pub fn stamp(&self) -> Result<EventTime, StampError> {
+        stamp(self.last_time(), &self.around)
+    }
+
+    /// Appends a batch that was decided from all events up to `followed`. Returns its last event.
+    ///
+    /// # Errors
+    /// [`LogError::HeadMoved`] if `followed` is not the head; nothing is written. Otherwise as
+    /// [`Writer::append`].
+    pub fn append(&mut self, followed: &Checkpoint, batch: &Batch) -> Result<Checkpoint, LogError> {
+        self.append_group(followed, std::slice::from_ref(batch))
+    }
+
+    /// Appends several batches, as [`Writer::append_group`] does.
+    ///
+    /// # Errors
+    /// As [`Turn::append`].
+    pub fn append_group(
+        &mut self,
+        followed: &Checkpoint,
+        batches: &[Batch],
+    ) -> Result<Checkpoint, LogError> {
+        let expected = Head {
+            sequence: followed.sequence,
+            hash: followed.hash,
+            ..*self.writer.head()
+        };
+        Ok((&self.writer.append_group(&expected, batches)?).into())
+    }
+
+    /// The writer, for a thread that appends while the decider goes on.
+    pub fn into_writer(self) -> Writer<'l> {
+        self.writer
     }
 }
 
@@ -104,13 +168,21 @@ mod tests {
     use super::*;
     use crate::domain::event::{Actor, Fact, TasksReshuffled};
     use crate::domain::id::EventId;
-    use crate::domain::time::EventTime;
-    use crate::event_log::{Batch, Encoded, Head};
 
-    const AT_ONCE: Patience = Patience {
-        wait: Duration::ZERO,
-        holder: String::new(),
-    };
+    const NOW: i64 = 1_700_000_000_000_000;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> EventTime {
+            EventTime::from_micros(NOW).unwrap()
+        }
+    }
+
+    impl Notices for Still {
+        fn warn(&self, _: &str) {}
+        fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
+    }
 
     fn batch(number: u128) -> Batch {
         let event = TasksReshuffled {
@@ -119,7 +191,7 @@ mod tests {
             moved: 0,
         };
         Batch {
-            time: EventTime::from_micros(1_700_000_000_000_000).unwrap(),
+            time: Still.now(),
             actor: Actor::System(Consumer::Accounting),
             command_id: format!("command {number}"),
             command_hash: None,
@@ -129,10 +201,6 @@ mod tests {
                 event: event.into(),
             }],
         }
-    }
-
-    fn behind(head: &Head, batch: &Batch) -> Encoded {
-        Encoded::behind(head.sequence, head.hash, std::slice::from_ref(batch)).unwrap()
     }
 
     fn keys(log: &FileLog) -> Vec<String> {
@@ -145,41 +213,50 @@ mod tests {
         keys
     }
 
-    /// A log with one event, and the head before that event.
-    fn overtaken() -> (tempfile::TempDir, FileLog, Head) {
-        let directory = tempfile::tempdir().unwrap();
-        let log = FileLog::create(&directory.path().join("log")).unwrap();
-        let before = log.head().unwrap();
-        let mut other = log.writer(&AT_ONCE).unwrap();
-        other.append_encoded(&behind(&before, &batch(1))).unwrap();
+    /// Runs `test` on a log with one event, with the event before it.
+    fn overtaken(test: impl FnOnce(&Surroundings<'_>, Checkpoint)) {
+        let home = tempfile::tempdir().unwrap();
+        let directory = StoreDirectory::new(home.path());
+        let around = Surroundings {
+            directory: &directory,
+            log: &FileLog::create(&directory.log()).unwrap(),
+            clock: &Still,
+            lock_wait: Duration::ZERO,
+            holder: "a test",
+            notices: &Still,
+        };
+        let mut other = around.take_turn().unwrap();
+        let before = other.head();
+        other.append(&before, &batch(1)).unwrap();
         drop(other);
-        (directory, log, before)
+        test(&around, before);
     }
 
     #[test]
     fn a_decider_that_was_overtaken_decides_again_and_appends_once() {
-        let (_directory, log, before) = overtaken();
-        let mut follows = Some(before);
-        let head = begin_again(|| {
-            let mut writer = log.writer(&AT_ONCE)?;
-            let head = follows.take().unwrap_or(*writer.head());
-            writer.append_encoded(&behind(&head, &batch(2)))
+        overtaken(|around, before| {
+            let mut followed = Some(before);
+            let appended = begin_again(|| {
+                let mut turn = around.take_turn()?;
+                let followed = followed.take().unwrap_or(turn.head());
+                turn.append(&followed, &batch(2))
+            });
+            assert_eq!(appended.unwrap().sequence, Sequence(2));
+            assert_eq!(keys(around.log), ["command 1", "command 2"]);
         });
-        assert_eq!(head.unwrap().sequence, Sequence(2));
-        assert_eq!(keys(&log), ["command 1", "command 2"]);
     }
 
     #[test]
-    fn a_decider_that_is_always_overtaken_gives_up_and_appends_nothing() {
-        let (_directory, log, before) = overtaken();
-        let mut turns = 0;
-        let refused = begin_again(|| {
-            turns += 1;
-            let mut writer = log.writer(&AT_ONCE)?;
-            writer.append_encoded(&behind(&before, &batch(2)))
+    fn a_decider_that_never_follows_to_the_head_gives_up_and_appends_nothing() {
+        overtaken(|around, before| {
+            let mut turns = 0;
+            let refused = begin_again(|| {
+                turns += 1;
+                around.take_turn()?.append(&before, &batch(2))
+            });
+            assert!(matches!(refused, Err(LogError::HeadMoved { .. })));
+            assert_eq!(turns, TURNS_MAX);
+            assert_eq!(keys(around.log), ["command 1"]);
         });
-        assert!(matches!(refused, Err(LogError::HeadMoved { .. })));
-        assert_eq!(turns, TURNS_MAX);
-        assert_eq!(keys(&log), ["command 1"]);
     }
 }

@@ -116,7 +116,7 @@ impl<E: Into<AppError>> From<E> for ImportError {
     }
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportSummary {
     /// The rows of the file: the sum of the next three and the rejected ones.
@@ -198,8 +198,8 @@ impl Importer<'_> {
         let index = index_at_head(&app.around())?;
         let importer = app.actor(&index, self.caller.user.id)?;
         importer.require(Right::Administer)?;
-        let head = *appender.head();
-        let decider = BatchDecider::begin(&index, &head)?;
+        let head = appender.head();
+        let decider = BatchDecider::begin(&index, head)?;
         let mut planner = Planner::new(
             app,
             &index,
@@ -234,7 +234,7 @@ impl Importer<'_> {
         }
     }
 
-    /// What is said of an import that stopped midway, once the end of the log is settled.
+    /// The error of an import that stopped midway, once the end of the log is settled.
     fn stopped(&self, summary: &ImportSummary, began: Sequence, source: AppError) -> ImportError {
         let rows = summary.rows;
         match appended_rows(&self.app.log, began) {

@@ -7,10 +7,10 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::consumers::ConsumeError;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Encoded, Head, LogError, Writer};
+use crate::event_log::{Batch, Encoded, Head, LogError};
 use crate::state::{Check, Checkpoint, StateIndex};
-use crate::turn::Surroundings;
 use crate::turn::index::{catch_up, open_index};
+use crate::turn::{Surroundings, Turn};
 
 pub(super) struct Appending<'s, 'e> {
     threads: &'s Scope<'s, 'e>,
@@ -55,13 +55,14 @@ impl<'s, 'e> Appending<'s, 'e> {
     /// Returns its last event.
     pub(super) fn start<'l: 's>(
         &mut self,
-        mut writer: Writer<'l>,
+        turn: Turn<'l>,
         encoded: Encoded,
         before: Checkpoint,
         time: EventTime,
     ) -> Checkpoint {
         let (sequence, hash) = encoded.last();
         let last = Checkpoint { sequence, hash };
+        let mut writer = turn.into_writer();
         let thread = self.threads.spawn(move || writer.append_encoded(&encoded));
         self.underway = Some(Underway {
             before,

@@ -13,10 +13,8 @@ use crate::domain::ledger::close::Closing;
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
-use crate::event_log::Writer;
 use crate::store::{Database, StoreError};
-use crate::turn::Surroundings;
-use crate::turn::clock::stamp;
+use crate::turn::{Surroundings, Turn};
 
 /// The dates to close, and the closing user.
 #[derive(Clone, Debug)]
@@ -84,8 +82,8 @@ impl Accounting<'_> {
         while !self.advance(around, access, Some(Instant::now() + SLICE))? {}
         let mut closes = Closes::default();
         while self.next_to_close(around, request).is_some() {
-            access.with_writer(around, |writer| {
-                self.close_next(around, writer, request, &mut closes)
+            access.in_turn(around, |turn| {
+                self.close_next(around, turn, request, &mut closes)
             })?;
             if closes.blocked.is_some() {
                 break;
@@ -114,11 +112,11 @@ impl Accounting<'_> {
     fn close_next<'l>(
         &mut self,
         around: &Surroundings<'l>,
-        writer: &mut Writer<'l>,
+        turn: &mut Turn<'l>,
         request: &CloseRequest,
         closes: &mut Closes,
     ) -> Result<(), ConsumeError> {
-        self.advance(around, &mut WriterAccess::Held(writer), None)?;
+        self.advance(around, &mut WriterAccess::Held(turn), None)?;
         let Some(date) = self.next_to_close(around, request) else {
             return Ok(());
         };
@@ -129,7 +127,7 @@ impl Accounting<'_> {
             return Ok(());
         }
         let closing = Closing {
-            at: stamp(writer.last_time(), around)?,
+            at: turn.stamp()?,
             through_sequence: self.position().sequence,
             skipped_events: withheld.skipped_on(date, &zone),
         };
@@ -142,7 +140,7 @@ impl Accounting<'_> {
             command_hash: None,
             facts,
         };
-        let sequence = self.append(writer, closing.at, proposal)?.sequence;
+        let sequence = self.append(turn, closing.at, proposal)?.sequence;
         failpoint!("close.after_append");
         closes.closed.push(Closed { day, sequence });
         Ok(())

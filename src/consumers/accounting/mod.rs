@@ -27,10 +27,10 @@ use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Hash, Head, Writer};
+use crate::event_log::{Batch, Hash};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
-use crate::turn::Surroundings;
+use crate::turn::{Surroundings, Turn};
 use owed::last_sequence;
 use task_accounts::TaskAccounts;
 
@@ -175,25 +175,14 @@ impl<'d> Accounting<'d> {
     /// dropped.
     fn append(
         &mut self,
-        writer: &mut Writer<'_>,
+        turn: &mut Turn<'_>,
         time: EventTime,
         proposal: Proposal,
-    ) -> Result<Head, ConsumeError> {
+    ) -> Result<Checkpoint, ConsumeError> {
         let batch = proposal.into_batch(time);
-        self.check_at_head(writer);
-        let expected = *writer.head();
-        let head = writer.append(&expected, &batch)?;
-        self.keep(&batch, Checkpoint::from(&head))?;
-        Ok(head)
-    }
-
-    fn check_at_head(&self, writer: &Writer<'_>) {
-        let head = writer.head().sequence;
-        assert_eq!(
-            head,
-            self.position().sequence,
-            "the books have followed everything up to the head"
-        );
+        let through = turn.append(self.position(), &batch)?;
+        self.keep(&batch, through)?;
+        Ok(through)
     }
 
     /// Keeps the rows of a batch that ends at `through` and that the books have posted.

@@ -264,10 +264,10 @@ impl Accounting<'_> {
         };
         self.progress().reacted_to(decided.last_cause);
         match access {
-            WriterAccess::Held(writer) => {
+            WriterAccess::Held(turn) => {
                 self.absorb(around)?;
-                let time = stamp(writer.last_time(), around)?;
-                self.append(writer, time, proposal).map(drop)
+                let time = turn.stamp()?;
+                self.append(turn, time, proposal).map(drop)
             }
             WriterAccess::PerBatch => self.send(around, &mut reaction.appending, proposal),
         }
@@ -283,18 +283,17 @@ impl Accounting<'_> {
         let mut batch = proposal.into_batch(stamp(appending.time(), around)?);
         let ahead = appending.encode_ahead(&batch)?;
         appending.finish(around)?;
-        let writer = around.writer()?;
+        let turn = around.take_turn()?;
         self.absorb(around)?;
-        self.check_at_head(&writer);
         let before = *self.position();
-        let encoded = match ahead.filter(|encoded| encoded.follows(writer.head())) {
+        let encoded = match ahead.filter(|encoded| encoded.follows(before.sequence, before.hash)) {
             Some(encoded) => encoded,
             None => {
-                batch.time = stamp(writer.last_time(), around)?;
+                batch.time = turn.stamp()?;
                 encoded_behind(&before, &batch)?
             }
         };
-        let last = appending.start(writer, encoded, before, batch.time);
+        let last = appending.start(turn, encoded, before, batch.time);
         self.keep(&batch, last)
     }
 

@@ -16,10 +16,9 @@ use crate::domain::event::{Actor, Consumer, Event, Fact, MailFailed, MailSent, T
 use crate::domain::id::{EventId, PayoutId, Sequence};
 use crate::domain::money::Money;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Writer};
+use crate::event_log::Batch;
 use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
-use crate::turn::clock::stamp;
-use crate::turn::{Surroundings, begin_again};
+use crate::turn::{Surroundings, Turn, begin_again};
 
 type Outcome = Result<Transport, SendError>;
 
@@ -57,7 +56,7 @@ pub(super) fn attempt<'l>(
     }
     failpoint!("notifier.after_send");
     begin_again(|| {
-        access.with_writer(around, |writer| {
+        access.in_turn(around, |turn| {
             let touched = attempted_since(around, as_of)?;
             let untouched = mails
                 .iter()
@@ -65,7 +64,7 @@ pub(super) fn attempt<'l>(
             let attempts = untouched
                 .filter_map(|mail| Some((mail, outcomes.get(&mail.waiting.payout_id)?)))
                 .collect();
-            record(around, writer, &mailer.company, attempts)
+            record(turn, &mailer.company, attempts)
         })
     })
 }
@@ -156,25 +155,24 @@ impl Mailer<'_> {
 /// log's last event: with the present time they would prevent the import of the next part of the
 /// history.
 fn record(
-    around: &Surroundings<'_>,
-    writer: &mut Writer<'_>,
+    turn: &mut Turn<'_>,
     company: &CompanyRow,
     attempts: Vec<(&OwedMail, &Outcome)>,
 ) -> Result<u64, ConsumeError> {
     if attempts.is_empty() {
         return Ok(0);
     }
-    let now = stamp(writer.last_time(), around)?;
-    let reached = writer.last_time().unwrap_or(now);
+    let now = turn.stamp()?;
+    let reached = turn.last_time().unwrap_or(now);
     let (history, present): (Vec<_>, Vec<_>) = attempts.into_iter().partition(|(mail, outcome)| {
         mail.waiting.imported && matches!(outcome, Ok(Transport::File | Transport::None))
     });
-    let recorded = append(writer, company, reached, history)?;
-    Ok(recorded + append(writer, company, now, present)?)
+    let recorded = append(turn, company, reached, history)?;
+    Ok(recorded + append(turn, company, now, present)?)
 }
 
 fn append(
-    writer: &mut Writer<'_>,
+    turn: &mut Turn<'_>,
     company: &CompanyRow,
     time: EventTime,
     attempts: Vec<(&OwedMail, &Outcome)>,
@@ -189,9 +187,9 @@ fn append(
         .collect();
     let events = facts.len() as u64;
     let actor = Actor::System(Consumer::Notifier);
-    let expected = *writer.head();
-    writer.append(
-        &expected,
+    let followed = turn.head();
+    turn.append(
+        &followed,
         &Batch {
             time,
             actor,

@@ -227,10 +227,10 @@ fn ready_to_record<'l, T>(
     tables: &MailTables,
     find: impl FnOnce() -> Result<T, StateError>,
 ) -> Result<(T, Sequence), ConsumeError> {
-    access.with_writer(around, |writer| {
+    access.in_turn(around, |turn| {
         tables.catch_up(around)?;
-        check_clock(writer.last_time(), around)?;
-        Ok((find()?, writer.head().sequence))
+        check_clock(turn.last_time(), around)?;
+        Ok((find()?, turn.head().sequence))
     })
 }
 

@@ -3,9 +3,9 @@
 use super::modules::{Module, Modules};
 use crate::helpers::sources::root;
 
-/// The methods of the log that take the writer lock. `settle` and `lock_unsettled` append nothing,
-/// but publish or cut the bytes after the head.
-const DOORS: [&str; 3] = ["writer", "settle", "lock_unsettled"];
+/// The methods that take the writer lock. `settle` and `lock_unsettled` append nothing, but publish
+/// or cut the bytes after the head.
+const DOORS: [&str; 4] = ["take_turn", "writer", "settle", "lock_unsettled"];
 
 /// The files outside `turn` and `event_log` that use one of [`DOORS`], and why each may. A request
 /// of a user goes through `carry_out` in `app/write.rs`.
@@ -20,7 +20,7 @@ const TAKES_THE_WRITER: [(&str, &str); 7] = [
     ),
     (
         "app/timed_commands.rs",
-        "an import or a simulation holds one writer for many commands, and settles a failed write",
+        "an import or a simulation takes one turn for many commands, and settles a failed write",
     ),
     ("app/write.rs", "carries out every request of a user"),
     (
@@ -74,9 +74,9 @@ fn the_writer_is_taken_where_the_list_says_and_nowhere_else() {
 #[test]
 fn a_planted_taker_is_found() {
     for plant in [
-        "fn planted(app: &App<'_>) { let _ = app.around().writer(); }",
-        "fn planted() { let _ = Surroundings::writer; }",
-        "fn planted(app: &App<'_>) { println!(\"{:?}\", app.around().writer()); }",
+        "fn planted(app: &App<'_>) { let _ = app.around().take_turn(); }",
+        "fn planted() { let _ = Surroundings::take_turn; }",
+        "fn planted(app: &App<'_>) { println!(\"{:?}\", app.log.writer(&patience())); }",
         "fn planted(app: &App<'_>) { let _ = app.log.settle(&patience()); }",
         "fn planted(app: &App<'_>) { let _ = app.log.lock_unsettled(&patience()); }",
     ] {
@@ -85,7 +85,7 @@ fn a_planted_taker_is_found() {
     }
 }
 
-/// What the command line has of access rules: names of rights, and questions whether a caller has one.
+/// Access rules in the command line: names of rights, and questions whether a caller has one.
 fn access_rules(modules: &Modules) -> Vec<String> {
     let mut found = Vec::new();
     for (_, module) in modules

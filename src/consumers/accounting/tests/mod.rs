@@ -316,7 +316,7 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<(), ConsumeErr
     };
     run::with_accounting(&around, |accounting| {
         let original = accounting.original(&around, entry.parse().unwrap())?;
-        let mut writer = around.writer()?;
+        let mut turn = around.take_turn()?;
         let time = around.clock.now();
         let fact = accounting.decide_correction(&around, &anna, (&original, &command), id, time)?;
         let batch = Batch {
@@ -326,9 +326,9 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<(), ConsumeErr
             command_hash: None,
             facts: vec![fact],
         };
-        let expected = *writer.head();
-        writer.append(&expected, &batch)?;
-        drop(writer);
+        let head = turn.head();
+        turn.append(&head, &batch)?;
+        drop(turn);
         accounting.catch_up(&around, None)?;
         accounting.commit()
     })

@@ -207,7 +207,7 @@ fn a_name_that_may_mean_several_mails_lists_them() {
         store.finished("2026-11-20T09:00:00Z", number, &login);
     }
     store.closed("2026-11-21T00:05:00Z");
-    // Of seventeen ids two begin with the same digit.
+    // Two of seventeen ids begin with the same digit.
     let rows = store.rows();
     let begin = |digit: char| {
         rows.iter()

@@ -291,13 +291,9 @@ fn mails_are_sent_under_a_writer_lock_that_the_caller_holds() {
     let store = Store::with_two_payouts();
     fs::remove_file(store.directory.database(Tables::Accounting)).unwrap();
     let around = store.around();
-    let mut writer = store.log.writer(&around.patience()).unwrap();
-    let consumed = notifier::consume(
-        &around,
-        &mut WriterAccess::Held(&mut writer),
-        &store.files(),
-    )
-    .unwrap();
+    let mut turn = around.take_turn().unwrap();
+    let consumed =
+        notifier::consume(&around, &mut WriterAccess::Held(&mut turn), &store.files()).unwrap();
     assert_eq!((consumed.appended, store.mails_sent().len()), (2, 2));
 }
 
