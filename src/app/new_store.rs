@@ -1,7 +1,7 @@
 //! A new store, whole or not at all: it is built beside its place and moved there when it is
 //! complete.
 //!
-//! What must hold: the store is built in a new directory only. If the process is killed anywhere,
+//! Invariant: the store is built in a new directory only. If the process is killed anywhere,
 //! the place holds nothing or the whole store. The next attempt removes a leftover of a killed one,
 //! which may be as large as a log and hold secrets.
 

@@ -1,6 +1,6 @@
 //! An output file. It is opened before a command decides anything, and appears whole or not at all.
 //!
-//! What must hold: a command that is refused or fails leaves no other file, and the file as it was.
+//! Invariant: a command that is refused or fails leaves no other file, and the file as it was.
 
 use std::fs::{DirEntry, File, Metadata, Permissions};
 use std::io::{self, BufWriter, Write};

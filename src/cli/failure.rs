@@ -118,7 +118,7 @@ impl Failure {
         }
     }
 
-    /// Of a command that does not append to the log of a store, so that nothing has to be recovered.
+    /// The failure of a command that does not append to the log of a store: it needs no recovery.
     #[must_use]
     pub(super) fn without_recovery(mut self) -> Failure {
         self.hints.retain(|hint| hint != RECOVERS);

@@ -1,6 +1,6 @@
 //! Files and directories that a command has begun and that are useless unless it succeeds.
 //!
-//! What must hold: they are removed when the command fails and when a signal ends the process.
+//! Invariant: they are removed when the command fails and when a signal ends the process.
 //! While there are none, signals have their default effect.
 
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! The place of a command's answer: stdout, or the file of `--out`.
 //!
-//! What must hold: the place is checked and opened before a command decides anything. If the answer
+//! Invariant: the place is checked and opened before a command decides anything. If the answer
 //! of a command that changed something gets lost nevertheless, the error states what was done,
 //! because a repetition would do it again.
 

@@ -5,7 +5,7 @@
 //! ignores it, as under `nohup`. SIGQUIT keeps its default effect: it is asked for to see what the
 //! process has left.
 //!
-//! What must hold: when no command listens any more, the signals end the process as they do by
+//! Invariant: when no command listens any more, the signals end the process as they do by
 //! default.
 
 use std::io;

@@ -1,6 +1,6 @@
 //! Suggestions for unknown words.
 //!
-//! What must hold: no tip leads to something with another meaning. A name that differs by one
+//! Invariant: no tip leads to something with another meaning. A name that differs by one
 //! typing error may be meant; `complete` for `delete` or `--as` for `--assignee` is not, however
 //! many letters they share.
 

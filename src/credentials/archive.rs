@@ -1,6 +1,6 @@
 //! The contents of `auth/` as files, for backups with secrets.
 //!
-//! What must hold: the files are read together, under the lock; wherever they are written, only
+//! Invariant: the files are read together, under the lock; wherever they are written, only
 //! their owner can read them.
 
 use std::io;

@@ -2,7 +2,7 @@
 //! `su`.
 //!
 //! They have separate sessions and histories, apart from each other and from the account itself.
-//! What must hold: each of these programs names the user who called it and cannot be made to name
+//! Invariant: each of these programs names the user who called it and cannot be made to name
 //! another one. So a forged name, such as a login uid where the system has set none, only adds to
 //! the true ones and leads to no other caller's directory.
 

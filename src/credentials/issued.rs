@@ -3,7 +3,7 @@
 //! One file per token, in a directory named after the UTC date on which it expires. So the cost of
 //! a look-up does not grow with the number of tokens of a date, and old records are deleted unread.
 //!
-//! What must hold: a token without a record is not valid, so losing records can only lock out.
+//! Invariant: a token without a record is not valid, so losing records can only lock out.
 
 use std::path::{Path, PathBuf};
 

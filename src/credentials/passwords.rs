@@ -1,6 +1,6 @@
 //! Passwords, kept as Argon2id hashes (PHC strings) and never in the log.
 //!
-//! What must hold: neither the answer nor its time distinguishes an unknown user, a user without a
+//! Invariant: neither the answer nor its time distinguishes an unknown user, a user without a
 //! password and a wrong password. Attempts of several processes are counted one by one, because
 //! each is checked and counted under the lock.
 

@@ -1,6 +1,6 @@
 //! Files that only their owner can read: JSON documents, replaced whole or not at all.
 //!
-//! What must hold: a reader sees the old contents or the new, never a mixture; when a write has
+//! Invariant: a reader sees the old contents or the new, never a mixture; when a write has
 //! returned, it is durable; a secret that others could read is refused.
 
 use std::fs::{DirBuilder, OpenOptions};

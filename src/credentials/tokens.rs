@@ -5,7 +5,7 @@
 //! and the whole token. So the files of a store are not enough to make a token, and a token is not
 //! valid in a copy of the files under another company.
 //!
-//! What must hold: a token is valid only if the store has a record with its hash, it has not
+//! Invariant: a token is valid only if the store has a record with its hash, it has not
 //! expired and was not revoked. The log decides whether its user is active and what they may do.
 
 use rand::TryRng;

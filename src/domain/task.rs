@@ -19,7 +19,7 @@ use crate::domain::text::{self, Title};
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
 
-/// What has become of a task.
+/// The state of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Status {
     Open,

@@ -273,7 +273,7 @@ impl FileLog {
         Ok(())
     }
 
-    /// What the head file vouches for, asked without a lock.
+    /// The head that the head file names, read without a lock.
     fn published(&self) -> Result<Published, LogError> {
         match HeadFile::open(self.storage(), Access::Read)? {
             Some(file) => file.published_at_rest(self.storage()),

@@ -184,7 +184,7 @@ impl HeadFile {
         self.file.try_lock()
     }
 
-    /// What the newer valid slot says. To be asked under the writer lock.
+    /// The head in the newer valid slot. The caller holds the writer lock.
     pub(super) fn published(&self, storage: &dyn Storage) -> Result<Published, LogError> {
         Ok(published_by(self.slots(storage)?))
     }

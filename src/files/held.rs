@@ -6,7 +6,7 @@
 //! path that it uses begins with `/proc/self/fd/N`, which stays the opened directory, whatever its
 //! name is now.
 //!
-//! What must hold: a path below a held directory is used only while the directory is held, because
+//! Invariant: a path below a held directory is used only while the directory is held, because
 //! the number of a closed descriptor is given to the next file. A value that stores such a path
 //! also stores its [`keeper`].
 //!

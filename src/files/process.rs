@@ -1,4 +1,4 @@
-//! What the system tells about processes.
+//! Facts that the system has about processes.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, getrlimit, test_kill_process};

@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all: written beside their place, synced, renamed into it.
 //!
-//! What must hold: a reader sees the former bytes or the new ones; after a crash the name leads to
+//! Invariant: a reader sees the former bytes or the new ones; after a crash the name leads to
 //! one of the two; when a replacement has returned, it is durable.
 
 use std::fs::{File, OpenOptions};

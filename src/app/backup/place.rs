@@ -1,6 +1,6 @@
 //! Checks whether a directory can take a backup of a store.
 //!
-//! What must hold: the check comes before anything in the directory is created, locked or changed.
+//! Invariant: the check comes before anything in the directory is created, locked or changed.
 //! A backup removes foreign files from its directory, so no store and no directory with other files
 //! may be taken for a backup.
 

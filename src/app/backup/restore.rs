@@ -1,6 +1,6 @@
 //! `restore`: a new store from a backup, at its end or at an earlier event or time.
 //!
-//! What must hold: everything that the backup states is checked before the store appears, including
+//! Invariant: everything that the backup states is checked before the store appears, including
 //! the part that is not restored; the store appears whole or not at all.
 
 use std::path::Path;

@@ -236,7 +236,7 @@ fn closed_to_writes(directory: &StoreDirectory) -> Option<(PathBuf, io::Error)> 
     })
 }
 
-/// What a stopped run or a moved-aside file left.
+/// Checks for files that a stopped run left or that were moved aside.
 pub(super) fn leftovers(directory: &StoreDirectory) -> Check {
     const NAME: &str = "leftovers";
     let root = directory.place();

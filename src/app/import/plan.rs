@@ -140,7 +140,7 @@ impl<'a, 'e> Planner<'a, 'e> {
     /// Decides all rows; a bad one leaves the state unchanged.
     ///
     /// # Errors
-    /// What is not the fault of a row.
+    /// An error that is not the fault of a row.
     pub(super) fn decide_all(
         mut self,
         kind: ImportKind,

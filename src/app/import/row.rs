@@ -169,7 +169,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// # Errors
-    /// What is wrong with the row's action, time or key: all that is.
+    /// All faults of the row's action, time and key.
     pub(super) fn request(
         &mut self,
         kind: ImportKind,

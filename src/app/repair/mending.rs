@@ -1,6 +1,6 @@
 //! Carries a repair out under the writer lock.
 //!
-//! What must hold: if it is killed anywhere, the log is no worse than before and can be repaired
+//! Invariant: if it is killed anywhere, the log is no worse than before and can be repaired
 //! again; the originals of changed bytes are kept, and a report holds the plan.
 
 use std::io::{self, Read};

@@ -165,7 +165,7 @@ impl IndexRebuild<'_> {
     /// The tables that differ after the log was read, or `None` if the index stopped before.
     ///
     /// # Errors
-    /// What stopped it.
+    /// The error that stopped the rebuild.
     pub(super) fn end(self) -> (Option<Differences>, Result<(), ConsumeError>) {
         match (self.differences, self.ended) {
             (None, Ok(())) => match compared(self.live, &self.rebuilt) {
@@ -199,7 +199,7 @@ impl MailRebuild<'_> {
     /// The tables that differ after the log was read.
     ///
     /// # Errors
-    /// What stopped the notifier.
+    /// The error that stopped the notifier.
     pub(super) fn end(self) -> Result<Differences, ConsumeError> {
         self.ended?;
         Ok(self.live.differences(&self.rebuilt)?)

@@ -1,6 +1,6 @@
 //! `demo`: a simulated company in a new store, with every report shown.
 //!
-//! What must hold: one seed on one day gives the same company and the same reports, and an
+//! Invariant: one seed on one day gives the same company and the same reports, and an
 //! unfinished demo leaves no file that it does not name.
 
 use std::fs::DirBuilder;

@@ -1,6 +1,6 @@
 //! Lines typed at a terminal: prompt, editing, history and completion.
 //!
-//! What must hold: Ctrl-C at the prompt empties the line, a closed terminal ends the shell without
+//! Invariant: Ctrl-C at the prompt empties the line, a closed terminal ends the shell without
 //! a message, and of several pasted lines none is run after one that failed.
 
 use std::io::IsTerminal;

@@ -2,7 +2,7 @@
 //! schemas state the form of an event. A value out of bounds may have that form, but this program
 //! never writes it.
 //!
-//! What must hold: no rule and no clock produces a value out of bounds, so this program can read
+//! Invariant: no rule and no clock produces a value out of bounds, so this program can read
 //! its own events.
 
 use std::ops::RangeInclusive;

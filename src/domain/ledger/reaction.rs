@@ -19,7 +19,7 @@ pub struct TaskAccount {
     pub number: u64,
     /// The texts of the creation.
     pub text: TaskText,
-    /// What became of them, in the order of the log.
+    /// The changes of the texts, in the order of the log.
     pub changes: Vec<(Sequence, TaskChanged)>,
     pub price: Price,
     /// The sum of the fees charged so far.

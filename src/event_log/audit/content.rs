@@ -80,7 +80,10 @@ impl Contents {
         }
     }
 
-    /// What the event's type means to this version; or the first thing that is wrong.
+    /// The meaning of the event's type to this version.
+    ///
+    /// # Errors
+    /// The first fault of the line.
     pub(super) fn check(&mut self, line: &Line<'_>) -> Result<LineKind, Wrong> {
         self.envelope(line)?;
         let kind = line.kind();

@@ -89,7 +89,7 @@ impl ForgetfulDisk {
         self.state().fault = Some((change, fault));
     }
 
-    /// What is found after the power comes back; `seed` chooses what else was kept.
+    /// The disk after the power comes back; `seed` chooses which unsynced bytes were kept.
     pub(super) fn after_crash(&self, seed: u64) -> ForgetfulDisk {
         let state = self.state();
         let mut luck = Luck(seed);

@@ -46,7 +46,7 @@ pub(super) fn batch(number: u64, events: u64) -> Batch {
     }
 }
 
-/// What the log must hold after `batches`: its lines without newlines.
+/// The lines, without newlines, that the log must hold after `batches`.
 pub(super) fn lines_of(batches: &[Batch]) -> Vec<String> {
     let (mut bytes, mut hash, mut first) = (Vec::new(), Hash::ZERO, Sequence::FIRST);
     for batch in batches {
@@ -69,7 +69,7 @@ pub(super) fn append_all(log: &FileLog, batches: &[Batch]) -> Head {
     head
 }
 
-/// What [`log_of_three_segments`] holds.
+/// The contents of [`log_of_three_segments`].
 pub(super) fn batches() -> Vec<Batch> {
     vec![batch(1, 2), batch(2, 1), batch(4, 2)]
 }

@@ -170,7 +170,7 @@ pub(super) fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
     row.iter().any(Option::is_some).then_some(row)
 }
 
-/// What is said under the table: facts beside the rows and totals that are of no column.
+/// The values under the table: facts beside the rows, and totals that belong to no column.
 pub(super) fn footer(report: &Report) -> impl Iterator<Item = &(&'static str, Value)> {
     let is_column = |name: &str| {
         let mut columns = report.table.columns().iter().map(|(column, _)| *column);

@@ -211,7 +211,7 @@ fn a_cancellation_has_rules_keys_and_dry_runs_as_every_command() {
         "empty",
     );
     world.refused("mara", &["task", "cancel", &other], 2, "usage");
-    // What was charged after the cancellation came back at once.
+    // A fee that was charged after the cancellation was given back at once.
     assert_eq!(
         entries(&world)
             .iter()

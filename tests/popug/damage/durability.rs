@@ -1,7 +1,7 @@
 //! The disk at the end of a command: every call that writes, names, moves or removes is watched,
 //! and unsynced changes are reported.
 //!
-//! What must hold: nothing is moved into its place before its bytes and names are on the disk;
+//! Invariant: nothing is moved into its place before its bytes and names are on the disk;
 //! nothing is replaced or cut before all earlier changes are, so that kept copies come first; when
 //! the command ends, no byte and no name is unsynced, except those of files that can be rebuilt
 //! from the log. Needs `strace`.

@@ -127,7 +127,7 @@ fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
     back_up(&world, "backup");
     let whole = world.log_bytes();
     lose_newer_slot(&world.store());
-    // Of the last batch, a byte of the last line: no good line follows.
+    // A byte of the last line of the last batch: no good line follows.
     let last = log(&world).pop().expect("a segment");
     edit(&last, |bytes| {
         let end = bytes.len();

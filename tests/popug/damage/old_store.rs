@@ -99,7 +99,7 @@ fn a_store_of_an_older_program_is_proved_and_closes_its_next_day() {
         .json();
     assert_eq!(closed["rows"][0]["date"], "2026-03-04", "{closed}");
     by_ada(&world, &["task", "add", "Of the new program"]).expect(0, Any, Nothing);
-    // What the older program did not know.
+    // Features that the older program did not have.
     for words in [
         &["task", "edit", "1", "--title", "Of two programs"][..],
         &["task", "cancel", "10", "--reason", "Not needed"],

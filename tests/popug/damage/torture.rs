@@ -1,7 +1,7 @@
 //! Torture: a piece of a company's life is played undisturbed, then again on a copy of the same
 //! store while the commands are killed, at random moments and at named places, and repeated.
 //!
-//! What must hold: after every kill the log begins with all acknowledged events, each in its place;
+//! Invariant: after every kill the log begins with all acknowledged events, each in its place;
 //! after every repetition it is, byte for byte, the log of the undisturbed play; in the end all
 //! reports and mails are the same and `verify --deep` finds nothing. `scripts/torture` does this
 //! for any duration.

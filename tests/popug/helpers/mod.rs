@@ -1,4 +1,4 @@
-//! What the tests share: the sealed world, a company to play with, and kills.
+//! Helpers that the tests share: the sealed world, a company to play with, and kills.
 
 pub mod chain;
 pub mod deadline;

@@ -1,7 +1,7 @@
 //! Many processes on one store for a long time: eight writers, two consumers, a reader, and one
 //! that moves the clock on and closes the days; some of them are killed.
 //!
-//! What must hold: no process waits in vain, reports balance at every moment, and in the end all
+//! Invariant: no process waits in vain, reports balance at every moment, and in the end all
 //! acknowledged events are in the log exactly once, under their acknowledged sequences.
 
 use std::collections::{BTreeMap, HashMap};

@@ -12,8 +12,8 @@ use crate::helpers::strace::calls;
 
 const MANY_TASKS: u64 = 300_000;
 const FEW_TASKS: u64 = 300;
-/// What a run may have for its data, its stacks and its heap. A page of every table that a report reads has room in it,
-/// and all rows of [`MANY_TASKS`] tasks have not.
+/// The limit of a run for its data, stacks and heap. One page of every table that a report reads has room in it; all rows
+/// of [`MANY_TASKS`] tasks do not.
 const DATA_BYTES: u64 = 384 << 20;
 /// One block of DuckDB. A column of a large table has more.
 const FEW_BYTES: u64 = 256 << 10;

@@ -108,7 +108,7 @@ impl Books {
         }
     }
 
-    /// What accounting owes and does not wait with.
+    /// The causes for which accounting owes entries now.
     pub fn due(&self) -> impl Iterator<Item = &Cause> {
         let is_due = |cause: &&Cause| {
             !self.leaves_out(ACCOUNTING, self.line(cause.sequence).expect("a line"))

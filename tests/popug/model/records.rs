@@ -1,4 +1,4 @@
-//! What the model knows of one user, task, entry, date or key.
+//! The records of the model: a user, a task, an entry, a date, a key.
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -83,7 +83,7 @@ pub enum Owed {
         user: String,
         assignment_no: u64,
     },
-    /// What is left of the fees of a cancelled task.
+    /// The fees of a cancelled task that were not given back.
     FeesBack {
         reason: String,
         keeps: bool,

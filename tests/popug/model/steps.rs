@@ -32,7 +32,7 @@ pub const FOUNDINGS: [(&str, &str); 10] = [
 #[derive(Clone, Debug)]
 pub struct History {
     pub founding: usize,
-    /// Of the dice.
+    /// A seed of the dice.
     pub seed: u64,
     pub steps: Vec<Timed>,
 }

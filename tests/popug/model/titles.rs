@@ -1,4 +1,4 @@
-//! What people type as a title, and how it is to be read.
+//! Titles as people type them, and how they are parsed.
 
 use super::command::Command;
 use super::rules::Refusal;
@@ -6,7 +6,7 @@ use super::rules::Refusal;
 /// Whether it is an error, and otherwise how a title and a jira id are understood.
 type Read = Result<(&'static str, Option<&'static str>), &'static str>;
 
-/// What people type, and how it is to be read.
+/// A title as typed, and how it is parsed.
 pub const TITLES: [(&str, Option<&str>, Read); 14] = [
     ("Feed the popugs", None, Ok(("Feed the popugs", None))),
     (

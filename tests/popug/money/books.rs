@@ -1,4 +1,4 @@
-//! What every report shows, against the model's books of the same log, to the cent, and what is booked late.
+//! Every report, compared with the model's books of the same log to the cent, and late entries.
 
 use serde_json::json;
 

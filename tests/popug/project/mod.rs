@@ -316,7 +316,7 @@ fn the_commands_of_the_readme_work() {
     assert!(output.status.success(), "{said}\n--\n{told}");
 }
 
-/// What stands between ```` ```sh ```` and the end of the block.
+/// The text between ```` ```sh ```` and the end of the block.
 fn blocks(text: &str) -> Vec<String> {
     let parts = text.split("\n```sh\n").skip(1);
     parts

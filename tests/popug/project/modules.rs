@@ -222,7 +222,7 @@ fn join(directory: &str, name: &str) -> String {
     }
 }
 
-/// What stands in one file.
+/// The contents of one file.
 #[derive(Default)]
 struct Seen {
     /// How many modules inside this file we are in.

@@ -31,7 +31,7 @@ pub(super) struct Task {
     /// The event that cancelled it.
     pub cancelled: Option<Sequence>,
     pub keeps_fees: bool,
-    /// What is left of the posted fees.
+    /// The posted fees without the parts that were given back.
     pub fees_left: Money,
     /// The number of assignments and completions without an entry.
     pub owed: u32,

@@ -1,4 +1,4 @@
-//! What happened to a task, as JSON and as lines.
+//! The history of a task, as JSON and as lines.
 
 use std::fmt;
 

@@ -99,7 +99,7 @@ impl History {
             .expect("a login of the history")
     }
 
-    /// What somebody was at the end of a date: before that of the registration as registered, but not active.
+    /// The user at the end of a date; before the date of the registration as registered, but not active.
     pub(super) fn user_on(&self, user: UserId, date: BusinessDate) -> User {
         let mut changes = self
             .changes

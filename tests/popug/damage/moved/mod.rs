@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LATER: &str = "2026-03-20T08:00:00Z";
 const HELD: &str = "/proc/self/fd";
 
-/// What happens to the name of a store.
+/// A change of the name of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Change {
     /// The store is moved away, and a restored one of the same company put in its place.

@@ -1,7 +1,7 @@
 //! Power cuts: the commands of a few days are recorded call by call, and the store is opened in the
 //! states that a power failure during one of them may leave.
 //!
-//! What must hold: nothing acknowledged is lost; the commands continue to the same log, the same
+//! Invariant: nothing acknowledged is lost; the commands continue to the same log, the same
 //! reports and the same mails; nobody is paid twice. One test draws states, with torn writes; the
 //! other one tries listed ones ([`states`]). `POPUG_POWER_CUTS=N` tries N of each; a larger number
 //! than there are listed states tries them all. Needs `strace`.

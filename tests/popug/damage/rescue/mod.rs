@@ -1,7 +1,7 @@
 //! Kills the commands that rescue a store, `backup`, `restore` and `repair`, at random moments and
 //! at named places, several times in a row, and then repeats them.
 //!
-//! What must hold after every kill: the former backup, or the new one, can be restored; the place
+//! Invariant after every kill: the former backup, or the new one, can be restored; the place
 //! of the restored store holds nothing, or the whole store; replaced bytes of a log are kept, and
 //! the backup from which it is repaired is unchanged. After the repetition everything is as if
 //! nothing had been killed. `scripts/torture` does this for any duration.

@@ -172,7 +172,7 @@ fn letters(world: &World) -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-/// What a report says of damaged tables, doctor and verify say too, and it helps.
+/// A report, doctor and verify name the same remedy for damaged tables, and it helps.
 fn assert_told(world: &World, consumer: &str, error: &Value) {
     let way_out = format!("popug-cli consume {consumer} --rebuild");
     assert!(

@@ -64,7 +64,7 @@ fn read(command: &Command) -> Result<Texted, &'static str> {
     *read
 }
 
-/// What of an edit counts when its key is used again.
+/// The part of an edit that counts when its key is used again.
 pub fn canonical_edit(command: &Command, task: &str) -> Value {
     match read(command) {
         Ok(texts) => json!(["edit", task.trim_start_matches("T-"), texts]),

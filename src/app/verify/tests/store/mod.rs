@@ -188,8 +188,8 @@ impl Store {
         consume_analytics(&app.around()).unwrap();
     }
 
-    /// What wanda is charged waits, what others are charged later does not. When hers does not
-    /// wait any more, an entry is corrected before accounting runs.
+    /// A charge of wanda waits, and later charges of others do not. When hers does not wait any
+    /// more, an entry is corrected before accounting runs.
     pub(super) fn correct_an_entry_while_a_released_charge_is_owed(&self) {
         let clock = Pinned::at("2026-11-22T10:00:00Z");
         let days = Days {
