@@ -78,7 +78,7 @@ impl App<'_> {
         // A known key waits for no lock of accounting.
         let (index, by) = (self.index()?, caller.user.id);
         let actor = self.actor(&index, by)?;
-        if let Some(replayed) = self.replay(&index, &actor, &request, manner)? {
+        if let Some(replayed) = self.earlier_outcome(&index, &actor, &request, manner)? {
             return Ok(replayed);
         }
         let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry {

@@ -86,7 +86,7 @@ impl App<'_> {
     fn count_waiting(&self, letters: &mut [DeadLetter]) -> Result<(), AppError> {
         let mut set_aside: Vec<&mut DeadLetter> = letters
             .iter_mut()
-            .filter(|letter| letter.resolution.standing == LetterState::SetAside)
+            .filter(|letter| letter.resolution.state == LetterState::SetAside)
             .collect();
         let Some(first) = set_aside.first().map(|letter| letter.resolution.target) else {
             return Ok(());
@@ -205,7 +205,7 @@ impl App<'_> {
     ) -> Result<Option<Outcome>, AppError> {
         let index = self.index()?;
         let actor = self.actor(&index, caller.user.id)?;
-        if let Some(replayed) = self.replay(&index, &actor, command, manner)? {
+        if let Some(replayed) = self.earlier_outcome(&index, &actor, command, manner)? {
             return Ok(Some(replayed));
         }
         self.event(sequence)?;
@@ -289,21 +289,21 @@ impl App<'_> {
             return Ok(replayed);
         }
         let consumer = self.meant(consumer, sequence, |consumer| {
-            self.stands(consumer, sequence, states)
+            self.is_in(consumer, sequence, states)
         })?;
         dispatch::with_lock(&self.around(), consumer, || {
             self.decide(caller, consumer, sequence, command, manner, decide)
         })
     }
 
-    fn stands(
+    fn is_in(
         &self,
         consumer: Consumer,
         sequence: Sequence,
-        standings: &[LetterState],
+        states: &[LetterState],
     ) -> Result<bool, AppError> {
-        let standing = standing(&self.index()?.resolutions()?, consumer, sequence);
-        Ok(standing.is_some_and(|standing| standings.contains(&standing)))
+        let state = state_of(&self.index()?.resolutions()?, consumer, sequence);
+        Ok(state.is_some_and(|state| states.contains(&state)))
     }
 
     /// The named consumer, or the only one that fits; accounting if none does.
@@ -355,7 +355,7 @@ impl App<'_> {
     }
 }
 
-fn standing(
+fn state_of(
     resolutions: &[Resolution],
     consumer: Consumer,
     sequence: Sequence,
@@ -366,7 +366,7 @@ fn standing(
         .iter()
         .rev()
         .find(about)
-        .map(|resolution| resolution.standing)
+        .map(|resolution| resolution.state)
 }
 
 fn target(
@@ -391,13 +391,13 @@ fn target(
         .filter_map(|id| id.parse().ok())
         .chain(charged)
         .collect();
-    let standing = standing(&index.resolutions()?, consumer, sequence);
+    let state = state_of(&index.resolutions()?, consumer, sequence);
     Ok(Target {
         consumer,
         sequence,
         id: line.event_id()?,
         is_of_the_books: is_of_the_books(&line),
         touches,
-        standing,
+        state,
     })
 }

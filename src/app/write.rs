@@ -97,7 +97,7 @@ impl App<'_> {
             let mut turn = around.take_turn()?;
             catch_up(&around, index)?;
             let actor = self.actor(index, caller)?;
-            if let Some(replayed) = self.replay(index, &actor, request, manner)? {
+            if let Some(replayed) = self.earlier_outcome(index, &actor, request, manner)? {
                 return Ok(replayed);
             }
             let stamped = turn.stamp();
@@ -136,7 +136,7 @@ impl App<'_> {
     }
 
     /// The first result, if the key was used for the same content.
-    pub(super) fn replay(
+    pub(super) fn earlier_outcome(
         &self,
         index: &StateIndex,
         actor: &User,

@@ -36,11 +36,11 @@ pub(super) enum Content {
 enum To {
     /// A pipe or device, to which the output is written directly.
     Stream(BufWriter<File>),
-    Place(Place),
+    File(Unfinished),
 }
 
 /// A file that is written beside its place.
-struct Place {
+struct Unfinished {
     out: BufWriter<File>,
     beside: Leftover,
     path: PathBuf,
@@ -67,7 +67,7 @@ impl Destination {
         let place = followed(path).map_err(|error| cannot_write(path, &error))?;
         Ok(Destination {
             path: path.to_owned(),
-            to: To::Place(Place::beside(&place)?),
+            to: To::File(Unfinished::beside(&place)?),
         })
     }
 
@@ -75,7 +75,7 @@ impl Destination {
     pub(super) fn at(path: &Path) -> Result<Destination, Failure> {
         Ok(Destination {
             path: path.to_owned(),
-            to: To::Place(Place::beside(path)?),
+            to: To::File(Unfinished::beside(path)?),
         })
     }
 
@@ -86,7 +86,7 @@ impl Destination {
     ) -> Result<(), Failure> {
         let out = match &mut self.to {
             To::Stream(out) => out,
-            To::Place(place) => &mut place.out,
+            To::File(place) => &mut place.out,
         };
         write(out)?;
         out.flush()
@@ -97,7 +97,7 @@ impl Destination {
     pub(super) fn finish(self, content: Content) -> Result<(), Failure> {
         let Destination {
             path,
-            to: To::Place(place),
+            to: To::File(place),
         } = self
         else {
             return Ok(());
@@ -156,8 +156,8 @@ fn remove_leftovers(path: &Path, name: &str) {
     }
 }
 
-impl Place {
-    fn beside(path: &Path) -> Result<Place, Failure> {
+impl Unfinished {
+    fn beside(path: &Path) -> Result<Unfinished, Failure> {
         let failed = |error: io::Error| cannot_write(path, &error);
         let replaced = std::fs::symlink_metadata(path)
             .ok()
@@ -181,7 +181,7 @@ impl Place {
         let (beside, file) =
             Leftover::create(&beside, || File::create_new(&beside)).map_err(failed)?;
         let replaced = replaced.map(|found| found.permissions());
-        Ok(Place {
+        Ok(Unfinished {
             out: BufWriter::new(file),
             beside,
             path: path.to_owned(),
@@ -190,7 +190,7 @@ impl Place {
     }
 
     fn finish(self, content: Content) -> io::Result<()> {
-        let Place {
+        let Unfinished {
             out,
             beside,
             path,

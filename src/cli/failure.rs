@@ -61,7 +61,7 @@ pub(super) struct Failure {
     /// The file that the system denies to this account, until [`Failure::explained`] adds the
     /// reason.
     pub denied: Option<PathBuf>,
-    /// The damaged file, until [`Failure::settled`] moves it aside.
+    /// The damaged file, until [`Failure::with_damage_moved_aside`] moves it aside.
     pub damaged: Option<Arc<LiveFile>>,
 }
 
@@ -137,7 +137,7 @@ impl Failure {
     /// Moves the damaged file aside, so that the next command rebuilds it. This happens once, at
     /// the end of a command, and nowhere else.
     #[must_use]
-    pub(super) fn settled(mut self) -> Failure {
+    pub(super) fn with_damage_moved_aside(mut self) -> Failure {
         let Some(file) = self.damaged.take() else {
             return self;
         };

@@ -90,7 +90,7 @@ impl Drop for Leftover {
     fn drop(&mut self) {
         begun().retain(|(path, _)| *path != self.path);
         if !self.is_kept {
-            settle(&self.path, self.fate);
+            apply(&self.path, self.fate);
         }
     }
 }
@@ -113,7 +113,7 @@ fn end() {
     IS_ENDING.store(true, Ordering::SeqCst);
     let begun = begun().clone();
     for (path, fate) in &begun {
-        settle(path, *fate);
+        apply(path, *fate);
     }
     // The main thread may have made one of them again meanwhile.
     std::thread::sleep(REMOVE_AGAIN);
@@ -122,7 +122,7 @@ fn end() {
     }
 }
 
-fn settle(path: &Path, fate: Fate) {
+fn apply(path: &Path, fate: Fate) {
     match fate {
         Fate::Removed => remove(path),
         Fate::Told if path.exists() => {

@@ -115,7 +115,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
             failure.without_recovery()
         }
     });
-    output.finish(outcome.map_err(Failure::settled))
+    output.finish(outcome.map_err(Failure::with_damage_moved_aside))
 }
 
 /// Help and version are answers; everything else is a usage error.

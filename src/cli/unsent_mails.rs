@@ -62,7 +62,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
 }
 
 /// All unsent mails; `None` if every mail is sent.
-pub(super) fn standing(mails: &Outstanding) -> Option<String> {
+pub(super) fn summary(mails: &Outstanding) -> Option<String> {
     let Outstanding {
         untried,
         retrying,
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn whoever_asks_hears_of_all_mails_that_are_not_sent() {
-        assert_eq!(standing(&Outstanding::default()), None);
-        let told = standing(&Outstanding {
+        assert_eq!(summary(&Outstanding::default()), None);
+        let told = summary(&Outstanding {
             untried: 1,
             ..refused(2, 3)
         })

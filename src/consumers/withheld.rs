@@ -24,7 +24,7 @@ use crate::turn::index::{catch_up, open_index};
 /// An event about which an operator decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Letter {
-    standing: LetterState,
+    state: LetterState,
     /// The sequence of the last decision.
     decided: Sequence,
     subject: String,
@@ -63,7 +63,7 @@ impl Withheld {
             let line = log.line(resolution.target)?;
             let line = line.line();
             let letter = Letter {
-                standing: resolution.standing,
+                state: resolution.state,
                 decided: resolution.sequence,
                 subject: line.subject.to_owned(),
                 time: line.event_time()?,
@@ -148,7 +148,7 @@ impl Withheld {
         let is_left_out = self
             .letters
             .get(&sequence)
-            .is_some_and(|letter| letter.standing != LetterState::Retried);
+            .is_some_and(|letter| letter.state != LetterState::Retried);
         let waits_for = |target: Sequence, letter: &Letter| {
             target < sequence && letter.subject == subject && holds_up(letter)
         };
@@ -175,7 +175,7 @@ impl Withheld {
             .letters
             .iter()
             .map(|(target, letter)| (*target, letter));
-        all.filter(|(_, letter)| letter.standing == LetterState::SetAside)
+        all.filter(|(_, letter)| letter.state == LetterState::SetAside)
     }
 
     /// The first event that is set aside.
@@ -229,7 +229,7 @@ impl Withheld {
         let skipped = self
             .letters
             .values()
-            .filter(|letter| letter.standing == LetterState::Skipped);
+            .filter(|letter| letter.state == LetterState::Skipped);
         skipped
             .filter(|letter| zone.date_of(letter.time) == date)
             .count() as u64

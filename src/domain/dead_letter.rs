@@ -38,7 +38,7 @@ impl LetterState {
             LetterState::Skipped,
         ]
         .into_iter()
-        .find(|standing| standing.name() == name)
+        .find(|state| state.name() == name)
     }
 }
 
@@ -53,7 +53,7 @@ pub struct Target {
     /// The users whose accounts it touches.
     pub touches: Vec<UserId>,
     /// `None` without a decision.
-    pub standing: Option<LetterState>,
+    pub state: Option<LetterState>,
 }
 
 /// The event at which a consumer stops, and the reason.
@@ -111,7 +111,7 @@ impl Target {
         reason: &str,
     ) -> Result<Vec<Event>, Rejection> {
         actor.require(Right::DeadLetters)?;
-        self.check_standing(&[LetterState::SetAside, LetterState::Skipped])?;
+        self.check_state(&[LetterState::SetAside, LetterState::Skipped])?;
         if let Some(reason) = unreadable {
             return Err(Rejection::StillUnreadable {
                 sequence: self.sequence,
@@ -138,7 +138,7 @@ impl Target {
     /// [`Rejection::BooksAreNotSkipped`], a bad reason
     pub fn skip(&self, actor: &User, reason: &str) -> Result<Vec<Event>, Rejection> {
         self.check_actor(actor, Right::SkipDeadLetters)?;
-        self.check_standing(&[LetterState::SetAside])?;
+        self.check_state(&[LetterState::SetAside])?;
         if self.is_of_the_books {
             return Err(Rejection::BooksAreNotSkipped {
                 consumer: self.consumer,
@@ -168,9 +168,9 @@ impl Target {
         }
     }
 
-    fn check_standing(&self, expected: &[LetterState]) -> Result<(), Rejection> {
-        match self.standing {
-            Some(standing) if expected.contains(&standing) => Ok(()),
+    fn check_state(&self, expected: &[LetterState]) -> Result<(), Rejection> {
+        match self.state {
+            Some(state) if expected.contains(&state) => Ok(()),
             _ => Err(Rejection::NotSetAside {
                 consumer: self.consumer,
                 sequence: self.sequence,

@@ -14,7 +14,7 @@ use crate::domain::displayed::Displayed;
 use crate::domain::id::PayoutId;
 use crate::domain::text::{ascii_domain, check_email};
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::mail::letter;
+use crate::mail::body;
 use crate::mail::pay_mail::PayMail;
 use crate::mail::settings::Sender;
 
@@ -68,7 +68,7 @@ impl PayMail {
                 self.payout_id.to_string(),
             ))
             .envelope(envelope.clone())
-            .singlepart(SinglePart::plain(letter::text(self)))?;
+            .singlepart(SinglePart::plain(body::text(self)))?;
         Ok(ComposedMail {
             payout_id: self.payout_id,
             date: self.date,
@@ -214,7 +214,7 @@ pub(super) mod tests {
         let payout_id = parsed.header_raw("X-Popug-Payout-Id").unwrap().trim();
         assert_eq!(payout_id, pay_mail().payout_id.to_string());
         let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
-        assert_eq!(text.trim_end(), letter::text(&pay_mail()).trim_end());
+        assert_eq!(text.trim_end(), body::text(&pay_mail()).trim_end());
         let content_type = parsed.header_raw("Content-Type").unwrap().trim();
         assert_eq!(content_type, "text/plain; charset=utf-8");
         assert_eq!(header_names(&mail), HEADERS);

@@ -5,8 +5,9 @@
 //! the same Message-ID. This module reads no log, no clock and no environment. The notifier decides
 //! whether a mail is owed.
 
+mod body;
 pub mod compose;
-mod letter;
+
 #[cfg(test)]
 pub(crate) mod mail_server;
 pub mod outbox;

@@ -402,7 +402,7 @@ impl StateIndex {
     /// The decisions about events that are set aside now.
     pub fn set_aside(&self) -> Result<Vec<Resolution>, StateError> {
         let mut last = self.last_resolutions()?;
-        last.retain(|resolution| resolution.standing == LetterState::SetAside);
+        last.retain(|resolution| resolution.state == LetterState::SetAside);
         Ok(last)
     }
 
@@ -464,7 +464,7 @@ fn cancellation(row: &Row<'_>) -> rusqlite::Result<Option<Cancellation>> {
 }
 
 fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
-    let (consumer, standing, by): (String, String, String) = (
+    let (consumer, state, by): (String, String, String) = (
         row.get("consumer")?,
         row.get("standing")?,
         row.get("decided_by")?,
@@ -473,7 +473,7 @@ fn resolution(row: &Row<'_>) -> rusqlite::Result<Resolution> {
         sequence: Sequence(row.get("sequence")?),
         consumer: Consumer::named(&consumer).ok_or(rusqlite::Error::InvalidQuery)?,
         target: Sequence(row.get("target_sequence")?),
-        standing: LetterState::named(&standing).ok_or(rusqlite::Error::InvalidQuery)?,
+        state: LetterState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?,
         reason: row.get("reason")?,
         by: by.parse().map_err(|()| rusqlite::Error::InvalidQuery)?,
         at: row::time(row, "decided_at")?,

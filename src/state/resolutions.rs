@@ -16,7 +16,7 @@ pub struct Resolution {
     pub consumer: Consumer,
     /// The event that the decision is about.
     pub target: Sequence,
-    pub standing: LetterState,
+    pub state: LetterState,
     pub reason: String,
     pub by: Actor,
     pub at: EventTime,
@@ -25,7 +25,7 @@ pub struct Resolution {
 impl Resolution {
     /// The decision that an event records, if any.
     pub fn of(recorded: &Recorded<'_>) -> Option<Resolution> {
-        let (standing, consumer, target, reason) = match recorded.event.as_ref() {
+        let (state, consumer, target, reason) = match recorded.event.as_ref() {
             Event::EventSetAside(e) => (
                 LetterState::SetAside,
                 e.consumer,
@@ -51,7 +51,7 @@ impl Resolution {
             sequence,
             consumer,
             target,
-            standing,
+            state,
             reason: reason.clone(),
             by,
             at,
@@ -64,7 +64,7 @@ pub(super) fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Resu
         sequence,
         consumer,
         target,
-        standing,
+        state,
         reason,
         by,
         at,
@@ -74,7 +74,7 @@ pub(super) fn insert(db: &Connection, resolution: &Resolution) -> rusqlite::Resu
             sequence.0,
             consumer.name(),
             target.0,
-            standing.name(),
+            state.name(),
             reason,
             by.to_string(),
             at.micros()

@@ -35,7 +35,7 @@ use crate::turn::clock::stamp;
 use crate::turn::index::index_at_head;
 pub use columns::Reading;
 use csv_file::CsvFile;
-use plan::{Plan, Planner, Step};
+use plan::{Plan, Planner, Work};
 pub use row::Fault;
 
 /// The kind of a file.
@@ -219,8 +219,8 @@ impl Importer<'_> {
                 }
                 other => other.into(),
             })?;
-        let mut summary = settle(csv_file, plan.summary, options.on_error)?;
-        match perform(plan.steps, &mut summary, &mut appender, decider) {
+        let mut summary = without_rejected(csv_file, plan.summary, options.on_error)?;
+        match perform(plan.work, &mut summary, &mut appender, decider) {
             Ok(behind) => {
                 behind.iter().for_each(|error| app.did_not_follow(error));
                 Ok(summary)
@@ -263,7 +263,7 @@ fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
 
 /// # Errors
 /// [`ImportError::BadRows`] unless bad rows are to be skipped.
-fn settle(
+fn without_rejected(
     csv_file: &CsvFile,
     summary: ImportSummary,
     on_error: OnError<'_>,
@@ -283,19 +283,19 @@ fn settle(
 
 /// Appends what was decided. Returns the error of an index that could not follow.
 fn perform(
-    steps: Vec<Step>,
+    work: Vec<Work>,
     summary: &mut ImportSummary,
     appender: &mut BatchAppender<'_, '_, '_>,
     decider: BatchDecider<'_>,
 ) -> Result<Option<StateError>, AppError> {
     // The events of accounting at a close shift the sequences of later events, so the index has to
     // read them from the log.
-    let closes = steps.iter().any(|step| matches!(step, Step::Close(..)));
+    let closes = work.iter().any(|part| matches!(part, Work::Close(..)));
     let decider = if closes { None } else { Some(decider) };
-    for step in steps {
-        match step {
-            Step::Append(batch) => appender.append(batch)?,
-            Step::Close(at, request) => {
+    for part in work {
+        match part {
+            Work::Append(batch) => appender.append(batch)?,
+            Work::Close(at, request) => {
                 appender.flush()?;
                 let before = appender.appended();
                 let closed = appender.close(at, &request)?;
@@ -320,7 +320,7 @@ fn perform(
 impl Plan {
     fn empty(rows: u64) -> Plan {
         Plan {
-            steps: Vec::new(),
+            work: Vec::new(),
             summary: ImportSummary {
                 rows,
                 ..ImportSummary::default()

@@ -1,7 +1,7 @@
-//! The roles of users at an earlier place in the log.
+//! The roles of users at an earlier point in the log.
 //!
 //! A row without effect left no event. When its file is imported again, the present state no longer
-//! shows that the row had no effect, but the state of the log at its place does.
+//! shows that the row had no effect, but the state of the log at its point does.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use crate::domain::time::EventTime;
 use crate::domain::user::User;
 use crate::event_log::{FileLog, LineKind};
 
-/// A place in history: after every earlier event and after all events up to `passed`.
+/// A point in history: after every earlier event and after all events up to `passed`.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Point {
     pub at: EventTime,
     pub passed: Sequence,
 }
@@ -50,9 +50,9 @@ impl Past {
         Ok(Past { events })
     }
 
-    /// Whether `command` would have changed nothing about `user` at `place`.
-    pub(super) fn had_no_effect(&self, command: &Command, user: UserId, place: Place) -> bool {
-        match (command, self.user_at(user, place)) {
+    /// Whether `command` would have changed nothing about `user` at `point`.
+    pub(super) fn had_no_effect(&self, command: &Command, user: UserId, point: Point) -> bool {
+        match (command, self.user_at(user, point)) {
             (Command::SetRole { change, .. }, Some(user)) => {
                 change.role.parse::<Role>() == Ok(user.role)
             }
@@ -61,9 +61,9 @@ impl Past {
         }
     }
 
-    fn user_at(&self, user: UserId, place: Place) -> Option<User> {
+    fn user_at(&self, user: UserId, point: Point) -> Option<User> {
         let is_before =
-            |sequence: Sequence, time: EventTime| time < place.at || sequence <= place.passed;
+            |sequence: Sequence, time: EventTime| time < point.at || sequence <= point.passed;
         let mut found: Option<User> = None;
         for (sequence, time, event) in self.events.get(&user)? {
             match event {

@@ -9,7 +9,7 @@ use crate::app::command::{Command, hash};
 use crate::app::import::columns::Column;
 use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::obstacle::Obstacles;
-use crate::app::import::past::{Past, Place};
+use crate::app::import::past::{Past, Point};
 use crate::app::import::row::{self, Action, Fault, Request, Rows};
 use crate::app::import::{ImportKind, ImportSummary};
 use crate::app::timed_commands::{BatchDecider, Timed};
@@ -30,13 +30,13 @@ use faults::also;
 const PROGRESS_ROWS: u64 = 1_000;
 
 /// The work of an import, in order.
-pub(super) enum Step {
+pub(super) enum Work {
     Append(Batch),
     Close(EventTime, CloseRequest),
 }
 
 pub(super) struct Plan {
-    pub steps: Vec<Step>,
+    pub work: Vec<Work>,
     pub summary: ImportSummary,
 }
 
@@ -247,7 +247,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         self.reached = Some(batch.time);
         self.plan.summary.imported += 1;
         self.plan.summary.appended_events += batch.facts.len() as u64;
-        self.plan.steps.push(Step::Append(batch));
+        self.plan.work.push(Work::Append(batch));
     }
 
     fn close(&mut self, request: &Request, row: &CsvRow) -> Result<(), Trouble> {
@@ -271,7 +271,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         };
         self.reached = Some(at);
         self.plan.summary.imported += 1;
-        self.plan.steps.push(Step::Close(at, close));
+        self.plan.work.push(Work::Close(at, close));
         Ok(())
     }
 
@@ -306,7 +306,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         }
     }
 
-    /// Whether an earlier run decided the row without effect at its place in history.
+    /// Whether an earlier run decided the row without effect at its point in history.
     fn had_no_effect(&mut self, request: &Request, command: &Command) -> Result<bool, Trouble> {
         let (Command::SetRole { user, .. } | Command::DeactivateUser { user, .. }) = command else {
             return Ok(false);
@@ -324,7 +324,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         Ok(past.had_no_effect(
             command,
             user.id,
-            Place {
+            Point {
                 at,
                 passed: self.passed,
             },

@@ -40,15 +40,15 @@ use replay::Replay;
 use scratch::Scratch;
 use tables::check_tables;
 
-/// The step of a verification. Progress is counted in bytes of lines, then in events.
+/// The phase of a verification. Progress is counted in bytes of lines, then in events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum Phase {
     Lines,
     History,
 }
 
-/// Called with the step, its finished part and its total.
-pub type Progress<'a> = &'a dyn Fn(Step, u64, u64);
+/// Called with the phase, its finished part and its total.
+pub type Progress<'a> = &'a dyn Fn(Phase, u64, u64);
 
 /// The number of threads that check lines.
 const THREADS: usize = 2;
@@ -80,7 +80,7 @@ impl App<'_> {
         };
         let audit = self
             .log
-            .audit_counting(&scope, &|done, total| progress(Step::Lines, done, total))?;
+            .audit_counting(&scope, &|done, total| progress(Phase::Lines, done, total))?;
         let (unknown, counted) = (audit.unknown_versions.clone(), audit.counted.clone());
         let is_whole = audit.faults.is_empty() && unknown.is_empty();
         let mut findings = Findings::of_audit(audit);
@@ -127,7 +127,7 @@ impl App<'_> {
     ) -> Result<(), AppError> {
         let mut replay = Replay::new(decisions.to_vec(), corrected);
         let mut rebuilds = Rebuilds::begin(&self.log, files, decisions, scratch, self.lock_wait)?;
-        let told = |done, total| progress(Step::History, done, total);
+        let told = |done, total| progress(Phase::History, done, total);
         let read = read_log(&self.log, decisions, &mut replay, &mut rebuilds, &told);
         let (read_through, is_founded) = (replay.read_through(), replay.is_founded());
         let found = replay.end();

@@ -177,7 +177,7 @@ fn table(index: &StateIndex, letters: &[DeadLetter]) -> Table {
             "standing",
             letters
                 .iter()
-                .map(|letter| Some(letter.resolution.standing.name())),
+                .map(|letter| Some(letter.resolution.state.name())),
         )
         .text("type", letters.iter().map(|letter| Some(&letter.type_name)))
         .text(
@@ -269,7 +269,7 @@ fn waiting(
             .iter()
             .rev()
             .find(|made| made.consumer == consumer);
-        if last.is_some_and(|made| made.standing == LetterState::SetAside) {
+        if last.is_some_and(|made| made.state == LetterState::SetAside) {
             let events = store.app.waiting_for(consumer, sequence)?;
             waiting.extend(events.into_iter().map(|event| {
                 let (type_name, time) = (event.type_name, event.time);
@@ -290,16 +290,16 @@ impl Decision<'_> {
         let Resolution {
             sequence,
             consumer,
-            standing,
+            state,
             reason,
             by,
             at,
             ..
         } = made;
-        let (standing, by) = (standing.name(), by.to_string());
+        let by = by.to_string();
         Decision {
             consumer: *consumer,
-            standing,
+            standing: state.name(),
             reason,
             by,
             at: *at,

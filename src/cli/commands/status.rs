@@ -49,7 +49,7 @@ impl From<&Outstanding> for MailsShown {
         } = mails;
         let (last_error, line) = (
             unsent_mails::last_error(mails),
-            unsent_mails::standing(mails),
+            unsent_mails::summary(mails),
         );
         MailsShown {
             untried,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use crate::app::verify::{Damage, Findings, Step, Violation};
+use crate::app::verify::{Damage, Findings, Phase, Violation};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
@@ -27,8 +27,8 @@ impl Verify {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let app = invocation.app_to_look()?;
         let began = Instant::now();
-        let findings = app.verify(self.deep, &|step, done, total| {
-            show(invocation.reporter, step, done, total)
+        let findings = app.verify(self.deep, &|phase, done, total| {
+            show(invocation.reporter, phase, done, total)
         })?;
         let findings = as_people_name(findings);
         invocation.reporter.finish();
@@ -60,10 +60,10 @@ fn as_people_name(mut findings: Findings) -> Findings {
 }
 
 /// Shows no bar for work that takes less than a moment.
-fn show(reporter: &Reporter, step: Step, done: u64, total: u64) {
-    let (what, least) = match step {
-        Step::Lines => ("bytes", 16 << 20),
-        Step::History => ("history", 20_000),
+fn show(reporter: &Reporter, phase: Phase, done: u64, total: u64) {
+    let (what, least) = match phase {
+        Phase::Lines => ("bytes", 16 << 20),
+        Phase::History => ("history", 20_000),
     };
     if total >= least {
         reporter.progress(what, done, total);

@@ -35,7 +35,7 @@ pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
     let words = words
         .strip_prefix(&[root.get_name().to_owned()])
         .unwrap_or(words);
-    let mut place = Place {
+    let mut place = Position {
         root,
         command: root,
         waiting: None,
@@ -56,7 +56,7 @@ pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
 }
 
 /// The place in a line up to which it was parsed.
-struct Place<'c> {
+struct Position<'c> {
     root: &'c Command,
     command: &'c Command,
     /// The option that takes the next word.
@@ -67,7 +67,7 @@ struct Place<'c> {
     only_values: bool,
 }
 
-impl<'c> Place<'c> {
+impl<'c> Position<'c> {
     fn pass(&mut self, word: &str) {
         if self.waiting.take().is_some() {
             return;
@@ -300,7 +300,7 @@ mod tests {
             .get_arguments()
             .filter(|arg| !arg.is_global_set() || path.is_empty())
         {
-            let place = Place {
+            let place = Position {
                 root: command,
                 command,
                 waiting: None,

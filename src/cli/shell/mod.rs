@@ -34,7 +34,7 @@ struct Shell<'a> {
 
 /// The result of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
+enum LineResult {
     /// It was empty or a comment.
     Nothing,
     Ended(Ended),
@@ -112,11 +112,11 @@ fn prove(invocation: &Invocation<'_>, host: &Host) -> Result<Option<Proven>, Fai
 
 impl Shell<'_> {
     /// Carries one line out and writes all of its output.
-    fn carry_out(&self, line: &str) -> Step {
+    fn carry_out(&self, line: &str) -> LineResult {
         let mut words = match line::split(line) {
             Ok(words) => words,
             Err(error) => {
-                return Step::Ended(
+                return LineResult::Ended(
                     self.refuse(&Failure::usage(error.to_string()).hint(error.hint())),
                 );
             }
@@ -125,15 +125,15 @@ impl Shell<'_> {
             words.remove(0);
         }
         match words.first().map(String::as_str) {
-            None => return Step::Nothing,
-            Some("exit" | "quit") if words.len() == 1 => return Step::Leave,
+            None => return LineResult::Nothing,
+            Some("exit" | "quit") if words.len() == 1 => return LineResult::Leave,
             Some(_) => {}
         }
         let given = self.invocation.global.given.iter().cloned();
         let all = std::iter::once(OsString::from(PROGRAM))
             .chain(given)
             .chain(words.into_iter().map(OsString::from));
-        Step::Ended((self.invocation.program.run_line)(
+        LineResult::Ended((self.invocation.program.run_line)(
             all.collect(),
             &self.host,
         ))

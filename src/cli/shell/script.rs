@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read as _};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::program::Ended;
-use crate::cli::shell::{Shell, Step};
+use crate::cli::shell::{LineResult, Shell};
 
 /// Longer than the longest command; a longer line is not part of a script.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -26,16 +26,16 @@ pub(super) fn run(shell: &Shell<'_>, keep_going: bool) -> Result<Exit, Failure> 
         };
         let failure = match read.map(|line| (shell.carry_out(&line), line)) {
             Ok((
-                Step::Nothing
-                | Step::Ended(Ended {
+                LineResult::Nothing
+                | LineResult::Ended(Ended {
                     exit: Exit::Done,
                     is_closed_pipe: false,
                 }),
                 _,
             )) => continue,
-            Ok((Step::Leave, _)) => break,
-            Ok((Step::Ended(ended), _)) if ends_the_shell(ended) => return Ok(ended.exit),
-            Ok((Step::Ended(ended), line)) => failed(number, &line, ended.exit),
+            Ok((LineResult::Leave, _)) => break,
+            Ok((LineResult::Ended(ended), _)) if ends_the_shell(ended) => return Ok(ended.exit),
+            Ok((LineResult::Ended(ended), line)) => failed(number, &line, ended.exit),
             Err(unreadable) => unreadable,
         };
         if !keep_going {

@@ -18,7 +18,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::program::Ended;
 use crate::cli::shell::history::{History, LINES_MAX};
 use crate::cli::shell::names::{Name, Names};
-use crate::cli::shell::{Shell, Step, complete, line};
+use crate::cli::shell::{LineResult, Shell, complete, line};
 use crate::turn::Notices;
 
 /// # Errors
@@ -121,21 +121,21 @@ impl<'s> Typist<'s> {
         while let Some(line) = lines.next() {
             self.remember(line);
             match self.shell.carry_out(line) {
-                Step::Nothing
-                | Step::Ended(Ended {
+                LineResult::Nothing
+                | LineResult::Ended(Ended {
                     exit: Exit::Done,
                     is_closed_pipe: false,
                 }) => {}
-                Step::Leave => return Some(Exit::Done),
-                Step::Ended(Ended {
+                LineResult::Leave => return Some(Exit::Done),
+                LineResult::Ended(Ended {
                     is_closed_pipe: true,
                     ..
                 }) => return Some(Exit::Done),
-                Step::Ended(Ended {
+                LineResult::Ended(Ended {
                     exit: Exit::Terminated,
                     ..
                 }) => return Some(Exit::Terminated),
-                Step::Ended(_) => {
+                LineResult::Ended(_) => {
                     let left = lines.filter(|line| !line.trim().is_empty()).count();
                     if left > 0 {
                         self.shell

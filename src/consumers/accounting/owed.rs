@@ -60,8 +60,8 @@ pub fn is_nothing_owed(log: &FileLog, head: Sequence) -> Result<bool, LogError> 
 /// How far the reaction has come, in memory.
 ///
 /// Invariant: every cause up to `reacted_through` has its price or entry in the log, or is
-/// withheld, or was released from the dead letters later; no cause after it has one. Rows that wait
-/// for DuckDB count.
+/// withheld, or was released from the dead letters later, or is a cancellation that has no fee to
+/// give back. No cause after it has one. Rows that wait for DuckDB count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     reacted_through: Sequence,
@@ -88,7 +88,7 @@ impl Progress {
     pub(super) fn follow(&mut self, recorded: &Recorded<'_>) {
         match recorded.event.as_ref() {
             Event::BalanceChanged(entry) => {
-                self.reacted_to(entry.cause_sequence.unwrap_or_default());
+                self.advance_to(entry.cause_sequence.unwrap_or_default());
             }
             event if is_cause(event.kind()) => self.last_cause = recorded.sequence,
             _ => {}
@@ -96,7 +96,7 @@ impl Progress {
     }
 
     /// All causes up to `through` have their entries, or wait.
-    pub(super) fn reacted_to(&mut self, through: Sequence) {
+    pub(super) fn advance_to(&mut self, through: Sequence) {
         self.reacted_through = self.reacted_through.max(through);
     }
 
@@ -129,7 +129,7 @@ pub(super) fn without_entries(
 ) -> Result<Vec<Sequence>, StoreError> {
     let sql = format!(
         "{} SELECT sequence FROM owed WHERE sequence <= ? ORDER BY sequence",
-        owed_behind(Sequence::ZERO)
+        causes_owed_after(Sequence::ZERO)
     );
     let query = || -> Result<Vec<Sequence>, duckdb::Error> {
         database
@@ -150,13 +150,13 @@ pub fn first_owed(
     // Usually the last cause has its entry, and no other query is needed.
     if withheld.is_empty() {
         let last = last_sequence(database, LAST_CAUSE)?;
-        if last <= last_charged(database, last)? {
+        if last <= last_cause_with_entry(database, last)? {
             return Ok(None);
         }
     }
     let sql = format!(
         "{} SELECT min(sequence) FROM owed",
-        owed(database, withheld)?
+        causes_owed(database, withheld)?
     );
     let first = Some(last_sequence(database, &sql)?).filter(|first| *first > Sequence::ZERO);
     Ok(first
@@ -167,12 +167,12 @@ pub fn first_owed(
 
 /// Whether an event after `through` has an entry.
 pub fn has_entries_behind(database: &Database, through: Sequence) -> Result<bool, StoreError> {
-    Ok(last_charged(database, through.next())? > through)
+    Ok(last_cause_with_entry(database, through.next())? > through)
 }
 
 /// The last event from `first` on that an entry follows from; zero if there is none. With the condition DuckDB reads
 /// the end of the table only.
-fn last_charged(database: &Database, first: Sequence) -> Result<Sequence, StoreError> {
+fn last_cause_with_entry(database: &Database, first: Sequence) -> Result<Sequence, StoreError> {
     let sql = format!("SELECT max(cause_sequence) FROM entries WHERE cause_sequence >= {first}");
     last_sequence(database, &sql)
 }
@@ -183,7 +183,7 @@ pub fn stop(database: &Database, withheld: &Withheld) -> Result<Option<Stop>, St
     let sql = format!(
         "{} SELECT sequence, task_id::VARCHAR FROM owed
          WHERE {ENDED} ORDER BY sequence LIMIT 1",
-        owed(database, withheld)?
+        causes_owed(database, withheld)?
     );
     let read = |row: &duckdb::Row<'_>| {
         let task: TaskId = row
@@ -218,11 +218,11 @@ const ENDED: &str = "task_id NOT IN (SELECT task_id FROM tasks)
 
 /// The relation `owed` of the causes that have no price or entry, and of the cancellations that have not taken back
 /// every fee. The tables hold nothing that is withheld.
-fn owed(database: &Database, withheld: &Withheld) -> Result<String, StoreError> {
-    settled_before(database, withheld).map(owed_behind)
+fn causes_owed(database: &Database, withheld: &Withheld) -> Result<String, StoreError> {
+    complete_through(database, withheld).map(causes_owed_after)
 }
 
-fn owed_behind(after: Sequence) -> String {
+fn causes_owed_after(after: Sequence) -> String {
     format!(
         "WITH caused AS (SELECT cause_sequence AS sequence FROM entries WHERE cause_sequence > {after}),
         uncharged AS (SELECT sequence, task_id FROM assignments ANTI JOIN caused USING (sequence)
@@ -247,7 +247,7 @@ fn owed_behind(after: Sequence) -> String {
 
 /// Every cause up to here has its entry. A released event may have none although later ones do, and
 /// so may an event whose entry is set aside.
-fn settled_before(database: &Database, withheld: &Withheld) -> Result<Sequence, StoreError> {
+fn complete_through(database: &Database, withheld: &Withheld) -> Result<Sequence, StoreError> {
     if withheld.missing_from_the_books().is_some() {
         return Ok(Sequence::ZERO);
     }

@@ -92,7 +92,7 @@ impl Accounting<'_> {
             self.append_decided(around, access, &mut reaction)?;
             reaction.appending.finish(around)?;
             if let Some(owed) = owed.filter(|_| is_done) {
-                self.progress().reacted_to(owed.last);
+                self.progress().advance_to(owed.last);
             }
             Ok(is_done)
         })
@@ -110,7 +110,7 @@ impl Accounting<'_> {
         }
         self.projection.flush()?;
         let reacted = owed::last_reacted(self.projection.database)?;
-        self.progress().reacted_to(reacted);
+        self.progress().advance_to(reacted);
         Ok(self.progress().owed())
     }
 
@@ -192,7 +192,7 @@ impl Accounting<'_> {
             }
         }
         if reaction.decided.is_empty() {
-            self.progress().reacted_to(chunk.through.sequence);
+            self.progress().advance_to(chunk.through.sequence);
             self.accounts.forget_some();
         }
         Ok(())
@@ -262,7 +262,7 @@ impl Accounting<'_> {
             command_hash: None,
             facts: std::mem::take(&mut decided.facts),
         };
-        self.progress().reacted_to(decided.last_cause);
+        self.progress().advance_to(decided.last_cause);
         match access {
             WriterAccess::Held(turn) => {
                 self.absorb(around)?;

@@ -20,7 +20,7 @@ use crate::event_log::Batch;
 use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
 use crate::turn::{Surroundings, Turn, begin_again};
 
-type Outcome = Result<Transport, SendError>;
+type Sending = Result<Transport, SendError>;
 
 /// Sends the mails, which waited as of the event `as_of`, and appends the results. Returns the
 /// number of events appended. The results are recorded even if the tables change meanwhile, because
@@ -82,7 +82,7 @@ impl Mailer<'_> {
         &self,
         transport: Option<&dyn MailTransport>,
         mails: &[&OwedMail],
-    ) -> HashMap<PayoutId, Outcome> {
+    ) -> HashMap<PayoutId, Sending> {
         let Some(transport) = transport else {
             return mails
                 .iter()
@@ -157,7 +157,7 @@ impl Mailer<'_> {
 fn record(
     turn: &mut Turn<'_>,
     company: &CompanyRow,
-    attempts: Vec<(&OwedMail, &Outcome)>,
+    attempts: Vec<(&OwedMail, &Sending)>,
 ) -> Result<u64, ConsumeError> {
     if attempts.is_empty() {
         return Ok(0);
@@ -175,7 +175,7 @@ fn append(
     turn: &mut Turn<'_>,
     company: &CompanyRow,
     time: EventTime,
-    attempts: Vec<(&OwedMail, &Outcome)>,
+    attempts: Vec<(&OwedMail, &Sending)>,
 ) -> Result<u64, ConsumeError> {
     let Some((first, _)) = attempts.first() else {
         return Ok(0);
@@ -201,7 +201,7 @@ fn append(
     Ok(events)
 }
 
-fn fact(company: &CompanyRow, mail: &OwedMail, outcome: &Outcome) -> Fact {
+fn fact(company: &CompanyRow, mail: &OwedMail, outcome: &Sending) -> Fact {
     let OwedMail { waiting, email, .. } = mail;
     let (payout_id, user_id, attempt) = (waiting.payout_id, waiting.user_id, waiting.attempts + 1);
     let (name, event): (String, Event) = match outcome {

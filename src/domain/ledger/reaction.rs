@@ -91,7 +91,7 @@ impl Books {
 
     /// The entry by which an assignment charges the task's fee to the new assignee. Nothing is posted.
     pub fn fee(&self, cause: Cause, assigned: &TaskAssigned, price: &Price) -> BalanceChanged {
-        let place = Place {
+        let assignment = Assignment {
             task: assigned.task_id,
             assignment_no: assigned.assignment_no,
         };
@@ -100,13 +100,13 @@ impl Books {
             assigned.assignee_id,
             EntryKind::Fee,
             -price.fee,
-            place,
+            assignment,
         )
     }
 
     /// The entry by which a completion credits the reward. Nothing is posted.
     pub fn reward(&self, cause: Cause, completed: &TaskCompleted, price: &Price) -> BalanceChanged {
-        let place = Place {
+        let assignment = Assignment {
             task: completed.task_id,
             assignment_no: completed.assignment_no,
         };
@@ -115,7 +115,7 @@ impl Books {
             completed.completed_by,
             EntryKind::Reward,
             price.reward,
-            place,
+            assignment,
         )
     }
 
@@ -225,7 +225,7 @@ impl Books {
         user_id: UserId,
         kind: EntryKind,
         amount: Money,
-        place: Place,
+        assignment: Assignment,
     ) -> BalanceChanged {
         let (business_date, late) = self.business_date(cause.time);
         let id = derived_id(self.company.id, "balance.changed", cause.id);
@@ -239,8 +239,8 @@ impl Books {
             late,
             occurred_at: cause.time,
             cause_sequence: Some(cause.sequence),
-            task_id: Some(place.task),
-            assignment_no: Some(place.assignment_no),
+            task_id: Some(assignment.task),
+            assignment_no: Some(assignment.assignment_no),
             payout_id: None,
             corrects: None,
             reason: None,
@@ -268,7 +268,7 @@ impl Books {
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Assignment {
     task: TaskId,
     assignment_no: u32,
 }

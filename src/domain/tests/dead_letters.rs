@@ -17,14 +17,14 @@ fn user(login: &str, role: Role) -> User {
     User::registered(&registered)
 }
 
-fn target(standing: Option<LetterState>) -> Target {
+fn target(state: Option<LetterState>) -> Target {
     Target {
         consumer: Consumer::Accounting,
         sequence: Sequence(42),
         id: EventId::from_uuid(Uuid::from_u128(42)),
         is_of_the_books: false,
         touches: vec![user_id("dima")],
-        standing,
+        state,
     }
 }
 
@@ -80,13 +80,13 @@ fn only_what_is_set_aside_is_skipped_and_only_by_an_admin() {
         set_aside.skip(&anna, "gone").unwrap()[..],
         [Event::EventSkipped(_)]
     ));
-    for standing in [None, Some(LetterState::Retried), Some(LetterState::Skipped)] {
+    for state in [None, Some(LetterState::Retried), Some(LetterState::Skipped)] {
         assert!(
             matches!(
-                target(standing).skip(&anna, "gone"),
+                target(state).skip(&anna, "gone"),
                 Err(Rejection::NotSetAside { .. })
             ),
-            "{standing:?}"
+            "{state:?}"
         );
     }
 }
@@ -111,9 +111,9 @@ fn an_event_of_the_books_is_never_skipped() {
 #[test]
 fn what_is_set_aside_or_skipped_is_retried_once_it_can_be_read() {
     let petr = user("petr", Role::Accountant);
-    for standing in [LetterState::SetAside, LetterState::Skipped] {
+    for state in [LetterState::SetAside, LetterState::Skipped] {
         assert!(matches!(
-            target(Some(standing)).retry(&petr, None, "mended").unwrap()[..],
+            target(Some(state)).retry(&petr, None, "mended").unwrap()[..],
             [Event::EventRetried(_)]
         ));
     }

@@ -257,7 +257,7 @@ impl Replay {
         let is_about =
             |made: &&Resolution| made.consumer == Consumer::Accounting && made.target == at;
         let last = self.decisions.iter().rev().find(is_about);
-        last.is_some_and(|made| made.standing != LetterState::Retried)
+        last.is_some_and(|made| made.state != LetterState::Retried)
     }
 
     /// Whether accounting leaves out the cause at `at`.

@@ -15,13 +15,13 @@ use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 
 /// An operator's decision.
-fn decided(store: &Store, time: &str, standing: LetterState, target: u64) {
+fn decided(store: &Store, time: &str, state: LetterState, target: u64) {
     let target_id = store.recorded()[target as usize - 1].id;
     let (consumer, target_sequence, reason) =
         (Consumer::Accounting, Sequence(target), "a test".to_owned());
     store.happened(
         time,
-        [match standing {
+        [match state {
             LetterState::SetAside => EventSetAside {
                 consumer,
                 target_sequence,
@@ -369,13 +369,13 @@ fn what_waits_and_what_is_skipped_is_owed_to_nobody() {
     let assigned = last_sequence(&store);
     store.happened("2026-11-20T09:30:00Z", [completed(1, "vera")]);
     store.finished("2026-11-20T10:00:00Z", 2, "petr");
-    for standing in [LetterState::SetAside, LetterState::Skipped] {
-        decided(&store, "2026-11-20T10:30:00Z", standing, assigned);
+    for state in [LetterState::SetAside, LetterState::Skipped] {
+        decided(&store, "2026-11-20T10:30:00Z", state, assigned);
         consume(&store).unwrap();
         assert_eq!(
             (known_stop(&store), settled(&store)),
             (None, last_sequence(&store)),
-            "{standing:?}"
+            "{state:?}"
         );
     }
 }
