@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_killed_attempts_left_goes_and_what_others_work_at_stays() {
+    fn leftovers_of_killed_attempts_go_and_those_of_running_ones_stay() {
         let home = tempfile::tempdir().unwrap();
         let beside = |name: &str| {
             let path = home.path().join(name);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_another_account_is_not_swept() {
+    fn leftovers_of_another_account_are_not_swept() {
         let home = tempfile::tempdir().unwrap();
         let (theirs, ours) = (
             home.path().join(".new.restoring-1"),

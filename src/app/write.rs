@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_deactivated_a_moment_ago_writes_nothing() {
+    fn a_user_who_was_deactivated_a_moment_ago_writes_nothing() {
         let (store, dora, log) = behind(|assigned| {
             UserDeactivated {
                 user_id: assigned.assignee_id,

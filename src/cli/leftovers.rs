@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_kept_goes_and_what_is_kept_or_told_stays() {
+    fn leftovers_go_unless_they_are_kept_or_told() {
         let home = tempfile::tempdir().unwrap();
         let [gone, gone_directory, kept, told] =
             ["gone", "directory", "kept", "told"].map(|name| home.path().join(name));

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_repaint_a_terminal_is_escaped_wherever_the_text_is_cut() {
+    fn characters_that_could_repaint_a_terminal_are_escaped_wherever_the_text_is_cut() {
         let text = "Анна 🦜\t\u{9b}31m \u{202e}x \u{1b}[2J \u{7f} \u{e0041}\r\n";
         let wanted = "Анна 🦜\t\\u009b31m \\u202ex \\u001b[2J \\u007f \\udb40\\udc41\\u000d\n";
         for piece in 1..text.len() {

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_hears_of_all_mails_that_are_not_sent() {
+    fn status_tells_of_all_mails_that_are_not_sent() {
         assert_eq!(summary(&Outstanding::default()), None);
         let told = summary(&Outstanding {
             untried: 1,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::consumers::accounting::CloseRequest;
+use crate::consumers::accounting::{CloseRequest, Closes};
 use crate::consumers::notifier::{self, MailRoutes, MailRow, Outgoing, Retried};
 use crate::consumers::{ConsumeError, Consumed, WriterAccess, run};
 use crate::domain::clock::Clock;
@@ -134,6 +134,21 @@ pub(super) struct Store {
     heard: Heard,
 }
 
+/// `anna` closes every finished date.
+pub(super) fn close(
+    around: &Surroundings<'_>,
+    imported: Option<&str>,
+) -> Result<Closes, ConsumeError> {
+    let request = CloseRequest {
+        by: user("anna"),
+        through: None,
+        imported: imported.map(str::to_owned),
+    };
+    run::with_accounting(around, |accounting| {
+        accounting.close(around, &mut WriterAccess::PerBatch, &request)
+    })
+}
+
 impl Store {
     /// UberPopug in UTC, founded on the 20th at eight: anna, an admin, and vera and petr who work.
     pub(super) fn founded() -> Store {
@@ -234,17 +249,8 @@ impl Store {
 
     pub(super) fn close(&self, time: &str, imported: Option<&str>) {
         self.set_clock(time);
-        let around = self.around();
-        let request = CloseRequest {
-            by: user("anna"),
-            through: None,
-            imported: imported.map(str::to_owned),
-        };
-        let closed = run::with_accounting(&around, |a| {
-            a.close(&around, &mut WriterAccess::PerBatch, &request)
-        })
-        .unwrap();
-        assert!(!closed.closed.is_empty());
+        let closes = close(&self.around(), imported).unwrap();
+        assert!(!closes.closed.is_empty());
     }
 
     pub(super) fn around(&self) -> Surroundings<'_> {

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_a_salted_argon2id_hash() {
+    fn passwords_are_stored_as_salted_argon2id_hashes() {
         let (_directory, auth) = store();
         for number in [1, 2] {
             auth.passwords()

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_directory_is_not_held() {
+    fn only_a_directory_is_held() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("file"), "").unwrap();
         assert_eq!(

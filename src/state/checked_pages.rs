@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_sqlite_reads_is_the_same_and_what_it_writes_is_a_mismatch() {
+    fn another_sqlite_reads_the_same_rows_and_its_pages_are_a_mismatch() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         filled(&path).close().unwrap();

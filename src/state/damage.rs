@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_sqlite_writes_begins_as_it_should_and_what_it_did_not_write_does_not() {
+    fn only_files_that_sqlite_wrote_begin_as_they_should() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("state.sqlite");
         let db = rusqlite::Connection::open(&path).unwrap();

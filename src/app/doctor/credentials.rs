@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_not_be_read_needs_no_backup() {
+    fn credentials_that_may_not_be_read_need_no_backup() {
         let fault = |kind: ErrorKind| {
             let error = CredentialError::Io {
                 action: "read",

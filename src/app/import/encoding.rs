@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_character_of_utf_16_is_none_of_utf_8_either() {
+    fn a_lone_surrogate_of_utf_16_is_a_fault() {
         let lone = [
             &utf16("\u{feff}a", u16::to_le_bytes)[..],
             &[0x00, 0xd8],

@@ -276,7 +276,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_another_writer_wrote_is_read_back(rows in prop::collection::vec(prop::collection::vec("[a,;\"\r\n ]{0,6}", 2..4), 1..5)) {
+        fn records_of_another_csv_writer_are_read_back(rows in prop::collection::vec(prop::collection::vec("[a,;\"\r\n ]{0,6}", 2..4), 1..5)) {
             let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
             rows.iter().for_each(|row| writer.write_record(row).expect("written"));
             let text = String::from_utf8(writer.into_inner().expect("flushed")).expect("UTF-8");

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_short_and_cannot_forge() {
+    fn names_are_shown_short_and_cannot_forge() {
         assert_eq!(cut("Uber\u{202e}Popug", 24), "Uber\\u{202e}Popug");
         assert_eq!(cut("Жили-были попуги", 4), "Жили…");
     }

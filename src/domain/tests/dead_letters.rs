@@ -109,7 +109,7 @@ fn an_event_of_the_books_is_never_skipped() {
 }
 
 #[test]
-fn what_is_set_aside_or_skipped_is_retried_once_it_can_be_read() {
+fn an_event_that_is_set_aside_or_skipped_is_retried_once_it_can_be_read() {
     let petr = user("petr", Role::Accountant);
     for state in [LetterState::SetAside, LetterState::Skipped] {
         assert!(matches!(
@@ -140,7 +140,7 @@ fn nobody_sets_aside_or_skips_what_touches_their_own_account() {
 }
 
 #[test]
-fn whoever_is_no_accountant_or_admin_has_no_say() {
+fn only_accountants_and_admins_decide_about_dead_letters() {
     for role in [Role::Manager, Role::Developer, Role::Worker, Role::Service] {
         let actor = user("mara", role);
         assert!(matches!(

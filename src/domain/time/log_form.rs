@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_or_in_another_form_is_not_read() {
+    fn a_text_in_another_form_than_that_of_the_log_is_no_time() {
         for text in [
             "2026-02-29T10:00:00.000000Z",
             "2026-13-01T10:00:00.000000Z",

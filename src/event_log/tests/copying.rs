@@ -155,7 +155,7 @@ fn any_flipped_bit_of_a_copy_is_found_and_its_segment_copied_again() {
 }
 
 #[test]
-fn what_stands_behind_a_finished_segment_of_a_copy_is_cut_and_told() {
+fn bytes_behind_a_finished_segment_of_a_copy_are_cut_and_told() {
     let (_, log) = log_with(8);
     let target = ForgetfulDisk::with_empty_log(512);
     let extent = log.copy_to(&target, None, &|_, _| {}).unwrap().extent;

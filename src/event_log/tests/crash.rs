@@ -120,7 +120,7 @@ fn a_crash_while_recovering_from_a_crash_changes_nothing_about_that() {
 }
 
 #[test]
-fn what_is_acknowledged_after_a_failed_call_survives_a_later_crash() {
+fn a_batch_acknowledged_after_a_failed_call_survives_a_later_crash() {
     for change in 0..changes_of_the_script(64) {
         let disk = ForgetfulDisk::with_empty_log(64);
         disk.fail_at(change, Fault::Fail);
@@ -139,7 +139,7 @@ fn what_is_acknowledged_after_a_failed_call_survives_a_later_crash() {
 }
 
 #[test]
-fn what_one_writer_publishes_late_survives_a_crash_right_after_it() {
+fn a_batch_that_is_published_late_survives_a_crash_right_after_it() {
     for change in 0..changes_of_the_script(64) {
         let disk = ForgetfulDisk::with_empty_log(64);
         disk.fail_at(change, Fault::Fail);

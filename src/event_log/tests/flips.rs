@@ -60,7 +60,7 @@ fn a_flipped_bit_of_a_head_slot_is_found_and_hides_nothing_for_good() {
 }
 
 #[test]
-fn whoever_held_the_lock_is_only_a_message() {
+fn the_name_of_the_lock_holder_is_only_a_message() {
     let (disk, log) = log_of_three_segments();
     let mut head = disk.bytes("head");
     assert!(head.len() > 2 * SLOT_BYTES, "somebody is named");

@@ -97,7 +97,7 @@ fn settling_heals_a_lost_slot_though_nothing_stands_behind_the_head() {
 /// A crash tears a slot or the end of the log, never both. If both are torn, acknowledged events
 /// may be lost, so the end is neither cut nor hidden.
 #[test]
-fn what_is_not_whole_behind_a_lone_slot_is_damage_and_stays() {
+fn an_unfinished_batch_behind_a_lone_slot_is_damage_and_stays() {
     let (disk, _) = log();
     let (head, bytes) = (disk.bytes("head"), disk.bytes(FIRST));
     let slot = newer(&head);

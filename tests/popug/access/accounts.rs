@@ -119,7 +119,7 @@ fn root_makes_no_file_in_the_store_of_another_account_and_its_owner_goes_on() {
 }
 
 #[test]
-fn whoever_gets_at_nothing_is_told_whose_the_store_is() {
+fn a_user_without_access_is_told_who_owns_the_store() {
     if !is_root() {
         return;
     }

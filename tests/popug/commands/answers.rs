@@ -160,7 +160,7 @@ fn the_extension_of_out_tells_the_format_of_a_single_object() {
 }
 
 #[test]
-fn what_was_done_is_a_row_where_a_format_is_asked_for_and_a_line_where_none_is() {
+fn an_answer_is_a_row_in_a_format_and_a_line_without_one() {
     let world = World::new();
     world
         .call("mara", &["task", "add", "one", "-o", "csv"])

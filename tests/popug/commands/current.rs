@@ -118,7 +118,7 @@ fn a_report_is_no_failure_where_nothing_can_be_consumed() {
 }
 
 #[test]
-fn whoever_may_not_see_a_report_consumes_nothing() {
+fn a_user_who_may_not_see_a_report_consumes_nothing() {
     let world = behind();
     let log = world.log_bytes();
     world.refused("dora", &["report", "earnings"], 5, "role_may_not");

@@ -344,7 +344,7 @@ fn nothing_is_sent_and_the_notifier_shows_nothing() {
 }
 
 #[test]
-fn what_appends_no_events_says_what_it_would_do_and_does_it_not() {
+fn a_command_without_events_says_what_it_would_do_and_does_it_not() {
     let world = World::new();
     let passwords = || std::fs::read(world.store().join("auth/passwords.json")).expect("passwords");
     let before = (passwords(), world.rows("ada", &["token", "list"]));
@@ -398,7 +398,7 @@ fn what_appends_no_events_says_what_it_would_do_and_does_it_not() {
 }
 
 #[test]
-fn what_cannot_be_shown_beforehand_refuses_a_dry_run_and_says_why() {
+fn a_command_that_cannot_be_shown_beforehand_refuses_a_dry_run_and_says_why() {
     let world = World::new();
     let before = log_files(&world);
     for (words, why) in [

@@ -431,7 +431,7 @@ fn reports_before_the_first_consume_are_empty_and_say_so() {
 }
 
 #[test]
-fn whoever_is_ready_to_wait_for_ages_is_served_like_anybody() {
+fn a_command_that_would_wait_for_ages_is_served_like_any_other() {
     let world = World::new();
     for wait in ["9999999s", "18446744073709551615m"] {
         world.does("ada", &["consume", "--lock-wait", wait]);

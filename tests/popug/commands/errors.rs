@@ -55,7 +55,7 @@ impl Transcript {
 }
 
 #[test]
-fn what_is_not_there() {
+fn things_that_are_not_there() {
     let world = World::new();
     world.does("ada", &["consume"]);
     let mut transcript = Transcript::new(&world);
@@ -78,7 +78,7 @@ fn what_is_not_there() {
 }
 
 #[test]
-fn what_the_state_forbids() {
+fn commands_that_the_state_forbids() {
     let mut world = World::new();
     world.at("2026-03-02T10:00:00Z");
     let task = world.json("mara", &["task", "add", "Once", "--key", "k"]);
@@ -159,7 +159,7 @@ fn a_payout_cannot_be_corrected() {
 }
 
 #[test]
-fn what_one_may_not() {
+fn commands_that_a_role_may_not_use() {
     let world = World::new();
     let task = world.json("mara", &["task", "add", "Somebody else's"]);
     let mut transcript = Transcript::new(&world);
@@ -216,7 +216,7 @@ fn altered(token: &str) -> String {
 }
 
 #[test]
-fn what_is_not_well_formed() {
+fn texts_that_are_not_well_formed() {
     let world = World::new();
     world.does("mara", &["task", "add", "Once"]);
     world.does("ada", &["consume"]);
@@ -262,7 +262,7 @@ fn what_is_not_well_formed() {
 }
 
 #[test]
-fn what_a_founding_refuses() {
+fn foundings_that_are_refused() {
     let world = World::empty();
     let mut transcript = Transcript::new(&world);
     let with = |option: &str, value: &'static str| -> Vec<&'static str> {
@@ -317,7 +317,7 @@ fn what_a_founding_refuses() {
 }
 
 #[test]
-fn what_is_said_wrongly() {
+fn words_that_are_no_command() {
     let world = World::new();
     world.does("ada", &["consume"]);
     let mut transcript = Transcript::new(&world);

@@ -29,7 +29,7 @@ fn is_sound(world: &World) {
 }
 
 #[test]
-fn whoever_leaves_hands_their_open_tasks_over_in_the_same_batch() {
+fn a_user_who_leaves_hands_their_open_tasks_over_in_the_same_batch() {
     let world = with_tasks();
     let before = open_tasks(&world);
     let leaver = before[0]["assignee"].as_str().expect("a login");

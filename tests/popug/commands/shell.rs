@@ -137,7 +137,7 @@ fn a_key_given_twice_in_one_process_is_one_task() {
 }
 
 #[test]
-fn what_is_no_line_is_refused_by_column_before_anything_is_run() {
+fn a_malformed_line_is_refused_by_column_before_anything_is_run() {
     let world = World::new();
     let before = world.log_bytes();
     for (line, wanted) in [
@@ -208,7 +208,7 @@ fn a_script_that_keeps_going_goes_on_behind_a_line_that_cannot_be_read() {
 }
 
 #[test]
-fn what_reads_stdin_does_not_eat_the_script() {
+fn a_command_that_reads_stdin_does_not_eat_the_script() {
     let world = World::new();
     let register =
         "user register --login x --name X --email x@popug.example --role worker --password-stdin";
@@ -302,7 +302,7 @@ fn help_is_that_of_the_command_line_and_exit_leaves() {
 }
 
 #[test]
-fn what_makes_no_sense_for_a_shell_is_refused() {
+fn options_that_make_no_sense_for_a_shell_are_refused() {
     let world = World::new();
     world.call("ada", &["shell", "--key", "k"]).expect(
         2,

@@ -52,7 +52,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_a_failure() {
+fn an_answer_that_cannot_be_shown_is_a_failure() {
     let world = World::new();
     world.does("mara", &["task", "add", "Something to show"]);
     world.does("ada", &["consume"]);

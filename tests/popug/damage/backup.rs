@@ -195,7 +195,7 @@ fn a_store_is_no_place_for_a_backup() {
 }
 
 #[test]
-fn what_is_not_this_companys_backup_is_not_touched() {
+fn a_directory_that_is_not_this_companys_backup_is_not_touched() {
     let world = busy_world();
     let home = world.home();
     let other = World::founded("UTC", "2026-03-01T08:00:00Z");

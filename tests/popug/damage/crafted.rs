@@ -214,7 +214,7 @@ fn replace(path: &Path, make: &[&str]) {
 }
 
 #[test]
-fn what_is_no_file_of_its_own_is_damage_and_nobody_waits_for_it_or_writes_through_it() {
+fn a_segment_that_is_no_file_of_its_own_is_damage_and_nobody_waits_for_it_or_writes_through_it() {
     let sound = busy_world();
     sound.rows("ada", &["backup", "backup", "--with-secrets"]);
     let victim = "dear popug";

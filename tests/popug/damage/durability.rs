@@ -345,7 +345,7 @@ fn a_day_is_on_the_disk_when_its_commands_end() {
 }
 
 #[test]
-fn what_rescues_is_on_the_disk_when_it_ends() {
+fn a_rescue_is_on_the_disk_when_it_ends() {
     let world = busy_world();
     assert_durable("backup", &world, world.call("cron", &["backup", "copy"]), 1);
     add_tasks(&world, 1, "Later");

@@ -59,7 +59,7 @@ fn forge(world: &World, type_name: &str, members: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
+fn an_event_that_no_program_wrote_is_refused_where_it_stands_and_told_by_verify() {
     let whole = company();
     let forged = [
         (
@@ -194,7 +194,7 @@ const AT_THE_BOUNDS: [Forged; 14] = [
 ];
 
 #[test]
-fn what_is_at_the_bounds_makes_no_command_panic() {
+fn values_at_the_bounds_make_no_command_panic() {
     let whole = company();
     let commands: [&[&str]; 14] = [
         &["repair", "--yes"],
@@ -255,7 +255,7 @@ fn what_is_at_the_bounds_makes_no_command_panic() {
 }
 
 #[test]
-fn what_was_decided_from_a_tampered_index_is_not_written() {
+fn a_decision_from_a_tampered_index_is_not_written() {
     let whole = company();
     for (number, next) in [
         ("number + 1099511627776", "1099511627780"),

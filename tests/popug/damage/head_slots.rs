@@ -155,7 +155,7 @@ fn damage_behind_a_lost_slot_is_not_cut_and_comes_back_from_a_backup() {
 }
 
 #[test]
-fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
+fn another_kind_of_file_is_a_missing_segment_and_nobody_waits_for_it() {
     let world = busy_world();
     back_up(&world, "backup");
     let whole = world.log_bytes();
@@ -207,7 +207,7 @@ fn what_is_no_file_is_a_missing_segment_and_nobody_waits_for_it() {
 
 /// An unknown file in the place of the head is not removed.
 #[test]
-fn whoever_would_write_a_head_where_something_else_stands_is_told_to_move_it() {
+fn a_head_is_not_written_where_something_else_stands() {
     for make in ["mkdir", "mkfifo"] {
         let world = busy_world();
         let whole = world.log_bytes();

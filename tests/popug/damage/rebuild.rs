@@ -242,7 +242,7 @@ fn a_log_in_many_segments_reads_the_same() {
 }
 
 #[test]
-fn what_a_killed_rebuild_left_behind_is_removed_by_the_next_consume() {
+fn the_leftover_of_a_killed_rebuild_is_removed_by_the_next_consume() {
     let world = World::new();
     for (consumer, name) in [
         ("accounting", "accounting.duckdb.new"),

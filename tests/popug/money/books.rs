@@ -137,7 +137,7 @@ fn tasks_agree() {
 }
 
 #[test]
-fn what_belongs_to_a_closed_date_is_booked_late() {
+fn an_entry_of_a_closed_date_is_booked_late() {
     let mut world = World::new();
     world.does("mara", &["task", "add", "In time"]);
     world.does("ada", &["consume"]);

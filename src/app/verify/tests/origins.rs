@@ -83,7 +83,7 @@ fn an_event_by_somebody_else_than_its_batch() {
 }
 
 #[test]
-fn what_only_accounting_does_by_somebody_else() {
+fn events_of_accounting_by_somebody_else_are_found() {
     let mut batches = Store::sound().batches();
     let first = batches
         .iter()

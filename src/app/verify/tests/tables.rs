@@ -195,7 +195,7 @@ fn analytics_that_disagrees_with_accounting_is_found_twice() {
 }
 
 #[test]
-fn what_waits_for_a_decision_is_no_disagreement() {
+fn an_event_that_waits_for_a_decision_is_no_disagreement() {
     let store = Store::sound();
     store.set_an_entry_aside_for_analytics();
     let findings = store.verify(true);
@@ -203,7 +203,7 @@ fn what_waits_for_a_decision_is_no_disagreement() {
 }
 
 #[test]
-fn what_was_released_after_others_went_on_is_owed_and_not_missing() {
+fn an_event_that_was_released_after_others_went_on_is_owed_and_not_missing() {
     let store = Store::sound();
     store.correct_an_entry_while_a_released_charge_is_owed();
     let findings = store.verify(true);

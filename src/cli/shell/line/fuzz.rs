@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_typed_up_to_any_place_can_be_replaced_by_the_same(line in line()) {
+    fn the_text_before_any_place_can_be_replaced_by_the_same(line in line()) {
         for (at, _) in line.char_indices() {
             let before = &line[..at];
             let Some(typed) = typed(before) else { continue };

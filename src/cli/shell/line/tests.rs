@@ -147,7 +147,7 @@ fn quotes_are_written_only_where_they_are_needed() {
 }
 
 #[test]
-fn what_was_typed_is_known_with_its_quotes() {
+fn a_typed_word_is_known_with_its_quotes() {
     let at = |text: &str| typed(text).expect(text);
     let of = |words: &[&str], word: &str, start, quoting| Typed {
         words: words.iter().map(|word| (*word).to_owned()).collect(),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::consumers::accounting::CloseRequest;
+use crate::consumers::fixture::close;
 use crate::domain::clock::Clock;
 use crate::domain::time::EventTime;
 use crate::event_log::Patience;
@@ -48,7 +48,7 @@ impl Clock for Interrupted<'_> {
 }
 
 #[test]
-fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
+fn events_that_come_in_while_a_date_is_being_closed_are_in_its_books() {
     let mut interruptions = 0;
     for at_look in 1.. {
         let store = Store::founded();
@@ -68,16 +68,7 @@ fn what_comes_in_while_a_date_is_being_closed_is_in_its_books() {
             clock: &clock,
             ..store.around()
         };
-        let request = CloseRequest {
-            by: user("anna"),
-            through: None,
-            imported: None,
-        };
-        let closing = || {
-            run::with_accounting(&around, |a| {
-                a.close(&around, &mut WriterAccess::PerBatch, &request)
-            })
-        };
+        let closing = || close(&around, None);
         let closed = closing().unwrap().closed.len() + closing().unwrap().closed.len();
         assert_eq!(closed, 1);
         if clock.looks.get() < at_look {
@@ -153,14 +144,7 @@ fn others_who_append_all_the_time_do_not_delay_a_close() {
         clock: &clock,
         ..store.around()
     };
-    let request = CloseRequest {
-        by: user("anna"),
-        through: None,
-        imported: None,
-    };
-    let closes = run::with_accounting(&around, |a| {
-        a.close(&around, &mut WriterAccess::PerBatch, &request)
-    });
+    let closes = close(&around, None);
     assert_eq!(closes.unwrap().closed.len(), 1);
     assert!(clock.has_happened.get());
 }

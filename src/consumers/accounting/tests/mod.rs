@@ -85,7 +85,7 @@ fn assert_nothing_is_decided_twice(store: &Store) {
 }
 
 #[test]
-fn what_could_not_be_appended_leaves_no_trace_in_the_tables() {
+fn a_failed_append_leaves_no_trace_in_the_tables() {
     const TASKS: u64 = 6_000;
     let store = Store::founded();
     store.happened(

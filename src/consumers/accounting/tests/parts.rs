@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::consumers::accounting::Closes;
+use crate::consumers::fixture;
 use crate::domain::money::Money;
 use crate::store::StoreError;
 
@@ -39,17 +40,7 @@ fn changed_beside(path: &Path, sql: &str) {
 
 fn closed(store: &Store) -> Result<Closes, ConsumeError> {
     store.set_clock("2026-11-21T00:05:00Z");
-    let (around, request) = (
-        store.around(),
-        CloseRequest {
-            by: user("anna"),
-            through: None,
-            imported: None,
-        },
-    );
-    run::with_accounting(&around, |accounting| {
-        accounting.close(&around, &mut WriterAccess::PerBatch, &request)
-    })
+    fixture::close(&store.around(), None)
 }
 
 fn paid(store: &Store) -> Money {

@@ -272,7 +272,7 @@ fn two_notifiers_at_once_send_each_mail_once() {
 }
 
 #[test]
-fn whoever_holds_the_lock_is_named() {
+fn the_holder_of_the_lock_is_named() {
     let store = Store::with_two_payouts();
     let path = store.directory.lock("notifier");
     let _held = ProcessLock::take(&path, "pid 7: consume notifier", Duration::ZERO).unwrap();

@@ -205,7 +205,7 @@ proptest! {
     /// I13: a run that closes each date at once and one that closes all of them weeks later pay the
     /// same.
     #[test]
-    fn what_a_close_pays_does_not_depend_on_when_it_runs(history in steps(punctual())) {
+    fn the_payouts_of_a_close_do_not_depend_on_when_it_runs(history in steps(punctual())) {
         let (mut at_once, mut now) = history.begin();
         let mut sometime = at_once.clone();
         for (number, (minutes, step)) in history.steps.iter().enumerate() {

@@ -31,7 +31,7 @@ fn consumers_that_were_forgotten_for_a_day_are_a_warning() {
 }
 
 #[test]
-fn what_accounting_has_read_and_not_charged_is_told_as_behind() {
+fn an_event_that_accounting_has_read_and_not_charged_is_told_as_behind() {
     let world = consumed();
     let fee = world.rows("ada", &["report", "entries"]).remove(0)["entry_id"]
         .as_str()

@@ -155,7 +155,7 @@ fn where_there_is_no_store_it_is_exit_10() {
 }
 
 #[test]
-fn what_is_open_to_others_or_left_lying_about_is_a_warning() {
+fn a_file_that_is_open_to_others_or_left_lying_about_is_a_warning() {
     let world = consumed();
     let set = |path: &Path, mode| {
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode")

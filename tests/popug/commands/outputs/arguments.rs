@@ -39,7 +39,7 @@ fn an_empty_variable_is_named() {
 }
 
 #[test]
-fn whoever_has_no_directory_for_a_session_is_not_logged_in() {
+fn a_user_without_a_directory_for_a_session_is_not_logged_in() {
     let world = World::new();
     std::fs::write(world.home().join("file"), "x").expect("written");
     std::fs::create_dir(world.home().join("state")).expect("created");

@@ -351,7 +351,7 @@ fn a_close_of_many_dates_stays_in_the_store_that_it_was_begun_in() {
 }
 
 #[test]
-fn what_reads_stays_in_the_store_that_it_was_begun_in() {
+fn a_reading_command_stays_in_the_store_that_it_was_begun_in() {
     let backup = Long {
         words: &["backup", "copy"],
         stdin: "",

@@ -127,7 +127,7 @@ fn missing_cut_swapped_and_doubled_segments_are_found_and_repaired_from_a_backup
 }
 
 #[test]
-fn what_only_the_damaged_log_held_is_never_given_up_silently() {
+fn events_that_only_the_damaged_log_held_are_never_given_up_silently() {
     let world = busy_world();
     back_up(&world, "backup");
     let backed_up = world.log_lines().len();

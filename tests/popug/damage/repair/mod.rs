@@ -219,7 +219,7 @@ fn a_lost_or_spoiled_head_is_written_anew_from_the_segments() {
 
 /// Without a head a bad or missing end of the segments looks like one that was never acknowledged.
 #[test]
-fn what_a_lost_head_does_not_tell_is_taken_from_the_backup() {
+fn the_end_that_a_lost_head_does_not_tell_is_taken_from_the_backup() {
     let spoil: [Spoil<SpoilLog>; 3] = [
         ("a bad end", |log| {
             edit(log.last().expect("a segment"), |bytes| {

@@ -7,7 +7,7 @@ use super::*;
 const TIMEOUT: [&str; 2] = ["timeout", "30"];
 
 #[test]
-fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_for_it() {
+fn another_kind_of_file_in_the_place_of_tables_is_moved_aside_and_nobody_waits_for_it() {
     let whole = World::new();
     whole.does("ada", &["consume"]);
     for make in ["mkdir", "mkfifo"] {
@@ -35,7 +35,7 @@ fn what_stands_in_the_place_of_a_file_of_tables_is_moved_aside_and_nobody_waits_
 }
 
 #[test]
-fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_for_it() {
+fn another_kind_of_file_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_for_it() {
     let whole = World::new();
     whole.does("ada", &["consume"]);
     let of_sqlite = [
@@ -96,7 +96,8 @@ fn what_stands_in_the_place_of_a_companion_of_tables_is_damage_and_nobody_waits_
 }
 
 #[test]
-fn what_stands_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_waits_for_it() {
+fn another_kind_of_file_in_the_place_of_a_lock_or_of_credentials_is_named_and_nobody_waits_for_it()
+{
     let whole = World::new();
     whole.does("ada", &["consume"]);
     for make in ["mkdir", "mkfifo"] {

@@ -4,7 +4,8 @@
 mod released;
 
 use super::*;
-use crate::consumers::accounting::{CloseRequest, Closes};
+use crate::consumers::accounting::Closes;
+use crate::consumers::fixture;
 use crate::consumers::standing::Standing;
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::LetterState;
@@ -80,18 +81,7 @@ fn settled(store: &Store) -> u64 {
 
 fn close(store: &Store, time: &str) -> Closes {
     store.set_clock(time);
-    let (around, request) = (
-        store.around(),
-        CloseRequest {
-            by: user("anna"),
-            through: None,
-            imported: None,
-        },
-    );
-    run::with_accounting(&around, |accounting| {
-        accounting.close(&around, &mut WriterAccess::PerBatch, &request)
-    })
-    .unwrap()
+    fixture::close(&store.around(), None).unwrap()
 }
 
 fn entries(store: &Store) -> String {
@@ -116,7 +106,7 @@ fn assert_rebuilds_alike(store: &Store) {
 }
 
 #[test]
-fn what_is_read_and_not_charged_yet_is_not_settled() {
+fn an_event_that_is_read_and_not_charged_yet_is_not_in_the_books() {
     let store = Store::founded();
     store.finished("2026-11-20T10:00:00Z", 1, "vera");
     consume(&store).unwrap();
@@ -363,7 +353,7 @@ fn the_stop_is_told_and_not_what_waits_before_it() {
 }
 
 #[test]
-fn what_waits_and_what_is_skipped_is_owed_to_nobody() {
+fn waiting_and_skipped_events_are_owed_to_nobody() {
     let store = Store::founded();
     store.happened("2026-11-20T09:00:00Z", handed_over(1, "vera"));
     let assigned = last_sequence(&store);

@@ -44,7 +44,7 @@ fn later_events_of_the_same_task_wait_and_come_in_their_own_place_when_it_is_ret
 }
 
 #[test]
-fn what_is_retried_after_its_date_was_closed_is_late() {
+fn an_event_that_is_retried_after_its_date_was_closed_is_late() {
     let store = Store::founded();
     store.finished("2026-11-20T09:00:00Z", 1, "vera");
     let done = last_sequence(&store);
