@@ -2,7 +2,7 @@
 
 use crate::app::command::known_user;
 use crate::app::{App, AppError};
-use crate::credentials::{AuthDir, Password, Sessions, TokenRecord, TokenText};
+use crate::credentials::{AuthDir, Password, Sessions, TokenId, TokenRecord, TokenText};
 use crate::domain::id::UserId;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
@@ -75,6 +75,31 @@ impl App<'_> {
         };
         caller.require_access_of(user.id)?;
         Ok(user)
+    }
+
+    /// Sets the password of a user and ends their sessions and tokens but `kept`. Returns how many
+    /// were ended. `present` is their present password; the caller may leave it out if they have
+    /// proven it already, or set the password of somebody else.
+    ///
+    /// # Errors
+    /// [`AppError::WrongPassword`]; [`CredentialError`](crate::credentials::CredentialError) of a password that is too short, and others. Nothing is
+    /// set then.
+    pub fn set_password(
+        &self,
+        index: &StateIndex,
+        user: UserId,
+        present: Option<&Password>,
+        new: &Password,
+        kept: Option<TokenId>,
+    ) -> Result<u64, AppError> {
+        let (auth, now) = (self.auth(index)?, self.environment.system_now());
+        if let Some(present) = present
+            && !auth.passwords().verify(user, present, now)?
+        {
+            return Err(AppError::WrongPassword);
+        }
+        auth.passwords().set_password(user, new)?;
+        Ok(auth.tokens().revoke_all(user, kept, now)?)
     }
 
     /// The records of the tokens that the caller may handle.

@@ -16,7 +16,7 @@ use crate::cli::program::Program;
 use crate::cli::prompt;
 use crate::cli::reporter::Reporter;
 use crate::cli::rights;
-use crate::credentials::{CredentialError, Sessions, TokenText, sessions};
+use crate::credentials::{CredentialError, Sessions, TokenId, TokenText, sessions};
 use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
 use crate::event_log::Patience;
@@ -229,6 +229,21 @@ impl<'a> Invocation<'a> {
     /// As [`secret`].
     pub(super) fn token(&self) -> Result<Option<TokenText>, Failure> {
         Ok(secret("POPUG_TOKEN", "POPUG_TOKEN_FILE")?.map(|token| TokenText::new(&token)))
+    }
+
+    /// The id of the token or session that identifies the caller; `None` if a password does.
+    pub(super) fn present_token(&self, store: &OpenStore<'_>) -> Result<Option<TokenId>, Failure> {
+        if self.global.act_as.is_some() {
+            return Ok(None);
+        }
+        let token = match self.token()? {
+            Some(token) => Some(token),
+            None => self.sessions(store.company.id).load()?,
+        };
+        let Some(token) = token else { return Ok(None) };
+        let now = store.app.environment.system_now();
+        let claims = store.app.auth(&store.index)?.tokens().verify(&token, now)?;
+        Ok(Some(claims.token_id))
     }
 
     pub(super) fn sessions(&self, company: CompanyId) -> Sessions {

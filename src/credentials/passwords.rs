@@ -79,6 +79,11 @@ impl<'a> Passwords<'a> {
         Attempts::load(self.auth, &lock)?.succeeded(user)
     }
 
+    /// Whether the user has a password.
+    pub fn has(self, user: UserId) -> Result<bool, CredentialError> {
+        Ok(self.load()?.contains_key(&user))
+    }
+
     /// Whether this is the user's password. For an unknown login, pass an id derived from the
     /// login, so that the answer takes the same time and attempts are limited in the same way.
     ///

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::credentials::auth_dir::AuthDir;
 use crate::credentials::error::CredentialError;
-use crate::credentials::issued::{Registry, TokenKind, TokenRecord};
+use crate::credentials::issued::{Registry, TokenKind, TokenRecord, TokenState};
 use crate::credentials::secret::{SIGNED_HEADER, TOKEN_HEADER, TokenText};
 use crate::credentials::token_id::TokenId;
 use crate::credentials::ttl::Ttl;
@@ -141,6 +141,29 @@ impl<'a> Tokens<'a> {
             ..record
         };
         self.registry().put(&revoked, &lock)?;
+        Ok(revoked)
+    }
+
+    /// Revokes all valid tokens and sessions of the user but `kept`. Returns how many there were.
+    pub fn revoke_all(
+        self,
+        user: UserId,
+        kept: Option<TokenId>,
+        now: EventTime,
+    ) -> Result<u64, CredentialError> {
+        let lock = self.auth.lock()?;
+        let mut revoked = 0;
+        for record in self.registry().all()? {
+            let is_theirs = record.user_id == user && Some(record.token_id) != kept;
+            if is_theirs && record.state(now) == TokenState::Valid {
+                let ended = TokenRecord {
+                    revoked_at: Some(now),
+                    ..record
+                };
+                self.registry().put(&ended, &lock)?;
+                revoked += 1;
+            }
+        }
         Ok(revoked)
     }
 

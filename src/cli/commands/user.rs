@@ -11,6 +11,7 @@ use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::cli::prompt;
 use crate::cli::rows::RowArgs;
+use crate::credentials::Password;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
@@ -77,6 +78,10 @@ pub(crate) struct SetRole {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Your own password is set only with the present one: it is asked for, or read from POPUG_PASSWORD, or proven by --as.\n\
+        A new password ends all sessions and tokens of the user, except for the one with which you set your own."
+)]
 pub(crate) struct SetPassword {
     /// Login or id; by default your own
     user: Option<String>,
@@ -264,27 +269,64 @@ impl SetPassword {
         let user = store
             .app
             .holder(&store.caller, &store.index, self.user.as_deref())?;
-        // POPUG_PASSWORD proves the identity of `--as`, so it cannot be the new password too.
-        let proves = invocation.global.act_as.is_some() && !self.password_stdin;
-        let password = if proves {
-            prompt::ask_new(invocation.global, &user.login)?
+        let read = self
+            .password_stdin
+            .then(|| prompt::new_password(invocation.global, true, &user.login));
+        let read = read.transpose()?;
+        read.as_ref().map(check_length).transpose()?;
+        let is_own = user.id == store.caller.user.id;
+        let present = if is_own {
+            present_password(invocation, store)?
         } else {
-            prompt::new_password(invocation.global, self.password_stdin, &user.login)?
+            None
         };
-        check_length(&password)?;
+        // POPUG_PASSWORD proves who asks, so it cannot be the new password too.
+        let proves = invocation.global.act_as.is_some() || present.is_some();
+        let new = match read {
+            Some(read) => read,
+            None if proves => prompt::ask_new(invocation.global, &user.login)?,
+            None => prompt::new_password(invocation.global, false, &user.login)?,
+        };
+        check_length(&new)?;
         if invocation.only_says(|| format!("the password of {} would be set", user.login)) {
             return Ok(Exit::Done);
         }
-        store
-            .app
-            .auth(&store.index)?
-            .passwords()
-            .set_password(user.id, &password)?;
-        invocation
-            .reporter
-            .note(&format!("the password of {} is set", user.login));
+        let kept = if is_own {
+            invocation.present_token(store)?
+        } else {
+            None
+        };
+        let (app, index) = (&store.app, &store.index);
+        let ended = app.set_password(index, user.id, present.as_ref(), &new, kept)?;
+        let set = format!("the password of {} is set", user.login);
+        match ended {
+            0 => invocation.reporter.note(&set),
+            1 => invocation
+                .reporter
+                .remark(&format!("{set}; 1 session or token was ended")),
+            _ => invocation
+                .reporter
+                .remark(&format!("{set}; {ended} sessions and tokens were ended")),
+        }
         Ok(Exit::Done)
     }
+}
+
+/// The present password of the caller; `None` if they have none, or have proven it with `--as`.
+fn present_password(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+) -> Result<Option<Password>, Failure> {
+    let (global, user) = (invocation.global, &store.caller.user);
+    let auth = store.app.auth(&store.index)?;
+    if global.act_as.is_some() || !auth.passwords().has(user.id)? {
+        return Ok(None);
+    }
+    let question = format!("Present password of {}: ", user.login);
+    let remedy =
+        "it is the present password: put it into POPUG_PASSWORD, or let an admin set a new one";
+    let asked = prompt::password(global, &question);
+    asked.map(Some).map_err(|failure| failure.hint(remedy))
 }
 
 fn table(store: &OpenStore<'_>, users: &[Person]) -> TableBuilder {

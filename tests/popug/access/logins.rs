@@ -109,6 +109,7 @@ fn act_as_counts_like_a_login_and_tokens_and_others_are_not_slowed_down() {
         .expect(0, Has("ada"), Nothing);
     world
         .call("ada", &["user", "set-password", "--password-stdin"])
+        .env("POPUG_PASSWORD", PASSWORD)
         .stdin("another one")
         .expect(0, Any, Any);
     login(&world, "ada", "another one").expect(0, Nothing, Nothing);
@@ -278,6 +279,7 @@ fn a_token_of_the_environment_that_goes_before_the_session_is_told_of() {
     for who in ["mara", "ada"] {
         let set = world
             .call("ada", &["user", "set-password", who, "--password-stdin"])
+            .env("POPUG_PASSWORD", PASSWORD)
             .stdin(PASSWORD);
         set.expect(0, Any, Any);
     }
@@ -368,4 +370,51 @@ fn a_password_is_not_read_from_a_pipe_that_was_not_named_for_it() {
     let mut child = world.anonymous(&["login", "ada", "--no-input"]).spawn();
     drop(child.stdout.take());
     assert_eq!(child.wait().code(), Some(2));
+}
+
+#[test]
+fn ones_own_password_is_set_only_with_the_present_one() {
+    let world = World::new();
+    let set = || {
+        let words = ["user", "set-password", "--password-stdin", "-o", "json"];
+        world.call("ada", &words).stdin("another one")
+    };
+    let refused =
+        |call: Call<'_>, exit: i32| last_error(&call.expect(exit, Nothing, Any))["code"].clone();
+    assert_eq!(refused(set(), 2), "usage");
+    assert_eq!(
+        refused(set().env("POPUG_PASSWORD", "wrong guess"), 5),
+        "wrong_password"
+    );
+    login(&world, "ada", PASSWORD).expect(0, Nothing, Nothing);
+    set()
+        .env("POPUG_PASSWORD", PASSWORD)
+        .expect(0, Nothing, Any);
+    login(&world, "ada", "another one").expect(0, Nothing, Nothing);
+}
+
+#[test]
+fn a_new_password_ends_the_sessions_and_tokens_of_the_user_but_the_one_in_use() {
+    let world = World::new();
+    let set = |who: &str| {
+        let words = ["user", "set-password", who, "--password-stdin", "-v"];
+        let call = world.call("ada", &words).env("POPUG_PASSWORD", PASSWORD);
+        call.stdin(PASSWORD)
+    };
+    set("mara").expect(0, Nothing, Has("1 session or token was ended"));
+    let told = world.call("mara", &["whoami"]).expect(5, Nothing, Any);
+    assert!(told.stderr.contains("was revoked"), "{}", told.stderr);
+    login(&world, "mara", PASSWORD).expect(0, Nothing, Nothing);
+    world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
+    login(&world, "ada", PASSWORD).expect(0, Nothing, Nothing);
+    set("ada").expect(0, Nothing, Has("1 session or token was ended"));
+    world
+        .anonymous(&["whoami"])
+        .expect(5, Nothing, Has("was revoked"));
+    world
+        .call("ada", &["whoami"])
+        .expect(0, Has("ada"), Nothing);
+    world
+        .call("dan", &["whoami"])
+        .expect(0, Has("dan"), Nothing);
 }

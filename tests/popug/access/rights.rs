@@ -2,7 +2,7 @@
 //! changes nothing.
 
 use crate::helpers::harness::Text::{Any, Nothing};
-use crate::helpers::harness::{PEOPLE, REPORTS, World, last_error};
+use crate::helpers::harness::{PASSWORD, PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
 const TABLE: [(&str, &[&str]); 48] = [
@@ -142,6 +142,7 @@ fn passwords_tokens_and_mails_of_others_are_not_ones_own_business() {
         let own = ["user", "set-password", "--password-stdin"];
         world
             .call(login, &own)
+            .env("POPUG_PASSWORD", PASSWORD)
             .stdin("long enough for all")
             .expect(0, Nothing, Nothing);
         world

@@ -72,7 +72,7 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
     heard.run(
         &["user", "set-password", "--password-stdin"],
         0,
-        &by_token,
+        &[("POPUG_TOKEN", token), ("POPUG_PASSWORD", FIRST)],
         SECOND,
     );
     let register = [
@@ -98,7 +98,7 @@ fn no_secret_is_said_or_written_but_the_token_that_was_asked_for_and_the_session
     heard.run(
         &["user", "set-password", "--password-stdin"],
         6,
-        &by_token,
+        &[("POPUG_TOKEN", token), ("POPUG_PASSWORD", SECOND)],
         &FIRST.repeat(99),
     );
     for (words, exit) in [
