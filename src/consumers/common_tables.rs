@@ -40,8 +40,12 @@ pub struct CommonTables {
 
 impl CommonTables {
     /// The contents of the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the days of the users differ from the checkpoint.
     pub fn load(database: &Database) -> Result<CommonTables, StoreError> {
         let connection = database.connection();
+        let days = load_days(database)?;
         let read = || -> Result<Option<(CompanyFounded, EventTime)>, duckdb::Error> {
             let mut statement = connection.prepare(
                 "SELECT company_id::VARCHAR, name, time_zone, currency, fee_min, fee_max, reward_min, reward_max,
@@ -57,7 +61,7 @@ impl CommonTables {
                 path: database.path().to_owned(),
                 reason: error.to_string(),
             })?;
-        let books = load_books(connection, company).map_err(database.failed("read"))?;
+        let books = load_books(connection, company, days).map_err(database.failed("read"))?;
         let users = load_users(connection).map_err(database.failed("read"))?;
         Ok(CommonTables {
             books: Some(books),
@@ -233,26 +237,62 @@ pub fn last_closed_date(connection: &Connection) -> Result<Option<BusinessDate>,
     Ok(days.map(BusinessDate::from_epoch_days))
 }
 
-fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb::Error> {
-    let closed_through = last_closed_date(connection)?;
-    let mut balances = connection.prepare(
-        "SELECT user_id::VARCHAR, sum(rewards - fees + corrections - payout)::BIGINT,
+/// The days of one user, summed up.
+pub(super) struct UserDays {
+    user: UserId,
+    balance: UserBalance,
+    /// The entries of all days.
+    tally: Tally,
+}
+
+/// Sums up the days of each user, and compares the sum of all with the checkpoint.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if they differ.
+pub(super) fn load_days(database: &Database) -> Result<Vec<UserDays>, StoreError> {
+    let sql = "SELECT user_id::VARCHAR, sum(rewards - fees + corrections - payout)::BIGINT,
              coalesce(sum(rewards - fees + corrections - payout)
-                 FILTER (business_date <= (SELECT max(business_date) FROM closes)), 0)::BIGINT
-         FROM user_days GROUP BY user_id",
-    )?;
-    let balances = balances
-        .query_map([], |row| {
+                 FILTER (business_date <= (SELECT max(business_date) FROM closes)), 0)::BIGINT,
+             sum(entries)::UBIGINT, (sum(digest) % 18446744073709551616)::UBIGINT
+         FROM user_days GROUP BY user_id";
+    let read = || -> Result<Vec<UserDays>, duckdb::Error> {
+        let mut statement = database.connection().prepare(sql)?;
+        let of_user = |row: &duckdb::Row<'_>| {
             let balance = UserBalance {
                 balance: money(row, 1)?,
                 carried: money(row, 2)?,
             };
-            Ok((user_id(row, 0)?, balance))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
+            Ok(UserDays {
+                user: user_id(row, 0)?,
+                balance,
+                tally: Tally {
+                    entries: row.get(3)?,
+                    amount_minor: balance.balance.minor(),
+                    digest: row.get(4)?,
+                },
+            })
+        };
+        statement.query_map([], of_user)?.collect()
+    };
+    let days = read().map_err(|error| database.failed_sum(error))?;
+    let mut held = Tally::default();
+    days.iter().for_each(|of_user| held.join(&of_user.tally));
+    database.check_tally("user_days", held)?;
+    Ok(days)
+}
+
+fn load_books(
+    connection: &Connection,
+    company: Company,
+    days: Vec<UserDays>,
+) -> Result<Books, duckdb::Error> {
+    let closed_through = last_closed_date(connection)?;
+    let balances = days
+        .into_iter()
+        .map(|of_user| (of_user.user, of_user.balance));
     let mut days = connection.prepare(
         "SELECT date_diff('day', DATE '1970-01-01', business_date)::INTEGER, user_id::VARCHAR,
-             fees, rewards, corrections, payout, entries, late_entries
+             fees, rewards, corrections, payout, entries, late_entries, digest
          FROM user_days WHERE business_date > coalesce((SELECT max(business_date) FROM closes), DATE '0001-01-01')",
     )?;
     let days = days
@@ -264,6 +304,7 @@ fn load_books(connection: &Connection, company: Company) -> Result<Books, duckdb
                 payout: money(row, 5)?,
                 entries: row.get(6)?,
                 late_entries: row.get(7)?,
+                digest: row.get(8)?,
             };
             Ok((
                 BusinessDate::from_epoch_days(row.get(0)?),
@@ -376,6 +417,7 @@ fn day_row(date: BusinessDate, user: UserId, day: &UserDay) -> UserDayRow<'stati
         payout: day.payout,
         entries: day.entries,
         late_entries: day.late_entries,
+        digest: day.digest,
     }
 }
 

@@ -4,43 +4,18 @@
 //! that was put together from parts of two others, or changed by another program, contradicts
 //! itself here before anybody is paid from it.
 
+use crate::consumers::common_tables::{CommonTables, load_days};
 use crate::domain::ledger::tally::Tally;
 use crate::store::{Database, StoreError, Tables};
 
-/// The checks at each opening for work.
+/// Opens the contents for work: the entries, if the file has them, are compared with the checkpoint
+/// in constant time, the days of all users while they are loaded.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if the rows differ from the checkpoint.
-pub fn check_opened(database: &Database, tables: Tables) -> Result<(), StoreError> {
-    check_days(database)?;
-    match tables {
-        Tables::Accounting => check_entries(database),
-        Tables::Analytics => Ok(()),
-    }
-}
-
-/// Compares the days of all users, from which the books are loaded, with the checkpoint.
-///
-/// # Errors
-/// [`StoreError::Damaged`] if they differ.
-fn check_days(database: &Database) -> Result<(), StoreError> {
-    let sql = "SELECT coalesce(sum(entries), 0)::UBIGINT,
-        coalesce(sum(rewards - fees + corrections - payout), 0)::BIGINT FROM user_days";
-    let held = database
-        .connection()
-        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (entries, amount_minor) = held.map_err(|error| unreadable(database, error))?;
-    let wanted = database.tally()?;
-    same(
-        database,
-        "user_days",
-        Tally {
-            entries,
-            amount_minor,
-            digest: wanted.digest,
-        },
-        wanted,
-    )
+pub fn load_checked(database: &Database, tables: Tables) -> Result<CommonTables, StoreError> {
+    check_entries(database, tables)?;
+    CommonTables::load(database)
 }
 
 /// Compares the number of entries and the digest of the last one with the checkpoint, in constant
@@ -48,7 +23,10 @@ fn check_days(database: &Database) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
-fn check_entries(database: &Database) -> Result<(), StoreError> {
+fn check_entries(database: &Database, tables: Tables) -> Result<(), StoreError> {
+    if tables != Tables::Accounting {
+        return Ok(());
+    }
     // Entries are only appended, so the last one is the row with the highest number.
     let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
         coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
@@ -56,45 +34,12 @@ fn check_entries(database: &Database) -> Result<(), StoreError> {
         .connection()
         .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
     let (entries, digest) = held.map_err(database.failed("read"))?;
-    let wanted = database.tally()?;
-    same(
-        database,
-        "entries",
-        Tally {
-            entries,
-            digest,
-            ..wanted
-        },
-        wanted,
-    )
-}
-
-/// If a sum fits no amount, this program did not write the rows.
-fn unreadable(database: &Database, error: duckdb::Error) -> StoreError {
-    let text = error.to_string();
-    if ["Conversion Error", "Out of Range Error"]
-        .iter()
-        .any(|words| text.contains(words))
-    {
-        return database.damaged("its amounts add up to more than an amount can be");
-    }
-    database.failed("read")(error)
-}
-
-fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<(), StoreError> {
-    if held == wanted {
-        return Ok(());
-    }
-    Err(database.damaged(format!(
-        "its checkpoint says {} entries with the sum {} and the digest {:016x}, \
-         the table {table} holds {} with the sum {} and the digest {:016x}",
-        wanted.entries,
-        wanted.amount_minor,
-        wanted.digest,
-        held.entries,
-        held.amount_minor,
-        held.digest
-    )))
+    let held = Tally {
+        entries,
+        digest,
+        ..database.tally()?
+    };
+    database.check_tally("entries", held)
 }
 
 /// Checks the consistency of the money within the tables of one file.
@@ -102,7 +47,8 @@ fn same(database: &Database, table: &str, held: Tally, wanted: Tally) -> Result<
 /// # Errors
 /// [`StoreError::Damaged`] with the first contradiction.
 pub fn check_money(database: &Database, tables: Tables) -> Result<(), StoreError> {
-    check_opened(database, tables)?;
+    check_entries(database, tables)?;
+    load_days(database)?;
     let checks = match tables {
         Tables::Accounting => ACCOUNTING_CHECKS,
         Tables::Analytics => ANALYTICS_CHECKS,
@@ -112,7 +58,7 @@ pub fn check_money(database: &Database, tables: Tables) -> Result<(), StoreError
         let found = database
             .connection()
             .query_row(&sql, [], |row| row.get::<_, u64>(0));
-        let found = found.map_err(|error| unreadable(database, error))?;
+        let found = found.map_err(|error| database.failed_sum(error))?;
         if found > 0 {
             return Err(database.damaged(format!("{contradiction} ({found} times)")));
         }

@@ -47,13 +47,15 @@ pub fn while_stopped<T, E: From<ConsumeError>>(
     };
     let run = || {
         let file = TableFile::open(around, tables)?;
-        let (lock, came) = file.run(|database, withheld| match tables {
-            Tables::Accounting => Accounting::resume(database, withheld)?.advance(
+        let (lock, came) = file.run(|database, common, withheld| match tables {
+            Tables::Accounting => Accounting::resume(database, common, withheld)?.advance(
                 around,
                 &mut WriterAccess::PerBatch,
                 None,
             ),
-            Tables::Analytics => Analytics::resume(database, withheld)?.catch_up(around, None),
+            Tables::Analytics => {
+                Analytics::resume(database, common, withheld)?.catch_up(around, None)
+            }
         });
         match came {
             Err(error) if error.is_overtaken() => Err(error),

@@ -51,10 +51,14 @@ pub struct Projection<'d, T> {
 }
 
 impl<'d, T: OwnTables> Projection<'d, T> {
-    /// Continues from the checkpoint in the file.
-    pub fn resume(database: &'d Database, withheld: Withheld) -> Result<Self, ConsumeError> {
+    /// Continues from the checkpoint in the file, from which `common` was loaded.
+    pub fn resume(
+        database: &'d Database,
+        common: CommonTables,
+        withheld: Withheld,
+    ) -> Result<Self, ConsumeError> {
         Ok(Projection {
-            common: CommonTables::load(database)?,
+            common,
             own: T::load(database)?,
             position: database.checkpoint()?,
             withheld: Arc::new(withheld),

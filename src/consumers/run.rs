@@ -79,8 +79,10 @@ pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
 ) -> Result<T, ConsumeError> {
-    let (_lock, done) = TableFile::open(around, Tables::Accounting)?
-        .run(|database, withheld| work(&mut Accounting::resume(database, withheld)?));
+    let (_lock, done) =
+        TableFile::open(around, Tables::Accounting)?.run(|database, common, withheld| {
+            work(&mut Accounting::resume(database, common, withheld)?)
+        });
     done
 }
 
@@ -107,11 +109,12 @@ pub fn consume_analytics(around: &Surroundings<'_>) -> Result<Consumed, ConsumeE
 
 fn analytics_slice(around: &Surroundings<'_>) -> Result<(Sequence, Sequence, bool), ConsumeError> {
     let deadline = (!around.log.is_draft()).then(|| Instant::now() + SLICE);
-    let (_lock, done) = TableFile::open(around, Tables::Analytics)?.run(|database, withheld| {
-        let mut analytics = Analytics::resume(database, withheld)?;
-        let from = analytics.position().sequence;
-        let at_head = analytics.catch_up(around, deadline)?;
-        Ok((from, analytics.position().sequence, at_head))
-    });
+    let (_lock, done) =
+        TableFile::open(around, Tables::Analytics)?.run(|database, common, withheld| {
+            let mut analytics = Analytics::resume(database, common, withheld)?;
+            let from = analytics.position().sequence;
+            let at_head = analytics.catch_up(around, deadline)?;
+            Ok((from, analytics.position().sequence, at_head))
+        });
     done
 }

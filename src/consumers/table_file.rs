@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::consumers::accounting::AccountingTables;
 use crate::consumers::analytics::SettledTable;
+use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::check_on_chain;
 use crate::consumers::process_lock::ProcessLock;
 use crate::consumers::projection::{OwnTables, Projection};
@@ -28,6 +29,7 @@ use crate::turn::{Surroundings, report_recovery};
 /// other process of the consumer works and no decision about dead letters is made.
 pub struct TableFile {
     database: Database,
+    common: CommonTables,
     withheld: Withheld,
     lock: ProcessLock,
 }
@@ -52,13 +54,14 @@ impl TableFile {
             discard_write_ahead(around, &path)?;
             let database = open_or_move_aside(around, tables, &path)?;
             if database.is_current()? {
-                if let Err(StoreError::Damaged { reason, .. }) =
-                    contents::check_opened(&database, tables)
-                {
-                    drop(database);
-                    replace_damaged(around, &path, &reason)?;
-                    continue;
-                }
+                let common = match contents::load_checked(&database, tables) {
+                    Err(StoreError::Damaged { reason, .. }) => {
+                        drop(database);
+                        replace_damaged(around, &path, &reason)?;
+                        continue;
+                    }
+                    loaded => loaded?,
+                };
                 let checkpoint = database.checkpoint()?;
                 check_on_chain(around, consumer_of(tables), &checkpoint)?;
                 let withheld = Withheld::load(around, consumer_of(tables))?;
@@ -68,6 +71,7 @@ impl TableFile {
                     }
                     return Ok(TableFile {
                         database,
+                        common,
                         withheld,
                         lock,
                     });
@@ -82,15 +86,16 @@ impl TableFile {
     /// the next opening rebuilds it. Returns the lock and the result of the work.
     pub fn run<T>(
         self,
-        work: impl FnOnce(&Database, Withheld) -> Result<T, ConsumeError>,
+        work: impl FnOnce(&Database, CommonTables, Withheld) -> Result<T, ConsumeError>,
     ) -> (ProcessLock, Result<T, ConsumeError>) {
         let TableFile {
             database,
+            common,
             withheld,
             lock,
         } = self;
         let path = database.path().to_owned();
-        let done = work(&database, withheld);
+        let done = work(&database, common, withheld);
         drop(database);
         let done = done.map_err(|error| match error {
             error if is_damage_of(&path, &error) => moved_aside(error),
@@ -256,7 +261,8 @@ fn fill<T: OwnTables>(
     withheld: Withheld,
     last: Sequence,
 ) -> Result<(), ConsumeError> {
-    let mut projection = Projection::<T>::resume(database, withheld)?;
+    let common = CommonTables::load(database)?;
+    let mut projection = Projection::<T>::resume(database, common, withheld)?;
     projection.follow(around, Some(last), None)?;
     projection.commit()
 }

@@ -47,7 +47,8 @@ CREATE TABLE user_changes (
 );
 
 -- Every user's entries of every date, in minor units. fees, rewards and payout are positive sums,
--- corrections signed from the popug's side; balance = rewards - fees + corrections - payout.
+-- corrections signed from the popug's side; balance = rewards - fees + corrections - payout. digest is that of the
+-- entries of the row.
 CREATE TABLE user_days (
     business_date DATE NOT NULL,
     user_id UUID NOT NULL,
@@ -56,7 +57,8 @@ CREATE TABLE user_days (
     corrections BIGINT NOT NULL,
     payout BIGINT NOT NULL,
     entries UBIGINT NOT NULL,
-    late_entries UBIGINT NOT NULL
+    late_entries UBIGINT NOT NULL,
+    digest UBIGINT NOT NULL
 );
 
 CREATE TABLE payouts (

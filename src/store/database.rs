@@ -43,8 +43,8 @@ impl Tables {
     /// Raised whenever the meaning of the tables changes; a file of another version is rebuilt.
     pub const fn code_version(self) -> i32 {
         match self {
-            Tables::Accounting => 4,
-            Tables::Analytics => 2,
+            Tables::Accounting => 5,
+            Tables::Analytics => 3,
         }
     }
 
@@ -349,6 +349,40 @@ impl Database {
                 },
             )
             .map_err(self.failed("read"))
+    }
+
+    /// Compares what a table holds of the entries with the checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if they differ.
+    pub fn check_tally(&self, table: &str, held: Tally) -> Result<(), StoreError> {
+        let wanted = self.tally()?;
+        if held == wanted {
+            return Ok(());
+        }
+        Err(self.damaged(format!(
+            "its checkpoint says {} entries with the sum {} and the digest {:016x}, \
+             the table {table} holds {} with the sum {} and the digest {:016x}",
+            wanted.entries,
+            wanted.amount_minor,
+            wanted.digest,
+            held.entries,
+            held.amount_minor,
+            held.digest
+        )))
+    }
+
+    /// Converts an error of adding amounts up. If a sum fits no amount, this program did not write
+    /// the rows.
+    pub fn failed_sum(&self, error: duckdb::Error) -> StoreError {
+        let text = error.to_string();
+        if ["Conversion Error", "Out of Range Error"]
+            .iter()
+            .any(|words| text.contains(words))
+        {
+            return self.damaged("its amounts add up to more than an amount can be");
+        }
+        self.failed("read")(error)
     }
 
     /// The error of a file with wrong contents.

@@ -18,7 +18,7 @@ table! { UserChangeRows of UserChangeRow into "user_changes" {
 
 table! { UserDayRows of UserDayRow into "user_days" {
     business_date: Dates, user_id: Ids, fees: Amounts, rewards: Amounts, corrections: Amounts, payout: Amounts,
-    entries: Counts, late_entries: Counts,
+    entries: Counts, late_entries: Counts, digest: Counts,
 } }
 
 table! { PayoutRows of PayoutRow into "payouts" {

@@ -10,6 +10,7 @@ use crate::app::verify::scratch::Scratch;
 use crate::consumers::ConsumeError;
 use crate::consumers::accounting::AccountingTables;
 use crate::consumers::analytics::SettledTable;
+use crate::consumers::common_tables::CommonTables;
 use crate::consumers::feed::Chunk;
 use crate::consumers::notifier::MailTables;
 use crate::consumers::projection::{OwnTables, Projection};
@@ -223,8 +224,9 @@ impl DuckDbRebuild {
     ) -> Result<(), ConsumeError> {
         let until = self.follower.until;
         let database = Database::open(&self.path, self.tables, lock_wait)?;
+        let common = CommonTables::load(&database)?;
         let withheld = self.follower.withheld.clone();
-        let mut projection = Projection::<T>::resume(&database, withheld)?;
+        let mut projection = Projection::<T>::resume(&database, common, withheld)?;
         for chunk in chunks {
             self.follower
                 .follow(log, &chunk, |recorded| projection.project(recorded))?;

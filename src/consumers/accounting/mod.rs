@@ -21,6 +21,7 @@ pub use close::{CloseRequest, Closed, Closes};
 pub use owed::{first_owed, has_entries_behind, is_nothing_owed, stop};
 pub use tables::AccountingTables;
 
+use crate::consumers::common_tables::CommonTables;
 use crate::consumers::projection::Projection;
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, WriterAccess};
@@ -70,10 +71,11 @@ impl Proposal {
 impl<'d> Accounting<'d> {
     pub fn resume(
         database: &'d Database,
+        common: CommonTables,
         withheld: Withheld,
     ) -> Result<Accounting<'d>, ConsumeError> {
         Ok(Accounting {
-            projection: Projection::resume(database, withheld)?,
+            projection: Projection::resume(database, common, withheld)?,
             accounts: TaskAccounts::default(),
             appended: 0,
         })

@@ -9,6 +9,7 @@ use crate::domain::company::Company;
 use crate::domain::event::{BalanceChanged, DayClosed};
 use crate::domain::id::UserId;
 use crate::domain::ledger::entry::EntryKind;
+use crate::domain::ledger::tally::fingerprint;
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
 
@@ -25,6 +26,8 @@ pub struct UserDay {
     pub payout: Money,
     pub entries: u64,
     pub late_entries: u64,
+    /// The sum of the fingerprints of the entries, modulo 2^64.
+    pub digest: u64,
 }
 
 impl UserDay {
@@ -37,6 +40,7 @@ impl UserDay {
         }
         self.entries += 1;
         self.late_entries += u64::from(entry.late);
+        self.digest = self.digest.wrapping_add(fingerprint(entry));
     }
 
     /// Fees, rewards and corrections together, signed from the user's side.

@@ -35,7 +35,7 @@ impl Tally {
 
 /// The first eight bytes of SHA-256 over the ids of the entry and of its user, the amount and the
 /// business date.
-fn fingerprint(entry: &BalanceChanged) -> u64 {
+pub fn fingerprint(entry: &BalanceChanged) -> u64 {
     let sum = Sha256::new()
         .chain_update(entry.entry_id.bytes())
         .chain_update(entry.user_id.bytes())

@@ -128,7 +128,8 @@ fn user_days(h: &History) -> Vec<Row> {
             d.corrections.minor(),
             d.payout.minor(),
             d.entries,
-            d.late_entries
+            d.late_entries,
+            d.digest
         ]
     };
     days.iter().map(minor).collect()

@@ -48,7 +48,7 @@ fn world_of(tasks: u64) -> World {
                 id, NULL, NULL, 0 FROM made WHERE i % 10 = 0;
         INSERT INTO payouts SELECT sequence + 6, id, id, user_id, 1500, date, 0, 1500, moment FROM made WHERE i % 10 = 0;
         INSERT INTO user_days
-            SELECT date, user_id, sum(cost), sum(3000), 0, coalesce(sum(1500) FILTER (i % 10 = 0), 0), count(*), 0
+            SELECT date, user_id, sum(cost), sum(3000), 0, coalesce(sum(1500) FILTER (i % 10 = 0), 0), count(*), 0, 0
             FROM made GROUP BY date, user_id;
         CHECKPOINT"
     );

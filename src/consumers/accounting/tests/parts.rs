@@ -110,6 +110,9 @@ fn tables_that_contradict_their_checkpoint_are_made_anew_before_anybody_is_paid(
         REWARDED_AGAIN,
         "INSERT INTO entries FROM entries WHERE kind = 'reward'",
         "UPDATE user_days SET rewards = rewards * 2",
+        "INSERT INTO user_days FROM user_days",
+        "DELETE FROM user_days",
+        "UPDATE user_days SET digest = digest + 1",
         "DELETE FROM entries WHERE kind = 'reward'",
         "UPDATE entries SET digest = digest + 1",
         "UPDATE checkpoint SET digest = digest + 1",
@@ -127,6 +130,35 @@ fn tables_that_contradict_their_checkpoint_are_made_anew_before_anybody_is_paid(
                 .any(|warning| warning.contains("was damaged")),
             "{change}"
         );
+    }
+}
+
+#[test]
+fn days_of_analytics_that_contradict_their_checkpoint_are_made_anew() {
+    for change in [
+        "INSERT INTO user_days FROM user_days",
+        "DELETE FROM user_days WHERE user_id = (SELECT min(user_id) FROM user_days)",
+        "UPDATE user_days SET rewards = rewards + 1",
+        "UPDATE user_days SET digest = digest + 1",
+        "UPDATE checkpoint SET digest = digest + 1",
+    ] {
+        let store = half_consumed().0;
+        run::consume_analytics(&store.around()).unwrap();
+        let path = store.directory.database(Tables::Analytics);
+        let rows = || {
+            let database = duckdb::Connection::open(&path).unwrap();
+            let sql = "SELECT string_agg(d::VARCHAR, ' ' ORDER BY d::VARCHAR) FROM user_days d";
+            let rows = database.query_row(sql, [], |row| row.get::<_, String>(0));
+            rows.unwrap()
+        };
+        let before = rows();
+        let changed = duckdb::Connection::open(&path).unwrap();
+        changed.execute_batch(change).unwrap();
+        drop(changed);
+        run::consume_analytics(&store.around()).unwrap();
+        assert_eq!(rows(), before, "{change}");
+        let is_told = |warning: &String| warning.contains("was damaged");
+        assert!(store.warnings().iter().any(is_told), "{change}");
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::event::{DayClosed, PayoutMade};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::books::{Books, UserBalance, UserDay};
 use crate::domain::ledger::entry::EntryKind;
+use crate::domain::ledger::tally::fingerprint;
 use crate::domain::money::Money;
 use crate::domain::tests::ledger::bookkeeper::{Bookkeeper, bookkeeper};
 use crate::domain::tests::ledger::corrections::accountant;
@@ -170,6 +171,7 @@ fn aggregated(keeper: &Bookkeeper) -> BTreeMap<(BusinessDate, UserId), UserDay> 
         }
         day.entries += 1;
         day.late_entries += u64::from(entry.late);
+        day.digest = day.digest.wrapping_add(fingerprint(entry));
     }
     days
 }
