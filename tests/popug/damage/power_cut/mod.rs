@@ -25,6 +25,7 @@ use crate::helpers::settings;
 use crate::helpers::sources::read;
 use crate::model::books::Books;
 use disk::{Change, Left, Recording, Survival};
+use states::State;
 
 /// Runs the call to its end and adds its changes to the recording.
 fn record(recording: &mut Recording, world: &World, call: Call<'_>) {
@@ -107,6 +108,18 @@ fn cut(recording: &Recording, done: usize, survival: Survival, rng: &mut impl Rn
     recording.cut(done, |at| survival.draws(&recording.changes[at], rng))
 }
 
+fn left_in(recording: &Recording, state: &State) -> Left {
+    recording.cut(state.done, |at| !state.lost.contains(&at))
+}
+
+/// So many of the states, evenly spread, or all if there are not more.
+fn picked(states: &[State], count: u64) -> Vec<&State> {
+    let (all, count) = (states.len() as u64, count.min(states.len() as u64));
+    eprintln!("{count} of {all} listed states are tried");
+    let place = |n: u64| usize::try_from(n * all / count).expect("an index");
+    (0..count).map(|n| &states[place(n)]).collect()
+}
+
 fn cuts(usual: u64) -> u64 {
     settings::number("POPUG_POWER_CUTS").unwrap_or(usual)
 }
@@ -180,24 +193,14 @@ fn in_every_listed_state_after_a_power_cut_the_day_is_closed_as_the_entries_say(
     let desk = tempfile::tempdir().expect("a directory");
     let days = days(desk.path(), 12);
     let states = states::states(&days.recording);
-    let tried = cuts(25).min(states.len() as u64);
-    eprintln!(
-        "{} commands, {} changes, {} states, {tried} of them are tried",
-        days.play.steps.len(),
-        days.recording.changes.len(),
-        states.len()
-    );
-    for n in 0..tried {
-        let state = &states[(n * states.len() as u64 / tried) as usize];
+    let tried = picked(&states, cuts(25));
+    for (n, state) in (0..).zip(tried) {
         let world = World::new();
         let _told = Seeded {
             seed: n,
             world: &world,
         };
-        let left = days
-            .recording
-            .cut(state.done, |at| !state.lost.contains(&at));
-        left.put(&world.store());
+        left_in(&days.recording, state).put(&world.store());
         let ended = days.recording.ended(state.done);
         eprintln!(
             "state {n}: {} changes, {ended} commands, without {:?}",
@@ -284,16 +287,22 @@ fn after_a_power_cut_passwords_and_tokens_are_the_old_or_the_new_ones() {
         recording
     };
     let recording = set(&world.copied(), PASSWORD);
-    for seed in 0..cuts(30) {
+    let states = states::states(&recording);
+    let listed = picked(&states, cuts(20)).into_iter();
+    let listed = listed.map(|state| (state.done, left_in(&recording, state)));
+    let drawn = (0..cuts(10)).map(|seed| {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let world = world.copied();
-        let _told = Seeded {
-            seed,
-            world: &world,
-        };
         let done = moment(&recording, recording.changes_of(0), &mut rng);
         let survival = survival(&mut rng);
-        cut(&recording, done, survival, &mut rng).put(&world.store());
+        (done, cut(&recording, done, survival, &mut rng))
+    });
+    for (n, (done, left)) in (0..).zip(listed.chain(drawn)) {
+        let world = world.copied();
+        let _told = Seeded {
+            seed: n,
+            world: &world,
+        };
+        left.put(&world.store());
         let lets_in = |password: &str| {
             let status = world
                 .anonymous(&["whoami", "--as", "ada"])
