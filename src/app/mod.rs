@@ -128,6 +128,19 @@ impl<'e> App<'e> {
         }
     }
 
+    /// A dry run beside this open store, in the same directory.
+    ///
+    /// # Errors
+    /// If the log cannot be opened again.
+    pub fn drafted(&self) -> Result<App<'e>, AppError> {
+        Ok(App {
+            directory: self.directory.clone(),
+            log: FileLog::open(&self.directory.log())?.draft(),
+            holder: self.holder.clone(),
+            ..*self
+        })
+    }
+
     pub fn around(&self) -> Surroundings<'_> {
         Surroundings {
             directory: &self.directory,

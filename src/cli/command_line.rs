@@ -146,7 +146,7 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
     let command = names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, with_dry_run)
     });
-    let help = "A write prints the events it would append, as ndjson, and appends nothing";
+    let help = "Show what would happen and change nothing: in words on a terminal, else as events";
     command.arg(
         Arg::new(DRY_RUN)
             .short('n')

@@ -7,6 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::Choice;
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::output::Deed;
+use crate::cli::plan::Plan;
 use crate::cli::rows::RowArgs;
 use crate::consumers::standing::Standing;
 use crate::domain::id::Sequence;
@@ -18,6 +19,11 @@ impl Invocation<'_> {
     /// The format of the answer.
     pub(super) fn format(&self) -> Format {
         self.output.format
+    }
+
+    /// Whether the answer is for people: a table or words at a terminal.
+    pub(super) fn shows_words(&self) -> bool {
+        self.output.is_terminal() && self.format() == Format::Table
     }
 
     /// How a table is written: as wide as the terminal if stdout is one, otherwise as COLUMNS gives.
@@ -112,9 +118,13 @@ impl Invocation<'_> {
         }
     }
 
-    /// Writes the events that a dry run would have appended. It releases the locks first, because the reader may be
+    /// Writes the events that a dry run would have appended, on a terminal as a plan. It releases the locks first, because the reader may be
     /// slow.
     fn emit_draft(&self, store: &OpenStore<'_>) -> Result<(), Failure> {
+        if self.shows_words() {
+            let plan = Plan::of(store)?;
+            return self.with_output(|out| Ok(write!(out, "{plan}")?));
+        }
         store.index.forget()?;
         store.app.log.end_draft();
         self.with_output(|out| {

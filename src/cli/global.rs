@@ -66,7 +66,7 @@ pub(super) struct Global {
     /// Never ask a question
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// Print the events that a write would append, as ndjson, and append nothing
+    /// Show what would happen and change nothing: in words on a terminal, else as events
     #[arg(short = 'n', long, display_order = LAST)]
     pub dry_run: bool,
     /// False if the variable is empty and no option names a store

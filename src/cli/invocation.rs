@@ -41,6 +41,20 @@ pub(super) struct OpenStore<'a> {
 }
 
 impl OpenStore<'_> {
+    /// The same store and caller, with a draft of the log.
+    ///
+    /// # Errors
+    /// If the log or the state index cannot be opened again.
+    pub(super) fn drafted(&self) -> Result<OpenStore<'_>, Failure> {
+        let app = self.app.drafted()?;
+        Ok(OpenStore {
+            index: app.index()?,
+            company: self.company.clone(),
+            caller: self.caller.clone(),
+            app,
+        })
+    }
+
     pub(super) fn reports(&self) -> Reports<'_> {
         Reports {
             app: &self.app,
@@ -280,6 +294,19 @@ impl<'a> Invocation<'a> {
     ) -> Result<Outcome, AppError> {
         let (index, caller) = (&store.index, store.caller.user.id);
         store.app.execute_on(index, caller, command, &self.manner())
+    }
+
+    /// The same; at a terminal only if the user agrees to the plan.
+    pub(super) fn execute_if_agreed(
+        &self,
+        store: &OpenStore<'_>,
+        command: &Command,
+    ) -> Result<Outcome, Failure> {
+        self.ask_before(store, |draft| {
+            let outcome = self.execute(draft, command)?;
+            Ok(!outcome.replayed && !outcome.events.is_empty())
+        })?;
+        Ok(self.execute(store, command)?)
     }
 
     pub(super) fn manner(&self) -> Manner {

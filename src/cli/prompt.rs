@@ -13,7 +13,8 @@ const PASSWORD: &str = "POPUG_PASSWORD";
 /// The most bytes of a password that are read from stdin; more than any password may have.
 const LINE_BYTES_MAX: u64 = 4 * PASSWORD_BYTES_MAX as u64;
 
-fn may_ask(global: &Global) -> bool {
+/// Whether a user can be asked.
+pub(super) fn may_ask(global: &Global) -> bool {
     !global.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 

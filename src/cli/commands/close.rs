@@ -22,9 +22,19 @@ impl Close {
         let store = invocation.store()?;
         let today = store.reports().today();
         let last = self.date.and_then(|period| period.dates(today).to);
+        invocation.ask_before(&store, |draft| {
+            let closes = draft.app.close(&draft.caller, last)?;
+            Ok(!closes.closed.is_empty())
+        })?;
         let closes = store.app.close(&store.caller, last)?;
-        invocation.emit_outcome(&store, || {
-            invocation.emit_done(&store, "close", table(&closes, last))
+        invocation.emit_outcome(&store, || match (closes.first_open, last) {
+            (Some(open), None) if closes.is_nothing() && invocation.shows_words() => {
+                invocation
+                    .reporter
+                    .note(&format!("nothing to close: {open} is not over yet"));
+                Ok(())
+            }
+            _ => invocation.emit_done(&store, "close", table(&closes, last)),
         })?;
         closes.unblocked()?;
         Ok(Exit::Done)

@@ -154,7 +154,10 @@ impl User {
             ),
             User::SetRole(SetRole { user, role }) => {
                 let role = user::SetRole { role };
-                change(invocation, &store, Command::SetRole { user, change: role })
+                let command = Command::SetRole { user, change: role };
+                let outcome = invocation.execute_if_agreed(&store, &command)?;
+                invocation.emit_outcome(&store, || say_changed(invocation, &outcome, &[]))?;
+                Ok(Exit::Done)
             }
             User::SetPassword(command) => command.run(invocation, &store),
             User::Deactivate(Deactivate {
@@ -164,7 +167,7 @@ impl User {
             }) => {
                 let change = user::Deactivate { reason, keep_tasks };
                 let command = Command::DeactivateUser { user, change };
-                let outcome = invocation.execute(&store, &command)?;
+                let outcome = invocation.execute_if_agreed(&store, &command)?;
                 let moved = Moved::by(&store, &outcome);
                 invocation.emit_outcome(&store, || say_changed(invocation, &outcome, &moved))?;
                 Ok(Exit::Done)

@@ -42,9 +42,15 @@ pub struct Closes {
     pub already_closed: Option<Closed>,
     /// The date at which the run ended early, and the event that is set aside.
     pub blocked: Option<(BusinessDate, Sequence)>,
+    /// The first date that is open after the run.
+    pub first_open: Option<BusinessDate>,
 }
 
 impl Closes {
+    pub fn is_nothing(&self) -> bool {
+        self.closed.is_empty() && self.blocked.is_none()
+    }
+
     /// The dates that were closed.
     ///
     /// # Errors
@@ -95,6 +101,7 @@ impl Accounting<'_> {
         if let Some(date) = request.through.filter(|_| closes.closed.is_empty()) {
             closes.already_closed = self.earlier_close(around, date)?;
         }
+        closes.first_open = Some(self.projection.common.books().first_open_date());
         Ok(closes)
     }
 

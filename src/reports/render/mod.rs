@@ -16,7 +16,7 @@ mod text;
 use std::io::Write;
 
 pub use json::write_members;
-pub use terminal::heading;
+pub use terminal::{grouped, heading};
 pub use text::for_machines;
 
 use crate::reports::Report;

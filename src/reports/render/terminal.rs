@@ -354,7 +354,7 @@ fn displayed(name: &str, cell: Cell<&str>, zone: &TimeZone) -> String {
 }
 
 /// A number with its thousands apart.
-fn grouped(number: &str) -> String {
+pub fn grouped(number: &str) -> String {
     let whole = number.find('.').unwrap_or(number.len());
     let mut text = String::new();
     for (place, letter) in number.char_indices() {

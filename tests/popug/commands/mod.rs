@@ -20,6 +20,7 @@ mod names;
 mod outputs;
 mod parquet;
 mod periods;
+mod questions;
 mod refusals;
 mod scripts;
 mod shell;

@@ -1,169 +1,18 @@
-//! The shell at a terminal, as a user sees it. The terminal is tmux.
+//! The shell at a terminal, as a user sees it.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::helpers::deadline;
-use crate::helpers::harness::{Call, PASSWORD, World};
+use crate::helpers::harness::{PASSWORD, World};
+use crate::helpers::terminal::{PATIENCE, Terminal};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const SETTINGS: &str = "set -sg escape-time 0\n";
-/// Prints how the program ended, which a terminal does not show. Ctrl-C is for the program alone.
-const AROUND: &str = r#"trap : INT; "$@"; echo "[ended with $?]"; sleep 600"#;
 const PROMPT: &str = "UberPopug Inc.:ada> ";
 
-/// A terminal in which a program runs.
-struct Terminal {
-    socket: PathBuf,
-}
-
-impl Terminal {
-    fn with(world: &World, call: Call<'_>) -> Terminal {
-        static OPENED: AtomicUsize = AtomicUsize::new(0);
-        let socket = world
-            .home()
-            .join(format!("tmux-{}", OPENED.fetch_add(1, Ordering::Relaxed)));
-        let settings = world.home().join("tmux.conf");
-        std::fs::write(&settings, SETTINGS).expect("written");
-        let words = call.env("TERM", "screen").sealed_words();
-        let mut tmux = tmux(&socket);
-        let _ =
-            tmux.arg("-f")
-                .arg(settings)
-                .args(["new-session", "-d", "-x", "100", "-y", "40", "-c"]);
-        succeeded(
-            tmux.arg(world.home())
-                .args(["sh", "-c", AROUND, "sh"])
-                .args(words),
-        );
-        Terminal { socket }
-    }
-
-    fn does(&self, words: &[impl AsRef<OsStr>]) -> String {
-        let output = succeeded(tmux(&self.socket).args(words));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
-
-    fn types(&self, text: &str) {
-        self.does(&["send-keys", "-l", "--", text]);
-    }
-
-    fn presses(&self, key: &str) {
-        self.does(&["send-keys", key]);
-    }
-
-    /// Types a line and ends it when it is visible, so that the next prompt is a new one.
-    fn enters(&self, line: &str) {
-        self.types(line);
-        self.shows(line, |screen| {
-            screen
-                .trim_end()
-                .lines()
-                .last()
-                .is_some_and(|last| last.ends_with(line))
-        });
-        self.presses("Enter");
-    }
-
-    fn screen(&self) -> String {
-        self.does(&["capture-pane", "-p"])
-    }
-
-    /// Waits until the screen `is_so`.
-    fn shows(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
-        let began = Instant::now();
-        loop {
-            let screen = self.screen();
-            if is_so(&screen) {
-                return screen;
-            }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "{what} was never to be seen:\n{screen}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn has(&self, text: &str) -> String {
-        self.shows(text, |screen| screen.contains(text))
-    }
-
-    /// Waits until the last line of the screen is `line`.
-    fn ends_with(&self, line: &str) {
-        self.shows(line, |screen| {
-            screen.trim_end().lines().last() == Some(line.trim_end())
-        });
-    }
-
-    /// Empties the line. Words typed before the next prompt may be lost, as in every line editor.
-    fn starts_over(&self) {
-        self.presses("C-c");
-        self.ends_with(PROMPT);
-    }
-
-    /// Answers a question for a password as soon as typed text is hidden.
-    fn answers(&self, question: &str, password: &str) {
-        self.has(question);
-        let tty = self.ask("#{pane_tty}");
-        let hides = || {
-            let settings = succeeded(Command::new("stty").args(["-a", "-F", &tty])).stdout;
-            String::from_utf8_lossy(&settings).contains("-echo ")
-        };
-        self.shows("a hidden question", |_| hides());
-        self.types(password);
-        self.presses("Enter");
-    }
-
-    fn ask(&self, what: &str) -> String {
-        self.does(&["display-message", "-p", what])
-            .trim()
-            .to_owned()
-    }
-
-    /// Waits for the end of the program. Returns its exit code, or 128 and the signal.
-    fn ended(&self) -> i32 {
-        let screen = self.has("[ended with ");
-        let (_, rest) = screen
-            .rsplit_once("[ended with ")
-            .expect("it was just seen");
-        rest.split(']')
-            .next()
-            .and_then(|code| code.parse().ok())
-            .expect("a number")
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        deadline::output(tmux(&self.socket).arg("kill-server"));
-    }
-}
-
-fn tmux(socket: &Path) -> Command {
-    let mut command = Command::new("tmux");
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C.UTF-8")
-        .arg("-u")
-        .arg("-S")
-        .arg(socket);
-    command
-}
-
-fn succeeded(command: &mut Command) -> Output {
-    let output = deadline::output(command);
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+/// Empties the line. Words typed before the next prompt may be lost, as in every line editor.
+fn starts_over(terminal: &Terminal) {
+    terminal.presses("C-c");
+    terminal.ends_with(PROMPT);
 }
 
 fn shell_of_ada(world: &World) -> Terminal {
@@ -204,20 +53,20 @@ fn tab_completes_commands_options_logins_and_tasks() {
     terminal.presses("Tab");
     terminal.presses("Tab");
     terminal.has("--out     --output");
-    terminal.starts_over();
+    starts_over(&terminal);
     terminal.types("user show d");
     terminal.presses("Tab");
     terminal.presses("Tab");
     terminal.shows("both", |screen| {
         screen.lines().any(|line| line.starts_with("dan   dora"))
     });
-    terminal.starts_over();
+    starts_over(&terminal);
     terminal.types("task show ");
     terminal.presses("Tab");
     terminal.presses("Tab");
     terminal.has("1  Feed the parrots");
     terminal.has("2  Forged\\u{202e}title");
-    terminal.starts_over();
+    starts_over(&terminal);
     terminal.types("task show T-2");
     terminal.presses("Tab");
     terminal.presses("Enter");
@@ -248,7 +97,7 @@ fn ctrl_c_empties_the_line_and_ctrl_d_leaves() {
     let world = World::new();
     let terminal = shell_of_ada(&world);
     terminal.types("task add 'Never");
-    terminal.starts_over();
+    starts_over(&terminal);
     terminal.enters("status -o plain");
     terminal.shows("its rows", |screen| {
         screen.lines().any(|line| line.starts_with("accounting "))

@@ -1,4 +1,4 @@
-//! Helpers that the tests share: the sealed world, a company to play with, and kills.
+//! Helpers that the tests share: the sealed world, a company to play with, a terminal, and kills.
 
 pub mod chain;
 pub mod deadline;
@@ -11,3 +11,4 @@ pub mod settings;
 pub mod sources;
 pub mod stores;
 pub mod strace;
+pub mod terminal;

@@ -9,6 +9,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::event::Event;
 use crate::domain::money::Money;
+use crate::reports::render::grouped;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -20,7 +21,7 @@ impl Reshuffle {
         invocation: &Invocation<'_>,
         store: &OpenStore<'_>,
     ) -> Result<Exit, Failure> {
-        let outcome = invocation.execute(store, &Command::Reshuffle)?;
+        let outcome = invocation.execute_if_agreed(store, &Command::Reshuffle)?;
         let Some((sequence, Event::TasksReshuffled(reshuffled))) = outcome.events.first() else {
             unreachable!("a reshuffle is headed by its own event")
         };
@@ -36,10 +37,11 @@ impl Reshuffle {
                 _ => Money::ZERO,
             });
             let (moved, fees) = (reshuffled.moved, fees.sum::<Money>());
-            let told = format!(
-                "{} handed out anew: fees {fees}\n",
-                counted(moved, "open task", "open tasks")
+            let (tasks, sum) = (
+                counted(moved, "open task", "open tasks"),
+                grouped(&fees.to_string()),
             );
+            let told = format!("{tasks} handed out anew: fees {sum}\n");
             let answer = Answer::done(row, format!("{moved}\n")).for_people(told);
             invocation.answer(&answer.with_member("fees", &fees.to_string())?)
         })?;

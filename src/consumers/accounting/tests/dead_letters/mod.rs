@@ -161,6 +161,7 @@ fn an_event_that_stops_accounting_is_set_aside_and_its_date_waits_until_it_is_sk
         blocked,
         Closes {
             blocked: Some(("2026-11-20".parse().unwrap(), Sequence(bad))),
+            first_open: Some("2026-11-20".parse().unwrap()),
             ..Closes::default()
         }
     );
