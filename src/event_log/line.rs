@@ -173,7 +173,7 @@ impl<'a> Line<'a> {
     /// The idempotency key.
     pub fn command_id(&self) -> Cow<'a, str> {
         let inner = &self.command_id[1..self.command_id.len() - 1];
-        if inner.contains('\\') {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
             Cow::Owned(serde_json::from_str(self.command_id).unwrap_or_else(|_| inner.to_owned()))
         } else {
             Cow::Borrowed(inner)
@@ -212,13 +212,20 @@ impl<'a> Cursor<'a> {
         &self.text.as_bytes()[self.at..]
     }
 
+    // Inlined, because a comparison of known length needs no call.
+    #[inline(always)]
     fn expect(&mut self, literal: &str) -> Result<(), String> {
         if self.rest().starts_with(literal.as_bytes()) {
             self.at += literal.len();
             Ok(())
         } else {
-            Err(format!("expected `{literal}` at column {}", self.at + 1))
+            Err(self.expected(&format!("`{literal}`")))
         }
+    }
+
+    #[cold]
+    fn expected(&self, what: &str) -> String {
+        format!("expected {what} at column {}", self.at + 1)
     }
 
     /// The value of a member that never needs escapes, up to its closing quote.
@@ -269,7 +276,7 @@ impl<'a> Cursor<'a> {
             .ok()
             .filter(|number| plain && *number <= Sequence::MAX.0);
         self.at += digits;
-        number.ok_or_else(|| format!("expected a number at column {}", self.at + 1))
+        number.ok_or_else(|| self.expected("a number"))
     }
 
     /// A JSON string that may hold escapes, quotes included.
@@ -277,7 +284,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let unended = || format!("a text without end at column {}", start + 1);
         if self.rest().first() != Some(&b'"') {
-            return Err(format!("expected a text at column {}", start + 1));
+            return Err(self.expected("a text"));
         }
         self.at += 1;
         loop {

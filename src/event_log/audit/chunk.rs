@@ -4,6 +4,7 @@ use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::audit::content::{Contents, Counted};
 use crate::event_log::audit::plan::{self, ChunkRange, Plan};
+use crate::event_log::audit::written::is_displayed;
 use crate::event_log::audit::{Depth, FAULTS_MAX, Fault, FaultKind, Scope, identity};
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
@@ -300,7 +301,7 @@ impl Chunk<'_> {
         }
         let time = line.event_time().ok();
         let what = match (time, self.track.and_then(|track| track.time)) {
-            (Some(time), _) if time.to_string() != line.time => {
+            (Some(time), _) if !is_displayed(&time, line.time) => {
                 format!(
                     "the time {} is not written in UTC with six fraction digits",
                     line.time

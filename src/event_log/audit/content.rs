@@ -179,9 +179,8 @@ fn agreement(line: &Line<'_>, event: &Event) -> Result<(), Wrong> {
 
 /// Whether it is a UUID in the form that the program writes: lower case, with four dashes.
 fn is_uuid(text: &[u8]) -> bool {
-    let fits = |(at, byte): (usize, &u8)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-    };
-    text.len() == 36 && text.iter().enumerate().all(fits)
+    let is_digit = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 36
+        && [8, 13, 18, 23].iter().all(|at| text[*at] == b'-')
+        && text.iter().filter(is_digit).count() == 32
 }

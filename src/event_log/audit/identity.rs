@@ -22,13 +22,14 @@ fn mix(word: u64) -> u64 {
 
 /// The fingerprint of an id or a key.
 pub(super) fn fingerprint(text: &str) -> u64 {
-    text.as_bytes()
-        .chunks(8)
-        .fold(text.len() as u64, |sum, bytes| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            mix(sum.rotate_left(17) ^ u64::from_le_bytes(word))
-        })
+    let add = |sum: u64, word: [u8; 8]| mix(sum.rotate_left(17) ^ u64::from_le_bytes(word));
+    let (words, rest) = text.as_bytes().as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let sum = words
+        .iter()
+        .fold(text.len() as u64, |sum, word| add(sum, *word));
+    add(sum, last)
 }
 
 /// Fingerprints that occur twice. Those with a high first bit are sorted on a second thread,

@@ -51,6 +51,8 @@ impl ser::Error for Differs {
 }
 
 impl Written<'_> {
+    // Inlined, because a comparison of known length needs no call.
+    #[inline(always)]
     fn expect(&mut self, bytes: &[u8]) -> Result<(), Differs> {
         self.rest = self.rest.strip_prefix(bytes).ok_or(Differs)?;
         Ok(())
