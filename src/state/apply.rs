@@ -195,24 +195,24 @@ fn author(recorded: &Recorded<'_>) -> (Option<Blob>, String) {
 
 fn assign_task(db: &Connection, recorded: &Recorded<'_>, e: &TaskAssigned) -> Result<(), Refusal> {
     let number: Option<u64> = db
-        .prepare_cached(
-            "UPDATE tasks SET assignee = iif(status = 'open', ?2, assignee),
-                assigned_at = iif(status = 'open', ?3, assigned_at),
-                assignment_no = iif(status = 'open', ?4, assignment_no)
-             WHERE task_id = ?1 RETURNING number",
-        )?
-        .query_row(
-            params![
-                Blob::from(e.task_id),
-                Blob::from(e.assignee_id),
-                recorded.time.micros(),
-                e.assignment_no
-            ],
-            |row| row.get(0),
-        )
+        .prepare_cached("SELECT number FROM tasks WHERE task_id = ?1")?
+        .query_row(params![Blob::from(e.task_id)], |row| row.get(0))
         .optional()?;
     let number = number
         .ok_or_else(|| Refusal::Contradiction(format!("task {} was never created", e.task_id)))?;
+    // RETURNING would spare the query, but SQLite would get 64 KiB of memory for each assignment, to
+    // take back half of the statement.
+    execute(
+        db,
+        "UPDATE tasks SET assignee = ?2, assigned_at = ?3, assignment_no = ?4
+         WHERE number = ?1 AND status = 'open'",
+        params![
+            number,
+            Blob::from(e.assignee_id),
+            recorded.time.micros(),
+            e.assignment_no
+        ],
+    )?;
     let row = params![
         number,
         e.assignment_no,
