@@ -119,6 +119,11 @@ pub(super) fn callers() -> Callers {
     )
 }
 
+/// The IANA name of the machine's time zone.
+pub(super) fn time_zone() -> Option<String> {
+    jiff::tz::TimeZone::system().iana_name().map(str::to_owned)
+}
+
 pub(super) fn is_empty(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| value.is_empty())
 }

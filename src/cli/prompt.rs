@@ -8,6 +8,7 @@ use crate::cli::global::Global;
 use crate::credentials::Password;
 use crate::credentials::passwords::PASSWORD_BYTES_MAX;
 use crate::domain::displayed::Displayed;
+use crate::domain::rejection::Rejection;
 
 const PASSWORD: &str = "POPUG_PASSWORD";
 /// The most bytes of a password that are read from stdin; more than any password may have.
@@ -61,6 +62,47 @@ pub(super) fn ask_new(global: &Global, whose: &str) -> Result<Password, Failure>
     } else {
         Err(Failure::usage("the two passwords differ"))
     }
+}
+
+/// Asks for a text until `check` accepts it; an empty answer is the default, if there is one.
+/// `None` if nobody can be asked.
+///
+/// # Errors
+/// If stdin ends.
+pub(super) fn text(
+    global: &Global,
+    question: &str,
+    default: Option<&str>,
+    check: impl Fn(&str) -> Result<(), Rejection>,
+) -> Result<Option<String>, Failure> {
+    if !may_ask(global) {
+        return Ok(None);
+    }
+    loop {
+        let shown = default.map_or_else(String::new, |default| format!(" [{default}]"));
+        say(&format!("{question}{shown}: "), "")?;
+        let mut answer = String::new();
+        if std::io::stdin().lock().read_line(&mut answer)? == 0 {
+            return Err(Failure::usage("stdin ended before everything was answered"));
+        }
+        let answer = match (answer.trim(), default) {
+            ("", Some(default)) => default,
+            (answer, _) => answer,
+        };
+        match check(answer) {
+            Ok(()) => return Ok(Some(answer.to_owned())),
+            Err(fault) => {
+                let hint = fault
+                    .hint()
+                    .map_or_else(String::new, |hint| format!("; {hint}"));
+                say(&format!("{fault}{hint}"), "\n")?;
+            }
+        }
+    }
+}
+
+fn say(text: &str, end: &str) -> std::io::Result<()> {
+    write!(std::io::stderr(), "{}{end}", Displayed(text))
 }
 
 /// Whether a user could be asked and said yes.

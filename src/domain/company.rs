@@ -78,22 +78,13 @@ impl FoundCompany {
     /// # Errors
     /// If a text is not well formed.
     pub fn decide(&self, at: EventTime, dice: &mut dyn Dice) -> Result<Vec<Event>, Rejection> {
-        let zone = named_zone(&self.time_zone)?;
-        if zone.is_unset() {
-            return Err(Rejection::BadTimeZone {
-                name: self.time_zone.clone(),
-            });
-        }
-        if !has_two_minor_digits(&self.currency) {
-            return Err(Rejection::BadCurrency {
-                currency: self.currency.clone(),
-            });
-        }
+        check_time_zone(&self.time_zone)?;
+        check_currency(&self.currency)?;
         text::check_login(&self.admin_login)?;
         let founded = CompanyFounded {
             company_id: CompanyId::from_uuid(dice.uuid_v7(at)),
             name: text::check_name(&self.name)?,
-            time_zone: zone.name().to_owned(),
+            time_zone: named_zone(&self.time_zone)?.name().to_owned(),
             currency: self.currency.clone(),
             pricing: PriceRange::STANDARD,
             test_clock: self.test_clock,
@@ -107,6 +98,28 @@ impl FoundCompany {
         };
         Ok(vec![founded.into(), admin.into()])
     }
+}
+
+/// # Errors
+/// [`Rejection::BadTimeZone`]
+pub fn check_time_zone(name: &str) -> Result<(), Rejection> {
+    if named_zone(name)?.is_unset() {
+        return Err(Rejection::BadTimeZone {
+            name: name.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// # Errors
+/// [`Rejection::BadCurrency`]
+pub fn check_currency(currency: &str) -> Result<(), Rejection> {
+    if has_two_minor_digits(currency) {
+        return Ok(());
+    }
+    Err(Rejection::BadCurrency {
+        currency: currency.to_owned(),
+    })
 }
 
 /// The earliest founding, because closing a longer past would go through tens of thousands of

@@ -214,6 +214,19 @@ impl Zone {
         }
     }
 
+    /// The name of the zone whose city is written like this, such as `Europe/Moscow` for `moscow`.
+    pub fn of_city(city: &str) -> Option<String> {
+        let city = city.trim().replace(' ', "_");
+        let is_city = |name: &str| {
+            let last = name.rsplit('/').next();
+            name.contains('/') && last.is_some_and(|last| last.eq_ignore_ascii_case(&city))
+        };
+        jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .find(|name| is_city(name) || name.eq_ignore_ascii_case(&city))
+    }
+
     /// Whether the zone is `Etc/Unknown`, which stands for a missing setting.
     pub fn is_unset(&self) -> bool {
         self.name() == "Factory"

@@ -1,8 +1,9 @@
 //! The hint of each refusal. A test lists them all.
 
-use crate::domain::company::FOUNDED;
+use crate::domain::company::{FOUNDED, check_currency};
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::role::{Right, Role};
+use crate::domain::time::Zone;
 
 impl Rejection {
     /// The next step.
@@ -153,8 +154,14 @@ impl Rejection {
             FoundedTooEarly { earliest, .. } => {
                 format!("every date since is closed one by one; the earliest founding is {earliest}")
             }
-            BadTimeZone { .. } => "write it like Europe/Moscow or UTC".into(),
-            BadCurrency { .. } => "write its three-letter code, like EUR, USD or RUB".into(),
+            BadTimeZone { name } => match Zone::of_city(name) {
+                Some(zone) => format!("did you mean {zone}?"),
+                None => "write it like Europe/Moscow or UTC".into(),
+            },
+            BadCurrency { currency } => match currency.to_uppercase() {
+                code if check_currency(&code).is_ok() => format!("did you mean {code}?"),
+                _ => "write its three-letter code, like EUR, USD or RUB".into(),
+            },
             ReservedKey { .. } => {
                 "keys that begin with accounting/, close/, notifier/ or import/ belong to popug-cli".into()
             }

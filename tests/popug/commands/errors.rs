@@ -289,6 +289,19 @@ fn foundings_that_are_refused() {
             [&INIT[..], &["--founded-at", "1970-01-01T00:00:00Z"]].concat(),
         ),
         (2, [&INIT[..], &["--founded-at", "yesterday"]].concat()),
+        (
+            6,
+            vec![
+                "init",
+                "--time-zone",
+                "moscow",
+                "--currency",
+                "rub",
+                "--admin-login",
+                "Ada",
+            ],
+        ),
+        (2, vec!["init", "--currency", "EUR", "--admin-name", "Ada"]),
     ];
     for (exit, words) in cases {
         transcript.add(

@@ -260,3 +260,39 @@ fn a_shell_whose_terminal_goes_away_ends() {
     }
     world.does("ada", &["consume"]);
 }
+
+#[test]
+fn a_founding_asks_for_everything_and_again_for_faults_and_last_for_the_password() {
+    let world = World::empty();
+    let terminal = Terminal::with(&world, world.anonymous(&["init", "--currency", "EUR"]));
+    terminal.has("Name of the company:");
+    terminal.enters("UberPopug Inc.");
+    terminal.has("Time zone of its dates");
+    terminal.enters("moscow");
+    terminal.has("did you mean Europe/Moscow?");
+    terminal.enters("Europe/Moscow");
+    terminal.has("Login of the first admin:");
+    terminal.enters("Ada");
+    terminal.has("a login is 1 to 64 of");
+    terminal.enters("ada");
+    terminal.has("Full name of the first admin:");
+    terminal.enters("Ада");
+    terminal.has("E-mail address of the first admin:");
+    terminal.enters("ada@popug.example");
+    terminal.answers("New password of ada:", PASSWORD);
+    terminal.answers("The same again:", PASSWORD);
+    assert_eq!(terminal.ended(), 0);
+    let founded = &world.events()[0]["data"];
+    assert_eq!(
+        (
+            &founded["name"],
+            &founded["time_zone"],
+            &founded["currency"]
+        ),
+        (
+            &"UberPopug Inc.".into(),
+            &"Europe/Moscow".into(),
+            &"EUR".into()
+        )
+    );
+}
