@@ -18,8 +18,13 @@ use crate::domain::id::Sequence;
 use crate::reports::name::ReportName;
 use crate::turn::{Notices, Surroundings};
 
-/// The number of events that accounting and analytics read and decide in about a second.
-const EVENTS_A_SECOND: u64 = 50_000;
+/// The number of events that a consumer takes in within about a second. Accounting also appends the entries that follow.
+const fn events_a_second(consumer: Consumer) -> u64 {
+    match consumer {
+        Consumer::Analytics => 300_000,
+        Consumer::Accounting | Consumer::Tracker | Consumer::Notifier => 50_000,
+    }
+}
 
 impl Reports<'_> {
     /// Brings the tables of all reports that the caller may see to the head, so that the reports show the same events.
@@ -48,15 +53,19 @@ impl Reports<'_> {
         if self.app.log.is_draft() || standing.obstacle.is_some() {
             return Ok(false);
         }
-        let mut missing = self.missing(consumer, head, standing)?;
+        let missing = self.missing(consumer, head, standing)?;
+        if missing > events_a_second(consumer) {
+            return Ok(false);
+        }
         if consumer == Consumer::Analytics && !is_nothing_owed(&self.app.log, head)? {
             let accounting = self.open(Consumer::Accounting)?.1;
-            if accounting.obstacle.is_some() {
-                return Ok(false);
-            }
-            missing = missing.max(self.missing(Consumer::Accounting, head, &accounting)?);
+            let owed = self.missing(Consumer::Accounting, head, &accounting)?;
+            let is_able = accounting.obstacle.is_none();
+            return Ok(is_able
+                && owed <= events_a_second(Consumer::Accounting)
+                && missing.max(owed) > 0);
         }
-        Ok((1..=EVENTS_A_SECOND).contains(&missing))
+        Ok(missing > 0)
     }
 
     /// The number of events that the consumer has to read.

@@ -27,7 +27,7 @@ pub(super) fn is_cause(kind: EventKind) -> bool {
 }
 
 /// The number of lines at the end of the log that tell whether something is owed.
-const END: u64 = 1_000;
+const END: u64 = 500;
 
 /// Whether the last lines of the log up to `head` show, without any tables, that every cause has its price or entry.
 /// False if they do not tell.

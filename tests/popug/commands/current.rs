@@ -140,3 +140,25 @@ fn a_report_sends_no_mails() {
     assert_eq!(payouts[0]["mail_status"], "pending");
     assert!(!world.store().join("outbox").exists());
 }
+
+#[test]
+fn a_long_backlog_is_left_to_consume() {
+    use std::fmt::Write as _;
+    let world = World::new();
+    world.does("ada", &["consume"]);
+    let mut csv = "key,title,jira_id,description\n".to_owned();
+    for number in 0..25_500 {
+        writeln!(csv, "k{number},Task {number},,").expect("a text");
+    }
+    std::fs::write(world.home().join("tasks.csv"), csv).expect("a file");
+    world.does("ada", &["import", "tasks", "tasks.csv"]);
+    shows_less(&world, &[]);
+    world.does("ada", &["consume", "accounting"]);
+    // Analytics takes in more events a second than accounting.
+    let report = world
+        .call("ada", &["report", "negative", "-o", "json"])
+        .expect(0, Any, Nothing)
+        .json();
+    assert_eq!(report["as_of_sequence"], report["head_sequence"]);
+    assert!(!report["rows"].as_array().expect("rows").is_empty());
+}
