@@ -9,7 +9,7 @@ use crate::domain::ledger::tally::Tally;
 use crate::store::{Database, StoreError, Tables};
 
 /// Opens the contents for work: the entries, if the file has them, are compared with the checkpoint
-/// in constant time, the days of all users while they are loaded.
+/// without reading them, the days of all users while they are loaded.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if the rows differ from the checkpoint.
@@ -18,8 +18,7 @@ pub fn load_checked(database: &Database, tables: Tables) -> Result<CommonTables,
     CommonTables::load(database)
 }
 
-/// Compares the number of entries and the digest of the last one with the checkpoint, in constant
-/// time.
+/// Compares the number of entries and the digest of the last one with the checkpoint.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if they differ.
@@ -27,17 +26,22 @@ fn check_entries(database: &Database, tables: Tables) -> Result<(), StoreError> 
     if tables != Tables::Accounting {
         return Ok(());
     }
-    // Entries are only appended, so the last one is the row with the highest number.
-    let sql = "SELECT (SELECT count(*) FROM entries)::UBIGINT,
-        coalesce((SELECT digest FROM entries WHERE rowid = (SELECT entries::BIGINT - 1 FROM checkpoint)), 0)";
+    let wanted = database.tally()?;
+    // Entries are only appended, so the last one is the row with the highest number. DuckDB reads one
+    // block for a row whose number is in the query.
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM entries)::UBIGINT,
+            coalesce((SELECT digest FROM entries WHERE rowid = {}), 0)",
+        i128::from(wanted.entries) - 1
+    );
     let held = database
         .connection()
-        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
     let (entries, digest) = held.map_err(database.failed("read"))?;
     let held = Tally {
         entries,
         digest,
-        ..database.tally()?
+        ..wanted
     };
     database.check_tally("entries", held)
 }
