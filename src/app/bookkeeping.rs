@@ -1,7 +1,5 @@
 //! Closing dates and correcting entries for a caller.
 
-use std::str::FromStr;
-
 use crate::app::command::CorrectEntry;
 use crate::app::error::in_full;
 use crate::app::identity::Caller;
@@ -10,7 +8,7 @@ use crate::app::{App, AppError};
 use crate::consumers::accounting::{Accounting, CloseRequest, Closes};
 use crate::consumers::run::{consume_accounting, consume_analytics, with_accounting};
 use crate::consumers::{Consumed, WriterAccess};
-use crate::domain::id::{EntryId, EventId};
+use crate::domain::id::{EventId, IdPrefix};
 use crate::domain::ledger::correct::Correct;
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
@@ -81,7 +79,7 @@ impl App<'_> {
         if let Some(replayed) = self.earlier_outcome(&index, &actor, &request, manner)? {
             return Ok(replayed);
         }
-        let entry = EntryId::from_str(entry).map_err(|_| Rejection::UnknownEntry {
+        let prefix: IdPrefix = entry.parse().map_err(|_| Rejection::UnknownEntry {
             name: entry.to_owned(),
         })?;
         let (amount, malformed) = read_amount(amount);
@@ -91,7 +89,7 @@ impl App<'_> {
         };
         let around = self.around();
         self.with_accounting(|accounting| {
-            let original = accounting.original(&around, entry)?;
+            let original = accounting.original(&around, (entry, prefix))?;
             let outcome = self.carry_out(&index, by, &request, manner, |actor, at, dice| {
                 let id = EventId::from_uuid(dice.uuid_v7(at));
                 let correction = (&original, &command);

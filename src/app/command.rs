@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::app::AppError;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Consumer, Event};
-use crate::domain::id::{Sequence, UserId};
+use crate::domain::id::{IdPrefix, Sequence, UserId};
 use crate::domain::money::Money;
 use crate::domain::rejection::Rejection;
 use crate::domain::task::{self, Task};
@@ -200,33 +200,52 @@ fn complete(index: &StateIndex, actor: &User, names: &[String]) -> Result<Vec<Ev
     Ok(task::complete(actor, &tasks, login_of)?)
 }
 
+/// A user by login, id or the beginning of an id.
+///
 /// # Errors
-/// [`Rejection::UnknownUser`]
+/// [`Rejection::UnknownUser`], [`AppError::Ambiguous`]
 pub fn known_user(index: &StateIndex, name: &str) -> Result<User, AppError> {
-    let found = index.user_named(name)?;
-    Ok(found.ok_or_else(|| Rejection::UnknownUser {
-        name: name.to_owned(),
-    })?)
+    let mut found: Vec<User> = index.user_named(name)?.into_iter().collect();
+    if let Some(prefix) = IdPrefix::beside_names(name).filter(|_| found.is_empty()) {
+        found = index.users_with(prefix)?;
+    }
+    only_one(name, "users", found, |user| user.login.clone())?.ok_or_else(|| {
+        let name = name.to_owned();
+        Rejection::UnknownUser { name }.into()
+    })
 }
 
+/// A task by number, jira id, id or the beginning of an id.
+///
 /// # Errors
 /// [`Rejection::UnknownTask`], [`AppError::Ambiguous`]
 pub fn known_task(index: &StateIndex, name: &str) -> Result<Task, AppError> {
     let mut found = index.tasks_named(&TaskName::parse(name))?;
-    match found.len() {
-        0 => Err(unknown_task(name).into()),
-        1 => Ok(found.remove(0)),
-        _ => {
-            let candidates = found
-                .iter()
-                .map(|task| format!("T-{}", task.number))
-                .collect();
-            Err(AppError::Ambiguous {
-                name: name.to_owned(),
-                candidates,
-            })
-        }
+    if let Some(prefix) = IdPrefix::beside_names(name).filter(|_| found.is_empty()) {
+        found = index.tasks_with(prefix)?;
     }
+    only_one(name, "tasks", found, |task| format!("T-{}", task.number))?
+        .ok_or_else(|| unknown_task(name).into())
+}
+
+/// The one thing that a name means; `None` if it means nothing.
+///
+/// # Errors
+/// [`AppError::Ambiguous`], with the names that `label` gives
+pub fn only_one<T>(
+    name: &str,
+    what: &'static str,
+    mut found: Vec<T>,
+    label: impl Fn(&T) -> String,
+) -> Result<Option<T>, AppError> {
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    Err(AppError::Ambiguous {
+        name: name.to_owned(),
+        what,
+        candidates: found.iter().map(label).collect(),
+    })
 }
 
 fn unknown_task(name: &str) -> Rejection {

@@ -55,9 +55,11 @@ pub enum AppError {
     LogMissing { path: PathBuf },
     #[error("{} already exists", path.display())]
     StoreExists { path: PathBuf },
-    #[error("`{name}` may be one of several tasks")]
+    #[error("`{name}` may be one of several {what}")]
     Ambiguous {
         name: String,
+        /// The kind of the candidates.
+        what: &'static str,
         candidates: Vec<String>,
     },
     /// The caller has to name one of these consumers.

@@ -1,9 +1,9 @@
 //! Identifies the caller by password, token or session, and checks in the log that they are active.
 
-use crate::app::command::known_user;
+use crate::app::command::{known_user, only_one};
 use crate::app::{App, AppError};
 use crate::credentials::{AuthDir, Password, Sessions, TokenId, TokenRecord, TokenText};
-use crate::domain::id::UserId;
+use crate::domain::id::{IdPrefix, UserId};
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::user::User;
@@ -113,24 +113,28 @@ impl App<'_> {
         Ok(records)
     }
 
-    /// The record of a token, if there is one with this id.
+    /// The record of a token, if there is one with this id or beginning of an id.
     ///
     /// # Errors
-    /// [`Rejection::RoleMayNot`]
+    /// [`Rejection::RoleMayNot`]; [`AppError::Ambiguous`] among the tokens that the caller may handle
     pub fn token(
         &self,
         caller: &Caller,
         index: &StateIndex,
         id: &str,
     ) -> Result<Option<TokenRecord>, AppError> {
-        let records = self.auth(index)?.tokens().list()?;
-        let found = records
-            .into_iter()
-            .find(|record| record.token_id.to_string() == id);
-        if let Some(record) = &found {
+        let Ok(prefix) = id.parse::<IdPrefix>() else {
+            return Ok(None);
+        };
+        let (first, last) = prefix.range();
+        let range = TokenId::from_uuid(first)..=TokenId::from_uuid(last);
+        let mut found = self.auth(index)?.tokens().list()?;
+        found.retain(|record| range.contains(&record.token_id));
+        if let [record] = &found[..] {
             caller.require_access_of(record.user_id)?;
         }
-        Ok(found)
+        found.retain(|record| caller.require_access_of(record.user_id).is_ok());
+        only_one(id, "tokens", found, |record| record.token_id.to_string())
     }
 
     /// # Errors

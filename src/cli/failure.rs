@@ -102,6 +102,13 @@ impl Failure {
         Failure::new(Exit::Usage, "usage", message)
     }
 
+    /// A name has several meanings.
+    fn ambiguous(message: String, candidates: &[String]) -> Failure {
+        let candidates = candidates.join(", ");
+        Failure::new(Exit::Usage, "ambiguous", message)
+            .hint(format!("name one of them: {candidates}"))
+    }
+
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
@@ -410,11 +417,7 @@ impl From<ConsumeError> for Failure {
             ConsumeError::UnknownMail { .. } => {
                 Failure::new(Exit::NotFound, "unknown_mail", message).hint("`popug-cli mail list` shows every mail")
             }
-            ConsumeError::AmbiguousMail { candidates, .. } => {
-                let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
-                Failure::new(Exit::Usage, "ambiguous", message)
-                    .hint(format!("it may be one of {}", candidates.join(", ")))
-            }
+            ConsumeError::Ambiguous { candidates, .. } => Failure::ambiguous(message, &candidates),
             ConsumeError::Io { path, source, .. } => {
                 Failure::new(Exit::Failure, "io", message).hint_of_cause(&path, &source)
             }

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use crate::domain::dead_letter::Stop;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Consumer;
-use crate::domain::id::{PayoutId, Sequence};
+use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::BusinessDate;
 use crate::event_log::LogError;
@@ -84,10 +84,13 @@ pub enum ConsumeError {
     /// No id of a payout has this prefix.
     #[error("there is no mail `{}`", Displayed(name))]
     UnknownMail { name: String },
-    #[error("`{}` may mean {} mails", Displayed(name), candidates.len())]
-    AmbiguousMail {
+    #[error("`{}` may be one of several {what}", Displayed(name))]
+    Ambiguous {
         name: String,
-        candidates: Vec<PayoutId>,
+        /// The kind of the candidates.
+        what: &'static str,
+        /// Their ids.
+        candidates: Vec<String>,
     },
 }
 

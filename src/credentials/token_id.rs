@@ -21,6 +21,10 @@ impl TokenId {
         TokenId(uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid())
     }
 
+    pub const fn from_uuid(uuid: Uuid) -> TokenId {
+        TokenId(uuid)
+    }
+
     /// The id as 32 hex digits, as in a token.
     pub(super) fn hex(self) -> String {
         self.0.simple().to_string()

@@ -82,6 +82,59 @@ impl CompanyId {
     }
 }
 
+/// The first characters of an id, as people type them, with or without the hyphens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IdPrefix {
+    digits: usize,
+    first: Uuid,
+    last: Uuid,
+}
+
+/// A text that begins no id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("it is not the beginning of an id")]
+pub struct NoIdPrefix;
+
+impl IdPrefix {
+    /// The number of candidates that an error names.
+    pub const CANDIDATES: usize = 10;
+    const LEAST_DIGITS: usize = 4;
+    const ALL_DIGITS: usize = 32;
+
+    /// The beginning of an id in a place where other names are taken too. It has at least four digits, and a letter:
+    /// other digits are a number.
+    pub fn beside_names(text: &str) -> Option<IdPrefix> {
+        let has_letter = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let prefix = text.parse().ok().filter(|_| has_letter);
+        prefix.filter(|prefix: &IdPrefix| prefix.digits >= IdPrefix::LEAST_DIGITS)
+    }
+
+    /// The first and the last id with this beginning.
+    pub const fn range(self) -> (Uuid, Uuid) {
+        (self.first, self.last)
+    }
+}
+
+impl FromStr for IdPrefix {
+    type Err = NoIdPrefix;
+
+    fn from_str(text: &str) -> Result<Self, NoIdPrefix> {
+        let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+        let missing = IdPrefix::ALL_DIGITS
+            .checked_sub(digits.len())
+            .filter(|missing| *missing < IdPrefix::ALL_DIGITS)
+            .ok_or(NoIdPrefix)?;
+        let end = |filler: &str| {
+            Uuid::try_parse(&(digits.clone() + &filler.repeat(missing))).map_err(|_| NoIdPrefix)
+        };
+        Ok(IdPrefix {
+            digits: digits.len(),
+            first: end("0")?,
+            last: end("f")?,
+        })
+    }
+}
+
 /// A place in the log. Dense, starting at 1.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
@@ -110,5 +163,48 @@ impl Sequence {
 impl fmt::Display for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01a22bce-c135-72df-803c-6ac9ec181f11";
+
+    #[test]
+    fn the_beginning_of_an_id_is_the_range_of_the_ids_that_begin_with_it() {
+        let id: Uuid = ID.parse().unwrap();
+        for text in [
+            "0",
+            "01a2",
+            "01A22BCE",
+            "01a22bce-c",
+            "01a22bcec135",
+            ID,
+            " 01a2 ",
+        ] {
+            let (first, last) = text.parse::<IdPrefix>().unwrap().range();
+            assert!((first..=last).contains(&id), "{text}");
+        }
+        for text in ["02", "01a23", "01a22bce-d"] {
+            let (first, last) = text.parse::<IdPrefix>().unwrap().range();
+            assert!(!(first..=last).contains(&id), "{text}");
+        }
+        let (first, last) = ID.parse::<IdPrefix>().unwrap().range();
+        assert_eq!((first, last), (id, id));
+        for text in ["", "-", "01x2", "T-12", "ж", &format!("{ID}0")] {
+            assert_eq!(text.parse::<IdPrefix>(), Err(NoIdPrefix), "{text}");
+        }
+    }
+
+    #[test]
+    fn beside_other_names_a_beginning_has_four_digits_and_a_letter() {
+        for text in ["01a2", "abcd", ID] {
+            assert!(IdPrefix::beside_names(text).is_some(), "{text}");
+        }
+        for text in ["ada", "01a", "1234", "0190-1234", "olga"] {
+            assert!(IdPrefix::beside_names(text).is_none(), "{text}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::domain::company::Company;
 use crate::domain::dead_letter::LetterState;
 use crate::domain::event::{CompanyFounded, Consumer};
-use crate::domain::id::{Sequence, TaskId, UserId};
+use crate::domain::id::{IdPrefix, Sequence, TaskId, UserId};
 use crate::domain::task::edit::TaskText;
 use crate::domain::task::{Status, Task};
 use crate::domain::text::is_jira_id;
@@ -182,6 +182,12 @@ impl StateIndex {
         }
     }
 
+    /// At most [`IdPrefix::CANDIDATES`] users whose id has this beginning.
+    pub fn users_with(&self, prefix: IdPrefix) -> Result<Vec<User>, StateError> {
+        let sql = "SELECT * FROM users WHERE user_id BETWEEN ?1 AND ?2 ORDER BY login LIMIT ?3";
+        self.all(sql, row::range(prefix), row::user)
+    }
+
     pub fn user(&self, id: UserId) -> Result<Option<User>, StateError> {
         self.optional(
             "SELECT * FROM users WHERE user_id = ?1",
@@ -247,6 +253,12 @@ impl StateIndex {
             ),
             TaskName::Other(_) => Ok(Vec::new()),
         }
+    }
+
+    /// At most [`IdPrefix::CANDIDATES`] tasks whose id has this beginning.
+    pub fn tasks_with(&self, prefix: IdPrefix) -> Result<Vec<Task>, StateError> {
+        let sql = format!("{TASKS} WHERE task_id BETWEEN ?1 AND ?2 ORDER BY number LIMIT ?3");
+        self.all(&sql, row::range(prefix), row::task)
     }
 
     /// Open tasks in order of their numbers.

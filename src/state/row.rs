@@ -4,7 +4,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use uuid::Uuid;
 
-use crate::domain::id::{CompanyId, EventId, PayoutId, TaskId, UserId};
+use crate::domain::id::{CompanyId, EventId, IdPrefix, PayoutId, TaskId, UserId};
 use crate::domain::role::Role;
 use crate::domain::task::{Status, Task};
 use crate::domain::time::EventTime;
@@ -40,6 +40,13 @@ macro_rules! blob_from {
 }
 
 blob_from! { CompanyId EventId PayoutId TaskId UserId }
+
+/// The first and the last id with this beginning, and the most candidates for it.
+pub(crate) fn range(prefix: IdPrefix) -> (Blob, Blob, usize) {
+    let (first, last) = prefix.range();
+    let blob = |id: Uuid| Blob(id.into_bytes());
+    (blob(first), blob(last), IdPrefix::CANDIDATES)
+}
 
 /// The id in a column.
 pub(crate) fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {

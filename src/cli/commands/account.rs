@@ -16,7 +16,7 @@ pub(crate) enum Account {
 
 #[derive(Args, Debug)]
 pub(crate) struct Correct {
-    /// The entry's id, as `report entries` shows it
+    /// The entry's id or its first characters, as `report entries` shows them
     entry: String,
     /// The amount to reverse; by default all that is left of the entry
     #[arg(long, allow_hyphen_values = true)]

@@ -43,7 +43,7 @@ pub(crate) struct List {
 
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
-    /// The token's id, as `token list` shows it
+    /// The token's id or its first characters, as `token list` shows them
     id: String,
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Register {
 
 #[derive(Args, Debug)]
 pub(crate) struct Update {
-    /// Login or id
+    /// Login or id; the first characters of the id are enough, at least 4
     user: String,
     /// New full name
     #[arg(long, allow_hyphen_values = true)]
@@ -71,7 +71,7 @@ pub(crate) struct Update {
 
 #[derive(Args, Debug)]
 pub(crate) struct SetRole {
-    /// Login or id
+    /// Login or id; the first characters of the id are enough, at least 4
     user: String,
     /// admin, manager, accountant, developer, worker or service
     role: String,
@@ -83,7 +83,7 @@ pub(crate) struct SetRole {
         A new password ends all sessions and tokens of the user, except for the one with which you set your own."
 )]
 pub(crate) struct SetPassword {
-    /// Login or id; by default your own
+    /// Login or id; the first characters of the id are enough, at least 4; by default you
     user: Option<String>,
     /// Read the password from stdin
     #[arg(long)]
@@ -96,7 +96,7 @@ pub(crate) struct SetPassword {
         the user if nobody else can be drawn, or with --keep-tasks; `popug-cli task hand-over LOGIN` hands them over later."
 )]
 pub(crate) struct Deactivate {
-    /// Login or id
+    /// Login or id; the first characters of the id are enough, at least 4
     user: String,
     /// The reason
     #[arg(long, allow_hyphen_values = true)]
@@ -108,7 +108,7 @@ pub(crate) struct Deactivate {
 
 #[derive(Args, Debug)]
 pub(crate) struct Reactivate {
-    /// Login or id
+    /// Login or id; the first characters of the id are enough, at least 4
     user: String,
     /// The reason
     #[arg(long, allow_hyphen_values = true)]
@@ -123,7 +123,7 @@ pub(crate) struct List {
 
 #[derive(Args, Debug)]
 pub(crate) struct Show {
-    /// Login or id
+    /// Login or id; the first characters of the id are enough, at least 4
     user: String,
 }
 

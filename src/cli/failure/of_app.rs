@@ -88,8 +88,7 @@ impl From<AppError> for Failure {
             AppError::StoreExists { .. } => {
                 Failure::new(Exit::Conflict, "store_exists", message).hint("choose another directory with -C DIR")
             }
-            AppError::Ambiguous { candidates, .. } => Failure::new(Exit::Usage, "ambiguous", message)
-                .hint(format!("name one of them by number: {}", candidates.join(", "))),
+            AppError::Ambiguous { candidates, .. } => Failure::ambiguous(message, &candidates),
             AppError::SeveralConsumers { consumers, .. } => {
                 let names: Vec<_> = consumers.iter().map(|consumer| consumer.name()).collect();
                 Failure::new(Exit::Usage, "ambiguous", message)

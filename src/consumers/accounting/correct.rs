@@ -4,7 +4,7 @@ use crate::consumers::ConsumeError;
 use crate::consumers::accounting::Accounting;
 use crate::consumers::common_tables::{money, user_id};
 use crate::domain::event::{BalanceChanged, Fact};
-use crate::domain::id::{EntryId, EventId, Sequence};
+use crate::domain::id::{EntryId, EventId, IdPrefix, Sequence};
 use crate::domain::ledger::correct::{Correct, Original};
 use crate::domain::ledger::entry::EntryKind;
 use crate::domain::rejection::Rejection;
@@ -14,23 +14,30 @@ use crate::store::{Database, StoreError};
 use crate::turn::Surroundings;
 
 impl Accounting<'_> {
-    /// The entry to correct, from tables at the head.
+    /// The entry to correct, by its id or the beginning of its id, from tables at the head.
     ///
     /// # Errors
-    /// [`Rejection::UnknownEntry`]
+    /// [`Rejection::UnknownEntry`], [`ConsumeError::Ambiguous`]
     pub fn original(
         &mut self,
         around: &Surroundings<'_>,
-        entry: EntryId,
+        (name, prefix): (&str, IdPrefix),
     ) -> Result<Original, ConsumeError> {
+        let name = name.to_owned();
+
         // Entries that are owed for task events can wait: a refusal appends nothing.
         self.catch_up(around, None)?;
         // The original and its earlier corrections may be among the events that were just read.
         self.projection.flush()?;
-        let original = load_original(self.projection.database, entry)?;
-        Ok(original.ok_or_else(|| Rejection::UnknownEntry {
-            name: entry.to_string(),
-        })?)
+        let mut found = load_originals(self.projection.database, prefix)?;
+        if found.len() > 1 {
+            return Err(ConsumeError::Ambiguous {
+                name,
+                what: "entries",
+                candidates: found.iter().map(|one| one.entry_id.to_string()).collect(),
+            });
+        }
+        Ok(found.pop().ok_or(Rejection::UnknownEntry { name })?)
     }
 
     /// Decides the correcting entry, whose event has the id `id`, under the writer lock. The books
@@ -78,12 +85,13 @@ fn original_event(original: &Original) -> EventId {
     EventId::from_uuid(original.entry_id.uuid())
 }
 
-fn load_original(database: &Database, entry: EntryId) -> Result<Option<Original>, StoreError> {
+/// At most [`IdPrefix::CANDIDATES`] entries.
+fn load_originals(database: &Database, prefix: IdPrefix) -> Result<Vec<Original>, StoreError> {
     let read = |row: &duckdb::Row<'_>| {
-        let task: Option<String> = row.get(3)?;
+        let (task, id): (Option<String>, String) = (row.get(3)?, row.get(6)?);
         let kind: String = row.get(1)?;
         Ok(Original {
-            entry_id: entry,
+            entry_id: id.parse().map_err(|_| duckdb::Error::InvalidQuery)?,
             user_id: user_id(row, 0)?,
             kind: EntryKind::named(&kind).ok_or(duckdb::Error::InvalidQuery)?,
             amount: money(row, 2)?,
@@ -92,16 +100,16 @@ fn load_original(database: &Database, entry: EntryId) -> Result<Option<Original>
             corrected: money(row, 5)?,
         })
     };
-    let query = || -> Result<Option<Original>, duckdb::Error> {
+    let (first, last) = prefix.range();
+    let query = || -> Result<Vec<Original>, duckdb::Error> {
         let mut statement = database.connection().prepare(
             "SELECT e.user_id::VARCHAR, e.kind, e.amount, e.task_id::VARCHAR, e.assignment_no,
-                 (SELECT coalesce(sum(abs(c.amount)), 0)::BIGINT FROM entries c WHERE c.corrects = e.entry_id)
-             FROM entries e WHERE e.entry_id = ?::UUID",
+                 (SELECT coalesce(sum(abs(c.amount)), 0)::BIGINT FROM entries c WHERE c.corrects = e.entry_id),
+                 e.entry_id::VARCHAR
+             FROM entries e WHERE e.entry_id BETWEEN ?::UUID AND ?::UUID ORDER BY e.entry_id LIMIT ?",
         )?;
-        statement
-            .query_map([entry.to_string()], read)?
-            .next()
-            .transpose()
+        let ends = duckdb::params![first.to_string(), last.to_string(), IdPrefix::CANDIDATES];
+        statement.query_map(ends, read)?.collect()
     };
     query().map_err(database.failed("read"))
 }

@@ -133,7 +133,7 @@ pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeErro
 /// it.
 ///
 /// # Errors
-/// [`ConsumeError::UnknownMail`], [`ConsumeError::AmbiguousMail`]. A mail that fails again is no
+/// [`ConsumeError::UnknownMail`], [`ConsumeError::Ambiguous`]. A mail that fails again is no
 /// error.
 pub fn retry<'l>(
     around: &Surroundings<'l>,
@@ -244,9 +244,14 @@ fn row_named(tables: &MailTables, payout: &str) -> Result<MailRow, ConsumeError>
             let candidates = rows
                 .iter()
                 .chain([&last])
-                .map(|row| row.payout_id)
+                .map(|row| row.payout_id.to_string())
                 .collect();
-            Err(ConsumeError::AmbiguousMail { name, candidates })
+            let what = "mails";
+            Err(ConsumeError::Ambiguous {
+                name,
+                what,
+                candidates,
+            })
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Row, params};
-use uuid::Uuid;
 
 use crate::consumers::ConsumeError;
 use crate::consumers::feed::{check_on_chain, follow};
@@ -13,10 +12,10 @@ use crate::consumers::notifier::rows::{self, CompanyRow, MailRow, OwedMail, Wait
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
-use crate::domain::id::{PayoutId, Sequence};
+use crate::domain::id::{IdPrefix, PayoutId, Sequence};
 use crate::domain::time::EventTime;
 use crate::event_log::FileLog;
-use crate::state::row::Blob;
+use crate::state::row::{self, Blob};
 use crate::state::{Check, Checkpoint, ComparedTable, Layout, Recorded, SqliteFile, StateError};
 use crate::turn::Surroundings;
 use crate::turn::index::tell_opened;
@@ -26,8 +25,6 @@ const LAYOUT: Layout = Layout {
     code_version: 4,
     own_table: "payouts",
 };
-/// Hexadecimal, without dashes.
-const ID_DIGITS: usize = 32;
 const TABLES: [ComparedTable; 3] = [
     ("company", "one"),
     ("users", "user_id"),
@@ -289,23 +286,14 @@ impl MailTables {
         )
     }
 
-    /// The mails of payouts whose id has this prefix.
-    pub fn rows_named(&self, id_prefix: &str) -> Result<Vec<MailRow>, StateError> {
-        let digits: String = id_prefix.trim().chars().filter(|c| *c != '-').collect();
-        if !(1..=ID_DIGITS).contains(&digits.len()) {
-            return Ok(Vec::new());
-        }
-        // These ids lie between the prefix with all zeros and the prefix with all ones.
-        let end = |filler: &str| {
-            Uuid::try_parse(&(digits.clone() + &filler.repeat(ID_DIGITS - digits.len())))
-        };
-        let (Ok(first), Ok(last)) = (end("0"), end("f")) else {
+    /// At most [`IdPrefix::CANDIDATES`] mails of payouts whose id has this beginning.
+    pub fn rows_named(&self, beginning: &str) -> Result<Vec<MailRow>, StateError> {
+        let Ok(prefix) = beginning.parse::<IdPrefix>() else {
             return Ok(Vec::new());
         };
-        let (first, last) = (Blob(first.into_bytes()), Blob(last.into_bytes()));
         let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id)
-            WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id";
-        self.all(sql, params![first, last], rows::mail_row)
+            WHERE payout_id BETWEEN ?1 AND ?2 ORDER BY payout_id LIMIT ?3";
+        self.all(sql, row::range(prefix), rows::mail_row)
     }
 
     /// All waiting mails, and that of `asked`.

@@ -129,7 +129,7 @@ fn markdown_shows_text_as_it_is() {
 }
 
 #[test]
-fn a_wide_terminal_shows_everything() {
+fn a_wide_terminal_cuts_and_wraps_nothing() {
     insta::assert_snapshot!(rendered(Format::Table, Some(160)));
 }
 
@@ -181,9 +181,6 @@ fn no_amount_is_broken_on_a_terminal_without_room() {
             "{shown}"
         );
         let told = told.replace('\n', " ");
-        assert!(
-            told.contains("the terminal is too narrow: task id, time"),
-            "{shown}"
-        );
+        assert!(told.contains("the terminal is too narrow: time"), "{shown}");
     }
 }

@@ -1,15 +1,17 @@
 //! A table for people: a title, headings in words, figures to the right, times in the company's
 //! zone.
 //!
-//! Columns that say the same in every row are left out and said once under the table, and columns
-//! without anything are left out. A table that is wider than the terminal is narrowed in steps: ids
-//! are shortened, long text is cut, then ids and the less important columns are left out and named.
+//! Ids are shortened to beginnings that commands take, and left out where a login or a number names
+//! the same. Columns that say the same in every row are left out and said once under the table, and
+//! columns without anything are left out. A table that is wider than the terminal is narrowed in
+//! steps: long text is cut, then the less important columns are left out and named.
 //! As the last step text wraps between words, but never an amount, a number or a time; if that is
 //! too wide too, the columns after the first are left out one by one.
 
 mod fit;
 mod heading;
 mod lines;
+mod short_ids;
 
 use std::io::Write;
 
@@ -27,9 +29,12 @@ use fit::{fit, fit_chosen, is_minor, widths};
 pub use heading::heading;
 use heading::title;
 use lines::{Lines, Style, Text};
+use short_ids::shorten;
 
 /// A count or an amount that is zero.
 const ZERO: &str = "·";
+/// Ids, and the columns that name the same for people.
+const NAMED_OTHERWISE: [(&str, &str); 2] = [("user_id", "login"), ("task_id", "number")];
 /// A longer word may be broken.
 const WORD_CHARS: usize = 16;
 
@@ -46,6 +51,9 @@ pub(super) fn write(
         rows += table.height();
         let totals = totals_row(report).filter(|_| rows >= report.height());
         let mut shown = printed_columns(table, totals, &zone);
+        for column in shown.iter_mut().filter(|column| column.is_id()) {
+            shorten(&mut column.cells, report.head_sequence);
+        }
         left_out = narrow(&mut shown, report, table.height(), options);
         let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
         for (column, width) in shown.iter_mut().zip(&widths) {
@@ -168,6 +176,8 @@ struct LeftOut {
     /// A column that says the same in every row, with its value.
     constant: Vec<(&'static str, String)>,
     empty: Vec<&'static str>,
+    /// Ids of things that have a name in the table.
+    ids: Vec<&'static str>,
     too_narrow: Vec<&'static str>,
 }
 
@@ -195,6 +205,7 @@ impl LeftOut {
                 "",
             ),
             ("empty: ", names(&self.empty), ""),
+            ("not shown: ", names(&self.ids), " (--columns shows them)"),
             (
                 "hidden, the terminal is too narrow: ",
                 names(&self.too_narrow),
@@ -216,6 +227,12 @@ fn narrow(shown: &mut Vec<Shown>, report: &Report, height: usize, options: Optio
             left_out.too_narrow = fit_chosen(shown, usize::from(width));
         }
         return left_out;
+    }
+    for (id, name) in NAMED_OTHERWISE {
+        if shown.iter().any(|column| column.name == name) {
+            let ids = shown.extract_if(.., |column| column.name == id);
+            left_out.ids.extend(ids.map(|column| column.name));
+        }
     }
     if height > 0 {
         let empty = shown.extract_if(.., |column| column.is_empty());

@@ -395,7 +395,7 @@ fn a_jira_id_of_several_tasks_lists_them() {
         world.does("mara", &["task", "add", "Same", "--jira-id", "UP-7"]);
     }
     let error = world.refused("mara", &["task", "show", "UP-7"], 2, "ambiguous");
-    assert_eq!(error["hints"][0], "name one of them by number: T-1, T-2");
+    assert_eq!(error["hints"][0], "name one of them: T-1, T-2");
 }
 
 #[test]

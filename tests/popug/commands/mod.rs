@@ -24,5 +24,6 @@ mod questions;
 mod refusals;
 mod scripts;
 mod shell;
+mod short_ids;
 mod streams;
 mod typing;

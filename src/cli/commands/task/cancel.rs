@@ -16,7 +16,7 @@ use crate::reports::table::Table;
         correction of its own. A manager or an admin cancels any task; its creator as long as nobody was charged."
 )]
 pub(crate) struct Cancel {
-    /// Number (12, T-12), jira id or id
+    /// Number (12, T-12), jira id or id; the first characters of the id are enough, at least 4
     task: String,
     /// The reason
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

@@ -13,7 +13,7 @@ use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
 pub(crate) struct Complete {
-    /// Numbers (12, T-12), jira ids or ids
+    /// Numbers (12, T-12), jira ids or ids; the first characters of an id are enough, at least 4
     #[arg(required = true)]
     tasks: Vec<String>,
 }

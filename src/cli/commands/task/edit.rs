@@ -21,7 +21,7 @@ use crate::state::TextChange;
         An empty text takes a jira id or a description away: popug-cli task edit T-12 --jira-id ''"
 )]
 pub(crate) struct Edit {
-    /// Number (12, T-12), jira id or id
+    /// Number (12, T-12), jira id or id; the first characters of the id are enough, at least 4
     task: String,
     /// The new title; a jira id at its start, like `[UP-7] Fix it`, is split off
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

@@ -16,7 +16,7 @@ use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
 pub(crate) struct Show {
-    /// Number (12, T-12), jira id or id
+    /// Number (12, T-12), jira id or id; the first characters of the id are enough, at least 4
     task: String,
 }
 

@@ -315,7 +315,7 @@ fn correct_entry(store: &Store, entry: &str, key: &str) -> Result<(), ConsumeErr
         reason: "by mistake".into(),
     };
     run::with_accounting(&around, |accounting| {
-        let original = accounting.original(&around, entry.parse().unwrap())?;
+        let original = accounting.original(&around, (entry, entry.parse().unwrap()))?;
         let mut turn = around.take_turn()?;
         let time = around.clock.now();
         let fact = accounting.decide_correction(&around, &anna, (&original, &command), id, time)?;

@@ -3,11 +3,9 @@
 use super::Shown;
 use crate::reports::table::ColumnKind;
 
-/// A shortened id has an ellipsis and this many of its last characters.
-const ID_CHARS: usize = 8;
 const TEXT_CHARS: usize = 32;
 /// Columns that a narrow terminal leaves out, in this order.
-const EXPENDABLE: [&str; 18] = [
+const EXPENDABLE: [&str; 20] = [
     "posted_at",
     "through_sequence",
     "skipped_events",
@@ -26,10 +24,12 @@ const EXPENDABLE: [&str; 18] = [
     "late",
     "jira_id",
     "closed_by",
+    "payout_id",
+    "corrects",
 ];
 
 /// Columns that are left out next, if even wrapped text does not fit beside the figures.
-const DISPENSABLE: [&str; 9] = [
+const DISPENSABLE: [&str; 10] = [
     "completed_at",
     "completed_on",
     "closed",
@@ -39,6 +39,7 @@ const DISPENSABLE: [&str; 9] = [
     "mail_status",
     "popugs_negative",
     "entries",
+    "entry_id",
 ];
 
 /// Whether few readers miss the column.
@@ -54,21 +55,8 @@ pub(super) fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
     if !fits(shown) {
         shown
             .iter_mut()
-            .filter(|column| column.is_id())
-            .for_each(|column| column.each(short_id));
-    }
-    if !fits(shown) {
-        shown
-            .iter_mut()
             .filter(|c| c.kind == ColumnKind::Text)
             .for_each(|column| column.each(cut));
-    }
-    if !fits(shown) {
-        left_out.extend(
-            shown
-                .extract_if(.., |column| column.is_id())
-                .map(|column| column.name),
-        );
     }
     leave_out(shown, &EXPENDABLE, fits, &mut left_out);
     let fits_wrapped = |shown: &[Shown]| fits_wrapped(shown, width);
@@ -137,12 +125,6 @@ pub(super) fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
         left = left.saturating_sub(widths[*place]);
     }
     widths
-}
-
-fn short_id(id: &str) -> Option<String> {
-    let start = id.len().checked_sub(ID_CHARS)?;
-    id.is_char_boundary(start)
-        .then(|| format!("…{}", &id[start..]))
 }
 
 fn cut(text: &str) -> Option<String> {
