@@ -186,7 +186,7 @@ fn clock(status: &Status) -> Measure {
 }
 
 /// A time in the largest unit of which it has two.
-fn in_words(seconds: u64) -> String {
+pub fn in_words(seconds: u64) -> String {
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     let fits = units.iter().find(|(length, _)| seconds >= 2 * length);
     fits.map_or_else(

@@ -157,6 +157,6 @@ impl Invocation<'_> {
         if answer.is_secret {
             self.output.hold_secret();
         }
-        self.with_output(|out| answer.write(self.format(), self.options(), out))
+        self.with_pager(|out| answer.write(self.format(), self.options(), out))
     }
 }

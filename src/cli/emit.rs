@@ -46,10 +46,10 @@ impl Invocation<'_> {
     pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
         self.remember(&rows_in_words(&report.table), None);
         let (format, options) = (self.format(), self.options());
-        if self.output.is_terminal() {
+        if self.output.is_terminal() && !self.output.has_pager() {
             return self.with_output(|out| Ok(render::render(report, format, options, out)?));
         }
-        self.with_output(|out| self.render(report.name, report, format, options, out))
+        self.with_pager(|out| self.render(report.name, report, format, options, out))
     }
 
     /// Writes a report to a place that is no terminal. The rows of a long one are counted, as progress of `what`.
@@ -156,6 +156,15 @@ impl Invocation<'_> {
         write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.output.write(write)
+    }
+
+    /// Runs `write` as [`Invocation::with_output`] does. A pager shows a text for people that is longer than the screen,
+    /// when the command has ended.
+    pub(super) fn with_pager(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.output.write_to_read(write)
     }
 
     /// Keeps the outcome, and the hint in case that its answer gets lost.

@@ -133,6 +133,12 @@ pub(super) fn path(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// The command line of the pager that the user names; an empty one means none.
+pub(super) fn pager() -> Option<String> {
+    let mut names = ["POPUG_PAGER", "PAGER"].into_iter();
+    names.find_map(|name| env::var(name).ok())
+}
+
 /// The width of the terminal according to COLUMNS.
 pub(super) fn columns() -> Option<u16> {
     env::var("COLUMNS").ok()?.parse().ok()

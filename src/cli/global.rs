@@ -66,6 +66,9 @@ pub(super) struct Global {
     /// Never ask a question
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Show tables that are longer than the screen without a pager
+    #[arg(long, global = true)]
+    pub no_pager: bool,
     /// Show what would happen and change nothing: in words on a terminal, else as events
     #[arg(short = 'n', long, display_order = LAST)]
     pub dry_run: bool,

@@ -19,6 +19,7 @@ mod metrics;
 mod nature;
 mod output;
 mod own_files;
+mod pager;
 mod plan;
 mod program;
 mod prompt;

@@ -15,6 +15,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Asked, Global};
 use crate::cli::nature::Nature;
 use crate::cli::own_files;
+use crate::cli::pager::{self, Spool};
 use crate::cli::terminal_guard::TerminalGuard;
 use crate::reports::render::Format;
 use crate::store::StoreDirectory;
@@ -60,6 +61,10 @@ pub(super) struct Output {
     content: Cell<Content>,
     changes: bool,
     deed: RefCell<Option<Deed>>,
+    /// The command line of the pager, if the answer may need one.
+    pager: Option<String>,
+    /// The answer that waits for the end of the command.
+    spool: RefCell<Option<Spool>>,
 }
 
 /// The outcome of a command in words, in case that its answer gets lost.
@@ -88,7 +93,13 @@ impl Output {
             Asked::Rows(format) => (format, false),
             Asked::Metrics => (Format::Plain, true),
         };
+        let is_read = format == Format::Table
+            && file.is_none()
+            && !nature.changes
+            && io::stdout().is_terminal();
         Ok(Output {
+            pager: is_read.then(|| pager::chosen(global)).flatten(),
+            spool: RefCell::new(None),
             format,
             is_metrics,
             file: RefCell::new(file),
@@ -121,6 +132,30 @@ impl Output {
         written.map_err(Failure::of_output)
     }
 
+    /// Whether an answer on the terminal may be shown by a pager.
+    pub(super) fn has_pager(&self) -> bool {
+        self.pager.is_some()
+    }
+
+    /// As [`Output::write`], but the pager shows an answer that is longer than the screen, when the command has ended.
+    pub(super) fn write_to_read(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(pager) = &self.pager else {
+            return self.write(write);
+        };
+        let waiting = self.spool.borrow_mut().take();
+        let mut spool = waiting.unwrap_or_else(|| Spool::new(pager.clone()));
+        let written = flushed(TerminalGuard::new(&mut spool, true), write);
+        written.map_err(Failure::of_output)?;
+        if spool.is_short() {
+            return self.write(|out| spool.show(out));
+        }
+        self.spool.replace(Some(spool));
+        Ok(())
+    }
+
     /// The answer contains a secret.
     pub(super) fn hold_secret(&self) {
         self.content.set(Content::Secret);
@@ -144,15 +179,20 @@ impl Output {
             has_written,
             content,
             deed,
+            spool,
             ..
         } = self;
+        let shown = spool.into_inner().map_or(Ok(()), |spool| {
+            let shown = spool.show(&mut Stdout(io::stdout().lock()));
+            shown.map_err(Failure::of_output)
+        });
         let finished = match file.into_inner() {
             Some(file) if has_written.get() => {
                 file.finish(content.get()).map_err(Failure::of_output)
             }
             _ => Ok(()),
         };
-        let outcome = outcome.and_then(|exit| finished.map(|()| exit));
+        let outcome = outcome.and_then(|exit| finished.and(shown).map(|()| exit));
         outcome.map_err(|failure| match deed.into_inner() {
             Some(deed) if failure.is_of_output && !failure.is_closed_pipe => {
                 carried_out(failure, deed)

@@ -3,6 +3,11 @@
 //! What must hold: a reader who looks at an answer keeps nobody from working. An answer is written whole before the
 //! pager begins, and the pager begins when the command has closed its tables and released its locks.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the reader decides when the pager ends"
+)]
+
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;

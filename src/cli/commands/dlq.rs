@@ -10,6 +10,7 @@ use crate::app::dead_letters::{CONSUMERS, DeadLetter};
 use crate::app::write::Outcome;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::indented::indented;
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::nature::Nature;
 use crate::cli::rows::RowArgs;
@@ -310,7 +311,7 @@ impl Decision<'_> {
 
 /// For people: the event, then the decisions, then the waiting events.
 fn lines(shown: &Shown<'_>) -> String {
-    let mut text = format!("{}\n", Displayed(shown.event.get()));
+    let mut text = indented(shown.event.get());
     for made in &shown.decisions {
         let _ = write!(
             text,

@@ -10,7 +10,7 @@ use crate::cli::invocation::Invocation;
 use crate::domain::displayed::Displayed;
 use crate::domain::time::Zone;
 use crate::reports::Report;
-use crate::reports::render::Format;
+use crate::reports::render::{Format, Options};
 use crate::reports::table::{Table, Value};
 
 #[derive(Args, Debug)]
@@ -23,8 +23,8 @@ impl Doctor {
             .examine(&|company| invocation.sessions(company));
         if invocation.format() == Format::Table {
             // A table would cut texts that must be read to the end.
-            invocation
-                .with_output(|out| Ok(out.write_all(lines(&examination.checks).as_bytes())?))?;
+            let text = lines(&examination.checks, invocation.options());
+            invocation.with_pager(|out| Ok(out.write_all(text.as_bytes())?))?;
         } else {
             invocation.emit(&report(&examination)?)?;
         }
@@ -36,21 +36,41 @@ impl Doctor {
     }
 }
 
-fn lines(checks: &[Check]) -> String {
+/// The column in which details begin.
+const INDENT: &str = "                          ";
+
+fn lines(checks: &[Check], options: Options) -> String {
     let mut text = String::new();
     for check in checks {
-        let _ = writeln!(
-            text,
-            "{:<8} {:<15}  {}",
-            check.health.name(),
-            check.name,
-            Displayed(&check.detail)
-        );
+        let health = check.health.name();
+        let colour = match check.health {
+            Health::Ok => "32",
+            Health::Warning => "33",
+            Health::Problem => "31",
+        };
+        let health = if options.colours {
+            format!("\u{1b}[{colour}m{health:<8}\u{1b}[0m")
+        } else {
+            format!("{health:<8}")
+        };
+        let detail = wrapped(&Displayed(&check.detail).to_string(), options);
+        let _ = writeln!(text, "{health} {:<15}  {detail}", check.name);
         if let Some(hint) = &check.hint {
-            let _ = writeln!(text, "{:<26}hint: {}", "", Displayed(hint));
+            // A command that is broken could not be pasted.
+            let _ = writeln!(text, "{INDENT}hint: {}", Displayed(hint));
         }
     }
     text
+}
+
+/// A detail on as many lines as the terminal needs, words whole.
+fn wrapped(text: &str, options: Options) -> String {
+    let Some(width) = options.width.map(usize::from) else {
+        return text.to_owned();
+    };
+    let room = width.saturating_sub(INDENT.len()).max(30);
+    let room = textwrap::Options::new(room).break_words(false);
+    textwrap::wrap(text, room).join(&format!("\n{INDENT}"))
 }
 
 fn report(examination: &Examination) -> Result<Report, Failure> {

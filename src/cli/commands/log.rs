@@ -1,6 +1,9 @@
 //! `log tail`, `log show`, `log stats`
 
+mod told;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -19,12 +22,13 @@ use crate::event_log::schema::SCHEMAS;
 use crate::event_log::{FileLog, Line, LogError};
 use crate::reports::render::Format;
 use crate::reports::table::{Table, TableBuilder, Value};
+use told::Teller;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Log {
-    /// Show the last events, or all from a sequence on, as they are in the log
+    /// Show the last events, or all from a sequence on: in words at a terminal, elsewhere as they are in the log
     Tail(Tail),
     /// Show one event
     Show(Show),
@@ -110,7 +114,7 @@ impl Tail {
     ) -> Result<Exit, Failure> {
         let format = invocation.format();
         if matches!(format, Format::Table | Format::Plain | Format::Ndjson) {
-            return self.lines(invocation, log);
+            return self.lines(invocation, store, log);
         } else if self.follow {
             return Err(Failure::usage("--follow writes one line after the other")
                 .hint("leave -o out, or say -o ndjson"));
@@ -130,14 +134,32 @@ impl Tail {
         Ok(Exit::Done)
     }
 
-    /// Writes the lines as in the log.
-    fn lines(&self, invocation: &Invocation<'_>, log: &FileLog) -> Result<Exit, Failure> {
+    /// Writes the lines as in the log, for people in words.
+    fn lines(
+        &self,
+        invocation: &Invocation<'_>,
+        store: &OpenStore<'_>,
+        log: &FileLog,
+    ) -> Result<Exit, Failure> {
+        let is_for_people = invocation.format() == Format::Table;
+        let teller = is_for_people.then(|| Teller::new(&store.index, &store.company.zone));
+        let write = |out: &mut dyn Write, line: &str| match &teller {
+            Some(teller) => {
+                let line = Line::parse(line.as_bytes()).expect("parsed when it was read");
+                Ok(writeln!(out, "{}", teller.line(&line)?)?)
+            }
+            None => Ok(writeln!(out, "{line}")?),
+        };
+        if !self.follow {
+            invocation.with_pager(|out| {
+                self.first_lines(log, &mut |line| write(out, line))
+                    .map(drop)
+            })?;
+            return Ok(Exit::Done);
+        }
         let mut exit = Exit::Done;
         invocation.with_output(|out| {
-            let mut next = self.first_lines(log, &mut |line| Ok(writeln!(out, "{line}")?))?;
-            if !self.follow {
-                return Ok(());
-            }
+            let mut next = self.first_lines(log, &mut |line| write(out, line))?;
             // In a process of its own the first signal ends the command. In a shell the shell
             // continues, and a file is completed.
             let listens = invocation.global.host.is_some() || invocation.global.out.is_some();
@@ -152,7 +174,7 @@ impl Tail {
                         return Ok(());
                     }
                 }
-                next = self.lines_from(log, next, &mut |line| Ok(writeln!(out, "{line}")?))?;
+                next = self.lines_from(log, next, &mut |line| write(out, line))?;
             }
         })?;
         Ok(exit)

@@ -1,9 +1,11 @@
 //! `status`
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::app;
+use crate::app::check::in_words;
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
@@ -11,7 +13,7 @@ use crate::cli::metrics::Metrics;
 use crate::cli::unsent_mails;
 use crate::consumers::notifier::Outstanding;
 use crate::domain::displayed::Displayed;
-use crate::domain::time::EventTime;
+use crate::domain::time::{EventTime, Zone};
 use crate::reports::table::{Table, TableBuilder};
 
 #[derive(Args, Debug)]
@@ -74,7 +76,7 @@ impl Status {
         let (head_time, now) = (status.head.time, store.app.environment.now());
         let mails = status.mails.as_ref().map(MailsShown::from);
         let shown = Shown { status, mails };
-        let answer = Answer::shown(shown.table(), shown.lines())
+        let answer = Answer::shown(shown.table(), shown.lines(&store.company.zone))
             .in_zone(&store.company.zone)
             .with_object(&shown)?;
         invocation.answer(&answer)?;
@@ -135,12 +137,13 @@ impl Shown {
             )
     }
 
-    fn lines(&self) -> String {
+    fn lines(&self, zone: &Zone) -> String {
         use std::fmt::Write as _;
-        let mut text = format!(
-            "head        {}  ({})\n",
-            self.status.head.sequence, self.status.head.time
-        );
+        let head = &self.status.head;
+        let zone = TimeZone::get(zone.name()).unwrap_or(TimeZone::UTC);
+        let time = head.time.timestamp().to_zoned(zone);
+        let time = time.strftime("%Y-%m-%d %H:%M:%S");
+        let mut text = format!("head        {}  {time}\n", head.sequence);
         for row in &self.status.consumers {
             let name = row.name;
             let _ = match (row.sequence, row.lag_events.unwrap_or_default()) {
@@ -148,8 +151,8 @@ impl Shown {
                 (Some(sequence), lag) => {
                     write!(
                         text,
-                        "{name:<11} {sequence}  {lag} events behind, {} s",
-                        row.lag_seconds
+                        "{name:<11} {sequence}  behind by {lag} events, {}: run `popug-cli consume {name}`",
+                        in_words(row.lag_seconds.unsigned_abs())
                     )
                 }
                 (None, _) => write!(text, "{name:<11} -"),

@@ -18,6 +18,7 @@ mod keys;
 mod lists;
 mod names;
 mod outputs;
+mod pager;
 mod parquet;
 mod periods;
 mod questions;
