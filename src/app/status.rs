@@ -13,6 +13,7 @@ use crate::domain::company::Company;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::time::{BusinessDate, EventTime};
+use crate::files::held::named;
 use crate::state::StateIndex;
 use crate::store::Tables;
 
@@ -175,7 +176,7 @@ impl ConsumerStatus {
             lag_events: None,
             lag_seconds: 0,
             set_aside: 0,
-            last_error: Some(in_full(error)),
+            last_error: Some(named(&in_full(error)).into_owned()),
         }
     }
 }

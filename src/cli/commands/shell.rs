@@ -10,8 +10,8 @@ const MORE: &str = "\
 A line is a command line without `popug-cli`. The global options of the shell apply to each line
 that does not give its own. Words are quoted as in a POSIX shell: '…' without escapes, \"…\" with \\\"
 and \\\\, a backslash before any character; # starts a comment. Nothing is expanded, and there are no
-pipes: `--out FILE` writes a file. `help` and `help COMMAND` show help; `exit`, `quit` and Ctrl-D
-end the shell. Between two lines the shell keeps no file of the store open and holds no lock.
+pipes: `--out FILE` writes a file. `help` (or `?`) and `help COMMAND` show help; `exit`, `quit`,
+`q` and Ctrl-D end the shell. Between two lines the shell keeps no file of the store open and holds no lock.
 
 At a terminal TAB completes commands, options, logins, open tasks and paths. Lines are kept in
 $XDG_STATE_HOME/popug-cli/history (mode 0600), but for those that begin with a blank. With --as the

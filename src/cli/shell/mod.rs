@@ -20,6 +20,7 @@ use std::rc::Rc;
 
 use crate::app::identity::Proof;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::HELP;
 use crate::cli::invocation::Invocation;
 use crate::cli::program::{Ended, tell};
 use crate::cli::prompt;
@@ -126,7 +127,8 @@ impl Shell<'_> {
         }
         match words.first().map(String::as_str) {
             None => return LineResult::Nothing,
-            Some("exit" | "quit") if words.len() == 1 => return LineResult::Leave,
+            Some("exit" | "quit" | "q") if words.len() == 1 => return LineResult::Leave,
+            Some("?") => words[0] = HELP.to_owned(),
             Some(_) => {}
         }
         let given = self.invocation.global.given.iter().cloned();

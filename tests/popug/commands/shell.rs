@@ -291,6 +291,11 @@ fn help_is_that_of_the_command_line_and_exit_leaves() {
         .anonymous(&["shell"])
         .stdin(script)
         .expect(0, Is(&wanted), Nothing);
+    let short = "?\n? task add\n? task\nq\nnonsense\n";
+    world
+        .anonymous(&["shell"])
+        .stdin(short)
+        .expect(0, Is(&wanted), Nothing);
     world
         .anonymous(&["shell"])
         .stdin("")

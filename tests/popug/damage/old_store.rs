@@ -71,6 +71,13 @@ fn a_store_of_an_older_program_is_proved_and_closes_its_next_day() {
     let balances = ["report", "balances", "-o", "json"];
     let error = last_error(&by_ada(&world, &balances).expect(1, Nothing, Any));
     assert_eq!(error["code"], "tables_of_another_version", "{error}");
+    let status = by_ada(&world, &["status", "-o", "json"]).expect(0, Any, Any);
+    assert!(
+        status
+            .stdout
+            .contains("accounting.duckdb was made by another version")
+    );
+    assert!(!status.stdout.contains("/proc/"), "{}", status.stdout);
     by_ada(&world, &["consume", "accounting"]).expect(0, Any, Any);
     let balances = by_ada(&world, &["report", "balances", "-o", "json"])
         .expect(0, Any, Any)
