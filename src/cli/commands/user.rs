@@ -306,10 +306,10 @@ impl SetPassword {
             0 => invocation.reporter.note(&set),
             1 => invocation
                 .reporter
-                .remark(&format!("{set}; 1 session or token was ended")),
+                .note(&format!("{set}; 1 session or token was ended")),
             _ => invocation
                 .reporter
-                .remark(&format!("{set}; {ended} sessions and tokens were ended")),
+                .note(&format!("{set}; {ended} sessions and tokens were ended")),
         }
         Ok(Exit::Done)
     }

@@ -108,11 +108,10 @@ fn act_as_counts_like_a_login_and_tokens_and_others_are_not_slowed_down() {
         .call("ada", &["whoami"])
         .expect(0, Has("ada"), Nothing);
     world
-        .call("ada", &["user", "set-password", "--password-stdin"])
-        .env("POPUG_PASSWORD", PASSWORD)
+        .call("ada", &["user", "set-password", "dora", "--password-stdin"])
         .stdin("another one")
         .expect(0, Any, Any);
-    login(&world, "ada", "another one").expect(0, Nothing, Nothing);
+    login(&world, "dora", "another one").expect(0, Nothing, Nothing);
 }
 
 #[test]
@@ -397,17 +396,17 @@ fn ones_own_password_is_set_only_with_the_present_one() {
 fn a_new_password_ends_the_sessions_and_tokens_of_the_user_but_the_one_in_use() {
     let world = World::new();
     let set = |who: &str| {
-        let words = ["user", "set-password", who, "--password-stdin", "-v"];
+        let words = ["user", "set-password", who, "--password-stdin"];
         let call = world.call("ada", &words).env("POPUG_PASSWORD", PASSWORD);
         call.stdin(PASSWORD)
     };
-    set("mara").expect(0, Nothing, Has("1 session or token was ended"));
+    set("mara").expect(0, Nothing, Nothing);
     let told = world.call("mara", &["whoami"]).expect(5, Nothing, Any);
     assert!(told.stderr.contains("was revoked"), "{}", told.stderr);
     login(&world, "mara", PASSWORD).expect(0, Nothing, Nothing);
     world.anonymous(&["whoami"]).expect(0, Has("mara"), Nothing);
     login(&world, "ada", PASSWORD).expect(0, Nothing, Nothing);
-    set("ada").expect(0, Nothing, Has("1 session or token was ended"));
+    set("ada").expect(0, Nothing, Nothing);
     world
         .anonymous(&["whoami"])
         .expect(5, Nothing, Has("was revoked"));

@@ -241,7 +241,7 @@ fn options_of_the_shell_hold_for_each_line_that_does_not_give_its_own() {
     let words = ["-o", "json", "shell", "--as", "dora", "-C", "the store"];
     let password = "another long password";
     let set = world.call("ada", &["user", "set-password", "dora", "--password-stdin"]);
-    set.stdin(password).expect(0, Nothing, Any);
+    set.stdin(password).expect(0, Nothing, Nothing);
     let call = world
         .anonymous(&words)
         .without("POPUG_STORE")
