@@ -177,7 +177,7 @@ fn a_statement_fits_a_usual_terminal_and_says_what_it_leaves_out() {
         &report,
         Format::Table,
         Options {
-            width: Some(120),
+            width: Some(80),
             colours: false,
         },
         &mut out,
