@@ -79,7 +79,9 @@ impl App<'_> {
         if let Some(replayed) = self.earlier_outcome(&index, &actor, &request, manner)? {
             return Ok(replayed);
         }
-        let prefix: IdPrefix = entry.parse().map_err(|_| Rejection::UnknownEntry {
+        // Without the right nobody learns which ids there are.
+        actor.require(Right::Correct)?;
+        let prefix = IdPrefix::deliberate(entry).ok_or_else(|| Rejection::UnknownEntry {
             name: entry.to_owned(),
         })?;
         let (amount, malformed) = read_amount(amount);

@@ -26,6 +26,11 @@ const fn events_a_second(consumer: Consumer) -> u64 {
     }
 }
 
+/// The beginning of the keys of imported rows.
+const IMPORTED: &str = "import/";
+/// An imported row that is older was dated by its file and not by the clock.
+const HISTORY_MICROS: i64 = 10 * 60 * 1_000_000;
+
 impl Reports<'_> {
     /// Brings the tables of all reports that the caller may see to the head, so that the reports show the same events.
     ///
@@ -50,7 +55,7 @@ impl Reports<'_> {
         head: Sequence,
         standing: &Standing,
     ) -> Result<bool, AppError> {
-        if self.app.log.is_draft() || standing.obstacle.is_some() {
+        if self.app.log.is_draft() || standing.obstacle.is_some() || !self.may_date_now(head)? {
             return Ok(false);
         }
         let missing = self.missing(consumer, head, standing)?;
@@ -66,6 +71,19 @@ impl Reports<'_> {
                 && missing.max(owed) > 0);
         }
         Ok(missing > 0)
+    }
+
+    /// Whether entries may be appended with the time now. A history whose import was interrupted
+    /// could not go on behind them, nor a company with a test clock, if the clock is not pinned.
+    fn may_date_now(&self, head: Sequence) -> Result<bool, AppError> {
+        let environment = self.app.environment;
+        if self.company.test_clock && environment.pinned_by().is_none() {
+            return Ok(false);
+        }
+        let last = self.app.log.line(head)?;
+        let (line, now) = (last.line(), environment.now());
+        let is_history = line.event_time()?.micros_until(now) > HISTORY_MICROS;
+        Ok(!(is_history && line.command_id().starts_with(IMPORTED)))
     }
 
     /// The number of events that the consumer has to read.

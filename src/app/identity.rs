@@ -2,6 +2,7 @@
 
 use crate::app::command::{known_user, only_one};
 use crate::app::{App, AppError};
+use crate::credentials::passwords::check_length;
 use crate::credentials::{AuthDir, Password, Sessions, TokenId, TokenRecord, TokenText};
 use crate::domain::id::{IdPrefix, UserId};
 use crate::domain::rejection::Rejection;
@@ -82,8 +83,8 @@ impl App<'_> {
     /// proven it already, or set the password of somebody else.
     ///
     /// # Errors
-    /// [`AppError::WrongPassword`]; [`CredentialError`](crate::credentials::CredentialError) of a password that is too short, and others. Nothing is
-    /// set then.
+    /// [`AppError::WrongPassword`]; [`CredentialError`](crate::credentials::CredentialError) of a password that is too short, and others. No
+    /// password is set then.
     pub fn set_password(
         &self,
         index: &StateIndex,
@@ -98,8 +99,11 @@ impl App<'_> {
         {
             return Err(AppError::WrongPassword);
         }
+        check_length(new)?;
+        // In this order: if the second fails, nobody acts any more by the old password's sessions.
+        let ended = auth.tokens().revoke_all(user, kept, now)?;
         auth.passwords().set_password(user, new)?;
-        Ok(auth.tokens().revoke_all(user, kept, now)?)
+        Ok(ended)
     }
 
     /// The records of the tokens that the caller may handle.
@@ -123,7 +127,7 @@ impl App<'_> {
         index: &StateIndex,
         id: &str,
     ) -> Result<Option<TokenRecord>, AppError> {
-        let Ok(prefix) = id.parse::<IdPrefix>() else {
+        let Some(prefix) = IdPrefix::beside_names(id) else {
             return Ok(None);
         };
         let (first, last) = prefix.range();

@@ -39,16 +39,31 @@ pub(super) fn check_stdout() -> io::Result<()> {
 }
 
 /// Stdout, unless it was closed.
-struct Stdout(io::StdoutLock<'static>);
+struct Stdout<'a> {
+    lock: io::StdoutLock<'static>,
+    /// Set when a reader has got something.
+    is_read: &'a Cell<bool>,
+}
 
-impl Write for Stdout {
+impl Stdout<'_> {
+    fn new(is_read: &Cell<bool>) -> Stdout<'_> {
+        Stdout {
+            lock: io::stdout().lock(),
+            is_read,
+        }
+    }
+}
+
+impl Write for Stdout<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         check_stdout()?;
-        self.0.write(bytes)
+        let taken = self.lock.write(bytes)?;
+        self.is_read.set(self.is_read.get() || taken > 0);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.lock.flush()
     }
 }
 
@@ -58,6 +73,8 @@ pub(super) struct Output {
     pub is_metrics: bool,
     file: RefCell<Option<Destination>>,
     has_written: Cell<bool>,
+    /// Whether a reader of stdout has got something.
+    is_read: Cell<bool>,
     content: Cell<Content>,
     changes: bool,
     deed: RefCell<Option<Deed>>,
@@ -104,6 +121,7 @@ impl Output {
             is_metrics,
             file: RefCell::new(file),
             has_written: Cell::new(false),
+            is_read: Cell::new(false),
             content: Cell::new(Content::Data),
             changes: nature.changes && !global.dry_run,
             deed: RefCell::new(None),
@@ -126,7 +144,7 @@ impl Output {
                 let is_table = self.format == Format::Table;
                 flushed(TerminalGuard::new(io::stdout().lock(), is_table), write)
             }
-            None => flushed(Stdout(io::stdout().lock()), write),
+            None => flushed(Stdout::new(&self.is_read), write),
         };
         self.has_written.set(written.is_ok());
         written.map_err(Failure::of_output)
@@ -177,13 +195,14 @@ impl Output {
         let Output {
             file,
             has_written,
+            is_read,
             content,
             deed,
             spool,
             ..
         } = self;
         let shown = spool.into_inner().map_or(Ok(()), |spool| {
-            let shown = spool.show(&mut Stdout(io::stdout().lock()));
+            let shown = spool.show(&mut Stdout::new(&is_read));
             shown.map_err(Failure::of_output)
         });
         let finished = match file.into_inner() {
@@ -194,7 +213,8 @@ impl Output {
         };
         let outcome = outcome.and_then(|exit| finished.and(shown).map(|()| exit));
         outcome.map_err(|failure| match deed.into_inner() {
-            Some(deed) if failure.is_of_output && !failure.is_closed_pipe => {
+            // A reader who ends early has seen enough of the answer; one who was gone before it saw nothing.
+            Some(deed) if failure.is_of_output && !(failure.is_closed_pipe && is_read.get()) => {
                 carried_out(failure, deed)
             }
             _ => failure,
@@ -222,6 +242,7 @@ fn carried_out(failure: Failure, deed: Deed) -> Failure {
     Failure {
         message,
         code: "answer_lost".to_owned(),
+        is_closed_pipe: false,
         ..failure
     }
     .hint(hint)

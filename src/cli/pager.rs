@@ -20,7 +20,7 @@ use rustix::fs::OFlags;
 use signal_hook::consts::SIGINT;
 
 use crate::cli::environment;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::signals::{Signal, Signals};
 
@@ -98,7 +98,11 @@ impl Spool {
                 }
             }
         })?;
-        Ok(ended.is_none_or(|status| status.success() || status.signal() == Some(SIGINT)))
+        let Some(status) = ended else {
+            let stopped = "the pager was stopped, so the answer may not have been read to its end";
+            return Err(Failure::new(Exit::Terminated, "interrupted", stopped));
+        };
+        Ok(status.success() || status.signal() == Some(SIGINT))
     }
 
     fn copy(&mut self, out: &mut dyn Write) -> io::Result<()> {
@@ -114,7 +118,14 @@ impl Spool {
 /// leaves the answer on the screen.
 fn begin(pager: &str) -> io::Result<Child> {
     let mut command = Command::new("sh");
-    command.args(["-c", pager]).stdin(Stdio::piped());
+    // A signal then reaches the pager itself and not a shell around it.
+    let is_plain = |c: char| c.is_alphanumeric() || " -_./+,:@%".contains(c);
+    let line = if pager.chars().all(is_plain) {
+        format!("exec {pager}")
+    } else {
+        pager.to_owned()
+    };
+    command.args(["-c", &line]).stdin(Stdio::piped());
     for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8")] {
         if environment::path(name).is_none() {
             command.env(name, value);

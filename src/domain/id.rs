@@ -99,6 +99,7 @@ impl IdPrefix {
     /// The number of candidates that an error names.
     pub const CANDIDATES: usize = 10;
     const LEAST_DIGITS: usize = 4;
+    const DELIBERATE_DIGITS: usize = 8;
     const ALL_DIGITS: usize = 32;
 
     /// The beginning of an id in a place where other names are taken too. It has at least four digits, and a letter:
@@ -107,6 +108,13 @@ impl IdPrefix {
         let has_letter = text.bytes().any(|byte| byte.is_ascii_alphabetic());
         let prefix = text.parse().ok().filter(|_| has_letter);
         prefix.filter(|prefix: &IdPrefix| prefix.digits >= IdPrefix::LEAST_DIGITS)
+    }
+
+    /// The beginning of an id for a command that cannot be undone. It has at least eight digits, so
+    /// that no sequence or amount is taken for it.
+    pub fn deliberate(text: &str) -> Option<IdPrefix> {
+        let prefix = text.parse().ok();
+        prefix.filter(|prefix: &IdPrefix| prefix.digits >= IdPrefix::DELIBERATE_DIGITS)
     }
 
     /// The first and the last id with this beginning.

@@ -224,7 +224,7 @@ impl Zone {
         jiff::tz::db()
             .available()
             .map(|name| name.to_string())
-            .find(|name| is_city(name) || name.eq_ignore_ascii_case(&city))
+            .find(|name| is_city(name) || name.contains('/') && name.eq_ignore_ascii_case(&city))
     }
 
     /// Whether the zone is `Etc/Unknown`, which stands for a missing setting.

@@ -22,11 +22,14 @@ impl Close {
         let store = invocation.store()?;
         let today = store.reports().today();
         let last = self.date.and_then(|period| period.dates(today).to);
+        let mut planned = None;
         invocation.ask_before(&store, |draft| {
             let closes = draft.app.close(&draft.caller, last)?;
-            Ok(!closes.closed.is_empty())
+            planned = closes.closed.last().map(|closed| closed.day.business_date);
+            Ok(planned.is_some())
         })?;
-        let closes = store.app.close(&store.caller, last)?;
+        // A date that ended during the question is closed by the next run.
+        let closes = store.app.close(&store.caller, last.or(planned))?;
         invocation.emit_outcome(&store, || match (closes.first_open, last) {
             (Some(open), None) if closes.is_nothing() && invocation.shows_words() => {
                 invocation

@@ -22,7 +22,7 @@ impl Rejection {
             UnknownUser { .. } => "`popug-cli user list` shows all users".into(),
             UnknownTask { .. } => "`popug-cli task list --all` shows every task".into(),
             UnknownEntry { .. } => {
-                "`popug-cli report entries` shows every entry with its id".into()
+                "`popug-cli report entries` shows every entry with its id, of which eight characters or more are enough".into()
             }
             UnknownEvent { .. } => "`popug-cli status` shows the log's last event".into(),
             RoleMayNot { right, .. } => format!("this needs the role {}", right.holders()),

@@ -375,7 +375,7 @@ fn between_two_lines_nothing_is_open_and_others_consume() {
 }
 
 #[test]
-fn a_shell_whose_output_nobody_reads_ends_without_a_word() {
+fn a_shell_whose_output_nobody_reads_ends_and_names_the_last_line_that_was_run() {
     let world = World::new();
     let mut shell = world.call("ada", &["shell"]).talk();
     drop(shell.stdout.take());
@@ -386,9 +386,15 @@ fn a_shell_whose_output_nobody_reads_ends_without_a_word() {
         .expect("a pipe")
         .write_all(script.as_bytes());
     let output = shell.output();
-    assert_eq!(
-        (output.status.code(), output.stderr.as_slice()),
-        (Some(0), &b""[..])
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("the command was carried out (task T-1 was created"),
+        "{told}"
+    );
+    assert!(
+        told.contains("line 1: `task add One` ended with exit code 1"),
+        "{told}"
     );
     assert_eq!(world.rows("ada", &["task", "list"]).len(), 1);
 }

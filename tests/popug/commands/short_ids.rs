@@ -8,15 +8,15 @@ fn text(row: &Value, name: &str) -> String {
     row[name].as_str().expect("a text").to_owned()
 }
 
-/// The shortest beginning of `id`, of at least four characters, that no other id has.
-fn shortest<'a>(id: &'a str, ids: &[String]) -> &'a str {
+/// The shortest beginning of `id`, of at least `least` characters, that no other id has.
+fn shortest<'a>(id: &'a str, ids: &[String], least: usize) -> &'a str {
     let is_unique = |length: &usize| {
         ids.iter()
             .filter(|other| other.starts_with(&id[..*length]))
             .count()
             == 1
     };
-    let length = (4..id.len()).find(is_unique).expect("ids differ");
+    let length = (least..id.len()).find(is_unique).expect("ids differ");
     &id[..length]
 }
 
@@ -46,7 +46,7 @@ fn the_first_characters_of_an_id_name_a_user_a_task_an_entry_a_mail_and_a_token(
     let ids = column(&users, "user_id");
     for user in &users {
         let id = text(user, "user_id");
-        for name in [shortest(&id, &ids), &id.to_uppercase()[..34]] {
+        for name in [shortest(&id, &ids, 4), &id.to_uppercase()[..34]] {
             assert_eq!(
                 world.json("ada", &["user", "show", name])["login"],
                 user["login"]
@@ -57,7 +57,7 @@ fn the_first_characters_of_an_id_name_a_user_a_task_an_entry_a_mail_and_a_token(
     let ids = column(&tasks, "task_id");
     for task in &tasks {
         let id = text(task, "task_id");
-        let shown = world.json("ada", &["task", "show", shortest(&id, &ids)]);
+        let shown = world.json("ada", &["task", "show", shortest(&id, &ids, 4)]);
         assert_eq!(shown["number"], task["number"]);
     }
     let entries = world.rows("ada", &["report", "entries"]);
@@ -67,7 +67,15 @@ fn the_first_characters_of_an_id_name_a_user_a_task_an_entry_a_mail_and_a_token(
         .find(|row| row["kind"] == "fee")
         .expect("a fee");
     let id = text(fee, "entry_id");
-    let words = ["account", "correct", shortest(&id, &ids), "--reason", "x"];
+    let words = [
+        "account",
+        "correct",
+        shortest(&id, &ids, 8),
+        "--reason",
+        "x",
+    ];
+    let hasty = ["account", "correct", &id[..7], "--reason", "x"];
+    world.refused("axel", &hasty, 3, "unknown_entry");
     assert_eq!(world.json("axel", &words)["corrects"], json!(id));
     let mails = world.rows("axel", &["mail", "list"]);
     let id = text(&mails[0], "payout_id");
@@ -79,7 +87,7 @@ fn the_first_characters_of_an_id_name_a_user_a_task_an_entry_a_mail_and_a_token(
     let ids = column(&tokens, "token_id");
     let id = text(&tokens[3], "token_id");
     world
-        .call("ada", &["token", "revoke", shortest(&id, &ids)])
+        .call("ada", &["token", "revoke", shortest(&id, &ids, 4)])
         .run();
     let states = world.rows("ada", &["token", "list", "--sort=-revoked_at", "--limit=1"]);
     assert_eq!(states[0]["token_id"], json!(id));
@@ -130,6 +138,10 @@ fn fewer_than_four_characters_and_digits_alone_name_no_id() {
         3,
         "unknown_entry",
     );
+    // A caller without the right does not learn which ids there are.
+    let guess = ["account", "correct", "ffffffff", "--reason", "x"];
+    world.refused("dora", &guess, 5, "role_may_not");
+    world.refused("ada", &["token", "revoke", "0"], 3, "unknown_token");
     world.refused("ada", &["token", "revoke", "ffff"], 3, "unknown_token");
 }
 

@@ -52,6 +52,18 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn a_reader_that_is_gone_before_the_answer_hears_what_was_done() {
+    let world = World::new();
+    let mut child = world.call("ada", &["token", "issue", "ada"]).spawn();
+    drop(child.stdout.take());
+    let output = child.output();
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("the command was carried out ("), "{told}");
+    assert!(!told.contains("popug_token_"), "{told}");
+}
+
+#[test]
 fn an_answer_that_cannot_be_shown_is_a_failure() {
     let world = World::new();
     world.does("mara", &["task", "add", "Something to show"]);
