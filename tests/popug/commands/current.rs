@@ -174,3 +174,21 @@ fn a_report_without_the_pinned_clock_of_a_test_company_appends_nothing() {
     report.expect(0, Any, Any);
     assert!(world.log_bytes() == log, "something was appended");
 }
+
+#[test]
+fn a_report_appends_nothing_behind_a_history_that_goes_on() {
+    let mut world = World::new();
+    world.does("ada", &["consume"]);
+    world.at("2026-04-01T08:00:00Z");
+    let import = |rows: usize| {
+        let rows = (1..=rows).map(|n| format!("2026-03-03T08:0{n}:00Z,create,K-{n},Task {n}\n"));
+        let text: String = std::iter::once("at,action,key,title\n".to_owned())
+            .chain(rows)
+            .collect();
+        let call = world.call("ada", &["import", "activity", "-"]).stdin(&text);
+        call.expect(0, Any, Any);
+    };
+    import(2);
+    shows_less(&world, &[]);
+    import(4);
+}
