@@ -99,7 +99,7 @@ proptest! {
             prop_assert_eq!(ttl.to_string().parse::<Ttl>().unwrap(), ttl);
         }
         if parse_wait(&text).is_ok() {
-            prop_assert!(text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(['s', 'm']));
+            prop_assert!(text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(['s', 'm', 'h']));
         }
     }
 }
