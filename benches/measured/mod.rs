@@ -88,7 +88,7 @@ impl Results {
     }
 }
 
-/// Whether a program is installed.
+/// Returns true if a program is installed.
 pub fn is_installed(words: &[&str]) -> bool {
     let (program, words) = words.split_first().expect("a program");
     let mut command = Command::new(program);

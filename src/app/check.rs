@@ -185,7 +185,7 @@ fn clock(status: &Status) -> Measure {
         .worth_a_look(|| format!("the clock is {} behind the last event", in_words(behind)))
 }
 
-/// A time in the largest unit of which it has two.
+/// Formats a time in the largest unit that fits into it twice: `119 seconds`, `2 minutes`.
 pub fn in_words(seconds: u64) -> String {
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     let fits = units.iter().find(|(length, _)| seconds >= 2 * length);

@@ -47,15 +47,15 @@ impl Reports<'_> {
             .try_for_each(|consumer| self.read(consumer).map(drop))
     }
 
-    /// Whether the tables of `consumer`, which have come so far, lack some of the events up to `head`, and can have
-    /// them within about a second.
+    /// Returns true if the tables of `consumer` lack some of the events up to `head` and can have them within about a
+    /// second. `standing` says how far the tables have come.
     pub(super) fn is_behind(
         &self,
         consumer: Consumer,
         head: Sequence,
         standing: &Standing,
     ) -> Result<bool, AppError> {
-        if self.app.log.is_draft() || standing.obstacle.is_some() || !self.may_date_now(head)? {
+        if self.app.log.is_draft() || standing.obstacle.is_some() {
             return Ok(false);
         }
         let missing = self.missing(consumer, head, standing)?;
@@ -66,15 +66,14 @@ impl Reports<'_> {
             let accounting = self.open(Consumer::Accounting)?.1;
             let owed = self.missing(Consumer::Accounting, head, &accounting)?;
             let is_able = accounting.obstacle.is_none();
-            return Ok(is_able
-                && owed <= events_a_second(Consumer::Accounting)
-                && missing.max(owed) > 0);
+            let is_soon_done = is_able && owed <= events_a_second(Consumer::Accounting);
+            return Ok(is_soon_done && missing.max(owed) > 0 && self.may_date_now(head)?);
         }
-        Ok(missing > 0)
+        Ok(missing > 0 && self.may_date_now(head)?)
     }
 
-    /// Whether entries may be appended with the time now. A history whose import was interrupted
-    /// could not go on behind them, nor a company with a test clock, if the clock is not pinned.
+    /// Returns true if entries may be appended with the time now. They would keep an interrupted import
+    /// of a history from going on, and a company with a test clock from going on at its pinned times.
     fn may_date_now(&self, head: Sequence) -> Result<bool, AppError> {
         let environment = self.app.environment;
         if self.company.test_clock && environment.pinned_by().is_none() {

@@ -83,8 +83,8 @@ impl App<'_> {
     /// proven it already, or set the password of somebody else.
     ///
     /// # Errors
-    /// [`AppError::WrongPassword`]; [`CredentialError`](crate::credentials::CredentialError) of a password that is too short, and others. No
-    /// password is set then.
+    /// [`AppError::WrongPassword`]; a new password that is too short or too long; a file of `auth/` that
+    /// cannot be read or written. No password is set then.
     pub fn set_password(
         &self,
         index: &StateIndex,

@@ -92,12 +92,18 @@ pub(super) fn secret(name: &'static str, twin: &'static str) -> Result<Option<St
     }
     let Some(bytes) = private_file::read(&path)? else {
         let message = format!("{twin}: there is no file {}", path.display());
-        return Err(Failure::new(Exit::NotFound, "secret_file", message));
+        return Err(
+            Failure::new(Exit::NotFound, "secret_file", message).hint(format!(
+                "write the secret into it with mode 0600, or unset {twin}"
+            )),
+        );
     };
     let bad = |what| Failure::usage(format!("{twin}: {} {what}", path.display()));
     let text = String::from_utf8(bytes).map_err(|_| bad("is not UTF-8"))?;
     match text.lines().next().map(str::trim) {
-        None | Some("") => Err(bad("has no first line")),
+        None | Some("") => {
+            Err(bad("has no first line").hint("write the secret into its first line"))
+        }
         Some(secret) => Ok(Some(secret.to_owned())),
     }
 }

@@ -110,12 +110,12 @@ impl Output {
             Asked::Rows(format) => (format, false),
             Asked::Metrics => (Format::Plain, true),
         };
-        let is_read = format == Format::Table
+        let may_be_paged = format == Format::Table
             && file.is_none()
             && !nature.changes
             && io::stdout().is_terminal();
         Ok(Output {
-            pager: is_read.then(|| pager::chosen(global)).flatten(),
+            pager: may_be_paged.then(|| pager::chosen(global)).flatten(),
             spool: RefCell::new(None),
             format,
             is_metrics,
@@ -274,7 +274,8 @@ pub(super) fn keep_off(store: &Path, path: &Path) -> Result<(), Failure> {
 fn asked(global: &Global, nature: Nature) -> Result<Asked, Failure> {
     let format = match (global.output, &global.out) {
         (Some(Asked::Metrics), _) if !nature.has_metrics => {
-            return Err(Failure::usage("only `status` has the format prometheus"));
+            return Err(Failure::usage("only `status` has the format prometheus")
+                .hint("choose another format with -o, or use `popug-cli status -o prometheus`"));
         }
         (Some(asked), _) => return Ok(asked),
         (None, Some(file)) => match nature.own_text {

@@ -21,9 +21,9 @@ use crate::reports::render::grouped;
 /// The number of sentences about events of one kind; more of them are counted.
 const SENTENCES_MAX: usize = 20;
 
-/// What is done, in the order in which a plan tells it.
+/// The kinds of effects, in the order in which a plan tells them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Deed {
+enum Effect {
     Registered,
     Changed,
     GivenARole,
@@ -83,7 +83,7 @@ impl Plan {
 /// Follows the events of a draft.
 struct Reading<'s> {
     store: &'s OpenStore<'s>,
-    groups: BTreeMap<Deed, Group>,
+    groups: BTreeMap<Effect, Group>,
     logins: HashMap<UserId, String>,
     numbers: HashMap<TaskId, u64>,
     /// The users whose tasks go to others.
@@ -123,13 +123,13 @@ impl<'s> Reading<'s> {
         format!("{} {currency}", grouped(&money.to_string()))
     }
 
-    fn add(&mut self, deed: Deed, sum: Money, sentence: impl FnOnce(&Self) -> String) {
+    fn add(&mut self, effect: Effect, sum: Money, sentence: impl FnOnce(&Self) -> String) {
         let shown = self
             .groups
-            .get(&deed)
+            .get(&effect)
             .map_or(0, |group| group.sentences.len());
         let sentence = (shown <= SENTENCES_MAX).then(|| sentence(self));
-        let group = self.groups.entry(deed).or_default();
+        let group = self.groups.entry(effect).or_default();
         group.count += 1;
         group.sum += sum;
         group.sentences.extend(sentence);
@@ -174,7 +174,7 @@ impl<'s> Reading<'s> {
     }
 
     fn decided(&mut self, sentence: String) {
-        self.add(Deed::Decided, Money::ZERO, |_| sentence);
+        self.add(Effect::Decided, Money::ZERO, |_| sentence);
     }
 
     fn about_users(&mut self, event: &Event) -> Result<(), Failure> {
@@ -182,16 +182,16 @@ impl<'s> Reading<'s> {
         match event {
             Event::UserRegistered(e) => {
                 let _ = self.logins.insert(e.user_id, e.login.clone());
-                self.add(Deed::Registered, none, |_| {
+                self.add(Effect::Registered, none, |_| {
                     format!("{} ({}) would be registered", e.login, e.role)
                 });
             }
-            Event::UserChanged(e) => self.add(Deed::Changed, none, |reading| {
+            Event::UserChanged(e) => self.add(Effect::Changed, none, |reading| {
                 format!("the data of {} would be changed", reading.login(e.user_id))
             }),
             Event::UserRoleChanged(e) => {
                 let kept = self.kept(e.user_id)?;
-                self.add(Deed::GivenARole, none, |reading| {
+                self.add(Effect::GivenARole, none, |reading| {
                     let (login, new, old) = (reading.login(e.user_id), e.new_role, e.old_role);
                     let drawn = match (old.is_drawn(), new.is_drawn()) {
                         (true, false) => format!(" and get no more tasks{kept}"),
@@ -204,11 +204,11 @@ impl<'s> Reading<'s> {
             Event::UserDeactivated(e) => {
                 let is_caller = e.user_id == self.store.caller.user.id;
                 let whom = if is_caller { " (this is you)" } else { "" };
-                self.add(Deed::Deactivated, none, |reading| {
+                self.add(Effect::Deactivated, none, |reading| {
                     format!("{}{whom} would be deactivated", reading.login(e.user_id))
                 });
             }
-            Event::UserReactivated(e) => self.add(Deed::Reactivated, none, |reading| {
+            Event::UserReactivated(e) => self.add(Effect::Reactivated, none, |reading| {
                 format!("{} would be reactivated", reading.login(e.user_id))
             }),
             _ => {}
@@ -221,24 +221,24 @@ impl<'s> Reading<'s> {
         match event {
             Event::TaskCreated(e) => {
                 let _ = self.numbers.insert(e.task_id, e.number);
-                self.add(Deed::Created, none, |_| {
+                self.add(Effect::Created, none, |_| {
                     let (number, title) = (e.number, Displayed(&e.title));
                     format!("T-{number} `{title}` would be created; its assignee and its price are drawn then")
                 });
             }
             Event::TaskAssigned(e) => self.assigned(e),
-            Event::TaskChanged(e) => self.add(Deed::Edited, none, |reading| {
+            Event::TaskChanged(e) => self.add(Effect::Edited, none, |reading| {
                 format!("the texts of {} would be changed", reading.task(e.task_id))
             }),
             Event::TaskCompleted(e) => {
                 let reward = self.store.company.price_of(e.task_id).reward;
-                self.add(Deed::Completed, reward, |reading| {
+                self.add(Effect::Completed, reward, |reading| {
                     let (task, who) = (reading.task(e.task_id), reading.login(e.completed_by));
                     let reward = reading.money(reward);
                     format!("{task} would be done: reward {reward} to {who}")
                 });
             }
-            Event::TaskCancelled(e) => self.add(Deed::Cancelled, none, |reading| {
+            Event::TaskCancelled(e) => self.add(Effect::Cancelled, none, |reading| {
                 let fees = if e.keep_fees {
                     "stay"
                 } else {
@@ -254,35 +254,35 @@ impl<'s> Reading<'s> {
     }
 
     fn assigned(&mut self, assigned: &TaskAssigned) {
-        let deed = match assigned.reason {
+        let effect = match assigned.reason {
             AssignmentReason::Created => return,
-            AssignmentReason::Reshuffle => Deed::Reshuffled,
-            AssignmentReason::Left => Deed::HandedOver,
+            AssignmentReason::Reshuffle => Effect::Reshuffled,
+            AssignmentReason::Left => Effect::HandedOver,
         };
         let fee = self.store.company.price_of(assigned.task_id).fee;
         self.givers.extend(assigned.previous_assignee_id);
-        self.add(deed, fee, |_| String::new());
+        self.add(effect, fee, |_| String::new());
     }
 
     fn about_money(&mut self, event: &Event) {
         match event {
             Event::BalanceChanged(e) => {
-                let deed = match e.kind {
-                    EntryKind::Fee => Deed::Charged,
-                    EntryKind::Reward => Deed::Credited,
-                    EntryKind::Correction => Deed::Corrected,
+                let effect = match e.kind {
+                    EntryKind::Fee => Effect::Charged,
+                    EntryKind::Reward => Effect::Credited,
+                    EntryKind::Correction => Effect::Corrected,
                     // Its payout follows.
                     EntryKind::Payout => return,
                 };
-                self.add(deed, e.amount, |_| String::new());
+                self.add(effect, e.amount, |_| String::new());
             }
-            Event::PayoutMade(e) => self.add(Deed::Paid, e.amount, |reading| {
+            Event::PayoutMade(e) => self.add(Effect::Paid, e.amount, |reading| {
                 let (who, sum) = (reading.login(e.user_id), reading.money(e.amount));
                 format!("{who} would be paid {sum} for {}", e.business_date)
             }),
             Event::DayClosed(e) => {
                 self.payouts += e.payouts_count;
-                self.add(Deed::Closed, e.payouts_total, |reading| {
+                self.add(Effect::Closed, e.payouts_total, |reading| {
                     let paid = reading.paid(e.payouts_count, e.payouts_total);
                     format!("{} would be closed: {paid}", e.business_date)
                 });
@@ -312,17 +312,17 @@ impl<'s> Reading<'s> {
     }
 
     fn plan(self) -> Plan {
-        let lines = self.groups.iter().flat_map(|(deed, group)| {
+        let lines = self.groups.iter().flat_map(|(effect, group)| {
             let is_told = group
                 .sentences
                 .first()
                 .is_some_and(|first| !first.is_empty());
             if !is_told || group.sentences.len() > SENTENCES_MAX {
-                return vec![self.in_sum(*deed, group)];
+                return vec![self.in_sum(*effect, group)];
             }
             let mut lines = group.sentences.clone();
-            if *deed == Deed::Closed && group.count > 1 {
-                lines.push(self.in_sum(*deed, group));
+            if *effect == Effect::Closed && group.count > 1 {
+                lines.push(self.in_sum(*effect, group));
             }
             lines
         });
@@ -330,47 +330,47 @@ impl<'s> Reading<'s> {
     }
 
     /// One sentence for all events of a group.
-    fn in_sum(&self, deed: Deed, group: &Group) -> String {
+    fn in_sum(&self, effect: Effect, group: &Group) -> String {
         let (n, sum) = (group.count, self.money(group.sum));
         let users = counted(n, "user", "users");
         let tasks = counted(n, "task", "tasks");
         let open = counted(n, "open task", "open tasks");
-        match deed {
-            Deed::Registered => format!("{users} would be registered"),
-            Deed::Changed => format!("the data of {users} would be changed"),
-            Deed::GivenARole => format!("{users} would have another role"),
-            Deed::Deactivated => format!("{users} would be deactivated"),
-            Deed::Reactivated => format!("{users} would be active again"),
-            Deed::Created => format!("{tasks} would be created"),
-            Deed::Edited => format!("the texts of {tasks} would be changed"),
-            Deed::Reshuffled => {
+        match effect {
+            Effect::Registered => format!("{users} would be registered"),
+            Effect::Changed => format!("the data of {users} would be changed"),
+            Effect::GivenARole => format!("{users} would have another role"),
+            Effect::Deactivated => format!("{users} would be deactivated"),
+            Effect::Reactivated => format!("{users} would be active again"),
+            Effect::Created => format!("{tasks} would be created"),
+            Effect::Edited => format!("the texts of {tasks} would be changed"),
+            Effect::Reshuffled => {
                 let people = counted(self.givers.len() as u64, "user", "users");
                 format!("{open} of {people} would be handed out anew: fees {sum}")
             }
-            Deed::HandedOver => {
+            Effect::HandedOver => {
                 let givers = self.givers.iter().map(|user| self.login(*user));
                 let givers = givers.collect::<Vec<_>>().join(", ");
                 format!("{open} of {givers} would go to others: fees {sum}")
             }
-            Deed::Completed => format!("{tasks} would be done: rewards {sum}"),
-            Deed::Cancelled => format!("{tasks} would be cancelled"),
-            Deed::Charged => {
+            Effect::Completed => format!("{tasks} would be done: rewards {sum}"),
+            Effect::Cancelled => format!("{tasks} would be cancelled"),
+            Effect::Charged => {
                 let sum = self.money(-group.sum);
                 format!("{} would be charged: {sum}", counted(n, "fee", "fees"))
             }
-            Deed::Credited => {
+            Effect::Credited => {
                 format!(
                     "{} would be credited: {sum}",
                     counted(n, "reward", "rewards")
                 )
             }
-            Deed::Corrected => {
+            Effect::Corrected => {
                 let corrections = counted(n, "correction", "corrections");
                 format!("{corrections} would be posted: {sum}")
             }
-            Deed::Decided => format!("{} would be made", counted(n, "decision", "decisions")),
-            Deed::Paid => format!("{} would be made", self.paid(n, group.sum)),
-            Deed::Closed => {
+            Effect::Decided => format!("{} would be made", counted(n, "decision", "decisions")),
+            Effect::Paid => format!("{} would be made", self.paid(n, group.sum)),
+            Effect::Closed => {
                 let dates = counted(n, "date", "dates");
                 format!(
                     "{dates} would be closed: {}",

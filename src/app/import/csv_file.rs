@@ -12,8 +12,8 @@ use csv::{ByteRecord, StringRecord};
 use crate::app::AppError;
 use crate::app::import::columns::{Column, Columns, Places, Reading};
 use crate::app::import::encoding::{Encoding, decoded};
+use crate::app::import::fault::Fault;
 use crate::app::import::records::{Record, Records};
-use crate::app::import::row::Fault;
 use crate::app::import::{BadRow, ImportError, ImportKind};
 use crate::domain::text::unescape_formula;
 

@@ -10,6 +10,7 @@
 mod columns;
 mod csv_file;
 mod encoding;
+mod fault;
 mod obstacle;
 mod past;
 mod plan;
@@ -35,8 +36,8 @@ use crate::turn::clock::stamp;
 use crate::turn::index::index_at_head;
 pub use columns::Reading;
 use csv_file::CsvFile;
+pub use fault::Fault;
 use plan::{Plan, Planner, Work};
-pub use row::Fault;
 
 /// The kind of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -50,7 +50,7 @@ impl Past {
         Ok(Past { events })
     }
 
-    /// Whether `command` would have changed nothing about `user` at `point`.
+    /// Returns true if `command` would have changed nothing about `user` at `point`.
     pub(super) fn had_no_effect(&self, command: &Command, user: UserId, point: Point) -> bool {
         match (command, self.user_at(user, point)) {
             (Command::SetRole { change, .. }, Some(user)) => {

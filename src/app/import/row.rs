@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use crate::app::import::columns::Column;
 use crate::app::import::csv_file::{CsvFile, CsvRow};
+use crate::app::import::fault::Fault;
 use crate::app::import::{BadRow, ImportKind};
 use crate::app::write::KEY_BYTES_MAX;
-use crate::domain::rejection::{Rejection, RejectionClass};
+use crate::domain::rejection::Rejection;
 use crate::domain::text::{self, Title};
 use crate::domain::time::{EventTime, ParseTimeError};
 use crate::domain::user::parse_role;
@@ -61,41 +62,6 @@ impl Action {
     }
 }
 
-/// Why a row is bad.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// The column at fault; empty for the whole row.
-    pub column: &'static str,
-    pub reason: String,
-}
-
-impl Fault {
-    pub(super) fn of(column: Column, reason: impl Into<String>) -> Fault {
-        Fault {
-            column: column.name(),
-            reason: reason.into(),
-        }
-    }
-
-    pub(super) fn of_row(reason: String) -> Fault {
-        Fault { column: "", reason }
-    }
-
-    pub(super) fn from_rejection(rejection: &Rejection) -> Fault {
-        let reason = match rejection
-            .hint()
-            .filter(|_| rejection.class() == RejectionClass::Invalid)
-        {
-            Some(hint) => format!("{rejection}; {hint}"),
-            None => rejection.to_string(),
-        };
-        Fault {
-            column: column_of(rejection),
-            reason,
-        }
-    }
-}
-
 impl CsvRow {
     pub(super) fn rejected(&self, faults: Vec<Fault>) -> BadRow {
         BadRow {
@@ -103,51 +69,6 @@ impl CsvRow {
             faults,
             record: self.record.clone(),
         }
-    }
-}
-
-/// The column to which a rejection refers.
-const fn column_of(rejection: &Rejection) -> &'static str {
-    use Rejection::*;
-    match rejection {
-        UnknownUser { .. } | LoginTaken { .. } | LastAdmin { .. } | BadLogin { .. } => "login",
-        ActorDeactivated { .. }
-        | RoleMayNot { .. }
-        | NotTheAssignee { .. }
-        | AlreadyCharged { .. } => "actor",
-        UnknownTask { .. }
-        | AlreadyCompleted { .. }
-        | AlreadyCancelled { .. }
-        | KeyReused { .. }
-        | ReservedKey { .. }
-        | TokenInKey => "key",
-        ServiceRoleFixed { .. } | UnknownRole { .. } => "role",
-        DateNotOver { .. } | DateBeforeFounding { .. } | ClockBehind { .. } => "at",
-        BadEmail { .. } => "email",
-        TwoJiraIds { .. } | BadJiraId { .. } => "jira_id",
-        BracketInTitle { .. } => "title",
-        Empty { what } | TooLong { what, .. } | LineBreak { what } => what,
-        // About the company or the ledger, not about a cell.
-        NobodyEligible
-        | CanBeDrawn { .. }
-        | UnknownEntry { .. }
-        | UnknownEvent { .. }
-        | DateBlocked { .. }
-        | NotStopped { .. }
-        | NotSetAside { .. }
-        | StillUnreadable { .. }
-        | BooksAreNotSkipped { .. }
-        | BooksIncomplete { .. }
-        | OwnAccount
-        | NotCorrectable { .. }
-        | CorrectionTooLarge { .. }
-        | CorrectedInFull
-        | BadAmount { .. }
-        | FoundedInFuture { .. }
-        | FoundedTooEarly { .. }
-        | NotPositive { .. }
-        | BadTimeZone { .. }
-        | BadCurrency { .. } => "",
     }
 }
 

@@ -103,6 +103,8 @@ impl Check {
                 )
             }
             Err(failure) => {
+                let said = std::iter::once(&failure.message).chain(&failure.hints);
+                let said: Vec<String> = said.cloned().collect();
                 let is_damaged = failure.exit == Exit::Damaged;
                 let state = if is_damaged {
                     State::Critical
@@ -110,10 +112,7 @@ impl Check {
                     State::Unknown
                 };
                 let metrics = Metrics::default();
-                (
-                    state,
-                    self.text(state, std::slice::from_ref(&failure.message), &[], metrics),
-                )
+                (state, self.text(state, &said, &[], metrics))
             }
         };
         invocation.with_output(|out| Ok(out.write_all(text.as_bytes())?))?;

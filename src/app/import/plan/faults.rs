@@ -4,8 +4,9 @@ use crate::app::AppError;
 use crate::app::import::ImportKind;
 use crate::app::import::columns::Column;
 use crate::app::import::csv_file::CsvRow;
+use crate::app::import::fault::Fault;
 use crate::app::import::plan::{Planner, Trouble};
-use crate::app::import::row::{self, Action, Fault};
+use crate::app::import::row::{self, Action};
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::domain::time::EventTime;
 
