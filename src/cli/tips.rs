@@ -47,8 +47,9 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
     // An option of another command means another command.
     if error.kind() == ErrorKind::UnknownArgument {
         error.remove(ContextKind::Suggested);
-        if let Some(tip) =
-            behind_hyphens(definition(), words).or_else(|| other_option(&error, definition()))
+        if let Some(tip) = behind_hyphens(definition(), words)
+            .or_else(|| other_option(&error, definition()))
+            .or_else(|| in_quotes(&error, words))
         {
             error.insert(
                 ContextKind::Suggested,
@@ -77,6 +78,28 @@ fn behind_hyphens(definition: Command, words: &[OsString]) -> Option<String> {
     let title = title.replace('\'', r"'\''");
     Some(format!(
         "a title that begins with a hyphen stands behind `--`: popug-cli task add -- '{title}'"
+    ))
+}
+
+/// How to give a title of several words.
+fn in_quotes(error: &Error, words: &[OsString]) -> Option<String> {
+    let next = text_of(error, ContextKind::InvalidArg)?;
+    if path_of(error) != ["task", "add"] || next.starts_with('-') {
+        return None;
+    }
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.to_str())
+        .collect::<Option<_>>()?;
+    let next = words.iter().position(|word| *word == next)?;
+    let title = words[next.checked_sub(1)?..].iter();
+    let title: Vec<&str> = title
+        .copied()
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let title = title.join(" ").replace('\'', r"'\''");
+    Some(format!(
+        "a title of several words stands in quotes: popug-cli task add '{title}'"
     ))
 }
 
@@ -271,6 +294,10 @@ mod tests {
                 "{shown}"
             );
         }
+        assert!(
+            text(&["task", "add", "it's", "a", "nut", "-n"])
+                .contains(r"in quotes: popug-cli task add 'it'\''s a nut'")
+        );
         for words in [
             &["task", "add", "--fix=it"][..],
             &["task", "add", "title", "-x"],

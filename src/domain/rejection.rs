@@ -47,9 +47,9 @@ pub enum Rejection {
         role: Role,
         right: Right,
     },
-    #[error("task {number} is assigned to `{assignee}`; only the assignee completes it")]
+    #[error("T-{number} is assigned to `{assignee}`; only the assignee completes it")]
     NotTheAssignee { number: u64, assignee: String },
-    #[error("task {number} is charged already; its creator can cancel it only before that")]
+    #[error("T-{number} is charged already; its creator can cancel it only before that")]
     AlreadyCharged { number: u64 },
     #[error("nobody may correct, set aside or skip an event of their own account")]
     OwnAccount,
@@ -68,9 +68,9 @@ pub enum Rejection {
     ServiceRoleFixed { login: String },
     #[error("`{login}` is the last active admin and can be neither demoted nor deactivated")]
     LastAdmin { login: String },
-    #[error("task {number} is already completed")]
+    #[error("T-{number} is already completed")]
     AlreadyCompleted { number: u64 },
-    #[error("task {number} is cancelled")]
+    #[error("T-{number} is cancelled")]
     AlreadyCancelled { number: u64 },
     #[error("`{login}` can still be drawn for tasks, so their tasks are not handed over")]
     CanBeDrawn { login: String },

@@ -232,6 +232,12 @@ impl Zone {
         self.name() == "Factory"
     }
 
+    /// Date and time of day in this zone, such as `2026-11-30 12:36:23`.
+    pub fn local(&self, moment: EventTime) -> String {
+        let local = self.0.to_datetime(moment.0);
+        local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     pub fn date_of(&self, moment: EventTime) -> BusinessDate {
         BusinessDate(self.0.to_datetime(moment.0).date())
     }

@@ -7,7 +7,7 @@ use crate::domain::clock;
 use crate::domain::company::Company;
 use crate::domain::event::Event;
 use crate::domain::id::Sequence;
-use crate::domain::time::EventTime;
+use crate::domain::time::{EventTime, Zone};
 use crate::event_log::{FileLog, Head, HeadFileState, LogError, OwnedLine};
 
 const VERIFY: &str = "`popug-cli verify` checks every line and says what to do";
@@ -44,7 +44,7 @@ impl End {
                 checks.extend([
                     head(ending),
                     tail(ending, app),
-                    clock(ending, app.environment.now()),
+                    self.clock(ending, app.environment.now()),
                 ]);
             }
             Err(error) => checks.push(Check::problem("log", in_full(error), VERIFY)),
@@ -59,6 +59,45 @@ impl End {
             }
             (None, Err(error)) => Check::problem("time-zone", in_full(error), VERIFY),
             (None, Ok(())) => Check::problem("time-zone", "the log does not tell", VERIFY),
+        }
+    }
+
+    fn clock(&self, ending: &Ending, now: EventTime) -> Check {
+        const NAME: &str = "clock";
+        let utc = Zone::utc();
+        let zone = self.company.as_ref().map_or(&utc, |company| &company.zone);
+        let last = match ending
+            .last
+            .as_ref()
+            .map(|last| last.line().event_time())
+            .transpose()
+        {
+            Ok(last) => last,
+            Err(error) => return Check::problem(NAME, in_full(&error), VERIFY),
+        };
+        let Some(at) = last else {
+            return Check::ok(
+                NAME,
+                format!("it is {}; the log has no events", zone.local(now)),
+            );
+        };
+        let detail = format!(
+            "it is {}; the last event is of {}",
+            zone.local(now),
+            zone.local(at)
+        );
+        match clock::stamp(now, last) {
+            Ok(stamp) if stamp.warn_behind_micros.is_none() => Check::ok(NAME, detail),
+            Ok(_) => Check::warning(
+                NAME,
+                detail,
+                "set the clock: new events take the time of the last one meanwhile",
+            ),
+            Err(_) => Check::problem(
+                NAME,
+                format!("{detail}: writes are refused"),
+                "set the clock; if it ran ahead, a refused write names the event to go back to with `popug-cli restore`",
+            ),
         }
     }
 }
@@ -139,36 +178,6 @@ fn tail(ending: &Ending, app: &App<'_>) -> Check {
             NAME,
             detail,
             "the next write keeps whole batches, cuts the rest and says so",
-        ),
-    }
-}
-
-fn clock(ending: &Ending, now: EventTime) -> Check {
-    const NAME: &str = "clock";
-    let last = match ending
-        .last
-        .as_ref()
-        .map(|last| last.line().event_time())
-        .transpose()
-    {
-        Ok(last) => last,
-        Err(error) => return Check::problem(NAME, in_full(&error), VERIFY),
-    };
-    let Some(at) = last else {
-        return Check::ok(NAME, format!("{now}; the log has no events"));
-    };
-    let detail = format!("{now}; the log's last event is of {at}");
-    match clock::stamp(now, last) {
-        Ok(stamp) if stamp.warn_behind_micros.is_none() => Check::ok(NAME, detail),
-        Ok(_) => Check::warning(
-            NAME,
-            detail,
-            "set the clock: new events take the time of the last one meanwhile",
-        ),
-        Err(_) => Check::problem(
-            NAME,
-            format!("{detail}: writes are refused"),
-            "set the clock; if it ran ahead, a refused write names the event to go back to with `popug-cli restore`",
         ),
     }
 }

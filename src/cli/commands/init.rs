@@ -60,6 +60,7 @@ impl Init {
         let admin_password =
             prompt::new_password(invocation.global, password_stdin, &company.admin_login)?;
         let name = company.name.trim().to_owned();
+        let login = company.admin_login.clone();
         let founding = Founding {
             company,
             admin_password,
@@ -81,6 +82,9 @@ impl Init {
         invocation
             .reporter
             .note(&format!("{name} is founded in {root}"));
+        invocation.reporter.note(&format!(
+            "next: `popug-cli login {login}`, then `popug-cli user register --help`"
+        ));
         Ok(Exit::Done)
     }
 

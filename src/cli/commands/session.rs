@@ -42,11 +42,13 @@ impl Login {
             .tokens()
             .issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
         invocation.sessions(auth.company()).save(&issued.token)?;
-        let expires = issued.record.expires_at;
+        let zone = app.company(&index)?.zone;
+        let expires = zone.local(issued.record.expires_at);
         let login = caller.user.login;
-        invocation
-            .reporter
-            .note(&format!("{login} is logged in until {expires}"));
+        invocation.reporter.note(&format!(
+            "{login} is logged in until {expires} ({})",
+            zone.name()
+        ));
         let goes_before = match invocation.token()? {
             Some(token) => auth
                 .tokens()

@@ -1,7 +1,6 @@
 //! `status`
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::app;
@@ -140,9 +139,7 @@ impl Shown {
     fn lines(&self, zone: &Zone) -> String {
         use std::fmt::Write as _;
         let head = &self.status.head;
-        let zone = TimeZone::get(zone.name()).unwrap_or(TimeZone::UTC);
-        let time = head.time.timestamp().to_zoned(zone);
-        let time = time.strftime("%Y-%m-%d %H:%M:%S");
+        let time = zone.local(head.time);
         let mut text = format!("head        {}  {time}\n", head.sequence);
         for row in &self.status.consumers {
             let name = row.name;

@@ -3,16 +3,14 @@
 
 use std::io::{self, Write};
 
-use jiff::tz::TimeZone;
-
 use crate::domain::displayed::Displayed;
+use crate::domain::time::Zone;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::render::text::{footer, for_people, totals_row, write_rows, zone_of};
+use crate::reports::render::text::{footer, for_people, totals_row, write_rows};
 use crate::reports::table::{Cell, ColumnKind, Value};
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
-    let zone = zone_of(report);
     let columns = report.table.columns();
     write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;
     let align = |kind| {
@@ -24,19 +22,23 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
     };
     write_row(out, columns.iter().map(|(_, kind)| align(*kind).to_owned()))?;
     write_rows(report, out, |cells, line| {
-        write_row(line, cells.map(|cell| escaped(cell, &zone)))
+        write_row(line, cells.map(|cell| escaped(cell, &report.zone)))
     })?;
     if let Some(totals) = totals_row(report) {
         let bold = |value: Option<&Value>| {
             value.map_or(String::new(), |v| {
-                format!("**{}**", escaped(v.cell(), &zone))
+                format!("**{}**", escaped(v.cell(), &report.zone))
             })
         };
         write_row(out, totals.into_iter().map(bold))?;
     }
     for (number, (name, value)) in footer(report).enumerate() {
         let gap = if number == 0 { "\n" } else { "" };
-        writeln!(out, "{gap}- {name}: {}", escaped(value.cell(), &zone))?;
+        writeln!(
+            out,
+            "{gap}- {name}: {}",
+            escaped(value.cell(), &report.zone)
+        )?;
     }
     Ok(())
 }
@@ -52,7 +54,7 @@ fn write_row(
     out.write_all(b"\n")
 }
 
-fn escaped(cell: Cell<&str>, zone: &TimeZone) -> String {
+fn escaped(cell: Cell<&str>, zone: &Zone) -> String {
     let Cell::Text(text) = cell else {
         return for_people(cell, zone);
     };

@@ -4,9 +4,9 @@
 //! Ids are shortened to beginnings that commands take, and left out where a login or a number names
 //! the same. Columns that say the same in every row are left out and said once under the table, and
 //! columns without anything are left out. A table that is wider than the terminal is narrowed in
-//! steps: long text is cut, then the less important columns are left out and named.
-//! As the last step text wraps between words, but never an amount, a number or a time; if that is
-//! too wide too, the columns after the first are left out one by one.
+//! steps: the less important columns are left out and named, and long text is cut to the room that
+//! the others leave. Where that room is short, text wraps between words, but never an amount, a
+//! number or a time; if that is too wide too, the columns after the first are left out one by one.
 
 mod fit;
 mod heading;
@@ -15,17 +15,17 @@ mod short_ids;
 
 use std::io::Write;
 
-use jiff::tz::TimeZone;
 use textwrap::core::display_width;
 
 use crate::domain::displayed::Displayed;
 use crate::domain::money::Money;
+use crate::domain::time::Zone;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::Options;
-use crate::reports::render::text::{footer, for_people, totals_row, zone_of};
+use crate::reports::render::text::{footer, for_people, totals_row};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
-use fit::{fit, fit_chosen, is_minor, widths};
+use fit::{cut, fit, fit_chosen, is_minor, widths};
 pub use heading::heading;
 use heading::title;
 use lines::{Lines, Style, Text};
@@ -44,13 +44,12 @@ pub(super) fn write(
     options: Options,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let zone = zone_of(report);
     let (mut left_out, mut rows) = (LeftOut::default(), 0);
     report.each_page(|table| {
         let is_first = rows == 0;
         rows += table.height();
         let totals = totals_row(report).filter(|_| rows >= report.height());
-        let mut shown = printed_columns(table, totals, &zone);
+        let mut shown = printed_columns(table, totals, &report.zone);
         for column in shown.iter_mut().filter(|column| column.is_id()) {
             shorten(&mut column.cells, report.head_sequence);
         }
@@ -87,7 +86,7 @@ pub(super) fn write(
         lines.line(&format!("and {rows} more rows"), Style::Dim)?;
     }
     for (name, value) in footer(report) {
-        let value = for_people(value.cell(), &zone);
+        let value = for_people(value.cell(), &report.zone);
         let said = format!("{}: {}", heading(name), Displayed(&value));
         lines.line(&said, Style::Plain)?;
     }
@@ -175,46 +174,41 @@ fn write_grid(shown: &[Shown], height: usize, lines: &mut Lines<'_>) -> std::io:
 struct LeftOut {
     /// A column that says the same in every row, with its value.
     constant: Vec<(&'static str, String)>,
-    empty: Vec<&'static str>,
     /// Ids of things that have a name in the table.
     ids: Vec<&'static str>,
     too_narrow: Vec<&'static str>,
 }
 
 impl LeftOut {
+    /// The lines under the table; `is_cut` tells that rows are missing.
     fn in_words(&self, is_cut: bool) -> Vec<String> {
         let names = |names: &[&'static str]| {
-            let names: Vec<_> = names
-                .iter()
-                .map(|name| heading(name).to_lowercase())
-                .collect();
-            names.join(", ")
+            let names = names.iter().map(|name| heading(name).to_lowercase());
+            names.collect::<Vec<_>>().join(", ")
         };
-        let constant = self
-            .constant
-            .iter()
-            .map(|(name, value)| format!("{} {value}", heading(name).to_lowercase()));
-        let said = [
-            (
-                if is_cut {
-                    "in every row shown: "
-                } else {
-                    "in every row: "
-                },
-                constant.collect::<Vec<_>>().join(", "),
-                "",
-            ),
-            ("empty: ", names(&self.empty), ""),
-            ("not shown: ", names(&self.ids), " (--columns shows them)"),
-            (
-                "hidden, the terminal is too narrow: ",
-                names(&self.too_narrow),
-                " (-o json shows all)",
-            ),
+        let mut said = Vec::new();
+        if !self.constant.is_empty() {
+            let values = self.constant.iter();
+            let values = values.map(|(name, value)| format!("{} {value}", names(&[*name])));
+            let rows = if is_cut {
+                "in every row shown"
+            } else {
+                "in every row"
+            };
+            said.push(format!("{rows}: {}", values.collect::<Vec<_>>().join(", ")));
+        }
+        let hidden = [
+            ("not shown: ", &self.ids),
+            ("no room for: ", &self.too_narrow),
         ];
-        let said = said.into_iter().filter(|(_, names, _)| !names.is_empty());
-        said.map(|(before, names, behind)| format!("{before}{names}{behind}"))
-            .collect()
+        let hidden = hidden.iter().filter(|(_, columns)| !columns.is_empty());
+        let hidden: Vec<_> = hidden
+            .map(|(why, columns)| format!("{why}{}", names(columns)))
+            .collect();
+        if !hidden.is_empty() {
+            said.push(format!("{} (--columns chooses)", hidden.join("; ")));
+        }
+        said
     }
 }
 
@@ -235,8 +229,7 @@ fn narrow(shown: &mut Vec<Shown>, report: &Report, height: usize, options: Optio
         }
     }
     if height > 0 {
-        let empty = shown.extract_if(.., |column| column.is_empty());
-        left_out.empty = empty.map(|column| column.name).collect();
+        shown.retain(|column| !column.is_empty());
     }
     if height > 2 {
         let constant = shown.extract_if(1.., |column| column.is_constant());
@@ -327,6 +320,7 @@ impl Shown {
 
     fn wrap(&mut self, width: usize) {
         if self.kind == ColumnKind::Text {
+            self.each(|cell| cut(cell, width));
             self.each(|cell| {
                 (display_width(cell) > width).then(|| textwrap::wrap(cell, width).join("\n"))
             });
@@ -342,11 +336,7 @@ impl Shown {
     }
 }
 
-fn printed_columns(
-    table: &Table,
-    totals: Option<Vec<Option<&Value>>>,
-    zone: &TimeZone,
-) -> Vec<Shown> {
+fn printed_columns(table: &Table, totals: Option<Vec<Option<&Value>>>, zone: &Zone) -> Vec<Shown> {
     let columns = table.columns().iter().zip(table.cells()).enumerate();
     columns
         .map(|(number, ((name, kind), cells))| Shown {
@@ -360,7 +350,7 @@ fn printed_columns(
         .collect()
 }
 
-fn displayed(name: &str, cell: Cell<&str>, zone: &TimeZone) -> String {
+fn displayed(name: &str, cell: Cell<&str>, zone: &Zone) -> String {
     match cell {
         Cell::Int(number) if name == "number" => format!("T-{number}"),
         Cell::Int(0) => ZERO.to_owned(),

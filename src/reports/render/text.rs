@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use jiff::tz::TimeZone;
-
 use crate::domain::money::Money;
-use crate::domain::time::{BusinessDate, EventTime};
+use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::table::{Cell, Value, next_row};
@@ -130,26 +128,17 @@ fn push_number(to: &mut Vec<u8>, number: u64) {
 }
 
 /// A cell as people read it: times in the company's zone, flags as words, text unescaped.
-pub(super) fn for_people(cell: Cell<&str>, zone: &TimeZone) -> String {
+pub(super) fn for_people(cell: Cell<&str>, zone: &Zone) -> String {
     match cell {
         Cell::Null => String::new(),
         Cell::Text(text) => text.to_owned(),
         Cell::Int(int) => int.to_string(),
         Cell::Money(money) => money.to_string(),
         Cell::Date(date) => date.to_string(),
-        Cell::Time(time) => time
-            .timestamp()
-            .to_zoned(zone.clone())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
+        Cell::Time(time) => zone.local(time),
         Cell::Bool(true) => "yes".to_owned(),
         Cell::Bool(false) => "no".to_owned(),
     }
-}
-
-/// The company's zone. One that this build's database lacks shows UTC.
-pub(super) fn zone_of(report: &Report) -> TimeZone {
-    TimeZone::get(report.zone.name()).unwrap_or(TimeZone::UTC)
 }
 
 /// The totals that belong under a column, one for each; `None` when no column has one.

@@ -177,7 +177,7 @@ fn tables_show_beginnings_that_commands_take() {
     }
     let table = world.answer("ada", &["user", "list", "-o", "table"]);
     assert!(
-        table.contains("not shown: user id (--columns shows them)"),
+        table.contains("not shown: user id (--columns chooses)"),
         "{table}"
     );
 }

@@ -1,6 +1,5 @@
 //! Events as lines for people: number, local time, actor, and the fact in words.
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::cli::failure::Failure;
@@ -14,18 +13,16 @@ use crate::state::{StateIndex, TaskName};
 /// Words events with the names that the index has.
 pub(super) struct Teller<'a> {
     index: &'a StateIndex,
-    zone: TimeZone,
+    zone: &'a Zone,
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(index: &'a StateIndex, zone: &Zone) -> Teller<'a> {
-        let zone = TimeZone::get(zone.name()).unwrap_or(TimeZone::UTC);
+    pub(super) fn new(index: &'a StateIndex, zone: &'a Zone) -> Teller<'a> {
         Teller { index, zone }
     }
 
     pub(super) fn line(&self, line: &Line<'_>) -> Result<String, Failure> {
-        let local = line.event_time()?.timestamp().to_zoned(self.zone.clone());
-        let time = local.strftime("%Y-%m-%d %H:%M:%S");
+        let time = self.zone.local(line.event_time()?);
         let (actor, what) = (
             self.name(line.actor),
             kind(line.type_name).replace(['.', '_'], " "),

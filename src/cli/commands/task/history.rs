@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::displayed::Displayed;
 use crate::domain::id::Sequence;
-use crate::domain::time::EventTime;
+use crate::domain::time::{EventTime, Zone};
 use crate::state::{HandOver, TaskRow, TextChange};
 
 #[derive(Serialize)]
@@ -129,28 +129,27 @@ impl Happened<'_> {
     }
 }
 
-impl fmt::Display for Happened<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Happened::Created { at, by, .. } => write!(f, "{at}  created by {by}"),
-            Happened::Assigned { at, assignee, .. } => write!(f, "{at}  assigned to {assignee}"),
+impl Happened<'_> {
+    /// A line for people, with the local time.
+    pub(super) fn told(&self, zone: &Zone) -> String {
+        let (at, what) = match self {
+            Happened::Created { at, by, .. } => (at, format!("created by {by}")),
+            Happened::Assigned { at, assignee, .. } => (at, format!("assigned to {assignee}")),
             Happened::Changed {
                 at, by, was, is, ..
-            } => {
-                write!(f, "{at}  changed by {by}: ")?;
-                was.write_changes(is, f)
-            }
-            Happened::Completed { at, by, .. } => write!(f, "{at}  completed by {by}"),
+            } => (at, format!("changed by {by}: {}", was.changes(is))),
+            Happened::Completed { at, by, .. } => (at, format!("completed by {by}")),
             Happened::Cancelled { at, by, reason, .. } => {
-                write!(f, "{at}  cancelled by {by}: {}", Displayed(reason))
+                (at, format!("cancelled by {by}: {}", Displayed(reason)))
             }
-        }
+        };
+        format!("{}  {what}", zone.local(*at))
     }
 }
 
 impl Texts<'_> {
     /// `title «Fix» to «Fix it», jira id none to «UP-7», description`
-    fn write_changes(&self, is: &Texts<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn changes(&self, is: &Texts<'_>) -> String {
         let texts = [
             ("title", self.title, is.title),
             ("jira id", self.jira_id, is.jira_id),
@@ -162,7 +161,7 @@ impl Texts<'_> {
             changed.map(|(what, was, is)| format!("{what} {} to {}", Quoted(was), Quoted(is)));
         let described = self.description.map(|_| "description".to_owned());
         let said: Vec<String> = said.chain(described).collect();
-        f.write_str(&said.join(", "))
+        said.join(", ")
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::domain::displayed::Displayed;
 use crate::domain::pricing::Price;
+use crate::domain::time::Zone;
 use crate::state::TaskRow;
 
 #[derive(Args, Debug)]
@@ -33,7 +34,7 @@ impl Show {
         } = store.caller.task(&store.index, &self.task)?;
         let history = history(&row, &hand_overs, &changes);
         let price = store.company.price_of(row.task.id);
-        let lines = as_lines(&row, &price, &history);
+        let lines = as_lines(&row, &price, &history, &store.company.zone);
         let answer = Answer::shown(table(std::slice::from_ref(&row)), lines);
         let answer = answer
             .in_zone(&store.company.zone)
@@ -45,7 +46,7 @@ impl Show {
     }
 }
 
-fn as_lines(row: &TaskRow, price: &Price, history: &[Happened<'_>]) -> String {
+fn as_lines(row: &TaskRow, price: &Price, history: &[Happened<'_>], zone: &Zone) -> String {
     let mut text = format!("T-{}  {}\n", row.task.number, Displayed(&row.title));
     if let Some(jira_id) = &row.jira_id {
         let _ = writeln!(text, "jira:     {jira_id}");
@@ -64,7 +65,7 @@ fn as_lines(row: &TaskRow, price: &Price, history: &[Happened<'_>]) -> String {
     }
     let _ = writeln!(text);
     for happened in history {
-        let _ = writeln!(text, "{happened}");
+        let _ = writeln!(text, "{}", happened.told(zone));
     }
     text
 }

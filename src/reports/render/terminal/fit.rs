@@ -1,9 +1,12 @@
 //! Makes columns fit the width of a terminal.
 
+use textwrap::core::display_width;
+
 use super::Shown;
 use crate::reports::table::ColumnKind;
 
-const TEXT_CHARS: usize = 32;
+/// A text that has this many columns of the terminal is readable.
+const READABLE: usize = 32;
 /// Columns that a narrow terminal leaves out, in this order.
 const EXPENDABLE: [&str; 20] = [
     "posted_at",
@@ -49,15 +52,12 @@ pub(super) fn is_minor(name: &str) -> bool {
 
 /// Narrows the columns step by step until they fit; returns the names of those left out.
 pub(super) fn fit(shown: &mut Vec<Shown>, width: usize) -> Vec<&'static str> {
-    let fits =
-        |shown: &[Shown]| shown.iter().map(|column| column.width() + 2).sum::<usize>() <= width + 2;
+    let readable = |column: &Shown| match column.kind {
+        ColumnKind::Text => column.width().min(READABLE),
+        _ => column.width(),
+    };
+    let fits = |shown: &[Shown]| shown.iter().map(|c| readable(c) + 2).sum::<usize>() <= width + 2;
     let mut left_out = Vec::new();
-    if !fits(shown) {
-        shown
-            .iter_mut()
-            .filter(|c| c.kind == ColumnKind::Text)
-            .for_each(|column| column.each(cut));
-    }
     leave_out(shown, &EXPENDABLE, fits, &mut left_out);
     let fits_wrapped = |shown: &[Shown]| fits_wrapped(shown, width);
     leave_out(shown, &DISPENSABLE, fits_wrapped, &mut left_out);
@@ -127,7 +127,18 @@ pub(super) fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
     widths
 }
 
-fn cut(text: &str) -> Option<String> {
-    let (at, _) = text.char_indices().nth(TEXT_CHARS - 1)?;
-    (text.chars().count() > TEXT_CHARS).then(|| format!("{}…", &text[..at]))
+/// Shortens a text that is longer than its column, but not below a readable length: it wraps then.
+pub(super) fn cut(text: &str, width: usize) -> Option<String> {
+    let room = width.max(READABLE);
+    if display_width(text) <= room {
+        return None;
+    }
+    let mut cut = String::new();
+    for letter in text.chars() {
+        if display_width(&cut) + display_width(letter.encode_utf8(&mut [0; 4])) >= room {
+            break;
+        }
+        cut.push(letter);
+    }
+    Some(cut + "…")
 }
