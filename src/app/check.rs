@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::backup::BackupDirectory;
+use crate::app::backup::generations::newest_manifest;
 use crate::app::doctor::{Health, counted};
 use crate::app::error::in_full;
 use crate::app::status::Status;
@@ -20,7 +20,7 @@ pub struct Limits {
     pub lag: Duration,
     /// The number of pay mails that were given up.
     pub mails: u64,
-    /// The directory of a backup, and the age of its last run.
+    /// The directory of a backup or of several, and the age of the last one.
     pub backup: Option<(PathBuf, Duration)>,
 }
 
@@ -99,7 +99,7 @@ impl App<'_> {
             finding: Some(finding),
             ..Measure::new("backup_age", 0, Unit::Seconds)
         };
-        match BackupDirectory::at(path).manifest() {
+        match newest_manifest(path, company.id) {
             Ok(manifest) if manifest.company_id != company.id => unknown(format!(
                 "{} is a backup of {}",
                 path.display(),

@@ -72,12 +72,29 @@ impl App<'_> {
     }
 
     fn consume_one(&self, consumer: Consumer, routes: &MailRoutes) -> Result<Consumed, AppError> {
-        match consumer {
-            Consumer::Tracker => Ok(tracker::consume(&self.around(), false)?),
-            Consumer::Accounting => self.consume_accounting(),
-            Consumer::Analytics => Ok(consume_analytics(&self.around())?),
-            Consumer::Notifier => self.consume_notifier(routes),
-        }
+        let consumed = match consumer {
+            Consumer::Tracker => tracker::consume(&self.around(), false)?,
+            Consumer::Accounting => self.consume_accounting()?,
+            Consumer::Analytics => consume_analytics(&self.around())?,
+            Consumer::Notifier => self.consume_notifier(routes)?,
+        };
+        self.tell_consumed(&consumed);
+        Ok(consumed)
+    }
+
+    /// Tells as a detail how far a consumer has come.
+    pub(super) fn tell_consumed(&self, consumed: &Consumed) {
+        let Consumed {
+            consumer,
+            to,
+            applied,
+            appended,
+            ..
+        } = consumed;
+        let name = consumer.name();
+        self.notices.detail(format_args!(
+            "{name} is at event {to}: {applied} events read, {appended} appended"
+        ));
     }
 
     /// Rebuilds the tables of a consumer from the first event, beside the live ones.

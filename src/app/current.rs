@@ -4,6 +4,7 @@
 //! about a second and no other process works on the tables. Otherwise, and if it fails, the report shows the tables as they
 //! are and says which events they lack. No lock is waited for and no mail is sent.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::app::reports::Reports;
@@ -113,6 +114,10 @@ impl Notices for Warnings<'_> {
     }
 
     fn advanced(&self, _: Consumer, _: Sequence, _: Sequence) {}
+
+    fn detail(&self, said: fmt::Arguments<'_>) {
+        self.0.detail(said);
+    }
 }
 
 impl App<'_> {
@@ -132,13 +137,16 @@ impl App<'_> {
             notices: &notices,
             ..self.around()
         };
-        let mut consumed = consume_accounting(&around, &mut WriterAccess::PerBatch);
-        if consumer == Consumer::Analytics {
-            consumed = consumed.and_then(|_| consume_analytics(&around));
-        }
-        match consumed {
+        let consume = || {
+            self.tell_consumed(&consume_accounting(&around, &mut WriterAccess::PerBatch)?);
+            if consumer == Consumer::Analytics {
+                self.tell_consumed(&consume_analytics(&around)?);
+            }
+            Ok(())
+        };
+        match consume() {
             Err(error @ ConsumeError::MovedAside { .. }) => Err(error.into()),
-            Err(_) | Ok(_) => Ok(()),
+            Err(_) | Ok(()) => Ok(()),
         }
     }
 }

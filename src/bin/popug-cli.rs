@@ -7,7 +7,46 @@ fn main() -> ExitCode {
     if stdout::was_closed() {
         popug_cli::cli::stdout_was_closed();
     }
+    if let Some(commit) = COMMIT {
+        popug_cli::cli::built_from(commit);
+    }
     ExitCode::from(popug_cli::cli::run(std::env::args_os()))
+}
+
+/// The commit of the sources. POPUG_COMMIT states it for a build without git.
+const COMMIT: Option<&str> = match option_env!("POPUG_COMMIT") {
+    None => commit_of(REFLOG),
+    stated => stated,
+};
+
+/// The commits at which the sources were, a line for each; see `build.rs`.
+#[cfg(has_reflog)]
+const REFLOG: &[u8] = include_bytes!(env!("POPUG_REFLOG"));
+#[cfg(not(has_reflog))]
+const REFLOG: &[u8] = b"";
+
+/// The second word of the last line.
+const fn commit_of(reflog: &'static [u8]) -> Option<&'static str> {
+    let mut begin = reflog.len().saturating_sub(1);
+    while begin > 0 && reflog[begin - 1] != b'\n' {
+        begin -= 1;
+    }
+    while begin < reflog.len() && reflog[begin] != b' ' {
+        begin += 1;
+    }
+    begin += 1;
+    let mut end = begin;
+    while end < reflog.len() && reflog[end].is_ascii_hexdigit() {
+        end += 1;
+    }
+    if end <= begin {
+        return None;
+    }
+    let (word, _) = reflog.split_at(end);
+    match std::str::from_utf8(word.split_at(begin).1) {
+        Ok(commit) => Some(commit),
+        Err(_) => None,
+    }
 }
 
 /// DuckDB asks its control group for a memory limit at every start, even when it is given one, and

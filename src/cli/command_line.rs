@@ -66,8 +66,14 @@ impl CommandLine {
         let mut line = CommandLine::from_arg_matches(&matches)?;
         line.global.dry_run |= dry_run_below(&matches);
         line.global.command_path = command_path(&matches);
-        let is_named = matches.value_source("store") == Some(ValueSource::CommandLine);
+        let source = matches.value_source("store");
+        let is_named = source == Some(ValueSource::CommandLine);
         line.global.has_store = is_named || !environment::is_empty(STORE);
+        line.global.store_from = match source {
+            Some(ValueSource::CommandLine) => "-C",
+            Some(ValueSource::EnvVariable) => STORE,
+            _ => "the default",
+        };
         line.global.host = host.cloned();
         if matches!(line.command, Command::Shell(_)) {
             line.global.given = given(&definition, &matches, line.global.dry_run);

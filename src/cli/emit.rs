@@ -14,6 +14,7 @@ use crate::domain::id::Sequence;
 use crate::reports::Report;
 use crate::reports::render::{self, Format, Options, for_machines};
 use crate::reports::table::{Cell, Named, Table, next_row};
+use crate::turn::Notices;
 
 impl Invocation<'_> {
     /// The format of the answer.
@@ -44,6 +45,12 @@ impl Invocation<'_> {
 
     /// Writes a report to stdout or to the file of `--out`.
     pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
+        self.reporter.detail(format_args!(
+            "{}: {} rows, as of event {}",
+            report.name,
+            report.height(),
+            report.as_of_sequence
+        ));
         self.remember(&rows_in_words(&report.table), None);
         let (format, options) = (self.format(), self.options());
         if self.output.is_terminal() && !self.output.has_pager() {

@@ -75,6 +75,9 @@ pub(super) struct Global {
     /// False if the variable is empty and no option names a store
     #[arg(skip)]
     pub has_store: bool,
+    /// Where the name of the store comes from
+    #[arg(skip)]
+    pub store_from: &'static str,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,

@@ -23,6 +23,7 @@ use crate::event_log::Patience;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
+use crate::turn::Notices;
 
 pub(super) struct Invocation<'a> {
     pub global: &'a Global,
@@ -161,6 +162,11 @@ impl<'a> Invocation<'a> {
         if let Some(host) = &self.global.host {
             host.check_same(&app.directory)?;
         }
+        self.reporter.detail(format_args!(
+            "opened {}, as {} names it",
+            app.directory.root().display(),
+            self.global.store_from
+        ));
         // In a dry run no command can change the log.
         Ok(if self.global.dry_run {
             app.draft()
@@ -187,6 +193,14 @@ impl<'a> Invocation<'a> {
         let caller = app
             .identify(&index, &self.proof(company.id)?)
             .map_err(|error| self.not_identified(error))?;
+        self.reporter.detail(format_args!(
+            "{} is at event {}; you are {}, {}, by {}",
+            company.name,
+            index.checkpoint()?.sequence,
+            caller.user.login,
+            caller.user.role,
+            self.means_of_proof()
+        ));
         Ok(OpenStore {
             app,
             index,
@@ -213,6 +227,16 @@ impl<'a> Invocation<'a> {
             }
             other => other.into(),
         }
+    }
+
+    /// The reason for the caller that [`Invocation::proof`] gives.
+    fn means_of_proof(&self) -> &'static str {
+        if self.global.act_as.is_some() {
+            return "--as";
+        }
+        let names = ["POPUG_TOKEN", "POPUG_TOKEN_FILE"];
+        let is_set = |name: &&str| environment::path(name).is_some();
+        names.into_iter().find(is_set).unwrap_or("the session")
     }
 
     fn proof(&self, company: CompanyId) -> Result<Proof, Failure> {

@@ -33,6 +33,7 @@ mod terminal_guard;
 mod tests;
 mod tips;
 mod unsent_mails;
+mod version;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -49,8 +50,10 @@ pub use output::stdout_was_closed;
 use program::{Ended, Program, tell};
 use reporter::Reporter;
 use shell::host::Host;
+pub use version::built_from;
 
 use crate::credentials::secret::without_tokens;
+use crate::turn::Notices;
 
 /// Runs one command line; its first word is the name of the program. All output is written when it returns the exit
 /// code. It can be called many times in one process.
@@ -70,6 +73,7 @@ where
 fn run_words(words: Vec<OsString>, host: Option<&Rc<Host>>) -> Ended {
     let line = match CommandLine::read_within(host, words.iter().cloned()) {
         Ok(line) => line,
+        Err(error) if is_full_version(&error, &words) => return tell_version(&error),
         Err(error) => return answer_clap(&error, asks_for_json(&words)),
     };
     let (wants_json, store) = (line.global.wants_json(), line.global.store.clone());
@@ -110,6 +114,7 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
         program: PROGRAM,
     });
     reporter.finish();
+    reporter.detail(format_args!("the command has ended"));
     let outcome = outcome.map_err(|failure| {
         if appends {
             failure
@@ -118,6 +123,24 @@ fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
         }
     });
     output.finish(outcome.map_err(Failure::with_damage_moved_aside))
+}
+
+/// Whether the command line asks for the version in full, as `--version` does and `-V` does not.
+fn is_full_version(error: &clap::Error, words: &[OsString]) -> bool {
+    error.kind() == clap::error::ErrorKind::DisplayVersion
+        && words.iter().any(|word| word == "--version")
+}
+
+fn tell_version(error: &clap::Error) -> Ended {
+    let text = format!("{}{}", error.render(), version::details());
+    let printed = output::check_stdout().and_then(|()| {
+        std::io::stdout().write_all(text.as_bytes())?;
+        std::io::stdout().flush()
+    });
+    match printed {
+        Err(broken) if broken.kind() != ErrorKind::BrokenPipe => tell(&broken.into(), false),
+        _ => Exit::Done.into(),
+    }
 }
 
 /// Help and version are answers; everything else is a usage error.

@@ -399,8 +399,23 @@ impl Invocation<'_> {
         let is_something = rehearse(&draft)?;
         let plan = Plan::of(&draft)?;
         drop(draft);
+        if is_something {
+            self.ask(&format!("{plan}Go on?"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// At a terminal, asks a question that is to be answered with yes.
+    ///
+    /// # Errors
+    /// An answer that is not yes.
+    pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
+        if self.global.dry_run || self.global.yes || !prompt::may_ask(self.global) {
+            return Ok(());
+        }
         self.reporter.finish();
-        if !is_something || prompt::confirm(self.global, &format!("{plan}Go on? [y/N] ")) {
+        if prompt::confirm(self.global, &format!("{question} [y/N] ")) {
             return Ok(());
         }
         let refused = "nothing was done, because the answer was not yes";

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(super) struct Reporter {
     bar: RefCell<Option<(String, ProgressBar)>>,
     last_line: Cell<Option<Instant>>,
     warned: RefCell<BTreeSet<String>>,
+    began: Instant,
 }
 
 /// A line of `--progress json`.
@@ -57,6 +59,7 @@ impl Reporter {
             bar: RefCell::new(None),
             last_line: Cell::new(None),
             warned: RefCell::default(),
+            began: Instant::now(),
         }
     }
 
@@ -71,13 +74,6 @@ impl Reporter {
     /// input was read.
     pub(super) fn remark(&self, message: &str) {
         if !self.is_quiet {
-            self.line(message);
-        }
-    }
-
-    /// A line that is printed only with `-v`.
-    pub(super) fn detail(&self, message: &str) {
-        if self.is_verbose {
             self.line(message);
         }
     }
@@ -165,6 +161,13 @@ impl Notices for Reporter {
         // A few events are consumed before anybody could see a bar.
         if total.0 >= 20_000 {
             self.progress(consumer.name(), done.0, total.0);
+        }
+    }
+    /// A line that is printed only with `-v`, with the milliseconds since the command began.
+    fn detail(&self, said: fmt::Arguments<'_>) {
+        if self.is_verbose {
+            let millis = self.began.elapsed().as_secs_f64() * 1_000.0;
+            self.line(&format!("{millis:8.1} ms  {said}"));
         }
     }
 }

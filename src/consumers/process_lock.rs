@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::consumers::ConsumeError;
 use crate::files::lock::{lock, try_lock};
 use crate::files::regular_file;
+use crate::turn::Surroundings;
 
 /// Held until dropped. The file stays.
 pub struct ProcessLock {
@@ -15,6 +16,17 @@ pub struct ProcessLock {
 }
 
 impl ProcessLock {
+    /// Takes the lock of a store at `path`.
+    ///
+    /// # Errors
+    /// As [`ProcessLock::take`].
+    pub fn take_in(around: &Surroundings<'_>, path: &Path) -> Result<ProcessLock, ConsumeError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        around.waited(&name, || {
+            ProcessLock::take(path, around.holder, around.lock_wait)
+        })
+    }
+
     /// Takes the lock at `path`, waiting up to `wait`.
     ///
     /// # Errors

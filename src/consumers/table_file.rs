@@ -178,11 +178,7 @@ fn open_or_move_aside(
 /// If an event cannot be applied, or the live file stays locked; the live tables stay as they were.
 pub fn rebuild(around: &Surroundings<'_>, tables: Tables) -> Result<(), ConsumeError> {
     let beside = beside(&around.directory.database(tables));
-    let _alone = ProcessLock::take(
-        &rebuild_lock(around, tables),
-        around.holder,
-        around.lock_wait,
-    )?;
+    let _alone = ProcessLock::take_in(around, &rebuild_lock(around, tables))?;
     remove_database(&beside)?;
     let withheld = Withheld::load(around, consumer_of(tables))?;
     let database = Database::open(&beside, tables, around.lock_wait)?;
@@ -207,11 +203,7 @@ pub(super) fn process_lock(
     around: &Surroundings<'_>,
     consumer: Consumer,
 ) -> Result<ProcessLock, ConsumeError> {
-    ProcessLock::take(
-        &around.directory.lock(consumer.name()),
-        around.holder,
-        around.lock_wait,
-    )
+    ProcessLock::take_in(around, &around.directory.lock(consumer.name()))
 }
 
 fn beside(live: &Path) -> PathBuf {

@@ -33,6 +33,11 @@ use error::ReportError;
 use pages::Pages;
 use table::{Named, Table};
 
+/// The version of the engine that computes reports.
+pub const fn polars_version() -> &'static str {
+    polars::VERSION
+}
+
 /// The input of every output format: a table with its name, its period and its totals.
 #[derive(Debug)]
 pub struct Report {

@@ -14,7 +14,8 @@ pub mod index;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::domain::clock::Clock;
 use crate::domain::event::Consumer;
@@ -52,7 +53,7 @@ impl<'l> Surroundings<'l> {
     /// # Errors
     /// If another process holds it for longer than the lock wait, or the log is damaged.
     pub fn take_turn(&self) -> Result<Turn<'l>, LogError> {
-        let writer = self.log.writer(&self.patience())?;
+        let writer = self.waited("the writer lock", || self.log.writer(&self.patience()))?;
         report_recovery(writer.recovery(), self.notices);
         Ok(Turn {
             around: *self,
@@ -60,6 +61,24 @@ impl<'l> Surroundings<'l> {
         })
     }
 }
+
+impl Surroundings<'_> {
+    /// The result of `take`, which takes `lock`. A wait for another process is told as a detail.
+    pub fn waited<T>(&self, lock: &str, take: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let taken = take();
+        let waited = began.elapsed();
+        if waited >= WORTH_TELLING {
+            let millis = waited.as_millis();
+            self.notices
+                .detail(format_args!("waited {millis} ms for {lock}"));
+        }
+        taken
+    }
+}
+
+/// A lock that nobody holds is taken in less.
+const WORTH_TELLING: Duration = Duration::from_millis(3);
 
 /// Holds the writer lock for a decider.
 pub struct Turn<'l> {
@@ -109,7 +128,13 @@ impl<'l> Turn<'l> {
             hash: followed.hash,
             ..*self.writer.head()
         };
-        Ok((&self.writer.append_group(&expected, batches)?).into())
+        let head: Checkpoint = (&self.writer.append_group(&expected, batches)?).into();
+        self.around.notices.detail(format_args!(
+            "appended events {} to {}",
+            followed.sequence.next(),
+            head.sequence
+        ));
+        Ok(head)
     }
 
     /// The writer, for a thread that appends while the decider goes on.
@@ -123,6 +148,8 @@ pub trait Notices {
     fn warn(&self, message: &str);
     /// `done` of `total` events are applied.
     fn advanced(&self, consumer: Consumer, done: Sequence, total: Sequence);
+    /// A step of the work, for users who want to follow it.
+    fn detail(&self, _: fmt::Arguments<'_>) {}
 }
 
 /// The number of turns after which a decider gives up.

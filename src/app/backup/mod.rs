@@ -1,7 +1,8 @@
 //! Backups: a copy of the log, and on demand of the secrets, in a directory of their own.
 //!
 //! `manifest` describes the contents of a backup, `directory` is its place, `place` checks whether a
-//! directory may take one, `restore` makes a store of it. Tables, the state index, locks and the outbox
+//! directory may take one, `restore` makes a store of it. `generations` finds and removes backups that
+//! stand side by side, `retention` says which are kept. Tables, the state index, locks and the outbox
 //! follow from the log, or belong to one machine: they are in no backup.
 //!
 //! Invariant: a backup never holds a line that does not continue the chain of the lines before.
@@ -9,9 +10,11 @@
 
 mod directory;
 mod error;
+pub mod generations;
 mod manifest;
 mod place;
 pub mod restore;
+pub mod retention;
 
 use std::path::Path;
 

@@ -100,21 +100,25 @@ fn may_go_on(root: &Path) -> Result<bool, AppError> {
         let is_plain = is_file(MANIFEST) && (is_file(LOCK) || is_absent(LOCK));
         return Ok(is_plain && !BackupDirectory::at(root).has_foreign_manifest()?);
     }
-    let ours = [LOCK, UNFINISHED_MANIFEST, "log", "auth"];
-    let is_ours = names(root)?
-        .iter()
-        .all(|name| ours.contains(&name.as_str()));
-    let is_log = names(&root.join("log"))?
-        .iter()
-        .all(|name| segment::first_sequence(name).is_some());
-    let is_auth = names(&root.join("auth"))?
-        .iter()
-        .all(|name| name.parse::<u64>().is_ok());
-    Ok(is_file(LOCK) && is_ours && is_log && is_auth)
+    Ok(is_file(LOCK) && holds_only_backup(root)?)
+}
+
+/// Whether no file but those of a backup is in the directory.
+///
+/// # Errors
+/// If it cannot be listed.
+pub(super) fn holds_only_backup(root: &Path) -> Result<bool, AppError> {
+    let ours = [LOCK, MANIFEST, UNFINISHED_MANIFEST, "log", "auth"];
+    let is_ours = |name: &String| ours.contains(&name.as_str());
+    let is_segment = |name: &String| segment::first_sequence(name).is_some();
+    let is_number = |name: &String| name.parse::<u64>().is_ok();
+    Ok(names(root)?.iter().all(is_ours)
+        && names(&root.join("log"))?.iter().all(is_segment)
+        && names(&root.join("auth"))?.iter().all(is_number))
 }
 
 /// The names in a directory; none if it does not exist.
-fn names(directory: &Path) -> Result<Vec<String>, AppError> {
+pub(super) fn names(directory: &Path) -> Result<Vec<String>, AppError> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -24,6 +24,7 @@ use crate::reports::journal::Dialect;
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
 use crate::reports::render::{Format, Options};
+use crate::turn::Notices;
 
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -211,7 +212,7 @@ fn export_all(
         })?;
         invocation
             .reporter
-            .detail(&format!("{file}: {} rows", report.height()));
+            .detail(format_args!("{file}: {} rows", report.height()));
         let (rows, as_of_sequence) = (report.height(), report.as_of_sequence);
         files.push(Exported {
             file,

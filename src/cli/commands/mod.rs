@@ -89,7 +89,7 @@ pub(super) enum Command {
     Doctor(doctor::Doctor),
     /// Cut an unfinished end of the log, find a lost head, replace damaged bytes from a backup
     Repair(repair::Repair),
-    /// Copy the log into a directory while others write
+    /// Copy the log into a directory while others write; list and prune such copies
     Backup(backup::Backup),
     /// Make a new store (-C) from a backup, up to its end or an earlier moment
     Restore(restore::Restore),
@@ -109,9 +109,8 @@ impl Command {
             | Command::Close(_)
             | Command::Restore(_) => Nature::DOES,
             Command::Login(_) | Command::Logout(_) => Nature::DOES,
-            Command::Backup(_) | Command::Repair(_) | Command::Account(_) => {
-                Nature::DOES_AND_ANSWERS
-            }
+            Command::Repair(_) | Command::Account(_) => Nature::DOES_AND_ANSWERS,
+            Command::Backup(command) => command.nature(),
             Command::Demo(_) => Nature::ASKS,
             Command::Export(command) => command.nature(),
             Command::Consume(command) => command.nature(),

@@ -197,11 +197,7 @@ pub fn while_caught_up<T, E: From<ConsumeError>>(
 }
 
 fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {
-    ProcessLock::take(
-        &around.directory.lock(Consumer::Notifier.name()),
-        around.holder,
-        around.lock_wait,
-    )
+    ProcessLock::take_in(around, &around.directory.lock(Consumer::Notifier.name()))
 }
 
 /// The next mails to send, and the event as of which they wait.

@@ -28,3 +28,4 @@ mod shell;
 mod short_ids;
 mod streams;
 mod typing;
+mod verbose;

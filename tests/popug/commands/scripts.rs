@@ -39,20 +39,65 @@ fn succeeds(mut command: Command) -> Output {
     output
 }
 
+/// The nightly job of the world, with the token of its service user in a file.
+fn end_of_day(world: &World) -> Command {
+    let token = world.home().join("token");
+    std::fs::write(&token, world.token("cron")).expect("written");
+    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("its mode");
+    let mut job = sealed(&root().join("scripts/end-of-day"), world);
+    job.env("POPUG_STORE", world.store())
+        .env("POPUG_TOKEN_FILE", token)
+        .env("POPUG_NOW", world.now())
+        .env("POPUG_SEED", "1");
+    job
+}
+
+#[test]
+fn the_nightly_job_makes_a_backup_of_each_night_and_keeps_some() {
+    let mut world = World::new();
+    let backups = world.home().join("backups of popug");
+    for night in [
+        "2026-03-10T22:05:00Z",
+        "2026-03-11T23:05:00Z",
+        "2026-03-12T23:05:00Z",
+    ] {
+        world.at(night);
+        let mut job = end_of_day(&world);
+        job.env("POPUG_BACKUP", &backups)
+            .env("POPUG_KEEP", "--keep-daily 2");
+        let output = succeeds(job);
+        assert!(output.stderr.is_empty(), "{output:?}");
+        // The next night has another date on the wall; here only the program's clock is pinned.
+        let made = std::fs::read_dir(&backups).expect("a directory").flatten();
+        let newest =
+            made.max_by_key(|entry| entry.metadata().expect("there").modified().expect("a time"));
+        std::fs::rename(newest.expect("one").path(), backups.join(&night[..10])).expect("renamed");
+    }
+    let rows = world.rows(
+        "cron",
+        &["backup", "list", backups.to_str().expect("UTF-8")],
+    );
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, [Some("2026-03-11"), Some("2026-03-12")]);
+
+    // A backup that cannot be made ends the job loudly.
+    let mut job = end_of_day(&world);
+    job.env("POPUG_BACKUP", world.store());
+    let output = deadline::output(&mut job);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("popug-cli backup ended with exit code 4"),
+        "{said}"
+    );
+}
+
 #[test]
 fn the_nightly_job_closes_and_sends_with_the_token_of_a_service_user_and_says_nothing() {
     let mut world = World::new();
     world.does("ada", &["task", "add", "Накормить попугов"]);
-    let tomorrow = "2026-03-30T12:00:00Z";
-    world.at(tomorrow);
-    let token = world.home().join("token");
-    std::fs::write(&token, world.token("cron")).expect("written");
-    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("its mode");
-    let mut job = sealed(&root().join("scripts/end-of-day"), &world);
-    job.env("POPUG_STORE", world.store())
-        .env("POPUG_TOKEN_FILE", token);
-    job.env("POPUG_NOW", tomorrow).env("POPUG_SEED", "1");
-    let output = succeeds(job);
+    world.at("2026-03-30T12:00:00Z");
+    let output = succeeds(end_of_day(&world));
     assert!(
         output.stdout.is_empty() && output.stderr.is_empty(),
         "{output:?}"

@@ -5,6 +5,7 @@ mod crafted;
 mod durability;
 mod extremes;
 mod faults;
+mod generations;
 mod head_slots;
 mod moved;
 mod old_log;
