@@ -218,7 +218,9 @@ impl Reports<'_> {
             | ReportName::Entries
             | ReportName::TrialBalance
             | ReportName::Closes => Right::SeeBooks,
-            ReportName::Negative | ReportName::TopTask => Right::SeeAnalytics,
+            ReportName::Negative | ReportName::TopTask | ReportName::People | ReportName::Flow => {
+                Right::SeeAnalytics
+            }
             ReportName::Tasks => Right::SeeTasks,
         };
         caller.require(right)?;

@@ -90,7 +90,7 @@ pub enum Right {
     DeadLetters,
     SkipDeadLetters,
     Mail,
-    /// The reports negative and top-task and other analytics.
+    /// The reports negative, top-task, people and flow.
     SeeAnalytics,
     /// Users, imports, simulations, the log, tokens and passwords of other users.
     Administer,

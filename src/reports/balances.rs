@@ -13,11 +13,11 @@ use crate::domain::period::DateRange;
 use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::people;
 use crate::reports::query::{Dates, Query, dated, of_user};
 use crate::reports::source::{Source, money_totals};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
 use crate::reports::table::{ColumnKind, Named, Table, Value};
+use crate::reports::users;
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -56,7 +56,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
             let before = from.previous();
             let loaded = Loaded {
                 people: source.load(&people_sql(query, Some(before)))?,
-                changes: source.load(&people::changes(before, to, query.user))?,
+                changes: source.load(&users::changes(before, to, query.user))?,
                 openings: source.load(&openings_sql(query, from))?,
                 days: source.load(&days_sql(query, from, to))?,
             };
@@ -98,7 +98,7 @@ struct Loaded {
 fn people_sql(query: &Query, on: Option<BusinessDate>) -> String {
     format!(
         "FROM ({}) WHERE role <> 'service' ORDER BY login",
-        people::people(on, query.user)
+        users::users(on, query.user)
     )
 }
 

@@ -10,6 +10,7 @@ mod check;
 pub mod closes;
 pub mod earnings;
 pub mod error;
+pub mod flow;
 pub mod frame;
 pub mod journal;
 pub mod name;
@@ -25,6 +26,7 @@ pub mod table;
 pub mod tasks;
 pub mod top_task;
 pub mod trial_balance;
+pub mod users;
 
 use crate::domain::id::Sequence;
 use crate::domain::period::DateRange;

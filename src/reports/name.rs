@@ -9,7 +9,8 @@ use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::Query;
 use crate::reports::{
-    balances, closes, earnings, negative, payouts, statement, tasks, top_task, trial_balance,
+    balances, closes, earnings, flow, negative, payouts, people, statement, tasks, top_task,
+    trial_balance,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,10 +25,12 @@ pub enum ReportName {
     TrialBalance,
     Closes,
     Tasks,
+    People,
+    Flow,
 }
 
 impl ReportName {
-    pub const ALL: [ReportName; 10] = [
+    pub const ALL: [ReportName; 12] = [
         ReportName::Balances,
         ReportName::Earnings,
         ReportName::Negative,
@@ -38,6 +41,8 @@ impl ReportName {
         ReportName::TrialBalance,
         ReportName::Closes,
         ReportName::Tasks,
+        ReportName::People,
+        ReportName::Flow,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -52,6 +57,8 @@ impl ReportName {
             ReportName::TrialBalance => "trial-balance",
             ReportName::Closes => "closes",
             ReportName::Tasks => "tasks",
+            ReportName::People => "people",
+            ReportName::Flow => "flow",
         }
     }
 
@@ -67,7 +74,9 @@ impl ReportName {
             | ReportName::Entries
             | ReportName::TrialBalance
             | ReportName::Closes
-            | ReportName::Tasks => Consumer::Accounting,
+            | ReportName::Tasks
+            | ReportName::People
+            | ReportName::Flow => Consumer::Accounting,
         }
     }
 
@@ -77,19 +86,24 @@ impl ReportName {
             ReportName::Earnings
             | ReportName::TopTask
             | ReportName::TrialBalance
-            | ReportName::Closes => false,
+            | ReportName::Closes
+            | ReportName::Flow => false,
             ReportName::Balances
             | ReportName::Negative
             | ReportName::Payouts
             | ReportName::Statement
             | ReportName::Entries
-            | ReportName::Tasks => true,
+            | ReportName::Tasks
+            | ReportName::People => true,
         }
     }
 
     /// Whether it has rows by whole periods.
     pub const fn takes_granularity(self) -> bool {
-        matches!(self, ReportName::Earnings | ReportName::TopTask)
+        matches!(
+            self,
+            ReportName::Earnings | ReportName::TopTask | ReportName::Flow
+        )
     }
 
     /// Loads the report from the file of [`ReportName::reads`].
@@ -105,6 +119,8 @@ impl ReportName {
             ReportName::TrialBalance => trial_balance::load(connection, query),
             ReportName::Closes => closes::load(connection, query),
             ReportName::Tasks => tasks::load(connection, query),
+            ReportName::People => people::load(connection, query),
+            ReportName::Flow => flow::load(connection, query),
         }
     }
 }

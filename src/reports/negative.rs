@@ -8,11 +8,11 @@ use polars::prelude::{
 use crate::domain::period::DateRange;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::people;
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Money, Text};
 use crate::reports::table::{ColumnKind, Table, Value};
+use crate::reports::users;
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("date", Date),
@@ -40,7 +40,7 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         FROM user_days WHERE user_id IN (SELECT user_id FROM red) AND {condition}",
         condition = format_args!("{} AND {of_user}", dated("business_date", until)),
     ))?;
-    let users = source.load(&people::people(at, query.user))?;
+    let users = source.load(&users::users(at, query.user))?;
     let mut frame = compute(&changes, &users)?;
     let day = at.map(|date| date.epoch_days());
     frame.with_column(polars::prelude::Column::new(

@@ -1,39 +1,273 @@
-//! The users at the end of a date: name, role and activity.
+//! `people`: the tasks of each user in a period, the time they take to complete one, and their part in the earnings of
+//! management.
 //!
-//! A report about a finished date is always the same, whenever it is made. Before their
-//! registration users are not active, and have the name and role with which they were registered.
+//! A task that a reshuffle or a hand-over gives to another user is reshuffled away; one that is drawn for the same user
+//! again stays with them and is assigned once more. Users without any figure are left out unless they can be drawn.
 
-use crate::domain::id::UserId;
-use crate::domain::time::BusinessDate;
-use crate::reports::query::of_user;
+use duckdb::Connection;
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, DataFrameJoinOps, FillNullStrategy, NewChunkedArray,
+    PolarsResult, SortMultipleOptions,
+};
 
-/// SQL for all users: user_id, login, name, role, active, at the end of `on` or now.
-pub fn people(on: Option<BusinessDate>, user: Option<UserId>) -> String {
-    let of_user = of_user("user_id", user);
-    let Some(on) = on else {
-        return format!(
-            "SELECT user_id, login, full_name AS name, role, active FROM users WHERE {of_user}"
-        );
+use crate::domain::period::DateRange;
+use crate::domain::role::Role;
+use crate::reports::Report;
+use crate::reports::error::ReportError;
+use crate::reports::query::{Query, dated, of_user, timed, twice_median};
+use crate::reports::source::{Source, count_totals, money_totals};
+use crate::reports::table::ColumnKind::{Int, Money, Tenths, Text};
+use crate::reports::table::{Cell, ColumnKind, Table};
+use crate::reports::users;
+
+const COLUMNS: &[(&str, ColumnKind)] = &[
+    ("login", Text),
+    ("name", Text),
+    ("assigned", Int),
+    ("reshuffled_away", Int),
+    ("completed", Int),
+    ("open", Int),
+    ("median_hours_to_complete", Tenths),
+    ("fees", Money),
+    ("rewards", Money),
+    ("earned_by_management", Money),
+];
+const COUNTS: [&str; 4] = ["assigned", "reshuffled_away", "completed", "open"];
+const SUMS: [&str; 3] = ["fees", "rewards", "corrections"];
+/// In microseconds.
+const TENTH_OF_AN_HOUR: i64 = 360_000_000;
+
+/// Reads accounting's tables. Names and open tasks are those at the end of the period.
+pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
+    let source = Source::open(connection)?;
+    let (from, to) = query.range_or_month(source.first_date);
+    let period = DateRange {
+        from: Some(from),
+        to: Some(to),
     };
-    let until = format!("FILTER (business_date <= DATE '{on}')");
+    let until = DateRange {
+        from: None,
+        ..period
+    };
+    let within = |column: &str| timed(column, period, &source.zone);
+    let by_end = |column: &str| timed(column, until, &source.zone);
+    let times = source.load(&times_sql(&within("completed_at"), query))?;
+    let figures = [
+        source.load(&assigned_sql(&within("assigned_at")))?,
+        source.load(&away_sql(&within("assigned_at")))?,
+        source.load(&open_sql(by_end))?,
+        source.load(&money_sql(period))?,
+    ];
+    let users = source.load(&format!(
+        "SELECT *, active AND role IN ({}) AS is_drawn FROM ({})",
+        drawn_roles(),
+        users::users(Some(to), query.user)
+    ))?;
+    let frame = compute(&users, &figures, &times)?;
+    let mut totals = count_totals(&frame, &COUNTS)?;
+    let median = median_of_all(&times)?.map_or(Cell::Null, Cell::Tenths);
+    totals.push(("median_hours_to_complete", median));
+    totals.extend(money_totals(
+        &frame,
+        &["fees", "rewards", "earned_by_management"],
+    )?);
+    let table = Table::from_frame(COLUMNS, &frame)?;
+    Ok(source.report("people", query, period, totals, table))
+}
+
+/// The roles that are drawn for tasks, as a list of SQL.
+fn drawn_roles() -> String {
+    let drawn = Role::ALL.into_iter().filter(|role| role.is_drawn());
+    let quoted: Vec<_> = drawn.map(|role| format!("'{}'", role.name())).collect();
+    quoted.join(", ")
+}
+
+fn assigned_sql(within: &str) -> String {
     format!(
-        "SELECT user_id, any_value(login) AS login,
-            coalesce(arg_max(full_name, sequence) {until}, arg_min(full_name, sequence)) AS name,
-            coalesce(arg_max(c.role, sequence) {until}, arg_min(c.role, sequence)) AS role,
-            coalesce(arg_max(c.active, sequence) {until}, false) AS active
-        FROM user_changes c JOIN (SELECT user_id, login FROM users) USING (user_id)
-        WHERE {of_user} GROUP BY user_id"
+        "SELECT assignee_id AS user_id, count(*) AS assigned FROM assignments WHERE {within}
+        GROUP BY assignee_id"
     )
 }
 
-/// SQL for the changes of users on the dates after `after`, up to `to`: date, user_id, new_name,
-/// new_role, new_active, with one row for each date and changed user.
-pub fn changes(after: BusinessDate, to: BusinessDate, user: Option<UserId>) -> String {
+/// The assignments of tasks that another user had, by that user.
+fn away_sql(within: &str) -> String {
     format!(
-        "SELECT business_date AS date, user_id, arg_max(full_name, sequence) AS new_name,
-            arg_max(role, sequence) AS new_role, arg_max(active, sequence) AS new_active
-        FROM user_changes WHERE business_date > DATE '{after}' AND business_date <= DATE '{to}' AND {}
-        GROUP BY business_date, user_id",
-        of_user("user_id", user),
+        "WITH held AS (
+            SELECT assignee_id, assigned_at, {FORMER} AS former FROM assignments
+            WHERE task_id IN (SELECT task_id FROM assignments WHERE assignment_no > 1 AND {within}))
+        SELECT former AS user_id, count(*) AS reshuffled_away FROM held
+        WHERE {within} AND former <> assignee_id GROUP BY former"
     )
+}
+
+/// The assignee before, of a row of `assignments`.
+const FORMER: &str = "lag(assignee_id) OVER (PARTITION BY task_id ORDER BY sequence)";
+
+fn open_sql(by_end: impl Fn(&str) -> String) -> String {
+    format!(
+        "WITH ended AS (
+            SELECT task_id FROM completions WHERE {}
+            UNION ALL SELECT task_id FROM cancellations WHERE {}),
+        held AS (
+            SELECT arg_max(assignee_id, sequence) AS user_id FROM assignments ANTI JOIN ended USING (task_id)
+            WHERE {} GROUP BY task_id)
+        SELECT user_id, count(*) AS open FROM held GROUP BY user_id",
+        by_end("completed_at"),
+        by_end("cancelled_at"),
+        by_end("assigned_at"),
+    )
+}
+
+fn money_sql(period: DateRange) -> String {
+    format!(
+        "SELECT user_id, sum(fees)::BIGINT AS fees, sum(rewards)::BIGINT AS rewards,
+            sum(corrections)::BIGINT AS corrections
+        FROM user_days WHERE {} GROUP BY user_id",
+        dated("business_date", period),
+    )
+}
+
+/// For each completed task the user and the microseconds since it was given to them, shortest first. The first
+/// completion counts; accounting stops at a second one.
+fn times_sql(within: &str, query: &Query) -> String {
+    let of_user = of_user("completed_by", query.user);
+    format!(
+        "WITH finished AS (
+            SELECT task_id, arg_min(completed_by, sequence) AS user_id, min(completed_at) AS completed_at
+            FROM completions WHERE {within} AND {of_user} GROUP BY task_id),
+        held AS (
+            SELECT task_id, assignee_id, assigned_at, {FORMER} AS former FROM assignments
+            WHERE task_id IN (SELECT task_id FROM finished)),
+        given AS (
+            SELECT task_id, max(assigned_at) AS given_at FROM held
+            WHERE former IS DISTINCT FROM assignee_id GROUP BY task_id)
+        SELECT user_id, date_diff('microsecond', given_at, completed_at) AS micros
+        FROM finished JOIN given USING (task_id) ORDER BY user_id, micros"
+    )
+}
+
+/// One row for each user, by login.
+fn compute(users: &DataFrame, figures: &[DataFrame], times: &DataFrame) -> PolarsResult<DataFrame> {
+    let mut frame = users.left_join(&completed(times)?, ["user_id"], ["user_id"])?;
+    for found in figures {
+        frame = frame.left_join(found, ["user_id"], ["user_id"])?;
+    }
+    for name in COUNTS.iter().chain(&SUMS) {
+        let filled = frame.column(name)?.fill_null(FillNullStrategy::Zero)?;
+        frame.with_column(filled)?;
+    }
+    let fees_kept = (frame.column("fees")? - frame.column("rewards")?)?;
+    let mut earned = (&fees_kept - frame.column("corrections")?)?;
+    earned.rename("earned_by_management".into());
+    frame.with_column(earned)?;
+    let mut is_shown: Vec<bool> = frame
+        .column("is_drawn")?
+        .bool()?
+        .iter()
+        .map(|drawn| drawn == Some(true))
+        .collect();
+    for name in COUNTS.iter().chain(&SUMS) {
+        let values = frame.column(name)?.i64()?.iter();
+        is_shown
+            .iter_mut()
+            .zip(values)
+            .for_each(|(shown, value)| *shown |= value != Some(0));
+    }
+    frame
+        .filter(&BooleanChunked::from_slice("".into(), &is_shown))?
+        .sort(["login"], SortMultipleOptions::default())
+}
+
+/// The number of tasks that each user completed, and the median of their times.
+fn completed(times: &DataFrame) -> PolarsResult<DataFrame> {
+    let users = times.column("user_id")?.str()?.iter();
+    let rows: Vec<_> = users
+        .zip(times.column("micros")?.i64()?.iter().flatten())
+        .collect();
+    let (mut users, mut counts, mut medians) = (Vec::new(), Vec::new(), Vec::new());
+    for of_user in rows.chunk_by(|a, b| a.0 == b.0) {
+        let micros: Vec<i64> = of_user.iter().map(|(_, micros)| *micros).collect();
+        users.push(of_user[0].0);
+        counts.push(micros.len() as i64);
+        medians.push(median(&micros));
+    }
+    DataFrame::new_infer_height(vec![
+        Column::new("user_id".into(), users),
+        Column::new("completed".into(), counts),
+        Column::new("median_hours_to_complete".into(), medians),
+    ])
+}
+
+fn median_of_all(times: &DataFrame) -> PolarsResult<Option<i64>> {
+    let mut micros: Vec<i64> = times.column("micros")?.i64()?.iter().flatten().collect();
+    micros.sort_unstable();
+    Ok(median(&micros))
+}
+
+/// In tenths of an hour, rounded.
+fn median(micros: &[i64]) -> Option<i64> {
+    twice_median(micros).map(|twice| (twice + TENTH_OF_AN_HOUR).div_euclid(2 * TENTH_OF_AN_HOUR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 10 * TENTH_OF_AN_HOUR;
+
+    #[test]
+    fn users_have_their_own_figures_and_those_without_any_are_left_out() {
+        let users = polars::df!(
+            "user_id" => ["u3", "u2", "u1"], "login" => ["vera", "boris", "anna"], "name" => ["V", "B", "A"],
+            "is_drawn" => [false, true, false]
+        )
+        .unwrap();
+        let count =
+            |name: &str, user: &str, n: i64| polars::df!("user_id" => [user], name => [n]).unwrap();
+        let money = polars::df!(
+            "user_id" => ["u1"], "fees" => [500_i64], "rewards" => [300_i64], "corrections" => [50_i64]
+        )
+        .unwrap();
+        let figures = [
+            count("assigned", "u1", 3),
+            count("reshuffled_away", "u1", 1),
+            count("open", "u1", 2),
+            money,
+        ];
+        let times = polars::df!(
+            "user_id" => ["u1", "u1", "u1", "u1"], "micros" => [HOUR, HOUR, 2 * HOUR, 9 * HOUR]
+        )
+        .unwrap();
+        let frame = compute(&users, &figures, &times).unwrap();
+        let of = |name: &str| -> Vec<Option<i64>> {
+            frame.column(name).unwrap().i64().unwrap().iter().collect()
+        };
+        let logins: Vec<_> = frame
+            .column("login")
+            .unwrap()
+            .str()
+            .unwrap()
+            .iter()
+            .flatten()
+            .collect();
+        assert_eq!(logins, ["anna", "boris"]);
+        assert_eq!(of("completed"), [Some(4), Some(0)]);
+        assert_eq!(of("median_hours_to_complete"), [Some(15), None]);
+        assert_eq!(of("earned_by_management"), [Some(150), Some(0)]);
+        assert_eq!(median_of_all(&times).unwrap(), Some(15));
+    }
+
+    #[test]
+    fn a_median_is_rounded_to_the_nearest_tenth() {
+        for (micros, tenths) in [
+            (&[][..], None),
+            (&[0], Some(0)),
+            (&[TENTH_OF_AN_HOUR / 2 - 1], Some(0)),
+            (&[TENTH_OF_AN_HOUR / 2], Some(1)),
+            (&[0, TENTH_OF_AN_HOUR], Some(1)),
+            (&[0, 3 * TENTH_OF_AN_HOUR, 50 * TENTH_OF_AN_HOUR], Some(3)),
+        ] {
+            assert_eq!(median(micros), tenths, "{micros:?}");
+        }
+    }
 }

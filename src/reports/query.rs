@@ -2,7 +2,7 @@
 
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::period::{DateRange, Unit};
-use crate::domain::time::BusinessDate;
+use crate::domain::time::{BusinessDate, Zone};
 use crate::reports::error::ReportError;
 
 /// The dates of a report.
@@ -48,9 +48,9 @@ impl Dates {
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     pub dates: Dates,
-    /// Rows by whole periods; only for earnings and top-task.
+    /// Rows by whole periods; only for earnings, top-task and flow.
     pub granularity: Option<Unit>,
-    /// Only the rows of this user: balances, negative, payouts, statement (required), entries, tasks.
+    /// Only the rows of this user: balances, negative, payouts, statement (required), entries, tasks, people.
     pub user: Option<UserId>,
     /// The local date of the company now.
     pub today: BusinessDate,
@@ -61,6 +61,17 @@ pub struct Query {
 }
 
 impl Query {
+    /// As [`Query::closed_range`], but by default this month, from the company's first date to today.
+    pub fn range_or_month(&self, first: BusinessDate) -> (BusinessDate, BusinessDate) {
+        match self.dates {
+            Dates::Default => {
+                let (month, _) = Unit::Month.around(self.today);
+                (month.max(first).min(self.today), self.today)
+            }
+            _ => self.closed_range(first),
+        }
+    }
+
     /// The requested dates with open ends closed: from `first`, the company's first date, to today;
     /// by default today alone.
     pub fn closed_range(&self, first: BusinessDate) -> (BusinessDate, BusinessDate) {
@@ -84,11 +95,35 @@ impl Query {
     }
 }
 
+/// The middle one of numbers in ascending order, or the middle between the two middle ones, twice:
+/// whole, without rounding.
+pub fn twice_median(sorted: &[i64]) -> Option<i64> {
+    let upper = sorted.get(sorted.len() / 2)?;
+    let lower = sorted.get(sorted.len().checked_sub(1)? / 2)?;
+    Some(lower + upper)
+}
+
 /// SQL conditions. Dates and ids are typed values, so they can safely be written into the text, and
 /// DuckDB can skip data by them.
 pub fn dated(column: &str, period: DateRange) -> String {
     let from = period.from.map(|from| format!("{column} >= DATE '{from}'"));
     let to = period.to.map(|to| format!("{column} <= DATE '{to}'"));
+    let conditions: Vec<String> = from.into_iter().chain(to).collect();
+    if conditions.is_empty() {
+        "true".to_owned()
+    } else {
+        conditions.join(" AND ")
+    }
+}
+
+/// See [`dated`]. Times whose local date is in the period, where no clock goes back over midnight; a time that has its
+/// date a second time counts to the period that ends last.
+pub fn timed(column: &str, period: DateRange, zone: &Zone) -> String {
+    let end = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
+    let from = period
+        .from
+        .map(|from| format!("{column} >= {}", end(from.previous())));
+    let to = period.to.map(|to| format!("{column} < {}", end(to)));
     let conditions: Vec<String> = from.into_iter().chain(to).collect();
     if conditions.is_empty() {
         "true".to_owned()

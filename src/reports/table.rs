@@ -1,6 +1,6 @@
 //! A table of typed columns over a frame.
 //!
-//! A frame holds physical values: text as strings, integers and money (minor units) as `Int64`,
+//! A frame holds physical values: text as strings, integers, money (minor units) and tenths as `Int64`,
 //! dates as `Int32` days since 1970-01-01, times as `Int64` microseconds since 1970-01-01T00:00Z.
 //! The [`ColumnKind`] gives the meaning of a column; renderers see [`Cell`]s only.
 
@@ -15,9 +15,21 @@ pub enum ColumnKind {
     Int,
     /// Minor units.
     Money,
+    /// A number with one decimal place, in tenths.
+    Tenths,
     Date,
     Time,
     Bool,
+}
+
+impl ColumnKind {
+    /// Whether its values are counted or measured, so that they stand at the right.
+    pub const fn is_number(self) -> bool {
+        matches!(
+            self,
+            ColumnKind::Int | ColumnKind::Money | ColumnKind::Tenths
+        )
+    }
 }
 
 /// One value of a table, with text that is borrowed or owned.
@@ -27,6 +39,7 @@ pub enum Cell<T> {
     Text(T),
     Int(i64),
     Money(Money),
+    Tenths(i64),
     Date(BusinessDate),
     Time(EventTime),
     Bool(bool),
@@ -42,6 +55,7 @@ impl Value {
             Cell::Text(text) => Cell::Text(text),
             Cell::Int(int) => Cell::Int(*int),
             Cell::Money(money) => Cell::Money(*money),
+            Cell::Tenths(tenths) => Cell::Tenths(*tenths),
             Cell::Date(date) => Cell::Date(*date),
             Cell::Time(time) => Cell::Time(*time),
             Cell::Bool(flag) => Cell::Bool(*flag),
@@ -131,6 +145,10 @@ fn cells(kind: ColumnKind, column: &Column) -> Cells<'_> {
             let values = column.i64().expect(PHYSICAL).iter();
             let money = |minor| Cell::Money(Money::from_minor(minor));
             Box::new(values.map(move |minor| minor.map_or(Cell::Null, money)))
+        }
+        ColumnKind::Tenths => {
+            let values = column.i64().expect(PHYSICAL).iter();
+            Box::new(values.map(|tenths| tenths.map_or(Cell::Null, Cell::Tenths)))
         }
         ColumnKind::Date => {
             let values = column.i32().expect(PHYSICAL).iter();

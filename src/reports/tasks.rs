@@ -4,11 +4,11 @@ use duckdb::Connection;
 
 use crate::domain::id::UserId;
 use crate::domain::period::DateRange;
-use crate::domain::time::{BusinessDate, Zone};
+use crate::domain::time::Zone;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::pages::{PAGE_ROWS, Pages};
-use crate::reports::query::Query;
+use crate::reports::query::{Query, timed};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
 use crate::reports::table::{ColumnKind, Value};
@@ -116,11 +116,7 @@ fn pages(source: &Source<'_>, chosen: &str) -> Result<Vec<Page>, ReportError> {
 /// A condition for the tasks that were created at a time whose local date is in `period`, and whose present or last
 /// assignee is `user`.
 fn chosen(period: DateRange, zone: &Zone, user: Option<UserId>) -> String {
-    let moment = |date: BusinessDate| format!("make_timestamp({})", zone.end_of(date).micros());
-    let from = period
-        .from
-        .map(|from| format!("created_at >= {}", moment(from.previous())));
-    let to = period.to.map(|to| format!("created_at < {}", moment(to)));
+    let created = timed("created_at", period, zone);
     let held = user.map(|user| {
         format!(
             "task_id IN (
@@ -129,10 +125,7 @@ fn chosen(period: DateRange, zone: &Zone, user: Option<UserId>) -> String {
                 GROUP BY task_id HAVING arg_max(assignee_id, sequence) = '{user}'::UUID)"
         )
     });
-    let conditions: Vec<String> = from.into_iter().chain(to).chain(held).collect();
-    if conditions.is_empty() {
-        return "true".to_owned();
-    }
+    let conditions: Vec<String> = std::iter::once(created).chain(held).collect();
     conditions.join(" AND ")
 }
 

@@ -1,8 +1,10 @@
 //! `top-task`: rule N2, the most expensive finished task of a day, week, month or range.
 
+use std::cmp::Reverse;
+
 use duckdb::Connection;
 use polars::prelude::{
-    DataFrame, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, col,
+    Column, DataFrame, DataFrameJoinOps, IdxCa, IdxSize, NewChunkedArray, PolarsResult,
 };
 
 use crate::domain::period::DateRange;
@@ -26,6 +28,8 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("completed_on", Date),
     ("completed_by", Text),
     ("sequence", Int),
+    // The other tasks of the period with the same reward.
+    ("ties", Int),
 ];
 
 /// Reads the tables of analytics.
@@ -66,7 +70,7 @@ fn best_of_each_date(source: &Source<'_>, period: DateRange) -> Result<DataFrame
     let best = source.load(&format!(
         "WITH highest AS (
             SELECT completed_on, max(reward) AS reward FROM settled WHERE {within} GROUP BY completed_on)
-        SELECT min(s.completed_sequence) AS sequence
+        SELECT min(s.completed_sequence) AS sequence, count(*) AS equals
         FROM settled s JOIN highest USING (completed_on, reward) WHERE {within} GROUP BY completed_on"
     ))?;
     let sequences: Vec<String> = best
@@ -82,43 +86,48 @@ fn best_of_each_date(source: &Source<'_>, period: DateRange) -> Result<DataFrame
     } else {
         sequences.join(", ")
     };
-    source.load(&format!(
+    let wide = source.load(&format!(
         "SELECT s.task_id, s.number, s.jira_id, s.title, s.reward, s.completed_at, s.completed_on,
             coalesce(u.login, s.completed_by::VARCHAR) AS completed_by, s.completed_sequence AS sequence
         FROM settled s LEFT JOIN users u ON u.user_id = s.completed_by
         WHERE {within} AND s.completed_sequence IN ({list})"
-    ))
+    ))?;
+    Ok(wide.left_join(&best, ["sequence"], ["sequence"])?)
 }
 
-/// One row for each period; one without completions has its dates only.
+/// One row for each period; one without completions has its dates only. `best` has the best task of each date and the
+/// number of the date's tasks with the same reward.
 fn compute(best: &DataFrame, periods: &[(BusinessDate, BusinessDate)]) -> PolarsResult<DataFrame> {
-    let days = periods
-        .iter()
-        .flat_map(|period| period.0.through(period.1).map(move |date| (date, period)));
-    let (dates, starts): (Vec<i32>, Vec<i32>) = days
-        .map(|(date, (start, _))| (date.epoch_days(), start.epoch_days()))
-        .unzip();
-    let date_of = polars::df!("completed_on" => dates, "period_start" => starts)?;
-    let on = [col("completed_on")];
-    let winners = best
-        .clone()
-        .lazy()
-        .join(date_of.lazy(), &on, &on, JoinArgs::new(JoinType::Inner))
-        .sort(
-            ["reward", "sequence"],
-            SortMultipleOptions::default().with_order_descending_multi([true, false]),
-        )
-        .group_by_stable([col("period_start")])
-        .agg([polars::prelude::all().as_expr().first()]);
-    let on = [col("period_start")];
-    polars::df!(
-        "period_start" => periods.iter().map(|period| period.0.epoch_days()).collect::<Vec<_>>(),
-        "period_end" => periods.iter().map(|period| period.1.epoch_days()).collect::<Vec<_>>(),
-    )?
-    .lazy()
-    .join(winners, &on, &on, JoinArgs::new(JoinType::Left))
-    .sort(["period_start"], SortMultipleOptions::default())
-    .collect()
+    let whole = |name: &str| PolarsResult::Ok(best.column(name)?.i64()?.iter().flatten());
+    let dates = best.column("completed_on")?.i32()?;
+    let ranked = whole("reward")?.zip(whole("sequence")?.map(Reverse));
+    let rows = dates.iter().flatten().zip(ranked).zip(whole("equals")?);
+    let rows: Vec<_> = rows.zip(0 as IdxSize..).collect();
+    let (mut winners, mut ties) = (Vec::new(), Vec::new());
+    for (start, end) in periods {
+        let dates = start.epoch_days()..=end.epoch_days();
+        let within = || {
+            rows.iter()
+                .filter(|(((date, _), _), _)| dates.contains(date))
+        };
+        let winner = within().max_by_key(|(((_, rank), _), _)| rank);
+        ties.push(winner.map(|(((_, (reward, _)), _), _)| {
+            let equals = within().filter(|(((_, (other, _)), _), _)| other == reward);
+            equals.map(|((_, equals), _)| equals).sum::<i64>() - 1
+        }));
+        winners.push(winner.map(|(_, place)| *place));
+    }
+    let days = |of: fn(&(BusinessDate, BusinessDate)) -> BusinessDate| -> Vec<i32> {
+        periods
+            .iter()
+            .map(|period| of(period).epoch_days())
+            .collect()
+    };
+    let mut frame = best.take(&IdxCa::from_slice_options("".into(), &winners))?;
+    frame.with_column(Column::new("period_start".into(), days(|period| period.0)))?;
+    frame.with_column(Column::new("period_end".into(), days(|period| period.1)))?;
+    frame.with_column(Column::new("ties".into(), ties))?;
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -128,7 +137,8 @@ mod tests {
     #[test]
     fn ties_go_to_the_earliest_completion_and_empty_periods_stay() {
         let best = polars::df!(
-            "completed_on" => [10_i32, 11, 12], "reward" => [3000_i64, 3000, 2000], "sequence" => [9_i64, 7, 3]
+            "completed_on" => [10_i32, 11, 12], "reward" => [3000_i64, 3000, 2000], "sequence" => [9_i64, 7, 3],
+            "equals" => [1_i64, 2, 5]
         )
         .unwrap();
         let day = BusinessDate::from_epoch_days;
@@ -141,5 +151,7 @@ mod tests {
             .iter()
             .collect();
         assert_eq!(sequences, [Some(7), None]);
+        let ties = frame.column("ties").unwrap().i64().unwrap();
+        assert_eq!(ties.iter().collect::<Vec<_>>(), [Some(2), None]);
     }
 }

@@ -208,12 +208,18 @@ fn demo_report(
     let mut request = Request::of(name);
     request.arrangement.limit = Some(ROWS_SHOWN);
     match name {
-        ReportName::Earnings | ReportName::TopTask => {
+        ReportName::Earnings | ReportName::TopTask | ReportName::Flow => {
             request.dates = Dates::Range {
                 from: Some(today.plus_days(-7)),
                 to: Some(today.previous()),
             };
             request.granularity = (name == ReportName::TopTask).then_some(Unit::Day);
+        }
+        ReportName::People => {
+            request.dates = Dates::Range {
+                from: None,
+                to: None,
+            };
         }
         ReportName::Statement => {
             let users = store.index.users()?;

@@ -16,12 +16,12 @@ use crate::reports::table::Value;
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes or tasks
+    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes, tasks, people or flow
     #[arg(value_parser = Named::new(parse_name, ReportName::ALL.map(ReportName::name)), hide_possible_values = true)]
     name: ReportName,
     #[command(flatten)]
     dates: DateArgs,
-    /// One row per day, ISO week, month, quarter or year (earnings, top-task)
+    /// One row per day, ISO week, month, quarter or year (earnings, top-task, flow)
     #[arg(long, visible_alias = "by", value_name = "UNIT", value_parser = one_of(&Unit::ALL, Unit::name))]
     period: Option<Unit>,
     /// Only rows of this user

@@ -114,6 +114,21 @@ fn reports_over_a_million_entries() {
             },
         ),
         (ReportName::TrialBalance, plain),
+        (ReportName::People, plain),
+        (
+            ReportName::People,
+            Query {
+                dates: all,
+                ..plain
+            },
+        ),
+        (
+            ReportName::Flow,
+            Query {
+                dates: all,
+                ..plain
+            },
+        ),
         (ReportName::Closes, plain),
         (
             ReportName::Tasks,

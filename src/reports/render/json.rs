@@ -132,7 +132,7 @@ fn write_value(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()> {
     match cell {
         Cell::Null => to.write_all(b"null"),
         Cell::Text(text) => Ok(serde_json::to_writer(to, text)?),
-        Cell::Int(_) | Cell::Bool(_) => write_machine(cell, to),
+        Cell::Int(_) | Cell::Tenths(_) | Cell::Bool(_) => write_machine(cell, to),
         Cell::Money(_) | Cell::Date(_) | Cell::Time(_) => {
             to.push(b'"');
             write_machine(cell, to)?;

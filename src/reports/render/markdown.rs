@@ -13,12 +13,8 @@ use crate::reports::table::{Cell, ColumnKind, Value};
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
     let columns = report.table.columns();
     write_row(out, columns.iter().map(|(name, _)| (*name).to_owned()))?;
-    let align = |kind| {
-        if matches!(kind, ColumnKind::Int | ColumnKind::Money) {
-            "---:"
-        } else {
-            "---"
-        }
+    let align = |kind: ColumnKind| {
+        if kind.is_number() { "---:" } else { "---" }
     };
     write_row(out, columns.iter().map(|(_, kind)| align(*kind).to_owned()))?;
     write_rows(report, out, |cells, line| {

@@ -1,4 +1,4 @@
-//! Parquet with real types: money as DECIMAL(18,2), dates, and timestamps in microseconds UTC.
+//! Parquet with real types: money as DECIMAL(18,2), tenths as DECIMAL(18,1), dates, and timestamps in microseconds UTC.
 //!
 //! Text is a plain UTF-8 string for every reader. Beside Parquet's own types Polars would describe
 //! the columns in the types of its memory, in which text is a `string_view`: older readers of Arrow
@@ -17,7 +17,7 @@ use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::table::{ColumnKind, Table};
 
-const MONEY_DIGITS: usize = 18;
+const DIGITS: usize = 18;
 
 /// # Errors
 /// [`ReportError::Frames`]: an amount of more than 18 digits, or `out` fails.
@@ -57,10 +57,14 @@ fn typed(kind: ColumnKind, column: &Column) -> PolarsResult<Column> {
                 .into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
                 .into_column())
         }
-        ColumnKind::Money => {
-            let minor = column.cast(&DataType::Int128)?;
-            let series = minor.as_materialized_series().clone();
-            Ok(series.into_decimal(MONEY_DIGITS, 2)?.into())
-        }
+        ColumnKind::Money => decimal(column, 2),
+        ColumnKind::Tenths => decimal(column, 1),
     }
+}
+
+/// Whole numbers as decimals with `places` decimal places.
+fn decimal(column: &Column, places: usize) -> PolarsResult<Column> {
+    let whole = column.cast(&DataType::Int128)?;
+    let series = whole.as_materialized_series().clone();
+    Ok(series.into_decimal(DIGITS, places)?.into())
 }

@@ -292,7 +292,7 @@ impl Shown {
     }
 
     fn is_right(&self) -> bool {
-        matches!(self.kind, ColumnKind::Int | ColumnKind::Money)
+        self.kind.is_number()
     }
 
     /// Whether the column says nothing: no value, or only zeros where few reports have another value.
@@ -355,7 +355,7 @@ fn displayed(name: &str, cell: Cell<&str>, zone: &Zone) -> String {
         Cell::Int(number) if name == "number" => format!("T-{number}"),
         Cell::Int(0) => ZERO.to_owned(),
         Cell::Money(money) if money == Money::ZERO => ZERO.to_owned(),
-        Cell::Int(_) | Cell::Money(_) => grouped(&for_people(cell, zone)),
+        Cell::Int(_) | Cell::Money(_) | Cell::Tenths(_) => grouped(&for_people(cell, zone)),
         _ => Displayed(&for_people(cell, zone)).to_string(),
     }
 }

@@ -45,6 +45,13 @@ pub(super) fn write_machine(cell: Cell<&str>, to: &mut Vec<u8>) -> io::Result<()
             write_money(money, to);
             Ok(())
         }
+        Cell::Tenths(tenths) => {
+            push_sign(to, tenths);
+            push_number(to, tenths.unsigned_abs() / 10);
+            to.push(b'.');
+            push_digits(to, tenths.unsigned_abs() % 10, 1);
+            Ok(())
+        }
         Cell::Date(date) => write_date(date, to),
         Cell::Time(time) => write_time(time, to),
         Cell::Bool(flag) => to.write_all(if flag { b"true" } else { b"false" }),
@@ -134,6 +141,7 @@ pub(super) fn for_people(cell: Cell<&str>, zone: &Zone) -> String {
         Cell::Text(text) => text.to_owned(),
         Cell::Int(int) => int.to_string(),
         Cell::Money(money) => money.to_string(),
+        Cell::Tenths(_) => for_machines(cell),
         Cell::Date(date) => date.to_string(),
         Cell::Time(time) => zone.local(time),
         Cell::Bool(true) => "yes".to_owned(),

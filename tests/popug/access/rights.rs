@@ -5,7 +5,7 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PASSWORD, PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 48] = [
+const TABLE: [(&str, &[&str]); 50] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -32,6 +32,8 @@ const TABLE: [(&str, &[&str]); 48] = [
     ("ac", &["mail", "list"]),
     ("a", &["report", "negative"]),
     ("a", &["report", "top-task"]),
+    ("a", &["report", "people"]),
+    ("a", &["report", "flow"]),
     ("a", &["report", "negative", "--user", "dora"]),
     ("a", &["log", "tail"]),
     ("a", &["log", "show", "1"]),

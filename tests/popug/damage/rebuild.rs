@@ -7,7 +7,7 @@ use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy};
 use crate::helpers::played::played;
 
-const REPORTS: [&[&str]; 14] = [
+const REPORTS: [&[&str]; 17] = [
     &["balances"],
     &["balances", "--from", "2026-03-05", "--to", "2026-03-12"],
     &["earnings", "--from", "2026-03-05"],
@@ -22,6 +22,9 @@ const REPORTS: [&[&str]; 14] = [
     &["closes"],
     &["tasks"],
     &["tasks", "--user", "walt"],
+    &["people", "--from", "2026-03-05"],
+    &["flow", "--from", "2026-03-05"],
+    &["flow", "--from", "2026-03-05", "--period", "week"],
 ];
 
 /// Every report as bytes, and the lists from the other files.

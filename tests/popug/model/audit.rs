@@ -74,6 +74,13 @@ impl Play {
         )?;
         accounting.compare(ReportName::Closes, all, None, &books.expected_closes())?;
         accounting.compare(ReportName::Tasks, all, None, &books.expected_tasks())?;
+        let people = books.expected_people(range);
+        accounting.compare(ReportName::People, span, None, &people)?;
+        let today = books.calendar.date_of(self.store.now());
+        for (length, granularity) in LENGTHS {
+            let flow = books.expected_flow(range, length, today);
+            accounting.compare(ReportName::Flow, span, granularity, &flow)?;
+        }
         for user in &books.users {
             let shown = accounting.read(ReportName::Statement, all, None, Some(&user.id))?;
             same_report("statement", &shown, &books.expected_statement(user))?;

@@ -31,6 +31,20 @@ impl Calendar {
         (0..=2 * 1_440).all(|minute| self.date_of(now + minute * MINUTE) > date)
     }
 
+    /// The first minute at which `date` is over.
+    pub fn end_of(&self, date: Date) -> i64 {
+        let (mut before, mut over) = (utc_midnight(date) - DAY, utc_midnight(date) + 4 * DAY);
+        while over - before > MINUTE {
+            let between = (over - before) / MINUTE / 2 * MINUTE;
+            if self.is_over(date, before + between) {
+                over = before + between;
+            } else {
+                before += between;
+            }
+        }
+        over
+    }
+
     /// Whether a clock shows `date` in any quarter of an hour.
     pub fn exists(&self, date: Date) -> bool {
         let midnight = utc_midnight(date);

@@ -22,6 +22,7 @@ pub mod books;
 pub mod calendar;
 mod command;
 mod decisions;
+mod flow;
 mod imports;
 mod letters;
 mod mails;

@@ -46,11 +46,11 @@ fn minor(value: &Value) -> i64 {
     text.replace('.', "").parse().expect("digits")
 }
 
-fn total(rows: &[Value], name: &str) -> Value {
+pub fn total(rows: &[Value], name: &str) -> Value {
     json!(money(rows.iter().map(|row| minor(&row[name])).sum()))
 }
 
-fn count(rows: &[Value], name: &str) -> Value {
+pub fn count(rows: &[Value], name: &str) -> Value {
     json!(
         rows.iter()
             .map(|row| row[name].as_i64().expect("a number"))
@@ -58,7 +58,7 @@ fn count(rows: &[Value], name: &str) -> Value {
     )
 }
 
-fn report(rows: Vec<Value>, sums: &[&str], others: Value) -> Value {
+pub fn report(rows: Vec<Value>, sums: &[&str], others: Value) -> Value {
     let mut totals = others.as_object().cloned().unwrap_or_else(Map::new);
     totals.extend(
         sums.iter()
@@ -96,7 +96,7 @@ impl Books {
     }
 
     /// Entries of a kind within dates, as a sum signed from the popug's side.
-    fn moved(&self, kind: &str, (from, to): Span, user: Option<&str>) -> i64 {
+    pub fn moved(&self, kind: &str, (from, to): Span, user: Option<&str>) -> i64 {
         let is_wanted = |entry: &&Entry| {
             entry.kind == kind
                 && (from..=to).contains(&entry.date)
@@ -247,12 +247,16 @@ impl Books {
             )
         };
         let best = self.settled.iter().filter(within).max_by_key(rank);
+        let ties = best.map(|best| {
+            let as_dear = |settled: &&Value| settled["reward"] == best["reward"];
+            self.settled.iter().filter(within).filter(as_dear).count() - 1
+        });
         let of = |name: &str| best.map_or(Value::Null, |settled| settled[name].clone());
         json!({
             "period_start": from.to_string(), "period_end": to.to_string(), "task_id": of("task_id"),
             "number": of("number"), "jira_id": of("jira_id"), "title": of("title"),
             "reward": best.map(|settled| money(number(settled, "reward"))), "completed_at": of("completed_at"),
-            "completed_on": of("completed_on"), "sequence": of("completed_sequence"),
+            "completed_on": of("completed_on"), "sequence": of("completed_sequence"), "ties": ties,
             "completed_by": best.map(|settled| self.login_of(&text(&settled["completed_by"]))),
         })
     }

@@ -160,6 +160,11 @@ fn the_top_task_is_the_dearest_and_earliest_of_its_period() {
                 })
                 .map(|at| &at.fact)
         };
+        let ties = |start: BusinessDate, end: BusinessDate, reward: Money| {
+            let settled = store.history.settled.iter().map(|at| &at.fact);
+            let inside = settled.filter(|s| (start..=end).contains(&s.completed_on));
+            inside.filter(|s| s.reward == reward).count() - 1
+        };
         let expected: Vec<Json> = periods
             .iter()
             .map(|(start, end)| match best(*start, *end) {
@@ -168,9 +173,10 @@ fn the_top_task_is_the_dearest_and_earliest_of_its_period() {
                     end,
                     s.number,
                     s.reward.to_string(),
-                    store.login(s.completed_by)
+                    store.login(s.completed_by),
+                    ties(*start, *end, s.reward),
                 ]),
-                None => json!([start, end, null, null, null]),
+                None => json!([start, end, null, null, null, null]),
             })
             .collect();
         let found: Vec<Json> = rows(&report)
@@ -181,10 +187,164 @@ fn the_top_task_is_the_dearest_and_earliest_of_its_period() {
                     r["period_end"],
                     r["number"],
                     r["reward"],
-                    r["completed_by"]
+                    r["completed_by"],
+                    r["ties"]
                 ])
             })
             .collect();
         assert_eq!(found, expected, "{granularity:?}");
+    }
+}
+
+#[test]
+fn people_have_the_tasks_that_were_given_to_them_and_kept_by_them() {
+    let store = Store::of(16);
+    let history = &store.history;
+    let (from, to) = (store.dates()[2], store.dates()[8]);
+    let zone = &history.company.zone;
+    let is_within = |at: EventTime| (from..=to).contains(&zone.date_of(at));
+    let dates = Dates::Range {
+        from: Some(from),
+        to: Some(to),
+    };
+    let report = store.report(ReportName::People, &store.query(dates));
+    let former = |of: &At<TaskAssigned>| {
+        let before = history
+            .assigned
+            .iter()
+            .take_while(|at| at.sequence < of.sequence);
+        before
+            .filter(|at| at.fact.task_id == of.fact.task_id)
+            .last()
+            .map(|at| at.fact.assignee_id)
+    };
+    let mut is_told = [false; 3];
+    for row in rows(&report) {
+        let user = history.users.iter().find(|user| row["login"] == user.login);
+        let user = user.unwrap();
+        let given = history
+            .assigned
+            .iter()
+            .filter(|at| at.fact.assignee_id == user.id);
+        let assigned = given.clone().filter(|at| is_within(at.time)).count();
+        let away = history.assigned.iter().filter(|at| {
+            let is_taken = former(at) == Some(user.id);
+            is_taken && at.fact.assignee_id != user.id && is_within(at.time)
+        });
+        let mut hours: Vec<i64> = Vec::new();
+        for done in history
+            .completed
+            .iter()
+            .filter(|at| at.fact.completed_by == user.id)
+        {
+            if is_within(done.time) {
+                let of_task = history
+                    .assigned
+                    .iter()
+                    .filter(|at| at.fact.task_id == done.fact.task_id);
+                let mut fresh = of_task.filter(|at| former(at) != Some(user.id));
+                hours.push(done.time.micros() - fresh.next_back().unwrap().time.micros());
+            }
+        }
+        hours.sort_unstable();
+        let median = (!hours.is_empty()).then(|| {
+            let twice = hours[hours.len() / 2] + hours[(hours.len() - 1) / 2];
+            (twice as f64 / 2.0 / 360_000_000.0).round() / 10.0
+        });
+        let entries =
+            |e: &BalanceChanged| e.user_id == user.id && (from..=to).contains(&e.business_date);
+        let (fees, rewards) = (
+            -store.of_kind(EntryKind::Fee, entries),
+            store.of_kind(EntryKind::Reward, entries),
+        );
+        let corrections = store.of_kind(EntryKind::Correction, entries);
+        assert_eq!(
+            (&row["assigned"], &row["reshuffled_away"], &row["completed"]),
+            (
+                &json!(assigned),
+                &json!(away.clone().count()),
+                &json!(hours.len())
+            ),
+            "{row}"
+        );
+        assert_eq!(row["median_hours_to_complete"], json!(median), "{row}");
+        assert_eq!(
+            row["earned_by_management"],
+            (fees - rewards - corrections).to_string()
+        );
+        assert_eq!(row["name"], history.user_on(user.id, to).full_name);
+        let found = [
+            away.count() > 0,
+            hours.len() > 1,
+            corrections != Money::ZERO,
+        ];
+        is_told
+            .iter_mut()
+            .zip(found)
+            .for_each(|(told, found)| *told |= found);
+    }
+    assert_eq!(is_told, [true; 3], "a history without them proves less");
+    let open = |row: &Json| row["open"].as_i64().unwrap();
+    let flow = store.report(ReportName::Flow, &store.query(dates));
+    assert_eq!(
+        flow["totals"]["open_at_end"],
+        rows(&report).iter().map(open).sum::<i64>()
+    );
+}
+
+#[test]
+fn the_flow_of_tasks_adds_up_from_period_to_period() {
+    let store = Store::of(17);
+    let history = &store.history;
+    let zone = &history.company.zone;
+    let all = Dates::Range {
+        from: None,
+        to: None,
+    };
+    for granularity in [None, Some(Unit::Week), Some(Unit::Month)] {
+        let query = Query {
+            granularity,
+            ..store.query(all)
+        };
+        let report = store.report(ReportName::Flow, &query);
+        for row in rows(&report) {
+            let start: BusinessDate = row["period_start"].as_str().unwrap().parse().unwrap();
+            let end: BusinessDate = row["period_end"].as_str().unwrap().parse().unwrap();
+            let is_within = |at: EventTime| (start..=end).contains(&zone.date_of(at));
+            let created = history
+                .created
+                .iter()
+                .filter(|at| is_within(at.time))
+                .count();
+            let completed = history
+                .completed
+                .iter()
+                .filter(|at| is_within(at.time))
+                .count();
+            let is_open = |at: &&At<TaskCreated>| {
+                let mut done = history
+                    .completed
+                    .iter()
+                    .filter(|done| done.fact.task_id == at.fact.task_id);
+                zone.date_of(at.time) <= end && !done.any(|done| zone.date_of(done.time) <= end)
+            };
+            let on = end.min(history.last_date).epoch_days();
+            let open = history.created.iter().filter(is_open);
+            let mut ages: Vec<i32> = open
+                .map(|at| on - zone.date_of(at.time).epoch_days())
+                .collect();
+            ages.sort_unstable();
+            let median = (!ages.is_empty())
+                .then(|| f64::from(ages[ages.len() / 2] + ages[(ages.len() - 1) / 2]) / 2.0);
+            assert_eq!(
+                row,
+                &json!({
+                    "period_start": start, "period_end": end, "created": created, "completed": completed,
+                    "cancelled": 0, "open_at_end": ages.len(), "median_age_days": median,
+                }),
+                "{granularity:?}"
+            );
+        }
+        assert_eq!(report["totals"]["created"], history.created.len());
     }
 }

@@ -5,15 +5,15 @@ mod money;
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::event::BalanceChanged;
+use crate::domain::event::{BalanceChanged, TaskAssigned, TaskCreated};
 use crate::domain::id::{Sequence, UserId};
 use crate::domain::ledger::entry::{Account, EntryKind, posting};
 use crate::domain::money::Money;
 use crate::domain::period::Unit;
 use crate::domain::role::Role;
-use crate::domain::time::BusinessDate;
+use crate::domain::time::{BusinessDate, EventTime};
 use crate::domain::user::User;
-use crate::reports::check::history::{History, Size};
+use crate::reports::check::history::{At, History, Size};
 use crate::reports::check::tables;
 use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;

@@ -261,7 +261,7 @@ impl World {
 }
 
 /// The names of all reports.
-pub const REPORTS: [&str; 10] = [
+pub const REPORTS: [&str; 12] = [
     "balances",
     "earnings",
     "negative",
@@ -272,6 +272,8 @@ pub const REPORTS: [&str; 10] = [
     "trial-balance",
     "closes",
     "tasks",
+    "people",
+    "flow",
 ];
 
 /// The founding of [`World::new`]; the password comes on stdin.
