@@ -107,7 +107,7 @@ pub struct ParseMoneyError {
     text: String,
 }
 
-/// Parses `12`, `12.5`, `-12.50`. More than two decimals are refused, not rounded.
+/// Parses `12`, `12.5`, `-12.50`, also with a decimal comma. More than two decimals are refused, not rounded.
 impl FromStr for Money {
     type Err = ParseMoneyError;
 
@@ -123,7 +123,7 @@ fn parse_minor(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let (whole, fraction) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) || fraction.len() > 2 {
         return None;
@@ -152,6 +152,7 @@ mod tests {
         ] {
             assert_eq!(Money::from_minor(minor).to_string(), text);
             assert_eq!(text.parse(), Ok(Money::from_minor(minor)));
+            assert_eq!(text.replace('.', ",").parse(), Ok(Money::from_minor(minor)));
         }
     }
 
@@ -165,7 +166,8 @@ mod tests {
             "1.234",
             "1e3",
             "+1",
-            "1,5",
+            "1,234",
+            "1,2.3",
             " 1",
             "92233720368547758.08",
         ] {

@@ -30,15 +30,16 @@ impl Close {
         })?;
         // A date that ended during the question is closed by the next run.
         let closes = store.app.close(&store.caller, last.or(planned))?;
-        invocation.emit_outcome(&store, || match (closes.first_open, last) {
-            (Some(open), None) if closes.is_nothing() && invocation.shows_words() => {
-                invocation
-                    .reporter
-                    .note(&format!("nothing to close: {open} is not over yet"));
-                Ok(())
+        let is_nothing = last.is_none() && closes.is_nothing() && invocation.shows_words();
+        match closes.first_open.filter(|_| is_nothing) {
+            Some(open) => {
+                let note = format!("nothing to close: {open} is not over yet");
+                invocation.reporter.note(&note);
             }
-            _ => invocation.emit_done(&store, "close", table(&closes, last)),
-        })?;
+            None => invocation.emit_outcome(&store, || {
+                invocation.emit_done(&store, "close", table(&closes, last))
+            })?,
+        }
         closes.unblocked()?;
         Ok(Exit::Done)
     }

@@ -127,10 +127,10 @@ proptest! {
     }
 
     #[test]
-    fn an_amount_is_read_exactly_or_not_at_all(text in "-?[0-9]{0,22}(\\.[0-9]{0,4})?|\\PC{0,12}") {
+    fn an_amount_is_read_exactly_or_not_at_all(text in "-?[0-9]{0,22}([.,][0-9]{0,4})?|\\PC{0,12}") {
         if let Ok(amount) = text.parse::<Money>() {
-            let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
-            let digits = format!("{}{}", text.replace('.', ""), &"00"[fraction.len()..]);
+            let fraction = text.split_once(['.', ',']).map_or("", |(_, fraction)| fraction);
+            let digits = format!("{}{}", text.replace(['.', ','], ""), &"00"[fraction.len()..]);
             prop_assert_eq!(i128::from(amount.minor()), digits.parse::<i128>().unwrap());
         }
     }

@@ -124,6 +124,12 @@ pub(super) fn widths(shown: &[Shown], width: usize) -> Vec<usize> {
         };
         left = left.saturating_sub(widths[*place]);
     }
+    // Headings that wrapped take the room that is left.
+    for (width, column) in widths.iter_mut().zip(shown) {
+        let more = (column.width() - *width).min(left);
+        *width += more;
+        left -= more;
+    }
     widths
 }
 
