@@ -4,6 +4,7 @@
 mod answer;
 mod command_line;
 mod commands;
+mod completion;
 mod destination;
 mod emit;
 mod environment;
@@ -14,7 +15,9 @@ mod global;
 mod indented;
 mod invocation;
 mod leftovers;
+mod line;
 mod mail_settings;
+mod man_page;
 mod metrics;
 mod nature;
 mod output;

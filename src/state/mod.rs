@@ -5,6 +5,7 @@
 //! cause a wrong decision.
 
 mod apply;
+mod beginnings;
 pub mod checked_pages;
 mod damage;
 mod error;

@@ -201,12 +201,6 @@ impl StateIndex {
         self.all("SELECT * FROM users ORDER BY ordinal", [], row::user)
     }
 
-    /// At most `max` logins that begin with `prefix`, in alphabetical order.
-    pub fn logins_beginning(&self, prefix: &str, max: usize) -> Result<Vec<String>, StateError> {
-        let sql = "SELECT login FROM users WHERE login >= ?1 AND login < ?1 || char(1114111) ORDER BY login LIMIT ?2";
-        self.all(sql, params![prefix, max], |row| row.get(0))
-    }
-
     /// Rule T2: the users who may be drawn for a task, in order of registration.
     pub fn eligible(&self) -> Result<Rc<[UserId]>, StateError> {
         if let Some(eligible) = self.eligible_cache().borrow().as_ref() {
@@ -271,20 +265,6 @@ impl StateIndex {
     pub fn open_tasks_of(&self, assignee: UserId) -> Result<Vec<Task>, StateError> {
         let sql = format!("{TASKS} WHERE status = 'open' AND assignee = ?1 ORDER BY number");
         self.all(&sql, params![Blob::from(assignee)], row::task)
-    }
-
-    /// At most `max` open tasks whose number begins with `digits`, as number and title, in order.
-    pub fn open_tasks_beginning(
-        &self,
-        digits: &str,
-        assignee: Option<UserId>,
-        max: usize,
-    ) -> Result<Vec<(u64, String)>, StateError> {
-        let sql = "SELECT number, title FROM tasks WHERE status = 'open' AND (?2 IS NULL OR assignee = ?2)
-            AND substr(number, 1, length(?1)) = ?1 ORDER BY number LIMIT ?3";
-        self.all(sql, params![digits, assignee.map(Blob::from), max], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
     }
 
     /// Tasks with their texts, in order of their numbers.
@@ -418,7 +398,7 @@ impl StateIndex {
         Ok(last)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,

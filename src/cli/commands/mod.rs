@@ -5,6 +5,7 @@ mod account;
 mod backup;
 mod check;
 mod close;
+mod completions;
 mod consume;
 mod demo;
 mod dlq;
@@ -14,6 +15,7 @@ mod import;
 mod init;
 mod log;
 mod mail;
+mod man;
 mod repair;
 mod report;
 mod restore;
@@ -98,6 +100,13 @@ pub(super) enum Command {
     Schema(schema::Schema),
     /// Run command lines one after the other, from a prompt with history and completion or from a script on stdin
     Shell(shell::Shell),
+    /// Print the script by which bash, zsh or fish complete command lines
+    Completions(completions::Completions),
+    /// Answer a script of `completions`
+    #[command(name = "__complete", hide = true)]
+    CompleteLine(completions::CompleteLine),
+    /// Write the man pages of all commands into a directory
+    Man(man::Man),
 }
 
 impl Command {
@@ -123,6 +132,9 @@ impl Command {
             Command::Whoami(_) | Command::Report(_) | Command::Log(_) => Nature::ASKS,
             Command::Status(_) => Nature::MEASURES,
             Command::Check(_) => Nature::tells(&["txt", "json", "prom"]),
+            Command::Completions(_) => Nature::tells(&["bash", "zsh", "fish", "sh", "txt"]),
+            Command::CompleteLine(_) => Nature::tells(&["txt"]),
+            Command::Man(_) => Nature::ASKS,
             Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) => Nature::ASKS,
         }
     }
@@ -169,6 +181,9 @@ impl Command {
             Command::Restore(command) => command.run(invocation),
             Command::Schema(command) => command.run(invocation),
             Command::Shell(command) => command.run(invocation),
+            Command::Completions(command) => command.run(invocation),
+            Command::CompleteLine(command) => command.run(invocation),
+            Command::Man(command) => command.run(invocation),
         }
     }
 }

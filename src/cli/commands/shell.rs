@@ -13,7 +13,8 @@ and \\\\, a backslash before any character; # starts a comment. Nothing is expan
 pipes: `--out FILE` writes a file. `help` (or `?`) and `help COMMAND` show help; `exit`, `quit`,
 `q` and Ctrl-D end the shell. Between two lines the shell keeps no file of the store open and holds no lock.
 
-At a terminal TAB completes commands, options, logins, open tasks and paths. Lines are kept in
+At a terminal TAB completes commands, options, logins, open tasks and paths; `history` shows the
+typed lines (`history 20`: the last 20), `clear` clears the screen. Lines are kept in
 $XDG_STATE_HOME/popug-cli/history (mode 0600), but for those that begin with a blank. With --as the
 password is asked for once. Ctrl-C at the prompt empties the line; it stops `consume --follow` and
 `log tail -f`; any other command it ends together with the shell, and as ever nothing is lost that

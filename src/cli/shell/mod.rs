@@ -6,11 +6,8 @@
 //! is open and no lock is held, and no fault of a prompt, the history or a completion ends the
 //! shell.
 
-mod complete;
 mod history;
 pub(super) mod host;
-pub(super) mod line;
-mod names;
 mod script;
 mod terminal;
 
@@ -22,6 +19,7 @@ use crate::app::identity::Proof;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::HELP;
 use crate::cli::invocation::Invocation;
+use crate::cli::line;
 use crate::cli::program::{Ended, tell};
 use crate::cli::prompt;
 

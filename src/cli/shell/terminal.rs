@@ -14,12 +14,17 @@ use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{Behavior, CompletionType, Config, Context, Editor, Helper};
 
+use crate::cli::completion::{Choice, Names, choices};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::line;
 use crate::cli::program::Ended;
 use crate::cli::shell::history::{History, LINES_MAX};
-use crate::cli::shell::names::{Name, Names};
-use crate::cli::shell::{LineResult, Shell, complete, line};
+use crate::cli::shell::{LineResult, Shell};
+use crate::domain::displayed::Displayed;
 use crate::turn::Notices;
+
+/// Commands of the shell itself.
+const OWN_WORDS: [&str; 4] = ["clear", "exit", "history", "quit"];
 
 /// # Errors
 /// If the terminal cannot be used.
@@ -62,24 +67,20 @@ impl<'s> Typist<'s> {
         } else {
             Behavior::PreferTerm
         };
-        let failed = |error| {
-            Failure::new(
-                Exit::Failure,
-                "io",
-                format!("the terminal cannot be used: {error}"),
-            )
-        };
         let config = Config::builder()
             .completion_type(CompletionType::List)
             .behavior(behavior);
-        let config = config.max_history_size(LINES_MAX).map_err(failed)?.build();
+        let config = config
+            .max_history_size(LINES_MAX)
+            .map_err(of_terminal)?
+            .build();
         let history = MemHistory::with_config(&config);
-        let mut editor = Editor::with_history(config, history).map_err(failed)?;
+        let mut editor = Editor::with_history(config, history).map_err(of_terminal)?;
         let mut definition = (shell.invocation.program.definition)();
         definition.build();
         editor.set_helper(Some(Completing {
             definition,
-            names: Names::of(shell),
+            names: Names::of(shell.invocation, Some(&shell.host)),
         }));
         let mut typist = Typist {
             shell,
@@ -120,7 +121,7 @@ impl<'s> Typist<'s> {
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
             self.remember(line);
-            match self.shell.carry_out(line) {
+            match self.own(line).unwrap_or_else(|| self.shell.carry_out(line)) {
                 LineResult::Nothing
                 | LineResult::Ended(Ended {
                     exit: Exit::Done,
@@ -150,6 +151,38 @@ impl<'s> Typist<'s> {
         None
     }
 
+    /// Carries out `clear` or `history`; `None` for any other line.
+    fn own(&mut self, line: &str) -> Option<LineResult> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let done = match &words[..] {
+            ["clear"] => self.editor.clear_screen().map_err(of_terminal),
+            ["history"] => self.show_history(usize::MAX),
+            ["history", count] => match count.parse() {
+                Ok(count) => self.show_history(count),
+                Err(_) => Err(Failure::usage(format!(
+                    "`{count}` is not the number of lines to show"
+                ))),
+            },
+            _ => return None,
+        };
+        Some(LineResult::Ended(match done {
+            Ok(()) => Exit::Done.into(),
+            Err(failure) => self.shell.refuse(&failure),
+        }))
+    }
+
+    /// Shows the last lines, numbered from the first one that is remembered.
+    fn show_history(&self, count: usize) -> Result<(), Failure> {
+        let lines: Vec<(usize, &String)> = (1..).zip(self.editor.history()).collect();
+        let first = lines.len().saturating_sub(count);
+        self.shell.invocation.with_output(|out| {
+            for (number, line) in &lines[first..] {
+                writeln!(out, "{number:5}  {}", Displayed(line))?;
+            }
+            Ok(())
+        })
+    }
+
     fn remember(&mut self, line: &str) {
         match self.history.as_mut().map(|history| history.keep(line)) {
             Some(Ok(false)) => {}
@@ -159,6 +192,12 @@ impl<'s> Typist<'s> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of map_err")]
+fn of_terminal(error: ReadlineError) -> Failure {
+    let message = format!("the terminal cannot be used: {error}");
+    Failure::new(Exit::Failure, "io", message)
+}
+
 /// Answers the editor at a TAB.
 struct Completing<'s> {
     definition: Command,
@@ -166,20 +205,15 @@ struct Completing<'s> {
 }
 
 impl Completing<'_> {
-    fn choices(&self, typed: &line::Typed) -> Vec<Name> {
-        let wanted = complete::wanted(&self.definition, &typed.words, &typed.word);
-        let begun = typed.word.strip_prefix(&*wanted.stem).unwrap_or_default();
-        let words = wanted.words.into_iter().map(Name::plain);
-        let names = wanted
-            .names
-            .map(|kind| self.names.beginning(kind, begun))
-            .unwrap_or_default();
-        let all = words.chain(names);
-        all.map(|name| Name {
-            word: format!("{}{}", wanted.stem, name.word),
-            ..name
-        })
-        .collect()
+    fn choices(&self, typed: &line::Typed) -> Vec<Choice> {
+        let mut found = choices(&self.definition, &self.names, typed);
+        if typed.words.is_empty() && !typed.word.starts_with('-') {
+            found.retain(|choice| choice.word != "shell");
+            let own = OWN_WORDS.iter().filter(|own| own.starts_with(&typed.word));
+            found.extend(own.map(|own| Choice::plain((*own).to_owned())));
+            found.sort_by(|one, other| one.word.cmp(&other.word));
+        }
+        found
     }
 }
 
@@ -197,7 +231,7 @@ impl Completer for Completing<'_> {
         };
         let choices = self.choices(&typed);
         let is_only = choices.len() == 1;
-        let pair = |name: Name| {
+        let pair = |name: Choice| {
             let blank = if is_only && !name.goes_on { " " } else { "" };
             Pair {
                 replacement: line::quote_as(typed.quoting, &name.word) + blank,

@@ -3,6 +3,7 @@
 mod answers;
 mod cancels;
 mod check;
+mod completion;
 mod current;
 mod demo;
 mod doctor;
@@ -16,6 +17,7 @@ mod help;
 mod imports;
 mod keys;
 mod lists;
+mod man;
 mod names;
 mod outputs;
 mod pager;

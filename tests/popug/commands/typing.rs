@@ -156,6 +156,27 @@ fn the_next_shell_remembers_the_lines_but_for_those_that_begin_with_a_blank() {
 }
 
 #[test]
+fn the_history_can_be_shown_and_the_screen_cleared() {
+    let world = World::new();
+    let terminal = shell_of_ada(&world);
+    for line in ["whoami", "task list --mine"] {
+        terminal.enters(line);
+        terminal.ends_with(PROMPT);
+    }
+    terminal.enters("history");
+    terminal.has("    1  whoami\n    2  task list --mine\n    3  history\n");
+    terminal.enters("clear");
+    terminal.shows("nothing else", |screen| {
+        screen.trim_end() == PROMPT.trim_end()
+    });
+    terminal.enters("history 1");
+    terminal.has("    5  history 1\n");
+    assert!(!terminal.screen().contains("whoami"));
+    terminal.enters("history x");
+    terminal.has("error: `x` is not the number of lines to show");
+}
+
+#[test]
 fn without_a_place_for_a_history_the_shell_says_so_once_and_works() {
     let world = World::new();
     let call = world.call("ada", &["shell"]).env("HOME", "/proc/none");

@@ -6,12 +6,16 @@
 //! failure gives no names.
 
 use std::fs;
+use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::cli::completion::Choice;
+use crate::cli::completion::place::NameKind;
+use crate::cli::environment;
 use crate::cli::global::Global;
 use crate::cli::invocation::{Invocation, OpenStore};
-use crate::cli::shell::Shell;
-use crate::cli::shell::complete::NameKind;
+use crate::cli::shell::host::Host;
 use crate::domain::displayed::{Displayed, can_forge};
 
 /// Longer lists do not help.
@@ -24,54 +28,49 @@ const TITLE_CHARS_MAX: usize = 50;
 /// The longest wait of a prompt or a completion for a lock.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A possible word at the cursor.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Name {
-    pub word: String,
-    /// The text in the list of choices.
-    pub shown: String,
-    /// Whether the word may continue.
-    pub goes_on: bool,
-}
-
-impl Name {
-    pub(super) fn plain(word: String) -> Name {
-        Name {
-            shown: word.clone(),
-            word,
-            goes_on: false,
-        }
-    }
-}
-
-pub(super) struct Names<'s> {
-    shell: &'s Shell<'s>,
+pub(in crate::cli) struct Names<'i> {
+    invocation: &'i Invocation<'i>,
     global: Global,
 }
 
-impl<'s> Names<'s> {
-    pub(super) fn of(shell: &'s Shell<'s>) -> Names<'s> {
+impl<'i> Names<'i> {
+    /// The names that the caller of `invocation` may see, in the shell `host` if there is one.
+    pub(in crate::cli) fn of(invocation: &'i Invocation<'i>, host: Option<&Rc<Host>>) -> Names<'i> {
         let global = Global {
             lock_wait: PATIENCE,
             dry_run: false,
             no_input: true,
-            host: Some(shell.host.clone()),
-            ..shell.invocation.global.clone()
+            host: host.cloned(),
+            ..invocation.global.clone()
         };
-        Names { shell, global }
+        Names { invocation, global }
+    }
+
+    /// The same in the store that a line names.
+    pub(super) fn in_store(&self, store: &str) -> Names<'i> {
+        let home = environment::path("HOME");
+        let store = match (store.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => Path::new(&home).join(rest),
+            _ => store.into(),
+        };
+        let global = Global {
+            store,
+            ..self.global.clone()
+        };
+        Names { global, ..*self }
     }
 
     fn store(&self) -> Option<OpenStore<'_>> {
         Invocation {
             global: &self.global,
-            ..*self.shell.invocation
+            ..*self.invocation
         }
         .store()
         .ok()
     }
 
     /// `UberPopug Inc.:ada> `; without a store or an acting user, the program's name.
-    pub(super) fn prompt(&self) -> String {
+    pub(in crate::cli) fn prompt(&self) -> String {
         let Some(store) = self.store() else {
             return "popug-cli> ".to_owned();
         };
@@ -83,7 +82,7 @@ impl<'s> Names<'s> {
     }
 
     /// Names of a kind that begin with `begun`.
-    pub(super) fn beginning(&self, kind: NameKind, begun: &str) -> Vec<Name> {
+    pub(super) fn beginning(&self, kind: NameKind, begun: &str) -> Vec<Choice> {
         match kind {
             NameKind::Login => self.logins(begun),
             NameKind::OpenTask => self.tasks(begun, false),
@@ -93,17 +92,21 @@ impl<'s> Names<'s> {
         .unwrap_or_default()
     }
 
-    fn logins(&self, begun: &str) -> Option<Vec<Name>> {
+    fn logins(&self, begun: &str) -> Option<Vec<Choice>> {
         let logins = self
             .store()?
             .index
             .logins_beginning(begun, NAMES_MAX)
             .ok()?;
-        Some(logins.into_iter().map(Name::plain).collect())
+        let choice = |(word, name): (String, String)| Choice {
+            told: cut(&name, TITLE_CHARS_MAX),
+            ..Choice::plain(word)
+        };
+        Some(logins.into_iter().map(choice).collect())
     }
 
     /// By number, as it was begun: `1` or `T-1`.
-    fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Name>> {
+    fn tasks(&self, begun: &str, only_own: bool) -> Option<Vec<Choice>> {
         let store = self.store()?;
         let digits = begun.trim_start_matches(['T', 't']).trim_start_matches('-');
         let before = &begun[..begun.len() - digits.len()];
@@ -112,15 +115,16 @@ impl<'s> Names<'s> {
             .caller
             .open_tasks_beginning(&store.index, digits, only_own, NAMES_MAX)
             .ok()?;
-        let name = |(number, title): (u64, String)| {
+        let choice = |(number, title): (u64, String)| {
+            let told = cut(&title, TITLE_CHARS_MAX);
             let word = format!("{before}{number}");
-            Name {
-                shown: format!("{word}  {}", cut(&title, TITLE_CHARS_MAX)),
-                word,
-                goes_on: false,
+            Choice {
+                shown: format!("{word}  {told}"),
+                told,
+                ..Choice::plain(word)
             }
         };
-        Some(tasks.into_iter().map(name).collect())
+        Some(tasks.into_iter().map(choice).collect())
     }
 }
 
@@ -131,12 +135,12 @@ fn cut(text: &str, chars_max: usize) -> String {
     format!("{}{dots}", Displayed(&cut))
 }
 
-fn paths(begun: &str) -> Option<Vec<Name>> {
+fn paths(begun: &str) -> Option<Vec<Choice>> {
     let (directory, name) = begun
         .rfind('/')
         .map_or(("", begun), |slash| begun.split_at(slash + 1));
     let entries = fs::read_dir(if directory.is_empty() { "." } else { directory }).ok()?;
-    let mut found: Vec<Name> = entries
+    let mut found: Vec<Choice> = entries
         .flatten()
         .filter_map(|entry| {
             let found = entry.file_name().into_string().ok()?;
@@ -145,10 +149,10 @@ fn paths(begun: &str) -> Option<Vec<Name>> {
             let is_wanted =
                 found.starts_with(name) && (name.starts_with('.') || !found.starts_with('.'));
             let slash = if entry.path().is_dir() { "/" } else { "" };
-            (is_wanted && !found.contains(can_forge)).then(|| Name {
-                word: format!("{directory}{found}{slash}"),
+            (is_wanted && !found.contains(can_forge)).then(|| Choice {
                 shown: format!("{found}{slash}"),
                 goes_on: !slash.is_empty(),
+                ..Choice::plain(format!("{directory}{found}{slash}"))
             })
         })
         .take(NAMES_MAX)
@@ -181,10 +185,10 @@ mod tests {
         assert_eq!(shown(".h"), [".hidden"]);
         assert_eq!(
             paths(&begun("dat")).unwrap(),
-            [Name {
-                word: begun("data/"),
+            [Choice {
                 shown: "data/".into(),
-                goes_on: true
+                goes_on: true,
+                ..Choice::plain(begun("data/"))
             }]
         );
         assert_eq!(paths("/there/is/nothing/"), None);

@@ -5,19 +5,19 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::cli::completion::Choice;
 use crate::cli::global::HELP;
 use crate::domain::role::Role;
-
-/// Words of the shell itself.
-const OWN_WORDS: [&str; 2] = ["exit", "quit"];
 
 /// The possible words at the cursor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Wanted {
     /// The part of the unfinished word that precedes every choice: `--user=`.
     pub stem: String,
-    pub words: Vec<String>,
+    pub words: Vec<Choice>,
     pub names: Option<NameKind>,
+    /// The store that the line names.
+    pub store: Option<String>,
 }
 
 /// Names that are looked up.
@@ -36,28 +36,25 @@ pub(super) fn wanted(root: &Command, words: &[String], word: &str) -> Wanted {
         .strip_prefix(&[root.get_name().to_owned()])
         .unwrap_or(words);
     let mut place = Position {
-        root,
         command: root,
         waiting: None,
         values: 0,
         only_values: false,
+        store: None,
     };
     for word in words {
         place.pass(word);
     }
     let mut wanted = place.wanted(word);
-    if words.is_empty() && !word.starts_with('-') {
-        wanted.words.extend(OWN_WORDS.map(str::to_owned));
-    }
     let begun = word.strip_prefix(&*wanted.stem).unwrap_or(word);
-    wanted.words.retain(|choice| choice.starts_with(begun));
-    wanted.words.sort_unstable();
+    wanted.words.retain(|choice| choice.word.starts_with(begun));
+    wanted.words.sort_by(|one, other| one.word.cmp(&other.word));
+    wanted.store = place.store;
     wanted
 }
 
 /// The place in a line up to which it was parsed.
 struct Position<'c> {
-    root: &'c Command,
     command: &'c Command,
     /// The option that takes the next word.
     waiting: Option<&'c Arg>,
@@ -65,11 +62,14 @@ struct Position<'c> {
     values: usize,
     /// After `--`.
     only_values: bool,
+    /// The value of `--store`.
+    store: Option<String>,
 }
 
 impl<'c> Position<'c> {
     fn pass(&mut self, word: &str) {
-        if self.waiting.take().is_some() {
+        if let Some(option) = self.waiting.take() {
+            self.read(option, word);
             return;
         }
         if !self.only_values {
@@ -78,7 +78,7 @@ impl<'c> Position<'c> {
                 return;
             }
             if word.starts_with('-') && word.len() > 1 {
-                self.waiting = self.option_waiting_after(word);
+                self.pass_option(word);
                 return;
             }
             if self.values == 0
@@ -94,20 +94,35 @@ impl<'c> Position<'c> {
         self.values += 1;
     }
 
-    /// The option at the end of `--name` or `-xyz`, if its value is still to come.
-    fn option_waiting_after(&self, word: &str) -> Option<&'c Arg> {
-        if word.starts_with("--") {
-            return self.long(word).filter(takes_value);
+    /// Passes `--name`, `--name=value`, `-xyz` or `-xyzvalue`.
+    fn pass_option(&mut self, word: &str) {
+        if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
+            if let Some(option) = self.long(name).filter(takes_value) {
+                self.read(option, value);
+            }
+            return;
         }
-        let mut letters = word.chars().skip(1);
-        let first_with_value = letters.by_ref().find_map(|letter| {
-            let arg = self
-                .command
-                .get_arguments()
-                .find(|arg| arg.get_short() == Some(letter))?;
+        if word.starts_with("--") {
+            self.waiting = self.long(word).filter(takes_value);
+            return;
+        }
+        let mut letters = word[1..].chars();
+        let option = letters.by_ref().find_map(|letter| {
+            let mut arguments = self.command.get_arguments();
+            let arg = arguments.find(|arg| arg.get_short() == Some(letter))?;
             Some(arg).filter(takes_value)
         });
-        first_with_value.filter(|_| letters.next().is_none())
+        match (option, letters.as_str()) {
+            (Some(option), "") => self.waiting = Some(option),
+            (Some(option), value) => self.read(option, value.trim_start_matches('=')),
+            (None, _) => {}
+        }
+    }
+
+    fn read(&mut self, option: &Arg, value: &str) {
+        if option.get_id() == "store" {
+            self.store = Some(value.to_owned());
+        }
     }
 
     fn long(&self, word: &str) -> Option<&'c Arg> {
@@ -151,26 +166,22 @@ impl<'c> Position<'c> {
             .command
             .get_arguments()
             .filter(|arg| !arg.is_hide_set());
-        let words = shown
-            .filter_map(Arg::get_long)
-            .map(|name| format!("--{name}"))
-            .collect();
+        let words = shown.filter_map(|arg| {
+            let name = format!("--{}", arg.get_long()?);
+            Some(Choice::told(name, arg.get_help()))
+        });
         Wanted {
-            words,
+            words: words.collect(),
             ..Wanted::default()
         }
     }
 
-    fn commands(&self) -> impl Iterator<Item = String> {
-        let is_root = std::ptr::eq(self.command, self.root);
+    fn commands(&self) -> impl Iterator<Item = Choice> {
         let shown = self
             .command
             .get_subcommands()
             .filter(|command| !command.is_hide_set());
-        shown
-            .map(Command::get_name)
-            .filter(move |name| !(is_root && *name == "shell"))
-            .map(str::to_owned)
+        shown.map(|command| Choice::told(command.get_name().to_owned(), command.get_about()))
     }
 
     /// The argument that takes the next word that belongs to no option.
@@ -188,7 +199,7 @@ impl<'c> Position<'c> {
         let words = possible
             .iter()
             .filter(|value| !value.is_hide_set())
-            .map(|value| value.get_name().to_owned());
+            .map(|value| Choice::told(value.get_name().to_owned(), value.get_help()));
         let mut wanted = Wanted {
             words: words.collect(),
             ..Wanted::default()
@@ -205,7 +216,7 @@ impl<'c> Position<'c> {
             Some("TASK") => wanted.names = Some(NameKind::OpenTask),
             Some("ROLE") => wanted
                 .words
-                .extend(Role::ALL.map(|role| role.name().to_owned())),
+                .extend(Role::ALL.map(|role| Choice::plain(role.name().to_owned()))),
             _ if is_path(arg) => wanted.names = Some(NameKind::Path),
             _ => {}
         }
@@ -228,7 +239,7 @@ fn is_path(arg: &Arg) -> bool {
 mod tests {
     use super::*;
     use crate::cli::command_line::CommandLine;
-    use crate::cli::shell::line;
+    use crate::cli::line;
 
     fn at(text: &str) -> Wanted {
         let mut root = CommandLine::definition();
@@ -238,7 +249,12 @@ mod tests {
     }
 
     fn words(text: &str) -> String {
-        at(text).words.join(" ")
+        joined(&at(text))
+    }
+
+    fn joined(wanted: &Wanted) -> String {
+        let words: Vec<&str> = wanted.words.iter().map(|choice| &*choice.word).collect();
+        words.join(" ")
     }
 
     #[test]
@@ -253,17 +269,36 @@ mod tests {
         assert_eq!(words("hel"), "help");
         assert_eq!(words("help ta"), "task");
         assert_eq!(words("-q help task sh"), "show");
-        assert_eq!(words("e"), "exit export");
-        for text in [
-            "she",
-            "man",
-            "complet",
-            "task list li",
-            "-- ta",
-            "task add ta",
-        ] {
+        assert_eq!(words("e"), "export");
+        assert_eq!(words("she"), "shell");
+        for text in ["__complete", "task list li", "-- ta", "task add ta"] {
             assert_eq!(words(text), "", "{text}");
         }
+    }
+
+    #[test]
+    fn the_store_of_the_line_is_known_however_it_is_given() {
+        for text in [
+            "-C /srv/x task show ",
+            "-qC/srv/x task show ",
+            "-C=/srv/x task show ",
+            "task --store /srv/x show ",
+            "task show --store=/srv/x ",
+            "-C /srv/y task show -C /srv/x ",
+        ] {
+            assert_eq!(at(text).store.as_deref(), Some("/srv/x"), "{text}");
+        }
+        assert_eq!(at("task add -- --store=/srv/x ").store, None);
+    }
+
+    #[test]
+    fn commands_and_options_are_told() {
+        let told = |text: &str| at(text).words[0].told.clone();
+        assert_eq!(told("task sho"), "Show one task with its history");
+        assert_eq!(
+            told("task list --min"),
+            "Only tasks that are assigned to you"
+        );
     }
 
     #[test]
@@ -287,9 +322,9 @@ mod tests {
         assert_eq!(words("report ba"), "balances");
         assert_eq!(words("consume accounting an"), "analytics");
         assert_eq!(words("user set-role ada m"), "manager");
-        let joined = at("task list --output=c");
+        let begun = at("task list --output=c");
         assert_eq!(
-            (joined.stem.as_str(), joined.words.join(" ").as_str()),
+            (begun.stem.as_str(), joined(&begun).as_str()),
             ("--output=", "csv")
         );
     }
@@ -301,11 +336,11 @@ mod tests {
             .filter(|arg| !arg.is_global_set() || path.is_empty())
         {
             let place = Position {
-                root: command,
                 command,
                 waiting: None,
                 values: 0,
                 only_values: false,
+                store: None,
             };
             if let Some(kind) = place.values_of(arg).names {
                 found.push(
