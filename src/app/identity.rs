@@ -43,7 +43,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`Rejection::RoleMayNot`]
-    fn require_access_of(&self, user: UserId) -> Result<(), AppError> {
+    pub(super) fn require_access_of(&self, user: UserId) -> Result<(), AppError> {
         if user == self.user.id {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! decision, appends the decided events and returns the result. It uses no terminal, clock or
 //! randomness of its own: [`Environment`] provides them.
 
+mod access;
 pub mod backup;
 pub mod bookkeeping;
 mod cancel;

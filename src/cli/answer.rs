@@ -79,6 +79,14 @@ impl Answer {
     pub(super) fn secret(self, remedy: impl Into<String>) -> Answer {
         Answer {
             is_secret: true,
+            ..self.remedy(remedy)
+        }
+    }
+
+    /// The hint if the answer cannot be written.
+    #[must_use]
+    pub(super) fn remedy(self, remedy: impl Into<String>) -> Answer {
+        Answer {
             remedy: Some(remedy.into()),
             ..self
         }

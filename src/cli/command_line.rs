@@ -13,7 +13,8 @@ use clap::{
 use crate::cli::commands::Command;
 use crate::cli::environment;
 use crate::cli::free_text;
-use crate::cli::global::{Global, HELP, LAST, STORE};
+use crate::cli::global::{BY_OPTION, Global, HELP, LAST, STORE};
+use crate::cli::restriction;
 use crate::cli::shell::host::Host;
 use crate::cli::tips;
 
@@ -70,10 +71,11 @@ impl CommandLine {
         let is_named = source == Some(ValueSource::CommandLine);
         line.global.has_store = is_named || !environment::is_empty(STORE);
         line.global.store_from = match source {
-            Some(ValueSource::CommandLine) => "-C",
+            Some(ValueSource::CommandLine) => BY_OPTION,
             Some(ValueSource::EnvVariable) => STORE,
             _ => "the default",
         };
+        line.global.paths = restriction::paths(&definition, &matches);
         line.global.host = host.cloned();
         if matches!(line.command, Command::Shell(_)) {
             line.global.given = given(&definition, &matches, line.global.dry_run);
@@ -295,6 +297,29 @@ mod tests {
             let read = CommandLine::read_within(Some(&host), shell.iter().chain(line)).unwrap();
             assert_eq!(read.global.store, std::path::Path::new("y"), "{line:?}");
             assert_eq!(read.global.act_as.as_deref(), Some("ada"));
+        }
+    }
+
+    fn arguments(command: &ClapCommand, found: &mut Vec<Arg>) {
+        found.extend(command.get_arguments().cloned());
+        for below in command.get_subcommands() {
+            arguments(below, found);
+        }
+    }
+
+    #[test]
+    fn a_restricted_shell_refuses_every_argument_that_names_a_file_or_a_directory() {
+        let mut all = Vec::new();
+        arguments(&CommandLine::definition(), &mut all);
+        let says_file = |arg: &&Arg| {
+            let mut names = arg.get_value_names().into_iter().flatten();
+            arg.get_id() != "store"
+                && names.any(|name| ["FILE", "DIR", "PATH"].contains(&name.as_str()))
+        };
+        let named: Vec<&Arg> = all.iter().filter(says_file).collect();
+        assert!(named.len() > 8, "{named:?}");
+        for arg in named {
+            assert!(restriction::is_refused(arg), "{arg:?}");
         }
     }
 

@@ -7,7 +7,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -24,6 +25,37 @@ use crate::domain::time::EventTime;
 
 const NOW: &str = "POPUG_NOW";
 const SEED: &str = "POPUG_SEED";
+
+/// The line that an ssh client asked for, when the key of the client has a forced command.
+const SSH_LINE: &str = "SSH_ORIGINAL_COMMAND";
+
+/// The variables that a restricted shell reads. Login, `sudo` and sshd set them for the account.
+const SET_BY_SYSTEM: [&str; 6] = [
+    "HOME",
+    "TERM",
+    "SUDO_UID",
+    "PKEXEC_UID",
+    "DOAS_USER",
+    SSH_LINE,
+];
+
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Ignores all variables that a caller may have chosen, until the process ends. An ssh server can
+/// let its clients set variables.
+pub(super) fn close() {
+    IS_CLOSED.store(true, Ordering::SeqCst);
+}
+
+/// Every variable is read here.
+fn value(name: &str) -> Option<OsString> {
+    let is_read = !IS_CLOSED.load(Ordering::SeqCst) || SET_BY_SYSTEM.contains(&name);
+    env::var_os(name).filter(|_| is_read)
+}
+
+fn text(name: &str) -> Option<String> {
+    value(name)?.into_string().ok()
+}
 
 /// The machine's clock and dice, or pinned ones.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,12 +100,29 @@ impl SystemEnvironment {
 /// If it is not UTF-8, or empty: `POPUG_TOKEN=$(cat FILE)` without the file must not fall back to
 /// another user.
 pub(super) fn variable(name: &'static str) -> Result<Option<String>, Failure> {
-    match env::var(name) {
-        Ok(text) if text.is_empty() => Err(empty(name)),
-        Ok(text) => Ok(Some(text)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{name} is not UTF-8"))),
+    match value(name).map(OsString::into_string).transpose() {
+        Ok(Some(text)) if text.is_empty() => Err(empty(name)),
+        Ok(text) => Ok(text),
+        Err(_) => Err(Failure::usage(format!("{name} is not UTF-8"))),
     }
+}
+
+/// The line that the ssh client asked for; `None` if it asked for a shell.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub(super) fn ssh_line() -> Result<Option<String>, Failure> {
+    let line = value(SSH_LINE).filter(|line| !line.is_empty());
+    let line = line.map(OsString::into_string).transpose();
+    line.map_err(|_| Failure::usage("the command line is not UTF-8"))
+}
+
+/// The path of this program.
+///
+/// # Errors
+/// If the system does not tell it.
+pub(super) fn program() -> std::io::Result<PathBuf> {
+    env::current_exe()
 }
 
 /// The value of a variable with a secret, or the first line of the file that its twin `NAME_FILE`
@@ -90,15 +139,23 @@ pub(super) fn secret(name: &'static str, twin: &'static str) -> Result<Option<St
         let message = format!("{name} and {twin} are both set");
         return Err(Failure::usage(message).hint("unset one of them"));
     }
-    let Some(bytes) = private_file::read(&path)? else {
+    secret_in(&path, twin)?.map(Some).ok_or_else(|| {
         let message = format!("{twin}: there is no file {}", path.display());
-        return Err(
-            Failure::new(Exit::NotFound, "secret_file", message).hint(format!(
-                "write the secret into it with mode 0600, or unset {twin}"
-            )),
-        );
+        Failure::new(Exit::NotFound, "secret_file", message).hint(format!(
+            "write the secret into it with mode 0600, or unset {twin}"
+        ))
+    })
+}
+
+/// The first line of a file with a secret, which `named_by` names; `None` if there is no file.
+///
+/// # Errors
+/// If the line is empty or not UTF-8, or the file cannot be read or is open to others.
+pub(super) fn secret_in(path: &Path, named_by: &str) -> Result<Option<String>, Failure> {
+    let Some(bytes) = private_file::read(path)? else {
+        return Ok(None);
     };
-    let bad = |what| Failure::usage(format!("{twin}: {} {what}", path.display()));
+    let bad = |what| Failure::usage(format!("{named_by}: {} {what}", path.display()));
     let text = String::from_utf8(bytes).map_err(|_| bad("is not UTF-8"))?;
     match text.lines().next().map(str::trim) {
         None | Some("") => {
@@ -113,7 +170,7 @@ pub(super) fn secret(name: &'static str, twin: &'static str) -> Result<Option<St
 /// caller.
 pub(super) fn callers() -> Callers {
     let uid = |text: String| text.trim().parse::<u32>().ok();
-    let named = |name| env::var(name).ok().and_then(uid);
+    let named = |name| text(name).and_then(uid);
     let logged_in = std::fs::read_to_string("/proc/self/loginuid")
         .ok()
         .and_then(uid);
@@ -121,7 +178,7 @@ pub(super) fn callers() -> Callers {
     Callers::of(
         own,
         [logged_in, named("SUDO_UID"), named("PKEXEC_UID")],
-        env::var("DOAS_USER").ok().as_deref(),
+        text("DOAS_USER").as_deref(),
     )
 }
 
@@ -131,23 +188,23 @@ pub(super) fn time_zone() -> Option<String> {
 }
 
 pub(super) fn is_empty(name: &str) -> bool {
-    env::var_os(name).is_some_and(|value| value.is_empty())
+    value(name).is_some_and(|value| value.is_empty())
 }
 
 /// A variable that names a path; `None` if it is unset or empty.
 pub(super) fn path(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
+    value(name).filter(|value| !value.is_empty())
 }
 
 /// The command line of the pager that the user names; an empty one means none.
 pub(super) fn pager() -> Option<String> {
     let mut names = ["POPUG_PAGER", "PAGER"].into_iter();
-    names.find_map(|name| env::var(name).ok())
+    names.find_map(text)
 }
 
 /// The width of the terminal according to COLUMNS.
 pub(super) fn columns() -> Option<u16> {
-    env::var("COLUMNS").ok()?.parse().ok()
+    text("COLUMNS")?.parse().ok()
 }
 
 pub(super) fn empty(name: &str) -> Failure {

@@ -9,13 +9,16 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
 
 use crate::cli::failure::Failure;
-use crate::cli::shell::host::Host;
+use crate::cli::shell::host::{Host, Restriction};
 use crate::domain::period::{Period, PeriodError};
 use crate::domain::time::{EventTime, ParseTimeError};
 use crate::reports::render::Format;
 
 /// The variable that names the store if no option does.
 pub(super) const STORE: &str = "POPUG_STORE";
+
+/// The option that names the store.
+pub(super) const BY_OPTION: &str = "-C";
 
 /// The command that shows help.
 pub(super) const HELP: &str = "help";
@@ -78,6 +81,9 @@ pub(super) struct Global {
     /// Where the name of the store comes from
     #[arg(skip)]
     pub store_from: &'static str,
+    /// The options and arguments of the line that name other files
+    #[arg(skip)]
+    pub paths: Vec<String>,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,
@@ -96,6 +102,11 @@ impl Global {
             self.output,
             Some(Asked::Rows(Format::Json | Format::Ndjson))
         )
+    }
+
+    /// The limits of the shell that the line was given to, if it is restricted.
+    pub(super) fn restriction(&self) -> Option<&Restriction> {
+        self.host.as_ref()?.restriction.as_ref()
     }
 
     /// Refuses a command that reads stdin, if the lines of the shell come from stdin.

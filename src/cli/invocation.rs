@@ -261,11 +261,15 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    /// The token of POPUG_TOKEN or POPUG_TOKEN_FILE, which takes precedence over the session.
+    /// The token of POPUG_TOKEN or POPUG_TOKEN_FILE, which takes precedence over the session; in a
+    /// restricted shell that of the shell.
     ///
     /// # Errors
     /// As [`secret`].
     pub(super) fn token(&self) -> Result<Option<TokenText>, Failure> {
+        if let Some(restriction) = self.global.restriction() {
+            return Ok(restriction.token.clone());
+        }
         Ok(secret("POPUG_TOKEN", "POPUG_TOKEN_FILE")?.map(|token| TokenText::new(&token)))
     }
 

@@ -27,6 +27,7 @@ mod plan;
 mod program;
 mod prompt;
 mod reporter;
+mod restriction;
 mod rights;
 mod rows;
 mod shell;
@@ -102,6 +103,10 @@ const PROGRAM: Program = Program {
 };
 
 fn carry_out(line: CommandLine) -> Result<Exit, Failure> {
+    if line.command.is_restricted_shell() {
+        environment::close();
+    }
+    restriction::check(&line.command, &line.global)?;
     if !line.global.has_store {
         return Err(environment::empty(STORE));
     }

@@ -1,4 +1,4 @@
-//! The properties of a command that decide where its answer may go.
+//! The properties of a command that decide where its answer may go, and what the command may reach.
 
 /// The facts about a command that are needed before it is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +11,17 @@ pub(super) struct Nature {
     pub own_text: Option<&'static [&'static str]>,
     /// It can answer in the text format of Prometheus.
     pub has_metrics: bool,
+}
+
+/// The things that a command uses besides stdin and stdout. A restricted shell decides by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// The data of the company, as an identified user. Paths that a line names are judged apart.
+    Company,
+    /// The session of the Unix user who calls.
+    Session,
+    /// Other files, or a store without a login.
+    Machine,
 }
 
 impl Nature {

@@ -110,6 +110,10 @@ impl Output {
             Asked::Rows(format) => (format, false),
             Asked::Metrics => (Format::Plain, true),
         };
+        if format == Format::Parquet && file.is_none() && io::stdout().is_terminal() {
+            return Err(Failure::usage("a terminal cannot show Parquet")
+                .hint("write it to a file: `--out FILE.parquet`, or `> FILE`"));
+        }
         let may_be_paged = format == Format::Table
             && file.is_none()
             && !nature.changes

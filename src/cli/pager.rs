@@ -30,10 +30,12 @@ const MEMORY_BYTES: usize = 4 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The command line of the pager: POPUG_PAGER, PAGER or `less`. There is none if nobody may be asked for a key, on a
-/// terminal without cursor, and for users who act through an account by `sudo`: a pager starts any program.
+/// terminal without cursor, for users who act through an account by `sudo`, and in a restricted shell: a pager starts any
+/// program.
 pub(super) fn chosen(global: &Global) -> Option<String> {
     let is_dumb = environment::path("TERM").is_none_or(|term| term == "dumb");
-    let is_for_others = environment::callers().directory_name().is_some();
+    let is_for_others =
+        global.restriction().is_some() || environment::callers().directory_name().is_some();
     if global.no_pager || global.no_input || is_dumb || is_for_others {
         return None;
     }

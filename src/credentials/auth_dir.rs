@@ -5,6 +5,8 @@
 //! auth/passwords.json                  one Argon2id hash per user
 //! auth/attempts.json                   recent wrong passwords
 //! auth/tokens/<expiry date>/<id>.json  the record of an issued token, with its revocation
+//! auth/access/<id>.json                the record of an access by ssh
+//! auth/access/<id>                     its token
 //! ```
 
 use std::fs::{File, OpenOptions};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::auth_dir::{AuthDir, Locked};
 use crate::credentials::error::CredentialError;
-use crate::credentials::private_file::{self, Format, io_error};
+use crate::credentials::private_file::{self, Format, io_error, names_in};
 use crate::credentials::token_id::TokenId;
 use crate::domain::id::UserId;
 use crate::domain::time::{BusinessDate, EventTime};
@@ -186,25 +186,6 @@ fn read_record(path: &Path, token_id: TokenId) -> Result<Option<TokenRecord>, Cr
         }),
         record => Ok(record.filter(|record| !record.sha256.is_empty())),
     }
-}
-
-/// The names in a directory; none if it is missing, because another process may remove it.
-fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
-    let failed = |source| io_error("list", directory, source);
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed(source)),
-    };
-    entries
-        .map(|entry| {
-            Ok(entry
-                .map_err(failed)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned())
-        })
-        .collect()
 }
 
 #[cfg(test)]

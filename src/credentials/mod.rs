@@ -2,7 +2,8 @@
 //!
 //! [`auth_dir`] is the `auth/` directory of a store and its lock. [`passwords`] keeps Argon2id
 //! hashes and slows guessing down (`attempts`). [`tokens`] makes and checks tokens, `issued` keeps
-//! their records, [`ttl`] parses how long a token lasts. [`sessions`] keeps the token of a login,
+//! their records, [`ttl`] parses how long a token lasts. [`access`] keeps the tokens of users who come
+//! by ssh, each for a key ([`ssh_key`]). [`sessions`] keeps the token of a login,
 //! outside the store, and [`callers`] distinguishes the people who use an account through `sudo`.
 //! [`archive`] reads all of `auth/` for a backup. `private_file` reads and writes the files,
 //! [`secret`] keeps secrets out of messages.
@@ -12,6 +13,7 @@
 //! Invariant: no secret is ever in the log, in a message or in `Debug` output.
 //! Invariant: files change whole, by a rename; in `auth/` only under its lock. Readers take no lock.
 
+pub mod access;
 pub mod archive;
 mod attempts;
 pub mod auth_dir;
@@ -24,6 +26,7 @@ pub mod passwords;
 pub mod private_file;
 pub mod secret;
 pub mod sessions;
+pub mod ssh_key;
 pub mod token_id;
 pub mod tokens;
 pub mod ttl;
@@ -42,6 +45,7 @@ pub use ttl::Ttl;
 
 use std::path::Path;
 
+use crate::credentials::access::Accesses;
 use crate::credentials::attempts::Attempts;
 use crate::domain::id::CompanyId;
 
@@ -65,6 +69,10 @@ impl AuthDir {
         Tokens::new(self)
     }
 
+    pub fn accesses(&self) -> Accesses<'_> {
+        Accesses::new(self)
+    }
+
     /// All faults that make these credentials unusable. Changes nothing.
     pub fn faults(&self) -> Vec<CredentialError> {
         let attempts = || Attempts::load(self, &self.lock()?).map(drop);
@@ -72,6 +80,7 @@ impl AuthDir {
             self.passwords().check(),
             attempts(),
             self.tokens().list().map(drop),
+            self.accesses().list().map(drop),
         ];
         checks.into_iter().filter_map(Result::err).collect()
     }

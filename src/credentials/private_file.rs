@@ -144,6 +144,25 @@ pub fn remove(path: &Path) -> Result<bool, CredentialError> {
     Ok(removed)
 }
 
+/// The names in a directory; none if it is missing, because another process may remove it.
+pub fn names_in(directory: &Path) -> Result<Vec<String>, CredentialError> {
+    let failed = |source| io_error("list", directory, source);
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    entries
+        .map(|entry| {
+            Ok(entry
+                .map_err(failed)?
+                .file_name()
+                .to_string_lossy()
+                .into_owned())
+        })
+        .collect()
+}
+
 /// Creates a directory for its owner alone; an existing one is left as it is.
 pub fn create_directory(path: &Path) -> Result<(), CredentialError> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {

@@ -25,6 +25,11 @@ impl TokenId {
         TokenId(uuid)
     }
 
+    /// Whether the id lies between two, both included.
+    pub fn is_between(self, first: Uuid, last: Uuid) -> bool {
+        (first..=last).contains(&self.0)
+    }
+
     /// The id as 32 hex digits, as in a token.
     pub(super) fn hex(self) -> String {
         self.0.simple().to_string()

@@ -1,6 +1,7 @@
 //! One file for each command: its arguments, whose doc comments are the help, then a call of the use case and the
 //! output. No file imports another one. Business rules are in the domain, use cases in `app`.
 
+mod access;
 mod account;
 mod backup;
 mod check;
@@ -33,7 +34,7 @@ use clap::Subcommand;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
-use crate::cli::nature::Nature;
+use crate::cli::nature::{Nature, Reach};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -52,6 +53,9 @@ pub(super) enum Command {
     /// Issue, list and revoke tokens for cron and other programs
     #[command(subcommand)]
     Token(token::Token),
+    /// Let users in by ssh, each with a restricted shell
+    #[command(subcommand)]
+    Access(access::Access),
     /// Register, change and list the people and programs of the company
     #[command(subcommand)]
     User(user::User),
@@ -124,6 +128,7 @@ impl Command {
             Command::Export(command) => command.nature(),
             Command::Consume(command) => command.nature(),
             Command::Token(command) => command.nature(),
+            Command::Access(command) => command.nature(),
             Command::User(command) => command.nature(),
             Command::Task(command) => command.nature(),
             Command::Mail(command) => command.nature(),
@@ -137,6 +142,46 @@ impl Command {
             Command::Man(_) => Nature::ASKS,
             Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) => Nature::ASKS,
         }
+    }
+
+    /// The things that the command uses. A command that needs no login reaches the machine.
+    pub(super) const fn reach(&self) -> Reach {
+        match self {
+            Command::Whoami(_)
+            | Command::Token(_)
+            | Command::Access(_)
+            | Command::User(_)
+            | Command::Task(_)
+            | Command::Consume(_)
+            | Command::Close(_)
+            | Command::Account(_)
+            | Command::Report(_)
+            | Command::Export(_)
+            | Command::Import(_)
+            | Command::Mail(_)
+            | Command::Dlq(_)
+            | Command::Log(_)
+            | Command::Status(_)
+            | Command::Check(_) => Reach::Company,
+            Command::Login(_) | Command::Logout(_) => Reach::Session,
+            Command::Init(_)
+            | Command::Demo(_)
+            | Command::Simulate(_)
+            | Command::Verify(_)
+            | Command::Doctor(_)
+            | Command::Repair(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Schema(_)
+            | Command::Shell(_)
+            | Command::Completions(_)
+            | Command::CompleteLine(_)
+            | Command::Man(_) => Reach::Machine,
+        }
+    }
+
+    pub(super) const fn is_restricted_shell(&self) -> bool {
+        matches!(self, Command::Shell(shell) if shell.is_restricted())
     }
 
     /// Whether a failed write may leave an unfinished end in the log of a store.
@@ -161,6 +206,7 @@ impl Command {
             Command::Logout(command) => command.run(invocation),
             Command::Whoami(command) => command.run(invocation),
             Command::Token(command) => command.run(invocation),
+            Command::Access(command) => command.run(invocation),
             Command::User(command) => command.run(invocation),
             Command::Task(command) => command.run(invocation),
             Command::Consume(command) => command.run(invocation),

@@ -133,7 +133,8 @@ fn passed_over(
     invocation: &Invocation<'_>,
     store: &OpenStore<'_>,
 ) -> Result<Option<User>, Failure> {
-    if invocation.global.act_as.is_some() || invocation.token()?.is_none() {
+    let is_chosen = invocation.global.act_as.is_none() && invocation.global.restriction().is_none();
+    if !is_chosen || invocation.token()?.is_none() {
         return Ok(None);
     }
     let Ok(Some(session)) = invocation.sessions(store.company.id).load() else {

@@ -46,8 +46,12 @@ impl<'i> Names<'i> {
         Names { invocation, global }
     }
 
-    /// The same in the store that a line names.
+    /// The same in the store that a line names; a restricted shell has only one.
     pub(super) fn in_store(&self, store: &str) -> Names<'i> {
+        if self.global.restriction().is_some() {
+            let global = self.global.clone();
+            return Names { global, ..*self };
+        }
         let home = environment::path("HOME");
         let store = match (store.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => Path::new(&home).join(rest),
@@ -87,6 +91,7 @@ impl<'i> Names<'i> {
             NameKind::Login => self.logins(begun),
             NameKind::OpenTask => self.tasks(begun, false),
             NameKind::OwnTask => self.tasks(begun, true),
+            NameKind::Path if self.global.restriction().is_some() => None,
             NameKind::Path => paths(begun),
         }
         .unwrap_or_default()

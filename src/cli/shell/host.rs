@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cli::failure::{Exit, Failure};
+use crate::credentials::TokenText;
 use crate::domain::id::{CompanyId, UserId};
 use crate::files::Identity;
 use crate::store::StoreDirectory;
@@ -16,8 +17,18 @@ pub(crate) struct Host {
     pub reads_script: bool,
     /// The user who gave their password when the shell began, so that not every line asks for it.
     pub proven: Option<Proven>,
+    /// The limits of its lines, if it is a restricted shell.
+    pub restriction: Option<Restriction>,
     /// The directory of each name when this shell first opened a store by it.
     stores: RefCell<BTreeMap<PathBuf, Identity>>,
+}
+
+/// The store and the identity of every line of a restricted shell.
+#[derive(Debug)]
+pub(crate) struct Restriction {
+    pub store: PathBuf,
+    /// The token by which every line acts; without one a line acts by the caller's session.
+    pub token: Option<TokenText>,
 }
 
 /// A user whose password was verified.
@@ -36,6 +47,7 @@ impl Host {
         Host {
             reads_script,
             proven: None,
+            restriction: None,
             stores: RefCell::new(begun_in.into_iter().collect()),
         }
     }
@@ -43,6 +55,14 @@ impl Host {
     /// This shell, with a user who gave their password.
     pub(crate) fn with(self, proven: Option<Proven>) -> Host {
         Host { proven, ..self }
+    }
+
+    /// This shell, within limits if there are any.
+    pub(crate) fn within(self, restriction: Option<Restriction>) -> Host {
+        Host {
+            restriction,
+            ..self
+        }
     }
 
     /// The user who proved in this shell to be `login`.

@@ -23,7 +23,16 @@ use crate::cli::line;
 use crate::cli::program::{Ended, tell};
 use crate::cli::prompt;
 
-use host::{Host, Proven};
+use host::{Host, Proven, Restriction};
+
+/// The way in which a shell gets its lines, and their limits.
+pub(super) struct Manner {
+    /// The only line.
+    pub line: Option<String>,
+    /// A script goes on behind a line that fails.
+    pub keep_going: bool,
+    pub restriction: Option<Restriction>,
+}
 
 /// A shell that reads lines.
 struct Shell<'a> {
@@ -41,27 +50,31 @@ enum LineResult {
     Leave,
 }
 
-/// Reads lines until they end.
+/// Runs the one line, or reads lines until they end.
 ///
 /// # Errors
 /// Options that make no sense for a shell, a wrong password, and the first failure of a script.
-pub(super) fn run(invocation: &Invocation<'_>, keep_going: bool) -> Result<Exit, Failure> {
+pub(super) fn run(invocation: &Invocation<'_>, manner: Manner) -> Result<Exit, Failure> {
     refuse_what_belongs_to_one_command(invocation)?;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let reads_lines = manner.line.is_none();
     let store = invocation.directory();
     // Before a user proves their identity, which counts in this store alone.
-    let host = Host::new(!is_terminal, &store);
-    let proven = if is_terminal {
+    let host = Host::new(reads_lines && !is_terminal, &store).within(manner.restriction);
+    let proven = if reads_lines && is_terminal {
         prove(invocation, &host)?
     } else {
         None
     };
     let host = Rc::new(host.with(proven));
     let shell = Shell { invocation, host };
-    if is_terminal {
-        terminal::run(&shell)
-    } else {
-        script::run(&shell, keep_going)
+    match manner.line {
+        Some(line) => Ok(match shell.carry_out(&line) {
+            LineResult::Ended(ended) => ended.exit,
+            LineResult::Nothing | LineResult::Leave => Exit::Done,
+        }),
+        None if is_terminal => terminal::run(&shell),
+        None => script::run(&shell, manner.keep_going),
     }
 }
 

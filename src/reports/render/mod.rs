@@ -38,14 +38,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// The formats that users can ask for by name; a Parquet file cannot be shown.
-    pub const SHOWN: [Format; 6] = [
+    /// The formats that users can ask for by name.
+    pub const SHOWN: [Format; 7] = [
         Format::Table,
         Format::Plain,
         Format::Csv,
         Format::Json,
         Format::Ndjson,
         Format::Markdown,
+        Format::Parquet,
     ];
     /// The formats of the files of an export.
     pub const EXPORTED: [Format; 2] = [Format::Csv, Format::Parquet];

@@ -5,7 +5,7 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PASSWORD, PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 50] = [
+const TABLE: [(&str, &[&str]); 51] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -69,6 +69,7 @@ const TABLE: [(&str, &[&str]); 50] = [
     ("amcdws", &["user", "list"]),
     ("amcdws", &["user", "show", "ada"]),
     ("amcdws", &["token", "list"]),
+    ("amcdws", &["access", "list"]),
     ("amcdws", &["schema", "list"]),
     ("amcdws", &["schema", "check"]),
 ];

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod deadline;
 pub mod harness;
 pub mod kills;
+pub mod machine;
 pub mod play;
 pub mod played;
 pub mod python;

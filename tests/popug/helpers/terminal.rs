@@ -1,6 +1,6 @@
 //! A terminal in which the program runs, as a user sees it: tmux.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,13 +21,17 @@ pub struct Terminal {
 
 impl Terminal {
     pub fn with(world: &World, call: Call<'_>) -> Terminal {
+        Terminal::running(world, call.env("TERM", "screen").sealed_words())
+    }
+
+    /// A terminal in which these words run, with its files in the home of `world`.
+    pub fn running(world: &World, words: Vec<OsString>) -> Terminal {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
         let socket = world
             .home()
             .join(format!("tmux-{}", OPENED.fetch_add(1, Ordering::Relaxed)));
         let settings = world.home().join("tmux.conf");
         std::fs::write(&settings, SETTINGS).expect("written");
-        let words = call.env("TERM", "screen").sealed_words();
         let mut tmux = tmux(&socket);
         let _ =
             tmux.arg("-f")
