@@ -6,15 +6,15 @@
 //! removals.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
+use super::content::{Content, Piece, digest};
 use super::trace::Traced;
-
-/// Parts of a write reach the disk one by one.
-const BLOCK_BYTES: usize = 4096;
 
 /// Files by their place below the store; directories are `None`.
 pub type Names = BTreeMap<PathBuf, Option<usize>>;
@@ -35,10 +35,10 @@ pub enum Change {
         from: PathBuf,
         to: PathBuf,
     },
+    /// Parts of a write reach the disk one by one.
     Write {
         file: usize,
-        at: u64,
-        bytes: Vec<u8>,
+        pieces: Vec<Piece>,
     },
     Cut {
         file: usize,
@@ -105,12 +105,14 @@ impl Change {
 /// The changes of commands to a store, one command after the other.
 pub struct Recording {
     store: PathBuf,
-    before: Names,
-    contents: Vec<Vec<u8>>,
+    before: Left,
     traced: Traced,
     pub changes: Vec<Change>,
     /// The number of changes when each command had ended.
     pub ends: Vec<usize>,
+    /// The durable part of the disk when each command had ended, and the changes that were not
+    /// synced.
+    durable: Vec<(Left, Vec<usize>)>,
 }
 
 /// The part of the unsynced changes that survives.
@@ -137,25 +139,27 @@ impl Survival {
 impl Recording {
     /// `store` is in its state before the first command.
     pub fn begin(store: &Path) -> Recording {
-        let Left { names, contents } = Left::read(store);
+        let before = Left::read(store);
+        let lengths = before.contents.iter().map(|content| content.length());
         Recording {
             store: store.to_owned(),
-            traced: Traced::new(store, names.clone(), &contents),
-            before: names,
-            contents,
+            traced: Traced::new(store, before.names.clone(), lengths.collect()),
+            before,
             changes: Vec::new(),
             ends: Vec::new(),
+            durable: Vec::new(),
         }
     }
 
     /// Adds the calls of a command, which has ended.
     pub fn take(&mut self, trace: &str) {
         self.changes.extend(self.traced.changes(trace));
-        self.contents.resize(self.traced.files(), Vec::new());
+        let durable = self.durable(self.changes.len());
+        self.durable.push(durable);
         self.ends.push(self.changes.len());
         let disk = Left::read(&self.store);
         let model = self.cut(self.changes.len(), |_| true);
-        let (disk, model) = (disk.files(), model.files());
+        let (disk, model) = (disk.compared(), model.compared());
         for path in disk.keys().chain(model.keys()) {
             assert!(
                 disk.get(path) == model.get(path),
@@ -206,65 +210,51 @@ impl Recording {
     /// Power fails after the first `done` changes. `survives` is asked for each unsynced change, for
     /// each block of a write.
     pub fn cut(&self, done: usize, mut survives: impl FnMut(usize) -> bool) -> Left {
-        let (mut names, mut contents) = (self.before.clone(), self.contents.clone());
-        let mut unsynced = Vec::new();
-        for at in 0..done {
+        let (mut left, unsynced) = self.durable(done);
+        for at in unsynced {
+            left.take(&self.changes[at], || survives(at));
+        }
+        left
+    }
+
+    /// The durable part of the disk after the first `done` changes, and the changes that are not
+    /// synced.
+    fn durable(&self, done: usize) -> (Left, Vec<usize>) {
+        let ended = self.ended(done);
+        let last = ended.checked_sub(1);
+        let begin = || (self.before.clone(), Vec::new());
+        let (mut left, mut unsynced) = last.map_or_else(begin, |last| self.durable[last].clone());
+        for at in last.map_or(0, |last| self.ends[last])..done {
             self.follow(at, &mut unsynced, |durable| {
-                self.changes[durable].rename(&mut names);
-                write(&self.changes[durable], &mut contents, || true);
+                left.take(&self.changes[durable], || true);
             });
         }
-        for at in unsynced {
-            let change = &self.changes[at];
-            if change.is_of_bytes() {
-                write(change, &mut contents, || survives(at));
-            } else if survives(at) {
-                change.rename(&mut names);
-            }
-        }
-        Left { names, contents }
+        (left, unsynced)
     }
 
     /// The names before the first command.
     pub fn names(&self) -> Names {
-        self.before.clone()
+        self.before.names.clone()
     }
 }
 
-fn write(change: &Change, contents: &mut [Vec<u8>], mut survives: impl FnMut() -> bool) {
-    match change {
-        Change::Write { file, at, bytes } => {
-            let content = &mut contents[*file];
-            let mut at = usize::try_from(*at).expect("a small file");
-            let mut rest = &bytes[..];
-            while !rest.is_empty() {
-                let (block, behind) = rest.split_at(rest.len().min(BLOCK_BYTES - at % BLOCK_BYTES));
-                if survives() {
-                    content.resize(content.len().max(at + block.len()), 0);
-                    content[at..at + block.len()].copy_from_slice(block);
-                }
-                (at, rest) = (at + block.len(), behind);
-            }
-        }
-        Change::Cut { file, length } if survives() => {
-            contents[*file].resize(usize::try_from(*length).expect("a small file"), 0);
-        }
-        _ => {}
-    }
-}
+static EMPTY: Content = Content::empty();
 
-/// The contents of the disk when power is back.
+/// The contents of the disk when power is back. A file that was never written is empty.
+#[derive(Clone)]
 pub struct Left {
     names: Names,
-    contents: Vec<Vec<u8>>,
+    contents: Vec<Arc<Content>>,
 }
 
 /// SQLite shares this file by memory, makes it anew after a power cut, and never reads it then.
 const SHARED_MEMORY: &str = "-shm";
+/// A lock file that nobody holds names a process that has ended.
+const LOCK: &str = ".lock";
 
 impl Left {
     /// The contents of a store as it is.
-    fn read(store: &Path) -> Left {
+    pub fn read(store: &Path) -> Left {
         let mut left = Left {
             names: Names::new(),
             contents: Vec::new(),
@@ -281,39 +271,93 @@ impl Left {
                 self.read_below(store, &path);
             } else {
                 self.names.insert(path.clone(), Some(self.contents.len()));
-                self.contents
-                    .push(std::fs::read(store.join(&path)).expect("a file"));
+                let bytes = std::fs::read(store.join(&path)).expect("a file");
+                self.contents.push(Arc::new(Content::of(&bytes)));
             }
         }
     }
 
-    /// The bytes of each file; `None` for a directory.
-    pub fn files(&self) -> BTreeMap<&Path, Option<&[u8]>> {
+    /// A change reaches the disk; `survives` is asked for each block of a write.
+    pub fn take(&mut self, change: &Change, mut survives: impl FnMut() -> bool) {
+        if let Some(file) = change.file() {
+            let files = self.contents.len().max(file + 1);
+            self.contents.resize_with(files, Arc::default);
+        }
+        match change {
+            Change::Write { file, pieces } => {
+                let content = Arc::make_mut(&mut self.contents[*file]);
+                let arrived = pieces.iter().filter(|_| survives());
+                arrived.for_each(|piece| content.write(piece));
+            }
+            Change::Cut { file, length } if survives() => {
+                let length = usize::try_from(*length).expect("a small file");
+                Arc::make_mut(&mut self.contents[*file]).resize(length);
+            }
+            Change::Cut { .. } => {}
+            names => {
+                if survives() {
+                    names.rename(&mut self.names);
+                }
+            }
+        }
+    }
+
+    /// Files and directories, in their order. Names in a missing directory are missing too.
+    fn named(&self) -> impl Iterator<Item = (&Path, Option<&Content>)> {
+        let mut directories = BTreeSet::from([Path::new("")]);
+        self.names.iter().filter_map(move |(path, file)| {
+            let parent = path.parent().expect("a place below the store");
+            if !directories.contains(parent) {
+                return None;
+            }
+            let content =
+                file.map(|file| self.contents.get(file).map_or(&EMPTY, |content| content));
+            if content.is_none() {
+                directories.insert(path);
+            }
+            Some((path.as_path(), content))
+        })
+    }
+
+    /// Files and directories whose contents a later command can read.
+    fn compared(&self) -> BTreeMap<&Path, Option<&Content>> {
         let is_shared = |path: &Path| path.to_string_lossy().ends_with(SHARED_MEMORY);
-        let named = self.names.iter().filter(|(path, _)| !is_shared(path));
-        let bytes = |file: usize| &self.contents[file][..];
-        named
-            .map(|(path, file)| (path.as_path(), file.map(bytes)))
-            .collect()
+        self.named().filter(|(path, _)| !is_shared(path)).collect()
+    }
+
+    /// The same for two stores in which every command does the same; `chosen` names the files that
+    /// count.
+    pub fn digest(&self, chosen: impl Fn(&str) -> bool) -> u64 {
+        let mut text = String::new();
+        for (path, content) in self.compared() {
+            let name = path.to_string_lossy();
+            if chosen(&name) {
+                let is_lock = name.ends_with(LOCK);
+                let digest = content.filter(|_| !is_lock).map(Content::digest);
+                let _ = writeln!(text, "{name:?} {digest:?} {}", content.is_some());
+            }
+        }
+        digest(0, text.as_bytes())
     }
 
     /// Replaces the store at `store`.
     pub fn put(&self, store: &Path) {
-        let mut directories = BTreeSet::new();
+        self.put_chosen(store, |_| true);
+    }
+
+    /// The same with the files that are `chosen` by their places.
+    pub fn put_chosen(&self, store: &Path, chosen: impl Fn(&str) -> bool) {
         clear(store);
-        for (path, file) in &self.names {
-            // Names in a missing directory are missing too.
-            let parent = path.parent().expect("a place below the store");
-            if parent != Path::new("") && !directories.contains(parent) {
-                continue;
-            }
-            match file {
+        let mut directories = Vec::new();
+        let named = self.named();
+        for (path, content) in named.filter(|(path, _)| chosen(&path.to_string_lossy())) {
+            match content {
                 None => {
                     std::fs::create_dir(store.join(path)).expect("created");
-                    directories.insert(path.as_path());
+                    directories.push(path);
                 }
-                Some(file) => {
-                    std::fs::write(store.join(path), &self.contents[*file]).expect("written")
+                Some(content) => {
+                    std::fs::write(store.join(path), content.bytes()).expect("written")
                 }
             }
         }

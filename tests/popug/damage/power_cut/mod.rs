@@ -6,7 +6,9 @@
 //! other one tries listed ones ([`states`]). `POPUG_POWER_CUTS=N` tries N of each; a larger number
 //! than there are listed states tries them all. Needs `strace`.
 
+mod content;
 mod disk;
+mod listed;
 mod states;
 mod trace;
 
@@ -175,6 +177,7 @@ fn after_a_power_cut_at_any_moment_of_a_days_commands_the_company_goes_on_as_if_
             days.play.steps[at].words,
         );
         days.assert_nothing_is_lost(&world, recording.ended(done));
+        days.verify(&world, at);
         days.go_on(&world, at, days.play.steps.len());
         days.verify_deeply(&world, &days.last().now);
         let found = outcome(&world, &days.play.steps);
@@ -194,22 +197,7 @@ fn in_every_listed_state_after_a_power_cut_the_day_is_closed_as_the_entries_say(
     let days = days(desk.path(), 12);
     let states = states::states(&days.recording);
     let tried = picked(&states, cuts(25));
-    for (n, state) in (0..).zip(tried) {
-        let world = World::new();
-        let _told = Seeded {
-            seed: n,
-            world: &world,
-        };
-        left_in(&days.recording, state).put(&world.store());
-        let ended = days.recording.ended(state.done);
-        eprintln!(
-            "state {n}: {} changes, {ended} commands, without {:?}",
-            state.done, state.lost
-        );
-        days.assert_nothing_is_lost(&world, ended);
-        days.go_on(&world, ended, (ended + 1).min(days.play.steps.len()));
-        days.close(&world);
-    }
+    listed::try_all(&days, &tried);
 }
 
 impl Days<'_> {
@@ -222,9 +210,9 @@ impl Days<'_> {
         );
     }
 
-    /// Verifies the store, and carries out the commands from `first` on.
-    fn go_on(&self, world: &World, first: usize, end: usize) {
-        let now = self.play.steps.get(first).unwrap_or(self.last());
+    /// Verifies the store before the command `next`.
+    fn verify(&self, world: &World, next: usize) {
+        let now = self.play.steps.get(next).unwrap_or(self.last());
         let verified = world
             .anonymous(&["verify"])
             .env("POPUG_NOW", &now.now)
@@ -235,6 +223,10 @@ impl Days<'_> {
             verified.stdout,
             verified.stderr
         );
+    }
+
+    /// Carries out the commands from `first` on.
+    fn go_on(&self, world: &World, first: usize, end: usize) {
         for step in &self.play.steps[first..end] {
             let answer = step.call(world).expect(0, Any, Any).stdout;
             assert_same_answer(step, &answer);
@@ -246,11 +238,15 @@ impl Days<'_> {
         }
     }
 
-    /// Closes the day that the power cut hit, and compares every figure of the log and of the tables
-    /// with the entries.
-    fn close(&self, world: &World) {
+    /// A day after the last command.
+    fn later(&self) -> String {
         let now: Timestamp = self.last().now.parse().expect("a time");
-        let later = (now + SignedDuration::from_hours(24)).to_string();
+        (now + SignedDuration::from_hours(24)).to_string()
+    }
+
+    /// Closes the day that the power cut hit, and compares every figure of the log with the entries.
+    fn close(&self, world: &World) {
+        let later = self.later();
         for command in ["close", "consume"] {
             let call = world.call("cron", &[command]);
             call.env("POPUG_NOW", &later).expect(0, Any, Any);
@@ -258,7 +254,6 @@ impl Days<'_> {
         let books = Books::of_log(&world.events());
         assert!(books.owed.is_empty(), "{:?}", books.owed.len());
         assert_eq!(books.payouts.len(), books.mails.len());
-        self.verify_deeply(world, &later);
     }
 
     fn verify_deeply(&self, world: &World, now: &str) {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use super::content::pieces;
 use super::disk::Change;
 
 /// Every call that changes a file, or makes a change durable. The program does not use the last
@@ -23,15 +24,7 @@ pub struct Traced {
 }
 
 impl Traced {
-    pub fn new(
-        store: &Path,
-        names: BTreeMap<PathBuf, Option<usize>>,
-        contents: &[Vec<u8>],
-    ) -> Traced {
-        let lengths = contents
-            .iter()
-            .map(|content| content.len() as u64)
-            .collect();
+    pub fn new(store: &Path, names: BTreeMap<PathBuf, Option<usize>>, lengths: Vec<u64>) -> Traced {
         Traced {
             store: store.to_owned(),
             names,
@@ -39,11 +32,6 @@ impl Traced {
             positions: HashMap::new(),
             changes: Vec::new(),
         }
-    }
-
-    /// The number of files that exist or existed.
-    pub fn files(&self) -> usize {
-        self.lengths.len()
     }
 
     pub fn changes(&mut self, trace: &str) -> Vec<Change> {
@@ -213,7 +201,9 @@ impl Traced {
         bytes.truncate(done);
         let end = at + done as u64;
         self.lengths[file] = self.lengths[file].max(end);
-        self.changes.push(Change::Write { file, at, bytes });
+        let at = usize::try_from(at).expect("a small file");
+        let pieces = pieces(at, &bytes);
+        self.changes.push(Change::Write { file, pieces });
         end
     }
 }
