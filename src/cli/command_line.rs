@@ -75,7 +75,7 @@ impl CommandLine {
             Some(ValueSource::EnvVariable) => STORE,
             _ => "the default",
         };
-        line.global.paths = restriction::paths(&definition, &matches);
+        line.global.refused_if_restricted = restriction::refused_arguments(&definition, &matches);
         line.global.host = host.cloned();
         if matches!(line.command, Command::Shell(_)) {
             line.global.given = given(&definition, &matches, line.global.dry_run);
@@ -300,8 +300,13 @@ mod tests {
         }
     }
 
-    fn arguments(command: &ClapCommand, found: &mut Vec<Arg>) {
-        found.extend(command.get_arguments().cloned());
+    fn arguments(command: &ClapCommand, found: &mut Vec<(String, Arg)>) {
+        let name = command.get_name();
+        found.extend(
+            command
+                .get_arguments()
+                .map(|arg| (name.to_owned(), arg.clone())),
+        );
         for below in command.get_subcommands() {
             arguments(below, found);
         }
@@ -311,15 +316,15 @@ mod tests {
     fn a_restricted_shell_refuses_every_argument_that_names_a_file_or_a_directory() {
         let mut all = Vec::new();
         arguments(&CommandLine::definition(), &mut all);
-        let says_file = |arg: &&Arg| {
+        let says_file = |(_, arg): &&(String, Arg)| {
             let mut names = arg.get_value_names().into_iter().flatten();
             arg.get_id() != "store"
                 && names.any(|name| ["FILE", "DIR", "PATH"].contains(&name.as_str()))
         };
-        let named: Vec<&Arg> = all.iter().filter(says_file).collect();
+        let named: Vec<&(String, Arg)> = all.iter().filter(says_file).collect();
         assert!(named.len() > 8, "{named:?}");
-        for arg in named {
-            assert!(restriction::is_refused(arg), "{arg:?}");
+        for (command, arg) in named {
+            assert!(restriction::is_refused(command, arg), "{arg:?}");
         }
     }
 

@@ -81,9 +81,9 @@ pub(super) struct Global {
     /// Where the name of the store comes from
     #[arg(skip)]
     pub store_from: &'static str,
-    /// The options and arguments of the line that name other files
+    /// The options and arguments of the line that a restricted shell refuses, such as `--out`
     #[arg(skip)]
-    pub paths: Vec<String>,
+    pub refused_if_restricted: Vec<String>,
     /// The command as it was read, without its options: `task add`
     #[arg(skip)]
     pub command_path: String,

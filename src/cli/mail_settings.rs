@@ -3,6 +3,8 @@
 use crate::app::App;
 use crate::cli::environment::{secret, variable};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::Global;
+use crate::cli::restriction;
 use crate::consumers::notifier::{MailRoutes, Outgoing};
 use crate::mail::{
     BadSetting, MAIL_FROM_VARIABLE, SMTP_URL_VARIABLE, Sender, SmtpServer, SmtpTransport,
@@ -11,8 +13,13 @@ use crate::mail::{
 /// Files in the outbox, or SMTP if a server is configured.
 ///
 /// # Errors
-/// An invalid setting.
-pub(super) fn routes(app: &App<'_>, send_imported: bool) -> Result<MailRoutes, Failure> {
+/// An invalid setting; a restricted shell.
+pub(super) fn routes(
+    global: &Global,
+    app: &App<'_>,
+    send_imported: bool,
+) -> Result<MailRoutes, Failure> {
+    restriction::check_mails(global)?;
     let sender = Sender::parse(variable(MAIL_FROM_VARIABLE)?.as_deref())?;
     let outgoing = match secret(SMTP_URL_VARIABLE, "POPUG_SMTP_URL_FILE")? {
         Some(url) => Outgoing::Smtp(Box::new(SmtpTransport::new(SmtpServer::parse(&url)?)?)),

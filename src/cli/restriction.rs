@@ -19,8 +19,9 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::nature::Reach;
 
-/// Options that name no path and are refused too: they send mails that the operator holds back.
-const REFUSED: [&str; 1] = ["send_imported"];
+/// Options of commands that name no path and are refused too: mails that the operator holds back,
+/// and a line that would go on when its reader is gone.
+const REFUSED: [(&str, &str); 2] = [("consume", "send_imported"), ("consume", "follow")];
 
 /// # Errors
 /// If the line was given to a restricted shell and leaves its limits.
@@ -43,10 +44,23 @@ pub(super) fn check(command: &commands::Command, global: &Global) -> Result<(), 
     if global.act_as.is_some() {
         return Err(refused("--as"));
     }
-    match global.paths.first() {
+    match global.refused_if_restricted.first() {
         Some(name) => Err(refused(name).hint(
             "a line reads stdin and writes stdout, as in `ssh HOST report balances -o csv > FILE`",
         )),
+        None => Ok(()),
+    }
+}
+
+/// Mails are left to the operator: a restricted shell does not read the variables that name the
+/// mail server, so it would write the mails to files.
+///
+/// # Errors
+/// In a restricted shell.
+pub(super) fn check_mails(global: &Global) -> Result<(), Failure> {
+    match global.restriction() {
+        Some(_) => Err(refused("sending mails")
+            .hint("the operator of the store sends them with `popug-cli consume notifier`")),
         None => Ok(()),
     }
 }
@@ -56,30 +70,34 @@ fn refused(what: &str) -> Failure {
     Failure::new(Exit::NotAllowed, "restricted", message)
 }
 
-/// The options and arguments of a line, except the store, whose values are paths, by their names.
-pub(super) fn paths(definition: &Command, matches: &ArgMatches) -> Vec<String> {
+/// The options and arguments of a line, except the store, that a restricted shell refuses, by their
+/// names.
+pub(super) fn refused_arguments(definition: &Command, matches: &ArgMatches) -> Vec<String> {
     let is_given =
         |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let is_import = matches.subcommand_name() == Some("import");
-    let here = definition.get_arguments().filter(|arg| is_refused(arg));
+    let command = definition.get_name();
+    let here = definition
+        .get_arguments()
+        .filter(|arg| is_refused(command, arg));
     let mut found: Vec<String> = here.filter(is_given).map(name).collect();
     if let Some((name, below)) = matches.subcommand()
         && let Some(command) = definition.find_subcommand(name)
     {
         found.extend(if is_import {
-            paths_of_import(command, below)
+            refused_of_import(command, below)
         } else {
-            paths(command, below)
+            refused_arguments(command, below)
         });
     }
     found
 }
 
 /// An import takes `-` for stdin.
-fn paths_of_import(definition: &Command, matches: &ArgMatches) -> Vec<String> {
+fn refused_of_import(definition: &Command, matches: &ArgMatches) -> Vec<String> {
     let source = matches.subcommand().map(|(_, source)| source);
     let file = source.and_then(|source| source.get_raw(FILE)?.next());
-    let mut found = paths(definition, matches);
+    let mut found = refused_arguments(definition, matches);
     if file == Some(OsStr::new("-")) {
         found.retain(|name| name != "FILE");
     }
@@ -88,9 +106,10 @@ fn paths_of_import(definition: &Command, matches: &ArgMatches) -> Vec<String> {
 
 const FILE: &str = "file";
 
-/// Whether a restricted shell refuses an argument.
-pub(super) fn is_refused(arg: &Arg) -> bool {
-    arg.get_id() != "store" && (is_path(arg) || REFUSED.contains(&arg.get_id().as_str()))
+/// Whether a restricted shell refuses an argument of a command.
+pub(super) fn is_refused(command: &str, arg: &Arg) -> bool {
+    let id = arg.get_id().as_str();
+    id != "store" && (is_path(arg) || REFUSED.contains(&(command, id)))
 }
 
 /// Whether the value of an argument is a path, by its type or by the hint for completion.

@@ -77,6 +77,7 @@ impl<'a> Accesses<'a> {
         };
         let _lock = self.auth.lock()?;
         private_file::create_directory(&self.directory())?;
+        self.forget_old()?;
         let token = format!("{}\n", issued.token.reveal());
         private_file::replace(&self.token_file(record.token_id), token.as_bytes())?;
         let document = Document {
@@ -88,6 +89,19 @@ impl<'a> Accesses<'a> {
             record,
             token: issued.record,
         })
+    }
+
+    /// Removes the files of accesses whose tokens are forgotten.
+    fn forget_old(self) -> Result<(), CredentialError> {
+        let tokens = self.auth.tokens().list()?;
+        for name in names_in(&self.directory())? {
+            let id = name.strip_suffix(RECORD).unwrap_or(&name).parse();
+            let is_old = |id| !tokens.iter().any(|token| token.token_id == id);
+            if id.is_ok_and(is_old) {
+                private_file::remove(&self.directory().join(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// All accesses, oldest first, but for those whose token is forgotten.
@@ -183,6 +197,20 @@ mod tests {
         assert!(matches!(refused, Err(CredentialError::TokenRevoked { .. })));
         assert_eq!(accesses.list().unwrap().len(), 1);
         accesses.revoke(id, at(4)).unwrap();
+    }
+
+    #[test]
+    fn the_files_of_an_access_go_some_time_after_its_end() {
+        let (_directory, auth) = store();
+        let accesses = auth.accesses();
+        let ttl: Ttl = "1d".parse().unwrap();
+        for day in [0, 40] {
+            let now = at(day * 86_400);
+            let granted = accesses.grant(user(1), &key(), ttl, now, user(2));
+            assert_eq!(accesses.list().unwrap().len(), 1);
+            assert_eq!(names_in(&accesses.directory()).unwrap().len(), 2);
+            granted.unwrap();
+        }
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl Consume {
     pub(crate) fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.consumers.is_empty() {
             self.consumers = Consumer::ALL.to_vec();
+            let sends = invocation.global.restriction().is_none();
+            self.consumers
+                .retain(|consumer| sends || *consumer != Consumer::Notifier);
         }
         if invocation.global.dry_run {
             return self.show_beforehand(invocation);
@@ -78,7 +81,11 @@ impl Consume {
                 }
             }
         }
-        let routes = mail_settings::routes(&store.app, self.send_imported)?;
+        let routes = if self.consumers.contains(&Consumer::Notifier) {
+            mail_settings::routes(invocation.global, &store.app, self.send_imported)?
+        } else {
+            mail_settings::files_only(&store.app)?
+        };
         // A mail that could not be sent is no failure of the command, so it is reported separately.
         let mut teller = self
             .consumers

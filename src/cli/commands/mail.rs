@@ -51,7 +51,7 @@ impl Mail {
                 Ok(Exit::Done)
             }
             Mail::Retry(Retry { id }) => {
-                let routes = mail_settings::routes(&store.app, false)?;
+                let routes = mail_settings::routes(invocation.global, &store.app, false)?;
                 let retried = mails.retry(&routes, &id)?;
                 if invocation.only_says(|| would_do(&retried)) {
                     return Ok(Exit::Done);

@@ -50,7 +50,12 @@ const REFUSED: [&str; 15] = [
 ];
 
 /// Lines that try to use a file, another store or another user.
-const OUTSIDE: [&str; 27] = [
+const OUTSIDE: [&str; 32] = [
+    "consume --follow",
+    "consume notifier",
+    "mail retry 0",
+    "task add '- a title' --out key",
+    "report balances -7d --out key",
     "consume --send-imported",
     "report balances --out stolen.csv",
     "report balances --out=stolen.csv",
@@ -325,6 +330,23 @@ fn a_line_has_the_exit_code_streams_and_rights_of_its_command() {
     let shell = ["shell", "-c", "task list -C other"];
     let shell = server.world.call("dora", &shell);
     shell.expect(10, Nothing, Any);
+}
+
+#[test]
+fn a_restricted_shell_leaves_mails_to_the_operator() {
+    let server = Server::new();
+    let consumed = server.line("ada", "consume -o plain").expect(0, Any, Any);
+    let names: Vec<&str> = consumed
+        .stdout
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert_eq!(names, ["tracker", "accounting", "analytics"]);
+    server.line("ada", "consume notifier").expect(
+        5,
+        Nothing,
+        Has("sending mails is not allowed here"),
+    );
 }
 
 #[test]
