@@ -123,7 +123,7 @@ mod tests {
     use crate::app::fixture::Store;
     use crate::consumers::notifier::Outgoing;
     use crate::domain::id::Sequence;
-    use crate::mail::Sender;
+    use crate::mail::{Letterhead, Sender};
     use crate::turn::Notices;
 
     struct Heard(RefCell<Vec<String>>);
@@ -145,8 +145,8 @@ mod tests {
         for consumer in consumers {
             std::fs::create_dir(app.directory.lock(consumer.name())).unwrap();
         }
-        let sender = Sender::parse(None).unwrap();
-        let routes = MailRoutes::new(&app.directory, sender, Outgoing::Files, false);
+        let head = Letterhead::of(Sender::parse(None).unwrap());
+        let routes = MailRoutes::new(&app.directory, head, Outgoing::Files, false);
         let failed = in_full(&app.consume(&consumers, &routes).unwrap_err());
         assert!(failed.contains("accounting.lock"), "{failed}");
         let heard = heard.0.borrow();

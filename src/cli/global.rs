@@ -109,6 +109,11 @@ impl Global {
         self.host.as_ref()?.restriction.as_ref()
     }
 
+    /// Whether a command that found nothing worth telling prints nothing, as in cron: `-q` without a format or a file.
+    pub(super) fn is_silent(&self) -> bool {
+        self.quiet && self.output.is_none() && self.out.is_none()
+    }
+
     /// Refuses a command that reads stdin, if the lines of the shell come from stdin.
     pub(super) fn refuse_stdin_of_script(&self, what: &str) -> Result<(), Failure> {
         if self.host.as_ref().is_some_and(|host| host.reads_script) {

@@ -101,6 +101,22 @@ pub(super) fn text(
     }
 }
 
+/// The password of another program, from the first line of stdin or a prompt.
+///
+/// # Errors
+/// If there is neither.
+pub(super) fn foreign_password(
+    global: &Global,
+    from_stdin: bool,
+    question: &str,
+) -> Result<Password, Failure> {
+    if !from_stdin {
+        return ask(global, question);
+    }
+    global.refuse_stdin_of_script("--password-stdin")?;
+    read_line()
+}
+
 fn say(text: &str, end: &str) -> std::io::Result<()> {
     write!(std::io::stderr(), "{}{end}", Displayed(text))
 }

@@ -22,7 +22,7 @@ use crate::domain::pricing::{self, Price, PriceRange};
 use crate::domain::role::Role;
 use crate::domain::time::EventTime;
 use crate::event_log::{Batch, FileLog};
-use crate::mail::{Sender, SmtpServer, SmtpTransport};
+use crate::mail::{Letterhead, Sender, SmtpServer, SmtpTransport};
 use crate::state::Recorded;
 use crate::store::StoreDirectory;
 use crate::turn::{Notices, Surroundings};
@@ -271,7 +271,7 @@ impl Store {
     pub(super) fn routes(&self, outgoing: Outgoing, send_imported: bool) -> MailRoutes {
         MailRoutes::new(
             &self.directory,
-            Sender::parse(None).unwrap(),
+            Letterhead::of(Sender::parse(None).unwrap()),
             outgoing,
             send_imported,
         )

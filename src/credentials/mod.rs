@@ -5,7 +5,7 @@
 //! their records, [`ttl`] parses how long a token lasts. [`access`] keeps the tokens of users who come
 //! by ssh, each for a key ([`ssh_key`]). [`sessions`] keeps the token of a login,
 //! outside the store, and [`callers`] distinguishes the people who use an account through `sudo`.
-//! [`archive`] reads all of `auth/` for a backup. `private_file` reads and writes the files,
+//! [`mail`] keeps the settings of mails. [`archive`] reads all of `auth/` for a backup. `private_file` reads and writes the files,
 //! [`secret`] keeps secrets out of messages.
 //!
 //! Invariant: this module knows user ids and never roles. The log decides whether a user exists and is
@@ -22,6 +22,7 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 mod issued;
+pub mod mail;
 pub mod passwords;
 pub mod private_file;
 pub mod secret;
@@ -36,6 +37,7 @@ pub use auth_dir::AuthDir;
 pub use callers::Callers;
 pub use error::CredentialError;
 pub use issued::{TokenKind, TokenRecord, TokenState};
+pub use mail::MailSettings;
 pub use passwords::Passwords;
 pub use secret::{Password, TokenText};
 pub use sessions::Sessions;

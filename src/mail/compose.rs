@@ -14,9 +14,11 @@ use crate::domain::displayed::Displayed;
 use crate::domain::id::PayoutId;
 use crate::domain::text::{ascii_domain, check_email};
 use crate::domain::time::{BusinessDate, EventTime};
-use crate::mail::body;
+use crate::mail::letterhead::Letterhead;
 use crate::mail::pay_mail::PayMail;
-use crate::mail::settings::Sender;
+use crate::mail::template::{BadTemplate, Letter};
+
+const TRIAL: &str = "This is a test of the settings of mails. Nobody was paid anything.\nA pay mail reads like this:";
 
 /// A mail that any transport can send.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +36,8 @@ pub struct ComposedMail {
 pub enum ComposeError {
     #[error("`{}` is not an address that mail can be sent to", Displayed(address))]
     BadAddress { address: String },
+    #[error("the template of mails: {0}")]
+    Template(#[from] BadTemplate),
     #[error("the message cannot be built")]
     Message(#[from] lettre::error::Error),
 }
@@ -48,27 +52,59 @@ impl PayMail {
     /// The message, dated `at`. A retry with the same `at` gets the same bytes.
     ///
     /// # Errors
-    /// [`ComposeError::BadAddress`], which no retry can change.
-    pub fn compose(&self, from: &Sender, at: EventTime) -> Result<ComposedMail, ComposeError> {
-        let to = self.recipient()?;
-        let envelope = Envelope::new(Some(from.mailbox().email.clone()), vec![to.email.clone()])?;
-        let message = Message::builder()
+    /// [`ComposeError::BadAddress`], which no retry can change; [`ComposeError::Template`].
+    pub fn compose(&self, head: &Letterhead, at: EventTime) -> Result<ComposedMail, ComposeError> {
+        self.enclose(self.letter(head)?, head, at)
+    }
+
+    /// The same as a mail that says that no payout was made.
+    ///
+    /// # Errors
+    /// As [`PayMail::compose`].
+    pub fn compose_trial(
+        &self,
+        head: &Letterhead,
+        at: EventTime,
+    ) -> Result<ComposedMail, ComposeError> {
+        let Letter { subject, text } = self.letter(head)?;
+        let letter = Letter {
+            subject: format!("[test] {subject}"),
+            text: format!("{TRIAL}\n\n{text}"),
+        };
+        self.enclose(letter, head, at)
+    }
+
+    fn letter(&self, head: &Letterhead) -> Result<Letter, ComposeError> {
+        let reply_to = head.reply_to.as_ref();
+        let reply_to = reply_to.map(|reply_to| reply_to.mailbox().email.to_string());
+        Ok(head.template.write(self, reply_to.as_deref())?)
+    }
+
+    fn enclose(
+        &self,
+        letter: Letter,
+        head: &Letterhead,
+        at: EventTime,
+    ) -> Result<ComposedMail, ComposeError> {
+        let (to, from) = (self.recipient()?, head.sender.mailbox());
+        let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()])?;
+        let header = |name, value: &str| {
+            HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+        };
+        let mut message = Message::builder()
             .date(UNIX_EPOCH + since_epoch(at))
-            .from(from.mailbox().clone())
+            .from(from.clone())
             .to(to)
-            .subject(format!(
-                "Payout of {} {} for {}",
-                self.amount,
-                Displayed(&self.currency),
-                self.date
-            ))
+            .subject(letter.subject)
             .message_id(Some(message_id(self.payout_id)))
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("X-Popug-Payout-Id"),
-                self.payout_id.to_string(),
-            ))
-            .envelope(envelope.clone())
-            .singlepart(SinglePart::plain(body::text(self)))?;
+            // RFC 3834: no answering machine answers.
+            .raw_header(header("Auto-Submitted", "auto-generated"))
+            .raw_header(header("X-Popug-Payout-Id", &self.payout_id.to_string()))
+            .envelope(envelope.clone());
+        if let Some(reply_to) = &head.reply_to {
+            message = message.reply_to(reply_to.mailbox().clone());
+        }
+        let message = message.singlepart(SinglePart::plain(letter.text))?;
         Ok(ComposedMail {
             payout_id: self.payout_id,
             date: self.date,
@@ -130,6 +166,8 @@ pub(super) mod tests {
     use crate::domain::ledger::entry::EntryKind;
     use crate::domain::money::Money;
     use crate::mail::pay_mail::Line;
+    use crate::mail::settings::Sender;
+    use crate::mail::template::{Language, Template};
 
     pub(crate) fn pay_mail() -> PayMail {
         PayMail {
@@ -164,7 +202,7 @@ pub(super) mod tests {
 
     pub(crate) fn composed(mail: &PayMail) -> ComposedMail {
         mail.compose(
-            &Sender::parse(None).unwrap(),
+            &Letterhead::of(Sender::parse(None).unwrap()),
             "2026-11-23T00:05:00Z".parse().unwrap(),
         )
         .unwrap()
@@ -179,12 +217,13 @@ pub(super) mod tests {
             .collect()
     }
 
-    const HEADERS: [&str; 9] = [
+    const HEADERS: [&str; 10] = [
         "Date",
         "From",
         "To",
         "Subject",
         "Message-ID",
+        "Auto-Submitted",
         "X-Popug-Payout-Id",
         "MIME-Version",
         "Content-Type",
@@ -214,7 +253,9 @@ pub(super) mod tests {
         let payout_id = parsed.header_raw("X-Popug-Payout-Id").unwrap().trim();
         assert_eq!(payout_id, pay_mail().payout_id.to_string());
         let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
-        assert_eq!(text.trim_end(), body::text(&pay_mail()).trim_end());
+        let template = Template::in_language(Language::English);
+        let letter = template.write(&pay_mail(), None).unwrap();
+        assert_eq!(text.trim_end(), letter.text.trim_end());
         let content_type = parsed.header_raw("Content-Type").unwrap().trim();
         assert_eq!(content_type, "text/plain; charset=utf-8");
         assert_eq!(header_names(&mail), HEADERS);
@@ -332,7 +373,7 @@ pub(super) mod tests {
                 ..pay_mail()
             };
             let refused = mail.compose(
-                &Sender::parse(None).unwrap(),
+                &Letterhead::of(Sender::parse(None).unwrap()),
                 "2026-11-23T00:05:00Z".parse().unwrap(),
             );
             assert!(
@@ -402,6 +443,7 @@ pub(super) mod tests {
     #[test]
     fn a_configured_sender_may_have_a_name_in_any_script() {
         let from = Sender::parse(Some("Бухгалтерия <pay@popug.example>")).unwrap();
+        let from = Letterhead::of(from);
         let mail = pay_mail()
             .compose(&from, "1969-12-31T00:00:00Z".parse().unwrap())
             .unwrap();

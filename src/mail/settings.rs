@@ -1,6 +1,6 @@
-//! The two settings of mail, as text from the environment: `POPUG_SMTP_URL` and `POPUG_MAIL_FROM`.
+//! The sender and the server of mails, as text: from `POPUG_SMTP_URL` and `POPUG_MAIL_FROM`, or from the store.
 //!
-//! An error names the variable and never its value, which may contain a password.
+//! An error names the setting and never its value, which may contain a password.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -29,6 +29,14 @@ pub struct BadSetting {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sender(Mailbox);
 
+impl BadSetting {
+    /// The same fault of a setting that has another name.
+    #[must_use]
+    pub fn named(self, variable: &'static str) -> BadSetting {
+        BadSetting { variable, ..self }
+    }
+}
+
 impl Sender {
     /// Parses `pay@example.com` or `Payroll <pay@example.com>`; the default is
     /// `popug-cli@localhost`.
@@ -46,6 +54,12 @@ impl Sender {
 
     pub(super) fn mailbox(&self) -> &Mailbox {
         &self.0
+    }
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -17,6 +17,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -55,13 +56,31 @@ impl SmtpTransport {
         })
     }
 
-    async fn send(&self, mail: &ComposedMail) -> Result<Delivery, SendError> {
+    /// Sends one mail. Returns the words with which the server accepted it, in one line that is safe
+    /// for a terminal.
+    ///
+    /// # Errors
+    /// As a mail of [`MailTransport::send_all`].
+    pub fn send_one(&self, mail: &ComposedMail) -> Result<String, SendError> {
+        let runtime = self.runtime.as_ref().expect("there until it is dropped");
+        let answer = runtime.block_on(self.send(mail))?;
+        let words: Vec<&str> = answer.message().collect();
+        Ok(format!("{} {}", answer.code(), one_line(&words.join(" "))))
+    }
+
+    /// The server as `host:port`.
+    pub fn server(&self) -> &SmtpServer {
+        &self.server
+    }
+
+    /// The answer with which the server accepted the mail.
+    async fn send(&self, mail: &ComposedMail) -> Result<Response, SendError> {
         let mut connection = self.connection().await?;
         let conversation = connection.send(mail.envelope(), mail.bytes());
         match timeout(self.server.patience, conversation).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(answer)) => {
                 self.kept().push(connection);
-                Ok(Delivery::Sent)
+                Ok(answer)
             }
             Ok(Err(error)) => Err(self.refused(&error)),
             Err(_) => Err(self.no_answer()),
@@ -185,7 +204,11 @@ impl MailTransport for SmtpTransport {
             .buffer_unordered(CONNECTIONS_MAX);
         let mut results: Vec<_> = runtime.block_on(sending.collect());
         results.sort_unstable_by_key(|(place, _)| *place);
-        results.into_iter().map(|(_, result)| result).collect()
+        let accepted = |result: Result<_, _>| result.map(|_| Delivery::Sent);
+        results
+            .into_iter()
+            .map(|(_, result)| accepted(result))
+            .collect()
     }
 }
 
@@ -210,12 +233,17 @@ fn reason(error: &SmtpError) -> String {
     let words = error
         .source()
         .map_or_else(|| error.to_string(), ToString::to_string);
-    let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    let short: String = one_line.chars().take(ANSWER_CHARS_MAX).collect();
     match error.status() {
-        Some(code) => format!("{code} {}", Displayed(&short)),
-        None => Displayed(&short).to_string(),
+        Some(code) => format!("{code} {}", one_line(&words)),
+        None => one_line(&words),
     }
+}
+
+/// The beginning of an answer in one line.
+fn one_line(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(ANSWER_CHARS_MAX).collect();
+    Displayed(&short).to_string()
 }
 
 #[cfg(test)]

@@ -40,9 +40,14 @@ impl SendError {
     }
 }
 
-/// A mail that cannot be composed can never be sent.
+/// A mail that cannot be composed can never be sent, unless the template is mended.
 impl From<ComposeError> for SendError {
     fn from(error: ComposeError) -> SendError {
-        SendError::Permanent(error.to_string())
+        match error {
+            ComposeError::Template(_) => SendError::Transient(error.to_string()),
+            ComposeError::BadAddress { .. } | ComposeError::Message(_) => {
+                SendError::Permanent(error.to_string())
+            }
+        }
     }
 }

@@ -90,7 +90,7 @@ fn sql(Page(dates): &Page, user: Option<UserId>) -> String {
     let dates = dates.map_or("false".to_owned(), |dates| dated("p.business_date", dates));
     format!(
         "WITH mail AS (
-            SELECT payout_id, arg_max(sent, sequence) AS sent, arg_max(mail_to, sequence) AS mail_to
+            SELECT payout_id, arg_max(state, sequence) AS state, arg_max(mail_to, sequence) AS mail_to
             FROM mails GROUP BY payout_id),
         named AS (
             SELECT user_id, business_date, arg_max(full_name, sequence) AS name
@@ -98,7 +98,7 @@ fn sql(Page(dates): &Page, user: Option<UserId>) -> String {
         SELECT p.business_date AS date, p.payout_id, p.entry_id, p.sequence, p.paid_at, p.user_id,
             coalesce(u.login, p.user_id::VARCHAR) AS login, coalesce(n.name, u.full_name) AS name,
             p.opening, p.earned, p.amount,
-            CASE WHEN m.sent THEN 'sent' WHEN m.sent IS NULL THEN 'pending' ELSE 'failed' END AS mail_status,
+            coalesce(m.state, 'pending') AS mail_status,
             coalesce(m.mail_to, u.email) AS mail_to
         FROM payouts p ASOF LEFT JOIN named n ON n.user_id = p.user_id AND n.business_date <= p.business_date
         LEFT JOIN users u ON u.user_id = p.user_id LEFT JOIN mail m ON m.payout_id = p.payout_id

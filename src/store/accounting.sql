@@ -77,7 +77,7 @@ CREATE TABLE entries (
 CREATE TABLE mails (
     sequence UBIGINT NOT NULL,
     payout_id UUID NOT NULL,
-    sent BOOLEAN NOT NULL,
+    state VARCHAR NOT NULL, -- after the attempt: written, sent, failed
     mail_to VARCHAR,
     attempt UINTEGER NOT NULL
 );

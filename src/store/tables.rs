@@ -66,7 +66,7 @@ table! { EntryRows of EntryRow into "entries" {
 } }
 
 table! { MailRows of MailRow into "mails" {
-    sequence: Counts, payout_id: Ids, sent: Flags, mail_to: OptionalTexts, attempt: Numbers,
+    sequence: Counts, payout_id: Ids, state: Texts, mail_to: OptionalTexts, attempt: Numbers,
 } }
 
 table! { SettledRows of SettledRow into "settled" {

@@ -103,6 +103,9 @@ fn back_up(
         .app
         .back_up(&store.caller, &store.company, dir, with_secrets, &progress)?;
     invocation.reporter.finish();
+    if invocation.global.is_silent() {
+        return Ok(Exit::Done);
+    }
     let table = Table::builder()
         .text("dir", [Some(dir.display().to_string())])
         .int("sequence", [Some(made.sequence.0)])

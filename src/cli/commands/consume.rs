@@ -82,9 +82,9 @@ impl Consume {
             }
         }
         let routes = if self.consumers.contains(&Consumer::Notifier) {
-            mail_settings::routes(invocation.global, &store.app, self.send_imported)?
+            mail_settings::routes(invocation.global, &store, self.send_imported)?
         } else {
-            mail_settings::files_only(&store.app)?
+            mail_settings::files_only(&store)?
         };
         // A mail that could not be sent is no failure of the command, so it is reported separately.
         let mut teller = self

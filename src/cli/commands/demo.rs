@@ -171,7 +171,7 @@ impl Demo {
             tasks_per_day: self.tasks_per_day,
             seed: self.seed,
         };
-        let routes = mail_settings::files_only(&store.app)?;
+        let routes = mail_settings::files_only(store)?;
         let send = |app: &App<'_>| app.consume_notifier(&routes).map(drop);
         let progress = |days: u32| {
             invocation

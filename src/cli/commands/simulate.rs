@@ -7,7 +7,7 @@ use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
 use crate::consumers::notifier::{MailRoutes, Outgoing};
-use crate::mail::Sender;
+use crate::mail::{Letterhead, Sender};
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ impl Simulate {
         };
         let routes = MailRoutes::new(
             &store.app.directory,
-            Sender::parse(None)?,
+            Letterhead::of(Sender::parse(None)?),
             Outgoing::Nowhere,
             true,
         );

@@ -33,6 +33,9 @@ impl Verify {
         let findings = as_people_name(findings);
         invocation.reporter.finish();
         let seconds = began.elapsed().as_secs_f64();
+        if findings.is_sound() && invocation.global.is_silent() {
+            return Ok(Exit::Done);
+        }
         let answer = Answer::done(as_table(&findings), as_lines(&findings, seconds));
         invocation.answer(&answer.with_object(&Shown::of(&findings))?)?;
         Ok(match (findings.damage.is_empty(), findings.is_sound()) {

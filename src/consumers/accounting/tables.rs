@@ -1,6 +1,7 @@
 //! The rows of `accounting.sql`.
 
 use crate::consumers::accounting::owed::Progress;
+use crate::consumers::notifier::MailState;
 use crate::consumers::projection::OwnTables;
 use crate::domain::event::{BalanceChanged, Event, TaskCreated};
 use crate::domain::ledger::tally::Tally;
@@ -77,14 +78,14 @@ impl OwnTables for AccountingTables {
             Event::MailSent(e) => self.mails.push(MailRow {
                 sequence,
                 payout_id: e.payout_id.uuid(),
-                sent: true,
+                state: MailState::after(e.transport).name(),
                 mail_to: Some(&e.to),
                 attempt: e.attempt,
             }),
             Event::MailFailed(e) => self.mails.push(MailRow {
                 sequence,
                 payout_id: e.payout_id.uuid(),
-                sent: false,
+                state: MailState::Failed.name(),
                 mail_to: None,
                 attempt: e.attempt,
             }),

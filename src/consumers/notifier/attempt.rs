@@ -17,7 +17,7 @@ use crate::domain::id::{EventId, PayoutId, Sequence};
 use crate::domain::money::Money;
 use crate::domain::time::EventTime;
 use crate::event_log::Batch;
-use crate::mail::{ComposedMail, MailTransport, PayMail, SendError, Sender, message_id};
+use crate::mail::{ComposedMail, Letterhead, MailTransport, PayMail, SendError, message_id};
 use crate::turn::{Surroundings, Turn, begin_again};
 
 type Sending = Result<Transport, SendError>;
@@ -43,7 +43,7 @@ pub(super) fn attempt<'l>(
     };
     let mailer = Mailer {
         company,
-        sender: routes.sender(),
+        letterhead: routes.letterhead(),
         lines,
     };
     let mut outcomes = HashMap::new();
@@ -69,10 +69,10 @@ pub(super) fn attempt<'l>(
     })
 }
 
-/// The transport and sender of the mails.
+/// The contents that the mails of a group share.
 struct Mailer<'a> {
     company: CompanyRow,
-    sender: &'a Sender,
+    letterhead: &'a Letterhead,
     lines: Lines,
 }
 
@@ -146,7 +146,7 @@ impl Mailer<'_> {
             lines,
         };
         // Dated like the payout, so that every attempt has the same bytes.
-        Ok(pay_mail.compose(self.sender, waiting.made_at)?)
+        Ok(pay_mail.compose(self.letterhead, waiting.made_at)?)
     }
 }
 
@@ -215,7 +215,12 @@ fn fact(company: &CompanyRow, mail: &OwedMail, outcome: &Sending) -> Fact {
                 transport: *transport,
                 attempt,
             };
-            (format!("mail/{payout_id}"), sent.into())
+            // The first one has the id by which it was known before mails could be sent again.
+            let name = match waiting.was_sent {
+                false => format!("mail/{payout_id}"),
+                true => format!("mail/{payout_id}/{attempt}"),
+            };
+            (name, sent.into())
         }
         Err(error) => {
             let (permanent, error) = (error.is_permanent(), error.to_string());

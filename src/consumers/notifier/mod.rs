@@ -20,6 +20,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 pub use outlook::{Outlook, Outstanding, outlook};
@@ -34,7 +35,8 @@ use crate::consumers::standing::{Obstacle, Standing};
 use crate::consumers::withheld::Withheld;
 use crate::consumers::{ConsumeError, Consumed, WriterAccess};
 use crate::domain::event::Consumer;
-use crate::domain::id::Sequence;
+use crate::domain::id::{PayoutId, Sequence};
+use crate::domain::time::BusinessDate;
 use crate::state::{Check, Checkpoint, StateError};
 use crate::turn::Surroundings;
 use crate::turn::clock::check_clock;
@@ -48,12 +50,21 @@ const GROUP_MAILS: usize = 1_000;
 /// The result of `mail retry`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Retried {
-    /// It was sent earlier; nothing was done.
+    /// It was sent earlier, or written and there is no server to send it; nothing was done.
     AlreadySent(MailRow),
     /// One more attempt was made; the row has its result.
     Attempted(MailRow),
     /// In a dry run: an attempt would be made.
     Owed(MailRow),
+}
+
+/// The result of `mail resend`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resent {
+    /// The mails that were sent, or would be in a dry run.
+    pub rows: Vec<MailRow>,
+    /// The number of mails that are for the outbox only.
+    pub held: u64,
 }
 
 /// Brings the notifier to the head and sends mails until none is due. On a draft of the log no mail
@@ -79,7 +90,7 @@ pub fn consume<'l>(
             due(around, access, &tables)?
         };
         if !due_now.0.is_empty() && !std::mem::replace(&mut is_held_to_log, true) {
-            hold_to_log(around, &tables, None)?;
+            hold_to_log(around, &tables, &[])?;
             due_now = due(around, access, &tables)?;
         }
         let (mails, as_of) = due_now;
@@ -129,8 +140,8 @@ pub fn outstanding(around: &Surroundings<'_>) -> Result<Outstanding, ConsumeErro
     Ok(MailTables::open(around, Check::Headers)?.outstanding()?)
 }
 
-/// Makes one more attempt at an unsent mail, due or not. `payout` is the payout's id or a prefix of
-/// it.
+/// Makes one more attempt at a mail that no server has accepted, due or not. A mail that is a file is
+/// sent only if its route leads to a server. `payout` is the payout's id or a prefix of it.
 ///
 /// # Errors
 /// [`ConsumeError::UnknownMail`], [`ConsumeError::Ambiguous`]. A mail that fails again is no
@@ -144,27 +155,82 @@ pub fn retry<'l>(
     let _lock = take_lock(around)?;
     let tables = MailTables::open_at_head(around)?;
     let row = row_named(&tables, payout)?;
+    let asked = [row.payout_id];
+    let states = [MailState::Pending, MailState::Failed, MailState::Written];
+    let find = || asked_for(&tables, routes, &asked, &states);
     if around.log.is_draft() {
-        let is_sent = row.state == MailState::Sent;
-        return Ok(if is_sent {
-            Retried::AlreadySent(row)
-        } else {
+        let is_owed = !find()?.is_empty();
+        return Ok(if is_owed {
             Retried::Owed(row)
+        } else {
+            Retried::AlreadySent(row)
         });
     }
-    hold_to_log(
-        around,
-        &tables,
-        Some(row.payout_id).filter(|_| row.state != MailState::Sent),
-    )?;
-    let row = row_named(&tables, &row.payout_id.to_string())?;
-    let find = || tables.unsent(row.payout_id);
-    let (Some(mail), as_of) = ready_to_record(around, access, &tables, find)? else {
-        return Ok(Retried::AlreadySent(row));
-    };
-    attempt(around, access, routes, &tables, (&[mail], as_of))?;
+    hold_to_log(around, &tables, &asked)?;
+    let (mails, as_of) = ready_to_record(around, access, &tables, find)?;
+    if mails.is_empty() {
+        return row_named(&tables, &row.payout_id.to_string()).map(Retried::AlreadySent);
+    }
+    attempt(around, access, routes, &tables, (&mails, as_of))?;
     tables.catch_up(around)?;
     row_named(&tables, &row.payout_id.to_string()).map(Retried::Attempted)
+}
+
+/// Sends mails by their route again, if they are in one of these states and of dates from `since` on.
+/// Mails whose route leads to the outbox are held. On a draft of the log no mail is sent.
+///
+/// # Errors
+/// As [`consume`]. A mail that fails is no error.
+pub fn resend<'l>(
+    around: &Surroundings<'l>,
+    access: &mut WriterAccess<'_, 'l>,
+    routes: &MailRoutes,
+    (states, since): (&[MailState], Option<BusinessDate>),
+) -> Result<Resent, ConsumeError> {
+    let mut lock = take_lock(around)?;
+    let tables = MailTables::open_at_head(around)?;
+    let mut rows = tables.rows()?;
+    rows.retain(|row| {
+        states.contains(&row.state) && since.is_none_or(|since| row.business_date >= since)
+    });
+    let found: Vec<PayoutId> = rows.iter().map(|row| row.payout_id).collect();
+    let mut sent = Vec::new();
+    for mail in tables.owed(&found, states)? {
+        sent.extend(Some(mail.waiting.payout_id).filter(|_| routes.sends(mail.waiting.imported)));
+    }
+    let held = (found.len() - sent.len()) as u64;
+    if !around.log.is_draft() && !sent.is_empty() {
+        hold_to_log(around, &tables, &sent)?;
+        for group in sent.chunks(GROUP_MAILS) {
+            let find = || asked_for(&tables, routes, group, states);
+            let (mails, as_of) = ready_to_record(around, access, &tables, find)?;
+            if !mails.is_empty() {
+                attempt(around, access, routes, &tables, (&mails, as_of))?;
+            }
+            drop(lock);
+            std::thread::sleep(PAUSE);
+            lock = take_lock(around)?;
+        }
+        tables.catch_up(around)?;
+        rows = tables.rows()?;
+    }
+    drop(lock);
+    let sent: HashSet<PayoutId> = sent.into_iter().collect();
+    rows.retain(|row| sent.contains(&row.payout_id));
+    Ok(Resent { rows, held })
+}
+
+/// The mails of these payouts that are still in one of these states, without those that have been
+/// written and would only be written again.
+fn asked_for(
+    tables: &MailTables,
+    routes: &MailRoutes,
+    payouts: &[PayoutId],
+    states: &[MailState],
+) -> Result<Vec<OwedMail>, StateError> {
+    let mut mails = tables.owed(payouts, states)?;
+    mails.retain(|mail| !mail.waiting.was_sent || routes.sends(mail.waiting.imported));
+    Ok(mails)
 }
 
 /// The progress of the tables, which are not brought to the head.

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, params};
 
+use crate::consumers::notifier::rows::MailState;
 use crate::domain::event::{CompanyFounded, Event, MailFailed, MailSent, PayoutMade};
 use crate::mail::schedule::{NextTry, after_failure};
 use crate::state::Recorded;
@@ -104,9 +105,15 @@ fn owe_mail(db: &Connection, recorded: &Recorded<'_>, e: &PayoutMade) -> rusqlit
 fn mail_went_out(db: &Connection, recorded: &Recorded<'_>, e: &MailSent) -> rusqlite::Result<()> {
     execute(
         db,
-        "UPDATE payouts SET state = 'sent', attempts = ?2, next_try = NULL, cause = ?3, last_error = NULL, sent_to = ?4
+        "UPDATE payouts SET state = ?5, attempts = ?2, next_try = NULL, cause = ?3, last_error = NULL, sent_to = ?4
          WHERE payout_id = ?1",
-        params![Blob::from(e.payout_id), e.attempt, Blob::from(recorded.id), e.to],
+        params![
+            Blob::from(e.payout_id),
+            e.attempt,
+            Blob::from(recorded.id),
+            e.to,
+            MailState::after(e.transport).name()
+        ],
     )
 }
 

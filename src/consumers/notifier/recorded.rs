@@ -14,7 +14,7 @@ use crate::event_log::LogError;
 use crate::state::Recorded;
 use crate::turn::Surroundings;
 
-/// Rebuilds the tables if their row of a waiting mail, or of that of `asked`, contradicts the log.
+/// Rebuilds the tables if their row of a waiting mail, or of one of `asked`, contradicts the log.
 /// The log is read from the first of these payouts on.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ use crate::turn::Surroundings;
 pub(super) fn hold_to_log(
     around: &Surroundings<'_>,
     tables: &MailTables,
-    asked: Option<PayoutId>,
+    asked: &[PayoutId],
 ) -> Result<(), ConsumeError> {
     let waiting = tables.waiting(asked)?;
     let told = told_by_log(around, &waiting)?;
@@ -109,6 +109,7 @@ fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded
                 imported: recorded.command_id.starts_with("import/"),
                 attempts: 0,
                 cause: recorded.id,
+                was_sent: false,
             });
         }
         Event::MailFailed(failed) => {
@@ -118,7 +119,10 @@ fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded
             (mail.attempts, mail.cause) = (failed.attempt, recorded.id);
         }
         Event::MailSent(sent) => {
-            told.remove(&sent.payout_id);
+            let Some(Some(mail)) = told.get_mut(&sent.payout_id) else {
+                return;
+            };
+            (mail.attempts, mail.cause, mail.was_sent) = (sent.attempt, recorded.id, true);
         }
         _ => {}
     }

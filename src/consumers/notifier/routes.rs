@@ -1,6 +1,7 @@
 //! The route of a mail: the normal one, and that of imported history or of a restored store.
 
-use crate::mail::{FileTransport, MailTransport, Sender, SmtpTransport};
+use crate::domain::event::Transport;
+use crate::mail::{FileTransport, Letterhead, MailTransport, SmtpTransport};
 use crate::store::StoreDirectory;
 
 /// The normal route of mails.
@@ -15,7 +16,7 @@ pub enum Outgoing {
 /// Rule A9: mails of imported history and of a restored store go to the outbox only, unless
 /// `--send-imported` is given, because their recipients may have had them long ago.
 pub struct MailRoutes {
-    sender: Sender,
+    letterhead: Letterhead,
     outgoing: Outgoing,
     files: FileTransport,
     hold_imported: bool,
@@ -26,12 +27,12 @@ impl MailRoutes {
     /// `send_imported` lifts the restriction. Checks whether the store was restored.
     pub fn new(
         directory: &StoreDirectory,
-        sender: Sender,
+        letterhead: Letterhead,
         outgoing: Outgoing,
         send_imported: bool,
     ) -> MailRoutes {
         MailRoutes {
-            sender,
+            letterhead,
             outgoing,
             files: FileTransport::new(&directory.outbox()),
             hold_imported: !send_imported,
@@ -39,8 +40,19 @@ impl MailRoutes {
         }
     }
 
-    pub(super) fn sender(&self) -> &Sender {
-        &self.sender
+    pub(super) fn letterhead(&self) -> &Letterhead {
+        &self.letterhead
+    }
+
+    /// Whether a mail leaves this machine.
+    pub(super) fn sends(&self, imported: bool) -> bool {
+        self.transport(imported)
+            .is_some_and(|transport| transport.kind() == Transport::Smtp)
+    }
+
+    /// Whether there is a mail server.
+    pub fn has_server(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Smtp(_))
     }
 
     /// `None`: the mail is not even written.

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use crate::domain::event::Transport;
 use crate::domain::id::{CompanyId, EventId, PayoutId, Sequence, UserId};
 use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime};
@@ -12,22 +13,41 @@ use crate::state::row;
 pub enum MailState {
     /// The notifier sends it, at once or at its next attempt.
     Pending,
+    /// A file of the outbox, which nobody has got.
+    Written,
+    /// Accepted by a mail server; of simulated history, only recorded.
     Sent,
     /// Sent again only by `mail retry`.
     Failed,
 }
 
 impl MailState {
+    pub const ALL: [MailState; 4] = [
+        MailState::Pending,
+        MailState::Written,
+        MailState::Sent,
+        MailState::Failed,
+    ];
+
+    /// The state after a mail went out by `transport`.
+    pub const fn after(transport: Transport) -> MailState {
+        match transport {
+            Transport::File => MailState::Written,
+            Transport::Smtp | Transport::None => MailState::Sent,
+        }
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             MailState::Pending => "pending",
+            MailState::Written => "written",
             MailState::Sent => "sent",
             MailState::Failed => "failed",
         }
     }
 
     fn named(name: &str) -> Option<MailState> {
-        [MailState::Pending, MailState::Sent, MailState::Failed]
+        MailState::ALL
             .into_iter()
             .find(|state| state.name() == name)
     }
@@ -60,7 +80,7 @@ pub(super) struct OwedMail {
     pub email: String,
 }
 
-/// The facts of an unsent mail that are compared with the log.
+/// The facts of a mail to send that are compared with the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct WaitingMail {
     pub payout_id: PayoutId,
@@ -73,10 +93,12 @@ pub(super) struct WaitingMail {
     pub earned: Money,
     pub made_at: EventTime,
     pub imported: bool,
-    /// The number of failed attempts.
+    /// The number of attempts.
     pub attempts: u32,
     /// The cause of the next attempt.
     pub cause: EventId,
+    /// Whether an attempt succeeded.
+    pub was_sent: bool,
 }
 
 /// The facts about the company in every mail.
@@ -117,11 +139,14 @@ pub(super) fn waiting_mail(row: &Row<'_>) -> rusqlite::Result<WaitingMail> {
         imported: row.get("imported")?,
         attempts: row.get("attempts")?,
         cause: EventId::from_uuid(row::uuid(row, "cause")?),
+        was_sent: row.get::<_, Option<String>>("sent_to")?.is_some(),
     })
 }
 
 pub(super) fn mail_row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
     let state: String = row.get("state")?;
+    let state = MailState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?;
+    let is_done = matches!(state, MailState::Sent | MailState::Written);
     let sent_to: Option<String> = row.get("sent_to")?;
     let next_try: Option<i64> = row.get("next_try")?;
     Ok(MailRow {
@@ -130,8 +155,10 @@ pub(super) fn mail_row(row: &Row<'_>) -> rusqlite::Result<MailRow> {
         login: row.get("login")?,
         name: row.get("full_name")?,
         amount: money(row, "amount")?,
-        to: sent_to.map_or_else(|| row.get("email"), Ok)?,
-        state: MailState::named(&state).ok_or(rusqlite::Error::InvalidQuery)?,
+        to: sent_to
+            .filter(|_| is_done)
+            .map_or_else(|| row.get("email"), Ok)?,
+        state,
         attempts: row.get("attempts")?,
         next_try: next_try.and_then(EventTime::from_micros),
         last_error: row.get("last_error")?,

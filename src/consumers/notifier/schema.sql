@@ -35,11 +35,11 @@ CREATE TABLE payouts (
     made_at INTEGER NOT NULL,
     imported INTEGER NOT NULL, -- whether an imported row closed the date
     attempts INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'failed')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'written', 'sent', 'failed')),
     next_try INTEGER, -- of a pending mail that has failed before
     cause BLOB NOT NULL, -- the event that the next attempt follows from
     last_error TEXT,
-    sent_to TEXT
+    sent_to TEXT -- the address of the last attempt that succeeded
 ) STRICT;
 
 CREATE INDEX pending_mails ON payouts (sequence) WHERE state = 'pending';

@@ -8,7 +8,9 @@ use rusqlite::{Row, params};
 use crate::consumers::ConsumeError;
 use crate::consumers::feed::{check_on_chain, follow};
 use crate::consumers::notifier::projection;
-use crate::consumers::notifier::rows::{self, CompanyRow, MailRow, OwedMail, WaitingMail};
+use crate::consumers::notifier::rows::{
+    self, CompanyRow, MailRow, MailState, OwedMail, WaitingMail,
+};
 use crate::consumers::withheld::Withheld;
 use crate::domain::dead_letter::Stop;
 use crate::domain::event::Consumer;
@@ -22,7 +24,7 @@ use crate::turn::index::tell_opened;
 
 const LAYOUT: Layout = Layout {
     schema: include_str!("schema.sql"),
-    code_version: 4,
+    code_version: 5,
     own_table: "payouts",
 };
 const TABLES: [ComparedTable; 3] = [
@@ -269,12 +271,21 @@ impl MailTables {
         self.all(sql, params![now.micros(), mails_max], rows::owed_mail)
     }
 
-    /// The mail of a payout, unless it is sent.
-    pub(super) fn unsent(&self, payout: PayoutId) -> Result<Option<OwedMail>, StateError> {
-        let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id) WHERE payout_id = ?1 AND state <> 'sent'";
-        Ok(self
-            .all(sql, params![Blob::from(payout)], rows::owed_mail)?
-            .pop())
+    /// The mails of these payouts that are still in one of these states.
+    pub(super) fn owed(
+        &self,
+        payouts: &[PayoutId],
+        states: &[MailState],
+    ) -> Result<Vec<OwedMail>, StateError> {
+        let sql = "SELECT * FROM payouts LEFT JOIN users USING (user_id) WHERE payout_id = ?1 AND state = ?2";
+        let mut owed = Vec::new();
+        for payout in payouts {
+            for state in states {
+                let params = params![Blob::from(*payout), state.name()];
+                owed.extend(self.all(sql, params, rows::owed_mail)?);
+            }
+        }
+        Ok(owed)
     }
 
     /// All mails, by date and login.
@@ -296,10 +307,15 @@ impl MailTables {
         self.all(sql, row::range(prefix), rows::mail_row)
     }
 
-    /// All waiting mails, and that of `asked`.
-    pub(super) fn waiting(&self, asked: Option<PayoutId>) -> Result<Vec<WaitingMail>, StateError> {
-        let sql = "SELECT * FROM payouts WHERE state = 'pending' OR payout_id = ?1";
-        self.all(sql, params![asked.map(Blob::from)], rows::waiting_mail)
+    /// All waiting mails, and those of `asked`.
+    pub(super) fn waiting(&self, asked: &[PayoutId]) -> Result<Vec<WaitingMail>, StateError> {
+        let sql = "SELECT * FROM payouts WHERE state = 'pending'";
+        let mut waiting = self.all(sql, [], rows::waiting_mail)?;
+        let sql = "SELECT * FROM payouts WHERE payout_id = ?1 AND state <> 'pending'";
+        for payout in asked {
+            waiting.extend(self.all(sql, params![Blob::from(*payout)], rows::waiting_mail)?);
+        }
+        Ok(waiting)
     }
 
     fn all<T>(

@@ -45,7 +45,8 @@ so that deriving it again gives the same id and no effect is recorded twice:
 | payout | `payout/<user_id>/<date>` |
 | events and entry of a payout | `<type without version>/<payout_id>` |
 | event that closes a date | `day/<date>` |
-| event of a mail that was sent | `mail/<payout_id>` |
+| event of a mail that was sent or written for the first time | `mail/<payout_id>` |
+| event of a mail that was sent again | `mail/<payout_id>/<attempt>` |
 | event of a mail that failed | `mail/<payout_id>/<attempt>` |
 
 One cancellation causes as many corrections as its task has fees, so its id alone would not do. An entry is corrected by a

@@ -221,6 +221,7 @@ fn a_mail_has_the_headers_that_we_gave_it_and_its_file_the_name_of_its_payout() 
             "To",
             "Subject",
             "Message-ID",
+            "Auto-Submitted",
             "X-Popug-Payout-Id",
             "MIME-Version",
             "Content-Type",

@@ -5,7 +5,7 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PASSWORD, PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 51] = [
+const TABLE: [(&str, &[&str]); 55] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -29,7 +29,11 @@ const TABLE: [(&str, &[&str]); 51] = [
     ("acs", &["export", "journal", "--format", "beancount"]),
     ("acs", &["close"]),
     ("as", &["backup", "a backup"]),
+    ("as", &["backup", "list", "a backup"]),
+    ("as", &["backup", "prune", "a backup", "--keep-daily=1"]),
     ("ac", &["mail", "list"]),
+    ("ac", &["mail", "template"]),
+    ("a", &["mail", "setup", "--files"]),
     ("a", &["report", "negative"]),
     ("a", &["report", "top-task"]),
     ("a", &["report", "people"]),

@@ -334,7 +334,7 @@ fn nothing_is_sent_and_the_notifier_shows_nothing() {
     world.does("ada", &["consume"]);
     world
         .call("axel", &["mail", "retry", payout, "-n"])
-        .expect(0, Nothing, Has("sent already"));
+        .expect(0, Nothing, Has("written already"));
     world
         .call("axel", &["mail", "retry", "ffffffff", "-n"])
         .expect(3, Nothing, Any);

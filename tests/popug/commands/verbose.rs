@@ -64,6 +64,25 @@ fn verbose_says_which_lock_it_waited_for() {
 }
 
 #[test]
+fn quiet_jobs_print_nothing_if_all_is_well() {
+    let world = World::new();
+    for words in [
+        &["backup", "bk", "-q"][..],
+        &["verify", "-q"],
+        &["verify", "--deep", "-q"],
+    ] {
+        world.call("cron", words).expect(0, Nothing, Nothing);
+    }
+    world
+        .call("cron", &["backup", "bk", "-q", "-o", "csv"])
+        .expect(0, Has("sequence,"), Nothing);
+    std::fs::write(world.store().join("log/head"), "").expect("written");
+    world
+        .call("cron", &["verify", "-q"])
+        .expect(7, Has("head"), Any);
+}
+
+#[test]
 fn the_short_version_is_one_line_and_the_long_one_names_commit_and_engines() {
     let world = World::empty();
     let first = format!("popug-cli {}\n", env!("CARGO_PKG_VERSION"));

@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod harness;
 pub mod kills;
 pub mod machine;
+pub mod mail_server;
 pub mod play;
 pub mod played;
 pub mod python;

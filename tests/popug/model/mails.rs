@@ -201,7 +201,7 @@ impl Books {
         {
             let task = self.task(entry.task.as_ref().expect("an entry of a task"));
             wanted.push(format!(
-                "{} {} #{}",
+                "{} {} T-{} ",
                 signed(entry.amount),
                 entry.kind,
                 task.number
@@ -218,7 +218,7 @@ impl Books {
         )?;
         same(
             "lines of the letter",
-            &words.matches(" #").count(),
+            &words.matches(" T-").count(),
             &(wanted.len() - 4),
         )
     }

@@ -279,7 +279,7 @@ impl Books {
                 "sequence": text(&line["sequence"]).parse::<u64>().expect("digits"), "paid_at": line["time"],
                 "user_id": id, "login": self.login_of(id), "name": self.user_on(id, date).name,
                 "opening": of("opening"), "earned": of("earned"), "amount": of("amount"),
-                "mail_status": if mail.is_some() { "sent" } else { "pending" },
+                "mail_status": if mail.is_some() { "written" } else { "pending" },
                 "mail_to": mail.map_or_else(|| json!(user.map(|user| &user.email)), |mail| mail["to"].clone()),
             })
         };

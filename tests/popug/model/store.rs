@@ -21,7 +21,7 @@ use popug_cli::domain::id::Sequence;
 use popug_cli::domain::rejection::{Rejection, RejectionClass};
 use popug_cli::domain::time::EventTime;
 use popug_cli::event_log::Patience;
-use popug_cli::mail::Sender;
+use popug_cli::mail::{Letterhead, Sender};
 use popug_cli::store::StoreDirectory;
 use popug_cli::turn::Notices;
 use rand::{Rng, RngExt, SeedableRng};
@@ -163,7 +163,12 @@ impl Store {
     /// Sends the due mails into the outbox.
     pub fn notify(&self) -> Result<(), AppError> {
         let sender = Sender::parse(None).expect("a sender");
-        let routes = MailRoutes::new(&self.directory, sender, Outgoing::Files, false);
+        let routes = MailRoutes::new(
+            &self.directory,
+            Letterhead::of(sender),
+            Outgoing::Files,
+            false,
+        );
         self.app().consume_notifier(&routes).map(drop)
     }
 

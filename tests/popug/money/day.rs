@@ -180,7 +180,7 @@ fn cron_closes_with_a_token_and_a_second_run_changes_nothing() {
     );
     world.does("cron", &["consume", "-q"]);
     let mails = world.rows("axel", &["mail", "list"]);
-    assert_eq!(mails[0]["state"], "sent");
+    assert_eq!(mails[0]["state"], "written");
     let payout = mails[0]["payout_id"].as_str().expect("an id");
     let letter = world
         .store()
@@ -194,9 +194,12 @@ fn cron_closes_with_a_token_and_a_second_run_changes_nothing() {
     let before = world.log_bytes();
     assert_eq!(
         world.rows("axel", &["mail", "retry", payout])[0]["state"],
-        "sent"
+        "written"
     );
-    assert!(world.log_bytes() == before, "a sent mail was sent again");
+    assert!(
+        world.log_bytes() == before,
+        "a written mail was written again"
+    );
     let paid = world.rows("axel", &["report", "payouts"]);
     assert_eq!(paid.len(), 1);
     let status = world.json("cron", &["status"]);
@@ -350,7 +353,7 @@ fn an_export_holds_what_the_callers_reports_show() {
             "tasks.csv"
         ]
     );
-    assert_eq!(names("ada", "parquet").len(), 11);
+    assert_eq!(names("ada", "parquet").len(), 13);
     let manifest = std::fs::read_to_string(world.home().join("ada-parquet/manifest.json"))
         .expect("a manifest");
     let manifest: Value = serde_json::from_str(&manifest).expect("JSON");

@@ -3,4 +3,5 @@
 mod books;
 mod day;
 mod dead_letters;
+mod letters;
 mod undelivered;

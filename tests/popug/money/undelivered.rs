@@ -3,54 +3,19 @@
 //!
 //! The mail server is a real one, `scripts/mail-server`.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::helpers::deadline::{self, Child};
+use crate::helpers::deadline;
 use crate::helpers::harness::Text::{Any, Has, Nothing};
-use crate::helpers::harness::World;
+use crate::helpers::harness::{PEOPLE, World};
+use crate::helpers::mail_server::MailServer;
 use crate::helpers::settings::library_path;
 use crate::helpers::sources::root;
 
-/// The server ends with its standard input, so it does not outlive a killed test.
-struct MailServer {
-    process: Child,
-    url: String,
-    _received: tempfile::TempDir,
-}
-
-impl MailServer {
-    /// A server that refuses all users of [`World`].
-    fn refusing() -> MailServer {
-        let people = crate::helpers::harness::PEOPLE
-            .map(|(login, _)| format!("--refuse={login}@popug.example"));
-        let received = tempfile::tempdir().expect("a directory");
-        let mut command = Command::new(root().join("scripts/mail-server"));
-        command
-            .arg("--venv")
-            .arg(root().join("target/mail-server"))
-            .arg("--store")
-            .arg(received.path())
-            .args(people);
-        let mut process = Child::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
-        let mut port = String::new();
-        let read = BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut port);
-        assert!(
-            read.is_ok() && !port.is_empty(),
-            "the server says why on standard error"
-        );
-        MailServer {
-            process,
-            url: format!("smtp://127.0.0.1:{}", port.trim()),
-            _received: received,
-        }
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        self.process.wait();
-    }
+/// A server that refuses all users of [`World`].
+fn refusing() -> MailServer {
+    let people = PEOPLE.map(|(login, _)| format!("--refuse={login}@popug.example"));
+    MailServer::start(&people)
 }
 
 /// A port of this machine without a server.
@@ -60,7 +25,7 @@ fn deserted_url() -> String {
 }
 
 /// A company in which users earn money on the 2nd of March.
-fn with_payouts() -> World {
+pub fn with_payouts() -> World {
     let world = World::new();
     for n in 0..4 {
         let task = world.json("mara", &["task", "add", &format!("Task {n}")]);
@@ -101,8 +66,8 @@ fn night(world: &mut World, now: &str, url: &str, exit: i32) -> String {
 
 #[test]
 fn mails_that_a_server_refuses_are_heard_of_every_night_until_somebody_deals_with_them() {
-    let (mut world, server) = (with_payouts(), MailServer::refusing());
-    let heard = night(&mut world, "2026-03-02T23:05:00Z", &server.url, 7);
+    let (mut world, server) = (with_payouts(), refusing());
+    let heard = night(&mut world, "2026-03-02T23:05:00Z", &server.url(), 7);
     let mails = world.rows("axel", &["mail", "list"]);
     assert!(
         !mails.is_empty() && mails.iter().all(|mail| mail["state"] == "failed"),
@@ -131,7 +96,7 @@ fn mails_that_a_server_refuses_are_heard_of_every_night_until_somebody_deals_wit
             && checked.contains("given up (`popug-cli mail list`)"),
         "{heard}"
     );
-    let heard = night(&mut world, "2026-03-03T23:05:00Z", &server.url, 7);
+    let heard = night(&mut world, "2026-03-03T23:05:00Z", &server.url(), 7);
     assert_eq!(heard, checked, "why is told once");
     let status = world.json("dora", &["status"]);
     assert_eq!(status["mails"]["failed"], mails.len());
@@ -199,7 +164,7 @@ fn mails_that_wait_for_a_server_are_heard_of_every_night_until_they_are_sent() {
         world
             .rows("axel", &["mail", "list"])
             .iter()
-            .all(|mail| mail["state"] == "sent")
+            .all(|mail| mail["state"] == "written")
     );
     let mails = &world.json("ada", &["status"])["mails"];
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Checks the pay mails (I9): each belongs to one payout and goes to its user, and every attempt
-//! follows from the one before.
+//! follows from the one before. A mail that was sent or written may be sent again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::app::verify::replay::Replay;
 use crate::domain::event::{Consumer, MailFailed, MailSent, PayoutMade};
@@ -9,16 +9,14 @@ use crate::domain::id::{EventId, PayoutId, UserId};
 use crate::state::Recorded;
 
 #[derive(Default)]
-pub(super) struct Mails {
-    unsent: HashMap<PayoutId, Mail>,
-    sent: HashSet<PayoutId>,
-}
+pub(super) struct Mails(HashMap<PayoutId, Mail>);
 
 struct Mail {
     user: UserId,
     attempts: u32,
-    /// The payout, or the last failed attempt.
+    /// The payout, or the last attempt.
     cause: EventId,
+    was_sent: bool,
 }
 
 /// The attempt that an event records.
@@ -54,42 +52,31 @@ impl From<&MailFailed> for Attempt {
 impl Mails {
     /// A payout was made: its mail is owed.
     pub(super) fn owe(&mut self, payout: EventId, e: &PayoutMade) {
-        if !self.sent.contains(&e.payout_id) {
-            self.unsent.entry(e.payout_id).or_insert(Mail {
-                user: e.user_id,
-                attempts: 0,
-                cause: payout,
-            });
-        }
+        self.0.entry(e.payout_id).or_insert(Mail {
+            user: e.user_id,
+            attempts: 0,
+            cause: payout,
+            was_sent: false,
+        });
     }
 }
 
 impl Replay {
     pub(super) fn mail_attempted(&mut self, recorded: &Recorded<'_>, attempt: &Attempt) {
         let (at, payout) = (recorded.sequence, attempt.payout);
-        let name = match attempt.is_sent {
+        let Some(mail) = self.mails.0.get_mut(&payout) else {
+            return self.violates("I9", at, format!("there is no payout {payout}"));
+        };
+        let name = match attempt.is_sent && !mail.was_sent {
             true => format!("mail/{payout}"),
             false => format!("mail/{payout}/{}", attempt.number),
         };
-        let id = self
-            .books
-            .as_ref()
-            .map(|books| books.company.id.derive(&name));
-        let (expected, cause) = match self.mails.unsent.get_mut(&payout) {
-            Some(mail) => {
-                let expected = (mail.user, mail.attempts + 1);
-                mail.attempts = attempt.number;
-                (expected, std::mem::replace(&mut mail.cause, recorded.id))
-            }
-            None if self.mails.sent.contains(&payout) => {
-                return self.violates("I9", at, "the mail was sent before");
-            }
-            None => return self.violates("I9", at, format!("there is no payout {payout}")),
-        };
-        if attempt.is_sent {
-            self.mails.unsent.remove(&payout);
-            self.mails.sent.insert(payout);
-        }
+        let expected = (mail.user, mail.attempts + 1);
+        mail.attempts = attempt.number;
+        mail.was_sent |= attempt.is_sent;
+        let cause = std::mem::replace(&mut mail.cause, recorded.id);
+        let books = self.books.as_ref();
+        let id = books.map(|books| books.company.id.derive(&name));
         let (user, number) = expected;
         if attempt.user != user {
             let what = format!("the mail is to {}, {user} was paid", attempt.user);

@@ -201,6 +201,24 @@ fn i9_a_mail_that_does_not_follow_from_its_payout() {
         .map(|batch| batch.facts.len() as u64)
         .sum::<u64>()
         + 2;
+    // A mail that was sent may be sent again, under an id of its own.
+    let [failed, sent] = whole.clone();
+    let again = |named: &str| {
+        let Event::MailSent(mut mail) = sent.event.clone() else {
+            panic!("{sent:?}")
+        };
+        (mail.transport, mail.attempt) = (Transport::Smtp, 3);
+        let name = format!("mail/{}{named}", mail.payout_id);
+        let again = Fact {
+            id: EventId::from_uuid(company(&batches).derive(&name)),
+            causation: Some(sent.id),
+            event: mail.into(),
+        };
+        mailed(&batches, vec![failed.clone(), sent.clone(), again])
+    };
+    assert!(again("/3").is_sound(), "{:#?}", again("/3"));
+    expect(&again("/2"), "I9", last + 1);
+
     let stranger = UserId::from_uuid(Uuid::from_u128(5));
     let changes: [&Change<'_>; 3] = [
         &|_, sent| sent.attempt = 3,

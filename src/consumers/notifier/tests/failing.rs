@@ -53,7 +53,7 @@ fn a_transient_failure_is_tried_again_only_when_it_is_due() {
     let row = store.row("vera");
     assert_eq!(
         (row.state, row.attempts, row.next_try, row.last_error),
-        (MailState::Sent, 3, None, None)
+        (MailState::Written, 3, None, None)
     );
     assert_eq!(
         store
@@ -121,7 +121,7 @@ fn a_permanent_failure_waits_until_somebody_asks() {
     assert_eq!(store.sent(), 2);
     assert_eq!(
         (store.row("vera").state, store.row("petr").state),
-        (MailState::Failed, MailState::Sent)
+        (MailState::Failed, MailState::Written)
     );
     address_becomes(&store, "2026-12-24T00:00:00Z", "vera@popug.example");
     assert_eq!(store.sent(), 0);
@@ -131,7 +131,7 @@ fn a_permanent_failure_waits_until_somebody_asks() {
     };
     assert_eq!(
         (row.state, row.attempts, row.to.as_str()),
-        (MailState::Sent, 2, "vera@popug.example")
+        (MailState::Written, 2, "vera@popug.example")
     );
     let head = store.recorded().len();
     assert_eq!(store.retry(&id).unwrap(), Retried::AlreadySent(row));
@@ -168,7 +168,7 @@ fn after_the_tenth_attempt_a_mail_waits_until_somebody_asks() {
     let Ok(Retried::Attempted(row)) = store.retry(&payout("vera", "2026-11-20").to_string()) else {
         panic!("an attempt was made")
     };
-    assert_eq!((row.state, row.attempts), (MailState::Sent, 11));
+    assert_eq!((row.state, row.attempts), (MailState::Written, 11));
     assert_eq!(store.row("petr").state, MailState::Failed);
 }
 

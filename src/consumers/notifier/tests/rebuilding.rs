@@ -33,7 +33,7 @@ fn with_mails_of_every_kind() -> Store {
     fs::write(store.directory.outbox().join("2026-11-21"), "in the way").unwrap();
     store.sent();
     let states: Vec<_> = store.rows().iter().map(|row| row.state.name()).collect();
-    assert_eq!(states, ["sent", "failed", "pending"]);
+    assert_eq!(states, ["written", "failed", "pending"]);
     store
 }
 

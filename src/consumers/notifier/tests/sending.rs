@@ -16,7 +16,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::role::Role;
 use crate::event_log::{FileLog, LogError};
 use crate::mail::mail_server::MailServer;
-use crate::mail::{Sender, message_id};
+use crate::mail::{Letterhead, Sender, message_id};
 use crate::store::{Database, Tables};
 use crate::turn::Surroundings;
 
@@ -55,7 +55,7 @@ fn each_payout_has_one_mail_and_a_second_run_appends_nothing() {
         assert_eq!(sent.message_id, message_id(payout_id));
         assert_eq!(
             (store.row(login).state, store.row(login).attempts),
-            (MailState::Sent, 1)
+            (MailState::Written, 1)
         );
     }
     assert_eq!(sent.len(), 2);
@@ -84,11 +84,11 @@ fn a_mail_lists_the_charges_and_credits_of_its_date_alone() {
     );
     let listed: Vec<_> = text
         .lines()
-        .filter(|line| line.contains(" #"))
+        .filter(|line| line.contains(" T-"))
         .map(str::trim)
         .collect();
     let line = |amount, kind: &str, number| {
-        format!("{amount}  {kind:<12}#{number} UP-{number} Task {number}")
+        format!("{amount}  {kind:<12}T-{number} UP-{number} Task {number}")
     };
     assert_eq!(
         listed,
@@ -256,7 +256,7 @@ fn two_notifiers_at_once_send_each_mail_once() {
         };
         let routes = MailRoutes::new(
             directory,
-            Sender::parse(None).unwrap(),
+            Letterhead::of(Sender::parse(None).unwrap()),
             Outgoing::Files,
             false,
         );

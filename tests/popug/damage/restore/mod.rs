@@ -297,7 +297,7 @@ fn mails_of_a_restored_store_stay_in_its_outbox() {
         .expect(0, Any, Nothing);
     let mails = in_store(&world, "new", &["mail", "list"]);
     assert!(
-        !mails.is_empty() && mails.lines().all(|line| line.contains("sent")),
+        !mails.is_empty() && mails.lines().all(|line| line.contains("written")),
         "{mails}"
     );
     assert!(world.home().join("new/outbox").exists());
