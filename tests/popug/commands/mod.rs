@@ -20,6 +20,7 @@ mod lists;
 mod man;
 mod names;
 mod outputs;
+mod package;
 mod pager;
 mod parquet;
 mod periods;

@@ -232,12 +232,18 @@ fn systemd_takes_the_units_of_the_examples() {
     command.args(["verify", "--man=no"]);
     for entry in std::fs::read_dir(root().join("examples/systemd")).expect("a directory") {
         let path = entry.expect("an entry").path();
+        if !path
+            .extension()
+            .is_some_and(|it| it == "service" || it == "timer")
+        {
+            continue;
+        }
         let unit = std::fs::read_to_string(&path).expect("a unit");
         // The programs are not installed here.
         let unit = unit
             .replace("/usr/bin/popug-cli", bin.to_str().expect("UTF-8"))
             .replace(
-                "/usr/bin/end-of-day",
+                "/usr/bin/popug-end-of-day",
                 root().join("scripts/end-of-day").to_str().expect("UTF-8"),
             )
             .replace("User=popug", "User=root");
