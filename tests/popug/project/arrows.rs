@@ -237,3 +237,21 @@ fn a_planted_circle_is_found() {
         .any(|circle| named(circle).contains("domain::money domain::pricing"));
     assert!(is_found);
 }
+
+#[test]
+fn a_circle_is_found_through_a_file_that_names_every_variant_of_an_enum() {
+    let files = [
+        ("lib.rs", "mod kind; mod one; mod two;"),
+        ("bin/popug-cli.rs", ""),
+        ("kind.rs", "pub enum Kind { Small }"),
+        (
+            "one.rs",
+            "use crate::two::Two; pub struct One; fn small() { use crate::kind::Kind::*; }",
+        ),
+        ("two.rs", "use crate::one::One; pub struct Two;"),
+    ];
+    let files = BTreeMap::from(files);
+    let modules = Modules::parse(&|file| files.get(file).map(|text| (*text).to_owned()));
+    let circles: Vec<_> = modules.circles().into_iter().map(named).collect();
+    assert_eq!(circles, ["one two"]);
+}

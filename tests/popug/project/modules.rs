@@ -22,6 +22,8 @@ pub struct Module {
     pub foreign: BTreeSet<Path>,
     /// The names of all methods that the file calls.
     pub methods: BTreeSet<String>,
+    /// The names of the items that the file declares.
+    declared: BTreeSet<String>,
     names: BTreeMap<String, Path>,
     globs: Vec<Path>,
 }
@@ -62,6 +64,7 @@ impl Modules {
             paths: seen.paths,
             foreign: BTreeSet::new(),
             methods: seen.methods,
+            declared: parsed.items.iter().filter_map(declared).collect(),
             names: seen.names,
             globs: seen.globs,
         };
@@ -134,6 +137,10 @@ impl Modules {
                 continue;
             }
             let Some(module) = self.0.get(&at) else { break };
+            // A glob gives a name no other meaning.
+            if module.declared.contains(name) {
+                break;
+            }
             let rest = &path[index + 1..];
             let named = module.names.get(name).cloned();
             let targets = named.into_iter().chain(
@@ -407,6 +414,21 @@ fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => false,
     })
+}
+
+/// The name of an item that other files can name.
+fn declared(item: &syn::Item) -> Option<String> {
+    let name = match item {
+        syn::Item::Const(item) => &item.ident,
+        syn::Item::Enum(item) => &item.ident,
+        syn::Item::Fn(item) => &item.sig.ident,
+        syn::Item::Static(item) => &item.ident,
+        syn::Item::Struct(item) => &item.ident,
+        syn::Item::Trait(item) => &item.ident,
+        syn::Item::Type(item) => &item.ident,
+        _ => return None,
+    };
+    Some(name.to_string())
 }
 
 fn attributes(item: &syn::Item) -> &[syn::Attribute] {
