@@ -18,6 +18,7 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 pub mod founding;
+mod getting_in;
 pub mod identity;
 pub mod import;
 pub mod lists;

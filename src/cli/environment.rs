@@ -182,6 +182,16 @@ pub(super) fn callers() -> Callers {
     )
 }
 
+/// Whether another person than root borrows this account, by `sudo` or a similar program.
+pub(super) fn is_lent() -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let by_number = ["SUDO_UID", "PKEXEC_UID"].into_iter().any(|name| {
+        let uid = env::var(name).ok().and_then(|uid| uid.trim().parse().ok());
+        uid.is_some_and(|uid: u32| uid != 0 && uid != own)
+    });
+    by_number || env::var("DOAS_USER").is_ok_and(|user| user != "root")
+}
+
 /// The IANA name of the machine's time zone.
 pub(super) fn time_zone() -> Option<String> {
     jiff::tz::TimeZone::system().iana_name().map(str::to_owned)

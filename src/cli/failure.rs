@@ -434,6 +434,7 @@ impl From<CredentialError> for Failure {
             | E::TokenOutdated
             | E::TokenExpired { .. }
             | E::TokenRevoked { .. } => (Exit::NotAllowed, "token_refused"),
+            E::InviteRefused => (Exit::NotAllowed, "invite_refused"),
             E::TooManyAttempts { .. } => (Exit::NotAllowed, "too_many_attempts"),
             E::OpenToOthers { .. } => (Exit::NotAllowed, "open_to_others"),
             E::PasswordTooShort { .. } | E::PasswordTooLong { .. } => {

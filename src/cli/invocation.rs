@@ -261,6 +261,15 @@ impl<'a> Invocation<'a> {
         })
     }
 
+    /// Whether the caller gave their password for this line, and not when the shell began.
+    pub(super) fn proves_by_this_line(&self, store: &OpenStore<'_>) -> bool {
+        let global = self.global;
+        global.act_as.as_ref().is_some_and(|login| {
+            let host = global.host.as_ref();
+            host.is_none_or(|host| host.proven(store.company.id, login).is_none())
+        })
+    }
+
     /// The token of POPUG_TOKEN or POPUG_TOKEN_FILE, which takes precedence over the session; in a
     /// restricted shell that of the shell.
     ///

@@ -164,6 +164,7 @@ impl<'s> Reading<'s> {
             }
             // These accompany the events above, or are not appended by a draft.
             Event::CompanyFounded(_)
+            | Event::UserPasswordReset(_)
             | Event::TasksReshuffled(_)
             | Event::TaskPriced(_)
             | Event::TaskSettled(_)

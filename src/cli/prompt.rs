@@ -50,6 +50,18 @@ pub(super) fn new_password(
     ask_new(global, whose)
 }
 
+/// A password to be set, from a prompt at a terminal, elsewhere from stdin.
+///
+/// # Errors
+/// If it cannot be read, or the two typed ones differ.
+pub(super) fn chosen_password(global: &Global, whose: &str) -> Result<Password, Failure> {
+    if may_ask(global) {
+        return ask_new(global, whose);
+    }
+    global.refuse_stdin_of_script("a new password")?;
+    read_line()
+}
+
 /// Asks twice for a password to be set.
 ///
 /// # Errors

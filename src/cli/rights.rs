@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
+use crate::cli::environment::is_lent;
 use crate::cli::failure::{Exit, Failure};
 use crate::files::held::{named_path, shell_word};
 use crate::store::StoreDirectory;
@@ -48,6 +49,27 @@ pub(super) fn refuse_root(store: &StoreDirectory) -> Result<(), Failure> {
     let message = "root does not work in the store of another account, because that account could not write the files of root";
     Err(Failure::new(Exit::NotAllowed, "not_the_owner", message)
         .hint(of_another("this store", owner)))
+}
+
+/// The name of this account, which must own the store itself and not only borrow its owner.
+///
+/// # Errors
+/// If the store belongs to another account, or another person uses this one through `sudo`.
+pub(super) fn owner(store: &StoreDirectory) -> Result<String, Failure> {
+    let owner = std::fs::metadata(store.place()).map(|found| found.uid())?;
+    let name = account(owner).unwrap_or_else(|| owner.to_string());
+    let refused = |message: &str| Failure::new(Exit::NotAllowed, "not_the_owner", message);
+    if owner != me() {
+        return Err(
+            refused("only the account that owns the store's files may do this")
+                .hint(of_another("this store", owner)),
+        );
+    }
+    if is_lent() {
+        return Err(refused("only the owner of the store's files may do this, not a person who borrows the account by `sudo`")
+            .hint(format!("log in as `{name}`, or as root use `su - {name} -s /bin/sh`")));
+    }
+    Ok(name)
 }
 
 fn me() -> u32 {

@@ -5,6 +5,7 @@
 //! auth/passwords.json                  one Argon2id hash per user
 //! auth/attempts.json                   recent wrong passwords
 //! auth/mail.json                       the settings of mails, with the mail server's password
+//! auth/invites.json                    the hashes of one-time codes
 //! auth/tokens/<expiry date>/<id>.json  the record of an issued token, with its revocation
 //! auth/access/<id>.json                the record of an access by ssh
 //! auth/access/<id>                     its token

@@ -77,6 +77,10 @@ pub enum CredentialError {
         revoked_at: EventTime,
     },
 
+    /// Which of the three it is would help nobody but a person who guesses.
+    #[error("the code is not valid: it was used, has expired, or a newer one was made")]
+    InviteRefused,
+
     #[error("there is no token {token_id}")]
     NoSuchToken { token_id: TokenId },
 
@@ -106,7 +110,9 @@ impl CredentialError {
             }
             Self::TooNew { .. } => "use that version or a later one",
             Self::Locked { .. } => "try again, or wait longer with --lock-wait",
-            Self::TooManyAttempts { .. } => "an admin can set a new password",
+            Self::TooManyAttempts { .. } => {
+                "an admin can make a one-time code: `popug-cli user invite LOGIN`"
+            }
             Self::TokenMalformed { .. } => {
                 "copy the whole line that `token issue` printed, or run `login`"
             }
@@ -116,6 +122,7 @@ impl CredentialError {
             Self::TokenOutdated | Self::TokenExpired { .. } | Self::TokenRevoked { .. } => {
                 "run `login`, or have an admin issue a new token with `token issue`"
             }
+            Self::InviteRefused => "an admin makes a new one: `popug-cli user invite LOGIN`",
             Self::NoSuchToken { .. } => "`token list` shows all tokens",
             Self::BadTtl { .. } => "write it like 90d, 12h, 30m, 45s or 2w",
             Self::NoStateHome => "set HOME, or put a token into POPUG_TOKEN",

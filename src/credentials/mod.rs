@@ -2,8 +2,9 @@
 //!
 //! [`auth_dir`] is the `auth/` directory of a store and its lock. [`passwords`] keeps Argon2id
 //! hashes and slows guessing down (`attempts`). [`tokens`] makes and checks tokens, `issued` keeps
-//! their records, [`ttl`] parses how long a token lasts. [`access`] keeps the tokens of users who come
-//! by ssh, each for a key ([`ssh_key`]). [`sessions`] keeps the token of a login,
+//! their records, [`invites`] makes one-time codes, [`ttl`] parses how long a token lasts.
+//! [`access`] keeps the tokens of users who come by ssh, each for a key ([`ssh_key`]).
+//! [`sessions`] keeps the token of a login,
 //! outside the store, and [`callers`] distinguishes the people who use an account through `sudo`.
 //! [`mail`] keeps the settings of mails. [`archive`] reads all of `auth/` for a backup. `private_file` reads and writes the files,
 //! [`secret`] keeps secrets out of messages.
@@ -21,6 +22,7 @@ pub mod callers;
 pub mod error;
 #[cfg(test)]
 mod fixture;
+pub mod invites;
 mod issued;
 pub mod mail;
 pub mod passwords;
@@ -36,6 +38,7 @@ pub use archive::SecretFile;
 pub use auth_dir::AuthDir;
 pub use callers::Callers;
 pub use error::CredentialError;
+pub use invites::{InviteCode, Invites};
 pub use issued::{TokenKind, TokenRecord, TokenState};
 pub use mail::MailSettings;
 pub use passwords::Passwords;
@@ -67,6 +70,10 @@ impl AuthDir {
         Passwords::new(self)
     }
 
+    pub fn invites(&self) -> Invites<'_> {
+        Invites::new(self)
+    }
+
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens::new(self)
     }
@@ -81,6 +88,7 @@ impl AuthDir {
         let checks = [
             self.passwords().check(),
             attempts(),
+            self.invites().check(),
             self.tokens().list().map(drop),
             self.accesses().list().map(drop),
         ];

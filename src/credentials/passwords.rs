@@ -4,7 +4,7 @@
 //! password and a wrong password. Attempts of several processes are counted one by one, because
 //! each is checked and counted under the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -12,7 +12,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::attempts::Attempts;
-use crate::credentials::auth_dir::AuthDir;
+use crate::credentials::auth_dir::{AuthDir, Locked};
 use crate::credentials::error::CredentialError;
 use crate::credentials::private_file::{self, Format};
 use crate::credentials::secret::Password;
@@ -73,10 +73,25 @@ impl<'a> Passwords<'a> {
         check_length(password)?;
         let hash = hash(password)?;
         let lock = self.auth.lock()?;
+        self.put(user, hash, &lock)
+    }
+
+    /// Stores the hash of a password that has been checked.
+    pub(super) fn put(
+        self,
+        user: UserId,
+        hash: String,
+        lock: &Locked,
+    ) -> Result<(), CredentialError> {
         let mut passwords = self.load()?;
         passwords.insert(user, hash);
         self.save(passwords)?;
-        Attempts::load(self.auth, &lock)?.succeeded(user)
+        Attempts::load(self.auth, lock)?.succeeded(user)
+    }
+
+    /// The users who have a password.
+    pub fn holders(self) -> Result<BTreeSet<UserId>, CredentialError> {
+        Ok(self.load()?.into_keys().collect())
     }
 
     /// Whether the user has a password.
@@ -190,7 +205,7 @@ fn cost() -> Argon2<'static> {
 }
 
 /// The hash, with a salt from the operating system.
-fn hash(password: &Password) -> Result<String, CredentialError> {
+pub(super) fn hash(password: &Password) -> Result<String, CredentialError> {
     let hash = cost().hash_password(password.text().as_bytes());
     hash.map(|hash| hash.to_string())
         .map_err(|error| CredentialError::Cryptography {

@@ -29,6 +29,12 @@ impl Format {
     pub const CURRENT: Format = Format(FORMAT);
 }
 
+impl Default for Format {
+    fn default() -> Format {
+        Format::CURRENT
+    }
+}
+
 impl<'de> Deserialize<'de> for Format {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u32::deserialize(deserializer)? {

@@ -21,6 +21,8 @@ pub struct Ttl {
 impl Ttl {
     /// The time to live of a session: a working day with overtime.
     pub const SESSION: Ttl = Ttl { seconds: 12 * HOUR };
+    /// The default time to live of a one-time code.
+    pub const INVITE: Ttl = Ttl { seconds: 3 * DAY };
     /// The default time to live of an issued token.
     pub const TOKEN: Ttl = Ttl { seconds: 90 * DAY };
 

@@ -48,6 +48,7 @@ pub const SCHEMAS: &[Schema] = schemas! {
     "user.role_changed" v 1
     "user.deactivated" v 1
     "user.reactivated" v 1
+    "user.password_reset" v 1
     "task.created" v 1
     "task.created" v 2
     "task.changed" v 1

@@ -62,7 +62,8 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> Result<(), Refu
             params![Blob::from(e.task_id), recorded.time.micros(), recorded.sequence.0],
         ),
         Event::TaskCancelled(e) => cancel_task(db, recorded, e),
-        Event::TasksReshuffled(_)
+        Event::UserPasswordReset(_)
+        | Event::TasksReshuffled(_)
         | Event::TaskPriced(_)
         | Event::BalanceChanged(_)
         | Event::TaskSettled(_)

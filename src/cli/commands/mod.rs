@@ -19,6 +19,7 @@ mod mail;
 mod man;
 mod repair;
 mod report;
+mod reset_password;
 mod restore;
 mod schema;
 mod session;
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Logout(session::Logout),
     /// Show the acting user
     Whoami(session::Whoami),
+    /// Set the password of a user as the owner of the store's files
+    ResetPassword(reset_password::ResetPassword),
     /// Issue, list and revoke tokens for cron and other programs
     #[command(subcommand)]
     Token(token::Token),
@@ -121,7 +124,7 @@ impl Command {
             | Command::Import(_)
             | Command::Close(_)
             | Command::Restore(_) => Nature::DOES,
-            Command::Login(_) | Command::Logout(_) => Nature::DOES,
+            Command::Login(_) | Command::Logout(_) | Command::ResetPassword(_) => Nature::DOES,
             Command::Repair(_) | Command::Account(_) => Nature::DOES_AND_ANSWERS,
             Command::Backup(command) => command.nature(),
             Command::Demo(_) => Nature::ASKS,
@@ -176,7 +179,8 @@ impl Command {
             | Command::Shell(_)
             | Command::Completions(_)
             | Command::CompleteLine(_)
-            | Command::Man(_) => Reach::Machine,
+            | Command::Man(_)
+            | Command::ResetPassword(_) => Reach::Machine,
         }
     }
 
@@ -205,6 +209,7 @@ impl Command {
             Command::Login(command) => command.run(invocation),
             Command::Logout(command) => command.run(invocation),
             Command::Whoami(command) => command.run(invocation),
+            Command::ResetPassword(command) => command.run(invocation),
             Command::Token(command) => command.run(invocation),
             Command::Access(command) => command.run(invocation),
             Command::User(command) => command.run(invocation),

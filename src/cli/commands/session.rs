@@ -2,21 +2,32 @@
 
 use clap::Args;
 
-use crate::app::Environment;
 use crate::app::identity::Proof;
+use crate::app::reports::{Reports, Request};
+use crate::app::{App, Environment};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::prompt;
-use crate::credentials::{TokenKind, Ttl};
+use crate::credentials::{CredentialError, InviteCode, TokenKind, Ttl};
 use crate::domain::displayed::Displayed;
+use crate::domain::role::Role;
 use crate::domain::user::User;
-use crate::reports::table::Table;
+use crate::reports::name::ReportName;
+use crate::reports::table::{Cell, Table};
+use crate::state::StateIndex;
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "With --code it asks twice for a new password; without a terminal the password is the first line of stdin."
+)]
 pub(crate) struct Login {
     /// The login; the password comes from POPUG_PASSWORD or a prompt
-    login: String,
+    #[arg(required_unless_present = "code")]
+    login: Option<String>,
+    /// A one-time code of `user invite`: choose a password and log in
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    code: Option<String>,
 }
 
 impl Login {
@@ -24,27 +35,28 @@ impl Login {
         let app = invocation.app()?;
         let index = app.index()?;
         invocation.check_place_of_session()?;
-        let password =
-            prompt::password(invocation.global, &format!("Password of {}: ", self.login))?;
-        let caller = app.identify(
-            &index,
-            &Proof::Password {
-                login: self.login,
-                password,
-            },
-        )?;
-        if invocation.only_says(|| format!("{} would be logged in", caller.user.login)) {
+        let user = match (self.code, self.login) {
+            (Some(code), login) => redeem(invocation, &app, &index, &code, login.as_deref())?,
+            (None, login) => {
+                let login = login.unwrap_or_default();
+                let question = format!("Password of {login}: ");
+                let password = prompt::password(invocation.global, &question)?;
+                app.identify(&index, &Proof::Password { login, password })?
+                    .user
+            }
+        };
+        if invocation.only_says(|| format!("{} would be logged in", user.login)) {
             return Ok(Exit::Done);
         }
         let auth = app.auth(&index)?;
         let now = invocation.environment.system_now();
         let issued = auth
             .tokens()
-            .issue(caller.user.id, TokenKind::Session, Ttl::SESSION, now)?;
+            .issue(user.id, TokenKind::Session, Ttl::SESSION, now)?;
         invocation.sessions(auth.company()).save(&issued.token)?;
         let zone = app.company(&index)?.zone;
         let expires = zone.local(issued.record.expires_at);
-        let login = caller.user.login;
+        let login = user.login;
         invocation.reporter.note(&format!(
             "{login} is logged in until {expires} ({})",
             zone.name()
@@ -53,7 +65,7 @@ impl Login {
             Some(token) => auth
                 .tokens()
                 .verify(&token, now)
-                .map_or(true, |claims| claims.user_id != caller.user.id),
+                .map_or(true, |claims| claims.user_id != user.id),
             None => false,
         };
         if goes_before {
@@ -64,6 +76,26 @@ impl Login {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Sets the password of the user of a one-time code, who must be `login` if that is given.
+fn redeem(
+    invocation: &Invocation<'_>,
+    app: &App<'_>,
+    index: &StateIndex,
+    code: &str,
+    login: Option<&str>,
+) -> Result<User, Failure> {
+    let code = InviteCode::typed(code);
+    let user = app.invited(index, &code)?;
+    if login.is_some_and(|login| login != user.login) {
+        return Err(CredentialError::InviteRefused.into());
+    }
+    if !invocation.global.dry_run {
+        let password = prompt::chosen_password(invocation.global, &user.login)?;
+        app.redeem(index, &code, &password)?;
+    }
+    Ok(user)
 }
 
 #[derive(Args, Debug)]
@@ -110,8 +142,9 @@ impl Whoami {
             .text("name", [Some(&user.full_name)])
             .text("role", [Some(user.role.name())])
             .bool("active", [Some(user.active)]);
+        let balance = balance(invocation, &store).unwrap_or_default();
         let line = format!(
-            "{} ({}), {}\n",
+            "{} ({}), {}{balance}\n",
             Displayed(&user.full_name),
             user.login,
             user.role
@@ -124,6 +157,29 @@ impl Whoami {
             ));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// `; balance 12.00 EUR` for people at a terminal; nothing for a user who has none, or if the tables cannot be read.
+fn balance(invocation: &Invocation<'_>, store: &OpenStore<'_>) -> Option<String> {
+    let user = &store.caller.user;
+    if !invocation.shows_words() || user.role == Role::Service {
+        return None;
+    }
+    let request = Request {
+        user: Some(user.id),
+        ..Request::of(ReportName::Balances)
+    };
+    let reports = Reports {
+        are_current: true,
+        ..store.reports()
+    };
+    let (report, _) = reports.load(&request).ok()?;
+    let mut columns = report.table.columns().iter().zip(report.table.cells());
+    let (_, mut cells) = columns.find(|((name, _), _)| *name == "balance")?;
+    match cells.next()? {
+        Cell::Money(balance) => Some(format!("; balance {balance} {}", report.currency)),
+        _ => None,
     }
 }
 

@@ -1,4 +1,6 @@
-//! `user register`, `update`, `set-role`, `set-password`, `deactivate`, `reactivate`, `list`, `show`
+//! `user register`, `invite`, `update`, `set-role`, `set-password`, `deactivate`, `reactivate`, `list`, `show`
+
+mod invite;
 
 use clap::{Args, Subcommand};
 
@@ -15,13 +17,18 @@ use crate::credentials::Password;
 use crate::credentials::passwords::check_length;
 use crate::domain::displayed::Displayed;
 use crate::domain::event::Event;
+use crate::domain::role::Role;
 use crate::domain::user::{self, User as Person};
+use crate::reports::render::Format;
 use crate::reports::table::{Table, TableBuilder};
+use crate::turn::Notices;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum User {
     /// Register a user
     Register(Register),
+    /// Make a one-time code with which a user chooses a password
+    Invite(invite::Invite),
     /// Change the name or e-mail address of a user
     Update(Update),
     /// Change the role of a user
@@ -130,7 +137,7 @@ pub(crate) struct Show {
 impl User {
     pub(crate) const fn nature(&self) -> Nature {
         match self {
-            User::Register(_) => Nature::DOES_AND_ANSWERS,
+            User::Register(_) | User::Invite(_) => Nature::DOES_AND_ANSWERS,
             User::Update(_) | User::SetRole(_) | User::SetPassword(_) => Nature::DOES,
             User::Deactivate(_) | User::Reactivate(_) => Nature::DOES,
             User::List(_) | User::Show(_) => Nature::ASKS,
@@ -141,17 +148,17 @@ impl User {
         let store = invocation.store()?;
         match self {
             User::Register(command) => command.run(invocation, &store),
-            User::Update(Update { user, name, email }) => change(
-                invocation,
-                &store,
-                Command::ChangeUser {
-                    user,
-                    change: user::Change {
-                        full_name: name,
-                        email,
-                    },
-                },
-            ),
+            User::Invite(command) => command.run(invocation, &store),
+            User::Update(Update { user, name, email }) => {
+                let change = user::Change {
+                    full_name: name,
+                    email,
+                };
+                let outcome = invocation.execute(&store, &Command::ChangeUser { user, change })?;
+                invocation.emit_outcome(&store, || say_changed(invocation, &outcome, &[]))?;
+                warn_of_namesakes(invocation, &store, &outcome)?;
+                Ok(Exit::Done)
+            }
             User::SetRole(SetRole { user, role }) => {
                 let role = user::SetRole { role };
                 let command = Command::SetRole { user, change: role };
@@ -181,8 +188,9 @@ impl User {
                 )
             }
             User::List(List { rows }) => {
-                let table = table(&store, &store.index.users()?).build();
-                invocation.emit_list(&store, rows, "users", table)?;
+                let users = store.index.users()?;
+                let table = with_passwords(invocation, &store, &users, table(&store, &users));
+                invocation.emit_list(&store, rows, "users", table.build())?;
                 Ok(Exit::Done)
             }
             User::Show(Show { user }) => show(invocation, &store, &user),
@@ -233,6 +241,13 @@ impl Register {
             let deed = format!("{} was registered, event {sequence}", registered.login);
             invocation.answer(&Answer::done(row, format!("{}\n", registered.user_id)).deed(deed))
         })?;
+        warn_of_namesakes(invocation, store, &outcome)?;
+        if !password_stdin && !outcome.replayed && !invocation.global.dry_run {
+            invocation.reporter.note(&format!(
+                "{login} cannot log in yet: `popug-cli user invite {login}` makes a one-time code",
+                login = registered.login
+            ));
+        }
         Ok(Exit::Done)
     }
 }
@@ -245,6 +260,53 @@ fn change(
     let outcome = invocation.execute(store, &command)?;
     invocation.emit_outcome(store, || say_changed(invocation, &outcome, &[]))?;
     Ok(Exit::Done)
+}
+
+/// An address or a name that two users share is likely a mistake: pay mails go to the wrong person.
+fn warn_of_namesakes(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let user = match outcome.events.first() {
+        Some((_, Event::UserRegistered(e))) => e.user_id,
+        Some((_, Event::UserChanged(e))) => e.user_id,
+        _ => return Ok(()),
+    };
+    if outcome.replayed {
+        return Ok(());
+    }
+    for (other, shared) in store.app.namesakes(&store.index, user)? {
+        let login = &other.login;
+        invocation
+            .reporter
+            .warn(&format!("{login} has `{shared}` too; is that a mistake?"));
+    }
+    Ok(())
+}
+
+/// A column for people who can help: which users have no password.
+fn with_passwords(
+    invocation: &Invocation<'_>,
+    store: &OpenStore<'_>,
+    users: &[Person],
+    table: TableBuilder,
+) -> TableBuilder {
+    if invocation.format() != Format::Table || store.caller.user.role != Role::Admin {
+        return table;
+    }
+    match store
+        .app
+        .auth(&store.index)
+        .map(|auth| auth.passwords().holders())
+    {
+        Ok(Ok(holders)) => {
+            let lack = |user: &Person| (!holders.contains(&user.id)).then_some("none");
+            table.text("password", users.iter().map(lack))
+        }
+        // The list is not about passwords.
+        _ => table,
+    }
 }
 
 fn say_changed(
@@ -315,15 +377,26 @@ impl SetPassword {
     }
 }
 
-/// The present password of the caller; `None` if they have none, or have proven it with `--as`.
+/// The present password of the caller; `None` if this line has proven it with `--as`.
 fn present_password(
     invocation: &Invocation<'_>,
     store: &OpenStore<'_>,
 ) -> Result<Option<Password>, Failure> {
     let (global, user) = (invocation.global, &store.caller.user);
-    let auth = store.app.auth(&store.index)?;
-    if global.act_as.is_some() || !auth.passwords().has(user.id)? {
+    if invocation.proves_by_this_line(store) {
         return Ok(None);
+    }
+    if !store.app.auth(&store.index)?.passwords().has(user.id)? {
+        let message = format!(
+            "{} has no password, and a token alone sets none",
+            user.login
+        );
+        return Err(
+            Failure::new(Exit::NotAllowed, "no_password", message).hint(format!(
+                "another admin makes a one-time code: `popug-cli user invite {}`",
+                user.login
+            )),
+        );
     }
     let question = format!("Present password of {}: ", user.login);
     let remedy =

@@ -97,7 +97,7 @@ impl From<AppError> for Failure {
             AppError::NotLoggedIn => Failure::new(Exit::NotAllowed, "not_logged_in", message)
                 .hint("use `popug-cli login LOGIN`, --as LOGIN, or a token in POPUG_TOKEN"),
             AppError::WrongPassword => Failure::new(Exit::NotAllowed, "wrong_password", message)
-                .hint("an admin can set a new one: `popug-cli user set-password LOGIN`"),
+                .hint("an admin can make a one-time code: `popug-cli user invite LOGIN`"),
             AppError::Pinned { variable } => Failure::new(Exit::NotAllowed, "pinned", message)
                 .hint(format!("unset {variable}; only a store that was founded with {variable} set accepts writes with it")),
             AppError::NotAcknowledged { source } => {

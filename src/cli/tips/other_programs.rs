@@ -36,7 +36,7 @@ pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "user",
-        &["create", "add", "new", "invite"],
+        &["create", "add", "new"],
         "`popug-cli user register` registers a user",
     ),
     (

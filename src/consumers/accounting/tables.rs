@@ -96,6 +96,7 @@ impl OwnTables for AccountingTables {
             | Event::UserRoleChanged(_)
             | Event::UserDeactivated(_)
             | Event::UserReactivated(_)
+            | Event::UserPasswordReset(_)
             | Event::TasksReshuffled(_)
             | Event::TaskSettled(_)
             | Event::PayoutMade(_)

@@ -32,6 +32,7 @@ pub(super) fn apply(db: &Connection, recorded: &Recorded<'_>) -> rusqlite::Resul
         Event::UserRoleChanged(_)
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_)
+        | Event::UserPasswordReset(_)
         | Event::TaskCreated(_)
         | Event::TaskChanged(_)
         | Event::TaskAssigned(_)

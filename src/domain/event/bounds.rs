@@ -57,7 +57,8 @@ pub fn check(event: &Event) -> Checked {
         | Event::UserChanged(_)
         | Event::UserRoleChanged(_)
         | Event::UserDeactivated(_)
-        | Event::UserReactivated(_) => Ok(()),
+        | Event::UserReactivated(_)
+        | Event::UserPasswordReset(_) => Ok(()),
         Event::TaskCreated(e) => count(e.number),
         Event::TaskChanged(_) => Ok(()),
         Event::TaskAssigned(e) => ordinal(e.assignment_no),

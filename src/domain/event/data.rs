@@ -73,6 +73,14 @@ pub struct UserReactivated {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct UserPasswordReset {
+    pub user_id: UserId,
+    /// The Unix account that owns the store's files.
+    pub account: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TaskCreated {
     pub task_id: TaskId,
     /// 1, 2, 3 … in the order of creation.

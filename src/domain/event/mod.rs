@@ -186,6 +186,8 @@ catalogue! {
     UserDeactivated = "user.deactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
     /// A user is active again.
     UserReactivated = "user.reactivated" v 1 by Auth for [Tracker Accounting Analytics Notifier]
+    /// The owner of the store's files gave a user a new password.
+    UserPasswordReset = "user.password_reset" v 1 by Auth for []
     /// A task was created; its first assignment follows in the same batch.
     TaskCreated = "task.created" v 2 by Tracker for [Tracker Accounting]
     /// Title, description or jira id of a task changed.
@@ -229,6 +231,7 @@ impl Event {
             Event::UserRoleChanged(e) => Subject::User(e.user_id),
             Event::UserDeactivated(e) => Subject::User(e.user_id),
             Event::UserReactivated(e) => Subject::User(e.user_id),
+            Event::UserPasswordReset(e) => Subject::User(e.user_id),
             Event::TaskCreated(e) => Subject::Task(e.task_id),
             Event::TaskChanged(e) => Subject::Task(e.task_id),
             Event::TaskAssigned(e) => Subject::Task(e.task_id),

@@ -16,10 +16,11 @@ use crate::event_log::upcast::UPCASTERS;
 use crate::event_log::{Batch, FileLog, LineKind, Patience};
 
 /// Every golden log, and the kinds whose current versions began with it.
-const LOGS: [(&str, &[EventKind]); 3] = [
+const LOGS: [(&str, &[EventKind]); 4] = [
     ("v1", EventKind::ALL),
     ("v2", &[EventKind::TaskChanged, EventKind::TaskAssigned]),
     ("v3", &[EventKind::TaskCancelled]),
+    ("v4", &[EventKind::UserPasswordReset]),
 ];
 
 fn directory(version: &str) -> PathBuf {

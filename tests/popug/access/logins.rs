@@ -215,11 +215,12 @@ fn tokens_that_nobody_issued_are_refused() {
 
 #[test]
 fn a_deactivated_user_gets_in_by_no_way_until_they_are_active_again() {
-    let world = World::new();
+    let mut world = World::new();
     world
-        .call("dora", &["user", "set-password", "--password-stdin"])
+        .call("ada", &["user", "set-password", "dora", "--password-stdin"])
         .stdin(PASSWORD)
         .expect(0, Any, Any);
+    world.issue_token("dora");
     login(&world, "dora", PASSWORD).expect(0, Nothing, Nothing);
     let ways = || {
         let whoami = || world.anonymous(&["whoami", "-o", "json"]);

@@ -3,6 +3,7 @@
 mod accesses;
 mod accounts;
 mod forgery;
+mod getting_in;
 mod logins;
 mod modes;
 mod restricted;

@@ -31,10 +31,11 @@ const ALLOWED: [&str; 17] = [
 ];
 
 /// Commands that it refuses, whatever they are told to do.
-const REFUSED: [&str; 15] = [
+const REFUSED: [&str; 16] = [
     "completions bash",
     "__complete 'popug-cli task show '",
     "man stolen",
+    "reset-password ada --owner",
     "init --company X --time-zone UTC --currency EUR --admin-login x --admin-name X --admin-email x@x.example",
     "demo --dir stolen",
     "simulate --days 1 --popugs 2 --tasks-per-day 3 --seed 1",

@@ -294,12 +294,13 @@ fn a_revoked_token_opens_nothing_any_more() {
 
 #[test]
 fn a_login_lasts_until_the_user_is_deactivated() {
-    let world = World::new();
-    let set = ["user", "set-password", "--password-stdin"];
+    let mut world = World::new();
+    let set = ["user", "set-password", "dora", "--password-stdin"];
     world
-        .call("dora", &set)
+        .call("ada", &set)
         .stdin(PASSWORD)
         .expect(0, Nothing, Nothing);
+    world.issue_token("dora");
     let whoami = ["whoami", "--as", "dora"];
     world
         .anonymous(&whoami)

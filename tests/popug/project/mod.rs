@@ -256,7 +256,7 @@ fn is_test(path: &str) -> bool {
 #[test]
 fn every_event_type_has_a_golden_line_and_a_schema() {
     let world = World::empty();
-    let golden = ["v1", "v2", "v3"].map(|version| {
+    let golden = ["v1", "v2", "v3", "v4"].map(|version| {
         let log = root().join("tests/golden").join(version).join("log");
         read(&log.join("00000000000000000001.ndjson"))
     });

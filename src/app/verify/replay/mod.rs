@@ -168,7 +168,8 @@ impl Replay {
             Event::UserChanged(_)
             | Event::UserRoleChanged(_)
             | Event::UserDeactivated(_)
-            | Event::UserReactivated(_) => self.user_changed(recorded),
+            | Event::UserReactivated(_)
+            | Event::UserPasswordReset(_) => self.user_changed(recorded),
             Event::TaskCreated(e) => self.task_created(recorded, e),
             Event::TaskChanged(e) => self.task_changed(recorded.sequence, e),
             Event::TaskAssigned(e) => self.task_assigned(recorded, e),
@@ -303,6 +304,7 @@ fn maker(event: &Event) -> Option<Consumer> {
         | Event::UserRoleChanged(_)
         | Event::UserDeactivated(_)
         | Event::UserReactivated(_)
+        | Event::UserPasswordReset(_)
         | Event::TaskCreated(_)
         | Event::TaskChanged(_)
         | Event::TaskAssigned(_)

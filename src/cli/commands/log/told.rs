@@ -76,6 +76,7 @@ impl<'a> Teller<'a> {
             "user.role_changed" => {
                 format!("{about}: {} is {} now", text("old_role"), text("new_role"))
             }
+            "user.password_reset" => format!("{about}: by the account {}", text("account")),
             _ => match data["reason"].as_str() {
                 Some(reason) => format!("{about}: {reason}"),
                 None => about,

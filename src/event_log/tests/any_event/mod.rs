@@ -51,6 +51,9 @@ pub(crate) fn any_event_of(kind: EventKind) -> BoxedStrategy<Event> {
         EventKind::UserReactivated => (user(), of(line_of_text(500)))
             .prop_map(|(user_id, reason)| UserReactivated { user_id, reason }.into())
             .boxed(),
+        EventKind::UserPasswordReset => (user(), line_of_text(100))
+            .prop_map(|(user_id, account)| UserPasswordReset { user_id, account }.into())
+            .boxed(),
         EventKind::TaskCreated => task_created(),
         EventKind::TaskChanged => task_changed(),
         EventKind::TaskAssigned => task_assigned(),

@@ -182,7 +182,7 @@ impl World {
     }
 
     pub fn token(&self, login: &str) -> &str {
-        let found = self.tokens.iter().find(|(name, _)| name == login);
+        let found = self.tokens.iter().rfind(|(name, _)| name == login);
         &found.unwrap_or_else(|| panic!("{login} has no token")).1
     }
 
