@@ -18,6 +18,7 @@ use crate::domain::role::Right;
 use crate::domain::time::EventTime;
 use crate::event_log::Hash;
 use crate::event_log::copy::Progress;
+use crate::files::held::named;
 use crate::files::sync_directory;
 use crate::state::Checkpoint;
 
@@ -85,7 +86,7 @@ impl App<'_> {
                     (None, Some("it was never finished".to_owned()))
                 }
                 Err(error) if is_no_backup(&error) => continue,
-                Err(error) => (None, Some(in_full(&error))),
+                Err(error) => (None, Some(in_words(&error))),
             };
             generations.push(Generation {
                 name,
@@ -106,7 +107,7 @@ impl App<'_> {
         progress: Progress<'_>,
     ) -> Result<Option<String>, AppError> {
         if let Err(error) = Restorable::examine(path, Until::End, progress) {
-            return Ok(Some(in_full(&error)));
+            return Ok(Some(in_words(&error)));
         }
         let (sequence, hash) = (manifest.head.sequence, &manifest.head.hash);
         let is_ours = match hash.parse::<Hash>() {
@@ -250,6 +251,12 @@ fn candidates(root: &Path) -> Result<Vec<(String, PathBuf)>, AppError> {
 /// Not a link to one.
 fn is_directory(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// The fault with the name of its file. Later the descriptor of the backup's directory is that of another
+/// one, by which a path would be named.
+fn in_words(error: &AppError) -> String {
+    named(&in_full(error)).into_owned()
 }
 
 /// Whether the error means that there is no backup.

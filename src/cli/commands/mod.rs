@@ -79,7 +79,7 @@ pub(super) enum Command {
     /// Import people, tasks or a whole history from CSV
     #[command(subcommand)]
     Import(import::Import),
-    /// List and retry pay mails
+    /// Set mails up, list pay mails and send them again
     #[command(subcommand)]
     Mail(mail::Mail),
     /// Decide about events that a consumer cannot apply

@@ -83,8 +83,13 @@ pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     ("token", &["ls"], "`popug-cli token list` lists them"),
     (
         "mail",
-        &["send", "resend"],
-        "`popug-cli consume notifier` sends the mails that are due, `popug-cli mail retry ID` tries one of them again",
+        &["send"],
+        "`popug-cli consume notifier` sends the mails that are due, `popug-cli mail resend` those that were only written",
+    ),
+    (
+        "mail",
+        &["config", "configure", "settings", "set"],
+        "`popug-cli mail setup` sets the mail server, the sender and the text of mails",
     ),
     ("mail", &["ls"], "`popug-cli mail list` lists them"),
     (

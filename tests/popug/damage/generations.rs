@@ -148,7 +148,7 @@ fn a_backup_that_is_no_whole_one_of_this_log_stays_and_takes_no_place() {
     let shown = plan(
         &world,
         &["--keep-daily=1"],
-        Has("2026-04-08 is kept: the backup is damaged"),
+        Has("2026-04-08 is kept: the backup is damaged: nights/2026-04-08/log/"),
     );
     assert_eq!(
         shown,
