@@ -1,8 +1,9 @@
 //! Brings tables to the head before a report reads them.
 //!
-//! A report shows the log as it is now, so what its tables lack is consumed first, but only if that takes no longer than
-//! about a second and no other process works on the tables. Otherwise, and if it fails, the report shows the tables as they
-//! are and says which events they lack. No lock is waited for and no mail is sent.
+//! A report shows the log as it is now, so what its tables lack is consumed first, but only if that
+//! takes no longer than about a second and no other process works on the tables. Otherwise, and if
+//! it fails, the report shows the tables as they are and says which events they lack. No lock is
+//! waited for and no mail is sent.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use crate::consumers::accounting::is_nothing_owed;
 use crate::consumers::run::{consume_accounting, consume_analytics};
 use crate::consumers::standing::Standing;
 use crate::consumers::{ConsumeError, WriterAccess};
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::company::Company;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::reports::name::ReportName;
 use crate::turn::{Notices, Surroundings};
 
-/// The number of events that a consumer takes in within about a second. Accounting also appends the entries that follow.
+/// The number of events that a consumer takes in within about a second. Accounting also appends the
+/// entries that follow.
 const fn events_a_second(consumer: Consumer) -> u64 {
     match consumer {
         Consumer::Analytics => 300_000,
@@ -27,13 +30,12 @@ const fn events_a_second(consumer: Consumer) -> u64 {
     }
 }
 
-/// The beginning of the keys of imported rows.
-const IMPORTED: &str = "import/";
 /// An imported row that is older was dated by its file and not by the clock.
 const HISTORY_MICROS: i64 = 10 * 60 * 1_000_000;
 
 impl Reports<'_> {
-    /// Brings the tables of all reports that the caller may see to the head, so that the reports show the same events.
+    /// Brings the tables of all reports that the caller may see to the head, so that the reports
+    /// show the same events.
     ///
     /// # Errors
     /// As [`Reports::load`].
@@ -48,8 +50,8 @@ impl Reports<'_> {
             .try_for_each(|consumer| self.read(consumer).map(drop))
     }
 
-    /// Returns true if the tables of `consumer` lack some of the events up to `head` and can have them within about a
-    /// second. `standing` says how far the tables have come.
+    /// Returns true if the tables of `consumer` lack some of the events up to `head` and can have
+    /// them within about a second. `standing` says how far the tables have come.
     pub(super) fn is_behind(
         &self,
         consumer: Consumer,
@@ -73,8 +75,9 @@ impl Reports<'_> {
         Ok(missing > 0 && self.may_date_now(head)?)
     }
 
-    /// Returns true if entries may be appended with the time now. They would keep an interrupted import
-    /// of a history from going on, and a company with a test clock from going on at its pinned times.
+    /// Returns true if entries may be appended with the time now. They would keep an interrupted
+    /// import of a history from going on, and a company with a test clock from going on at its
+    /// pinned times.
     fn may_date_now(&self, head: Sequence) -> Result<bool, AppError> {
         let environment = self.app.environment;
         if self.company.test_clock && environment.pinned_by().is_none() {
@@ -83,7 +86,7 @@ impl Reports<'_> {
         let last = self.app.log.line(head)?;
         let (line, now) = (last.line(), environment.now());
         let is_history = line.event_time()?.micros_until(now) > HISTORY_MICROS;
-        Ok(!(is_history && line.command_id().starts_with(IMPORTED)))
+        Ok(!(is_history && line.command_id().starts_with(IMPORT_KEY_PREFIX)))
     }
 
     /// The number of events that the consumer has to read.
@@ -121,8 +124,8 @@ impl Notices for Warnings<'_> {
 }
 
 impl App<'_> {
-    /// Brings the tables of `consumer`, and those that it follows, to the head. A failure is none of the caller's, unless
-    /// a file was found to be damaged.
+    /// Brings the tables of `consumer`, and those that it follows, to the head. A failure is none
+    /// of the caller's, unless a file was found to be damaged.
     pub(super) fn consume_at_once(
         &self,
         company: &Company,

@@ -9,6 +9,7 @@ use crate::app::command::{Command, hash};
 use crate::app::{App, AppError};
 use crate::consumers::ConsumeError;
 use crate::credentials::secret::without_tokens;
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::dice::Dice;
 use crate::domain::event::{Actor, Event, Fact};
 use crate::domain::id::{EventId, Sequence, UserId};
@@ -22,7 +23,7 @@ use crate::turn::index::{catch_up, open_index};
 use crate::turn::{Turn, begin_again};
 
 /// The prefixes of keys that popug-cli makes itself.
-const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", "import/"];
+const RESERVED_PREFIXES: [&str; 4] = ["accounting/", "close/", "notifier/", IMPORT_KEY_PREFIX];
 pub(crate) const KEY_BYTES_MAX: usize = 512;
 
 /// How to carry a command out.

@@ -2,7 +2,7 @@
 //!
 //! Blanks separate words. Text in `'…'` is taken unchanged; in `"…"` a backslash escapes `"` and
 //! itself, outside of quotes any character. `#` at the beginning of a word begins a comment.
-//! Nothing is expanded. What must hold: the output of [`quote`] is parsed to the same word, no line
+//! Nothing is expanded. Invariant: the output of [`quote`] is parsed to the same word, no line
 //! panics, and a pipe or a redirection is refused instead of becoming a word.
 
 use std::mem;

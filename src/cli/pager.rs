@@ -1,7 +1,8 @@
 //! Long answers at a terminal, shown by a pager.
 //!
-//! What must hold: a reader who looks at an answer keeps nobody from working. An answer is written whole before the
-//! pager begins, and the pager begins when the command has closed its tables and released its locks.
+//! Invariant: a reader who looks at an answer keeps nobody from working. An answer is written whole
+//! before the pager begins, and the pager begins when the command has closed its tables and
+//! released its locks.
 
 #![expect(
     clippy::disallowed_methods,
@@ -29,9 +30,9 @@ const BY_DEFAULT: &str = "less -FRX";
 const MEMORY_BYTES: usize = 4 << 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The command line of the pager: POPUG_PAGER, PAGER or `less`. There is none if nobody may be asked for a key, on a
-/// terminal without cursor, for users who act through an account by `sudo`, and in a restricted shell: a pager starts any
-/// program.
+/// The command line of the pager: POPUG_PAGER, PAGER or `less`. There is none if nobody may be
+/// asked for a key, on a terminal without cursor, for users who act through an account by `sudo`,
+/// and in a restricted shell: a pager starts any program.
 pub(super) fn chosen(global: &Global) -> Option<String> {
     let is_dumb = environment::path("TERM").is_none_or(|term| term == "dumb");
     let is_for_others =
@@ -78,7 +79,8 @@ impl Spool {
         Ok(())
     }
 
-    /// A pager that the reader ends is no failure, and one that cannot be started has shown nothing.
+    /// A pager that the reader ends is no failure, and one that cannot be started has shown
+    /// nothing.
     fn is_shown_by_pager(&mut self) -> Result<bool, Failure> {
         let signals = Signals::listen()?;
         let Ok(mut pager) = begin(&self.pager) else {
@@ -116,8 +118,8 @@ impl Spool {
     }
 }
 
-/// The shell splits the command line into words. `less` leaves if the answer fits on the screen, shows colours, and
-/// leaves the answer on the screen.
+/// The shell splits the command line into words. `less` leaves if the answer fits on the screen,
+/// shows colours, and leaves the answer on the screen.
 fn begin(pager: &str) -> io::Result<Child> {
     let mut command = Command::new("sh");
     // A signal then reaches the pager itself and not a shell around it.

@@ -1,7 +1,8 @@
-//! A plan: what a command would do, in sentences and sums, from the events of its draft. A dry run shows it at a
-//! terminal, and a question is asked with it.
+//! A plan: what a command would do, in sentences and sums, from the events of its draft. A dry run
+//! shows it at a terminal, and a question is asked with it.
 //!
-//! A plan names nothing that is drawn when the command is carried out: no new assignee, and no price of a new task.
+//! A plan names nothing that is drawn when the command is carried out: no new assignee, and no
+//! price of a new task.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -383,8 +384,8 @@ impl<'s> Reading<'s> {
 }
 
 impl Invocation<'_> {
-    /// At a terminal, shows the plan of a command and asks whether to go on. `rehearse` carries the command out on a draft
-    /// of the store, and returns whether it does anything.
+    /// At a terminal, shows the plan of a command and asks whether to go on. `rehearse` carries the
+    /// command out on a draft of the store, and returns whether it does anything.
     ///
     /// # Errors
     /// The refusal of the command; an answer that is not yes.

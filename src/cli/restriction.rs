@@ -1,7 +1,7 @@
 //! The limits of a restricted shell, which serves people who may not use the account of the store for
 //! anything else.
 //!
-//! What must hold: every line acts in the store and as the user of the shell, and uses no file but
+//! Invariant: every line acts in the store and as the user of the shell, and uses no file but
 //! those of the store, stdin and stdout. A command is refused unless it reaches the company alone
 //! ([`Reach`]), and so is an argument of any command whose value is a path. Files that the program
 //! uses by itself are closed too: the pager, the history, the completion of paths, and the variables

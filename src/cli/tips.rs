@@ -168,7 +168,8 @@ fn command_of(error: &Error, mut definition: Command) -> Option<Command> {
 fn other_word(error: &Error) -> Option<&'static str> {
     let word = text_of(error, ContextKind::InvalidSubcommand)?;
     let path = path_of(error);
-    let group = path.first()?;
+    // Empty for a word in the place of a command.
+    let group = path.first().map_or("", String::as_str);
     let of_group = OTHER_WORDS.iter().filter(|(of, ..)| *of == group);
     of_group
         .filter(|(_, words, _)| words.contains(&&*word))
@@ -393,7 +394,12 @@ mod tests {
     fn words_of_other_programs_are_answered_and_what_the_answers_name_is_there() {
         for (group, words, tip) in OTHER_WORDS {
             for word in *words {
-                let shown = text(&[group, word]);
+                let words = [*group, word];
+                let shown = text(if group.is_empty() {
+                    &words[1..]
+                } else {
+                    &words
+                });
                 assert!(
                     shown.contains(&format!("tip: {tip}\n")) && shown.matches("tip:").count() == 1,
                     "{shown}"

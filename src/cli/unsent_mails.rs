@@ -5,6 +5,7 @@
 //! which not all users may see: here they are left out, and `mail list` has them.
 
 use crate::app::App;
+use crate::app::doctor::counted;
 use crate::cli::reporter::Reporter;
 use crate::consumers::notifier::Outstanding;
 use crate::turn::Notices;
@@ -45,7 +46,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
         let again = format!("`popug-cli consume notifier` tries again{at}");
         told.push(format!(
             "{} not sent{}: {again}",
-            counted(now.retrying),
+            counted(now.retrying, "pay mail is", "pay mails are"),
             because(now.retried_because.as_deref())
         ));
     }
@@ -54,7 +55,7 @@ fn warning(now: &Outstanding, before: &Outstanding) -> Option<String> {
         let asked = "`popug-cli mail retry ID` tries again";
         told.push(format!(
             "{} given up{}: {asked}",
-            counted(given_up),
+            counted(given_up, "pay mail is", "pay mails are"),
             because(now.failed_because.as_deref())
         ));
     }
@@ -91,14 +92,6 @@ pub(super) fn last_error(mails: &Outstanding) -> Option<String> {
         .as_deref()
         .or(mails.retried_because.as_deref())
         .map(without_addresses)
-}
-
-fn counted(mails: u64) -> String {
-    if mails == 1 {
-        "1 pay mail is".to_owned()
-    } else {
-        format!("{mails} pay mails are")
-    }
 }
 
 fn because(error: Option<&str>) -> String {

@@ -23,5 +23,8 @@ pub mod text;
 pub mod time;
 pub mod user;
 
+/// The beginning of the idempotency keys of imported rows.
+pub const IMPORT_KEY_PREFIX: &str = "import/";
+
 #[cfg(test)]
 pub(crate) mod tests;

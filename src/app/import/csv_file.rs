@@ -88,21 +88,26 @@ impl CsvFile {
         };
         let mut records = Records::new(text, separator, line);
         let read_as = read_as(encoding, separator, named.is_some(), has_bare_returns(text));
-        let bad = |reason, hint: Option<&str>| {
+        let bad = |reason, more: &[&str]| {
             let read_as = read_as
                 .iter()
                 .map(|read_as| format!("the file was {read_as}"));
-            let hints = read_as.chain([kind.hint()]).chain(hint.map(str::to_owned));
+            let hints = read_as
+                .chain([kind.hint()])
+                .chain(more.iter().map(|hint| (*hint).to_owned()));
             ImportError::BadCsv {
                 reason,
                 hints: hints.collect(),
             }
         };
-        let header = header(&mut records, encoding).map_err(|reason| bad(reason, None))?;
+        let header = header(&mut records, encoding).map_err(|reason| bad(reason, &[]))?;
         let (header, width) = without_ends(header);
+        let is_one_cell = header.len() == 1 && named.is_none();
+        let hints = [MAPPING, ONE_CELL];
+        let hints = &hints[..if is_one_cell { 2 } else { 1 }];
         let places = columns
             .places(&header)
-            .map_err(|reason| bad(reason, Some(MAPPING)))?;
+            .map_err(|reason| bad(reason, hints))?;
         let mut csv_file = CsvFile {
             header,
             width,
@@ -374,5 +379,7 @@ fn read_as(
     ))
 }
 
+const ONE_CELL: &str = "the header was read as one cell, because `,`, `;` and tabs separate cells; \
+     another separator stands in a line before the header, like sep=|";
 const MAPPING: &str = "--map COLUMN=HEADER takes a column of another name, like --map title=Summary; \
      --ignore-unknown passes over columns that are not known";

@@ -27,6 +27,7 @@ use crate::app::identity::Caller;
 use crate::app::timed_commands::{BatchAppender, BatchDecider, HistoryClock};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::Accounting;
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
@@ -255,7 +256,8 @@ fn appended_rows(log: &FileLog, began: Sequence) -> Result<u64, LogError> {
     let mut rows = 0;
     log.for_each(began.next(), &mut |line| {
         let key = line.command_id();
-        let is_row = key.starts_with("import/") && !key.starts_with("import/close/");
+        let row = key.strip_prefix(IMPORT_KEY_PREFIX);
+        let is_row = row.is_some_and(|row| !row.starts_with("close/"));
         rows += u64::from(is_row && line.more == 0);
         Ok(())
     })?;

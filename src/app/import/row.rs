@@ -8,6 +8,7 @@ use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::fault::Fault;
 use crate::app::import::{BadRow, ImportKind};
 use crate::app::write::KEY_BYTES_MAX;
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::rejection::Rejection;
 use crate::domain::text::{self, Title};
 use crate::domain::time::{EventTime, ParseTimeError};
@@ -102,7 +103,7 @@ impl Rows {
             ImportKind::Users => (
                 Action::Register,
                 None,
-                format!("import/register/{}", cell(Column::Login)),
+                format!("{IMPORT_KEY_PREFIX}register/{}", cell(Column::Login)),
             ),
             ImportKind::Tasks if cell(Column::Key).is_empty() => {
                 return Err(vec![Fault::of(
@@ -145,10 +146,10 @@ impl Rows {
     ) -> String {
         let (action, key) = (action.name(), cell(Column::Key));
         if !key.is_empty() {
-            return format!("import/{action}/{key}");
+            return format!("{IMPORT_KEY_PREFIX}{action}/{key}");
         }
         let alike = format!(
-            "import/{action}/{at}/{}/{}/",
+            "{IMPORT_KEY_PREFIX}{action}/{at}/{}/{}/",
             cell(Column::Actor),
             cell(Column::Login)
         );
@@ -160,7 +161,7 @@ impl Rows {
 
 /// The key under which the task with a foreign id was created.
 pub(super) fn create_key(foreign_id: &str) -> String {
-    format!("import/create/{foreign_id}")
+    format!("{IMPORT_KEY_PREFIX}create/{foreign_id}")
 }
 
 /// The action of a row, if it can be parsed.

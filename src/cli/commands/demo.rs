@@ -17,6 +17,7 @@ use crate::app::reports::Request;
 use crate::app::simulate::Simulation;
 use crate::app::{App, Environment, new_store};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::BY_OPTION;
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::leftovers::Leftover;
 use crate::cli::mail_settings;
@@ -57,6 +58,14 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let global = invocation.global;
+        // In a shell the option may be that of the shell.
+        if global.store_from == BY_OPTION && global.host.is_none() {
+            return Err(
+                Failure::usage("a demo makes a store of its own, without -C")
+                    .hint("name its place with --dir DIR"),
+            );
+        }
         let why = "a demo needs a real store; `popug-cli simulate -n` shows the events of a simulation in an existing store";
         invocation
             .refuse_dry_run()

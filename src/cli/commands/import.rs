@@ -21,7 +21,7 @@ use crate::store::StoreDirectory;
 use crate::store::directory::{self, is_same};
 
 /// The number of bad rows of a refused file that are shown. `--rejects` writes all of them.
-const BAD_ROWS_SHOWN: usize = 100;
+const BAD_ROWS_SHOWN: usize = 10;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Import {

@@ -1,7 +1,7 @@
 //! The names from a store that prompt and completion show: the caller, logins, open tasks, and
 //! paths.
 //!
-//! They come from the state index, as for every command; DuckDB is not opened. What must hold:
+//! They come from the state index, as for every command; DuckDB is not opened. Invariant:
 //! users see only names that they could list, nothing waits for long or asks a question, and a
 //! failure gives no names.
 

@@ -1,7 +1,7 @@
 //! The typed lines, for the arrow keys of the next shell: `history` beside the sessions, mode 0600.
 //!
 //! Each line is appended before it is carried out, so that nothing is lost with the process and
-//! several shells may write at once. What must hold: a line that begins with a blank or contains a
+//! several shells may write at once. Invariant: a line that begins with a blank or contains a
 //! token or a control character is not kept, and the file does not grow without end.
 
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 //!
 //! A line is run like every command line ([`crate::cli::run`]), with the global options of the
 //! shell before its words, so exit codes, errors and rights are the same. Lines are typed at a
-//! [`terminal`] or come from a [`script`]. What must hold: between two lines no file of the store
+//! [`terminal`] or come from a [`script`]. Invariant: between two lines no file of the store
 //! is open and no lock is held, and no fault of a prompt, the history or a completion ends the
 //! shell.
 

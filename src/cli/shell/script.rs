@@ -2,7 +2,7 @@
 //! `--keep-going` is given.
 //!
 //! Each line is read after the one before it was carried out, so that a program can write a line
-//! and wait for the answer. What must hold: a failure is reported with the number of its line, and
+//! and wait for the answer. Invariant: a failure is reported with the number of its line, and
 //! the exit code is that of the first failure.
 
 use std::io::{self, BufRead, Read as _};

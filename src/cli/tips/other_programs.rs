@@ -4,6 +4,11 @@
 /// tip.
 pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
+        "",
+        &["closed", "closes"],
+        "`popug-cli close` closes finished dates; `popug-cli report closes` lists the closed ones",
+    ),
+    (
         "task",
         &["delete", "remove", "rm", "drop"],
         "a task is never deleted; `popug-cli task cancel TASK --reason TEXT` cancels it and gives its fees back",
@@ -21,7 +26,7 @@ pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
     (
         "task",
         &["assign", "reassign", "give"],
-        "assignees are drawn at random: `popug-cli task reshuffle` draws a new one for every open task",
+        "assignees are drawn at random: `popug-cli task hand-over LOGIN` draws new ones for the tasks of a user who cannot be drawn any more, `popug-cli task reshuffle` for every open task",
     ),
     (
         "task",

@@ -6,6 +6,7 @@
 use rusqlite::{Connection, params};
 
 use crate::consumers::notifier::rows::MailState;
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::event::{CompanyFounded, Event, MailFailed, MailSent, PayoutMade};
 use crate::mail::schedule::{NextTry, after_failure};
 use crate::state::Recorded;
@@ -97,7 +98,7 @@ fn owe_mail(db: &Connection, recorded: &Recorded<'_>, e: &PayoutMade) -> rusqlit
             e.opening.minor(),
             e.earned.minor(),
             recorded.time.micros(),
-            recorded.command_id.starts_with("import/"),
+            recorded.command_id.starts_with(IMPORT_KEY_PREFIX),
             Blob::from(recorded.id),
         ],
     )

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::consumers::ConsumeError;
 use crate::consumers::notifier::rows::WaitingMail;
 use crate::consumers::notifier::tables::MailTables;
+use crate::domain::IMPORT_KEY_PREFIX;
 use crate::domain::event::Event;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::event_log::LogError;
@@ -106,7 +107,7 @@ fn follow(told: &mut HashMap<PayoutId, Option<WaitingMail>>, recorded: &Recorded
                 opening: made.opening,
                 earned: made.earned,
                 made_at: recorded.time,
-                imported: recorded.command_id.starts_with("import/"),
+                imported: recorded.command_id.starts_with(IMPORT_KEY_PREFIX),
                 attempts: 0,
                 cause: recorded.id,
                 was_sent: false,

@@ -78,6 +78,16 @@ fn is_empty(directory: &Path) -> bool {
 }
 
 #[test]
+fn a_demo_is_put_into_no_store_that_an_option_names() {
+    let world = World::empty();
+    for words in [["-C", "here", "demo"], ["demo", "--store", "here"]] {
+        let demo = world.anonymous(&words);
+        demo.expect(2, Nothing, Has("--dir DIR"));
+        assert!(!world.home().join("here").exists());
+    }
+}
+
+#[test]
 fn a_demo_that_is_stopped_leaves_nothing_that_nobody_knows_of() {
     let world = World::empty();
     let temporary = world.home().join("tmp");

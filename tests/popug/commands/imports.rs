@@ -157,6 +157,36 @@ fn people_are_imported_from_what_excel_saves() {
     }
 }
 
+#[test]
+fn a_file_with_another_separator_is_refused_with_the_way_to_name_it() {
+    let world = World::new();
+    let file = "key|title\nA|Feed the cat\n";
+    let told = [
+        "the columns `key`, `title` are missing",
+        "the header was read as one cell",
+        "like sep=|",
+    ];
+    assert_refused(&world, &["tasks"], file.as_bytes(), &told);
+    let named = import(&world, &["tasks"], format!("sep=|\n{file}").as_bytes());
+    assert_eq!(named.status, 0, "{}", named.stderr);
+    assert_eq!(titles(&world), ["Feed the cat"]);
+}
+
+#[test]
+fn of_many_bad_rows_a_few_are_shown_and_the_others_counted() {
+    let world = World::new();
+    let file = format!("key,title\n{}", "A,\n".repeat(40));
+    let output = import(&world, &["tasks"], file.as_bytes());
+    assert_eq!(output.status, 6);
+    assert_eq!(
+        output.stderr.matches("line ").count(),
+        10,
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("30 more rows are bad"));
+}
+
 const JIRA: &str = "\
 Summary,Issue key,Issue id,Status,Labels,Labels,Description
 Feed the parrots,UP-1,10001,To Do,a,b,\"Twice a day.

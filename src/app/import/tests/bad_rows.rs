@@ -79,7 +79,7 @@ fn each_row_is_checked_against_its_actors_role_at_that_moment() {
         (
             "2026-10-02T07:00:00Z,complete,A,anna,,,,,,,",
             "actor",
-            "task 1 is assigned to",
+            "T-1 is assigned to",
         ),
         (
             "2026-10-02T07:00:00Z,complete,,,,,,,,,",
