@@ -114,6 +114,7 @@ fn found(directory: &StoreDirectory, world: &World) -> Outcome<()> {
         company,
         admin_password: Password::new(PASSWORD),
         founded_at: None,
+        shared_log: None,
     };
     let patience = Patience {
         wait: LOCK_WAIT,

@@ -3,7 +3,7 @@
 //! Each layer uses only those below it: `cli` (words in, exit code out), `app` (use cases),
 //! `consumers` (fill tables from the log) and `reports` (read them), `turn` (how every decider gets
 //! to the end of the log), `event_log`, `state`, `store`, `credentials` and `mail` (files on disk
-//! and mails), `domain` (the rules, pure). Without the feature `cli` there are only `domain` and
+//! and mails), `postgres` (a log that several machines share), `domain` (the rules, pure). Without the feature `cli` there are only `domain` and
 //! `event_log`. docs/CODE_MAP.md lists every file.
 
 #![cfg_attr(
@@ -19,11 +19,7 @@ mod files;
 /// The deadline of the end-to-end tests, for the programs that the tests of this crate start.
 #[cfg(test)]
 #[path = "../tests/popug/helpers/deadline.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "only the end-to-end tests use all of it"
-)]
+#[expect(unreachable_pub, reason = "the end-to-end tests use it too")]
 mod deadline;
 
 #[cfg(feature = "cli")]
@@ -38,6 +34,8 @@ pub mod domain;
 pub mod event_log;
 #[cfg(feature = "cli")]
 pub mod mail;
+#[cfg(feature = "cli")]
+pub mod postgres;
 #[cfg(feature = "cli")]
 pub mod reports;
 #[cfg(feature = "cli")]

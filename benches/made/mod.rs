@@ -100,6 +100,7 @@ pub fn fill(root: &Path, task_events: u64) -> u64 {
         },
         admin_password: Password::new(PASSWORD),
         founded_at: Some(founded_at),
+        shared_log: None,
     };
     let patience = Patience {
         wait: Duration::from_secs(10),

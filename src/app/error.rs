@@ -53,6 +53,11 @@ pub enum AppError {
     /// Credentials are useless without the log.
     #[error("the log of the store is missing: neither head nor segments are in {}, though auth/ is beside it", path.display())]
     LogMissing { path: PathBuf },
+    #[error("the database at {name} has no such company")]
+    NoCompany { name: String },
+    /// A copy is neither brought to another log nor repaired.
+    #[error("this store is a copy of the log at {url}")]
+    IsCopy { url: String },
     #[error("{} already exists", path.display())]
     StoreExists { path: PathBuf },
     #[error("`{name}` may be one of several {what}")]

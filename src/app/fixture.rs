@@ -90,6 +90,7 @@ pub(super) fn found(root: &Path, environment: &Pinned, founded_at: &str) {
         company,
         admin_password,
         founded_at: Some(at(founded_at)),
+        shared_log: None,
     };
     let patience = Patience {
         wait: Duration::ZERO,

@@ -1,6 +1,7 @@
 //! Founding a company: a new store, whole or not at all.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::app::write::with_ids;
 use crate::app::{AppError, Environment, new_store};
@@ -10,7 +11,9 @@ use crate::domain::company::{self, FoundCompany};
 use crate::domain::event::{Actor, Event};
 use crate::domain::id::{CompanyId, Sequence, UserId};
 use crate::domain::time::EventTime;
+use crate::event_log::remote::role::Role;
 use crate::event_log::{Batch, Encoded, FileLog, Hash, Head, Patience};
+use crate::postgres::{Address, Postgres};
 use crate::store::StoreDirectory;
 
 /// The arguments of `init`.
@@ -19,6 +22,8 @@ pub struct Founding {
     pub admin_password: Password,
     /// The time of the founding, if not now.
     pub founded_at: Option<EventTime>,
+    /// The database that is to hold the log; without one the store holds it.
+    pub shared_log: Option<Address>,
 }
 
 /// The new company and its first admin.
@@ -95,7 +100,12 @@ impl Founding {
         founded: Founded,
         patience: &Patience,
     ) -> Result<(), AppError> {
-        let log = FileLog::create(&root.join("log"))?;
+        let mut log = FileLog::create(&root.join("log"))?;
+        if let Some(address) = &self.shared_log {
+            let role = Role::new(founded.company, address.shown().to_owned(), true);
+            let remote = Postgres::new(address.clone(), founded.company, patience.wait);
+            log = log.become_copy(&role, Arc::new(remote))?;
+        }
         log.writer(patience)?.append(&Head::EMPTY, batch)?;
         let auth = AuthDir::create(root, founded.company)?;
         auth.passwords()

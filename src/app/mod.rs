@@ -26,6 +26,7 @@ pub mod mailing;
 pub mod new_store;
 pub mod repair;
 pub mod reports;
+pub mod shared_log;
 pub mod simulate;
 pub mod status;
 mod timed_commands;
@@ -137,7 +138,10 @@ impl<'e> App<'e> {
     pub fn drafted(&self) -> Result<App<'e>, AppError> {
         Ok(App {
             directory: self.directory.clone(),
-            log: FileLog::open(&self.directory.log())?.draft(),
+            log: self
+                .log
+                .beside(FileLog::open(&self.directory.log())?)
+                .draft(),
             holder: self.holder.clone(),
             ..*self
         })

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
 use crate::app::Environment;
+use crate::app::shared_log::Access;
 use crate::cli::failure::{Exit, Failure};
 use crate::credentials::{Callers, private_file};
 use crate::domain::clock::Clock;
@@ -165,6 +166,24 @@ pub(super) fn secret_in(path: &Path, named_by: &str) -> Result<Option<String>, F
     }
 }
 
+/// What the environment says about shared logs: POPUG_LOG_URL, its twin, and the password file of
+/// PostgreSQL's programs.
+///
+/// # Errors
+/// As [`secret`]; if the password file is open to others.
+pub(super) fn log_access() -> Result<Access, Failure> {
+    let file = path("PGPASSFILE")
+        .map(PathBuf::from)
+        .or_else(|| path("HOME").map(|home| PathBuf::from(home).join(".pgpass")));
+    let read = file.map(|file| private_file::read(&file)).transpose()?;
+    Ok(Access {
+        url: secret("POPUG_LOG_URL", "POPUG_LOG_URL_FILE")?,
+        pgpass: read
+            .flatten()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    })
+}
+
 /// The Unix users for whom the account of this process runs it. The audit system of the kernel
 /// knows who logged in, whichever accounts were used since; `sudo` and similar programs name their
 /// caller.
@@ -234,6 +253,10 @@ fn malformed(name: &str, text: &str, wanted: &str) -> Failure {
 impl Clock for SystemEnvironment {
     fn now(&self) -> EventTime {
         self.now.unwrap_or_else(|| self.system_now())
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.now.is_some()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one error of the command line: heading, hints and exit code are decided here.
 
 mod of_app;
+mod of_log;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -17,8 +18,6 @@ use crate::consumers::ConsumeError;
 use crate::credentials::CredentialError;
 use crate::credentials::secret::without_tokens;
 use crate::domain::displayed::Displayed;
-use crate::domain::event::Consumer;
-use crate::domain::event::bounds::OutOfBounds;
 use crate::domain::rejection::{Rejection, RejectionClass};
 use crate::event_log::LogError;
 use crate::files::held::named;
@@ -41,6 +40,7 @@ pub(super) enum Exit {
     NoStore = 10,
     Locked = 11,
     Damaged = 12,
+    Elsewhere = 13,
     Bug = 70,
     Interrupted = 130,
     Terminated = 143,
@@ -239,53 +239,6 @@ impl From<Rejection> for Failure {
         let mut failure = Failure::new(exit, &rejection.code(), rejection.to_string());
         failure.hints.extend(rejection.hint());
         failure
-    }
-}
-
-impl From<LogError> for Failure {
-    fn from(error: LogError) -> Failure {
-        let message = in_full(&error);
-        let damaged = |code| Failure::new(Exit::Damaged, code, message.clone());
-        match error {
-            LogError::Damaged { .. } => damaged("log_damaged")
-                .hint("nothing was changed; `popug-cli verify` checks every line")
-                .hint("`popug-cli repair --from BACKUP_DIR` replaces the damaged bytes by those of a backup"),
-            LogError::NotOnChain { .. } => {
-                damaged("not_on_chain").hint("`popug-cli consume NAME --rebuild` rebuilds the tables from this log")
-            }
-            LogError::TooNew { .. } => damaged("log_too_new").hint("use the version of popug-cli that wrote it"),
-            LogError::UnknownVersion { .. } => {
-                damaged("unknown_version").hint("a newer popug-cli wrote this event; update this one")
-            }
-            LogError::Undecodable { .. } => damaged("undecodable").hint("`popug-cli verify` tells more"),
-            LogError::OutOfBounds { reason: OutOfBounds::Time(_), .. } => {
-                Failure::new(Exit::Failure, "out_of_bounds", message).hint("set the clock right; `date -u` shows it")
-            }
-            LogError::OutOfBounds { context, .. } => {
-                let decider = Consumer::ALL.into_iter().find(|consumer| consumer.context() == context);
-                let name = decider.unwrap_or(Consumer::Tracker).name();
-                Failure::new(Exit::Failure, "out_of_bounds", message)
-                    .hint(format!("it was decided from wrong tables; `popug-cli consume {name} --rebuild` rebuilds them from this log"))
-            }
-            LogError::Missing { .. } => Failure::new(Exit::NoStore, "no_store", message),
-            LogError::Exists { .. } => Failure::new(Exit::Conflict, "store_exists", message),
-            LogError::Locked { .. } => {
-                Failure::new(Exit::Locked, "locked", message).hint(WAIT_LONGER)
-            }
-            LogError::HeadMoved { .. } => Failure::new(Exit::Conflict, "head_moved", message).hint("try again"),
-            LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Failure::new(Exit::Failure, "io", message).denied(&path)
-            }
-            LogError::Io { path, source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
-                Failure::new(Exit::Failure, "io", message)
-                    .hint(format!("move {} out of the way and repeat the command", path.display()))
-            }
-            LogError::Io { path, source, .. } => Failure::new(Exit::Failure, "io", message)
-                .hint(RECOVERS)
-                .hint_of_cause(&path, &source),
-            LogError::Poisoned => Failure::new(Exit::Failure, "io", message)
-                .hint(RECOVERS),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::app::command::Command;
 use crate::app::identity::{Caller, Proof};
 use crate::app::reports::Reports;
+use crate::app::shared_log::Access;
 use crate::app::write::{Manner, Outcome};
 use crate::app::{App, AppError, Opening};
 use crate::cli::environment::{self, SystemEnvironment, callers, secret, variable};
@@ -21,6 +22,7 @@ use crate::domain::company::Company;
 use crate::domain::id::CompanyId;
 use crate::event_log::Patience;
 use crate::event_log::file_log::SEGMENT_BYTES_MAX;
+use crate::postgres::Address;
 use crate::state::StateIndex;
 use crate::store::StoreDirectory;
 use crate::turn::Notices;
@@ -131,6 +133,12 @@ impl<'a> Invocation<'a> {
     }
 
     pub(super) fn app_in(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
+        let app = self.unfollowed(directory)?;
+        app.follow();
+        Ok(self.drafted_if_asked(app))
+    }
+
+    fn unfollowed(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
         let app = self.open(directory)?;
         rights::refuse_root(&app.directory)?;
         Ok(app)
@@ -141,7 +149,7 @@ impl<'a> Invocation<'a> {
     /// # Errors
     /// As [`Invocation::app`], but root may read every store.
     pub(super) fn app_to_look(&self) -> Result<App<'a>, Failure> {
-        self.open(self.directory())
+        Ok(self.drafted_if_asked(self.open(self.directory())?))
     }
 
     fn open(&self, directory: StoreDirectory) -> Result<App<'a>, Failure> {
@@ -167,12 +175,50 @@ impl<'a> Invocation<'a> {
             app.directory.root().display(),
             self.global.store_from
         ));
-        // In a dry run no command can change the log.
-        Ok(if self.global.dry_run {
+        if app.log.role()?.is_none() {
+            return Ok(app);
+        }
+        Ok(app.with_remote(&environment::log_access()?)?)
+    }
+
+    /// In a dry run no command can change the log.
+    fn drafted_if_asked(&self, app: App<'a>) -> App<'a> {
+        if self.global.dry_run {
             app.draft()
         } else {
             app
-        })
+        }
+    }
+
+    /// The database that a command line names. Its password comes from the environment or from the
+    /// password file, because others can see the words of a command.
+    ///
+    /// # Errors
+    /// If the URL has a password, or POPUG_LOG_URL names another database.
+    pub(super) fn shared_log(&self, url: &str) -> Result<Address, Failure> {
+        let access = environment::log_access()?;
+        let parse = |url: Option<&str>| {
+            let url = url.map(str::to_owned);
+            let pgpass = access.pgpass.clone();
+            Access { url, pgpass }.address("")
+        };
+        let given = parse(Some(url))?;
+        if Address::parse(url).is_ok_and(|address| address.has_password()) {
+            let message = "the URL has a password, which others can see in the list of processes";
+            return Err(Failure::usage(message)
+                .hint("put the password into ~/.pgpass, or the whole URL into POPUG_LOG_URL"));
+        }
+        match access.url.as_deref() {
+            None => Ok(given),
+            named => {
+                let named = parse(named)?;
+                if named.shown() == given.shown() {
+                    return Ok(named);
+                }
+                Err(Failure::usage("POPUG_LOG_URL names another database")
+                    .hint("unset it, or name the same one"))
+            }
+        }
     }
 
     /// Opens the store and identifies the caller.
@@ -181,6 +227,14 @@ impl<'a> Invocation<'a> {
     /// If there is no store, or nobody is logged in.
     pub(super) fn store(&self) -> Result<OpenStore<'a>, Failure> {
         self.desk_in(self.app()?)
+    }
+
+    /// The same without a look at the log of which the store may be a copy.
+    ///
+    /// # Errors
+    /// As [`Invocation::store`].
+    pub(super) fn store_as_it_is(&self) -> Result<OpenStore<'a>, Failure> {
+        self.desk_in(self.unfollowed(self.directory())?)
     }
 
     /// Identifies the caller in an open store.

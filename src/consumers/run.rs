@@ -8,6 +8,7 @@ use crate::consumers::table_file::TableFile;
 use crate::consumers::{ConsumeError, Consumed, WriterAccess};
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
+use crate::event_log::remote::TurnOf;
 use crate::store::Tables;
 use crate::turn::{Surroundings, begin_again};
 
@@ -71,7 +72,7 @@ fn keep_what_was_read(around: &Surroundings<'_>) -> Result<(), ConsumeError> {
     })
 }
 
-/// Runs `work` as the only accounting process, on the ledger's file.
+/// Runs `work` as the only accounting process of the company, on the ledger's file.
 ///
 /// # Errors
 /// The error of `work`; [`ConsumeError::MovedAside`] if the file was found to be damaged.
@@ -79,6 +80,7 @@ pub fn with_accounting<T>(
     around: &Surroundings<'_>,
     work: impl FnOnce(&mut Accounting<'_>) -> Result<T, ConsumeError>,
 ) -> Result<T, ConsumeError> {
+    let _turn = around.take_turn_there(TurnOf::Books)?;
     let (_lock, done) =
         TableFile::open(around, Tables::Accounting)?.run(|database, common, withheld| {
             work(&mut Accounting::resume(database, common, withheld)?)

@@ -8,6 +8,11 @@ use crate::domain::time::EventTime;
 /// The current time, as an input of the rules.
 pub trait Clock {
     fn now(&self) -> EventTime;
+
+    /// Whether the time was chosen for a test, so that no real clock need agree with it.
+    fn is_pinned(&self) -> bool {
+        false
+    }
 }
 
 const SILENT_MICROS: i64 = 1_000_000;

@@ -8,6 +8,7 @@ use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
+use crate::event_log::remote::End;
 
 /// Facts that are appended together: all of them or none.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,8 +43,8 @@ impl Batch {
 ///
 /// Invariant: no reader refuses these lines. There is no other way into the log.
 pub struct Encoded {
-    pub(super) follows: (Sequence, Hash),
-    pub(super) last: (Sequence, Hash),
+    pub(super) follows: End,
+    pub(super) last: End,
     pub(super) first_time: EventTime,
     pub(super) last_time: EventTime,
     pub(super) lines: Vec<u8>,
@@ -92,7 +93,7 @@ impl Encoded {
     }
 
     /// Sequence and hash of the last event.
-    pub fn last(&self) -> (Sequence, Hash) {
+    pub fn last(&self) -> End {
         self.last
     }
 

@@ -39,6 +39,49 @@ pub enum LogError {
         actual: Sequence,
     },
 
+    /// The remote was not asked, or it surely did not take the write. Nothing was written.
+    #[error("the log at {name} cannot be reached ({what}); nothing was written")]
+    Unreachable { name: String, what: String },
+
+    /// The remote answered that it will not do this. Nothing was written.
+    #[error("the log at {name} refuses this: {what}; nothing was written")]
+    Refused { name: String, what: String },
+
+    /// The remote was asked to take a batch, and its answer was lost. The next writer finds out.
+    #[error(
+        "the log at {name} did not confirm the write ({what}); it is not known whether it was written"
+    )]
+    InDoubt { name: String, what: String },
+
+    /// The remote lacks an event that it acknowledged, or has another one in its place.
+    #[error(
+        "the log at {name} does not have event {sequence} as it was acknowledged: rolled back or replaced"
+    )]
+    RolledBack { name: String, sequence: Sequence },
+
+    /// Two logs that should be one have different events with the same number.
+    #[error("the log at {name} has another event {sequence} than this log")]
+    Diverged { name: String, sequence: Sequence },
+
+    /// A line of the remote does not continue the chain.
+    #[error("the log at {name} is damaged at event {sequence}: {what}")]
+    DamagedThere {
+        name: String,
+        sequence: Sequence,
+        what: String,
+    },
+
+    /// The clock of this machine is ahead of the remote's by more than all others would tolerate.
+    #[error("the clock of this machine is {seconds} s ahead of the clock of {name}")]
+    ClockAhead { name: String, seconds: i64 },
+
+    /// The slots of the head are those of a copy, and the file that names its remote is gone.
+    #[error("{} is the head of a copy, but the file `remote` beside it, which names the shared log, is missing", path.display())]
+    RoleMissing { path: PathBuf },
+
+    #[error("{} cannot be read: {what}", path.display())]
+    RoleUnreadable { path: PathBuf, what: String },
+
     /// A write or fsync failed; what reached the disk is unknown until the log is opened again.
     #[error("an earlier write of this process failed; the log must be opened again")]
     Poisoned,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::domain::id::Sequence;
 use crate::event_log::draft::Draft;
@@ -9,10 +10,12 @@ use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::{HEAD_FILE, Head, HeadFile, HeadFileState, Published};
 use crate::event_log::reader::Reader;
+use crate::event_log::remote::role::Role;
+use crate::event_log::remote::{Remote, TurnOf};
 use crate::event_log::segment::OwnedLine;
 use crate::event_log::storage::{Access, Disk, Storage};
 use crate::event_log::tail::{self, Cutting, Tail};
-use crate::event_log::writer::{Recovery, Writer};
+use crate::event_log::writer::{Link, Recovery, Sending, Writer};
 use crate::event_log::{Line, Patience, segment};
 use crate::files::lock::wait_until;
 
@@ -26,6 +29,8 @@ pub struct FileLog {
     draft: Option<Arc<Draft>>,
     /// Replaces the head of the head file.
     given_head: Option<Head>,
+    /// The log of which this one is a copy.
+    remote: Option<Arc<dyn Remote>>,
 }
 
 impl FileLog {
@@ -36,7 +41,48 @@ impl FileLog {
             segment_bytes_max: SEGMENT_BYTES_MAX,
             draft: None,
             given_head: None,
+            remote: None,
         }
+    }
+
+    /// This log as a copy of `remote`, which its writers follow and send to.
+    #[must_use]
+    pub fn copying(self, remote: Arc<dyn Remote>) -> FileLog {
+        FileLog {
+            remote: Some(remote),
+            ..self
+        }
+    }
+
+    /// `other`, opened in the same directory, with the remote of this log.
+    #[must_use]
+    pub fn beside(&self, other: FileLog) -> FileLog {
+        FileLog {
+            remote: self.remote.clone(),
+            ..other
+        }
+    }
+
+    /// Makes a log without events a copy of `remote`.
+    ///
+    /// # Errors
+    /// If the role cannot be written.
+    pub fn become_copy(self, role: &Role, remote: Arc<dyn Remote>) -> Result<FileLog, LogError> {
+        role.write(self.storage())?;
+        Ok(self.copying(remote))
+    }
+
+    /// The remote of a copy.
+    pub fn remote(&self) -> Option<&Arc<dyn Remote>> {
+        self.remote.as_ref()
+    }
+
+    /// The remote that the files of this log name; `None` if it is no copy.
+    ///
+    /// # Errors
+    /// If the file that names the remote cannot be read.
+    pub fn role(&self) -> Result<Option<Role>, LogError> {
+        Role::read(self.storage())
     }
 
     /// This log for a dry run: appended events stay in memory, after the true head. The first
@@ -174,12 +220,22 @@ impl FileLog {
     /// # Errors
     /// [`LogError::Locked`] names the holder.
     pub fn writer(&self, patience: &Patience) -> Result<Writer<'_>, LogError> {
+        let begin = Instant::now();
         let head_file = self.locked_head_file(patience)?;
+        let wait = patience.wait.saturating_sub(begin.elapsed());
+        let link = self.remote.as_deref().map(|remote| {
+            let sending = match &self.draft {
+                Some(_) => Sending::Drafted,
+                None => Sending::InTurn(remote.turn(TurnOf::Writer, &patience.holder, wait)?),
+            };
+            Ok::<_, LogError>(Link { remote, sending })
+        });
         let mut writer = Writer::open(
             self.storage.as_ref(),
             head_file,
             self.segment_bytes_max,
             Cutting::Unasked,
+            link.transpose()?,
         )?;
         match &self.draft {
             Some(draft) => {
@@ -254,6 +310,43 @@ impl FileLog {
         Ok(Recovery::default())
     }
 
+    /// Fetches the events that the remote has behind the head of this copy. Nothing is sent. If a
+    /// writer is at work, it has followed the remote, and nothing is done.
+    ///
+    /// # Errors
+    /// If the remote cannot be reached, has another history, or the lines cannot be written.
+    pub fn follow(&self) -> Result<(), LogError> {
+        let Some(remote) = self.remote.as_deref().filter(|_| !self.is_draft()) else {
+            return Ok(());
+        };
+        let there = remote.standing()?.end;
+        let published = self.published()?;
+        let is_sound = published.head_file == HeadFileState::Sound;
+        if is_sound && there == (published.head.sequence, published.head.hash) {
+            return Ok(());
+        }
+        let at_once = Patience {
+            wait: Duration::ZERO,
+            holder: String::new(),
+        };
+        let head_file = match self.locked_head_file(&at_once) {
+            Err(LogError::Locked { .. }) => return Ok(()),
+            other => other?,
+        };
+        let link = Link {
+            remote,
+            sending: Sending::Nothing,
+        };
+        Writer::open(
+            self.storage.as_ref(),
+            head_file,
+            self.segment_bytes_max,
+            Cutting::Unasked,
+            Some(link),
+        )
+        .map(drop)
+    }
+
     fn recreate_head_file(&self) -> Result<HeadFile, LogError> {
         self.check_is_there()?;
         let created = HeadFile::open(self.storage.as_ref(), Access::Create)?;
@@ -307,6 +400,8 @@ impl FileLog {
         let published = self.published()?;
         match published.head_file {
             HeadFileState::Sound => Ok(published.head),
+            // Behind the older slot of a copy there may be a batch that the remote never took.
+            HeadFileState::OneSlot if self.remote.is_some() => Ok(published.head),
             HeadFileState::OneSlot | HeadFileState::Lost => {
                 tail::examine(self.storage(), &published)?.acknowledged()
             }
@@ -387,6 +482,7 @@ impl LockedLog<'_> {
             self.head_file,
             u64::MAX,
             Cutting::Approved,
+            None,
         )?;
         writer.settle_the_rest()?;
         Ok((*writer.head(), writer.recovery()))

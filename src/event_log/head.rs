@@ -8,6 +8,9 @@
 //! popug-head 1 <sequence> <segment> <position> <hash> <checksum>
 //! ```
 //!
+//! A log that is a copy of a remote has `popug-head 2` there, so that programs that know no remote
+//! refuse to write into it.
+//!
 //! with numbers of 20 digits, `segment` the first sequence of the segment, `position` the byte
 //! after the last acknowledged line in it, and `checksum` the first 16 hex digits of the SHA-256 of
 //! the text before it. The text after the slots names the last holder of the writer lock, for
@@ -18,6 +21,7 @@ use std::time::Duration;
 use crate::domain::id::Sequence;
 use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
+use crate::event_log::remote::role;
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::files::lock::wait_until;
 
@@ -28,6 +32,8 @@ const SLOT_TAKES: Duration = Duration::from_millis(5);
 const HOLDER_OFFSET: u64 = 2 * SLOT_BYTES as u64;
 /// The format of the head file and of the log.
 pub const FORMAT: &str = "popug-head 1";
+/// The format of the head file of a copy.
+const COPY_FORMAT: &str = "popug-head 2";
 
 /// The last acknowledged event and its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,9 +55,9 @@ impl Head {
         position: 0,
     };
 
-    fn to_slot(self) -> [u8; SLOT_BYTES] {
+    fn to_slot(self, format: &str) -> [u8; SLOT_BYTES] {
         let text = format!(
-            "{FORMAT} {:020} {:020} {:020} {}",
+            "{format} {:020} {:020} {:020} {}",
             self.sequence.0, self.segment.0, self.position, self.hash
         );
         let line = format!("{text} {}", checksum(&text));
@@ -62,10 +68,11 @@ impl Head {
     }
 
     fn from_slot(slot: &[u8]) -> Option<Head> {
-        let fields = checked_text(slot)?
-            .strip_prefix(FORMAT)?
-            .strip_prefix(' ')?;
-        let mut fields = fields.split(' ');
+        let text = checked_text(slot)?;
+        let fields = text
+            .strip_prefix(FORMAT)
+            .or_else(|| text.strip_prefix(COPY_FORMAT))?;
+        let mut fields = fields.strip_prefix(' ')?.split(' ');
         let mut number = || {
             fields
                 .next()
@@ -119,10 +126,10 @@ impl Slot {
     }
 }
 
-/// The format of a newer program, if it wrote this slot. All formats end with the checksum.
-fn newer_format(slot: &[u8]) -> Option<String> {
+/// The format of a slot. All formats end with the checksum.
+fn format_of(slot: &[u8]) -> Option<String> {
     let format: Vec<_> = checked_text(slot)?.splitn(3, ' ').take(2).collect();
-    (format.first() == Some(&"popug-head") && format.join(" ") != FORMAT).then(|| format.join(" "))
+    (format.first() == Some(&"popug-head")).then(|| format.join(" "))
 }
 
 fn checksum(text: &str) -> String {
@@ -132,6 +139,8 @@ fn checksum(text: &str) -> String {
 /// The open head file.
 pub(super) struct HeadFile {
     file: Box<dyn StorageFile>,
+    /// Whether the log is a copy of a remote.
+    is_copy: bool,
 }
 
 /// The state of the head file.
@@ -169,8 +178,9 @@ impl HeadFile {
         storage: &dyn Storage,
         access: Access,
     ) -> Result<Option<HeadFile>, LogError> {
+        let is_copy = role::is_copy(storage)?;
         match storage.open(HEAD_FILE, access) {
-            Ok(file) => Ok(Some(HeadFile { file })),
+            Ok(file) => Ok(Some(HeadFile { file, is_copy })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(LogError::Io {
                 action: "open",
@@ -178,6 +188,15 @@ impl HeadFile {
                 source,
             }),
         }
+    }
+
+    pub(super) fn is_copy(&self) -> bool {
+        self.is_copy
+    }
+
+    /// From here on slots are written in the format of a copy.
+    pub(super) fn become_copy(&mut self) {
+        self.is_copy = true;
     }
 
     pub(super) fn try_lock(&self) -> std::io::Result<bool> {
@@ -211,11 +230,14 @@ impl HeadFile {
                 path: storage.path(HEAD_FILE),
                 source,
             })?;
-        if let Some(found) = slots[..length].chunks(SLOT_BYTES).find_map(newer_format) {
-            return Err(LogError::TooNew {
-                path: storage.path(HEAD_FILE),
-                found,
-            });
+        for found in slots[..length].chunks(SLOT_BYTES).filter_map(format_of) {
+            let path = storage.path(HEAD_FILE);
+            match found.as_str() {
+                FORMAT => {}
+                COPY_FORMAT if self.is_copy => {}
+                COPY_FORMAT => return Err(LogError::RoleMissing { path }),
+                _ => return Err(LogError::TooNew { path, found }),
+            }
         }
         let (first, second) = slots.split_at(SLOT_BYTES);
         Ok([Slot::read(first), Slot::read(second)])
@@ -224,11 +246,10 @@ impl HeadFile {
     /// Overwrites `slot` and waits until it is durable.
     pub(super) fn publish(&self, head: Head, slot: usize) -> std::io::Result<()> {
         let offset = (slot * SLOT_BYTES) as u64;
-        failpoint!(
-            "head.mid_slot",
-            self.file.write_at(&head.to_slot()[..100], offset)
-        );
-        self.file.write_at(&head.to_slot(), offset)?;
+        let format = if self.is_copy { COPY_FORMAT } else { FORMAT };
+        let bytes = head.to_slot(format);
+        failpoint!("head.mid_slot", self.file.write_at(&bytes[..100], offset));
+        self.file.write_at(&bytes, offset)?;
         failpoint!("head.before_sync");
         self.file.sync()?;
         failpoint!("head.published");
@@ -298,13 +319,16 @@ mod tests {
 
     #[test]
     fn a_slot_reads_back_as_it_was_written() {
-        assert_eq!(Head::from_slot(&head().to_slot()), Some(head()));
-        assert_eq!(Head::from_slot(&Head::EMPTY.to_slot()), Some(Head::EMPTY));
+        for format in [FORMAT, COPY_FORMAT] {
+            for head in [head(), Head::EMPTY] {
+                assert_eq!(Head::from_slot(&head.to_slot(format)), Some(head));
+            }
+        }
     }
 
     #[test]
     fn a_slot_with_any_flipped_bit_is_invalid_or_unchanged() {
-        let slot = head().to_slot();
+        let slot = head().to_slot(FORMAT);
         for byte in 0..180 {
             for bit in 0..8 {
                 let mut flipped = slot;

@@ -6,6 +6,7 @@
 //!   line and the head.
 //! - [`copy`] copies acknowledged lines; [`overlay`] shows a log with parts of a copy in it.
 //! - [`storage`] is all disk access; `draft` replaces it in a dry run.
+//! - [`remote`] is the log elsewhere, of which the files here may be a copy.
 //! - [`upcast`] reads events of old versions; `schema` has the JSON Schemas of all versions.
 //!
 //! Invariant: this module never changes, moves or cuts an acknowledged line.
@@ -21,13 +22,14 @@ pub mod head;
 mod line;
 pub mod overlay;
 pub mod reader;
+pub mod remote;
 #[cfg(feature = "cli")]
 pub mod schema;
 pub mod segment;
 pub mod storage;
 pub mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod upcast;
 pub mod writer;
 
@@ -40,6 +42,7 @@ pub use hash::Hash;
 pub use head::{Head, HeadFileState};
 pub use line::{Line, LineKind};
 pub use reader::Reader;
+pub use remote::Remote;
 pub use segment::OwnedLine;
 pub use tail::Tail;
 pub use writer::{Recovery, Writer};

@@ -298,6 +298,12 @@ impl OwnedLine {
         }
     }
 
+    /// # Errors
+    /// If the bytes are not a line.
+    pub fn parse(bytes: &[u8]) -> Result<OwnedLine, String> {
+        Line::parse(bytes).map(|line| OwnedLine::from_line(&line))
+    }
+
     pub fn line(&self) -> Line<'_> {
         Line::parse(&self.bytes).expect("parsed when it was read")
     }

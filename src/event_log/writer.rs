@@ -1,4 +1,7 @@
-//! Appends a batch: write, sync, publish the head.
+//! Appends a batch: write, sync, send to the remote if there is one, publish the head.
+
+mod adopting;
+mod following;
 
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
@@ -7,6 +10,7 @@ use crate::event_log::error::LogError;
 use crate::event_log::hash::Hash;
 use crate::event_log::head::{Head, HeadFile, HeadFileState, Published};
 use crate::event_log::reader::check_line;
+use crate::event_log::remote::{End, Remote, Turn};
 use crate::event_log::segment::{self, Segment, io_error};
 use crate::event_log::storage::{Access, Storage, StorageFile};
 use crate::event_log::tail::{self, Cutting, SegmentRange, Tail};
@@ -24,6 +28,24 @@ pub struct Writer<'s> {
     recovery: Recovery,
     poisoned: bool,
     scratch: Vec<u8>,
+    /// The remote, if the log is a copy.
+    link: Option<Link<'s>>,
+}
+
+/// The remote of a writer.
+pub(super) struct Link<'s> {
+    pub remote: &'s dyn Remote,
+    pub sending: Sending<'s>,
+}
+
+/// What a writer sends to the remote.
+pub(super) enum Sending<'s> {
+    /// Everything that it appends, and what an earlier writer may not have sent.
+    InTurn(Turn<'s>),
+    /// Nothing: it is a draft, on which appending is the same otherwise.
+    Drafted,
+    /// Nothing: it only fetches.
+    Nothing,
 }
 
 /// The changes that a writer made to the tail before its first append.
@@ -55,7 +77,14 @@ impl<'s> Writer<'s> {
         head_file: HeadFile,
         segment_bytes_max: u64,
         cutting: Cutting,
+        link: Option<Link<'s>>,
     ) -> Result<Writer<'s>, LogError> {
+        if head_file.is_copy() && link.is_none() {
+            return Err(LogError::Unreachable {
+                name: storage.path("").display().to_string(),
+                what: "its remote was not opened".to_owned(),
+            });
+        }
         let published = head_file.published(storage)?;
         let mut writer = Writer {
             storage,
@@ -68,8 +97,13 @@ impl<'s> Writer<'s> {
             recovery: Recovery::default(),
             poisoned: false,
             scratch: Vec::new(),
+            link,
         };
-        writer.recover(published, cutting)?;
+        if writer.link.is_some() {
+            writer.follow(published)?;
+        } else {
+            writer.recover(published, cutting)?;
+        }
         writer.last_time = writer.read_last_time()?;
         Ok(writer)
     }
@@ -81,6 +115,17 @@ impl<'s> Writer<'s> {
     /// The time of the last event; the next one is not earlier.
     pub fn last_time(&self) -> Option<EventTime> {
         self.last_time
+    }
+
+    /// The clock of the remote when this turn was taken.
+    pub fn time_there(&self) -> Option<(EventTime, String)> {
+        match &self.link {
+            Some(Link {
+                remote,
+                sending: Sending::InTurn(turn),
+            }) => Some((turn.standing.time?, remote.name())),
+            _ => None,
+        }
     }
 
     /// The changes that were made to the tail when the lock was taken.
@@ -229,8 +274,9 @@ impl<'s> Writer<'s> {
     ///
     /// # Errors
     /// [`LogError::HeadMoved`] if `expected` is not the head, [`LogError::OutOfBounds`] if no
-    /// reader would accept the batch; nothing is written. Any other error poisons the writer: the
-    /// next recovery decides whether the batch reached the disk.
+    /// reader would accept the batch, [`LogError::Unreachable`] and [`LogError::Refused`] if the
+    /// remote did not take it; nothing is written. Any other error poisons the writer: the next
+    /// recovery decides whether the batch reached the disk, and on a copy the remote.
     ///
     /// # Panics
     /// On an empty batch and on a batch before the last event: bugs of the caller.
@@ -277,19 +323,15 @@ impl<'s> Writer<'s> {
             "event times never decrease"
         );
         self.poisoned = true;
-        let Unpublished { head } = self.write(encoded)?;
+        let Unpublished { head } = self.write(encoded.last, &encoded.lines)?;
+        self.send(encoded)?;
         self.publish(head)?;
         self.last_time = Some(encoded.last_time);
         self.poisoned = false;
         Ok(head)
     }
 
-    fn write(&mut self, encoded: &Encoded) -> Result<Unpublished, LogError> {
-        let Encoded {
-            last: (sequence, hash),
-            ref lines,
-            ..
-        } = *encoded;
+    fn write(&mut self, (sequence, hash): End, lines: &[u8]) -> Result<Unpublished, LogError> {
         let (segment_first, position) = self.place_for(lines.len() as u64);
         let file = self.segment_file(segment_first)?;
         failpoint!("log.before_write");

@@ -54,6 +54,25 @@ pub fn check_clock(
     }
 }
 
+/// How far ahead of the remote's clock an event may be. A machine whose clock is further behind than
+/// this cannot write after the event.
+const AHEAD_MICROS: i64 = 600_000_000;
+
+/// Checks the time of a batch against the clock of the remote: an event from the future would keep
+/// all other machines from writing.
+///
+/// # Errors
+/// [`LogError::ClockAhead`]
+pub fn check_not_ahead(time: EventTime, there: EventTime, name: String) -> Result<(), LogError> {
+    match there.micros_until(time) {
+        ahead if ahead > AHEAD_MICROS => Err(LogError::ClockAhead {
+            name,
+            seconds: ahead / 1_000_000,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// The last event that is not later than `now`.
 fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, LogError> {
     let mut last = Sequence::ZERO;
@@ -64,4 +83,21 @@ fn last_event_before(log: &FileLog, now: EventTime) -> Result<Sequence, LogError
         Ok(())
     })?;
     Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_far_ahead_of_the_remote_is_refused() {
+        let at = |micros| EventTime::from_micros(1_700_000_000_000_000 + micros).unwrap();
+        let check = |time| check_not_ahead(at(time), at(0), "db1".to_owned());
+        for near in [-AHEAD_MICROS * 9, 0, AHEAD_MICROS] {
+            check(near).unwrap();
+        }
+        let refused = check(AHEAD_MICROS + 1_000_000).unwrap_err();
+        let told = "the clock of this machine is 601 s ahead of the clock of db1";
+        assert_eq!(refused.to_string(), told);
+    }
 }

@@ -4,8 +4,8 @@
 //! and appends behind the event up to which it followed. Then it follows its own batch. A batch
 //! whose decider did not follow up to the head is refused, and [`begin_again`] runs the decider once
 //! more. While the writer lock is the only lock of the log, the head stays during a turn. A log
-//! elsewhere, of which the files here are a copy, will be followed where the turn is taken, and may
-//! have moved when the batch arrives.
+//! elsewhere, of which the files here are a copy, is followed where the turn is taken, and may have
+//! moved when the batch arrives.
 //!
 //! [`clock`] gives a batch its time, [`index`] opens the state index and brings it to the head.
 
@@ -21,10 +21,11 @@ use crate::domain::clock::Clock;
 use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
+use crate::event_log::remote::{Turn as TurnThere, TurnOf};
 use crate::event_log::{Batch, FileLog, Head, LogError, Patience, Recovery, Writer};
 use crate::state::Checkpoint;
 use crate::store::StoreDirectory;
-use clock::{StampError, stamp};
+use clock::{StampError, check_not_ahead, stamp};
 
 /// The store of a decider or a consumer, and its circumstances.
 #[derive(Clone, Copy)]
@@ -59,6 +60,20 @@ impl<'l> Surroundings<'l> {
             around: *self,
             writer,
         })
+    }
+
+    /// Keeps other machines from the same kind of work, and brings the copy to the end of the
+    /// remote. Nothing is done without a remote, and in a dry run.
+    ///
+    /// # Errors
+    /// If another machine works for longer than the lock wait, or the remote cannot be reached.
+    pub fn take_turn_there(&self, of: TurnOf) -> Result<Option<TurnThere<'l>>, LogError> {
+        let Some(remote) = self.log.remote().filter(|_| !self.log.is_draft()) else {
+            return Ok(None);
+        };
+        let turn = remote.turn(of, self.holder, self.lock_wait)?;
+        self.log.follow()?;
+        Ok(Some(turn))
     }
 }
 
@@ -102,7 +117,14 @@ impl<'l> Turn<'l> {
     /// # Errors
     /// As [`clock::check_clock`].
     pub fn stamp(&self) -> Result<EventTime, StampError> {
-        stamp(self.last_time(), &self.around)
+        let time = stamp(self.last_time(), &self.around)?;
+        match self.writer.time_there() {
+            Some((there, name)) if !self.around.clock.is_pinned() => {
+                check_not_ahead(time, there, name)?;
+            }
+            _ => {}
+        }
+        Ok(time)
     }
 
     /// Appends a batch that was decided from all events up to `followed`. Returns its last event.

@@ -18,4 +18,5 @@ mod helpers; //   no tests: the sealed world, a company to play with, kills
 mod load; //      many processes on one store, stores with many tasks
 mod model; //     the rules once more, in plain words: the books of a log, and random histories
 mod money; //     the books: entries, closes, pay mails, events that accounting sets aside
-mod project; //   the project itself: layers, files, guards, documentation
+mod project;
+mod shared; //    a company on several machines, with its log in PostgreSQL //   the project itself: layers, files, guards, documentation

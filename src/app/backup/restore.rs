@@ -68,10 +68,7 @@ impl Restorable {
             return Err(directory.damaged("manifest.json", "its log is that of another company"));
         }
         let first_admin = history
-            .users
-            .into_iter()
-            .find(|user| user.active && user.role == Role::Admin);
-        let first_admin = first_admin
+            .first_admin()
             .ok_or_else(|| directory.damaged("log", "no admin is active at that moment"))?;
         Ok(Restorable {
             directory,
@@ -200,6 +197,16 @@ fn in_backup(directory: &BackupDirectory, error: LogError) -> AppError {
     }
 }
 
+/// The first admin who is active at the end of a log.
+///
+/// # Errors
+/// If the log cannot be read.
+pub(in crate::app) fn first_admin(log: &FileLog) -> Result<Option<User>, LogError> {
+    let mut history = History::until(Until::End);
+    history.follow(log)?;
+    Ok(history.first_admin())
+}
+
 /// The facts about the restored store in the log of a backup.
 struct History {
     until: Until,
@@ -213,6 +220,22 @@ struct History {
 }
 
 impl History {
+    fn until(until: Until) -> History {
+        History {
+            until,
+            company: None,
+            founding: None,
+            end: None,
+            users: Vec::new(),
+        }
+    }
+
+    fn first_admin(self) -> Option<User> {
+        self.users
+            .into_iter()
+            .find(|user| user.active && user.role == Role::Admin)
+    }
+
     /// Reads the whole log, also after the end to restore.
     fn read(
         directory: &BackupDirectory,
@@ -220,13 +243,7 @@ impl History {
         until: Until,
     ) -> Result<History, AppError> {
         let log = FileLog::as_of(Box::new(directory.counted(extent)?), extent.head);
-        let mut history = History {
-            until,
-            company: None,
-            founding: None,
-            end: None,
-            users: Vec::new(),
-        };
+        let mut history = History::until(until);
         history
             .follow(&log)
             .map_err(|error| in_backup(directory, error))?;

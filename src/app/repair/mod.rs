@@ -85,6 +85,7 @@ impl App<'_> {
         from: Option<&Path>,
         progress: Progress<'_>,
     ) -> Result<RepairPlan, AppError> {
+        self.check_is_no_copy()?;
         let damage = damage_of(self.log.audit(Depth::Chain, THREADS, progress)?);
         match (damage.listed.first(), from) {
             (Some(first), None) => {

@@ -58,7 +58,8 @@ impl Consume {
     }
 
     pub(crate) fn run(mut self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        if self.consumers.is_empty() {
+        let is_all = self.consumers.is_empty();
+        if is_all {
             self.consumers = Consumer::ALL.to_vec();
             let sends = invocation.global.restriction().is_none();
             self.consumers
@@ -68,6 +69,11 @@ impl Consume {
             return self.show_beforehand(invocation);
         }
         let app = invocation.app()?;
+        if is_all && !self.rebuild && !app.sends_mails()? {
+            // Two stores that send mails would send from two outboxes.
+            self.consumers
+                .retain(|consumer| *consumer != Consumer::Notifier);
+        }
         if self.rebuild && self.consumers.contains(&Consumer::Tracker) {
             // The caller is looked up in the index, so an index that cannot follow the log is
             // rebuilt first.

@@ -147,6 +147,7 @@ impl Demo {
             company,
             admin_password: Password::new(password),
             founded_at,
+            shared_log: None,
         };
         // Prices follow from the ids of company and tasks, so these follow from the seed.
         let environment = invocation.environment.with_seed(self.seed);

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::app::Environment;
 use crate::app::founding::Founding;
+use crate::app::{AppError, Environment};
 use crate::cli::answer::Answer;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::parse_time;
@@ -12,6 +12,7 @@ use crate::cli::{environment, prompt};
 use crate::domain::company::{FoundCompany, check_currency, check_time_zone};
 use crate::domain::rejection::Rejection;
 use crate::domain::text;
+use crate::event_log::LogError;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
@@ -40,6 +41,9 @@ pub(crate) struct Init {
     /// Time of the founding (RFC 3339); by default now
     #[arg(long, value_name = "TIME")]
     founded_at: Option<String>,
+    /// Keep the log in a database that several machines share: postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
     /// Read the admin's password from stdin
     #[arg(long)]
     password_stdin: bool,
@@ -49,12 +53,14 @@ impl Init {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         let directory = invocation.directory();
         if directory.log().exists() {
-            return Err(crate::app::AppError::StoreExists {
+            return Err(AppError::StoreExists {
                 path: directory.root().to_owned(),
             }
             .into());
         }
         let founded_at = self.founded_at.as_deref().map(parse_time).transpose()?;
+        let shared_log = self.log.as_deref().map(|url| invocation.shared_log(url));
+        let shared_log = shared_log.transpose()?;
         let password_stdin = self.password_stdin;
         let company = self.asked(invocation)?;
         let admin_password =
@@ -65,14 +71,16 @@ impl Init {
             company,
             admin_password,
             founded_at,
+            shared_log,
         };
         if invocation.global.dry_run {
             let lines = founding.draft(&directory, invocation.environment)?;
             invocation.with_output(|out| Ok(out.write_all(&lines)?))?;
             return Ok(Exit::Done);
         }
-        let (founded, _) =
-            founding.carry_out(&directory, invocation.environment, &invocation.patience())?;
+        let (founded, _) = founding
+            .carry_out(&directory, invocation.environment, &invocation.patience())
+            .map_err(not_founded)?;
         let root = directory.root().display().to_string();
         let row = Table::builder()
             .text("company_id", [Some(founded.company.to_string())])
@@ -160,6 +168,19 @@ impl Init {
             admin_email,
             test_clock: invocation.environment.pinned_by().is_some(),
         })
+    }
+}
+
+/// The failure of a founding. One in doubt left no store that could find out.
+fn not_founded(error: AppError) -> Failure {
+    match error {
+        AppError::Log(LogError::InDoubt { .. }) => Failure {
+            hints: vec![
+                "`popug-cli join URL` makes the store if the company was founded".to_owned(),
+            ],
+            ..error.into()
+        },
+        other => other.into(),
     }
 }
 

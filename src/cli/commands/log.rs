@@ -174,6 +174,8 @@ impl Tail {
                         return Ok(());
                     }
                 }
+                // Events of other machines; if the remote is away, they come later.
+                let _ = log.follow();
                 next = self.lines_from(log, next, &mut |line| write(out, line))?;
             }
         })?;

@@ -14,9 +14,11 @@ mod doctor;
 mod export;
 mod import;
 mod init;
+mod join;
 mod log;
 mod mail;
 mod man;
+mod remote;
 mod repair;
 mod report;
 mod reset_password;
@@ -41,6 +43,11 @@ use crate::cli::nature::{Nature, Reach};
 pub(super) enum Command {
     /// Found a company: a new store with its first admin
     Init(init::Init),
+    /// Make another store of a company whose log is in a database
+    Join(join::Join),
+    /// Share the log of a company among machines: schema, status, push, adopt
+    #[command(subcommand)]
+    Remote(remote::Remote),
     /// Play 30 days of a company of 20 popugs in a new store and show every report
     Demo(demo::Demo),
     /// Play finished days of a made-up company
@@ -120,6 +127,7 @@ impl Command {
     pub(super) const fn nature(&self) -> Nature {
         match self {
             Command::Init(_)
+            | Command::Join(_)
             | Command::Simulate(_)
             | Command::Import(_)
             | Command::Close(_)
@@ -137,6 +145,7 @@ impl Command {
             Command::Mail(command) => command.nature(),
             Command::Dlq(command) => command.nature(),
             Command::Schema(command) => command.nature(),
+            Command::Remote(command) => command.nature(),
             Command::Whoami(_) | Command::Report(_) | Command::Log(_) => Nature::ASKS,
             Command::Status(_) => Nature::MEASURES,
             Command::Check(_) => Nature::tells(&["txt", "json", "prom"]),
@@ -176,6 +185,8 @@ impl Command {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Schema(_)
+            | Command::Join(_)
+            | Command::Remote(_)
             | Command::Shell(_)
             | Command::Completions(_)
             | Command::CompleteLine(_)
@@ -192,7 +203,7 @@ impl Command {
     pub(super) const fn appends(&self) -> bool {
         let makes_new_files = matches!(
             self,
-            Command::Init(_) | Command::Backup(_) | Command::Restore(_)
+            Command::Init(_) | Command::Join(_) | Command::Backup(_) | Command::Restore(_)
         );
         self.nature().changes && !makes_new_files
     }
@@ -204,6 +215,8 @@ impl Command {
     pub(super) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         match self {
             Command::Init(command) => command.run(invocation),
+            Command::Join(command) => command.run(invocation),
+            Command::Remote(command) => command.run(invocation),
             Command::Demo(command) => command.run(invocation),
             Command::Simulate(command) => command.run(invocation),
             Command::Login(command) => command.run(invocation),

@@ -69,7 +69,7 @@ impl<'i> Names<'i> {
             global: &self.global,
             ..*self.invocation
         }
-        .store()
+        .store_as_it_is()
         .ok()
     }
 

@@ -85,6 +85,10 @@ impl From<AppError> for Failure {
                 .hint(format!("make a store of it: `popug-cli -C NEW-DIR restore {}`", path.display())),
             AppError::LogMissing { .. } => Failure::new(Exit::Damaged, "log_missing", message)
                 .hint("bring log/ back, or restore a backup: `popug-cli -C NEW-DIR restore BACKUP_DIR`"),
+            AppError::NoCompany { .. } => Failure::new(Exit::NotFound, "no_company", message)
+                .hint("`popug-cli init --log URL` founds a company there"),
+            AppError::IsCopy { .. } => Failure::new(Exit::Conflict, "is_copy", message)
+                .hint("nothing was changed; `popug-cli -C NEW-DIR join URL` makes another copy"),
             AppError::StoreExists { .. } => {
                 Failure::new(Exit::Conflict, "store_exists", message).hint("choose another directory with -C DIR")
             }

@@ -28,7 +28,7 @@ use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::event::{Actor, Consumer, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
-use crate::event_log::{Batch, Hash};
+use crate::event_log::{Batch, Hash, LogError};
 use crate::state::{Checkpoint, Recorded};
 use crate::store::Database;
 use crate::turn::{Surroundings, Turn};
@@ -145,11 +145,18 @@ impl<'d> Accounting<'d> {
     }
 
     /// Applies the events that other processes appended, under the writer lock. None of them can be
-    /// an event of accounting, because accounting.lock excludes other accounting processes.
+    /// an event of accounting, because accounting.lock excludes other accounting processes. Another
+    /// machine is excluded as long as the turn there is not lost; then the decider begins again.
     fn absorb(&mut self, around: &Surroundings<'_>) -> Result<(), ConsumeError> {
         let position = *self.position();
         let mut reader = around.log.read_after(position.sequence, &position.hash)?;
         while let Some(line) = reader.next_line()? {
+            if line.source == "/popug/accounting" && around.log.remote().is_some() {
+                return Err(ConsumeError::Log(LogError::HeadMoved {
+                    expected: position.sequence,
+                    actual: line.sequence,
+                }));
+            }
             if line.source == "/popug/accounting" {
                 let reason =
                     "another process posts to the books without holding accounting.lock".into();

@@ -37,6 +37,7 @@ use crate::consumers::{ConsumeError, Consumed, WriterAccess};
 use crate::domain::event::Consumer;
 use crate::domain::id::{PayoutId, Sequence};
 use crate::domain::time::BusinessDate;
+use crate::event_log::remote::{Turn as TurnThere, TurnOf};
 use crate::state::{Check, Checkpoint, StateError};
 use crate::turn::Surroundings;
 use crate::turn::clock::check_clock;
@@ -77,7 +78,7 @@ pub fn consume<'l>(
     access: &mut WriterAccess<'_, 'l>,
     routes: &MailRoutes,
 ) -> Result<Consumed, ConsumeError> {
-    let mut lock = take_lock(around)?;
+    let mut lock = take_locks(around)?;
     let tables = MailTables::open(around, Check::Headers)?;
     let from = tables.checkpoint()?.sequence;
     let mut appended = 0;
@@ -108,7 +109,7 @@ pub fn consume<'l>(
         if Instant::now() >= slice_ends {
             drop(lock);
             std::thread::sleep(PAUSE);
-            lock = take_lock(around)?;
+            lock = take_locks(around)?;
             slice_ends = Instant::now() + SLICE;
         }
     }
@@ -152,7 +153,7 @@ pub fn retry<'l>(
     routes: &MailRoutes,
     payout: &str,
 ) -> Result<Retried, ConsumeError> {
-    let _lock = take_lock(around)?;
+    let _locks = take_locks(around)?;
     let tables = MailTables::open_at_head(around)?;
     let row = row_named(&tables, payout)?;
     let asked = [row.payout_id];
@@ -187,7 +188,7 @@ pub fn resend<'l>(
     routes: &MailRoutes,
     (states, since): (&[MailState], Option<BusinessDate>),
 ) -> Result<Resent, ConsumeError> {
-    let mut lock = take_lock(around)?;
+    let mut lock = take_locks(around)?;
     let tables = MailTables::open_at_head(around)?;
     let mut rows = tables.rows()?;
     rows.retain(|row| {
@@ -209,7 +210,7 @@ pub fn resend<'l>(
             }
             drop(lock);
             std::thread::sleep(PAUSE);
-            lock = take_lock(around)?;
+            lock = take_locks(around)?;
         }
         tables.catch_up(around)?;
         rows = tables.rows()?;
@@ -260,6 +261,14 @@ pub fn while_caught_up<T, E: From<ConsumeError>>(
 ) -> Result<T, E> {
     let _lock = take_lock(around)?;
     work(MailTables::open_at_head(around).map(drop))
+}
+
+/// The locks of a process that sends mails: on this machine, and among those that share the log.
+fn take_locks<'l>(
+    around: &Surroundings<'l>,
+) -> Result<(Option<TurnThere<'l>>, ProcessLock), ConsumeError> {
+    let turn = around.take_turn_there(TurnOf::Mails)?;
+    Ok((turn, take_lock(around)?))
 }
 
 fn take_lock(around: &Surroundings<'_>) -> Result<ProcessLock, ConsumeError> {

@@ -16,6 +16,7 @@ mod fuzz;
 mod golden;
 mod reading;
 mod recovery;
+pub(crate) mod remote;
 mod round_trip;
 mod sample;
 #[cfg(feature = "cli")]

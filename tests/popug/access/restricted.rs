@@ -31,7 +31,7 @@ const ALLOWED: [&str; 17] = [
 ];
 
 /// Commands that it refuses, whatever they are told to do.
-const REFUSED: [&str; 16] = [
+const REFUSED: [&str; 18] = [
     "completions bash",
     "__complete 'popug-cli task show '",
     "man stolen",
@@ -46,6 +46,8 @@ const REFUSED: [&str; 16] = [
     "repair --yes",
     "backup stolen",
     "restore stolen",
+    "join postgres://x@127.0.0.1/x",
+    "remote adopt postgres://x@127.0.0.1/x",
     "schema list",
     "shell -c whoami",
 ];

@@ -8,6 +8,8 @@ pub mod machine;
 pub mod mail_server;
 pub mod play;
 pub mod played;
+#[expect(dead_code, reason = "the tests of the library use all of it")]
+pub mod postgres;
 pub mod python;
 pub mod settings;
 pub mod sources;

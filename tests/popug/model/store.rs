@@ -82,6 +82,7 @@ impl Store {
             company,
             admin_password: Password::new("a long enough password"),
             founded_at: None,
+            shared_log: None,
         };
         let patience = Patience {
             wait: LOCK_WAIT,

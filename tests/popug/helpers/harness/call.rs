@@ -75,6 +75,11 @@ impl Call<'_> {
         self
     }
 
+    pub fn args(mut self, words: &[&str]) -> Self {
+        self.command.args(words);
+        self
+    }
+
     /// Under another umask than that of the suite.
     pub fn under_umask(self, mask: &str) -> Self {
         self.through(&[

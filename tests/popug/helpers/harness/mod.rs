@@ -94,20 +94,54 @@ impl World {
             .arg("--password-stdin")
             .stdin(PASSWORD)
             .expect(0, Nothing, Nothing);
+        world.staffed()
+    }
+
+    /// The company of [`World::new`] with its log in a database.
+    pub fn founded_in(url: &str) -> World {
+        let world = World::empty();
+        world
+            .anonymous(&INIT)
+            .args(&["--log", url, "--password-stdin"])
+            .stdin(PASSWORD)
+            .expect(0, Nothing, Nothing);
+        world.staffed()
+    }
+
+    /// Another machine with a store of the company in a database. All of [`PEOPLE`] have a token.
+    pub fn joined(url: &str, now: &str) -> World {
+        let mut world = World::empty();
+        world.at(now);
+        world
+            .anonymous(&["join", url, "--password-stdin", "--no-input"])
+            .stdin(PASSWORD)
+            .expect(0, Nothing, Nothing);
+        world.issue_first_token();
+        for (login, _) in PEOPLE.into_iter().skip(1) {
+            world.issue_token(login);
+        }
+        world
+    }
+
+    /// Registers all of [`PEOPLE`] but the admin, who was there first.
+    fn staffed(mut self) -> World {
+        self.issue_first_token();
+        for (login, role) in PEOPLE.into_iter().skip(1) {
+            self.register(login, role);
+            self.issue_token(login);
+        }
+        self
+    }
+
+    fn issue_first_token(&mut self) {
         let ada = ["token", "issue", "ada", "--as", "ada", "--ttl", "1d"];
-        let token = world
+        let token = self
             .anonymous(&ada)
             .env("POPUG_PASSWORD", PASSWORD)
             .expect(0, Any, Nothing)
             .stdout;
-        world
-            .tokens
+        self.tokens
             .push(("ada".to_owned(), token.trim().to_owned()));
-        for (login, role) in PEOPLE.into_iter().skip(1) {
-            world.register(login, role);
-            world.issue_token(login);
-        }
-        world
     }
 
     /// Registers a user, as the admin.

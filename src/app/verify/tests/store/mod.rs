@@ -130,6 +130,7 @@ impl Store {
             company,
             admin_password: Password::new("correct horse battery"),
             founded_at: None,
+            shared_log: None,
         };
         founding
             .carry_out(&StoreDirectory::new(store.root()), &clock, &AT_ONCE)
