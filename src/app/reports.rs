@@ -16,6 +16,7 @@ use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 use crate::reports::arrangement::Arrangement;
+use crate::reports::comparison;
 use crate::reports::error::ReportError;
 use crate::reports::journal::{self, Dialect};
 use crate::reports::name::ReportName;
@@ -29,6 +30,8 @@ pub struct Request {
     pub name: ReportName,
     pub dates: Dates,
     pub granularity: Option<Unit>,
+    /// The dates with which these are compared.
+    pub versus: Option<Dates>,
     /// Only the rows of this user.
     pub user: Option<UserId>,
     pub arrangement: Arrangement,
@@ -41,6 +44,7 @@ impl Request {
             name,
             dates: Dates::Default,
             granularity: None,
+            versus: None,
             user: None,
             arrangement: Arrangement::default(),
         }
@@ -48,10 +52,10 @@ impl Request {
 
     fn check(&self) -> Result<(), ReportError> {
         if self.granularity.is_some() && !self.name.takes_granularity() {
-            return Err(ReportError::NoPeriod(self.name.name()));
+            return Err(ReportError::NoOption(self.name.name(), "--period"));
         }
         if self.user.is_some() && !self.name.takes_user() {
-            return Err(ReportError::NoUser(self.name.name()));
+            return Err(ReportError::NoOption(self.name.name(), "--user"));
         }
         self.dates.check()
     }
@@ -107,6 +111,45 @@ impl Reports<'_> {
         (Dates::Range { from, to }, DateRange { from, to } != asked)
     }
 
+    /// The dates before those of `period`: the unit before a whole unit, otherwise as many dates. Without a period, those
+    /// before the dates that the report shows by default.
+    ///
+    /// # Errors
+    /// [`ReportError::NothingToCompare`] if these dates have no beginning or no end.
+    pub fn previous(
+        &self,
+        name: ReportName,
+        period: Option<&Period>,
+    ) -> Result<Dates, ReportError> {
+        let today = self.today();
+        let DateRange { from, to } = match (period, name) {
+            (Some(period), _) => period.dates(today),
+            (None, ReportName::Earnings) => DateRange::of((today, today)),
+            (None, ReportName::Pay) => DateRange::of(Unit::Month.around(today)),
+            (None, _) => DateRange::default(),
+        };
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(ReportError::NothingToCompare(name.name()));
+        };
+        let mut units = Unit::ALL.into_iter();
+        let end = from.previous();
+        let (from, to) = match units.find(|unit| unit.around(from) == (from, to)) {
+            Some(unit) => unit.around(end),
+            None => {
+                let days = i64::from(to.epoch_days()) - i64::from(from.epoch_days());
+                (end.plus_days(-days), end)
+            }
+        };
+        Ok(if from == to {
+            Dates::On(from)
+        } else {
+            Dates::Range {
+                from: Some(from),
+                to: Some(to),
+            }
+        })
+    }
+
     /// The company's date now.
     pub fn today(&self) -> BusinessDate {
         self.company.zone.date_of(self.app.environment.now())
@@ -132,6 +175,13 @@ impl Reports<'_> {
         };
         let connection = database.connection();
         let report = request.name.load(connection, &query);
+        let report = report.and_then(|report| match request.versus {
+            Some(dates) => {
+                let other = request.name.load(connection, &Query { dates, ..query })?;
+                comparison::compare(request.name, report, &other)
+            }
+            None => Ok(report),
+        });
         let report = report.and_then(|report| request.arrangement.apply(report, Some(connection)));
         let mut report = report.map_err(|error| error.met_in(&database))?;
         report.company.clone_from(&self.company.name);
@@ -204,9 +254,13 @@ impl Reports<'_> {
     ) -> Result<Option<UserId>, AppError> {
         let (caller, own) = (self.caller, self.caller.user.id);
         let right = match name {
-            ReportName::Balances | ReportName::Payouts | ReportName::Statement => {
+            ReportName::Balances
+            | ReportName::Payouts
+            | ReportName::Statement
+            | ReportName::Pay
+            | ReportName::Payslip => {
                 if caller.may(Right::SeeAllMoney) {
-                    return Ok(asked.or_else(|| (name == ReportName::Statement).then_some(own)));
+                    return Ok(asked.or_else(|| name.needs_user().then_some(own)));
                 }
                 caller.require(Right::SeeOwnMoney)?;
                 if asked.is_some_and(|user| user != own) {

@@ -27,9 +27,9 @@ impl Invocation<'_> {
         self.output.is_terminal() && self.format() == Format::Table
     }
 
-    /// How a table is written: as wide as the terminal if stdout is one, otherwise as COLUMNS gives.
+    /// How a table is written: as wide as the terminal if it is shown there, otherwise as COLUMNS gives.
     pub(super) fn options(&self) -> Options {
-        let is_terminal = io::stdout().is_terminal();
+        let is_terminal = io::stdout().is_terminal() && self.global.out.is_none();
         let width = if is_terminal {
             Some(indicatif::TermLike::width(&console::Term::stdout()))
         } else {
@@ -38,7 +38,7 @@ impl Invocation<'_> {
         let colours = match self.global.color {
             Choice::Always => true,
             Choice::Never => false,
-            Choice::Auto => is_terminal && self.global.out.is_none() && console::colors_enabled(),
+            Choice::Auto => is_terminal && console::colors_enabled(),
         };
         Options { width, colours }
     }

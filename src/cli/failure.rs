@@ -419,10 +419,10 @@ impl From<ReportError> for Failure {
                     .hint("`popug-cli consume` reads the log into the tables")
             }
             ReportError::UserMissing => Failure::usage(message).hint("name the user: --user LOGIN"),
-            ReportError::UnknownReport(_) | ReportError::NoPeriod(_) | ReportError::NoUser(_) => {
-                Failure::usage(message)
-            }
-            ReportError::ColumnTwice(_) => Failure::usage(message),
+            ReportError::UnknownReport(_)
+            | ReportError::NoOption(..)
+            | ReportError::NothingToCompare(_)
+            | ReportError::ColumnTwice(_) => Failure::usage(message),
             ReportError::UnknownColumn { name, columns } => {
                 let failure = Failure::usage(message);
                 match column_meant(&name, &columns) {

@@ -36,7 +36,7 @@ pub(super) struct Global {
     /// Format of the output; by default `table` on a terminal and `plain` elsewhere; only `status` has `prometheus`
     #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Asked::ALL, Asked::name))]
     pub output: Option<Asked>,
-    /// Write the output to this file; the extension (csv, json, ndjson, parquet, md) sets the format
+    /// Write the output to this file; the extension (csv, json, ndjson, parquet, md, html, txt) sets the format
     #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace files that popug-cli did not write (`--out`, `--rejects`, `export --dir`)

@@ -299,12 +299,13 @@ fn asked(global: &Global, nature: Nature) -> Result<Asked, Failure> {
 const METRICS: &str = "prom";
 
 /// The formats of files.
-const FILES: [Format; 5] = [
+const FILES: [Format; 6] = [
     Format::Csv,
     Format::Json,
     Format::Ndjson,
     Format::Parquet,
     Format::Markdown,
+    Format::Html,
 ];
 
 /// A file of text may have no extension.
@@ -340,9 +341,9 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
     match FILES.into_iter().find(named) {
         Some(format) => Ok(format),
         None if extension == Some("jsonl") => Ok(Format::Ndjson),
-        None => {
-            Err(no_format(path).hint("use .csv, .json, .ndjson, .parquet or .md, or say -o FMT"))
-        }
+        None if extension == Some("txt") => Ok(Format::Table),
+        None => Err(no_format(path)
+            .hint("use .csv, .json, .ndjson, .parquet, .md, .html or .txt, or say -o FMT")),
     }
 }
 
@@ -367,6 +368,8 @@ mod tests {
             ("x.JSONL", Format::Ndjson),
             ("x.PARQUET", Format::Parquet),
             ("x.md", Format::Markdown),
+            ("x.html", Format::Html),
+            ("x.txt", Format::Table),
         ];
         for (name, format) in formats {
             assert_eq!(format_of(Path::new(name)).unwrap(), format, "{name}");

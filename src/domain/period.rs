@@ -64,6 +64,16 @@ pub struct DateRange {
     pub to: Option<BusinessDate>,
 }
 
+impl DateRange {
+    /// From the first to the second date.
+    pub fn of((from, to): (BusinessDate, BusinessDate)) -> DateRange {
+        DateRange {
+            from: Some(from),
+            to: Some(to),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PeriodError {
     #[error("`{0}` is no date or period")]

@@ -78,7 +78,7 @@ pub enum Right {
     Reshuffle,
     /// Changing and cancelling tasks that others created, and handing over those of users who left.
     ManageTasks,
-    /// The user's own rows of balances, payouts and statement.
+    /// The user's own rows of balances, payouts, statement, pay and payslip.
     SeeOwnMoney,
     /// The rows of all users in these reports.
     SeeAllMoney,

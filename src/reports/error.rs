@@ -14,10 +14,11 @@ pub enum ReportError {
     UserMissing,
     #[error("`{0}` is not a report")]
     UnknownReport(String),
-    #[error("`report {0}` has no --period")]
-    NoPeriod(&'static str),
-    #[error("`report {0}` has no --user")]
-    NoUser(&'static str),
+    /// The report, and the option.
+    #[error("`report {0}` has no {1}")]
+    NoOption(&'static str, &'static str),
+    #[error("`report {0}` without a period cannot be compared with another one; name a period")]
+    NothingToCompare(&'static str),
     #[error("there is no column `{name}`; the columns are {}", columns.join(", "))]
     UnknownColumn {
         name: String,

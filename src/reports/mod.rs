@@ -8,6 +8,7 @@ pub mod balances;
 #[cfg(test)]
 mod check;
 pub mod closes;
+pub mod comparison;
 pub mod earnings;
 pub mod error;
 pub mod flow;
@@ -16,7 +17,9 @@ pub mod journal;
 pub mod name;
 pub mod negative;
 pub mod pages;
+pub mod pay;
 pub mod payouts;
+pub mod payslip;
 pub mod people;
 pub mod query;
 pub mod render;
@@ -31,6 +34,7 @@ pub mod users;
 use crate::domain::id::Sequence;
 use crate::domain::period::DateRange;
 use crate::domain::time::{BusinessDate, Zone};
+use comparison::Versus;
 use error::ReportError;
 use pages::Pages;
 use table::{Named, Table};
@@ -57,12 +61,16 @@ pub struct Report {
     /// The words in which the period was asked for.
     pub asked: Option<String>,
     pub totals: Vec<Named>,
+    /// The same report of another period.
+    pub versus: Option<Versus>,
     /// Members that stand beside the rows in JSON and under the table elsewhere.
     pub beside: Vec<Named>,
     /// All rows, or those of the first page.
     pub table: Table,
     pub pages: Pages,
     pub arranged: Arranged,
+    /// Whether the sums of the report prove each other; otherwise the books have a fault.
+    pub adds_up: bool,
 }
 
 /// The traces of the columns and rows that a reader chose.
@@ -90,10 +98,12 @@ impl Report {
             period: DateRange::default(),
             asked: None,
             totals: Vec::new(),
+            versus: None,
             beside: Vec::new(),
             table,
             pages: Pages::default(),
             arranged: Arranged::default(),
+            adds_up: true,
         }
     }
 

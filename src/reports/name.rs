@@ -9,8 +9,8 @@ use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::Query;
 use crate::reports::{
-    balances, closes, earnings, flow, negative, payouts, people, statement, tasks, top_task,
-    trial_balance,
+    balances, closes, earnings, flow, negative, pay, payouts, payslip, people, statement, tasks,
+    top_task, trial_balance,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -25,12 +25,14 @@ pub enum ReportName {
     TrialBalance,
     Closes,
     Tasks,
+    Pay,
+    Payslip,
     People,
     Flow,
 }
 
 impl ReportName {
-    pub const ALL: [ReportName; 12] = [
+    pub const ALL: [ReportName; 14] = [
         ReportName::Balances,
         ReportName::Earnings,
         ReportName::Negative,
@@ -41,6 +43,8 @@ impl ReportName {
         ReportName::TrialBalance,
         ReportName::Closes,
         ReportName::Tasks,
+        ReportName::Pay,
+        ReportName::Payslip,
         ReportName::People,
         ReportName::Flow,
     ];
@@ -57,6 +61,8 @@ impl ReportName {
             ReportName::TrialBalance => "trial-balance",
             ReportName::Closes => "closes",
             ReportName::Tasks => "tasks",
+            ReportName::Pay => "pay",
+            ReportName::Payslip => "payslip",
             ReportName::People => "people",
             ReportName::Flow => "flow",
         }
@@ -75,6 +81,8 @@ impl ReportName {
             | ReportName::TrialBalance
             | ReportName::Closes
             | ReportName::Tasks
+            | ReportName::Pay
+            | ReportName::Payslip
             | ReportName::People
             | ReportName::Flow => Consumer::Accounting,
         }
@@ -94,8 +102,15 @@ impl ReportName {
             | ReportName::Statement
             | ReportName::Entries
             | ReportName::Tasks
+            | ReportName::Pay
+            | ReportName::Payslip
             | ReportName::People => true,
         }
+    }
+
+    /// Whether it is about one user.
+    pub const fn needs_user(self) -> bool {
+        matches!(self, ReportName::Statement | ReportName::Payslip)
     }
 
     /// Whether it has rows by whole periods.
@@ -103,6 +118,14 @@ impl ReportName {
         matches!(
             self,
             ReportName::Earnings | ReportName::TopTask | ReportName::Flow
+        )
+    }
+
+    /// Whether it can be compared with another period.
+    pub const fn takes_versus(self) -> bool {
+        matches!(
+            self,
+            ReportName::Earnings | ReportName::Balances | ReportName::Pay | ReportName::Tasks
         )
     }
 
@@ -119,6 +142,8 @@ impl ReportName {
             ReportName::TrialBalance => trial_balance::load(connection, query),
             ReportName::Closes => closes::load(connection, query),
             ReportName::Tasks => tasks::load(connection, query),
+            ReportName::Pay => pay::load(connection, query),
+            ReportName::Payslip => payslip::load(connection, query),
             ReportName::People => people::load(connection, query),
             ReportName::Flow => flow::load(connection, query),
         }

@@ -5,13 +5,9 @@
 //! again stays with them and is assigned once more. Users without any figure are left out unless they can be drawn.
 
 use duckdb::Connection;
-use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataFrameJoinOps, FillNullStrategy, NewChunkedArray,
-    PolarsResult, SortMultipleOptions,
-};
+use polars::prelude::{Column, DataFrame, PolarsResult};
 
 use crate::domain::period::DateRange;
-use crate::domain::role::Role;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::{Query, dated, of_user, timed, twice_median};
@@ -58,12 +54,10 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         source.load(&open_sql(by_end))?,
         source.load(&money_sql(period))?,
     ];
-    let users = source.load(&format!(
-        "SELECT *, active AND role IN ({}) AS is_drawn FROM ({})",
-        drawn_roles(),
-        users::users(Some(to), query.user)
-    ))?;
-    let frame = compute(&users, &figures, &times)?;
+    let figures = [&figures[..], &[completed(&times)?]].concat();
+    let names = [&COUNTS[..], &SUMS].concat();
+    let frame = users::with_figures(&source, to, query.user, &figures, &names)?;
+    let frame = with_earned(frame)?;
     let mut totals = count_totals(&frame, &COUNTS)?;
     let median = median_of_all(&times)?.map_or(Cell::Null, Cell::Tenths);
     totals.push(("median_hours_to_complete", median));
@@ -73,13 +67,6 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     )?);
     let table = Table::from_frame(COLUMNS, &frame)?;
     Ok(source.report("people", query, period, totals, table))
-}
-
-/// The roles that are drawn for tasks, as a list of SQL.
-fn drawn_roles() -> String {
-    let drawn = Role::ALL.into_iter().filter(|role| role.is_drawn());
-    let quoted: Vec<_> = drawn.map(|role| format!("'{}'", role.name())).collect();
-    quoted.join(", ")
 }
 
 fn assigned_sql(within: &str) -> String {
@@ -146,36 +133,12 @@ fn times_sql(within: &str, query: &Query) -> String {
     )
 }
 
-/// One row for each user, by login.
-fn compute(users: &DataFrame, figures: &[DataFrame], times: &DataFrame) -> PolarsResult<DataFrame> {
-    let mut frame = users.left_join(&completed(times)?, ["user_id"], ["user_id"])?;
-    for found in figures {
-        frame = frame.left_join(found, ["user_id"], ["user_id"])?;
-    }
-    for name in COUNTS.iter().chain(&SUMS) {
-        let filled = frame.column(name)?.fill_null(FillNullStrategy::Zero)?;
-        frame.with_column(filled)?;
-    }
+fn with_earned(mut frame: DataFrame) -> PolarsResult<DataFrame> {
     let fees_kept = (frame.column("fees")? - frame.column("rewards")?)?;
     let mut earned = (&fees_kept - frame.column("corrections")?)?;
     earned.rename("earned_by_management".into());
     frame.with_column(earned)?;
-    let mut is_shown: Vec<bool> = frame
-        .column("is_drawn")?
-        .bool()?
-        .iter()
-        .map(|drawn| drawn == Some(true))
-        .collect();
-    for name in COUNTS.iter().chain(&SUMS) {
-        let values = frame.column(name)?.i64()?.iter();
-        is_shown
-            .iter_mut()
-            .zip(values)
-            .for_each(|(shown, value)| *shown |= value != Some(0));
-    }
-    frame
-        .filter(&BooleanChunked::from_slice("".into(), &is_shown))?
-        .sort(["login"], SortMultipleOptions::default())
+    Ok(frame)
 }
 
 /// The number of tasks that each user completed, and the median of their times.
@@ -216,45 +179,18 @@ mod tests {
     const HOUR: i64 = 10 * TENTH_OF_AN_HOUR;
 
     #[test]
-    fn users_have_their_own_figures_and_those_without_any_are_left_out() {
-        let users = polars::df!(
-            "user_id" => ["u3", "u2", "u1"], "login" => ["vera", "boris", "anna"], "name" => ["V", "B", "A"],
-            "is_drawn" => [false, true, false]
-        )
-        .unwrap();
-        let count =
-            |name: &str, user: &str, n: i64| polars::df!("user_id" => [user], name => [n]).unwrap();
-        let money = polars::df!(
-            "user_id" => ["u1"], "fees" => [500_i64], "rewards" => [300_i64], "corrections" => [50_i64]
-        )
-        .unwrap();
-        let figures = [
-            count("assigned", "u1", 3),
-            count("reshuffled_away", "u1", 1),
-            count("open", "u1", 2),
-            money,
-        ];
+    fn each_user_has_the_median_of_their_own_times() {
         let times = polars::df!(
-            "user_id" => ["u1", "u1", "u1", "u1"], "micros" => [HOUR, HOUR, 2 * HOUR, 9 * HOUR]
+            "user_id" => ["u1", "u1", "u1", "u1", "u2"], "micros" => [HOUR, HOUR, 2 * HOUR, 9 * HOUR, 4 * HOUR]
         )
         .unwrap();
-        let frame = compute(&users, &figures, &times).unwrap();
+        let frame = completed(&times).unwrap();
         let of = |name: &str| -> Vec<Option<i64>> {
             frame.column(name).unwrap().i64().unwrap().iter().collect()
         };
-        let logins: Vec<_> = frame
-            .column("login")
-            .unwrap()
-            .str()
-            .unwrap()
-            .iter()
-            .flatten()
-            .collect();
-        assert_eq!(logins, ["anna", "boris"]);
-        assert_eq!(of("completed"), [Some(4), Some(0)]);
-        assert_eq!(of("median_hours_to_complete"), [Some(15), None]);
-        assert_eq!(of("earned_by_management"), [Some(150), Some(0)]);
-        assert_eq!(median_of_all(&times).unwrap(), Some(15));
+        assert_eq!(of("completed"), [Some(4), Some(1)]);
+        assert_eq!(of("median_hours_to_complete"), [Some(15), Some(40)]);
+        assert_eq!(median_of_all(&times).unwrap(), Some(20));
     }
 
     #[test]

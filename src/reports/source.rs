@@ -85,10 +85,12 @@ impl<'a> Source<'a> {
             period,
             asked: None,
             totals,
+            versus: None,
             beside: Vec::new(),
             table,
             pages,
             arranged: Arranged::default(),
+            adds_up: true,
         }
     }
 }

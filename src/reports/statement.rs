@@ -11,7 +11,7 @@ use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, dated, of_user};
 use crate::reports::source::{Source, sum};
 use crate::reports::table::ColumnKind::{Bool, Date, Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Named, Value};
+use crate::reports::table::{ColumnKind, Named, Table, Value};
 
 const COLUMNS: [(&str, ColumnKind); 16] = [
     ("sequence", Int),
@@ -60,22 +60,32 @@ pub fn load_entries(connection: &Connection, query: &Query) -> Result<Report, Re
 pub fn load_statement(connection: &Connection, query: &Query) -> Result<Report, ReportError> {
     let source = Source::open(connection)?;
     let user = query.user.ok_or(ReportError::UserMissing)?;
-    let login = login(connection, user)?;
     let period = query.dates.period();
-    let opening = opening(&source, user, period)?;
-    let pages = pages(&source, period, query.user)?;
+    let (opening, sums, rows) = rows(&source, user, period, &COLUMNS)?;
+    let totals = vec![("amount", Value::minor(sums.amount))];
+    let mut report = source.report("statement", query, period, totals, rows);
+    report.beside = beside(login(connection, user)?, opening, &sums);
+    Ok(report)
+}
+
+/// The opening balance of the user, the sums of their entries in the period, and the entries with their running balance.
+pub(super) fn rows(
+    source: &Source<'_>,
+    user: UserId,
+    period: DateRange,
+    columns: &[(&'static str, ColumnKind)],
+) -> Result<(i64, Sums, (Table, Pages)), ReportError> {
+    let opening = opening(source, user, period)?;
+    let pages = pages(source, period, Some(user))?;
     let sums = Sums::of(&pages);
-    let table = Pages::begin(connection, &COLUMNS, pages, sums.rows, |page| {
+    let rows = Pages::begin(source.connection(), columns, pages, sums.rows, |page| {
         let before = opening + page.before;
         let running = format!(
             "{SELECTED}, ({before} + sum(e.amount) OVER (ORDER BY e.business_date, e.sequence))::BIGINT AS balance"
         );
         sql(page, Some(user), &running)
     })?;
-    let totals = vec![("amount", Value::minor(sums.amount))];
-    let mut report = source.report("statement", query, period, totals, table);
-    report.beside = beside(login, opening, &sums);
-    Ok(report)
+    Ok((opening, sums, rows))
 }
 
 /// Consecutive entries in the order of the report.
@@ -103,9 +113,9 @@ impl Default for Page {
 
 /// Sums of entries, in minor units.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+pub(super) struct Sums {
     rows: usize,
-    amount: i64,
+    pub amount: i64,
     paid: i64,
 }
 
@@ -177,7 +187,7 @@ fn between(first: (BusinessDate, u64), last: (BusinessDate, u64)) -> String {
     )
 }
 
-fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
+pub(super) fn login(connection: &Connection, user: UserId) -> Result<String, ReportError> {
     let sql = format!(
         "SELECT login FROM users WHERE {}",
         of_user("user_id", Some(user))

@@ -10,7 +10,7 @@ use crate::domain::period::DateRange;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::query::{Dates, Query, dated};
-use crate::reports::source::{Source, money_totals};
+use crate::reports::source::{Source, money_totals, sum};
 use crate::reports::table::ColumnKind::{Money as Minor, Text};
 use crate::reports::table::{ColumnKind, Table};
 
@@ -47,13 +47,11 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
     ))?;
     let frame = compute(&sums)?;
     let totals = money_totals(&frame, &["debit", "credit", "balance"])?;
-    Ok(source.report(
-        "trial-balance",
-        query,
-        period,
-        totals,
-        Table::from_frame(COLUMNS, &frame)?,
-    ))
+    let adds_up = sum(&frame, "debit")? == sum(&frame, "credit")?;
+    let table = Table::from_frame(COLUMNS, &frame)?;
+    let mut report = source.report("trial-balance", query, period, totals, table);
+    report.adds_up = adds_up;
+    Ok(report)
 }
 
 /// `sums` are signed from the popug's side, one for each kind and sign.

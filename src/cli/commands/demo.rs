@@ -217,6 +217,10 @@ fn demo_report(
 ) -> Result<Report, Failure> {
     let mut request = Request::of(name);
     request.arrangement.limit = Some(ROWS_SHOWN);
+    let all = Dates::Range {
+        from: None,
+        to: None,
+    };
     match name {
         ReportName::Earnings | ReportName::TopTask | ReportName::Flow => {
             request.dates = Dates::Range {
@@ -225,13 +229,11 @@ fn demo_report(
             };
             request.granularity = (name == ReportName::TopTask).then_some(Unit::Day);
         }
-        ReportName::People => {
-            request.dates = Dates::Range {
-                from: None,
-                to: None,
-            };
+        ReportName::People | ReportName::Pay => {
+            request.dates = all;
         }
-        ReportName::Statement => {
+        ReportName::Statement | ReportName::Payslip => {
+            request.dates = all;
             let users = store.index.users()?;
             let popug = users.iter().find(|user| user.is_eligible());
             request.user = popug.map(|user| user.id);

@@ -323,7 +323,7 @@ impl Show {
             Format::Plain | Format::Json | Format::Ndjson => {
                 invocation.with_output(|out| Ok(writeln!(out, "{}", line.text)?))?;
             }
-            Format::Table | Format::Csv | Format::Markdown | Format::Parquet => {
+            _ => {
                 let answer = Answer::shown(rows(&[line])?, indented(line.text));
                 invocation.answer(&answer.in_zone(&store.company.zone))?;
             }

@@ -18,6 +18,7 @@ mod join;
 mod log;
 mod mail;
 mod man;
+mod payslips;
 mod remote;
 mod repair;
 mod report;

@@ -1,22 +1,23 @@
 //! `report`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::app::command::known_user;
 use crate::app::reports::{Reports, Request};
+use crate::cli::commands::payslips;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_period};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::rows::RowArgs;
 use crate::domain::period::{Period, Unit};
-use crate::reports::Report;
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
-use crate::reports::table::Value;
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes, tasks, people or flow
+    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes, tasks, pay, payslip, people or flow
     #[arg(value_parser = Named::new(parse_name, ReportName::ALL.map(ReportName::name)), hide_possible_values = true)]
     name: ReportName,
     #[command(flatten)]
@@ -24,9 +25,18 @@ pub(crate) struct ReportArgs {
     /// One row per day, ISO week, month, quarter or year (earnings, top-task, flow)
     #[arg(long, visible_alias = "by", value_name = "UNIT", value_parser = one_of(&Unit::ALL, Unit::name))]
     period: Option<Unit>,
+    /// Compare with this period, or with the `previous` one (earnings, balances, pay, tasks)
+    #[arg(long, value_name = "PERIOD", allow_hyphen_values = true)]
+    vs: Option<String>,
     /// Only rows of this user
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
+    /// One file for each user (payslip), in the directory of --dir; -o sets the format, html by default
+    #[arg(long, requires = "dir", conflicts_with = "user")]
+    all: bool,
+    /// The directory of the files of --all
+    #[arg(long, value_name = "DIR", requires = "all")]
+    dir: Option<PathBuf>,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
@@ -116,13 +126,26 @@ impl ReportArgs {
             Some(period) => reports.dates(period),
             None => (Dates::Default, false),
         };
-        let (mut report, standing) = reports.load(&Request {
+        let versus = match self.vs.as_deref() {
+            None => None,
+            Some("previous") => Some(reports.previous(self.name, period.as_ref())?),
+            Some(other) => {
+                let other = parse_period(other).map_err(Failure::usage)?;
+                Some(reports.dates(&other).0)
+            }
+        };
+        let request = Request {
             name: self.name,
+            versus,
             dates,
             granularity: self.period,
             user: asked.map(|user| user.id),
             arrangement: self.rows.arrangement(),
-        })?;
+        };
+        if let Some(dir) = &self.dir {
+            return payslips::write(invocation, &reports, &request, dir);
+        }
+        let (mut report, standing) = reports.load(&request)?;
         report.asked = period.map(|period| period.to_string());
         if is_clipped {
             let today = reports.today();
@@ -137,26 +160,11 @@ impl ReportArgs {
         }
         invocation.tell_gaps(&standing, report.head_sequence);
         invocation.emit(&report)?;
-        Ok(if balances(&report) {
+        Ok(if report.adds_up {
             Exit::Done
         } else {
             Exit::Findings
         })
-    }
-}
-
-/// Whether the totals of a trial balance are equal; otherwise that is a finding.
-fn balances(report: &Report) -> bool {
-    let total = |name: &str| {
-        report
-            .totals
-            .iter()
-            .find(|(total, _)| *total == name)
-            .map(|(_, value)| value)
-    };
-    match (report.name, total("debit"), total("credit")) {
-        ("trial-balance", Some(Value::Money(debit)), Some(Value::Money(credit))) => debit == credit,
-        _ => true,
     }
 }
 

@@ -55,10 +55,12 @@ fn sample() -> Report {
             ("amount", Value::Money(Money::from_minor(-1195))),
             ("entries", Value::Int(3)),
         ],
+        versus: None,
         beside: vec![("login", Value::Text("anna".into()))],
         table,
         pages: Pages::default(),
         arranged: Arranged::default(),
+        adds_up: true,
     }
 }
 

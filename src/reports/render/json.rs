@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use crate::domain::period::DateRange;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::text::{write_machine, write_rows};
@@ -64,6 +65,20 @@ fn write_head(report: &Report, to: &mut Vec<u8>) -> io::Result<()> {
     )?;
     to.extend_from_slice(b",\"totals\":");
     write_object(to, &report.totals)?;
+    if let Some(versus) = &report.versus {
+        to.extend_from_slice(b",\"vs\":{\"period\":");
+        let DateRange { from, to: until } = versus.period;
+        write_object(to, &[("from", date(from)), ("to", date(until))])?;
+        for (name, values) in [
+            ("totals", &versus.totals),
+            ("difference", &versus.difference),
+            ("percent", &versus.percent),
+        ] {
+            write!(to, ",\"{name}\":")?;
+            write_object(to, values)?;
+        }
+        to.push(b'}');
+    }
     for (name, value) in &report.beside {
         write!(to, ",\"{name}\":")?;
         write_value(value.cell(), to)?;

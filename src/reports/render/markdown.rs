@@ -7,7 +7,7 @@ use crate::domain::displayed::Displayed;
 use crate::domain::time::Zone;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::render::text::{footer, for_people, totals_row, write_rows};
+use crate::reports::render::text::{against, footer, for_people, totals_rows, write_rows};
 use crate::reports::table::{Cell, ColumnKind, Value};
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportError> {
@@ -20,21 +20,23 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<(), ReportEr
     write_rows(report, out, |cells, line| {
         write_row(line, cells.map(|cell| escaped(cell, &report.zone)))
     })?;
-    if let Some(totals) = totals_row(report) {
+    for (place, (name, totals)) in totals_rows(report).into_iter().enumerate() {
         let bold = |value: Option<&Value>| {
             value.map_or(String::new(), |v| {
                 format!("**{}**", escaped(v.cell(), &report.zone))
             })
         };
-        write_row(out, totals.into_iter().map(bold))?;
+        let mut cells: Vec<String> = totals.into_iter().map(bold).collect();
+        if place > 0 && cells[0].is_empty() {
+            cells[0] = format!("**{name}**");
+        }
+        write_row(out, cells.into_iter())?;
     }
     for (number, (name, value)) in footer(report).enumerate() {
         let gap = if number == 0 { "\n" } else { "" };
-        writeln!(
-            out,
-            "{gap}- {name}: {}",
-            escaped(value.cell(), &report.zone)
-        )?;
+        let against = against(report, name).unwrap_or_default();
+        let value = escaped(value.cell(), &report.zone);
+        writeln!(out, "{gap}- {name}: {value}{against}")?;
     }
     Ok(())
 }

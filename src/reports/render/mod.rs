@@ -6,6 +6,7 @@
 mod csv;
 #[cfg(test)]
 mod golden;
+mod html;
 mod json;
 mod markdown;
 mod parquet;
@@ -34,12 +35,14 @@ pub enum Format {
     /// One object per row.
     Ndjson,
     Markdown,
+    /// A document for browsers and printers.
+    Html,
     Parquet,
 }
 
 impl Format {
     /// The formats that users can ask for by name.
-    pub const SHOWN: [Format; 7] = [
+    pub const SHOWN: [Format; 8] = [
         Format::Table,
         Format::Plain,
         Format::Csv,
@@ -47,6 +50,7 @@ impl Format {
         Format::Ndjson,
         Format::Markdown,
         Format::Parquet,
+        Format::Html,
     ];
     /// The formats of the files of an export.
     pub const EXPORTED: [Format; 2] = [Format::Csv, Format::Parquet];
@@ -60,6 +64,7 @@ impl Format {
             Format::Json => "json",
             Format::Ndjson => "ndjson",
             Format::Markdown => "md",
+            Format::Html => "html",
             Format::Parquet => "parquet",
         }
     }
@@ -90,6 +95,7 @@ pub fn render(
         Format::Json => json::write(report, out),
         Format::Ndjson => json::write_lines(report, out),
         Format::Markdown => markdown::write(report, out),
+        Format::Html => html::write(report, out),
         Format::Parquet => parquet::write(report, out),
     }
 }

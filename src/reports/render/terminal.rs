@@ -23,11 +23,11 @@ use crate::domain::time::Zone;
 use crate::reports::Report;
 use crate::reports::error::ReportError;
 use crate::reports::render::Options;
-use crate::reports::render::text::{footer, for_people, totals_row};
+use crate::reports::render::text::{against, footer, for_people, totals_rows};
 use crate::reports::table::{Cell, ColumnKind, Table, Value};
 use fit::{cut, fit, fit_chosen, is_minor, widths};
 pub use heading::heading;
-use heading::title;
+pub(super) use heading::{in_words, title};
 use lines::{Lines, Style, Text};
 use short_ids::shorten;
 
@@ -48,12 +48,16 @@ pub(super) fn write(
     report.each_page(|table| {
         let is_first = rows == 0;
         rows += table.height();
-        let totals = totals_row(report).filter(|_| rows >= report.height());
-        let mut shown = printed_columns(table, totals, &report.zone);
+        let mut totals = totals_rows(report);
+        if rows < report.height() {
+            totals.clear();
+        }
+        let mut shown = printed_columns(table, &totals, &report.zone);
         for column in shown.iter_mut().filter(|column| column.is_id()) {
             shorten(&mut column.cells, report.head_sequence);
         }
         left_out = narrow(&mut shown, report, table.height(), options);
+        name_totals(&mut shown, &totals);
         let widths = widths(&shown, options.width.map_or(usize::MAX, usize::from));
         for (column, width) in shown.iter_mut().zip(&widths) {
             column.wrap(*width);
@@ -74,7 +78,12 @@ pub(super) fn write(
             left_out = LeftOut::default();
             return Ok(lines.line("nothing to show", Style::Plain)?);
         }
-        Ok(write_grid(&shown, table.height(), &mut lines)?)
+        Ok(write_grid(
+            &shown,
+            table.height(),
+            totals.len(),
+            &mut lines,
+        )?)
     })?;
     let mut lines = Lines {
         columns: Vec::new(),
@@ -87,7 +96,8 @@ pub(super) fn write(
     }
     for (name, value) in footer(report) {
         let value = for_people(value.cell(), &report.zone);
-        let said = format!("{}: {}", heading(name), Displayed(&value));
+        let against = against(report, name).unwrap_or_default();
+        let said = format!("{}: {}{against}", heading(name), Displayed(&value));
         lines.line(&said, Style::Plain)?;
     }
     let width = usize::from(options.width.unwrap_or(u16::MAX));
@@ -122,7 +132,12 @@ fn write_title(report: &Report, options: Options, lines: &mut Lines<'_>) -> std:
     lines.line("", Style::Plain)
 }
 
-fn write_grid(shown: &[Shown], height: usize, lines: &mut Lines<'_>) -> std::io::Result<()> {
+fn write_grid(
+    shown: &[Shown],
+    height: usize,
+    totals: usize,
+    lines: &mut Lines<'_>,
+) -> std::io::Result<()> {
     if shown.is_empty() {
         return Ok(());
     }
@@ -147,26 +162,31 @@ fn write_grid(shown: &[Shown], height: usize, lines: &mut Lines<'_>) -> std::io:
             .collect();
         lines.row(&cells, false)?;
     }
-    let totals: Vec<_> = shown
-        .iter()
-        .filter_map(|column| column.total.as_deref())
-        .collect();
-    if totals.iter().any(|total| !total.is_empty()) {
-        lines.rule()?;
-        let mut cells: Vec<_> = shown
-            .iter()
-            .zip(totals)
-            .map(|(column, total)| column.styled(total))
-            .collect();
-        if cells[0].text.is_empty() {
-            cells[0] = Text {
-                text: "total",
-                style: Style::Plain,
-            };
+    let has_totals = |row: &usize| shown.iter().any(|column| !column.totals[*row].is_empty());
+    for (place, row) in (0..totals).filter(has_totals).enumerate() {
+        if place == 0 {
+            lines.rule()?;
         }
+        let cells: Vec<_> = shown
+            .iter()
+            .map(|column| column.styled(&column.totals[row]))
+            .collect();
         lines.row(&cells, false)?;
     }
     Ok(())
+}
+
+/// Puts the name of each row of totals into the first column, if that has no total.
+fn name_totals(shown: &mut [Shown], totals: &[(String, Vec<Option<&Value>>)]) {
+    for (row, (name, _)) in totals.iter().enumerate() {
+        let has_totals = shown.iter().any(|column| !column.totals[row].is_empty());
+        if let Some(first) = shown
+            .first_mut()
+            .filter(|first| has_totals && first.totals[row].is_empty())
+        {
+            first.totals[row].clone_from(name);
+        }
+    }
 }
 
 /// The columns that are not shown, and why.
@@ -243,19 +263,17 @@ fn narrow(shown: &mut Vec<Shown>, report: &Report, height: usize, options: Optio
     left_out
 }
 
-/// One column as printed; the last cell is its total, if the report has totals.
+/// One column as printed, with a cell for each row of totals.
 struct Shown {
     name: &'static str,
     kind: ColumnKind,
     cells: Vec<String>,
-    total: Option<String>,
+    totals: Vec<String>,
 }
 
 impl Shown {
     fn is_id(&self) -> bool {
-        self.kind == ColumnKind::Text
-            && (self.name == "corrects" || self.name == "id" || self.name.ends_with("_id"))
-            && self.name != "jira_id"
+        is_id(self.name, self.kind)
     }
 
     fn width(&self) -> usize {
@@ -284,7 +302,7 @@ impl Shown {
     }
 
     fn content(&self) -> impl Iterator<Item = &str> {
-        self.cells.iter().chain(&self.total).map(String::as_str)
+        self.cells.iter().chain(&self.totals).map(String::as_str)
     }
 
     fn heading(&self, width: usize) -> String {
@@ -304,7 +322,7 @@ impl Shown {
 
     fn is_constant(&self) -> bool {
         let first = self.cells.first();
-        self.total.as_deref().is_none_or(str::is_empty)
+        self.totals.iter().all(String::is_empty)
             && !self.is_right()
             && self.cells.iter().all(|cell| Some(cell) == first)
     }
@@ -336,21 +354,34 @@ impl Shown {
     }
 }
 
-fn printed_columns(table: &Table, totals: Option<Vec<Option<&Value>>>, zone: &Zone) -> Vec<Shown> {
+fn printed_columns(
+    table: &Table,
+    totals: &[(String, Vec<Option<&Value>>)],
+    zone: &Zone,
+) -> Vec<Shown> {
     let columns = table.columns().iter().zip(table.cells()).enumerate();
     columns
-        .map(|(number, ((name, kind), cells))| Shown {
-            name,
-            kind: *kind,
-            cells: cells.map(|cell| displayed(name, cell, zone)).collect(),
-            total: totals.as_ref().map(|t| {
-                t[number].map_or(String::new(), |value| displayed(name, value.cell(), zone))
-            }),
+        .map(|(number, ((name, kind), cells))| {
+            let total = |values: &[Option<&Value>]| {
+                values[number].map_or(String::new(), |value| displayed(name, value.cell(), zone))
+            };
+            Shown {
+                name,
+                kind: *kind,
+                cells: cells.map(|cell| displayed(name, cell, zone)).collect(),
+                totals: totals.iter().map(|(_, values)| total(values)).collect(),
+            }
         })
         .collect()
 }
 
-fn displayed(name: &str, cell: Cell<&str>, zone: &Zone) -> String {
+/// Whether a column has ids, which programs read.
+pub(super) fn is_id(name: &str, kind: ColumnKind) -> bool {
+    let is_named = name == "corrects" || name == "id" || name.ends_with("_id");
+    kind == ColumnKind::Text && is_named && name != "jira_id"
+}
+
+pub(super) fn displayed(name: &str, cell: Cell<&str>, zone: &Zone) -> String {
     match cell {
         Cell::Int(number) if name == "number" => format!("T-{number}"),
         Cell::Int(0) => ZERO.to_owned(),

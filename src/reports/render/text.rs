@@ -6,7 +6,8 @@ use crate::domain::money::Money;
 use crate::domain::time::{BusinessDate, EventTime, Zone};
 use crate::reports::Report;
 use crate::reports::error::ReportError;
-use crate::reports::table::{Cell, Value, next_row};
+use crate::reports::render::terminal::in_words;
+use crate::reports::table::{Cell, Named, Value, next_row};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -149,22 +150,43 @@ pub(super) fn for_people(cell: Cell<&str>, zone: &Zone) -> String {
     }
 }
 
-/// The totals that belong under a column, one for each; `None` when no column has one.
-pub(super) fn totals_row(report: &Report) -> Option<Vec<Option<&Value>>> {
-    let total = |name: &str| {
-        report
-            .totals
-            .iter()
-            .find(|(total, _)| *total == name)
-            .map(|(_, value)| value)
+/// The rows of totals under the columns, each with its name: the totals, and those of a comparison. Empty if no column
+/// has a total.
+pub(super) fn totals_rows(report: &Report) -> Vec<(String, Vec<Option<&Value>>)> {
+    let columns = report.table.columns();
+    let under = |totals: &'_ [Named]| -> Vec<Option<usize>> {
+        let place = |name: &str| totals.iter().position(|(total, _)| *total == name);
+        columns.iter().map(|(name, _)| place(name)).collect()
     };
-    let row: Vec<_> = report
-        .table
-        .columns()
-        .iter()
-        .map(|(name, _)| total(name))
-        .collect();
-    row.iter().any(Option::is_some).then_some(row)
+    let mut rows = vec![("total".to_owned(), &report.totals)];
+    if let Some(versus) = &report.versus {
+        rows.push((in_words(versus.period), &versus.totals));
+        rows.push(("difference".to_owned(), &versus.difference));
+        rows.push(("%".to_owned(), &versus.percent));
+    }
+    let rows = rows.into_iter().map(|(name, totals)| {
+        let values = under(totals).into_iter();
+        let values = values.map(|place| place.map(|place| &totals[place].1));
+        (name, values.collect::<Vec<_>>())
+    });
+    rows.filter(|(_, values)| values.iter().any(Option::is_some))
+        .collect()
+}
+
+/// A comparison of a value that stands under the table.
+pub(super) fn against(report: &Report, name: &str) -> Option<String> {
+    let versus = report.versus.as_ref()?;
+    let of = |values: &[Named]| {
+        let found = values.iter().find(|(other, _)| *other == name);
+        found.map(|(_, value)| for_people(value.cell(), &report.zone))
+    };
+    let (other, difference) = (of(&versus.totals)?, of(&versus.difference)?);
+    let percent = of(&versus.percent).filter(|percent| !percent.is_empty());
+    let percent = percent.map_or_else(String::new, |percent| format!(", {percent} %"));
+    let period = in_words(versus.period);
+    Some(format!(
+        " ({period}: {other}; difference {difference}{percent})"
+    ))
 }
 
 /// The values under the table: facts beside the rows, and totals that belong to no column.

@@ -5,7 +5,7 @@ use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::harness::{PASSWORD, PEOPLE, REPORTS, World, last_error};
 
 /// Who may, by the first letters of admin, manager, accountant (c), developer, worker, service.
-const TABLE: [(&str, &[&str]); 55] = [
+const TABLE: [(&str, &[&str]); 59] = [
     ("amcdw", &["task", "add", "Anybody's"]),
     ("amcdw", &["task", "list"]),
     ("amcdw", &["task", "show", "1"]),
@@ -21,6 +21,10 @@ const TABLE: [(&str, &[&str]); 55] = [
     ("ac", &["report", "balances", "--user", "ada"]),
     ("ac", &["report", "payouts", "--user", "ada"]),
     ("ac", &["report", "statement", "--user", "ada"]),
+    ("amcdw", &["report", "pay"]),
+    ("amcdw", &["report", "payslip"]),
+    ("ac", &["report", "pay", "--user", "ada"]),
+    ("ac", &["report", "payslip", "--user", "ada"]),
     ("ac", &["report", "earnings"]),
     ("ac", &["report", "entries"]),
     ("ac", &["report", "trial-balance"]),

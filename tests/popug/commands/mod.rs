@@ -23,6 +23,7 @@ mod outputs;
 mod package;
 mod pager;
 mod parquet;
+mod pay;
 mod periods;
 mod questions;
 mod refusals;

@@ -9,7 +9,7 @@ import glob, sys
 import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
 
 files = sorted(glob.glob(sys.argv[1] + '/*.parquet'))
-assert len(files) == 12, files
+assert len(files) == 14, files
 kinds = set()
 for path in files:
     table = pq.read_table(path)

@@ -7,7 +7,7 @@ use crate::helpers::harness::Text::{Any, Has, Nothing};
 use crate::helpers::harness::{World, copy};
 use crate::helpers::played::played;
 
-const REPORTS: [&[&str]; 17] = [
+const REPORTS: [&[&str]; 19] = [
     &["balances"],
     &["balances", "--from", "2026-03-05", "--to", "2026-03-12"],
     &["earnings", "--from", "2026-03-05"],
@@ -22,6 +22,8 @@ const REPORTS: [&[&str]; 17] = [
     &["closes"],
     &["tasks"],
     &["tasks", "--user", "walt"],
+    &["pay", "--from", "2026-03-05"],
+    &["payslip", "--user", "dora", "--from", "2026-03-05"],
     &["people", "--from", "2026-03-05"],
     &["flow", "--from", "2026-03-05"],
     &["flow", "--from", "2026-03-05", "--period", "week"],

@@ -76,6 +76,7 @@ impl Play {
         accounting.compare(ReportName::Tasks, all, None, &books.expected_tasks())?;
         let people = books.expected_people(range);
         accounting.compare(ReportName::People, span, None, &people)?;
+        accounting.compare(ReportName::Pay, span, None, &books.expected_pay(range))?;
         let today = books.calendar.date_of(self.store.now());
         for (length, granularity) in LENGTHS {
             let flow = books.expected_flow(range, length, today);
@@ -86,6 +87,10 @@ impl Play {
             same_report("statement", &shown, &books.expected_statement(user))?;
             let closing = json!(money(books.balance(&user.id)));
             same("closing balance", &shown["closing_balance"], &closing)?;
+            let slip = accounting.read(ReportName::Payslip, span, None, Some(&user.id))?;
+            same_report("payslip", &slip, &books.expected_payslip(user, range))?;
+            let carried = json!(money(books.balance_at_end_of(&user.id, range.1)));
+            same("carried balance", &slip["carried"], &carried)?;
         }
         Ok(())
     }

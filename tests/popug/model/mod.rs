@@ -26,6 +26,7 @@ mod flow;
 mod imports;
 mod letters;
 mod mails;
+mod pay;
 mod play;
 mod records;
 mod recount;

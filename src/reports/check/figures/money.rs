@@ -192,3 +192,102 @@ fn a_statement_fits_a_usual_terminal_and_says_what_it_leaves_out() {
     assert_eq!(rows, report.table.height(), "a row is one line:\n{text}");
     assert!(text.contains("no room for: "), "{text}");
 }
+
+#[test]
+fn a_pay_sheet_carries_every_balance_from_one_period_to_the_next() {
+    let store = Store::of(18);
+    let dates = store.dates();
+    let halves = [(dates[0], dates[5]), (dates[6], dates[11])];
+    let mut brought = 0;
+    for (from, to) in halves {
+        let range = Dates::Range {
+            from: Some(from),
+            to: Some(to),
+        };
+        let report = store.report(ReportName::Pay, &store.query(range));
+        let mut sums = [Money::ZERO; 2];
+        for row in rows(&report) {
+            let user = store.history.user(row["login"].as_str().unwrap());
+            let within =
+                |e: &BalanceChanged| e.user_id == user.id && (from..=to).contains(&e.business_date);
+            let of = |kind| store.of_kind(kind, within);
+            let (opening, carried) = (
+                store.balance_at(user.id, from.previous()),
+                store.balance_at(user.id, to),
+            );
+            let payouts = store.history.payouts.iter().map(|at| &at.fact);
+            let payouts =
+                payouts.filter(|p| p.user_id == user.id && (from..=to).contains(&p.business_date));
+            let was = store.history.user_on(user.id, to);
+            let expected = json!({
+                "user_id": user.id, "login": user.login, "name": was.full_name, "role": was.role, "active": was.active,
+                "opening": opening.to_string(), "fees": (-of(EntryKind::Fee)).to_string(),
+                "rewards": of(EntryKind::Reward).to_string(), "corrections": of(EntryKind::Correction).to_string(),
+                "paid": (-of(EntryKind::Payout)).to_string(), "payouts_count": payouts.count(),
+                "carried": carried.to_string(),
+            });
+            assert_eq!(row, &expected);
+            sums = [sums[0] + opening, sums[1] + carried];
+        }
+        assert_eq!(report["totals"]["opening"], sums[0].to_string());
+        assert_eq!(
+            sums[0].minor(),
+            brought,
+            "nobody with a balance is left out"
+        );
+        brought = sums[1].minor();
+        let check = report["check"].as_str().unwrap();
+        assert!(check.ends_with(&format!(" = {}", sums[1])), "{check}");
+    }
+    assert_ne!(brought, 0, "a history without debts proves less");
+}
+
+#[test]
+fn a_payslip_is_the_row_of_the_pay_sheet_with_every_charge_and_credit() {
+    let store = Store::of(19);
+    let (from, to) = (store.dates()[3], store.dates()[9]);
+    let range = Dates::Range {
+        from: Some(from),
+        to: Some(to),
+    };
+    let sheet = store.report(ReportName::Pay, &store.query(range));
+    for row in rows(&sheet) {
+        let user = store.history.user(row["login"].as_str().unwrap());
+        let query = Query {
+            user: Some(user.id),
+            ..store.query(range)
+        };
+        let slip = store.report(ReportName::Payslip, &query);
+        for name in [
+            "login",
+            "name",
+            "opening",
+            "fees",
+            "rewards",
+            "corrections",
+            "paid",
+            "payouts_count",
+            "carried",
+        ] {
+            assert_eq!(slip[name], row[name], "{name}");
+        }
+        let statement = store.report(ReportName::Statement, &query);
+        assert_eq!(rows(&slip).len(), rows(&statement).len());
+        for (slip, entry) in rows(&slip).iter().zip(rows(&statement)) {
+            for name in [
+                "entry_id",
+                "business_date",
+                "kind",
+                "title",
+                "amount",
+                "balance",
+                "reason",
+            ] {
+                assert_eq!(slip[name], entry[name]);
+            }
+        }
+        if let Some(last) = rows(&slip).last() {
+            assert_eq!(last["balance"], slip["carried"]);
+        }
+    }
+}

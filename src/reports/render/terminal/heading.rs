@@ -5,7 +5,7 @@ use crate::domain::time::BusinessDate;
 use crate::reports::Report;
 
 /// Columns whose heading is not their name in words.
-const HEADINGS: [(&str, &str); 16] = [
+const HEADINGS: [(&str, &str); 20] = [
     ("completed_on", "Completed on"),
     ("number", "Task"),
     ("jira_id", "Jira id"),
@@ -22,6 +22,10 @@ const HEADINGS: [(&str, &str); 16] = [
     ("mail_status", "Mail"),
     ("mail_to", "Mail to"),
     ("corrects", "Corrects entry"),
+    ("vs", "Against"),
+    ("percent", "%"),
+    ("median_hours_to_complete", "Median hours"),
+    ("median_age_days", "Median age"),
 ];
 
 /// The heading of a column: `debt_carried` is `Debt carried`, `closed_at` is `Closed`.
@@ -39,7 +43,7 @@ pub fn heading(name: &str) -> String {
 }
 
 /// Name and period at the left, company and currency at the right.
-pub(super) fn title(report: &Report) -> (String, String) {
+pub(in crate::reports::render) fn title(report: &Report) -> (String, String) {
     let period = in_words(report.period);
     let state = match (report.period.to, report.closed_through) {
         (Some(to), Some(closed)) if to <= closed => ", closed".to_owned(),
@@ -51,17 +55,20 @@ pub(super) fn title(report: &Report) -> (String, String) {
         _ => String::new(),
     };
     let name = report.name.replace('-', " ").to_uppercase();
-    let left = if period.is_empty() {
+    let mut left = if period.is_empty() {
         name
     } else {
         format!("{name}  {period}{state}")
     };
+    if let Some(versus) = &report.versus {
+        left.push_str(&format!(", against {}", in_words(versus.period)));
+    }
     let company = [report.company.as_str(), report.currency.as_str()];
     let right = company.into_iter().filter(|word| !word.is_empty());
     (left, right.collect::<Vec<_>>().join(" · "))
 }
 
-fn in_words(period: DateRange) -> String {
+pub(in crate::reports::render) fn in_words(period: DateRange) -> String {
     match (period.from, period.to) {
         (None, None) => String::new(),
         (Some(from), Some(to)) => {

@@ -295,7 +295,7 @@ impl World {
 }
 
 /// The names of all reports.
-pub const REPORTS: [&str; 12] = [
+pub const REPORTS: [&str; 14] = [
     "balances",
     "earnings",
     "negative",
@@ -306,6 +306,8 @@ pub const REPORTS: [&str; 12] = [
     "trial-balance",
     "closes",
     "tasks",
+    "pay",
+    "payslip",
     "people",
     "flow",
 ];
