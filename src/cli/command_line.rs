@@ -14,17 +14,18 @@ use crate::cli::commands::Command;
 use crate::cli::environment;
 use crate::cli::free_text;
 use crate::cli::global::{BY_OPTION, Global, HELP, LAST, STORE};
+use crate::cli::help;
 use crate::cli::restriction;
 use crate::cli::shell::host::Host;
 use crate::cli::tips;
 
-/// Runs a company's task exchange and its books on one append-only log.
+/// Hand out tasks, charge fees, pay rewards and keep the books of a company, in one directory.
 #[derive(Parser, Debug)]
 #[command(
     name = "popug-cli",
     version,
-    max_term_width = 100,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = "`popug-cli help COMMAND` shows the help of a command, and `popug-cli help TOPIC` tells about dates, formats, columns, exit-codes, environment, cron, roles or options."
 )]
 pub(super) struct CommandLine {
     #[command(flatten)]
@@ -61,6 +62,12 @@ impl CommandLine {
             if asked.contains_id("out") {
                 let message = "`help` has no data for --out; `popug-cli help > FILE` keeps it";
                 return Err(definition.error(ErrorKind::ArgumentConflict, message));
+            }
+            let first = asked
+                .get_many::<String>(HELP_PATH)
+                .and_then(|mut words| words.next());
+            if let Some(text) = first.and_then(|word| help::topic(word, &definition)) {
+                return Err(help::shown(text));
             }
             return CommandLine::read_within(host, words_of_help(&definition, asked));
         }
@@ -99,7 +106,7 @@ impl CommandLine {
         } else {
             root
         };
-        root.subcommand(help_command())
+        help::arranged(root.subcommand(help_command()))
     }
 }
 
@@ -110,9 +117,13 @@ fn help_command() -> ClapCommand {
     let path = Arg::new(HELP_PATH)
         .value_name("COMMAND")
         .num_args(0..)
-        .help("Its words: `task add`; none: all commands");
+        .help("The words of a command, or a topic; none: all commands");
     ClapCommand::new(HELP)
-        .about("Show the help of a command, like `COMMAND --help`")
+        .about("Show the help of a command or of a topic")
+        .after_help(format!(
+            "Topics: {}",
+            help::topics().collect::<Vec<_>>().join(", ")
+        ))
         .arg(path)
 }
 
@@ -154,14 +165,14 @@ fn with_dry_run(command: ClapCommand) -> ClapCommand {
     let command = names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, with_dry_run)
     });
-    let help = "Show what would happen and change nothing: in words on a terminal, else as events";
+    let help = "Show what would happen and change nothing";
     command.arg(
         Arg::new(DRY_RUN)
             .short('n')
             .long("dry-run")
             .action(ArgAction::SetTrue)
             .help(help)
-            .help_heading("Global options")
+            .help_heading(help::GLOBAL)
             .display_order(LAST),
     )
 }

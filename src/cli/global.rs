@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command as ClapCommand, ValueEnum};
 
 use crate::cli::failure::Failure;
+use crate::cli::help::GLOBAL;
 use crate::cli::shell::host::{Host, Restriction};
 use crate::domain::period::{Period, PeriodError};
 use crate::domain::time::{EventTime, ParseTimeError};
@@ -28,13 +29,13 @@ pub(super) const LAST: usize = 900;
 
 /// Options that may stand anywhere on the line.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = GLOBAL)]
 pub(super) struct Global {
     /// The store
     #[arg(short = 'C', long, global = true, env = STORE, default_value = "./popug-store", value_name = "DIR")]
     pub store: PathBuf,
-    /// Format of the output; by default `table` on a terminal and `plain` elsewhere; only `status` has `prometheus`
-    #[arg(short, long, global = true, value_name = "FMT", value_parser = one_of(&Asked::ALL, Asked::name))]
+    /// table, plain, csv, json ... (`popug-cli help formats`)
+    #[arg(short, long, global = true, value_name = "FMT", hide_possible_values = true, value_parser = one_of(&Asked::ALL, Asked::name))]
     pub output: Option<Asked>,
     /// Write the output to this file; the extension (csv, json, ndjson, parquet, md, html, txt) sets the format
     #[arg(long, global = true, value_name = "FILE")]
@@ -72,7 +73,7 @@ pub(super) struct Global {
     /// Show tables that are longer than the screen without a pager
     #[arg(long, global = true)]
     pub no_pager: bool,
-    /// Show what would happen and change nothing: in words on a terminal, else as events
+    /// Show what would happen and change nothing
     #[arg(short = 'n', long, display_order = LAST)]
     pub dry_run: bool,
     /// False if the variable is empty and no option names a store

@@ -145,7 +145,7 @@ fn values(arg: &Arg) -> String {
     }
     let possible = arg.get_possible_values();
     let possible: Vec<&str> = possible.iter().map(|value| value.get_name()).collect();
-    if !possible.is_empty() && !arg.is_hide_possible_values_set() {
+    if !possible.is_empty() && (is_for_all(arg) || !arg.is_hide_possible_values_set()) {
         told.push_str(&format!(" [values: {}]", possible.join(", ")));
     }
     told

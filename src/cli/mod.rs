@@ -12,6 +12,7 @@ mod failure;
 mod file_modes;
 mod free_text;
 mod global;
+mod help;
 mod indented;
 mod invocation;
 mod leftovers;

@@ -200,6 +200,18 @@ pub(super) fn column_meant(word: &str, columns: &[&'static str]) -> Option<&'sta
     columns.find(|name| is_a_slip(&word, name) || heading(name).to_lowercase() == word)
 }
 
+/// The name that is meant by a word that is none: one slip away, or the only one that begins with it.
+pub(super) fn meant<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut begun = names
+        .iter()
+        .filter(|name| word.len() > 1 && name.starts_with(&word));
+    let only = begun.next().filter(|_| begun.next().is_none());
+    let slip = names.iter().find(|name| is_a_slip(&word, name));
+    slip.or(only).copied()
+}
+
 /// Whether the two differ by one letter more, one less, another one, or two that changed places.
 fn is_a_slip(typed: &str, name: &str) -> bool {
     let (typed, name): (Vec<char>, Vec<char>) = (typed.chars().collect(), name.chars().collect());

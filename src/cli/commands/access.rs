@@ -22,12 +22,6 @@ use crate::files::held::shell_word;
 use crate::reports::table::Table;
 
 const MORE: &str = "\
-Examples:
-  sudo -u popug popug-cli -C /srv/popug/store access grant anna --ssh-key - < anna.pub |
-    sudo -u popug tee -a ~popug/.ssh/authorized_keys
-  popug-cli access list
-  popug-cli access revoke 019a3c5e
-
 The line lets the owner of the key use `ssh popug@SERVER`, and nothing else there: sshd starts the
 restricted shell with the token of the access (docs/SERVER.md).";
 

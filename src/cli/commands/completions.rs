@@ -8,14 +8,7 @@ use crate::cli::global::one_of;
 use crate::cli::invocation::Invocation;
 
 const MORE: &str = "\
-A new terminal completes with TAB after one of these:
-  popug-cli completions bash > ~/.local/share/bash-completion/completions/popug-cli
-  popug-cli completions zsh  > ~/.zfunc/_popug-cli
-  popug-cli completions fish > ~/.config/fish/completions/popug-cli.fish
-bash needs the package bash-completion for that, and zsh needs these lines in ~/.zshrc:
-  fpath+=~/.zfunc; autoload -Uz compinit; compinit
-
-Completed are commands, options and their values, and from the store the logins and open tasks that
+The script completes commands, options and their values, and from the store the logins and open tasks that
 you may list: those of the store that -C names on the line, else of POPUG_STORE.";
 
 #[derive(Args, Debug)]

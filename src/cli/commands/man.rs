@@ -13,10 +13,7 @@ use crate::cli::{file_modes, own_files};
 
 const MORE: &str = "\
 The directory is made if it is missing. A man page that popug-cli wrote is replaced, any other file
-only with --force. `man` finds the pages in ~/.local/share/man/man1 and /usr/local/share/man/man1.
-
-Examples:
-  popug-cli man ~/.local/share/man/man1 && man popug-cli-task-add";
+only with --force. `man` finds the pages in ~/.local/share/man/man1 and /usr/local/share/man/man1.";
 
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]

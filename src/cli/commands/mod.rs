@@ -11,6 +11,7 @@ mod consume;
 mod demo;
 mod dlq;
 mod doctor;
+mod explain;
 mod export;
 mod import;
 mod init;
@@ -120,6 +121,8 @@ pub(super) enum Command {
     /// Answer a script of `completions`
     #[command(name = "__complete", hide = true)]
     CompleteLine(completions::CompleteLine),
+    /// Explain the code of an error
+    Explain(explain::Explain),
     /// Write the man pages of all commands into a directory
     Man(man::Man),
 }
@@ -151,7 +154,7 @@ impl Command {
             Command::Status(_) => Nature::MEASURES,
             Command::Check(_) => Nature::tells(&["txt", "json", "prom"]),
             Command::Completions(_) => Nature::tells(&["bash", "zsh", "fish", "sh", "txt"]),
-            Command::CompleteLine(_) => Nature::tells(&["txt"]),
+            Command::CompleteLine(_) | Command::Explain(_) => Nature::tells(&["txt"]),
             Command::Man(_) => Nature::ASKS,
             Command::Verify(_) | Command::Doctor(_) | Command::Shell(_) => Nature::ASKS,
         }
@@ -175,7 +178,8 @@ impl Command {
             | Command::Dlq(_)
             | Command::Log(_)
             | Command::Status(_)
-            | Command::Check(_) => Reach::Company,
+            | Command::Check(_)
+            | Command::Explain(_) => Reach::Company,
             Command::Login(_) | Command::Logout(_) => Reach::Session,
             Command::Init(_)
             | Command::Demo(_)
@@ -248,6 +252,7 @@ impl Command {
             Command::Shell(command) => command.run(invocation),
             Command::Completions(command) => command.run(invocation),
             Command::CompleteLine(command) => command.run(invocation),
+            Command::Explain(command) => command.run(invocation),
             Command::Man(command) => command.run(invocation),
         }
     }

@@ -11,6 +11,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_period};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::rows::RowArgs;
+use crate::cli::tips::meant;
 use crate::domain::period::{Period, Unit};
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
@@ -97,8 +98,10 @@ impl DateArgs {
 
 fn parse_name(text: &str) -> Result<ReportName, String> {
     text.parse().map_err(|_| {
-        let names: Vec<_> = ReportName::ALL.into_iter().map(ReportName::name).collect();
-        format!("the reports are {}", names.join(", "))
+        let names = ReportName::ALL.map(ReportName::name);
+        let meant = meant(text, names);
+        let meant = meant.map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+        format!("{meant}the reports are {}", names.join(", "))
     })
 }
 

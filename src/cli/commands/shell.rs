@@ -32,14 +32,7 @@ refuses every option that names a file, another store or another user, and every
 founds, copies or mends a store; it ignores environment variables and keeps no history (docs/SERVER.md).
 
 From a file or pipe it ends at the first line that fails, with its number and exit code. Commands
-of such a script cannot read stdin. When nobody reads its output any more, the shell ends.
-
-Examples:
-  popug-cli shell --as ada
-  popug-cli shell -c 'task list --mine'
-  popug-cli shell -C ./popug-store < morning.txt
-  popug-cli -C /srv/popug/store shell --restrict
-  printf '%s\\n' 'consume' 'report balances' | popug-cli shell --keep-going -o csv";
+of such a script cannot read stdin. When nobody reads its output any more, the shell ends.";
 
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]

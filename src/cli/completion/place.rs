@@ -165,7 +165,7 @@ impl<'c> Position<'c> {
         let shown = self
             .command
             .get_arguments()
-            .filter(|arg| !arg.is_hide_set());
+            .filter(|arg| arg.is_global_set() || !arg.is_hide_set());
         let words = shown.filter_map(|arg| {
             let name = format!("--{}", arg.get_long()?);
             Some(Choice::told(name, arg.get_help()))
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(words("hel"), "help");
         assert_eq!(words("help ta"), "task");
         assert_eq!(words("-q help task sh"), "show");
-        assert_eq!(words("e"), "export");
+        assert_eq!(words("e"), "explain export");
         assert_eq!(words("she"), "shell");
         for text in ["__complete", "task list li", "-- ta", "task add ta"] {
             assert_eq!(words(text), "", "{text}");

@@ -9,6 +9,79 @@ pub(super) const OTHER_WORDS: &[(&str, &[&str], &str)] = &[
         "`popug-cli close` closes finished dates; `popug-cli report closes` lists the closed ones",
     ),
     (
+        "",
+        &["add", "new", "create"],
+        "`popug-cli task add TITLE` creates a task, `popug-cli user register` a user",
+    ),
+    (
+        "",
+        &["ls", "list", "tasks", "todo"],
+        "`popug-cli task list` lists tasks, `popug-cli user list` users",
+    ),
+    (
+        "",
+        &["done", "complete", "finish"],
+        "`popug-cli task complete TASK` completes a task that is assigned to you",
+    ),
+    (
+        "",
+        &["delete", "remove", "rm", "cancel"],
+        "nothing is ever deleted; `popug-cli task cancel TASK --reason TEXT` cancels a task",
+    ),
+    (
+        "",
+        &["edit", "rename", "modify"],
+        "`popug-cli task edit TASK` changes a task, `popug-cli user update LOGIN` a user",
+    ),
+    (
+        "",
+        &["reshuffle", "assign", "shuffle"],
+        "`popug-cli task reshuffle` draws a new assignee for every open task",
+    ),
+    (
+        "",
+        &["pay", "payout", "settle"],
+        "`popug-cli close` closes the dates that are over and pays; `popug-cli close -n` only shows it",
+    ),
+    (
+        "",
+        &[
+            "balance",
+            "balances",
+            "money",
+            "earnings",
+            "statement",
+            "payouts",
+        ],
+        "`popug-cli report NAME` shows reports: balances, earnings, statement, payouts and others",
+    ),
+    (
+        "",
+        &["users", "people", "adduser", "register", "invite"],
+        "`popug-cli user list` lists users; `popug-cli user register` and `popug-cli user invite LOGIN` let people in",
+    ),
+    (
+        "",
+        &["passwd", "password"],
+        "`popug-cli user set-password [LOGIN]` sets a password",
+    ),
+    (
+        "",
+        &["undo", "revert", "rollback"],
+        "the log is never changed; `popug-cli account correct ENTRY` takes a fee or a reward back",
+    ),
+    (
+        "",
+        &["sync", "update", "refresh", "run"],
+        "`popug-cli consume` brings balances, reports and pay mails up to date",
+    ),
+    ("", &["version"], "`popug-cli --version` shows the version"),
+    (
+        "",
+        &["history", "clear", "exit", "quit"],
+        "this is a word of `popug-cli shell` at a terminal",
+    ),
+    (
         "task",
         &["delete", "remove", "rm", "drop"],
         "a task is never deleted; `popug-cli task cancel TASK --reason TEXT` cancels it and gives its fees back",

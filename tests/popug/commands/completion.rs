@@ -211,6 +211,8 @@ fn completes_alike(terminal: &Terminal) {
     terminal.presses("Tab");
     terminal.presses("Tab");
     terminal.has("Clean: the cage");
+    // While a shell still draws its list, it may not see the key.
+    std::thread::sleep(Duration::from_millis(500));
     terminal.presses("C-c");
 }
 

@@ -30,6 +30,11 @@ fn the_help_of_every_command_is_as_agreed() {
             .without("POPUG_STORE")
             .expect(0, Any, Nothing)
             .stdout;
+        assert!(help.contains("\n\nExamples:\n  "), "{help}");
+        // clap writes the usage on one line, however long it is.
+        for line in help.lines().filter(|line| !line.starts_with("Usage:")) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
         let name = if path.is_empty() {
             "help".to_owned()
         } else {
@@ -83,12 +88,70 @@ fn help_of_what_is_no_command_is_refused() {
 }
 
 #[test]
+fn topics_are_shown_and_the_columns_of_every_report_are_told() {
+    let world = World::new();
+    let topic = |name: &str| {
+        world
+            .anonymous(&["help", name])
+            .expect(0, Any, Nothing)
+            .stdout
+    };
+    for (name, text) in [
+        ("dates", "2026-W47"),
+        ("options", "--lock-wait"),
+        ("exit-codes", "locked by another process"),
+    ] {
+        assert!(topic(name).contains(text), "{}", topic(name));
+    }
+    let told = topic("columns");
+    let is_told = |column: &str| {
+        told.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .any(|word| word == column)
+    };
+    world.does("ada", &["task", "add", "One"]);
+    let reports = world
+        .anonymous(&["report", "nonsense"])
+        .expect(2, Nothing, Any)
+        .stderr;
+    let (_, names) = reports.split_once("the reports are ").expect("a list");
+    let names = names.lines().next().expect("a line").split(", ");
+    for name in names {
+        let mut words = vec!["report", name, "-o", "csv"];
+        if name == "statement" {
+            words.extend(["--user", "dora"]);
+        }
+        let rows = world.answer("ada", &words);
+        for column in rows.lines().next().expect("headings").split(',') {
+            assert!(is_told(column), "{name}: {column}");
+        }
+    }
+}
+
+#[test]
+fn codes_are_explained() {
+    let world = World::empty();
+    world
+        .anonymous(&["explain", "no_store"])
+        .expect(0, Has("no_store (exit 10)"), Nothing);
+    world.anonymous(&["explain", "not_on_chainn"]).expect(
+        3,
+        Nothing,
+        Has("did you mean `not_on_chain`?"),
+    );
+    world
+        .anonymous(&["explain"])
+        .expect(0, Has("\nnobody_eligible\n"), Nothing);
+}
+
+#[test]
 fn a_misspelt_word_gets_a_suggestion() {
     let world = World::empty();
     world.anonymous(&["taks"]).expect(2, Nothing, Has("'task'"));
-    world
-        .anonymous(&["report", "balance"])
-        .expect(2, Nothing, Has("the reports are balances"));
+    world.anonymous(&["report", "balance"]).expect(
+        2,
+        Nothing,
+        Has("did you mean `balances`? the reports are balances"),
+    );
     world.anonymous(&["consume", "everything"]).expect(
         2,
         Nothing,

@@ -13,7 +13,7 @@ use crate::domain::text::Title;
 use crate::reports::table::Table;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Put a title that begins with `-` after `--`: popug-cli task add -- -nuts")]
+#[command(after_help = "Put a title that begins with `-` after `--`.")]
 pub(crate) struct Add {
     /// The title; a jira id at its start, like `[UP-7] Fix it`, is split off
     title: String,

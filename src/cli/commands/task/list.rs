@@ -17,8 +17,6 @@ use crate::state::TaskRow;
 #[command(
     group(ArgGroup::new("which").args(["open", "all", "status", "done"])),
     group(ArgGroup::new("whose").args(["mine", "of"])),
-    after_help = "popug-cli task list perch --of dora      open tasks of dora with `perch` in a text\n\
-        popug-cli task list --done yesterday     tasks that were completed yesterday"
 )]
 pub(crate) struct List {
     /// Only tasks with all these words in the title, the description or the jira id, in any case
