@@ -314,7 +314,7 @@ mod tests {
     fn values_are_those_that_an_option_or_argument_takes() {
         assert_eq!(
             words("-o "),
-            "csv json md ndjson parquet plain prometheus table"
+            "csv html json md ndjson parquet plain prometheus table"
         );
         assert_eq!(words("task list -qo j"), "json");
         assert_eq!(words("task list -ojson"), "");
