@@ -17,7 +17,7 @@ use crate::domain::id::{CompanyId, Sequence};
 use crate::domain::role::Right;
 use crate::domain::user::User;
 use crate::event_log::remote::role::Role;
-use crate::event_log::remote::{End, Standing};
+use crate::event_log::remote::{End, Standing, TurnOf};
 use crate::event_log::{FileLog, LogError, OwnedLine, Remote};
 use crate::postgres::{Address, Postgres};
 use crate::store::StoreDirectory;
@@ -196,7 +196,8 @@ impl<'e> App<'e> {
         Ok(self.log.role()?.is_none_or(|role| role.sends_mails))
     }
 
-    /// Appends the events of this store that the database lacks.
+    /// Appends the events of this store that the database lacks. A copy gives back so what its remote
+    /// has lost.
     ///
     /// # Errors
     /// [`LogError::Diverged`] if the database has other events of this company.
@@ -207,8 +208,8 @@ impl<'e> App<'e> {
         address: Address,
     ) -> Result<(u64, Sequence), AppError> {
         caller.require(Right::Administer)?;
-        self.check_is_no_copy()?;
         let remote = Postgres::new(address, company, self.lock_wait);
+        let _turn = remote.turn(TurnOf::Writer, &self.holder, self.lock_wait)?;
         let pushed = self.log.push_to(&remote)?;
         Ok((pushed, self.log.head()?.sequence))
     }

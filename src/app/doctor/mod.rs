@@ -10,6 +10,7 @@ mod end;
 mod files;
 mod index_ahead;
 mod locks;
+mod remote;
 mod tables;
 
 use crate::app::App;
@@ -93,6 +94,7 @@ impl App<'_> {
         ];
         checks.extend(credentials::checks(self, company_id, sessions));
         checks.extend(end.checks(self));
+        checks.extend(remote::check(self));
         checks.extend([files::room(&self.directory), files::disk(&self.directory)]);
         checks.extend(locks::checks(self));
         checks.extend(tables::checks(self, end.head(), end.company.as_ref()));

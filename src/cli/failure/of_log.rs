@@ -66,7 +66,7 @@ impl From<LogError> for Failure {
             }
             LogError::RolledBack { .. } => damaged("rolled_back")
                 .hint("a failover without a synchronous standby does that, and a wrong POPUG_LOG_URL looks the same")
-                .hint("`popug-cli remote status` shows both ends; this copy keeps what it has"),
+                .hint("this copy keeps what it has: `popug-cli remote push URL` appends it again, if nobody wrote since"),
             LogError::Diverged { .. } => damaged("diverged")
                 .hint("nothing was changed; `popug-cli remote status` shows both ends"),
             LogError::DamagedThere { .. } => damaged("remote_damaged")

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{assert_alike, two_machines};
+use crate::helpers::deadline;
 use crate::helpers::harness::{FOUNDED, Text, World};
 use crate::helpers::postgres::Server;
+use crate::helpers::sources::root;
 
 #[test]
 fn without_the_server_machines_read_and_write_nothing() {
@@ -160,6 +162,28 @@ fn a_frozen_server_ends_every_command_in_time() {
 }
 
 #[test]
+fn a_cluster_that_fails_over_loses_and_doubles_nothing() {
+    let mut cluster = std::process::Command::new(root().join("scripts/cluster"));
+    cluster
+        .args(["--program", env!("CARGO_BIN_EXE_popug-cli")])
+        .args(["--commands", "20", "--failovers", "1", "--pause", "1"]);
+    let output = deadline::output(&mut cluster);
+    let told = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}{errors}");
+    println!("{told}");
+}
+
+/// Takes the log of the database back to an earlier end, as an asynchronous failover does.
+fn forget(server: &Server, sequence: &str, hash: &str) {
+    server.sql(&format!(
+        "BEGIN; SET LOCAL session_replication_role = replica; \
+         DELETE FROM popug.event WHERE sequence > {sequence}; \
+         UPDATE popug.head SET sequence = {sequence}, hash = '{hash}'; COMMIT"
+    ));
+}
+
+#[test]
 fn a_server_that_lost_acknowledged_events_is_told_apart() {
     let server = Server::start();
     let machines = two_machines(&server);
@@ -168,11 +192,7 @@ fn a_server_that_lost_acknowledged_events_is_told_apart() {
     let kept = server.sql("SELECT sequence || ' ' || hash FROM popug.head");
     let (sequence, hash) = kept.split_once(' ').expect("two words");
     second.does("mara", &["task", "add", "Forgotten"]);
-    server.sql(&format!(
-        "BEGIN; SET LOCAL session_replication_role = replica; \
-         DELETE FROM popug.event WHERE sequence > {sequence}; \
-         UPDATE popug.head SET sequence = {sequence}, hash = '{hash}'; COMMIT"
-    ));
+    forget(&server, sequence, hash);
     second.refused("mara", &["task", "add", "More"], 12, "rolled_back");
     second.call("mara", &["task", "list"]).expect(
         0,
@@ -183,9 +203,31 @@ fn a_server_that_lost_acknowledged_events_is_told_apart() {
     second
         .call("ada", &status)
         .expect(12, Text::Has("rolled_back"), Text::Any);
+    let doctor =
+        second
+            .call("ada", &["doctor"])
+            .expect(7, Text::Has("rolled back or replaced"), Text::Any);
+    assert!(
+        doctor.stdout.contains("remote\tproblem"),
+        "{}",
+        doctor.stdout
+    );
+    // A copy gives back what nobody has overwritten.
+    let given = second
+        .call("ada", &["remote", "push", &server.url(), "-o", "json"])
+        .expect(0, Text::Any, Text::Has("rolled back"));
+    assert_eq!(given.json()["rows"][0]["pushed"], 2);
+    assert_alike(&machines);
+    let kept = server.sql("SELECT sequence || ' ' || hash FROM popug.head");
+    let (sequence, hash) = kept.split_once(' ').expect("two words");
+    second.does("mara", &["task", "add", "Forgotten too"]);
+    forget(&server, sequence, hash);
     // The first machine did not see the event and goes on; the second one never mixes the two.
     first.does("mara", &["task", "add", "Another"]);
     second.refused("mara", &["task", "add", "More"], 12, "rolled_back");
+    second
+        .call("ada", &["remote", "push", &server.url()])
+        .expect(12, Text::Nothing, Text::Has("has another event"));
     let fresh = World::joined(&server.url(), FOUNDED);
     fresh.does("ada", &["verify", "--deep"]);
     assert_eq!(fresh.log_bytes(), first.log_bytes());
