@@ -14,19 +14,21 @@ use crate::consumers::accounting::{Accounting, CloseRequest, Closed};
 use crate::consumers::{ConsumeError, WriterAccess};
 use crate::domain::clock::Clock;
 use crate::domain::dice::Dice;
-use crate::domain::event::{Event, Fact};
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::domain::user::User;
-use crate::event_log::{Batch, Hash, LogError};
+use crate::event_log::{Batch, Hash, LogError, Unplaced};
 use crate::state::{Checkpoint, Recorded, StateError, StateIndex};
 use crate::turn::{Surroundings, Turn};
 
 /// A group is appended when it has this many events or bytes.
-const GROUP_EVENTS_MAX: usize = 10_000;
+const GROUP_EVENTS_MAX: u64 = 10_000;
 const GROUP_BYTES_MAX: usize = 8 << 20;
-/// The estimated bytes of an event, without its longest texts.
-const EVENT_BYTES: usize = 700;
+
+/// Whether lines are enough for a group.
+pub(super) fn is_group(lines: &Unplaced) -> bool {
+    lines.events() >= GROUP_EVENTS_MAX || lines.bytes() >= GROUP_BYTES_MAX
+}
 
 /// A clock that shows the time of the present command in history.
 pub(super) struct HistoryClock(Cell<EventTime>);
@@ -151,9 +153,7 @@ pub(super) struct BatchAppender<'p, 'l, 'd> {
     turn: Turn<'l>,
     accounting: Option<&'p mut Accounting<'d>>,
     began: Sequence,
-    group: Vec<Batch>,
-    group_events: usize,
-    group_bytes: usize,
+    group: Unplaced,
 }
 
 impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
@@ -169,16 +169,13 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         };
         let turn = around.take_turn()?;
         let began = turn.head().sequence;
-        let group = Vec::new();
         Ok(BatchAppender {
             around,
             history_clock,
             turn,
             accounting,
             began,
-            group,
-            group_events: 0,
-            group_bytes: 0,
+            group: Unplaced::default(),
         })
     }
 
@@ -197,23 +194,29 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
     }
 
     /// Appends the batch with its group, sooner or later.
-    pub(super) fn append(&mut self, batch: Batch) -> Result<(), AppError> {
-        self.group_events += batch.facts.len();
-        self.group_bytes += batch.facts.iter().map(estimated_bytes).sum::<usize>();
-        self.group.push(batch);
-        let is_full = self.group_events >= GROUP_EVENTS_MAX || self.group_bytes >= GROUP_BYTES_MAX;
-        if is_full { self.flush() } else { Ok(()) }
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<(), AppError> {
+        self.group.push(batch)?;
+        if is_group(&self.group) {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Appends what is still waiting.
     pub(super) fn flush(&mut self) -> Result<(), AppError> {
-        if !self.group.is_empty() {
-            let followed = self.turn.head();
-            self.turn.append_group(&followed, &self.group)?;
-            self.group.clear();
-            (self.group_events, self.group_bytes) = (0, 0);
-            failpoint!("import.between_groups");
+        if self.group.is_empty() {
+            return Ok(());
         }
+        let group = std::mem::take(&mut self.group);
+        self.append_group(group)
+    }
+
+    /// Appends the lines of a group.
+    pub(super) fn append_group(&mut self, group: Unplaced) -> Result<(), AppError> {
+        let followed = self.turn.head();
+        self.turn.append_lines(&followed, group)?;
+        failpoint!("import.between_groups");
         Ok(())
     }
 
@@ -240,13 +243,4 @@ impl<'p, 'l, 'd> BatchAppender<'p, 'l, 'd> {
         )?;
         Ok(closes.unblocked()?)
     }
-}
-
-/// An estimate; only the size of a group depends on it.
-fn estimated_bytes(fact: &Fact) -> usize {
-    let texts = match &fact.event {
-        Event::TaskCreated(e) => e.title.len() + e.description.as_ref().map_or(0, String::len),
-        _ => 0,
-    };
-    EVENT_BYTES + texts
 }

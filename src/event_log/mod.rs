@@ -35,7 +35,7 @@ pub mod writer;
 
 use std::time::Duration;
 
-pub use encode::{Batch, Encoded};
+pub use encode::{Batch, Encoded, Stored, Unplaced};
 pub use error::LogError;
 pub use file_log::FileLog;
 pub use hash::Hash;

@@ -27,7 +27,6 @@ pub struct Writer<'s> {
     segment_bytes_max: u64,
     recovery: Recovery,
     poisoned: bool,
-    scratch: Vec<u8>,
     /// The remote, if the log is a copy.
     link: Option<Link<'s>>,
 }
@@ -96,7 +95,6 @@ impl<'s> Writer<'s> {
             segment_bytes_max,
             recovery: Recovery::default(),
             poisoned: false,
-            scratch: Vec::new(),
             link,
         };
         if writer.link.is_some() {
@@ -293,11 +291,7 @@ impl<'s> Writer<'s> {
     /// # Panics
     /// As [`Writer::append`].
     pub fn append_group(&mut self, expected: &Head, batches: &[Batch]) -> Result<Head, LogError> {
-        let scratch = std::mem::take(&mut self.scratch);
-        let encoded = Encoded::into_buffer(expected.sequence, expected.hash, batches, scratch)?;
-        let head = self.append_encoded(&encoded)?;
-        self.scratch = encoded.lines;
-        Ok(head)
+        self.append_encoded(&Encoded::behind(expected.sequence, expected.hash, batches)?)
     }
 
     /// Appends encoded lines.

@@ -5,6 +5,7 @@
 //! - [`process`]: whether a process is gone, and the limits of this one.
 //! - [`regular_file`]: files that are checked before they are opened.
 //! - [`replace`]: files that are written beside their place and renamed into it.
+//! - [`spool`]: bytes that wait on the disk until they are read.
 //!
 //! A file with synced bytes can still be lost if its name was not synced. Sync the directory in
 //! which a name was created, moved or removed.
@@ -17,6 +18,8 @@ pub(crate) mod process;
 pub(crate) mod regular_file;
 #[cfg(feature = "cli")]
 pub(crate) mod replace;
+#[cfg(feature = "cli")]
+pub(crate) mod spool;
 
 #[cfg(feature = "cli")]
 pub(crate) use names::{

@@ -22,7 +22,7 @@ use crate::domain::event::Consumer;
 use crate::domain::id::Sequence;
 use crate::domain::time::EventTime;
 use crate::event_log::remote::{Turn as TurnThere, TurnOf};
-use crate::event_log::{Batch, FileLog, Head, LogError, Patience, Recovery, Writer};
+use crate::event_log::{Batch, FileLog, LogError, Patience, Recovery, Unplaced, Writer};
 use crate::state::Checkpoint;
 use crate::store::StoreDirectory;
 use clock::{StampError, check_not_ahead, stamp};
@@ -133,24 +133,22 @@ impl<'l> Turn<'l> {
     /// [`LogError::HeadMoved`] if `followed` is not the head; nothing is written. Otherwise as
     /// [`Writer::append`].
     pub fn append(&mut self, followed: &Checkpoint, batch: &Batch) -> Result<Checkpoint, LogError> {
-        self.append_group(followed, std::slice::from_ref(batch))
+        let mut lines = Unplaced::default();
+        lines.push(batch)?;
+        self.append_lines(followed, lines)
     }
 
-    /// Appends several batches, as [`Writer::append_group`] does.
+    /// Appends the lines of batches. A crash leaves the first of them, each whole.
     ///
     /// # Errors
     /// As [`Turn::append`].
-    pub fn append_group(
+    pub fn append_lines(
         &mut self,
         followed: &Checkpoint,
-        batches: &[Batch],
+        lines: Unplaced,
     ) -> Result<Checkpoint, LogError> {
-        let expected = Head {
-            sequence: followed.sequence,
-            hash: followed.hash,
-            ..*self.writer.head()
-        };
-        let head: Checkpoint = (&self.writer.append_group(&expected, batches)?).into();
+        let encoded = lines.behind(followed.sequence, followed.hash);
+        let head: Checkpoint = (&self.writer.append_encoded(&encoded)?).into();
         self.around.notices.detail(format_args!(
             "appended events {} to {}",
             followed.sequence.next(),

@@ -5,17 +5,19 @@
 //! [`ImportError::BadCsv`]; what is wrong with one row is that row's fault and leaves the others as they
 //! are.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use csv::{ByteRecord, StringRecord};
 
 use crate::app::AppError;
 use crate::app::import::columns::{Column, Columns, Places, Reading};
-use crate::app::import::encoding::{Encoding, decoded};
+use crate::app::import::encoding::{Decoder, Encoding};
 use crate::app::import::fault::Fault;
-use crate::app::import::records::{Record, Records};
-use crate::app::import::{BadRow, ImportError, ImportKind};
+use crate::app::import::records::{Record, RecordReader};
+use crate::app::import::row;
+use crate::app::import::{BadRow, ImportError, ImportKind, cannot_keep, unreadable};
 use crate::domain::text::unescape_formula;
+use crate::files::spool::{Spool, SpoolReader};
 
 /// The columns of a rejects file after those of its import.
 const REJECT_COLUMNS: [&str; 3] = ["line", "column", "reason"];
@@ -34,16 +36,29 @@ const OTHER_KINDS: [(&[u8], &str); 4] = [
     (b"\x1f\x8b", "a compressed file"),
 ];
 
+/// The bytes that are read of a file at once.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// The rows are not in memory: each pass over them reads the text again.
 pub(super) struct CsvFile {
+    /// In UTF-8.
+    text: Spool,
+    separator: u8,
+    /// The place and the line in which the records begin.
+    begin: (u64, u64),
     /// Without the columns of a rejects file, and without empty headers at its end.
     header: StringRecord,
     /// The number of cells in a row, including those of a rejects file.
     width: usize,
     places: Places,
+    ignores_unknown: bool,
     encoding: Encoding,
     /// How the file was read, if its form is unusual.
     read_as: Option<String>,
-    pub rows: Vec<CsvRow>,
+    /// The number of rows, without malformed ones.
+    pub count: u64,
+    /// Whether any row closes dates.
+    pub closes: bool,
     /// Rows that have no usable cells.
     pub malformed: Vec<BadRow>,
 }
@@ -54,40 +69,40 @@ pub(super) struct CsvRow {
     pub record: StringRecord,
 }
 
+/// A row that is not blank.
+enum Taken {
+    Row(CsvRow),
+    Malformed(BadRow),
+}
+
 impl CsvFile {
+    /// Reads a file. Its text waits in `text`, which is empty.
+    ///
     /// # Errors
     /// [`ImportError::BadCsv`]; [`AppError::Usage`] if `reading` does not fit the import.
     pub(super) fn read(
         kind: ImportKind,
         reading: &Reading,
-        mut input: impl Read,
+        input: impl Read,
+        mut text: Spool,
     ) -> Result<CsvFile, ImportError> {
         let columns = Columns::new(kind, reading)?;
-        let mut bytes = Vec::new();
-        input
-            .read_to_end(&mut bytes)
-            .map_err(|source| AppError::Stream {
-                action: "read the file to import",
-                source,
-            })?;
-        if let Some((_, what)) = OTHER_KINDS
-            .iter()
-            .find(|(beginning, _)| bytes.starts_with(beginning))
-        {
-            return Err(ImportError::BadCsv {
-                reason: format!("it is {what}"),
-                hints: vec!["save it as CSV; in Excel as `CSV UTF-8`".to_owned()],
-            });
-        }
-        let (text, encoding) = decoded(&bytes);
-        drop(bytes);
-        let named = named_separator(&text);
-        let (separator, text, line) = match named {
-            Some((separator, end)) => (separator, &text[end..], 2),
-            None => (likely_separator(&text, &columns), &text[..], 1),
+        let encoding = keep_text(input, &mut text)?;
+        let mut beginning = Vec::new();
+        text.read_from(0)
+            .take(PIECE_BYTES as u64)
+            .read_to_end(&mut beginning)
+            .map_err(unreadable)?;
+        let named = named_separator(&beginning);
+        let (separator, begin) = match named {
+            Some((separator, end)) => (separator, (end as u64, 2)),
+            None => {
+                let likely = likely_separator(&text, &columns).map_err(unreadable)?;
+                (likely, (0, 1))
+            }
         };
-        let mut records = Records::new(text, separator, line);
-        let read_as = read_as(encoding, separator, named.is_some(), has_bare_returns(text));
+        let has_bare_returns = has_bare_returns(&beginning[begin.0 as usize..]);
+        let read_as = read_as(encoding, separator, named.is_some(), has_bare_returns);
         let bad = |reason, more: &[&str]| {
             let read_as = read_as
                 .iter()
@@ -100,7 +115,9 @@ impl CsvFile {
                 hints: hints.collect(),
             }
         };
-        let header = header(&mut records, encoding).map_err(|reason| bad(reason, &[]))?;
+        let mut records = RecordReader::new(text.read_from(begin.0), separator, begin.1);
+        let header = header(&mut records).map_err(unreadable)?;
+        let header = header_cells(header, encoding).map_err(|reason| bad(reason, &[]))?;
         let (header, width) = without_ends(header);
         let is_one_cell = header.len() == 1 && named.is_none();
         let hints = [MAPPING, ONE_CELL];
@@ -109,16 +126,69 @@ impl CsvFile {
             .places(&header)
             .map_err(|reason| bad(reason, hints))?;
         let mut csv_file = CsvFile {
+            text,
+            separator,
+            begin,
             header,
             width,
             places,
+            ignores_unknown: reading.ignore_unknown,
             encoding,
             read_as,
-            rows: Vec::new(),
+            count: 0,
+            closes: false,
             malformed: Vec::new(),
         };
-        records.for_each(|record| csv_file.take(record, reading.ignore_unknown));
+        csv_file.look_through(kind)?;
         Ok(csv_file)
+    }
+
+    /// The first pass: counts the rows and keeps the malformed ones.
+    fn look_through(&mut self, kind: ImportKind) -> Result<(), AppError> {
+        let (mut count, mut closes, mut malformed) = (0, false, Vec::new());
+        for taken in self.taken()? {
+            match taken? {
+                Taken::Row(row) => {
+                    count += 1;
+                    closes |= kind == ImportKind::Activity && row::asks_to_close(self, &row);
+                }
+                Taken::Malformed(row) => malformed.push(row),
+            }
+        }
+        (self.count, self.closes, self.malformed) = (count, closes, malformed);
+        Ok(())
+    }
+
+    /// The rows in order, without malformed ones.
+    ///
+    /// # Errors
+    /// Also those of each row: the text can be read no further.
+    pub(super) fn rows(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<CsvRow, AppError>> + '_, AppError> {
+        Ok(self.taken()?.filter_map(|taken| match taken {
+            Ok(Taken::Row(row)) => Some(Ok(row)),
+            Ok(Taken::Malformed(_)) => None,
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
+    fn taken(&self) -> Result<impl Iterator<Item = Result<Taken, AppError>> + '_, AppError> {
+        let (offset, line) = self.begin;
+        let mut records = RecordReader::new(self.text.read_from(offset), self.separator, line);
+        header(&mut records).map_err(unreadable)?;
+        Ok(std::iter::from_fn(move || {
+            loop {
+                match records.next().map_err(unreadable) {
+                    Ok(Some(record)) => match self.take(record, &records) {
+                        Some(taken) => return Some(Ok(taken)),
+                        None => continue,
+                    },
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        }))
     }
 
     /// A note on how the file was read; nothing if it is as expected.
@@ -130,38 +200,37 @@ impl CsvFile {
         remarks
     }
 
-    fn take(&mut self, record: Record<'_>, ignores_unknown: bool) {
+    fn take(&self, record: Record, records: &RecordReader<SpoolReader<'_>>) -> Option<Taken> {
+        let text = records.text(&record);
         let Record {
-            line,
-            text,
-            cells,
-            fault,
+            line, cells, fault, ..
         } = record;
         if fault.is_none() && cells.iter().all(is_blank) {
-            return;
+            return None;
         }
-        let malformed = |fault, record| BadRow {
-            line,
-            faults: vec![Fault::of_row(fault)],
-            record,
+        let malformed = |fault, record| {
+            Taken::Malformed(BadRow {
+                line,
+                faults: vec![Fault::of_row(fault)],
+                record,
+            })
         };
         if let Some(fault) = fault.or_else(|| self.unreadable(&cells)) {
-            let whole = self.behind_empty_cells(text);
-            return self.malformed.push(malformed(fault, whole));
+            return Some(malformed(fault, self.behind_empty_cells(text)));
         }
         let surplus = cells.len().saturating_sub(self.width);
-        let fault = self.misplaced(&cells, ignores_unknown);
+        let fault = self.misplaced(&cells);
         let mut record = StringRecord::from_byte_record_lossy(cells);
-        match fault {
+        Some(match fault {
             None => {
                 record.truncate(self.header.len());
-                self.rows.push(CsvRow { line, record });
+                Taken::Row(CsvRow { line, record })
             }
             Some(fault) => {
                 record.truncate(self.header.len() + surplus);
-                self.malformed.push(malformed(fault, record));
+                malformed(fault, record)
             }
-        }
+        })
     }
 
     /// Why it is unknown which cell belongs to which column.
@@ -182,7 +251,7 @@ impl CsvFile {
     }
 
     /// Why the cells do not fit the header. Extra empty cells are allowed.
-    fn misplaced(&self, cells: &ByteRecord, ignores_unknown: bool) -> Option<String> {
+    fn misplaced(&self, cells: &ByteRecord) -> Option<String> {
         let filled = cells.len() - cells.iter().rev().take_while(|cell| is_blank(cell)).count();
         if filled > self.width {
             return Some(self.of_another_width(filled));
@@ -193,7 +262,7 @@ impl CsvFile {
             .nameless
             .iter()
             .find(is_filled)
-            .filter(|_| !ignores_unknown);
+            .filter(|_| !self.ignores_unknown);
         nameless.map(|place| format!("cell {} stands under an empty header", place + 1))
     }
 
@@ -244,6 +313,40 @@ impl CsvFile {
     }
 }
 
+/// Copies a file to `text` in UTF-8.
+fn keep_text(mut input: impl Read, text: &mut Spool) -> Result<Encoding, ImportError> {
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut read_piece = |piece: &mut Vec<u8>| {
+        piece.clear();
+        let read = input.by_ref().take(PIECE_BYTES as u64).read_to_end(piece);
+        read.map_err(|source| AppError::Stream {
+            action: "read the file to import",
+            source,
+        })
+    };
+    read_piece(&mut piece)?;
+    if let Some((_, what)) = OTHER_KINDS
+        .iter()
+        .find(|(beginning, _)| piece.starts_with(beginning))
+    {
+        return Err(ImportError::BadCsv {
+            reason: format!("it is {what}"),
+            hints: vec!["save it as CSV; in Excel as `CSV UTF-8`".to_owned()],
+        });
+    }
+    let cannot_keep = cannot_keep(text);
+    let (mut decoder, mark) = Decoder::of(&piece);
+    let encoding = decoder.encoding;
+    piece.drain(..mark);
+    while !piece.is_empty() {
+        text.write_all(&decoder.decode(&piece))
+            .map_err(&cannot_keep)?;
+        read_piece(&mut piece)?;
+    }
+    text.write_all(&decoder.end()).map_err(&cannot_keep)?;
+    Ok(encoding)
+}
+
 /// The columns at fault, and the reasons in the same order.
 fn joined(faults: &[Fault]) -> (String, String) {
     let columns: Vec<_> = faults.iter().map(|fault| fault.column).collect();
@@ -288,26 +391,32 @@ fn named_separator(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// The separator with which the header has the most known columns, or otherwise the most cells.
-fn likely_separator(text: &[u8], columns: &Columns<'_>) -> u8 {
-    let columns_by = |separator: &u8| {
-        let header =
-            Records::new(text, *separator, 1).find(|record| !record.cells.iter().all(is_nothing));
+fn likely_separator(text: &Spool, columns: &Columns<'_>) -> io::Result<u8> {
+    let mut likely = (SEPARATORS[0], None);
+    for separator in SEPARATORS {
+        let header = header(&mut RecordReader::new(text.read_from(0), separator, 1))?;
         let header = header
             .map(|record| StringRecord::from_byte_record_lossy(record.cells))
             .unwrap_or_default();
-        (columns.known_in(&header), header.len())
-    };
-    SEPARATORS
-        .into_iter()
-        .rev()
-        .max_by_key(columns_by)
-        .expect("there are some")
+        let fits = Some((columns.known_in(&header), header.len()));
+        if fits > likely.1 {
+            likely = (separator, fits);
+        }
+    }
+    Ok(likely.0)
 }
 
 /// The first row that is not blank.
-fn header(records: &mut Records<'_>, encoding: Encoding) -> Result<StringRecord, String> {
-    let header =
-        records.find(|record| record.fault.is_some() || !record.cells.iter().all(is_nothing));
+fn header(records: &mut RecordReader<SpoolReader<'_>>) -> io::Result<Option<Record>> {
+    while let Some(record) = records.next()? {
+        if record.fault.is_some() || !record.cells.iter().all(is_nothing) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+fn header_cells(header: Option<Record>, encoding: Encoding) -> Result<StringRecord, String> {
     let Some(Record { cells, fault, .. }) = header else {
         return Err("the file is empty; a header row is required".to_owned());
     };

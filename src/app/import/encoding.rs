@@ -1,5 +1,7 @@
 //! Decodes a file to UTF-8 from the encoding that another program used.
 
+use std::borrow::Cow;
+
 /// Stands for bytes that are no character. No UTF-8 text contains it, so its row is bad.
 const NO_CHARACTER: u8 = 0xff;
 
@@ -19,16 +21,60 @@ impl Encoding {
     }
 }
 
-/// The text without a byte order mark. UTF-16 without a mark is recognised by its first character,
-/// because our headers are ASCII.
-pub(super) fn decoded(bytes: &[u8]) -> (Vec<u8>, Encoding) {
-    match bytes {
-        [0xef, 0xbb, 0xbf, text @ ..] => (text.to_vec(), Encoding::Utf8),
-        [0xff, 0xfe, text @ ..] => (from_utf16(text, u16::from_le_bytes), Encoding::Utf16),
-        [0xfe, 0xff, text @ ..] => (from_utf16(text, u16::from_be_bytes), Encoding::Utf16),
-        [1..=0xff, 0, ..] => (from_utf16(bytes, u16::from_le_bytes), Encoding::Utf16),
-        [0, 1..=0xff, ..] => (from_utf16(bytes, u16::from_be_bytes), Encoding::Utf16),
-        _ => (bytes.to_vec(), Encoding::Utf8),
+/// Decodes a text piece by piece.
+pub(super) struct Decoder {
+    pub encoding: Encoding,
+    /// The unit of UTF-16.
+    unit: fn([u8; 2]) -> u16,
+    /// The bytes of a character that is not whole yet.
+    rest: Vec<u8>,
+}
+
+impl Decoder {
+    /// The decoder for a text with this beginning, and the length of its byte order mark. UTF-16
+    /// without a mark is recognised by its first character, because our headers are ASCII.
+    pub(super) fn of(beginning: &[u8]) -> (Decoder, usize) {
+        use Encoding::{Utf8, Utf16};
+        let (encoding, unit, mark): (_, fn([u8; 2]) -> u16, _) = match beginning {
+            [0xef, 0xbb, 0xbf, ..] => (Utf8, u16::from_le_bytes, 3),
+            [0xff, 0xfe, ..] => (Utf16, u16::from_le_bytes, 2),
+            [0xfe, 0xff, ..] => (Utf16, u16::from_be_bytes, 2),
+            [1..=0xff, 0, ..] => (Utf16, u16::from_le_bytes, 0),
+            [0, 1..=0xff, ..] => (Utf16, u16::from_be_bytes, 0),
+            _ => (Utf8, u16::from_le_bytes, 0),
+        };
+        let rest = Vec::new();
+        (
+            Decoder {
+                encoding,
+                unit,
+                rest,
+            },
+            mark,
+        )
+    }
+
+    /// The text of the next bytes, as far as its characters are whole.
+    pub(super) fn decode<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        if self.encoding == Encoding::Utf8 {
+            return Cow::Borrowed(bytes);
+        }
+        self.rest.extend_from_slice(bytes);
+        let mut whole = self.rest.len() / 2 * 2;
+        // The second half of a pair may be in the next bytes.
+        if let Some(last) = self.rest[..whole].last_chunk::<2>()
+            && (0xd800..0xdc00).contains(&(self.unit)(*last))
+        {
+            whole -= 2;
+        }
+        let rest = self.rest.split_off(whole);
+        let bytes = std::mem::replace(&mut self.rest, rest);
+        Cow::Owned(from_utf16(&bytes, self.unit))
+    }
+
+    /// The text of the bytes that are left at the end.
+    pub(super) fn end(self) -> Vec<u8> {
+        from_utf16(&self.rest, self.unit)
     }
 }
 
@@ -48,6 +94,22 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The text without its mark, decoded at once and byte by byte.
+    fn decoded(bytes: &[u8]) -> (Vec<u8>, Encoding) {
+        let read = |piece: usize| {
+            let (mut decoder, mark) = Decoder::of(bytes);
+            let encoding = decoder.encoding;
+            let pieces = bytes[mark..].chunks(piece);
+            let mut text: Vec<u8> = pieces
+                .flat_map(|bytes| decoder.decode(bytes).into_owned())
+                .collect();
+            text.extend(decoder.end());
+            (text, encoding)
+        };
+        assert_eq!(read(1), read(usize::MAX));
+        read(1)
+    }
 
     fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(bytes).collect()

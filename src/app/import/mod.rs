@@ -19,7 +19,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use csv::StringRecord;
 
@@ -32,6 +32,7 @@ use crate::domain::id::Sequence;
 use crate::domain::role::Right;
 use crate::domain::time::BusinessDate;
 use crate::event_log::{FileLog, LogError};
+use crate::files::spool::Spool;
 use crate::state::StateError;
 use crate::turn::clock::stamp;
 use crate::turn::index::index_at_head;
@@ -166,19 +167,18 @@ impl Importer<'_> {
         progress: &dyn Fn(u64),
     ) -> Result<ImportSummary, ImportError> {
         // Read before any lock is taken, because the input may be a pipe that nobody fills.
-        let csv_file = CsvFile::read(kind, &options.reading, input)?;
+        let csv_file = CsvFile::read(kind, &options.reading, input, self.spool())?;
         csv_file
             .remarks()
             .iter()
             .for_each(|remark| (options.remark)(remark));
-        let closes = kind == ImportKind::Activity && row::asks_to_close(&csv_file);
         let import = |accounting: Option<&mut Accounting<'_>>| match self
             .import_file(kind, &csv_file, options, accounting, progress)
         {
             Err(ImportError::App(error)) => Err(error),
             ended => Ok(ended),
         };
-        if closes {
+        if csv_file.closes {
             self.app
                 .with_accounting(|accounting| import(Some(accounting)))?
         } else {
@@ -209,6 +209,7 @@ impl Importer<'_> {
             importer,
             decider,
             appender.last_time(),
+            self.spool(),
         );
         if kind != ImportKind::Activity {
             planner.at_once(stamp(appender.last_time(), &app.around())?);
@@ -216,13 +217,16 @@ impl Importer<'_> {
         let (plan, decider) = planner
             .decide_all(kind, progress)
             .map_err(|error| match error {
-                AppError::State(ref full) if full.is_full_disk() => {
-                    ImportError::NotBegun { source: error }
-                }
+                full if is_full_disk(&full) => ImportError::NotBegun { source: full },
                 other => other.into(),
             })?;
-        let mut summary = without_rejected(csv_file, plan.summary, options.on_error)?;
-        match perform(plan.work, &mut summary, &mut appender, decider) {
+        let Plan {
+            work,
+            batches,
+            summary,
+        } = plan;
+        let mut summary = without_rejected(csv_file, summary, options.on_error)?;
+        match perform(work, &batches, &mut summary, &mut appender, decider) {
             Ok(behind) => {
                 behind.iter().for_each(|error| app.did_not_follow(error));
                 Ok(summary)
@@ -234,6 +238,11 @@ impl Importer<'_> {
                 Err(self.stopped(&summary, head.sequence, error))
             }
         }
+    }
+
+    /// A place for rows or events that wait for their turn.
+    fn spool(&self) -> Spool {
+        Spool::in_directory(self.app.directory.place())
     }
 
     /// The error of an import that stopped midway, once the end of the log is settled.
@@ -287,6 +296,7 @@ fn without_rejected(
 /// Appends what was decided. Returns the error of an index that could not follow.
 fn perform(
     work: Vec<Work>,
+    batches: &Spool,
     summary: &mut ImportSummary,
     appender: &mut BatchAppender<'_, '_, '_>,
     decider: BatchDecider<'_>,
@@ -295,11 +305,14 @@ fn perform(
     // read them from the log.
     let closes = work.iter().any(|part| matches!(part, Work::Close(..)));
     let decider = if closes { None } else { Some(decider) };
+    let mut batches = batches.read_from(0);
     for part in work {
         match part {
-            Work::Append(batch) => appender.append(batch)?,
+            Work::Append(group) => {
+                let group = group.load(&mut batches).map_err(unreadable)?;
+                appender.append_group(group)?;
+            }
             Work::Close(at, request) => {
-                appender.flush()?;
                 let before = appender.appended();
                 let closed = appender.close(at, &request)?;
                 summary
@@ -314,20 +327,36 @@ fn perform(
             }
         }
     }
-    appender.flush()?;
     summary.appended_events = appender.appended();
     // The import has succeeded, even if the index cannot follow.
     Ok(decider.and_then(|decider| decider.commit(appender.head()).err()))
 }
 
-impl Plan {
-    fn empty(rows: u64) -> Plan {
-        Plan {
-            work: Vec::new(),
-            summary: ImportSummary {
-                rows,
-                ..ImportSummary::default()
-            },
+/// The error of a spool that cannot be read.
+fn unreadable(source: io::Error) -> AppError {
+    AppError::Stream {
+        action: "read a temporary file",
+        source,
+    }
+}
+
+fn is_full_disk(error: &AppError) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error {
+        AppError::State(error) => error.is_full_disk(),
+        AppError::Io { source, .. } => {
+            matches!(source.kind(), FileTooLarge | QuotaExceeded | StorageFull)
         }
+        _ => false,
+    }
+}
+
+/// The error of a spool that cannot be written.
+fn cannot_keep(spool: &Spool) -> impl Fn(io::Error) -> AppError + use<> {
+    let path = spool.directory().to_owned();
+    move |source| AppError::Io {
+        action: "write a temporary file in",
+        path: path.clone(),
+        source,
     }
 }

@@ -12,8 +12,8 @@ use crate::app::import::fault::Fault;
 use crate::app::import::obstacle::Obstacles;
 use crate::app::import::past::{Past, Point};
 use crate::app::import::row::{self, Action, Request, Rows};
-use crate::app::import::{ImportKind, ImportSummary};
-use crate::app::timed_commands::{BatchDecider, Timed};
+use crate::app::import::{ImportKind, ImportSummary, cannot_keep};
+use crate::app::timed_commands::{BatchDecider, Timed, is_group};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
@@ -23,7 +23,8 @@ use crate::domain::role::Right;
 use crate::domain::task::{Add, Task};
 use crate::domain::time::EventTime;
 use crate::domain::user::{Deactivate, Register, SetRole, User};
-use crate::event_log::{Batch, Hash};
+use crate::event_log::{Batch, Hash, Stored, Unplaced};
+use crate::files::spool::Spool;
 use crate::state::{StateError, StateIndex, TaskName};
 use faults::also;
 
@@ -32,12 +33,15 @@ const PROGRESS_ROWS: u64 = 1_000;
 
 /// The work of an import, in order.
 pub(super) enum Work {
-    Append(Batch),
+    /// The next lines of [`Plan::batches`].
+    Append(Stored),
     Close(EventTime, CloseRequest),
 }
 
 pub(super) struct Plan {
     pub work: Vec<Work>,
+    /// The decided batches of a file may not fit into memory.
+    pub batches: Spool,
     pub summary: ImportSummary,
 }
 
@@ -98,6 +102,8 @@ pub(super) struct Planner<'a, 'e> {
     passed_line: u64,
     past: Option<Past>,
     obstacles: Obstacles<'a>,
+    /// The last decided batches.
+    group: Unplaced,
     plan: Plan,
 }
 
@@ -109,6 +115,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         importer: User,
         decider: BatchDecider<'a>,
         last: Option<EventTime>,
+        batches: Spool,
     ) -> Planner<'a, 'e> {
         Planner {
             app,
@@ -119,6 +126,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             people: People {
                 index,
                 by_name: HashMap::new(),
+                by_id: HashMap::new(),
             },
             rows: Rows::default(),
             now: app.environment.now(),
@@ -129,7 +137,15 @@ impl<'a, 'e> Planner<'a, 'e> {
             passed_line: 0,
             past: None,
             obstacles: Obstacles::new(&app.log, index),
-            plan: Plan::empty((csv_file.rows.len() + csv_file.malformed.len()) as u64),
+            group: Unplaced::default(),
+            plan: Plan {
+                work: Vec::new(),
+                batches,
+                summary: ImportSummary {
+                    rows: csv_file.count + csv_file.malformed.len() as u64,
+                    ..ImportSummary::default()
+                },
+            },
         }
     }
 
@@ -151,10 +167,11 @@ impl<'a, 'e> Planner<'a, 'e> {
         if kind == ImportKind::Activity {
             self.passed_line = self.find_passed_line(kind)?;
         }
-        for (row, done) in csv_file.rows.iter().zip(1..) {
-            let faults = match self.decide(kind, row) {
+        for (row, done) in csv_file.rows()?.zip(1..) {
+            let row = row?;
+            let faults = match self.decide(kind, &row) {
                 Ok(()) => Vec::new(),
-                Err(Trouble::Bad(faults)) => self.all_faults(kind, row, faults)?,
+                Err(Trouble::Bad(faults)) => self.all_faults(kind, &row, faults)?,
                 Err(Trouble::Reused(fault)) => vec![fault],
                 Err(Trouble::Stop(error)) => return Err(error),
             };
@@ -165,6 +182,7 @@ impl<'a, 'e> Planner<'a, 'e> {
                 progress(done);
             }
         }
+        self.store_group()?;
         progress(self.plan.summary.rows);
         self.plan
             .summary
@@ -213,7 +231,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             key: Some((&request.row_key, hash)),
         };
         match self.decider.decide(&timed, dice.as_mut())? {
-            Some(batch) => self.carry_out(batch),
+            Some(batch) => self.carry_out(&batch)?,
             None => self.plan.summary.skipped += 1,
         }
         Ok(())
@@ -241,14 +259,28 @@ impl<'a, 'e> Planner<'a, 'e> {
         Ok(true)
     }
 
-    fn carry_out(&mut self, batch: Batch) {
+    fn carry_out(&mut self, batch: &Batch) -> Result<(), AppError> {
         if matches!(batch.facts[0].event.subject(), Subject::User(_)) {
-            self.people.by_name.clear();
+            self.people.forget();
         }
         self.reached = Some(batch.time);
         self.plan.summary.imported += 1;
         self.plan.summary.appended_events += batch.facts.len() as u64;
-        self.plan.work.push(Work::Append(batch));
+        self.group.push(batch)?;
+        if is_group(&self.group) {
+            self.store_group()?;
+        }
+        Ok(())
+    }
+
+    fn store_group(&mut self) -> Result<(), AppError> {
+        if !self.group.is_empty() {
+            let batches = &mut self.plan.batches;
+            let cannot_keep = cannot_keep(batches);
+            let stored = self.group.store(batches).map_err(cannot_keep)?;
+            self.plan.work.push(Work::Append(stored));
+        }
+        Ok(())
     }
 
     fn close(&mut self, request: &Request, row: &CsvRow) -> Result<(), Trouble> {
@@ -272,6 +304,7 @@ impl<'a, 'e> Planner<'a, 'e> {
         };
         self.reached = Some(at);
         self.plan.summary.imported += 1;
+        self.store_group()?;
         self.plan.work.push(Work::Close(at, close));
         Ok(())
     }
@@ -285,9 +318,10 @@ impl<'a, 'e> Planner<'a, 'e> {
     /// that time, times do not show how far an earlier run came.
     fn find_passed_line(&self, kind: ImportKind) -> Result<u64, AppError> {
         let (mut rows, mut passed) = (Rows::default(), 0);
-        for row in &self.csv_file.rows {
-            if row::time_of(self.csv_file, row) == self.last
-                && let Ok(request) = rows.request(kind, self.csv_file, row)
+        for row in self.csv_file.rows()? {
+            let row = row?;
+            if row::time_of(self.csv_file, &row) == self.last
+                && let Ok(request) = rows.request(kind, self.csv_file, &row)
                 && self.index.given_command(&request.row_key)?.is_some()
             {
                 passed = row.line;
@@ -436,9 +470,16 @@ const fn key_column(kind: ImportKind) -> &'static str {
 struct People<'a> {
     index: &'a StateIndex,
     by_name: HashMap<String, Rc<User>>,
+    by_id: HashMap<UserId, Rc<User>>,
 }
 
 impl People<'_> {
+    /// Reads users again: one has changed.
+    fn forget(&mut self) {
+        self.by_name.clear();
+        self.by_id.clear();
+    }
+
     fn named(&mut self, name: &str) -> Result<Rc<User>, Trouble> {
         if let Some(user) = self.by_name.get(name) {
             return Ok(Rc::clone(user));
@@ -455,9 +496,14 @@ impl People<'_> {
     }
 
     fn by_id(&mut self, id: UserId) -> Result<Rc<User>, Trouble> {
+        if let Some(user) = self.by_id.get(&id) {
+            return Ok(Rc::clone(user));
+        }
         let user = self.index.user(id)?;
-        Ok(Rc::new(user.ok_or_else(|| Rejection::UnknownUser {
+        let user = Rc::new(user.ok_or_else(|| Rejection::UnknownUser {
             name: id.to_string(),
-        })?))
+        })?);
+        self.by_id.insert(id, Rc::clone(&user));
+        Ok(user)
     }
 }

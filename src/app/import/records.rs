@@ -4,14 +4,86 @@
 //! follow it. Anything else is a fault of the record, because the cell may have swallowed rows. A
 //! quote inside an unquoted cell is a character like any other. Lines end in LF, CR LF or CR.
 
+use std::io::{self, Read};
+use std::ops::Range;
+
 use csv::ByteRecord;
 
 const TWICE: &str = "a quote inside a quoted cell is written twice";
 /// The number of characters that are shown of a text after a closing quote.
 const SHOWN_CHARS_MAX: usize = 20;
 
+/// The first number of bytes that a [`RecordReader`] reads at once.
+const WINDOW_BYTES: usize = 256 << 10;
+
+/// Reads the records of a text that is not in memory.
+pub(super) struct RecordReader<R> {
+    source: R,
+    separator: u8,
+    /// The part of the text that is in memory.
+    window: Vec<u8>,
+    /// The end of the last record in it.
+    at: usize,
+    /// The line of the byte at `at`.
+    line: u64,
+    /// Whether the text ends with the window.
+    is_end: bool,
+}
+
+impl<R: Read> RecordReader<R> {
+    /// `source` begins in `line` of its file.
+    pub(super) fn new(source: R, separator: u8, line: u64) -> RecordReader<R> {
+        RecordReader {
+            source,
+            separator,
+            window: Vec::new(),
+            at: 0,
+            line,
+            is_end: false,
+        }
+    }
+
+    /// The next record. The window grows until the record has an end in it.
+    pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            let mut records = Records {
+                text: &self.window,
+                separator: self.separator,
+                at: self.at,
+                line: self.line,
+            };
+            let record = records.next();
+            let (at, line) = (records.at, records.line);
+            // At the end of the window, the record or its line end may go on.
+            if at < self.window.len() || self.is_end {
+                (self.at, self.line) = (at, line);
+                return Ok(record);
+            }
+            self.extend_window()?;
+        }
+    }
+
+    /// The text of the last record, without its line end.
+    pub(super) fn text(&self, record: &Record) -> &[u8] {
+        &self.window[record.text.clone()]
+    }
+
+    fn extend_window(&mut self) -> io::Result<()> {
+        self.window.drain(..self.at);
+        self.at = 0;
+        let length = self.window.len().max(WINDOW_BYTES);
+        let read = self
+            .source
+            .by_ref()
+            .take(length as u64)
+            .read_to_end(&mut self.window)?;
+        self.is_end = read < length;
+        Ok(())
+    }
+}
+
 /// Reads records one after the other, and skips empty lines.
-pub(super) struct Records<'t> {
+struct Records<'t> {
     text: &'t [u8],
     separator: u8,
     at: usize,
@@ -19,11 +91,11 @@ pub(super) struct Records<'t> {
     line: u64,
 }
 
-pub(super) struct Record<'t> {
+pub(super) struct Record {
     /// The line in which it begins, counted from 1.
     pub line: u64,
-    /// All of it, without its line end.
-    pub text: &'t [u8],
+    /// The place of all of it in the text, without its line end.
+    pub text: Range<usize>,
     /// A cell with wrong quotes is kept as in the text, with its quotes.
     pub cells: ByteRecord,
     /// The first fault of its quotes.
@@ -31,18 +103,8 @@ pub(super) struct Record<'t> {
 }
 
 impl<'t> Records<'t> {
-    /// `text` begins in `line` of its file.
-    pub(super) fn new(text: &'t [u8], separator: u8, line: u64) -> Records<'t> {
-        Records {
-            text,
-            separator,
-            at: 0,
-            line,
-        }
-    }
-
     /// Reads a cell and its end. Returns whether another cell follows.
-    fn cell(&mut self, record: &mut Record<'_>) -> bool {
+    fn cell(&mut self, record: &mut Record) -> bool {
         if self.text.get(self.at) == Some(&b'"') {
             self.quoted(record);
         } else {
@@ -64,7 +126,7 @@ impl<'t> Records<'t> {
         self.at + memchr::memchr3(self.separator, b'\r', b'\n', rest).unwrap_or(rest.len())
     }
 
-    fn quoted(&mut self, record: &mut Record<'_>) {
+    fn quoted(&mut self, record: &mut Record) {
         let (begin, opened) = (self.at, self.line);
         let mut content = Vec::new();
         self.at += 1;
@@ -95,7 +157,7 @@ impl<'t> Records<'t> {
     }
 
     /// Reads on after the closing quote.
-    fn close(&mut self, record: &mut Record<'_>, begin: usize, opened: u64, content: &[u8]) {
+    fn close(&mut self, record: &mut Record, begin: usize, opened: u64, content: &[u8]) {
         let end = self.end_of_cell();
         if end == self.at {
             return record.cells.push_field(content);
@@ -126,10 +188,10 @@ impl<'t> Records<'t> {
     }
 }
 
-impl<'t> Iterator for Records<'t> {
-    type Item = Record<'t>;
+impl Iterator for Records<'_> {
+    type Item = Record;
 
-    fn next(&mut self) -> Option<Record<'t>> {
+    fn next(&mut self) -> Option<Record> {
         while self.line_end() {}
         if self.at == self.text.len() {
             return None;
@@ -137,14 +199,15 @@ impl<'t> Iterator for Records<'t> {
         let begin = self.at;
         let mut record = Record {
             line: self.line,
-            text: &[],
+            text: 0..0,
             cells: ByteRecord::new(),
             fault: None,
         };
         while self.cell(&mut record) {}
         let text = &self.text[begin..self.at];
         let line = text.strip_suffix(b"\n").unwrap_or(text);
-        record.text = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        record.text = begin..begin + line.len();
         Some(record)
     }
 }
@@ -164,14 +227,17 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<(u64, Vec<String>, Option<String>)> {
-        let records = Records::new(text.as_bytes(), b',', 1);
+        read_all(RecordReader::new(text.as_bytes(), b',', 1))
+    }
+
+    fn read_all(mut records: RecordReader<impl Read>) -> Vec<(u64, Vec<String>, Option<String>)> {
         let cells = |cells: &ByteRecord| {
             cells
                 .iter()
                 .map(|cell| String::from_utf8_lossy(cell).into_owned())
                 .collect()
         };
-        records
+        std::iter::from_fn(|| records.next().unwrap())
             .map(|record| (record.line, cells(&record.cells), record.fault))
             .collect()
     }

@@ -220,10 +220,7 @@ pub(super) fn time_of(csv_file: &CsvFile, row: &CsvRow) -> Option<EventTime> {
     parse_time(csv_file.cell(&row.record, Column::At)).ok()
 }
 
-/// Whether any row of an activity file closes dates.
-pub(super) fn asks_to_close(csv_file: &CsvFile) -> bool {
-    csv_file
-        .rows
-        .iter()
-        .any(|row| csv_file.cell(&row.record, Column::Action) == Action::Close.name())
+/// Whether a row of an activity file closes dates.
+pub(super) fn asks_to_close(csv_file: &CsvFile, row: &CsvRow) -> bool {
+    csv_file.cell(&row.record, Column::Action) == Action::Close.name()
 }

@@ -285,7 +285,7 @@ impl<'o, 'p, 'l, 'd> Office<'o, 'p, 'l, 'd> {
         if let Some(batch) = decider.decide(&timed, &mut self.dice)? {
             self.follow(&batch)?;
             self.commands += 1;
-            self.appender.append(batch)?;
+            self.appender.append(&batch)?;
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use crate::app::AppError;
 use crate::app::import::columns::Column;
 use crate::app::import::csv_file::{CsvFile, CsvRow};
+use crate::app::import::tests::{read_file, rows_of};
 use crate::app::import::{ImportError, ImportKind, Reading};
 use crate::domain::text::unescape_formula;
 
 fn tasks(file: &[u8]) -> Result<CsvFile, ImportError> {
-    CsvFile::read(ImportKind::Tasks, &Reading::default(), file)
+    read_file(ImportKind::Tasks, &Reading::default(), file)
 }
 
 /// Lines and reasons of malformed rows.
@@ -48,10 +49,10 @@ fn rows_know_the_line_they_begin_in() {
         format!("\u{feff}{file}"),
     ] {
         let csv_file = tasks(file.as_bytes()).unwrap();
-        let lines: Vec<_> = csv_file.rows.iter().map(|row| row.line).collect();
+        let lines: Vec<_> = rows_of(&csv_file).iter().map(|row| row.line).collect();
         assert_eq!(lines, [2, 5, 6], "{file:?}");
         assert_eq!(
-            csv_file.cell(&csv_file.rows[1].record, Column::Title),
+            csv_file.cell(&rows_of(&csv_file)[1].record, Column::Title),
             "three"
         );
     }
@@ -61,7 +62,7 @@ fn rows_know_the_line_they_begin_in() {
 fn rows_of_another_width_or_encoding_are_bad_and_the_others_are_read() {
     let file = b"key,title\nA\nB,two\nC,\xff\nD,four,more\n";
     let csv_file = tasks(&file[..]).unwrap();
-    assert_eq!(csv_file.rows.len(), 1);
+    assert_eq!(csv_file.count, 1);
     assert_eq!(
         malformed(&csv_file),
         [
@@ -83,7 +84,7 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
     ] {
         let file = format!("key,title\nA,one\nX\n{file}");
         let csv_file = tasks(file.as_bytes()).unwrap();
-        assert_eq!(csv_file.rows.len(), 1);
+        assert_eq!(csv_file.count, 1);
         let [short, open] = &csv_file.malformed[..] else {
             panic!("{} bad rows", csv_file.malformed.len())
         };
@@ -101,11 +102,8 @@ fn a_cell_without_an_end_makes_its_row_bad_and_no_other() {
 fn the_columns_of_a_rejects_file_are_no_cells_and_are_not_written_twice() {
     let file = b"key,title,line,column,reason\nA,one,7,key,wrong\nB,two\n";
     let csv_file = tasks(&file[..]).unwrap();
-    let cells: Vec<Vec<_>> = csv_file
-        .rows
-        .iter()
-        .map(|row| row.record.iter().collect())
-        .collect();
+    let rows = rows_of(&csv_file);
+    let cells: Vec<Vec<_>> = rows.iter().map(|row| row.record.iter().collect()).collect();
     assert_eq!(cells, [["A", "one"]]);
     let mut rejects = Vec::new();
     csv_file
@@ -121,8 +119,8 @@ fn read(file: &[u8]) -> (Vec<(u64, String, String)>, Vec<String>) {
     let csv_file = tasks(file).unwrap();
     assert_eq!(malformed(&csv_file), []);
     let cell = |row: &CsvRow, column| csv_file.cell(&row.record, column).to_owned();
-    let rows = csv_file
-        .rows
+    let rows = rows_of(&csv_file);
+    let rows = rows
         .iter()
         .map(|row| (row.line, cell(row, Column::Key), cell(row, Column::Title)));
     (rows.collect(), csv_file.remarks())
@@ -220,8 +218,9 @@ fn empty_columns_and_rows_are_passed_over() {
 #[test]
 fn blanks_around_words_are_no_part_of_them() {
     let file = "login,name,email,role\n bob ,Bob,b@p.example,\tworker\u{a0}\n";
-    let csv_file = CsvFile::read(ImportKind::Users, &Reading::default(), file.as_bytes()).unwrap();
-    let cell = |column| csv_file.cell(&csv_file.rows[0].record, column);
+    let csv_file = read_file(ImportKind::Users, &Reading::default(), file.as_bytes()).unwrap();
+    let rows = rows_of(&csv_file);
+    let cell = |column| csv_file.cell(&rows[0].record, column);
     assert_eq!((cell(Column::Login), cell(Column::Role)), ("bob", "worker"));
 }
 
@@ -243,8 +242,9 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
         ("key", "Issue key"),
         ("jira_id", "Issue key"),
     ];
-    let csv_file = CsvFile::read(ImportKind::Tasks, &reading(&map, true), file.as_bytes()).unwrap();
-    let cell = |column| csv_file.cell(&csv_file.rows[0].record, column);
+    let csv_file = read_file(ImportKind::Tasks, &reading(&map, true), file.as_bytes()).unwrap();
+    let rows = rows_of(&csv_file);
+    let cell = |column| csv_file.cell(&rows[0].record, column);
     let cells = [
         Column::Title,
         Column::Key,
@@ -263,7 +263,7 @@ fn columns_are_taken_under_other_names_and_unknown_ones_passed_over_if_that_is_a
 }
 
 fn refused(kind: ImportKind, reading: &Reading, file: &str) -> (String, Vec<String>) {
-    match CsvFile::read(kind, reading, file.as_bytes()) {
+    match read_file(kind, reading, file.as_bytes()) {
         Err(ImportError::BadCsv { reason, hints }) => (reason, hints),
         Err(ImportError::App(AppError::Usage { message, hint })) => {
             (message, hint.into_iter().collect())

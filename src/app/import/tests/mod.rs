@@ -7,15 +7,28 @@ mod fuzz;
 mod speed;
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use crate::app::AppError;
 use crate::app::fixture::{NOW, Store};
+use crate::app::import::csv_file::{CsvFile, CsvRow};
 use crate::app::import::{
     BadRow, ImportError, ImportKind, ImportOptions, ImportSummary, OnError, Reading,
 };
 use crate::domain::event::Event;
 use crate::event_log::LogError;
+use crate::files::spool::Spool;
 use crate::state::StateIndex;
+
+/// Reads a file that is small enough to stay in memory.
+fn read_file(kind: ImportKind, reading: &Reading, file: &[u8]) -> Result<CsvFile, ImportError> {
+    let spool = Spool::in_directory(Path::new("none is needed"));
+    CsvFile::read(kind, reading, file, spool)
+}
+
+fn rows_of(csv_file: &CsvFile) -> Vec<CsvRow> {
+    csv_file.rows().unwrap().map(Result::unwrap).collect()
+}
 
 const HEADER: &str = "at,action,key,actor,login,name,email,role,title,jira_id,description\n";
 
