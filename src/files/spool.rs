@@ -142,7 +142,11 @@ impl Read for SpoolReader<'_> {
                     (beyond / BLOCK_BYTES as u64) as usize,
                     (beyond % BLOCK_BYTES as u64) as usize,
                 );
-                let block = if index == spool.sums.len() {
+                let block = if index >= spool.sums.len() {
+                    // Nothing is beyond the rest.
+                    if index > spool.sums.len() {
+                        return Ok(0);
+                    }
                     &spool.rest
                 } else {
                     if self.loaded != Some(index) {

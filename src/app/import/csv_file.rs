@@ -14,7 +14,6 @@ use crate::app::import::columns::{Column, Columns, Places, Reading};
 use crate::app::import::encoding::{Decoder, Encoding};
 use crate::app::import::fault::Fault;
 use crate::app::import::records::{Record, RecordReader};
-use crate::app::import::row;
 use crate::app::import::{BadRow, ImportError, ImportKind, cannot_keep, unreadable};
 use crate::domain::text::unescape_formula;
 use crate::files::spool::{Spool, SpoolReader};
@@ -57,8 +56,6 @@ pub(super) struct CsvFile {
     read_as: Option<String>,
     /// The number of rows, without malformed ones.
     pub count: u64,
-    /// Whether any row closes dates.
-    pub closes: bool,
     /// Rows that have no usable cells.
     pub malformed: Vec<BadRow>,
 }
@@ -136,26 +133,22 @@ impl CsvFile {
             encoding,
             read_as,
             count: 0,
-            closes: false,
             malformed: Vec::new(),
         };
-        csv_file.look_through(kind)?;
+        csv_file.look_through()?;
         Ok(csv_file)
     }
 
     /// The first pass: counts the rows and keeps the malformed ones.
-    fn look_through(&mut self, kind: ImportKind) -> Result<(), AppError> {
-        let (mut count, mut closes, mut malformed) = (0, false, Vec::new());
+    fn look_through(&mut self) -> Result<(), AppError> {
+        let (mut count, mut malformed) = (0, Vec::new());
         for taken in self.taken()? {
             match taken? {
-                Taken::Row(row) => {
-                    count += 1;
-                    closes |= kind == ImportKind::Activity && row::asks_to_close(self, &row);
-                }
+                Taken::Row(_) => count += 1,
                 Taken::Malformed(row) => malformed.push(row),
             }
         }
-        (self.count, self.closes, self.malformed) = (count, closes, malformed);
+        (self.count, self.malformed) = (count, malformed);
         Ok(())
     }
 

@@ -172,13 +172,14 @@ impl Importer<'_> {
             .remarks()
             .iter()
             .for_each(|remark| (options.remark)(remark));
+        let closes = kind == ImportKind::Activity && asks_to_close(&csv_file)?;
         let import = |accounting: Option<&mut Accounting<'_>>| match self
             .import_file(kind, &csv_file, options, accounting, progress)
         {
             Err(ImportError::App(error)) => Err(error),
             ended => Ok(ended),
         };
-        if csv_file.closes {
+        if closes {
             self.app
                 .with_accounting(|accounting| import(Some(accounting)))?
         } else {
@@ -257,6 +258,16 @@ impl Importer<'_> {
             Err(_) => source.into(),
         }
     }
+}
+
+/// Whether any row closes dates.
+fn asks_to_close(csv_file: &CsvFile) -> Result<bool, AppError> {
+    for row in csv_file.rows()? {
+        if row::asks_to_close(csv_file, &row?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The number of rows whose batches are after `began`, without rows that close dates, which append

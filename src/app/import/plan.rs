@@ -1,8 +1,8 @@
 //! Decides a whole file: each row on the state after the rows before it.
 
 mod faults;
+mod people;
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::app::command::{Command, hash};
@@ -17,7 +17,7 @@ use crate::app::timed_commands::{BatchDecider, Timed, is_group};
 use crate::app::{App, AppError};
 use crate::consumers::accounting::CloseRequest;
 use crate::domain::event::Subject;
-use crate::domain::id::{Sequence, UserId};
+use crate::domain::id::Sequence;
 use crate::domain::rejection::Rejection;
 use crate::domain::role::Right;
 use crate::domain::task::{Add, Task};
@@ -27,6 +27,7 @@ use crate::event_log::{Batch, Hash, Stored, Unplaced};
 use crate::files::spool::Spool;
 use crate::state::{StateError, StateIndex, TaskName};
 use faults::also;
+use people::People;
 
 /// The number of rows between two calls of `progress`.
 const PROGRESS_ROWS: u64 = 1_000;
@@ -123,11 +124,7 @@ impl<'a, 'e> Planner<'a, 'e> {
             csv_file,
             decider,
             importer: Rc::new(importer),
-            people: People {
-                index,
-                by_name: HashMap::new(),
-                by_id: HashMap::new(),
-            },
+            people: People::new(index),
             rows: Rows::default(),
             now: app.environment.now(),
             at_once: None,
@@ -463,47 +460,5 @@ const fn key_column(kind: ImportKind) -> &'static str {
     match kind {
         ImportKind::Users => Column::Login.name(),
         ImportKind::Tasks | ImportKind::Activity => Column::Key.name(),
-    }
-}
-
-/// The actors of rows, in their state at that moment.
-struct People<'a> {
-    index: &'a StateIndex,
-    by_name: HashMap<String, Rc<User>>,
-    by_id: HashMap<UserId, Rc<User>>,
-}
-
-impl People<'_> {
-    /// Reads users again: one has changed.
-    fn forget(&mut self) {
-        self.by_name.clear();
-        self.by_id.clear();
-    }
-
-    fn named(&mut self, name: &str) -> Result<Rc<User>, Trouble> {
-        if let Some(user) = self.by_name.get(name) {
-            return Ok(Rc::clone(user));
-        }
-        let Some(user) = self.index.user_named(name)? else {
-            let rejection = Rejection::UnknownUser {
-                name: name.to_owned(),
-            };
-            return Err(Fault::of(Column::Actor, rejection.to_string()).into());
-        };
-        let user = Rc::new(user);
-        self.by_name.insert(name.to_owned(), Rc::clone(&user));
-        Ok(user)
-    }
-
-    fn by_id(&mut self, id: UserId) -> Result<Rc<User>, Trouble> {
-        if let Some(user) = self.by_id.get(&id) {
-            return Ok(Rc::clone(user));
-        }
-        let user = self.index.user(id)?;
-        let user = Rc::new(user.ok_or_else(|| Rejection::UnknownUser {
-            name: id.to_string(),
-        })?);
-        self.by_id.insert(id, Rc::clone(&user));
-        Ok(user)
     }
 }

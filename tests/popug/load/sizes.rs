@@ -15,6 +15,9 @@ const FEW_TASKS: u64 = 300;
 /// The limit of a run for its data, stacks and heap. One page of every table that a report reads has room in it; all rows
 /// of [`MANY_TASKS`] tasks do not.
 const DATA_BYTES: u64 = 384 << 20;
+/// The same limit of an import, and a file that is larger.
+const IMPORT_DATA_BYTES: u64 = 96 << 20;
+const LARGE_FILE_ROWS: u64 = 60_000;
 /// One block of DuckDB. A column of a large table has more.
 const FEW_BYTES: u64 = 256 << 10;
 
@@ -90,6 +93,29 @@ fn every_listing_and_export_of_a_large_store_ends_well_in_bounded_memory() {
     let exported = std::fs::read_to_string(world.home().join("csv/entries.csv"));
     let rows = exported.expect("the export").lines().count() as u64 - 1;
     assert_eq!(rows, 2 * MANY_TASKS + MANY_TASKS / 10);
+}
+
+/// The rows and the decided events of a file that is larger than the memory wait on the disk.
+#[test]
+fn a_file_larger_than_the_memory_is_imported() {
+    let world = World::new();
+    let description = "Bring wire and pliers. ".repeat(80);
+    let rows = (0..LARGE_FILE_ROWS).map(|row| format!("k{row},Mend fence {row},,{description}\n"));
+    let file = format!(
+        "key,title,jira_id,description\n{}",
+        rows.collect::<String>()
+    );
+    assert!(file.len() as u64 > IMPORT_DATA_BYTES);
+    std::fs::write(world.home().join("tasks.csv"), &file).expect("the file");
+    let limit = format!("--data={IMPORT_DATA_BYTES}");
+    let import = world
+        .call("ada", &["import", "tasks", "tasks.csv", "-o", "json"])
+        .through(&["prlimit", &limit])
+        .run();
+    assert_eq!(import.status, 0, "{}", import.stderr);
+    let imported = format!("\"imported\":{LARGE_FILE_ROWS}");
+    assert!(import.stdout.contains(&imported), "{}", import.stdout);
+    world.does("ada", &["verify"]);
 }
 
 /// The bytes of the store that a command reads.
