@@ -40,11 +40,20 @@ impl Invocation<'_> {
             Choice::Never => false,
             Choice::Auto => is_terminal && console::colors_enabled(),
         };
-        Options { width, colours }
+        Options {
+            width,
+            colours,
+            excel: None,
+        }
     }
 
     /// Writes a report to stdout or to the file of `--out`.
     pub(super) fn emit(&self, report: &Report) -> Result<(), Failure> {
+        self.emit_with(report, self.options())
+    }
+
+    /// As [`Invocation::emit`], with other options than those of the terminal.
+    pub(super) fn emit_with(&self, report: &Report, options: Options) -> Result<(), Failure> {
         self.reporter.detail(format_args!(
             "{}: {} rows, as of event {}",
             report.name,
@@ -52,7 +61,7 @@ impl Invocation<'_> {
             report.as_of_sequence
         ));
         self.remember(&rows_in_words(&report.table), None);
-        let (format, options) = (self.format(), self.options());
+        let format = self.format();
         if self.output.is_terminal() && !self.output.has_pager() {
             return self.with_output(|out| Ok(render::render(report, format, options, out)?));
         }

@@ -238,6 +238,15 @@ impl Zone {
         local.strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// The microseconds since midnight on the clock of this zone.
+    pub fn micros_of_day(&self, moment: EventTime) -> i64 {
+        let clock = self.0.to_datetime(moment.0).time();
+        let seconds = i64::from(clock.hour()) * 3600
+            + i64::from(clock.minute()) * 60
+            + i64::from(clock.second());
+        seconds * 1_000_000 + i64::from(clock.subsec_nanosecond()) / 1_000
+    }
+
     pub fn date_of(&self, moment: EventTime) -> BusinessDate {
         BusinessDate(self.0.to_datetime(moment.0).date())
     }

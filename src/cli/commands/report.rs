@@ -15,6 +15,7 @@ use crate::cli::tips::meant;
 use crate::domain::period::{Period, Unit};
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
+use crate::reports::render::{Excel, Format, Options};
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
@@ -38,6 +39,9 @@ pub(crate) struct ReportArgs {
     /// The directory of the files of --all
     #[arg(long, value_name = "DIR", requires = "all")]
     dir: Option<PathBuf>,
+    /// CSV as Excel of this country opens it: separator, decimal sign, local dates and times
+    #[arg(long, value_name = "COUNTRY", num_args = 0..=1, require_equals = true, default_missing_value = "en", value_parser = one_of(&Excel::ALL, Excel::name))]
+    excel: Option<Excel>,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
@@ -117,6 +121,9 @@ impl ReportArgs {
     }
 
     fn show(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        if self.excel.is_some() && invocation.format() != Format::Csv {
+            return Err(Failure::usage("--excel is for CSV").hint("add -o csv, or --out FILE.csv"));
+        }
         let store = invocation.store()?;
         let asked = self
             .user
@@ -162,7 +169,14 @@ impl ReportArgs {
             invocation.reporter.remark(&remark);
         }
         invocation.tell_gaps(&standing, report.head_sequence);
-        invocation.emit(&report)?;
+        let excel = self.excel;
+        invocation.emit_with(
+            &report,
+            Options {
+                excel,
+                ..invocation.options()
+            },
+        )?;
         Ok(if report.adds_up {
             Exit::Done
         } else {

@@ -72,6 +72,7 @@ fn rendered(format: Format, width: Option<u16>) -> String {
         Options {
             width,
             colours: false,
+            ..Options::default()
         },
         &mut out,
     )

@@ -16,6 +16,7 @@ mod text;
 
 use std::io::Write;
 
+pub use csv::Excel;
 pub use json::write_members;
 pub use terminal::{grouped, heading};
 pub use text::for_machines;
@@ -76,6 +77,8 @@ pub struct Options {
     pub width: Option<u16>,
     /// Whether a table has colours.
     pub colours: bool,
+    /// The country for whose Excel a CSV is; `None` for programs.
+    pub excel: Option<Excel>,
 }
 
 /// Writes all of `report` to `out`, which need not be buffered.
@@ -91,7 +94,7 @@ pub fn render(
     match format {
         Format::Table => terminal::write(report, options, out),
         Format::Plain => plain::write(report, out),
-        Format::Csv => csv::write(report, out),
+        Format::Csv => csv::write(report, options.excel, out),
         Format::Json => json::write(report, out),
         Format::Ndjson => json::write_lines(report, out),
         Format::Markdown => markdown::write(report, out),

@@ -30,6 +30,7 @@ mod refusals;
 mod scripts;
 mod shell;
 mod short_ids;
+mod spreadsheets;
 mod streams;
 mod typing;
 mod verbose;

@@ -1,4 +1,4 @@
-//! Parquet files in other programs: pyarrow filters, sorts and joins by every column of an export.
+//! Parquet files in other programs: pyarrow, Polars and DuckDB filter, sort and join by the columns of an export.
 
 use crate::helpers::harness::Text::{Any, Nothing};
 use crate::helpers::played::played;
@@ -46,4 +46,54 @@ fn pyarrow_filters_sorts_and_joins_every_column_of_an_export() {
         "timestamp[us, tz=UTC]",
     ];
     assert_eq!(kinds.lines().collect::<Vec<_>>(), wanted);
+}
+
+const OTHERS: [(&str, &str); 2] = [
+    (
+        "polars",
+        "
+import glob, sys
+import polars as pl
+
+for path in sorted(glob.glob(sys.argv[1] + '/*.parquet')):
+    table = pl.read_parquet(path)
+    for name, kind in table.schema.items():
+        assert table.sort(name).height == table.height
+        values = table[name].drop_nulls()
+        if kind == pl.String and len(values):
+            assert table.filter(pl.col(name) == values[0]).height == (values == values[0]).sum() > 0
+print('read')
+",
+    ),
+    (
+        "duckdb",
+        "
+import glob, sys
+import duckdb
+
+for path in sorted(glob.glob(sys.argv[1] + '/*.parquet')):
+    table = duckdb.read_parquet(path)
+    rows = len(table)
+    for name, kind in zip(table.columns, table.types):
+        assert len(table.order('\"' + name + '\"')) == rows
+        assert str(kind) != 'BLOB', name
+print('read')
+",
+    ),
+];
+
+#[test]
+fn polars_and_duckdb_read_sort_and_filter_an_export() {
+    let world = played();
+    world
+        .call("ada", &["export", "--dir", "out", "--format", "parquet"])
+        .expect(0, Nothing, Any);
+    let exported = world.home().join("out");
+    for (package, check) in OTHERS {
+        assert_eq!(
+            python(package, check, &[exported.as_os_str()]),
+            "read\n",
+            "{package}"
+        );
+    }
 }

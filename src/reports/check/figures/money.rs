@@ -180,6 +180,7 @@ fn a_statement_fits_a_usual_terminal_and_says_what_it_leaves_out() {
         Options {
             width: Some(80),
             colours: false,
+            ..Options::default()
         },
         &mut out,
     )
