@@ -15,6 +15,7 @@ use crate::domain::task::Status;
 use crate::domain::time::{BusinessDate, Zone};
 use crate::domain::user::User;
 use crate::event_log::FileLog;
+use crate::reports::table::Table;
 use crate::state::{HandOver, StateIndex, TaskRow, TextChange, WantedTasks};
 
 /// The tasks of a list; an absent member stands for all.
@@ -59,6 +60,20 @@ impl Held {
             oldest_days: 0,
         }
     }
+}
+
+/// The rows of `task board`.
+pub fn board_table(held: &[Held]) -> Table {
+    let days = |held: &Held| u64::try_from(held.oldest_days).unwrap_or_default();
+    let users = || held.iter().map(|held| &held.user);
+    Table::builder()
+        .text("login", users().map(|user| Some(&user.login)))
+        .text("name", users().map(|user| Some(&user.full_name)))
+        .bool("active", users().map(|user| Some(user.active)))
+        .int("open", held.iter().map(|held| Some(held.open)))
+        .money("at_stake", held.iter().map(|held| Some(held.at_stake)))
+        .int("oldest_days", held.iter().map(|held| Some(days(held))))
+        .build()
 }
 
 /// Whether a word in small letters occurs in a text of the task.

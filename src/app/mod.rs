@@ -24,6 +24,7 @@ pub mod import;
 pub mod lists;
 pub mod mailing;
 pub mod new_store;
+pub mod page;
 pub mod repair;
 pub mod reports;
 pub mod shared_log;

@@ -163,14 +163,27 @@ impl Reports<'_> {
     pub fn load(&self, request: &Request) -> Result<(Report, Standing), AppError> {
         let user = self.visible_user(request.name, request.user)?;
         request.check()?;
-        let today = self.today();
-        let (database, standing, head_sequence) = self.read(request.name.reads())?;
+        let (database, standing, head) = self.read(request.name.reads())?;
+        let mut report = self.make(request, user, &database, (standing.through, head))?;
+        report.pages.read_from(database);
+        Ok((report, standing))
+    }
+
+    /// Makes a report from open tables, which include the events up to the first of `sequences`; the second is the head.
+    /// `user` is the one whose rows the caller may see.
+    pub(super) fn make(
+        &self,
+        request: &Request,
+        user: Option<UserId>,
+        database: &Database,
+        (as_of_sequence, head_sequence): (Sequence, Sequence),
+    ) -> Result<Report, AppError> {
         let query = Query {
             dates: request.dates,
             granularity: request.granularity,
             user,
-            today,
-            as_of_sequence: standing.through,
+            today: self.today(),
+            as_of_sequence,
             head_sequence,
         };
         let connection = database.connection();
@@ -183,10 +196,9 @@ impl Reports<'_> {
             None => Ok(report),
         });
         let report = report.and_then(|report| request.arrangement.apply(report, Some(connection)));
-        let mut report = report.map_err(|error| error.met_in(&database))?;
+        let mut report = report.map_err(|error| error.met_in(database))?;
         report.company.clone_from(&self.company.name);
-        report.pages.read_from(database);
-        Ok((report, standing))
+        Ok(report)
     }
 
     /// The reports that the caller may see.
@@ -247,7 +259,7 @@ impl Reports<'_> {
     }
 
     /// The user whose rows the caller may see; `None` means all users.
-    fn visible_user(
+    pub(super) fn visible_user(
         &self,
         name: ReportName,
         asked: Option<UserId>,

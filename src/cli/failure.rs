@@ -422,6 +422,7 @@ impl From<ReportError> for Failure {
             ReportError::UnknownReport(_)
             | ReportError::NoOption(..)
             | ReportError::NothingToCompare(_)
+            | ReportError::NoDates { .. }
             | ReportError::ColumnTwice(_) => Failure::usage(message),
             ReportError::UnknownColumn { name, columns } => {
                 let failure = Failure::usage(message);

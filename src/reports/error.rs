@@ -33,6 +33,11 @@ pub enum ReportError {
         from: crate::domain::time::BusinessDate,
         to: crate::domain::time::BusinessDate,
     },
+    #[error("no date of the company is in this period; its dates are {first} to {today}")]
+    NoDates {
+        first: crate::domain::time::BusinessDate,
+        today: crate::domain::time::BusinessDate,
+    },
     #[error("the time zone `{0}` in the tables is unknown to this build")]
     UnknownZone(String),
     #[error("column `{column}` has the type {found}, which no report reads")]

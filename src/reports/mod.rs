@@ -24,6 +24,7 @@ pub mod people;
 pub mod query;
 pub mod render;
 pub mod source;
+pub mod standouts;
 pub mod statement;
 pub mod table;
 pub mod tasks;

@@ -1,6 +1,7 @@
 //! `tasks`: every task with its assignee and its cost so far.
 
 use duckdb::Connection;
+use polars::prelude::{IdxCa, IdxSize};
 
 use crate::domain::id::UserId;
 use crate::domain::period::DateRange;
@@ -11,7 +12,7 @@ use crate::reports::pages::{PAGE_ROWS, Pages};
 use crate::reports::query::{Query, timed};
 use crate::reports::source::Source;
 use crate::reports::table::ColumnKind::{Int, Money, Text, Time};
-use crate::reports::table::{ColumnKind, Value};
+use crate::reports::table::{ColumnKind, Table, Value};
 
 const COLUMNS: &[(&str, ColumnKind)] = &[
     ("task_id", Text),
@@ -48,6 +49,25 @@ pub fn load(connection: &Connection, query: &Query) -> Result<Report, ReportErro
         ("cancelled", count(sums.cancelled)),
     ];
     Ok(source.report("tasks", query, period, totals, table))
+}
+
+/// The rows of the tasks with these numbers, in this order.
+pub fn numbered(source: &Source<'_>, numbers: &[i64]) -> Result<Table, ReportError> {
+    // A list must not be empty; no task has the number 0.
+    let list: Vec<String> = [&[0], numbers]
+        .concat()
+        .iter()
+        .map(i64::to_string)
+        .collect();
+    let page = Page(format!("number IN ({})", list.join(", ")));
+    let frame = source.load(&sql(&page))?;
+    let found: Vec<i64> = frame.column("number")?.i64()?.iter().flatten().collect();
+    let places = numbers.iter().filter_map(|number| {
+        let place = found.iter().position(|found| found == number)?;
+        IdxSize::try_from(place).ok()
+    });
+    let frame = frame.take(&IdxCa::from_vec("".into(), places.collect()))?;
+    Ok(Table::from_frame(COLUMNS, &frame)?)
 }
 
 /// Sums over tasks.

@@ -19,6 +19,7 @@ mod join;
 mod log;
 mod mail;
 mod man;
+mod page;
 mod payslips;
 mod remote;
 mod repair;

@@ -6,22 +6,23 @@ use clap::Args;
 
 use crate::app::command::known_user;
 use crate::app::reports::{Reports, Request};
-use crate::cli::commands::payslips;
+use crate::cli::commands::{page, payslips};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::global::{Named, one_of, parse_period};
 use crate::cli::invocation::{Invocation, OpenStore};
 use crate::cli::rows::RowArgs;
 use crate::cli::tips::meant;
 use crate::domain::period::{Period, Unit};
+use crate::reports::error::ReportError;
 use crate::reports::name::ReportName;
 use crate::reports::query::Dates;
 use crate::reports::render::{Excel, Format, Options};
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes, tasks, pay, payslip, people or flow
-    #[arg(value_parser = Named::new(parse_name, ReportName::ALL.map(ReportName::name)), hide_possible_values = true)]
-    name: ReportName,
+    /// balances, earnings, negative, top-task, payouts, statement, entries, trial-balance, closes, tasks, pay, payslip, people, flow, or page: the charts and tables of a period in one HTML file
+    #[arg(value_parser = Named::new(parse_name, Wanted::NAMES), hide_possible_values = true)]
+    name: Wanted,
     #[command(flatten)]
     dates: DateArgs,
     /// One row per day, ISO week, month, quarter or year (earnings, top-task, flow)
@@ -100,27 +101,73 @@ impl DateArgs {
     }
 }
 
-fn parse_name(text: &str) -> Result<ReportName, String> {
-    text.parse().map_err(|_| {
-        let names = ReportName::ALL.map(ReportName::name);
-        let meant = meant(text, names);
+/// A report, or the page of many.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Report(ReportName),
+    Page,
+}
+
+const PAGE: &str = "page";
+
+impl Wanted {
+    const NAMES: [&str; ReportName::ALL.len() + 1] = {
+        let mut names = [PAGE; ReportName::ALL.len() + 1];
+        let mut place = 0;
+        while place < ReportName::ALL.len() {
+            names[place] = ReportName::ALL[place].name();
+            place += 1;
+        }
+        names
+    };
+}
+
+fn parse_name(text: &str) -> Result<Wanted, String> {
+    if text == PAGE {
+        return Ok(Wanted::Page);
+    }
+    let found = text.parse().map(Wanted::Report);
+    found.map_err(|_| {
+        let meant = meant(text, Wanted::NAMES);
         let meant = meant.map_or_else(String::new, |name| format!("did you mean `{name}`? "));
-        format!("{meant}the reports are {}", names.join(", "))
+        format!("{meant}the reports are {}", Wanted::NAMES.join(", "))
     })
 }
 
 impl ReportArgs {
     pub(crate) fn run(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
-        let narrowing = if self.name.takes_user() {
-            "--from, --to or --user"
-        } else {
-            "--from and --to"
+        let narrowing = match self.name {
+            Wanted::Report(name) if name.takes_user() => "--from, --to or --user",
+            Wanted::Report(_) | Wanted::Page => "--from and --to",
         };
-        self.show(invocation)
-            .map_err(|failure| failure.hint_of_memory(narrowing))
+        let shown = match self.name {
+            Wanted::Report(name) => self.show(name, invocation),
+            Wanted::Page => self.show_page(invocation),
+        };
+        shown.map_err(|failure| failure.hint_of_memory(narrowing))
     }
 
-    fn show(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+    fn show_page(self, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
+        let options = [
+            ("--period", self.period.is_some()),
+            ("--vs", self.vs.is_some()),
+            ("--user", self.user.is_some()),
+            ("--all", self.all),
+            ("--excel", self.excel.is_some()),
+            (
+                "--columns, --sort or --limit",
+                !self.rows.arrangement().is_default(),
+            ),
+        ];
+        if let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) {
+            return Err(ReportError::NoOption(PAGE, option).into());
+        }
+        let store = invocation.store()?;
+        let period = self.dates.period()?;
+        page::write(invocation, &self.tables.reports(&store), period.as_ref())
+    }
+
+    fn show(self, name: ReportName, invocation: &Invocation<'_>) -> Result<Exit, Failure> {
         if self.excel.is_some() && invocation.format() != Format::Csv {
             return Err(Failure::usage("--excel is for CSV").hint("add -o csv, or --out FILE.csv"));
         }
@@ -138,14 +185,14 @@ impl ReportArgs {
         };
         let versus = match self.vs.as_deref() {
             None => None,
-            Some("previous") => Some(reports.previous(self.name, period.as_ref())?),
+            Some("previous") => Some(reports.previous(name, period.as_ref())?),
             Some(other) => {
                 let other = parse_period(other).map_err(Failure::usage)?;
                 Some(reports.dates(&other).0)
             }
         };
         let request = Request {
-            name: self.name,
+            name,
             versus,
             dates,
             granularity: self.period,
@@ -188,7 +235,6 @@ impl ReportArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reports::error::ReportError;
 
     #[test]
     fn a_result_that_fits_nowhere_names_the_options_of_a_report() {

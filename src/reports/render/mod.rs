@@ -9,6 +9,7 @@ mod golden;
 mod html;
 mod json;
 mod markdown;
+pub mod page;
 mod parquet;
 mod plain;
 mod terminal;

@@ -21,6 +21,7 @@ mod man;
 mod names;
 mod outputs;
 mod package;
+mod page;
 mod pager;
 mod parquet;
 mod pay;

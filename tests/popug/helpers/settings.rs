@@ -24,3 +24,13 @@ pub fn number(name: &str) -> Option<u64> {
     let number = text.parse();
     Some(number.unwrap_or_else(|_| panic!("{name} is not a whole number: {text}")))
 }
+
+/// Whether every program that a test needs has to be there.
+pub fn is_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
+/// The directory for pictures of pages, if somebody wants to look at them.
+pub fn screenshots() -> Option<OsString> {
+    std::env::var_os("POPUG_SCREENSHOTS")
+}

@@ -182,13 +182,17 @@ fn the_domain_is_pure() {
 }
 
 /// Durations and shares are not money: the command line may print how long something took. A
-/// serializer has to refuse floats by name.
+/// serializer has to refuse floats by name. The coordinates of a drawing are floats, and no figure comes back from it.
 #[test]
 fn money_is_never_a_float() {
     let modules = product();
     let counted = modules.iter().filter(|(path, module)| {
         path.first().is_some_and(|layer| layer != "cli")
-            && module.file != "event_log/audit/written.rs"
+            && ![
+                "event_log/audit/written.rs",
+                "reports/render/page/charts.rs",
+            ]
+            .contains(&module.file.as_str())
     });
     for (_, module) in counted {
         let is_float = |path: &Path| ["f32", "f64"].contains(&path[0].as_str());
