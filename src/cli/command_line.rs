@@ -25,6 +25,7 @@ use crate::cli::tips;
     name = "popug-cli",
     version,
     disable_help_subcommand = true,
+    arg_required_else_help = true,
     after_help = "`popug-cli help COMMAND` shows the help of a command, and `popug-cli help TOPIC` tells about dates, formats, columns, exit-codes, environment, cron, roles or options."
 )]
 pub(super) struct CommandLine {

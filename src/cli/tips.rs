@@ -44,6 +44,13 @@ pub(super) fn mended(mut error: Error, definition: fn() -> Command, words: &[OsS
             show_whole_usage(&mut error, definition());
         }
     }
+    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::ValidSubcommand) {
+        let names = names.into_iter().filter(|name| !name.starts_with("__"));
+        error.insert(
+            ContextKind::ValidSubcommand,
+            ContextValue::Strings(names.collect()),
+        );
+    }
     // An option of another command means another command.
     if error.kind() == ErrorKind::UnknownArgument {
         error.remove(ContextKind::Suggested);
