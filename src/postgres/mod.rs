@@ -2,8 +2,8 @@
 //!
 //! Safety rests on one statement alone: `UPDATE popug.head ... WHERE sequence = ... AND hash = ...`
 //! in the transaction that stores the lines. Advisory locks of the session only keep others from
-//! deciding in vain. [`address`] reads the URL, [`session`] connects, waits with deadlines and hears
-//! notices, [`tls`] verifies the server.
+//! deciding in vain. [`address`] reads the URL, `session` connects, waits with deadlines and hears
+//! notices, `tls` verifies the server.
 
 pub mod address;
 mod session;
