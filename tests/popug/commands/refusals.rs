@@ -320,7 +320,7 @@ fn a_token_of_another_store_is_refused() {
 fn no_secret_is_in_the_log() {
     let world = World::new();
     world
-        .call("dora", &["user", "set-password", "--password-stdin"])
+        .call("ada", &["user", "set-password", "dora", "--password-stdin"])
         .stdin("very secret words")
         .expect(0, Nothing, Nothing);
     let log = String::from_utf8(world.log_bytes()).expect("UTF-8");

@@ -349,12 +349,14 @@ fn an_export_holds_what_the_callers_reports_show() {
         [
             "balances.csv",
             "manifest.json",
+            "pay.csv",
             "payouts.csv",
+            "payslip.csv",
             "statement.csv",
             "tasks.csv"
         ]
     );
-    assert_eq!(names("ada", "parquet").len(), 13);
+    assert_eq!(names("ada", "parquet").len(), 15);
     let manifest = std::fs::read_to_string(world.home().join("ada-parquet/manifest.json"))
         .expect("a manifest");
     let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
