@@ -1,5 +1,5 @@
-//! Kills the commands that rescue a store, `backup`, `restore` and `repair`, at random moments and
-//! at named places, several times in a row, and then repeats them.
+//! Kills the commands that rescue a store, `backup`, `backup prune`, `restore` and `repair`, at random
+//! moments and at named places, several times in a row, and then repeats them.
 //!
 //! Invariant after every kill: the former backup, or the new one, can be restored; the place
 //! of the restored store holds nothing, or the whole store; replaced bytes of a log are kept, and
@@ -7,6 +7,7 @@
 //! nothing had been killed. `scripts/torture` does this for any duration.
 
 mod killed;
+mod spoil;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ use crate::helpers::harness::{Call, World, last_error};
 use crate::helpers::kills::{self, Death, Ended, Tally};
 use crate::helpers::kills::{Asked, Seeded};
 use crate::helpers::play::numbered;
-use crate::helpers::stores::{NEW_PASSWORD, add_tasks, busy_world, bytes_in, edit, log, segments};
+use crate::helpers::stores::{NEW_PASSWORD, add_tasks, busy_world, bytes_in, log, segments};
+use spoil::{damaged, damaged_twice, spoil_head, torn};
 
 /// Whether only these commands pass a place.
 pub fn is_of_rescue(place: &str) -> bool {
@@ -44,6 +46,7 @@ enum Kind {
     Backup { with_secrets: bool },
     Restore { with_secrets: bool },
     Repair,
+    Prune,
 }
 
 /// A command, and the world that it finds.
@@ -97,7 +100,7 @@ impl Job {
 
     fn call<'w>(&self, world: &'w World) -> Call<'w> {
         let call = match self.kind {
-            Kind::Backup { .. } => world.call("ada", self.words),
+            Kind::Backup { .. } | Kind::Prune => world.call("ada", self.words),
             Kind::Restore { .. } => world
                 .anonymous(self.words)
                 .env("POPUG_PASSWORD", NEW_PASSWORD),
@@ -112,7 +115,16 @@ impl Job {
             Kind::Backup { .. } => self.check_restorable(world),
             Kind::Restore { .. } => drop(self.is_restored(world)),
             Kind::Repair => self.check_kept(world),
+            Kind::Prune => self.check_newest(world),
         }
+    }
+
+    /// The newest backup is still whole.
+    fn check_newest(&self, world: &World) {
+        let newest = world.home().join("nights/new/log");
+        assert!(bytes_in(&newest) == self.whole, "{}", self.name);
+        let listed = world.rows("ada", &["backup", "list", "nights"]);
+        assert!(!listed.is_empty(), "{}", self.name);
     }
 
     /// The former backup, if there was one, or the new one.
@@ -213,6 +225,13 @@ impl Job {
             Kind::Repair => {
                 self.call(world).expect(0, Any, Nothing);
                 self.check_repaired(world);
+            }
+            Kind::Prune => {
+                self.call(world).expect(0, Any, Any);
+                let left = entries(&world.home().join("nights"));
+                let left: Vec<_> = left.iter().map(|path| name(path)).collect();
+                assert_eq!(left, ["new"], "{}", self.name);
+                self.check_newest(world);
             }
         }
         if matches!(self.kind, Kind::Restore { .. }) {
@@ -330,6 +349,7 @@ fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 const BACK_UP: &[&str] = &["backup", "backup"];
 const BACK_UP_ALL: &[&str] = &["backup", "backup", "--with-secrets"];
+const PRUNE: &[&str] = &["backup", "prune", "nights", "--keep-daily=1", "--yes"];
 const RESTORE: &[&str] = &["restore", "backup", "-C", "new"];
 const REPAIR: &[&str] = &["repair", "--yes"];
 const REPAIR_FROM: &[&str] = &["repair", "--yes", "--from", "backup"];
@@ -345,6 +365,11 @@ fn jobs() -> Vec<Job> {
     let grown = with_secrets.twin();
     add_tasks(&grown, 3, "New");
     let newer = grown.log_bytes();
+    let several = fresh.twin();
+    several.does("ada", &["backup", "nights/old"]);
+    add_tasks(&several, 1, "New");
+    several.does("ada", &["backup", "nights/new"]);
+    let pruned = several.log_bytes();
     let backup = |with_secrets| Kind::Backup { with_secrets };
     let restore = |with_secrets| Kind::Restore { with_secrets };
     let mut jobs = vec![
@@ -384,6 +409,7 @@ fn jobs() -> Vec<Job> {
             whole.clone(),
         ),
     ];
+    jobs.push(Job::new("a prune", Kind::Prune, PRUNE, several, pruned));
     jobs.extend(repairs(&without, &whole));
     jobs
 }
@@ -453,44 +479,4 @@ fn repairs(sound: &World, whole: &[u8]) -> Vec<Job> {
 
 fn read(path: &PathBuf) -> Vec<u8> {
     std::fs::read(path).expect("a file")
-}
-
-fn torn(_: &World, log: &[PathBuf]) {
-    edit(log.last().expect("a segment"), |bytes| {
-        bytes.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"torn")
-    });
-    std::fs::copy(
-        &log[1],
-        log[1].with_file_name("00000000000000009999.ndjson"),
-    )
-    .expect("copied");
-}
-
-fn spoil_head(world: &World, slots: &[usize]) {
-    edit(&world.store().join("log/head"), |bytes| {
-        slots.iter().for_each(|slot| bytes[slot + 20] ^= 1)
-    });
-}
-
-/// Two flipped bits, a missing segment, an extra one, and a bad end.
-fn damaged(_: &World, log: &[PathBuf]) {
-    edit(&log[1], |bytes| bytes[400] ^= 0x20);
-    edit(&log[3], |bytes| bytes[200] ^= 1);
-    std::fs::remove_file(&log[2]).expect("removed");
-    std::fs::copy(
-        &log[4],
-        log[4].with_file_name("00000000000000000012.ndjson"),
-    )
-    .expect("copied");
-    edit(log.last().expect("a segment"), |bytes| {
-        *bytes.last_mut().expect("a byte") = b'x'
-    });
-}
-
-/// When the first place is repaired and there is no head, the end looks like a torn tail.
-fn damaged_twice(_: &World, log: &[PathBuf]) {
-    edit(&log[1], |bytes| bytes[400] ^= 0x20);
-    edit(log.last().expect("a segment"), |bytes| {
-        *bytes.last_mut().expect("a byte") = b'x'
-    });
 }
