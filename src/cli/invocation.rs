@@ -229,7 +229,7 @@ impl<'a> Invocation<'a> {
         self.desk_in(self.app()?)
     }
 
-    /// The same without a look at the log of which the store may be a copy.
+    /// The same without a look at the remote.
     ///
     /// # Errors
     /// As [`Invocation::store`].

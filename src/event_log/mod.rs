@@ -6,7 +6,7 @@
 //!   line and the head.
 //! - [`copy`] copies acknowledged lines; [`overlay`] shows a log with parts of a copy in it.
 //! - [`storage`] is all disk access; `draft` replaces it in a dry run.
-//! - [`remote`] is the log elsewhere, of which the files here may be a copy.
+//! - [`remote`] is a shared log elsewhere that the files here may copy.
 //! - [`upcast`] reads events of old versions; `schema` has the JSON Schemas of all versions.
 //!
 //! Invariant: this module never changes, moves or cuts an acknowledged line.

@@ -3,9 +3,8 @@
 //! A decider takes a [`Turn`], follows the log up to the head, asks the turn for the time, decides,
 //! and appends behind the event up to which it followed. Then it follows its own batch. A batch
 //! whose decider did not follow up to the head is refused, and [`begin_again`] runs the decider once
-//! more. While the writer lock is the only lock of the log, the head stays during a turn. A log
-//! elsewhere, of which the files here are a copy, is followed where the turn is taken, and may have
-//! moved when the batch arrives.
+//! more. While the writer lock is the only lock of the log, the head stays during a turn. A
+//! remote is followed when the turn is taken, and may have moved when the batch arrives.
 //!
 //! [`clock`] gives a batch its time, [`index`] opens the state index and brings it to the head.
 

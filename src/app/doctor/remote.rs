@@ -1,4 +1,4 @@
-//! Checks the log of which the store is a copy.
+//! Checks the remote: the shared log that the store copies.
 
 use crate::app::App;
 use crate::app::doctor::{Check, counted};

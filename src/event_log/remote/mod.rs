@@ -1,4 +1,4 @@
-//! The log elsewhere, of which the files of this log are a verified copy.
+//! The remote: a shared log elsewhere that the files of this log copy, each line verified.
 //!
 //! Readers know nothing of a remote: they read the copy up to its head. Only the [writer] asks the
 //! remote: it follows the remote when it takes the lock, and sends a batch between the sync of the

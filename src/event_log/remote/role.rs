@@ -1,4 +1,4 @@
-//! `log/remote`: that the files of a log are a copy, and of which log.
+//! `log/remote` says that the files of a log are a copy, and names the remote.
 
 use serde::{Deserialize, Serialize};
 
