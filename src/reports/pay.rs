@@ -31,7 +31,8 @@ const COLUMNS: &[(&str, ColumnKind)] = &[
     ("payouts_count", Int),
     ("carried", Minor),
 ];
-const FIGURES: [&str; 7] = [
+/// The columns with the figures of a user.
+pub const FIGURES: [&str; 7] = [
     "opening",
     "fees",
     "rewards",

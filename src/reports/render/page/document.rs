@@ -19,6 +19,7 @@ use super::words::sentence;
 use crate::domain::displayed::Displayed;
 use crate::domain::time::BusinessDate;
 use crate::reports::error::ReportError;
+use crate::reports::pay;
 use crate::reports::table::{Cell, Value};
 
 const HEAD: &str = include_str!("head.html");
@@ -363,17 +364,7 @@ fn tasks(page: &Page, to: &mut Document<'_>) -> Result<(), ReportError> {
 fn money(page: &Page, to: &mut Document<'_>) -> Result<(), ReportError> {
     let report = &page.pay.report;
     let found = rows(&report.table);
-    let names = [
-        "name",
-        "login",
-        "opening",
-        "fees",
-        "rewards",
-        "corrections",
-        "paid",
-        "payouts_count",
-        "carried",
-    ];
+    let names = [&["name", "login"][..], &pay::FIGURES].concat();
     let title = if page.earnings.is_some() {
         "Pay"
     } else {
